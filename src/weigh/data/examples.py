@@ -1,0 +1,102 @@
+"""The index of a data set: which examples there are, their targets, groups and order; no pixels.
+
+Before it: a reader (`data/images.py`, later `text.py`, `tokens.py`, `boxes.py`, `masks.py`) turns a folder or a
+table into `Examples`. After it: checks, folds, and the record, which keeps the index beside the predictions so
+that a report needs neither the data nor torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from weigh.language import Text
+
+__all__ = ["Examples", "Problem"]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of one study, training and test together, in the user's own order.
+
+    Attributes:
+        root: Folder that `path` is relative to. Never part of a hash or of findings.json.
+        path: `(n,)` str: relative POSIX path for files, or the row number as text for tables of texts. Unique.
+        target: `(n,)` int64 class index, or `(n, classes)` uint8 for multi-label, or `(n,)` object for other tasks.
+        classes: Class names, sorted naturally; index = target.
+        part: `(n,)` str: "train" or "test". (A validation folder is part of "train" unless there is no test folder:
+            then it is "test", and a `Problem` of severity "note" says so.)
+        group: `(n,)` str, or None: examples of one group never stand on both sides of a split.
+        order: `(n,)` int64: position in one order for all classes: the table's row, or the natural sort of the file
+            names without the class folder.
+        order_source: "table" or "names", for the sentence of the order check.
+        content: `(n,)` str: hash of the file's bytes (empty for unreadable files, which are set aside anyway).
+        slices: Metadata columns, `(n,)` str each.
+        fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
+    """
+
+    root: Path
+    path: np.ndarray
+    target: np.ndarray
+    classes: tuple[str, ...]
+    part: np.ndarray
+    order: np.ndarray
+    content: np.ndarray
+    group: np.ndarray | None = None
+    order_source: Literal["table", "names"] = "names"
+    slices: dict[str, np.ndarray] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    @property
+    def multilabel(self) -> bool:
+        return self.target.ndim == 2
+
+    def where(self, part: str) -> np.ndarray:
+        """Indices of the examples of `part`, ascending."""
+        return np.flatnonzero(self.part == part)
+
+    def subset(self, indices: np.ndarray) -> Examples:
+        """The examples at `indices`, in that order (same fingerprint: it names the data set, not the subset)."""
+        return replace(
+            self,
+            path=self.path[indices],
+            target=self.target[indices],
+            part=self.part[indices],
+            order=self.order[indices],
+            content=self.content[indices],
+            group=None if self.group is None else self.group[indices],
+            slices={name: column[indices] for name, column in self.slices.items()},
+        )
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something about the data that a person should know; becomes a finding of the same `kind`.
+
+    Attributes:
+        kind: "unreadable", "duplicate", "near-duplicate", "leak", "near-leak", "label-conflict", "tiny-class",
+            "imbalance", "one-class", "odd-picture", "placeholder", "split" …
+        sentence: What was found, with numbers.
+        paths: Every file concerned (relative); never cut short.
+        pairs: For duplicates: clusters of paths that belong together.
+        severity: "error" (the study cannot run), "warning", "note".
+        why, do: Why it matters; what to do now.
+        numbers: Every number in the sentence, by name.
+        details: Anything else a table should show, one row per file or pair (flat dictionaries).
+    """
+
+    kind: str
+    sentence: Text
+    paths: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, ...], ...] = ()
+    severity: Literal["error", "warning", "note"] = "warning"
+    why: Text | None = None
+    do: Text | None = None
+    numbers: dict[str, float] = field(default_factory=dict)
+    details: tuple[dict[str, Any], ...] = ()

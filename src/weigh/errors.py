@@ -1,0 +1,104 @@
+"""What can go wrong, said so that a person knows what to do now.
+
+    WeighError
+    ├── SpecError          study.yaml or an option is wrong (all problems at once)
+    ├── DataError          pictures, tables, labels
+    ├── DesignError        folds, groups, repeats that cannot be made or analysed
+    ├── ModelError         a model address, its weights, its preprocessing
+    │   └── WeightsUnreachable   no hub, no package, no file has them
+    ├── RecordError        the study folder
+    │   ├── StudyMismatch        other data or another task than what is recorded
+    │   └── StudyLocked          another process is writing
+    └── MissingExtra       an optional package is not installed
+
+Every error says what is wrong (with the value), why it matters, and what to do now. The command line prints
+these three and exits with `exit_code`; a traceback is for our own mistakes only.
+"""
+
+from __future__ import annotations
+
+from weigh.language import Text, text
+
+__all__ = [
+    "DataError",
+    "DesignError",
+    "MissingExtra",
+    "ModelError",
+    "RecordError",
+    "SpecError",
+    "StudyLocked",
+    "StudyMismatch",
+    "WeighError",
+    "WeightsUnreachable",
+]
+
+
+class WeighError(Exception):
+    """A mistake or a limit that the user can act on.
+
+    Args:
+        what: What is wrong, with the offending value.
+        why: Why it matters.
+        do: What to do now, with the command or the setting.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: Text, why: Text | None = None, do: Text | None = None) -> None:
+        self.what, self.why, self.do = what, why, do
+        super().__init__(self.render("en"))
+
+    def render(self, language: str = "en") -> str:
+        """The error as lines of text in `language` ("en" or "zh")."""
+        return "\n".join(part.render(language) for part in (self.what, self.why, self.do) if part)
+
+    def __reduce__(self):  # errors cross process borders: rebuild from the parts, not from the message
+        return type(self), (self.what, self.why, self.do)
+
+
+class SpecError(WeighError):
+    """study.yaml or an option is wrong."""
+
+
+class DataError(WeighError):
+    """Pictures, tables or labels cannot be used as they are."""
+
+
+class DesignError(WeighError):
+    """A design that cannot be made or analysed."""
+
+
+class ModelError(WeighError):
+    """A model address, its weights or its preprocessing."""
+
+
+class WeightsUnreachable(ModelError):
+    """No hub, no installed package and no file has the weights."""
+
+
+class RecordError(WeighError):
+    """The study folder cannot be used as it is."""
+
+
+class StudyMismatch(RecordError):
+    """The folder holds a study of other data or of another task."""
+
+
+class StudyLocked(RecordError):
+    """Another process is writing to this study."""
+
+
+class MissingExtra(WeighError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, purpose: Text, extra: str | None = None) -> None:
+        self.args_ = (package, purpose, extra)
+        install = f"pip install 'weigh[{extra}]'" if extra else f"pip install {package}"
+        super().__init__(
+            text("The package {p} is not installed.", "没有安装软件包 {p}。", p=package),
+            text("It is needed for {x}.", "{x}需要它。", x=purpose),
+            text("Install it: {i}", "请安装：{i}", i=install),
+        )
+
+    def __reduce__(self):
+        return type(self), self.args_

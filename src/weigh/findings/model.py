@@ -1,0 +1,111 @@
+"""What a finding is: one question, one answer, and everything that stands behind the answer.
+
+`findings.json` is a `FindingsFile`; its schema is the schema of these classes. Times and other things that
+change from one run to the next stand only under `measured`, so that two runs of one study give the same bytes
+elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from weigh.language import Text
+from weigh.stats.estimate import Estimate
+
+__all__ = ["SCHEMA", "Assumption", "Bilingual", "Claim", "Figure", "Finding", "FindingsFile", "Relation", "Verdict"]
+
+SCHEMA = "weigh.findings/1"
+Claim = Literal["these_models", "this_data", "new_data"]
+Relation = Literal["better", "worse", "equal", "undecided"]
+Verdict = Literal["yes", "no", "undecided"]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bilingual(Strict):
+    """A sentence in English and Chinese."""
+
+    en: str
+    zh: str
+
+    @classmethod
+    def of(cls, source: Text) -> Bilingual:
+        return cls(en=source.en, zh=source.zh)
+
+    def render(self, language: str) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+class Assumption(Strict):
+    """What must hold for the sentence to be true, and whether it was found to hold."""
+
+    name: Bilingual
+    outcome: Literal["holds", "doubtful", "violated", "unchecked"]
+    detail: Bilingual | None = None
+
+
+class Figure(Strict):
+    """Numbers to draw; `report/figures.py` knows how to draw each `kind`. No pixels, no colours here."""
+
+    kind: str
+    title: Bilingual
+    rows: list[dict[str, Any]]
+    fields: dict[str, Bilingual] = Field(default_factory=dict)  # axis and column titles
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class Finding(Strict):
+    """One conclusion.
+
+    Attributes:
+        id: Stable and unique in the study ("comparison:a:b").
+        kind: File of `findings/` or kind of data problem ("performance", "leak", …); what `--fail-on` names.
+        question: The question that `verdict` answers.
+        claim: What the conclusion speaks about; None for facts that are not inferences.
+        relation: For comparisons.
+        verdict: Answer to the stated question.
+        severity: "headline" opens the report, "problem" is a warning, "evidence" is the body, "detail" is folded away.
+        sentence: The conclusion with its numbers.
+        estimates: Every number in the sentence, by name.
+        assumptions: Each with its outcome.
+        examples: Every file concerned (relative paths, as in the data).
+        candidates: Candidate ids concerned.
+        next: What to do next, most useful first.
+        figure: Numbers to draw.
+        table: Rows to show (list of flat dictionaries; keys are column names).
+        references: Papers or standards followed.
+        measured: Everything that changes from run to run: times, bytes, temperature of the room.
+    """
+
+    id: str
+    kind: str
+    question: Bilingual
+    claim: Claim | None = None
+    relation: Relation | None = None
+    verdict: Verdict
+    severity: Literal["headline", "problem", "evidence", "detail"] = "evidence"
+    sentence: Bilingual
+    estimates: dict[str, Estimate] = Field(default_factory=dict)
+    assumptions: list[Assumption] = Field(default_factory=list)
+    examples: list[str] = Field(default_factory=list)
+    candidates: list[str] = Field(default_factory=list)
+    next: list[Bilingual] = Field(default_factory=list)
+    figure: Figure | None = None
+    table: list[dict[str, Any]] = Field(default_factory=list)
+    references: list[str] = Field(default_factory=list)
+    measured: dict[str, Any] = Field(default_factory=dict)
+
+
+class FindingsFile(Strict):
+    """The whole of findings.json. `schema_` is written as `schema`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: str = Field(default=SCHEMA, alias="schema")
+    study: dict[str, Any]
+    findings: list[Finding]
+    measured: dict[str, Any] = Field(default_factory=dict)

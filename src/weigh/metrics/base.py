@@ -1,0 +1,87 @@
+"""What a metric is: `measure` once per prediction, `reduce` for any weights.
+
+    measure(prediction, target)      -> statistics, one row per example
+    reduce(statistics, weights)      -> score, one per row of weights
+
+A weight per example is the one mechanism behind the score itself (all ones), bootstrap (counts), groups
+(whole groups in or out), folds and slices (zeros and ones), and the removal of suspected label errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from weigh.language import Text, text
+from weigh.registry import Registry
+
+__all__ = ["METRICS", "Metric", "Prediction", "decide"]
+
+METRICS: Registry[Metric] = Registry(text("metric", "指标"), modules=("weigh.metrics.classification",))
+
+
+class Prediction(NamedTuple):
+    """What a model says about `n` examples.
+
+    Attributes:
+        probabilities: `(n, classes)` float64.
+        labels: `(n,)` class index, or `(n, classes)` zeros and ones for multi-label: the decision, which differs from
+            the most probable class where a threshold was chosen for unbalanced data.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+def decide(probabilities: np.ndarray, bias: np.ndarray | float = 0.0, *, multilabel: bool = False) -> np.ndarray:
+    """The decision: the class with the greatest log probability plus `bias` `(classes,)` or `(n, classes)`.
+
+    For multi-label: 1 where the log odds plus `bias` are positive. A bias of zero is the most probable class.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.log(probabilities)
+        if multilabel:
+            return (logs - np.log1p(-probabilities) + bias > 0).astype(np.int64)
+    return (logs + bias).argmax(axis=-1)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: Registered name, as in study.yaml ("balanced_accuracy").
+        title: What a reader sees.
+        tasks: Tasks it is defined for ("image-classification", …).
+        pooling: "count": statistics of all folds of a repeat are pooled, then reduced, then averaged over repeats.
+            "rank": reduced within each fold (scores of different models are not comparable across folds),
+            averaged over folds weighted by size, then over repeats.
+        greater_is_better: Direction.
+        measure: `(prediction, target) -> (n, k) float64`. For classification, prediction is a `Prediction`
+            and target `(n,)` class indices, or `(n, classes)` zeros and ones for multi-label.
+        reduce: `(statistics (n, k), weights (n,) or (b, n)) -> () or (b,) float64`; NaN where undefined
+            (a class without weight, …), never a silent 0.
+        rope: Region of practical equivalence, in units of the metric (0.01 = one point of accuracy).
+        unit: "score" for metrics in [0, 1], otherwise its unit.
+        multilabel, multiclass: Which targets it accepts.
+    """
+
+    name: str
+    title: Text
+    tasks: frozenset[str]
+    pooling: Literal["count", "rank"]
+    greater_is_better: bool
+    measure: Callable[[Prediction, np.ndarray], np.ndarray]
+    reduce: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    rope: float = 0.01
+    unit: str = "score"
+    multiclass: bool = True
+    multilabel: bool = False
+
+    def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
+        """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""
+        statistics = self.measure(prediction, target)
+        return float(self.reduce(statistics, np.ones(len(statistics)) if weights is None else weights))

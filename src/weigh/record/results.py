@@ -1,0 +1,206 @@
+"""What findings read: a study's records as arrays. No torch, no files: `record/ledger.py` fills it from disk,
+tests fill it from synthetic arrays, `weigh read` will fill it from a table of predictions.
+
+Array order everywhere: (candidate, repeat, fold, example).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from weigh.data.examples import Examples, Problem
+from weigh.metrics.base import Prediction, decide
+from weigh.spec import StudySpec
+
+__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
+
+Purpose = Literal["main", "order-check", "curve", "resample", "cleaned", "refit"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model with one recipe.
+
+    Attributes:
+        id: "timm:resnet18 × probe": unique in the study, shown to readers.
+        model: Model address.
+        recipe: Name of the recipe as registered ("probe").
+        label: Short name for figures.
+        control: True for `scratch` and `textbook`: a yardstick; never recommended, never in the multiplicity count.
+        cheap: True where a run costs only a linear head on cached features.
+    """
+
+    id: str
+    model: str
+    recipe: str
+    label: str
+    control: bool = False
+    cheap: bool = False
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run: one candidate trained and measured once.
+
+    Attributes:
+        key: Content hash of everything that determines the numbers.
+        variant: Within a purpose: block size of an order check ("blocks:72"), "" otherwise.
+        repeat, fold: Position in the design; -1 for refits.
+        status: "done" or "failed"; `cause` says why it failed.
+        train: Indices of training examples (`n_train` of them) are derivable from the design; only the number is kept.
+        facts: Decided or observed, the same on every execution: strength, best_epoch, history (list of per-epoch
+            dicts), n_parameters, train_scores {metric: value on the training part}, bias (list, one per class:
+            the decision threshold chosen inside the training folds; absent = zeros), temperature (refits).
+        measured: train_seconds, predict_seconds_per_example, peak_bytes, started, … (changes from run to run).
+        seeds: {"split": …, "init": …, "order": …, "augmentation": …}.
+    """
+
+    key: str
+    candidate: str
+    purpose: Purpose
+    repeat: int
+    fold: int
+    status: Literal["done", "failed"]
+    variant: str = ""
+    cause: str = ""
+    n_train: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    seeds: dict[str, int] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """The out-of-fold predictions of one candidate.
+
+    Attributes:
+        indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
+        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed.
+        fold: `(repeats, n)` int16; -1 where missing. The same for every candidate of a study (paired).
+        target: `(n,)` or `(n, classes)`.
+        bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
+            chosen inside its training folds; zeros: the most probable class).
+    """
+
+    indices: np.ndarray
+    logits: np.ndarray
+    fold: np.ndarray
+    target: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def complete(self) -> np.ndarray:
+        """`(repeats,)` bool: repeats in which every example has a prediction."""
+        return ~np.isnan(self.logits).any(axis=(1, 2))
+
+    @property
+    def multilabel(self) -> bool:
+        return self.target.ndim == 2
+
+    def prediction(self, repeat: int) -> Prediction:
+        """Probabilities and decisions of one repeat, `n` examples; the repeat must be complete."""
+        probability = probabilities(self.logits[repeat], self.multilabel)
+        return Prediction(probability, decide(probability, self.bias[repeat], multilabel=self.multilabel))
+
+
+def probabilities(logits: np.ndarray, multilabel: bool = False) -> np.ndarray:
+    """Softmax over the last axis, or a sigmoid each for multi-label, in float64."""
+    logits = logits.astype(np.float64)
+    if multilabel:
+        return 0.5 * (1 + np.tanh(logits / 2))
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A study as findings see it.
+
+    Attributes:
+        name: Name of the study.
+        spec: The resolved specification.
+        examples: The index of the data, without the examples that were set aside.
+        problems: What the data checks found.
+        candidates: In the order of the specification; controls last.
+        records: Every run, done or failed.
+        predictions: `key -> (indices into examples, logits float32)`; lazily read.
+        skipped: What was planned and then not done, and why: {"order-check": Text, …}.
+        test_looks: How often the test part was scored.
+        winner: Candidate chosen on cross-validation alone, or None before that.
+        models: Facts on each model address: parameters, macs, size_bytes, weights provenance, licence, input size.
+        measured: Study-level times and machine facts.
+    """
+
+    name: str
+    spec: StudySpec
+    examples: Examples
+    problems: tuple[Problem, ...]
+    candidates: tuple[Candidate, ...]
+    records: tuple[RunRecord, ...]
+    predictions: Callable[[str], tuple[np.ndarray, np.ndarray]]
+    skipped: dict[str, Any] = field(default_factory=dict)
+    test_looks: int = 0
+    winner: str | None = None
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+
+    def runs(
+        self,
+        purpose: Purpose = "main",
+        *,
+        candidate: str | None = None,
+        variant: str | None = None,
+        status: str | None = "done",
+    ) -> list[RunRecord]:
+        """Records of a purpose, in the order (candidate, variant, repeat, fold)."""
+        rank = {c.id: i for i, c in enumerate(self.candidates)}
+        chosen = [
+            r
+            for r in self.records
+            if r.purpose == purpose
+            and (candidate is None or r.candidate == candidate)
+            and (variant is None or r.variant == variant)
+            and (status is None or r.status == status)
+        ]
+        return sorted(chosen, key=lambda r: (rank.get(r.candidate, 99), r.variant, r.repeat, r.fold))
+
+    def out_of_fold(self, candidate: str, purpose: Purpose = "main", variant: str = "") -> OutOfFold | None:
+        """Out-of-fold predictions of a candidate, or None where it has no finished run."""
+        runs = self.runs(purpose, candidate=candidate, variant=variant)
+        if not runs:
+            return None
+        indices = self.examples.where("train")
+        position = np.full(len(self.examples), -1)
+        position[indices] = np.arange(len(indices))
+        repeats = 1 + max(r.repeat for r in self.runs(purpose, candidate=candidate, variant=variant, status=None))
+        logits = bias = None
+        fold = np.full((repeats, len(indices)), -1, dtype=np.int16)
+        for run in runs:
+            which, values = self.predictions(run.key)
+            if logits is None:
+                logits = np.full((repeats, len(indices), values.shape[1]), np.nan, dtype=np.float32)
+                bias = np.zeros_like(logits)
+            bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
+            logits[run.repeat, position[which]] = values
+            fold[run.repeat, position[which]] = run.fold
+        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias)
+
+    def test(self, candidate: str) -> OutOfFold | None:
+        """Predictions of the refitted candidate on the test part (one "repeat"), or None where there are none."""
+        runs = self.runs("refit", candidate=candidate)
+        if not runs:
+            return None
+        run = runs[0]
+        which, values = self.predictions(run.key)
+        if not len(which):
+            return None
+        bias = np.zeros_like(values) + np.asarray(run.facts.get("bias", 0.0), dtype=np.float32)
+        return OutOfFold(which, values[None], np.zeros((1, len(which)), np.int16), self.examples.target[which], bias[None])
+
+    def candidate(self, id: str) -> Candidate:
+        return next(c for c in self.candidates if c.id == id)

@@ -1,0 +1,86 @@
+"""One mechanism for everything that can be added: tasks, model sources, recipes, metrics, findings.
+
+A registry maps a name to an object; one file and one decorator add an entry, and the contract tests in
+`weigh.testing` run over whatever is registered. Third parties use the entry-point group `weigh.plugins`:
+each entry point is imported when a registry is first read, and registers itself by being imported.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from weigh.errors import SpecError
+from weigh.language import Text, text
+
+__all__ = ["Registry"]
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Named things of one kind, in the order in which they were registered.
+
+    Args:
+        kind: What is registered, in both languages, for messages ("metric", "指标").
+        modules: Modules whose import registers the built-in entries; imported on first use, so that reading
+            a registry of the evidence wing never imports the compute wing.
+    """
+
+    def __init__(self, kind: Text, modules: tuple[str, ...] = ()) -> None:
+        self.kind, self.modules = kind, modules
+        self._entries: dict[str, T] = {}
+        self._loaded = False
+
+    def register(self, name: str, entry: T) -> T:
+        """Add `entry`; a second entry of the same name is a programming error."""
+        if name in self._entries:
+            raise ValueError(f"{self.kind.en} {name!r} is registered twice")
+        self._entries[name] = entry
+        return entry
+
+    def named(self, name: str) -> Callable[[T], T]:
+        """Decorator form of `register`."""
+        return lambda entry: self.register(name, entry)
+
+    def get(self, name: str) -> T:
+        """The entry called `name`.
+
+        Raises:
+            SpecError: No such entry; says which exist and which is nearest.
+        """
+        self._load()
+        if name in self._entries:
+            return self._entries[name]
+        near = difflib.get_close_matches(name, self._entries, n=1)
+        hint = near[0] if near else next(iter(self._entries), "-")
+        raise SpecError(
+            text("There is no {k} called '{n}'.", "没有名为“{n}”的{k}。", k=self.kind, n=name),
+            text("Known: {all}.", "可用：{all}。", all=", ".join(self._entries)),
+            text("Did you mean '{h}'?", "您是想用“{h}”吗？", h=hint),
+        )
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(self._entries)
+
+    def items(self) -> list[tuple[str, T]]:
+        self._load()
+        return list(self._entries.items())
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True  # first, so that a module that reads the registry while registering does not loop
+        for module in self.modules:
+            import_module(module)
+        for point in entry_points(group="weigh.plugins"):
+            if point.name.split(".")[0] == self.kind.en.replace(" ", "-"):
+                point.load()

@@ -1,0 +1,146 @@
+"""What goes into a run and what comes out: the one contract between the two wings.
+
+`plan/` makes `Run`s and groups them into `Job`s; `execute/worker.py` hands a job to its recipe; the recipe yields an
+`Outcome` per run; the driver writes outcomes to the ledger. All of them are plain picklable values: no torch, no
+open files, no global state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from weigh.registry import Registry
+from weigh.language import Text, text
+
+__all__ = ["RECIPES", "Job", "Outcome", "Recipe", "Run", "Setting"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How pretrained weights are used. Facts only; the work is in `fit`.
+
+    Attributes:
+        name: As in study.yaml.
+        title: One line for readers.
+        trains: "head": only a linear head on frozen features (all runs of a model are one job);
+            "network": the weights of the network (one run is one job).
+        pretrained: False for `scratch`.
+        control: A yardstick (`scratch`, `textbook`): never recommended.
+        defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
+            is a SpecError.
+        fit: "module:function" in the compute wing with the signature
+            `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
+    """
+
+    name: str
+    title: Text
+    trains: Literal["head", "network"]
+    defaults: dict[str, Any]
+    fit: str
+    pretrained: bool = True
+    control: bool = False
+
+
+RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One candidate, one split, one set of seeds, one purpose.
+
+    Attributes:
+        key: Content hash (hex) of everything below and of the data's fingerprint: determines the numbers.
+        candidate: Candidate id.
+        model: Model address.
+        recipe: Name in `RECIPES`.
+        options: The recipe's defaults with the user's overrides; nothing unset.
+        purpose, variant, repeat, fold: As in the record.
+        train, test: `(n,)` int64 indices into `Examples`, ascending. `test` may be empty (a refit without a test part).
+        seeds: For "init", "order", "augmentation", "split" (inner splits and folds).
+        keep_weights: The outcome must carry the trained weights (the refitted winner).
+        epochs: For refits of networks: train exactly so many epochs, no validation part; None otherwise.
+    """
+
+    key: str
+    candidate: str
+    model: str
+    recipe: str
+    options: dict[str, Any]
+    purpose: str
+    variant: str
+    repeat: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+    seeds: dict[str, int]
+    keep_weights: bool = False
+    epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a job is executed; everything that timing or memory decided, stored at the first start of a study.
+
+    Attributes:
+        task: Name of the task.
+        classes: Class names.
+        primary: Name of the primary metric: epochs, strengths and thresholds are chosen by it, inside the training folds.
+        device: "cpu", "cuda:0", "mps" … (resolved, never "auto").
+        threads: Threads inside torch for one job.
+        precision: "fp32" or "bf16" (resolved).
+        channels_last: Memory layout of convolutions.
+        batch: Examples per pass when extracting features or predicting.
+        offline: No network call at all.
+        cache: Folder for features and decoded pictures, local to the machine; None: no cache.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    primary: str
+    device: str = "cpu"
+    threads: int = 1
+    precision: str = "fp32"
+    channels_last: bool = True
+    batch: int = 32
+    offline: bool = False
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs that share computation and are executed and recorded together."""
+
+    id: str
+    runs: tuple[Run, ...]
+    setting: Setting
+    predicted_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left behind.
+
+    Attributes:
+        key: The run's key.
+        status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3").
+        logits: `(len(run.test), classes)` float32, in the order of `run.test`; None if failed.
+        facts: Decided or observed, the same on every execution (see `RunRecord.facts`).
+        measured: Seconds, bytes (changes from run to run).
+        environment: Versions, device, processor.
+        weights: Name -> array, if `keep_weights`: the state dict of the whole network with its head, ready to predict.
+        model: Facts about the model (parameters, macs, size_bytes, weights provenance, licence, input size, sha256).
+    """
+
+    key: str
+    status: Literal["done", "failed"]
+    cause: str = ""
+    logits: np.ndarray | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, np.ndarray] | None = None
+    model: dict[str, Any] = field(default_factory=dict)

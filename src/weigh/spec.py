@@ -1,0 +1,171 @@
+"""What a user asks for: study.yaml as pydantic models.
+
+Everything has a default but the data and the models. Unknown keys are errors, and all errors are reported at once
+(`load_spec`). Sections: data, models, recipes, design, metrics, output, run. `run` holds what must not change a
+conclusion (device, jobs, offline) and is left out of every content hash but for `precision`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+__all__ = [
+    "TASKS",
+    "ColumnsSpec",
+    "DataSpec",
+    "DesignSpec",
+    "MetricsSpec",
+    "OutputSpec",
+    "RecipeSpec",
+    "RunSpec",
+    "StudySpec",
+]
+
+TASKS = (
+    "image-classification",
+    "object-detection",
+    "semantic-segmentation",
+    "text-classification",
+    "token-classification",
+)
+Task = Literal[
+    "image-classification", "object-detection", "semantic-segmentation", "text-classification", "token-classification"
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class ColumnsSpec(Section):
+    """Names of the columns of a table."""
+
+    path: str = Field("path", description="Column with the file path, relative to data.root or to the table.")
+    label: str = Field("label", description="Column with the label; several labels are joined with data.label_separator.")
+    group: str | None = Field(None, description="Column whose values must not be split (patient, module, site).")
+    split: str | None = Field(None, description="Column with train / val / test; 'split' is used if it exists.")
+
+
+class DataSpec(Section):
+    """Where the labelled examples are."""
+
+    train: str = Field(description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name.")
+    test: str | None = Field(None, description="An independent test folder or table; read once, at the end.")
+    root: str | None = Field(None, description="Folder that paths in a table are relative to; default: the table's folder.")
+    columns: ColumnsSpec = ColumnsSpec()
+    slices: list[str] | None = Field(None, description="Metadata columns to report scores by; default: all short ones.")
+    label_offset: int = Field(0, description="Added to numeric labels (-1 where labels count from 1).")
+    label_separator: str | None = Field(None, description="Set it ('|') where one example has several labels.")
+    positive: str | None = Field(None, description="The class of interest of a two-class task; default: the rarer one.")
+
+
+class RecipeSpec(Section):
+    """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
+
+    name: str = Field(description="probe, finetune, lp-ft, scratch, textbook (see `weigh recipes`).")
+    label: str | None = Field(None, description="Set it to use one recipe twice with different overrides.")
+    repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="Overrides design.repeats.")
+    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    learning_rate: Annotated[float, Field(gt=0, le=100)] | None = None
+    weight_decay: Annotated[float, Field(ge=0, le=10)] | None = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(None, description="Share of the training folds.")
+    augment: Literal["none", "light", "standard"] | None = None
+    strengths: list[Annotated[float, Field(gt=0)]] | None = Field(None, min_length=1, description="L2 strengths of a probe.")
+    image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
+    class_weights: Literal["none", "balanced"] | None = None
+    decision: Literal["auto", "argmax", "threshold"] | None = None
+
+
+class DesignSpec(Section):
+    """Folds, repeats, and which sources of variation are varied."""
+
+    folds: Annotated[int, Field(ge=2, le=1000)] = 5
+    repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        None, description="Default: 5 for recipes that train only a head, 1 for recipes that train the network."
+    )
+    group_by: str | None = Field(None, description="Metadata column whose values stay on one side of every split.")
+    stratify: bool = True
+    vary: list[Literal["split", "init", "order", "augmentation"]] = ["split", "init", "order", "augmentation"]
+    test: Annotated[float, Field(ge=0, lt=0.9)] = Field(0.0, description="Share held out as a test part, read once.")
+    budget: str | None = Field(None, description="Time the study may take ('30m', '2h'); repeats are cut to keep it.")
+    purpose: Literal["ship", "publish"] = Field("ship", description="ship: claims about this data; publish: about new data.")
+    order_check: bool = Field(True, description="Score contiguous blocks against shuffled folds (probes only).")
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: Annotated[int, Field(ge=0, le=2**53)] = 0
+
+    @field_validator("vary")
+    @classmethod
+    def _no_repeats_in_vary(cls, value: list[str]) -> list[str]:
+        if len(set(value)) != len(value):
+            raise ValueError("each source of variation may be named once")
+        return value
+
+
+class MetricsSpec(Section):
+    primary: str = Field("balanced_accuracy", description="Carries the headline, the selection and the corrections.")
+    also: list[str] | None = Field(None, description="Described beside it; default: all that the task has.")
+    rope: Annotated[float, Field(ge=0)] | None = Field(None, description="Region of practical equivalence; default: per metric.")
+
+
+class OutputSpec(Section):
+    folder: str | None = Field(None, description="The study folder; default: studies/<data name>.")
+    refit: bool = Field(True, description="Refit the winner on all training data and save it in model/.")
+
+
+class RunSpec(Section):
+    """How it is computed: must not change a conclusion."""
+
+    device: str = "auto"
+    jobs: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    offline: bool = False
+
+
+class StudySpec(Section):
+    """The whole of study.yaml."""
+
+    name: str | None = None
+    task: Task | None = Field(None, description="Recognised from the data where it can be.")
+    data: DataSpec
+    models: list[str] = Field(min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME.")
+    recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
+    design: DesignSpec = DesignSpec()
+    metrics: MetricsSpec = MetricsSpec()
+    output: OutputSpec = OutputSpec()
+    run: RunSpec = RunSpec()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_forms(cls, value: Any) -> Any:
+        """`data: photos/`, `models: a`, `recipes: [probe, {name: finetune, epochs: 5}]` are understood."""
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        if isinstance(value.get("data"), str):
+            value["data"] = {"train": value["data"]}
+        for key in ("models", "recipes"):
+            if isinstance(value.get(key), (str, dict)):
+                value[key] = [value[key]]
+        if isinstance(value.get("recipes"), list):
+            value["recipes"] = [{"name": r} if isinstance(r, str) else r for r in value["recipes"]]
+        return value
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> StudySpec:
+        for what, names in (("models", self.models), ("recipes", [r.label or r.name for r in self.recipes])):
+            twins = sorted({name for name in names if names.count(name) > 1})
+            if twins:
+                raise ValueError(f"{what}: {', '.join(twins)} is listed twice")
+        return self
+
+    @property
+    def title(self) -> str:
+        """Name of the study: given, or that of the data."""
+        return self.name or Path(self.data.train.rstrip("/")).name.removesuffix(Path(self.data.train).suffix) or "study"

@@ -1,0 +1,48 @@
+"""An estimate: a number that never travels without its uncertainty, its sample size and its method."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["Estimate"]
+
+
+class Estimate(BaseModel):
+    """A value with an interval.
+
+    Attributes:
+        value: The point estimate, in `unit`.
+        low, high: Ends of the interval; None where no honest interval exists (`method` then says why).
+        level: Coverage of the interval, in (0, 1).
+        n: How many independent units stand behind it (examples, groups or folds: `n_unit` says which).
+        method: Short name of the method ("bootstrap over examples", "corrected t"), for a reader.
+        unit: "score" (0 to 1), "points" (hundredths of a score), "seconds", "bytes", "nats", "1" …
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    level: float = 0.95
+    n: int = 0
+    n_unit: str = "examples"
+    method: str = ""
+    unit: str = "score"
+
+    def covers(self, truth: float) -> bool:
+        """Whether the interval contains `truth`; False without an interval."""
+        return self.low is not None and self.high is not None and self.low <= truth <= self.high
+
+    def format(self, digits: int = 3) -> str:
+        """"0.912 [0.894, 0.927]"; the same characters in every language."""
+        if not math.isfinite(self.value):
+            return "–"
+        if self.low is None or self.high is None:
+            return f"{self.value:.{digits}f}"
+        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+
+    def __str__(self) -> str:
+        return self.format()
