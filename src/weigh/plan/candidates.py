@@ -1,0 +1,63 @@
+"""The candidates of a study: every model with every recipe, controls last."""
+
+from __future__ import annotations
+
+from weigh.record.results import Candidate
+from weigh.run import RECIPES
+from weigh.spec import RecipeSpec, StudySpec
+
+__all__ = ["candidate_id", "cross_candidates", "recipe_of", "recipe_options"]
+
+CHEAP_REPEATS, TRAINED_REPEATS = 5, 1  # a head costs milliseconds; a network costs minutes
+
+
+def candidate_id(model: str, recipe: RecipeSpec) -> str:
+    """"timm:resnet18 × probe"."""
+    return f"{model} × {recipe.label or recipe.name}"
+
+
+def cross_candidates(spec: StudySpec) -> tuple[Candidate, ...]:
+    """Models × recipes in the order of the specification; yardsticks (`scratch`, `textbook`) last."""
+    crossed = []
+    for model in spec.models:
+        for given in spec.recipes:
+            recipe = RECIPES.get(given.name)
+            crossed.append(
+                Candidate(
+                    id=candidate_id(model, given),
+                    model=model,
+                    recipe=given.name,
+                    label=_label(model, given, spec),
+                    control=recipe.control,
+                    cheap=recipe.trains == "head",
+                )
+            )
+    return tuple(sorted(crossed, key=lambda c: c.control))  # sorted is stable
+
+
+def _label(model: str, recipe: RecipeSpec, spec: StudySpec) -> str:
+    """The shortest name that tells the candidates of this study apart."""
+    name = recipe.label or recipe.name
+    short = model.split(":", 1)[-1]
+    if sum(m.split(":", 1)[-1] == short for m in spec.models) > 1:
+        short = model
+    if len(spec.recipes) == 1:
+        return short
+    return name if len(spec.models) == 1 else f"{short} × {name}"
+
+
+def recipe_of(spec: StudySpec, candidate: Candidate) -> RecipeSpec:
+    """The recipe, with the user's overrides, of a candidate."""
+    return next(r for r in spec.recipes if candidate_id(candidate.model, r) == candidate.id)
+
+
+def recipe_options(given: RecipeSpec) -> dict:
+    """The recipe's defaults with the user's overrides; nothing unset."""
+    overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
+    return {**RECIPES.get(given.name).defaults, **overrides}
+
+
+def planned_repeats(spec: StudySpec, given: RecipeSpec) -> int:
+    """Repeats of a recipe: its own, the design's, or what its price suggests."""
+    default = CHEAP_REPEATS if RECIPES.get(given.name).trains == "head" else TRAINED_REPEATS
+    return given.repeats or spec.design.repeats or default

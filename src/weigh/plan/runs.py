@@ -1,0 +1,176 @@
+"""From candidates and a design to runs: who trains on what, with which seeds, for which purpose.
+
+All candidates share folds and seeds (paired). A run's key is a hash of everything that determines its numbers, so
+a larger design contains the smaller one and only what is missing runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.data.folds import assign_blocks, assign_folds, holdout
+from weigh.errors import DesignError
+from weigh.language import Text, text
+from weigh.plan.candidates import planned_repeats, recipe_of, recipe_options
+from weigh.record.results import Candidate
+from weigh.run import Run
+from weigh.seeds import generator, seed
+from weigh.spec import StudySpec
+
+__all__ = ["Plan", "hold_out_test", "plan_runs", "refit_run"]
+
+NUMBERS = 1  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be run.
+
+    Attributes:
+        candidates: All candidates.
+        runs: Everything but the refits, which depend on the results of these.
+        repeats: Candidate id -> planned repeats.
+        skipped: What was asked for or usual and is not planned, and why.
+    """
+
+    candidates: tuple[Candidate, ...]
+    runs: tuple[Run, ...]
+    repeats: dict[str, int]
+    skipped: dict[str, Text]
+
+
+def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:
+    """The groups that must not be split: `design.group_by`, else the table's group column, else none."""
+    name = spec.design.group_by
+    if name is None:
+        return examples.group
+    if name in ("group", spec.data.columns.group) and examples.group is not None:
+        return examples.group
+    if name not in examples.slices:
+        known = ", ".join(examples.slices) or "–"
+        raise DesignError(
+            text("design.group_by: the data has no column '{n}'.", "design.group_by：数据中没有“{n}”这一列。", n=name),
+            text("Groups keep examples of one patient, site or module on one side of every split.",
+                 "分组让同一病人、地点或组件的样本始终位于划分的同一侧。"),
+            text("Columns found: {k}.", "找到的列：{k}。", k=known),
+        )
+    return examples.slices[name]
+
+
+def hold_out_test(examples: Examples, spec: StudySpec) -> Examples:
+    """The same examples with `design.test` of them marked as the test part (once, before anything is trained).
+
+    Raises:
+        DesignError: There is a test part already and another is asked for.
+    """
+    if not spec.design.test:
+        return examples
+    if (examples.part == "test").any():
+        raise DesignError(
+            text("design.test asks for a held-out share, but the data has a test part of {n} examples already.",
+                 "design.test 要求留出一部分，但数据中已有 {n} 个测试样本。", n=int((examples.part == "test").sum())),
+            do=text("Remove design.test, or the test folder.", "请去掉 design.test，或去掉测试文件夹。"),
+        )
+    rng = generator(spec.design.seed, "test part")
+    mask = holdout(examples.target, share=spec.design.test, rng=rng, group=group_of(examples, spec), stratify=spec.design.stratify)
+    return replace(examples, part=np.where(mask, "test", "train"))
+
+
+def plan_runs(examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], *,
+              variants: Sequence[str] = (), copies: np.ndarray | None = None,
+              repeats: dict[str, int] | None = None) -> Plan:
+    """Cross candidates with folds and repeats, and add the order check for heads on frozen features.
+
+    Args:
+        variants: Order checks to run ("fifths", "blocks:72", …).
+        copies: `(n,)` ids of sets of identical pictures: copies stay in one fold.
+        repeats: Overrides the planned repeats per candidate (a budget cuts them).
+    """
+    train = examples.where("train")
+    target = examples.target[train]
+    group = merge_groups(group_of(examples, spec), copies)
+    group = None if group is None else group[train]
+    counts = {c.id: (repeats or {}).get(c.id, planned_repeats(spec, recipe_of(spec, c))) for c in candidates}
+    design = spec.design
+    folds = []
+    for repeat in range(max(counts.values(), default=0)):
+        split = seed(design.seed, "split", repeat if "split" in design.vary else 0)
+        folds.append(assign_folds(target, folds=design.folds, rng=np.random.default_rng(split), group=group, stratify=design.stratify))
+    runs = []
+    for candidate in candidates:
+        for repeat in range(counts[candidate.id]):
+            for fold in range(design.folds):
+                inside = folds[repeat] == fold
+                runs.append(_run(examples, spec, candidate, "main", "", repeat, fold, train[~inside], train[inside]))
+    skipped: dict[str, Text] = {}
+    cheap = [c for c in candidates if c.cheap and not c.control]
+    if not design.order_check:
+        skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
+    elif not cheap:
+        skipped["order-check"] = text("The order check needs a recipe that trains only a head (probe); this study has none.",
+                                      "顺序检查需要只训练线性头的方案（probe），本研究没有。")
+    elif group is not None and group_of(examples, spec) is not None:
+        skipped["order-check"] = text("The folds respect groups already.", "各折已按分组划分。")
+    else:
+        order = examples.order[train]
+        for candidate in cheap:
+            for variant in variants:
+                size = None if variant == "fifths" else int(variant.split(":")[1])
+                rng = generator(design.seed, "order-check", variant)
+                fold_of, _ = assign_blocks(order, block_size=size, folds=design.folds, rng=rng)
+                for fold in range(design.folds):
+                    inside = fold_of == fold
+                    runs.append(_run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside]))
+    return Plan(tuple(candidates), tuple(runs), counts, skipped)
+
+
+def refit_run(examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool) -> Run:
+    """The candidate trained on all training data; scored once on the test part, if there is one."""
+    return _run(examples, spec, candidate, "refit", "", -1, -1, examples.where("train"), examples.where("test"),
+                epochs=epochs, keep_weights=keep_weights)
+
+
+def merge_groups(group: np.ndarray | None, copies: np.ndarray | None) -> np.ndarray | None:
+    """Groups such that neither a group nor a set of copies is split: connected components of both."""
+    if group is None or copies is None:
+        return group if copies is None else copies
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, a = np.unique(group, return_inverse=True)
+    _, b = np.unique(copies, return_inverse=True)
+    size = a.max() + 1 + b.max() + 1
+    graph = coo_array((np.ones(len(a)), (a, b + a.max() + 1)), shape=(size, size))
+    _, component = connected_components(graph, directed=False)
+    return component[a].astype(str)
+
+
+def _run(examples: Examples, spec: StudySpec, candidate: Candidate, purpose: str, variant: str, repeat: int, fold: int,
+         train: np.ndarray, test: np.ndarray, *, epochs: int | None = None, keep_weights: bool = False) -> Run:
+    given = recipe_of(spec, candidate)
+    options, vary, base = recipe_options(given), spec.design.vary, spec.design.seed
+
+    def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats
+        return seed(base, source, purpose, repeat if source in vary else 0, fold)
+
+    seeds = {source: derived(source) for source in ("init", "order", "augmentation", "split")}
+    identity: dict[str, Any] = {
+        "numbers": NUMBERS, "data": examples.fingerprint, "classes": list(examples.classes), "task": spec.task,
+        "model": candidate.model, "recipe": given.name, "options": options, "purpose": purpose, "variant": variant,
+        "repeat": repeat, "fold": fold, "train": _digest(train), "test": _digest(test), "seeds": seeds,
+        "epochs": epochs, "primary": spec.metrics.primary, "precision": spec.run.precision,
+    }
+    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return Run(key, candidate.id, candidate.model, given.name, options, purpose, variant, repeat, fold,
+               train, test, seeds, keep_weights, epochs)
+
+
+def _digest(indices: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(indices, dtype=np.int64).tobytes(), digest_size=16).hexdigest()

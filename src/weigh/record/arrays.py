@@ -1,0 +1,86 @@
+"""Predictions on disk: one small file per run, written atomically, never pickled.
+
+Logits are kept in half precision. Up to `DENSE_BYTES` the whole matrix; beyond it the `TOP` greatest logits of every
+example, that of its true class, and the log of what the others add up to, so that log loss and calibration stay
+exact to half precision and a study of 1,000 classes × 50,000 examples takes 9 MB a run instead of 100.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["DENSE_BYTES", "TOP", "read_predictions", "write_atomically", "write_predictions"]
+
+DENSE_BYTES = 32 * 2**20
+TOP = 20
+FLOAT16_MAX = 60_000.0
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write to a temporary file beside `path`, flush it to disk, rename: a reader sees all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def write_predictions(path: Path, indices: np.ndarray, logits: np.ndarray, target: np.ndarray) -> None:
+    """Keep the predictions of one run.
+
+    Args:
+        indices: `(n,)` into the examples of the study.
+        logits: `(n, classes)` float32.
+        target: `(n,)` class index or `(n, classes)`: the true class is always kept.
+    """
+    import io
+
+    logits = np.clip(logits, -FLOAT16_MAX, FLOAT16_MAX)  # half precision overflows beyond; NaN stays NaN
+    arrays = {"indices": indices.astype(np.int32)}
+    if logits.size * 2 <= DENSE_BYTES or target.ndim == 2 or logits.shape[1] <= TOP + 1:
+        arrays["logits"] = logits.astype(np.float16)
+    else:
+        top = np.argpartition(-logits, TOP, axis=1)[:, :TOP]
+        values = np.take_along_axis(logits, top, axis=1)
+        true = np.take_along_axis(logits, target[:, None], axis=1)
+        kept = np.concatenate([top, target[:, None]], axis=1)
+        rest = logits.astype(np.float64).copy()
+        np.put_along_axis(rest, kept, -np.inf, axis=1)
+        highest = rest.max(axis=1, keepdims=True)
+        arrays |= {
+            "top": kept.astype(np.int32),
+            "top_logits": np.concatenate([values, true], axis=1).astype(np.float16),
+            "rest": (highest[:, 0] + np.log(np.exp(rest - highest).sum(axis=1))).astype(np.float32),
+            "classes": np.array(logits.shape[1], dtype=np.int32),
+        }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    write_atomically(path, buffer.getvalue())
+
+
+def read_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """`(indices, logits float32 (n, classes))`; classes that were not kept share the remaining mass equally."""
+    with np.load(path, allow_pickle=False) as stored:
+        indices = stored["indices"].astype(np.int64)
+        if "logits" in stored:
+            return indices, stored["logits"].astype(np.float32)
+        classes, top = int(stored["classes"]), stored["top"]
+        kept = np.zeros((len(top), classes), dtype=bool)
+        np.put_along_axis(kept, top, True, axis=1)
+        others = np.maximum(classes - kept.sum(axis=1), 1)
+        logits = np.repeat((stored["rest"] - np.log(others))[:, None], classes, axis=1).astype(np.float32)
+        np.put_along_axis(logits, top, stored["top_logits"].astype(np.float32), axis=1)
+        return indices, logits

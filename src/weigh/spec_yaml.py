@@ -1,0 +1,267 @@
+"""From what a person typed to a `StudySpec`: YAML, options, `--set a.b=c`; every mistake reported at once.
+
+Before it: the command line or `Study.from_yaml`. After it: `study.py`. Nothing here reads data or models; it does
+know the registries, so that a misspelt metric or recipe is caught before anything runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from weigh.errors import SpecError
+from weigh.language import Text, text
+from weigh.spec import StudySpec
+
+__all__ = ["apply_settings", "dump_spec", "load_spec", "parse_duration", "read_yaml"]
+
+MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which a key that is given twice is an error, and aliases are refused (no exponential growth)."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.events.AliasEvent):
+            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not supported", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node, deep=False):
+        seen = set()
+        for key, _ in node.value:
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, (str, int, float, bool, type(None))):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+            if name in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{name}' is given twice", key.start_mark)
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        SpecError: Not readable, not YAML, not a mapping, a key given twice.
+    """
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_BYTES:
+            raise SpecError(text("{p} has {n} bytes; a study.yaml is short.", "{p} 有 {n} 字节；study.yaml 应该很短。", p=path, n=len(raw)))
+        content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (_Loader is a SafeLoader)
+    except OSError as error:
+        raise SpecError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)) from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        # ValueError: PyYAML's timestamp and integer constructors raise it for values like 2024-13-45
+        mark = getattr(error, "problem_mark", None)
+        where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        problem = str(getattr(error, "problem", None) or error)[:200]
+        raise SpecError(
+            text("{p}{w} is not valid YAML: {e}.", "{p}{w} 不是有效的 YAML：{e}。", p=path, w=where, e=problem),
+            do=text("See `weigh schema` for what a study.yaml may hold.", "study.yaml 可用的内容见 `weigh schema`。"),
+        ) from None
+    if not isinstance(content, dict):
+        raise SpecError(
+            text("{p} holds no settings.", "{p} 里没有任何设置。", p=path),
+            do=text("Write at least:\ndata: photos/\nmodels: [timm:resnet18]", "至少写上：\ndata: photos/\nmodels: [timm:resnet18]"),
+        )
+    return content
+
+
+def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """`["design.folds=5", "recipes.finetune.epochs=3"]` put into the mapping; values are read as YAML.
+
+    `recipes.NAME.FIELD` finds the recipe of that name (or label).
+
+    Raises:
+        SpecError: A setting without '=' or with a path that leads nowhere.
+    """
+    content = {**content}
+    if isinstance(content.get("data"), str):
+        content["data"] = {"train": content["data"]}
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        keys = [key.strip() for key in path.split(".")]
+        if not equals or not all(keys):
+            raise SpecError(
+                text("--set '{s}' is not of the form a.b=value.", "--set “{s}” 不是 a.b=值 的形式。", s=setting),
+                do=text("Example: --set design.folds=10", "例如：--set design.folds=10"),
+            )
+        try:
+            parsed = yaml.load(value, Loader=_Loader) if value.strip() else None  # noqa: S506
+        except (yaml.YAMLError, ValueError, RecursionError):
+            parsed = value
+        if keys[0] == "recipes" and len(keys) == 3:
+            _set_recipe(content, keys[1], keys[2], parsed)
+            continue
+        place = content
+        for key in keys[:-1]:
+            inner = place.get(key)
+            place[key] = {**inner} if isinstance(inner, dict) else {}
+            place = place[key]
+        place[keys[-1]] = parsed
+    return content
+
+
+def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> None:
+    recipes = content.get("recipes", ["probe"])
+    recipes = [{"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r for r in
+               (recipes if isinstance(recipes, list) else [recipes])]
+    found = [r for r in recipes if isinstance(r, dict) and name in (r.get("name"), r.get("label"))]
+    if not found:
+        raise SpecError(text("--set recipes.{n}.{f}: the study has no recipe '{n}'.", "--set recipes.{n}.{f}：研究中没有方案“{n}”。", n=name, f=field))
+    for recipe in found:
+        recipe[field] = value
+    content["recipes"] = recipes
+
+
+def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec:
+    """A validated specification; relative paths of the data are resolved against `base` where they exist there.
+
+    Raises:
+        SpecError: All problems at once, one per line.
+    """
+    problems: list[Text] = []
+    try:
+        spec = StudySpec.model_validate(content)
+    except ValidationError as error:
+        raise _report([_explain(item, content) for item in error.errors(include_url=False)]) from None
+    except RecursionError:
+        raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
+    problems += _check_names(spec)
+    if problems:
+        raise _report(problems)
+    return _resolve(spec, base)
+
+
+def _report(problems: list[Text]) -> SpecError:
+    many = len(problems) > 1
+    head = text("{n} problems in the study's settings:", "研究设置中有 {n} 个问题：", n=len(problems)) if many else None
+    lines = Text(*("\n".join(f"{'- ' if many else ''}{p.render(lang)}" for p in problems) for lang in ("en", "zh")))
+    what = Text(f"{head.en}\n{lines.en}", f"{head.zh}\n{lines.zh}") if head else lines
+    return SpecError(what, do=text("`weigh schema` prints everything that may be set.", "`weigh schema` 会列出所有可用的设置。"))
+
+
+def _explain(item: dict[str, Any], content: dict[str, Any]) -> Text:
+    """One pydantic error as a sentence with the value and, for unknown keys, the nearest known one."""
+    where = ".".join(str(part) for part in item["loc"]) or "study.yaml"
+    kind, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
+    if kind == "extra_forbidden":
+        known = _fields_at(item["loc"][:-1])
+        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) if near else text(
+            " Known here: {k}.", "这里可用：{k}。", k=", ".join(known))
+        return text("{w}: there is no such setting.{h}", "{w}：没有这个设置。{h}", w=where, h=hint)
+    if kind == "missing":
+        example = {"data": "data: photos/", "models": "models: [timm:resnet18]"}.get(where, "")
+        return text("{w} is missing. {e}", "缺少 {w}。{e}", w=where, e=example)
+    if kind == "literal_error":
+        return text("{w}: {v} is not one of {x}.", "{w}：{v} 不在可选值 {x} 之中。", w=where, v=value, x=context.get("expected", ""))
+    if kind.startswith(("greater_than", "less_than")):
+        sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
+        limit = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
+        return text("{w}: {v} must be {s} {l}.", "{w}：{v} 必须 {s} {l}。", w=where, v=value, s=sign, l=limit)
+    if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
+        return text("{w}: {v} is not a {t}number.", "{w}：{v} 不是{z}数。", w=where, v=value,
+                    t="whole " if kind.startswith("int") else "", z="整" if kind.startswith("int") else "")
+    if kind in ("string_type", "bool_parsing", "bool_type", "list_type", "dict_type", "model_type", "model_attributes_type"):
+        en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(kind[0], ("a section with settings", "包含设置的小节"))
+        return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=where, v=value, t=Text(en, zh))
+    message = str(item.get("msg", "")).removeprefix("Value error, ")
+    return text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value) if value else text(
+        "{w}: {m}.", "{w}：{m}。", w=where, m=message)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return ""
+    written = repr(value) if isinstance(value, str) else str(value)
+    return written if len(written) <= 60 else written[:57] + "…'"
+
+
+def _fields_at(location: tuple) -> list[str]:
+    """Names that may be set in the section at `location`."""
+    model: Any = StudySpec
+    for part in location:
+        if isinstance(part, int) or part not in getattr(model, "model_fields", {}):
+            continue
+        annotation = model.model_fields[part].annotation
+        options = [annotation, *get_args(annotation)]
+        model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _check_names(spec: StudySpec) -> list[Text]:
+    """Names that the registries do not know, and options that a recipe does not have."""
+    from weigh.metrics.base import METRICS
+    from weigh.models.address import parse_address
+    from weigh.run import RECIPES
+
+    problems: list[Text] = []
+
+    def collect(look_up, *args) -> Any:
+        try:
+            return look_up(*args)
+        except Exception as error:
+            if not hasattr(error, "what"):
+                raise
+            problems.append(Text(*(error.render(lang).replace("\n", " ") for lang in ("en", "zh"))))
+
+    for address in spec.models:
+        collect(parse_address, address)
+    for name in [spec.metrics.primary, *(spec.metrics.also or [])]:
+        collect(METRICS.get, name)
+    for given in spec.recipes:
+        recipe = collect(RECIPES.get, given.name)
+        if recipe is None:
+            continue
+        overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
+        for field in overrides.keys() - recipe.defaults.keys():
+            problems.append(text(
+                "recipes: {r} has no setting '{f}'. It has: {k}.", "recipes：{r} 没有设置“{f}”。可用：{k}。",
+                r=given.name, f=field, k=", ".join(recipe.defaults)))
+    if spec.design.budget is not None:
+        collect(parse_duration, spec.design.budget)
+    return problems
+
+
+def parse_duration(written: str) -> float:
+    """"90s", "30m", "2h", "1h30m" in seconds.
+
+    Raises:
+        SpecError: Not a duration.
+    """
+    import re
+
+    match = re.fullmatch(r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s)?\s*", str(written))
+    seconds = sum(float(part or 0) * factor for part, factor in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    if seconds <= 0:
+        raise SpecError(text("design.budget: '{w}' is not a duration; write 30m or 2h.", "design.budget：“{w}”不是时长；请写成 30m 或 2h。", w=written))
+    return seconds
+
+
+def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
+    """Paths of the data made absolute, so that the study can be resumed from any folder."""
+
+    def absolute(given: str | None) -> str | None:
+        if not given or given.startswith("hub:"):
+            return given
+        for folder in filter(None, (base, Path.cwd())):
+            try:
+                if (found := folder / Path(given).expanduser()).exists():
+                    return str(found.resolve())
+            except (OSError, ValueError, RuntimeError):
+                continue  # a name that no file system takes; the reader says so
+        return given
+
+    data = spec.data.model_copy(update={key: absolute(getattr(spec.data, key)) for key in ("train", "test", "root")})
+    return spec.model_copy(update={"data": data})
+
+
+def dump_spec(spec: StudySpec) -> str:
+    """The specification as YAML, without what was left at its default of "unset"."""
+    return yaml.safe_dump(spec.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
