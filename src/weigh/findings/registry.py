@@ -1,0 +1,76 @@
+"""All findings of a study, in the order of the report.
+
+Each file of this folder answers one kind of question: it has a function `find(results) -> list[Finding]` and
+registers it with `@FINDINGS.named("kind")`. `read_findings` runs them all. A file that raises never takes the report
+with it: its place is taken by a visible finding of kind "internal", whose verdict is "undecided" (and the tests
+assert that none occurs). Findings about the data itself come from `data_problems.py`, which reads `results.problems`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+
+from weigh.findings.model import Bilingual, Finding
+from weigh.language import text
+from weigh.record.results import Results
+from weigh.registry import Registry
+
+__all__ = ["FINDINGS", "Find", "read_findings"]
+
+Find = Callable[[Results], list[Finding]]
+ORDER = (
+    "performance",
+    "comparison",
+    "generalisation",
+    "order",
+    "stability",
+    "calibration",
+    "slices",
+    "errors",
+    "cost",
+    "advice",
+)
+FINDINGS: Registry[Find] = Registry(text("finding", "结论"), modules=tuple(f"weigh.findings.{kind}" for kind in ORDER))
+log = logging.getLogger(__name__)
+
+
+def read_findings(results: Results) -> list[Finding]:
+    """Every finding of the study, in the order of the report; the same records give the same findings."""
+    found: list[Finding] = []
+    known = dict(FINDINGS.items())
+    for kind in [*(k for k in ORDER if k in known), *(k for k in known if k not in ORDER)]:
+        try:
+            found += known[kind](results)
+        except Exception as error:  # a bug in one file must not hide what the others found
+            log.exception("the finding %s failed", kind)
+            found.append(_internal(kind, error))
+    return found
+
+
+def _internal(kind: str, error: Exception) -> Finding:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return Finding(
+        id=f"internal:{kind}",
+        kind="internal",
+        question=Bilingual.of(text("Could everything be read?", "所有结果都读出来了吗？")),
+        verdict="undecided",
+        severity="problem",
+        sentence=Bilingual.of(
+            text(
+                "The part '{k}' of this report could not be computed, a mistake in weigh: {e}. Everything else stands.",
+                "由于 weigh 自身的错误，报告的“{k}”部分未能算出：{e}。其余内容不受影响。",
+                k=kind,
+                e=type(error).__name__,
+            )
+        ),
+        next=[Bilingual.of(text("Please report it together with log.txt.", "请把此问题连同 log.txt 一并反馈给我们。"))],
+        table=[
+            {
+                "error": f"{type(error).__name__}: {error}",
+                "file": where.filename.rsplit("/", 1)[-1],
+                "function": where.name,
+            }
+        ],
+    )
