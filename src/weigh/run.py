@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weigh.registry import Registry
 from weigh.language import Text, text
+from weigh.registry import Registry
 
 __all__ = ["RECIPES", "Job", "Outcome", "Recipe", "Run", "Setting"]
 

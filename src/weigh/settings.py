@@ -34,7 +34,7 @@ def cache_limit() -> int:
 
 
 def parse_bytes(written: str) -> int:
-    """"20GB", "500 MB", "1.5G", "1000" in bytes (decimal units).
+    """ "20GB", "500 MB", "1.5G", "1000" in bytes (decimal units).
 
     Raises:
         SpecError: Not a size.
@@ -50,4 +50,6 @@ def parse_bytes(written: str) -> int:
 
 def offline_by_environment() -> bool:
     """Whether the environment forbids the network."""
-    return any(os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in ("WEIGH_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(
+        os.environ.get(name, "").lower() in ("1", "true", "yes", "on") for name in ("WEIGH_OFFLINE", "HF_HUB_OFFLINE")
+    )

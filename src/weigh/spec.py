@@ -44,7 +44,9 @@ class ColumnsSpec(Section):
     """Names of the columns of a table."""
 
     path: str = Field("path", description="Column with the file path, relative to data.root or to the table.")
-    label: str = Field("label", description="Column with the label; several labels are joined with data.label_separator.")
+    label: str = Field(
+        "label", description="Column with the label; several labels are joined with data.label_separator."
+    )
     group: str | None = Field(None, description="Column whose values must not be split (patient, module, site).")
     split: str | None = Field(None, description="Column with train / val / test; 'split' is used if it exists.")
 
@@ -52,9 +54,13 @@ class ColumnsSpec(Section):
 class DataSpec(Section):
     """Where the labelled examples are."""
 
-    train: str = Field(description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name.")
+    train: str = Field(
+        description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name."
+    )
     test: str | None = Field(None, description="An independent test folder or table; read once, at the end.")
-    root: str | None = Field(None, description="Folder that paths in a table are relative to; default: the table's folder.")
+    root: str | None = Field(
+        None, description="Folder that paths in a table are relative to; default: the table's folder."
+    )
     columns: ColumnsSpec = ColumnsSpec()
     slices: list[str] | None = Field(None, description="Metadata columns to report scores by; default: all short ones.")
     label_offset: int = Field(0, description="Added to numeric labels (-1 where labels count from 1).")
@@ -76,7 +82,9 @@ class RecipeSpec(Section):
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
     validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(None, description="Share of the training folds.")
     augment: Literal["none", "light", "standard"] | None = None
-    strengths: list[Annotated[float, Field(gt=0)]] | None = Field(None, min_length=1, description="L2 strengths of a probe.")
+    strengths: list[Annotated[float, Field(gt=0)]] | None = Field(
+        None, min_length=1, description="L2 strengths of a probe."
+    )
     image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
     class_weights: Literal["none", "balanced"] | None = None
     decision: Literal["auto", "argmax", "threshold"] | None = None
@@ -94,7 +102,9 @@ class DesignSpec(Section):
     vary: list[Literal["split", "init", "order", "augmentation"]] = ["split", "init", "order", "augmentation"]
     test: Annotated[float, Field(ge=0, lt=0.9)] = Field(0.0, description="Share held out as a test part, read once.")
     budget: str | None = Field(None, description="Time the study may take ('30m', '2h'); repeats are cut to keep it.")
-    purpose: Literal["ship", "publish"] = Field("ship", description="ship: claims about this data; publish: about new data.")
+    purpose: Literal["ship", "publish"] = Field(
+        "ship", description="ship: claims about this data; publish: about new data."
+    )
     order_check: bool = Field(True, description="Score contiguous blocks against shuffled folds (probes only).")
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
@@ -110,7 +120,9 @@ class DesignSpec(Section):
 class MetricsSpec(Section):
     primary: str = Field("balanced_accuracy", description="Carries the headline, the selection and the corrections.")
     also: list[str] | None = Field(None, description="Described beside it; default: all that the task has.")
-    rope: Annotated[float, Field(ge=0)] | None = Field(None, description="Region of practical equivalence; default: per metric.")
+    rope: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="Region of practical equivalence; default: per metric."
+    )
 
 
 class OutputSpec(Section):
@@ -134,7 +146,9 @@ class StudySpec(Section):
     name: str | None = None
     task: Task | None = Field(None, description="Recognised from the data where it can be.")
     data: DataSpec
-    models: list[str] = Field(min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME.")
+    models: list[str] = Field(
+        min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME."
+    )
     recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
     design: DesignSpec = DesignSpec()
     metrics: MetricsSpec = MetricsSpec()

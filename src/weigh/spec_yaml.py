@@ -27,7 +27,9 @@ class _Loader(yaml.SafeLoader):
 
     def compose_node(self, parent, index):
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not supported", self.peek_event().start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) are not supported", self.peek_event().start_mark
+            )
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
@@ -51,10 +53,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = path.read_bytes()
         if len(raw) > MAX_BYTES:
-            raise SpecError(text("{p} has {n} bytes; a study.yaml is short.", "{p} 有 {n} 字节；study.yaml 应该很短。", p=path, n=len(raw)))
-        content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)  # noqa: S506  (_Loader is a SafeLoader)
+            raise SpecError(
+                text(
+                    "{p} has {n} bytes; a study.yaml is short.",
+                    "{p} 有 {n} 字节；study.yaml 应该很短。",
+                    p=path,
+                    n=len(raw),
+                )
+            )
+        content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)
     except OSError as error:
-        raise SpecError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)) from None
+        raise SpecError(
+            text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         # ValueError: PyYAML's timestamp and integer constructors raise it for values like 2024-13-45
         mark = getattr(error, "problem_mark", None)
@@ -67,7 +78,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SpecError(
             text("{p} holds no settings.", "{p} 里没有任何设置。", p=path),
-            do=text("Write at least:\ndata: photos/\nmodels: [timm:resnet18]", "至少写上：\ndata: photos/\nmodels: [timm:resnet18]"),
+            do=text(
+                "Write at least:\ndata: photos/\nmodels: [timm:resnet18]",
+                "至少写上：\ndata: photos/\nmodels: [timm:resnet18]",
+            ),
         )
     return content
 
@@ -92,7 +106,7 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
                 do=text("Example: --set design.folds=10", "例如：--set design.folds=10"),
             )
         try:
-            parsed = yaml.load(value, Loader=_Loader) if value.strip() else None  # noqa: S506
+            parsed = yaml.load(value, Loader=_Loader) if value.strip() else None
         except (yaml.YAMLError, ValueError, RecursionError):
             parsed = value
         if keys[0] == "recipes" and len(keys) == 3:
@@ -109,11 +123,20 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
 
 def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> None:
     recipes = content.get("recipes", ["probe"])
-    recipes = [{"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r for r in
-               (recipes if isinstance(recipes, list) else [recipes])]
+    recipes = [
+        {"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r
+        for r in (recipes if isinstance(recipes, list) else [recipes])
+    ]
     found = [r for r in recipes if isinstance(r, dict) and name in (r.get("name"), r.get("label"))]
     if not found:
-        raise SpecError(text("--set recipes.{n}.{f}: the study has no recipe '{n}'.", "--set recipes.{n}.{f}：研究中没有方案“{n}”。", n=name, f=field))
+        raise SpecError(
+            text(
+                "--set recipes.{n}.{f}: the study has no recipe '{n}'.",
+                "--set recipes.{n}.{f}：研究中没有方案“{n}”。",
+                n=name,
+                f=field,
+            )
+        )
     for recipe in found:
         recipe[field] = value
     content["recipes"] = recipes
@@ -143,7 +166,9 @@ def _report(problems: list[Text]) -> SpecError:
     head = text("{n} problems in the study's settings:", "研究设置中有 {n} 个问题：", n=len(problems)) if many else None
     lines = Text(*("\n".join(f"{'- ' if many else ''}{p.render(lang)}" for p in problems) for lang in ("en", "zh")))
     what = Text(f"{head.en}\n{lines.en}", f"{head.zh}\n{lines.zh}") if head else lines
-    return SpecError(what, do=text("`weigh schema` prints everything that may be set.", "`weigh schema` 会列出所有可用的设置。"))
+    return SpecError(
+        what, do=text("`weigh schema` prints everything that may be set.", "`weigh schema` 会列出所有可用的设置。")
+    )
 
 
 def _explain(item: dict[str, Any], content: dict[str, Any]) -> Text:
@@ -153,27 +178,55 @@ def _explain(item: dict[str, Any], content: dict[str, Any]) -> Text:
     if kind == "extra_forbidden":
         known = _fields_at(item["loc"][:-1])
         near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) if near else text(
-            " Known here: {k}.", "这里可用：{k}。", k=", ".join(known))
+        hint = (
+            text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0])
+            if near
+            else text(" Known here: {k}.", "这里可用：{k}。", k=", ".join(known))
+        )
         return text("{w}: there is no such setting.{h}", "{w}：没有这个设置。{h}", w=where, h=hint)
     if kind == "missing":
         example = {"data": "data: photos/", "models": "models: [timm:resnet18]"}.get(where, "")
         return text("{w} is missing. {e}", "缺少 {w}。{e}", w=where, e=example)
     if kind == "literal_error":
-        return text("{w}: {v} is not one of {x}.", "{w}：{v} 不在可选值 {x} 之中。", w=where, v=value, x=context.get("expected", ""))
+        return text(
+            "{w}: {v} is not one of {x}.",
+            "{w}：{v} 不在可选值 {x} 之中。",
+            w=where,
+            v=value,
+            x=context.get("expected", ""),
+        )
     if kind.startswith(("greater_than", "less_than")):
         sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
         limit = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
         return text("{w}: {v} must be {s} {l}.", "{w}：{v} 必须 {s} {l}。", w=where, v=value, s=sign, l=limit)
     if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
-        return text("{w}: {v} is not a {t}number.", "{w}：{v} 不是{z}数。", w=where, v=value,
-                    t="whole " if kind.startswith("int") else "", z="整" if kind.startswith("int") else "")
-    if kind in ("string_type", "bool_parsing", "bool_type", "list_type", "dict_type", "model_type", "model_attributes_type"):
-        en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(kind[0], ("a section with settings", "包含设置的小节"))
+        return text(
+            "{w}: {v} is not a {t}number.",
+            "{w}：{v} 不是{z}数。",
+            w=where,
+            v=value,
+            t="whole " if kind.startswith("int") else "",
+            z="整" if kind.startswith("int") else "",
+        )
+    if kind in (
+        "string_type",
+        "bool_parsing",
+        "bool_type",
+        "list_type",
+        "dict_type",
+        "model_type",
+        "model_attributes_type",
+    ):
+        en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(
+            kind[0], ("a section with settings", "包含设置的小节")
+        )
         return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=where, v=value, t=Text(en, zh))
     message = str(item.get("msg", "")).removeprefix("Value error, ")
-    return text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value) if value else text(
-        "{w}: {m}.", "{w}：{m}。", w=where, m=message)
+    return (
+        text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value)
+        if value
+        else text("{w}: {m}.", "{w}：{m}。", w=where, m=message)
+    )
 
 
 def _short(value: Any) -> str:
@@ -221,26 +274,44 @@ def _check_names(spec: StudySpec) -> list[Text]:
             continue
         overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
         for field in overrides.keys() - recipe.defaults.keys():
-            problems.append(text(
-                "recipes: {r} has no setting '{f}'. It has: {k}.", "recipes：{r} 没有设置“{f}”。可用：{k}。",
-                r=given.name, f=field, k=", ".join(recipe.defaults)))
+            problems.append(
+                text(
+                    "recipes: {r} has no setting '{f}'. It has: {k}.",
+                    "recipes：{r} 没有设置“{f}”。可用：{k}。",
+                    r=given.name,
+                    f=field,
+                    k=", ".join(recipe.defaults),
+                )
+            )
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
     return problems
 
 
 def parse_duration(written: str) -> float:
-    """"90s", "30m", "2h", "1h30m" in seconds.
+    """ "90s", "30m", "2h", "1h30m" in seconds.
 
     Raises:
         SpecError: Not a duration.
     """
     import re
 
-    match = re.fullmatch(r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s)?\s*", str(written))
-    seconds = sum(float(part or 0) * factor for part, factor in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    match = re.fullmatch(
+        r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s)?\s*", str(written)
+    )
+    seconds = (
+        sum(float(part or 0) * factor for part, factor in zip(match.groups(), (3600, 60, 1), strict=True))
+        if match
+        else 0
+    )
     if seconds <= 0:
-        raise SpecError(text("design.budget: '{w}' is not a duration; write 30m or 2h.", "design.budget：“{w}”不是时长；请写成 30m 或 2h。", w=written))
+        raise SpecError(
+            text(
+                "design.budget: '{w}' is not a duration; write 30m or 2h.",
+                "design.budget：“{w}”不是时长；请写成 30m 或 2h。",
+                w=written,
+            )
+        )
     return seconds
 
 

@@ -12,7 +12,7 @@ CHEAP_REPEATS, TRAINED_REPEATS = 5, 1  # a head costs milliseconds; a network co
 
 
 def candidate_id(model: str, recipe: RecipeSpec) -> str:
-    """"timm:resnet18 × probe"."""
+    """ "timm:resnet18 × probe"."""
     return f"{model} × {recipe.label or recipe.name}"
 
 

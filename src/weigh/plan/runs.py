@@ -26,7 +26,9 @@ from weigh.spec import StudySpec
 
 __all__ = ["Plan", "hold_out_test", "plan_runs", "refit_run"]
 
-NUMBERS = 1  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+NUMBERS = (
+    1  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,10 @@ def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:
         known = ", ".join(examples.slices) or "–"
         raise DesignError(
             text("design.group_by: the data has no column '{n}'.", "design.group_by：数据中没有“{n}”这一列。", n=name),
-            text("Groups keep examples of one patient, site or module on one side of every split.",
-                 "分组让同一病人、地点或组件的样本始终位于划分的同一侧。"),
+            text(
+                "Groups keep examples of one patient, site or module on one side of every split.",
+                "分组让同一病人、地点或组件的样本始终位于划分的同一侧。",
+            ),
             text("Columns found: {k}.", "找到的列：{k}。", k=known),
         )
     return examples.slices[name]
@@ -74,18 +78,29 @@ def hold_out_test(examples: Examples, spec: StudySpec) -> Examples:
         return examples
     if (examples.part == "test").any():
         raise DesignError(
-            text("design.test asks for a held-out share, but the data has a test part of {n} examples already.",
-                 "design.test 要求留出一部分，但数据中已有 {n} 个测试样本。", n=int((examples.part == "test").sum())),
+            text(
+                "design.test asks for a held-out share, but the data has a test part of {n} examples already.",
+                "design.test 要求留出一部分，但数据中已有 {n} 个测试样本。",
+                n=int((examples.part == "test").sum()),
+            ),
             do=text("Remove design.test, or the test folder.", "请去掉 design.test，或去掉测试文件夹。"),
         )
     rng = generator(spec.design.seed, "test part")
-    mask = holdout(examples.target, share=spec.design.test, rng=rng, group=group_of(examples, spec), stratify=spec.design.stratify)
+    mask = holdout(
+        examples.target, share=spec.design.test, rng=rng, group=group_of(examples, spec), stratify=spec.design.stratify
+    )
     return replace(examples, part=np.where(mask, "test", "train"))
 
 
-def plan_runs(examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], *,
-              variants: Sequence[str] = (), copies: np.ndarray | None = None,
-              repeats: dict[str, int] | None = None) -> Plan:
+def plan_runs(
+    examples: Examples,
+    spec: StudySpec,
+    candidates: Sequence[Candidate],
+    *,
+    variants: Sequence[str] = (),
+    copies: np.ndarray | None = None,
+    repeats: dict[str, int] | None = None,
+) -> Plan:
     """Cross candidates with folds and repeats, and add the order check for heads on frozen features.
 
     Args:
@@ -102,7 +117,11 @@ def plan_runs(examples: Examples, spec: StudySpec, candidates: Sequence[Candidat
     folds = []
     for repeat in range(max(counts.values(), default=0)):
         split = seed(design.seed, "split", repeat if "split" in design.vary else 0)
-        folds.append(assign_folds(target, folds=design.folds, rng=np.random.default_rng(split), group=group, stratify=design.stratify))
+        folds.append(
+            assign_folds(
+                target, folds=design.folds, rng=np.random.default_rng(split), group=group, stratify=design.stratify
+            )
+        )
     runs = []
     for candidate in candidates:
         for repeat in range(counts[candidate.id]):
@@ -114,8 +133,10 @@ def plan_runs(examples: Examples, spec: StudySpec, candidates: Sequence[Candidat
     if not design.order_check:
         skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
     elif not cheap:
-        skipped["order-check"] = text("The order check needs a recipe that trains only a head (probe); this study has none.",
-                                      "顺序检查需要只训练线性头的方案（probe），本研究没有。")
+        skipped["order-check"] = text(
+            "The order check needs a recipe that trains only a head (probe); this study has none.",
+            "顺序检查需要只训练线性头的方案（probe），本研究没有。",
+        )
     elif group is not None and group_of(examples, spec) is not None:
         skipped["order-check"] = text("The folds respect groups already.", "各折已按分组划分。")
     else:
@@ -127,14 +148,29 @@ def plan_runs(examples: Examples, spec: StudySpec, candidates: Sequence[Candidat
                 fold_of, _ = assign_blocks(order, block_size=size, folds=design.folds, rng=rng)
                 for fold in range(design.folds):
                     inside = fold_of == fold
-                    runs.append(_run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside]))
+                    runs.append(
+                        _run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside])
+                    )
     return Plan(tuple(candidates), tuple(runs), counts, skipped)
 
 
-def refit_run(examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool) -> Run:
+def refit_run(
+    examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool
+) -> Run:
     """The candidate trained on all training data; scored once on the test part, if there is one."""
-    return _run(examples, spec, candidate, "refit", "", -1, -1, examples.where("train"), examples.where("test"),
-                epochs=epochs, keep_weights=keep_weights)
+    return _run(
+        examples,
+        spec,
+        candidate,
+        "refit",
+        "",
+        -1,
+        -1,
+        examples.where("train"),
+        examples.where("test"),
+        epochs=epochs,
+        keep_weights=keep_weights,
+    )
 
 
 def merge_groups(group: np.ndarray | None, copies: np.ndarray | None) -> np.ndarray | None:
@@ -152,8 +188,20 @@ def merge_groups(group: np.ndarray | None, copies: np.ndarray | None) -> np.ndar
     return component[a].astype(str)
 
 
-def _run(examples: Examples, spec: StudySpec, candidate: Candidate, purpose: str, variant: str, repeat: int, fold: int,
-         train: np.ndarray, test: np.ndarray, *, epochs: int | None = None, keep_weights: bool = False) -> Run:
+def _run(
+    examples: Examples,
+    spec: StudySpec,
+    candidate: Candidate,
+    purpose: str,
+    variant: str,
+    repeat: int,
+    fold: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    epochs: int | None = None,
+    keep_weights: bool = False,
+) -> Run:
     given = recipe_of(spec, candidate)
     options, vary, base = recipe_options(given), spec.design.vary, spec.design.seed
 
@@ -162,14 +210,41 @@ def _run(examples: Examples, spec: StudySpec, candidate: Candidate, purpose: str
 
     seeds = {source: derived(source) for source in ("init", "order", "augmentation", "split")}
     identity: dict[str, Any] = {
-        "numbers": NUMBERS, "data": examples.fingerprint, "classes": list(examples.classes), "task": spec.task,
-        "model": candidate.model, "recipe": given.name, "options": options, "purpose": purpose, "variant": variant,
-        "repeat": repeat, "fold": fold, "train": _digest(train), "test": _digest(test), "seeds": seeds,
-        "epochs": epochs, "primary": spec.metrics.primary, "precision": spec.run.precision,
+        "numbers": NUMBERS,
+        "data": examples.fingerprint,
+        "classes": list(examples.classes),
+        "task": spec.task,
+        "model": candidate.model,
+        "recipe": given.name,
+        "options": options,
+        "purpose": purpose,
+        "variant": variant,
+        "repeat": repeat,
+        "fold": fold,
+        "train": _digest(train),
+        "test": _digest(test),
+        "seeds": seeds,
+        "epochs": epochs,
+        "primary": spec.metrics.primary,
+        "precision": spec.run.precision,
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
-    return Run(key, candidate.id, candidate.model, given.name, options, purpose, variant, repeat, fold,
-               train, test, seeds, keep_weights, epochs)
+    return Run(
+        key,
+        candidate.id,
+        candidate.model,
+        given.name,
+        options,
+        purpose,
+        variant,
+        repeat,
+        fold,
+        train,
+        test,
+        seeds,
+        keep_weights,
+        epochs,
+    )
 
 
 def _digest(indices: np.ndarray) -> str:

@@ -18,10 +18,15 @@ NAME = "examples.npz"
 def write_index(folder: Path, examples: Examples) -> None:
     """Keep `examples` as examples.npz (fixed-width text and integers; no pickle)."""
     columns = {
-        "path": examples.path.astype(str), "target": examples.target, "part": examples.part.astype(str),
-        "order": examples.order, "content": examples.content.astype(str),
-        "classes": np.array(examples.classes, dtype=str), "fingerprint": np.array(examples.fingerprint),
-        "root": np.array(str(examples.root)), "order_source": np.array(examples.order_source),
+        "path": examples.path.astype(str),
+        "target": examples.target,
+        "part": examples.part.astype(str),
+        "order": examples.order,
+        "content": examples.content.astype(str),
+        "classes": np.array(examples.classes, dtype=str),
+        "fingerprint": np.array(examples.fingerprint),
+        "root": np.array(str(examples.root)),
+        "order_source": np.array(examples.order_source),
         "slice_names": np.array(list(examples.slices), dtype=str),
     }
     if examples.group is not None:
@@ -37,9 +42,14 @@ def read_index(folder: Path) -> Examples:
     with np.load(folder / NAME, allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
         return Examples(
-            root=Path(str(stored["root"])), path=stored["path"], target=stored["target"],
-            classes=tuple(str(name) for name in stored["classes"]), part=stored["part"], order=stored["order"],
-            content=stored["content"], group=stored["group"] if "group" in stored else None,
+            root=Path(str(stored["root"])),
+            path=stored["path"],
+            target=stored["target"],
+            classes=tuple(str(name) for name in stored["classes"]),
+            part=stored["part"],
+            order=stored["order"],
+            content=stored["content"],
+            group=stored["group"] if "group" in stored else None,
             order_source=str(stored["order_source"]),  # type: ignore[arg-type]
             slices={name: stored[f"slice_{i}"] for i, name in enumerate(names)},
             fingerprint=str(stored["fingerprint"]),

@@ -53,8 +53,15 @@ class Ledger:
         if not self.path.exists() and not create:
             raise RecordError(
                 text("{f} holds no study.", "{f} 中没有研究。", f=folder),
-                text("A study folder has a file ledger.sqlite, written by `weigh run`.", "研究文件夹中应有由 `weigh run` 写入的 ledger.sqlite。"),
-                text("Start one: weigh run DATA --models MODEL --output {f}", "新建研究：weigh run DATA --models MODEL --output {f}", f=folder),
+                text(
+                    "A study folder has a file ledger.sqlite, written by `weigh run`.",
+                    "研究文件夹中应有由 `weigh run` 写入的 ledger.sqlite。",
+                ),
+                text(
+                    "Start one: weigh run DATA --models MODEL --output {f}",
+                    "新建研究：weigh run DATA --models MODEL --output {f}",
+                    f=folder,
+                ),
             )
         if create:
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,18 +81,28 @@ class Ledger:
     def _damaged(self, error: Exception) -> RecordError:
         return RecordError(
             text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=self.path, e=error),
-            do=text("Restore it from a copy, or start the study anew in another folder (--output).",
-                    "请从备份恢复，或用 --output 在另一个文件夹中重新开始。"),
+            do=text(
+                "Restore it from a copy, or start the study anew in another folder (--output).",
+                "请从备份恢复，或用 --output 在另一个文件夹中重新开始。",
+            ),
         )
 
     def _check_format(self) -> None:
         found = self.fact("format")
         if found != FORMAT:
             raise RecordError(
-                text("The study in {f} was written in format {a}; this version of weigh reads format {b}.",
-                     "{f} 中的研究以格式 {a} 写成；当前版本的 weigh 读取格式 {b}。", f=self.folder, a=found, b=FORMAT),
-                do=text("Open it with the version that wrote it ({v}), or run it anew in another folder (--output).",
-                        "请用写入它的版本（{v}）打开，或用 --output 在另一个文件夹中重新运行。", v=self.fact("version") or "?"),
+                text(
+                    "The study in {f} was written in format {a}; this version of weigh reads format {b}.",
+                    "{f} 中的研究以格式 {a} 写成；当前版本的 weigh 读取格式 {b}。",
+                    f=self.folder,
+                    a=found,
+                    b=FORMAT,
+                ),
+                do=text(
+                    "Open it with the version that wrote it ({v}), or run it anew in another folder (--output).",
+                    "请用写入它的版本（{v}）打开，或用 --output 在另一个文件夹中重新运行。",
+                    v=self.fact("version") or "?",
+                ),
             )
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
@@ -141,8 +158,23 @@ class Ledger:
             if outcome.logits is not None:
                 write_predictions(self._array(run.key), run.test, outcome.logits, target[run.test])
             facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}
-            rows.append((run.key, run.candidate, run.purpose, run.variant, run.repeat, run.fold, outcome.status, outcome.cause,
-                         len(run.train), _json(facts), _json(outcome.measured), _json(run.seeds), _json(outcome.environment)))
+            rows.append(
+                (
+                    run.key,
+                    run.candidate,
+                    run.purpose,
+                    run.variant,
+                    run.repeat,
+                    run.fold,
+                    outcome.status,
+                    outcome.cause,
+                    len(run.train),
+                    _json(facts),
+                    _json(outcome.measured),
+                    _json(run.seeds),
+                    _json(outcome.environment),
+                )
+            )
             if outcome.model:
                 models.append((run.model, _json(outcome.model)))
             if run.purpose == "refit" and len(run.test) and outcome.status == "done":
@@ -173,12 +205,21 @@ class Ledger:
             return read_predictions(self._array(key))
         except (OSError, ValueError, KeyError, EOFError) as error:
             raise RecordError(
-                text("The predictions of run {k} cannot be read: {e}.", "无法读取运行 {k} 的预测：{e}。", k=key, e=error),
-                do=text("Restore {f}, or delete the study and run it anew.", "请恢复 {f}，或删除研究后重新运行。", f=self._array(key)),
+                text(
+                    "The predictions of run {k} cannot be read: {e}.", "无法读取运行 {k} 的预测：{e}。", k=key, e=error
+                ),
+                do=text(
+                    "Restore {f}, or delete the study and run it anew.",
+                    "请恢复 {f}，或删除研究后重新运行。",
+                    f=self._array(key),
+                ),
             ) from None
 
     def models(self) -> dict[str, dict[str, Any]]:
-        return {address: json.loads(facts) for address, facts in self._rows("SELECT address, facts FROM models ORDER BY address")}
+        return {
+            address: json.loads(facts)
+            for address, facts in self._rows("SELECT address, facts FROM models ORDER BY address")
+        }
 
     def test_looks(self) -> int:
         """The greatest number of times that the test part was scored for one candidate."""
@@ -204,18 +245,29 @@ class Ledger:
             raise StudyLocked(
                 text("Another process is writing to {f}.", "另一个进程正在写入 {f}。", f=self.folder),
                 text("Two writers would mix their records.", "两个进程同时写入会混淆记录。"),
-                text("Wait for it or stop it; `weigh report {f}` works meanwhile.", "请等待或停止它；其间 `weigh report {f}` 可照常使用。", f=self.folder),
+                text(
+                    "Wait for it or stop it; `weigh report {f}` works meanwhile.",
+                    "请等待或停止它；其间 `weigh report {f}` 可照常使用。",
+                    f=self.folder,
+                ),
             ) from None
 
 
 def problems_to_json(problems: Sequence[Problem]) -> list[dict]:
-    return [asdict(problem) | {key: _pair(getattr(problem, key)) for key in ("sentence", "why", "do")} for problem in problems]
+    return [
+        asdict(problem) | {key: _pair(getattr(problem, key)) for key in ("sentence", "why", "do")}
+        for problem in problems
+    ]
 
 
 def problems_from_json(stored: list[dict]) -> tuple[Problem, ...]:
     def build(item: dict) -> Problem:
         texts = {key: Text(*item[key]) if item[key] else None for key in ("sentence", "why", "do")}
-        lists = {"paths": tuple(item["paths"]), "pairs": tuple(map(tuple, item["pairs"])), "details": tuple(item["details"])}
+        lists = {
+            "paths": tuple(item["paths"]),
+            "pairs": tuple(map(tuple, item["pairs"])),
+            "details": tuple(item["details"]),
+        }
         return Problem(**{**item, **texts, **lists})
 
     return tuple(build(item) for item in stored)

@@ -200,7 +200,9 @@ class Results:
         if not len(which):
             return None
         bias = np.zeros_like(values) + np.asarray(run.facts.get("bias", 0.0), dtype=np.float32)
-        return OutOfFold(which, values[None], np.zeros((1, len(which)), np.int16), self.examples.target[which], bias[None])
+        return OutOfFold(
+            which, values[None], np.zeros((1, len(which)), np.int16), self.examples.target[which], bias[None]
+        )
 
     def candidate(self, id: str) -> Candidate:
         return next(c for c in self.candidates if c.id == id)

@@ -1,0 +1,7 @@
+"""`python -m weigh`."""
+
+import sys
+
+from weigh.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,113 @@
+"""`weigh models`, `recipes`, `doctor`: what there is to choose from, and what this machine can do."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from weigh.cli.options import Lang, Offline
+from weigh.language import Text, detect_language, text
+
+__all__ = ["register"]
+
+
+def models(
+    pattern: Annotated[str, typer.Argument(help="Address with * and ?, e.g. 'timm:*lite*'.")] = "*",
+    offline: Offline = False, lang: Lang = "",
+) -> None:  # fmt: skip
+    """Models by address, and where their weights can be had from."""
+    from weigh.models.listing import list_models
+
+    rows = list_models(pattern, offline=offline)
+    for row in rows:
+        print(f"{row.address:48} {row.weights}")
+    if not rows:
+        print(
+            text("No model matches '{p}'.", "没有与“{p}”匹配的模型。", p=pattern).render(detect_language(lang)),
+            file=sys.stderr,
+        )
+        raise typer.Exit(2)
+
+
+def recipes(lang: Lang = "") -> None:
+    """How pretrained weights can be used, with the defaults of each recipe."""
+    from weigh.run import RECIPES
+
+    for name, recipe in RECIPES.items():
+        print(f"{name:10} {recipe.title.render(detect_language(lang))}")
+        print(" " * 11 + ", ".join(f"{key}={value}" for key, value in recipe.defaults.items()))
+
+
+def doctor(lang: Lang = "") -> None:
+    """What this machine can do: processor, accelerators, versions, weights within reach."""
+    language = detect_language(lang)
+
+    def line(name: Text, value: str) -> None:
+        print(f"{name.render(language)}: {value}")
+
+    line(Text("Python", "Python"), f"{platform.python_version()} ({platform.system()} {platform.machine()})")
+    for package in ("weigh", "torch", "torchvision", "timm", "numpy", "onnxruntime", "datasets", "cleanlab"):
+        try:
+            line(Text(package, package), version(package))
+        except PackageNotFoundError:
+            line(Text(package, package), text("not installed", "未安装").render(language))
+    import torch
+
+    line(Text("Cores", "处理器核数"), str(os.cpu_count()))
+    line(
+        Text("Instructions", "指令集"),
+        f"{torch.backends.cpu.get_cpu_capability()}; {', '.join(_instructions()) or '–'}",
+    )
+    devices = (
+        [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    )
+    if torch.backends.mps.is_available():
+        devices.append("Apple MPS")
+    line(
+        Text("Accelerators", "加速器"),
+        ", ".join(devices) or text("none: the processor is used", "无：使用处理器").render(language),
+    )
+    from weigh.settings import cache_folder, offline_by_environment
+
+    line(Text("Cache", "缓存"), str(cache_folder()))
+    hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
+    forbidden = text("not used (offline)", "不使用（离线）").render(language)
+    line(Text("Hub", "模型库"), forbidden if offline_by_environment() else f"{hub} – {_reach(hub, language)}")
+    from weigh.models.catalogue import installed_weights
+
+    for weights in installed_weights():
+        line(Text("Weights", "权重"), weights)
+
+
+def _instructions() -> list[str]:
+    """The instruction sets that decide whether bf16 pays, as the kernel names them (Linux)."""
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            flags = next((row.split(":", 1)[1].split() for row in file if row.startswith("flags")), [])
+    except OSError:
+        return []
+    return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8") if flag in flags]
+
+
+def _reach(hub: str, language: str) -> str:
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(urllib.request.Request(hub, method="HEAD"), timeout=3):
+            return text("reachable", "可以访问").render(language)
+    except urllib.error.HTTPError:
+        return text("reachable", "可以访问").render(language)
+    except (OSError, ValueError) as error:
+        return text("not reachable ({e})", "无法访问（{e}）", e=str(error)[:80]).render(language)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (models, recipes, doctor):
+        app.command()(command)

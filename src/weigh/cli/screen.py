@@ -1,0 +1,146 @@
+"""What a person sees while a study runs: stages, bars with remaining time, the prediction, one question."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from weigh.language import Text, text
+
+__all__ = ["Screen", "duration"]
+
+ASK_ABOVE = 600.0  # seconds: longer studies are asked about first
+WHAT = {
+    "index": Text("indexing", "建立索引"),
+    "reading": Text("reading files", "读取文件"),
+    "checking": Text("checking pictures", "检查图片"),
+    "features": Text("computing features", "计算特征"),
+    "decoding": Text("decoding pictures", "解码图片"),
+    "heads": Text("fitting heads", "拟合线性头"),
+    "epochs": Text("training", "训练"),
+    "training": Text("training", "训练"),
+    "predicting": Text("predicting", "预测"),
+}
+
+
+def duration(seconds: float) -> Text:
+    """ "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return text("{n} s", "{n} 秒", n=max(1, round(seconds)))
+    if seconds < 5400:
+        return text("{n} min", "{n} 分钟", n=round(seconds / 60))
+    return text("{n} h", "{n} 小时", n=round(seconds / 3600, 1))
+
+
+class Screen:
+    """A listener that draws on standard error, so that standard output stays clean.
+
+    Args:
+        language: "en" or "zh".
+        quiet: Show nothing (questions are still asked).
+        confirmed: The user said --yes.
+    """
+
+    def __init__(self, language: str, *, quiet: bool, confirmed: bool) -> None:
+        self.language, self.quiet, self.confirmed = language, quiet, confirmed
+        self.console = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=quiet or not self.console.is_terminal,
+        )
+        self.inner = self.outer = None
+        self.last_plain = 0.0
+
+    def __enter__(self) -> Screen:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.bars.stop()
+
+    def say(self, what: Text) -> None:
+        if not self.quiet:
+            self.console.print(what.render(self.language), markup=False, soft_wrap=True)
+
+    def stage(self, what: Text) -> None:
+        self._drop_inner()
+        self.say(what)
+
+    def progress(self, what: str, done: int, total: int) -> None:
+        title = WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language)
+        if self.inner is None or self.bars.tasks[-1].description != title:
+            self._drop_inner()
+            self.inner = self.bars.add_task(title, total=total)
+        self.bars.update(self.inner, completed=done, total=total)
+        if not self.console.is_terminal and not self.quiet and time.monotonic() - self.last_plain > 30:
+            self.last_plain = time.monotonic()  # a log file gets a line now and then, not a bar
+            self.console.print(f"{title} {done}/{total}", markup=False)
+        if done >= total:
+            self._drop_inner()
+
+    def planned(self, prediction) -> bool:
+        jobs, runs = len(prediction.jobs), sum(len(job.runs) for job in prediction.jobs)
+        if prediction.recorded:
+            self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=prediction.recorded))
+        if prediction.cut:
+            self.say(prediction.cut)
+        if runs:
+            self.say(
+                text(
+                    "{r} runs in {j} jobs, about {d}.",
+                    "{r} 次运行，{j} 个任务，约需 {d}。",
+                    r=runs,
+                    j=jobs,
+                    d=duration(prediction.seconds),
+                )
+            )
+            self.outer = self.bars.add_task(text("study", "研究").render(self.language), total=jobs)
+        if prediction.seconds <= ASK_ABOVE or self.confirmed:
+            return True
+        if not sys.stdin.isatty():
+            from weigh.errors import SpecError
+
+            raise SpecError(
+                text(
+                    "The study is predicted to take {d}, and nobody is there to confirm it.",
+                    "预计需要 {d}，但无人在场确认。",
+                    d=duration(prediction.seconds),
+                ),
+                do=text(
+                    "Add --yes, or keep it short: --set design.budget=10m",
+                    "请加上 --yes，或限制时长：--set design.budget=10m",
+                ),
+            )
+        self.bars.stop()
+        question = text("Start? [y/N] ", "开始吗？[y/N] ").render(self.language)
+        answer = input(question).strip().lower() in ("y", "yes", "是", "好")
+        self.bars.start()
+        return answer
+
+    def job_done(self, job, failed: int, done: int, total: int) -> None:
+        self._drop_inner()
+        if self.outer is not None:
+            self.bars.update(self.outer, completed=done, total=total)
+        if failed:
+            self.say(
+                text(
+                    "{f} of {n} runs of {c} failed (see log.txt).",
+                    "{c} 的 {n} 次运行中有 {f} 次失败（见 log.txt）。",
+                    f=failed,
+                    n=len(job.runs),
+                    c=job.runs[0].candidate,
+                )
+            )
+
+    def _drop_inner(self) -> None:
+        if self.inner is not None:
+            self.bars.remove_task(self.inner)
+            self.inner = None

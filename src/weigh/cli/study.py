@@ -1,0 +1,208 @@
+"""`weigh run`, `plan`, `report`, `demo`, `schema`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weigh.cli.options import (
+    Device,
+    Jobs,
+    Lang,
+    Models,
+    Offline,
+    Output,
+    Quiet,
+    Recipes,
+    Settings,
+    TaskName,
+    listed,
+    open_study,
+)
+from weigh.errors import SpecError
+from weigh.language import detect_language, text
+
+__all__ = ["register"]
+
+Source = Annotated[
+    str, typer.Argument(metavar="DATA_OR_YAML", help="Folder of pictures, table, study.yaml or study folder.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is predicted to take over ten minutes.")]
+FailOn = Annotated[
+    str, typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
+]
+
+
+def run(
+    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],  # noqa: B006
+    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
+    yes: Yes = False, fail_on: FailOn = "", lang: Lang = "",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+) -> None:  # fmt: skip
+    """Weigh models on labelled data; the same command again resumes or extends the study."""
+    study = open_study(
+        source,
+        task=task,
+        models=models,
+        recipes=recipes,
+        settings=settings,
+        output=output,
+        device=device,
+        jobs=jobs,
+        offline=offline,
+    )
+    _run(
+        study,
+        quiet=quiet,
+        yes=yes,
+        fail_on=_known_kinds(fail_on),
+        language=detect_language(lang),
+        retry_failed=retry_failed,
+    )
+
+
+def demo(
+    output: Output = None,
+    quiet: Quiet = False,
+    lang: Lang = "",
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
+    from weigh.data.demo import demo_spec
+    from weigh.spec_yaml import apply_settings, load_spec
+    from weigh.study import Study
+
+    folder = output or Path("studies/solar-cells")
+    folder.mkdir(parents=True, exist_ok=True)
+    study = Study(load_spec(apply_settings(demo_spec(folder), settings), base=folder), folder)
+    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True)
+
+
+def _run(
+    study, *, quiet: bool, yes: bool, fail_on: list[str], language: str, retry_failed: bool = False, brief: bool = False
+) -> None:
+    from weigh.cli.screen import Screen
+
+    with Screen(language, quiet=quiet, confirmed=yes) as screen:
+        try:
+            study.run(screen, retry_failed=retry_failed)
+        except KeyboardInterrupt:
+            screen.__exit__()
+            if (study.folder / "study.yaml").exists():
+                type(study).open(study.folder).write()  # a report of what is recorded so far
+            raise
+    if not (study.folder / "findings.json").exists():
+        raise typer.Exit(0)  # declined at the question
+    _tell(study, language, quiet=quiet, brief=brief)
+    file = study.read().file
+    found = [finding for finding in file.findings if finding.kind in fail_on and finding.severity == "problem"]
+    for finding in found:
+        print(
+            text(
+                "--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=finding.sentence.render(language)
+            ).render(language),
+            file=sys.stderr,
+        )
+    runs = file.study["runs"]
+    if runs["failed"] and not runs["done"]:
+        print(
+            text(
+                "Every run failed; the causes are in {f}.", "所有运行都失败了；原因见 {f}。", f=study.folder / "log.txt"
+            ).render(language),
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+    raise typer.Exit(1 if found else 0)
+
+
+def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
+    import shutil
+
+    from weigh.report.terminal import render_terminal, summary_line
+    from weigh.study import LANGUAGE_FILES
+
+    file = study.read().file
+    if not (quiet or brief):
+        width = min(shutil.get_terminal_size((100, 24)).columns, 110)
+        print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
+    print(summary_line(file, language))
+    print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
+
+
+def _known_kinds(fail_on: str) -> list[str]:
+    from weigh.findings.kinds import KINDS
+
+    asked = listed(fail_on)
+    if unknown := [kind for kind in asked if kind not in KINDS]:
+        raise SpecError(
+            text(
+                "--fail-on: there is no kind of finding called {u}.",
+                "--fail-on：没有名为 {u} 的发现类型。",
+                u=", ".join(unknown),
+            ),
+            do=text("Known: {k}.", "可用：{k}。", k=", ".join(KINDS)),
+        )
+    return asked
+
+
+def plan(
+    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],  # noqa: B006
+    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
+) -> None:  # fmt: skip
+    """What would run, how long it would take, and the smallest difference it could detect. Trains nothing."""
+    from weigh.cli.planned import show_plan
+    from weigh.cli.screen import Screen
+
+    language = detect_language(lang)
+    study = open_study(
+        source,
+        task=task,
+        models=models,
+        recipes=recipes,
+        settings=settings,
+        output=output,
+        device=device,
+        jobs=jobs,
+        offline=offline,
+    )
+    with Screen(language, quiet=quiet, confirmed=True) as screen:
+        prediction = study.plan(screen)
+    print(show_plan(prediction, study.folder, language))
+
+
+def report(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")],
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="html (written into the study), json or md (printed), text.")
+    ] = "html",
+    lang: Lang = "",
+) -> None:
+    """Rebuild the report from what is recorded, finished or not; needs neither torch nor the data."""
+    from weigh.study import LANGUAGE_FILES, Study
+
+    opened, language = Study.open(study), detect_language(lang)
+    if format == "html":
+        written = opened.write()
+        print(written[LANGUAGE_FILES[language]])
+    elif format == "text":
+        _tell(opened, language, quiet=False, brief=False)
+    else:
+        sys.stdout.write(opened.report(format, language))
+
+
+def schema() -> None:
+    """The JSON schema of study.yaml."""
+    import json
+
+    from weigh.spec import StudySpec
+
+    print(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    for command in (run, plan, report, demo, schema):
+        app.command()(command)

@@ -1,0 +1,366 @@
+"""Runs a study: the one process that decides, hands out jobs and writes the ledger.
+
+    prepare (data) -> choices (timed once, stored) -> plan -> jobs that are not recorded -> winner -> refits -> model/
+
+Everything here may be interrupted at any moment and started again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.errors import StudyMismatch
+from weigh.execute.local import run_jobs
+from weigh.language import Text, text
+from weigh.plan.candidates import cross_candidates, recipe_of, recipe_options
+from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
+from weigh.plan.prepare import Prepared, prepare
+from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.record.index import write_index
+from weigh.record.ledger import Ledger, problems_to_json
+from weigh.record.reading import read_results
+from weigh.record.results import Candidate, Results
+from weigh.record.selection import median_epochs
+from weigh.run import RECIPES, Job, Run, Setting
+from weigh.settings import cache_folder, offline_by_environment
+from weigh.spec import StudySpec
+from weigh.spec_yaml import dump_spec, parse_duration
+
+__all__ = ["Listener", "Prediction", "Silent", "plan_study", "run_study"]
+
+log = logging.getLogger("weigh")
+
+
+class Listener(Protocol):
+    """Who is told what happens; the command line draws it."""
+
+    def stage(self, what: Text) -> None: ...
+    def progress(self, what: str, done: int, total: int) -> None: ...
+    def planned(self, prediction: Prediction) -> bool: ...  # False: do not start
+    def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
+
+
+class Silent:
+    """A listener that shows nothing and agrees to everything."""
+
+    def stage(self, what: Text) -> None: ...
+    def progress(self, what: str, done: int, total: int) -> None: ...
+    def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
+
+    def planned(self, prediction: Prediction) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a study would do, before it does it.
+
+    Attributes:
+        prepared: The data.
+        plan: The runs.
+        jobs: Jobs that are not recorded yet.
+        setting: The choices.
+        seconds: Predicted time of the jobs and the refits.
+        recorded: Runs of this plan that are recorded already.
+        cut: Why there are fewer repeats than asked for, if a budget cut them.
+        timings: Model address -> timing.
+    """
+
+    prepared: Prepared
+    plan: Plan
+    jobs: list[Job]
+    setting: Setting
+    workers: int
+    seconds: float
+    recorded: int
+    cut: Text | None
+    timings: dict[str, dict[str, Any]]
+
+
+def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Prediction:
+    """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
+    listener.stage(text("Reading the data", "读取数据"))
+    prepared = prepare(spec, progress=listener.progress)
+    spec, examples = prepared.spec, prepared.examples
+    if ledger is not None:
+        _same_study(ledger, spec, examples)
+    candidates = cross_candidates(spec)
+
+    def choose(key: str, make) -> Any:
+        if ledger is None:
+            return make()
+        stored = ledger.fact(f"choice:{key}")
+        return stored if stored is not None else ledger.choose(key, make())
+
+    setting, workers = _setting(spec, examples, choose)
+    plan = plan_runs(examples, spec, candidates, variants=prepared.variants, copies=prepared.copies)
+    recorded = ledger.recorded() if ledger is not None else {}
+    timings: dict[str, dict[str, Any]] = {}
+    for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
+        listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
+        timings[address] = choose(f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates))
+    plan, cut = _keep_budget(plan, prepared, timings, choose)
+    missing = [run for run in plan.runs if run.key not in recorded]
+    jobs = group_jobs(missing, setting, timings, len(examples))
+    seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
+    seconds += _refit_seconds(plan, prepared, timings) if missing else 0.0
+    return Prediction(prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), cut, timings)
+
+
+def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed: bool = False) -> bool:
+    """Run what is not recorded yet; False if the listener declined.
+
+    Raises:
+        WeighError: A mistake that the user can act on. KeyboardInterrupt passes through; the ledger is valid.
+    """
+    ledger = Ledger(folder, create=True)
+    with ledger.lock():
+        if retry_failed:
+            ledger.forget_failed()
+        prediction = plan_study(spec, ledger, listener)
+        spec, examples = prediction.prepared.spec, prediction.prepared.examples
+        if not listener.planned(prediction):
+            return False
+        _remember(ledger, prediction)
+        _execute(prediction.jobs, examples, prediction.workers, ledger, listener)
+        results = read_results(ledger, spec, examples, prediction.plan.candidates)
+        refits = _refit_runs(results, spec, examples)
+        ledger.set_planned([run.key for run in (*prediction.plan.runs, *refits)])
+        recorded = ledger.recorded()
+        saved = ledger.fact("saved_model")
+        needed = [
+            run
+            for run in refits
+            if run.key not in recorded or (run.keep_weights and (saved != run.key or not _model_there(folder)))
+        ]
+        if needed:
+            listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
+            jobs = group_jobs(needed, prediction.setting, _stored_timings(ledger, needed), len(examples))
+            _execute(jobs, examples, prediction.workers, ledger, listener, results=results)
+        ledger.set_facts(finished=True)
+    return True
+
+
+def _execute(
+    jobs: Sequence[Job],
+    examples: Examples,
+    workers: int,
+    ledger: Ledger,
+    listener: Listener,
+    results: Results | None = None,
+) -> None:
+    for count, (job, outcomes) in enumerate(run_jobs(jobs, examples, workers=workers, progress=listener.progress), 1):
+        ledger.commit(job.runs, outcomes, examples.target)
+        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+        for outcome in failed:
+            log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
+        listener.job_done(job, len(failed), count, len(jobs))
+        for run, outcome in zip(job.runs, outcomes, strict=True):
+            if run.keep_weights and outcome.weights is not None and results is not None:
+                _save_winner(ledger, job, run, outcome, results)
+
+
+def _save_winner(ledger: Ledger, job: Job, run: Run, outcome, results: Results) -> None:
+    from weigh.models.saved import save_model
+    from weigh.stats.calibration import fit_temperature
+
+    out_of_fold = results.out_of_fold(run.candidate)
+    assert out_of_fold is not None
+    done = out_of_fold.complete
+    logits = out_of_fold.logits[done].reshape(-1, out_of_fold.logits.shape[2])
+    target = np.concatenate([out_of_fold.target] * int(done.sum()))
+    temperature = fit_temperature(logits, target, multilabel=results.examples.multilabel)
+    save_model(
+        ledger.folder / "model",
+        address=run.model,
+        weights=outcome.weights,
+        classes=results.examples.classes,
+        options=run.options,
+        temperature=temperature,
+        bias=outcome.facts.get("bias"),
+        multilabel=results.examples.multilabel,
+        facts={**outcome.model, "run": run.key, "candidate": run.candidate},
+    )
+    ledger.set_facts(saved_model=run.key, temperature=temperature)
+
+
+def _model_there(folder: Path) -> bool:
+    return (folder / "model" / "model.safetensors").exists()
+
+
+def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[Run]:
+    """With a test part every candidate is refitted and scored once; without one only the winner is."""
+    has_test = bool(len(examples.where("test")))
+    runs = []
+    for candidate in results.candidates:
+        keep = candidate.id == results.winner and spec.output.refit
+        if not (keep or has_test) or not results.runs(candidate=candidate.id):
+            continue
+        epochs = None
+        if RECIPES.get(candidate.recipe).trains == "network":
+            epochs = median_epochs(results, candidate.id) or recipe_options(recipe_of(spec, candidate))["epochs"]
+        runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep))
+    return runs
+
+
+def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:
+    """Other data, another task or another test part than what is recorded is refused with the reason."""
+    seen = ledger.fact("identity")
+    now = {
+        "task": spec.task,
+        "data": examples.fingerprint,
+        "n": len(examples),
+        "test": spec.design.test,
+        "seed": spec.design.seed,
+    }
+    if seen is None:
+        return
+    elsewhere = text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称")
+    names = {
+        "task": text("task", "任务"),
+        "data": text("data", "数据"),
+        "n": text("number of examples", "样本数"),
+        "test": text("held-out share (design.test)", "留出比例（design.test）"),
+        "seed": text("seed (design.seed)", "随机种子（design.seed）"),
+    }
+    for key in ("task", "n", "data", "test", "seed"):
+        if seen[key] != now[key]:
+            raise StudyMismatch(
+                text(
+                    "{f} holds a study with another {w}: recorded {a}, now {b}.",
+                    "{f} 中的研究{w}不同：记录为 {a}，现在是 {b}。",
+                    f=ledger.folder,
+                    w=names[key],
+                    a=str(seen[key])[:24],
+                    b=str(now[key])[:24],
+                ),
+                text("Results of different data must not be mixed in one table.", "不同数据的结果不能混在同一张表里。"),
+                elsewhere,
+            )
+
+
+def _remember(ledger: Ledger, prediction: Prediction) -> None:
+    from weigh import __version__
+
+    spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
+    write_index(ledger.folder, examples)
+    (ledger.folder / "study.yaml").write_text(dump_spec(spec), encoding="utf-8")
+    ledger.set_facts(
+        identity={
+            "task": spec.task,
+            "data": examples.fingerprint,
+            "n": len(examples),
+            "test": spec.design.test,
+            "seed": spec.design.seed,
+        },
+        version=__version__,
+        name=spec.title,
+        problems=problems_to_json(prediction.prepared.problems),
+        skipped={key: [value.en, value.zh] for key, value in plan.skipped.items()}
+        | ({"budget": list(prediction.cut)} if prediction.cut else {}),
+        finished=False,
+    )
+    ledger.set_planned([run.key for run in plan.runs])
+
+
+# ---- choices
+
+
+def _setting(spec: StudySpec, examples: Examples, choose) -> tuple[Setting, int]:
+    from weigh.train.device import resolve_device
+
+    device = choose("device", lambda: resolve_device(spec.run.device))
+    cores = os.cpu_count() or 1
+    workers = choose("workers", lambda: spec.run.jobs if spec.run.jobs != "auto" else 1)
+    threads = choose(
+        "threads", lambda: spec.run.threads if spec.run.threads != "auto" else max(1, cores // int(workers))
+    )
+    setting = Setting(
+        task=spec.task or "",
+        classes=examples.classes,
+        primary=spec.metrics.primary,
+        device=device,
+        threads=int(threads),
+        precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
+        offline=spec.run.offline or offline_by_environment(),
+        cache=cache_folder(),
+    )
+    return setting, int(workers)
+
+
+def _time_model(address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    from weigh.train.determinism import computing
+    from weigh.train.timing import time_model
+
+    trains = {RECIPES.get(c.recipe).trains for c in candidates if c.model == address}
+    with computing(threads=setting.threads):
+        return time_model(address, setting, network="network" in trains, precision=spec.run.precision)
+
+
+def _stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    return {run.model: ledger.fact(f"choice:timing:{run.model}") or {} for run in runs}
+
+
+def _keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose) -> tuple[Plan, Text | None]:
+    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
+    spec = prepared.spec
+    if spec.design.budget is None:
+        return plan, None
+    budget, examples = parse_duration(spec.design.budget), prepared.examples
+    once = {
+        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
+        for c in plan.candidates
+    }
+    seconds = {}
+    for candidate in plan.candidates:
+        timing = timings.get(candidate.model, {})
+        # the feature pass of a head is paid once, whatever the number of repeats
+        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
+    fixed = sum(
+        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
+    )
+    fixed += _refit_seconds(plan, prepared, timings)
+    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
+    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
+    total = fixed + sum(cut[c] * seconds[c] for c in cut)
+    said = None
+    if cut != plan.repeats:
+        said = text(
+            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
+            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
+            b=spec.design.budget,
+            n=sum(cut.values()),
+            m=sum(plan.repeats.values()),
+        )
+    if total > budget:
+        over = text(
+            "Even one repeat of everything is predicted to take longer than {b}.",
+            "即使每项只重复一次，预计也会超过 {b}。",
+            b=spec.design.budget,
+        )
+        said = over if said is None else said + over
+    shorter = plan_runs(
+        examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
+    )
+    return shorter, said
+
+
+def _refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
+    examples, total = prepared.examples, 0.0
+    has_test = bool(len(examples.where("test")))
+    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
+    costs = []
+    for candidate in networks:
+        run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
+        costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
+    if costs:
+        total = sum(costs) if has_test else max(costs)
+    return total

@@ -1,0 +1,75 @@
+"""One job, from start to end: the place where work enters the compute wing.
+
+A job is a picklable value and so is what comes back, so the same function serves the local process, a pool of
+processes and a cluster. A run that fails becomes a failed outcome with its cause; it never stops the study.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from weigh.data.examples import Examples
+from weigh.errors import WeighError
+from weigh.run import RECIPES, Job, Outcome
+
+__all__ = ["Progress", "environment", "run_job"]
+
+Progress = Callable[[str, int, int], None]  # (what is being done, done, total)
+
+
+def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> list[Outcome]:
+    """Execute the runs of `job`; one outcome per run, in any order."""
+    from weigh.train.determinism import computing
+
+    started, found = time.time(), {}
+    facts = environment(job.setting.device)
+    module, function = RECIPES.get(job.runs[0].recipe).fit.split(":")
+    try:
+        fit = getattr(import_module(module), function)
+        with computing(threads=job.setting.threads):
+            for outcome in fit(job.runs, job.setting, examples, progress):
+                found[outcome.key] = _stamp(outcome, facts, started)
+    except Exception as error:  # the cause is recorded; the study goes on
+        for run in job.runs:
+            if run.key not in found:
+                failed = Outcome(
+                    run.key, "failed", cause=_cause(error), measured={"traceback": traceback.format_exc(limit=-6)}
+                )
+                found[run.key] = _stamp(failed, facts, started)
+    for run in job.runs:
+        if run.key not in found:
+            found[run.key] = _stamp(
+                Outcome(run.key, "failed", cause="the recipe returned nothing for this run"), facts, started
+            )
+    return [found[run.key] for run in job.runs]
+
+
+def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
+    from dataclasses import replace
+
+    return replace(
+        outcome, environment={**facts, **outcome.environment}, measured={"started": started, **outcome.measured}
+    )
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, WeighError):
+        return error.render("en")
+    first = (str(error).strip().splitlines() or [""])[0][:300]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def environment(device: str) -> dict:
+    """Versions and processor: what a reader needs to judge whether numbers can be repeated."""
+    versions = {}
+    for package in ("weigh", "torch", "torchvision", "timm", "numpy"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {"versions": versions, "python": platform.python_version(), "machine": platform.machine(), "device": device}

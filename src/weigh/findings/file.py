@@ -1,0 +1,66 @@
+"""All findings of a study in the order in which a reader needs them, with the facts that identify the study."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weigh import __version__
+from weigh.findings.data_problems import findings_from_problems
+from weigh.findings.model import Finding, FindingsFile
+from weigh.findings.registry import read_findings
+from weigh.record.results import Results
+
+__all__ = ["findings_file"]
+
+ORDER = {"headline": 0, "problem": 1, "evidence": 2, "detail": 3}
+
+
+def findings_file(results: Results) -> FindingsFile:
+    """Everything that findings.json holds. Depends on the records alone: the same records give the same file."""
+    findings = [*findings_from_problems(results.problems, results.examples), *read_findings(results)]
+    findings.sort(key=lambda finding: ORDER[finding.severity])  # stable: the registry's order within a severity
+    return FindingsFile(study=_study(results), findings=_unique(findings), measured=_measured(results))
+
+
+def _unique(findings: list[Finding]) -> list[Finding]:
+    seen: dict[str, int] = {}
+    numbered = []
+    for finding in findings:
+        seen[finding.id] = seen.get(finding.id, 0) + 1
+        if seen[finding.id] > 1:
+            finding = finding.model_copy(update={"id": f"{finding.id}:{seen[finding.id]}"})
+        numbered.append(finding)
+    return numbered
+
+
+def _study(results: Results) -> dict[str, Any]:
+    spec, examples = results.spec, results.examples
+    environment = next((run.environment for run in results.records if run.environment), {})
+    return {
+        "name": results.name,
+        "weigh": __version__,
+        "task": spec.task,
+        "classes": list(examples.classes),
+        "examples": {"train": len(examples.where("train")), "test": len(examples.where("test"))},
+        "data": examples.fingerprint,
+        "candidates": [
+            {"id": c.id, "label": c.label, "model": c.model, "recipe": c.recipe, "control": c.control} for c in results.candidates
+        ],
+        "winner": results.winner,
+        "primary": spec.metrics.primary,
+        "design": spec.design.model_dump(mode="json"),
+        "runs": {
+            "done": sum(run.status == "done" for run in results.records),
+            "failed": sum(run.status == "failed" for run in results.records),
+        },
+        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in results.skipped.items()},
+        "test_looks": results.test_looks,
+        "models": {address: {k: v for k, v in facts.items() if not k.endswith("seconds")} for address, facts in results.models.items()},
+        "environment": environment,
+    }
+
+
+def _measured(results: Results) -> dict[str, Any]:
+    seconds = sum(run.measured.get("train_seconds") or 0.0 for run in results.records)
+    started = [run.measured["started"] for run in results.records if run.measured.get("started")]
+    return {"compute_seconds": round(seconds, 1), "started": min(started, default=None)}

@@ -1,0 +1,78 @@
+"""Runs grouped into jobs, with the time they will take.
+
+All head runs of one model share one feature pass, so they are one job; a run that trains a network is a job of its
+own. Predicted times come from short timings (`train/timing.py`): numbers in, no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from weigh.run import RECIPES, Job, Run, Setting
+
+__all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
+
+HEAD_SECONDS = 0.5  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
+
+
+def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[str, Any]], n_examples: int) -> list[Job]:
+    """Jobs in an order that gives a readable report early: cheap ones first, then repeat by repeat.
+
+    Args:
+        timings: Model address -> {"seconds_per_example", "seconds_per_step_example", "precision", "channels_last"}.
+    """
+    heads: dict[tuple, list[Run]] = {}
+    networks: list[Run] = []
+    for run in runs:
+        if RECIPES.get(run.recipe).trains == "head":
+            heads.setdefault((run.model, run.candidate), []).append(run)
+        else:
+            networks.append(run)
+    jobs = [_job(tuple(group), setting, timings, n_examples) for group in heads.values()]
+    networks.sort(key=lambda run: (run.repeat, run.fold))  # block by block: every candidate gets its first repeat first
+    return jobs + [_job((run,), setting, timings, n_examples) for run in networks]
+
+
+def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int) -> Job:
+    timing = timings.get(runs[0].model, {})
+    trains = RECIPES.get(runs[0].recipe).trains
+    own = replace(
+        setting,
+        precision=timing.get(f"precision_{trains}", setting.precision),
+        channels_last=timing.get("channels_last", setting.channels_last),
+    )
+    identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
+    return Job(identity, runs, own, predict_seconds(runs, timing, n_examples))
+
+
+def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int) -> float:
+    """Seconds that a job will take: the feature pass and its heads, or the epochs of one network."""
+    forward = timing.get("seconds_per_example", 0.0)
+    step = timing.get("seconds_per_step_example", 3 * forward)
+    if RECIPES.get(runs[0].recipe).trains == "head":
+        return n_examples * forward + len(runs) * timing.get("seconds_per_head", HEAD_SECONDS)
+    total = 0.0
+    for run in runs:
+        epochs = run.epochs or run.options.get("epochs", 10)
+        total += epochs * len(run.train) * step + len(run.test) * forward
+    return total
+
+
+def cut_to_budget(
+    repeats: dict[str, int], seconds_per_repeat: dict[str, float], fixed: float, budget: float
+) -> dict[str, int]:
+    """Fewer repeats, the most expensive candidates first, until the prediction fits; never fewer than one.
+
+    Args:
+        repeats: Candidate -> planned repeats.
+        seconds_per_repeat: Candidate -> predicted seconds of one repeat.
+        fixed: Seconds that no cut saves (feature passes, refits).
+    """
+    cut = dict(repeats)
+    while fixed + sum(cut[c] * seconds_per_repeat[c] for c in cut) > budget and any(n > 1 for n in cut.values()):
+        worst = max((c for c in cut if cut[c] > 1), key=lambda c: cut[c] * seconds_per_repeat[c])
+        cut[worst] -= 1
+    return cut

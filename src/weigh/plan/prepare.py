@@ -1,0 +1,103 @@
+"""From a specification to examples that can be trained on: read, check, set bad files aside, hold out a test part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from weigh.data.examples import Examples, Problem
+from weigh.errors import DataError, SpecError
+from weigh.language import text
+from weigh.plan.runs import group_of, hold_out_test
+from weigh.spec import StudySpec
+
+__all__ = ["Prepared", "prepare"]
+
+BUILT = ("image-classification",)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Examples ready for a design.
+
+    Attributes:
+        spec: With the task and the positive class filled in.
+        examples: Without the files that were set aside; test part marked.
+        problems: What was found.
+        copies: `(n,)` ids of sets of identical pictures, which stay in one fold.
+        variants: Order checks worth running.
+    """
+
+    spec: StudySpec
+    examples: Examples
+    problems: tuple[Problem, ...]
+    copies: np.ndarray
+    variants: tuple[str, ...]
+
+
+def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None = None) -> Prepared:
+    """Read and check the data of `spec`.
+
+    Raises:
+        SpecError: A task that cannot be recognised or is not built yet.
+        DataError, DesignError: Data or groups that cannot be used.
+    """
+    from weigh.data.checks import check_pictures
+    from weigh.data.duplicates import duplicate_groups
+    from weigh.data.images import read_images
+    from weigh.findings.order import order_check_variants
+
+    spec = spec.model_copy(update={"task": _task(spec)})
+    examples, problems = read_images(spec.data, offline=spec.run.offline, progress=progress)
+    examples, found = check_pictures(examples, progress=progress)
+    problems = [*problems, *found]
+    examples = _positive_last(examples, spec)
+    worst = [problem for problem in problems if problem.severity == "error"]
+    if worst:
+        raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
+    group_of(examples, spec)  # a misspelt column is reported before anything slow happens
+    examples = hold_out_test(examples, spec)
+    train = examples.where("train")
+    in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
+    variants = tuple(order_check_variants(in_order, spec.design.folds)) if spec.design.order_check else ()
+    return Prepared(spec, examples, tuple(problems), duplicate_groups(problems, examples), variants)
+
+
+def _task(spec: StudySpec) -> str:
+    from weigh.data.images import recognise_task
+
+    if spec.task is None:
+        task, reason = recognise_task(spec.data.train)
+        if task is None:
+            raise SpecError(
+                text("The task cannot be told from {d}: {r}", "无法从 {d} 判断任务：{r}", d=spec.data.train, r=reason),
+                do=text("Say it: --task image-classification", "请指明任务：--task image-classification"),
+            )
+    else:
+        task = spec.task
+    if task not in BUILT:
+        raise SpecError(
+            text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=task),
+            do=text("Built: {b}.", "已实现：{b}。", b=", ".join(BUILT)),
+        )
+    return task
+
+
+def _positive_last(examples: Examples, spec: StudySpec) -> Examples:
+    """Two classes: the class of interest is the last one, as the metrics expect. Default: the rarer one, or the later name."""
+    positive = spec.data.positive
+    if positive is not None and positive not in examples.classes:
+        raise DataError(
+            text("data.positive: there is no class '{p}'.", "data.positive：没有类别“{p}”。", p=positive),
+            do=text("Classes: {c}.", "类别：{c}。", c=", ".join(examples.classes)),
+        )
+    if len(examples.classes) != 2 or examples.multilabel:
+        return examples
+    if positive is None:
+        counts = np.bincount(examples.target[examples.where("train")], minlength=2)
+        positive = examples.classes[0 if counts[0] < counts[1] else 1]
+    if positive == examples.classes[1]:
+        return examples
+    return replace(examples, classes=examples.classes[::-1], target=1 - examples.target)

@@ -1,0 +1,285 @@
+"""`Study`: the one door for Python; the command line is a thin layer over it.
+
+    study = Study.from_yaml("study.yaml")
+    study.plan()        # what would run, for how long, and what it could detect
+    study.run()
+    study.read()        # findings
+    study.report()      # report.html, report.zh.html, findings.json, model/README.md
+    study.predict(["new.jpg"])
+
+torch is imported only inside `plan`, `run`, `predict`, `export` and `features`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weigh.errors import DataError, RecordError, SpecError
+from weigh.language import text
+from weigh.spec import StudySpec
+from weigh.spec_yaml import apply_settings, load_spec, read_yaml
+
+if TYPE_CHECKING:
+    from weigh.execute.driver import Listener, Prediction
+    from weigh.findings.model import Finding, FindingsFile
+    from weigh.record.ledger import Ledger
+    from weigh.record.results import Results
+
+__all__ = ["Findings", "Study"]
+
+log = logging.getLogger("weigh")
+LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
+
+
+class Findings(list["Finding"]):
+    """The findings of a study; a list that shows itself well."""
+
+    def __init__(self, file: FindingsFile) -> None:
+        super().__init__(file.findings)
+        self.file = file
+
+    def of(self, kind: str) -> list[Finding]:
+        """Findings of one kind ("comparison", "leak", …)."""
+        return [finding for finding in self if finding.kind == kind]
+
+    def __str__(self) -> str:
+        from weigh.report.terminal import render_terminal
+
+        return render_terminal(self.file, language="en", width=100, colour=False)
+
+    def _repr_html_(self) -> str:
+        from weigh.report.notebook import study_html
+
+        return study_html(self.file, "en")
+
+
+class Study:
+    """A study: a specification and a folder.
+
+    Args:
+        spec: What to run.
+        folder: Where it is kept; default `output.folder`, else `studies/<data name>`.
+    """
+
+    def __init__(self, spec: StudySpec, folder: str | Path | None = None) -> None:
+        self.spec = spec
+        self.folder = Path(folder or spec.output.folder or Path("studies") / _safe_name(spec.title))
+
+    # ---- ways in
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, *, settings: Sequence[str] = (), folder: str | Path | None = None) -> Study:
+        """The study that a YAML file describes; `settings` like "design.folds=10" override it.
+
+        Raises:
+            SpecError: All problems of the file at once.
+        """
+        path = Path(path)
+        return cls(load_spec(apply_settings(read_yaml(path), list(settings)), base=path.resolve().parent), folder)
+
+    @classmethod
+    def from_data(
+        cls,
+        data: str | Path,
+        models: Sequence[str],
+        recipes: Sequence[str | dict[str, Any]] = ("probe",),
+        *,
+        settings: Sequence[str] = (),
+        folder: str | Path | None = None,
+        task: str | None = None,
+    ) -> Study:
+        """A study of a folder or table of labelled examples.
+
+        Raises:
+            SpecError: All problems at once.
+        """
+        content: dict[str, Any] = {"data": str(data), "models": list(models), "recipes": list(recipes)}
+        if task:
+            content["task"] = task
+        return cls(load_spec(apply_settings(content, list(settings)), base=Path.cwd()), folder)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Study:
+        """A study that was run before.
+
+        Raises:
+            RecordError: No study there, or one that this version cannot read.
+        """
+        from weigh.record.ledger import Ledger
+
+        folder = Path(folder)
+        Ledger(folder)
+        return cls(load_spec(read_yaml(folder / "study.yaml"), base=folder.resolve()), folder)
+
+    # ---- compute
+
+    def plan(self, listener: Listener | None = None) -> Prediction:
+        """What would run, how long it would take, the smallest difference that it could detect. Runs nothing."""
+        from weigh.execute.driver import Silent, plan_study
+        from weigh.record.ledger import Ledger
+
+        ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
+        return plan_study(self.spec, ledger, listener or Silent())
+
+    def run(self, listener: Listener | None = None, *, retry_failed: bool = False) -> Study:
+        """Run what is not recorded yet, then write findings and reports. May be interrupted and called again."""
+        from weigh.execute.driver import Silent, run_study
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with _logging_to(self.folder / "log.txt"):
+            try:
+                if run_study(self.spec, self.folder, listener or Silent(), retry_failed=retry_failed):
+                    self.spec = Study.open(self.folder).spec
+                    self.write()
+            except KeyboardInterrupt:
+                log.info("interrupted")
+                raise
+        return self
+
+    def predict(self, paths: Iterable[str | Path], progress=None) -> list[dict[str, Any]]:
+        """Calibrated probabilities of the winner for new files.
+
+        Returns:
+            One dictionary per path: path, label, probability, "p:<class>" per class; an unreadable file has an empty
+            label and an "error".
+
+        Raises:
+            RecordError: The study has no refitted model yet.
+        """
+        from weigh.models.saved import load_saved
+
+        if not (self.folder / "model" / "model.safetensors").exists():
+            raise RecordError(
+                text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=self.folder),
+                do=text(
+                    "Finish the study: weigh run {f}/study.yaml --output {f}",
+                    "请先完成研究：weigh run {f}/study.yaml --output {f}",
+                    f=self.folder,
+                ),
+            )
+        return load_saved(self.folder / "model").predict_rows(list(map(str, paths)), progress=progress)
+
+    # ---- evidence (no torch)
+
+    def ledger(self) -> Ledger:
+        """The ledger of the study."""
+        from weigh.record.ledger import Ledger
+
+        return Ledger(self.folder)
+
+    def results(self) -> Results:
+        """Every recorded run with its predictions."""
+        from weigh.plan.candidates import cross_candidates
+        from weigh.record.index import read_index
+        from weigh.record.reading import read_results
+
+        return read_results(self.ledger(), self.spec, read_index(self.folder), cross_candidates(self.spec))
+
+    def read(self) -> Findings:
+        """What may be concluded from what is recorded so far."""
+        from weigh.findings.file import findings_file
+
+        return Findings(findings_file(self.results()))
+
+    def report(self, format: str = "html", language: str = "en") -> str:
+        """The report as text: "html", "json" or "md".
+
+        Raises:
+            SpecError: Another format.
+        """
+        return self._render(self.read().file, self.results(), format, language)
+
+    def write(self) -> dict[str, Path]:
+        """Write report.html, report.zh.html, findings.json and the model card; returns where they are."""
+        from weigh.record.arrays import write_atomically
+
+        file, results = self.read().file, self.results()
+        written = {}
+        for language, name in LANGUAGE_FILES.items():
+            written[name] = self.folder / name
+            write_atomically(written[name], self._render(file, results, "html", language).encode())
+        written["findings.json"] = self.folder / "findings.json"
+        write_atomically(written["findings.json"], self._render(file, results, "json", "en").encode())
+        if (self.folder / "model" / "config.json").exists():
+            from weigh.report.card import model_card
+
+            written["model"] = self.folder / "model" / "README.md"
+            write_atomically(written["model"], model_card(file, results, facts=results.models).encode())
+        return written
+
+    def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
+        if format == "json":
+            from weigh.report.json_file import to_json
+
+            return to_json(file)
+        if format == "md":
+            from weigh.report.markdown import render_markdown
+
+            return render_markdown(file, results, language=language)
+        if format == "html":
+            from weigh.report.html import render_html
+
+            return render_html(file, results, language=language, picture=self._picture)
+        raise SpecError(
+            text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
+            do=text("Choose html, json or md.", "可选 html、json 或 md。"),
+        )
+
+    def _picture(self, path: str) -> bytes | None:
+        """A small picture of an example for the report, or None where the file is gone."""
+        from weigh.data.pictures import thumbnail_bytes
+        from weigh.record.index import read_index
+
+        if not hasattr(self, "_index"):
+            index = read_index(self.folder)
+            self._index = (index.root, set(index.path.tolist()))
+        root, known = self._index
+        set_aside = {p for problem in self._problems() for p in problem.paths}
+        file = root / path
+        if (path not in known and path not in set_aside) or not file.resolve().is_relative_to(root.resolve()):
+            return None
+        try:
+            return thumbnail_bytes(file, 192)
+        except (OSError, ValueError, DataError):
+            return None
+
+    def _problems(self):
+        from weigh.record.ledger import problems_from_json
+
+        return problems_from_json(self.ledger().fact("problems") or [])
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder)!r}, {len(self.spec.models)} models × {len(self.spec.recipes)} recipes)"
+
+    def _repr_html_(self) -> str:
+        if not (self.folder / "ledger.sqlite").exists():
+            from html import escape
+
+            return f"<pre>{escape(repr(self))}</pre>"
+        return self.read()._repr_html_()
+
+
+def _safe_name(title: str) -> str:
+    """A folder name from the name of the data: nothing that leaves the folder or troubles a shell."""
+    name = "".join(c if c.isalnum() or c in "-_." else "-" for c in title).strip("-.")
+    return name[:80] or "study"
+
+
+@contextmanager
+def _logging_to(path: Path) -> Iterator[None]:
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("weigh")
+    logger.addHandler(handler)
+    previous = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
+        handler.close()
