@@ -1,0 +1,323 @@
+"""Who trains and who tests: folds, blocks, held-out parts. Groups are never split; classes are spread evenly.
+
+Before it: an index of examples with targets, groups and an order. After it: `plan/runs.py` (folds of the design, the
+order check, the test part) and the recipes (validation parts inside the training folds).
+
+One algorithm serves all of them. The unit that is dealt is a group (or a single example). Units with the same class
+counts are dealt together, largest first, so single examples come last and even out what large groups left uneven; work
+is O(n log n) plus one small step per *different* group. For groups of mixed classes and for multi-label targets it
+is the greedy rule of scikit-learn's StratifiedGroupKFold and of Sechidis, Tsoumakas & Vlahavas (2011, On the
+Stratification of Multi-Label Data), with the deviation from the wanted counts measured as in a chi-square statistic.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.examples import Problem
+from weigh.errors import DesignError
+from weigh.language import text
+
+__all__ = ["Blocks", "assign_blocks", "assign_folds", "fold_warnings", "holdout", "inner_split"]
+
+
+class Blocks(NamedTuple):
+    """Where each example stands in an order check: `(n,)` int16 fold, `(n,)` int64 block (0 = first in the order)."""
+
+    fold: np.ndarray
+    block: np.ndarray
+
+
+def assign_folds(
+    target: np.ndarray,
+    *,
+    folds: int,
+    rng: np.random.Generator,
+    group: np.ndarray | None = None,
+    stratify: bool = True,
+) -> np.ndarray:
+    """The fold in which each example is tested.
+
+    Args:
+        target: `(n,)` class indices, or `(n, classes)` zeros and ones.
+        folds: How many.
+        rng: The only source of chance: the same generator state gives the same folds.
+        group: `(n,)` of any type; examples with the same value share a fold.
+        stratify: Spread every class evenly. Without groups, the counts of a class differ by at most one between folds.
+
+    Returns:
+        `(n,)` int16 in [0, folds). Sizes differ by at most one where there are no groups; no fold is empty.
+
+    Raises:
+        DesignError: Fewer examples, or fewer groups, than folds.
+    """
+    if folds < 2:
+        raise DesignError(
+            text("design.folds is {f}; it takes at least 2.", "design.folds 为 {f}，至少应为 2。", f=folds)
+        )
+    dealt = _deal(target, group, np.full(folds, 1 / folds), rng, stratify=stratify)
+    return rng.permutation(folds)[dealt].astype(np.int16)
+
+
+def fold_warnings(target: np.ndarray, folds: int, group: np.ndarray | None = None) -> list[Problem]:
+    """Classes that cannot stand in every fold: fewer examples, or fewer groups, than folds. Class *indices* are named.
+
+    Returns:
+        One `Problem` of kind "tiny-class" or none; `details` has one row per class (`class`, `examples`, `groups`).
+    """
+    pairs_example, pairs_label, classes = _labels(np.asarray(target), stratify=True)
+    unit = _unit_ids(group, len(target))
+    units_with = np.unique(unit[pairs_example] * classes + pairs_label) % classes
+    examples, groups = np.bincount(pairs_label, minlength=classes), np.bincount(units_with, minlength=classes)
+    columns = target.shape[1] if target.ndim == 2 else classes  # the pseudo-class "no label" is not a class
+    few = [c for c in range(columns) if 0 < groups[c] < folds]
+    if not few:
+        return []
+    return [
+        Problem(
+            "tiny-class",
+            text(
+                "{k} classes have fewer examples or groups than the {f} folds; in some folds they cannot be tested.",
+                "有 {k} 个类别的样本数或分组数少于折数 {f}，在某些折中无法测试这些类别。",
+                k=len(few),
+                f=folds,
+            ),
+            why=text("Scores of such a class rest on a few examples.", "这类类别的得分只依据极少的样本。"),
+            do=text("Collect more examples, or set fewer folds.", "请收集更多样本，或减少折数。"),
+            numbers={"classes": len(few), "folds": folds},
+            details=tuple({"class": c, "examples": int(examples[c]), "groups": int(groups[c])} for c in few),
+        )
+    ]
+
+
+def assign_blocks(order: np.ndarray, *, block_size: int | None, folds: int, rng: np.random.Generator) -> Blocks:
+    """Contiguous blocks in `order`, whole blocks dealt to folds at random (numbers of blocks differ by at most one).
+
+    Args:
+        order: `(n,)` position of each example; only ranks count.
+        block_size: Examples per block; a last block shorter than half of it joins the one before. None: as many
+            blocks as folds (contiguous fifths for five folds).
+
+    Raises:
+        DesignError: Fewer blocks than folds.
+    """
+    n = len(order)
+    rank = np.empty(n, dtype=np.int64)
+    rank[np.argsort(order, kind="stable")] = np.arange(n)
+    if block_size is None:
+        block = rank * folds // max(n, 1)
+    else:
+        blocks = max(1, (n + block_size // 2) // block_size)
+        block = np.minimum(rank // block_size, blocks - 1)
+    count = int(block.max()) + 1 if n else 0
+    if count < folds:
+        raise DesignError(
+            text(
+                "{n} examples in blocks of {s} make {b} blocks, fewer than the {f} folds.",
+                "{n} 个样本按每块 {s} 个划分只得到 {b} 块，少于 {f} 折。",
+                n=n,
+                s=block_size or "1/folds",
+                b=count,
+                f=folds,
+            ),
+            do=text("Set fewer folds or smaller blocks.", "请减少折数或缩小块。"),
+        )
+    fold_of_block = rng.permutation(np.concatenate([rng.permutation(folds) for _ in range(-(-count // folds))])[:count])
+    return Blocks(fold_of_block[block].astype(np.int16), block)
+
+
+def holdout(
+    target: np.ndarray,
+    *,
+    share: float,
+    rng: np.random.Generator,
+    group: np.ndarray | None = None,
+    stratify: bool = True,
+) -> np.ndarray:
+    """`(n,)` bool: True for the examples held out, about `share` of them; whole groups, classes in proportion.
+
+    A class with one example (or one group) stays in training. Neither part is empty.
+
+    Raises:
+        DesignError: Fewer than two examples or groups, or a share outside (0, 1).
+    """
+    if not 0 < share < 1:
+        raise DesignError(text("A share of {s} cannot be held out.", "无法留出 {s} 的比例。", s=share))
+    return _deal(target, group, np.array([1 - share, share]), rng, stratify=stratify) == 1
+
+
+def inner_split(
+    target: np.ndarray,
+    *,
+    share: float,
+    rng: np.random.Generator,
+    group: np.ndarray | None = None,
+    stratify: bool = True,
+) -> np.ndarray:
+    """`(n,)` bool: the validation part inside training folds. `target` and `group` are those of the training folds only.
+
+    The same rule as `holdout`; it has its own name because its examples are used to choose epochs and strengths, never
+    to score.
+    """
+    return holdout(target, share=share, rng=rng, group=group, stratify=stratify)
+
+
+# The algorithm ------------------------------------------------------------------------------------------------------
+
+
+def _deal(
+    target: np.ndarray, group: np.ndarray | None, weights: np.ndarray, rng: np.random.Generator, *, stratify: bool
+) -> np.ndarray:
+    """`(n,)` part of each example; part f gets about `weights[f]` of every class, and whole units only."""
+    target = np.asarray(target)
+    n, parts = len(target), len(weights)
+    unit = _unit_ids(group, n)
+    units = int(unit.max()) + 1 if n else 0
+    if units < parts:
+        raise DesignError(
+            text(
+                "There are {u} {w} for {f} parts.",
+                "只有 {u} 个{w}，不够分成 {f} 份。",
+                u=units,
+                w=text("examples", "样本") if group is None else text("groups", "分组"),
+                f=parts,
+            ),
+            text(
+                "Every fold needs at least one, and a group must not be split.",
+                "每一折至少需要一个，且分组不能拆开。",
+            ),
+            text(
+                "Set design.folds to {u} or fewer, or group by something finer.",
+                "请把 design.folds 设为不超过 {u}，或使用更细的分组。",
+                u=max(units, 2),
+            ),
+        )
+    pair_example, pair_label, classes = _labels(target, stratify=stratify)
+    key, count = np.unique(unit[pair_example] * classes + pair_label, return_counts=True)
+    of_unit, label = key // classes, key % classes
+    start = np.searchsorted(of_unit, np.arange(units + 1))
+    size = np.bincount(unit, minlength=units)
+    total = np.bincount(label, weights=count, minlength=classes)
+
+    # Units with the same labels in the same numbers are of one kind, and interchangeable but for chance.
+    kind = _kinds(label, count, of_unit, size, units)
+    shuffled = rng.permutation(units)
+    by_kind = shuffled[np.argsort(kind[shuffled], kind="stable")]
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(kind))])
+    first = by_kind[bounds[:-1]]
+    rarest = np.minimum.reduceat(total[label], start[:-1])
+    sequence = np.lexsort((rng.permutation(len(first)), rarest[first], -size[first]))
+
+    filled, sizes = np.zeros((parts, classes)), np.zeros(parts)
+    part_of = np.empty(units, dtype=np.int64)
+    for k in sequence:
+        members = by_kind[bounds[k] : bounds[k + 1]]
+        lo, hi = start[members[0]], start[members[0] + 1]
+        labels, numbers, weight = label[lo:hi], count[lo:hi].astype(float), float(size[members[0]])
+        if len(labels) == 1:
+            dealt = _fill(filled[:, labels[0]], sizes, weights, len(members), float(numbers[0]), weight)
+        else:
+            dealt = _spread(filled, sizes, weights, len(members), labels, numbers, weight, total)
+        filled[:, labels] += dealt[:, None] * numbers
+        sizes += dealt * weight
+        part_of[members] = np.repeat(np.arange(parts), dealt)
+    _fill_empty_parts(part_of, size, parts)
+    return part_of[unit]
+
+
+def _fill(
+    has: np.ndarray, sizes: np.ndarray, weights: np.ndarray, units: int, step: float, weight: float
+) -> np.ndarray:
+    """How many of `units` equal units of one class each part gets: water is poured until the levels are equal."""
+    want = weights * (has.sum() + units * step)
+    dealt = np.zeros(len(weights), dtype=np.int64)
+    if weights.max() > weights.min() and has[weights.argmax()] == 0:
+        dealt[weights.argmax()] = 1  # a held-out part never takes the only unit of a class
+    level = _water_level(has / weights, weights, units * step)
+    dealt = np.maximum(dealt, np.floor(np.maximum(level * weights - has, 0) / step + 1e-9).astype(np.int64))
+    while (excess := dealt.sum() - units) > 0:  # the reserved unit may be one too many
+        dealt[np.flatnonzero(dealt)[-1]] -= min(excess, 1)
+    for _ in range(units - int(dealt.sum())):  # fewer than one unit per part is left: prefer the smaller part
+        short = has + dealt * step < want - 1e-9
+        fullness = (2 * (sizes + dealt * weight) + weight) / weights
+        dealt[np.where(short, fullness, np.inf).argmin() if short.any() else fullness.argmin()] += 1
+    return dealt
+
+
+def _water_level(heights: np.ndarray, widths: np.ndarray, water: float) -> float:
+    """Level of `water` poured over columns of these heights and widths."""
+    order = np.argsort(heights, kind="stable")
+    heights, widths = heights[order], np.cumsum(widths[order])
+    ground = np.cumsum(heights * np.diff(widths, prepend=0))
+    levels = (water + ground) / widths
+    fits = np.append(levels[:-1] <= heights[1:] + 1e-12, True)
+    return float(levels[fits.argmax()])
+
+
+def _spread(
+    filled: np.ndarray,
+    sizes: np.ndarray,
+    weights: np.ndarray,
+    units: int,
+    labels: np.ndarray,
+    numbers: np.ndarray,
+    weight: float,
+    total: np.ndarray,
+) -> np.ndarray:
+    """How many of `units` equal units of several classes each part gets: in proportion, the rest greedily."""
+    dealt = np.floor(units * weights + 1e-9).astype(np.int64)
+    has, size = filled[:, labels] + dealt[:, None] * numbers, sizes + dealt * weight
+    for _ in range(units - int(dealt.sum())):
+        # Increase of sum((count - wanted)^2 / wanted) over classes, were the unit to join the part.
+        increase = ((2 * has + numbers) * numbers / total[labels]).sum(axis=1) / weights
+        increase += (2 * size + weight) * weight / weights / max(len(total), 1) / max(total.sum(), 1)
+        best = int(increase.argmin())
+        dealt[best] += 1
+        has[best] += numbers
+        size[best] += weight
+    return dealt
+
+
+def _fill_empty_parts(part_of: np.ndarray, size: np.ndarray, parts: int) -> None:
+    """Give each empty part the smallest unit of the part with the most units (changes `part_of`)."""
+    for part in range(parts):
+        counts = np.bincount(part_of, minlength=parts)
+        if counts[part] == 0:
+            donors = np.flatnonzero(part_of == counts.argmax())
+            part_of[donors[size[donors].argmin()]] = part
+
+
+def _unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
+    if group is None:
+        return np.arange(n)
+    return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)
+
+
+def _labels(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarray, int]:
+    """(example, label) pairs and the number of labels; an example without any label has the pseudo-label "none"."""
+    n = len(target)
+    if not stratify:
+        return np.arange(n), np.zeros(n, dtype=np.int64), 1
+    if target.ndim == 1:
+        return np.arange(n), target.astype(np.int64), int(target.max(initial=0)) + 1
+    whole = np.column_stack([target != 0, ~(target != 0).any(axis=1)])
+    example, label = np.nonzero(whole)
+    return example, label, whole.shape[1]
+
+
+def _kinds(label: np.ndarray, count: np.ndarray, of_unit: np.ndarray, size: np.ndarray, units: int) -> np.ndarray:
+    """`(units,)` dense ids: equal for units with equal labels, numbers and sizes (64-bit hash, the same everywhere)."""
+    with np.errstate(over="ignore"):
+        mixed = _mix(label.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ _mix(count.astype(np.uint64)))
+        starts = np.searchsorted(of_unit, np.arange(units))
+        hashed = np.add.reduceat(mixed, starts) + _mix(size.astype(np.uint64) + np.uint64(0x51ED27))
+    return np.unique(hashed, return_inverse=True)[1].reshape(-1)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """The finaliser of splitmix64 (Steele, Lea & Flood 2014): spreads nearby integers over 64 bits."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
