@@ -44,3 +44,53 @@ def pytest_terminal_summary(terminalreporter):
 def pytest_sessionfinish(session, exitstatus):
     if os.environ.get("CI") and os.environ.get("WEIGH_TEST_DATA") and _skipped_for_shared:
         session.exitstatus = 1
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory) -> Path:
+    """Forty-eight small pictures in two classes that a linear head on random features can tell apart, mostly."""
+    return make_photos(tmp_path_factory.mktemp("data") / "photos")
+
+
+def make_photos(folder: Path, *, per_class: int = 24, size: int = 48, classes: tuple[str, ...] = ("circle", "stripe")) -> Path:
+    """Pictures of circles and stripes in noise, one folder per class; the same bytes every time."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:size, :size]
+    for index, name in enumerate(classes):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for i in range(per_class):
+            centre, radius, phase = rng.uniform(0.3, 0.7, 2) * size, rng.uniform(0.15, 0.3) * size, rng.uniform(0, 6)
+            shape = (np.hypot(x - centre[0], y - centre[1]) < radius) if index == 0 else np.sin(x / 3 + phase) > 0
+            colour = rng.uniform(60, 200, 3)
+            picture = colour * (0.4 + 0.6 * shape[..., None]) + rng.normal(0, 25, (size, size, 3))
+            Image.fromarray(picture.clip(0, 255).astype("uint8")).save(folder / name / f"{i * 37 % 101:03d}_{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> str:
+    """Address of a model that needs no network and no package: a tiny architecture with a checkpoint of random weights."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), path)
+    return f"file:{path}@timm:test_resnet"
+
+
+@pytest.fixture(scope="session")
+def finished(photos, tiny, tmp_path_factory):
+    """A finished study of `photos`: two candidates × 4 folds × 2 repeats and a held-out test part. Do not change it."""
+    from weigh.study import Study
+
+    folder = tmp_path_factory.mktemp("studies") / "finished"
+    os.environ.setdefault("WEIGH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+    settings = ["design.folds=4", "design.repeats=2", "design.test=0.25", "run.offline=true"]
+    recipes = ["probe", {"name": "probe", "label": "weak", "strengths": [1e4]}]
+    return Study.from_data(photos, [tiny], recipes, settings=settings, folder=folder).run()

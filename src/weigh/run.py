@@ -16,7 +16,7 @@ import numpy as np
 from weigh.language import Text, text
 from weigh.registry import Registry
 
-__all__ = ["RECIPES", "Job", "Outcome", "Recipe", "Run", "Setting"]
+__all__ = ["RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,27 @@ class Recipe:
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model with one recipe.
+
+    Attributes:
+        id: "timm:resnet18 × probe": unique in the study, shown to readers.
+        model: Model address.
+        recipe: Name of the recipe as registered ("probe").
+        label: Short name for figures.
+        control: True for `scratch` and `textbook`: a yardstick; never recommended, never in the multiplicity count.
+        cheap: True where a run costs only a linear head on cached features.
+    """
+
+    id: str
+    model: str
+    recipe: str
+    label: str
+    control: bool = False
+    cheap: bool = False
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class _Loader(yaml.SafeLoader):
             )
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node, deep=False):  # noqa: FBT002  (PyYAML's signature)
         seen = set()
         for key, _ in node.value:
             name = self.construct_object(key, deep=True)
@@ -152,7 +152,7 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
-        raise _report([_explain(item, content) for item in error.errors(include_url=False)]) from None
+        raise _report([_explain(item) for item in error.errors(include_url=False)]) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
     problems += _check_names(spec)
@@ -171,7 +171,7 @@ def _report(problems: list[Text]) -> SpecError:
     )
 
 
-def _explain(item: dict[str, Any], content: dict[str, Any]) -> Text:
+def _explain(item: dict[str, Any]) -> Text:
     """One pydantic error as a sentence with the value and, for unknown keys, the nearest known one."""
     where = ".".join(str(part) for part in item["loc"]) or "study.yaml"
     kind, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}

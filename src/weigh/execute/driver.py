@@ -27,9 +27,9 @@ from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.reading import read_results
-from weigh.record.results import Candidate, Results
+from weigh.record.results import Results
 from weigh.record.selection import median_epochs
-from weigh.run import RECIPES, Job, Run, Setting
+from weigh.run import RECIPES, Candidate, Job, Run, Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.spec_yaml import dump_spec, parse_duration

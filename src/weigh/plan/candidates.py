@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from weigh.record.results import Candidate
-from weigh.run import RECIPES
+from weigh.run import RECIPES, Candidate
 from weigh.spec import RecipeSpec, StudySpec
 
 __all__ = ["candidate_id", "cross_candidates", "recipe_of", "recipe_options"]

@@ -19,8 +19,7 @@ from weigh.data.folds import assign_blocks, assign_folds, holdout
 from weigh.errors import DesignError
 from weigh.language import Text, text
 from weigh.plan.candidates import planned_repeats, recipe_of, recipe_options
-from weigh.record.results import Candidate
-from weigh.run import Run
+from weigh.run import Candidate, Run
 from weigh.seeds import generator, seed
 from weigh.spec import StudySpec
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from weigh.data.examples import Examples
 from weigh.language import Text
 from weigh.record.ledger import Ledger, problems_from_json
-from weigh.record.results import Candidate, Results
+from weigh.record.results import Results
 from weigh.record.selection import choose_winner
+from weigh.run import Candidate
 from weigh.spec import StudySpec
 
 __all__ = ["read_results"]

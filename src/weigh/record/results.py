@@ -14,32 +14,12 @@ import numpy as np
 
 from weigh.data.examples import Examples, Problem
 from weigh.metrics.base import Prediction, decide
+from weigh.run import Candidate
 from weigh.spec import StudySpec
 
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
 Purpose = Literal["main", "order-check", "curve", "resample", "cleaned", "refit"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One model with one recipe.
-
-    Attributes:
-        id: "timm:resnet18 × probe": unique in the study, shown to readers.
-        model: Model address.
-        recipe: Name of the recipe as registered ("probe").
-        label: Short name for figures.
-        control: True for `scratch` and `textbook`: a yardstick; never recommended, never in the multiplicity count.
-        cheap: True where a run costs only a linear head on cached features.
-    """
-
-    id: str
-    model: str
-    recipe: str
-    label: str
-    control: bool = False
-    cheap: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,11 +84,11 @@ class OutOfFold:
 
     def prediction(self, repeat: int) -> Prediction:
         """Probabilities and decisions of one repeat, `n` examples; the repeat must be complete."""
-        probability = probabilities(self.logits[repeat], self.multilabel)
+        probability = probabilities(self.logits[repeat], multilabel=self.multilabel)
         return Prediction(probability, decide(probability, self.bias[repeat], multilabel=self.multilabel))
 
 
-def probabilities(logits: np.ndarray, multilabel: bool = False) -> np.ndarray:
+def probabilities(logits: np.ndarray, *, multilabel: bool = False) -> np.ndarray:
     """Softmax over the last axis, or a sigmoid each for multi-label, in float64."""
     logits = logits.astype(np.float64)
     if multilabel:

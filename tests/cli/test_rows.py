@@ -1,0 +1,37 @@
+"""Predictions as text: spreadsheets must not execute them, and they read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weigh.cli.rows import defuse, write_rows
+
+
+def test_cells_that_a_spreadsheet_would_execute_are_defused():
+    rows = [{"path": "=cmd|' /C calc'!A0", "label": "@SUM(1)", "probability": 0.25, "p:-1+1": 0.25}]
+    out = io.StringIO()
+    write_rows(out, rows, "csv")
+    header, row = list(csv.reader(io.StringIO(out.getvalue())))
+    assert header == ["path", "label", "probability", "p:-1+1"]
+    assert row == ["'=cmd|' /C calc'!A0", "'@SUM(1)", "0.250000", "0.250000"]
+
+
+def test_unreadable_files_are_rows_with_an_empty_label():
+    rows = [{"path": "a", "label": "x", "probability": 1.0, "p:x": 1.0}, {"path": "b", "label": "", "probability": None, "p:x": None, "error": "cut"}]
+    out = io.StringIO()
+    write_rows(out, rows, "csv")
+    assert out.getvalue().splitlines() == ["path,label,probability,p:x", "a,x,1.000000,1.000000", "b,,,"]
+    out = io.StringIO()
+    write_rows(out, rows, "jsonl")
+    assert [json.loads(line)["label"] for line in out.getvalue().splitlines()] == ["x", ""]
+
+
+@given(st.text())
+def test_defused_text_never_starts_a_formula_and_keeps_what_was_said(cell):
+    assert not defuse(cell).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert defuse(cell).removeprefix("'") == cell or defuse(cell) == cell

@@ -1,0 +1,163 @@
+"""The ledger: what is committed stays, what is half done is not there, nothing is decided twice."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
+
+from weigh.data.examples import Problem
+from weigh.errors import RecordError, StudyLocked
+from weigh.language import text
+from weigh.record import arrays
+from weigh.record.ledger import Ledger, problems_from_json, problems_to_json
+from weigh.run import Outcome, Run
+
+
+def make_run(key: str = "a", **changes) -> Run:
+    fields = {"key": key, "candidate": "m × probe", "model": "m", "recipe": "probe", "options": {}, "purpose": "main", "variant": "",
+              "repeat": 0, "fold": 0, "train": np.arange(5), "test": np.arange(5, 8), "seeds": {"init": 1}}
+    return Run(**{**fields, **changes})
+
+
+def outcome(key: str = "a", **changes) -> Outcome:
+    return Outcome(**{"key": key, "status": "done", "logits": np.eye(3, 2, dtype=np.float32), "facts": {"strength": 0.1}, **changes})
+
+
+def test_records_come_back_in_the_order_of_the_plan(tmp_path):
+    ledger = Ledger(tmp_path, create=True)
+    ledger.set_planned(["b", "a"])
+    ledger.commit([make_run("a"), make_run("b", fold=1)], [outcome("a"), outcome("b", status="failed", cause="no", logits=None)], np.zeros(9, int))
+    first, second = ledger.records()
+    assert (first.key, first.status, first.cause, first.fold) == ("b", "failed", "no", 1)
+    assert (second.facts, second.n_train, second.seeds) == ({"strength": 0.1}, 5, {"init": 1})
+    indices, logits = ledger.predictions("a")
+    assert indices.tolist() == [5, 6, 7]
+    assert logits.tolist() == np.eye(3, 2).tolist()
+
+
+def test_records_of_another_design_are_kept_but_not_read(tmp_path):
+    ledger = Ledger(tmp_path, create=True)
+    ledger.commit([make_run("a")], [outcome("a")], np.zeros(9, int))
+    ledger.set_planned([])
+    assert ledger.records() == ()
+    ledger.set_planned(["a"])
+    assert len(ledger.records()) == 1
+
+
+def test_a_job_is_committed_as_a_whole(tmp_path, monkeypatch):
+    ledger = Ledger(tmp_path, create=True)
+    ledger.set_planned(["a", "b"])
+    written = []
+
+    def fail_at_second(path, *rest):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError("disk full")
+
+    monkeypatch.setattr("weigh.record.ledger.write_predictions", fail_at_second)
+    with pytest.raises(OSError, match="disk full"):
+        ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], np.zeros(9, int))
+    assert ledger.records() == ()
+
+
+def test_choices_are_made_once(tmp_path):
+    assert Ledger(tmp_path, create=True).choose("threads", 2) == 2
+    assert Ledger(tmp_path).choose("threads", 64) == 2
+
+
+def test_looks_at_the_test_part_are_counted_per_candidate(tmp_path):
+    ledger = Ledger(tmp_path, create=True)
+    refits = [make_run(key, candidate=candidate, purpose="refit", repeat=-1, fold=-1) for key, candidate in (("a", "A"), ("b", "A"), ("c", "B"))]
+    ledger.commit(refits, [outcome(run.key) for run in refits], np.zeros(9, int))
+    ledger.commit(refits[:1], [outcome("a")], np.zeros(9, int))  # the same look again, after a kill
+    assert ledger.test_looks() == 2
+
+
+def test_no_study_another_format_and_a_damaged_file_are_said(tmp_path):
+    with pytest.raises(RecordError, match="holds no study"):
+        Ledger(tmp_path)
+    ledger = Ledger(tmp_path, create=True)
+    ledger.set_facts(format=99, version="9.9")
+    with pytest.raises(RecordError, match=r"format 99[\s\S]*9\.9"):
+        Ledger(tmp_path)
+    (tmp_path / "ledger.sqlite").write_bytes(b"not a database at all, but long enough to be one" * 40)
+    with pytest.raises(RecordError, match="cannot be read"):
+        Ledger(tmp_path)
+
+
+def test_missing_arrays_are_said(tmp_path):
+    with pytest.raises(RecordError, match="predictions of run nothing"):
+        Ledger(tmp_path, create=True).predictions("nothing")
+
+
+def _hold(folder, held, release):
+    with Ledger(folder).lock():
+        held.set()
+        release.wait(20)
+
+
+def test_a_second_writer_is_told_so_and_readers_are_not_disturbed(tmp_path):
+    Ledger(tmp_path, create=True)
+    context = multiprocessing.get_context("spawn")
+    held, release = context.Event(), context.Event()
+    process = context.Process(target=_hold, args=(tmp_path, held, release))
+    process.start()
+    try:
+        assert held.wait(30)
+        with pytest.raises(StudyLocked, match="Another process"):
+            Ledger(tmp_path).lock()
+        assert Ledger(tmp_path).records() == ()
+    finally:
+        release.set()
+        process.join()
+    with Ledger(tmp_path).lock():
+        pass
+
+
+def test_a_transaction_that_was_cut_leaves_nothing(tmp_path):
+    ledger = Ledger(tmp_path, create=True)
+    db = sqlite3.connect(ledger.path)
+    db.execute("BEGIN IMMEDIATE")
+    db.execute("INSERT INTO planned VALUES (0, 'half')")
+    db.close()  # as a kill does: no commit
+    assert ledger.planned_count() == 0
+
+
+def test_problems_survive_the_ledger():
+    problem = Problem("leak", text("{n} copies", "{n} 个副本", n=2), ("a", "b"), (("a", "b"),), "warning", text("why", "为何"), None, {"n": 2.0}, ({"x": 1},))
+    assert problems_from_json(problems_to_json([problem])) == (problem,)
+
+
+@given(st.integers(1, 30), st.integers(2, 60), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=40)
+def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
+    """Dense: to half precision. Cut: the top and the true class exactly so, log loss to half precision, mass preserved."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 4, (n, classes)).astype(np.float32)
+    target, indices = rng.integers(0, classes, n), rng.permutation(1000)[:n]
+    path = tmp_path_factory.mktemp("arrays") / "run.npz"
+    arrays.write_predictions(path, indices, logits, target)
+    back_indices, back = arrays.read_predictions(path)
+    assert (back_indices == indices).all()
+    np.testing.assert_allclose(back, logits, rtol=1e-3, atol=1e-3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "DENSE_BYTES", 0)
+        arrays.write_predictions(path, indices, logits, target)
+    _, cut = arrays.read_predictions(path)
+    rows = np.arange(n)
+    assert (cut.argmax(axis=1) == back.argmax(axis=1)).all() or classes > arrays.TOP + 1
+    np.testing.assert_allclose(log_softmax(cut, axis=1)[rows, target], log_softmax(logits, axis=1)[rows, target], atol=2e-2)
+
+
+def test_huge_and_missing_logits(tmp_path):
+    path = tmp_path / "run.npz"
+    arrays.write_predictions(path, np.arange(2), np.array([[1e9, -1e9], [np.nan, 0]], np.float32), np.zeros(2, int))
+    _, back = arrays.read_predictions(path)
+    assert np.isfinite(back[0]).all()
+    assert np.isnan(back[1, 0])

@@ -1,0 +1,92 @@
+"""The house is built as it is drawn: layers, no torch where it has no business, names, file sizes."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "weigh").rglob("*.py"))
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "manager", "handler"}
+
+
+def python(code: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_import_layers():
+    done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("module", ["weigh.findings.file", "weigh.report.html", "weigh.study", "weigh.cli.study", "weigh.plan.runs"])
+def test_evidence_wing_leaves_torch_alone(module):
+    done = python(f"import sys, {module}; print([m for m in ('torch', 'torchvision', 'timm') if m in sys.modules])")
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_help_imports_nothing_heavy():
+    done = python(
+        "import sys\nfrom weigh.cli.main import main\nmain(['--help'])\n"
+        "print([m for m in ('torch', 'numpy', 'pydantic', 'polars', 'sklearn', 'scipy', 'altair') if m in sys.modules], file=sys.stderr)"
+    )
+    assert "Usage" in done.stdout
+    assert done.stderr.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_source_files(path):
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    assert len(source.splitlines()) <= 400, "two things live in this file"
+    assert not FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
+    if not source.strip():
+        return
+    assert ast.get_docstring(tree), "a module says what it answers"
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            names = ast.literal_eval(node.value)
+            assert names == sorted(names, key=_isort_key), f"__all__ is not sorted: {names}"
+            defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+            defined |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
+            defined |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+            defined |= {a.asname or a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+            if path.name != "__init__.py":
+                assert set(names) <= defined, set(names) - defined
+
+
+def _isort_key(name: str) -> tuple:
+    """CONSTANTS, then Classes, then functions, each by name: the order that the linter keeps."""
+    return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
+def test_no_pickle_and_no_global_random_state(path):
+    source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    imported = {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert not imported & {"pickle", "dill", "joblib", "shelve"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            written = ast.unparse(node.func)
+            assert not written.startswith(("np.random.seed", "np.random.rand", "random.seed", "np.random.choice", "np.random.shuffle")), written
+            if written == "torch.load":
+                assert any(k.arg == "weights_only" and getattr(k.value, "value", None) is True for k in node.keywords)
+            if written in ("torch.manual_seed", "torch.set_num_threads", "torch.use_deterministic_algorithms"):
+                assert path.name == "determinism.py", f"{written} outside train/determinism.py"
+
+
+def test_every_registered_thing_is_documented():
+    from weigh.metrics.base import METRICS
+    from weigh.run import RECIPES
+
+    for registry in (METRICS, RECIPES):
+        for name, entry in registry.items():
+            assert entry.name == name
+            assert entry.title.en
+            assert entry.title.zh
+            assert entry.title.en != entry.title.zh or name.isupper(), f"{name} has no Chinese title"

@@ -1,0 +1,169 @@
+"""Settings: all mistakes at once, clear in both languages; never a traceback."""
+
+from __future__ import annotations
+
+import copy
+import random
+import string
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weigh.errors import SpecError
+from weigh.spec import StudySpec
+from weigh.spec_yaml import apply_settings, dump_spec, load_spec, parse_duration, read_yaml
+
+BASE = {
+    "task": "image-classification",
+    "data": {"train": "photos/", "columns": {"path": "file", "label": "kind"}, "label_offset": 0},
+    "models": ["timm:resnet18", "torchvision:resnet50/IMAGENET1K_V2"],
+    "recipes": ["probe", {"name": "finetune", "epochs": 3}],
+    "design": {"folds": 5, "repeats": 2, "test": 0.2, "vary": ["split", "init"], "budget": "1h30m"},
+    "metrics": {"primary": "accuracy"},
+    "output": {"folder": "out"},
+    "run": {"device": "cpu", "offline": True},
+}
+
+
+def test_only_data_and_models_are_needed():
+    spec = load_spec({"data": "photos/", "models": "timm:resnet18"})
+    assert spec.recipes[0].name == "probe"
+    assert spec.metrics.primary == "balanced_accuracy"
+    assert spec.title == "photos"
+
+
+def test_all_mistakes_are_reported_at_once():
+    content = copy.deepcopy(BASE)
+    content["design"] |= {"fold": 3, "test": 2}
+    content["data"]["label_offset"] = "many"
+    content["run"]["precision"] = "fp17"
+    with pytest.raises(SpecError) as caught:
+        load_spec(content)
+    for language in ("en", "zh"):
+        message = caught.value.render(language)
+        for part in ("design.fold", "folds", "design.test", "data.label_offset", "fp17"):
+            assert part in message
+        assert message.count("\n- ") == 4
+
+
+def test_unknown_names_are_reported_with_the_nearest():
+    content = {**BASE, "metrics": {"primary": "acuracy"}, "recipes": ["prob"], "models": ["tim:resnet18"]}
+    with pytest.raises(SpecError) as caught:
+        load_spec(content)
+    message = caught.value.render("en")
+    assert "'accuracy'" in message
+    assert "'probe'" in message
+    assert "timm:" in message
+
+
+def test_settings_override_and_reach_recipes():
+    content = apply_settings(copy.deepcopy(BASE), ["design.folds=7", "recipes.finetune.epochs=9", "metrics.primary=auroc"])
+    spec = load_spec(content)
+    assert (spec.design.folds, spec.recipes[1].epochs, spec.metrics.primary) == (7, 9, "auroc")
+    with pytest.raises(SpecError, match=r"a\.b=value"):
+        apply_settings(BASE, ["design.folds"])
+
+
+def test_a_recipe_refuses_settings_it_does_not_have():
+    with pytest.raises(SpecError, match="probe has no setting 'epochs'"):
+        load_spec({**BASE, "recipes": [{"name": "probe", "epochs": 3}]})
+
+
+def test_written_spec_reads_back(tmp_path):
+    spec = load_spec(BASE)
+    path = tmp_path / "study.yaml"
+    path.write_text(dump_spec(spec), encoding="utf-8")
+    assert load_spec(read_yaml(path)) == spec
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("data: a\ndata: b\n", "given twice"),
+        ("a: &x [1]\nb: [*x, *x]\n", "aliases"),
+        ("- 1\n- 2\n", "no settings"),
+        ("", "no settings"),
+        ("data: [", "not valid YAML"),
+        ("data: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("\x00", "not valid YAML"),
+        ("? [a, b]\n: c\n", "not valid YAML"),
+    ],
+)
+def test_bad_yaml(tmp_path, content, said):
+    path = tmp_path / "study.yaml"
+    path.write_text(content)
+    with pytest.raises(SpecError, match=said):
+        read_yaml(path)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(SpecError, match="cannot be read"):
+        read_yaml(tmp_path / "none.yaml")
+
+
+@given(st.integers(0, 99), st.integers(0, 59), st.integers(0, 59))
+def test_durations(hours, minutes, seconds):
+    written = f"{hours}h{minutes}m{seconds}s"
+    if hours + minutes + seconds == 0:
+        with pytest.raises(SpecError):
+            parse_duration(written)
+    else:
+        assert parse_duration(written) == 3600 * hours + 60 * minutes + seconds
+
+
+def mutate(text: str, rng: random.Random) -> str:
+    """One random change of a YAML text: characters, lines, indentation, values."""
+    lines = text.splitlines()
+    kind = rng.randrange(8)
+    at = rng.randrange(len(lines))
+    if kind == 0:
+        position = rng.randrange(len(text))
+        return text[:position] + rng.choice(string.printable + "é中\u202e\ufeff") + text[position + rng.randrange(2) :]
+    if kind == 1:
+        del lines[at]
+    elif kind == 2:
+        lines.insert(at, rng.choice(lines))
+    elif kind == 3:
+        lines[at] = " " * rng.randrange(6) + lines[at].strip()
+    elif kind == 4:
+        key = lines[at].split(":")[0]
+        values = ["null", "-1", "1e400", ".nan", "[]", "{}", "true", "'" + "x" * 5000 + "'", "2024-13-45", "0x1F", "!!binary aGk=", "!!set {a}", "[[[]]]", "=", "~"]
+        lines[at] = f"{key}: {rng.choice(values)}"
+    elif kind == 5:
+        i, j = rng.randrange(len(lines)), rng.randrange(len(lines))
+        lines[i], lines[j] = lines[j], lines[i]
+    elif kind == 6:
+        lines[at] = lines[at].replace(":", rng.choice(["", "::", " : ", "?"]), 1)
+    else:
+        lines[at] += rng.choice([" #", ": x", " &a", " *a", " |", " >", '"', "'", "]", "}", "\t"])
+    return "\n".join(lines) + "\n"
+
+
+def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
+    """Every mutation of a study.yaml is a clear error in both languages or a valid specification."""
+    rng = random.Random(20261123)
+    original, path, outcomes = yaml.safe_dump(BASE, sort_keys=False), tmp_path / "study.yaml", {"valid": 0, "error": 0}
+    for _ in range(1000):
+        mutated = original
+        for _ in range(rng.randrange(1, 4)):
+            mutated = mutate(mutated, rng)
+        path.write_text(mutated, encoding="utf-8", errors="surrogatepass")
+        try:
+            spec = load_spec(apply_settings(read_yaml(path), []), base=tmp_path)
+        except SpecError as error:
+            outcomes["error"] += 1
+            for language in ("en", "zh"):
+                assert len(error.render(language)) > 10
+                assert len(error.render(language)) < 20_000
+        else:
+            outcomes["valid"] += 1
+            assert isinstance(spec, StudySpec)
+            assert load_spec(yaml.safe_load(dump_spec(spec))) == spec
+    assert min(outcomes.values()) > 100, outcomes
+
+
+def test_schema_describes_every_setting():
+    schema = StudySpec.model_json_schema()
+    assert {"data", "models", "recipes", "design", "metrics", "output", "run", "task", "name"} == set(schema["properties"])
