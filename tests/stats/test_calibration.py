@@ -1,0 +1,193 @@
+"""Temperature and calibration error: against scipy, a plain ECE, and simulated models of known calibration."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weigh.record.results import probabilities
+from weigh.stats.calibration import (
+    COLDEST,
+    HOTTEST,
+    bin_statistics,
+    calibration_error,
+    draw_counts,
+    expected_calibration_error,
+    fit_temperature,
+    mean_with_interval,
+    probability_scores,
+    reliability,
+    scale_across_folds,
+)
+
+
+def calibrated_pool(rng, n, classes=3, spread=2.0, temperature=1.0):
+    """Logits whose softmax at `temperature` is the truth: the model is `temperature` times too sure."""
+    logits = rng.normal(0, spread, size=(n, classes))
+    truth = probabilities(logits)
+    target = (truth.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    return logits * temperature, target
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.4, 1.0, 3.0]), st.integers(2, 6))
+def test_temperature_is_the_minimum_that_scipy_finds(seed, true, classes):
+    from scipy.optimize import minimize_scalar
+
+    logits, target = calibrated_pool(np.random.default_rng(seed), 400, classes, temperature=true)
+
+    def loss(log_t):
+        return probability_scores(probabilities(logits / np.exp(log_t)), target).log_loss.mean()
+
+    found = fit_temperature(logits, target)
+    best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-10})
+    assert loss(np.log(found)) <= best.fun + 1e-10
+    assert found == pytest.approx(np.exp(best.x), rel=1e-4)
+
+
+def test_temperature_recovers_the_planted_one_and_ignores_missing_runs():
+    rng = np.random.default_rng(0)
+    logits, target = calibrated_pool(rng, 20_000, temperature=2.5)
+    assert fit_temperature(logits, target) == pytest.approx(2.5, rel=0.05)
+    two = np.stack([logits, logits])
+    two[1, :100] = np.nan
+    assert fit_temperature(two, target) == pytest.approx(fit_temperature(logits, target), rel=0.01)
+    assert fit_temperature(logits, target) == fit_temperature(logits.copy(), target.copy())
+
+
+def test_temperature_of_multilabel():
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, size=(5000, 4))
+    target = (rng.random(logits.shape) < probabilities(logits, multilabel=True)).astype(np.uint8)
+    assert fit_temperature(3 * logits, target) == pytest.approx(3, rel=0.06)
+    assert fit_temperature(3 * logits, target, True) == fit_temperature(3 * logits, target, multilabel=True)
+
+
+@pytest.mark.parametrize(
+    ("logits", "expected"),
+    [
+        (np.array([[9.0, 0.0], [0.0, 9.0]]), COLDEST),  # never wrong: no finite optimum
+        (np.array([[0.0, 9.0], [9.0, 0.0]]), HOTTEST),  # always wrong
+        (np.zeros((2, 2)), 1.0),
+        (np.full((2, 2), np.nan), 1.0),
+    ],
+)
+def test_temperature_where_there_is_nothing_to_fit(logits, expected):
+    assert fit_temperature(logits, np.array([0, 1])) == expected
+
+
+def test_extreme_logits_do_not_overflow():
+    rng = np.random.default_rng(2)
+    logits, target = calibrated_pool(rng, 200)
+    with np.errstate(over="raise", invalid="raise"):
+        assert COLDEST <= fit_temperature(logits * 1e4, target) <= HOTTEST
+
+
+def test_fold_is_scaled_by_the_other_folds_only():
+    rng = np.random.default_rng(3)
+    logits, target = calibrated_pool(rng, 300, temperature=2.0)
+    fold = (np.arange(300) % 3)[None]
+    first = scale_across_folds(logits[None], fold, target)
+    changed = target.copy()
+    changed[fold[0] == 1] = (changed[fold[0] == 1] + 1) % 3  # other labels in fold 1 …
+    second = scale_across_folds(logits[None], fold, changed)
+    assert second.temperatures[0, 1] == first.temperatures[0, 1]  # … cannot move its own temperature
+    assert second.temperatures[0, 0] != first.temperatures[0, 0]
+    np.testing.assert_allclose(first.logits[0, 0] * first.temperatures[0, 0], logits[0])
+
+
+def plain_ece(confidence, right, bins=15):
+    """As published: for each bin (low, high]."""
+    edges, error = np.linspace(0, 1, bins + 1), 0.0
+    for low, high in itertools.pairwise(edges):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            error += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    return error
+
+
+def test_ece_equals_the_published_loop_and_torchmetrics():
+    rng = np.random.default_rng(4)
+    logits, target = calibrated_pool(rng, 777, 4, temperature=1.7)
+    p = probabilities(logits)
+    ours = float(expected_calibration_error(bin_statistics(p, target).sum(axis=0)))
+    assert ours == pytest.approx(plain_ece(p.max(axis=1), p.argmax(axis=1) == target))
+    torch = pytest.importorskip("torch")
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    theirs = multiclass_calibration_error(torch.tensor(p), torch.tensor(target), num_classes=4, n_bins=15)
+    assert ours == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_scores_equal_scikit_learn():
+    from sklearn.metrics import brier_score_loss, log_loss
+
+    rng = np.random.default_rng(5)
+    logits, target = calibrated_pool(rng, 500, 2)
+    p = probabilities(logits)
+    scores = probability_scores(p, target)
+    assert scores.log_loss.mean() == pytest.approx(log_loss(target, p))
+    assert scores.brier.mean() == pytest.approx(2 * brier_score_loss(target, p[:, 1]))
+
+
+def estimate_of(rng, logits, target, groups=None):
+    statistics = bin_statistics(probabilities(logits), target)[None]
+    return calibration_error(statistics, draw_counts(rng, len(target), 300, groups=groups))
+
+
+def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias():
+    raw, debiased, reaches_zero = [], [], 0
+    for seed in range(60):
+        rng = np.random.default_rng([6, seed])
+        logits, target = calibrated_pool(rng, 300)
+        estimate = estimate_of(rng, logits, target)
+        raw.append(float(expected_calibration_error(bin_statistics(probabilities(logits), target).sum(axis=0))))
+        debiased.append(estimate.value)
+        reaches_zero += estimate.low == 0
+    assert reaches_zero >= 54  # nominal 58.5 of 60
+    assert np.mean(debiased) < 0.7 * np.mean(raw)
+
+
+def test_interval_covers_the_true_error_of_an_overconfident_model():
+    rng = np.random.default_rng(7)
+    logits, _ = calibrated_pool(rng, 200_000, temperature=2.0)
+    sure, true = probabilities(logits), probabilities(logits / 2)
+    chosen = sure.argmax(axis=1)
+    truth = np.abs(sure.max(axis=1) - true[np.arange(len(true)), chosen]).mean()
+    covered = 0
+    for seed in range(80):
+        rng = np.random.default_rng([8, seed])
+        logits, target = calibrated_pool(rng, 500, temperature=2.0)
+        estimate = estimate_of(rng, logits, target)
+        covered += estimate.covers(truth)
+        assert estimate.low <= estimate.value <= estimate.high
+        assert estimate.low > 0
+    assert covered >= 70  # nominal 76 of 80
+
+
+def test_copies_in_groups_do_not_make_it_surer():
+    rng = np.random.default_rng(9)
+    logits, target = calibrated_pool(rng, 150, temperature=1.5)
+    copies = np.repeat(np.arange(150), 6)
+    alone = estimate_of(np.random.default_rng(0), logits, target)
+    naive = estimate_of(np.random.default_rng(0), logits[copies], target[copies])
+    grouped = estimate_of(np.random.default_rng(0), logits[copies], target[copies], groups=copies)
+    assert grouped.high - grouped.low > 1.5 * (naive.high - naive.low)
+    assert grouped.high == pytest.approx(alone.high, abs=0.02)
+
+
+def test_reliability_and_mean():
+    rng = np.random.default_rng(10)
+    logits, target = calibrated_pool(rng, 100)
+    statistics = bin_statistics(probabilities(logits), target)
+    bars = reliability(np.stack([statistics, statistics]))
+    assert sum(bar.n for bar in bars) == pytest.approx(100)
+    assert all(0 <= bar.accuracy <= 1 and 0 <= bar.confidence <= 1 for bar in bars)
+    values = rng.random(100)
+    estimate = mean_with_interval(values, draw_counts(rng, 100, 500))
+    assert estimate.low < values.mean() < estimate.high
+    assert estimate.value == pytest.approx(values.mean())
