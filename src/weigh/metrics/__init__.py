@@ -1,0 +1,7 @@
+"""Metrics: `measure` once per prediction, `reduce` for any weights (see `base.py`)."""
+
+from __future__ import annotations
+
+from weigh.metrics.tables import confusion_matrix, for_task, per_class
+
+__all__ = ["confusion_matrix", "for_task", "per_class"]

@@ -1,0 +1,183 @@
+"""The metrics of classification: two classes, many classes, several labels per example.
+
+Conventions, those of scikit-learn unless said otherwise:
+
+- Two classes: the **last** class is the positive one. Whoever reads the data orders the classes so
+  (`data.positive`); `precision`, `recall`, `f1`, `auroc`, `average_precision` and `brier` then speak of that class.
+- `precision`, `recall`, `f1` are those of the positive class of two classes, and the macro mean otherwise.
+- Macro means run over the classes that occur in the targets or in the decisions (with any weight); a class that is
+  never predicted has precision 0, one that is predicted but never occurs has recall 0.
+- Balanced accuracy is the mean recall of the classes that occur in the targets.
+- A score without any example behind it is NaN, never 0. AUROC without a positive or without a negative example and
+  average precision without a positive one are NaN (scikit-learn raises, warns or says 0).
+- `accuracy` of several labels is the share of examples with all labels right.
+- `ece` is the expected calibration error of the most probable class in 15 bins of equal width (Guo et al. 2017).
+- `brier` is the squared error of the positive class's probability for two classes, the sum of squared errors over
+  the classes for more, and the mean over the labels for several labels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weigh.language import text
+from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.counting import ClassCounts, count, measure_decisions, totals
+from weigh.metrics.ranking import area_under_roc, average_precision, measure_scores
+
+__all__ = ["ECE_BINS"]
+
+TASKS = frozenset({"image-classification", "text-classification"})
+ECE_BINS = 15
+TINY = np.finfo(np.float64).eps
+
+
+def _share(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
+    """part / whole, `otherwise` where whole is not positive."""
+    positive = whole > 0
+    return np.where(positive, part / np.where(positive, whole, 1.0), otherwise)
+
+
+def _weighted_mean(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return _share(weights @ statistics[:, 0], weights.sum(axis=-1))
+
+
+def _mean_where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
+    return _share(np.where(where, values, 0.0).sum(axis=-1), where.sum(axis=-1))
+
+
+# Per class: ratios of counts
+
+
+def _precision(counts: ClassCounts) -> np.ndarray:
+    return _share(counts.hit, counts.predicted, otherwise=0.0)
+
+
+def _recall(counts: ClassCounts) -> np.ndarray:
+    return _share(counts.hit, counts.actual, otherwise=0.0)
+
+
+def _f1(counts: ClassCounts) -> np.ndarray:
+    return _share(2 * counts.hit, counts.predicted + counts.actual, otherwise=0.0)
+
+
+RATIOS = {"precision": _precision, "recall": _recall, "f1": _f1}
+
+
+def _averaged(ratio, average: str):
+    """A reduce function that averages a ratio over classes: "macro", "micro", "weighted" or "positive"."""
+
+    def reduce(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        counts = count(statistics, weights)
+        anything = weights.sum(axis=-1) > 0
+        if average == "positive" and statistics.shape[1] == 3 and counts.hit.shape[-1] == 2:
+            positive = ClassCounts(*(part[..., 1:] for part in counts))
+            occurs = positive.actual[..., 0] + positive.predicted[..., 0] > 0  # otherwise nothing is measured
+            return np.where(anything & occurs, ratio(positive)[..., 0], np.nan)
+        if average == "micro":
+            summed = ClassCounts(*(part.sum(axis=-1, keepdims=True) for part in counts))
+            return np.where(anything, ratio(summed)[..., 0], np.nan)
+        if average == "weighted":
+            return _share((ratio(counts) * counts.actual).sum(axis=-1), counts.actual.sum(axis=-1))
+        occurs = counts.actual + counts.predicted > 0
+        if statistics.shape[1] != 3:
+            occurs = np.broadcast_to(anything[..., None], occurs.shape)  # several labels: every label counts
+        return _mean_where(ratio(counts), occurs)
+
+    return reduce
+
+
+def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    counts = count(statistics, weights)
+    return _mean_where(_recall(counts), counts.actual > 0)
+
+
+# Per example
+
+
+def _measure_correct(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    right = prediction.labels == target
+    return (right.all(axis=1) if target.ndim == 2 else right)[:, None].astype(np.float64)
+
+
+def _measure_top5(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    p = prediction.probabilities
+    own = p[np.arange(len(target)), target][:, None]
+    later = np.arange(p.shape[1]) > target[:, None]  # ties: the later class goes first, as in scikit-learn
+    rank = ((p > own) | ((p == own) & later)).sum(axis=1)
+    return (rank < 5)[:, None].astype(np.float64)
+
+
+def _measure_log_loss(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    p = np.clip(prediction.probabilities, TINY, 1 - TINY)
+    if target.ndim == 2:
+        return -np.where(target > 0, np.log(p), np.log1p(-p)).mean(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(target)), target])[:, None]
+
+
+def _measure_brier(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    p = prediction.probabilities
+    if target.ndim == 2:
+        return np.square(p - target).mean(axis=1, keepdims=True)
+    if p.shape[1] == 2:
+        return np.square(p[:, 1] - target)[:, None]
+    return np.square(p - (target[:, None] == np.arange(p.shape[1]))).sum(axis=1, keepdims=True)
+
+
+def _measure_confidence(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, 2)`: probability of the most probable class, and 1 where that class is right."""
+    top = prediction.probabilities.argmax(axis=1)
+    return np.stack([prediction.probabilities.max(axis=1), top == target], axis=1).astype(np.float64)
+
+
+def _reduce_ece(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    confidence, right = statistics[:, 0], statistics[:, 1]
+    # Bins ]0, 1/15], ]1/15, 2/15], ...: the upper edge belongs to the bin
+    codes = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    gaps = totals(weights * (confidence - right), codes, ECE_BINS)
+    return _share(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1))
+
+
+def _register(
+    name, en, zh, measure, reduce, *, pooling="count", better="greater", rope=0.01, unit="score", labels=True
+):
+    METRICS.register(
+        name,
+        Metric(
+            name=name,
+            title=text(en, zh),
+            tasks=TASKS,
+            pooling=pooling,
+            greater_is_better=better == "greater",
+            measure=measure,
+            reduce=reduce,
+            rope=rope,
+            unit=unit,
+            multiclass=True,
+            multilabel=labels,
+        ),
+    )
+
+
+_register("balanced_accuracy", "balanced accuracy", "平衡准确率", measure_decisions, _reduce_balanced, labels=False)
+_register("accuracy", "accuracy", "准确率", _measure_correct, _weighted_mean)
+_register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, pooling="rank")
+_register(
+    "average_precision", "average precision", "平均精确率（AP）", measure_scores, average_precision, pooling="rank"
+)
+for _name, _en, _zh in (("f1", "F1", "F1"), ("precision", "precision", "精确率"), ("recall", "recall", "召回率")):
+    _register(_name, _en, _zh, measure_decisions, _averaged(RATIOS[_name], "positive"))
+    for _average, _word in (("macro", "宏平均"), ("micro", "微平均"), ("weighted", "加权平均")):
+        _register(
+            f"{_name}_{_average}",
+            f"{_en} ({_average})",
+            f"{_zh}（{_word}）",
+            measure_decisions,
+            _averaged(RATIOS[_name], _average),
+        )
+_register("top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, _weighted_mean, labels=False)
+_register("log_loss", "log loss", "对数损失", _measure_log_loss, _weighted_mean, better="less", unit="nats")
+_register("brier", "Brier score", "Brier 分数", _measure_brier, _weighted_mean, better="less")
+_register(
+    "ece", "calibration error (ECE)", "校准误差（ECE）", _measure_confidence, _reduce_ece, better="less", labels=False
+)

@@ -1,0 +1,70 @@
+"""Weighted counts per class: what accuracy, precision, recall, F1 and the confusion matrix are made of.
+
+The per-example statistics of all count metrics are small and the same: one row `(target, label, number of classes)`
+for one label per example, or `(target bits, label bits)` for several labels. `count` turns them into weighted totals
+per class for one weighting or for a thousand at once (a matrix product).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.metrics.base import Prediction
+
+__all__ = ["ClassCounts", "count", "measure_decisions", "totals"]
+
+DENSE_LIMIT = 64  # above so many classes a sparse product is faster than a dense one
+
+
+class ClassCounts(NamedTuple):
+    """Weighted totals, `(..., classes)` each; `...` is () or (b,).
+
+    Attributes:
+        hit: Weight of examples of the class that were given the class.
+        predicted: Weight of examples that were given the class.
+        actual: Weight of examples of the class.
+    """
+
+    hit: np.ndarray
+    predicted: np.ndarray
+    actual: np.ndarray
+
+
+def measure_decisions(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, 3)` rows (target, label, classes); or `(n, 2 * classes)` rows (target bits, label bits) for multi-label."""
+    if target.ndim == 2:
+        return np.concatenate([target, prediction.labels], axis=1).astype(np.float64)
+    classes = prediction.probabilities.shape[1]
+    return np.stack([target, prediction.labels, np.full(len(target), classes)], axis=1).astype(np.float64)
+
+
+def count(statistics: np.ndarray, weights: np.ndarray) -> ClassCounts:
+    """Totals per class for weights `(n,)` or `(b, n)`."""
+    if statistics.shape[1] != 3:  # an even number of columns: multi-label
+        classes = statistics.shape[1] // 2
+        target, label = statistics[:, :classes], statistics[:, classes:]
+        return ClassCounts(weights @ (target * label), weights @ label, weights @ target)
+    classes = int(statistics[0, 2]) if len(statistics) else 0
+    target, label = statistics[:, 0].astype(np.int64), statistics[:, 1].astype(np.int64)
+    hit = np.flatnonzero(target == label)
+    return ClassCounts(
+        totals(weights[..., hit], target[hit], classes),
+        totals(weights, label, classes),
+        totals(weights, target, classes),
+    )
+
+
+def totals(weights: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
+    """Sum of weights per code: `(n,)` or `(b, n)` weights and `(n,)` codes give `(classes,)` or `(b, classes)`."""
+    if weights.ndim == 1:
+        return np.bincount(codes, weights=weights, minlength=classes)
+    if classes <= DENSE_LIMIT:
+        onehot = np.zeros((len(codes), classes))
+        onehot[np.arange(len(codes)), codes] = 1.0
+        return weights @ onehot
+    from scipy.sparse import csr_array
+
+    onehot = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(classes, len(codes)))
+    return (onehot @ weights.T).T

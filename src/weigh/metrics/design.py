@@ -1,0 +1,142 @@
+"""What a score is: from the out-of-fold predictions of a design to one number.
+
+Count metrics pool the statistics of all folds of a repeat, then average over repeats. Rank metrics are computed
+within each fold (scores of different models are not comparable), averaged over folds weighted by size, then over
+repeats. Runs that failed leave holes: their examples are left out, and repeats count by the share that is present.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from weigh.metrics.base import Metric, Prediction
+
+__all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
+
+
+class Folds(Protocol):
+    """What is needed of `record.results.OutOfFold`: `logits (repeats, n, classes)`, `fold (repeats, n)`, `target`."""
+
+    logits: np.ndarray
+    fold: np.ndarray
+    target: np.ndarray
+
+    def prediction(self, repeat: int) -> Prediction: ...
+
+
+class DesignScore(NamedTuple):
+    """Scores of one candidate.
+
+    Attributes:
+        fold: `(repeats, folds)`; NaN where the run is missing or the score undefined.
+        repeat: `(repeats,)`; NaN where nothing is present.
+        overall: The score.
+    """
+
+    fold: np.ndarray
+    repeat: np.ndarray
+    overall: float
+
+
+@dataclass(frozen=True)
+class MeasuredDesign:
+    """The per-example statistics of a design: everything that scores, intervals and comparisons need.
+
+    Attributes:
+        metric: The metric that was measured.
+        statistics: `(repeats, n, k)`; rows that are not present are meaningless.
+        fold: `(repeats, n)`.
+        present: `(repeats, n)` bool: the example has a prediction.
+        target: `(n,)` or `(n, labels)`.
+    """
+
+    metric: Metric
+    statistics: np.ndarray
+    fold: np.ndarray
+    present: np.ndarray
+    target: np.ndarray
+
+    @property
+    def repeats(self) -> int:
+        return len(self.fold)
+
+    @property
+    def n(self) -> int:
+        return self.fold.shape[1]
+
+    @cached_property
+    def folds(self) -> int:
+        return int(self.fold.max(initial=0)) + 1
+
+    def score_repeat(self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        """Score of one repeat for weights `(n,)` or `(b, n)`: () or (b,); NaN where undefined.
+
+        Args:
+            mask: `(n,)` bool: use only these examples (and those present).
+        """
+        present = self.present[repeat] if mask is None else self.present[repeat] & mask
+        if self.metric.pooling == "count":
+            if present.all():
+                return self.metric.reduce(self.statistics[repeat], weights)
+            rows = np.flatnonzero(present)
+            if not len(rows):
+                return np.full(weights.shape[:-1], np.nan)
+            return self.metric.reduce(self.statistics[repeat, rows], weights[..., rows])
+        scores, sizes = self.score_folds(repeat, weights, present)
+        defined = ~np.isnan(scores)
+        total = np.where(defined, sizes, 0.0).sum(axis=0)
+        summed = np.where(defined, scores * sizes, 0.0).sum(axis=0)
+        return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
+
+    def score_folds(
+        self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Scores within the folds of one repeat and the folds' total weights: `(folds,)` or `(folds, b)` each."""
+        present = self.present[repeat] if mask is None else self.present[repeat] & mask
+        scores, sizes = [], []
+        for fold in range(self.folds):
+            rows = np.flatnonzero(present & (self.fold[repeat] == fold))
+            chosen = weights[..., rows]
+            sizes.append(chosen.sum(axis=-1))
+            empty = np.full(weights.shape[:-1], np.nan)
+            scores.append(self.metric.reduce(self.statistics[repeat, rows], chosen) if len(rows) else empty)
+        return np.stack(scores), np.stack(sizes)
+
+    def score(self) -> DesignScore:
+        """The score of the design, per fold, per repeat and over all."""
+        ones = np.ones(self.n)
+        fold = np.stack([self.score_folds(repeat, ones)[0] for repeat in range(self.repeats)])
+        repeat = np.array([float(self.score_repeat(repeat, ones)) for repeat in range(self.repeats)])
+        weight = np.where(np.isnan(repeat), 0.0, self.present.sum(axis=1))
+        overall = float(np.nansum(repeat * weight) / weight.sum()) if weight.sum() else float("nan")
+        return DesignScore(fold, repeat, overall)
+
+
+def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
+    """Measure every present prediction of a design once."""
+    present = ~np.isnan(out_of_fold.logits).any(axis=2)
+    repeats, n = present.shape
+    statistics = None
+    for repeat in range(repeats):
+        rows = np.flatnonzero(present[repeat])
+        if not len(rows):
+            continue
+        prediction = out_of_fold.prediction(repeat)
+        if len(rows) < n:
+            prediction = Prediction(prediction.probabilities[rows], prediction.labels[rows])
+        measured = metric.measure(prediction, out_of_fold.target[rows])
+        if statistics is None:
+            statistics = np.zeros((repeats, n, measured.shape[1]))
+        statistics[repeat, rows] = measured
+    if statistics is None:
+        statistics = np.zeros((repeats, n, 1))
+    return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target)
+
+
+def score_design(metric: Metric, out_of_fold: Folds) -> DesignScore:
+    """The score of one candidate's out-of-fold predictions: per fold, per repeat, and overall."""
+    return measure_design(metric, out_of_fold).score()

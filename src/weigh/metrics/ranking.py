@@ -1,0 +1,80 @@
+"""AUROC and average precision for any weights: sort once, then cumulative sums for a thousand weightings at once.
+
+Two classes: the last class is the positive one (whoever reads the data puts it last). More classes: each class
+against the rest, plain mean over the classes that are defined (a class with neither weight in it nor outside of it
+is left out; if none is defined, NaN). Several labels per example: the mean over the labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from weigh.metrics.base import Prediction
+
+__all__ = ["area_under_roc", "average_precision", "measure_scores"]
+
+
+def measure_scores(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, 2 * c)` rows (membership bits, scores); c = 1 for two classes, otherwise the number of classes or labels."""
+    scores = prediction.probabilities
+    if target.ndim == 2:
+        member = target
+    elif scores.shape[1] == 2:
+        member, scores = (target == 1)[:, None], scores[:, 1:]
+    else:
+        member = target[:, None] == np.arange(scores.shape[1])
+    return np.concatenate([member, scores], axis=1).astype(np.float64)
+
+
+def area_under_roc(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted probability that a positive example scores above a negative one, ties counting half."""
+    return _mean_over_columns(statistics, weights, _roc_column)
+
+
+def average_precision(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Sum over distinct scores of precision times gain in recall (no interpolation), as scikit-learn defines it."""
+    return _mean_over_columns(statistics, weights, _precision_column)
+
+
+def _mean_over_columns(
+    statistics: np.ndarray, weights: np.ndarray, column: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
+    columns = statistics.shape[1] // 2
+    rows = np.atleast_2d(weights)
+    values = [column(statistics[:, c] > 0, statistics[:, columns + c], rows) for c in range(columns)]
+    stacked = np.stack(values) if values else np.full((1, len(rows)), np.nan)
+    defined = ~np.isnan(stacked)
+    sums, counts = np.where(defined, stacked, 0.0).sum(axis=0), defined.sum(axis=0)
+    mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return mean[0] if weights.ndim == 1 else mean
+
+
+def _roc_column(member: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    positive, negative = np.flatnonzero(member), np.flatnonzero(~member)
+    negative = negative[np.argsort(scores[negative], kind="stable")]
+    below = np.searchsorted(scores[negative], scores[positive], side="left")
+    upto = np.searchsorted(scores[negative], scores[positive], side="right")
+    cumulated = np.zeros((len(weights), len(negative) + 1))
+    np.cumsum(weights[:, negative], axis=1, out=cumulated[:, 1:])
+    won = np.take(cumulated, below, axis=1)
+    won += np.take(cumulated, upto, axis=1)
+    of_positive = weights[:, positive]
+    total = of_positive.sum(axis=1) * cumulated[:, -1]
+    area = 0.5 * np.einsum("bn,bn->b", of_positive, won)
+    return np.where(total > 0, area / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _precision_column(member: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], [True] * bool(len(ranked))))  # end of each tie
+    everything = np.cumsum(weights[:, order], axis=1)[:, last]
+    hits = np.cumsum(weights[:, order] * member[order], axis=1)[:, last]
+    if not hits.shape[1]:
+        return np.full(len(weights), np.nan)
+    gained = np.diff(hits, axis=1, prepend=0.0)
+    precision = np.where(everything > 0, hits / np.where(everything > 0, everything, 1.0), 0.0)
+    total = hits[:, -1]
+    return np.where(total > 0, (precision * gained).sum(axis=1) / np.where(total > 0, total, 1.0), np.nan)

@@ -1,0 +1,67 @@
+"""Scores per class and the confusion matrix; and which metrics a task reports when nobody says."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.metrics.base import METRICS, Prediction
+
+__all__ = ["PerClass", "confusion_matrix", "for_task", "per_class"]
+
+
+class PerClass(NamedTuple):
+    """`(classes,)` each; NaN where undefined (precision of a class never predicted, recall of one that never occurs).
+
+    `support` is the weight of the class among the targets.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray
+
+
+def per_class(prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> PerClass:
+    """Precision, recall and F1 of every class (or label)."""
+    from weigh.metrics.counting import count, measure_decisions
+
+    counts = count(measure_decisions(prediction, target), np.ones(len(target)) if weights is None else weights)
+
+    def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)
+
+    return PerClass(
+        ratio(counts.hit, counts.predicted),
+        ratio(counts.hit, counts.actual),
+        ratio(2 * counts.hit, counts.predicted + counts.actual),
+        counts.actual,
+    )
+
+
+def confusion_matrix(
+    prediction: Prediction, target: np.ndarray, classes: int, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """`(classes, classes)`: rows are the labels in the data, columns what was predicted. One label per example."""
+    if target.ndim != 1:
+        raise ValueError("a confusion matrix needs one label per example")
+    cells = np.bincount(target * classes + prediction.labels, weights=weights, minlength=classes * classes)
+    return cells.reshape(classes, classes).astype(np.float64)
+
+
+def for_task(task: str, *, multilabel: bool = False, classes: int | None = None) -> list[str]:
+    """Names of the metrics that a report shows by default, most telling first.
+
+    Two classes get the metrics of the positive class, more classes the macro means, 20 and more also top-5 accuracy.
+    """
+    if multilabel:
+        names = ["f1_macro", "f1_micro", "auroc", "average_precision", "precision_macro", "recall_macro", "accuracy"]
+        names += ["log_loss", "brier"]
+    elif classes == 2:
+        names = ["balanced_accuracy", "accuracy", "auroc", "average_precision", "f1", "precision", "recall"]
+        names += ["log_loss", "brier", "ece"]
+    else:
+        names = ["balanced_accuracy", "accuracy", "f1_macro", "f1_weighted", "auroc", "average_precision"]
+        names += ["top5_accuracy"] * bool(classes and classes >= 20) + ["log_loss", "brier", "ece"]
+    return [name for name in names if task in METRICS.get(name).tasks]
