@@ -1,0 +1,85 @@
+"""How a number is written: the same characters in every language, the unit in words.
+
+Numbers in sentences are written by the findings; here are those that tables, figures and badges add.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from weigh.report.words import UNITS
+from weigh.stats.estimate import Estimate
+
+__all__ = ["number", "quantity", "show_estimate", "show_value"]
+
+_BYTES = ("B", "kB", "MB", "GB", "TB")
+
+
+def number(value: Any, digits: int | None = None) -> str:
+    """A number as a reader wants it: whole numbers whole, others with `digits` decimals or three significant ones."""
+    if isinstance(value, bool) or value is None:
+        return "–" if value is None else str(value)
+    try:
+        value = float(value)
+    except (TypeError, ValueError):
+        return str(value)
+    if not math.isfinite(value):
+        return "–"
+    if digits is not None:
+        return _signed(f"{value:.{digits}f}")
+    if value == int(value) and abs(value) < 1e15:
+        return _signed(str(int(value)))
+    size = abs(value)
+    if size < 0.0005:
+        return _signed(f"{value:.1e}")
+    if size < 10:
+        return _signed(f"{value:.3f}")
+    return _signed(f"{value:.1f}" if size < 1000 else f"{value:.0f}")
+
+
+def quantity(value: Any, unit: str, language: str) -> str:
+    """A number with its unit: `0.912`, `2.1 points`, `18.6 MB`, `1.3 s`, `2.4 ms`."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        return number(value)
+    if unit == "bytes":
+        step = 0
+        while abs(value) >= 1000 and step < len(_BYTES) - 1:
+            value, step = value / 1000, step + 1
+        return f"{number(value, 0 if step == 0 else 1)} {_BYTES[step]}"
+    if unit == "seconds":
+        if abs(value) < 1:
+            return f"{number(value * 1000, 1)} ms"
+        return f"{number(value, 1)} s" if abs(value) < 120 else f"{number(value / 60, 1)} min"
+    if unit == "score":
+        return number(value, 3)
+    word = UNITS[unit].render(language) if unit in UNITS else ("" if unit in ("1", "") else unit)
+    shown = number(value, 1) if unit == "points" else number(value)
+    return f"{shown} {word}".rstrip()
+
+
+def show_estimate(estimate: Estimate, language: str) -> str:
+    """`0.912 [0.894, 0.927]`, `2.1 points [0.3, 3.9]`; without an interval only the value."""
+    if estimate.low is None or estimate.high is None or not math.isfinite(estimate.value):
+        return quantity(estimate.value, estimate.unit, language)
+    if estimate.unit in ("bytes", "seconds"):
+        low, high = (quantity(end, estimate.unit, language) for end in (estimate.low, estimate.high))
+        return f"{quantity(estimate.value, estimate.unit, language)} [{low}, {high}]"
+    digits = {"score": 3, "points": 1}.get(estimate.unit)
+    interval = f"[{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
+    return f"{quantity(estimate.value, estimate.unit, language)} {interval}"
+
+
+def show_value(value: Any) -> str:
+    """A table's cell: numbers as `number`, lists joined, nothing as a dash."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(show_value(entry) for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {show_value(entry)}" for key, entry in value.items())
+    return number(value) if isinstance(value, (int, float)) else str(value)
+
+
+def _signed(written: str) -> str:
+    return written.removeprefix("-") if float(written) == 0 else written  # no "-0.000"

@@ -1,0 +1,188 @@
+"""The order in which a reader meets the findings: verdict first, then what it allows, then the evidence.
+
+Before it: `findings/` made the findings, in the order of their kinds. After it: every renderer walks over the same
+`Story`, so the page, the terminal and the Markdown file cannot tell different stories.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from weigh.findings.model import Bilingual, Finding, FindingsFile
+from weigh.report.words import SECTIONS, WORDS
+from weigh.stats.estimate import Estimate
+
+__all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "tell"]
+
+# kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
+KINDS = {
+    "performance": ("performance", "baseline", "classes", "test"),
+    "comparison": ("comparison", "ranking", "selection", "choice"),
+    "generalisation": ("generalisation", "order", "order-check", "optimism", "groups", "curve", "shift"),
+    "stability": ("stability", "variation", "agreement", "runs"),
+    "calibration": ("calibration", "temperature"),
+    "slices": ("slices", "slice"),
+    "errors": ("errors", "hardest", "label-error", "label-errors"),
+    "cost": ("cost", "front"),
+}
+SECTION_OF = {kind: section for section, kinds in KINDS.items() for kind in kinds}
+ADVICE = ("advice", "next")
+HELD_BACK = ("doubtful", "violated")  # outcomes of assumptions that limit what may be concluded
+LIMIT = 8  # a list that is read in full; everything stands in the evidence below
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question of the evidence and the findings that answer it."""
+
+    key: str
+    shown: tuple[Finding, ...]
+    folded: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A sentence of the opening lists, with the finding that it comes from (None: a fixed sentence)."""
+
+    sentence: Bilingual
+    finding: Finding | None = None
+
+
+@dataclass(frozen=True)
+class Story:
+    """The findings in the order of the report.
+
+    Attributes:
+        headline: The finding that opens the report, or None.
+        estimate: The headline's score.
+        rival: The comparison of the winner with the runner-up.
+        may, may_not: What may be concluded, and what not.
+        problems: Findings about the data.
+        warnings: Problems that the evidence found; they stand in their sections and are pointed at from the top.
+        next: What to do next, most useful first.
+        sections: The evidence.
+    """
+
+    headline: Finding | None
+    estimate: Estimate | None
+    rival: Finding | None
+    may: tuple[Point, ...]
+    may_not: tuple[Point, ...]
+    problems: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+    next: tuple[Point, ...]
+    sections: tuple[Section, ...]
+
+
+def tell(file: FindingsFile) -> Story:
+    """The story of a study's findings; every finding appears in exactly one of headline, problems and sections."""
+    headline = next((f for f in file.findings if f.severity == "headline"), None)
+    rest = [f for f in file.findings if f is not headline]
+    advice = [f for f in rest if f.kind in ADVICE]
+    problems = tuple(f for f in rest if _is_about_data(f))
+    evidence = [f for f in rest if f not in problems and f not in advice]
+    rival = _rival(headline, evidence)
+    sections = []
+    for key in SECTIONS:
+        chosen = [f for f in evidence if SECTION_OF.get(f.kind, "other") == key]
+        if chosen:
+            shown = tuple(f for f in chosen if f.severity != "detail")
+            sections.append(Section(key, shown, tuple(f for f in chosen if f.severity == "detail")))
+    return Story(
+        headline,
+        main_estimate(headline),
+        rival,
+        _may(headline, evidence),
+        _may_not(headline, evidence),
+        problems,
+        tuple(f for f in evidence if f.severity == "problem"),
+        _next([*([headline] if headline else []), *advice, *problems, *evidence], advice),
+        tuple(sections),
+    )
+
+
+def main_estimate(finding: Finding | None) -> Estimate | None:
+    """The number that answers the finding's question: named "score" or "value", else the first."""
+    if finding is None or not finding.estimates:
+        return None
+    for name in ("score", "value", "difference"):
+        if name in finding.estimates:
+            return finding.estimates[name]
+    return next(iter(finding.estimates.values()))
+
+
+def _is_about_data(finding: Finding) -> bool:
+    """Kinds of data problems are open-ended; what no section knows and is a problem or a note on files is about data."""
+    return (
+        finding.kind not in SECTION_OF
+        and finding.kind not in ADVICE
+        and (finding.severity == "problem" or finding.claim is None)
+    )
+
+
+def _rival(headline: Finding | None, evidence: list[Finding]) -> Finding | None:
+    """The comparison of the winner with the first other candidate; the findings stand in order of interest."""
+    if headline is None or not headline.candidates:
+        return None
+    winner = headline.candidates[0]
+    pairs = [f for f in evidence if f.relation is not None and winner in f.candidates and len(f.candidates) == 2]
+    if not pairs:
+        return None
+    if len(headline.candidates) > 1:
+        named = [f for f in pairs if headline.candidates[1] in f.candidates]
+        pairs = named or pairs
+    return pairs[0]
+
+
+def _may(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, ...]:
+    """Inferences that were answered and whose assumptions are not known to fail; the headline itself opens the list."""
+    chosen = [
+        f
+        for f in evidence
+        if f.claim is not None
+        and f.verdict != "undecided"
+        and f.relation != "undecided"
+        and f.severity in ("evidence", "headline")
+        and not any(a.outcome == "violated" for a in f.assumptions)
+    ]
+    chosen.sort(
+        key=lambda f: ("performance", "comparison").index(f.kind) if f.kind in ("performance", "comparison") else 2
+    )
+    return tuple(Point(f.sentence, f) for f in chosen[:LIMIT])
+
+
+def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, ...]:
+    """What was left undecided, what rests on assumptions that fail, and claims that nobody examined."""
+    points: list[Point] = []
+    everything = [*([headline] if headline else []), *evidence]
+    points += [Point(f.sentence, f) for f in evidence if f.severity == "problem"]
+    points += [
+        Point(f.sentence, f)
+        for f in evidence
+        if f.severity == "evidence" and (f.verdict == "undecided" or f.relation == "undecided")
+    ]
+    seen: set[str] = set()
+    for finding in everything:
+        for assumption in finding.assumptions:
+            if assumption.outcome in HELD_BACK and assumption.name.en not in seen:
+                seen.add(assumption.name.en)
+                points.append(Point(assumption.detail or assumption.name, finding))
+    points = points[:LIMIT]
+    claims = {f.claim for f in everything}
+    for claim, word in (("these_models", "missing_claim_test"), ("new_data", "missing_claim_new_data")):
+        if everything and claim not in claims:
+            points.append(Point(Bilingual.of(WORDS[word])))
+    return tuple(points)
+
+
+def _next(findings: list[Finding], advice: list[Finding]) -> tuple[Point, ...]:
+    """Proposals without repetition: those of the headline and of `advice` first."""
+    points: list[Point] = []
+    seen: set[str] = set()
+    for finding in findings:
+        sentences = finding.next or ([finding.sentence] if finding in advice else [])
+        for sentence in sentences:
+            if sentence.en not in seen:
+                seen.add(sentence.en)
+                points.append(Point(sentence, finding))
+    return tuple(points[:LIMIT])

@@ -1,0 +1,254 @@
+"""The fixed words of the report, in both languages, in one place.
+
+Sentences with numbers are written by the findings. Here stand titles, badges, explanations and units: words that are
+the same in every report. No word here contains a digit, so the numbers of both languages are the findings' own.
+"""
+
+from __future__ import annotations
+
+from weigh.language import Text
+
+__all__ = [
+    "CLAIMS",
+    "CLAIMS_EXPLAINED",
+    "COLUMNS",
+    "OUTCOMES",
+    "PURPOSES",
+    "RELATIONS",
+    "SECTIONS",
+    "UNITS",
+    "VERDICTS",
+    "WORDS",
+    "say",
+]
+
+CLAIMS = {
+    "these_models": Text("these trained models", "针对这几个训练好的模型"),
+    "this_data": Text("trained on this data", "针对在这份数据上训练的方案"),
+    "new_data": Text("recipes in general", "针对方案本身"),
+}
+CLAIMS_EXPLAINED = {
+    "these_models": Text(
+        "Speaks about exactly the models trained here, used on new examples of the same kind. What is uncertain: which "
+        "examples happened to be drawn.",
+        "只针对此处训练好的这几个模型，说的是它们用在同类新样本上会怎样。不确定性来自恰好抽到了哪些样本。",
+    ),
+    "this_data": Text(
+        "Speaks about these recipes trained on all the data at hand and used on new examples of the same kind, on average over "
+        "random seeds. This is the claim to read before shipping a model.",
+        "针对用手头全部数据训练的这些方案，说的是对随机种子取平均后，用在同类新样本上会怎样。要上线一个模型，看这一项。",
+    ),
+    "new_data": Text(
+        "Speaks about these recipes on other data sets of this size from the same source. This is the claim to read before "
+        "recommending a method.",
+        "针对方案本身，说的是换一份来源相同、大小相同的数据集会怎样。要推荐一种方法，看这一项。",
+    ),
+}
+VERDICTS = {
+    "yes": Text("Yes", "是"),
+    "no": Text("No", "否"),
+    "undecided": Text("Undecided", "尚无定论"),
+}
+RELATIONS = {
+    "better": Text("better", "更好"),
+    "worse": Text("worse", "更差"),
+    "equal": Text("practically equal", "实际相当"),
+    "undecided": Text("undecided", "尚无定论"),
+}
+OUTCOMES = {
+    "holds": Text("holds", "成立"),
+    "doubtful": Text("doubtful", "存疑"),
+    "violated": Text("violated", "不成立"),
+    "unchecked": Text("not checked", "未检验"),
+}
+SECTIONS = {
+    "performance": Text("How well does it do?", "效果如何？"),
+    "comparison": Text("Which one is better?", "哪个更好？"),
+    "generalisation": Text("Will it hold on new examples?", "换成新样本还成立吗？"),
+    "stability": Text("How much of it is luck?", "其中有多少是运气？"),
+    "calibration": Text("Can its probabilities be believed?", "它给出的概率可信吗？"),
+    "slices": Text("Does it work for every part of the data?", "对数据的每个部分都有效吗？"),
+    "errors": Text("What does it get wrong?", "它错在哪里？"),
+    "cost": Text("What does it cost?", "代价有多大？"),
+    "other": Text("What else was found?", "还发现了什么？"),
+}
+UNITS = {
+    "points": Text("points", "个百分点"),
+    "nats": Text("nats", "奈特"),
+    "examples": Text("examples", "个样本"),
+    "folds": Text("folds", "折"),
+    "repeats": Text("repeats", "次重复"),
+    "groups": Text("groups", "个组"),
+    "runs": Text("runs", "次运行"),
+    "pairs": Text("pairs", "对"),
+    "classes": Text("classes", "个类别"),
+    "seeds": Text("seeds", "个种子"),
+    "per cent": Text("%", "%"),
+    "percent": Text("%", "%"),
+}
+PURPOSES = {
+    "main": Text("cross-validation", "交叉验证"),
+    "order-check": Text("order check", "顺序检查"),
+    "curve": Text("learning curve", "学习曲线"),
+    "resample": Text("resampling", "重抽样"),
+    "cleaned": Text("cleaned data", "清洗后数据"),
+    "refit": Text("refit on all training data", "用全部训练数据重新训练"),
+}
+COLUMNS = {  # titles of table columns that findings and records use as keys; others are shown as they are
+    "after": Text("after", "之后"),
+    "audit": Text("check", "核对"),
+    "before": Text("before", "之前"),
+    "bin": Text("bin", "区间"),
+    "block": Text("block", "区块"),
+    "candidate": Text("candidate", "候选方案"),
+    "cause": Text("cause", "原因"),
+    "class": Text("class", "类别"),
+    "confidence": Text("confidence", "置信度"),
+    "count": Text("count", "数量"),
+    "difference": Text("difference", "差值"),
+    "error": Text("error", "错误"),
+    "f1": Text("F1", "F1"),
+    "file": Text("file", "文件"),
+    "fold": Text("fold", "折"),
+    "given": Text("given label", "标注"),
+    "group": Text("group", "组"),
+    "high": Text("high", "上限"),
+    "label": Text("label", "名称"),
+    "level": Text("level", "取值"),
+    "low": Text("low", "下限"),
+    "method": Text("method", "方法"),
+    "metric": Text("metric", "指标"),
+    "model": Text("model", "模型"),
+    "n": Text("n", "数量"),
+    "n_train": Text("training examples", "训练样本数"),
+    "other": Text("other", "另一个"),
+    "part": Text("part", "部分"),
+    "path": Text("file", "文件"),
+    "precision": Text("precision", "精确率"),
+    "predicted": Text("predicted label", "预测"),
+    "probability": Text("probability", "概率"),
+    "purpose": Text("purpose", "用途"),
+    "recall": Text("recall", "召回率"),
+    "recipe": Text("recipe", "训练方案"),
+    "relation": Text("relation", "关系"),
+    "repeat": Text("repeat", "重复"),
+    "score": Text("score", "得分"),
+    "seconds": Text("seconds", "秒"),
+    "seeds": Text("seeds", "随机种子"),
+    "share": Text("share", "占比"),
+    "size": Text("size", "大小"),
+    "slice": Text("part", "子集"),
+    "source": Text("source", "来源"),
+    "stage": Text("stage", "阶段"),
+    "status": Text("status", "状态"),
+    "train": Text("training", "训练"),
+    "test": Text("test", "测试"),
+    "value": Text("value", "值"),
+    "variant": Text("variant", "变体"),
+    "x": Text("x", "x"),
+    "y": Text("y", "y"),
+}
+STAGES = {  # values of rows that are words of ours
+    "train": Text("on its own training data", "在自己的训练数据上"),
+    "cv": Text("cross-validation", "交叉验证"),
+    "cross-validation": Text("cross-validation", "交叉验证"),
+    "test": Text("independent test part", "独立测试部分"),
+    "before": Text("before temperature scaling", "温度校准之前"),
+    "after": Text("after temperature scaling", "温度校准之后"),
+    "shuffled": Text("shuffled folds", "随机打乱的折"),
+    "done": Text("done", "完成"),
+    "failed": Text("failed", "失败"),
+}
+WORDS = {
+    "all_numbers": Text("Numbers of this figure", "图中数字"),
+    "answer": Text("Answer", "回答"),
+    "assumption_is": Text("{name}: {outcome}", "{name}：{outcome}"),
+    "assumptions": Text("What must hold for this", "成立的前提"),
+    "candidate_chosen": Text("Recommended", "推荐"),
+    "cite": Text("How to cite and reproduce", "如何引用与复现"),
+    "cite_lead": Text(
+        "Quote the verdict together with its interval and its claim; without them it says more than was found. To repeat the study, run "
+        "the commands below with the same versions; the seeds are in the study file.",
+        "引用结论时，请连同区间和结论的适用范围一起引用，否则就会说得比实际发现的更多。要复现本研究，请在相同版本下运行以下命令，随机种子记录在研究文件中。",
+    ),
+    "claim_is": Text("What it speaks about: {claim}", "适用范围：{claim}"),
+    "claim": Text("What it speaks about", "适用范围"),
+    "close": Text("close", "关闭"),
+    "commands": Text("Commands", "命令"),
+    "contents": Text("Contents", "目录"),
+    "data_fine": Text("The data checks found nothing to report.", "数据检查没有发现需要报告的问题。"),
+    "detail": Text("More detail", "更多细节"),
+    "environment": Text("Environment", "运行环境"),
+    "equivalence": Text("region of practical equivalence", "实际等效区间"),
+    "estimates": Text("Numbers", "数字"),
+    "evidence": Text("The evidence", "证据"),
+    "examples": Text("Files concerned", "涉及的文件"),
+    "failed_runs": Text("Runs that failed", "失败的运行"),
+    "failed_runs_of": Text("{failed} of {all} runs failed", "{all} 次运行中有 {failed} 次失败"),
+    "figure_keys": Text("use the arrow keys to read each mark", "可用方向键逐个查看"),
+    "files_more": Text("and {n} more; findings.json names every file", "另有 {n} 个；findings.json 列出了全部文件"),
+    "interval": Text("{level} interval", "{level} 区间"),
+    "may": Text("What may be concluded", "可以得出的结论"),
+    "may_not": Text("What may not be concluded", "不能得出的结论"),
+    "method": Text("Method", "方法"),
+    "missing_claim_new_data": Text(
+        "Nothing here speaks about other data sets: whether the recipes rank the same way on other data was not asked.",
+        "本报告不涉及其他数据集：换一份数据，各方案的排名是否相同，并未考察。",
+    ),
+    "missing_claim_test": Text(
+        "There was no independent test part: every score comes from cross-validation on the same data.",
+        "没有独立的测试部分：所有得分都来自同一份数据上的交叉验证。",
+    ),
+    "more_rows": Text("{n} more rows stand in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"),
+    "next": Text("What to do next", "下一步做什么"),
+    "next_none": Text("Nothing is left to do on this question.", "此问题已无后续工作。"),
+    "no_headline": Text(
+        "There is no verdict yet: no run has been recorded that could answer the question.",
+        "尚无结论：还没有可以回答这个问题的运行记录。",
+    ),
+    "no_findings": Text("Nothing was found.", "没有任何结论。"),
+    "nothing_to_conclude": Text("Nothing yet.", "暂无。"),
+    "other_language": Text("中文版：report.zh.html", "English version: report.html"),
+    "picture_of": Text("picture {path}", "图片 {path}"),
+    "picture_given": Text("labelled {given}", "标注为 {given}"),
+    "picture_predicted": Text("predicted {predicted}", "预测为 {predicted}"),
+    "pictures_shown": Text(
+        "Pictures of the first {n}; all {all} are listed below.", "显示前 {n} 个的图片；全部 {all} 个列在下面。"
+    ),
+    "problems": Text("Problems with the data", "数据中的问题"),
+    "problems_elsewhere": Text("Warnings from the evidence", "证据部分的警告"),
+    "question": Text("Question", "问题"),
+    "references": Text("References", "参考文献"),
+    "report_of": Text("Report of the study", "研究报告"),
+    "runner_up": Text("Against the runner-up", "与第二名相比"),
+    "runs": Text("Every run", "全部运行"),
+    "runs_caption": Text("Every recorded run. Choose a column title to sort.", "所有已记录的运行。点击列标题可排序。"),
+    "score_missing": Text("no score", "无得分"),
+    "section_empty": Text("Nothing was recorded that answers this.", "没有可以回答此问题的记录。"),
+    "seeds": Text("Seeds", "随机种子"),
+    "see_evidence": Text("see the evidence", "查看证据"),
+    "skip": Text("Skip to the verdict", "跳到结论"),
+    "sort_by": Text("sort by {column}", "按{column}排序"),
+    "study": Text("Study", "研究"),
+    "table": Text("Table", "表格"),
+    "test_looks": Text("Times the test part was scored", "测试部分被评分的次数"),
+    "theme": Text("Colours", "配色"),
+    "theme_auto": Text("automatic", "自动"),
+    "theme_dark": Text("dark", "深色"),
+    "theme_light": Text("light", "浅色"),
+    "title": Text("Verdict", "结论"),
+    "undecided_explained": Text(
+        "An honest answer: what was measured does not settle the question either way.",
+        "这是诚实的回答：现有的测量结果不足以给出肯定或否定的结论。",
+    ),
+    "unexplained": Text("a fact, not an inference", "事实，非推断"),
+    "verdict": Text("The verdict", "结论"),
+    "versions": Text("Versions", "版本"),
+    "written_by": Text("Written by weigh", "由 weigh 生成"),
+}
+
+
+def say(key: str, language: str, **values: object) -> str:
+    """The fixed word `key` in `language`, its blanks filled with `values` (as they are: escape afterwards)."""
+    template = WORDS[key].render(language)
+    return template.format(**values) if values else template
