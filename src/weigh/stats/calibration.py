@@ -12,6 +12,7 @@ References:
     [2] Kumar, Liang & Ma (2019), Verified Uncertainty Calibration (the plug-in estimate is biased; a binned error
         is a lower bound of the error).
     [3] Bröcker & Smith (2007), Increasing the Reliability of Reliability Diagrams (what chance alone would show).
+    [4] Platt (1999), Probabilistic Outputs for Support Vector Machines (softened targets against overfitting).
 """
 
 from __future__ import annotations
@@ -24,14 +25,13 @@ from weigh.stats.estimate import Estimate
 
 __all__ = [
     "BINS",
-    "Scores",
+    "Scaled",
     "bin_statistics",
     "calibration_error",
     "draw_counts",
     "expected_calibration_error",
     "fit_temperature",
     "mean_with_interval",
-    "probability_scores",
     "reliability",
     "scale_across_folds",
 ]
@@ -44,7 +44,8 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
     """The temperature that minimises the log loss of `logits / temperature`. Deterministic.
 
     The loss is convex in 1/temperature, so a safeguarded Newton search finds its only minimum. Rows with NaN (missing
-    runs) are left out.
+    runs) are left out. Labels are softened by 1/(n + 2) as in [4]: a model that is never wrong on n examples has
+    earned (n + 1)/(n + 2), not certainty.
 
     Args:
         logits: `(n, classes)` or `(repeats, n, classes)`, of models that did not train on these examples.
@@ -56,7 +57,7 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
 
     Not for: correcting one class against another; a single number keeps the ranking of the classes.
 
-    References: [1] section 4.2.
+    References: [1] section 4.2; [4] section 2.2.
     """
     target = np.asarray(target)
     multilabel = target.ndim == 2 if multilabel is None else multilabel
@@ -67,6 +68,7 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
     if not len(z):
         return 1.0
     z = z - (0 if multilabel else z.max(axis=1, keepdims=True))
+    y = _soften(y, z.shape[1], 1 / (len(target) + 2))
     low, high = 1 / HOTTEST, 1 / COLDEST
     if _slope(z, y, low, multilabel).first >= 0:
         return HOTTEST if z.any() else 1.0
@@ -86,21 +88,29 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
     return float(1 / inverse)
 
 
+def _soften(target: np.ndarray, classes: int, doubt: float) -> np.ndarray:
+    """`(n, classes)` probabilities: the given label keeps `1 - doubt`, the others share `doubt`."""
+    if target.ndim == 2:
+        return np.where(target > 0, 1 - doubt, doubt)
+    soft = np.full((len(target), classes), doubt / max(classes - 1, 1))
+    soft[np.arange(len(target)), target] = 1 - doubt
+    return soft
+
+
 class _Slope(NamedTuple):
     first: float
     second: float
 
 
 def _slope(z: np.ndarray, y: np.ndarray, inverse: float, multilabel: bool) -> _Slope:  # noqa: FBT001
-    """First and second derivative of the mean log loss by 1/temperature."""
+    """First and second derivative of the mean log loss by 1/temperature; `y (n, classes)` probabilities."""
     if multilabel:
         p = 0.5 * (1 + np.tanh(z * inverse / 2))
         return _Slope(float(((p - y) * z).mean()), float((p * (1 - p) * z * z).mean()))
     p = np.exp(z * inverse)  # z is at most 0: nothing overflows
     p /= p.sum(axis=1, keepdims=True)
     mean = (p * z).sum(axis=1)
-    first = (mean - z[np.arange(len(z)), y]).mean()
-    return _Slope(float(first), float(((p * z * z).sum(axis=1) - mean**2).mean()))
+    return _Slope(float((mean - (y * z).sum(axis=1)).mean()), float(((p * z * z).sum(axis=1) - mean**2).mean()))
 
 
 class Scaled(NamedTuple):
@@ -131,32 +141,6 @@ def scale_across_folds(logits: np.ndarray, fold: np.ndarray, target: np.ndarray)
             temperatures[r, k] = fit_temperature(logits[r, others], target[others])
             scaled[r, inside] /= temperatures[r, k]
     return Scaled(scaled, temperatures)
-
-
-class Scores(NamedTuple):
-    """What each example contributes to the two proper scores.
-
-    Attributes:
-        log_loss: `(n,)` nats; for multi-label the mean over classes.
-        brier: `(n,)` sum of squared differences over the classes, in [0, 2]; for multi-label the mean over classes.
-    """
-
-    log_loss: np.ndarray
-    brier: np.ndarray
-
-
-def probability_scores(probabilities: np.ndarray, target: np.ndarray) -> Scores:
-    """Log loss and Brier score of every example, `probabilities (n, classes)`."""
-    p = np.clip(probabilities, np.finfo(np.float64).tiny, 1.0)
-    if target.ndim == 2:
-        q = np.clip(1 - probabilities, np.finfo(np.float64).tiny, 1.0)
-        return Scores(
-            -np.where(target == 1, np.log(p), np.log(q)).mean(axis=1), ((probabilities - target) ** 2).mean(axis=1)
-        )
-    given = np.arange(len(target))
-    hot = np.zeros_like(probabilities)
-    hot[given, target] = 1
-    return Scores(-np.log(p[given, target]), ((probabilities - hot) ** 2).sum(axis=1))
 
 
 def bin_statistics(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:
@@ -227,7 +211,8 @@ def calibration_error(statistics: np.ndarray, counts: np.ndarray, *, level: floa
     bootstrap's and the bias-corrected percentile.
 
     Args:
-        statistics: `(repeats, n, 3, bins)` from `bin_statistics`; the repeats' errors are averaged.
+        statistics: `(repeats, n, 3, bins)` from `bin_statistics`; the repeats' errors are averaged. Rows of zeros are
+            missing predictions.
         counts: `(draws, n)` from `draw_counts`: the same examples are drawn in all repeats.
         units: Number of independent units; default n.
 
@@ -265,18 +250,21 @@ def mean_with_interval(
     *,
     level: float = 0.95,
     units: int = 0,
-    method: str = "",
+    method: str = "bootstrap over examples",
     unit: str = "score",
 ) -> Estimate:
-    """Mean of `values (n,)` with a percentile bootstrap interval from `counts (draws, n)`."""
-    seen = counts @ values / counts.sum(axis=1)
-    low, high = np.quantile(seen, [(1 - level) / 2, (1 + level) / 2])
+    """Mean of `values (n,)` with a percentile bootstrap interval from `counts (draws, n)`; NaN values are left out."""
+    present = ~np.isnan(values)
+    filled = np.where(present, values, 0.0)
+    sizes = counts @ present
+    seen = counts @ filled / np.where(sizes > 0, sizes, np.nan)
+    low, high = np.nanquantile(seen, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(
-        value=float(values.mean()),
+        value=float(filled.sum() / present.sum()),
         low=float(low),
         high=float(high),
         level=level,
-        n=units or len(values),
-        method=method or "bootstrap over examples",
+        n=units or int(present.sum()),
+        method=method,
         unit=unit,
     )
