@@ -15,13 +15,13 @@ from weigh.stats.calibration import (
     HOTTEST,
     bin_statistics,
     calibration_error,
-    draw_counts,
     expected_calibration_error,
     fit_temperature,
     mean_with_interval,
     reliability,
     scale_across_folds,
 )
+from weigh.stats.resampling import draw_weights, make_units
 
 
 def calibrated_pool(rng, n, classes=3, spread=2.0, temperature=1.0):
@@ -134,7 +134,8 @@ def test_never_wrong_is_not_certain():
 
 def estimate_of(rng, logits, target, groups=None):
     statistics = bin_statistics(probabilities(logits), target)[None]
-    return calibration_error(statistics, draw_counts(rng, len(target), 300, groups=groups))
+    units = make_units(target, groups)
+    return calibration_error(statistics, draw_weights(rng, units, 300), units=units)
 
 
 def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias():
@@ -186,6 +187,6 @@ def test_reliability_and_mean():
     assert sum(bar.n for bar in bars) == pytest.approx(100)
     assert all(0 <= bar.accuracy <= 1 and 0 <= bar.confidence <= 1 for bar in bars)
     values = rng.random(100)
-    estimate = mean_with_interval(values, draw_counts(rng, 100, 500))
+    estimate = mean_with_interval(values, draw_weights(rng, make_units(target), 500))
     assert estimate.low < values.mean() < estimate.high
     assert estimate.value == pytest.approx(values.mean())

@@ -22,13 +22,13 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import Units
 
 __all__ = [
     "BINS",
     "Scaled",
     "bin_statistics",
     "calibration_error",
-    "draw_counts",
     "expected_calibration_error",
     "fit_temperature",
     "mean_with_interval",
@@ -189,20 +189,9 @@ def reliability(statistics: np.ndarray) -> list[Reliability]:
     ]
 
 
-def draw_counts(rng: np.random.Generator, n: int, draws: int, *, groups: np.ndarray | None = None) -> np.ndarray:
-    """How often each of `n` examples stands in each of `draws` bootstrap samples; whole groups in or out.
-
-    Returns:
-        `(draws, n)` float32.
-    """
-    if groups is None:
-        return rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float32)
-    names, member = np.unique(groups, return_inverse=True)
-    counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float32)
-    return counts[:, member]
-
-
-def calibration_error(statistics: np.ndarray, counts: np.ndarray, *, level: float = 0.95, units: int = 0) -> Estimate:
+def calibration_error(
+    statistics: np.ndarray, weights: np.ndarray, *, level: float = 0.95, units: Units | None = None
+) -> Estimate:
     """Debiased expected calibration error with an interval.
 
     The estimate is the plug-in value less the bias that the bootstrap shows. The interval's lower end is zero unless
@@ -213,8 +202,8 @@ def calibration_error(statistics: np.ndarray, counts: np.ndarray, *, level: floa
     Args:
         statistics: `(repeats, n, 3, bins)` from `bin_statistics`; the repeats' errors are averaged. Rows of zeros are
             missing predictions.
-        counts: `(draws, n)` from `draw_counts`: the same examples are drawn in all repeats.
-        units: Number of independent units; default n.
+        weights: `(draws, n)` from `resampling.draw_weights`: the same examples weigh the same in all repeats.
+        units: What is independent; default: the examples.
 
     Not for: fewer than about 100 examples, where the interval says little; the binned error is a lower bound of the
     error at a finer resolution [2].
@@ -222,7 +211,7 @@ def calibration_error(statistics: np.ndarray, counts: np.ndarray, *, level: floa
     repeats, n, _, bins = statistics.shape
     flat = statistics.reshape(repeats, n, 3 * bins)
     whole = flat.sum(axis=1).reshape(repeats, 3, bins)
-    drawn = np.stack([counts @ flat[r] for r in range(repeats)], axis=1).reshape(len(counts), repeats, 3, bins)
+    drawn = np.stack([weights @ flat[r] for r in range(repeats)], axis=1).reshape(len(weights), repeats, 3, bins)
     value = float(expected_calibration_error(whole).mean())
     seen = expected_calibration_error(drawn).mean(axis=1)
     shift = drawn - whole * (drawn[:, :, :1].sum(axis=-1, keepdims=True) / whole[:, :1].sum(axis=-1, keepdims=True))
@@ -239,32 +228,34 @@ def calibration_error(statistics: np.ndarray, counts: np.ndarray, *, level: floa
         low=float(low),
         high=float(high),
         level=level,
-        n=units or n,
+        n=units.count if units else n,
+        n_unit=units.name if units else "examples",
         method=f"expected calibration error, {bins} bins, debiased by bootstrap",
     )
 
 
 def mean_with_interval(
     values: np.ndarray,
-    counts: np.ndarray,
+    weights: np.ndarray,
     *,
     level: float = 0.95,
-    units: int = 0,
-    method: str = "bootstrap over examples",
+    units: Units | None = None,
+    method: str = "bootstrap",
     unit: str = "score",
 ) -> Estimate:
-    """Mean of `values (n,)` with a percentile bootstrap interval from `counts (draws, n)`; NaN values are left out."""
+    """Mean of `values (n,)` with a percentile bootstrap interval from `weights (draws, n)`; NaN values are left out."""
     present = ~np.isnan(values)
     filled = np.where(present, values, 0.0)
-    sizes = counts @ present
-    seen = counts @ filled / np.where(sizes > 0, sizes, np.nan)
+    sizes = weights @ present
+    seen = weights @ filled / np.where(sizes > 0, sizes, np.nan)
     low, high = np.nanquantile(seen, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(
         value=float(filled.sum() / present.sum()),
         low=float(low),
         high=float(high),
         level=level,
-        n=units or int(present.sum()),
+        n=units.count if units else int(present.sum()),
+        n_unit=units.name if units else "examples",
         method=method,
         unit=unit,
     )

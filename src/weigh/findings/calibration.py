@@ -1,0 +1,331 @@
+"""Can the winner's probabilities be taken at face value?
+
+Before it: out-of-fold logits of every candidate. After it: the report's reliability diagram; the saved model divides
+its logits by the temperature named here. "Before" are the probabilities as trained; "after" are those of each fold
+with a temperature that the other folds chose, so that nothing is judged on what it was fitted to.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS, Prediction
+from weigh.record.results import OutOfFold, Results, probabilities
+from weigh.seeds import generator
+from weigh.stats.calibration import (
+    bin_statistics,
+    calibration_error,
+    fit_temperature,
+    mean_with_interval,
+    reliability,
+    scale_across_folds,
+)
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import Units, draw_weights, make_units
+
+__all__ = ["TOLERANCE", "find"]
+
+TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
+BUDGET = 2e7  # cells of the weight matrix: large data need fewer draws
+QUESTION = text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？")
+REFERENCES = [
+    "Guo et al. (2017), On Calibration of Modern Neural Networks, ICML",
+    "Kumar, Liang & Ma (2019), Verified Uncertainty Calibration, NeurIPS",
+    "Bröcker & Smith (2007), Increasing the Reliability of Reliability Diagrams, Weather and Forecasting",
+]
+
+
+class Stage(NamedTuple):
+    """What is known of one set of probabilities."""
+
+    error: Estimate
+    excess: Estimate
+    log_loss: Estimate
+    brier: Estimate
+    losses: np.ndarray
+    statistics: np.ndarray
+
+
+class Described(NamedTuple):
+    """A candidate before and after temperature scaling."""
+
+    before: Stage
+    after: Stage
+    gain: Estimate
+    temperature: float
+
+
+@FINDINGS.named("calibration")
+def find(results: Results) -> list[Finding]:
+    """One finding about the winner, with every candidate in its table and figure."""
+    described: dict[str, Described] = {}
+    for candidate in results.candidates:
+        out_of_fold = results.out_of_fold(candidate.id)
+        if out_of_fold is not None:
+            described[candidate.id] = _describe(results, out_of_fold)
+    if not described:
+        return []  # nothing ran: the performance finding says so
+    winner = results.winner if results.winner in described else None
+    common = {
+        "kind": "calibration",
+        "question": Bilingual.of(QUESTION),
+        "claim": "these_models",
+        "figure": _figure(results, described),
+        "table": [_row(results, name, found) for name, found in described.items()],
+        "references": REFERENCES,
+    }
+    if winner is None:
+        sentence = text(
+            "No candidate has been chosen yet; the table describes the probabilities of each.",
+            "尚未选出候选方案；各方案的概率质量见下表。",
+        )
+        return [Finding(id="calibration", verdict="undecided", sentence=Bilingual.of(sentence), **common)]
+    return [_judge(results, winner, described[winner], common)]
+
+
+def _describe(results: Results, out_of_fold: OutOfFold) -> Described:
+    target, groups = out_of_fold.target, results.examples.group
+    units = make_units(target, None if groups is None else groups[out_of_fold.indices])
+    draws = int(np.clip(BUDGET // max(len(target), 1), 200, 1000))
+    weights = draw_weights(generator(results.spec.design.seed, "calibration"), units, draws)
+    level = results.spec.design.level
+    scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
+    before = _measure(out_of_fold.logits, target, weights, units, level)
+    after = _measure(scaled, target, weights, units, level)
+    gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
+    return Described(before, after, gain, fit_temperature(out_of_fold.logits, target))
+
+
+def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level: float) -> Stage:
+    repeats, n, _ = logits.shape
+    statistics, losses, brier = [], np.full((repeats, n), np.nan), np.full((repeats, n), np.nan)
+    excess = np.full((repeats, n), np.nan)
+    for r in range(repeats):
+        rows = ~np.isnan(logits[r]).any(axis=1)
+        bins = np.zeros((n, 3, 1))
+        if rows.any():
+            p = probabilities(logits[r, rows], multilabel=target.ndim == 2)
+            prediction = Prediction(p, p.argmax(axis=1) if target.ndim == 1 else (p > 0.5).astype(np.int64))
+            losses[r, rows] = METRICS.get("log_loss").measure(prediction, target[rows])[:, 0]
+            brier[r, rows] = METRICS.get("brier").measure(prediction, target[rows])[:, 0]
+            inside = bin_statistics(p, target[rows])
+            bins = np.zeros((n, *inside.shape[1:]))
+            bins[rows] = inside
+            excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
+            statistics.append(bins)
+    stacked = np.stack(statistics)
+    of = {"level": level, "units": units}
+    return Stage(
+        calibration_error(stacked, weights, **of),
+        mean_with_interval(_over_repeats(excess), weights, **of),
+        mean_with_interval(_over_repeats(losses), weights, unit="nats", **of),
+        mean_with_interval(_over_repeats(brier), weights, **of),
+        _over_repeats(losses),
+        stacked,
+    )
+
+
+def _over_repeats(values: np.ndarray) -> np.ndarray:
+    """Mean over the repeats that have the example; NaN where none has."""
+    present = ~np.isnan(values)
+    count = present.sum(axis=0)
+    return np.where(count > 0, np.where(present, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def judge_error(error: Estimate) -> Verdict:
+    """ "yes" where the whole interval is within the tolerance, "no" where all of it is beyond."""
+    if error.low is None or error.high is None:
+        return "undecided"
+    return "yes" if error.high <= TOLERANCE else "no" if error.low > TOLERANCE else "undecided"
+
+
+def _judge(results: Results, winner: str, found: Described, common: dict) -> Finding:
+    before, after = found.before, found.after
+    verdict = judge_error(after.error)
+    estimates = {
+        "calibration_error": after.error,
+        "calibration_error_before": before.error,
+        "confidence_minus_accuracy": before.excess,
+        "temperature": Estimate(
+            value=found.temperature,
+            n=after.error.n,
+            n_unit=after.error.n_unit,
+            unit="1",
+            method="minimum of the log loss over all out-of-fold logits; no interval",
+        ),
+        "tolerance": Estimate(value=TOLERANCE, method="chosen, not estimated"),
+        "log_loss_before": before.log_loss,
+        "log_loss": after.log_loss,
+        "log_loss_gain": found.gain,
+        "brier_before": before.brier,
+        "brier": after.brier,
+    }
+    parts = [
+        text(
+            "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
+            "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
+            w=winner,
+            b=before.error.format(),
+            d=_direction(before.excess),
+        ),
+        text(
+            "With a temperature fitted on the other folds (in the saved model: {t}) they differ by {a}{g}.",
+            "用其余各折拟合温度后（保存的模型中温度为 {t}），平均相差 {a}{g}。",
+            t=f"{found.temperature:.2f}",
+            a=after.error.format(),
+            g=_gain(found.gain),
+        ),
+        {
+            "yes": text(
+                "The whole interval is within {tol}: on data like these they can be taken at face value.",
+                "整个区间都在 {tol} 以内：对同类数据，可以直接采信这些概率。",
+                tol=TOLERANCE,
+            ),
+            "no": text(
+                "The whole interval is beyond {tol}: use them to rank, not as probabilities.",
+                "整个区间都超出 {tol}：它们可以用来排序，但不能当作概率使用。",
+                tol=TOLERANCE,
+            ),
+            "undecided": text(
+                "The interval has values on both sides of {tol}: these examples cannot settle it.",
+                "区间跨越了 {tol}：仅凭这些样本还无法判断。",
+                tol=TOLERANCE,
+            ),
+        }[verdict],
+    ]
+    sentence = parts[0] + parts[1] + parts[2]
+    assumptions = [
+        Assumption(
+            name=Bilingual.of(
+                text(
+                    "The refitted model is as sure of itself as the models of the folds",
+                    "重新拟合的模型与各折模型的自信程度相同",
+                )
+            ),
+            outcome="unchecked",
+        )
+    ]
+    tested = _on_test(results, winner, found.temperature)
+    if tested is not None:
+        estimates["calibration_error_test"] = tested
+        agrees = tested.high is None or tested.low is None or after.error.high is None or tested.low <= after.error.high
+        assumptions[0] = assumptions[0].model_copy(
+            update={
+                "outcome": "holds" if agrees else "violated",
+                "detail": Bilingual.of(
+                    text(
+                        "On the test part, which chose nothing, the refitted model with this temperature is off by {e}.",
+                        "测试部分没有参与任何选择；重新拟合的模型用这一温度，在测试部分上平均相差 {e}。",
+                        e=tested.format(),
+                    )
+                ),
+            }
+        )
+    next_ = []
+    if verdict == "undecided":
+        next_ = [text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")]
+    elif verdict == "no":
+        next_ = [
+            text(
+                "Do not set thresholds by the stated probabilities; choose them on labelled examples.",
+                "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
+            )
+        ]
+    return Finding(
+        id="calibration",
+        verdict=verdict,
+        sentence=Bilingual.of(sentence),
+        estimates=estimates,
+        assumptions=[
+            *assumptions,
+            Assumption(
+                name=Bilingual.of(
+                    text(
+                        "New examples come from the same source, with the same shares of the classes",
+                        "新样本来源相同，且各类别占比相同",
+                    )
+                ),
+                outcome="unchecked",
+            ),
+        ],
+        candidates=[winner],
+        next=[Bilingual.of(item) for item in next_],
+        **common,
+    )
+
+
+def _direction(excess: Estimate) -> Text:
+    if excess.low is not None and excess.low > 0:
+        return text(" (too sure of itself, by {x})", "（过于自信，高出 {x}）", x=excess.format())
+    if excess.high is not None and excess.high < 0:
+        return text(
+            " (too unsure: confidence minus accuracy is {x})", "（不够自信：置信度减去正确率为 {x}）", x=excess.format()
+        )
+    return text("", "")
+
+
+def _gain(gain: Estimate) -> Text:
+    if gain.low is not None and gain.low > 0:
+        return text("; the log loss falls by {g} nats", "；对数损失下降 {g} 奈特", g=gain.format())
+    if gain.high is not None and gain.high < 0:
+        return text(
+            "; the log loss changes by {g} nats, for the worse", "；对数损失变化 {g} 奈特，反而变差", g=gain.format()
+        )
+    return text("; whether the log loss gets better is undecided", "；对数损失是否改善尚无定论")
+
+
+def _on_test(results: Results, winner: str, temperature: float) -> Estimate | None:
+    """The refitted winner on the test part, scaled; None without a test part."""
+    tested = results.test(winner)
+    if tested is None or np.isnan(tested.logits).any():
+        return None
+    groups = results.examples.group
+    units = make_units(tested.target, None if groups is None else groups[tested.indices])
+    weights = draw_weights(generator(results.spec.design.seed, "calibration", "test"), units, 500)
+    return _measure(tested.logits / temperature, tested.target, weights, units, results.spec.design.level).error
+
+
+def _row(results: Results, name: str, found: Described) -> dict:
+    return {
+        "candidate": results.candidate(name).label,
+        "calibration_error_before": found.before.error.format(),
+        "calibration_error": found.after.error.format(),
+        "log_loss_before": found.before.log_loss.format(),
+        "log_loss": found.after.log_loss.format(),
+        "brier_before": found.before.brier.format(),
+        "brier": found.after.brier.format(),
+        "temperature": f"{found.temperature:.2f}",
+    }
+
+
+def _figure(results: Results, described: dict[str, Described]) -> Figure:
+    rows = [
+        {
+            "candidate": results.candidate(name).label,
+            "stage": stage,
+            "confidence": round(bar.confidence, 4),
+            "accuracy": round(bar.accuracy, 4),
+            "n": round(bar.n, 1),
+        }
+        for name, found in described.items()
+        for stage, measured in (("before", found.before), ("after", found.after))
+        for bar in reliability(measured.statistics)
+    ]
+    return Figure(
+        kind="reliability",
+        title=Bilingual.of(text("Stated confidence and how often it was right", "模型给出的置信度与实际正确率")),
+        rows=rows,
+        fields={
+            "candidate": Bilingual.of(text("candidate", "候选方案")),
+            "stage": Bilingual.of(text("stage", "阶段")),
+            "confidence": Bilingual.of(text("stated confidence", "给出的置信度")),
+            "accuracy": Bilingual.of(text("share that was right", "实际正确率")),
+            "n": Bilingual.of(text("examples in the bin", "区间内样本数")),
+        },
+        options={"diagonal": True},
+    )
