@@ -1,0 +1,103 @@
+"""Which candidate comes out best, which may be best, and how much of the best score is luck.
+
+Before it: `comparison.py`. After it: the findings on performance and generalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.stats.comparison import Comparisons
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import Measured, Units, draw_counts
+
+__all__ = ["Optimism", "may_be_best", "selection_optimism"]
+
+
+def may_be_best(comparisons: Comparisons) -> list[str]:
+    """Candidates that no other candidate is better than: the confidence set of the best.
+
+    Because the intervals of all pairs hold at once with probability `level`, the truly best candidate is in the set
+    with at least that probability. (Simpler and wider than the model confidence set of Hansen et al. 2011.)
+    """
+    return [
+        name
+        for name in comparisons.candidates
+        if not any(comparisons.of(name, other).relation == "worse" for other in comparisons.candidates if other != name)
+    ]
+
+
+class Optimism(NamedTuple):
+    """What choosing the best adds to its score.
+
+    Attributes:
+        reported: Cross-validated score of the chosen candidate.
+        corrected: The score after taking the luck of choosing away.
+        optimism: reported minus corrected (for losses: corrected minus reported), never below 0.
+        chosen: Candidate -> share of draws in which it was chosen.
+    """
+
+    reported: float
+    corrected: float
+    optimism: Estimate
+    chosen: dict[str, float]
+
+
+def selection_optimism(
+    measured: Mapping[str, Measured], units: Units, *, rng: np.random.Generator, draws: int = 500
+) -> Optimism | None:
+    """Bootstrap bias correction of the best of several cross-validated scores (BBC-CV).
+
+    Each draw chooses the best candidate on the examples in the bag and scores it on those outside; nothing is
+    trained. None with fewer than two candidates or where no draw gives a score.
+
+    References:
+        Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions for efficient and
+        accurate cross-validation.
+    """
+    if len(measured) < 2 or units.count < 4:
+        return None
+    names = list(measured)
+    metric = measured[names[0]].metric
+    sign = 1.0 if metric.greater_is_better else -1.0
+    inside = draw_counts(rng, units, draws)
+    outside = (inside == 0).astype(np.float64)
+    keep = (outside.sum(axis=1) > 0) & (inside.sum(axis=1) > 0)
+    inside, outside = inside[keep], outside[keep]
+    ones = np.ones(inside.shape[1])
+
+    def mean_score(name: str, weights: np.ndarray) -> np.ndarray:
+        design = measured[name]
+        share = design.present.mean(axis=1)
+        scores = np.stack([design.score_repeat(r, weights) for r in range(design.repeats)])
+        valid = np.where(np.isnan(scores), 0.0, share.reshape(-1, *[1] * (scores.ndim - 1)))
+        total = valid.sum(axis=0)
+        return np.where(total > 0, np.nansum(scores * valid, axis=0) / np.where(total > 0, total, 1.0), np.nan)
+
+    seen = sign * np.stack([mean_score(name, inside) for name in names])
+    unseen = sign * np.stack([mean_score(name, outside) for name in names])
+    whole = sign * np.array([float(mean_score(name, ones)) for name in names])
+    good = ~np.isnan(seen).any(axis=0) & ~np.isnan(unseen).any(axis=0)
+    if good.sum() < draws / 10 or np.isnan(whole).any():
+        return None
+    seen, unseen = seen[:, good], unseen[:, good]
+    chosen = seen.argmax(axis=0)
+    column = np.arange(seen.shape[1])
+    best = int(whole.argmax())
+    # The average candidate's own score outside the bag stands for the draws' bias (nonlinear metrics)
+    bias = float(unseen.mean() - whole.mean())
+    corrected = min(float(whole[best]), float(unseen[chosen, column].mean()) - bias)
+    share = np.bincount(chosen, minlength=len(names)) / len(chosen)
+    optimism = Estimate(
+        value=float(whole[best]) - corrected,
+        n=units.count,
+        n_unit=units.name,
+        method="bootstrap bias correction (BBC-CV), no interval",
+        unit=metric.unit,
+    )
+    return Optimism(
+        sign * float(whole[best]), sign * corrected, optimism, dict(zip(names, share.tolist(), strict=True))
+    )
