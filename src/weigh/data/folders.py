@@ -1,0 +1,275 @@
+"""A folder of pictures as rows: one folder per class, with or without train / val / test folders above.
+
+Before it: what the user typed. After it: `data/images.py`. Names only; a file is opened only where it has no suffix.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from weigh.data.examples import Problem
+from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
+from weigh.errors import DataError
+from weigh.language import text
+
+__all__ = ["is_picture_name", "list_folder", "part_folders", "subfolders"]
+
+SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
+SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
+MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+
+
+def list_folder(folder: Path, *, without: Path | None = None) -> Listing:
+    """The pictures of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
+
+    Args:
+        without: A folder inside that is not looked at (the test folder, where it lies within the training folder).
+
+    Raises:
+        DataError: Unreadable, empty, or without class folders.
+    """
+    parts = part_folders(folder, without)
+    listing = Listing(root=folder)
+    other: list[str] = []
+    loose: list[str] = []
+    strange: list[str] = []
+    empty: list[str] = []
+    inner: list[str] = []
+    for part, part_folder in parts or [("train", folder)]:
+        classes = [c for c in subfolders(part_folder) if without is None or not _same(c, without)]
+        loose += [_relative(p, folder) for p in _pictures_in(part_folder)]
+        for class_folder in classes:
+            found, others = _walk(class_folder, without)
+            other += [_relative(p, folder) for p in others]
+            if not found:
+                empty.append(_relative(class_folder, folder))
+            for file in sorted(found, key=lambda p: natural_key(p.relative_to(class_folder).as_posix())):
+                relative = _relative(file, folder)
+                if not _is_text(relative):
+                    strange.append(relative.encode("utf-8", "backslashreplace").decode())
+                    continue
+                name = file.relative_to(class_folder).as_posix()
+                listing.path.append(relative)
+                listing.label.append(class_folder.name)
+                listing.part.append(part)
+                listing.order.append((natural_key(name), natural_key(relative)))
+                inner.append(name.rpartition("/")[0])
+    if any(inner):
+        listing.columns["folder"] = inner
+    if parts:
+        used = {p for _, p in parts}
+        skipped = [s for s in subfolders(folder) if s not in used and (without is None or not _same(s, without))]
+        left = [_relative(p, folder) for s in skipped for p in _walk(s, without)[0]]
+        if left:
+            listing.problems.append(_left_out(left, [s.name for s in skipped]))
+        loose += [_relative(p, folder) for p in _pictures_in(folder)]
+    listing.problems += _notes(sorted(other), sorted(set(loose)), strange, empty)
+    if not listing.path:
+        raise _no_pictures(folder, loose)
+    return listing
+
+
+def part_folders(folder: Path, without: Path | None = None) -> list[tuple[str, Path]]:
+    """The train / val / test folders of `folder`, or an empty list: then its folders are classes.
+
+    "train" may also be a class (buses, cars, trains): a part folder holds folders, and no pictures beside them.
+    """
+    named = [(PARTS[s.name.casefold()], s) for s in subfolders(folder) if s.name.casefold() in PARTS]
+    parts = [
+        (part, s)
+        for part, s in named
+        if (without is None or not _same(s, without)) and subfolders(s) and not _pictures_in(s)
+    ]
+    return sorted(parts, key=lambda p: (("train", "val", "test").index(p[0]), p[1].name))
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in `folder` in natural order, links followed, hidden ones left out.
+
+    Raises:
+        DataError: No permission, or not a folder.
+    """
+    return sorted((Path(e.path) for e in _scan(folder) if _is_dir(e)), key=lambda p: natural_key(p.name))
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether the suffix is one of a picture."""
+    return os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES
+
+
+def _scan(folder: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                e
+                for e in entries
+                if not e.name.startswith(".") and e.name.casefold() not in SILENT_FILES | SILENT_FOLDERS
+            ]
+    except OSError as error:
+        raise DataError(
+            text(
+                "The folder {f} cannot be read: {e}.", "无法读取文件夹 {f}：{e}。", f=folder, e=error.strerror or error
+            ),
+            do=text("Check the path and its permissions.", "请检查路径和权限。"),
+        ) from None
+
+
+def _is_dir(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that points nowhere, or to itself
+        return False
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return [Path(e.path) for e in _scan(folder) if not _is_dir(e) and is_picture_name(e.name)]
+
+
+def _walk(folder: Path, without: Path | None) -> tuple[list[Path], list[Path]]:
+    """Pictures and other files at any depth; links are followed, but never in a circle."""
+    pictures: list[Path] = []
+    others: list[Path] = []
+    stack = [(folder, (_identity(folder),))]
+    while stack:
+        here, above = stack.pop()
+        for entry in _scan(here):
+            path = Path(entry.path)
+            if _is_dir(entry):
+                identity = _identity(path)
+                if identity not in above and (without is None or not _same(path, without)):
+                    stack.append((path, (*above, identity)))
+            elif is_picture_name(entry.name) or ("." not in entry.name and _looks_like_picture(path)):
+                pictures.append(path)
+            else:
+                others.append(path)
+    return pictures, others
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return os.path.samefile(a, b)
+    except OSError:
+        return False
+
+
+def _looks_like_picture(path: Path) -> bool:
+    try:
+        if not path.is_file():  # a pipe or a device would block
+            return False
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError:
+        return False
+    return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # bytes that are no UTF-8: no table, report or database can hold the name
+        return False
+    return True
+
+
+def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[str]) -> list[Problem]:
+    problems = []
+    if other:
+        kinds = sorted({os.path.splitext(p)[1].casefold() or os.path.basename(p) for p in other})
+        problems.append(
+            set_aside(
+                "other-files",
+                text(
+                    "{n} files in the class folders are not pictures that can be read here ({k}); they are not used.",
+                    "类别文件夹中有 {n} 个文件不是此处可读取的图片（{k}），未使用。",
+                    n=len(other),
+                    k=", ".join(kinds),
+                ),
+                other,
+                severity="note",
+            )
+        )
+    if loose:
+        problems.append(
+            set_aside(
+                "loose-files",
+                text(
+                    "{n} pictures lie beside the class folders, not in one; they have no label and are not used.",
+                    "有 {n} 张图片位于类别文件夹之外，没有标签，未使用。",
+                    n=len(loose),
+                ),
+                loose,
+                do=text("Move them into their class folder.", "请把它们移到所属类别的文件夹中。"),
+            )
+        )
+    if strange:
+        problems.append(
+            set_aside(
+                "file-name",
+                text(
+                    "{n} files have names that are not valid UTF-8; they are set aside.",
+                    "{n} 个文件的名称不是有效的 UTF-8，已搁置。",
+                    n=len(strange),
+                ),
+                strange,
+                do=text("Rename them.", "请重命名这些文件。"),
+            )
+        )
+    if empty:
+        problems.append(
+            set_aside(
+                "empty-class",
+                text(
+                    "{n} class folders hold no picture: {c}.",
+                    "{n} 个类别文件夹中没有图片：{c}。",
+                    n=len(empty),
+                    c=", ".join(empty),
+                ),
+                empty,
+            )
+        )
+    return problems
+
+
+def _left_out(paths: list[str], folders: list[str]) -> Problem:
+    return set_aside(
+        "left-out",
+        text(
+            "{n} pictures in {f} are not used: beside train, val and test folders, other folders have no meaning.",
+            "{f} 中的 {n} 张图片未使用：与 train、val、test 并列的其他文件夹没有含义。",
+            n=len(paths),
+            f=", ".join(folders),
+        ),
+        paths,
+        do=text("Move them into train/ if they belong there.", "如果它们属于训练数据，请移到 train/ 中。"),
+    )
+
+
+def _no_pictures(folder: Path, loose: list[str]) -> DataError:
+    if loose:
+        what = text(
+            "{f} holds {n} pictures but no class folders.",
+            "{f} 中有 {n} 张图片，但没有类别文件夹。",
+            f=folder,
+            n=len(loose),
+        )
+    else:
+        what = text("{f} holds no pictures in class folders.", "{f} 中没有按类别文件夹存放的图片。", f=folder)
+    tables = sorted(e.name for e in _scan(folder) if e.name.casefold().endswith((".csv", ".tsv", ".parquet", ".jsonl")))
+    do = text(
+        "Put the pictures of each class into a folder of its own ({f}/CLASS/…), or give a table with the columns path and label.",
+        "请把每个类别的图片放入各自的文件夹（{f}/类别/…），或提供含 path 和 label 两列的表格。",
+        f=folder.name,
+    )
+    if tables:
+        do = do + text("There is a table: {t}.", "此处有一个表格：{t}。", t=folder / tables[0])
+    return DataError(what, text("Without labels nothing can be learned.", "没有标签就无法学习。"), do)

@@ -1,0 +1,106 @@
+"""What a reader hands to `data/images.py`: rows with a file, a label and whatever else is known, and what went wrong.
+
+Before it: folders (`folders.py`), tables (`tables.py`), the `datasets` library (`hub.py`). After it: `images.py` turns
+listings of training and test data into one `Examples`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from weigh.data.examples import Problem
+from weigh.language import Text
+
+__all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "set_aside"]
+
+# What Pillow opens without further packages. A file of another kind inside a class folder is named, not opened.
+PICTURE_SUFFIXES = frozenset(
+    [
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".avif",
+        ".jp2",
+        ".j2k",
+        ".tga",
+        ".ico",
+    ]
+)
+PARTS: dict[str, Literal["train", "val", "test"]] = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass
+class Listing:
+    """Rows of one source, in the user's order; all lists have one entry per row.
+
+    Attributes:
+        root: Folder that `path` is relative to (absolute).
+        path: Relative POSIX paths; unique.
+        label: The label as a person reads it; several are joined with `separator`.
+        part: "train", "val" or "test".
+        order: What the one order for all classes is sorted by: the row number, or a natural key of the name.
+        group: Group of each row, or None where the source has none.
+        columns: Metadata by column name, as text ("" where a cell is empty).
+        separator: What joins several labels of one row; None: one label per row.
+        problems: What was set aside or left out, and everything else a person should know.
+    """
+
+    root: Path
+    path: list[str] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    part: list[str] = field(default_factory=list)
+    order: list = field(default_factory=list)
+    order_source: Literal["table", "names"] = "names"
+    group: list[str] | None = None
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    separator: str | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    def keep(self, rows: list[int]) -> None:
+        """Keep only these rows, in this order."""
+        for name in ("path", "label", "part", "order"):
+            column = getattr(self, name)
+            setattr(self, name, [column[i] for i in rows])
+        if self.group is not None:
+            self.group = [self.group[i] for i in rows]
+        self.columns = {name: [column[i] for i in rows] for name, column in self.columns.items()}
+
+
+def natural_key(name: str) -> tuple:
+    """Sorts "cell9" before "cell10", without regard to case; equal keys only for equal names."""
+    pieces = re.split(r"(\d+)", name.casefold())
+    # digits that int() does not read (superscripts) never match \d; very long numbers stay text of equal length
+    numbers = tuple((0, int(p), "") if p.isdigit() and len(p) < 300 else (1, 0, p) for p in pieces)
+    return (*numbers, (2, 0, name))
+
+
+def set_aside(kind: str, sentence: Text, paths: list[str], do: Text | None = None, **extra) -> Problem:
+    """A problem whose files are not used; every one is named, the count is `n`."""
+    return Problem(kind, sentence, tuple(paths), do=do, numbers={"n": len(paths)}, **extra)

@@ -1,0 +1,255 @@
+"""Which task a folder or a table is for, told from names and layout; opens tables, never pictures.
+
+Before it: a path that a person typed, without `task:`. After it: the reader of that task, or a clear error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from weigh.data.folders import is_picture_name, part_folders, subfolders
+from weigh.data.tables import TABLE_SUFFIXES, picture_columns, read_table
+from weigh.errors import WeighError
+from weigh.language import Text, text
+from weigh.spec import ColumnsSpec
+
+__all__ = ["Recognised", "recognise_task"]
+
+MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
+TEXT_COLUMNS = frozenset(
+    ("text", "sentence", "sentence1", "review", "question", "document", "comment", "content", "tweet")
+)
+CONLL = re.compile(r"\S+[\t ](?:\S+[\t ])*(?:O|[BIES]-\S+)$")
+
+
+class Recognised(NamedTuple):
+    """A task of `spec.TASKS`, or None, and why."""
+
+    task: str | None
+    reason: Text
+
+
+def recognise_task(path: Path | str, columns: ColumnsSpec | None = None) -> Recognised:
+    """The task that the data at `path` is for.
+
+    Args:
+        path: A folder, a table, any other file, or a hub name.
+        columns: Names of the columns where they are not the usual ones.
+
+    Returns:
+        (task or None, reason). Never raises for odd data: what cannot be told is None.
+    """
+    given, path = str(path), Path(path).expanduser()
+    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        return Recognised("image-classification", text("A name on the hub.", "hub 上的数据集名称。"))
+    if not path.exists():
+        return Recognised(None, text("it does not exist.", "路径不存在。"))
+    try:
+        return _folder(path) if path.is_dir() else _file(path, columns or ColumnsSpec())
+    except WeighError as error:
+        return Recognised(None, error.what)
+    except OSError as error:
+        return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
+
+
+def _folder(folder: Path) -> Recognised:
+    files, folders = _names(folder)
+    inner = {f.casefold() for f in folders}
+    for name in files:
+        if name.casefold().endswith(".json") and _is_coco(folder / name):
+            return Recognised(
+                "object-detection", text("{f} is a COCO annotation file.", "{f} 是 COCO 标注文件。", f=name)
+            )
+    if "annotations" in inner:
+        below, _ = _names(folder / next(f for f in folders if f.casefold() == "annotations"))
+        if any(n.casefold().endswith(".xml") for n in below):
+            return Recognised(
+                "object-detection",
+                text("Annotations/ holds XML files (Pascal VOC).", "Annotations/ 中有 XML 文件（Pascal VOC）。"),
+            )
+        annotations = folder / next(f for f in folders if f.casefold() == "annotations")
+        if any(n.casefold().endswith(".json") and _is_coco(annotations / n) for n in below):
+            return Recognised(
+                "object-detection", text("annotations/ holds COCO files.", "annotations/ 中有 COCO 标注文件。")
+            )
+    if "images" in inner and inner & {"labels", "yolo_labels"}:
+        labels = folder / next(f for f in folders if f.casefold() in ("labels", "yolo_labels"))
+        if _first_with(labels, ".txt"):
+            return Recognised(
+                "object-detection",
+                text("images/ and labels/ with text files (YOLO).", "images/ 与含文本文件的 labels/（YOLO）。"),
+            )
+    masked = inner & MASK_FOLDERS or {f for f in inner if f.endswith(("annot", "_masks"))}
+    if not masked and {"images", "labels"} <= inner and _first_with(folder / _named(folders, "labels"), ".png"):
+        masked = {"labels"}
+    for part in ("train", "training"):
+        if not masked and part in inner:
+            _, below = _names(folder / _named(folders, part))
+            lowered = {b.casefold() for b in below}
+            masked = lowered & MASK_FOLDERS or ({"label"} if {"image", "label"} <= lowered else set())
+            masked = masked or ({"labels"} if {"images", "labels"} <= lowered else set())
+    if masked:
+        return Recognised(
+            "semantic-segmentation",
+            text("The folder {m} looks like masks.", "文件夹 {m} 看起来是掩码。", m=sorted(masked)[0]),
+        )
+    if any(_has_pictures(f) for _, p in part_folders(folder) for f in subfolders(p)[:50]):
+        return Recognised(
+            "image-classification",
+            text(
+                "Train and test folders with one folder of pictures per class.",
+                "训练/测试文件夹中每个类别一个图片文件夹。",
+            ),
+        )
+    if _lone_picture_folder(folder, files):
+        table = _tables(files)[0]
+        return Recognised(
+            None,
+            text(
+                "pictures beside a table; give the table: {t}.", "图片旁有表格；请给出该表格：{t}。", t=folder / table
+            ),
+        )
+    if any(_has_pictures(f) for f in subfolders(folder)[:50]):
+        return Recognised("image-classification", text("One folder of pictures per class.", "每个类别一个图片文件夹。"))
+    for marker in ("dataset_dict.json", "dataset_info.json"):
+        if marker in files:
+            return _saved_dataset(folder, marker)
+    texts = [n for n in files if n.casefold().endswith((".txt", ".tsv", ".csv", ".conll", ".train", ".jsonl"))]
+    for name in texts:
+        if _is_conll(folder / name):
+            return Recognised(
+                "token-classification",
+                text("{f} has a token and a tag per line.", "{f} 每行一个词和一个标记。", f=name),
+            )
+    tables = _tables(files)
+    for name in tables:
+        found = recognise_task(folder / name)
+        if found.task == "text-classification":
+            return found
+    if not tables and files and all(_is_text_lines(folder / f) for f in files):
+        return Recognised("text-classification", text("Files of lines of text.", "逐行的文本文件。"))
+    if any(is_picture_name(f) for f in files) or tables:
+        hint = text(
+            "pictures without class folders; give the table that holds the labels{t}.",
+            "图片没有按类别分文件夹；请提供含标签的表格{t}。",
+            t=f" ({tables[0]})" if tables else "",
+        )
+        return Recognised(None, hint)
+    return Recognised(None, text("no class folders with pictures were found.", "没有找到含图片的类别文件夹。"))
+
+
+def _file(path: Path, columns: ColumnsSpec) -> Recognised:
+    suffix = path.suffix.casefold()
+    if suffix == ".json" and _is_coco(path):
+        return Recognised("object-detection", text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
+    if _is_conll(path):
+        return Recognised("token-classification", text("A token and a tag per line.", "每行一个词和一个标记。"))
+    if suffix not in TABLE_SUFFIXES:
+        return Recognised(None, text("it is neither a folder nor a table.", "它既不是文件夹也不是表格。"))
+    cells = read_table(path, wanted=(columns.path, columns.label))
+    pictures = picture_columns(cells, path)
+    if columns.path in cells and (columns.label in cells or columns.path in pictures):
+        return Recognised("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
+    if pictures:
+        return Recognised(
+            "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
+        )
+    words = [name for name in cells if name.casefold() in TEXT_COLUMNS]
+    if words:
+        return Recognised("text-classification", text("The column '{c}' holds texts.", "“{c}”列是文本。", c=words[0]))
+    if _is_text_lines(path):
+        return Recognised("text-classification", text("Lines of text.", "逐行的文本。"))
+    return Recognised(
+        None,
+        text(
+            "no column names pictures or holds texts ({c}).", "没有图片名列或文本列（{c}）。", c=", ".join(cells) or "–"
+        ),
+    )
+
+
+def _is_text_lines(path: Path) -> bool:
+    """Whether most of the first lines hold four words or more."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(16_000)
+    except OSError:
+        return False
+    lines = [line for line in raw.decode("utf-8", "replace").splitlines() if line.strip()]
+    return b"\0" not in raw and len(lines) >= 3 and sum(len(line.split()) >= 4 for line in lines) * 10 >= 8 * len(lines)
+
+
+def _is_coco(path: Path) -> bool:
+    """Whether a JSON file has the keys of COCO; large files are judged by their first and last megabyte."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if size <= 4_000_000:
+                content = json.loads(file.read())
+                return isinstance(content, dict) and {"images", "annotations"} <= set(content)
+            head = file.read(1_000_000)
+            file.seek(max(size - 1_000_000, 0))
+            ends = head + file.read()
+        return b'"bbox"' in ends and (b'"annotations"' in ends or b'"images"' in ends)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def _is_conll(path: Path) -> bool:
+    """Whether at least 9 of 10 of the first lines are a token and a tag, and some tag is not O."""
+    if path.suffix.casefold() in (".csv", ".jsonl", ".parquet", ".json"):
+        return False
+    try:
+        with path.open("rb") as file:
+            lines = file.read(64_000).decode("utf-8", "replace").splitlines()[:-1]
+    except OSError:
+        return False
+    lines = [line.rstrip() for line in lines if line.strip() and not line.startswith("-DOCSTART-")]
+    tagged = [line for line in lines if CONLL.match(line)]
+    return len(lines) >= 3 and len(tagged) * 10 >= 9 * len(lines) and any(re.search(r"[BIES]-\S+$", t) for t in tagged)
+
+
+def _tables(files: list[str]) -> list[str]:
+    return [n for n in files if os.path.splitext(n)[1].casefold() in TABLE_SUFFIXES]
+
+
+def _lone_picture_folder(folder: Path, files: list[str]) -> bool:
+    """One folder of pictures beside a table: the table holds the labels."""
+    inner = subfolders(folder)
+    return len(inner) == 1 and bool(_tables(files)) and _has_pictures(inner[0]) and len(subfolders(inner[0])) < 2
+
+
+def _saved_dataset(folder: Path, marker: str) -> Recognised:
+    where = folder
+    if marker == "dataset_dict.json":
+        splits = json.loads((folder / marker).read_text("utf-8")).get("splits") or []
+        where = folder / str(splits[0]) if splits else folder
+    try:
+        features = json.loads((where / "dataset_info.json").read_text("utf-8")).get("features") or {}
+        kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
+    except (OSError, ValueError, AttributeError):
+        kinds = []
+    if "Image" in kinds:
+        return Recognised("image-classification", text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
+    return Recognised(None, text("a saved dataset without pictures.", "保存在本地的数据集中没有图片。"))
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    with os.scandir(folder) as entries:
+        listed = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
+    return [n for n, is_folder in listed if not is_folder], [n for n, is_folder in listed if is_folder]
+
+
+def _named(folders: list[str], name: str) -> str:
+    return next(f for f in folders if f.casefold() == name)
+
+
+def _first_with(folder: Path, suffix: str) -> bool:
+    return any(f.casefold().endswith(suffix) for _, _, files in os.walk(folder) for f in files)
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_picture_name(f) for _, _, files in os.walk(folder) for f in files)

@@ -1,0 +1,446 @@
+"""A table of pictures as rows: CSV, TSV, Parquet or JSON lines with a path, a label and whatever else.
+
+Before it: what the user typed. After it: `data/images.py`. Cells are text from a stranger: a path that leaves the root is
+set aside and never opened, labels are only ever names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from weigh.data.examples import Problem
+from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
+from weigh.errors import DataError
+from weigh.language import Text, text
+from weigh.spec import ColumnsSpec
+
+__all__ = [
+    "TABLE_SUFFIXES",
+    "Resolver",
+    "list_table",
+    "metadata_columns",
+    "nearest_columns",
+    "picture_columns",
+    "read_table",
+]
+
+TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson"))
+# Where the pictures of a table of bare ids usually lie, beside the table.
+USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")
+LIST_SEPARATOR = "\x1f"  # joins the cells of a list column; no label contains it
+FEW = 20  # a column of numbers with more values than this is a measurement, not a category
+
+Columns = dict[str, list[str | None]]
+
+
+def list_table(table: Path, *, columns: ColumnsSpec, root: Path | None = None, separator: str | None = None) -> Listing:
+    """The rows of `table` that name an existing file inside `root` and carry a label.
+
+    Args:
+        columns: Which columns hold what.
+        root: What paths are relative to; default: the table's folder.
+        separator: Joins several labels in one cell; None: one label per row (unless the column holds lists).
+
+    Raises:
+        DataError: Not readable, empty, or columns are missing (all of them named, with the nearest names there are).
+    """
+    cells = read_table(table, wanted=(columns.path, columns.label))
+    return list_columns(
+        cells, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
+    )
+
+
+def list_columns(
+    cells: Columns, table: Path | str, *, columns: ColumnsSpec, root: Path, separator: str | None
+) -> Listing:
+    """Like `list_table`, for columns that were read already; `table` is for messages."""
+    _check_columns(cells, table, columns)
+    paths, labels = cells[columns.path], cells[columns.label]
+    rows = len(paths)
+    if not rows:
+        raise DataError(text("The table {t} has no rows.", "表格 {t} 没有数据行。", t=table))
+    if separator is None and any(label is not None and LIST_SEPARATOR in label for label in labels):
+        separator = LIST_SEPARATOR
+
+    listing = Listing(root=root, order_source="table", separator=separator)
+    parts, odd_parts, split_column = _parts(cells, columns)
+    resolver = Resolver(root, [p for p in paths if p])
+    seen: dict[str, int] = {}
+    conflicts: set[str] = set()
+    outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
+    metadata = metadata_columns(cells, {columns.path, columns.label, split_column, columns.group})
+    for row in range(rows):
+        written = (paths[row] or "").strip()
+        label = (labels[row] or "").strip()
+        found = resolver.find(written)
+        if found.outside:
+            outside.append(written)
+        elif found.path is None:
+            missing.append(written or f"(row {row + 1})")
+        elif not label and separator is None:
+            unlabelled.append(found.path)
+        elif row in odd_parts:
+            unknown_part.append(found.path)
+        elif found.path in seen:
+            repeated.append(found.path)
+            if labels[seen[found.path]] is None or labels[seen[found.path]].strip() != label:
+                conflicts.add(found.path)
+        else:
+            seen[found.path] = row
+            kept.append(row)
+            listing.path.append(found.path)
+            listing.label.append(label)
+            listing.part.append(parts[row])
+            listing.order.append(row)
+    listing.group = [cells[columns.group][r] or "" for r in kept] if columns.group else None
+    listing.columns = {name: [column[r] or "" for r in kept] for name, column in metadata.items()}
+    listing.keep([i for i, path in enumerate(listing.path) if path not in conflicts])
+    listing.problems += _table_problems(
+        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows
+    )
+    if not listing.path:
+        raise DataError(
+            text("No row of {t} can be used.", "{t} 中没有可用的行。", t=table),
+            _join([p.sentence for p in listing.problems]),
+            text(
+                "Paths are looked for in {r}. Set data.root to another folder if they start elsewhere.",
+                "在 {r} 中查找路径。如果路径以别处为起点，请设置 data.root。",
+                r=root,
+            ),
+        )
+    return listing
+
+
+def read_table(table: Path, wanted: Sequence[str] = ()) -> Columns:
+    """Every column as text (None where a cell is empty), in the order of the table.
+
+    Numbers keep their digits; whole numbers that a table stores as 1.0 read "1". `wanted` helps to tell which separator
+    a CSV file uses.
+
+    Raises:
+        DataError: Not readable as such a table.
+    """
+    suffix = table.suffix.casefold()
+    try:
+        if suffix in (".parquet", ".pq"):
+            import polars as pl
+
+            return _from_frame(pl.read_parquet(table, use_pyarrow=False))
+        raw = _decode(table.read_bytes(), table)
+        if suffix in (".jsonl", ".ndjson"):
+            return _read_json_lines(raw, table)
+        return _read_separated(raw, "\t" if suffix == ".tsv" else ",", wanted)
+    except DataError:
+        raise
+    except OSError as error:
+        raise _unreadable(table, error.strerror or str(error)) from None
+    except Exception as error:  # polars raises several kinds for damaged files
+        raise _unreadable(table, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
+
+
+def metadata_columns(cells: Columns, taken: set[str | None]) -> Columns:
+    """Columns that sort examples into kinds: repeated short texts, yes/no, whole numbers; not measurements or free text."""
+    chosen = {}
+    for name, column in cells.items():
+        if name in taken:
+            continue
+        values = {v for v in column if v is not None and v != ""}
+        if not 2 <= len(values) < max(len(column), 3) or any(len(v) > 100 for v in values):
+            continue
+        if len(values) > FEW and _are_measurements(values):
+            continue
+        chosen[name] = column
+    return chosen
+
+
+def _are_measurements(values: set[str]) -> bool:
+    """All numbers, and some with a fraction."""
+    try:
+        return any(not float(v).is_integer() for v in values)
+    except (ValueError, OverflowError):
+        return False
+
+
+def picture_columns(cells: Columns, table: Path) -> list[str]:
+    """Columns most of whose first cells name pictures, by their suffix or by lying beside the table."""
+    return [name for name, column in cells.items() if _are_pictures(column, table)]
+
+
+def _are_pictures(column: list[str | None], table: Path) -> bool:
+    sample = [v.strip() for v in column[:50] if v and v.strip()]
+    if not sample:
+        return False
+    named = sum(os.path.splitext(v)[1].casefold() in PICTURE_SUFFIXES and "://" not in v for v in sample)
+    if named * 2 > len(sample):
+        return True
+    resolver = Resolver(Path(os.path.abspath(table.parent)), sample)
+    found = [resolver.find(v).path for v in sample]
+    return sum(p is not None and os.path.splitext(p)[1].casefold() in PICTURE_SUFFIXES for p in found) * 2 > len(sample)
+
+
+def nearest_columns(name: str, known: Sequence[str]) -> Text:
+    """ "Nearest: label_id. Columns: a, b, c." for a column that is not there."""
+    lowered = {k.casefold(): k for k in known}
+    near = [lowered[m] for m in difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)]
+    near = near or [k for k in known if name.casefold() in k.casefold()][:1]
+    listed = text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(known) or "–")
+    return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
+
+
+class Found:
+    """Where a written path leads: `path` relative to the root, or None; `outside` if it leaves the root."""
+
+    __slots__ = ("outside", "path")
+
+    def __init__(self, path: str | None, *, outside: bool = False) -> None:
+        self.path, self.outside = path, outside
+
+
+class Resolver:
+    """From paths as written in a table to files below one root, by listing folders (never by opening a file).
+
+    A path may lack its suffix (lists of ids), and the pictures may lie in a usual folder beside the table: the folder in
+    which most of the first paths exist is used for all of them.
+    """
+
+    def __init__(self, root: Path, paths: Sequence[str]) -> None:
+        self.root = root
+        self._folders: dict[str, dict[str, str]] = {}
+        sample = [p.strip() for p in paths[:200]]
+        hits = [sum(self._in(base, p) is not None for p in sample) for base in USUAL_FOLDERS]
+        self.base = USUAL_FOLDERS[hits.index(max(hits))]
+
+    def find(self, written: str) -> Found:
+        """Where `written` leads; text that no file system accepts is simply not found."""
+        if not written or "\0" in written:
+            return Found(None)
+        for name in dict.fromkeys((written, written.replace("\\", "/"))):
+            relative = self._inside(name)
+            if relative is None:
+                return Found(None, outside=True)
+        return Found(self._in(self.base, written) or self._in("", written))
+
+    def _inside(self, written: str) -> str | None:
+        """`written` relative to the root without dots, or None if it leaves the root."""
+        if re.match(r"^[A-Za-z]:[\\/]", written):  # a drive of another machine
+            return None
+        relative = os.path.relpath(os.path.normpath(os.path.join(self.root, written)), self.root)
+        return None if relative == ".." or relative.startswith("../") or os.path.isabs(relative) else relative
+
+    def _in(self, base: str, written: str) -> str | None:
+        for name in dict.fromkeys((written, written.replace("\\", "/"))):
+            if not name or "\0" in name:
+                continue
+            relative = self._inside(os.path.join(base, name))
+            if relative is None:
+                continue
+            folder, file = os.path.split(relative)
+            names = self._names(folder)
+            if file in names:
+                return os.path.join(folder, names[file])
+        return None
+
+    def _names(self, folder: str) -> dict[str, str]:
+        """Files of a folder by name, and by name without the suffix of a picture where that is unambiguous."""
+        if folder not in self._folders:
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    files = sorted(e.name for e in entries if not e.is_dir())
+            except (OSError, ValueError):
+                files = []
+            stems: dict[str, str | None] = {}
+            for file in files:
+                stem, suffix = os.path.splitext(file)
+                if suffix.casefold() in PICTURE_SUFFIXES:
+                    stems[stem] = None if stem in stems else file
+            self._folders[folder] = {s: f for s, f in stems.items() if f} | {f: f for f in files}
+        return self._folders[folder]
+
+
+# Reading ------------------------------------------------------------------------------------------------------------
+
+
+def _decode(raw: bytes, table: Path) -> str:
+    """Text of a table: UTF-8 (with or without a mark), UTF-16 with a mark, or GB 18030, which covers GBK and GB 2312."""
+    encodings = ["utf-16"] if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise _unreadable(table, "not UTF-8")
+
+
+def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> Columns:
+    import polars as pl
+
+    header = raw.split("\n", 1)[0].rstrip("\r")
+    for candidate in (separator, ",", ";", "\t"):  # spreadsheets of many countries write semicolons
+        names = {n.strip().strip('"') for n in header.split(candidate)}
+        if len(names) > 1 and all(w in names for w in wanted):
+            separator = candidate
+            break
+    else:
+        separator = max((separator, ",", ";", "\t"), key=header.count)
+    if not raw.strip():
+        return {}
+    frame = pl.read_csv(raw.encode(), separator=separator, infer_schema=False)
+    return {name.strip(): frame[name].to_list() for name in frame.columns}
+
+
+def _read_json_lines(raw: str, table: Path) -> Columns:
+    rows = []
+    for number, line in enumerate(raw.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(
+                text("Line {n} of {t} is not a JSON object.", "{t} 的第 {n} 行不是 JSON 对象。", n=number, t=table)
+            )
+        rows.append(row)
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [_cell(row.get(name)) for row in rows] for name in names}
+
+
+def _from_frame(frame) -> Columns:
+    return {name: [_cell(value) for value in frame[name].to_list()] for name in frame.columns}
+
+
+def _cell(value) -> str | None:
+    """One cell as text. Whole floats lose their ".0"; lists of labels are joined; other nested values are JSON."""
+    if value is None or value != value:  # NaN
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, (list, tuple)):
+        return LIST_SEPARATOR + LIST_SEPARATOR.join(_cell(v) or "" for v in value)
+    if isinstance(value, dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+# Problems -----------------------------------------------------------------------------------------------------------
+
+
+def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec) -> None:
+    lines = []
+    for role in ("path", "label", "group", "split"):
+        name = getattr(columns, role)
+        if name is not None and name not in cells:
+            what = text(
+                "data.columns.{r}: {t} has no column '{n}'.",
+                "data.columns.{r}：{t} 中没有“{n}”列。",
+                r=role,
+                t=table,
+                n=name,
+            )
+            fitting = picture_columns(cells, table) if role == "path" and isinstance(table, Path) else []
+            if fitting:
+                what = what + text("'{c}' names pictures.", "“{c}”列是图片名。", c=fitting[0])
+            lines.append(what + nearest_columns(name, list(cells)))
+    if lines:
+        raise DataError(
+            _join(lines),
+            None,
+            text(
+                "Say which column is which: --set data.columns.path=NAME --set data.columns.label=NAME",
+                "请指明各列：--set data.columns.path=列名 --set data.columns.label=列名",
+            ),
+        )
+
+
+def _join(lines: Sequence[Text]) -> Text | None:
+    return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines)) if lines else None
+
+
+def _parts(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
+    """Part of each row, rows whose part is unknown, and the column that says so (None: all rows are "train")."""
+    name = columns.split or ("split" if "split" in cells else None)
+    rows = len(next(iter(cells.values()), []))
+    if name is None:
+        return ["train"] * rows, set(), None
+    parts = [PARTS.get((v or "").strip().casefold()) for v in cells[name]]
+    if columns.split is None and not any(parts):  # a column that happens to be called "split"
+        return ["train"] * rows, set(), None
+    return [p or "train" for p in parts], {i for i, p in enumerate(parts) if p is None}, name
+
+
+def _table_problems(
+    outside: list[str],
+    missing: list[str],
+    unlabelled: list[str],
+    repeated: list[str],
+    conflicts: list[str],
+    unknown_part: list[str],
+    rows: int,
+) -> list[Problem]:
+    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
+        return [set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)] if paths else []
+
+    return [
+        *problem(
+            "outside-root",
+            "{n} of {r} rows name a path outside the data folder; they are set aside and were not opened.",
+            "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
+            outside,
+            text("Set data.root to the folder that holds all pictures.", "请把 data.root 设为包含所有图片的文件夹。"),
+        ),
+        *problem(
+            "missing",
+            "{n} of {r} rows name a file that does not exist; they are set aside.",
+            "{r} 行中有 {n} 行的文件不存在，已搁置。",
+            missing,
+            text("Correct the paths, or set data.root.", "请更正路径，或设置 data.root。"),
+        ),
+        *problem(
+            "missing-label",
+            "{n} of {r} rows have no label; they are set aside.",
+            "{r} 行中有 {n} 行没有标签，已搁置。",
+            unlabelled,
+        ),
+        *problem(
+            "repeated-row",
+            "{n} of {r} rows repeat a file with the same label; each file is used once.",
+            "{r} 行中有 {n} 行重复了同一文件和同一标签，每个文件只使用一次。",
+            repeated,
+        ),
+        *problem(
+            "label-conflict",
+            "{n} files stand in the table with different labels; all their rows are set aside.",
+            "表格中有 {n} 个文件带有互相矛盾的标签，相关的行全部搁置。",
+            conflicts,
+            text(
+                "Correct the labels; if a picture may have several, put them in one cell and set data.label_separator.",
+                "请更正标签；如果一张图片可以有多个标签，请写在同一单元格并设置 data.label_separator。",
+            ),
+        ),
+        *problem(
+            "split",
+            "{n} of {r} rows have a part that is neither train, val nor test; they are set aside.",
+            "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
+            unknown_part,
+        ),
+    ]
+
+
+def _unreadable(table: Path, reason: str) -> DataError:
+    return DataError(
+        text("The table {t} cannot be read: {e}", "无法读取表格 {t}：{e}", t=table, e=reason),
+        do=text(
+            "Save it as CSV (UTF-8) with a header line, TSV, Parquet or JSON lines.",
+            "请另存为带表头的 CSV（UTF-8）、TSV、Parquet 或 JSON Lines。",
+        ),
+    )
