@@ -1,0 +1,253 @@
+"""What does it get wrong? The hardest examples, and labels that look wrong.
+
+Before it: out-of-fold predictions of every candidate. After it: the report shows the first pictures of both lists.
+
+Hard: wrong in every repeat of every candidate (controls aside), so neither the split nor the model is to blame: the
+picture is unclear, unlike the others, or its label is wrong. Suspected label errors: confident learning on the
+winner's probabilities (`stats/label_errors.py`). Neither list is proof; both say where a person should look.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weigh.findings.model import Assumption, Bilingual, Finding
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import OutOfFold, Results, probabilities
+from weigh.stats.estimate import Estimate
+from weigh.stats.label_errors import LabelErrors, find_label_errors
+
+__all__ = ["SHOWN", "find"]
+
+SHOWN = 24  # pictures in the report
+CONFIRMED = 0.51  # share of such flags that people confirmed, over ten test sets (Northcutt, Athalye & Mueller 2021)
+REFERENCES = [
+    "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
+    "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks",
+]
+
+
+@FINDINGS.named("errors")
+def find(results: Results) -> list[Finding]:
+    """Two findings: the hardest examples, and the labels to look at again (none where nothing ran)."""
+    predictions = {
+        candidate.id: found
+        for candidate in results.candidates
+        if not candidate.control and (found := results.out_of_fold(candidate.id)) is not None
+    }
+    if not predictions:
+        return []  # nothing ran: the performance finding says so
+    reader = results.winner if results.winner in predictions else next(iter(predictions))
+    findings = [_hardest(results, predictions, reader)]
+    if len(results.examples.classes) > 1:
+        findings.append(_labels(results, predictions[reader], reader))
+    return findings
+
+
+# ---- the hardest examples
+
+
+def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -> Finding:
+    first = predictions[reader]
+    wrong, seen = _count_wrong(predictions)
+    average = _mean_probability(first)
+    given = _probability_of_given(average, first.target)
+    runs = int(seen.max(initial=0))
+    always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
+    always = always[np.argsort(given[always], kind="stable")]
+    n, share = len(first.target), len(always) / max(len(first.target), 1)
+    judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
+    estimates = {
+        "always_wrong": _count(len(always), "examples", n),
+        "share_always_wrong": Estimate(value=100 * share, n=n, method="share", unit="percent"),
+        "predictions_each": _count(runs, "predictions", runs),
+        "examples": _count(n, "examples", n),
+    }
+    sentence = (
+        text(
+            "{k} of {n} examples ({s} %) were wrong in each of their {r} out-of-fold predictions, by every candidate and in every repeat.",
+            "{n} 个样本中有 {k} 个（{s} %）的 {r} 次折外预测全部错误：每个候选方案、每次重复都错。",
+            k=len(always),
+            n=n,
+            s=f"{100 * share:.1f}",
+            r=runs,
+        )
+        if len(always)
+        else text(
+            "None of the {n} examples was wrong in each of its {r} out-of-fold predictions.",
+            "{n} 个样本中，没有哪一个的 {r} 次折外预测全部错误。",
+            n=n,
+            r=runs,
+        )
+    )
+    if runs < 2:
+        sentence = sentence + text(
+            "With a single prediction for each, a hard example cannot be told from bad luck.",
+            "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
+        )
+    rows = [_row(results, first, average, given, i, text("wrong every time", "每次都错").en) for i in always.tolist()]
+    next_ = [
+        text(
+            "Look at the pictures below: unclear, unlike the others, or labelled wrongly?",
+            "看看下面这些图片：是不清楚、与众不同，还是标错了？",
+        )
+    ]
+    return Finding(
+        id="errors:hardest",
+        kind="errors",
+        question=Bilingual.of(
+            text("Are there examples that every candidate gets wrong?", "有没有所有候选方案都判错的样本？")
+        ),
+        verdict=judged,
+        severity="evidence" if runs >= 2 else "detail",
+        sentence=Bilingual.of(sentence),
+        estimates=estimates,
+        examples=[row["path"] for row in rows],
+        candidates=list(predictions),
+        next=[Bilingual.of(item) for item in next_] if len(always) else [],
+        table=rows,
+    )
+
+
+def _count_wrong(predictions: dict[str, OutOfFold]) -> tuple[np.ndarray, np.ndarray]:
+    """How often each example was predicted wrongly, and how often at all, over candidates and repeats."""
+    n = len(next(iter(predictions.values())).target)
+    wrong, seen = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    for found in predictions.values():
+        for repeat in range(len(found.logits)):
+            present = ~np.isnan(found.logits[repeat]).any(axis=1)
+            missed = found.prediction(repeat).labels != found.target
+            missed = missed.any(axis=1) if missed.ndim == 2 else missed
+            wrong += missed & present
+            seen += present
+    return wrong, seen
+
+
+# ---- labels that look wrong
+
+
+def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
+    average = _mean_probability(out_of_fold)
+    present = np.flatnonzero(~np.isnan(average).any(axis=1))
+    found = find_label_errors(out_of_fold.target[present], average[present])
+    flagged = present[found.order]
+    given = _probability_of_given(average, out_of_fold.target)
+    n = len(present)
+    estimates = {
+        "flagged": _count(len(flagged), "examples", n),
+        "share_flagged": Estimate(
+            value=100 * len(flagged) / max(n, 1), n=n, method="share of the examples", unit="percent"
+        ),
+        "examples": _count(n, "examples", n),
+        "confirmed_elsewhere": Estimate(
+            value=100 * CONFIRMED,
+            method="share of such flags that people confirmed, ten test sets (Northcutt 2021)",
+            unit="percent",
+        ),
+    }
+    if len(flagged):
+        sentence = text(
+            "{k} of {n} labels ({s} %) are suspected to be wrong: {w}, which never trained on them, is confident of another class. "
+            "A suspicion is not an error: in ten well-known test sets about half ({c} %) of such flags were confirmed by people, "
+            "and a hard example looks the same to a model.",
+            "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w} 未用这些样本训练，却确信它们属于别的类别。"
+            "疑似不等于有误：在十个知名测试集中，这类标记经人工核对约有一半（{c} %）属实；对模型来说，难样本与错标注看起来没有区别。",
+            k=len(flagged),
+            n=n,
+            s=f"{100 * len(flagged) / n:.1f}",
+            w=reader,
+            c=f"{100 * CONFIRMED:.0f}",
+        )
+    else:
+        sentence = text(
+            "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
+            "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
+            n=n,
+            w=reader,
+        )
+    rows = [
+        _row(results, out_of_fold, average, given, i, _why(results, found, int(np.searchsorted(present, i))).en)
+        for i in flagged.tolist()
+    ]
+    next_ = (
+        [
+            text(
+                "Look at the suspected labels, the first ones first ({k} files are listed), and correct those that are wrong; then run again.",
+                "从最可疑的开始核对这些标注（共列出 {k} 个文件），改正确有错误的，然后重新运行。",
+                k=len(flagged),
+            )
+        ]
+        if len(flagged)
+        else []
+    )
+    return Finding(
+        id="errors:labels",
+        kind="label-errors",
+        question=Bilingual.of(text("Are some labels suspected to be wrong?", "有没有疑似标错的标注？")),
+        verdict="yes" if len(flagged) else "no",
+        severity="evidence",
+        sentence=Bilingual.of(sentence),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=Bilingual.of(
+                    text(
+                        "The candidate is right more often than the labels are wrong",
+                        "候选方案判对的比例高于标注出错的比例",
+                    )
+                ),
+                outcome="unchecked",
+            )
+        ],
+        examples=[row["path"] for row in rows],
+        candidates=[reader],
+        next=[Bilingual.of(item) for item in next_],
+        table=rows,
+        references=REFERENCES,
+    )
+
+
+def _why(results: Results, found: LabelErrors, position: int) -> Text:
+    name = results.examples.classes[int(found.suggested[position])]
+    if results.examples.multilabel:
+        return text("doubted: {c}", "存疑：{c}", c=name)
+    return text("confident of {c}", "确信为 {c}", c=name)
+
+
+# ---- what both share
+
+
+def _mean_probability(out_of_fold: OutOfFold) -> np.ndarray:
+    """`(n, classes)` mean over the repeats that have the example; NaN rows where none has."""
+    p = np.stack([probabilities(logits, multilabel=out_of_fold.multilabel) for logits in out_of_fold.logits])
+    present = ~np.isnan(p).any(axis=2)
+    count = present.sum(axis=0)[:, None]
+    summed = np.where(present[..., None], p, 0.0).sum(axis=0)
+    return np.where(count > 0, summed / np.maximum(count, 1), np.nan)
+
+
+def _probability_of_given(average: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`(n,)` probability of the given label; for several labels that of the worst one."""
+    if target.ndim == 2:
+        return np.where(target > 0, average, 1 - average).min(axis=1)
+    return average[np.arange(len(target)), target]
+
+
+def _row(results: Results, out_of_fold: OutOfFold, average: np.ndarray, given: np.ndarray, i: int, why: str) -> dict:
+    classes, target = results.examples.classes, out_of_fold.target
+    if target.ndim == 2:
+        labels = ["|".join(classes[c] for c in np.flatnonzero(row)) for row in (target[i], average[i] > 0.5)]
+    else:
+        labels = [classes[int(target[i])], classes[int(average[i].argmax())]]
+    return {
+        "path": str(results.examples.path[out_of_fold.indices[i]]),
+        "given": labels[0],
+        "predicted": labels[1],
+        "probability_of_given": round(float(given[i]), 4),
+        "why": why,
+    }
+
+
+def _count(value: int, unit: str, n: int) -> Estimate:
+    return Estimate(value=value, n=n, n_unit=unit, method="count", unit=unit)

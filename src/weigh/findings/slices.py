@@ -1,0 +1,389 @@
+"""Does the winner work for every part of the data? Its score by metadata value and by class.
+
+Before it: out-of-fold predictions of the winner and the metadata columns of the examples. A slice is named in the
+sentence only if its shortfall against the rest is real after a correction for looking at many slices (Holm 1979);
+slices with too few examples are listed as such. Scores follow the pooling rule of the metric (rank metrics within
+folds); a class is scored by its recall, since other metrics need other classes too.
+
+The correction matters: among 40 slices that do not differ, two look "significantly worse" on average.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.model import Assumption, Bilingual, Figure, Finding
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.record.results import OutOfFold, Results
+from weigh.seeds import generator
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import estimate_of, quantile, sampling_variance
+from weigh.stats.resampling import Units, draw_weights, make_units, resample
+
+__all__ = ["MOST_VALUES", "find", "holm"]
+
+MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; it is said, not dropped silently
+LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
+LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
+BUDGET = 2e7
+CLAIM = "this_data"
+CLASS = ""  # the "column" of slices by class
+QUESTION = text("Does it work equally well for every part of the data?", "它对数据的每个部分都同样有效吗？")
+REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
+
+
+class Slice(NamedTuple):
+    """One part of the data."""
+
+    column: str
+    value: str
+    member: np.ndarray
+
+
+class Scored(NamedTuple):
+    """A slice with its score; `p` is one-sided for "worse than the rest", NaN where it was not tested.
+
+    Attributes:
+        n, units: Examples and independent units in the slice.
+        score: With its own interval (not corrected); None where the metric is undefined in the slice.
+        shortfall: Rest minus slice, in the direction "positive = slice is worse", with a Bonferroni interval.
+        reason: Why it was not tested ("" if it was).
+    """
+
+    slice: Slice
+    n: int
+    units: int
+    score: Estimate | None
+    shortfall: Estimate | None
+    p: float
+    reason: str
+
+
+@FINDINGS.named("slices")
+def find(results: Results) -> list[Finding]:
+    """One finding about the winner's slices; none where there is neither a winner nor anything to slice by."""
+    winner = results.winner
+    out_of_fold = results.out_of_fold(winner) if winner else None
+    if winner is None or out_of_fold is None:
+        return []  # nothing ran or nothing was chosen: the performance finding says so
+    slices, left_out = _slices(results, out_of_fold)
+    if not slices:
+        return []  # one class and no metadata: there are no parts
+    metric = METRICS.get(results.spec.metrics.primary)
+    groups = results.examples.group
+    units = make_units(out_of_fold.target, None if groups is None else groups[out_of_fold.indices])
+    draws = int(np.clip(BUDGET // max(len(out_of_fold.target), 1), 200, 1000))
+    weights = draw_weights(generator(results.spec.design.seed, "slices"), units, draws)
+    whole = measure_design(metric, out_of_fold)
+    level = results.spec.design.level
+    tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
+    scored = []
+    for s in slices:
+        measured = whole
+        if s.column == CLASS:
+            measured = _measure_recall(out_of_fold, whole, results.examples.classes.index(s.value))
+        scored.append(_score(s, measured, out_of_fold, units, weights, level=level, tests=tests))
+    return [_finding(results, winner, scored, left_out, units)]
+
+
+def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list[str]]:
+    """Parts to look at, and the columns that were left out because they have too many values."""
+    target, classes = out_of_fold.target, results.examples.classes
+    found, left_out = [], []
+    for column, values in results.examples.slices.items():
+        mine = values[out_of_fold.indices]
+        names = np.unique(mine)
+        if len(names) > MOST_VALUES:
+            left_out.append(column)
+        elif len(names) > 1:
+            found += [Slice(column, str(name), mine == name) for name in names]
+    if len(classes) > 1:
+        for c, name in enumerate(classes):
+            member = target[:, c] > 0 if target.ndim == 2 else target == c
+            if member.any():
+                found.append(Slice(CLASS, name, member))
+    return found, left_out
+
+
+def _measure_recall(out_of_fold: OutOfFold, whole: MeasuredDesign, label: int) -> MeasuredDesign:
+    """Whether each example was recognised: the mean over the members of a class is its recall."""
+    accuracy = METRICS.get("accuracy")
+    if out_of_fold.target.ndim == 1:
+        return measure_design(accuracy, out_of_fold)
+    hits = np.zeros((whole.repeats, whole.n, 1))
+    for repeat in range(whole.repeats):
+        if whole.present[repeat].any():
+            hits[repeat, :, 0] = out_of_fold.prediction(repeat).labels[:, label]
+    return MeasuredDesign(accuracy, hits, whole.fold, whole.present, whole.target)
+
+
+def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
+    """Why the slice cannot be judged, or ""."""
+    inside, outside = (len(np.unique(units.of[m])) for m in (s.member, ~s.member))
+    if min(inside, outside) < LEAST_UNITS:
+        return "too few to tell"
+    if s.column == CLASS and out_of_fold.target.ndim == 2:
+        return "described, not compared"  # several labels: the rest of a class is not another class
+    if s.column != CLASS and out_of_fold.target.ndim == 1:
+        counts = np.bincount(out_of_fold.target[s.member])
+        if counts[counts > 0].min() < LEAST_OF_CLASS:
+            return "too few of a class to tell"
+    return ""
+
+
+def _score(
+    s: Slice,
+    measured: MeasuredDesign,
+    out_of_fold: OutOfFold,
+    units: Units,
+    weights: np.ndarray,
+    *,
+    level: float,
+    tests: int,
+) -> Scored:
+    """The slice's score and, where it can be judged, how far it falls short of the rest."""
+    n, inside, outside = int(s.member.sum()), len(np.unique(units.of[s.member])), len(np.unique(units.of[~s.member]))
+    everywhere = np.ones((measured.repeats, 1), dtype=bool)
+    mine = resample(measured, weights, units, everywhere & s.member)
+    if not math.isfinite(mine.overall):
+        return Scored(s, n, inside, None, None, math.nan, "not defined here")
+    own_units = make_units(out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None)
+    score = estimate_of(mine, own_units, claim=CLAIM, level=level, unit=measured.metric.unit)
+    reason = _too_few(s, out_of_fold, units)
+    rest = resample(measured, weights, units, everywhere & ~s.member)
+    if reason or not math.isfinite(rest.overall):
+        return Scored(s, n, inside, score, None, math.nan, reason or "the rest cannot be scored")
+    sign = 1.0 if measured.metric.greater_is_better else -1.0
+    short = sign * (rest.overall - mine.overall)
+    variance = sampling_variance(rest.minus(mine), units, CLAIM)
+    # A slice that is all right or all wrong shows no spread of its own: never less than what the rest would show
+    # at the slice's size.
+    chance = sampling_variance(rest, units, CLAIM).total * outside / inside
+    error = math.sqrt(np.nanmax([variance.total, chance]))
+    if not error > 0:
+        return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
+    freedom = max(min(variance.freedom, inside - 1, outside - 1), 1.0)
+    wide = quantile(1 - (1 - level) / tests, freedom)
+    shortfall = Estimate(
+        value=short,
+        low=short - wide * error,
+        high=short + wide * error,
+        level=level,
+        n=inside,
+        n_unit=units.name,
+        unit=measured.metric.unit,
+        method=f"Bayesian bootstrap over {units.name}, t, Bonferroni over {tests} slices",
+    )
+    return Scored(s, n, inside, score, shortfall, _upper_tail(short / error, freedom), "")
+
+
+def _upper_tail(t: float, freedom: float) -> float:
+    from scipy.special import stdtr
+
+    return float(stdtr(freedom, -t))
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """p values that allow for having looked at all of them (NaN: not looked at); monotone, at most 1.
+
+    References:
+        Holm (1979).
+    """
+    p = np.asarray(p, dtype=np.float64)
+    out = np.full(len(p), np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    running = 0.0
+    for rank, i in enumerate(order):
+        running = max(running, min(1.0, (len(order) - rank) * p[i]))
+        out[i] = running
+    return out
+
+
+def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], units: Units) -> Finding:
+    level = results.spec.design.level
+    metric = METRICS.get(results.spec.metrics.primary)
+    adjusted = holm(np.array([s.p for s in scored]))
+    # One-sided at half the error of the stated level, so that a named slice's interval excludes zero as well.
+    worse = [
+        s
+        for s, p in zip(scored, adjusted, strict=True)
+        if p <= (1 - level) / 2 and s.shortfall is not None and s.shortfall.low > 0
+    ]
+    worse.sort(key=lambda s: -s.shortfall.value)  # type: ignore[union-attr]
+    tested = [s for s in scored if s.shortfall is not None]
+    small = [s for s in scored if s.reason]
+    estimates: dict[str, Estimate] = {
+        "slices_tested": _number(len(tested), "slices"),
+        "slices_too_small": _number(len(small), "slices"),
+    }
+    parts: list[Text] = []
+    if worse:
+        for s in worse[:3]:
+            name = f"{s.slice.column or 'class'}={s.slice.value}"
+            estimates[name], estimates[f"{name}:shortfall"] = s.score, s.shortfall  # type: ignore[assignment]
+        named = [_named(s, metric.title) for s in worse[:3]]
+        parts.append(
+            text(
+                "{w} does worse on {k} of the {t} parts of the data that could be tested, beyond chance: {list}.",
+                "在可以检验的 {t} 个数据子集中，{w} 在 {k} 个上明显更差，不能用偶然解释：{list}。",
+                w=winner,
+                k=len(worse),
+                t=len(tested),
+                list=Text("; ".join(x.en for x in named), "；".join(x.zh for x in named)),
+            )
+        )
+        estimates["slices_worse"] = _number(len(worse), "slices")
+    elif tested:
+        parts.append(
+            text(
+                "No part of the data is shown to be worse than the rest for {w} ({t} tested, corrected for looking at all of them).",
+                "没有证据表明 {w} 在某个数据子集上比其余部分更差（共检验 {t} 个，已做多重比较校正）。",
+                w=winner,
+                t=len(tested),
+            )
+        )
+    else:
+        parts.append(text("No part of the data is large enough to be judged.", "没有哪个数据子集大到足以判断。"))
+    if small:
+        parts.append(
+            text(
+                "{s} more are too few or too uniform to tell.",
+                "另有 {s} 个样本太少或过于单一，无法判断。",
+                s=len(small),
+            )
+        )
+    if left_out:
+        estimates["columns_left_out"] = _number(len(left_out), "columns")
+        parts.append(
+            text(
+                "{c} metadata columns have too many values to be parts.",
+                "有 {c} 个元数据列取值过多，未作为子集。",
+                c=len(left_out),
+            )
+        )
+    sentence = parts[0]
+    for part in parts[1:]:
+        sentence = sentence + part
+    next_ = []
+    if worse:
+        next_.append(
+            text(
+                "Collect and label more examples of: {names}.",
+                "请补充并标注更多这类样本：{names}。",
+                names=Text(
+                    *(
+                        "、".join(_name(s, lang) for s in worse[:3])
+                        if lang == "zh"
+                        else ", ".join(_name(s, lang) for s in worse[:3])
+                        for lang in ("en", "zh")
+                    )
+                ),
+            )
+        )
+    return Finding(
+        id="slices",
+        kind="slices",
+        question=Bilingual.of(QUESTION),
+        claim=CLAIM,
+        # "yes" would need every slice shown to be as good: absence of evidence is no evidence
+        verdict="no" if worse else "undecided",
+        severity="evidence" if worse else "detail",
+        sentence=Bilingual.of(sentence),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=Bilingual.of(
+                    text(
+                        "The examples of a part are drawn like those that it will meet",
+                        "各子集的样本与今后遇到的同类样本分布一致",
+                    )
+                ),
+                outcome="unchecked",
+            ),
+            Assumption(
+                name=Bilingual.of(text("Examples are independent of each other", "样本之间相互独立")),
+                outcome="unchecked",
+            )
+            if units.name == "examples"
+            else Assumption(
+                name=Bilingual.of(text("Groups are independent of each other", "各组之间相互独立")), outcome="unchecked"
+            ),
+        ],
+        candidates=[winner],
+        next=[Bilingual.of(item) for item in next_],
+        figure=_figure(scored, worse, metric.title),
+        table=[_row(s, p, s in worse) for s, p in zip(scored, adjusted, strict=True)],
+        references=REFERENCES,
+    )
+
+
+def _name(s: Scored, language: str) -> str:
+    if s.slice.column:
+        return f"{s.slice.column} = {s.slice.value}"
+    return f"类别 {s.slice.value}" if language == "zh" else f"class {s.slice.value}"
+
+
+def _named(s: Scored, title: Text) -> Text:
+    assert s.score is not None
+    assert s.shortfall is not None
+    what = text("recall", "召回率") if s.slice.column == CLASS else title
+    return text(
+        "{name} ({what} {score}; {short} less than the rest)",
+        "{name}（{what} {score}，比其余部分低 {short}）",
+        name=Text(_name(s, "en"), _name(s, "zh")),
+        what=what,
+        score=s.score.format(),
+        short=s.shortfall.format(),
+    )
+
+
+def _number(value: float, unit: str) -> Estimate:
+    return Estimate(value=value, n=int(value), n_unit=unit, method="count", unit=unit)
+
+
+def _row(s: Scored, adjusted: float, worse: bool) -> dict:  # noqa: FBT001
+    return {
+        "slice": s.slice.column or "class",
+        "value": s.slice.value,
+        "n": s.n,
+        "score": s.score.format() if s.score else "–",
+        "shortfall": s.shortfall.format() if s.shortfall else "–",
+        "p": f"{adjusted:.3g}" if math.isfinite(adjusted) else "–",
+        "note": "worse than the rest" if worse else s.reason,
+    }
+
+
+def _figure(scored: list[Scored], worse: list[Scored], title: Text) -> Figure:
+    return Figure(
+        kind="slices",
+        title=Bilingual.of(
+            text("Score of each part ({m}; classes: recall)", "各子集的得分（{m}；按类别为召回率）", m=title)
+        ),
+        rows=[
+            {
+                "slice": s.slice.column or "class",
+                "value": s.slice.value,
+                "score": round(s.score.value, 4),
+                "low": None if s.score.low is None else round(s.score.low, 4),
+                "high": None if s.score.high is None else round(s.score.high, 4),
+                "n": s.n,
+                "worse": s in worse,
+            }
+            for s in scored
+            if s.score is not None
+        ],
+        fields={
+            "slice": Bilingual.of(text("part", "子集")),
+            "value": Bilingual.of(text("value", "取值")),
+            "score": Bilingual.of(title),
+            "n": Bilingual.of(text("examples", "样本数")),
+            "worse": Bilingual.of(text("really worse than the rest", "确实比其余部分差")),
+        },
+    )
