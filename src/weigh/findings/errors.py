@@ -13,7 +13,7 @@ import numpy as np
 
 from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import text
 from weigh.record.results import OutOfFold, Results, probabilities
 from weigh.stats.estimate import Estimate
 from weigh.stats.label_errors import LabelErrors, find_label_errors
@@ -86,7 +86,7 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
             "With a single prediction for each, a hard example cannot be told from bad luck.",
             "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
         )
-    rows = [_row(results, first, average, given, i, text("wrong every time", "每次都错").en) for i in always.tolist()]
+    rows = [_row(results, first, average, given, i, f"{wrong[i]}/{seen[i]}") for i in always.tolist()]
     next_ = [
         text(
             "Look at the pictures below: unclear, unlike the others, or labelled wrongly?",
@@ -167,7 +167,9 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
             w=reader,
         )
     rows = [
-        _row(results, out_of_fold, average, given, i, _why(results, found, int(np.searchsorted(present, i))).en)
+        _row(
+            results, out_of_fold, average, given, i, _why(results, found, average, int(np.searchsorted(present, i)), i)
+        )
         for i in flagged.tolist()
     ]
     next_ = (
@@ -208,11 +210,13 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
     )
 
 
-def _why(results: Results, found: LabelErrors, position: int) -> Text:
-    name = results.examples.classes[int(found.suggested[position])]
+def _why(results: Results, found: LabelErrors, average: np.ndarray, position: int, i: int) -> str:
+    """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts. The same in every language."""
+    c = int(found.suggested[position])
+    stated = average[i, c]
     if results.examples.multilabel:
-        return text("doubted: {c}", "存疑：{c}", c=name)
-    return text("confident of {c}", "确信为 {c}", c=name)
+        stated = max(stated, 1 - stated)
+    return f"{results.examples.classes[c]}: {stated:.2f} ≥ {found.threshold[position]:.2f}"
 
 
 # ---- what both share

@@ -54,6 +54,7 @@ class LabelErrors(NamedTuple):
         self_confidence: `(n,)` float64: probability of the given label (multi-label: of the worst given value).
         suggested: `(n,)` int64: the class that the model is confident of (multi-label: the class whose value is
             doubted); where nothing is flagged, the most probable class.
+        threshold: `(n,)` float64: the probability from which the model counts as confident of `suggested`.
         expected_share: Estimated share of wrong labels, in [0, 1] (multi-label: of the worst class).
     """
 
@@ -61,6 +62,7 @@ class LabelErrors(NamedTuple):
     order: np.ndarray
     self_confidence: np.ndarray
     suggested: np.ndarray
+    threshold: np.ndarray
     expected_share: float
 
 
@@ -106,23 +108,27 @@ def find_label_errors(target: np.ndarray, probabilities: np.ndarray) -> LabelErr
     flagged = (joint.confident >= 0) & (joint.confident != target)
     flagged &= given < probabilities.max(axis=1) - _TIE  # the given label is itself the most probable one: no doubt
     suggested = np.where(flagged, joint.confident, probabilities.argmax(axis=1))
-    return LabelErrors(flagged, _worst_first(flagged, given), given, suggested, joint.expected_errors)
+    return LabelErrors(
+        flagged, _worst_first(flagged, given), given, suggested, joint.thresholds[suggested], joint.expected_errors
+    )
 
 
 def _find_in_each_class(target: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
     """Multi-label: one question per class, is it there or not; an example is flagged if any answer is doubted."""
     n, classes = target.shape
-    flagged, given = np.zeros((n, classes), dtype=bool), np.empty((n, classes))
+    flagged, given, threshold = np.zeros((n, classes), dtype=bool), np.empty((n, classes)), np.empty((n, classes))
     share = 0.0
     for c in range(classes):
         binary = np.stack([1 - probabilities[:, c], probabilities[:, c]], axis=1)
         found = find_label_errors(target[:, c], binary)
-        flagged[:, c], given[:, c] = found.flagged, found.self_confidence
+        flagged[:, c], given[:, c], threshold[:, c] = found.flagged, found.self_confidence, found.threshold
         share = max(share, found.expected_share)
     doubted = np.where(flagged.any(axis=1, keepdims=True) & ~flagged, np.inf, given)  # the worst among the flagged
     suggested, any_flagged = doubted.argmin(axis=1), flagged.any(axis=1)
     worst = doubted.min(axis=1)
-    return LabelErrors(any_flagged, _worst_first(any_flagged, worst), worst, suggested, share)
+    return LabelErrors(
+        any_flagged, _worst_first(any_flagged, worst), worst, suggested, threshold[np.arange(n), suggested], share
+    )
 
 
 def _worst_first(flagged: np.ndarray, self_confidence: np.ndarray) -> np.ndarray:
