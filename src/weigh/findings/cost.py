@@ -1,0 +1,233 @@
+"""What does it cost? Size and work of each candidate, measured times, and the front of accuracy against cost.
+
+Before it: facts on the models (the same everywhere) and measured times (of this machine). After it: the report's
+front. Whatever changes from run to run stands under `measured` only, together with its own sentence and figure rows;
+the finding itself speaks of multiply-adds, parameters and bytes, which are the same on every machine.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from weigh.findings.model import Bilingual, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import score_design
+from weigh.record.results import Candidate, Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["find", "front"]
+
+QUESTION = text("Is the winner also the cheapest one to run?", "胜出者也是运行代价最低的吗？")
+WORK = (
+    ("macs", 1e9, text("billion multiply-adds for each prediction", "十亿次乘加运算（每次预测）")),
+    ("parameters", 1e6, text("million parameters", "百万个参数")),
+    ("size_bytes", 1e6, text("megabytes", "兆字节")),
+)
+
+
+class Cost(NamedTuple):
+    """What is known of one candidate; None where nothing was recorded."""
+
+    candidate: Candidate
+    score: float
+    macs: float | None
+    parameters: float | None
+    size_bytes: float | None
+    train_seconds: float | None
+    predict_seconds: float | None
+    peak_bytes: float | None
+
+
+@FINDINGS.named("cost")
+def find(results: Results) -> list[Finding]:
+    """One finding; none where nothing ran."""
+    metric = METRICS.get(results.spec.metrics.primary)
+    costs = []
+    for candidate in results.candidates:
+        out_of_fold = results.out_of_fold(candidate.id)
+        if out_of_fold is not None:
+            costs.append(_cost(results, candidate, float(score_design(metric, out_of_fold).overall)))
+    if not costs:
+        return []  # nothing ran: the performance finding says so
+    own = next((c for c in costs if c.candidate.id == results.winner), None)
+    rivals = [c for c in costs if not c.candidate.control]
+    estimates: dict[str, Estimate] = {}
+    verdict, sentence = _compare(own, rivals, estimates)
+    return [
+        Finding(
+            id="cost",
+            kind="cost",
+            question=Bilingual.of(QUESTION),
+            verdict=verdict,
+            sentence=Bilingual.of(sentence),
+            estimates=estimates,
+            candidates=[c.candidate.id for c in costs],
+            figure=_figure(costs, metric.title, greater_is_better=metric.greater_is_better),
+            table=[_row(c) for c in costs],
+            measured=_measured(costs, own, greater_is_better=metric.greater_is_better),
+        )
+    ]
+
+
+def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
+    facts = results.models.get(candidate.model, {})
+    runs = results.runs(candidate=candidate.id)
+
+    def median(name: str) -> float | None:
+        values = [run.measured[name] for run in runs if run.measured.get(name) is not None]
+        return float(statistics.median(values)) if values else None
+
+    parameters = facts.get("parameters", facts.get("n_parameters"))
+    return Cost(
+        candidate,
+        score,
+        facts.get("macs"),
+        parameters,
+        facts.get("size_bytes"),
+        median("train_seconds"),
+        median("predict_seconds_per_example"),
+        median("peak_bytes"),
+    )
+
+
+def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate]) -> tuple[Verdict, Text]:
+    """The verdict by the first measure of work that is known for all; fixed facts only."""
+    if own is None:
+        return "undecided", text("No candidate has been chosen yet.", "尚未选出候选方案。")
+    for name, scale, words in WORK:
+        values = [getattr(c, name) for c in rivals]
+        if any(v is None for v in values):
+            continue
+        cheapest = min(rivals, key=lambda c: getattr(c, name))
+        mine, least = getattr(own, name), getattr(cheapest, name)
+        estimates[f"winner_{name}"] = _fixed(mine / scale, words.en)
+        others = {c.candidate.model for c in rivals} - {own.candidate.model}
+        if not others:
+            return "yes", text(
+                "All candidates use the same network: {a} {u}.",
+                "所有候选方案使用同一个网络：{a} {u}。",
+                a=_short(mine / scale),
+                u=words,
+            )
+        if mine <= least:
+            return "yes", text(
+                "{w} needs {a} {u}; no other candidate needs less.",
+                "{w} 需要 {a} {u}，没有其他候选方案比它更省。",
+                w=own.candidate.id,
+                a=_short(mine / scale),
+                u=words,
+            )
+        estimates[f"cheapest_{name}"] = _fixed(least / scale, words.en)
+        estimates["ratio"] = _fixed(mine / least, "times")
+        return "no", text(
+            "{w} needs {a} {u}, {r} times as many as {c} ({b}). Whether it is worth that, the comparison of their scores says.",
+            "{w} 需要 {a} {u}，是 {c}（{b}）的 {r} 倍。是否值得，要看两者得分的比较。",
+            w=own.candidate.id,
+            a=_short(mine / scale),
+            u=words,
+            r=_short(mine / least),
+            c=cheapest.candidate.id,
+            b=_short(least / scale),
+        )
+    return "undecided", text(
+        "Sizes and work of the models were not recorded for all candidates.",
+        "并非所有候选方案都记录了模型大小和运算量。",
+    )
+
+
+def front(costs: Sequence[float | None], scores: Sequence[float], *, greater_is_better: bool = True) -> list[bool]:
+    """Which candidates nobody beats: no other is at least as good at no more cost, and better in one of the two.
+
+    Unknown costs and scores are never on the front and beat nobody.
+    """
+    sign = 1 if greater_is_better else -1
+    known = [(c, sign * s) if c is not None and math.isfinite(s) else None for c, s in zip(costs, scores, strict=True)]
+    return [
+        mine is not None
+        and not any(
+            other is not None and other[0] <= mine[0] and other[1] >= mine[1] and other != mine for other in known
+        )
+        for mine in known
+    ]
+
+
+def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -> dict[str, Any]:
+    on_front = front([c.predict_seconds for c in costs], [c.score for c in costs], greater_is_better=greater_is_better)
+    rows = [
+        {
+            "candidate": c.candidate.label,
+            "score": round(c.score, 4) if math.isfinite(c.score) else None,
+            "predict_milliseconds": None if c.predict_seconds is None else round(1000 * c.predict_seconds, 3),
+            "train_seconds": None if c.train_seconds is None else round(c.train_seconds, 2),
+            "peak_megabytes": None if c.peak_bytes is None else round(c.peak_bytes / 1e6, 1),
+            "front": flag,
+        }
+        for c, flag in zip(costs, on_front, strict=True)
+    ]
+    measured: dict[str, Any] = {"figure_rows": rows}
+    if own is not None and own.train_seconds is not None:
+        sentence = text(
+            "On this machine a run of {w} trained for {t} seconds (median).",
+            "在本机上，{w} 每次训练耗时 {t} 秒（中位数）。",
+            w=own.candidate.id,
+            t=_short(own.train_seconds),
+        )
+        if own.predict_seconds is not None:
+            sentence = sentence + text(
+                "A prediction takes {p} milliseconds.", "每次预测耗时 {p} 毫秒。", p=_short(1000 * own.predict_seconds)
+            )
+        fast = [row for row in rows if row["front"]]
+        if len(fast) > 1 and own.predict_seconds is not None:
+            sentence = sentence + text(
+                "No candidate is both faster and better than: {f} (by their scores alone, without intervals).",
+                "没有候选方案比以下各项更快且更好：{f}（只看得分，未考虑区间）。",
+                f=", ".join(row["candidate"] for row in fast),
+            )
+        measured["sentence"] = {"en": sentence.en, "zh": sentence.zh}
+    return measured
+
+
+def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figure:
+    on_front = front([c.macs for c in costs], [c.score for c in costs], greater_is_better=greater_is_better)
+    return Figure(
+        kind="front",
+        title=Bilingual.of(text("Score against cost", "得分与代价")),
+        rows=[
+            {**_row(c), "score": round(c.score, 4) if math.isfinite(c.score) else None, "front": flag}
+            for c, flag in zip(costs, on_front, strict=True)
+        ],
+        fields={
+            "candidate": Bilingual.of(text("candidate", "候选方案")),
+            "score": Bilingual.of(title),
+            "macs": Bilingual.of(text("multiply-adds", "乘加运算次数")),
+            "predict_milliseconds": Bilingual.of(text("milliseconds for each prediction", "每次预测毫秒数")),
+            "front": Bilingual.of(text("on the front", "在前沿上")),
+        },
+        options={"measured_rows": "figure_rows", "x": "predict_milliseconds", "fallback_x": "macs"},
+    )
+
+
+def _row(c: Cost) -> dict[str, Any]:
+    return {
+        "candidate": c.candidate.label,
+        "macs": c.macs,
+        "parameters": c.parameters,
+        "size_bytes": c.size_bytes,
+    }
+
+
+def _fixed(value: float, unit: str) -> Estimate:
+    return Estimate(value=value, method="fact about the model, not estimated", unit=unit)
+
+
+def _short(value: float) -> str:
+    """Three significant digits, no exponent."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:.{digits}f}"
