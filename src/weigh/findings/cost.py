@@ -24,9 +24,9 @@ __all__ = ["find", "front"]
 
 QUESTION = text("Is the winner also the cheapest one to run?", "胜出者也是运行代价最低的吗？")
 WORK = (
-    ("macs", 1e9, text("billion multiply-adds for each prediction", "十亿次乘加运算（每次预测）")),
-    ("parameters", 1e6, text("million parameters", "百万个参数")),
-    ("size_bytes", 1e6, text("megabytes", "兆字节")),
+    ("macs", 1e9, text("GMACs for each prediction", "GMACs（每次预测）")),
+    ("parameters", 1e6, text("M parameters", "M 参数")),
+    ("size_bytes", 1e6, text("MB of weights", "MB 权重")),
 )
 
 

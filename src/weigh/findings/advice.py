@@ -1,0 +1,288 @@
+"""What to do next, most useful first, and what this study does not show.
+
+Before it: all other findings and the record itself. After it: the opening of the report. Nothing is estimated here: an
+item follows from a fact (a leak, a failed run, an open comparison, a missing control), and the order is that of what
+spoils the conclusions most:
+
+    what makes scores wrong  >  what makes them incomplete  >  what would settle an open question  >  what is cheap
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.model import Bilingual, Finding
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["advise", "find"]
+
+SPOILS = ("leak", "near-leak", "label-conflict", "duplicate", "near-duplicate", "one-class", "split")
+FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
+QUESTION = text("Is there something worth doing before relying on this study?", "在采信本研究之前，还有值得做的事吗？")
+
+
+class Item(NamedTuple):
+    """One proposal. `worth`: 1 first; `number`: the number in its words, by name."""
+
+    worth: int
+    words: Text
+    number: tuple[str, float] | None = None
+
+
+@FINDINGS.named("advice")
+def find(results: Results, found: Sequence[Finding] | None = None) -> list[Finding]:
+    """The advice of a study, from the findings so far (`found`); without them, from the record alone."""
+    return [advise(results, found or ())]
+
+
+def advise(results: Results, found: Iterable[Finding]) -> Finding:
+    """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
+    found = list(found)
+    items = sorted(
+        [*_from_data(results), *_from_record(results), *_from_findings(results, found)], key=lambda item: item.worth
+    )
+    unique: list[Item] = []
+    for item in items:
+        if all(item.words.en != other.words.en for other in unique):
+            unique.append(item)
+    limits = _limits(results, found)
+    estimates = {"items": _count(len(unique), "items")}
+    for item in unique:
+        if item.number is not None:
+            estimates[item.number[0]] = _count(item.number[1], "count")
+    first = (
+        text(
+            "There are {n} things worth doing; the first: {x}",
+            "有 {n} 件事值得做，首先是：{x}",
+            n=len(unique),
+            x=unique[0].words,
+        )
+        if unique
+        else text("Nothing in the record asks for more work.", "从记录看，没有必须补做的工作。")
+    )
+    shown = text(
+        "This study does not show: {l}.",
+        "本研究不能说明：{l}。",
+        l=Text("; ".join(t.en for t in limits), "；".join(t.zh for t in limits)),
+    )
+    return Finding(
+        id="advice",
+        kind="advice",
+        question=Bilingual.of(QUESTION),
+        verdict="yes" if unique else "no",
+        sentence=Bilingual.of(first + shown),
+        estimates=estimates,
+        candidates=[results.winner] if results.winner else [],
+        next=[Bilingual.of(item.words) for item in unique],
+    )
+
+
+def _from_data(results: Results) -> list[Item]:
+    """What the data checks propose; what spoils scores comes before what only costs examples."""
+    items = []
+    for problem in results.problems:
+        if problem.severity == "note" or problem.do is None:
+            continue
+        items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
+    target = results.examples.target[results.examples.where("train")]
+    if len(target):
+        counts = (
+            target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(results.examples.classes))
+        )
+        small = [
+            c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
+        ]
+        if small and not any(p.kind == "tiny-class" for p in results.problems):
+            items.append(
+                Item(
+                    5,
+                    text(
+                        "Label more examples of {c}: folds hold one or two of them, and a class score hangs on each.",
+                        "请为 {c} 标注更多样本：每折只有一两个，该类的得分完全取决于它们。",
+                        c=", ".join(small),
+                    ),
+                )
+            )
+    return items
+
+
+def _from_record(results: Results) -> list[Item]:
+    items = []
+    main = results.runs("main", status=None)
+    failed = [run for run in results.records if run.status == "failed"]
+    if failed:
+        items.append(
+            Item(
+                2,
+                text(
+                    "{n} runs failed, so their candidates were judged on what is left. The first cause: {c}. Remove the cause and run again.",
+                    "有 {n} 次运行失败，相应候选方案只能凭其余结果评判。首个原因：{c}。请消除原因后重新运行。",
+                    n=len(failed),
+                    c=failed[0].cause,
+                ),
+                ("failed_runs", len(failed)),
+            )
+        )
+    if results.test_looks > 1:
+        items.append(
+            Item(
+                3,
+                text(
+                    "The test part was scored {n} times. If anything was changed in between, its scores are too good: keep new examples for the last look.",
+                    "测试部分已被评分 {n} 次。如果其间做过任何改动，其得分就会偏高：请留出新样本，最后再用。",
+                    n=results.test_looks,
+                ),
+                ("test_looks", results.test_looks),
+            )
+        )
+    if not len(results.examples.where("test")) and main:
+        items.append(
+            Item(
+                6,
+                text(
+                    "Keep an independent test part (design.test, or data.test with examples from where the model will be used).",
+                    "请留出独立的测试部分（设置 design.test；或用 data.test 指定来自实际使用场景的样本）。",
+                ),
+            )
+        )
+    few = _few_repeats(results)
+    if few:
+        items.append(
+            Item(
+                7,
+                text(
+                    "Run more repeats of {c} (design.repeats): what changes from seed to seed was allowed for, not measured.",
+                    "请为 {c} 增加重复次数（design.repeats）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
+                    c=", ".join(few),
+                ),
+            )
+        )
+    if main and not any(c.recipe == "scratch" for c in results.candidates):
+        items.append(
+            Item(
+                9,
+                text(
+                    "Add the recipe scratch: only this control says what the pretrained weights are worth.",
+                    "请加入 scratch 方案：只有这个对照才能说明预训练权重值多少。",
+                ),
+            )
+        )
+    return items
+
+
+def _from_findings(results: Results, found: list[Finding]) -> list[Item]:
+    """Proposals of the other findings, placed by what their finding says."""
+    items = []
+    for finding in found:
+        worth = _worth(finding)
+        items += [Item(worth, Text(item.en, item.zh)) for item in finding.next]
+    cheap = _cheaper_equal(results, found)
+    if cheap is not None:
+        items.append(
+            Item(
+                5,
+                text(
+                    "{c} is practically equal to {w} and needs less work for each prediction: take it.",
+                    "{c} 与 {w} 实际相当，而每次预测的运算量更小：选它即可。",
+                    c=cheap,
+                    w=results.winner,
+                ),
+            )
+        )
+    return items
+
+
+def _worth(finding: Finding) -> int:
+    if finding.severity == "problem":
+        return 2
+    if finding.kind in ("order", "order-check", "groups"):
+        return 2 if finding.verdict != "no" else 10
+    if finding.kind in ("label-errors", "label-error"):
+        return 4
+    if finding.relation == "undecided":
+        return 5
+    if finding.kind in ("slices", "calibration"):
+        return 8
+    return 10
+
+
+def _few_repeats(results: Results) -> list[str]:
+    """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
+    few = []
+    for candidate in results.candidates:
+        out_of_fold = None if candidate.control else results.out_of_fold(candidate.id)
+        if out_of_fold is not None and int(out_of_fold.complete.sum()) < FEW_REPEATS:
+            few.append(candidate.id)
+    return few
+
+
+def _cheaper_equal(results: Results, found: list[Finding]) -> str | None:
+    """A candidate that a comparison calls equal to the winner and whose model needs fewer multiply-adds."""
+    if results.winner is None:
+        return None
+    own = results.models.get(results.candidate(results.winner).model, {}).get("macs")
+    cheapest, least = None, own
+    for finding in found:
+        if finding.relation != "equal" or results.winner not in finding.candidates or len(finding.candidates) != 2:
+            continue
+        other = next(c for c in finding.candidates if c != results.winner)
+        if results.candidate(other).control:
+            continue
+        macs = results.models.get(results.candidate(other).model, {}).get("macs")
+        if macs is not None and least is not None and macs < least:
+            cheapest, least = other, macs
+    return cheapest
+
+
+def _limits(results: Results, found: list[Finding]) -> list[Text]:
+    """What may not be concluded, each from a fact of this study."""
+    limits = [
+        text(
+            "how well the models do on data from elsewhere (all examples come from one source)",
+            "模型在其他来源的数据上表现如何（全部样本来自同一来源）",
+        )
+    ]
+    rivals = [c.id for c in results.candidates if not c.control]
+    open_ = [
+        next(c for c in f.candidates if c != results.winner)
+        for f in found
+        if f.relation == "undecided" and results.winner in f.candidates and len(f.candidates) == 2
+    ]
+    open_ = list(dict.fromkeys(c for c in open_ if c in rivals))
+    if open_ and results.winner:
+        limits.append(text("that {w} is better than {c}", "{w} 优于 {c}", w=results.winner, c=", ".join(open_)))
+    if not len(results.examples.where("test")):
+        limits.append(
+            text(
+                "how the refitted model scores on examples that chose nothing (there is no test part)",
+                "重新拟合的模型在未参与任何选择的样本上得分如何（没有测试部分）",
+            )
+        )
+    if not any(c.recipe == "scratch" for c in results.candidates):
+        limits.append(text("what pretraining is worth (no scratch control)", "预训练值多少（没有 scratch 对照）"))
+    if "order-check" in results.skipped or not results.runs("order-check"):
+        limits.append(
+            text(
+                "whether neighbouring examples are alike (the order check did not run)",
+                "相邻样本是否相似（未做顺序检查）",
+            )
+        )
+    if results.spec.design.purpose == "ship":
+        limits.append(
+            text(
+                "that a recipe is better in general (the claim is about this data)",
+                "某个方案普遍更好（结论只针对这份数据）",
+            )
+        )
+    limits.append(text("why a model decides as it does (nothing was explained)", "模型为何这样判断（未做解释分析）"))
+    return limits
+
+
+def _count(value: float, unit: str) -> Estimate:
+    return Estimate(value=value, n=int(value), n_unit=unit, method="count", unit=unit)
