@@ -92,7 +92,7 @@ def tell(file: FindingsFile) -> Story:
         headline,
         main_estimate(headline),
         rival,
-        _may(headline, evidence),
+        _may(evidence),
         _may_not(headline, evidence),
         problems,
         tuple(f for f in evidence if f.severity == "problem"),
@@ -134,8 +134,8 @@ def _rival(headline: Finding | None, evidence: list[Finding]) -> Finding | None:
     return pairs[0]
 
 
-def _may(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, ...]:
-    """Inferences that were answered and whose assumptions are not known to fail; the headline itself opens the list."""
+def _may(evidence: list[Finding]) -> tuple[Point, ...]:
+    """Inferences that were answered and whose assumptions are not known to fail."""
     chosen = [
         f
         for f in evidence

@@ -1,0 +1,326 @@
+"""The report as one page that opens from disk: no network, no dependency, a strict security policy.
+
+Before it: `findings/` (the findings), `story.py` (their order), `figures.py` (drawings). After it: a browser.
+Everything that a user wrote passes `visible` and Jinja's escaping; the policy in the page allows one style sheet and one
+script by their hashes and pictures from the page itself, so even a name that slipped through could not act.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from weigh.findings.model import Finding, FindingsFile
+from weigh.record.results import Results
+from weigh.report import words
+from weigh.report.figures import draw_figure
+from weigh.report.pictures import Album
+from weigh.report.quantities import quantity, show_estimate
+from weigh.report.rows import cell, field_title, isolated, table_of
+from weigh.report.runs import run_rows
+from weigh.report.story import HELD_BACK, Story, tell
+from weigh.report.visible import visible, visible_line
+
+__all__ = ["render_finding", "render_html"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+FILES_LISTED = 5000  # names of files per finding; findings.json has no limit
+PICTURES_SHOWN = 24
+RUNS_LISTED = 5000
+
+
+def render_html(
+    file: FindingsFile,
+    results: Results | None,
+    *,
+    language: str,
+    picture: Callable[[str], bytes | None] | None,
+) -> str:
+    """The page.
+
+    Args:
+        results: Records for the table of every run; None leaves the table out.
+        language: "en" or "zh".
+        picture: Gives a small JPEG, WebP or PNG of a path in `examples`, or None; None shows no pictures.
+    """
+    page = Page(file, tell(file), results, language, Album(picture))
+    return _environment().get_template("report.html.j2").render(page=page, **page.context())
+
+
+def render_finding(finding: Finding, language: str, number: int = 0) -> Markup:
+    """One finding as it stands on the page, without pictures."""
+    page = Page(
+        FindingsFile(study={}, findings=[finding]),
+        tell(FindingsFile(study={}, findings=[finding])),
+        None,
+        language,
+        Album(None),
+    )
+    page.anchors[finding.id] = f"f{number}"
+    module = _environment().get_template("finding.html.j2").make_module(page.context() | {"page": page})
+    return Markup(module.finding_card(finding))  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture of an example with what is known about it."""
+
+    path: str
+    uri: str
+    alt: str
+    caption: str
+
+
+class Page:
+    """What the templates ask: words, drawings and lists for one report in one language."""
+
+    def __init__(self, file: FindingsFile, story: Story, results: Results | None, language: str, album: Album) -> None:
+        self.file, self.story, self.results, self.language, self.album = file, story, results, language, album
+        self.study: dict[str, Any] = file.study
+        self.anchors = {finding.id: f"f{at}" for at, finding in enumerate(file.findings, 1)}
+
+    def context(self) -> dict[str, Any]:
+        """Names that the templates use without `page.`."""
+        return {
+            "say": self.say,
+            "t": self.translate,
+            "words": words,
+            "language": self.language,
+            "lang": "zh-CN" if self.language == "zh" else "en",
+        }
+
+    def say(self, key: str, **values: object) -> str:
+        return words.say(key, self.language, **values)
+
+    def translate(self, source: Any) -> str:
+        """A `Text`, a `Bilingual` or a {en, zh} dictionary in the page's language."""
+        if source is None:
+            return ""
+        if isinstance(source, dict):
+            return str(source.get(self.language) or source.get("en") or "")
+        return source.render(self.language)
+
+    @property
+    def style(self) -> Markup:
+        return _asset("report.css")
+
+    @property
+    def script(self) -> Markup:
+        return _asset("report.js")
+
+    @property
+    def policy(self) -> str:
+        """The page's Content-Security-Policy."""
+        return (
+            f"default-src 'none'; img-src data:; style-src '{_hash(self.style)}'; script-src '{_hash(self.script)}'; "
+            "base-uri 'none'; form-action 'none'"
+        )
+
+    @property
+    def script_words(self) -> dict[str, str]:
+        """Words that the script needs; handed over in attributes, never inside the script."""
+        return {key: self.say(key) for key in ("theme_auto", "theme_light", "theme_dark", "sort_by")}
+
+    def anchor(self, finding: Finding) -> str:
+        return self.anchors.get(finding.id, "f0")
+
+    def answer(self, finding: Finding) -> str:
+        if finding.relation:
+            return words.RELATIONS[finding.relation].render(self.language)
+        return words.VERDICTS[finding.verdict].render(self.language)
+
+    def estimate(self, estimate: Any) -> str:
+        return show_estimate(estimate, self.language)
+
+    def level(self, estimate: Any) -> str:
+        return self.say("interval", level=f"{100 * estimate.level:g} %")
+
+    def counted(self, estimate: Any) -> str:
+        """`2099 examples`."""
+        unit = (
+            words.UNITS[estimate.n_unit].render(self.language)
+            if estimate.n_unit in words.UNITS
+            else visible(estimate.n_unit)
+        )
+        return f"{estimate.n} {unit}" if estimate.n else ""
+
+    def value_only(self, estimate: Any) -> str:
+        return quantity(estimate.value, estimate.unit, self.language)
+
+    def interval_only(self, estimate: Any) -> str:
+        shown = show_estimate(estimate, self.language)
+        return shown[shown.index("[") :] if "[" in shown else ""
+
+    def figure(self, finding: Finding) -> Markup:
+        return draw_figure(finding.figure, self.language) if finding.figure else Markup("")
+
+    def table(self, finding: Finding) -> Markup:
+        if not finding.table:
+            return Markup("")
+        return table_of(finding.table, self.language, caption=self.translate(finding.question), figure=finding.figure)
+
+    def estimate_title(self, finding: Finding, key: str) -> str:
+        return field_title(finding.figure, key, self.language)
+
+    def measured_rows(self, finding: Finding) -> list[tuple[str, str]]:
+        """What changes from run to run, flat: `key: value`."""
+        return [(visible_line(key), _written(value)) for key, value in sorted(finding.measured.items())]
+
+    def held_back(self, finding: Finding) -> bool:
+        return any(assumption.outcome in HELD_BACK for assumption in finding.assumptions)
+
+    def thumbnails(self, finding: Finding) -> list[Thumbnail]:
+        """Pictures of the first examples, captioned from the finding's rows where these name the file."""
+        rows = {
+            str(row["path"]): row
+            for row in [*(finding.figure.rows if finding.figure else []), *finding.table]
+            if "path" in row
+        }
+        shown = []
+        for path in finding.examples[:PICTURES_SHOWN]:
+            uri = self.album.uri(path)
+            if uri is not None:
+                parts = self._caption(rows.get(path, {}))
+                name = self.say("picture_of", path=visible_line(path))
+                shown.append(
+                    Thumbnail(
+                        path, uri, (", " if self.language == "en" else "，").join([name, *parts]), " · ".join(parts)
+                    )
+                )
+        return shown
+
+    def _caption(self, row: dict[str, Any]) -> list[str]:
+        parts = []
+        for key, word in (("given", "picture_given"), ("predicted", "picture_predicted")):
+            if row.get(key) not in (None, ""):
+                parts.append(self.say(word, **{key: visible_line(row[key])}))
+        if isinstance(row.get("probability"), (int, float)):
+            parts.append(quantity(row["probability"], "score", self.language))
+        return parts
+
+    def files(self, finding: Finding) -> tuple[list[str], int]:
+        """Names of files, and how many more there are."""
+        return finding.examples[:FILES_LISTED], max(len(finding.examples) - FILES_LISTED, 0)
+
+    def winner(self) -> dict[str, Any]:
+        """The candidate that the headline names: {id, label, model, recipe}; only an id where the study says no more."""
+        headline = self.story.headline
+        name = (headline.candidates[0] if headline and headline.candidates else None) or self.study.get("winner")
+        for candidate in self.study.get("candidates", []):
+            if isinstance(candidate, dict) and candidate.get("id") == name:
+                return {
+                    "id": name,
+                    "label": candidate.get("label", name),
+                    "model": candidate.get("model"),
+                    "recipe": candidate.get("recipe"),
+                }
+        return {"id": name, "label": name, "model": None, "recipe": None}
+
+    def methods(self, finding: Finding) -> list[str]:
+        return list(dict.fromkeys(estimate.method for estimate in finding.estimates.values() if estimate.method))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What identifies the study: shown in the box for citing and reproducing."""
+        design = self.study.get("design") or {}
+        shown = [
+            ("weigh", self.study.get("weigh")),
+            (self.say("data"), self.study.get("data")),
+            (self.say("primary"), self.study.get("primary")),
+            (
+                self.say("design"),
+                _written(
+                    {
+                        key: design[key]
+                        for key in ("folds", "repeats", "test", "group_by", "purpose", "vary")
+                        if design.get(key) is not None
+                    }
+                ),
+            ),
+            (self.say("seed"), design.get("seed")),
+            (self.say("test_looks"), self.study.get("test_looks")),
+        ]
+        return [(name, _written(value)) for name, value in shown if value not in (None, "", {})]
+
+    def environment(self) -> list[tuple[str, str]]:
+        return [
+            (visible_line(key), _written(value)) for key, value in sorted((self.study.get("environment") or {}).items())
+        ]
+
+    def provenance(self) -> Markup:
+        """Facts on each model: weights, licence, size."""
+        rows = [
+            {"model": address, **{k: v for k, v in facts.items() if not isinstance(v, dict)}}
+            for address, facts in (self.study.get("models") or {}).items()
+        ]
+        return table_of(rows, self.language, caption=self.say("models")) if rows else Markup("")
+
+    def citation(self) -> str:
+        year = str(self.file.measured.get("started") or "")[:4]
+        parts = [
+            f"weigh {self.study.get('weigh', '')}".strip(),
+            self.say("report_of"),
+            f"“{self.study.get('name', '')}”",
+        ]
+        tail = [f"{self.say('data')} {self.study['data']}"] if self.study.get("data") else []
+        return ", ".join([*parts[:1], f"{parts[1]} {parts[2]}", *tail, *([year] if year.isdigit() else [])]) + "."
+
+    def runs(self) -> Markup:
+        """Every run as a table."""
+        rows = run_rows(self.results) if self.results is not None else []
+        return (
+            table_of(rows, self.language, caption=self.say("runs_caption"), limit=RUNS_LISTED) if rows else Markup("")
+        )
+
+    def counts(self) -> tuple[int, int]:
+        """Runs that failed, and all runs."""
+        runs = self.study.get("runs") or {}
+        failed, done = int(runs.get("failed", 0)), int(runs.get("done", 0))
+        return failed, failed + done
+
+    def skipped(self) -> list[tuple[str, str]]:
+        return [(visible_line(key), self.translate(value)) for key, value in (self.study.get("skipped") or {}).items()]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return " · ".join(f"{visible_line(key)}: {_written(entry)}" for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_written(entry) for entry in value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return visible_line(value)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES, encoding="utf-8"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # every expression of every template passes here, so no text reaches the page with hidden characters
+        finalize=lambda value: (
+            value if isinstance(value, Markup) else visible(value) if isinstance(value, str) else value
+        ),
+    )
+    environment.filters["bdi"] = isolated
+    environment.globals["cell"] = cell
+    return environment
+
+
+@lru_cache(maxsize=4)
+def _asset(name: str) -> Markup:
+    return Markup("\n" + (TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _hash(source: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"

@@ -1,0 +1,46 @@
+"""Pictures of examples, embedded in the page.
+
+Before it: whoever calls `render_html` gives `picture(path)`, which returns a small JPEG, WebP or PNG or None. Bytes are
+checked by their signature: anything else (an SVG, a page of HTML) is not embedded. All pictures of a page share a
+budget, so that a report stays a file one can mail.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+
+__all__ = ["BUDGET", "Album", "PictureOf"]
+
+PictureOf = Callable[[str], "bytes | None"]
+BUDGET = 3_000_000  # characters of base64 on one page
+LARGEST = 200_000  # bytes of one picture
+_SIGNATURES = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"GIF8", "image/gif"))
+
+
+class Album:
+    """Data URIs of pictures, each path asked for once, until the budget is spent."""
+
+    def __init__(self, picture: PictureOf | None, budget: int = BUDGET) -> None:
+        self._picture, self._left, self._known = picture, budget, {}
+
+    def uri(self, path: str) -> str | None:
+        """`data:image/jpeg;base64,…`, or None where there is no picture, it is not one, or the budget is spent."""
+        if self._picture is None:
+            return None
+        if path not in self._known:
+            self._known[path] = _encode(self._picture(path))
+        found = self._known[path]
+        if found is None or len(found) > self._left:
+            return None
+        self._left -= len(found)
+        return found
+
+
+def _encode(content: bytes | None) -> str | None:
+    if not content or len(content) > LARGEST:
+        return None
+    kind = next((name for signature, name in _SIGNATURES if content.startswith(signature)), None)
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        kind = "image/webp"
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None

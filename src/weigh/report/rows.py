@@ -1,0 +1,116 @@
+"""Reading a figure's rows: labels, titles and values, tolerant of what is missing.
+
+Findings hand over flat dictionaries; a missing key leaves a gap in a drawing and never an exception. All texts
+leave here as `Markup` with users' names escaped, made visible and isolated (`<bdi>`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from weigh.findings.model import Bilingual, Figure
+from weigh.report.quantities import show_value
+from weigh.report.scale import finite
+from weigh.report.visible import visible, visible_line
+from weigh.report.words import COLUMNS, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, say
+
+__all__ = ["cell", "field_title", "isolated", "label_of", "plain_label", "table_of"]
+
+LABELS = ("label", "candidate", "class", "slice", "group", "source", "name", "stage", "block", "variant", "x")
+ROWS_SHOWN = 400
+MIDDLE_DOT = " · "
+
+
+def isolated(source: Any) -> Markup:
+    """One line of a user's text, escaped, with its direction isolated from its surroundings."""
+    return Markup("<bdi>{}</bdi>").format(visible_line(source))
+
+
+def plain_label(row: dict[str, Any], language: str, keys: Sequence[str] = LABELS) -> str:
+    """The row's name as plain text (escape it afterwards): the first of `keys` that it has, slices with their level."""
+    for key in keys:
+        value = row.get(key)
+        if value is None or value == "":
+            continue
+        name = written_value(key, value, language)
+        if key == "slice" and row.get("level") not in (None, ""):
+            return f"{name} = {show_value(row['level'])}"
+        return name
+    return "–"
+
+
+def label_of(row: dict[str, Any], language: str, keys: Sequence[str] = LABELS) -> Markup:
+    """As `plain_label`, for a page."""
+    return isolated(plain_label(row, language, keys))
+
+
+def written_value(key: str, value: Any, language: str) -> str:
+    """A value as plain text; words that are ours (stages, relations, purposes) in the reader's language."""
+    if isinstance(value, dict) and {"en", "zh"} <= set(value):
+        return str(value["zh" if language == "zh" else "en"])
+    if isinstance(value, Bilingual):
+        return value.render(language)
+    if isinstance(value, bool):
+        return say("yes" if value else "no", language)
+    if isinstance(value, str) and key in VALUE_KEYS:
+        for words in (STAGES, RELATIONS, PURPOSES):
+            if value in words:
+                return words[value].render(language)
+    return show_value(value)
+
+
+def field_title(figure: Figure | None, key: str, language: str) -> str:
+    """The title of a column or an axis, as plain text: the finding's own, else ours, else the key."""
+    if figure is not None and key in figure.fields:
+        return visible(figure.fields[key].render(language))
+    return COLUMNS[key].render(language) if key in COLUMNS else visible_line(key)
+
+
+def cell(key: str, value: Any, language: str) -> Markup:
+    """A table cell; numbers right-aligned, with the number itself for sorting."""
+    written = visible_line(written_value(key, value, language))
+    if finite(value) is not None:
+        return Markup('<td class="num" data-sort="{}">{}</td>').format(repr(float(value)), written)
+    if isinstance(value, str) and key not in VALUE_KEYS:
+        return Markup("<td><bdi>{}</bdi></td>").format(written)
+    return Markup("<td>{}</td>").format(written)
+
+
+def table_of(
+    rows: Sequence[dict[str, Any]],
+    language: str,
+    *,
+    caption: str,
+    figure: Figure | None = None,
+    limit: int = ROWS_SHOWN,
+) -> Markup:
+    """Rows as a table that can be sorted, inside a region that scrolls sideways by itself."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    if not columns:
+        return Markup("")
+    numeric = {key for key in columns if any(finite(row.get(key)) is not None for row in rows)}
+    head = join(
+        Markup('<th scope="col"{}>{}</th>').format(
+            Markup(' class="num"') if key in numeric else "", field_title(figure, key, language)
+        )
+        for key in columns
+    )
+    body = join(
+        Markup("<tr>{}</tr>").format(join(cell(key, row.get(key), language) for key in columns)) for row in rows[:limit]
+    )
+    more = Markup("")
+    if len(rows) > limit:
+        more = Markup('<p class="quiet">{}</p>').format(say("more_rows", language, n=len(rows) - limit))
+    sortable = Markup(' class="sortable"') if len(rows) > 2 else ""
+    return Markup(
+        '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table{1}><caption>{0}</caption>'
+        "<thead><tr>{2}</tr></thead><tbody>{3}</tbody></table></div>{4}"
+    ).format(visible(caption), sortable, head, body, more)
+
+
+def join(parts: Iterable[Markup]) -> Markup:
+    """Markup parts in a row."""
+    return Markup("").join(escape(part) for part in parts)

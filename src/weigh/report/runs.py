@@ -1,0 +1,71 @@
+"""The table of every run: what was recorded, one row per run, failed ones included.
+
+Before it: `record/results.py`. After it: `html.py`. The score of a run is the primary metric on the run's own test
+fold, with the decision that the run made; a run whose score is undefined (a class missing in its fold) shows a dash.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from weigh.errors import WeighError
+from weigh.metrics.base import METRICS, Metric, Prediction, decide
+from weigh.record.results import Results, RunRecord, probabilities
+
+__all__ = ["run_rows"]
+
+
+def run_rows(results: Results) -> list[dict[str, Any]]:
+    """Flat rows with the keys of `words.COLUMNS`; candidates by their label."""
+    labels = {candidate.id: candidate.label for candidate in results.candidates}
+    metric = _primary(results)
+    rows = []
+    for run in results.records:
+        rows.append(
+            {
+                "candidate": labels.get(run.candidate, run.candidate),
+                "purpose": run.purpose,
+                "variant": run.variant,
+                "repeat": run.repeat if run.repeat >= 0 else None,
+                "fold": run.fold if run.fold >= 0 else None,
+                "status": run.status,
+                "score": _score(results, run, metric),
+                "n_train": run.n_train or None,
+                "seconds": _rounded(run.measured.get("train_seconds")),
+                "seeds": " ".join(f"{name}={value}" for name, value in sorted(run.seeds.items())),
+                "cause": run.cause,
+            }
+        )
+    for key in ("variant", "cause", "seeds"):  # columns that nobody filled
+        if not any(row[key] for row in rows):
+            for row in rows:
+                del row[key]
+    return rows
+
+
+def _primary(results: Results) -> Metric | None:
+    try:
+        return METRICS.get(results.spec.metrics.primary)
+    except WeighError:  # a study made with a plugin that is not installed here: the runs are shown without scores
+        return None
+
+
+def _score(results: Results, run: RunRecord, metric: Metric | None) -> float | None:
+    if metric is None or run.status != "done":
+        return None
+    which, logits = results.predictions(run.key)
+    if not len(which) or not np.isfinite(logits).all():
+        return None
+    multilabel = results.examples.multilabel
+    probability = probabilities(logits, multilabel=multilabel)
+    labels = decide(probability, np.asarray(run.facts.get("bias", 0.0)), multilabel=multilabel)
+    with np.errstate(all="ignore"):
+        score = metric.score(Prediction(probability, labels), results.examples.target[which])
+    return _rounded(score)
+
+
+def _rounded(value: Any) -> float | None:
+    return round(float(value), 4) if isinstance(value, (int, float)) and math.isfinite(value) else None
