@@ -1,0 +1,275 @@
+"""Which candidate is better? The winner against every other, and all pairs at once.
+
+All pairs of candidates are compared simultaneously on the primary metric (`stats/comparison.py`); controls do not
+count. Every pair says what the difference is, what that allows to conclude, the smallest difference that could have
+been found, and what would settle it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope, share
+from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.stats.comparison import Difference
+from weigh.stats.power import what_settles
+from weigh.stats.selection import may_be_best
+
+__all__ = ["find"]
+
+REFERENCES = [
+    "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
+    "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
+    "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
+]
+VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
+
+
+@FINDINGS.named("comparison")
+def find(results: Results) -> list[Finding]:
+    """Winner against each other candidate, nearest first; then all pairs. Nothing with fewer than two candidates."""
+    evidence = read_evidence(results)
+    if evidence.winner is None or evidence.comparisons is None:
+        return []  # nothing to compare: the headline says so
+    others = [name for name in evidence.ranked if name != evidence.winner]
+    figure = _differences(evidence, others)
+    pairs = [_pair(evidence, other, figure if i == 0 else None) for i, other in enumerate(others)]
+    return [*pairs, *_matrix(evidence)]
+
+
+def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
+    winner, comparisons = str(evidence.winner), evidence.comparisons
+    assert comparisons is not None
+    difference = comparisons.of(winner, other)
+    gain = gain_of(difference, evidence.metric)
+    detectable = scaled(difference.detectable, evidence.metric, n=gain.n, method="80 % power at this level")
+    estimates = {
+        "difference": gain,
+        "level": share(evidence.level),
+        "pairs": count(comparisons.count, "pairs"),
+    }
+    a, b = evidence.label(winner), evidence.label(other)
+    values = {"a": a, "b": b, "d": amount(gain)}
+    if gain.low is None:
+        said = text(
+            "{a} and {b} cannot be compared on what was recorded: the difference is {d}, and no interval is honest.",
+            "根据现有记录无法比较 {a} 与 {b}：差值为 {d}，给不出可信的区间。",
+            **values,
+        )
+    elif difference.relation in ("better", "worse"):
+        first, second = (a, b) if difference.relation == "better" else (b, a)
+        size = gain if difference.relation == "better" else _turned(gain)
+        estimates["difference"] = size
+        said = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
+        said = Text(said.en + ".", said.zh + "。") if not difference.negligible else said + Text("", "")
+        if difference.negligible:
+            estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
+            rope = amount(estimates["rope"])
+            said = Text(
+                f"{said.en}, less than the {rope.en} that would matter in practice.",
+                f"{said.zh}，但未达到有实际意义的 {rope.zh}。",
+            )
+    elif difference.relation == "equal":
+        estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
+        said = text(
+            "{a} and {b} are practically equal: the difference of {d} lies within ±{e}.",
+            "{a} 与 {b} 实际相当：差值 {d} 落在 ±{e} 之内。",
+            e=amount(estimates["rope"]),
+            **values,
+        )
+    else:
+        said = text(
+            "Between {a} and {b} nothing is settled: the difference is {d} (positive: {a} ahead).",
+            "{a} 与 {b} 孰优孰劣尚无定论：差值为 {d}（正值表示 {a} 领先）。",
+            **values,
+        )
+        if math.isfinite(detectable.value):
+            estimates["detectable"] = detectable
+            estimates["power"] = share(0.8)
+            said = said + text(
+                "A true difference of {m} would have been found in {p} % of such studies.",
+                "若真实差异达到 {m}，此类研究有 {p} % 的机会发现它。",
+                m=amount(detectable),
+                p=80,
+            )
+    said = said + text(
+        "The {l} % intervals of all {k} pairs hold at once; they speak about {s}.",
+        "全部 {k} 对比较的 {l} % 区间同时成立；结论针对的是：{s}。",
+        l=f"{100 * evidence.level:.4g}",
+        k=comparisons.count,
+        s=scope(evidence.claim),
+    )
+    return Finding(
+        id=f"comparison:{winner}:{other}",
+        kind="comparison",
+        question=bilingual(text("Is {a} better than {b}?", "{a} 比 {b} 更好吗？", a=a, b=b)),
+        claim=evidence.claim,
+        relation=difference.relation,
+        verdict=VERDICTS[difference.relation],
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=[*evidence.assumptions([winner, other]), *_common(difference)],
+        candidates=[winner, other],
+        next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
+        figure=figure,
+        references=REFERENCES,
+    )
+
+
+def _turned(gain):
+    ends = (None if gain.high is None else -gain.high, None if gain.low is None else -gain.low)
+    return gain.model_copy(update={"value": -gain.value, "low": ends[0], "high": ends[1]})
+
+
+def _common(difference: Difference) -> list[Assumption]:
+    """Both candidates are scored on what both have."""
+    if difference.complete:
+        return [
+            Assumption(
+                name=bilingual(text("Both saw the same folds and repeats", "两者使用相同的折和重复")), outcome="holds"
+            )
+        ]
+    return [
+        Assumption(
+            name=bilingual(text("Both saw the same folds and repeats", "两者使用相同的折和重复")),
+            outcome="doubtful",
+            detail=bilingual(
+                text(
+                    "Not all: the comparison uses the {f} runs ({r} repeats) that both have.",
+                    "并非全部相同：比较只用到两者共有的 {f} 次运行（{r} 次重复）。",
+                    f=difference.folds,
+                    r=difference.repeats,
+                )
+            ),
+        )
+    ]
+
+
+def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[Bilingual]:
+    """What would settle an undecided pair."""
+    settlement = what_settles(difference, evidence.rope)
+    if not math.isfinite(settlement.factor):
+        return [
+            bilingual(text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。"))
+        ]
+    needed = float(f"{settlement.examples:.2g}")
+    said = []
+    if settlement.repeats_help:
+        said.append(
+            text(
+                "More repeats may settle it: raise design.repeats.",
+                "增加重复次数可能分出高下：请调大 design.repeats。",
+            )
+        )
+    if settlement.factor > 1 and settlement.factor <= 100:
+        estimates["examples_needed"] = count(round(needed), "examples")
+        lead = (
+            text("", "")
+            if settlement.repeats_help
+            else text("More repeats alone cannot settle it.", "仅增加重复次数无法分出高下。")
+        )
+        said.append(
+            lead
+            + text(
+                "About {n:.0f} examples of the same kind could, if the true difference is as large as the observed one.",
+                "如果真实差异与观测到的一样大，大约需要 {n:.0f} 个同类样本。",
+                n=needed,
+            )
+        )
+    elif not settlement.repeats_help:
+        said.append(
+            text(
+                "The difference is too small to settle with more of the same data: choose by cost.",
+                "差异太小，再增加同类数据也难分高下：请按成本选择。",
+            )
+        )
+    return [bilingual(sentence) for sentence in said]
+
+
+def _differences(evidence: Evidence, others: list[str]) -> Figure:
+    winner, comparisons = str(evidence.winner), evidence.comparisons
+    assert comparisons is not None
+    rows = []
+    for a, b in [(winner, other) for other in others]:
+        difference = comparisons.of(a, b)
+        rows.append(
+            {
+                "candidate": a,
+                "other": b,
+                "label": f"{evidence.label(a)} − {evidence.label(b)}",
+                "value": difference.estimate.value,
+                "low": difference.estimate.low,
+                "high": difference.estimate.high,
+                "relation": difference.relation,
+            }
+        )
+    return Figure(
+        kind="differences",
+        title=bilingual(text("Differences between candidates", "候选方案之间的差异")),
+        rows=rows,
+        fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
+        options={"rope": evidence.rope},
+    )
+
+
+def _matrix(evidence: Evidence) -> list[Finding]:
+    comparisons = evidence.comparisons
+    assert comparisons is not None
+    names = evidence.ranked
+    rows = []
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            difference = comparisons.of(a, b)
+            rows.append(
+                {
+                    "candidate": a,
+                    "other": b,
+                    "relation": difference.relation,
+                    "value": difference.estimate.value,
+                    "low": difference.estimate.low,
+                    "high": difference.estimate.high,
+                    "detectable": difference.detectable if math.isfinite(difference.detectable) else None,
+                }
+            )
+    settled = sum(row["relation"] != "undecided" for row in rows)
+    possible = may_be_best(comparisons)
+    listed = ", ".join(evidence.label(name) for name in possible)
+    return [
+        Finding(
+            id="comparison:matrix",
+            kind="comparison",
+            question=bilingual(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+            claim=evidence.claim,
+            verdict="yes" if len(possible) == 1 else "undecided",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "Of {n} pairs, {k} are settled. With {l} % confidence the best candidate is among these {p}: {c}.",
+                    "{n} 对比较中有 {k} 对分出了结果。最好的候选方案以 {l} % 的置信度在这 {p} 个之中：{c}。",
+                    n=len(rows),
+                    k=settled,
+                    l=f"{100 * evidence.level:.4g}",
+                    p=len(possible),
+                    c=listed,
+                )
+            ),
+            estimates={
+                "pairs": count(len(rows), "pairs"),
+                "settled": count(settled, "pairs"),
+                "level": share(evidence.level),
+                "may_be_best": count(len(possible), "candidates"),
+            },
+            assumptions=evidence.assumptions(evidence.rivals),
+            candidates=possible,
+            figure=Figure(
+                kind="matrix",
+                title=bilingual(text("Relations between candidates", "候选方案之间的关系")),
+                rows=rows,
+                fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
+            ),
+            references=[*REFERENCES[:2], "Hansen, Lunde & Nason (2011), The Model Confidence Set, Econometrica 79"],
+        )
+    ]

@@ -1,0 +1,291 @@
+"""The study as the inferential findings see it: every candidate measured once on the primary metric, compared once.
+
+Before it: the records. After it: performance, comparison, generalisation, order and stability, which all speak of
+the same numbers. Here are also the small words that they share: how a score and a difference are written.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from weigh.findings.model import Assumption, Bilingual
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.record.results import OutOfFold, Results
+from weigh.seeds import generator
+from weigh.stats.comparison import Comparisons, Difference, compare
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import Claim, score_estimate
+from weigh.stats.resampling import Units, make_units
+
+__all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share"]
+
+BUDGET = 1e7  # cells of a weight matrix: large data need, and get, fewer draws
+LEAST_DRAWS, MOST_DRAWS = 200, 1000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One study, measured.
+
+    Attributes:
+        results: The records.
+        metric: The primary metric.
+        claim: What comparisons claim: "this_data" (purpose ship) or "new_data" (publish).
+        level, rope: Of the intervals; region of practical equivalence in units of the metric.
+        out_of_fold: Candidate id -> predictions; candidates without any finished run are missing.
+        measured: The same, measured on the primary metric.
+        units: What is independent of what.
+        winner: Candidate id, or None where nothing can be chosen.
+    """
+
+    results: Results
+    metric: Metric
+    claim: Claim
+    level: float
+    rope: float
+    out_of_fold: dict[str, OutOfFold]
+    measured: dict[str, MeasuredDesign]
+    units: Units
+    winner: str | None
+
+    @cached_property
+    def draws(self) -> int:
+        """Bootstrap draws."""
+        return int(np.clip(BUDGET // max(self.units.of.size, 1), LEAST_DRAWS, MOST_DRAWS))
+
+    @cached_property
+    def rivals(self) -> list[str]:
+        """Candidates that count (no controls) and have results, in the order of the study."""
+        return [c.id for c in self.results.candidates if not c.control and c.id in self.measured]
+
+    @cached_property
+    def comparisons(self) -> Comparisons | None:
+        """All pairs of rivals, simultaneously; None with fewer than two."""
+        return self.compare(self.rivals) if len(self.rivals) > 1 else None
+
+    @cached_property
+    def scores(self) -> dict[str, Estimate]:
+        """Candidate id -> cross-validated primary metric with its interval."""
+        return {
+            name: score_estimate(
+                design,
+                self.units,
+                rng=self.rng("score"),
+                claim=self.claim,
+                level=self.level,
+                draws=self.draws,
+            )
+            for name, design in self.measured.items()
+        }
+
+    @cached_property
+    def ranked(self) -> list[str]:
+        """Rivals from the best score to the worst, the winner first whatever happens."""
+        sign = 1 if self.metric.greater_is_better else -1
+        known = {name: self.scores[name].value for name in self.rivals}
+        order = sorted(known, key=lambda n: (n != self.winner, math.isnan(known[n]), -sign * known[n]))
+        return order
+
+    @cached_property
+    def baseline(self) -> float:
+        """Score of an answer that looks at nothing: the class shares of the data, the most frequent class."""
+        target = next(iter(self.out_of_fold.values())).target
+        if target.ndim == 2:
+            shares = target.mean(axis=0)
+            probabilities = np.tile(shares, (len(target), 1))
+            labels = (probabilities > 0.5).astype(np.int64)
+        else:
+            shares = np.bincount(target, minlength=len(self.results.examples.classes)) / max(len(target), 1)
+            probabilities = np.tile(shares, (len(target), 1))
+            labels = np.full(len(target), int(shares.argmax()))
+        return self.metric.score(Prediction(probabilities, labels), target)
+
+    def compare(self, names: list[str]) -> Comparisons:
+        """Compare `names` simultaneously, with this study's claim, level and rope."""
+        return compare(
+            {name: self.measured[name] for name in names},
+            self.units,
+            rng=self.rng("comparison"),
+            claim=self.claim,
+            level=self.level,
+            rope=self.rope,
+            draws=self.draws,
+        )
+
+    def rng(self, purpose: str) -> np.random.Generator:
+        """The generator of a purpose: the same records always give the same findings."""
+        return generator(self.results.spec.design.seed, "findings", purpose)
+
+    def label(self, name: str) -> str:
+        """Short name of a candidate."""
+        return self.results.candidate(name).label
+
+    def assumptions(self, names: list[str]) -> list[Assumption]:
+        """What every inference from these folds rests on, with its outcome."""
+        return _assumptions(self, names)
+
+
+def read_evidence(results: Results) -> Evidence:
+    """The evidence of `results`, made once per `Results` object.
+
+    It is kept in the object's own dictionary, as `functools.cached_property` would: several findings need it, and it
+    must not outlive the records.
+    """
+    kept = results.__dict__.get("_evidence")
+    if kept is None:
+        kept = _read(results)
+        results.__dict__["_evidence"] = kept
+    return kept
+
+
+def _read(results: Results) -> Evidence:
+    from weigh.plan.runs import group_of
+    from weigh.record.selection import choose_winner
+
+    spec = results.spec
+    metric = METRICS.get(spec.metrics.primary)
+    out_of_fold = {}
+    for candidate in results.candidates:
+        found = results.out_of_fold(candidate.id)
+        if found is not None:
+            out_of_fold[candidate.id] = found
+    measured = {name: measure_design(metric, found) for name, found in out_of_fold.items()}
+    indices = results.examples.where("train")
+    groups = group_of(results.examples, spec)
+    units = make_units(results.examples.target[indices], None if groups is None else groups[indices])
+    winner = results.winner if results.winner in measured else choose_winner(results)
+    return Evidence(
+        results=results,
+        metric=metric,
+        claim="this_data" if spec.design.purpose == "ship" else "new_data",
+        level=spec.design.level,
+        rope=metric.rope if spec.metrics.rope is None else spec.metrics.rope,
+        out_of_fold=out_of_fold,
+        measured=measured,
+        units=units,
+        winner=winner if winner in measured else None,
+    )
+
+
+def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
+    results, units = evidence.results, evidence.units
+    grouped = units.name == "groups"
+    alarmed = results.__dict__.get("_order_alarm")
+    independent = Assumption(
+        name=bilingual(
+            text("Groups are independent of each other", "各组相互独立")
+            if grouped
+            else text("Examples are independent of each other", "样本之间相互独立")
+        ),
+        outcome="doubtful" if alarmed else "unchecked",
+        detail=bilingual(
+            text(
+                "See the order check: neighbours are alike, or conditions drift.",
+                "见顺序检查：相邻样本相似，或条件随顺序漂移。",
+            )
+            if alarmed
+            else text(
+                "Groups were resampled as a whole."
+                if grouped
+                else "If several examples share an origin, set design.group_by.",
+                "重抽样以整组为单位。" if grouped else "如果多个样本来自同一来源，请设置 design.group_by。",
+            )
+        ),
+    )
+    repeats = min((int((~np.isnan(evidence.measured[n].score().repeat)).sum()) for n in names), default=0)
+    listed = [
+        independent,
+        Assumption(
+            name=bilingual(text("New examples are like these", "新样本与这些样本同类")),
+            outcome="unchecked",
+            detail=bilingual(text("Nothing here speaks about other sources.", "这里的结论不涉及其他来源。")),
+        ),
+    ]
+    if repeats == 1:
+        listed.append(
+            Assumption(
+                name=bilingual(text("One repeat tells enough", "一次重复就足够")),
+                outcome="doubtful",
+                detail=bilingual(
+                    text(
+                        "With a single repeat the luck of the training sample cannot be seen; the interval is widened by a fixed factor.",
+                        "只有一次重复时看不出训练样本带来的运气成分；区间已按固定系数放宽。",
+                    )
+                ),
+            )
+        )
+    return listed
+
+
+# Words
+
+
+def bilingual(source: Text) -> Bilingual:
+    """A `Text` as the findings' model wants it."""
+    return Bilingual.of(source)
+
+
+def count(value: float, unit: str) -> Estimate:
+    """A number of things: exact, so without an interval."""
+    return Estimate(value=float(value), n=int(value), n_unit=unit, method="count", unit=unit)
+
+
+def share(level: float) -> Estimate:
+    """A share as a percentage, exact."""
+    return Estimate(value=100 * level, method="as set", unit="percent")
+
+
+def gain_of(difference: Difference, metric: Metric) -> Estimate:
+    """`difference` turned so that positive means "a is better", in hundredths (points) for scores between 0 and 1."""
+    sign = (1.0 if metric.greater_is_better else -1.0) * (100.0 if metric.unit == "score" else 1.0)
+    estimate = difference.estimate
+    ends = [None if end is None else sign * end + 0.0 for end in (estimate.low, estimate.high)]
+    low, high = ends if sign > 0 else ends[::-1]
+    unit = "points" if metric.unit == "score" else metric.unit
+    return estimate.model_copy(update={"value": sign * estimate.value + 0.0, "low": low, "high": high, "unit": unit})
+
+
+def scaled(value: float, metric: Metric, *, n: int = 0, method: str = "") -> Estimate:
+    """A size of a difference in the unit in which differences are written."""
+    factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
+    return Estimate(value=factor * value, n=n, method=method, unit=unit)
+
+
+def amount(estimate: Estimate) -> Text:
+    """ "1.7 points [0.4, 3.0]" in both languages; never rounded so far that an end changes its side of zero."""
+    digits = 1 if estimate.unit == "points" else 3
+    ends = [end for end in (estimate.low, estimate.high) if end is not None and end != 0]
+    while digits < 4 and any(round(end, digits) == 0 for end in ends):
+        digits += 1
+    interval = ""
+    if estimate.low is not None and estimate.high is not None:
+        interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
+    value = _number(estimate.value, digits)
+    unit = text("points", "个百分点") if estimate.unit == "points" else text(estimate.unit, f" {estimate.unit}")
+    return text("{v} {u}{i}", "{v} {u}{i}", v=value, u=unit, i=interval)
+
+
+def _number(value: float, digits: int) -> str:
+    written = f"{value:.{digits}f}"
+    return written[1:] if float(written) == 0 and written.startswith("-") else written
+
+
+def scope(claim: Claim) -> Text:
+    """What a claim speaks about, to be put into a sentence."""
+    return {
+        "these_models": text("these trained models on new examples like these", "这几个训练好的模型用在同类新样本上"),
+        "this_data": text(
+            "these recipes, trained on all the data at hand, on new examples like these",
+            "用手头全部数据训练这些方案，再用在同类新样本上",
+        ),
+        "new_data": text(
+            "these recipes on other data sets of this size from the same source",
+            "这些方案用在来源相同、规模相同的其他数据集上",
+        ),
+    }[claim]

@@ -1,0 +1,505 @@
+"""Which candidate should be used, and how well will it do?
+
+The headline stands on cross-validation alone. It names the best candidate, its score with an interval, what that
+score speaks about, and whether the candidate can be told from the runner-up. Beside it: the winner against an answer
+that looks at nothing, against controls (`scratch`), all other metrics as descriptions, scores per class, and the
+confusion matrix.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import (
+    Evidence,
+    amount,
+    bilingual,
+    count,
+    gain_of,
+    read_evidence,
+    scope,
+    share,
+)
+from weigh.findings.model import Figure, Finding, Relation, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import score_design
+from weigh.metrics.tables import confusion_matrix, for_task, per_class
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+from weigh.stats.selection import may_be_best
+
+__all__ = ["find"]
+
+QUESTION = text("Which candidate should be used, and how well will it do?", "应当使用哪个候选方案？效果会如何？")
+REFERENCES = [
+    "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
+    "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
+    "Rubin (1981), The Bayesian Bootstrap, Annals of Statistics 9",
+]
+
+
+@FINDINGS.named("performance")
+def find(results: Results) -> list[Finding]:
+    """The headline and what stands directly beside it."""
+    evidence = read_evidence(results)
+    if evidence.winner is None:
+        return [_nothing(results)]
+    findings = [_headline(evidence), _baseline(evidence), *_controls(evidence), _metrics(evidence)]
+    return [*findings, *_classes(evidence)]
+
+
+def _nothing(results: Results) -> Finding:
+    done = sum(run.purpose == "main" and run.status == "done" for run in results.records)
+    failed = sum(run.purpose == "main" and run.status == "failed" for run in results.records)
+    return Finding(
+        id="verdict",
+        kind="performance",
+        question=bilingual(QUESTION),
+        verdict="undecided",
+        severity="headline",
+        sentence=bilingual(
+            text(
+                "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
+                "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
+                d=done,
+                f=failed,
+            )
+        ),
+        estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
+        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))],
+    )
+
+
+def _headline(evidence: Evidence) -> Finding:
+    winner = str(evidence.winner)
+    score = evidence.scores[winner]
+    design = evidence.measured[winner]
+    repeats = int((~np.isnan(design.score().repeat)).sum())
+    estimates = {
+        "score": score,
+        "level": share(evidence.level),
+        "examples": count(int(design.present.any(axis=0).sum()), "examples"),
+        "folds": count(design.folds, "folds"),
+        "repeats": count(repeats, "repeats"),
+    }
+    values = {
+        "c": evidence.label(winner),
+        "m": evidence.metric.title,
+        "n": int(estimates["examples"].value),
+        "f": design.folds,
+        "r": repeats,
+        "l": f"{100 * evidence.level:.4g}",
+    }
+    if score.low is None:
+        said = text(
+            "{c} has a cross-validated {m} of {s} ({n} examples, {f} folds × {r} repeats); that is too little to give an interval.",
+            "{c} 的交叉验证{m}为 {s}（{n} 个样本，{f} 折 × {r} 次重复）；数据太少，给不出区间。",
+            s=score.format(),
+            **values,
+        )
+    else:
+        lead = (
+            text("{c} comes out best", "{c} 排名第一", c=values["c"])
+            if len(evidence.rivals) > 1
+            else text("{c} is the only candidate", "{c} 是唯一的候选方案", c=values["c"])
+        )
+        said = text(
+            "{lead}: its cross-validated {m} is {s} ({l} % interval; {n} examples, {f} folds × {r} repeats).",
+            "{lead}：交叉验证{m}为 {s}（{l} % 区间；{n} 个样本，{f} 折 × {r} 次重复）。",
+            lead=lead,
+            s=score.format(),
+            **values,
+        ) + text(
+            "This speaks about {scope}.",
+            "这说的是：{scope}会怎样。",
+            scope=scope(evidence.claim),
+        )
+    candidates, verdict, against = [winner], _against_baseline(evidence, winner), None
+    if evidence.comparisons is not None and len(evidence.ranked) > 1:
+        runner_up = evidence.ranked[1]
+        candidates.append(runner_up)
+        against, verdict = _against_runner_up(evidence, winner, runner_up, verdict, estimates)
+        said = said + against
+    elif verdict != "yes":
+        said = said + _doubt(evidence, verdict, estimates)
+    return Finding(
+        id="verdict",
+        kind="performance",
+        question=bilingual(QUESTION),
+        claim=evidence.claim,
+        verdict=verdict,
+        severity="headline",
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=evidence.assumptions([winner]),
+        candidates=candidates,
+        figure=_scores_figure(evidence),
+        references=REFERENCES,
+    )
+
+
+def _against_baseline(evidence: Evidence, name: str) -> Verdict:
+    """Does the candidate beat an answer that looks at nothing?"""
+    score, base = evidence.scores[name], evidence.baseline
+    if score.low is None or score.high is None or math.isnan(base):
+        return "undecided"
+    if evidence.metric.greater_is_better:
+        return "yes" if score.low > base else "no" if score.high < base else "undecided"
+    return "yes" if score.high < base else "no" if score.low > base else "undecided"
+
+
+def _doubt(evidence: Evidence, verdict: Verdict, estimates: dict[str, Estimate]) -> Text:
+    estimates["baseline"] = Estimate(value=evidence.baseline, method="most frequent class", unit=evidence.metric.unit)
+    values = {"b": f"{evidence.baseline:.3f}"}
+    if verdict == "no":
+        return text(
+            "That is worse than always giving the most frequent answer ({b}): do not use it.",
+            "这还不如总是回答最常见的类别（{b}）：请不要使用。",
+            **values,
+        )
+    return text(
+        "Whether that is better than always giving the most frequent answer ({b}) is not settled.",
+        "它是否优于总是回答最常见的类别（{b}），尚无定论。",
+        **values,
+    )
+
+
+def _against_runner_up(
+    evidence: Evidence, winner: str, runner_up: str, useful: Verdict, estimates: dict[str, Estimate]
+) -> tuple[Text, Verdict]:
+    comparisons = evidence.comparisons
+    assert comparisons is not None
+    difference = comparisons.of(winner, runner_up)
+    gain = gain_of(difference, evidence.metric)
+    estimates["difference"] = gain
+    possible = may_be_best(comparisons)
+    estimates["candidates"] = count(len(comparisons.candidates), "candidates")
+    values = {"b": evidence.label(runner_up), "d": amount(gain), "k": len(comparisons.candidates)}
+    if useful != "yes":
+        return _doubt(evidence, useful, estimates), useful
+    if difference.relation == "better":
+        said = text(
+            "It is better than the runner-up, {b}, by {d}",
+            "它优于第二名 {b}，领先 {d}",
+            **values,
+        )
+        tail = (
+            text(", a difference too small to matter in practice.", "，但差距小到没有实际意义。")
+            if difference.negligible
+            else text(".", "。")
+        )
+        alone = possible == [winner]
+        return Text(said.en + tail.en, said.zh + tail.zh), "yes" if alone else "undecided"
+    estimates["may_be_best"] = count(len(possible), "candidates")
+    values["p"] = len(possible)
+    if difference.relation == "equal":
+        estimates["rope"] = Estimate(
+            value=100 * evidence.rope if evidence.metric.unit == "score" else evidence.rope,
+            method="as set",
+            unit=gain.unit,
+        )
+        said = text(
+            "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {p} of {k} candidates may be the best.",
+            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e} 之内。{k} 个候选方案中有 {p} 个可能是最好的。",
+            e=amount(estimates["rope"]),
+            **values,
+        )
+        return said, "undecided"
+    if gain.low is None:
+        return text(
+            "Whether it is better than the runner-up, {b}, cannot be told. {p} of {k} candidates may be the best.",
+            "它是否优于第二名 {b}，无从判断。{k} 个候选方案中有 {p} 个可能是最好的。",
+            **values,
+        ), "undecided"
+    said = text(
+        "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
+        "{p} of {k} candidates may be the best.",
+        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
+        **values,
+    )
+    return said, "undecided"
+
+
+def _scores_figure(evidence: Evidence) -> Figure:
+    rows: list[dict] = []
+    for candidate in evidence.results.candidates:
+        if candidate.id not in evidence.measured:
+            continue
+        score = evidence.scores[candidate.id]
+        common = {"candidate": candidate.id, "label": candidate.label}
+        if math.isnan(score.value):
+            continue
+        rows.append(
+            {
+                **common,
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                "n": score.n,
+                "control": candidate.control,
+            }
+        )
+        folds = evidence.measured[candidate.id].score().fold
+        for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
+            value = float(folds[repeat, fold])
+            rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
+    reference = {} if math.isnan(evidence.baseline) else {"reference": evidence.baseline}
+    label = bilingual(text("most frequent class", "最常见类别")).model_dump()
+    title = evidence.metric.title
+    return Figure(
+        kind="scores",
+        title=bilingual(
+            text("{m} of every candidate", "各候选方案的{m}", m=Text(title.en[:1].upper() + title.en[1:], title.zh))
+        ),
+        rows=rows,
+        fields={"value": bilingual(evidence.metric.title)},
+        options={**reference, "reference_label": label},
+    )
+
+
+def _baseline(evidence: Evidence) -> Finding:
+    winner = str(evidence.winner)
+    verdict = _against_baseline(evidence, winner)
+    score, base = evidence.scores[winner], evidence.baseline
+    answer = {
+        "yes": text("It has learnt something", "确实学到了东西"),
+        "no": text("It is worse than looking at nothing", "还不如什么都不看"),
+        "undecided": text("It is not certain that it has learnt anything", "尚不能确定它学到了东西"),
+    }[verdict]
+    return Finding(
+        id="performance:baseline",
+        kind="performance",
+        question=bilingual(text("Is it better than always giving the same answer?", "它比总是给出同一个答案更好吗？")),
+        claim=evidence.claim,
+        verdict=verdict,
+        severity="evidence" if verdict == "yes" else "problem",
+        sentence=bilingual(
+            text(
+                "{a}: {c} reaches a {m} of {s}; always answering the most frequent class reaches {b}.",
+                "{a}：{c} 的{m}为 {s}，总是回答最常见的类别则为 {b}。",
+                a=answer,
+                c=evidence.label(winner),
+                m=evidence.metric.title,
+                s=score.format(),
+                b=f"{base:.3f}" if not math.isnan(base) else "–",
+            )
+        ),
+        estimates={
+            "score": score,
+            "baseline": Estimate(value=base, n=score.n, method="most frequent class", unit=score.unit),
+        },
+        assumptions=evidence.assumptions([winner]),
+        candidates=[winner],
+    )
+
+
+def _controls(evidence: Evidence) -> list[Finding]:
+    """The winner against every control: what pretraining, or a careful recipe, is worth."""
+    winner, found = str(evidence.winner), []
+    for control in evidence.results.candidates:
+        if not control.control or control.id not in evidence.measured or control.id == winner:
+            continue
+        difference = evidence.compare([winner, control.id]).of(winner, control.id)
+        gain = gain_of(difference, evidence.metric)
+        verdict: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
+        about = {
+            "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),
+            "textbook": text("the recipe of the textbooks", "教科书式的做法"),
+        }.get(control.recipe, text("the control", "对照方案"))
+        values = {"c": evidence.label(winner), "o": control.label, "a": about, "d": amount(gain)}
+        sentence = {
+            "better": text("{c} is better than {a} ({o}) by {d}.", "{c} 优于{a}（{o}），领先 {d}。", **values),
+            "worse": text(
+                "{c} is worse than {a} ({o}): the difference is {d}.", "{c} 不如{a}（{o}）：差值为 {d}。", **values
+            ),
+            "equal": text(
+                "{c} and {a} ({o}) are practically equal: the difference is {d}.",
+                "{c} 与{a}（{o}）实际相当：差值为 {d}。",
+                **values,
+            ),
+            "undecided": text(
+                "Whether {c} is better than {a} ({o}) is not settled: the difference is {d}.",
+                "{c} 是否优于{a}（{o}），尚无定论：差值为 {d}。",
+                **values,
+            ),
+        }[difference.relation]
+        found.append(
+            Finding(
+                id=f"performance:control:{control.id}",
+                kind="performance",
+                question=bilingual(
+                    text("Is it better than the control {o}?", "它比对照 {o} 更好吗？", o=control.label)
+                ),
+                claim=evidence.claim,
+                relation=difference.relation,
+                verdict=verdict[difference.relation],
+                sentence=bilingual(sentence),
+                estimates={"difference": gain},
+                assumptions=evidence.assumptions([winner, control.id]),
+                candidates=[winner, control.id],
+                references=REFERENCES[:1],
+            )
+        )
+    return found
+
+
+def _metrics(evidence: Evidence) -> Finding:
+    """All metrics of all candidates, as descriptions: no interval, no comparison, no correction."""
+    results = evidence.results
+    names = results.spec.metrics.also
+    if names is None:
+        target = results.examples.target
+        names = for_task(
+            results.spec.task or "image-classification",
+            multilabel=target.ndim == 2,
+            classes=len(results.examples.classes),
+        )
+    names = list(dict.fromkeys([results.spec.metrics.primary, *names]))
+    rows = []
+    for candidate in results.candidates:
+        if candidate.id not in evidence.out_of_fold:
+            continue
+        row: dict = {"candidate": candidate.label}
+        for name in names:
+            metric = METRICS.get(name)
+            if name == results.spec.metrics.primary:
+                value = evidence.scores[candidate.id].value
+            elif evidence.out_of_fold[candidate.id].multilabel and not metric.multilabel:
+                continue
+            else:
+                value = score_design(metric, evidence.out_of_fold[candidate.id]).overall
+            row[name] = None if math.isnan(value) else round(value, 4)
+        rows.append(row)
+    return Finding(
+        id="performance:metrics",
+        kind="performance",
+        question=bilingual(text("What do the other metrics say?", "其他指标怎么说？")),
+        verdict="yes",
+        severity="detail",
+        sentence=bilingual(
+            text(
+                "{k} metrics of {n} candidates, as descriptions: only {m} carries intervals, the choice and the comparisons.",
+                "{n} 个候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
+                k=len(names),
+                n=len(rows),
+                m=evidence.metric.title,
+            )
+        ),
+        estimates={"metrics": count(len(names), "metrics"), "candidates": count(len(rows), "candidates")},
+        candidates=[c.id for c in results.candidates if c.id in evidence.out_of_fold],
+        table=rows,
+    )
+
+
+def _classes(evidence: Evidence) -> list[Finding]:
+    """Scores per class and the confusion matrix of the winner, averaged over repeats."""
+    winner = str(evidence.winner)
+    found = evidence.out_of_fold[winner]
+    classes = evidence.results.examples.classes
+    scores, cells = [], []
+    for repeat in range(len(found.logits)):
+        rows = np.flatnonzero(evidence.measured[winner].present[repeat])
+        if not len(rows):
+            continue
+        prediction = found.prediction(repeat)
+        prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
+        scores.append(per_class(prediction, found.target[rows]))
+        if found.target.ndim == 1:
+            cells.append(confusion_matrix(prediction, found.target[rows], len(classes)))
+    with np.errstate(invalid="ignore"):
+        mean = {name: _mean([getattr(s, name) for s in scores]) for name in ("precision", "recall", "f1", "support")}
+    table = [
+        {
+            "class": name,
+            "precision": _rounded(mean["precision"][i]),
+            "recall": _rounded(mean["recall"][i]),
+            "f1": _rounded(mean["f1"][i]),
+            "n": round(float(mean["support"][i])),
+        }
+        for i, name in enumerate(classes)
+    ]
+    known = [row for row in table if row["recall"] is not None]
+    if not known:
+        return []
+    weakest, strongest = min(known, key=lambda r: r["recall"]), max(known, key=lambda r: r["recall"])
+    made = [
+        Finding(
+            id="performance:classes",
+            kind="performance",
+            question=bilingual(text("How does every class do?", "每个类别表现如何？")),
+            verdict="yes",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count in cross-validation.",
+                    "按交叉验证中的计数，{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                    c=evidence.label(winner),
+                    s=strongest["class"],
+                    w=weakest["class"],
+                    h=strongest["recall"],
+                    l=weakest["recall"],
+                )
+            ),
+            estimates={
+                "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
+                "lowest_recall": Estimate(value=weakest["recall"], n=weakest["n"], method="share, no interval"),
+            },
+            candidates=[winner],
+            table=table,
+            figure=Figure(kind="classes", title=bilingual(text("Every class", "各类别")), rows=table),
+        )
+    ]
+    if cells:
+        mean_cells = np.mean(cells, axis=0)
+        wrong = float(mean_cells.sum() - np.trace(mean_cells))
+        rows = [
+            {"given": classes[i], "predicted": classes[j], "n": round(float(mean_cells[i, j]), 1)}
+            for i in range(len(classes))
+            for j in range(len(classes))
+            if mean_cells[i, j] > 0 or len(classes) <= 12
+        ]
+        made.append(
+            Finding(
+                id="performance:confusion",
+                kind="performance",
+                question=bilingual(text("Which classes are confused?", "哪些类别被混淆？")),
+                verdict="yes" if wrong > 0 else "no",
+                severity="detail",
+                sentence=bilingual(
+                    text(
+                        "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
+                        "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+                        c=evidence.label(winner),
+                        w=wrong,
+                        n=round(float(mean_cells.sum())),
+                        r=len(cells),
+                    )
+                ),
+                estimates={
+                    "wrong": Estimate(
+                        value=wrong, n=round(float(mean_cells.sum())), method="mean count", unit="examples"
+                    ),
+                    "examples": count(round(float(mean_cells.sum())), "examples"),
+                    "repeats": count(len(cells), "repeats"),
+                },
+                candidates=[winner],
+                figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
+            )
+        )
+    return made
+
+
+def _mean(arrays: list[np.ndarray]) -> np.ndarray:
+    """Mean over repeats, leaving NaN out."""
+    stacked = np.stack(arrays)
+    known = ~np.isnan(stacked)
+    number = known.sum(axis=0)
+    return np.where(number > 0, np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 4)
