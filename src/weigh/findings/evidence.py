@@ -174,9 +174,11 @@ def _read(results: Results) -> Evidence:
 
 
 def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
-    results, units = evidence.results, evidence.units
+    units = evidence.units
     grouped = units.name == "groups"
-    alarmed = results.__dict__.get("_order_alarm")
+    from weigh.findings.order import check_order  # it builds on this module
+
+    alarmed = any(check.alarm for check in check_order(evidence).checks)
     independent = Assumption(
         name=bilingual(
             text("Groups are independent of each other", "各组相互独立")
