@@ -1,26 +1,27 @@
 """What to do next, most useful first, and what this study does not show.
 
-Before it: all other findings and the record itself. After it: the opening of the report. Nothing is estimated here: an
-item follows from a fact (a leak, a failed run, an open comparison, a missing control), and the order is that of what
-spoils the conclusions most:
+Before it: the record and what the findings before it worked out (the comparisons, the order check, the suspected
+labels). After it: the opening of the report. Nothing is estimated here: an item follows from a fact (a leak, a failed
+run, an open comparison, a missing control), and the order is that of what spoils the conclusions most:
 
     what makes scores wrong  >  what makes them incomplete  >  what would settle an open question  >  what is cheap
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
+from weigh.stats.power import what_settles
 
-__all__ = ["advise", "find"]
+__all__ = ["find"]
 
 SPOILS = ("leak", "near-leak", "label-conflict", "duplicate", "near-duplicate", "one-class", "split")
 FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
@@ -36,22 +37,18 @@ class Item(NamedTuple):
 
 
 @FINDINGS.named("advice")
-def find(results: Results, found: Sequence[Finding] | None = None) -> list[Finding]:
-    """The advice of a study, from the findings so far (`found`); without them, from the record alone."""
-    return [advise(results, found or ())]
-
-
-def advise(results: Results, found: Iterable[Finding]) -> Finding:
+def find(results: Results) -> list[Finding]:
     """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
-    found = list(found)
+    evidence = read_evidence(results)
     items = sorted(
-        [*_from_data(results), *_from_record(results), *_from_findings(results, found)], key=lambda item: item.worth
+        [*_from_data(results), *_from_record(results, evidence), *_from_evidence(results, evidence)],
+        key=lambda item: item.worth,
     )
     unique: list[Item] = []
     for item in items:
         if all(item.words.en != other.words.en for other in unique):
             unique.append(item)
-    limits = _limits(results, found)
+    limits = _limits(results, evidence)
     estimates = {"items": _count(len(unique), "items")}
     for item in unique:
         if item.number is not None:
@@ -71,16 +68,18 @@ def advise(results: Results, found: Iterable[Finding]) -> Finding:
         "本研究不能说明：{l}。",
         l=Text("; ".join(t.en for t in limits), "；".join(t.zh for t in limits)),
     )
-    return Finding(
-        id="advice",
-        kind="advice",
-        question=Bilingual.of(QUESTION),
-        verdict="yes" if unique else "no",
-        sentence=Bilingual.of(first + shown),
-        estimates=estimates,
-        candidates=[results.winner] if results.winner else [],
-        next=[Bilingual.of(item.words) for item in unique],
-    )
+    return [
+        Finding(
+            id="advice",
+            kind="advice",
+            question=Bilingual.of(QUESTION),
+            verdict="yes" if unique else "no",
+            sentence=Bilingual.of(first + shown),
+            estimates=estimates,
+            candidates=[evidence.winner] if evidence.winner else [],
+            next=[Bilingual.of(item.words) for item in unique],
+        )
+    ]
 
 
 def _from_data(results: Results) -> list[Item]:
@@ -112,7 +111,8 @@ def _from_data(results: Results) -> list[Item]:
     return items
 
 
-def _from_record(results: Results) -> list[Item]:
+def _from_record(results: Results, evidence: Evidence) -> list[Item]:
+    """Failed runs, looks at the test part, missing controls and repeats."""
     items = []
     main = results.runs("main", status=None)
     failed = [run for run in results.records if run.status == "failed"]
@@ -121,7 +121,7 @@ def _from_record(results: Results) -> list[Item]:
             Item(
                 2,
                 text(
-                    "{n} runs failed, so their candidates were judged on what is left. The first cause: {c}. Remove the cause and run again.",
+                    "Runs that failed: {n}. Their candidates were judged on what is left. The first cause: {c}. Remove it and run again.",
                     "有 {n} 次运行失败，相应候选方案只能凭其余结果评判。首个原因：{c}。请消除原因后重新运行。",
                     n=len(failed),
                     c=failed[0].cause,
@@ -151,7 +151,7 @@ def _from_record(results: Results) -> list[Item]:
                 ),
             )
         )
-    few = _few_repeats(results)
+    few = _few_repeats(evidence)
     if few:
         items.append(
             Item(
@@ -159,7 +159,7 @@ def _from_record(results: Results) -> list[Item]:
                 text(
                     "Run more repeats of {c} (design.repeats): what changes from seed to seed was allowed for, not measured.",
                     "请为 {c} 增加重复次数（design.repeats）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
-                    c=", ".join(few),
+                    c=", ".join(map(evidence.label, few)),
                 ),
             )
         )
@@ -176,13 +176,34 @@ def _from_record(results: Results) -> list[Item]:
     return items
 
 
-def _from_findings(results: Results, found: list[Finding]) -> list[Item]:
-    """Proposals of the other findings, placed by what their finding says."""
+def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
+    """What the comparisons, the order check and the label check propose."""
     items = []
-    for finding in found:
-        worth = _worth(finding)
-        items += [Item(worth, Text(item.en, item.zh)) for item in finding.next]
-    cheap = _cheaper_equal(results, found)
+    if results.__dict__.get("_order_alarm"):
+        items.append(
+            Item(
+                2,
+                text(
+                    "Find out what neighbouring examples share (a device, a day, a person), give it as a column and set design.group_by.",
+                    "查明相邻样本有什么共同来源（同一设备、同一天、同一人），将其作为一列提供，并设置 design.group_by。",
+                ),
+            )
+        )
+    flagged = results.__dict__.get("_suspected_labels", 0)
+    if flagged:
+        items.append(
+            Item(
+                4,
+                text(
+                    "Look at the suspected labels ({k}), correct those that are wrong, and run again.",
+                    "核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新运行。",
+                    k=flagged,
+                ),
+                ("suspected_labels", flagged),
+            )
+        )
+    items += _open_comparison(evidence)
+    cheap = _cheaper_equal(results, evidence)
     if cheap is not None:
         items.append(
             Item(
@@ -190,73 +211,90 @@ def _from_findings(results: Results, found: list[Finding]) -> list[Item]:
                 text(
                     "{c} is practically equal to {w} and needs less work for each prediction: take it.",
                     "{c} 与 {w} 实际相当，而每次预测的运算量更小：选它即可。",
-                    c=cheap,
-                    w=results.winner,
+                    c=evidence.label(cheap),
+                    w=evidence.label(str(evidence.winner)),
                 ),
             )
         )
     return items
 
 
-def _worth(finding: Finding) -> int:
-    if finding.severity == "problem":
-        return 2
-    if finding.kind in ("order", "order-check", "groups"):
-        return 2 if finding.verdict != "no" else 10
-    if finding.kind in ("label-errors", "label-error"):
-        return 4
-    if finding.relation == "undecided":
-        return 5
-    if finding.kind in ("slices", "calibration"):
-        return 8
-    return 10
+def _undecided(evidence: Evidence) -> list[str]:
+    """Rivals whose comparison with the winner is open, the nearest first."""
+    if evidence.winner is None or evidence.comparisons is None:
+        return []
+    pairs = evidence.comparisons
+    return [
+        name
+        for name in evidence.ranked
+        if name != evidence.winner and pairs.of(evidence.winner, name).relation == "undecided"
+    ]
 
 
-def _few_repeats(results: Results) -> list[str]:
+def _open_comparison(evidence: Evidence) -> list[Item]:
+    """More repeats where they can settle it, more examples where only those can."""
+    rivals = _undecided(evidence)
+    if not rivals or evidence.comparisons is None:
+        return []
+    winner = str(evidence.winner)
+    settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
+    names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
+    if settled.repeats_help:
+        words = text(
+            "Whether {w} is better than {c} is open; more repeats (design.repeats) can settle it.",
+            "{w} 是否优于 {c} 尚无定论；增加重复次数（design.repeats）有望得出结论。",
+            **names,
+        )
+    else:
+        words = text(
+            "Whether {w} is better than {c} is open, and more repeats cannot settle it: label more examples, or take whichever is cheaper.",
+            "{w} 是否优于 {c} 尚无定论，增加重复次数也无济于事：请标注更多样本，或直接选代价更低的那个。",
+            **names,
+        )
+    return [Item(5, words)]
+
+
+def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
-    few = []
-    for candidate in results.candidates:
-        out_of_fold = None if candidate.control else results.out_of_fold(candidate.id)
-        if out_of_fold is not None and int(out_of_fold.complete.sum()) < FEW_REPEATS:
-            few.append(candidate.id)
-    return few
+    return [name for name in evidence.rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
 
 
-def _cheaper_equal(results: Results, found: list[Finding]) -> str | None:
-    """A candidate that a comparison calls equal to the winner and whose model needs fewer multiply-adds."""
-    if results.winner is None:
+def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
+    """A candidate that the comparison calls equal to the winner and whose model needs fewer multiply-adds."""
+    if evidence.winner is None or evidence.comparisons is None:
         return None
-    own = results.models.get(results.candidate(results.winner).model, {}).get("macs")
-    cheapest, least = None, own
-    for finding in found:
-        if finding.relation != "equal" or results.winner not in finding.candidates or len(finding.candidates) != 2:
+
+    def macs(name: str) -> float | None:
+        return results.models.get(results.candidate(name).model, {}).get("macs")
+
+    least, cheapest = macs(evidence.winner), None
+    for name in evidence.rivals:
+        if name == evidence.winner or evidence.comparisons.of(evidence.winner, name).relation != "equal":
             continue
-        other = next(c for c in finding.candidates if c != results.winner)
-        if results.candidate(other).control:
-            continue
-        macs = results.models.get(results.candidate(other).model, {}).get("macs")
-        if macs is not None and least is not None and macs < least:
-            cheapest, least = other, macs
+        work = macs(name)
+        if work is not None and least is not None and work < least:
+            least, cheapest = work, name
     return cheapest
 
 
-def _limits(results: Results, found: list[Finding]) -> list[Text]:
+def _limits(results: Results, evidence: Evidence) -> list[Text]:
     """What may not be concluded, each from a fact of this study."""
     limits = [
         text(
-            "how well the models do on data from elsewhere (all examples come from one source)",
-            "模型在其他来源的数据上表现如何（全部样本来自同一来源）",
+            "how well the models do on data from elsewhere (no other source was measured)",
+            "模型在其他来源的数据上表现如何（没有测过其他来源）",
         )
     ]
-    rivals = [c.id for c in results.candidates if not c.control]
-    open_ = [
-        next(c for c in f.candidates if c != results.winner)
-        for f in found
-        if f.relation == "undecided" and results.winner in f.candidates and len(f.candidates) == 2
-    ]
-    open_ = list(dict.fromkeys(c for c in open_ if c in rivals))
-    if open_ and results.winner:
-        limits.append(text("that {w} is better than {c}", "{w} 优于 {c}", w=results.winner, c=", ".join(open_)))
+    rivals = _undecided(evidence)
+    if rivals:
+        limits.append(
+            text(
+                "that {w} is better than {c}",
+                "{w} 优于 {c}",
+                w=evidence.label(str(evidence.winner)),
+                c=", ".join(map(evidence.label, rivals)),
+            )
+        )
     if not len(results.examples.where("test")):
         limits.append(
             text(

@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Prediction
+from weigh.plan.runs import group_of
 from weigh.record.results import OutOfFold, Results, probabilities
-from weigh.seeds import generator
 from weigh.stats.calibration import (
     bin_statistics,
     calibration_error,
@@ -31,7 +32,6 @@ from weigh.stats.resampling import Units, draw_weights, make_units
 __all__ = ["TOLERANCE", "find"]
 
 TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
-BUDGET = 2e7  # cells of the weight matrix: large data need fewer draws
 QUESTION = text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？")
 REFERENCES = [
     "Guo et al. (2017), On Calibration of Modern Neural Networks, ICML",
@@ -63,14 +63,11 @@ class Described(NamedTuple):
 @FINDINGS.named("calibration")
 def find(results: Results) -> list[Finding]:
     """One finding about the winner, with every candidate in its table and figure."""
-    described: dict[str, Described] = {}
-    for candidate in results.candidates:
-        out_of_fold = results.out_of_fold(candidate.id)
-        if out_of_fold is not None:
-            described[candidate.id] = _describe(results, out_of_fold)
+    evidence = read_evidence(results)
+    described = {name: _describe(evidence, found) for name, found in evidence.out_of_fold.items()}
     if not described:
         return []  # nothing ran: the performance finding says so
-    winner = results.winner if results.winner in described else None
+    winner = evidence.winner
     common = {
         "kind": "calibration",
         "question": Bilingual.of(QUESTION),
@@ -88,12 +85,9 @@ def find(results: Results) -> list[Finding]:
     return [_judge(results, winner, described[winner], common)]
 
 
-def _describe(results: Results, out_of_fold: OutOfFold) -> Described:
-    target, groups = out_of_fold.target, results.examples.group
-    units = make_units(target, None if groups is None else groups[out_of_fold.indices])
-    draws = int(np.clip(BUDGET // max(len(target), 1), 200, 1000))
-    weights = draw_weights(generator(results.spec.design.seed, "calibration"), units, draws)
-    level = results.spec.design.level
+def _describe(evidence: Evidence, out_of_fold: OutOfFold) -> Described:
+    target, units, level = out_of_fold.target, evidence.units, evidence.level
+    weights = draw_weights(evidence.rng("calibration"), units, evidence.draws)
     scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
     before = _measure(out_of_fold.logits, target, weights, units, level)
     after = _measure(scaled, target, weights, units, level)
@@ -169,7 +163,7 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         text(
             "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
             "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
-            w=winner,
+            w=results.candidate(winner).label,
             b=before.error.format(),
             d=_direction(before.excess),
         ),
@@ -284,10 +278,11 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
     tested = results.test(winner)
     if tested is None or np.isnan(tested.logits).any():
         return None
-    groups = results.examples.group
+    evidence = read_evidence(results)
+    groups = group_of(results.examples, results.spec)
     units = make_units(tested.target, None if groups is None else groups[tested.indices])
-    weights = draw_weights(generator(results.spec.design.seed, "calibration", "test"), units, 500)
-    return _measure(tested.logits / temperature, tested.target, weights, units, results.spec.design.level).error
+    weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
+    return _measure(tested.logits / temperature, tested.target, weights, units, evidence.level).error
 
 
 def _row(results: Results, name: str, found: Described) -> dict:

@@ -12,11 +12,10 @@ import statistics
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Bilingual, Figure, Finding, Verdict
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS
-from weigh.metrics.design import score_design
 from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
@@ -46,15 +45,15 @@ class Cost(NamedTuple):
 @FINDINGS.named("cost")
 def find(results: Results) -> list[Finding]:
     """One finding; none where nothing ran."""
-    metric = METRICS.get(results.spec.metrics.primary)
-    costs = []
-    for candidate in results.candidates:
-        out_of_fold = results.out_of_fold(candidate.id)
-        if out_of_fold is not None:
-            costs.append(_cost(results, candidate, float(score_design(metric, out_of_fold).overall)))
+    evidence = read_evidence(results)
+    metric = evidence.metric
+    costs = [
+        _cost(results, results.candidate(name), float(measured.score().overall))
+        for name, measured in evidence.measured.items()
+    ]
     if not costs:
         return []  # nothing ran: the performance finding says so
-    own = next((c for c in costs if c.candidate.id == results.winner), None)
+    own = next((c for c in costs if c.candidate.id == evidence.winner), None)
     rivals = [c for c in costs if not c.candidate.control]
     estimates: dict[str, Estimate] = {}
     verdict, sentence = _compare(own, rivals, estimates)
@@ -118,7 +117,7 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
             return "yes", text(
                 "{w} needs {a} {u}; no other candidate needs less.",
                 "{w} 需要 {a} {u}，没有其他候选方案比它更省。",
-                w=own.candidate.id,
+                w=own.candidate.label,
                 a=_short(mine / scale),
                 u=words,
             )
@@ -127,11 +126,11 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
         return "no", text(
             "{w} needs {a} {u}, {r} times as many as {c} ({b}). Whether it is worth that, the comparison of their scores says.",
             "{w} 需要 {a} {u}，是 {c}（{b}）的 {r} 倍。是否值得，要看两者得分的比较。",
-            w=own.candidate.id,
+            w=own.candidate.label,
             a=_short(mine / scale),
             u=words,
             r=_short(mine / least),
-            c=cheapest.candidate.id,
+            c=cheapest.candidate.label,
             b=_short(least / scale),
         )
     return "undecided", text(
@@ -174,7 +173,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
         sentence = text(
             "On this machine a run of {w} trained for {t} seconds (median).",
             "在本机上，{w} 每次训练耗时 {t} 秒（中位数）。",
-            w=own.candidate.id,
+            w=own.candidate.label,
             t=_short(own.train_seconds),
         )
         if own.predict_seconds is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
@@ -31,17 +32,16 @@ REFERENCES = [
 @FINDINGS.named("errors")
 def find(results: Results) -> list[Finding]:
     """Two findings: the hardest examples, and the labels to look at again (none where nothing ran)."""
-    predictions = {
-        candidate.id: found
-        for candidate in results.candidates
-        if not candidate.control and (found := results.out_of_fold(candidate.id)) is not None
-    }
+    evidence = read_evidence(results)
+    predictions = {name: evidence.out_of_fold[name] for name in evidence.rivals}
     if not predictions:
         return []  # nothing ran: the performance finding says so
-    reader = results.winner if results.winner in predictions else next(iter(predictions))
+    reader = evidence.winner or evidence.rivals[0]
     findings = [_hardest(results, predictions, reader)]
     if len(results.examples.classes) > 1:
         findings.append(_labels(results, predictions[reader], reader))
+        # `advice` asks how many there are; kept with the records, as `read_evidence` does
+        results.__dict__["_suspected_labels"] = len(findings[-1].examples)
     return findings
 
 
@@ -156,7 +156,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
             k=len(flagged),
             n=n,
             s=f"{100 * len(flagged) / n:.1f}",
-            w=reader,
+            w=results.candidate(reader).label,
             c=f"{100 * CONFIRMED:.0f}",
         )
     else:
@@ -164,7 +164,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
             "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
             "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
             n=n,
-            w=reader,
+            w=results.candidate(reader).label,
         )
     rows = [
         _row(

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold, Results
-from weigh.seeds import generator
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import estimate_of, quantile, sampling_variance
 from weigh.stats.resampling import Units, draw_weights, make_units, resample
@@ -31,7 +31,6 @@ __all__ = ["MOST_VALUES", "find", "holm"]
 MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; it is said, not dropped silently
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
 LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
-BUDGET = 2e7
 CLAIM = "this_data"
 CLASS = ""  # the "column" of slices by class
 QUESTION = text("Does it work equally well for every part of the data?", "它对数据的每个部分都同样有效吗？")
@@ -68,27 +67,23 @@ class Scored(NamedTuple):
 @FINDINGS.named("slices")
 def find(results: Results) -> list[Finding]:
     """One finding about the winner's slices; none where there is neither a winner nor anything to slice by."""
-    winner = results.winner
-    out_of_fold = results.out_of_fold(winner) if winner else None
-    if winner is None or out_of_fold is None:
+    evidence = read_evidence(results)
+    winner = evidence.winner
+    if winner is None:
         return []  # nothing ran or nothing was chosen: the performance finding says so
+    out_of_fold = evidence.out_of_fold[winner]
     slices, left_out = _slices(results, out_of_fold)
     if not slices:
         return []  # one class and no metadata: there are no parts
-    metric = METRICS.get(results.spec.metrics.primary)
-    groups = results.examples.group
-    units = make_units(out_of_fold.target, None if groups is None else groups[out_of_fold.indices])
-    draws = int(np.clip(BUDGET // max(len(out_of_fold.target), 1), 200, 1000))
-    weights = draw_weights(generator(results.spec.design.seed, "slices"), units, draws)
-    whole = measure_design(metric, out_of_fold)
-    level = results.spec.design.level
+    units, whole = evidence.units, evidence.measured[winner]
+    weights = draw_weights(evidence.rng("slices"), units, evidence.draws)
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored = []
     for s in slices:
         measured = whole
         if s.column == CLASS:
             measured = _measure_recall(out_of_fold, whole, results.examples.classes.index(s.value))
-        scored.append(_score(s, measured, out_of_fold, units, weights, level=level, tests=tests))
+        scored.append(_score(s, measured, out_of_fold, units, weights, level=evidence.level, tests=tests))
     return [_finding(results, winner, scored, left_out, units)]
 
 
@@ -233,7 +228,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
             text(
                 "{w} does worse on {k} of the {t} parts of the data that could be tested, beyond chance: {list}.",
                 "在可以检验的 {t} 个数据子集中，{w} 在 {k} 个上明显更差，不能用偶然解释：{list}。",
-                w=winner,
+                w=results.candidate(winner).label,
                 k=len(worse),
                 t=len(tested),
                 list=Text("; ".join(x.en for x in named), "；".join(x.zh for x in named)),
@@ -245,7 +240,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
             text(
                 "No part of the data is shown to be worse than the rest for {w} ({t} tested, corrected for looking at all of them).",
                 "没有证据表明 {w} 在某个数据子集上比其余部分更差（共检验 {t} 个，已做多重比较校正）。",
-                w=winner,
+                w=results.candidate(winner).label,
                 t=len(tested),
             )
         )
