@@ -17,36 +17,61 @@ from weigh.report.forest import Bar, Dot, draw_forest, lanes
 from weigh.report.grids import draw_classes, draw_confusion, draw_matrix
 from weigh.report.plane import Point, Series, draw_plane
 from weigh.report.quantities import number
-from weigh.report.rows import field_title, plain_label, table_of, written_value
+from weigh.report.rows import field_title, join, plain_label, table_of, written_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible
 from weigh.report.words import STAGES, say
 
-__all__ = ["DRAWINGS", "draw_figure"]
+__all__ = ["DRAWINGS", "draw_figure", "figure_numbers"]
 
 ROWS_DRAWN = 200  # rows of intervals that a reader can take in; all stand in the table
 DOTS_DRAWN = 600
+PLANES_DRAWN = 6
 STAGE_SHAPES = {"train": "ring", "cv": "dot", "cross-validation": "dot", "test": "square", "shuffled": "dot"}
 Row = dict[str, Any]
 
 
-def draw_figure(figure: Figure, language: str) -> Markup:
-    """The figure as HTML: a drawing, and its numbers as a folded table where the drawing does not show them all."""
-    drawing = DRAWINGS.get(figure.kind)
-    title = figure.title.render(language)
+def draw_figure(figure: Figure, language: str, measured: dict[str, Any] | None = None) -> Markup:
+    """The drawing as HTML; empty where there is nothing to draw.
+
+    Args:
+        measured: What the finding measured on this machine: a figure whose options name `measured_rows` draws those.
+    """
+    figure = _with_measured(figure, measured or {})
     if not figure.rows:
         return Markup("")
-    if drawing is None:
-        return Markup('<figure class="figure">{}</figure>').format(
-            table_of(figure.rows, language, caption=title, figure=figure)
-        )
-    drawn = drawing(figure, language)
-    numbers = Markup("")
-    if figure.kind not in ("confusion", "matrix", "classes"):
-        numbers = Markup('<details class="long"><summary>{}</summary>{}</details>').format(
-            say("all_numbers", language), table_of(figure.rows, language, caption=title, figure=figure)
-        )
-    return Markup('<figure class="figure {}">{}{}</figure>').format(figure.kind, drawn, numbers)
+    drawing = DRAWINGS.get(figure.kind, _table)
+    return Markup('<figure class="figure {}">{}</figure>').format(
+        figure.kind if figure.kind in DRAWINGS else "", drawing(figure, language)
+    )
+
+
+def figure_numbers(figure: Figure, language: str, measured: dict[str, Any] | None = None) -> Markup:
+    """All rows of a figure as a table; empty where the drawing is a table already."""
+    figure = _with_measured(figure, measured or {})
+    if not figure.rows or figure.kind not in DRAWINGS or figure.kind in ("confusion", "matrix", "classes"):
+        return Markup("")
+    return table_of(figure.rows, language, caption=figure.title.render(language), figure=figure)
+
+
+def _with_measured(figure: Figure, measured: dict[str, Any]) -> Figure:
+    """Cost is drawn in measured time where that was measured for all, else in what is known of the model."""
+    name = figure.options.get("measured_rows")
+    rows = measured.get(name) if isinstance(name, str) else None
+    x = figure.options.get("x")
+    if (
+        isinstance(rows, list)
+        and rows
+        and all(isinstance(row, dict) and finite(row.get(x)) is not None for row in rows)
+    ):
+        return figure.model_copy(update={"rows": rows})
+    if figure.options.get("fallback_x"):
+        return figure.model_copy(update={"options": figure.options | {"x": figure.options["fallback_x"]}})
+    return figure
+
+
+def _table(figure: Figure, language: str) -> Markup:
+    return table_of(figure.rows, language, caption=figure.title.render(language), figure=figure)
 
 
 def _scores(figure: Figure, language: str) -> Markup:
@@ -102,59 +127,91 @@ def _spread(figure: Figure, language: str) -> Markup:
 
 
 def _slices(figure: Figure, language: str) -> Markup:
-    """Parts of the data, each with an interval."""
+    """Parts of the data, each with an interval, under the name of the column that makes the parts."""
+    groups = _grouped(figure.rows, "slice")
     bars = []
-    for row in figure.rows[:ROWS_DRAWN]:
-        keys = ("level", "label", "slice", "group", "class", "candidate")
-        several = len({row.get("slice") for row in figure.rows}) > 1
-        label = plain_label(row, language, ("slice", *keys) if several else keys)
-        bars.append(_bar(row | {"label": label}, language))
-    names = {str(row["slice"]) for row in figure.rows if row.get("slice")}
-    return _forest(figure, bars, language, first="slice", first_title=names.pop() if len(names) == 1 else None)
+    for rows in groups:
+        if len(groups) > 1 and rows[0].get("slice"):
+            bars.append(Bar(written_value("slice", rows[0]["slice"], language), head=True))
+        for row in rows:
+            level = next(
+                (row[key] for key in ("level", "value", "label") if isinstance(row.get(key), str) and row[key]), None
+            )
+            label = level if level is not None else plain_label(row, language, ("label", "group", "class", "slice"))
+            bars.append(Bar(label, *_ends(row), note=_note(row), shape="diamond" if row.get("worse") else "dot"))
+    named = figure.rows[0].get("slice") if len(groups) == 1 else None
+    key = "value" if "score" not in figure.fields else "score"
+    return _forest(figure, bars, language, first="slice", first_title=str(named) if named else None, axis=key)
 
 
 def _reliability(figure: Figure, language: str) -> Markup:
-    """Stated probability against what came true; the diagonal is perfect."""
-    series = []
-    for rows in _grouped(figure.rows, "stage", "candidate"):
-        name = plain_label(rows[0], language, ("stage", "candidate"))
-        points = tuple(
-            Point(
-                x,
-                y,
-                _tip(row, name, language, ("x", "y", "n"), figure),
-                finite(row.get("low")),
-                finite(row.get("high")),
+    """Stated probability against what came true; the diagonal is perfect. One plane per candidate."""
+    x_key, y_key = _axes(figure, "confidence", "accuracy")
+    planes = []
+    candidates = _grouped(figure.rows, "candidate")
+    for rows in candidates[:PLANES_DRAWN]:
+        series = []
+        for stage in _grouped(rows, "stage"):
+            name = plain_label(stage[0], language, ("stage",)) if stage[0].get("stage") else ""
+            points = _points(
+                sorted(stage, key=lambda row: finite(row.get(x_key)) or 0.0), x_key, y_key, name, language, figure
             )
-            for row in sorted(rows, key=lambda r: finite(r.get("x")) or 0.0)
-            if (x := finite(row.get("x"))) is not None and (y := finite(row.get("y"))) is not None
-        )
-        series.append(Series(name, points, joined=True))
-    return draw_plane(series, **_titles(figure, language), diagonal=True, diagonal_label=say("diagonal", language))
+            series.append(Series(name, tuple(points), joined=True))
+        titles = _titles(figure, language, x_key, y_key)
+        if len(candidates) > 1:
+            titles["title"] = (
+                f"{plain_label(rows[0], language, ('candidate',))}{say('colon', language)}{titles['title']}"
+            )
+        planes.append(draw_plane(series, **titles, diagonal=True, diagonal_label=say("diagonal", language)))
+    return Markup('<div class="planes">{}</div>').format(join(planes))
 
 
 def _front(figure: Figure, language: str) -> Markup:
-    """Cost against score; candidates on the front are filled, the others hollow."""
-    on, off = [], []
+    """Cost against score; candidates that nobody beats in both are filled, the others hollow."""
+    x_key, y_key = _axes(figure, "macs", "score")
+    on = [row for row in figure.rows if row.get("front", True)]
+    off = [row for row in figure.rows if not row.get("front", True)]
     crowded = len(figure.rows) > 12
-    for row in figure.rows:
-        x, y = finite(row.get("x")), finite(row.get("y"))
+    series = [
+        Series(
+            say("on_front", language) if off else "",
+            tuple(_points(on, x_key, y_key, None, language, figure, labelled=True)),
+        )
+    ]
+    if off:
+        points = _points(off, x_key, y_key, None, language, figure, labelled=not crowded)
+        series.append(Series(say("off_front", language), tuple(points)))
+    return draw_plane(series, **_titles(figure, language, x_key, y_key))
+
+
+def _axes(figure: Figure, x: str, y: str) -> tuple[str, str]:
+    """The keys of the two axes: what the options say, else x and y where rows have them, else the usual names."""
+    has = {key for row in figure.rows for key in row}
+    return (
+        str(figure.options.get("x") or ("x" if "x" in has else x)),
+        str(figure.options.get("y") or ("y" if "y" in has else y)),
+    )
+
+
+def _points(
+    rows: Sequence[Row],
+    x_key: str,
+    y_key: str,
+    name: str | None,
+    language: str,
+    figure: Figure,
+    *,
+    labelled: bool = False,
+) -> list[Point]:
+    points = []
+    for row in rows:
+        x, y = finite(row.get(x_key)), finite(row.get(y_key))
         if x is None or y is None:
             continue
-        label, best = plain_label(row, language), bool(row.get("front", row.get("on_front", True)))
-        point = Point(
-            x,
-            y,
-            _tip(row, label, language, ("x", "y"), figure),
-            finite(row.get("low")),
-            finite(row.get("high")),
-            "" if crowded and not best else label,
-        )
-        (on if best else off).append(point)
-    series = [Series(say("on_front", language) if off else "", tuple(on))]
-    if off:
-        series.append(Series(say("off_front", language), tuple(off)))
-    return draw_plane(series, **_titles(figure, language))
+        label = plain_label(row, language) if name is None else name
+        tip = _tip(row, label, language, (x_key, y_key, "n"), figure)
+        points.append(Point(x, y, tip, finite(row.get("low")), finite(row.get("high")), label if labelled else ""))
+    return points
 
 
 DRAWINGS: dict[str, Callable[[Figure, str], Markup]] = {
@@ -179,6 +236,7 @@ def _forest(
     *,
     first: str,
     first_title: str | None = None,
+    axis: str = "value",
     reference: float | None = None,
     band: tuple[float, float] | None = None,
 ) -> Markup:
@@ -189,8 +247,9 @@ def _forest(
     drawn = draw_forest(
         bars[:ROWS_DRAWN],
         title=figure.title.render(language),
+        language=language,
         label_title=first_title or field_title(figure, first, language),
-        axis_title=field_title(figure, "value", language),
+        axis_title=field_title(figure, axis, language),
         reference=reference,
         reference_label=written_value("reference_label", named, language) if named else "",
         band=band,
@@ -219,9 +278,7 @@ def _headed(rows: Sequence[Row], key: str, language: str) -> list[Bar]:
 
 
 def _bar(row: Row, language: str, dots: tuple[Dot, ...] = ()) -> Bar:
-    label = plain_label(row, language)
-    under = str(row["candidate"]) if row.get("candidate") and str(row["candidate"]) != label else ""
-    return Bar(label, *_ends(row), small=under, note=_note(row), quiet=bool(row.get("control")), dots=dots)
+    return Bar(plain_label(row, language), *_ends(row), note=_note(row), quiet=bool(row.get("control")), dots=dots)
 
 
 def _dots(rows: Sequence[Row], language: str) -> tuple[Dot, ...]:
@@ -248,7 +305,8 @@ def _note(row: Row) -> str:
 
 
 def _ends(row: Row) -> tuple[float | None, float | None, float | None]:
-    return finite(row.get("value")), finite(row.get("low")), finite(row.get("high"))
+    value = finite(row.get("value"))
+    return finite(row.get("score")) if value is None else value, finite(row.get("low")), finite(row.get("high"))
 
 
 def _is_run(row: Row) -> bool:
@@ -264,9 +322,9 @@ def _grouped(rows: Sequence[Row], *keys: str) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _titles(figure: Figure, language: str) -> dict[str, str]:
+def _titles(figure: Figure, language: str, x_key: str, y_key: str) -> dict[str, str]:
     return {
         "title": figure.title.render(language),
-        "x_title": field_title(figure, "x", language),
-        "y_title": field_title(figure, "y", language),
+        "x_title": field_title(figure, x_key, language),
+        "y_title": field_title(figure, y_key, language),
     }

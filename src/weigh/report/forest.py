@@ -14,6 +14,7 @@ from markupsafe import Markup
 from weigh.report.rows import isolated, join
 from weigh.report.scale import Scale, make_scale
 from weigh.report.visible import visible, visible_line
+from weigh.report.words import say
 
 __all__ = ["Bar", "Dot", "draw_forest"]
 
@@ -58,6 +59,7 @@ def draw_forest(
     bars: Sequence[Bar],
     *,
     title: str,
+    language: str,
     label_title: str,
     axis_title: str,
     reference: float | None = None,
@@ -72,38 +74,40 @@ def draw_forest(
     body = join(_row(bar, scale, ground) for bar in bars)
     keys = []
     if reference is not None and reference_label:
-        keys.append(
-            Markup('<span class="key"><i class="key-line"></i>{} {}</span>').format(
-                visible(reference_label), scale.write(reference)
-            )
-        )
+        keys.append(_key("line", f"{reference_label} {scale.write(reference)}"))
     if band is not None and band_label:
-        ends = f"[{scale.write(band[0])}, {scale.write(band[1])}]"
-        keys.append(Markup('<span class="key"><i class="key-band"></i>{} {}</span>').format(visible(band_label), ends))
-    legend = Markup('<p class="keys">{}</p>').format(join(keys)) if keys else ""
+        keys.append(_key("band", f"{band_label} [{scale.write(band[0])}, {scale.write(band[1])}]"))
     return Markup(
-        '<div class="plot" tabindex="0" role="group" aria-label="{title}" data-marks="1">{legend}'
-        '<table class="forest" role="table"><caption>{title}</caption>'
+        '<div class="plot" tabindex="0" role="group" aria-label="{title}">'
+        '<table class="forest" role="table"><caption><b>{title}</b>{keys}</caption>'
         '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">{label}</th>'
         '<th scope="col" role="columnheader" class="axis-title">{axis}</th>'
-        '<th scope="col" role="columnheader" class="num"><span class="unseen">{axis}</span></th></tr></thead>'
-        '<tbody role="rowgroup">{body}</tbody></table>'
-        '<div class="axis" aria-hidden="true"><span></span><svg height="22">{ticks}</svg><span></span></div></div>'
+        '<th scope="col" role="columnheader"><span class="unseen">{numbers}</span></th>'
+        '<th scope="col" role="columnheader"><span class="unseen">{notes}</span></th></tr></thead>'
+        '<tbody role="rowgroup">{body}</tbody>'
+        '<tfoot aria-hidden="true"><tr><td></td><td class="track"><svg height="22">{ticks}</svg></td><td></td><td></td></tr></tfoot>'
+        "</table></div>"
     ).format(
         title=visible(title),
-        legend=legend,
+        keys=Markup(' <span class="keys">{}</span>').format(join(keys)) if keys else "",
         label=visible(label_title),
         axis=visible(axis_title),
+        numbers=say("value_and_interval", language),
+        notes=say("note", language),
         body=body,
-        ticks=_tick_labels(scale),
+        ticks=join(_tick(scale.place(tick), scale.tick_label(tick)) for tick in scale.ticks),
     )
+
+
+def _key(kind: str, words: str) -> Markup:
+    return Markup('<span class="key"><i class="key-{}"></i>{}</span>').format(kind, visible(words))
 
 
 def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
     small = Markup("<small>{}</small>").format(isolated(bar.small)) if bar.small else ""
     if bar.head:
         return Markup(
-            '<tr role="row" class="head"><th scope="rowgroup" role="rowheader" colspan="3">{}{}</th></tr>'
+            '<tr role="row" class="head"><th scope="rowgroup" role="rowheader" colspan="4">{}{}</th></tr>'
         ).format(isolated(bar.label), small)
     height = HEIGHT + (DOTS_HEIGHT if bar.dots else 0)
     marks = [_interval(bar, scale)] if bar.value is not None else []
@@ -118,8 +122,9 @@ def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
         )
     return Markup(
         '<tr role="row"{quiet}><th scope="row" role="rowheader">{label}{small}</th>'
-        '<td role="cell" class="track"><svg height="{height}" aria-hidden="true">{ground}{marks}</svg></td>'
-        '<td role="cell" class="num">{numbers}{note}</td></tr>'
+        '<td role="cell" class="track"><svg class="ground" aria-hidden="true">{ground}</svg>'
+        '<svg height="{height}" aria-hidden="true">{marks}</svg></td>'
+        '<td role="cell" class="numbers">{numbers}</td><td role="cell" class="note">{note}</td></tr>'
     ).format(
         quiet=Markup(' class="control"') if bar.quiet else "",
         label=isolated(bar.label),
@@ -128,7 +133,7 @@ def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
         ground=ground,
         marks=join(marks),
         numbers=_numbers(bar, scale),
-        note=Markup(" <small>{}</small>").format(visible(bar.note)) if bar.note else "",
+        note=visible(bar.note),
     )
 
 
@@ -189,10 +194,6 @@ def _ground(scale: Scale, reference: float | None, band: tuple[float, float] | N
             Markup('<line class="reference" x1="{0}%" x2="{0}%" y1="0" y2="100%"/>').format(scale.place(reference))
         )
     return join(parts)
-
-
-def _tick_labels(scale: Scale) -> Markup:
-    return join(_tick(scale.place(tick), scale.tick_label(tick)) for tick in scale.ticks)
 
 
 def _tick(x: float, label: str) -> Markup:

@@ -21,12 +21,12 @@ from markupsafe import Markup
 from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
-from weigh.report.figures import draw_figure
+from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
 from weigh.report.rows import cell, field_title, isolated, table_of
 from weigh.report.runs import run_rows
-from weigh.report.story import HELD_BACK, Story, tell
+from weigh.report.story import HELD_BACK, Story, main_estimate, tell
 from weigh.report.visible import visible, visible_line
 
 __all__ = ["render_finding", "render_html"]
@@ -134,7 +134,8 @@ class Page:
 
     def answer(self, finding: Finding) -> str:
         if finding.relation:
-            return words.RELATIONS[finding.relation].render(self.language)
+            answer = words.RELATIONS[finding.relation].render(self.language)
+            return answer[:1].upper() + answer[1:]
         return words.VERDICTS[finding.verdict].render(self.language)
 
     def estimate(self, estimate: Any) -> str:
@@ -160,7 +161,14 @@ class Page:
         return shown[shown.index("[") :] if "[" in shown else ""
 
     def figure(self, finding: Finding) -> Markup:
-        return draw_figure(finding.figure, self.language) if finding.figure else Markup("")
+        return draw_figure(finding.figure, self.language, finding.measured) if finding.figure else Markup("")
+
+    def figure_numbers(self, finding: Finding) -> Markup:
+        return figure_numbers(finding.figure, self.language, finding.measured) if finding.figure else Markup("")
+
+    def tabulated(self, finding: Finding) -> bool:
+        """Whether the finding has a table of its own (not the rows that its figure shows already)."""
+        return bool(finding.table) and not (finding.figure is not None and finding.figure.rows == finding.table)
 
     def table(self, finding: Finding) -> Markup:
         if not finding.table:
@@ -170,9 +178,23 @@ class Page:
     def estimate_title(self, finding: Finding, key: str) -> str:
         return field_title(finding.figure, key, self.language)
 
-    def measured_rows(self, finding: Finding) -> list[tuple[str, str]]:
-        """What changes from run to run, flat: `key: value`."""
-        return [(visible_line(key), _written(value)) for key, value in sorted(finding.measured.items())]
+    def measured_sentence(self, finding: Finding) -> str:
+        """What the finding says about this machine, where it says something."""
+        sentence = finding.measured.get("sentence")
+        return self.translate(sentence) if isinstance(sentence, dict) else ""
+
+    def measured_facts(self, finding: Finding) -> list[tuple[str, str]]:
+        """Single numbers that change from run to run."""
+        plain = {
+            key: value for key, value in finding.measured.items() if key != "sentence" and not isinstance(value, list)
+        }
+        return [(visible_line(key), _written(value)) for key, value in sorted(plain.items())]
+
+    def other_of(self, finding: Finding) -> str:
+        """The candidate that a comparison sets against the winner, by its label."""
+        name = next((c for c in finding.candidates if c != self.winner()["id"]), "")
+        labels = {c.get("id"): c.get("label") for c in self.study.get("candidates", []) if isinstance(c, dict)}
+        return str(labels.get(name) or name)
 
     def held_back(self, finding: Finding) -> bool:
         return any(assumption.outcome in HELD_BACK for assumption in finding.assumptions)
@@ -224,8 +246,8 @@ class Page:
                 }
         return {"id": name, "label": name, "model": None, "recipe": None}
 
-    def methods(self, finding: Finding) -> list[str]:
-        return list(dict.fromkeys(estimate.method for estimate in finding.estimates.values() if estimate.method))
+    def main_estimate(self, finding: Finding) -> Any:
+        return main_estimate(finding)
 
     def facts(self) -> list[tuple[str, str]]:
         """What identifies the study: shown in the box for citing and reproducing."""

@@ -13,7 +13,7 @@ from typing import Any
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report.quantities import show_estimate, show_value
-from weigh.report.story import Point, tell
+from weigh.report.story import Point, rival_line, tell
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, COLUMNS, OUTCOMES, RELATIONS, SECTIONS, UNITS, VERDICTS, say
 
@@ -34,7 +34,7 @@ def render_markdown(file: FindingsFile, results: Results | None = None, *, langu
     else:
         lines += _finding(story.headline, language, heading=False)
     if story.rival is not None:
-        lines += [f"**{say('runner_up', language)}**: {_text(story.rival.sentence.render(language))}", ""]
+        lines += [_text(rival_line(file, story.rival, language)), ""]
     for title, points in (("may", story.may), ("may_not", story.may_not)):
         lines += [f"### {say(title, language)}", "", *_points(points, language), ""]
     lines += [f"## {say('problems', language)}", ""]
@@ -42,8 +42,9 @@ def render_markdown(file: FindingsFile, results: Results | None = None, *, langu
         lines += [say("data_fine", language), ""]
     for finding in story.problems:
         lines += _finding(finding, language)
-    if story.next:
-        lines += [f"## {say('next', language)}", "", *_points(story.next, language), ""]
+    if story.next or story.advice:
+        lead = [_text(story.advice.sentence.render(language)), ""] if story.advice else []
+        lines += [f"## {say('next', language)}", "", *lead, *_points(story.next, language), ""]
     for section in story.sections:
         lines += [f"## {SECTIONS[section.key].render(language)}", ""]
         for finding in (*section.shown, *section.folded):

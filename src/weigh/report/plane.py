@@ -77,8 +77,8 @@ def draw_plane(
     if diagonal and diagonal_label:
         keys.append(Markup('<span class="key"><i class="key-line"></i>{}</span>').format(visible(diagonal_label)))
     return Markup(
-        '<div class="plot plane{square}" tabindex="0" role="group" aria-label="{title}" data-marks="1">'
-        '<p class="keys">{keys}</p><div class="y-title" aria-hidden="true">{y_title}</div>'
+        '<div class="plot plane{square}" tabindex="0" role="group" aria-label="{title}">'
+        '<p class="plot-title"><b>{title}</b> <span class="keys">{keys}</span></p><div class="y-title" aria-hidden="true">{y_title}</div>'
         '<div class="frame" aria-hidden="true"><svg class="y-axis">{y_ticks}</svg><svg class="field">{parts}</svg>'
         '<span></span><svg class="x-axis" height="22">{x_ticks}</svg></div>'
         '<div class="x-title" aria-hidden="true">{x_title}</div></div>'

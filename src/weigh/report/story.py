@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from weigh.findings.model import Bilingual, Finding, FindingsFile
-from weigh.report.words import SECTIONS, WORDS
+from weigh.report.quantities import show_estimate
+from weigh.report.words import RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
-__all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "tell"]
+__all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "rival_line", "tell"]
 
 # kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
 KINDS = {
@@ -24,10 +25,12 @@ KINDS = {
     "slices": ("slices", "slice"),
     "errors": ("errors", "hardest", "label-error", "label-errors"),
     "cost": ("cost", "front"),
+    "other": ("internal",),
 }
 SECTION_OF = {kind: section for section, kinds in KINDS.items() for kind in kinds}
 ADVICE = ("advice", "next")
 HELD_BACK = ("doubtful", "violated")  # outcomes of assumptions that limit what may be concluded
+STEPS = 12
 LIMIT = 8  # a list that is read in full; everything stands in the evidence below
 
 
@@ -59,6 +62,7 @@ class Story:
         may, may_not: What may be concluded, and what not.
         problems: Findings about the data.
         warnings: Problems that the evidence found; they stand in their sections and are pointed at from the top.
+        advice: What the advice says in a sentence, or None.
         next: What to do next, most useful first.
         sections: The evidence.
     """
@@ -70,6 +74,7 @@ class Story:
     may_not: tuple[Point, ...]
     problems: tuple[Finding, ...]
     warnings: tuple[Finding, ...]
+    advice: Finding | None
     next: tuple[Point, ...]
     sections: tuple[Section, ...]
 
@@ -96,7 +101,8 @@ def tell(file: FindingsFile) -> Story:
         _may_not(headline, evidence),
         problems,
         tuple(f for f in evidence if f.severity == "problem"),
-        _next([*([headline] if headline else []), *advice, *problems, *evidence], advice),
+        advice[0] if advice else None,
+        _next([*([headline] if headline else []), *problems, *evidence], advice),
         tuple(sections),
     )
 
@@ -109,6 +115,20 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
         if name in finding.estimates:
             return finding.estimates[name]
     return next(iter(finding.estimates.values()))
+
+
+def rival_line(file: FindingsFile, rival: Finding, language: str) -> str:
+    """ "Against the runner-up: lite0 probe: undecided, 0.4 points [-0.9, 1.7]" as plain text."""
+    winner = file.study.get("winner")
+    name = next((c for c in rival.candidates if c != winner), rival.candidates[-1])
+    labels = {c.get("id"): c.get("label") for c in file.study.get("candidates", []) if isinstance(c, dict)}
+    relation = (
+        RELATIONS[rival.relation].render(language) if rival.relation else VERDICTS[rival.verdict].render(language)
+    )
+    gap = main_estimate(rival)
+    colon, comma = say("colon", language), say("comma", language)
+    shown = f"{comma}{show_estimate(gap, language)}" if gap else ""
+    return f"{say('runner_up', language)}{colon}{labels.get(name) or name}{comma}{relation}{shown}"
 
 
 def _is_about_data(finding: Finding) -> bool:
@@ -159,7 +179,7 @@ def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, 
     points += [
         Point(f.sentence, f)
         for f in evidence
-        if f.severity == "evidence" and (f.verdict == "undecided" or f.relation == "undecided")
+        if f.severity == "evidence" and f.claim is not None and (f.verdict == "undecided" or f.relation == "undecided")
     ]
     seen: set[str] = set()
     for finding in everything:
@@ -176,13 +196,12 @@ def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, 
 
 
 def _next(findings: list[Finding], advice: list[Finding]) -> tuple[Point, ...]:
-    """Proposals without repetition: those of the headline and of `advice` first."""
+    """Proposals without repetition: `advice` has weighed them all; without it, those of the headline first."""
     points: list[Point] = []
     seen: set[str] = set()
-    for finding in findings:
-        sentences = finding.next or ([finding.sentence] if finding in advice else [])
-        for sentence in sentences:
+    for finding in [*advice, *findings]:
+        for sentence in finding.next:
             if sentence.en not in seen:
                 seen.add(sentence.en)
                 points.append(Point(sentence, finding))
-    return tuple(points[:LIMIT])
+    return tuple(points[:STEPS])

@@ -11,7 +11,7 @@ from rich.style import Style
 
 from weigh.findings.model import Finding, FindingsFile
 from weigh.report.quantities import show_estimate
-from weigh.report.story import HELD_BACK, Point, Story, tell
+from weigh.report.story import HELD_BACK, Point, Story, rival_line, tell
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import CLAIMS, OUTCOMES, RELATIONS, SECTIONS, VERDICTS, say
 from weigh.report.wrapping import wrap
@@ -61,10 +61,12 @@ def render_terminal(file: FindingsFile, *, language: str, width: int = 100, colo
     story, sheet = tell(file), Sheet(width, colour=colour)
     name = file.study.get("name", "")
     sheet.rule(f"weigh · {name}" if name else "weigh")
-    _verdict(sheet, story, language)
+    _verdict(sheet, file, story, language)
     _problems(sheet, story, language)
-    if story.next:
+    if story.next or story.advice:
         sheet.rule(say("next", language))
+        if story.advice:
+            sheet.write(story.advice.sentence.render(language))
         _points(sheet, story.next, language, mark="→")
     for section in story.sections:
         sheet.rule(SECTIONS[section.key].render(language))
@@ -75,14 +77,12 @@ def render_terminal(file: FindingsFile, *, language: str, width: int = 100, colo
 
 def summary_line(file: FindingsFile, language: str) -> str:
     """One line that says what was found: the last line of `weigh run`."""
-    story = tell(file)
-    parts = [say("no_headline", language)] if story.headline is None else [story.headline.sentence.render(language)]
-    if story.rival is not None:
-        parts.append(story.rival.sentence.render(language))
-    return (" " if language == "en" else "").join(visible_line(part).strip() for part in parts)
+    headline = tell(file).headline
+    sentence = say("no_headline", language) if headline is None else headline.sentence.render(language)
+    return " ".join(visible(sentence).split())
 
 
-def _verdict(sheet: Sheet, story: Story, language: str) -> None:
+def _verdict(sheet: Sheet, file: FindingsFile, story: Story, language: str) -> None:
     headline = story.headline
     if headline is None:
         sheet.write(say("no_headline", language))
@@ -94,8 +94,7 @@ def _verdict(sheet: Sheet, story: Story, language: str) -> None:
             sheet.write(say("claim_is", language, claim=CLAIMS[headline.claim].render(language)), style="dim", indent=2)
     if story.rival is not None:
         sheet.lines.append("")
-        sheet.write(say("runner_up", language), style="bold")
-        sheet.write(story.rival.sentence.render(language), indent=2)
+        sheet.write(rival_line(file, story.rival, language))
     for title, points in (("may", story.may), ("may_not", story.may_not)):
         rest = [point for point in points if point.finding is None or point.finding is not story.rival]
         if rest:

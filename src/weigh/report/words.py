@@ -11,6 +11,7 @@ from weigh.language import Text
 __all__ = [
     "CLAIMS",
     "CLAIMS_EXPLAINED",
+    "CLAIMS_SHORT",
     "COLUMNS",
     "OUTCOMES",
     "PURPOSES",
@@ -42,6 +43,19 @@ CLAIMS_EXPLAINED = {
         "Speaks about these recipes on other data sets of this size from the same source. This is the claim to read before "
         "recommending a method.",
         "针对方案本身，说的是换一份来源相同、大小相同的数据集会怎样。要推荐一种方法，看这一项。",
+    ),
+}
+CLAIMS_SHORT = {
+    "these_models": Text(
+        "exactly the models trained here, on new examples of the same kind", "此处训练好的这几个模型，用在同类新样本上"
+    ),
+    "this_data": Text(
+        "these recipes trained on all the data at hand, on new examples of the same kind",
+        "用手头全部数据训练的这些方案，用在同类新样本上",
+    ),
+    "new_data": Text(
+        "these recipes on other data sets of this size from the same source",
+        "这些方案换到来源相同、大小相同的其他数据集上",
     ),
 }
 VERDICTS = {
@@ -161,6 +175,11 @@ STAGES = {  # values of rows that are words of ours
 }
 VALUE_KEYS = ("stage", "relation", "status", "purpose", "block", "verdict")  # keys whose values are words of ours
 WORDS = {
+    "measured_here": Text("Measured on this machine", "在本机上的测量"),
+    "claims_title": Text("What the three claims mean", "三种适用范围的含义"),
+    "note": Text("note", "备注"),
+    "of_claim": Text("about", "适用于"),
+    "value_and_interval": Text("value and interval", "值与区间"),
     "based_on": Text("based on", "依据"),
     "conclude": Text("What may and may not be concluded", "能得出什么，不能得出什么"),
     "data": Text("data", "数据"),
@@ -176,6 +195,7 @@ WORDS = {
     "chosen_undecided": Text("Ahead so far; the question is undecided", "目前领先，尚无定论"),
     "chosen_yes": Text("Recommended", "推荐使用"),
     "cite_as": Text("Cite as", "引用格式"),
+    "comma": Text(", ", "，"),
     "colon": Text(": ", "："),
     "confusions_of_many": Text(
         "The {n} most frequent confusions of {all} classes.", "{all} 个类别中最常见的 {n} 种混淆。"
