@@ -15,6 +15,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.order import check_order
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -55,8 +56,8 @@ def find(results: Results) -> list[Finding]:
             estimates[item.number[0]] = _count(item.number[1], "count")
     first = (
         text(
-            "There are {n} things worth doing; the first: {x}",
-            "有 {n} 件事值得做，首先是：{x}",
+            "Worth doing ({n} in all), first of all: {x}",
+            "值得做的事共 {n} 件，首先是：{x}",
             n=len(unique),
             x=unique[0].words,
         )
@@ -179,13 +180,13 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
 def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
     """What the comparisons, the order check and the label check propose."""
     items = []
-    if results.__dict__.get("_order_alarm"):
+    if any(check.alarm for check in check_order(evidence).checks):
         items.append(
             Item(
                 2,
                 text(
-                    "Find out what neighbouring examples share (a device, a day, a person), give it as a column and set design.group_by.",
-                    "查明相邻样本有什么共同来源（同一设备、同一天、同一人），将其作为一列提供，并设置 design.group_by。",
+                    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
+                    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
                 ),
             )
         )
@@ -304,11 +305,11 @@ def _limits(results: Results, evidence: Evidence) -> list[Text]:
         )
     if not any(c.recipe == "scratch" for c in results.candidates):
         limits.append(text("what pretraining is worth (no scratch control)", "预训练值多少（没有 scratch 对照）"))
-    if "order-check" in results.skipped or not results.runs("order-check"):
+    if evidence.winner is None or not check_order(evidence).checks:
         limits.append(
             text(
-                "whether neighbouring examples are alike (the order check did not run)",
-                "相邻样本是否相似（未做顺序检查）",
+                "whether neighbouring examples are alike (the order check could not be made)",
+                "相邻样本是否相似（未能做顺序检查）",
             )
         )
     if results.spec.design.purpose == "ship":

@@ -195,8 +195,9 @@ def calibration_error(
     """Debiased expected calibration error with an interval.
 
     The estimate is the plug-in value less the bias that the bootstrap shows. The interval's lower end is zero unless
-    the plug-in value exceeds what a calibrated model with the same noise in its bins would show ([3], with the
-    noise taken from the bootstrap, so that repeats and groups are respected); its upper end is the larger of the basic
+    the plug-in value exceeds what a calibrated model would show by chance: with the noise that the bootstrap sees (which
+    respects repeats and groups), and with labels drawn from the stated confidences ([3]; bins of one or two examples
+    show the bootstrap no noise). Its upper end is the larger of the basic
     bootstrap's and the bias-corrected percentile.
 
     Args:
@@ -219,7 +220,8 @@ def calibration_error(
     tail = (1 - level) / 2
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])
-    real = float((chance.mean(axis=1) >= value).mean()) <= tail
+    by_chance = max(float(np.quantile(chance.mean(axis=1), 1 - tail)), _calibrated_quantile(whole, tail))
+    real = value > by_chance
     low = max(0.0, min(2 * value - top, bottom - 2 * bias)) if real else 0.0
     high = min(1.0, max(2 * value - bottom, top - bias))
     estimate = min(max(value - bias, low), high)
@@ -232,6 +234,22 @@ def calibration_error(
         n_unit=units.name if units else "examples",
         method=f"expected calibration error, {bins} bins, debiased by bootstrap",
     )
+
+
+def _calibrated_quantile(sums: np.ndarray, tail: float) -> float:
+    """What the plug-in error of a perfectly calibrated model exceeds with probability `tail`, about.
+
+    The error of a bin is then normal with variance n c (1 - c), its absolute value half-normal, and the sum over bins
+    nearly normal. Repeats are about the same examples, so the average has the quantile of one.
+    """
+    from scipy.special import ndtri
+
+    count = np.maximum(sums[:, 0], 1e-12)
+    confidence = np.clip(sums[:, 1] / count, 0.0, 1.0)
+    variance = sums[:, 0] * confidence * (1 - confidence)
+    mean = np.sqrt(2 / np.pi * variance).sum(axis=1)
+    spread = np.sqrt((1 - 2 / np.pi) * variance.sum(axis=1))
+    return float(((mean - ndtri(tail) * spread) / sums[:, 0].sum(axis=1)).mean())
 
 
 def mean_with_interval(

@@ -1,0 +1,126 @@
+"""Calibration of the winner: says yes, no or undecided as the planted truth allows, in the same numbers twice."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.findings.synthetic import make_results
+from weigh.findings.calibration import TOLERANCE, find, judge_error
+from weigh.record.results import probabilities
+from weigh.stats.estimate import Estimate
+
+
+def numbers(sentence: str) -> list[str]:
+    return sorted(re.findall(r"-?\d+(?:\.\d+)?", sentence))
+
+
+def study(seed=0, n=1500, temperature=1.0, repeats=2, **options):
+    """A winner whose logits are `temperature` times too large, and a worse candidate."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(0, 2, size=(n, 3))
+    target = (probabilities(logits).cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    noisy = logits + rng.normal(0, 3, size=logits.shape)
+    stack = {"good": np.stack([logits * temperature] * repeats), "poor": np.stack([noisy] * repeats)}
+    return make_results({k: v.astype(np.float32) for k, v in stack.items()}, target, winner="good", **options)
+
+
+def test_overconfident_winner_is_cured_by_temperature():
+    (finding,) = find(study(temperature=3.0))
+    estimates = finding.estimates
+    assert estimates["temperature"].value == pytest.approx(3, rel=0.15)
+    assert estimates["calibration_error_before"].low > TOLERANCE
+    assert estimates["confidence_minus_accuracy"].low > 0
+    assert "too sure" in finding.sentence.en
+    assert "过于自信" in finding.sentence.zh
+    assert estimates["calibration_error"].high < estimates["calibration_error_before"].low
+    assert estimates["log_loss_gain"].low > 0
+    assert finding.verdict == "yes"
+
+
+def test_what_no_temperature_can_cure_is_not_called_calibrated():
+    rng = np.random.default_rng(1)
+    n = 3000
+    target = np.arange(n) % 2
+    strange = np.zeros((1, n, 2), dtype=np.float32)
+    side = rng.random(n) < 0.5
+    # Sure and always right on one half, equally sure and hardly better than chance on the other.
+    correct = np.where(side, 1.0, np.where(rng.random(n) < 0.5, 1.0, -1.0))
+    strange[0, np.arange(n), target] = correct * np.where(side, 0.4, 4.0)
+    (finding,) = find(make_results({"odd": strange}, target))
+    assert finding.verdict == "no"
+    assert "face value" not in finding.sentence.en
+    assert finding.next
+
+
+def test_few_examples_are_undecided():
+    (finding,) = find(study(seed=2, n=60, repeats=1))
+    assert finding.verdict == "undecided"
+    assert "cannot settle" in finding.sentence.en
+    assert finding.next
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.0, 0.05, "yes"),
+        (0.0, 0.0501, "undecided"),
+        (0.05, 0.2, "undecided"),
+        (0.051, 0.2, "no"),
+        (None, None, "undecided"),
+    ],
+)
+def test_verdict_follows_the_interval(low, high, verdict):
+    assert judge_error(Estimate(value=0.04, low=low, high=high)) == verdict
+
+
+def test_both_languages_and_the_estimates_have_the_same_numbers():
+    for temperature in (0.4, 1.0, 3.0):
+        (finding,) = find(study(temperature=temperature, n=400))
+        said = numbers(finding.sentence.en)
+        assert said == numbers(finding.sentence.zh)
+        known = {TOLERANCE}
+        for estimate in finding.estimates.values():
+            known |= {estimate.value, estimate.low, estimate.high}
+        for number in said:
+            digits = len(number.partition(".")[2])
+            assert any(k is not None and f"{k:.{digits}f}" == number for k in known), number
+
+
+def test_reliability_rows_and_a_row_for_every_candidate():
+    (finding,) = find(study(n=300))
+    assert finding.figure.kind == "reliability"
+    assert {row["stage"] for row in finding.figure.rows} == {"before", "after"}
+    for candidate in ("good", "poor"):
+        rows = [r for r in finding.figure.rows if r["candidate"] == candidate and r["stage"] == "before"]
+        assert sum(row["n"] for row in rows) == pytest.approx(300, abs=1)
+    assert [row["candidate"] for row in finding.table] == ["good", "poor"]
+
+
+def test_same_records_same_finding_and_failed_runs_are_survived():
+    assert find(study(n=200)) == find(study(n=200))
+    (finding,) = find(study(n=400, failed=[("good", 0, 2, "loss became infinite")]))
+    assert np.isfinite(finding.estimates["calibration_error"].value)
+
+
+def test_test_part_checks_the_temperature():
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 2, size=(800, 3))
+    target = (probabilities(logits).cumsum(axis=1) > rng.random((800, 1))).argmax(axis=1)
+    for factor, outcome in ((3.0, "holds"), (30.0, "violated")):
+        results = study(temperature=3.0, test={"good": (factor * logits).astype(np.float32)}, test_target=target)
+        (finding,) = find(results)
+        assert finding.assumptions[0].outcome == outcome
+        assert "calibration_error_test" in finding.estimates
+
+
+def test_multilabel():
+    rng = np.random.default_rng(5)
+    logits = rng.normal(0, 2, size=(600, 3))
+    target = (rng.random(logits.shape) < probabilities(logits, multilabel=True)).astype(np.uint8)
+    (finding,) = find(
+        make_results({"a": logits[None].astype(np.float32)}, target, metrics={"primary": "f1_macro"}, winner="a")
+    )
+    assert finding.estimates["temperature"].value == pytest.approx(1, abs=0.15)

@@ -1,0 +1,73 @@
+"""Cost: fixed facts in the sentence, times under `measured` only, and the front against brute force."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.cost import find, front
+
+MODELS = {
+    "timm:good": {"macs": 4.1e8, "parameters": 4.6e6, "size_bytes": 18.6e6},
+    "timm:poor": {"macs": 2.0e8, "parameters": 4.0e6, "size_bytes": 16.0e6},
+}
+
+
+def study(seconds=1.0, models=MODELS, **options):
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 200)
+    logits = {name: simulate_logits(rng, target, separation=s) for name, s in (("good", 2.5), ("poor", 0.5))}
+    times = {"train_seconds": 10 * seconds, "predict_seconds_per_example": seconds / 100, "peak_bytes": 5e8 * seconds}
+    return make_results(
+        logits, target, models=models, measured={"good": times, "poor": times}, winner="good", **options
+    )
+
+
+def test_sentence_has_fixed_facts_only():
+    (slow,), (fast,) = find(study(7.0)), find(study(1.0))
+    assert slow.model_dump(exclude={"measured"}) == fast.model_dump(exclude={"measured"})
+    assert slow.measured != fast.measured
+    assert slow.verdict == "no"
+    assert "0.410" in slow.sentence.en
+    assert "2.05" in slow.sentence.zh
+
+
+def test_measured_sentence_has_the_same_numbers_in_both_languages():
+    (finding,) = find(study(2.0))
+    said = finding.measured["sentence"]
+    assert sorted(re.findall(r"\d+\.?\d*", said["en"])) == sorted(re.findall(r"\d+\.?\d*", said["zh"]))
+    assert "20.0" in said["en"]
+    assert {row["candidate"] for row in finding.measured["figure_rows"]} == {"good", "poor"}
+
+
+def test_cheapest_winner_and_unknown_costs():
+    turned = {"timm:good": MODELS["timm:poor"], "timm:poor": MODELS["timm:good"]}
+    assert find(study(models=turned))[0].verdict == "yes"
+    assert find(study(models={}))[0].verdict == "undecided"
+    partly = {"timm:good": {"parameters": 1e6}, "timm:poor": {"parameters": 2e6, "macs": 1}}
+    (finding,) = find(study(models=partly))
+    assert finding.verdict == "yes"
+    assert "M parameters" in finding.sentence.en
+
+
+pairs = st.tuples(
+    st.one_of(st.none(), st.integers(0, 5)), st.one_of(st.just(float("nan")), st.integers(0, 5).map(float))
+)
+
+
+@given(st.lists(pairs, max_size=8))
+def test_front_is_what_nobody_dominates(points):
+    found = front([p[0] for p in points], [p[1] for p in points])
+    for (cost, score), flag in zip(points, found, strict=True):
+        if cost is None or np.isnan(score):
+            assert not flag
+            continue
+        beaten = any(
+            c is not None and c <= cost and s >= score and (c < cost or s > score) for c, s in points if not np.isnan(s)
+        )
+        assert flag == (not beaten)
+    assert any(found) == any(c is not None and not np.isnan(s) for c, s in points)

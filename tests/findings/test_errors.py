@@ -1,0 +1,103 @@
+"""Hardest examples and suspected labels: planted ones are found, and every path is named."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.errors import find
+
+
+def study(seed=0, n=400, planted=12, repeats=3, separation=6.0, **options):
+    """Easy data of which `planted` examples carry the other label."""
+    rng = np.random.default_rng(seed)
+    true = simulate_target(rng, n, [0.5, 0.5])
+    difficulty = rng.standard_normal((n, 2))
+    logits = {
+        name: simulate_logits(rng, true, separation=s, repeats=repeats, difficulty=difficulty)
+        for name, s in (("good", separation), ("fair", separation - 1))
+    }
+    target = true.copy()
+    target[:planted] = 1 - target[:planted]
+    return make_results(logits, target, winner="good", **options)
+
+
+def numbers(sentence):
+    return sorted(re.findall(r"-?\d+(?:\.\d+)?", sentence))
+
+
+def test_planted_labels_are_suspected_with_every_path():
+    hardest, labels = find(study())
+    planted = {str(path) for path in study().examples.path[:12]}
+    assert planted <= set(labels.examples)
+    assert len(labels.examples) == int(labels.estimates["flagged"].value) == len(labels.table)
+    assert set(labels.examples[:8]) <= planted  # the most suspicious first
+    assert planted <= set(hardest.examples)
+    row = labels.table[0]
+    assert set(row) == {"path", "given", "predicted", "probability_of_given", "why"}
+    assert row["given"] != row["predicted"]
+    assert labels.kind == "label-errors"
+    assert labels.verdict == "yes"
+
+
+def test_words_are_careful():
+    _, labels = find(study())
+    assert "suspected" in labels.sentence.en
+    assert "A suspicion is not an error" in labels.sentence.en
+    assert "疑似" in labels.sentence.zh
+
+
+def test_nothing_to_suspect():
+    _, labels = find(study(planted=0, separation=9))
+    assert labels.verdict == "no"
+    assert labels.examples == []
+    assert not labels.next
+
+
+def test_one_prediction_each_is_undecided():
+    rng = np.random.default_rng(1)
+    target = simulate_target(rng, 100)
+    hardest = find(make_results({"a": simulate_logits(rng, target, separation=1)}, target))[0]
+    assert hardest.verdict == "undecided"
+    assert "bad luck" in hardest.sentence.en
+
+
+def test_controls_are_not_asked():
+    rng = np.random.default_rng(2)
+    target = simulate_target(rng, 200)
+    logits = {
+        "good": simulate_logits(rng, target, separation=8, repeats=2),
+        "scratch": simulate_logits(rng, target, separation=-8, repeats=2),
+    }
+    hardest, _ = find(make_results(logits, target, controls=["scratch"], winner="good"))
+    assert hardest.candidates == ["good"]
+    assert len(hardest.examples) == int(hardest.estimates["always_wrong"].value) < 10
+
+
+def test_both_languages_have_the_same_numbers_and_they_are_estimates():
+    for planted in (0, 12):
+        for finding in find(study(planted=planted)):
+            said = numbers(finding.sentence.en)
+            assert said == numbers(finding.sentence.zh)
+            for number in said:
+                digits = len(number.partition(".")[2])
+                assert any(f"{e.value:.{digits}f}" == number for e in finding.estimates.values()), number
+
+
+def test_multilabel():
+    rng = np.random.default_rng(3)
+    target = rng.integers(2, size=(200, 3))
+    logits = (8.0 * (target - 0.5) + rng.normal(0, 0.3, target.shape))[None].repeat(2, axis=0).astype(np.float32)
+    logits[:, 5, 1] *= -2
+    hardest, labels = find(make_results({"a": logits}, target, metrics={"primary": "f1_macro"}, winner="a"))
+    path = str(make_results({"a": logits}, target, metrics={"primary": "f1_macro"}, winner="a").examples.path[5])
+    assert path in hardest.examples
+    assert labels.examples[0] == path
+
+
+def test_failed_runs_are_survived():
+    hardest, labels = find(study(failed=[("good", 0, 1, "loss became infinite")]))
+    assert hardest.verdict == "yes"
+    assert labels.verdict == "yes"
