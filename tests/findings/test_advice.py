@@ -64,7 +64,7 @@ def test_equal_and_cheaper_is_recommended():
 
 def test_missing_controls_repeats_and_test_part_are_asked_for():
     said = " ".join(words(study(repeats=1)))
-    for part in ("scratch", "design.repeats", "test part"):
+    for part in ("scratch", "design.repeats", "test folder"):
         assert part in said
     rng = np.random.default_rng(2)
     target = simulate_target(rng, 200)
@@ -74,7 +74,7 @@ def test_missing_controls_repeats_and_test_part_are_asked_for():
         logits, target, controls=["s"], recipes={"s": "scratch"}, test=part, test_target=np.arange(50) % 2
     )
     said = " ".join(words(complete))
-    for part in ("scratch", "design.repeats", "independent test part"):
+    for part in ("scratch", "design.repeats", "test folder"):
         assert part not in said
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.order import check_order
@@ -147,8 +148,8 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
             Item(
                 6,
                 text(
-                    "Keep an independent test part (design.test, or data.test with examples from where the model will be used).",
-                    "请留出独立的测试部分（设置 design.test；或用 data.test 指定来自实际使用场景的样本）。",
+                    "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
+                    "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
                 ),
             )
         )
@@ -195,11 +196,7 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
         items.append(
             Item(
                 4,
-                text(
-                    "Look at the suspected labels ({k}), correct those that are wrong, and run again.",
-                    "核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新运行。",
-                    k=flagged,
-                ),
+                look_again(flagged),
                 ("suspected_labels", flagged),
             )
         )

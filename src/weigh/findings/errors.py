@@ -14,12 +14,12 @@ import numpy as np
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.registry import FINDINGS
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.record.results import OutOfFold, Results, probabilities
 from weigh.stats.estimate import Estimate
 from weigh.stats.label_errors import LabelErrors, find_label_errors
 
-__all__ = ["SHOWN", "find"]
+__all__ = ["SHOWN", "find", "look_again"]
 
 SHOWN = 24  # pictures in the report
 CONFIRMED = 0.51  # share of such flags that people confirmed, over ten test sets (Northcutt, Athalye & Mueller 2021)
@@ -172,17 +172,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
         )
         for i in flagged.tolist()
     ]
-    next_ = (
-        [
-            text(
-                "Look at the suspected labels, the first ones first ({k} files are listed), and correct those that are wrong; then run again.",
-                "从最可疑的开始核对这些标注（共列出 {k} 个文件），改正确有错误的，然后重新运行。",
-                k=len(flagged),
-            )
-        ]
-        if len(flagged)
-        else []
-    )
+    next_ = [look_again(len(flagged))] if len(flagged) else []
     return Finding(
         id="errors:labels",
         kind="label-errors",
@@ -207,6 +197,15 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
         next=[Bilingual.of(item) for item in next_],
         table=rows,
         references=REFERENCES,
+    )
+
+
+def look_again(count: int) -> Text:
+    """The proposal that follows from suspected labels; `advice` makes the same one."""
+    return text(
+        "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and run again.",
+        "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新运行。",
+        k=count,
     )
 
 
