@@ -1,0 +1,77 @@
+"""Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `file:PATH@timm:NAME`. Torch-free.
+
+A source is one file with one decorator in `MODEL_SOURCES`; the address says which source is asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+from weigh.errors import ModelError
+from weigh.language import text
+
+__all__ = ["SOURCES", "Address", "parse_address"]
+
+SOURCES = {"timm": "weigh.models.timm", "torchvision": "weigh.models.torchvision", "file": "weigh.models.file"}
+_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A parsed address.
+
+    Attributes:
+        written: As the user wrote it.
+        source: "timm", "torchvision" or "file".
+        name: Architecture, as its source knows it ("tf_efficientnet_lite0", "resnet18.a1_in1k").
+        weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones.
+        path: Checkpoint of a `file:` address.
+        architecture: For `file:`, the address of the architecture; otherwise the address itself.
+    """
+
+    written: str
+    source: str
+    name: str
+    weights: str | None = None
+    path: str | None = None
+    architecture: str = ""
+
+
+def parse_address(written: str) -> Address:
+    """Parse an address; nothing is looked up.
+
+    Raises:
+        ModelError: Not an address; says the nearest thing that is one.
+    """
+    source, colon, rest = written.partition(":")
+    if not colon or source not in SOURCES:
+        near = difflib.get_close_matches(source, SOURCES, n=1)
+        example = f"{near[0]}:{rest}" if colon and near else f"timm:{written}" if _NAME.fullmatch(written) else "timm:resnet18"
+        raise ModelError(
+            text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=written[:200]),
+            text("An address says where a model comes from: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME.",
+                 "地址说明模型的来源：timm:名称、torchvision:名称[/权重]、file:路径@timm:名称。"),
+            text("Did you mean {e}?", "您是想用 {e} 吗？", e=example),
+        )
+    if source == "file":
+        path, at, architecture = rest.rpartition("@")
+        if not at or not path:
+            raise ModelError(
+                text("'{w}' does not say which architecture the file holds.", "“{w}”没有说明文件对应的架构。", w=written[:200]),
+                do=text("Write file:{p}@timm:NAME", "请写成 file:{p}@timm:名称", p=rest or "PATH"),
+            )
+        inner = parse_address(architecture)
+        if inner.source == "file":
+            raise ModelError(text("'{w}': a file cannot stand on another file.", "“{w}”：文件不能以另一个文件为架构。", w=written[:200]))
+        return Address(written, "file", inner.name, None, path, inner.written)
+    name, slash, weights = rest.partition("/")
+    if source == "timm":
+        name, slash, weights = rest, "", ""
+    if not _NAME.fullmatch(name) or (slash and not _NAME.fullmatch(weights)):
+        raise ModelError(
+            text("'{w}' has no valid model name.", "“{w}”中没有有效的模型名称。", w=written[:200]),
+            do=text("`weigh models '{s}:*'` lists the names.", "`weigh models '{s}:*'` 会列出名称。", s=source),
+        )
+    return Address(written, source, name, weights or None, None, written)

@@ -1,0 +1,148 @@
+"""A pretrained network as the rest of the compute wing sees it, whatever its source.
+
+`load_model(address)` resolves weights in this order: the hub (unless offline or not reachable), the hub's local cache,
+an installed package of the catalogue; random weights only where the recipe asks for them. After it: `network.py` puts
+a new head on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from weigh.models.address import SOURCES, Address, parse_address
+
+__all__ = ["Preprocessing", "Pretrained", "Provenance", "load_model", "weights_digest"]
+
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How the model's pictures were prepared.
+
+    Attributes:
+        size: Side of the square input, in pixels.
+        resize: Length of the shorter side before the centre crop.
+        mean, std: Per channel, of values in [0, 1].
+        interpolation: Of the resize ("bicubic", …).
+    """
+
+    size: int
+    resize: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bilinear"
+
+    def at(self, size: int) -> Preprocessing:
+        """The same preparation at another input size (same crop share)."""
+        return Preprocessing(size, max(size, round(self.resize * size / self.size)), self.mean, self.std, self.interpolation)
+
+    def crop(self, picture: Image.Image) -> np.ndarray:
+        """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
+        width, height = picture.size
+        scale = self.resize / min(width, height)
+        if scale != 1:
+            target = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
+            picture = picture.resize(target, RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR))
+            width, height = target
+        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
+
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """`(n, size, size, 3)` uint8 to `(n, 3, size, size)` float32, channels last in memory."""
+        x = pictures.permute(0, 3, 1, 2).to(torch.float32)
+        mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1) * 255
+        return x.sub_(mean).div_(std)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where weights came from.
+
+    Attributes:
+        source: "hub", "package", "file" or "random".
+        name: Repository, package with version, path, or "".
+        licence: As stated by the source; "" where unknown.
+        note: Why this source was used where another would be expected.
+    """
+
+    source: Literal["hub", "package", "file", "random"]
+    name: str = ""
+    licence: str = ""
+    note: str = ""
+
+
+@dataclass
+class Pretrained:
+    """A network with its own head.
+
+    Attributes:
+        address: What was asked for.
+        module: The network, in eval mode, on the CPU.
+        preprocessing: How its pictures are prepared.
+        provenance: Where the weights came from.
+        classes: Number of outputs of its own head.
+    """
+
+    address: Address
+    module: nn.Module
+    preprocessing: Preprocessing
+    provenance: Provenance
+    classes: int = 1000
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all weights and buffers."""
+        return weights_digest(self.module)
+
+    def facts(self) -> dict[str, Any]:
+        """What a report says about the model."""
+        parameters = sum(p.numel() for p in self.module.parameters())
+        return {
+            "parameters": parameters, "size_bytes": 4 * parameters, "input_size": self.preprocessing.size,
+            "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
+            "note": self.provenance.note, "sha256": self.digest,
+        }  # fmt: skip
+
+
+def weights_digest(module: nn.Module) -> str:
+    """SHA-256 over names, shapes and bytes of the state dict, in order."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_model(address: str, *, pretrained: bool, offline: bool, rng_seed: int = 0) -> Pretrained:
+    """Load a model by address.
+
+    Args:
+        pretrained: False: random weights drawn with `rng_seed` (the `scratch` control, timings).
+        offline: No network call at all.
+
+    Raises:
+        ModelError: No such model, or a checkpoint that does not fit.
+        WeightsUnreachable: No hub, package or file has the weights; says what was tried and what to do.
+    """
+    parsed = parse_address(address)
+    load = import_module(SOURCES[parsed.source]).load
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(rng_seed % 2**63)
+        found: Pretrained = load(parsed, pretrained=pretrained, offline=offline)
+    found.module.eval()
+    return found

@@ -1,0 +1,84 @@
+"""Models of torchvision: `torchvision:NAME` or `torchvision:NAME/WEIGHTS`."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import torch
+import torchvision
+
+from weigh.errors import ModelError
+from weigh.language import text
+from weigh.models.address import Address
+from weigh.models.catalogue import find_packaged
+from weigh.models.hub import reachable, unreachable
+from weigh.models.packaged import load_packaged
+from weigh.models.pretrained import Preprocessing, Pretrained, Provenance
+
+__all__ = ["load", "names"]
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def names(pattern: str) -> list[str]:
+    """Classification models that match a pattern with * and ?."""
+    return fnmatch.filter(torchvision.models.list_models(module=torchvision.models), pattern)
+
+
+def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
+    """See `pretrained.load_model`."""
+    known = torchvision.models.list_models(module=torchvision.models)
+    if address.name not in known:
+        near = difflib.get_close_matches(address.name, known, n=3)
+        raise ModelError(
+            text("torchvision has no model called '{n}'.", "torchvision 中没有名为“{n}”的模型。", n=address.name),
+            do=text("Near: {x}.", "相近的有：{x}。", x=", ".join(near) or "–"),
+        )
+    weights = _weights(address)
+    extra = {"init_weights": True} if address.name in ("googlenet", "inception_v3") else {}
+    module = torchvision.models.get_model(address.name, weights=None, **extra)
+    provenance = Provenance("random")
+    if pretrained:
+        state = _download(weights.url, offline=offline)
+        if state is not None:
+            module = torchvision.models.get_model(address.name, weights=None, **extra)
+            module.load_state_dict(state)
+            provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause")
+        else:
+            packaged = find_packaged(f"torchvision:{address.name}") if weights.name.endswith("V1") or address.weights is None else None
+            provenance = load_packaged(f"torchvision:{address.name}", module) if packaged else None
+            if provenance is None:
+                tried = "the local cache, installed packages" if offline else "download.pytorch.org, the local cache, installed packages"
+                raise unreachable(address.written, tried, offline=offline, packaged=packaged)
+            weights = next((w for w in type(weights) if w.name.endswith("V1")), weights)  # the preparation of what was loaded
+    prepared = weights.transforms()
+    preprocessing = Preprocessing(
+        prepared.crop_size[0], prepared.resize_size[0], tuple(prepared.mean), tuple(prepared.std), prepared.interpolation.value
+    )
+    return Pretrained(address, module, preprocessing, provenance)
+
+
+def _weights(address: Address):
+    options = torchvision.models.get_model_weights(address.name)
+    if address.weights is None:
+        return options.DEFAULT
+    if address.weights not in options.__members__:
+        raise ModelError(
+            text("{n} has no weights called '{w}'.", "{n} 没有名为“{w}”的权重。", n=address.name, w=address.weights),
+            do=text("Known: {k}.", "可用：{k}。", k=", ".join(options.__members__)),
+        )
+    return options[address.weights]
+
+
+def _download(url: str, *, offline: bool) -> dict | None:
+    """The state dict from torch's own cache or its server; None where neither may be had."""
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    if cached.is_file():
+        return torch.load(cached, map_location="cpu", weights_only=True)
+    parts = urlsplit(url)
+    if offline or not reachable(f"{parts.scheme}://{parts.netloc}"):
+        return None
+    return torch.hub.load_state_dict_from_url(url, map_location="cpu", weights_only=True, check_hash=True, progress=False)

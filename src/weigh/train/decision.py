@@ -1,0 +1,52 @@
+"""The decision: from probabilities to a label where classes are unbalanced. Chosen inside the training folds only.
+
+For the mean recall of the classes (balanced accuracy) the best decision divides each probability by the class's
+frequency (Menon et al. 2013); nothing is tuned. For F1 of two classes the threshold is the one that is best on inner
+out-of-fold predictions. All other metrics keep the most probable class. The result is a bias per class, added to the
+log probabilities (`metrics.base.decide`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weigh.metrics.base import METRICS, Prediction, decide
+
+__all__ = ["choose_bias", "score_training"]
+
+UNBALANCED = 1.5  # ratio of the largest to the smallest class
+
+
+def choose_bias(decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int) -> list[float] | None:
+    """One number per class, or None for the most probable class.
+
+    Args:
+        decision: "auto", "argmax" or "threshold".
+        target: `(n,)` of the training part; multi-label targets keep the most probable.
+        inner: `(n, classes)` inner out-of-fold probabilities of the training part, or None.
+    """
+    if decision == "argmax" or target.ndim == 2:
+        return None
+    counts = np.bincount(target, minlength=classes).astype(np.float64)
+    present = counts > 0
+    if decision == "auto" and counts[present].max() < UNBALANCED * counts[present].min():
+        return None
+    if primary.startswith("f1") and classes == 2 and inner is not None:
+        metric = METRICS.get(primary)
+        odds = np.log(np.clip(inner[:, 1], 1e-12, 1)) - np.log(np.clip(inner[:, 0], 1e-12, 1))
+        options = [0.0, *(-np.quantile(odds, np.linspace(0.02, 0.98, 49)))]
+        scores = [metric.score(Prediction(inner, decide(inner, np.array([0.0, bias]))), target) for bias in options]
+        best = options[int(np.nanargmax(scores))]
+        return [0.0, round(float(best), 6)] if best else None
+    if primary != "balanced_accuracy" and decision == "auto":
+        return None
+    bias = -np.log(np.where(present, counts, counts.sum()) / counts.sum())
+    bias[present] -= bias[present].mean()
+    return [round(float(b), 6) for b in bias]
+
+
+def score_training(primary: str, probabilities: np.ndarray, target: np.ndarray, bias: list[float] | None) -> dict[str, float]:
+    """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
+    shift = 0.0 if bias is None else np.asarray(bias)
+    prediction = Prediction(probabilities, decide(probabilities, shift, multilabel=target.ndim == 2))
+    return {name: float(METRICS.get(name).score(prediction, target)) for name in dict.fromkeys([primary, "accuracy"])}

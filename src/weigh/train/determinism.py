@@ -1,0 +1,57 @@
+"""The only place that sets torch's threads, deterministic algorithms and generators.
+
+Same run, same machine, same numbers: also in another process, after a resume, and whatever ran before it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+__all__ = ["computing", "forked", "torch_generator"]
+
+
+@contextmanager
+def computing(*, threads: int) -> Iterator[None]:
+    """Compute with `threads` threads and deterministic algorithms; everything is put back afterwards.
+
+    The number of threads changes how sums are split and so the last bits: it is stored with the study's choices.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    before = torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32
+    try:
+        torch.set_num_threads(max(1, threads))
+        torch.use_deterministic_algorithms(True, warn_only=True)  # an operator without such a form must not stop a run
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        yield
+    finally:
+        torch.set_num_threads(before)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32 = benchmark, tf32
+
+
+@contextmanager
+def forked(seed: int) -> Iterator[None]:
+    """Torch's own generators seeded for what cannot be handed one (dropout, initialisation); put back afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed % 2**63)
+        yield
+
+
+def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
+    """A generator of its own for one purpose ("init", "order", "augmentation")."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(seed % 2**63)
+    return generator
+
+
+def one_thread() -> None:
+    """For the threads of a pool that solves independent problems side by side: each keeps to itself."""
+    torch.set_num_threads(1)

@@ -1,0 +1,169 @@
+"""Recipe `probe`: frozen features, a regularised linear head, its strength chosen inside the training folds.
+
+All runs of a model come in one job and share one feature pass. Each run is solved by itself, with all its strengths and
+inner folds together, so its numbers do not depend on which other runs are in the job. The strength with the least
+inner out-of-fold log loss wins: a proper score, smoother than accuracy and good for ranks and calibration alike; the
+head is then fitted to the whole training part in double precision.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from weigh.data.examples import Examples
+from weigh.data.folds import assign_folds
+from weigh.models.network import Network
+from weigh.run import Outcome, Run, Setting
+from weigh.train.decision import choose_bias, score_training
+from weigh.train.determinism import one_thread
+from weigh.train.features import Featurised, features_of
+from weigh.train.logistic import Basis, Heads, eigenbasis, solve
+
+__all__ = ["LinearHead", "fit", "fit_head"]
+
+INNER_FOLDS = 5
+INNER_TOLERANCE, FINAL_TOLERANCE = 1e-3, 1e-6
+
+
+class LinearHead:
+    """A fitted head on raw (not standardised) features: `logits(features)`; weight `(classes, width)`, bias `(classes,)`."""
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, strength: float, inner: np.ndarray | None) -> None:
+        self.weight, self.bias, self.strength, self.inner = weight, bias, strength, inner
+
+    def logits(self, features: np.ndarray) -> np.ndarray:
+        """`(n, classes)` float32."""
+        return (features.astype(np.float64) @ self.weight.T + self.bias).astype(np.float32)
+
+
+def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None) -> Iterator[Outcome]:
+    """All probe runs of one model: one feature pass, then a head per run."""
+    started = time.perf_counter()
+    made = features_of(runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress)
+    shared = (time.perf_counter() - started) / len(runs)
+    basis = _basis(made.features)
+    # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
+    # numbers do not depend on how many are solved at a time.
+    with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
+        for done, outcome in enumerate(pool.map(lambda run: _fit_run(run, made, basis, examples, setting, shared), runs), 1):
+            if progress:
+                progress("heads", done, len(runs))
+            yield outcome
+
+
+def _basis(features: np.ndarray) -> Basis:
+    x = torch.from_numpy(np.array(features))
+    return eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+
+
+def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float) -> Outcome:
+    started = time.perf_counter()
+    target = examples.target[run.train]
+    group = None if examples.group is None else examples.group[run.train]
+    classes = made.network.head.out_features
+    balanced = run.options.get("class_weights") == "balanced"
+    head = fit_head(made.features[run.train], target, run.options["strengths"], classes, basis,
+                    rng=np.random.default_rng(run.seeds["split"]), group=group, balanced=balanced)
+    trained = time.perf_counter() - started
+    bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
+    train_logits = head.logits(made.features[run.train])
+    started = time.perf_counter()
+    logits = head.logits(made.features[run.test]) if len(run.test) else np.zeros((0, classes), np.float32)
+    facts = {
+        "strength": head.strength,
+        "train_scores": score_training(setting.primary, _probabilities(train_logits, target.ndim == 2), target, bias),
+    }
+    if bias is not None:
+        facts["bias"] = bias
+    weights = _state(made.network, head) if run.keep_weights else None
+    measured = {"train_seconds": trained + shared, "feature_seconds": shared, "predict_seconds": time.perf_counter() - started}
+    return Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
+
+
+def fit_head(features: np.ndarray, target: np.ndarray, strengths: Sequence[float], classes: int, basis: Basis, *,
+             rng: np.random.Generator, group: np.ndarray | None = None, balanced: bool = False) -> LinearHead:
+    """A head whose strength is chosen by inner cross-validation on these examples alone.
+
+    Args:
+        features: `(n, width)` float32, raw; standardised here with statistics of these rows only.
+        target: `(n,)` or `(n, classes)`.
+        basis: Preconditioner (see `logistic.py`).
+    """
+    x = torch.from_numpy(np.ascontiguousarray(features))
+    mean, scale = x.mean(dim=0), x.std(dim=0)
+    scale = torch.where(scale > 1e-6, scale, torch.ones_like(scale))  # a constant feature stays zero
+    x = (x - mean) / scale
+    multilabel = target.ndim == 2
+    softmax = not multilabel and classes > 2
+    truth = _columns(target, classes)
+    weights = _balance(target, classes) if balanced and not multilabel else None
+    inner, chosen = None, 0
+    units = len(target) if group is None else len(np.unique(group))
+    folds = min(INNER_FOLDS, units)
+    if folds >= 2:
+        fold = torch.from_numpy(assign_folds(target, folds=folds, rng=rng, group=group, stratify=True).astype(np.int64))
+        seen = (fold[:, None] != torch.arange(folds)).float().repeat_interleave(len(strengths), dim=1)
+        tried = solve(x, truth, seen, torch.tensor(list(strengths)).repeat(folds), basis, softmax=softmax, weights=weights, tolerance=INNER_TOLERANCE)
+        held = _held_out_logits(x, tried, fold, len(strengths))  # (strengths, n, columns)
+        losses = [_log_loss(z, truth, softmax=softmax) for z in held]
+        chosen = int(np.argmin(losses))
+        inner = _probabilities(_both(held[chosen].numpy(), classes, multilabel=multilabel), multilabel)
+    strength = float(strengths[chosen] if folds >= 2 else sorted(strengths)[len(strengths) // 2])
+    double = Basis(basis.vectors.double(), basis.values.double())
+    final = solve(x.double(), truth.double(), torch.ones(len(x), 1, dtype=torch.float64), torch.tensor([strength], dtype=torch.float64), double,
+                  softmax=softmax, weights=None if weights is None else weights.double(), tolerance=FINAL_TOLERANCE, iterations=500)  # fmt: skip
+    slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
+    offset = final.bias[0].numpy() - mean.double().numpy() @ slope
+    if not multilabel and classes == 2:  # one logit becomes two that differ by it
+        slope, offset = np.concatenate([-slope / 2, slope / 2], axis=1), np.concatenate([-offset / 2, offset / 2])
+    return LinearHead(slope.T, offset, strength, inner)
+
+
+def _columns(target: np.ndarray, classes: int) -> torch.Tensor:
+    if target.ndim == 2:
+        return torch.from_numpy(target.astype(np.float32))
+    if classes == 2:
+        return torch.from_numpy((target == 1).astype(np.float32))[:, None]
+    return torch.nn.functional.one_hot(torch.from_numpy(target.astype(np.int64)), classes).float()
+
+
+def _balance(target: np.ndarray, classes: int) -> torch.Tensor:
+    counts = np.bincount(target, minlength=classes)
+    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum()))[target].astype(np.float32))
+
+
+def _held_out_logits(x: torch.Tensor, tried: Heads, fold: torch.Tensor, strengths: int) -> torch.Tensor:
+    """`(strengths, n, columns)`: each row's logits from the heads that did not see it."""
+    columns = tried.bias.shape[1]
+    held = x.new_zeros(strengths, len(x), columns)
+    for k in range(int(fold.max()) + 1):
+        rows = torch.nonzero(fold == k)[:, 0]
+        block = slice(k * strengths, (k + 1) * strengths)
+        held[:, rows] = torch.einsum("nd,sdc->snc", x[rows], tried.weight[block]) + tried.bias[block][:, None]
+    return held
+
+
+def _log_loss(z: torch.Tensor, truth: torch.Tensor, *, softmax: bool) -> float:
+    if softmax:
+        return float((torch.logsumexp(z, dim=1) - (z * truth).sum(dim=1)).double().mean())
+    return float((torch.nn.functional.softplus(z) - z * truth).double().mean())
+
+
+def _both(z: np.ndarray, classes: int, *, multilabel: bool) -> np.ndarray:
+    return np.concatenate([-z / 2, z / 2], axis=1) if classes == 2 and not multilabel else z
+
+
+def _probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:  # noqa: FBT001
+    z = torch.from_numpy(logits.astype(np.float64))
+    return (torch.sigmoid(z) if multilabel else torch.softmax(z, dim=1)).numpy()
+
+
+def _state(network: Network, head: LinearHead) -> dict[str, np.ndarray]:
+    """The whole network with this head in it, ready to predict."""
+    state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    return {**state, "head.weight": head.weight.astype(np.float32), "head.bias": head.bias.astype(np.float32)}

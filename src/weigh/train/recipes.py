@@ -1,0 +1,97 @@
+"""The recipes: how pretrained weights are used. Facts only, no torch; the work is in `probe.py` and `finetune.py`.
+
+`defaults` are the options that a recipe understands; where one is None the model's own value is taken.
+"""
+
+from __future__ import annotations
+
+from weigh.language import text
+from weigh.run import RECIPES, Recipe
+
+__all__ = ["STRENGTHS"]
+
+# L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
+STRENGTHS = [0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
+
+_NETWORK = {
+    "epochs": 12,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.05,
+    "layer_decay": 0.8,
+    "batch_size": 16,
+    "patience": 4,
+    "validation": 0.2,
+    "augment": "standard",
+    "image_size": None,
+    "class_weights": "none",
+    "decision": "auto",
+}
+
+RECIPES.register(
+    "probe",
+    Recipe(
+        name="probe",
+        title=text(
+            "linear head on the frozen network; strength chosen inside the training folds",
+            "冻结网络上的线性头；正则强度在训练折内选择",
+        ),
+        trains="head",
+        defaults={"strengths": STRENGTHS, "image_size": None, "class_weights": "none", "decision": "auto"},
+        fit="weigh.train.probe:fit_probes",
+    ),
+)
+RECIPES.register(
+    "finetune",
+    Recipe(
+        name="finetune",
+        title=text(
+            "the whole network trained (AdamW, layer-wise rates); epoch chosen inside the training folds",
+            "训练整个网络（AdamW，逐层学习率）；轮数在训练折内选择",
+        ),
+        trains="network",
+        defaults=_NETWORK,
+        fit="weigh.train.finetune:fit_networks",
+    ),
+)
+RECIPES.register(
+    "lp-ft",
+    Recipe(
+        name="lp-ft",
+        title=text(
+            "probe first, then the whole network trained from that head (Kumar et al. 2022)",
+            "先训练线性头，再由此训练整个网络（Kumar 等，2022）",
+        ),
+        trains="network",
+        defaults={**_NETWORK, "learning_rate": 3e-4, "epochs": 8},
+        fit="weigh.train.finetune:fit_networks",
+    ),
+)
+RECIPES.register(
+    "scratch",
+    Recipe(
+        name="scratch",
+        title=text(
+            "control: the same architecture from random weights; says what pretraining is worth",
+            "对照：同一架构随机初始化；用来衡量预训练的价值",
+        ),
+        trains="network",
+        defaults={**_NETWORK, "layer_decay": 1.0},
+        fit="weigh.train.finetune:fit_networks",
+        pretrained=False,
+        control=True,
+    ),
+)
+RECIPES.register(
+    "textbook",
+    Recipe(
+        name="textbook",
+        title=text(
+            "comparator: what tutorials do (SGD 0.001, momentum 0.9, ten epochs, no augmentation, no validation)",
+            "对照：教程式做法（SGD 0.001，动量 0.9，十轮，无增强，无验证）",
+        ),
+        trains="network",
+        defaults={"epochs": 10, "learning_rate": 1e-3, "batch_size": 16, "image_size": None},
+        fit="weigh.train.finetune:fit_networks",
+        control=True,
+    ),
+)

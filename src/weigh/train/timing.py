@@ -1,0 +1,78 @@
+"""A short timing per model: what a pass costs here, and which arithmetic pays. Stored once per study, never redone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from weigh.models.network import make_network
+from weigh.models.pretrained import load_model
+from weigh.run import Setting
+from weigh.train.device import autocast, fast_bf16
+
+__all__ = ["time_model"]
+
+PAYS = 1.2  # bf16 is taken where it is at least so much faster
+DECODE_SECONDS = 0.004  # one picture on one thread; decoding runs beside the network, so only the excess counts
+
+
+def time_model(address: str, setting: Setting, *, network: bool, precision: str, pretrained: bool = True, image_size: int | None = None) -> dict[str, Any]:
+    """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
+
+    Args:
+        network: Time a training step too.
+        precision: "auto", or what the user asked for.
+        pretrained: Load the weights, so that a missing one is said before anything runs.
+
+    Returns:
+        seconds_per_example, seconds_per_step_example, precision_head, precision_network, channels_last.
+    """
+    model = load_model(address, pretrained=pretrained, offline=setting.offline)
+    size = image_size or model.preprocessing.size
+    device = torch.device(setting.device)
+    net = make_network(model, max(2, len(setting.classes))).to(device).to(memory_format=torch.channels_last)
+    pictures = torch.rand(16, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+
+    def forward(chosen: str) -> None:
+        net.eval()
+        with torch.inference_mode(), autocast(setting.device, chosen):
+            net(pictures)
+
+    def step(chosen: str) -> None:
+        net.train()
+        with autocast(setting.device, chosen):
+            loss = net(pictures).float().logsumexp(dim=1).mean()
+        loss.backward()
+        net.zero_grad(set_to_none=True)
+
+    options = [precision] if precision != "auto" else ["fp32", "bf16"] if fast_bf16(setting.device) else ["fp32"]
+
+    def choose(work: Callable[[str], None]) -> tuple[str, float]:
+        seconds = {option: _seconds(work, option, setting.device) / len(pictures) for option in options}
+        best = options[0]
+        if len(options) == 2 and seconds["fp32"] / seconds["bf16"] >= PAYS:
+            best = "bf16"
+        return best, seconds[best]
+
+    head, per_example = choose(forward)
+    found: dict[str, Any] = {"precision_head": head, "seconds_per_example": max(per_example, DECODE_SECONDS), "channels_last": True}
+    if network:
+        found["precision_network"], found["seconds_per_step_example"] = choose(step)
+    return found
+
+
+def _seconds(work: Callable[[str], None], option: str, device: str) -> float:
+    """The faster of two calls after one that warms up."""
+
+    def once() -> float:
+        started = time.perf_counter()
+        work(option)
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        return time.perf_counter() - started
+
+    once()
+    return min(once(), once())
