@@ -64,8 +64,9 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         size = gain if difference.relation == "better" else _turned(gain)
         estimates["difference"] = size
         said = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
-        said = Text(said.en + ".", said.zh + "。") if not difference.negligible else said + Text("", "")
-        if difference.negligible:
+        if not difference.negligible:
+            said = Text(said.en + ".", said.zh + "。")
+        else:
             estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
             rope = amount(estimates["rope"])
             said = Text(

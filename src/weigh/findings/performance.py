@@ -218,7 +218,7 @@ def _against_runner_up(
     said = text(
         "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
         "{p} of {k} candidates may be the best.",
-        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
+        "它是否真的优于第二名 {b}，尚无定论：{d}的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
         **values,
     )
     return said, "undecided"

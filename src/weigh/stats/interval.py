@@ -23,7 +23,16 @@ import numpy as np
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import SMALLEST_FOLD, Measured, Resample, Units, draw_weights, resample
 
-__all__ = ["Claim", "Variance", "quantile", "sampling_variance", "score_estimate", "wilson"]
+__all__ = [
+    "Claim",
+    "Variance",
+    "between_folds",
+    "estimate_of",
+    "quantile",
+    "sampling_variance",
+    "score_estimate",
+    "wilson",
+]
 
 Claim = Literal["these_models", "this_data", "new_data"]
 SINGLE = {1: 1.5, 2: 1.15}  # factors of `within` for one and two repeats; 1 from three repeats on
@@ -72,7 +81,7 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
         return Variance(averaged, averaged, 0.0, count - 1, len(used), units.count)
     factor = SINGLE.get(len(used), 1.0)
     examples = max(factor * within, STABLE * averaged)
-    between, expected, freedom = _between_folds(resampled, used)
+    between, expected, freedom = between_folds(resampled, used)
     runs = max(0.0, between - expected) if freedom else 0.0
     total = examples + runs
     if runs > 0:
@@ -86,7 +95,7 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
     return Variance(total, max(total - shrinkable, 0.0), shrinkable, max(freedom, 1.0), len(used), units.count)
 
 
-def _between_folds(resampled: Resample, used: np.ndarray) -> tuple[float, float, int]:
+def between_folds(resampled: Resample, used: np.ndarray) -> tuple[float, float, int]:
     """Variance of the design's mean as the folds show it, as their examples alone explain it, and its freedom.
 
     Both are variances of a fold's score divided by the number of runs.

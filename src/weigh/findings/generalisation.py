@@ -1,0 +1,343 @@
+"""Will it hold on new examples? Training score, cross-validation and independent test side by side, and the luck of
+having chosen the best.
+
+The test part speaks about `these_models`: the refitted networks as they are, on examples that no choice has seen. It
+is read once; every further look makes it a little more like training data, so the looks are counted and said.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import text
+from weigh.metrics.design import measure_design
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import quantile, score_estimate
+from weigh.stats.resampling import make_units
+from weigh.stats.selection import selection_optimism
+
+__all__ = ["find"]
+
+TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
+GAP = 2.0  # points: training scores closer than this to cross-validation are no sign of memorising
+LOOKS = {1: text("once", "一次"), 2: text("twice", "两次")}
+
+
+@FINDINGS.named("generalisation")
+def find(results: Results) -> list[Finding]:
+    """Test, training gap, and optimism of the choice; each says so where it cannot be answered."""
+    evidence = read_evidence(results)
+    if evidence.winner is None:
+        return []  # nothing was scored: the headline says so
+    tests = _test_scores(evidence)
+    trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
+    figure = _figure(evidence, tests, trained)
+    return [
+        _test(evidence, tests, figure),
+        *_train(evidence, trained, None if tests else figure),
+        *_optimism(evidence),
+    ]
+
+
+def _test_scores(evidence: Evidence) -> dict[str, Estimate]:
+    """Candidate id -> primary metric of the refitted candidate on the test part."""
+    from weigh.plan.runs import group_of
+
+    results, scores = evidence.results, {}
+    groups = group_of(results.examples, results.spec)
+    for candidate in results.candidates:
+        found = results.test(candidate.id)
+        if found is None:
+            continue
+        units = make_units(found.target, None if groups is None else groups[found.indices])
+        scores[candidate.id] = score_estimate(
+            measure_design(evidence.metric, found),
+            units,
+            rng=evidence.rng("test"),
+            claim="these_models",
+            level=evidence.level,
+            draws=evidence.draws,
+        )
+    return scores
+
+
+def _train_score(results: Results, name: str, metric: str) -> float:
+    values = [run.facts.get("train_scores", {}).get(metric) for run in results.runs(candidate=name)]
+    known = [float(v) for v in values if v is not None and math.isfinite(float(v))]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
+    question = bilingual(text("Does the score hold on the independent test part?", "在独立测试部分上，得分还成立吗？"))
+    winner = str(evidence.winner)
+    if winner not in tests or math.isnan(tests[winner].value):
+        return Finding(
+            id="generalisation:test",
+            kind="generalisation",
+            question=question,
+            verdict="undecided",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "There is no score on an independent test part: everything here rests on cross-validation.",
+                    "没有独立测试部分的得分：这里的一切都依据交叉验证。",
+                )
+            ),
+            candidates=[winner],
+            next=[
+                bilingual(
+                    text(
+                        "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
+                        "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
+                    )
+                )
+            ],
+        )
+    test, validated = tests[winner], evidence.scores[winner]
+    gap, verdict = _gap(evidence, test, validated)
+    looks = evidence.results.test_looks
+    estimates = {
+        "test": test,
+        "cross_validation": validated,
+        "gap": gap,
+        "examples": count(test.n, test.n_unit),
+        "looks": count(looks, "looks"),
+    }
+    values = {
+        "c": evidence.label(winner),
+        "m": evidence.metric.title,
+        "t": test.format(),
+        "v": validated.format(),
+        "n": test.n,
+        "u": text("groups", "组") if test.n_unit == "groups" else text("examples", "个样本"),
+        "g": amount(gap),
+        "k": LOOKS.get(looks, text("{n} times", "{n} 次", n=looks)),
+    }
+    said = text(
+        "Refitted on all training data, {c} has a {m} of {t} on the test part ({n} {u}); cross-validation said {v}.",
+        "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
+        **values,
+    )
+    said = (
+        said
+        + {
+            "yes": text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values),
+            "no": text("The score does not hold: the difference is {g}.", "得分不成立：差值为 {g}。", **values),
+            "undecided": text(
+                "Whether it holds is not settled: the difference is {g}, too wide to exclude a serious drop.",
+                "是否成立尚无定论：差值为 {g}，区间太宽，不能排除明显下降。",
+                **values,
+            ),
+        }[verdict]
+    )
+    said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
+    return Finding(
+        id="generalisation:test",
+        kind="generalisation",
+        question=question,
+        claim="these_models",
+        verdict=verdict,
+        severity="problem" if verdict == "no" else "evidence",
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(text("The test part took no part in any choice", "测试部分未参与任何选择")),
+                outcome="holds" if looks <= 1 else "doubtful",
+                detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=values["k"])),
+            ),
+            Assumption(
+                name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")), outcome="unchecked"
+            ),
+        ],
+        candidates=[winner],
+        figure=figure,
+        table=[
+            {
+                "candidate": evidence.label(name),
+                "value": round(score.value, 4),
+                "low": None if score.low is None else round(score.low, 4),
+                "high": None if score.high is None else round(score.high, 4),
+                "n": score.n,
+            }
+            for name, score in tests.items()
+            if not math.isnan(score.value)
+        ],
+    )
+
+
+def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estimate, Verdict]:
+    """Test minus cross-validation, positive where the test is better; both parts are independent samples."""
+    metric = evidence.metric
+    sign = 1.0 if metric.greater_is_better else -1.0
+    gap = scaled(sign * (test.value - validated.value), metric, n=test.n, method="difference of independent samples")
+    if None in (test.low, test.high, validated.low, validated.high):
+        return gap, "undecided"
+    # Half widths of the intervals combine like standard errors; the small sample decides the quantile already
+    half = math.hypot(float(test.high) - float(test.low), float(validated.high) - float(validated.low)) / 2
+    half *= max(1.0, quantile(evidence.level, max(test.n - 1, 1)) / quantile(evidence.level, 1e9))
+    half = scaled(half, metric).value
+    gap = gap.model_copy(update={"low": gap.value - half, "high": gap.value + half, "level": evidence.level})
+    tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope
+    if gap.high is not None and gap.high < 0:
+        return gap, "no"
+    return gap, "yes" if gap.low is not None and gap.low > -tolerance else "undecided"
+
+
+def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None) -> list[Finding]:
+    winner = str(evidence.winner)
+    train, validated = trained[winner], evidence.scores[winner]
+    if math.isnan(train):
+        return []  # the recipe reports no training score
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    gap = scaled(
+        sign * (train - validated.value), evidence.metric, n=validated.n, method="difference of means, no interval"
+    )
+    threshold = GAP if evidence.metric.unit == "score" else 2 * evidence.metric.rope
+    memorises = gap.value > threshold
+    sentence = text(
+        "On the examples it was trained on, {c} has a {m} of {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
+        "{c} 在自己的训练样本上的{m}为 {t:.3f}，交叉验证为 {v:.3f}：相差 {g}。",
+        c=evidence.label(winner),
+        m=evidence.metric.title,
+        t=train,
+        v=validated.value,
+        g=amount(gap),
+    ) + (
+        text(
+            "It has partly memorised its training examples; only the second number says what to expect.",
+            "它在一定程度上记住了训练样本；只有后一个数字说明实际可期待的效果。",
+        )
+        if memorises
+        else text("It has not memorised its training examples.", "没有记住训练样本的迹象。")
+    )
+    return [
+        Finding(
+            id="generalisation:train",
+            kind="generalisation",
+            question=bilingual(
+                text(
+                    "Is it better on its own training examples than on new ones?", "它在训练样本上比在新样本上更好吗？"
+                )
+            ),
+            verdict="yes" if memorises else "no",
+            severity="detail",
+            sentence=bilingual(sentence),
+            estimates={
+                "train": Estimate(value=train, method="mean over runs", unit=evidence.metric.unit),
+                "cross_validation": validated,
+                "gap": gap,
+            },
+            candidates=[winner],
+            figure=figure,
+        )
+    ]
+
+
+def _optimism(evidence: Evidence) -> list[Finding]:
+    rivals = evidence.rivals
+    if len(rivals) < 2:
+        return []  # nothing was chosen
+    found = selection_optimism(
+        {name: evidence.measured[name] for name in rivals},
+        evidence.units,
+        rng=evidence.rng("optimism"),
+        draws=min(500, evidence.draws),
+    )
+    question = bilingual(text("Is the best score too good because it was chosen?", "最高分是否因为“挑出来的”而偏高？"))
+    winner = str(evidence.winner)
+    if found is None:
+        return [
+            Finding(
+                id="generalisation:optimism",
+                kind="generalisation",
+                question=question,
+                verdict="undecided",
+                severity="detail",
+                sentence=bilingual(
+                    text(
+                        "How much luck is in having chosen the best cannot be told: too few examples or missing runs.",
+                        "无法判断挑选最优方案带来多少运气成分：样本太少或缺少运行。",
+                    )
+                ),
+                candidates=[winner],
+            )
+        ]
+    factor = 100.0 if evidence.metric.unit == "score" else 1.0
+    optimism = found.optimism.model_copy(
+        update={
+            "value": factor * found.optimism.value,
+            "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
+        }
+    )
+    chosen = Estimate(value=100 * found.chosen.get(winner, 0.0), method="share of bootstrap draws", unit="percent")
+    large = found.optimism.value > evidence.rope
+    return [
+        Finding(
+            id="generalisation:optimism",
+            kind="generalisation",
+            question=question,
+            claim=evidence.claim,
+            verdict="yes" if large else "no",
+            severity="evidence" if large else "detail",
+            sentence=bilingual(
+                text(
+                    "Having chosen the best of {k} candidates by these scores adds about {o} of luck: {r:.3f} becomes {s:.3f} without it. "
+                    "{c} would have been chosen in {p:.0f} % of resampled studies.",
+                    "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p:.0f} % 的机会被选中。",
+                    k=len(rivals),
+                    o=amount(optimism),
+                    r=found.reported,
+                    s=found.corrected,
+                    c=evidence.label(winner),
+                    p=chosen.value,
+                )
+            ),
+            estimates={
+                "optimism": optimism,
+                "reported": Estimate(value=found.reported, n=evidence.units.count, unit=evidence.metric.unit),
+                "corrected": Estimate(
+                    value=found.corrected,
+                    n=evidence.units.count,
+                    method="bootstrap bias correction (BBC-CV), no interval",
+                    unit=evidence.metric.unit,
+                ),
+                "candidates": count(len(rivals), "candidates"),
+                "chosen": chosen,
+            },
+            candidates=[winner],
+            table=[
+                {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in found.chosen.items()
+            ],
+            references=[
+                "Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions, ML 107"
+            ],
+        )
+    ]
+
+
+def _figure(evidence: Evidence, tests: dict[str, Estimate], trained: dict[str, float]) -> Figure:
+    rows = []
+    for candidate in evidence.results.candidates:
+        if candidate.id not in evidence.measured:
+            continue
+        common = {"candidate": candidate.id, "label": candidate.label}
+        validated = evidence.scores[candidate.id]
+        if not math.isnan(trained[candidate.id]):
+            rows.append({**common, "stage": "train", "value": trained[candidate.id], "low": None, "high": None})
+        stages = [("cv", validated)] + ([("test", tests[candidate.id])] if candidate.id in tests else [])
+        for stage, score in stages:
+            if not math.isnan(score.value):
+                rows.append({**common, "stage": stage, "value": score.value, "low": score.low, "high": score.high})
+    return Figure(
+        kind="generalisation",
+        title=bilingual(text("Training, cross-validation and test side by side", "训练、交叉验证与测试并列")),
+        rows=rows,
+        fields={"value": bilingual(evidence.metric.title)},
+    )

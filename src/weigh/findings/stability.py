@@ -1,0 +1,371 @@
+"""How much of it is luck? Spread over repeats and folds, agreement between repeats, failed and degenerate runs.
+
+The spread over folds mixes two things: other examples are scored, and another run (training sample, initialisation,
+data order) is scored. The first can be told from the examples themselves; what remains belongs to the runs. Sources
+that the design varies together cannot be told apart, and the finding says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import text
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import between_folds, quantile, wilson
+from weigh.stats.resampling import draw_weights, resample
+
+__all__ = ["find"]
+
+CHURN = 5.0  # per cent of examples that may change their label between repeats without being called unstable
+LEAST_MINORITY = (
+    3  # examples outside the most frequent class that a fold needs before a constant answer is called degenerate
+)
+SOURCES = {
+    "split": text("training sample", "训练样本"),
+    "init": text("initialisation", "初始化"),
+    "order": text("data order", "数据顺序"),
+    "augmentation": text("augmentation", "数据增强"),
+}
+
+
+@FINDINGS.named("stability")
+def find(results: Results) -> list[Finding]:
+    """Failed runs are reported even where nothing else can be said."""
+    evidence = read_evidence(results)
+    found = [*_failed(results), *_degenerate(evidence)]
+    if evidence.winner is None:
+        return found
+    return [_spread(evidence), *_agreement(evidence), *found]
+
+
+def _spread(evidence: Evidence) -> Finding:
+    winner = str(evidence.winner)
+    scores = evidence.measured[winner].score()
+    repeats = scores.repeat[~np.isnan(scores.repeat)]
+    folds = scores.fold[~np.isnan(scores.fold)]
+    question = bilingual(
+        text("Would other splits and seeds give the same winner?", "换一组划分和随机种子，优胜者会变吗？")
+    )
+    figure = _figure(evidence)
+    metric = evidence.metric
+    factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
+    estimates: dict[str, Estimate] = {"repeats": count(len(repeats), "repeats"), "runs": count(len(folds), "runs")}
+    between = float(folds.std(ddof=1)) if len(folds) > 1 else math.nan
+    said = text("", "")
+    if len(folds) > 1:
+        estimates["sd_folds"] = Estimate(value=factor * between, n=len(folds), n_unit="runs", method="sd", unit=unit)
+        said = text(
+            "Single folds of {c} differ with a standard deviation of {s} over {n} runs.",
+            "{c} 各折得分的标准差为 {s}（{n} 次运行）。",
+            c=evidence.label(winner),
+            s=amount(estimates["sd_folds"]),
+            n=len(folds),
+        )
+        said = said + _shares(evidence, winner, estimates)
+    leads: tuple[int, int] | None = None
+    if len(repeats) > 1:
+        estimates["sd_repeats"] = Estimate(
+            value=factor * float(repeats.std(ddof=1)), n=len(repeats), n_unit="repeats", method="sd", unit=unit
+        )
+        said = said + text(
+            "Its score over all folds has a standard deviation of {s} between the {r} repeats. Repeats share the same examples, so this "
+            "says how much the split and the seeds matter, not how well the score is known.",
+            "{r} 次重复之间，其总得分的标准差为 {s}。各次重复用的是同一批样本，所以这只反映划分和种子的影响，并不表示得分有多准确。",
+            s=amount(estimates["sd_repeats"]),
+            r=len(repeats),
+        )
+        leads = _leads(evidence, winner)
+    verdict: Verdict = "undecided"
+    if leads is not None:
+        estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
+        said = said + text(
+            "It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1]
+        )
+        verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
+    elif len(repeats) <= 1:
+        said = said + text(
+            "With one repeat it cannot be told how much the split and the seeds matter.",
+            "只有一次重复，无法判断划分和种子的影响有多大。",
+        )
+    vary = [SOURCES[s] for s in evidence.results.spec.design.vary if s in SOURCES]
+    together = text(
+        "{a} vary together in this design: their shares cannot be told apart.",
+        "本设计中{a}同时变化，无法区分各自的份额。",
+        a=text(", ".join(s.en for s in vary), "、".join(s.zh for s in vary)),
+    )
+    return Finding(
+        id="stability:spread",
+        kind="stability",
+        question=question,
+        verdict=verdict,
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(text("Sources of variation can be told apart", "各变异来源可以区分")),
+                outcome="violated" if len(vary) > 1 else "holds",
+                detail=bilingual(together) if len(vary) > 1 else None,
+            )
+        ],
+        candidates=[winner],
+        next=[]
+        if len(repeats) > 1
+        else [bilingual(text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。"))],
+        figure=figure,
+    )
+
+
+def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
+    """How much of the folds' variance their examples explain."""
+    draws = draw_weights(evidence.rng("shares"), evidence.units, 200)
+    resampled = resample(evidence.measured[winner], draws, evidence.units)
+    seen, explained, freedom = between_folds(resampled, np.flatnonzero(~np.isnan(resampled.score)))
+    if freedom < 4 or seen <= 0:
+        return text("", "")
+    share = 100 * explained / seen
+    if share > 90:
+        return text(
+            "That is no more than which examples are in a fold explains.",
+            "这并不超出各折恰好有哪些样本所能解释的范围。",
+        )
+    estimates["share_examples"] = Estimate(
+        value=share, n=freedom + 1, n_unit="runs", method="Bayesian bootstrap within folds, no interval", unit="percent"
+    )
+    return text(
+        "Roughly {p:.0f} % of that variance is due to which examples are in the fold, the rest to the runs.",
+        "其中约 {p:.0f} % 的方差来自折中恰好有哪些样本，其余来自训练过程。",
+        p=share,
+    )
+
+
+def _leads(evidence: Evidence, winner: str) -> tuple[int, int] | None:
+    """In how many repeats that all rivals have the winner has the best score."""
+    if len(evidence.rivals) < 2:
+        return None
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    scores = {name: sign * evidence.measured[name].score().repeat for name in evidence.rivals}
+    common = min(len(s) for s in scores.values())
+    table = np.stack([scores[name][:common] for name in evidence.rivals])
+    table = table[:, ~np.isnan(table).any(axis=0)]
+    if not table.shape[1]:
+        return None
+    mine = table[evidence.rivals.index(winner)]
+    return int((mine >= table.max(axis=0)).sum()), int(table.shape[1])
+
+
+def _agreement(evidence: Evidence) -> list[Finding]:
+    """Churn: how often two repeats give the same example different labels."""
+    winner = str(evidence.winner)
+    found, design = evidence.out_of_fold[winner], evidence.measured[winner]
+    complete = np.flatnonzero(design.present.all(axis=1))
+    if len(complete) < 2:
+        return []  # one repeat: nothing to compare; the spread says so
+    labels = np.stack([found.prediction(r).labels for r in complete])
+    pairs = [(i, j) for i in range(len(labels)) for j in range(i)]
+    differs = [labels[i] != labels[j] for i, j in pairs]
+    if labels.ndim == 3:
+        differs = [d.any(axis=1) for d in differs]
+    changed = np.mean(differs, axis=0)
+    value = float(changed.mean())
+    weights = draw_weights(evidence.rng("agreement"), evidence.units, 300)
+    spread = float((weights @ changed / weights.sum(axis=1)).std())
+    q = quantile(evidence.level, max(evidence.units.count - 1, 1))
+    low, high = wilson(value, spread, q, evidence.units.count)
+    churn = Estimate(
+        value=100 * value,
+        low=100 * low,
+        high=100 * high,
+        level=evidence.level,
+        n=evidence.units.count,
+        n_unit=evidence.units.name,
+        method=f"Bayesian bootstrap over {evidence.units.name}",
+        unit="percent",
+    )
+    verdict: Verdict = "yes" if 100 * high < CHURN else "no" if 100 * low > CHURN else "undecided"
+    ever = int((changed > 0).sum())
+    return [
+        Finding(
+            id="stability:agreement",
+            kind="stability",
+            question=bilingual(text("Do repeats agree on single examples?", "各次重复对单个样本的判断一致吗？")),
+            claim="this_data",
+            verdict=verdict,
+            severity="evidence" if verdict == "no" else "detail",
+            sentence=bilingual(
+                text(
+                    "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different labels; {k} of {n} examples changed at least once over {r} repeats.",
+                    "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同标签；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
+                    c=evidence.label(winner),
+                    p=churn.value,
+                    l=churn.low,
+                    h=churn.high,
+                    k=ever,
+                    n=len(changed),
+                    r=len(complete),
+                )
+            ),
+            estimates={
+                "churn": churn,
+                "changed": count(ever, "examples"),
+                "examples": count(len(changed), "examples"),
+                "repeats": count(len(complete), "repeats"),
+            },
+            candidates=[winner],
+        )
+    ]
+
+
+def _failed(results: Results) -> list[Finding]:
+    runs = list(results.records)
+    failed = [run for run in runs if run.status == "failed"]
+    if not runs:
+        return []
+    question = bilingual(text("Did every run finish?", "所有运行都完成了吗？"))
+    estimates = {"failed": count(len(failed), "runs"), "runs": count(len(runs), "runs")}
+    if not failed:
+        return [
+            Finding(
+                id="stability:failed",
+                kind="stability",
+                question=question,
+                verdict="yes",
+                severity="detail",
+                sentence=bilingual(text("All {n} runs finished.", "全部 {n} 次运行均已完成。", n=len(runs))),
+                estimates={"runs": count(len(runs), "runs")},
+            )
+        ]
+    causes = Counter((run.candidate, run.cause or "?") for run in failed)
+    (first, cause), number = causes.most_common(1)[0]
+    estimates["most_common"] = count(number, "runs")
+    label = next((c.label for c in results.candidates if c.id == first), first)
+    return [
+        Finding(
+            id="stability:failed",
+            kind="stability",
+            question=question,
+            verdict="no",
+            severity="problem",
+            sentence=bilingual(
+                text(
+                    "{k} of {n} runs failed; most often {c} ({m}): {w}. Scores and comparisons use what is left.",
+                    "{n} 次运行中有 {k} 次失败；最多的是 {c}（{m} 次）：{w}。得分和比较只用到其余的运行。",
+                    k=len(failed),
+                    n=len(runs),
+                    c=label,
+                    m=number,
+                    w=cause.rstrip("."),
+                )
+            ),
+            estimates=estimates,
+            candidates=list(dict.fromkeys(run.candidate for run in failed)),
+            next=[
+                bilingual(
+                    text(
+                        "If the cause is gone (memory, a file), run the study again; a candidate that keeps failing should not be used.",
+                        "如果原因已消除（内存、文件），请再次运行研究；反复失败的候选方案不应采用。",
+                    )
+                )
+            ],
+            table=[
+                {
+                    "candidate": run.candidate,
+                    "purpose": run.purpose,
+                    "variant": run.variant,
+                    "repeat": run.repeat,
+                    "fold": run.fold,
+                    "cause": run.cause,
+                }
+                for run in failed
+            ],
+        )
+    ]
+
+
+def _degenerate(evidence: Evidence) -> list[Finding]:
+    """Runs that give every example the same answer although their part holds several classes."""
+    rows, looked = [], 0
+    for name, found in evidence.out_of_fold.items():
+        if found.multilabel or evidence.results.candidate(name).control:
+            continue
+        for repeat in range(len(found.logits)):
+            labels = found.prediction(repeat).labels
+            for fold in range(evidence.measured[name].folds):
+                where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
+                if not where.any():
+                    continue
+                counts = np.bincount(found.target[where])
+                if counts.sum() - counts.max() < LEAST_MINORITY:
+                    continue
+                looked += 1
+                if len(np.unique(labels[where])) == 1:
+                    said = evidence.results.examples.classes[int(labels[where][0])]
+                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
+    if not rows:
+        return []
+    worst, number = Counter(row["candidate"] for row in rows).most_common(1)[0]
+    return [
+        Finding(
+            id="stability:degenerate",
+            kind="stability",
+            question=bilingual(text("Did every run learn to tell the classes apart?", "每次训练都学会区分类别了吗？")),
+            verdict="no",
+            severity="problem",
+            sentence=bilingual(
+                text(
+                    "{k} of {n} runs give every example the same label; most often {c} ({m}). They count in the scores: it can happen again.",
+                    "{n} 次运行中有 {k} 次对所有样本给出同一个标签；最多的是 {c}（{m} 次）。它们仍计入得分，因为这种情况还可能再发生。",
+                    k=len(rows),
+                    n=looked,
+                    c=evidence.label(worst),
+                    m=number,
+                )
+            ),
+            estimates={
+                "degenerate": count(len(rows), "runs"),
+                "runs": count(looked, "runs"),
+                "most_common": count(number, "runs"),
+            },
+            candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
+            next=[
+                bilingual(
+                    text(
+                        "Lower the learning rate, train longer with warm-up, or balance the classes (class_weights: balanced).",
+                        "请降低学习率、延长带预热的训练，或平衡各类别（class_weights: balanced）。",
+                    )
+                )
+            ],
+            table=rows,
+            references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
+        )
+    ]
+
+
+def _figure(evidence: Evidence) -> Figure:
+    rows = []
+    for candidate in evidence.results.candidates:
+        if candidate.id not in evidence.measured:
+            continue
+        folds = evidence.measured[candidate.id].score().fold
+        for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
+            rows.append(
+                {
+                    "candidate": candidate.id,
+                    "label": candidate.label,
+                    "repeat": int(repeat),
+                    "fold": int(fold),
+                    "value": round(float(folds[repeat, fold]), 6),
+                }
+            )
+    return Figure(
+        kind="spread",
+        title=bilingual(text("Every repeat and fold", "每次重复、每一折")),
+        rows=rows,
+        fields={"value": bilingual(evidence.metric.title)},
+    )
