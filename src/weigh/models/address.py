@@ -1,6 +1,7 @@
 """Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `file:PATH@timm:NAME`. Torch-free.
 
-A source is one file with one decorator in `MODEL_SOURCES`; the address says which source is asked.
+The address says which source is asked; a source is one file that registers itself in `pretrained.MODEL_SOURCES`, and
+third parties add one through the entry point `model-source.NAME` of the group `weigh.plugins`.
 """
 
 from __future__ import annotations
@@ -8,14 +9,24 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 
 from weigh.errors import ModelError
 from weigh.language import text
 
-__all__ = ["SOURCES", "Address", "parse_address"]
+__all__ = ["BUILT_IN", "Address", "parse_address", "source_names"]
 
-SOURCES = {"timm": "weigh.models.timm", "torchvision": "weigh.models.torchvision", "file": "weigh.models.file"}
-_NAME = re.compile(r"[A-Za-z0-9][\w.\-]*")
+BUILT_IN = ("timm", "torchvision", "file")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")
+
+
+@cache
+def source_names() -> tuple[str, ...]:
+    """Known sources; those of plugins are read from their names, without importing them."""
+    points = entry_points(group="weigh.plugins")
+    plugged = [point.name.split(".", 1)[1] for point in points if point.name.startswith("model-source.")]
+    return (*BUILT_IN, *plugged)
 
 
 @dataclass(frozen=True)
@@ -45,26 +56,51 @@ def parse_address(written: str) -> Address:
     Raises:
         ModelError: Not an address; says the nearest thing that is one.
     """
+    written = written.strip()
+    sources = source_names()
     source, colon, rest = written.partition(":")
-    if not colon or source not in SOURCES:
-        near = difflib.get_close_matches(source, SOURCES, n=1)
-        example = f"{near[0]}:{rest}" if colon and near else f"timm:{written}" if _NAME.fullmatch(written) else "timm:resnet18"
+    if not written.isprintable() or len(written) > 4096:
+        raise ModelError(
+            text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=ascii(written[:80])[1:-1]),
+            text("It is too long, or holds characters that cannot be printed.", "它过长，或含有无法显示的字符。"),
+        )
+    if not colon or source not in sources:
+        near = difflib.get_close_matches(source, sources, n=1)
+        example = (
+            f"{near[0]}:{rest}"
+            if colon and near
+            else f"timm:{written}"
+            if _NAME.fullmatch(written)
+            else "timm:resnet18"
+        )
         raise ModelError(
             text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=written[:200]),
-            text("An address says where a model comes from: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME.",
-                 "地址说明模型的来源：timm:名称、torchvision:名称[/权重]、file:路径@timm:名称。"),
+            text(
+                "An address says where a model comes from: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME.",
+                "地址说明模型的来源：timm:名称、torchvision:名称[/权重]、file:路径@timm:名称。",
+            ),
             text("Did you mean {e}?", "您是想用 {e} 吗？", e=example),
         )
     if source == "file":
         path, at, architecture = rest.rpartition("@")
         if not at or not path:
             raise ModelError(
-                text("'{w}' does not say which architecture the file holds.", "“{w}”没有说明文件对应的架构。", w=written[:200]),
+                text(
+                    "'{w}' does not say which architecture the file holds.",
+                    "“{w}”没有说明文件对应的架构。",
+                    w=written[:200],
+                ),
                 do=text("Write file:{p}@timm:NAME", "请写成 file:{p}@timm:名称", p=rest or "PATH"),
             )
         inner = parse_address(architecture)
         if inner.source == "file":
-            raise ModelError(text("'{w}': a file cannot stand on another file.", "“{w}”：文件不能以另一个文件为架构。", w=written[:200]))
+            raise ModelError(
+                text(
+                    "'{w}': a file cannot stand on another file.",
+                    "“{w}”：文件不能以另一个文件为架构。",
+                    w=written[:200],
+                )
+            )
         return Address(written, "file", inner.name, None, path, inner.written)
     name, slash, weights = rest.partition("/")
     if source == "timm":

@@ -75,6 +75,8 @@ def find_packaged(address: str) -> PackagedWeights | None:
 def installed_weights() -> list[str]:
     """One line per entry: address, package, whether it is installed."""
     return [
-        f"{entry.address} – {entry.package} {entry.version()}" if entry.locate() else f"{entry.address} – {entry.install}"
+        f"{entry.address} – {entry.package} {entry.version()}"
+        if entry.locate()
+        else f"{entry.address} – {entry.install}"
         for entry in CATALOGUE
     ]

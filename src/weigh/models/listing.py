@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import NamedTuple
 
 from weigh.language import detect_language, text
-from weigh.models.address import SOURCES
 from weigh.models.catalogue import find_packaged
+from weigh.models.pretrained import MODEL_SOURCES
 
 __all__ = ["Listed", "list_models"]
 
@@ -24,10 +23,10 @@ def list_models(pattern: str, *, offline: bool = False, language: str | None = N
     import fnmatch
 
     source, colon, name = pattern.partition(":")
-    sources = [s for s in SOURCES if s != "file" and (not colon or fnmatch.fnmatchcase(s, source))]
+    sources = [s for s in MODEL_SOURCES if (not colon or fnmatch.fnmatchcase(s, source))]
     rows, spoken = [], detect_language(language)
     for source in sources:
-        for found in import_module(SOURCES[source]).names(name if colon else pattern):
+        for found in MODEL_SOURCES.get(source).names(name if colon else pattern):
             address = f"{source}:{found}"
             packaged = find_packaged(address)
             if packaged is not None and packaged.locate():

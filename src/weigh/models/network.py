@@ -69,8 +69,10 @@ def _cut_head(module: nn.Module, address: str) -> int:
         width = convolutions[-1].in_channels
         module.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return width
-    raise ModelError(text("The head of {a} cannot be found.", "找不到 {a} 的分类头。", a=address),
-                     do=text("Use a model of timm: or a torchvision classifier.", "请使用 timm: 模型或 torchvision 分类模型。"))
+    raise ModelError(
+        text("The head of {a} cannot be found.", "找不到 {a} 的分类头。", a=address),
+        do=text("Use a model of timm: or a torchvision classifier.", "请使用 timm: 模型或 torchvision 分类模型。"),
+    )
 
 
 def depth_of_parameters(network: Network) -> dict[str, int]:

@@ -49,7 +49,14 @@ def _renamed(state: dict[str, torch.Tensor], module: nn.Module, entry: PackagedW
     place = [(s, i) for s, n in enumerate(stages) for i in range(n)]
     outside = {"_conv_stem": "conv_stem", "_conv_head": "conv_head", "_fc": "classifier", "_bn0": "bn1", "_bn1": "bn2"}
     first = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}
-    later = {"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl", "_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"}
+    later = {
+        "_expand_conv": "conv_pw",
+        "_depthwise_conv": "conv_dw",
+        "_project_conv": "conv_pwl",
+        "_bn0": "bn1",
+        "_bn1": "bn2",
+        "_bn2": "bn3",
+    }
     renamed = {}
     for key, tensor in state.items():
         if match := re.fullmatch(r"_blocks\.(\d+)\.([^.]+)\.(.+)", key):

@@ -1,26 +1,29 @@
 """A pretrained network as the rest of the compute wing sees it, whatever its source.
 
-`load_model(address)` resolves weights in this order: the hub (unless offline or not reachable), the hub's local cache,
-an installed package of the catalogue; random weights only where the recipe asks for them. After it: `network.py` puts
-a new head on it.
+`load_model(address)` resolves weights in this order: an installed package that holds the very weights of the hub; the
+hub's local cache; the hub (unless offline or not reachable); an installed package with other weights of the same
+architecture, which is then said. Random weights only where the recipe asks for them. After it: `adapt.py` finds or
+replaces the head.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import import_module
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import nn
 
-from weigh.models.address import SOURCES, Address, parse_address
+from weigh.language import text
+from weigh.models.address import BUILT_IN, Address, parse_address
+from weigh.registry import Registry
 
-__all__ = ["Preprocessing", "Pretrained", "Provenance", "load_model", "weights_digest"]
+__all__ = ["MODEL_SOURCES", "ModelSource", "Preprocessing", "Pretrained", "Provenance", "load_model", "weights_digest"]
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
@@ -47,7 +50,9 @@ class Preprocessing:
 
     def at(self, size: int) -> Preprocessing:
         """The same preparation at another input size (same crop share)."""
-        return Preprocessing(size, max(size, round(self.resize * size / self.size)), self.mean, self.std, self.interpolation)
+        return Preprocessing(
+            size, max(size, round(self.resize * size / self.size)), self.mean, self.std, self.interpolation
+        )
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
@@ -112,11 +117,53 @@ class Pretrained:
     def facts(self) -> dict[str, Any]:
         """What a report says about the model."""
         parameters = sum(p.numel() for p in self.module.parameters())
+        size = sum(t.numel() * t.element_size() for t in self.module.state_dict().values())
         return {
-            "parameters": parameters, "size_bytes": 4 * parameters, "input_size": self.preprocessing.size,
+            "parameters": parameters, "size_bytes": size, "macs": self.macs, "input_size": self.preprocessing.size,
             "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of convolutions and linear layers for one picture, counted in one forward pass."""
+        counted = [0]
+
+        def count(layer: nn.Module, _inputs, output: torch.Tensor) -> None:
+            weight: torch.Tensor = layer.weight  # type: ignore[assignment]
+            if isinstance(layer, nn.Linear):
+                counted[0] += output.numel() * weight.shape[1]
+            else:
+                counted[0] += output.numel() * weight[0].numel()
+
+        layers = [m for m in self.module.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
+        hooks = [layer.register_forward_hook(count) for layer in layers]
+        size = self.preprocessing.size
+        try:
+            device = next(self.module.parameters()).device
+            with torch.inference_mode():
+                self.module(torch.zeros(1, 3, size, size, device=device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return counted[0]
+
+
+class ModelSource(NamedTuple):
+    """Where models come from; one file each.
+
+    Attributes:
+        load: `(address, *, pretrained, offline) -> Pretrained`; torch's generator is seeded when it is called.
+        names: `(pattern) -> names` that match a pattern with * and ?; builds and downloads nothing.
+    """
+
+    load: Callable[..., Pretrained]
+    names: Callable[[str], list[str]]
+
+
+MODEL_SOURCES: Registry[ModelSource] = Registry(
+    text("model source", "模型来源"), modules=tuple(f"weigh.models.{name}" for name in BUILT_IN)
+)
 
 
 def weights_digest(module: nn.Module) -> str:
@@ -140,7 +187,7 @@ def load_model(address: str, *, pretrained: bool, offline: bool, rng_seed: int =
         WeightsUnreachable: No hub, package or file has the weights; says what was tried and what to do.
     """
     parsed = parse_address(address)
-    load = import_module(SOURCES[parsed.source]).load
+    load = MODEL_SOURCES.get(parsed.source).load
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(rng_seed % 2**63)
         found: Pretrained = load(parsed, pretrained=pretrained, offline=offline)

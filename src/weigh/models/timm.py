@@ -13,7 +13,7 @@ from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
 from weigh.models.hub import fetch_from_hub, unreachable
 from weigh.models.packaged import load_packaged
-from weigh.models.pretrained import Preprocessing, Pretrained, Provenance
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
 
 __all__ = ["load", "names"]
 
@@ -29,12 +29,18 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         near = difflib.get_close_matches(address.name.split(".")[0], timm.list_models(), n=3)
         raise ModelError(
             text("timm has no model called '{n}'.", "timm 中没有名为“{n}”的模型。", n=address.name),
-            do=text("Near: {x}. `weigh models 'timm:*'` lists all.", "相近的有：{x}。`weigh models 'timm:*'` 会列出全部。", x=", ".join(near) or "–"),
+            do=text(
+                "Near: {x}. `weigh models 'timm:*'` lists all.",
+                "相近的有：{x}。`weigh models 'timm:*'` 会列出全部。",
+                x=", ".join(near) or "–",
+            ),
         )
     try:
         module = timm.create_model(address.name, pretrained=False)
     except (RuntimeError, ValueError, AssertionError) as error:
-        raise ModelError(text("timm cannot build '{n}': {e}", "timm 无法构建“{n}”：{e}", n=address.name, e=str(error)[:200])) from None
+        raise ModelError(
+            text("timm cannot build '{n}': {e}", "timm 无法构建“{n}”：{e}", n=address.name, e=str(error)[:200])
+        ) from None
     config = module.pretrained_cfg
     provenance = Provenance("random")
     if pretrained:
@@ -42,15 +48,26 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         repository = config.get("hf_hub_id")
         packaged = find_packaged(address.architecture)
         here = packaged is not None and packaged.locate() is not None
-        if repository and (path := fetch_from_hub(repository, ("model.safetensors", "pytorch_model.bin"), offline=offline or here)):
+        if repository and (
+            path := fetch_from_hub(repository, ("model.safetensors", "pytorch_model.bin"), offline=offline or here)
+        ):
             module = timm.create_model(address.name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
             provenance = Provenance("hub", repository, str(config.get("license") or ""))
         if provenance is None:
             provenance = load_packaged(address.architecture, module)
         if provenance is None:
-            tried = ("installed packages" if offline else f"hub {repository}, installed packages") if repository else "installed packages"
+            tried = (
+                ("installed packages" if offline else f"hub {repository}, installed packages")
+                if repository
+                else "installed packages"
+            )
             raise unreachable(address.written, tried, offline=offline, packaged=packaged)
     data = timm.data.resolve_model_data_config(module)
     size = data["input_size"][-1]
-    preprocessing = Preprocessing(size, math.floor(size / data["crop_pct"]), tuple(data["mean"]), tuple(data["std"]), data["interpolation"])
+    preprocessing = Preprocessing(
+        size, math.floor(size / data["crop_pct"]), tuple(data["mean"]), tuple(data["std"]), data["interpolation"]
+    )
     return Pretrained(address, module, preprocessing, provenance, getattr(module, "num_classes", 1000))
+
+
+MODEL_SOURCES.register("timm", ModelSource(load, names))

@@ -16,7 +16,7 @@ from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
-from weigh.models.pretrained import Preprocessing, Pretrained, Provenance
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
 
 __all__ = ["load", "names"]
 
@@ -48,15 +48,29 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             module.load_state_dict(state)
             provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause")
         else:
-            packaged = find_packaged(f"torchvision:{address.name}") if weights.name.endswith("V1") or address.weights is None else None
+            packaged = (
+                find_packaged(f"torchvision:{address.name}")
+                if weights.name.endswith("V1") or address.weights is None
+                else None
+            )
             provenance = load_packaged(f"torchvision:{address.name}", module) if packaged else None
             if provenance is None:
-                tried = "the local cache, installed packages" if offline else "download.pytorch.org, the local cache, installed packages"
+                tried = (
+                    "the local cache, installed packages"
+                    if offline
+                    else "download.pytorch.org, the local cache, installed packages"
+                )
                 raise unreachable(address.written, tried, offline=offline, packaged=packaged)
-            weights = next((w for w in type(weights) if w.name.endswith("V1")), weights)  # the preparation of what was loaded
+            weights = next(
+                (w for w in type(weights) if w.name.endswith("V1")), weights
+            )  # the preparation of what was loaded
     prepared = weights.transforms()
     preprocessing = Preprocessing(
-        prepared.crop_size[0], prepared.resize_size[0], tuple(prepared.mean), tuple(prepared.std), prepared.interpolation.value
+        prepared.crop_size[0],
+        prepared.resize_size[0],
+        tuple(prepared.mean),
+        tuple(prepared.std),
+        prepared.interpolation.value,
     )
     return Pretrained(address, module, preprocessing, provenance)
 
@@ -81,4 +95,9 @@ def _download(url: str, *, offline: bool) -> dict | None:
     parts = urlsplit(url)
     if offline or not reachable(f"{parts.scheme}://{parts.netloc}"):
         return None
-    return torch.hub.load_state_dict_from_url(url, map_location="cpu", weights_only=True, check_hash=True, progress=False)
+    return torch.hub.load_state_dict_from_url(
+        url, map_location="cpu", weights_only=True, check_hash=True, progress=False
+    )
+
+
+MODEL_SOURCES.register("torchvision", ModelSource(load, names))

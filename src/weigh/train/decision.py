@@ -17,7 +17,9 @@ __all__ = ["choose_bias", "score_training"]
 UNBALANCED = 1.5  # ratio of the largest to the smallest class
 
 
-def choose_bias(decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int) -> list[float] | None:
+def choose_bias(
+    decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int
+) -> list[float] | None:
     """One number per class, or None for the most probable class.
 
     Args:
@@ -45,7 +47,9 @@ def choose_bias(decision: str, primary: str, target: np.ndarray, inner: np.ndarr
     return [round(float(b), 6) for b in bias]
 
 
-def score_training(primary: str, probabilities: np.ndarray, target: np.ndarray, bias: list[float] | None) -> dict[str, float]:
+def score_training(
+    primary: str, probabilities: np.ndarray, target: np.ndarray, bias: list[float] | None
+) -> dict[str, float]:
     """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
     shift = 0.0 if bias is None else np.asarray(bias)
     prediction = Prediction(probabilities, decide(probabilities, shift, multilabel=target.ndim == 2))

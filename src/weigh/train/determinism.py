@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import torch
 
-__all__ = ["computing", "forked", "torch_generator"]
+__all__ = ["computing", "forked", "one_thread", "torch_generator"]
 
 
 @contextmanager

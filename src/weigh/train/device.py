@@ -7,7 +7,7 @@ import torch
 from weigh.errors import SpecError
 from weigh.language import text
 
-__all__ = ["empty_cache", "peak_bytes", "resolve_device"]
+__all__ = ["autocast", "empty_cache", "fast_bf16", "peak_bytes", "resolve_device"]
 
 
 def resolve_device(asked: str = "auto") -> str:
@@ -52,3 +52,17 @@ def peak_bytes(device: str) -> int:
         return 0
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(most if sys.platform == "darwin" else most * 1024)
+
+
+def fast_bf16(device: str) -> bool:
+    """Whether bf16 has instructions of its own here; otherwise it is emulated and slower."""
+    if device.startswith("cuda"):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == "cpu":
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    return False
+
+
+def autocast(device: str, precision: str):
+    """A context in which convolutions and matrix products run in `precision`."""
+    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -1,77 +1,120 @@
-"""Frozen features: one pass of the body over every picture, kept on disk by content.
+"""Frozen features of all examples of a study: one pass per model serves every fold, repeat, strength and check.
 
-One pass serves every fold, repeat, strength and order check, and tomorrow's extra repeats. Batches are always the same
-and in the same order, so the numbers are too.
+Before it: `models/`. After it: `probe.py`, `weigh features`. Batches are cut in the order of the examples, so the same
+examples always stand in the same batch and the numbers do not depend on which runs ask for them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from typing import Any, NamedTuple
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 import torch
 
 from weigh.data.examples import Examples
-from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Preprocessing, load_model, weights_digest
+from weigh.models.adapt import forward_features
+from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.run import Setting
-from weigh.train.device import autocast
-from weigh.train.pictures import crops
+from weigh.tasks.base import TASKS
 
-__all__ = ["Featurised", "extract", "features_of"]
+__all__ = ["Progress", "decoded_batches", "extract_features", "features_key", "forward_all"]
 
-
-class Featurised(NamedTuple):
-    """Features `(n, width)` float32 of all examples, with facts about the model and the network they came from."""
-
-    features: np.ndarray
-    network: Network
-    preparation: Preprocessing
-    model: dict[str, Any]
+Progress = Callable[[str, int, int], None] | None
 
 
-def features_of(address: str, examples: Examples, setting: Setting, *, image_size: int | None = None,
-                progress: Callable[[str, int, int], None] | None = None) -> Featurised:
-    """Load the model of `address` and compute, or read from the cache, the features of all examples."""
-    model = load_model(address, pretrained=True, offline=setting.offline)
-    preparation = model.preprocessing.at(image_size) if image_size else model.preprocessing
-    facts = {**model.facts(), "input_size": preparation.size}
-    classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
-    network = make_network(model, classes)
-    return Featurised(extract(network, preparation, examples, setting, progress), network, preparation, facts)
+def extract_features(
+    model: Pretrained, examples: Examples, setting: Setting, progress: Progress = None, *, image_size: int | None = None
+) -> np.ndarray:
+    """`(n, d)` float32: what goes into the model's last linear layer, for every example, in their order.
+
+    Taken from the cache if the same weights have seen the same pictures in the same way.
+
+    Raises:
+        PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
+        ModelError: A network without such features.
+    """
+    prepared = model.preprocessing.at(image_size) if image_size else model.preprocessing
+    cache = _cache(setting)
+    key = features_key(model, prepared, examples, setting)
+    if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
+        return np.array(found)
+    features = forward_all(model, prepared, examples, setting, progress, forward=forward_features)
+    if cache is not None:
+        cache.store(key, features)
+    return features
 
 
-def extract(network: Network, preparation: Preprocessing, examples: Examples, setting: Setting,
-            progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
-    """Features of all examples `(n, width)` float32; time linear in n, memory n × width × 4 bytes."""
-    from weigh.data import cache
-
-    key = _key(network, preparation, examples, setting)
-    if setting.cache is not None and (stored := cache.load(key)) is not None:
-        return stored
+def forward_all(
+    model: Pretrained,
+    prepared: Preprocessing,
+    examples: Examples,
+    setting: Setting,
+    progress: Progress,
+    *,
+    forward: Callable[[torch.nn.Module, torch.Tensor], torch.Tensor],
+    what: str = "features",
+) -> np.ndarray:
+    """`forward(module, pictures)` of every example in eval mode: `(n, …)` float32."""
     device = torch.device(setting.device)
-    body = network.body.eval().to(device)
-    if setting.channels_last:
-        body = body.to(memory_format=torch.channels_last)
-    found, done = None, 0
-    with torch.inference_mode(), autocast(setting.device, setting.precision):
-        for block in crops(examples, preparation, setting.batch):
-            pictures = preparation.normalise(torch.from_numpy(block).to(device))
-            rows = body(pictures).float().cpu().numpy()
-            if found is None:
-                found = np.empty((len(examples), rows.shape[1]), dtype=np.float32)
-            found[done : done + len(rows)] = rows
-            done += len(rows)
-            if progress:
-                progress("features", done, len(examples))
-    network.body.cpu()
-    assert found is not None
-    return found if setting.cache is None else cache.store(key, found)
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    module = model.module.eval().to(device, memory_format=layout)  # type: ignore[call-overload]
+    rows: list[np.ndarray] = []
+    done = 0
+    with torch.inference_mode():
+        for pictures in decoded_batches(examples, np.arange(len(examples)), prepared, setting):
+            x = prepared.normalise(torch.from_numpy(pictures).to(device)).contiguous(memory_format=layout)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=setting.precision == "bf16"):
+                rows.append(forward(module, x).float().cpu().numpy())
+            done += len(pictures)
+            if progress is not None:
+                progress(what, done, len(examples))
+    return np.concatenate(rows).astype(np.float32, copy=False)
 
 
-def _key(network: Network, preparation: Preprocessing, examples: Examples, setting: Setting) -> str:
-    parts = (weights_digest(network.body), preparation, "\n".join(examples.content), setting.precision, setting.batch, setting.channels_last,
-             setting.device.split(":")[0], setting.threads, torch.__version__)  # fmt: skip
-    return "features-" + hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+def decoded_batches(
+    examples: Examples, indices: np.ndarray, prepared: Preprocessing, setting: Setting
+) -> Iterator[np.ndarray]:
+    """Decoded pictures `(batch, size, size, 3)` uint8, a few batches ahead of their use, in threads."""
+    decode = TASKS.get(setting.task).decode
+    workers = max(2, min(8, os.cpu_count() or 1))
+    ahead = 2 * setting.batch
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[Any] = [pool.submit(decode, examples, int(i), prepared) for i in indices[:ahead]]
+        asked = len(waiting)
+        for start in range(0, len(indices), setting.batch):
+            size = min(setting.batch, len(indices) - start)
+            batch, waiting = waiting[:size], waiting[size:]
+            try:
+                pictures = np.stack([future.result() for future in batch])
+            except BaseException:
+                for future in waiting:
+                    future.cancel()
+                raise
+            more = indices[asked : asked + size]
+            waiting += [pool.submit(decode, examples, int(i), prepared) for i in more]
+            asked += len(more)
+            yield pictures
+
+
+def features_key(model: Pretrained, prepared: Preprocessing, examples: Examples, setting: Setting) -> str:
+    """What the features depend on: weights, preparation, contents in their order, precision, layout, batch, threads."""
+    digest = hashlib.blake2b(digest_size=16)
+    how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
+    for part in (model.digest, str(prepared), str(how), torch.__version__, *map(str, examples.content)):
+        digest.update(part.encode() + b"\x1f")
+    return f"features-{digest.hexdigest()}"
+
+
+def _cache(setting: Setting):
+    """The cache of arrays, or None where it is switched off."""
+    if setting.cache is None:
+        return None
+    try:
+        return import_module("weigh.data.cache")
+    except ImportError:
+        return None

@@ -50,8 +50,18 @@ def eigenbasis(features: torch.Tensor) -> Basis:
     return Basis(vectors, values.clamp_min(0))
 
 
-def solve(features: torch.Tensor, target: torch.Tensor, rows: torch.Tensor, strength: torch.Tensor, basis: Basis, *,
-          softmax: bool, weights: torch.Tensor | None = None, tolerance: float = 1e-4, iterations: int = 200) -> Heads:
+def solve(
+    features: torch.Tensor,
+    target: torch.Tensor,
+    rows: torch.Tensor,
+    strength: torch.Tensor,
+    basis: Basis,
+    *,
+    softmax: bool,
+    weights: torch.Tensor | None = None,
+    tolerance: float = 1e-4,
+    iterations: int = 200,
+) -> Heads:
     """Solve all heads.
 
     Args:
@@ -66,7 +76,17 @@ def solve(features: torch.Tensor, target: torch.Tensor, rows: torch.Tensor, stre
     n, columns = target.shape
     chunk = max(1, CHUNK_VALUES // (n * columns))
     solved = [
-        _solve(features, target, rows[:, i : i + chunk], strength[i : i + chunk], basis, softmax, weights, tolerance, iterations)
+        _solve(
+            features,
+            target,
+            rows[:, i : i + chunk],
+            strength[i : i + chunk],
+            basis,
+            softmax,
+            weights,
+            tolerance,
+            iterations,
+        )
         for i in range(0, rows.shape[1], chunk)
     ]
     return Heads(

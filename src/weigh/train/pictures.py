@@ -46,11 +46,15 @@ def _decoded(files: Sequence, preparation: Preprocessing, batch: int) -> Iterato
             yield ready
 
 
-def prepare_squares(examples: Examples, preparation: Preprocessing, progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
+def prepare_squares(
+    examples: Examples, preparation: Preprocessing, progress: Callable[[str, int, int], None] | None = None
+) -> np.ndarray:
     """`(n, side, side, 3)` uint8, side = the resize length; from the cache where it holds them."""
     from weigh.data import cache
 
-    side = Preprocessing(preparation.resize, preparation.resize, preparation.mean, preparation.std, preparation.interpolation)
+    side = Preprocessing(
+        preparation.resize, preparation.resize, preparation.mean, preparation.std, preparation.interpolation
+    )
     digest = hashlib.blake2b("\n".join(examples.content).encode(), digest_size=16).hexdigest()
     key = f"squares-{digest}-{preparation.resize}-{preparation.interpolation}"
     if (stored := cache.load(key)) is not None:

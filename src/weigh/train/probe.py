@@ -41,16 +41,22 @@ class LinearHead:
         return (features.astype(np.float64) @ self.weight.T + self.bias).astype(np.float32)
 
 
-def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None) -> Iterator[Outcome]:
+def fit(
+    runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None
+) -> Iterator[Outcome]:
     """All probe runs of one model: one feature pass, then a head per run."""
     started = time.perf_counter()
-    made = features_of(runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress)
+    made = features_of(
+        runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress
+    )
     shared = (time.perf_counter() - started) / len(runs)
     basis = _basis(made.features)
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
     with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
-        for done, outcome in enumerate(pool.map(lambda run: _fit_run(run, made, basis, examples, setting, shared), runs), 1):
+        for done, outcome in enumerate(
+            pool.map(lambda run: _fit_run(run, made, basis, examples, setting, shared), runs), 1
+        ):
             if progress:
                 progress("heads", done, len(runs))
             yield outcome
@@ -67,8 +73,16 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     group = None if examples.group is None else examples.group[run.train]
     classes = made.network.head.out_features
     balanced = run.options.get("class_weights") == "balanced"
-    head = fit_head(made.features[run.train], target, run.options["strengths"], classes, basis,
-                    rng=np.random.default_rng(run.seeds["split"]), group=group, balanced=balanced)
+    head = fit_head(
+        made.features[run.train],
+        target,
+        run.options["strengths"],
+        classes,
+        basis,
+        rng=np.random.default_rng(run.seeds["split"]),
+        group=group,
+        balanced=balanced,
+    )
     trained = time.perf_counter() - started
     bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
     train_logits = head.logits(made.features[run.train])
@@ -81,12 +95,25 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     if bias is not None:
         facts["bias"] = bias
     weights = _state(made.network, head) if run.keep_weights else None
-    measured = {"train_seconds": trained + shared, "feature_seconds": shared, "predict_seconds": time.perf_counter() - started}
+    measured = {
+        "train_seconds": trained + shared,
+        "feature_seconds": shared,
+        "predict_seconds": time.perf_counter() - started,
+    }
     return Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
 
 
-def fit_head(features: np.ndarray, target: np.ndarray, strengths: Sequence[float], classes: int, basis: Basis, *,
-             rng: np.random.Generator, group: np.ndarray | None = None, balanced: bool = False) -> LinearHead:
+def fit_head(
+    features: np.ndarray,
+    target: np.ndarray,
+    strengths: Sequence[float],
+    classes: int,
+    basis: Basis,
+    *,
+    rng: np.random.Generator,
+    group: np.ndarray | None = None,
+    balanced: bool = False,
+) -> LinearHead:
     """A head whose strength is chosen by inner cross-validation on these examples alone.
 
     Args:
@@ -108,7 +135,16 @@ def fit_head(features: np.ndarray, target: np.ndarray, strengths: Sequence[float
     if folds >= 2:
         fold = torch.from_numpy(assign_folds(target, folds=folds, rng=rng, group=group, stratify=True).astype(np.int64))
         seen = (fold[:, None] != torch.arange(folds)).float().repeat_interleave(len(strengths), dim=1)
-        tried = solve(x, truth, seen, torch.tensor(list(strengths)).repeat(folds), basis, softmax=softmax, weights=weights, tolerance=INNER_TOLERANCE)
+        tried = solve(
+            x,
+            truth,
+            seen,
+            torch.tensor(list(strengths)).repeat(folds),
+            basis,
+            softmax=softmax,
+            weights=weights,
+            tolerance=INNER_TOLERANCE,
+        )
         held = _held_out_logits(x, tried, fold, len(strengths))  # (strengths, n, columns)
         losses = [_log_loss(z, truth, softmax=softmax) for z in held]
         chosen = int(np.argmin(losses))

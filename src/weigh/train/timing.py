@@ -19,7 +19,15 @@ PAYS = 1.2  # bf16 is taken where it is at least so much faster
 DECODE_SECONDS = 0.004  # one picture on one thread; decoding runs beside the network, so only the excess counts
 
 
-def time_model(address: str, setting: Setting, *, network: bool, precision: str, pretrained: bool = True, image_size: int | None = None) -> dict[str, Any]:
+def time_model(
+    address: str,
+    setting: Setting,
+    *,
+    network: bool,
+    precision: str,
+    pretrained: bool = True,
+    image_size: int | None = None,
+) -> dict[str, Any]:
     """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
 
     Args:
@@ -58,7 +66,11 @@ def time_model(address: str, setting: Setting, *, network: bool, precision: str,
         return best, seconds[best]
 
     head, per_example = choose(forward)
-    found: dict[str, Any] = {"precision_head": head, "seconds_per_example": max(per_example, DECODE_SECONDS), "channels_last": True}
+    found: dict[str, Any] = {
+        "precision_head": head,
+        "seconds_per_example": max(per_example, DECODE_SECONDS),
+        "channels_last": True,
+    }
     if network:
         found["precision_network"], found["seconds_per_step_example"] = choose(step)
     return found

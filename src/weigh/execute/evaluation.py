@@ -1,0 +1,138 @@
+"""Pretrained heads on labelled pictures, and frozen features for other tools: what needs a model but no study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.errors import DataError
+from weigh.execute.driver import Listener
+from weigh.language import text
+from weigh.run import Setting
+from weigh.settings import cache_folder, offline_by_environment
+from weigh.spec import StudySpec
+from weigh.stats.estimate import Estimate
+
+__all__ = ["evaluate_models", "export_features"]
+
+
+def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]:
+    """Top-1 and top-5 accuracy of each model's own 1000-class head, with Wilson intervals.
+
+    Raises:
+        DataError: Labels that are not ImageNet indices (0 to 999, after data.label_offset) or names of synsets.
+    """
+    import torch
+
+    from weigh.models.pretrained import load_model
+    from weigh.train.determinism import computing
+    from weigh.train.pictures import crops
+
+    examples = _read(spec, listener)
+    target = _imagenet_indices(examples)
+    setting, rows = _setting(spec, examples), []
+    for address in spec.models:
+        listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
+        model = load_model(address, pretrained=True, offline=setting.offline)
+        hits, done = [], 0
+        with computing(threads=setting.threads), torch.inference_mode():
+            network = model.module.to(setting.device).to(memory_format=torch.channels_last)
+            for block in crops(examples, model.preprocessing, setting.batch):
+                logits = network(model.preprocessing.normalise(torch.from_numpy(block).to(setting.device)))
+                best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu().numpy()
+                hits.append(best == target[done : done + len(block), None])
+                done += len(block)
+                listener.progress("predicting", done, len(examples))
+        found = np.concatenate(hits)
+        rows.append({
+            "model": address, "top1": _wilson(found[:, 0]), "top5": _wilson(found.any(axis=1)), "n": len(found),
+            "weights": f"{model.provenance.source} {model.provenance.name}".strip(),
+        })  # fmt: skip
+    return rows
+
+
+def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Write one .npz per model with path, label, part and features; yields each file and the shape of its features."""
+    from weigh.train.determinism import computing
+    from weigh.train.features import features_of
+
+    examples = _read(spec, listener)
+    setting = _setting(spec, examples)
+    folder.mkdir(parents=True, exist_ok=True)
+    labels = examples.target if examples.multilabel else np.array(examples.classes)[examples.target]
+    for address in spec.models:
+        listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
+        with computing(threads=setting.threads):
+            made = features_of(address, examples, setting, progress=listener.progress)
+        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
+        np.savez_compressed(folder / name, path=examples.path.astype(str), label=labels, part=examples.part.astype(str), features=made.features)
+        yield folder / name, made.features.shape
+
+
+def _read(spec: StudySpec, listener: Listener) -> Examples:
+    from weigh.data.checks import check_pictures
+    from weigh.data.images import read_images
+
+    examples, problems = read_images(spec.data, offline=spec.run.offline, progress=listener.progress)
+    examples, found = check_pictures(examples, progress=listener.progress)
+    for problem in (*problems, *found):
+        if problem.severity == "error":
+            raise DataError(problem.sentence, problem.why, problem.do)
+        if problem.severity == "warning":
+            listener.stage(problem.sentence)
+    return examples
+
+
+def _setting(spec: StudySpec, examples: Examples) -> Setting:
+    import os
+
+    from weigh.train.device import resolve_device
+
+    threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
+    precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
+    return Setting(
+        task="image-classification", classes=examples.classes, primary="accuracy", device=resolve_device(spec.run.device), threads=threads,
+        precision=precision, offline=spec.run.offline or offline_by_environment(), cache=cache_folder(),
+    )
+
+
+def _imagenet_indices(examples: Examples) -> np.ndarray:
+    """Class names as ImageNet-1k indices: numbers 0 to 999, or names of synsets (n01440764) in their sorted order."""
+    names = examples.classes
+    if all(name.lstrip("-").isdigit() for name in names):
+        numbers = np.array([int(name) for name in names])
+    else:
+        synsets = _synsets()
+        unknown = [name for name in names if name not in synsets]
+        if unknown:
+            raise DataError(
+                text("{n} of {k} labels are not ImageNet classes (first: {f}).", "{k} 个标签中有 {n} 个不是 ImageNet 类别（第一个：{f}）。",
+                     n=len(unknown), k=len(names), f=unknown[0]),
+                text("A pretrained head answers with one of its 1,000 classes.", "预训练分类头只会回答其 1,000 个类别之一。"),
+                text("Use class numbers 0 to 999 or synset names (n01440764).", "请使用 0 到 999 的类别编号或 synset 名称（n01440764）。"),
+            )
+        numbers = np.array([synsets[name] for name in names])
+    if numbers.min() < 0 or numbers.max() > 999:
+        raise DataError(
+            text("Label {n} is not an ImageNet class (0 to 999).", "标签 {n} 不是 ImageNet 类别（0 到 999）。", n=int(numbers.max() if numbers.max() > 999 else numbers.min())),
+            do=text("If your labels count from 1: --set data.label_offset=-1", "如果标签从 1 开始：--set data.label_offset=-1"),
+        )
+    return numbers[examples.target]
+
+
+def _synsets() -> dict[str, int]:
+    from timm.data import ImageNetInfo
+
+    info = ImageNetInfo()
+    return {info.index_to_label_name(i): i for i in range(info.num_classes())}
+
+
+def _wilson(hits: np.ndarray, z: float = 1.959964) -> Estimate:
+    """Wilson (1927) score interval of a share: these models, new pictures like these."""
+    n, p = len(hits), float(hits.mean())
+    centre, half = (p + z * z / (2 * n)) / (1 + z * z / n), z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(value=p, low=float(centre - half), high=float(centre + half), n=n, method="Wilson interval")

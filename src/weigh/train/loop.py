@@ -1,0 +1,165 @@
+"""The training loop: batches, optimiser, schedule, one epoch at a time.
+
+AdamW with a warm-up of one epoch and a cosine to zero, learning rates that fall by `layer_decay` per layer towards the
+stem, no decay on biases and norms (Loshchilov & Hutter 2019; Bao et al. 2022). `textbook` has plain SGD with momentum.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from weigh.models.network import Network, depth_of_parameters
+from weigh.models.pretrained import Preprocessing
+from weigh.run import Setting
+from weigh.tasks.base import Task
+from weigh.train.augment import augment, draw
+from weigh.train.determinism import torch_generator
+from weigh.train.device import autocast
+from weigh.train.pictures import center
+
+__all__ = ["Diverged", "Epoch", "Loop"]
+
+CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
+EPSILON = 0.1  # label smoothing of recipes that augment (Szegedy et al. 2016)
+
+
+class Diverged(Exception):
+    """Training left the finite numbers; the message says when, for the record."""
+
+
+class Epoch(NamedTuple):
+    """The epoch that was kept: its number, the whole history, the batch that fitted into memory."""
+
+    number: int
+    history: list[dict[str, float]]
+    batch_size: int
+    accumulated: int
+
+
+class Loop:
+    """Trains `network` on `training` for up to `epochs` epochs; everything random comes from `seeds`."""
+
+    def __init__(
+        self, network: Network, preparation: Preprocessing, squares: np.ndarray, target: np.ndarray, task: Task,
+        options: dict[str, Any], setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray,
+    ) -> None:  # fmt: skip
+        self.network, self.preparation, self.squares, self.target, self.task = (
+            network,
+            preparation,
+            squares,
+            target,
+            task,
+        )
+        self.options, self.setting, self.training = options, setting, training
+        self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
+        self.batch_size, self.accumulated = min(options["batch_size"], len(training)), 1
+        self.kind = options.get("augment", "none")
+        self.smoothing = EPSILON if self.kind != "none" else 0.0
+        self.weights = (
+            task.class_weights(target[training], network.head.out_features)
+            if options.get("class_weights") == "balanced"
+            else None
+        )
+        steps = max(1, math.ceil(len(training) / self.batch_size))
+        if "weight_decay" in options:
+            self.optimiser = torch.optim.AdamW(_parameter_groups(network, options), lr=options["learning_rate"])
+            warm = min(steps, max(1, steps * epochs // 5))
+            self.schedule = torch.optim.lr_scheduler.LambdaLR(
+                self.optimiser, lambda step: _warm_cosine(step, warm, steps * epochs)
+            )
+        else:
+            self.optimiser = torch.optim.SGD(network.parameters(), lr=options["learning_rate"], momentum=0.9)
+            self.schedule = None
+
+    def epoch(self, number: int) -> float:
+        """One pass over the training part; returns the mean loss.
+
+        Raises:
+            Diverged: A loss that is not finite.
+        """
+        self.network.train()
+        shuffled = self.training[torch.randperm(len(self.training), generator=self.order).numpy()]
+        drawn = draw(len(shuffled), self.kind, self.augmentation) if self.kind != "none" else None
+        total, seen = 0.0, 0
+        for i in range(0, len(shuffled), self.batch_size):
+            indices = shuffled[i : i + self.batch_size]
+            if len(indices) == 1 and len(shuffled) > 1:
+                continue  # batch norm has no variance of one picture
+            loss = self._step(indices, None if drawn is None else drawn[i : i + self.batch_size])
+            if not math.isfinite(loss):
+                raise Diverged(
+                    f"the loss became {loss} in epoch {number} (learning rate {self.options['learning_rate']:g})"
+                )
+            total, seen = total + loss * len(indices), seen + len(indices)
+        return total / max(1, seen)
+
+    def _step(self, indices: np.ndarray, drawn: torch.Tensor | None) -> float:
+        """One optimiser step; out of memory halves the batch for good and accumulates gradients instead."""
+        while True:
+            try:
+                loss = self._accumulate(indices, drawn)
+                break
+            except (torch.OutOfMemoryError, MemoryError) as error:
+                self.optimiser.zero_grad(set_to_none=True)
+                if len(indices) // (2 * self.accumulated) < 2:
+                    raise error
+                self.accumulated *= 2
+                if self.setting.device.startswith("cuda"):
+                    torch.cuda.empty_cache()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        self.optimiser.step()
+        if self.schedule is not None:
+            self.schedule.step()
+        return loss
+
+    def _accumulate(self, indices: np.ndarray, drawn: torch.Tensor | None) -> float:
+        """Gradients of one batch in `accumulated` parts. Batch norm then sees the parts: recorded as `accumulated`."""
+        self.optimiser.zero_grad(set_to_none=True)
+        total = 0.0
+        for part in np.array_split(np.arange(len(indices)), self.accumulated):
+            pictures = self._pictures(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
+            target = torch.from_numpy(self.target[indices[part]]).to(self.setting.device)
+            with autocast(self.setting.device, self.setting.precision):
+                logits = self.network(pictures)
+            loss = self.task.loss(logits.float(), target, weights=self.weights, smoothing=self.smoothing) * (
+                len(part) / len(indices)
+            )
+            loss.backward()
+            total += float(loss.detach())
+        return total
+
+    def _pictures(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
+        size = self.preparation.size
+        if drawn is None:
+            block = torch.from_numpy(np.ascontiguousarray(center(self.squares[indices], size))).to(self.setting.device)
+        else:
+            block = augment(torch.from_numpy(self.squares[indices]).to(self.setting.device), drawn, size)
+        return self.preparation.normalise(block)
+
+
+def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[str, Any]]:
+    depth = depth_of_parameters(network)
+    deepest = max(depth.values())
+    stages = min(deepest, 12)  # layer_decay speaks of about a dozen layers, however finely a network is named
+    groups: dict[tuple[int, bool], list] = {}
+    for name, parameter in network.named_parameters():
+        layer = round(depth[name] / deepest * stages) if deepest else 0
+        groups.setdefault((layer, parameter.ndim <= 1), []).append(parameter)
+    return [
+        {
+            "params": group,
+            "lr": options["learning_rate"] * options["layer_decay"] ** (stages - layer),
+            "weight_decay": 0.0 if flat else options["weight_decay"],
+        }
+        for (layer, flat), group in groups.items()
+    ]
+
+
+def _warm_cosine(step: int, warm: int, total: int) -> float:
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))

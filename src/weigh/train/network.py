@@ -1,0 +1,230 @@
+"""Recipes that train the network: `finetune`, `lp-ft`, `scratch`, `textbook`. One run at a time.
+
+The epoch is chosen on a validation part of the training folds (never on the test fold) and its weights are restored.
+A refit has no validation part: it trains for the number of epochs that the cross-validation found best.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from weigh.data.examples import Examples
+from weigh.data.folds import inner_split
+from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Preprocessing, load_model
+from weigh.run import RECIPES, Outcome, Run, Setting
+from weigh.tasks.base import Task, get_task
+from weigh.train.decision import choose_bias, score_training
+from weigh.train.determinism import torch_generator
+from weigh.train.loop import Diverged, Epoch, Loop
+from weigh.train.pictures import center, prepare_squares
+
+__all__ = ["fit"]
+
+Progress = Callable[[str, int, int], None] | None
+
+
+@dataclass
+class Work:
+    """What one run works with: everything that `fit_run` needs and nothing global."""
+
+    run: Run
+    setting: Setting
+    network: Network
+    preparation: Preprocessing
+    squares: np.ndarray
+    target: np.ndarray
+    task: Task
+
+    def predict(self, indices: np.ndarray) -> np.ndarray:
+        """`(n, classes)` float32 logits of examples, in eval mode."""
+        from weigh.train.device import autocast
+
+        found = []
+        self.network.eval()
+        with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
+            for i in range(0, len(indices), 64):
+                block = np.ascontiguousarray(center(self.squares[indices[i : i + 64]], self.preparation.size))
+                pictures = self.preparation.normalise(torch.from_numpy(block).to(self.setting.device))
+                found.append(self.network(pictures).float().cpu().numpy())
+        return np.concatenate(found) if found else np.zeros((0, self.network.head.out_features), np.float32)
+
+
+def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
+    """Train and predict, one outcome per run; a run that diverges is a failed outcome."""
+    for run in runs:
+        yield _fit_run(run, setting, examples, progress)
+
+
+def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
+    recipe, options = RECIPES.get(run.recipe), run.options
+    model = load_model(run.model, pretrained=recipe.pretrained, offline=setting.offline, rng_seed=run.seeds["init"])
+    preparation = model.preprocessing.at(options["image_size"]) if options.get("image_size") else model.preprocessing
+    facts_of_model = {**model.facts(), "input_size": preparation.size}
+    if not recipe.pretrained:  # the facts of an address are those of its pretrained weights
+        facts_of_model = {}
+    classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
+    network = make_network(model, classes, torch_generator(run.seeds["init"]))
+    squares = prepare_squares(examples, preparation, progress)
+    work = Work(run, setting, network, preparation, squares, examples.target, get_task(setting.task))
+    started, extra = time.perf_counter(), {}
+    if run.recipe == "lp-ft":
+        extra["probe_strength"] = _start_from_probe(work, examples)
+    training, validation = _split(run, examples)
+    network.to(setting.device).to(
+        memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
+    )
+    try:
+        best = _train(work, training, validation, progress)
+    except Diverged as error:
+        return Outcome(
+            run.key,
+            "failed",
+            cause=str(error),
+            measured={"train_seconds": time.perf_counter() - started},
+            model=facts_of_model,
+        )
+    trained = time.perf_counter() - started
+    held = validation if len(validation) else training
+    inner = _probabilities(work.predict(held), multilabel=examples.multilabel)
+    bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, classes)
+    if setting.primary.startswith("f1") and len(validation):
+        bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, classes)
+    train_probabilities = _probabilities(work.predict(run.train), multilabel=examples.multilabel)
+    started = time.perf_counter()
+    logits = work.predict(run.test)
+    seconds = time.perf_counter() - started
+    if not np.isfinite(logits).all():
+        return Outcome(
+            run.key, "failed", cause="the trained network predicts values that are not finite", model=facts_of_model
+        )
+    facts = {
+        **extra, "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
+        "train_scores": score_training(setting.primary, train_probabilities, examples.target[run.train], bias),
+        **({"bias": bias} if bias is not None else {}),
+    }  # fmt: skip
+    measured = {
+        "train_seconds": trained,
+        "predict_seconds": seconds,
+        "predict_seconds_per_example": seconds / max(1, len(run.test)),
+    }
+    weights = (
+        {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()}
+        if run.keep_weights
+        else None
+    )
+    return Outcome(
+        run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
+    )
+
+
+def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """Training and validation indices; no validation part for refits and for recipes without one."""
+    share = run.options.get("validation")
+    if run.epochs is not None or not share:
+        return run.train, run.train[:0]
+    rng = np.random.default_rng(run.seeds["split"])
+    group = None if examples.group is None else examples.group[run.train]
+    held = inner_split(examples.target[run.train], share=share, rng=rng, group=group, stratify=True)
+    return run.train[~held], run.train[held]
+
+
+def _start_from_probe(work: Work, examples: Examples) -> float:
+    """Put the head of a probe, fitted on the training part alone, on the network; returns its strength."""
+    from weigh.train.logistic import eigenbasis
+    from weigh.train.probe import fit_head
+
+    run, found = work.run, []
+    work.network.eval()
+    with torch.inference_mode():
+        for i in range(0, len(run.train), 64):
+            block = np.ascontiguousarray(center(work.squares[run.train[i : i + 64]], work.preparation.size))
+            found.append(work.network.body(work.preparation.normalise(torch.from_numpy(block))).numpy())
+    features = np.concatenate(found)
+    x = torch.from_numpy(features)
+    basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+    group = None if examples.group is None else examples.group[run.train]
+    head = fit_head(
+        features,
+        work.target[run.train],
+        run.options["strengths"],
+        work.network.head.out_features,
+        basis,
+        rng=np.random.default_rng(run.seeds["split"]),
+        group=group,
+    )
+    with torch.no_grad():
+        work.network.head.weight.copy_(torch.from_numpy(head.weight.astype(np.float32)))
+        work.network.head.bias.copy_(torch.from_numpy(head.bias.astype(np.float32)))
+    return head.strength
+
+
+def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress) -> Epoch:
+    options = work.run.options
+    epochs = work.run.epochs or options["epochs"]
+    loop = Loop(
+        work.network,
+        work.preparation,
+        work.squares,
+        work.target,
+        work.task,
+        options,
+        work.setting,
+        work.run.seeds,
+        epochs,
+        training,
+    )
+    best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
+    best_score = -np.inf
+    for epoch in range(1, epochs + 1):
+        loss = loop.epoch(epoch)
+        entry = {"epoch": epoch, "loss": round(loss, 5)}
+        if len(validation):
+            entry["validation"] = round(_validate(work, validation), 5)
+            if entry["validation"] > best_score:
+                best_score, without = entry["validation"], 0
+                best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
+                state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
+            else:
+                without += 1
+        history.append(entry)
+        if progress:
+            progress("epochs", epoch, epochs)
+        if len(validation) and without >= options.get("patience", epochs):
+            break
+    if state is not None:
+        work.network.load_state_dict(state)
+    return Epoch(best.number, history, loop.batch_size, loop.accumulated)
+
+
+def _validate(work: Work, validation: np.ndarray) -> float:
+    """The primary metric, greater is better, with the loss as tie-breaker: on few pictures many epochs tie.
+
+    Raises:
+        Diverged: Predictions that are not finite.
+    """
+    logits, target = work.predict(validation), work.target[validation]
+    if not np.isfinite(logits).all():
+        raise Diverged("the network's predictions became infinite or undefined")
+    multilabel = target.ndim == 2
+    probabilities = _probabilities(logits, multilabel=multilabel)
+    metric = METRICS.get(work.setting.primary)
+    bias = choose_bias(work.run.options.get("decision", "argmax"), work.setting.primary, target, None, logits.shape[1])
+    prediction = Prediction(
+        probabilities, decide(probabilities, 0.0 if bias is None else np.asarray(bias), multilabel=multilabel)
+    )
+    score = metric.score(prediction, target)
+    loss = METRICS.get("log_loss").score(prediction, target)
+    score = 0.0 if np.isnan(score) else score if metric.greater_is_better else -score
+    return score - 0.02 * min(loss, 10.0)
+
+
+def _probabilities(logits: np.ndarray, *, multilabel: bool) -> np.ndarray:
+    z = torch.from_numpy(logits.astype(np.float64))
+    return (torch.sigmoid(z) if multilabel else torch.softmax(z, dim=1)).numpy()
