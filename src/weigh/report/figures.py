@@ -15,7 +15,7 @@ from markupsafe import Markup
 from weigh.findings.model import Figure
 from weigh.report.forest import Bar, Dot, draw_forest, lanes
 from weigh.report.grids import draw_classes, draw_confusion, draw_matrix
-from weigh.report.plane import Point, Series, draw_plane
+from weigh.report.plane import Point, Series, draw_keys, draw_plane
 from weigh.report.quantities import number
 from weigh.report.rows import field_title, join, plain_label, table_of, written_value
 from weigh.report.scale import finite
@@ -145,25 +145,25 @@ def _slices(figure: Figure, language: str) -> Markup:
 
 
 def _reliability(figure: Figure, language: str) -> Markup:
-    """Stated probability against what came true; the diagonal is perfect. One plane per candidate."""
+    """Stated probability against what came true; the diagonal is perfect. One plane per candidate, equal axes."""
     x_key, y_key = _axes(figure, "confidence", "accuracy")
-    planes = []
-    candidates = _grouped(figure.rows, "candidate")
-    for rows in candidates[:PLANES_DRAWN]:
+    within = [v for row in figure.rows for key in (x_key, y_key) if (v := finite(row.get(key))) is not None]
+    planes, stages = [], []
+    for rows in _grouped(figure.rows, "candidate")[:PLANES_DRAWN]:
         series = []
         for stage in _grouped(rows, "stage"):
             name = plain_label(stage[0], language, ("stage",)) if stage[0].get("stage") else ""
-            points = _points(
-                sorted(stage, key=lambda row: finite(row.get(x_key)) or 0.0), x_key, y_key, name, language, figure
-            )
+            stages += [name] if name not in stages else []
+            ordered = sorted(stage, key=lambda row: finite(row.get(x_key)) or 0.0)
+            points = _points(ordered, x_key, y_key, name, language, figure)
             series.append(Series(name, tuple(points), joined=True))
         titles = _titles(figure, language, x_key, y_key)
-        if len(candidates) > 1:
-            titles["title"] = (
-                f"{plain_label(rows[0], language, ('candidate',))}{say('colon', language)}{titles['title']}"
-            )
-        planes.append(draw_plane(series, **titles, diagonal=True, diagonal_label=say("diagonal", language)))
-    return Markup('<div class="planes">{}</div>').format(join(planes))
+        titles["title"] = plain_label(rows[0], language, ("candidate",)) if rows[0].get("candidate") else ""
+        planes.append(draw_plane(series, **titles, diagonal=True, within=within, keys=False))
+    keys = draw_keys(stages, diagonal_label=say("diagonal", language))
+    return Markup('<p class="plot-title"><b>{}</b> {}</p><div class="planes">{}</div>').format(
+        visible(figure.title.render(language)), keys, join(planes)
+    )
 
 
 def _front(figure: Figure, language: str) -> Markup:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from markupsafe import Markup
+from rich.cells import cell_len
 
 from weigh.report.rows import isolated, join
 from weigh.report.scale import Scale, make_scale
@@ -19,6 +20,7 @@ from weigh.report.words import say
 __all__ = ["Bar", "Dot", "draw_forest"]
 
 HEIGHT, DOTS_HEIGHT = 26, 24
+WIDE = 14  # columns of a label that leave no room for numbers beside it on a phone
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
         '<svg height="{height}" aria-hidden="true">{marks}</svg></td>'
         '<td role="cell" class="numbers">{numbers}</td><td role="cell" class="note">{note}</td></tr>'
     ).format(
-        quiet=Markup(' class="control"') if bar.quiet else "",
+        quiet=_classes(bar),
         label=isolated(bar.label),
         small=small,
         height=height,
@@ -135,6 +137,11 @@ def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:
         numbers=_numbers(bar, scale),
         note=visible(bar.note),
     )
+
+
+def _classes(bar: Bar) -> Markup:
+    names = [name for name, holds in (("control", bar.quiet), ("wide", cell_len(bar.label) > WIDE)) if holds]
+    return Markup(' class="{}"').format(" ".join(names)) if names else Markup("")
 
 
 def _numbers(bar: Bar, scale: Scale) -> Markup:

@@ -35,6 +35,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 FILES_LISTED = 5000  # names of files per finding; findings.json has no limit
 PICTURES_SHOWN = 24
 RUNS_LISTED = 5000
+ROWS_UNFOLDED, COLUMNS_UNFOLDED = 8, 6  # larger tables are folded
 
 
 def render_html(
@@ -166,9 +167,12 @@ class Page:
     def figure_numbers(self, finding: Finding) -> Markup:
         return figure_numbers(finding.figure, self.language, finding.measured) if finding.figure else Markup("")
 
-    def tabulated(self, finding: Finding) -> bool:
-        """Whether the finding has a table of its own (not the rows that its figure shows already)."""
-        return bool(finding.table) and not (finding.figure is not None and finding.figure.rows == finding.table)
+    def tabulated(self, finding: Finding) -> str:
+        """Whether the finding has a table of its own (not the rows that its figure shows already): short, long or none."""
+        if not finding.table or (finding.figure is not None and finding.figure.rows == finding.table):
+            return "none"
+        wide = max(len(row) for row in finding.table) > COLUMNS_UNFOLDED
+        return "long" if wide or len(finding.table) > ROWS_UNFOLDED else "short"
 
     def table(self, finding: Finding) -> Markup:
         if not finding.table:
@@ -176,7 +180,8 @@ class Page:
         return table_of(finding.table, self.language, caption=self.translate(finding.question), figure=finding.figure)
 
     def estimate_title(self, finding: Finding, key: str) -> str:
-        return field_title(finding.figure, key, self.language)
+        """`drop:blocks:30` is "drop · blocks · 30" in the page's words."""
+        return " · ".join(field_title(None, part, self.language) for part in key.split(":") if part)
 
     def measured_sentence(self, finding: Finding) -> str:
         """What the finding says about this machine, where it says something."""
@@ -196,8 +201,10 @@ class Page:
         labels = {c.get("id"): c.get("label") for c in self.study.get("candidates", []) if isinstance(c, dict)}
         return str(labels.get(name) or name)
 
-    def held_back(self, finding: Finding) -> bool:
-        return any(assumption.outcome in HELD_BACK for assumption in finding.assumptions)
+    def held_back(self, finding: Finding) -> list[str]:
+        """The outcomes that limit the conclusion, the worst first, each once."""
+        found = {assumption.outcome for assumption in finding.assumptions}
+        return [outcome for outcome in reversed(HELD_BACK) if outcome in found]
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Pictures of the first examples, captioned from the finding's rows where these name the file."""

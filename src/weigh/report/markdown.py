@@ -84,7 +84,10 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
     for key, estimate in finding.estimates.items():
         unit = UNITS[estimate.n_unit].render(language) if estimate.n_unit in UNITS else estimate.n_unit
         counted = f" ({estimate.n} {_text(unit)}; {_text(estimate.method)})" if estimate.n else ""
-        lines.append(f"- {_text(key)}: {show_estimate(estimate, language)}{counted}")
+        title = " · ".join(
+            COLUMNS[part].render(language) if part in COLUMNS else part for part in key.split(":") if part
+        )
+        lines.append(f"- {_text(title)}: {show_estimate(estimate, language)}{counted}")
     for assumption in finding.assumptions:
         name, outcome = _text(assumption.name.render(language)), OUTCOMES[assumption.outcome].render(language)
         detail = f" ({_text(assumption.detail.render(language))})" if assumption.detail else ""

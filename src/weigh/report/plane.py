@@ -17,7 +17,7 @@ from weigh.report.rows import join
 from weigh.report.scale import Scale, make_scale
 from weigh.report.visible import visible, visible_line
 
-__all__ = ["Point", "Series", "draw_plane"]
+__all__ = ["Point", "Series", "draw_keys", "draw_plane"]
 
 SHAPES = ("dot", "ring", "square", "diamond")
 
@@ -50,14 +50,21 @@ def draw_plane(
     x_title: str,
     y_title: str,
     diagonal: bool = False,
-    diagonal_label: str = "",
+    within: Sequence[float] = (),
+    keys: bool = True,
 ) -> Markup:
-    """The figure. `diagonal` shows where x = y, on equal axes."""
+    """The figure.
+
+    Args:
+        diagonal: Draw where x = y, on equal axes.
+        within: Values that the axes must hold besides the points: the same for figures that stand side by side.
+        keys: Whether to explain the shapes above the figure.
+    """
     points = [point for one in series for point in one.points]
     xs = [p.x for p in points]
     ys = [v for p in points for v in (p.y, p.low, p.high)]
     if diagonal:
-        x_scale = y_scale = make_scale([*xs, *ys], log=False)
+        x_scale = y_scale = make_scale([*xs, *ys], include=within, log=False)
     else:
         x_scale, y_scale = make_scale(xs), make_scale(ys, log=False)
     parts = [_grid(x_scale, y_scale)]
@@ -67,25 +74,16 @@ def draw_plane(
         parts.append(
             Markup('<g class="series s{}">{}</g>').format(at % 4, _series(one, SHAPES[at % 4], x_scale, y_scale))
         )
-    keys = [
-        Markup(
-            '<span class="key"><svg width="16" height="16" aria-hidden="true" class="series s{}">{}</svg>{}</span>'
-        ).format(at % 4, shape(SHAPES[at % 4], 50, 8), visible(one.title))
-        for at, one in enumerate(series)
-        if one.title
-    ]
-    if diagonal and diagonal_label:
-        keys.append(Markup('<span class="key"><i class="key-line"></i>{}</span>').format(visible(diagonal_label)))
     return Markup(
         '<div class="plot plane{square}" tabindex="0" role="group" aria-label="{title}">'
-        '<p class="plot-title"><b>{title}</b> <span class="keys">{keys}</span></p><div class="y-title" aria-hidden="true">{y_title}</div>'
+        '<p class="plot-title"><b>{title}</b> {keys}</p><div class="y-title" aria-hidden="true">{y_title}</div>'
         '<div class="frame" aria-hidden="true"><svg class="y-axis">{y_ticks}</svg><svg class="field">{parts}</svg>'
         '<span></span><svg class="x-axis" height="22">{x_ticks}</svg></div>'
         '<div class="x-title" aria-hidden="true">{x_title}</div></div>'
     ).format(
         square=" square" if diagonal else "",
         title=visible(title),
-        keys=join(keys),
+        keys=draw_keys([one.title for one in series]) if keys else "",
         y_title=visible(y_title),
         x_title=visible(x_title),
         parts=join(parts),
@@ -102,6 +100,20 @@ def draw_plane(
             for t in x_scale.ticks
         ),
     )
+
+
+def draw_keys(titles: Sequence[str], *, diagonal_label: str = "") -> Markup:
+    """What each shape means."""
+    parts = [
+        Markup(
+            '<span class="key"><svg width="16" height="16" aria-hidden="true" class="series s{}">{}</svg>{}</span>'
+        ).format(at % 4, shape(SHAPES[at % 4], 50, 8), visible(title))
+        for at, title in enumerate(titles)
+        if title
+    ]
+    if diagonal_label:
+        parts.append(Markup('<span class="key"><i class="key-line"></i>{}</span>').format(visible(diagonal_label)))
+    return Markup('<span class="keys">{}</span>').format(join(parts)) if parts else Markup("")
 
 
 def _flip(scale: Scale, value: float) -> float:

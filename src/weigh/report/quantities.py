@@ -11,7 +11,7 @@ from typing import Any
 from weigh.report.words import UNITS
 from weigh.stats.estimate import Estimate
 
-__all__ = ["number", "quantity", "show_estimate", "show_value"]
+__all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
 
 _BYTES = ("B", "kB", "MB", "GB", "TB")
 
@@ -56,6 +56,16 @@ def quantity(value: Any, unit: str, language: str) -> str:
     word = UNITS[unit].render(language) if unit in UNITS else ("" if unit in ("1", "") else unit)
     shown = number(value, 1) if unit == "points" else number(value)
     return f"{shown} {word}".rstrip()
+
+
+def short_count(value: float) -> str:
+    """A large count with three digits: `386 M`, `4.65 M`, `999`."""
+    size = abs(value)
+    for step, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if size >= step:
+            scaled = value / step
+            return f"{scaled:.{2 if abs(scaled) < 10 else 1 if abs(scaled) < 100 else 0}f} {letter}"
+    return number(value)
 
 
 def show_estimate(estimate: Estimate, language: str) -> str:

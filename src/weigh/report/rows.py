@@ -6,13 +6,14 @@ leave here as `Markup` with users' names escaped, made visible and isolated (`<b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markupsafe import Markup, escape
 
 from weigh.findings.model import Bilingual, Figure
-from weigh.report.quantities import show_value
+from weigh.report.quantities import quantity, short_count, show_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import COLUMNS, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, say
@@ -21,7 +22,8 @@ __all__ = ["cell", "field_title", "isolated", "label_of", "plain_label", "table_
 
 LABELS = ("label", "candidate", "class", "slice", "group", "source", "name", "stage", "block", "variant", "x")
 ROWS_SHOWN = 400
-MIDDLE_DOT = " · "
+COUNTED = ("macs", "parameters", "n_parameters")
+_INTERVAL = re.compile(r"-?[\d.]+ \[.*\]|-?[\d.]+")
 
 
 def isolated(source: Any) -> Markup:
@@ -59,6 +61,10 @@ def written_value(key: str, value: Any, language: str) -> str:
         for words in (STAGES, RELATIONS, PURPOSES):
             if value in words:
                 return words[value].render(language)
+    if finite(value) is not None and key.endswith("_bytes"):
+        return quantity(value, "bytes", language)
+    if finite(value) is not None and key in COUNTED:
+        return short_count(value)
     return show_value(value)
 
 
@@ -74,6 +80,8 @@ def cell(key: str, value: Any, language: str) -> Markup:
     written = visible_line(written_value(key, value, language))
     if finite(value) is not None:
         return Markup('<td class="num" data-sort="{}">{}</td>').format(repr(float(value)), written)
+    if isinstance(value, str) and _INTERVAL.fullmatch(value):  # "0.912 [0.894, 0.927]"
+        return Markup('<td class="num" data-sort="{}">{}</td>').format(value.split(" ")[0], written)
     if isinstance(value, str) and key not in VALUE_KEYS:
         return Markup("<td><bdi>{}</bdi></td>").format(written)
     return Markup("<td>{}</td>").format(written)
@@ -91,7 +99,7 @@ def table_of(
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if not columns:
         return Markup("")
-    numeric = {key for key in columns if any(finite(row.get(key)) is not None for row in rows)}
+    numeric = {key for key in columns if any(_is_number(row.get(key)) for row in rows)}
     head = join(
         Markup('<th scope="col"{}>{}</th>').format(
             Markup(' class="num"') if key in numeric else "", field_title(figure, key, language)
@@ -109,6 +117,10 @@ def table_of(
         '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table{1}><caption>{0}</caption>'
         "<thead><tr>{2}</tr></thead><tbody>{3}</tbody></table></div>{4}"
     ).format(visible(caption), sortable, head, body, more)
+
+
+def _is_number(value: Any) -> bool:
+    return finite(value) is not None or (isinstance(value, str) and _INTERVAL.fullmatch(value) is not None)
 
 
 def join(parts: Iterable[Markup]) -> Markup:

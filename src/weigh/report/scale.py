@@ -85,12 +85,13 @@ def _digits(low: float, high: float) -> int | None:
 
 
 def _ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:
-    raw = (high - low) / wanted
-    base = 10.0 ** math.floor(math.log10(raw))
-    step = next(base * m for m in (1, 2, 2.5, 5, 10) if base * m >= raw * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return tuple(round(k * step, 12) for k in range(first, last + 1))
+    """Round numbers at round distances: of 1, 2, 2.5 and 5 times a power of ten what gives nearest to `wanted`."""
+    base = 10.0 ** math.floor(math.log10((high - low) / wanted))
+    choices = []
+    for step in (base * m for m in (1, 2, 2.5, 5, 10)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        choices.append(tuple(round(k * step, 12) for k in range(first, last + 1)))
+    return min(choices, key=lambda ticks: abs(len(ticks) - wanted))
 
 
 def _log_ticks(low: float, high: float) -> tuple[float, ...]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weigh.findings.model import Bilingual, Finding, FindingsFile
+from weigh.findings.model import Assumption, Bilingual, Finding, FindingsFile
 from weigh.report.quantities import show_estimate
-from weigh.report.words import RELATIONS, SECTIONS, VERDICTS, WORDS, say
+from weigh.report.words import OUTCOMES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
 __all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "rival_line", "tell"]
@@ -145,7 +145,11 @@ def _rival(headline: Finding | None, evidence: list[Finding]) -> Finding | None:
     if headline is None or not headline.candidates:
         return None
     winner = headline.candidates[0]
-    pairs = [f for f in evidence if f.relation is not None and winner in f.candidates and len(f.candidates) == 2]
+    pairs = [
+        f
+        for f in evidence
+        if f.kind == "comparison" and f.relation is not None and winner in f.candidates and len(f.candidates) == 2
+    ]
     if not pairs:
         return None
     if len(headline.candidates) > 1:
@@ -186,13 +190,20 @@ def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, 
         for assumption in finding.assumptions:
             if assumption.outcome in HELD_BACK and assumption.name.en not in seen:
                 seen.add(assumption.name.en)
-                points.append(Point(assumption.detail or assumption.name, finding))
+                points.append(Point(_doubt(assumption), finding))
     points = points[:LIMIT]
     claims = {f.claim for f in everything}
     for claim, word in (("these_models", "missing_claim_test"), ("new_data", "missing_claim_new_data")):
         if everything and claim not in claims:
             points.append(Point(Bilingual.of(WORDS[word])))
     return tuple(points)
+
+
+def _doubt(assumption: Assumption) -> Bilingual:
+    """An assumption that may fail, as a sentence."""
+    outcome, name = OUTCOMES[assumption.outcome], assumption.name
+    detail = assumption.detail or Bilingual(en="", zh="")
+    return Bilingual(en=f"{name.en}: {outcome.en}. {detail.en}".strip(), zh=f"{name.zh}：{outcome.zh}。{detail.zh}")
 
 
 def _next(findings: list[Finding], advice: list[Finding]) -> tuple[Point, ...]:
