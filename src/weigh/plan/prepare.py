@@ -47,7 +47,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     from weigh.data.checks import check_pictures
     from weigh.data.duplicates import duplicate_groups
     from weigh.data.images import read_images
-    from weigh.findings.order import order_check_variants
+    from weigh.stats.order import order_check_variants
 
     spec = spec.model_copy(update={"task": _task(spec)})
     examples, problems = read_images(spec.data, offline=spec.run.offline, progress=progress)
