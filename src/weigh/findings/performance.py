@@ -79,18 +79,19 @@ def _headline(evidence: Evidence) -> Finding:
     score = evidence.scores[winner]
     design = evidence.measured[winner]
     repeats = int((~np.isnan(design.score().repeat)).sum())
+    folds = evidence.results.spec.design.folds
     estimates = {
         "score": score,
         "level": share(evidence.level),
         "examples": count(int(design.present.any(axis=0).sum()), "examples"),
-        "folds": count(design.folds, "folds"),
+        "folds": count(folds, "folds"),
         "repeats": count(repeats, "repeats"),
     }
     values = {
         "c": evidence.label(winner),
         "m": evidence.metric.title,
         "n": int(estimates["examples"].value),
-        "f": design.folds,
+        "f": folds,
         "r": repeats,
         "l": f"{100 * evidence.level:.4g}",
     }

@@ -135,7 +135,7 @@ def wilson(value: float, standard_error: float, q: float, least: float) -> tuple
 
     Keeps the interval inside [0, 1] and honest at the ends: a perfect score of `least` examples is not certain.
     """
-    if standard_error > 0 and 0 < value < 1:
+    if standard_error > 1e-9 and 0 < value < 1:
         size = value * (1 - value) / standard_error**2
     else:
         size = least

@@ -116,18 +116,20 @@ class Resample:
     def minus(self, other: Resample) -> Resample:
         """The difference to another candidate, repeat by repeat and draw by draw (same weights, same masks)."""
         repeats = min(len(self.score), len(other.score))
+        folds = max(self.fold_score.shape[1], other.fold_score.shape[1])
+
+        def part(source: Resample, name: str) -> np.ndarray:
+            values = getattr(source, name)[:repeats]
+            if not name.startswith("fold") or values.shape[1] == folds:
+                return values
+            missing = np.full((repeats, folds - values.shape[1], *values.shape[2:]), np.nan)
+            return np.concatenate([values, missing], axis=1)  # the last fold failed in every repeat of one of them
 
         def of(name: str) -> np.ndarray:
-            return getattr(self, name)[:repeats] - getattr(other, name)[:repeats]
+            return part(self, name) - part(other, name)
 
-        return Resample(
-            self.present[:repeats],
-            of("score"),
-            of("draws"),
-            of("fold_score"),
-            of("fold_draws"),
-            self.fold_units[:repeats],
-        )
+        units = np.nan_to_num(np.fmin(part(self, "fold_units"), part(other, "fold_units")))
+        return Resample(self.present[:repeats], of("score"), of("draws"), of("fold_score"), of("fold_draws"), units)
 
 
 def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.ndarray | None = None) -> Resample:
