@@ -51,7 +51,10 @@ def figure_numbers(figure: Figure, language: str, measured: dict[str, Any] | Non
     figure = _with_measured(figure, measured or {})
     if not figure.rows or figure.kind not in DRAWINGS or figure.kind in ("confusion", "matrix", "classes"):
         return Markup("")
-    return table_of(figure.rows, language, caption=figure.title.render(language), figure=figure)
+    rows = figure.rows
+    if all(row.get("label") == row.get("candidate") for row in rows):  # a label that only repeats the id
+        rows = [{key: value for key, value in row.items() if key != "label"} for row in rows]
+    return table_of(rows, language, caption=figure.title.render(language), figure=figure)
 
 
 def _with_measured(figure: Figure, measured: dict[str, Any]) -> Figure:

@@ -29,7 +29,7 @@ from weigh.report.runs import run_rows
 from weigh.report.story import HELD_BACK, Story, main_estimate, tell
 from weigh.report.visible import visible, visible_line
 
-__all__ = ["render_finding", "render_html"]
+__all__ = ["page_style", "render_finding", "render_html"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES_LISTED = 5000  # names of files per finding; findings.json has no limit
@@ -68,6 +68,15 @@ def render_finding(finding: Finding, language: str, number: int = 0) -> Markup:
     page.anchors[finding.id] = f"f{number}"
     module = _environment().get_template("finding.html.j2").make_module(page.context() | {"page": page})
     return Markup(module.finding_card(finding))  # type: ignore[attr-defined]
+
+
+def page_style(selector: str) -> Markup:
+    """The page's rules, in force only inside `selector` (nested rules); the page's own frame and paper are left out."""
+    return Markup(
+        "@scope ({}) {{ :scope {{ background: var(--paper); color: var(--ink); padding: .5rem; }} {} }}"
+    ).format(
+        Markup(selector), Markup(str(_asset("report.css")).replace(":root", ":scope").replace("body {", ":scope {"))
+    )
 
 
 @dataclass(frozen=True)

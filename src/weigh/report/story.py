@@ -92,7 +92,8 @@ def tell(file: FindingsFile) -> Story:
         chosen = [f for f in evidence if SECTION_OF.get(f.kind, "other") == key]
         if chosen:
             shown = tuple(f for f in chosen if f.severity != "detail")
-            sections.append(Section(key, shown, tuple(f for f in chosen if f.severity == "detail")))
+            folded = tuple(f for f in chosen if f.severity == "detail")
+            sections.append(Section(key, shown, folded) if shown else Section(key, folded, ()))
     return Story(
         headline,
         main_estimate(headline),

@@ -377,6 +377,7 @@ WORDS = {
     "runner_up": Text("Against the runner-up", "与第二名相比"),
     "runs": Text("Every run", "全部运行"),
     "runs_caption": Text("Every recorded run. Choose a column title to sort.", "所有已记录的运行。点击列标题可排序。"),
+    "runs_show": Text("Show the table", "展开表格"),
     "score_missing": Text("no score", "无得分"),
     "section_empty": Text("Nothing was recorded that answers this.", "没有可以回答此问题的记录。"),
     "seeds": Text("Seeds", "随机种子"),

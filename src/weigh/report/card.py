@@ -1,0 +1,178 @@
+"""The model card of the saved winner, in the format of the Hugging Face hub.
+
+Before it: `findings/` (what was found) and the saved model (its facts). The front matter carries the scores as
+`model-index` results, so that tools read them; the text below says what they mean and what they do not. YAML is written
+by a dumper, never by hand: a class called `---` or `!!python/object` is a string and stays one.
+
+References: https://huggingface.co/docs/hub/model-cards, "Specifying a model card's metadata".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from weigh.findings.model import Finding, FindingsFile
+from weigh.record.results import Results
+from weigh.report.markdown import escape_markdown
+from weigh.report.quantities import show_estimate
+from weigh.report.story import tell
+from weigh.report.visible import visible, visible_line
+from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES
+from weigh.stats.estimate import Estimate
+
+__all__ = ["model_card"]
+
+LIBRARIES = {
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "file": "timm",
+    "huggingface": "transformers",
+    "keras": "keras",
+}
+LICENCES = (
+    "apache-2.0",
+    "mit",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "cc-by-nc-4.0",
+    "cc-by-sa-4.0",
+    "cc-by-nc-sa-4.0",
+    "gpl-3.0",
+    "openrail",
+)
+CLASSES_LISTED = 200
+
+
+def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any] | None = None) -> str:
+    """README.md of the model folder.
+
+    Args:
+        facts: What is known of the saved model (or, by model address, of all models of the study), all optional: `classes`, `temperature`, `preprocessing` (dict),
+            `license`, `files` (list), `parameters`, `size_bytes`, `weights` (where they come from), `epochs`.
+    """
+    facts = dict(facts or {})
+    winner = file.study.get("winner") or results.winner
+    candidate = next((c for c in results.candidates if c.id == winner), None)
+    if candidate is not None and isinstance(facts.get(candidate.model), Mapping):  # facts on all models of the study
+        facts = dict(facts[candidate.model])
+    front = {
+        "library_name": LIBRARIES.get(candidate.model.split(":")[0]) if candidate else None,
+        "pipeline_tag": results.spec.task,
+        "tags": ["weigh", *([candidate.recipe] if candidate else [])],
+        **_licence(facts.get("license") or facts.get("licence")),
+        "base_model": candidate.model.split(":", 1)[-1]
+        if candidate and candidate.model.startswith("huggingface:")
+        else None,
+        "model-index": [{"name": visible_line(f"{results.name} {winner}"), "results": _index(file, results)}],
+    }
+    head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
+    return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(winner))) + "\n"
+
+
+def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
+    """Results of `model-index`: the cross-validated score, and that on the independent test part where there is one."""
+    found = []
+    headline = tell(file).headline
+    scores = [("cross-validation", (headline.estimates if headline else {}).get("score"))]
+    scores += [
+        ("test", finding.estimates.get("test")) for finding in file.findings if finding.id == "generalisation:test"
+    ]
+    for split, estimate in scores:
+        if estimate is None or not math.isfinite(estimate.value):
+            continue
+        found.append(
+            {
+                "task": {"type": results.spec.task or "image-classification"},
+                "dataset": {
+                    "type": "private",
+                    "name": visible_line(results.name),
+                    "split": split,
+                    "revision": results.examples.fingerprint or None,
+                },
+                "metrics": [
+                    {
+                        "type": results.spec.metrics.primary,
+                        "name": f"{results.spec.metrics.primary} ({split})",
+                        "value": round(estimate.value, 6),
+                        **_interval(estimate),
+                    }
+                ],
+            }
+        )
+    return found
+
+
+def _interval(estimate: Estimate) -> dict[str, Any]:
+    if estimate.low is None or estimate.high is None:
+        return {}
+    ends = [round(estimate.low, 6), round(estimate.high, 6)]
+    return {"args": {"interval": ends, "level": estimate.level, "method": visible_line(estimate.method)}}
+
+
+def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: str) -> list[str]:
+    story = tell(file)
+    lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
+    if story.headline is not None:
+        lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
+    lines += ["## Use", "", "```", "weigh predict STUDY new/*.jpg", "```", ""]
+    lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
+    known = [
+        (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")
+    ]
+    if known:
+        lines += ["| fact | value |", "|---|---|"]
+        lines += [f"| {escape_markdown(key)} | {escape_markdown(_short(value))} |" for key, value in known] + [""]
+    classes = list(facts.get("classes") or results.examples.classes)
+    listed = ", ".join(escape_markdown(name) for name in classes[:CLASSES_LISTED])
+    more = f" and {len(classes) - CLASSES_LISTED} more" if len(classes) > CLASSES_LISTED else ""
+    lines += [f"Classes ({len(classes)}): {listed}{more}.", ""]
+    lines += ["## Evaluation", ""]
+    lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may] + [""]
+    lines += ["## Limits", ""]
+    lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may_not] + [""]
+    if story.problems:
+        lines += ["## Problems of the training data", ""]
+        lines += [f"- {escape_markdown(finding.sentence.en)}" for finding in story.problems] + [""]
+    environment = file.study.get("environment") or {}
+    versions = ", ".join(f"{escape_markdown(k)} {escape_markdown(v)}" for k, v in sorted(environment.items()))
+    lines += [
+        "## Reproduce",
+        "",
+        f"weigh {escape_markdown(file.study.get('weigh', ''))}; data {escape_markdown(results.examples.fingerprint)}; "
+        f"seed {results.spec.design.seed}. {versions}".strip(),
+    ]
+    return lines
+
+
+def _meaning(headline: Finding) -> list[str]:
+    lines = []
+    if headline.claim:
+        lines += [f"**{CLAIMS[headline.claim].en}**: {CLAIMS_EXPLAINED[headline.claim].en}", ""]
+    for key, estimate in headline.estimates.items():
+        if key == "score":
+            lines += [f"Score: {show_estimate(estimate, 'en')} ({escape_markdown(estimate.method)})", ""]
+    lines += [f"- {escape_markdown(a.name.en)}: {OUTCOMES[a.outcome].en}" for a in headline.assumptions]
+    return [*lines, ""] if headline.assumptions else lines
+
+
+def _licence(name: Any) -> dict[str, str]:
+    """A licence as the hub writes it; "other" with its name where the hub has none of that name."""
+    if not name:
+        return {}
+    if str(name).lower() in LICENCES:
+        return {"license": str(name).lower()}
+    return {"license": "other", "license_name": visible_line(name)}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key} = {_short(entry)}" for key, entry in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_short(entry) for entry in value)
+    return f"{value:.6g}" if isinstance(value, float) else visible_line(value)
