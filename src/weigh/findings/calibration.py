@@ -32,6 +32,7 @@ from weigh.stats.resampling import Units, draw_weights, make_units
 __all__ = ["TOLERANCE", "find"]
 
 TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
+FEW_DRAWS = 200  # for candidates that only stand in the table
 QUESTION = text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？")
 REFERENCES = [
     "Guo et al. (2017), On Calibration of Modern Neural Networks, ICML",
@@ -64,7 +65,9 @@ class Described(NamedTuple):
 def find(results: Results) -> list[Finding]:
     """One finding about the winner, with every candidate in its table and figure."""
     evidence = read_evidence(results)
-    described = {name: _describe(evidence, found) for name, found in evidence.out_of_fold.items()}
+    described = {
+        name: _describe(evidence, found, winner=name == evidence.winner) for name, found in evidence.out_of_fold.items()
+    }
     if not described:
         return []  # nothing ran: the performance finding says so
     winner = evidence.winner
@@ -85,9 +88,10 @@ def find(results: Results) -> list[Finding]:
     return [_judge(results, winner, described[winner], common)]
 
 
-def _describe(evidence: Evidence, out_of_fold: OutOfFold) -> Described:
+def _describe(evidence: Evidence, out_of_fold: OutOfFold, *, winner: bool) -> Described:
     target, units, level = out_of_fold.target, evidence.units, evidence.level
-    weights = draw_weights(evidence.rng("calibration"), units, evidence.draws)
+    draws = evidence.draws if winner else min(evidence.draws, FEW_DRAWS)
+    weights = draw_weights(evidence.rng("calibration"), units, draws)
     scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
     before = _measure(out_of_fold.logits, target, weights, units, level)
     after = _measure(scaled, target, weights, units, level)

@@ -63,6 +63,7 @@ def find(results: Results) -> list[Finding]:
             kind="cost",
             question=Bilingual.of(QUESTION),
             verdict=verdict,
+            severity="detail" if verdict == "undecided" else "evidence",  # nothing was asked that examples could settle
             sentence=Bilingual.of(sentence),
             estimates=estimates,
             candidates=[c.candidate.id for c in costs],

@@ -31,6 +31,7 @@ __all__ = ["MOST_VALUES", "find", "holm"]
 MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; it is said, not dropped silently
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
 LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
+DRAWS = 400  # only the spread is taken from them, never a far quantile
 CLAIM = "this_data"
 CLASS = ""  # the "column" of slices by class
 QUESTION = text("Does it work equally well for every part of the data?", "它对数据的每个部分都同样有效吗？")
@@ -76,7 +77,7 @@ def find(results: Results) -> list[Finding]:
     if not slices:
         return []  # one class and no metadata: there are no parts
     units, whole = evidence.units, evidence.measured[winner]
-    weights = draw_weights(evidence.rng("slices"), units, evidence.draws)
+    weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored = []
     for s in slices:

@@ -210,17 +210,20 @@ def calibration_error(
     error at a finer resolution [2].
     """
     repeats, n, _, bins = statistics.shape
-    flat = statistics.reshape(repeats, n, 3 * bins)
-    whole = flat.sum(axis=1).reshape(repeats, 3, bins)
-    drawn = np.stack([weights @ flat[r] for r in range(repeats)], axis=1).reshape(len(weights), repeats, 3, bins)
+    whole = statistics.sum(axis=1)
     value = float(expected_calibration_error(whole).mean())
-    seen = expected_calibration_error(drawn).mean(axis=1)
-    shift = drawn - whole * (drawn[:, :, :1].sum(axis=-1, keepdims=True) / whole[:, :1].sum(axis=-1, keepdims=True))
-    chance = np.abs(shift[:, :, 1] - shift[:, :, 2]).sum(axis=-1) / drawn[:, :, 0].sum(axis=-1)
+    # Only confidence minus accuracy is summed per bin and draw; the size of a draw is one number.
+    gaps, sizes = statistics[:, :, 1] - statistics[:, :, 2], statistics[:, :, 0].sum(axis=2)
+    seen, chance = np.zeros(len(weights)), np.zeros(len(weights))
+    for r in range(repeats):
+        drawn, size = weights @ gaps[r], weights @ sizes[r]
+        centre = np.outer(size / sizes[r].sum(), gaps[r].sum(axis=0))
+        seen += np.abs(drawn).sum(axis=1) / size / repeats
+        chance += np.abs(drawn - centre).sum(axis=1) / size / repeats
     tail = (1 - level) / 2
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])
-    by_chance = max(float(np.quantile(chance.mean(axis=1), 1 - tail)), _calibrated_quantile(whole, tail))
+    by_chance = max(float(np.quantile(chance, 1 - tail)), _calibrated_quantile(whole, tail))
     real = value > by_chance
     low = max(0.0, min(2 * value - top, bottom - 2 * bias)) if real else 0.0
     high = min(1.0, max(2 * value - bottom, top - bias))
