@@ -69,6 +69,7 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
         return 1.0
     z = z - (0 if multilabel else z.max(axis=1, keepdims=True))
     y = _soften(y, z.shape[1], 1 / (len(target) + 2))
+    z, y = np.ascontiguousarray(z.T), np.ascontiguousarray(y.T)  # sums over few classes are fast down the columns
     low, high = 1 / HOTTEST, 1 / COLDEST
     if _slope(z, y, low, multilabel).first >= 0:
         return HOTTEST if z.any() else 1.0
@@ -82,7 +83,7 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
         proposal = inverse - step
         if not low < proposal < high:
             proposal = (low + high) / 2
-        if abs(proposal - inverse) < 1e-10 * inverse:
+        if abs(proposal - inverse) < 1e-9 * inverse:
             break
         inverse = proposal
     return float(1 / inverse)
@@ -103,14 +104,15 @@ class _Slope(NamedTuple):
 
 
 def _slope(z: np.ndarray, y: np.ndarray, inverse: float, multilabel: bool) -> _Slope:  # noqa: FBT001
-    """First and second derivative of the mean log loss by 1/temperature; `y (n, classes)` probabilities."""
+    """First and second derivative of the mean log loss by 1/temperature; `z`, `y` are `(classes, n)`."""
     if multilabel:
         p = 0.5 * (1 + np.tanh(z * inverse / 2))
         return _Slope(float(((p - y) * z).mean()), float((p * (1 - p) * z * z).mean()))
     p = np.exp(z * inverse)  # z is at most 0: nothing overflows
-    p /= p.sum(axis=1, keepdims=True)
-    mean = (p * z).sum(axis=1)
-    return _Slope(float((mean - (y * z).sum(axis=1)).mean()), float(((p * z * z).sum(axis=1) - mean**2).mean()))
+    p /= p.sum(axis=0)
+    mean = (p * z).sum(axis=0)
+    second = (p * z * z).sum(axis=0) - mean**2
+    return _Slope(float((mean - (y * z).sum(axis=0)).mean()), float(second.mean()))
 
 
 class Scaled(NamedTuple):
