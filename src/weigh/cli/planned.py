@@ -6,6 +6,7 @@ from pathlib import Path
 
 from weigh.cli.screen import duration
 from weigh.language import Text, text
+from weigh.plan.power import planned_power
 
 __all__ = ["show_plan"]
 
@@ -60,18 +61,6 @@ def show_plan(prediction, folder: Path, language: str) -> str:
             t=prediction.setting.threads,
         )
     )
-    lines += _detectable(prediction)
+    lines += planned_power(examples, prepared.spec, plan)
     lines.append(text("Study folder: {f}", "研究文件夹：{f}", f=folder))
     return "\n".join(line.render(language) for line in lines)
-
-
-def _detectable(prediction) -> list[Text]:
-    """The smallest difference that this design would detect with 80 % power, under the stated guesses."""
-    from weigh.stats.power import planned_power
-
-    return planned_power(
-        prediction.prepared.examples,
-        prediction.prepared.spec,
-        min(prediction.plan.repeats.values()),
-        len(prediction.plan.candidates),
-    )

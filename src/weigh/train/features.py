@@ -11,20 +11,49 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from weigh.data.examples import Examples
 from weigh.models.adapt import forward_features
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
 
-__all__ = ["Progress", "decoded_batches", "extract_features", "features_key", "forward_all"]
+__all__ = [
+    "Featurised",
+    "Progress",
+    "decoded_batches",
+    "extract_features",
+    "features_key",
+    "features_of",
+    "forward_all",
+]
 
 Progress = Callable[[str, int, int], None] | None
+
+
+class Featurised(NamedTuple):
+    """Features `(n, width)` float32 of all examples, the network they came from with an empty head, facts on the model."""
+
+    features: np.ndarray
+    network: Network
+    model: dict[str, Any]
+
+
+def features_of(
+    address: str, examples: Examples, setting: Setting, *, image_size: int | None = None, progress: Progress = None
+) -> Featurised:
+    """Load the model of `address` and compute, or read from the cache, the features of all examples."""
+    model = load_model(address, pretrained=True, offline=setting.offline)
+    facts = {**model.facts(), **({"input_size": image_size} if image_size else {})}
+    features = extract_features(model, examples, setting, progress, image_size=image_size)
+    model.module.cpu()
+    classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
+    return Featurised(features, make_network(model, classes), facts)
 
 
 def extract_features(

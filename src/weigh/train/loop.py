@@ -24,7 +24,6 @@ from weigh.train.pictures import center
 __all__ = ["Diverged", "Epoch", "Loop"]
 
 CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
-EPSILON = 0.1  # label smoothing of recipes that augment (Szegedy et al. 2016)
 
 
 class Diverged(Exception):
@@ -58,11 +57,9 @@ class Loop:
         self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
         self.batch_size, self.accumulated = min(options["batch_size"], len(training)), 1
         self.kind = options.get("augment", "none")
-        self.smoothing = EPSILON if self.kind != "none" else 0.0
+        balanced = options.get("class_weights") == "balanced" and target.ndim == 1
         self.weights = (
-            task.class_weights(target[training], network.head.out_features)
-            if options.get("class_weights") == "balanced"
-            else None
+            _class_weights(target[training], network.head.out_features).to(setting.device) if balanced else None
         )
         steps = max(1, math.ceil(len(training) / self.batch_size))
         if "weight_decay" in options:
@@ -123,11 +120,10 @@ class Loop:
         for part in np.array_split(np.arange(len(indices)), self.accumulated):
             pictures = self._pictures(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
             target = torch.from_numpy(self.target[indices[part]]).to(self.setting.device)
+            target = target.float() if target.ndim == 2 else target.long()
             with autocast(self.setting.device, self.setting.precision):
                 logits = self.network(pictures)
-            loss = self.task.loss(logits.float(), target, weights=self.weights, smoothing=self.smoothing) * (
-                len(part) / len(indices)
-            )
+            loss = self.task.loss(logits.float(), target, self.weights) * (len(part) / len(indices))
             loss.backward()
             total += float(loss.detach())
         return total
@@ -139,6 +135,12 @@ class Loop:
         else:
             block = augment(torch.from_numpy(self.squares[indices]).to(self.setting.device), drawn, size)
         return self.preparation.normalise(block)
+
+
+def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:
+    """Weights that give every class that occurs the same total."""
+    counts = np.bincount(target, minlength=classes)
+    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
 
 
 def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[str, Any]]:

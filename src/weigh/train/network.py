@@ -19,11 +19,12 @@ from weigh.metrics.base import METRICS, Prediction, decide
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Preprocessing, load_model
 from weigh.run import RECIPES, Outcome, Run, Setting
-from weigh.tasks.base import Task, get_task
+from weigh.tasks.base import TASKS, Task
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import torch_generator
 from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.pictures import center, prepare_squares
+from weigh.train.recipes import STRENGTHS
 
 __all__ = ["fit"]
 
@@ -72,7 +73,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
     network = make_network(model, classes, torch_generator(run.seeds["init"]))
     squares = prepare_squares(examples, preparation, progress)
-    work = Work(run, setting, network, preparation, squares, examples.target, get_task(setting.task))
+    work = Work(run, setting, network, preparation, squares, examples.target, TASKS.get(setting.task))
     started, extra = time.perf_counter(), {}
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
@@ -153,7 +154,7 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
     head = fit_head(
         features,
         work.target[run.train],
-        run.options["strengths"],
+        run.options.get("strengths", STRENGTHS),
         work.network.head.out_features,
         basis,
         rng=np.random.default_rng(run.seeds["split"]),

@@ -1,4 +1,4 @@
-"""The recipes: how pretrained weights are used. Facts only, no torch; the work is in `probe.py` and `finetune.py`.
+"""The recipes: how pretrained weights are used. Facts only, no torch; the work is in `probe.py` and `network.py`.
 
 `defaults` are the options that a recipe understands; where one is None the model's own value is taken.
 """
@@ -11,7 +11,7 @@ from weigh.run import RECIPES, Recipe
 __all__ = ["STRENGTHS"]
 
 # L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
-STRENGTHS = [0.001, 0.01, 0.03, 0.1, 0.3, 1.0, 10.0]
+STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
 
 _NETWORK = {
     "epochs": 12,
@@ -37,7 +37,7 @@ RECIPES.register(
         ),
         trains="head",
         defaults={"strengths": STRENGTHS, "image_size": None, "class_weights": "none", "decision": "auto"},
-        fit="weigh.train.probe:fit_probes",
+        fit="weigh.train.probe:fit",
     ),
 )
 RECIPES.register(
@@ -50,7 +50,7 @@ RECIPES.register(
         ),
         trains="network",
         defaults=_NETWORK,
-        fit="weigh.train.finetune:fit_networks",
+        fit="weigh.train.network:fit",
     ),
 )
 RECIPES.register(
@@ -63,7 +63,7 @@ RECIPES.register(
         ),
         trains="network",
         defaults={**_NETWORK, "learning_rate": 3e-4, "epochs": 8},
-        fit="weigh.train.finetune:fit_networks",
+        fit="weigh.train.network:fit",
     ),
 )
 RECIPES.register(
@@ -76,7 +76,7 @@ RECIPES.register(
         ),
         trains="network",
         defaults={**_NETWORK, "layer_decay": 1.0},
-        fit="weigh.train.finetune:fit_networks",
+        fit="weigh.train.network:fit",
         pretrained=False,
         control=True,
     ),
@@ -91,7 +91,7 @@ RECIPES.register(
         ),
         trains="network",
         defaults={"epochs": 10, "learning_rate": 1e-3, "batch_size": 16, "image_size": None},
-        fit="weigh.train.finetune:fit_networks",
+        fit="weigh.train.network:fit",
         control=True,
     ),
 )

@@ -1,0 +1,39 @@
+"""What a planned design could detect, in words, before anything runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.language import Text, text
+from weigh.plan.runs import Plan, group_of
+from weigh.spec import StudySpec
+from weigh.stats.power import smallest_detectable_difference
+
+__all__ = ["planned_power"]
+
+
+def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]:
+    """The smallest difference that the design finds in 80 % of studies, with every guess behind it."""
+    train = examples.where("train")
+    compared = [c for c in plan.candidates if not c.control]
+    if len(compared) < 2:
+        return []
+    group = group_of(examples, spec)
+    balanced = spec.metrics.primary == "balanced_accuracy" and not examples.multilabel
+    found = smallest_detectable_difference(
+        len(train),
+        folds=spec.design.folds,
+        repeats=min(plan.repeats[c.id] for c in compared),
+        class_counts=np.bincount(examples.target[train]).tolist() if balanced else None,
+        candidates=len(compared),
+        groups=None if group is None else len(np.unique(group[train])),
+        level=spec.design.level,
+    )
+    said = text(
+        "The smallest difference it would find in 80 % of studies: about {d} points (of {m}).",
+        "在 80% 的研究中能发现的最小差异：约 {d} 个百分点（按{m}计）。",
+        d=round(100 * found.difference, 1),
+        m=text("balanced accuracy", "平衡准确率") if balanced else text("accuracy", "准确率"),
+    )
+    return [said, *(text("  assuming {a}", "  假设：{a}", a=assumption) for assumption in found.assumptions)]

@@ -1,0 +1,42 @@
+"""Everything registered passes the contracts that are offered to plugins, and the contracts can fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from weigh.findings.registry import FINDINGS
+from weigh.metrics.base import METRICS
+from weigh.run import RECIPES
+from weigh.testing.contracts import check_finding, check_metric, check_recipe
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_metrics(name):
+    check_metric(METRICS.get(name))
+
+
+@pytest.mark.parametrize("name", list(RECIPES))
+def test_recipes(name):
+    check_recipe(RECIPES.get(name))
+
+
+@pytest.mark.parametrize("name", list(FINDINGS))
+def test_findings(name, finished):
+    check_finding(FINDINGS.get(name), finished.results())
+
+
+def test_the_contract_of_metrics_can_fail():
+    accuracy = METRICS.get("accuracy")
+    with pytest.raises(AssertionError, match="NaN"):
+        check_metric(replace(accuracy, reduce=lambda s, w: np.nan_to_num(accuracy.reduce(s, w))))
+    with pytest.raises(AssertionError, match="copies"):
+        check_metric(replace(accuracy, reduce=lambda s, w: accuracy.reduce(s, w * w)))
+
+
+def test_the_contract_of_recipes_can_fail():
+    probe = RECIPES.get("probe")
+    with pytest.raises(AssertionError, match="not settings"):
+        check_recipe(replace(probe, defaults={"colour": "red"}))

@@ -1,0 +1,61 @@
+"""`kill -9` at a random moment loses at most the run in progress, and the resumed study says the same, byte for byte.
+
+Three kills here; `WEIGH_KILLS=20 pytest tests/journeys/test_kill.py` for the long proof.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+KILLS = int(os.environ.get("WEIGH_KILLS", "3"))
+
+
+def command(photos: Path, tiny: str, folder: Path) -> list[str]:
+    settings = ["design.folds=3", "design.repeats=2", "design.test=0.2", "recipes.finetune.epochs=2", "recipes.finetune.repeats=1", "recipes.finetune.image_size=32"]
+    sets = [part for setting in settings for part in ("--set", setting)]
+    return [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe,finetune", "--offline",
+            "--quiet", "--output", str(folder), *sets]  # fmt: skip
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, "WEIGH_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+
+
+def without_measured(path: Path) -> str:
+    from weigh.report.json_file import strip_measured
+
+    return json.dumps(strip_measured(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_undisturbed(photos, tiny, tmp_path):
+    calm = tmp_path / "calm"
+    started = time.monotonic()
+    subprocess.run(command(photos, tiny, calm / "study"), env=environment(calm), check=True, capture_output=True)
+    took = time.monotonic() - started
+    expected = without_measured(calm / "study" / "findings.json")
+    rng, interrupted = random.Random(1123), 0
+    for kill in range(KILLS):
+        folder = tmp_path / f"kill-{kill}"
+        process = subprocess.Popen(command(photos, tiny, folder / "study"), env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            process.wait(timeout=rng.uniform(0.15, 0.98) * took)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            interrupted += 1
+        done = subprocess.run(command(photos, tiny, folder / "study"), env=environment(folder), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert without_measured(folder / "study" / "findings.json") == expected, f"kill {kill}"
+        again = subprocess.run([sys.executable, "-m", "weigh", "report", str(folder / "study"), "--format", "json"], env=environment(folder), capture_output=True, text=True, check=True)
+        assert json.loads(again.stdout)["study"]["runs"]["failed"] == 0
+    assert interrupted >= KILLS * 0.6, f"only {interrupted} of {KILLS} were killed in time"
