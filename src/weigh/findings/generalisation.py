@@ -117,7 +117,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "n": test.n,
         "u": text("groups", "组") if test.n_unit == "groups" else text("examples", "个样本"),
         "g": amount(gap),
-        "k": LOOKS.get(looks, text("{n} times", "{n} 次", n=looks)),
+        "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
     }
     said = text(
         "Refitted on all training data, {c} has a {m} of {t} on the test part ({n} {u}); cross-validation said {v}.",

@@ -148,21 +148,19 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     if math.isnan(before) or math.isnan(after):
         return None
     blocks, n = len(np.unique(block[common])), int(common.sum())
-    value, half, half_after = sign * float(before - after), None, None
+    value, half, half_after, many = sign * float(before - after), None, None, blocks >= MANY_BLOCKS
     if draws:
         adjusted = quantile(1 - (1 - evidence.level) / variants, 1e9)
-        by_example = _spreads(evidence, one, other, block, common, draws, by="example")
         # One repeat of blocks: its training sample's luck is allowed for as in any single repeat
         factor = math.sqrt(SINGLE[1])
-        half = quantile(evidence.level, n - 1, adjusted=adjusted) * factor * by_example[0]
-        half_after = quantile(evidence.level, n - 1) * factor * by_example[1]
-        if blocks >= MANY_BLOCKS:
-            by_block = _spreads(evidence, one, other, block, common, draws, by="block")
-            half = max(half, quantile(evidence.level, blocks - 1, adjusted=adjusted) * by_block[0])
-            half_after = max(half_after, quantile(evidence.level, blocks - 1) * by_block[1])
-    method = (
-        "Bayesian bootstrap over examples and blocks" if blocks >= MANY_BLOCKS else "Bayesian bootstrap over examples"
-    )
+        spread = (
+            _spread_of_blocks(one, other, common) if many else _spread_of_examples(evidence, one, other, common, draws)
+        )
+        freedom = (blocks if many else n) - 1
+        if not math.isnan(spread[0]):
+            half = quantile(evidence.level, freedom, adjusted=adjusted) * factor * spread[0]
+            half_after = quantile(evidence.level, freedom) * factor * spread[1]
+    method = "variance between blocks" if many else "Bayesian bootstrap over examples"
     common_fields = {"level": evidence.level, "n": n, "unit": metric.unit, "method": method}
     drop = Estimate(
         value=value,
@@ -200,14 +198,39 @@ def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray)
     return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
 
 
-def _spreads(evidence, one, other, block, common, draws, *, by: str) -> tuple[float, float]:
-    """Standard errors of the drop and of the blocked score, resampling examples or whole blocks."""
-    units = make_units(one.target, None if by == "example" else block)
-    weights = draw_weights(evidence.rng(f"order-{by}"), units, draws)
+def _spread_of_examples(evidence, one, other, common, draws) -> tuple[float, float]:
+    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples."""
+    units = make_units(one.target)
+    weights = draw_weights(evidence.rng("order"), units, draws)
     after = _mean_score(other, weights, common)
     drops = _mean_score(one, weights, common) - after
     correction = math.sqrt((units.count + 1) / max(units.count - 1, 1))
     return correction * float(np.nanstd(drops)), correction * float(np.nanstd(after))
+
+
+def _spread_of_blocks(one: MeasuredDesign, other: MeasuredDesign, common: np.ndarray) -> tuple[float, float]:
+    """The same where there are many blocks, which are then the independent units: a weighted mean over blocks."""
+    ones = np.ones(one.n)
+
+    def by_block(measured: MeasuredDesign) -> tuple[np.ndarray, np.ndarray]:
+        scored = [measured.score_folds(r, ones, common) for r in range(measured.repeats)]
+        scores = np.stack([s for s, _ in scored])
+        known = ~np.isnan(scores)
+        mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+        return np.where(known.any(axis=0), mean, np.nan), scored[0][1]
+
+    before, size = by_block(one)
+    after, _ = by_block(other)
+    good = ~np.isnan(before) & ~np.isnan(after)
+    if good.sum() < 2:
+        return math.nan, math.nan
+    share_of = size[good] / size[good].sum()
+
+    def standard_error(values: np.ndarray) -> float:
+        centred = values - share_of @ values
+        return math.sqrt(float(np.square(share_of * centred).sum()) * len(values) / (len(values) - 1))
+
+    return standard_error(before[good] - after[good]), standard_error(after[good])
 
 
 def _row(evidence: Evidence, name: str, check: Check) -> dict:

@@ -1,0 +1,101 @@
+"""Pairs of candidates: relation, interval and words agree; what would settle an open question."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from tests.findings.reading import by_id, check
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings import comparison
+
+
+def study(separations, n=400, repeats=3, seed=0, **options):
+    rng = np.random.default_rng(seed)
+    target = simulate_target(rng, n)
+    logits = {f"m{i}": simulate_logits(rng, target, separation=s, repeats=repeats) for i, s in enumerate(separations)}
+    return make_results(logits, target, **options)
+
+
+def test_one_candidate_needs_no_comparison():
+    assert comparison.find(study([1.0])) == []
+
+
+def test_better():
+    results = study([2.5, 1.0, 0.0])
+    found = by_id(comparison.find(results))
+    assert list(found) == ["comparison:m0:m1", "comparison:m0:m2", "comparison:matrix"]
+    pair = found["comparison:m0:m1"]
+    check(pair, results)
+    assert (pair.relation, pair.verdict) == ("better", "yes")
+    assert "m0 is better than m1 by" in pair.sentence.en
+    assert pair.estimates["difference"].unit == "points"
+    assert pair.estimates["pairs"].value == 3
+    assert not pair.next
+    assert found["comparison:matrix"].verdict == "yes"
+    assert found["comparison:matrix"].candidates == ["m0"]
+    assert {row["relation"] for row in pair.figure.rows} == {"better"}
+    assert pair.figure.options["rope"] == 0.01
+
+
+def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
+    results = study([1.5, 1.45], n=200)
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert (pair.relation, pair.verdict) == ("undecided", "undecided")
+    assert pair.estimates["detectable"].value > pair.estimates["difference"].value
+    assert "would have been found in 80 %" in pair.sentence.en
+    assert pair.next
+    assert not re.search("is better|优于", pair.sentence.en + pair.sentence.zh)
+
+
+def test_a_copy_is_practically_equal_in_a_large_study():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 1500)
+    logits = simulate_logits(rng, target, repeats=2)
+    results = make_results({"a": logits, "b": logits.copy()}, target)
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert (pair.relation, pair.verdict) == ("equal", "no")
+    assert "practically equal" in pair.sentence.en
+
+
+def test_a_real_but_negligible_difference_is_called_negligible():
+    results = study([2.5, 1.0], n=600, metrics={"rope": 0.5})
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert pair.relation == "better"
+    assert "less than the" in pair.sentence.en
+
+
+def test_losses_are_turned_so_that_positive_is_better():
+    results = study([2.5, 0.5], metrics={"primary": "log_loss"})
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert pair.relation == "better"
+    assert pair.estimates["difference"].low > 0
+    assert pair.estimates["difference"].unit == "nats"
+
+
+def test_a_given_winner_that_is_worse_is_not_called_better():
+    results = study([0.5, 2.5], winner="m0")
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert (pair.relation, pair.verdict) == ("worse", "no")
+    assert "m1 is better than m0" in pair.sentence.en
+
+
+def test_missing_runs_are_said():
+    results = study([2.0, 1.0], failed=[("m1", 0, 0, "memory")])
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    doubtful = [a for a in pair.assumptions if a.outcome == "doubtful"]
+    assert any("14 runs" in a.detail.en for a in doubtful if a.detail)
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_one_repeat_is_an_assumption(repeats):
+    pair = comparison.find(study([2.0, 1.0], repeats=repeats))[0]
+    assert any(a.outcome == "doubtful" for a in pair.assumptions) == (repeats == 1)

@@ -1,0 +1,160 @@
+"""The order check: alarms where neighbours are alike, none on shuffled data and none on data sorted by class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from tests.findings.reading import check
+from tests.findings.synthetic import assign_folds, make_results
+from weigh.data.folds import assign_blocks
+from weigh.findings import order
+from weigh.language import text
+from weigh.stats.order import contiguous, order_check_variants
+
+
+def ridge(features, target, fold):
+    """`(n, 2)` logits of a linear probe, every fold predicted by a probe trained on the others."""
+    logits = np.zeros((len(target), 2), np.float32)
+    design = np.c_[np.ones(len(target)), features]
+    for k in range(fold.max() + 1):
+        train = fold != k
+        normal = design[train].T @ design[train] + 5 * np.eye(design.shape[1])
+        beta = np.linalg.solve(normal, design[train].T @ (2.0 * target[train] - 1))
+        logits[~train, 1] = 4 * (design[~train] @ beta)
+    return logits
+
+
+def study(rng, kind, n=600, p=20, repeats=2, variants=None):
+    target = (rng.random(n) < 0.35).astype(np.int64)
+    features = rng.standard_normal((n, p))
+    position = np.arange(n)
+    if kind == "neighbours":
+        block = np.arange(n) // 40
+        target = (rng.random(n) < rng.beta(0.5, 1, block.max() + 1)[block]).astype(np.int64)
+        features += 2.0 * rng.standard_normal((block.max() + 1, p))[block]
+    if kind == "drift":  # what tells the classes apart changes sign along the file
+        features[:, 1] += np.linspace(-3, 3, n) * (2 * target - 1)
+    if kind == "prevalence":  # only the share of the classes drifts
+        target = (rng.random(n) < np.linspace(0.63, 0.15, n)).astype(np.int64)
+    features[:, 0] += 1.2 * target
+    if kind == "sorted":
+        position = np.argsort(np.argsort(target, kind="stable"), kind="stable")
+    in_order = target[np.argsort(position, kind="stable")]
+    variants = order_check_variants(in_order, 5) if variants is None else variants
+    fold = assign_folds(rng, target, 5, repeats)
+    logits = np.stack([ridge(features, target, f) for f in fold])
+    checks = {}
+    for variant in variants:
+        size = None if variant == "fifths" else int(variant.split(":")[1])
+        blocks = assign_blocks(position, block_size=size, folds=5, rng=rng).fold
+        checks[variant] = (ridge(features, target, blocks)[None], blocks)
+    return make_results(
+        {"m": logits}, target, fold=fold, order=position, order_checks={"m": checks} if checks else None
+    )
+
+
+def test_neighbours_alike_raise_an_alarm():
+    results = study(np.random.default_rng(1), "neighbours")
+    (found,) = order.find(results)
+    check(found, results)
+    assert found.verdict == "no"
+    assert found.severity == "problem"
+    assert "Neighbours are alike, or conditions drift" in found.sentence.en
+    assert "cannot be told" in found.sentence.en
+    assert any("design.group_by" in said.en for said in found.next)
+    assert found.figure.rows[0]["block"] == "shuffled"
+
+
+def test_drift_raises_an_alarm():
+    (found,) = order.find(study(np.random.default_rng(2), "drift", n=1000))
+    assert found.verdict == "no"
+
+
+@pytest.mark.parametrize("kind", ["random", "prevalence"])
+def test_no_alarm_where_neighbours_are_not_alike(kind):
+    studies = 25
+    alarms = sum(
+        order.find(study(np.random.default_rng(s), kind, n=300))[0].severity == "problem" for s in range(studies)
+    )
+    assert alarms <= binom.ppf(0.999, studies, 0.05)
+
+
+def test_data_sorted_by_class_raise_no_alarm_and_say_so():
+    results = study(np.random.default_rng(0), "sorted")
+    (found,) = order.find(results)
+    check(found, results)
+    assert found.verdict == "undecided"
+    assert found.severity == "detail"
+    assert "sorted by class" in found.sentence.en
+
+
+def test_data_sorted_by_class_raise_no_alarm_even_if_somebody_ran_the_check():
+    results = study(np.random.default_rng(0), "sorted", variants=["fifths", "blocks:24"])
+    (found,) = order.find(results)
+    assert found.severity == "detail"
+    assert "sorted by class" in found.sentence.en
+
+
+@given(
+    shares=st.lists(st.floats(0.05, 1), min_size=2, max_size=6),
+    n=st.sampled_from([100, 400, 2100]),
+    folds=st.integers(2, 10),
+)
+@settings(max_examples=60, deadline=None)
+def test_sorted_data_are_never_worth_checking(shares, n, folds):
+    counts = np.maximum(2, (np.array(shares) / sum(shares) * n).astype(int))
+    assert order_check_variants(np.repeat(np.arange(len(counts)), counts), folds) == []
+
+
+@given(seed=st.integers(0, 1000), share=st.floats(0.1, 0.9), n=st.sampled_from([200, 700, 2100]))
+@settings(max_examples=40, deadline=None)
+def test_shuffled_data_are_worth_checking(seed, share, n):
+    target = (np.random.default_rng(seed).random(n) < share).astype(int)
+    variants = order_check_variants(target, 5)
+    assert variants[0] == "fifths"
+
+
+def test_variants_of_a_file_whose_prevalence_drifts():
+    rng = np.random.default_rng(0)
+    target = (rng.random(2099) < np.linspace(0.63, 0.09, 2099)).astype(int)
+    assert order_check_variants(target, 5) == ["fifths", "blocks:72", "blocks:24"]
+
+
+@pytest.mark.parametrize("target", [np.zeros(500, int), np.array([0, 1] * 10)])
+def test_one_class_and_tiny_data_are_not_checked(target):
+    assert order_check_variants(target, 5) == []
+
+
+def test_blocks_are_those_of_the_planner():
+    rng = np.random.default_rng(0)
+    for n, size in ((2099, 72), (300, 24), (100, 8), (101, None)):
+        position = rng.permutation(n)
+        theirs = assign_blocks(position, block_size=size, folds=4, rng=rng).block
+        ours = contiguous(n, "fifths" if size is None else f"blocks:{size}", 4)[position]
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_reason_of_the_planner_is_repeated():
+    rng = np.random.default_rng(0)
+    target = (rng.random(200) < 0.5).astype(int)
+    reason = text("The folds respect groups already.", "各折已按分组划分。")
+    results = make_results(
+        {"m": rng.standard_normal((1, 200, 2)).astype(np.float32)}, target, skipped={"order-check": reason}
+    )
+    (found,) = order.find(results)
+    check(found, results)
+    assert "the folds respect groups already" in found.sentence.en
+
+
+def test_failed_block_runs_are_said():
+    results = study(np.random.default_rng(0), "random", n=300)
+    broken = [r for r in results.records if r.purpose == "order-check" and r.variant == "fifths"]
+    kept = tuple(r for r in results.records if r not in broken[:4])
+    (found,) = order.find(
+        type(results)(**{**{k: v for k, v in results.__dict__.items() if k != "_evidence"}, "records": kept})
+    )
+    assert any("not complete" in a.detail.en for a in found.assumptions if a.detail)

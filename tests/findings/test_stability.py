@@ -1,0 +1,95 @@
+"""Spread, agreement, failed and degenerate runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tests.findings.reading import by_id, check
+from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
+from weigh.findings import stability
+
+
+def study(separations=(2.0, 0.5), n=400, repeats=4, noise=0.5, **options):
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, n)
+    logits = {
+        f"m{i}": simulate_logits(rng, target, separation=s, repeats=repeats, noise=noise)
+        for i, s in enumerate(separations)
+    }
+    return make_results(logits, target, **options), logits, target
+
+
+def test_a_leader_in_all_repeats():
+    results, *_ = study()
+    found = by_id(stability.find(results))
+    spread = found["stability:spread"]
+    check(spread, results)
+    assert spread.verdict == "yes"
+    assert "leads in 4 of 4 repeats" in spread.sentence.en
+    assert spread.estimates["sd_repeats"].value < spread.estimates["sd_folds"].value
+    assert spread.assumptions[0].outcome == "violated"
+    assert len(spread.figure.rows) == 2 * 4 * 5
+    assert found["stability:failed"].verdict == "yes"
+    assert "stability:degenerate" not in found
+
+
+def test_one_repeat_cannot_tell():
+    results, *_ = study(repeats=1)
+    found = by_id(stability.find(results))
+    check(found["stability:spread"], results)
+    assert found["stability:spread"].verdict == "undecided"
+    assert found["stability:spread"].next
+    assert "stability:agreement" not in found
+
+
+def test_churn_is_measured():
+    results, *_ = study(noise=0.0)
+    calm = by_id(stability.find(results))["stability:agreement"]
+    check(calm, results)
+    assert calm.verdict == "yes"
+    assert calm.estimates["churn"].value == 0
+    results, logits, _ = study(noise=3.0)
+    restless = by_id(stability.find(results))["stability:agreement"]
+    check(restless, results)
+    assert restless.verdict == "no"
+    labels = logits["m0"].argmax(axis=2)
+    by_hand = np.mean([(labels[i] != labels[j]).mean() for i in range(4) for j in range(i)])
+    assert abs(restless.estimates["churn"].value - 100 * by_hand) < 1e-9
+
+
+def test_failed_runs_are_counted_with_their_causes():
+    failed = [("m1", 0, 1, "out of memory"), ("m1", 2, 1, "out of memory"), ("m0", 0, 0, "loss became infinite")]
+    results, *_ = study(failed=failed)
+    found = by_id(stability.find(results))["stability:failed"]
+    check(found, results)
+    assert found.verdict == "no"
+    assert "3 of 40 runs failed" in found.sentence.en
+    assert "out of memory" in found.sentence.zh
+    assert len(found.table) == 3
+
+
+def test_degenerate_runs_are_named():
+    rng = np.random.default_rng(1)
+    _, logits, target = study()
+    fold = assign_folds(rng, target, 5, 4)
+    for repeat, k in ((0, 2), (3, 1)):
+        logits["m1"][repeat, fold[repeat] == k] = [4.0, 0.0]
+    results = make_results(logits, target, fold=fold)
+    found = by_id(stability.find(results))["stability:degenerate"]
+    check(found, results)
+    assert found.severity == "problem"
+    assert "2 of 40 runs give every example the same label" in found.sentence.en
+    assert {(row["repeat"], row["fold"]) for row in found.table} == {(0, 2), (3, 1)}
+
+
+def test_runs_that_differ_leave_a_share_to_the_runs():
+    rng = np.random.default_rng(1)
+    _, logits, target = study(separations=(2.0,), n=1000)
+    fold = assign_folds(rng, target, 5, 4)
+    for repeat in range(4):
+        for k in range(5):
+            logits["m0"][repeat, fold[repeat] == k] += rng.standard_normal(2) * 1.5
+    results = make_results(logits, target, fold=fold)
+    found = by_id(stability.find(results))["stability:spread"]
+    check(found, results)
+    assert found.estimates["share_examples"].value < 60
