@@ -224,7 +224,7 @@ def _why(results: Results, found: LabelErrors, average: np.ndarray, position: in
 def _mean_probability(out_of_fold: OutOfFold) -> np.ndarray:
     """`(n, classes)` mean over the repeats that have the example; NaN rows where none has."""
     p = np.stack([probabilities(logits, multilabel=out_of_fold.multilabel) for logits in out_of_fold.logits])
-    present = ~np.isnan(p).any(axis=2)
+    present = np.asarray(~np.isnan(p).any(axis=2))
     count = present.sum(axis=0)[:, None]
     summed = np.where(present[..., None], p, 0.0).sum(axis=0)
     return np.where(count > 0, summed / np.maximum(count, 1), np.nan)

@@ -210,7 +210,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     worse = [
         s
         for s, p in zip(scored, adjusted, strict=True)
-        if p <= (1 - level) / 2 and s.shortfall is not None and s.shortfall.low > 0
+        if p <= (1 - level) / 2 and s.shortfall is not None and (s.shortfall.low or 0.0) > 0
     ]
     worse.sort(key=lambda s: -s.shortfall.value)  # type: ignore[union-attr]
     tested = [s for s in scored if s.shortfall is not None]

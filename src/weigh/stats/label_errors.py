@@ -124,7 +124,7 @@ def _find_in_each_class(target: np.ndarray, probabilities: np.ndarray) -> LabelE
         flagged[:, c], given[:, c], threshold[:, c] = found.flagged, found.self_confidence, found.threshold
         share = max(share, found.expected_share)
     doubted = np.where(flagged.any(axis=1, keepdims=True) & ~flagged, np.inf, given)  # the worst among the flagged
-    suggested, any_flagged = doubted.argmin(axis=1), flagged.any(axis=1)
+    suggested, any_flagged = doubted.argmin(axis=1), np.asarray(flagged.any(axis=1))
     worst = doubted.min(axis=1)
     return LabelErrors(
         any_flagged, _worst_first(any_flagged, worst), worst, suggested, threshold[np.arange(n), suggested], share
