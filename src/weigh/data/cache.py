@@ -1,0 +1,113 @@
+"""Arrays kept on disk by content: features and decoded pictures that tomorrow's study needs again.
+
+A key says everything that the array depends on, so an entry never goes stale. Entries are .npy files, written to a
+temporary name and renamed: two processes may write the same one, readers see all or nothing. The least recently used
+ones make room when the limit is reached; on a full disk the array is used all the same and simply not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.settings import cache_folder, cache_limit
+
+__all__ = ["CacheReport", "cache_report", "clear", "load", "store"]
+
+log = logging.getLogger(__name__)
+WRITING = ".writing-"
+
+
+class CacheReport(NamedTuple):
+    """How much is cached."""
+
+    entries: int
+    bytes: int
+
+
+def load(key: str) -> np.ndarray | None:
+    """The array stored under `key`, memory-mapped and read-only; None where there is none or it is damaged."""
+    path = _path(key)
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError):
+        with contextlib.suppress(OSError):  # cut short by a crash of the machine: computed anew
+            path.unlink()
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # it was used
+    return found
+
+
+def store(key: str, array: np.ndarray) -> np.ndarray:
+    """Keep `array` under `key`; returns it (memory-mapped where it could be kept, as it is otherwise)."""
+    path = _path(key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(path.parent, array.nbytes)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=WRITING)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.save(file, array, allow_pickle=False)
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+    except OSError as error:
+        log.warning("the cache in %s cannot be written (%s): computed values are used but not kept", path.parent, error.strerror or error)
+        return array
+    found = load(key)
+    return array if found is None else found
+
+
+def cache_report() -> CacheReport:
+    """Entries and bytes of the whole cache folder."""
+    sizes = [size for _, _, size in _entries(cache_folder())]
+    return CacheReport(len(sizes), sum(sizes))
+
+
+def clear() -> None:
+    """Delete everything in the cache folder."""
+    for path, _, _ in _entries(cache_folder()):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _path(key: str) -> Path:
+    if not key or any(not (c.isalnum() or c in "-_.") for c in key) or key.startswith("."):
+        raise ValueError(f"{key!r} is not a cache key")
+    return cache_folder() / "arrays" / f"{key}.npy"
+
+
+def _entries(folder: Path) -> list[tuple[Path, float, int]]:
+    found = []
+    for base, _, names in os.walk(folder):
+        for name in names:
+            path = Path(base) / name
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((path, status.st_mtime, status.st_size))
+    return found
+
+
+def _make_room(folder: Path, needed: int) -> None:
+    """Delete the least recently used arrays until `needed` bytes fit below the limit."""
+    entries = sorted(_entries(folder), key=lambda entry: entry[1])
+    excess = sum(size for _, _, size in entries) + needed - cache_limit()
+    for path, _, size in entries:
+        if excess <= 0:
+            return
+        if path.name.startswith(WRITING):
+            continue
+        with contextlib.suppress(OSError):
+            path.unlink()
+            excess -= size

@@ -1,0 +1,84 @@
+"""What the checks of the data found, as findings: one for each problem, and one that says so where nothing was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weigh.data.examples import Examples, Problem
+from weigh.findings.model import Bilingual, Finding
+from weigh.language import Text, text
+from weigh.stats.estimate import Estimate
+
+__all__ = ["CHECKED", "findings_from_problems"]
+
+# What is asked about each kind; "yes" always means that it was found.
+QUESTIONS: dict[str, Text] = {
+    "unreadable": text("Are there files that cannot be opened?", "是否有无法打开的文件？"),
+    "missing": text("Are files missing?", "是否有缺失的文件？"),
+    "outside-root": text("Do paths lead out of the data folder?", "是否有路径指向数据文件夹之外？"),
+    "duplicate": text("Are there identical copies?", "是否有完全相同的副本？"),
+    "near-duplicate": text(
+        "Are there near copies (rescaled, recompressed, cropped)?", "是否有近似副本（缩放、重新压缩、裁剪）？"
+    ),
+    "leak": text("Do identical pictures stand in both training and test?", "训练集与测试集中是否有相同的图片？"),
+    "near-leak": text("Do near copies stand in both training and test?", "训练集与测试集中是否有近似副本？"),
+    "label-conflict": text("Does one picture carry two labels?", "是否有同一图片带有两个标签？"),
+    "tiny-class": text("Are there classes with very few examples?", "是否有样本极少的类别？"),
+    "imbalance": text("Are the classes unbalanced?", "类别是否不平衡？"),
+    "one-class": text("Is there only one class?", "是否只有一个类别？"),
+    "odd-picture": text("Are there pictures of unusual kinds?", "是否有不寻常的图片？"),
+    "placeholder": text("Are there pictures that look like placeholders?", "是否有疑似占位图的图片？"),
+    "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
+}
+CHECKED = text(
+    "files that open, identical and near copies, copies across training and test, labels that contradict each other, class sizes, odd pictures",
+    "文件能否打开、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、异常图片",
+)
+
+
+def findings_from_problems(problems: Sequence[Problem], examples: Examples) -> list[Finding]:
+    """One finding per problem, in the order found; severity "problem" for what may change a conclusion, "detail" for notes."""
+    found = [_finding(problem) for problem in problems]
+    if not any(finding.severity == "problem" for finding in found):
+        n = len(examples)
+        found.append(
+            Finding(
+                id="data:clean",
+                kind="data",
+                question=Bilingual.of(text("Is anything wrong with the data?", "数据有问题吗？")),
+                verdict="no",
+                severity="detail",
+                sentence=Bilingual.of(
+                    text(
+                        "Nothing that would change a conclusion was found in {n} examples. Checked: {c}.",
+                        "在 {n} 个样本中没有发现会影响结论的问题。已检查：{c}。",
+                        n=n,
+                        c=CHECKED,
+                    )
+                ),
+                estimates={"examples": Estimate(value=n, n=n, unit="1", method="count")},
+            )
+        )
+    return found
+
+
+def _finding(problem: Problem) -> Finding:
+    question = QUESTIONS.get(
+        problem.kind, text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
+    )
+    sentence = problem.sentence if problem.why is None else problem.sentence + problem.why
+    return Finding(
+        id=f"data:{problem.kind}",
+        kind=problem.kind,
+        question=Bilingual.of(question),
+        verdict="yes",
+        severity="detail" if problem.severity == "note" else "problem",
+        sentence=Bilingual.of(sentence),
+        estimates={
+            name: Estimate(value=float(value), n=int(value) if value >= 0 else 0, unit="1", method="count")
+            for name, value in problem.numbers.items()
+        },
+        examples=[*problem.paths],
+        next=[Bilingual.of(problem.do)] if problem.do else [],
+        table=[*problem.details, *({"copies": " = ".join(pair)} for pair in problem.pairs if not problem.details)],
+    )
