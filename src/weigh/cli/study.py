@@ -97,8 +97,10 @@ def _run(
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
     _tell(study, language, quiet=quiet, brief=brief)
+    from weigh.findings.kinds import is_problem
+
     file = study.read().file
-    found = [finding for finding in file.findings if finding.kind in fail_on and finding.severity == "problem"]
+    found = [finding for finding in file.findings if finding.kind in fail_on and is_problem(finding)]
     for finding in found:
         print(
             text(

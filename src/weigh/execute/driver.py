@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
 from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
 from weigh.execute.local import run_jobs
@@ -29,7 +27,7 @@ from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import median_epochs
-from weigh.run import RECIPES, Candidate, Job, Run, Setting
+from weigh.run import RECIPES, Candidate, Job, Outcome, Run, Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.spec_yaml import dump_spec, parse_duration
@@ -165,19 +163,16 @@ def _execute(
         listener.job_done(job, len(failed), count, len(jobs))
         for run, outcome in zip(job.runs, outcomes, strict=True):
             if run.keep_weights and outcome.weights is not None and results is not None:
-                _save_winner(ledger, job, run, outcome, results)
+                _save_winner(ledger, run, outcome, results)
 
 
-def _save_winner(ledger: Ledger, job: Job, run: Run, outcome, results: Results) -> None:
+def _save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
     from weigh.models.saved import save_model
     from weigh.stats.calibration import fit_temperature
 
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
-    done = out_of_fold.complete
-    logits = out_of_fold.logits[done].reshape(-1, out_of_fold.logits.shape[2])
-    target = np.concatenate([out_of_fold.target] * int(done.sum()))
-    temperature = fit_temperature(logits, target, multilabel=results.examples.multilabel)
+    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target)
     save_model(
         ledger.folder / "model",
         address=run.model,

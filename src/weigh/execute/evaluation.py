@@ -69,7 +69,13 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
         with computing(threads=setting.threads):
             made = features_of(address, examples, setting, progress=listener.progress)
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
-        np.savez_compressed(folder / name, path=examples.path.astype(str), label=labels, part=examples.part.astype(str), features=made.features)
+        np.savez_compressed(
+            folder / name,
+            path=examples.path.astype(str),
+            label=labels,
+            part=examples.part.astype(str),
+            features=made.features,
+        )
         yield folder / name, made.features.shape
 
 
@@ -95,8 +101,14 @@ def _setting(spec: StudySpec, examples: Examples) -> Setting:
     threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
     precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
     return Setting(
-        task="image-classification", classes=examples.classes, primary="accuracy", device=resolve_device(spec.run.device), threads=threads,
-        precision=precision, offline=spec.run.offline or offline_by_environment(), cache=cache_folder(),
+        task="image-classification",
+        classes=examples.classes,
+        primary="accuracy",
+        device=resolve_device(spec.run.device),
+        threads=threads,
+        precision=precision,
+        offline=spec.run.offline or offline_by_environment(),
+        cache=cache_folder(),
     )
 
 
@@ -110,16 +122,34 @@ def _imagenet_indices(examples: Examples) -> np.ndarray:
         unknown = [name for name in names if name not in synsets]
         if unknown:
             raise DataError(
-                text("{n} of {k} labels are not ImageNet classes (first: {f}).", "{k} 个标签中有 {n} 个不是 ImageNet 类别（第一个：{f}）。",
-                     n=len(unknown), k=len(names), f=unknown[0]),
-                text("A pretrained head answers with one of its 1,000 classes.", "预训练分类头只会回答其 1,000 个类别之一。"),
-                text("Use class numbers 0 to 999 or synset names (n01440764).", "请使用 0 到 999 的类别编号或 synset 名称（n01440764）。"),
+                text(
+                    "{n} of {k} labels are not ImageNet classes (first: {f}).",
+                    "{k} 个标签中有 {n} 个不是 ImageNet 类别（第一个：{f}）。",
+                    n=len(unknown),
+                    k=len(names),
+                    f=unknown[0],
+                ),
+                text(
+                    "A pretrained head answers with one of its 1,000 classes.",
+                    "预训练分类头只会回答其 1,000 个类别之一。",
+                ),
+                text(
+                    "Use class numbers 0 to 999 or synset names (n01440764).",
+                    "请使用 0 到 999 的类别编号或 synset 名称（n01440764）。",
+                ),
             )
         numbers = np.array([synsets[name] for name in names])
     if numbers.min() < 0 or numbers.max() > 999:
         raise DataError(
-            text("Label {n} is not an ImageNet class (0 to 999).", "标签 {n} 不是 ImageNet 类别（0 到 999）。", n=int(numbers.max() if numbers.max() > 999 else numbers.min())),
-            do=text("If your labels count from 1: --set data.label_offset=-1", "如果标签从 1 开始：--set data.label_offset=-1"),
+            text(
+                "Label {n} is not an ImageNet class (0 to 999).",
+                "标签 {n} 不是 ImageNet 类别（0 到 999）。",
+                n=int(numbers.max() if numbers.max() > 999 else numbers.min()),
+            ),
+            do=text(
+                "If your labels count from 1: --set data.label_offset=-1",
+                "如果标签从 1 开始：--set data.label_offset=-1",
+            ),
         )
     return numbers[examples.target]
 
@@ -134,5 +164,8 @@ def _synsets() -> dict[str, int]:
 def _wilson(hits: np.ndarray, z: float = 1.959964) -> Estimate:
     """Wilson (1927) score interval of a share: these models, new pictures like these."""
     n, p = len(hits), float(hits.mean())
-    centre, half = (p + z * z / (2 * n)) / (1 + z * z / n), z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    centre, half = (
+        (p + z * z / (2 * n)) / (1 + z * z / n),
+        z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)),
+    )
     return Estimate(value=p, low=float(centre - half), high=float(centre + half), n=n, method="Wilson interval")

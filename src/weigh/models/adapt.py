@@ -77,7 +77,11 @@ def forward_features(module: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
         hook.remove()
     if not caught or caught[-1].ndim != 2 or len(caught[-1]) != len(pictures):
         raise ModelError(
-            text("{c} has no single feature vector per picture.", "{c} 没有每张图片一个特征向量。", c=type(module).__name__),
+            text(
+                "{c} has no single feature vector per picture.",
+                "{c} 没有每张图片一个特征向量。",
+                c=type(module).__name__,
+            ),
             do=text("Choose another model.", "请选择其他模型。"),
         )
     return caught[-1]

@@ -48,13 +48,19 @@ class SavedModel:
     bias: np.ndarray
     multilabel: bool
 
-    def probabilities(self, pictures: torch.Tensor) -> np.ndarray:
-        """Calibrated `(n, classes)` float64 of prepared `(n, 3, size, size)` pictures."""
-        with torch.inference_mode():
-            z = self.network(pictures).double() / self.temperature
-        return (torch.sigmoid(z) if self.multilabel else torch.softmax(z, dim=1)).numpy()
+    def predict(self, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Calibrated probabilities `(n, classes)` and decisions of prepared `(n, 3, size, size)` pictures.
 
-    def predict_rows(self, paths: list[str], *, progress: Callable[[str, int, int], None] | None = None) -> list[dict[str, Any]]:
+        The decision bias was chosen on probabilities as trained, so it is applied before the temperature.
+        """
+        with torch.inference_mode():
+            z = self.network(pictures).double()
+        turn = torch.sigmoid if self.multilabel else lambda logits: torch.softmax(logits, dim=1)
+        return turn(z / self.temperature).numpy(), decide(turn(z).numpy(), self.bias, multilabel=self.multilabel)
+
+    def predict_rows(
+        self, paths: list[str], *, progress: Callable[[str, int, int], None] | None = None
+    ) -> list[dict[str, Any]]:
         """One dictionary per path: path, label, probability, p:<class>…; "error" where a file cannot be read."""
         rows: list[dict[str, Any]] = []
         for i in range(0, len(paths), BATCH):
@@ -65,23 +71,37 @@ class SavedModel:
                     opened.append(None)
                 except (PictureError, OSError) as error:
                     opened.append(error)
-            found = iter(self.probabilities(self.preparation.normalise(torch.from_numpy(np.stack(prepared)))) if prepared else ())
-            rows += [self._row(path, None if error else next(found), error) for path, error in zip(chunk, opened, strict=True)]
+            found = iter(
+                zip(*self.predict(self.preparation.normalise(torch.from_numpy(np.stack(prepared)))), strict=True)
+                if prepared
+                else ()
+            )
+            rows += [
+                self._row(path, None if error else next(found), error)
+                for path, error in zip(chunk, opened, strict=True)
+            ]
             if progress:
                 progress("predicting", len(rows), len(paths))
         return rows
 
-    def _row(self, path: str, probability: np.ndarray | None, error: Exception | None) -> dict[str, Any]:
-        if probability is None:
+    def _row(
+        self, path: str, predicted: tuple[np.ndarray, np.ndarray] | None, error: Exception | None
+    ) -> dict[str, Any]:
+        if predicted is None:
             empty = {f"p:{name}": None for name in self.classes}
             return {"path": path, "label": "", "probability": None, **empty, "error": str(error).splitlines()[0]}
-        decision = decide(probability[None], self.bias, multilabel=self.multilabel)[0]
+        probability, decision = predicted
         if self.multilabel:
             label = "|".join(name for name, on in zip(self.classes, decision, strict=True) if on)
             sure = float(np.where(decision > 0, probability, 1 - probability).min())
         else:
             label, sure = self.classes[int(decision)], float(probability[int(decision)])
-        return {"path": path, "label": label, "probability": sure, **{f"p:{n}": float(p) for n, p in zip(self.classes, probability, strict=True)}}
+        return {
+            "path": path,
+            "label": label,
+            "probability": sure,
+            **{f"p:{n}": float(p) for n, p in zip(self.classes, probability, strict=True)},
+        }
 
 
 def save_model(
@@ -98,7 +118,9 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)
     temporary = folder / ".model.safetensors"
-    save_file({name: np.ascontiguousarray(array) for name, array in weights.items()}, temporary, metadata={"format": "pt"})
+    save_file(
+        {name: np.ascontiguousarray(array) for name, array in weights.items()}, temporary, metadata={"format": "pt"}
+    )
     temporary.replace(folder / "model.safetensors")
     config = {
         "format": FORMAT, "weigh": __version__, "architecture": model.address.architecture, "classes": list(classes),
@@ -120,22 +142,45 @@ def load_saved(folder: Path) -> SavedModel:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         if config["format"] != FORMAT:
             raise ModelError(
-                text("The model in {f} is of format {a}; this version reads format {b}.", "{f} 中的模型为格式 {a}；当前版本读取格式 {b}。",
-                     f=folder, a=config["format"], b=FORMAT),
-                do=text("Open it with the version that wrote it: {v}.", "请用写入它的版本打开：{v}。", v=config.get("weigh", "?")),
+                text(
+                    "The model in {f} is of format {a}; this version reads format {b}.",
+                    "{f} 中的模型为格式 {a}；当前版本读取格式 {b}。",
+                    f=folder,
+                    a=config["format"],
+                    b=FORMAT,
+                ),
+                do=text(
+                    "Open it with the version that wrote it: {v}.",
+                    "请用写入它的版本打开：{v}。",
+                    v=config.get("weigh", "?"),
+                ),
             )
         pretrained = load_model(config["architecture"], pretrained=False, offline=True)
         network = make_network(pretrained, len(config["classes"]))
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
-            text("The model in {f} cannot be loaded: {e}", "无法加载 {f} 中的模型：{e}", f=folder, e=str(error).splitlines()[0][:200]),
-            do=text("Delete the folder and run the study again: only the refit is repeated.", "删除该文件夹并重新运行研究：只会重做重新拟合。"),
+            text(
+                "The model in {f} cannot be loaded: {e}",
+                "无法加载 {f} 中的模型：{e}",
+                f=folder,
+                e=str(error).splitlines()[0][:200],
+            ),
+            do=text(
+                "Delete the folder and run the study again: only the refit is repeated.",
+                "删除该文件夹并重新运行研究：只会重做重新拟合。",
+            ),
         ) from None
     network.eval()
-    prepared = {**config["preprocessing"], "mean": tuple(config["preprocessing"]["mean"]), "std": tuple(config["preprocessing"]["std"])}
+    prepared = {
+        **config["preprocessing"],
+        "mean": tuple(config["preprocessing"]["mean"]),
+        "std": tuple(config["preprocessing"]["std"]),
+    }
     bias = np.zeros(len(config["classes"])) if config["bias"] is None else np.asarray(config["bias"])
-    return SavedModel(network, Preprocessing(**prepared), tuple(config["classes"]), config["temperature"], bias, config["multilabel"])
+    return SavedModel(
+        network, Preprocessing(**prepared), tuple(config["classes"]), config["temperature"], bias, config["multilabel"]
+    )
 
 
 def export_onnx(folder: Path, path: Path) -> float:
@@ -169,5 +214,9 @@ def export_onnx(folder: Path, path: Path) -> float:
         got = session.run(["logits"], {"pictures": examples[:n].numpy()})[0]
         difference = max(difference, float(np.abs(expected - got).max()))
     if not difference < 1e-2:
-        raise ModelError(text("The exported model differs from torch by {d}.", "导出的模型与 torch 相差 {d}。", d=f"{difference:.2g}"))
+        raise ModelError(
+            text(
+                "The exported model differs from torch by {d}.", "导出的模型与 torch 相差 {d}。", d=f"{difference:.2g}"
+            )
+        )
     return difference
