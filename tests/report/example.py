@@ -525,7 +525,7 @@ def _rest() -> list[Finding]:
             verdict="undecided",
             sentence=b(
                 "Over {r} repeats the winner's score spreads by {s:.1f} points; the winner leads in {k} of {r}.",
-                "在 {r} 次重复中，优胜者的得分波动 {s:.1f} 个百分点，其中 {k} 次领先。",
+                "在 {r} 次重复中，优胜者的得分波动 {s:.1f} 个百分点；{r} 次里有 {k} 次领先。",
                 r=5,
                 s=0.6,
                 k=3,

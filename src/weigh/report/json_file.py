@@ -57,5 +57,7 @@ def _plain(value: Any) -> Any:
         if not math.isfinite(value):
             return None
         rounded = float(f"{value:.{DIGITS}g}")
+        if not math.isfinite(rounded):  # rounded beyond the largest float
+            return value
         return 0.0 if rounded == 0 else rounded  # no negative zero
     return str(value)

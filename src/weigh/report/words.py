@@ -151,6 +151,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "confidence_minus_accuracy": Text("confidence minus accuracy", "置信度减准确率"),
     "confirmed_elsewhere": Text("confirmed in other data sets", "其他数据集中的属实率"),
     "corrected": Text("corrected score", "校正后的得分"),
+    "control": Text("control", "对照"),
     "count": Text("count", "数量"),
     "cross_validation": Text("cross-validation", "交叉验证"),
     "detectable": Text("smallest detectable difference", "可检出的最小差异"),

@@ -56,4 +56,6 @@ def _fit(line: str, width: int) -> str:
     end = 1
     while end < len(line) and cell_len(line[: end + 1]) <= width:
         end += 1
+    while 1 < end < len(line) and line[end] in _NOT_FIRST:
+        end -= 1
     return line[:end]
