@@ -18,6 +18,7 @@ from tests.report.example import HOSTILE, example_file, example_results
 from tests.report.reading import PageText, numbers
 from weigh.findings.model import Bilingual, Finding, FindingsFile
 from weigh.report.card import model_card
+from weigh.report.columns import COLUMNS
 from weigh.report.json_file import strip_measured, to_json
 from weigh.report.markdown import escape_markdown, render_markdown
 from weigh.report.notebook import finding_html, study_html
@@ -25,7 +26,7 @@ from weigh.report.quantities import number, quantity, short_count, show_estimate
 from weigh.report.story import tell
 from weigh.report.terminal import render_terminal, summary_line
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import COLUMNS, WORDS
+from weigh.report.words import WORDS
 from weigh.report.wrapping import wrap
 from weigh.stats.estimate import Estimate
 

@@ -180,7 +180,9 @@ class Page:
         """Whether the finding has a table of its own (not the rows that its figure shows already): short, long or none."""
         if not finding.table or (finding.figure is not None and finding.figure.rows == finding.table):
             return "none"
-        wide = max(len(row) for row in finding.table) > COLUMNS_UNFOLDED
+        wide = (
+            max(len(row) for row in finding.table) > COLUMNS_UNFOLDED or "path" in finding.table[0]
+        )  # pictures show it
         return "long" if wide or len(finding.table) > ROWS_UNFOLDED else "short"
 
     def table(self, finding: Finding) -> Markup:
@@ -302,13 +304,13 @@ class Page:
 
     def citation(self) -> str:
         year = str(self.file.measured.get("started") or "")[:4]
-        parts = [
-            f"weigh {self.study.get('weigh', '')}".strip(),
-            self.say("report_of"),
-            f"“{self.study.get('name', '')}”",
-        ]
-        tail = [f"{self.say('data')} {self.study['data']}"] if self.study.get("data") else []
-        return ", ".join([*parts[:1], f"{parts[1]} {parts[2]}", *tail, *([year] if year.isdigit() else [])]) + "."
+        known = [f"{self.say('data')} {self.study.get('data') or '–'}", *([year] if year.isdigit() else [])]
+        return self.say(
+            "citation",
+            version=self.study.get("weigh", ""),
+            name=visible_line(self.study.get("name", "")),
+            data=self.say("comma").join(known),
+        )
 
     def runs(self) -> Markup:
         """Every run as a table."""

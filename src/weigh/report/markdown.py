@@ -12,10 +12,11 @@ from typing import Any
 
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.record.results import Results
+from weigh.report.columns import COLUMNS
 from weigh.report.quantities import show_estimate, show_value
 from weigh.report.story import Point, rival_line, tell
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, COLUMNS, OUTCOMES, RELATIONS, SECTIONS, UNITS, VERDICTS, say
+from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, RELATIONS, SECTIONS, UNITS, VERDICTS, say
 
 __all__ = ["escape_markdown", "render_markdown"]
 

@@ -13,10 +13,11 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from weigh.findings.model import Bilingual, Figure
+from weigh.report.columns import COLUMNS
 from weigh.report.quantities import quantity, short_count, show_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import COLUMNS, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, say
+from weigh.report.words import PURPOSES, RELATIONS, STAGES, VALUE_KEYS, say
 
 __all__ = ["cell", "field_title", "isolated", "label_of", "plain_label", "table_of"]
 

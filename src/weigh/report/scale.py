@@ -53,7 +53,7 @@ def finite(value: Any) -> float | None:
 
 
 def make_scale(values: Iterable[Any], *, include: Iterable[float] = (), log: bool | None = None) -> Scale:
-    """A scale that shows all finite `values` and `include`, with a margin and about five ticks.
+    """A scale that shows all finite `values` and `include`, with a margin and about four ticks.
 
     Args:
         log: True or False; None: by ratio where positive values span more than a factor of thirty.
@@ -84,7 +84,7 @@ def _digits(low: float, high: float) -> int | None:
     return 1 if size <= 100 else None
 
 
-def _ticks(low: float, high: float, wanted: int = 5) -> tuple[float, ...]:
+def _ticks(low: float, high: float, wanted: int = 4) -> tuple[float, ...]:
     """Round numbers at round distances: of 1, 2, 2.5 and 5 times a power of ten what gives nearest to `wanted`."""
     base = 10.0 ** math.floor(math.log10((high - low) / wanted))
     choices = []
