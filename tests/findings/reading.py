@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from weigh.findings.model import Finding
@@ -29,6 +30,10 @@ def check(finding: Finding, results: Results) -> None:
         assert numbers(said.en, names) == numbers(said.zh, names), said
         assert not re.search(r"[a-z]\.[A-Z]|  |\s[,.;]", said.en), said.en
         assert "个百分点 的" not in said.zh
+    finding.model_dump_json()
+    plain = [v for row in [*finding.table, *(finding.figure.rows if finding.figure else [])] for v in row.values()]
+    plain += [v for e in finding.estimates.values() for v in (e.value, e.low, e.high)]
+    assert all(math.isfinite(v) for v in plain if isinstance(v, float)), finding
     known = []
     for estimate in finding.estimates.values():
         known += [abs(v) for v in (estimate.value, estimate.low, estimate.high) if v is not None]

@@ -115,7 +115,7 @@ def test_every_primary_metric_reads_well(primary, prevalence):
     grouped=st.booleans(),
     spoil=st.integers(0, 4),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_study_gives_findings_whose_numbers_agree(seed, n, candidates, repeats, folds, grouped, spoil):
     rng = np.random.default_rng(seed)
     failed = [

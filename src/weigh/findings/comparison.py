@@ -54,11 +54,14 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     a, b = evidence.label(winner), evidence.label(other)
     values = {"a": a, "b": b, "d": amount(gain)}
     if gain.low is None:
+        estimates.pop("level")
         said = text(
-            "{a} and {b} cannot be compared on what was recorded: the difference is {d}, and no interval is honest.",
-            "根据现有记录无法比较 {a} 与 {b}：差值为 {d}，给不出可信的区间。",
+            "{a} and {b} cannot be compared on what was recorded: no honest interval can be given.",
+            "根据现有记录无法比较 {a} 与 {b}：给不出可信的区间。",
             **values,
         )
+        if math.isnan(gain.value):
+            estimates.pop("difference")
     elif difference.relation in ("better", "worse"):
         first, second = (a, b) if difference.relation == "better" else (b, a)
         size = gain if difference.relation == "better" else _turned(gain)
@@ -96,13 +99,8 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
                 m=amount(detectable),
                 p=80,
             )
-    said = said + text(
-        "The {l} % intervals of all {k} pairs hold at once; they speak about {s}.",
-        "全部 {k} 对比较的 {l} % 区间同时成立；结论针对的是：{s}。",
-        l=f"{100 * evidence.level:.4g}",
-        k=comparisons.count,
-        s=scope(evidence.claim),
-    )
+    if gain.low is not None:
+        said = said + _scope(evidence, comparisons.count)
     return Finding(
         id=f"comparison:{winner}:{other}",
         kind="comparison",
@@ -117,6 +115,18 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
         figure=figure,
         references=REFERENCES,
+    )
+
+
+def _scope(evidence: Evidence, pairs: int) -> Text:
+    """What the interval promises, and what it speaks about."""
+    values = {"l": f"{100 * evidence.level:.4g}", "k": pairs, "s": scope(evidence.claim)}
+    if pairs == 1:
+        return text("The {l} % interval speaks about {s}.", "{l} % 区间针对的是：{s}。", **values)
+    return text(
+        "The {l} % intervals of all {k} pairs hold at once; they speak about {s}.",
+        "全部 {k} 对比较的 {l} % 区间同时成立；结论针对的是：{s}。",
+        **values,
     )
 
 
@@ -196,6 +206,8 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
     rows = []
     for a, b in [(winner, other) for other in others]:
         difference = comparisons.of(a, b)
+        if math.isnan(difference.estimate.value):
+            continue
         rows.append(
             {
                 "candidate": a,
@@ -229,7 +241,7 @@ def _matrix(evidence: Evidence) -> list[Finding]:
                     "candidate": a,
                     "other": b,
                     "relation": difference.relation,
-                    "value": difference.estimate.value,
+                    "value": None if math.isnan(difference.estimate.value) else difference.estimate.value,
                     "low": difference.estimate.low,
                     "high": difference.estimate.high,
                     "detectable": difference.detectable if math.isfinite(difference.detectable) else None,

@@ -20,8 +20,8 @@ from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, Difference, compare
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import Claim, score_estimate
-from weigh.stats.resampling import Units, make_units
+from weigh.stats.interval import Claim, estimate_of
+from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
 
 __all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share"]
 
@@ -73,16 +73,20 @@ class Evidence:
     def scores(self) -> dict[str, Estimate]:
         """Candidate id -> cross-validated primary metric with its interval."""
         return {
-            name: score_estimate(
-                design,
+            name: estimate_of(
+                self.resampler.of(name, design),
                 self.units,
-                rng=self.rng("score"),
                 claim=self.claim,
                 level=self.level,
-                draws=self.draws,
+                unit=self.metric.unit,
             )
             for name, design in self.measured.items()
         }
+
+    @cached_property
+    def resampler(self) -> Resampler:
+        """All candidates under the same bootstrap weights."""
+        return Resampler(draw_weights(self.rng("resampling"), self.units, self.draws), self.units)
 
     @cached_property
     def ranked(self) -> list[str]:
@@ -111,11 +115,11 @@ class Evidence:
         return compare(
             {name: self.measured[name] for name in names},
             self.units,
-            rng=self.rng("comparison"),
+            rng=self.rng("resampling"),
             claim=self.claim,
             level=self.level,
             rope=self.rope,
-            draws=self.draws,
+            resampler=self.resampler,
         )
 
     def rng(self, purpose: str) -> np.random.Generator:

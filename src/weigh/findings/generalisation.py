@@ -76,7 +76,7 @@ def _train_score(results: Results, name: str, metric: str) -> float:
 def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
     question = bilingual(text("Does the score hold on the independent test part?", "在独立测试部分上，得分还成立吗？"))
     winner = str(evidence.winner)
-    if winner not in tests or math.isnan(tests[winner].value):
+    if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
         return Finding(
             id="generalisation:test",
             kind="generalisation",
@@ -193,7 +193,7 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
 def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None) -> list[Finding]:
     winner = str(evidence.winner)
     train, validated = trained[winner], evidence.scores[winner]
-    if math.isnan(train):
+    if math.isnan(train) or math.isnan(validated.value):
         return []  # the recipe reports no training score
     sign = 1.0 if evidence.metric.greater_is_better else -1.0
     gap = scaled(

@@ -27,7 +27,7 @@ from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign, measure_design, score_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import SINGLE, quantile
+from weigh.stats.interval import TRAINING, quantile
 from weigh.stats.order import contiguous, unfit
 from weigh.stats.resampling import draw_weights, make_units
 
@@ -123,7 +123,7 @@ def _check(evidence: Evidence) -> Checked:
             shuffled = evidence.out_of_fold.get(candidate.id)
             if blocked is None or shuffled is None:
                 continue
-            for metric in metrics:
+            for metric in metrics if candidate.id == judged else metrics[:1]:
                 mine = candidate.id == judged and metric.name == "auroc"
                 check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), DRAWS if mine else 0)
                 if check is None:
@@ -152,7 +152,7 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     if draws:
         adjusted = quantile(1 - (1 - evidence.level) / variants, 1e9)
         # One repeat of blocks: its training sample's luck is allowed for as in any single repeat
-        factor = math.sqrt(SINGLE[1])
+        factor = math.sqrt(TRAINING)
         spread = (
             _spread_of_blocks(one, other, common) if many else _spread_of_examples(evidence, one, other, common, draws)
         )

@@ -46,9 +46,9 @@ REFERENCES = [
 def find(results: Results) -> list[Finding]:
     """The headline and what stands directly beside it."""
     evidence = read_evidence(results)
-    if evidence.winner is None:
+    if evidence.winner is None or math.isnan(evidence.scores[evidence.winner].value):
         return [_nothing(results)]
-    findings = [_headline(evidence), _baseline(evidence), *_controls(evidence), _metrics(evidence)]
+    findings = [_headline(evidence), *_baseline(evidence), *_controls(evidence), _metrics(evidence)]
     return [*findings, *_classes(evidence)]
 
 
@@ -176,7 +176,8 @@ def _against_runner_up(
     assert comparisons is not None
     difference = comparisons.of(winner, runner_up)
     gain = gain_of(difference, evidence.metric)
-    estimates["difference"] = gain
+    if not math.isnan(gain.value):
+        estimates["difference"] = gain
     possible = may_be_best(comparisons)
     estimates["candidates"] = count(len(comparisons.candidates), "candidates")
     values = {"b": evidence.label(runner_up), "d": amount(gain), "k": len(comparisons.candidates)}
@@ -262,8 +263,10 @@ def _scores_figure(evidence: Evidence) -> Figure:
     )
 
 
-def _baseline(evidence: Evidence) -> Finding:
+def _baseline(evidence: Evidence) -> list[Finding]:
     winner = str(evidence.winner)
+    if math.isnan(evidence.baseline):
+        return []  # the metric is not defined for a constant answer
     verdict = _against_baseline(evidence, winner)
     score, base = evidence.scores[winner], evidence.baseline
     answer = {
@@ -271,31 +274,35 @@ def _baseline(evidence: Evidence) -> Finding:
         "no": text("It is worse than looking at nothing", "还不如什么都不看"),
         "undecided": text("It is not certain that it has learnt anything", "尚不能确定它学到了东西"),
     }[verdict]
-    return Finding(
-        id="performance:baseline",
-        kind="performance",
-        question=bilingual(text("Is it better than always giving the same answer?", "它比总是给出同一个答案更好吗？")),
-        claim=evidence.claim,
-        verdict=verdict,
-        severity="evidence" if verdict == "yes" else "problem",
-        sentence=bilingual(
-            text(
-                "{a}: {c} reaches a {m} of {s}; always answering the most frequent class reaches {b}.",
-                "{a}：{c} 的{m}为 {s}，总是回答最常见的类别则为 {b}。",
-                a=answer,
-                c=evidence.label(winner),
-                m=evidence.metric.title,
-                s=score.format(),
-                b=f"{base:.3f}" if not math.isnan(base) else "–",
-            )
-        ),
-        estimates={
-            "score": score,
-            "baseline": Estimate(value=base, n=score.n, method="most frequent class", unit=score.unit),
-        },
-        assumptions=evidence.assumptions([winner]),
-        candidates=[winner],
-    )
+    return [
+        Finding(
+            id="performance:baseline",
+            kind="performance",
+            question=bilingual(
+                text("Is it better than always giving the same answer?", "它比总是给出同一个答案更好吗？")
+            ),
+            claim=evidence.claim,
+            verdict=verdict,
+            severity="evidence" if verdict == "yes" else "problem",
+            sentence=bilingual(
+                text(
+                    "{a}: {c} reaches a {m} of {s}; always answering the most frequent class reaches {b}.",
+                    "{a}：{c} 的{m}为 {s}，总是回答最常见的类别则为 {b}。",
+                    a=answer,
+                    c=evidence.label(winner),
+                    m=evidence.metric.title,
+                    s=score.format(),
+                    b=f"{base:.3f}",
+                )
+            ),
+            estimates={
+                "score": score,
+                "baseline": Estimate(value=base, n=score.n, method="most frequent class", unit=score.unit),
+            },
+            assumptions=evidence.assumptions([winner]),
+            candidates=[winner],
+        )
+    ]
 
 
 def _controls(evidence: Evidence) -> list[Finding]:
@@ -306,6 +313,8 @@ def _controls(evidence: Evidence) -> list[Finding]:
             continue
         difference = evidence.compare([winner, control.id]).of(winner, control.id)
         gain = gain_of(difference, evidence.metric)
+        if math.isnan(gain.value):
+            continue  # no folds in common: the table of runs shows it
         verdict: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
         about = {
             "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),

@@ -19,7 +19,7 @@ from weigh.language import text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import between_folds, quantile, wilson
-from weigh.stats.resampling import draw_weights, resample
+from weigh.stats.resampling import draw_weights
 
 __all__ = ["find"]
 
@@ -124,8 +124,7 @@ def _spread(evidence: Evidence) -> Finding:
 
 def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
     """How much of the folds' variance their examples explain."""
-    draws = draw_weights(evidence.rng("shares"), evidence.units, 200)
-    resampled = resample(evidence.measured[winner], draws, evidence.units)
+    resampled = evidence.resampler.of(winner, evidence.measured[winner])
     seen, explained, freedom = between_folds(resampled, np.flatnonzero(~np.isnan(resampled.score)))
     if freedom < 4 or seen <= 0:
         return text("", "")

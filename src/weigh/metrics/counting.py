@@ -15,6 +15,7 @@ from weigh.metrics.base import Prediction
 
 __all__ = ["ClassCounts", "count", "measure_decisions", "totals"]
 
+PAIR_LIMIT = 8
 DENSE_LIMIT = 64  # above so many classes a sparse product is faster than a dense one
 
 
@@ -48,9 +49,13 @@ def count(statistics: np.ndarray, weights: np.ndarray) -> ClassCounts:
         return ClassCounts(weights @ (target * label), weights @ label, weights @ target)
     classes = int(statistics[0, 2]) if len(statistics) else 0
     target, label = statistics[:, 0].astype(np.int64), statistics[:, 1].astype(np.int64)
-    hit = np.flatnonzero(target == label)
+    if classes <= PAIR_LIMIT:  # one product with all pairs (target, label) reads the weights only once
+        cells = totals(weights, target * classes + label, classes * classes)
+        cells = cells.reshape(*cells.shape[:-1], classes, classes)
+        return ClassCounts(np.einsum("...cc->...c", cells), cells.sum(axis=-2), cells.sum(axis=-1))
+    right = target == label
     return ClassCounts(
-        totals(weights[..., hit], target[hit], classes),
+        totals(weights, np.where(right, target, classes), classes + 1)[..., :classes],
         totals(weights, label, classes),
         totals(weights, target, classes),
     )

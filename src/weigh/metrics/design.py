@@ -86,11 +86,7 @@ class MeasuredDesign:
             if not len(rows):
                 return np.full(weights.shape[:-1], np.nan)
             return self.metric.reduce(self.statistics[repeat, rows], weights[..., rows])
-        scores, sizes = self.score_folds(repeat, weights, present)
-        defined = ~np.isnan(scores)
-        total = np.where(defined, sizes, 0.0).sum(axis=0)
-        summed = np.where(defined, scores * sizes, 0.0).sum(axis=0)
-        return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
+        return _mean_by_size(*self.score_folds(repeat, weights, present))
 
     def score_folds(
         self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None
@@ -108,12 +104,27 @@ class MeasuredDesign:
 
     def score(self) -> DesignScore:
         """The score of the design, per fold, per repeat and over all."""
+        return self._score
+
+    @cached_property
+    def _score(self) -> DesignScore:
         ones = np.ones(self.n)
-        fold = np.stack([self.score_folds(repeat, ones)[0] for repeat in range(self.repeats)])
-        repeat = np.array([float(self.score_repeat(repeat, ones)) for repeat in range(self.repeats)])
-        weight = np.where(np.isnan(repeat), 0.0, self.present.sum(axis=1))
-        overall = float(np.nansum(repeat * weight) / weight.sum()) if weight.sum() else float("nan")
-        return DesignScore(fold, repeat, overall)
+        within = [self.score_folds(repeat, ones) for repeat in range(self.repeats)]
+        if self.metric.pooling == "count":
+            repeats = np.array([float(self.score_repeat(repeat, ones)) for repeat in range(self.repeats)])
+        else:
+            repeats = np.array([float(_mean_by_size(*folds)) for folds in within])
+        weight = np.where(np.isnan(repeats), 0.0, self.present.sum(axis=1))
+        overall = float(np.nansum(repeats * weight) / weight.sum()) if weight.sum() else float("nan")
+        return DesignScore(np.stack([scores for scores, _ in within]), repeats, overall)
+
+
+def _mean_by_size(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Mean of fold scores `(folds, ...)` weighted by the folds' weights; undefined folds are left out."""
+    defined = ~np.isnan(scores)
+    total = np.where(defined, sizes, 0.0).sum(axis=0)
+    summed = np.where(defined, scores * sizes, 0.0).sum(axis=0)
+    return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
 
 
 def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:

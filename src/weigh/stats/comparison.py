@@ -24,7 +24,7 @@ import numpy as np
 
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import DRAWS, Claim, Variance, quantile, sampling_variance
-from weigh.stats.resampling import Measured, Resample, Units, draw_weights, resample
+from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights
 
 __all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
 
@@ -117,6 +117,7 @@ def compare(
     rope: float | None = None,
     power: float = 0.8,
     draws: int = DRAWS,
+    resampler: Resampler | None = None,
 ) -> Comparisons:
     """Compare all pairs of candidates simultaneously on one metric.
 
@@ -126,6 +127,7 @@ def compare(
         claim: "these_models" for trained models on a test part, "this_data" or "new_data" for cross-validation.
         level: Probability that all intervals hold at once.
         rope: Differences smaller than this do not matter; default: the metric's own.
+        resampler: Resamples made before under the same names; `rng` and `draws` are then not used.
 
     Returns:
         All ordered pairs. Where candidates lack runs, a pair is compared on the folds that both have.
@@ -138,15 +140,7 @@ def compare(
     names = tuple(measured)
     metric = next(iter(measured.values())).metric
     rope = metric.rope if rope is None else rope
-    weights = draw_weights(rng, units, draws)
-    cache: dict[tuple[str, bytes], Resample] = {}
-
-    def resampled(name: str, mask: np.ndarray) -> Resample:
-        key = (name, mask.tobytes())
-        if key not in cache:
-            cache[key] = resample(measured[name], weights, units, mask)
-        return cache[key]
-
+    resampler = resampler or Resampler(draw_weights(rng, units, draws), units)
     differences, variances, masks = {}, {}, {}
     for a, b in combinations(names, 2):
         repeats = min(measured[a].repeats, measured[b].repeats)
@@ -156,7 +150,7 @@ def compare(
         full_a = np.zeros_like(measured[a].present)
         full_b = np.zeros_like(measured[b].present)
         full_a[:repeats], full_b[:repeats] = common, common
-        differences[a, b] = resampled(a, full_a).minus(resampled(b, full_b))
+        differences[a, b] = resampler.of(a, measured[a], full_a).minus(resampler.of(b, measured[b], full_b))
         variances[a, b] = sampling_variance(differences[a, b], units, claim)
     plain = float(ndtri(0.5 + level / 2))
     adjusted = max(plain, _simultaneous_quantile(differences, level))

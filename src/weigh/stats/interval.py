@@ -5,8 +5,8 @@ The variance of a cross-validated score (or paired difference) is put together f
 - `within`: the variance between examples within single repeats, averaged over repeats. Averaging the repeats first
   (`averaged`) would hide what the training sample does to all examples at once; the variance within single repeats
   contains noise of about that size, and simulations show that it stands in for it (docs/decisions/comparison-rule.md).
-- Where that noise cannot be told (one repeat, `SINGLE`) or is smaller than the training sample's effect (learners
-  that always answer the same, `STABLE`), the variance is widened by a constant from those simulations.
+- Where that noise is hidden (one repeat) or smaller than the training sample's effect (learners that always answer the
+  same), `within` is too small: the variance is at least `TRAINING` times `averaged`, a constant from those simulations.
 - `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning that
   degenerates). Its share decides the degrees of freedom: few runs, wide intervals.
 
@@ -35,8 +35,7 @@ __all__ = [
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
-SINGLE = {1: 1.5, 2: 1.15}  # factors of `within` for one and two repeats; 1 from three repeats on
-STABLE = 1.3  # times `averaged`: the least that is asked for
+TRAINING = 1.6  # allows for the training sample; the correction of Nadeau and Bengio tends to about the same
 DRAWS = 1000
 
 
@@ -79,8 +78,7 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
     averaged = correction * float(np.nanvar((draws * present[:, None]).sum(axis=0) / present.sum()))
     if claim == "these_models":
         return Variance(averaged, averaged, 0.0, count - 1, len(used), units.count)
-    factor = SINGLE.get(len(used), 1.0)
-    examples = max(factor * within, STABLE * averaged)
+    examples = max(within, TRAINING * averaged)
     between, expected, freedom = between_folds(resampled, used)
     runs = max(0.0, between - expected) if freedom else 0.0
     total = examples + runs

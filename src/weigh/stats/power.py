@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from weigh.language import Text, text
 from weigh.stats.comparison import Difference
-from weigh.stats.interval import SINGLE, quantile
+from weigh.stats.interval import TRAINING, quantile
 
 __all__ = ["Detectable", "Settlement", "smallest_detectable_difference", "what_settles"]
 
@@ -68,7 +68,8 @@ def smallest_detectable_difference(
     units = groups if groups is not None else n
     if groups is not None:
         variance *= max(1.0, n / max(groups, 1))
-    standard_error = math.sqrt(variance * SINGLE.get(repeats, 1.0))
+    # Half of the variance is taken to be noise of single runs, which more repeats average away (see `interval.py`)
+    standard_error = math.sqrt(variance * max(1.0, TRAINING * (0.5 + 0.5 / max(repeats, 1))))
     pairs = max(candidates * (candidates - 1) // 2, 1)
     adjusted = -float(ndtri((1 - level) / 2 / pairs))
     q = quantile(level, max(units - 1, 1), adjusted=adjusted)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Measured", "Resample", "Units", "draw_counts", "draw_weights", "make_units", "resample"]
+__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_counts", "draw_weights", "make_units", "resample"]
 
 FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
@@ -161,6 +161,27 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
         if folds > 1 and fold_units[repeat].max() >= SMALLEST_FOLD:
             fold_draws[repeat] = measured.score_folds(repeat, few, chosen)[0]
     return Resample(present, score, draws, fold_score, fold_draws, fold_units)
+
+
+class Resampler:
+    """Resamples of several candidates under the same weights, each made once.
+
+    Args:
+        weights: `(draws, n)`, as from `draw_weights`.
+        units: What is independent.
+    """
+
+    def __init__(self, weights: np.ndarray, units: Units) -> None:
+        self.weights, self.units = weights, units
+        self._made: dict[tuple[str, bytes], Resample] = {}
+
+    def of(self, name: str, measured: Measured, mask: np.ndarray | None = None) -> Resample:
+        """`resample` of the candidate `name` on `mask & present` `(repeats, n)`."""
+        chosen = measured.present if mask is None else measured.present & mask
+        key = (name, np.packbits(chosen).tobytes())
+        if key not in self._made:
+            self._made[key] = resample(measured, self.weights, self.units, chosen)
+        return self._made[key]
 
 
 def _weighted(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
