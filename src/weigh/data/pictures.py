@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, ImageOps
@@ -18,7 +20,22 @@ from PIL import Image, ImageFile, ImageOps
 from weigh.errors import DataError
 from weigh.language import Text, text
 
-__all__ = ["MAX_PIXELS", "PictureError", "open_picture", "thumbnail_bytes", "to_rgb"]
+__all__ = [
+    "DEEP",
+    "MAX_PIXELS",
+    "PictureError",
+    "guarded",
+    "open_checked",
+    "open_picture",
+    "read_bytes",
+    "thumbnail_bytes",
+    "to_rgb",
+]
+
+T = TypeVar("T")
+
+# Pillow warns at half of its limit; ours is checked in `open_checked`. Set once, since catch_warnings is not thread-safe.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses by default: 2 x 89.5 million pixels, 537 MB as RGB
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes with more than 8 bits per channel
@@ -51,24 +68,31 @@ def open_picture(path: Path | str, *, draft_size: int | None = None) -> Image.Im
     Raises:
         PictureError: Missing, unreadable, truncated, not a picture, or larger than `MAX_PIXELS`.
     """
-    return decode(_read(path), path, draft_size=draft_size)
+    return decode(read_bytes(path), path, draft_size=draft_size)
 
 
 def decode(raw: bytes, path: Path | str, *, draft_size: int | None = None) -> Image.Image:
     """Like `open_picture`, from bytes that were read already; `path` is for messages only."""
-    try:
+
+    def work() -> Image.Image:
         image = open_checked(raw, path)
         if draft_size is not None and image.format == "JPEG":
             _draft(image, draft_size)
         image.load()
         return to_rgb(image)
+
+    return guarded(path, work)
+
+
+def guarded(path: Path | str, work: Callable[[], T]) -> T:
+    """What `work` returns; whatever a decoder raises becomes a `PictureError`."""
+    try:
+        return work()
     except PictureError:
         raise
-    except MemoryError:
-        raise _too_large(path, "?") from None
-    except (
-        Exception
-    ) as error:  # Pillow's decoders raise almost anything on damaged files (SyntaxError, struct.error, …)
+    except (MemoryError, Image.DecompressionBombError):
+        raise _too_large(path, f"> {MAX_PIXELS}") from None
+    except Exception as error:  # decoders raise almost anything on damaged files (SyntaxError, struct.error, …)
         raise _damaged(path, error) from None
 
 
@@ -79,9 +103,7 @@ def open_checked(raw: bytes, path: Path | str) -> Image.Image:
         PictureError: Not a picture, or larger than `MAX_PIXELS`.
     """
     try:
-        with warnings.catch_warnings():  # Pillow warns at half of its limit; ours is checked below
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(raw))
+        image = Image.open(io.BytesIO(raw))
     except Image.DecompressionBombError:
         raise _too_large(path, f"> {MAX_PIXELS}") from None
     except Exception as error:
@@ -128,8 +150,15 @@ def thumbnail_bytes(path: Path | str, side: int) -> bytes:
     return out.getvalue()
 
 
-def _read(path: Path | str) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
+    """The bytes of a regular file.
+
+    Raises:
+        PictureError: Missing, not a file, no permission.
+    """
     try:
+        if Path(path).exists() and not Path(path).is_file():  # a pipe or a device would block for ever
+            raise PictureError(path, "not a picture", text("it is not a file.", "它不是文件。"))
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise PictureError(path, "missing", text("there is no such file.", "文件不存在。")) from None
