@@ -122,10 +122,10 @@ def _scope(evidence: Evidence, pairs: int) -> Text:
     """What the interval promises, and what it speaks about."""
     values = {"l": f"{100 * evidence.level:.4g}", "k": pairs, "s": scope(evidence.claim)}
     if pairs == 1:
-        return text("The {l} % interval speaks about {s}.", "{l} % 区间针对的是：{s}。", **values)
+        return text("The {l} % interval speaks about {s}.", "{l} % 区间针对的是{s}。", **values)
     return text(
         "The {l} % intervals of all {k} pairs hold at once; they speak about {s}.",
-        "全部 {k} 对比较的 {l} % 区间同时成立；结论针对的是：{s}。",
+        "全部 {k} 对比较的 {l} % 区间同时成立；针对的是{s}。",
         **values,
     )
 

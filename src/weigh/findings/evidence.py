@@ -282,16 +282,23 @@ def _number(value: float, digits: int) -> str:
     return written[1:] if float(written) == 0 and written.startswith("-") else written
 
 
-def scope(claim: Claim) -> Text:
-    """What a claim speaks about, to be put into a sentence."""
+def scope(claim: Claim, *, number: int = 2) -> Text:
+    """What a claim speaks about, to be put into a sentence about one or several candidates."""
+    one = number == 1
+    recipes = text("this recipe", "这个方案") if one else text("these recipes", "这些方案")
+    models = (
+        text("this trained model", "这个训练好的模型") if one else text("these trained models", "这几个训练好的模型")
+    )
     return {
-        "these_models": text("these trained models on new examples like these", "这几个训练好的模型用在同类新样本上"),
+        "these_models": text("{m} on new examples like these", "{m}用在同类新样本上的表现", m=models),
         "this_data": text(
-            "these recipes, trained on all the data at hand, on new examples like these",
-            "用手头全部数据训练这些方案，再用在同类新样本上",
+            "{r}, trained on all the data at hand, on new examples like these",
+            "{r}用手头全部数据训练后，在同类新样本上的表现",
+            r=recipes,
         ),
         "new_data": text(
-            "these recipes on other data sets of this size from the same source",
-            "这些方案用在来源相同、规模相同的其他数据集上",
+            "{r} on other data sets of this size from the same source",
+            "{r}在来源相同、规模相同的其他数据集上的表现",
+            r=recipes,
         ),
     }[claim]

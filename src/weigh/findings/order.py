@@ -334,14 +334,18 @@ def _variant(check: Check, estimates: dict[str, Estimate]) -> Text:
     """The variant in words; its numbers go into `estimates`."""
     if check.variant == "fifths":
         estimates["parts"] = count(check.blocks, "blocks")
-        return text("{b} contiguous parts of the file order", "按顺序切成的 {b} 个连续部分", b=check.blocks)
+        return text("{b} contiguous parts", "{b} 个连续部分", b=check.blocks)
     size = int(check.variant.split(":")[1])
     estimates[f"size:{size}"] = count(size, "examples")
     return text("blocks of {s} neighbours", "每块 {s} 个相邻样本", s=size)
 
 
 def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[Text, Verdict, dict[str, Estimate]]:
-    estimates: dict[str, Estimate] = {}
+    name = str(checked.candidate)
+    whole = score_design(METRICS.get("auroc"), evidence.out_of_fold[name]).overall
+    estimates: dict[str, Estimate] = {
+        "shuffled": Estimate(value=whole, n=evidence.units.count, method="mean within folds, no interval")
+    }
     parts = []
     for check in alarms:
         drop = _points(check.drop)
@@ -351,21 +355,23 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
         parts.append(
             text(
                 "from {a:.3f} to {b:.3f} with {v} (a drop of {d})",
-                "{v}时从 {a:.3f} 降到 {b:.3f}（下降 {d}）",
+                "{v}时，从 {a:.3f} 降到 {b:.3f}（下降 {d}）",
                 a=check.shuffled,
                 b=check.blocked.value,
                 v=_variant(check, estimates),
                 d=amount(drop),
             )
         )
-    joined = Text(" and ".join(p.en for p in parts), "，".join(p.zh for p in parts))
+    joined = Text(" and ".join(p.en for p in parts), "；".join(p.zh for p in parts))
     said = text(
-        "The AUROC of {c} falls when neighbours stay together: {p}. Neighbours are alike, or conditions drift along the "
-        "order; either way the shuffled score is too good for examples that come from elsewhere. How well it does on "
-        "other sources cannot be told from these data.",
-        "让相邻样本待在同一折时，{c} 的 AUROC 下降：{p}。要么相邻样本彼此相似，要么条件随顺序漂移；无论哪种，对于来自别处的样本，"
-        "随机打乱得到的分数都偏乐观。至于在其他来源上效果如何，这些数据无法回答。",
+        "With shuffled folds the AUROC of {c} is {w:.3f}. Scored within parts of the file order, it falls when neighbours "
+        "stay together: {p}. Neighbours are alike, or conditions drift along the order; either way the shuffled score is "
+        "too good for examples that come from elsewhere. How well it does on other sources cannot be told from these data.",
+        "随机打乱分折时，{c} 的 AUROC 为 {w:.3f}。在按文件顺序切分的各部分内评分，一旦让相邻样本待在同一折，它就下降：{p}。"
+        "要么相邻样本彼此相似，要么条件随顺序漂移；无论哪种，对于来自别处的样本，随机打乱得到的分数都偏乐观。"
+        "至于在其他来源上效果如何，这些数据无法回答。",
         c=evidence.label(str(checked.candidate)),
+        w=estimates["shuffled"].value,
         p=joined,
     )
     return said, "no", estimates

@@ -116,8 +116,8 @@ def _headline(evidence: Evidence) -> Finding:
             **values,
         ) + text(
             "This speaks about {scope}.",
-            "这说的是：{scope}会怎样。",
-            scope=scope(evidence.claim),
+            "这说的是{scope}。",
+            scope=scope(evidence.claim, number=1),
         )
     candidates, verdict, against = [winner], _against_baseline(evidence, winner), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
@@ -220,7 +220,7 @@ def _against_runner_up(
     said = text(
         "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
         "{p} of {k} candidates may be the best.",
-        "它是否真的优于第二名 {b}，尚无定论：{d}的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
+        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
         **values,
     )
     return said, "undecided"
@@ -392,14 +392,13 @@ def _metrics(evidence: Evidence) -> Finding:
         severity="detail",
         sentence=bilingual(
             text(
-                "{k} metrics of {n} candidates, as descriptions: only {m} carries intervals, the choice and the comparisons.",
-                "{n} 个候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
+                "{k} metrics of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
+                "各候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
                 k=len(names),
-                n=len(rows),
                 m=evidence.metric.title,
             )
         ),
-        estimates={"metrics": count(len(names), "metrics"), "candidates": count(len(rows), "candidates")},
+        estimates={"metrics": count(len(names), "metrics")},
         candidates=[c.id for c in results.candidates if c.id in evidence.out_of_fold],
         table=rows,
     )
