@@ -22,6 +22,10 @@ __all__ = ["CacheReport", "cache_report", "clear", "load", "store"]
 
 log = logging.getLogger(__name__)
 WRITING = ".writing-"
+# The folders that weigh writes in the cache folder (arrays; facts on files; pictures of the datasets library). Nothing
+# else is ever counted or deleted: WEIGH_CACHE may name a folder that holds other things too.
+FOLDERS = ("arrays", "facts", "pictures")
+_told: set[str] = set()  # folders whose failure was said: once is enough
 
 
 class CacheReport(NamedTuple):
@@ -63,23 +67,30 @@ def store(key: str, array: np.ndarray) -> np.ndarray:
                 os.unlink(name)
             raise
     except OSError as error:
-        log.warning("the cache in %s cannot be written (%s): computed values are used but not kept", path.parent, error.strerror or error)
+        if str(path.parent) not in _told:
+            _told.add(str(path.parent))
+            log.warning(
+                "the cache in %s cannot be written (%s): computed values are used but not kept",
+                path.parent,
+                error.strerror or error,
+            )
         return array
     found = load(key)
     return array if found is None else found
 
 
 def cache_report() -> CacheReport:
-    """Entries and bytes of the whole cache folder."""
-    sizes = [size for _, _, size in _entries(cache_folder())]
+    """Entries and bytes of all that weigh keeps in the cache folder."""
+    sizes = [size for name in FOLDERS for _, _, size in _entries(cache_folder() / name)]
     return CacheReport(len(sizes), sum(sizes))
 
 
 def clear() -> None:
-    """Delete everything in the cache folder."""
-    for path, _, _ in _entries(cache_folder()):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    """Delete all that weigh keeps in the cache folder, and nothing else."""
+    for name in FOLDERS:
+        for path, _, _ in _entries(cache_folder() / name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _path(key: str) -> Path:

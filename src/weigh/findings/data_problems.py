@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from weigh.data.examples import Examples, Problem
@@ -28,6 +29,17 @@ QUESTIONS: dict[str, Text] = {
     "one-class": text("Is there only one class?", "是否只有一个类别？"),
     "odd-picture": text("Are there pictures of unusual kinds?", "是否有不寻常的图片？"),
     "placeholder": text("Are there pictures that look like placeholders?", "是否有疑似占位图的图片？"),
+    "class-names": text("Do class names differ only in writing?", "是否有只在写法上不同的类别名称？"),
+    "empty-class": text("Are there class folders without pictures?", "是否有不含图片的类别文件夹？"),
+    "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
+    "left-out": text("Are there pictures that are not used?", "是否有未使用的图片？"),
+    "loose-files": text("Are there pictures outside the class folders?", "是否有位于类别文件夹之外的图片？"),
+    "missing-label": text("Are labels missing?", "是否有缺失的标签？"),
+    "other-files": text("Are there files that are not pictures?", "是否有不是图片的文件？"),
+    "repeated-row": text("Does the table repeat files?", "表格中是否有重复的文件？"),
+    "unknown-class": text(
+        "Are there test classes that do not occur in training?", "测试数据中是否有训练里没有的类别？"
+    ),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }
 CHECKED = text(
@@ -38,7 +50,11 @@ CHECKED = text(
 
 def findings_from_problems(problems: Sequence[Problem], examples: Examples) -> list[Finding]:
     """One finding per problem, in the order found; severity "problem" for what may change a conclusion, "detail" for notes."""
-    found = [_finding(problem) for problem in problems]
+    seen: Counter[str] = Counter()
+    found = []
+    for problem in problems:
+        seen[problem.kind] += 1  # ids are unique: a second problem of a kind (in the test part, another oddity) is ":2"
+        found.append(_finding(problem, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
     if not any(finding.severity == "problem" for finding in found):
         n = len(examples)
         found.append(
@@ -62,13 +78,13 @@ def findings_from_problems(problems: Sequence[Problem], examples: Examples) -> l
     return found
 
 
-def _finding(problem: Problem) -> Finding:
+def _finding(problem: Problem, suffix: str) -> Finding:
     question = QUESTIONS.get(
         problem.kind, text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
     )
     sentence = problem.sentence if problem.why is None else problem.sentence + problem.why
     return Finding(
-        id=f"data:{problem.kind}",
+        id=f"data:{problem.kind}{suffix}",
         kind=problem.kind,
         question=Bilingual.of(question),
         verdict="yes",
