@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from weigh.data.examples import Examples
 from weigh.data.pictures import open_picture
-from weigh.models.adapt import replace_head
+from weigh.models.network import make_network
 from weigh.models.pretrained import Preprocessing
 from weigh.tasks.base import TASKS, Task
 
@@ -20,9 +20,8 @@ def _decode(examples: Examples, index: int, preprocessing: Preprocessing) -> np.
     return preprocessing.crop(open_picture(path, draft_size=preprocessing.resize))
 
 
-def _collate(examples: Examples, indices: np.ndarray) -> torch.Tensor:
+def _collate(target: np.ndarray) -> torch.Tensor:
     """`(n,)` int64 class indices, or `(n, classes)` float32 for several labels."""
-    target = examples.target[indices]
     return torch.from_numpy(target.astype(np.float32 if target.ndim == 2 else np.int64))
 
 
@@ -36,19 +35,7 @@ def _loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | Non
     return functional.cross_entropy(logits, target, weight=weight, reduction="sum") / len(target)
 
 
-def _predict(logits: torch.Tensor) -> np.ndarray:
-    return logits.float().cpu().numpy()
-
-
 IMAGE_CLASSIFICATION = TASKS.register(
     "image-classification",
-    Task(
-        name="image-classification",
-        decode=_decode,
-        collate=_collate,
-        adapt=replace_head,
-        loss=_loss,
-        predict=_predict,
-        strata=lambda examples, indices: examples.target[indices],
-    ),
+    Task(name="image-classification", decode=_decode, collate=_collate, adapt=make_network, loss=_loss),
 )

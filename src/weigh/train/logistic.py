@@ -59,6 +59,7 @@ def solve(
     *,
     softmax: bool,
     weights: torch.Tensor | None = None,
+    start: Heads | None = None,
     tolerance: float = 1e-4,
     iterations: int = 200,
 ) -> Heads:
@@ -70,7 +71,9 @@ def solve(
         rows: `(n, heads)` zeros and ones: which rows a head may see.
         strength: `(heads,)` L2 strength.
         softmax: Softmax over the columns; otherwise a sigmoid each.
-        weights: `(n,)` weight of each row (balanced classes); None: ones.
+        weights: `(n, columns)` weight of each row's loss (balanced classes; the same in every column for softmax);
+            None: ones. They should have a mean of one: the loss is divided by the number of rows.
+        start: Where to begin, one per head; None: zeros.
         tolerance: Greatest absolute gradient at which a head ends.
     """
     n, columns = target.shape
@@ -84,6 +87,7 @@ def solve(
             basis,
             softmax,
             weights,
+            None if start is None else Heads(start.weight[i : i + chunk], start.bias[i : i + chunk], 0, start.gradient),
             tolerance,
             iterations,
         )
@@ -95,11 +99,12 @@ def solve(
     )  # fmt: skip
 
 
-def _solve(features, target, rows, strength, basis, softmax, weights, tolerance, iterations) -> Heads:
+def _solve(features, target, rows, strength, basis, softmax, weights, start, tolerance, iterations) -> Heads:
     n, columns = target.shape
     width, heads = features.shape[1], rows.shape[1]
-    mass = rows if weights is None else rows * weights[:, None]
-    mass = (mass / mass.sum(dim=0)).unsqueeze(2)  # (n, heads, 1)
+    mass = (rows / rows.sum(dim=0)).unsqueeze(2)  # (n, heads, 1)
+    if weights is not None:
+        mass = mass * weights[:, None, :]  # (n, heads, columns)
     truth = target.unsqueeze(1)  # (n, 1, columns)
     damping = (1 / (CURVATURE * basis.values[:, None] + strength)).unsqueeze(2)  # (width, heads, 1)
 
@@ -111,10 +116,12 @@ def _solve(features, target, rows, strength, basis, softmax, weights, tolerance,
             loss = normaliser - (z * truth).sum(dim=2, keepdim=True)
             residual = torch.exp(z - normaliser)
         else:
-            loss = (torch.nn.functional.softplus(z) - z * truth).sum(dim=2, keepdim=True)
+            loss = torch.nn.functional.softplus(z) - z * truth
             residual = torch.sigmoid(z)
         residual = (residual - truth) * mass
-        objective = (loss * mass).sum(dim=(0, 2)) + 0.5 * strength * (weight * weight).sum(dim=(0, 2))
+        objective = (loss * (mass[..., :1] if softmax else mass)).sum(dim=(0, 2)) + 0.5 * strength * (
+            weight * weight
+        ).sum(dim=(0, 2))
         gradient = (features.T @ residual.reshape(n, -1)).view(width, heads, columns) + strength[:, None] * weight
         return objective, gradient, residual.sum(dim=0)
 
@@ -126,6 +133,8 @@ def _solve(features, target, rows, strength, basis, softmax, weights, tolerance,
         return (a * b).sum(dim=(0, 2)) + (a_bias * b_bias).sum(dim=1)
 
     weight, bias = features.new_zeros(width, heads, columns), features.new_zeros(heads, columns)
+    if start is not None:
+        weight, bias = start.weight.permute(1, 0, 2).contiguous(), start.bias.clone()
     objective, gradient, gradient_bias = evaluate(weight, bias)
     history: list[tuple] = []
     greatest, used = torch.maximum(gradient.abs().amax(dim=(0, 2)), gradient_bias.abs().amax(dim=1)), 0

@@ -57,7 +57,7 @@ class Loop:
         self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
         self.batch_size, self.accumulated = min(options["batch_size"], len(training)), 1
         self.kind = options.get("augment", "none")
-        balanced = options.get("class_weights") == "balanced" and target.ndim == 1
+        balanced = options.get("class_weights") == "balanced"
         self.weights = (
             _class_weights(target[training], network.head.out_features).to(setting.device) if balanced else None
         )
@@ -119,8 +119,7 @@ class Loop:
         total = 0.0
         for part in np.array_split(np.arange(len(indices)), self.accumulated):
             pictures = self._pictures(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
-            target = torch.from_numpy(self.target[indices[part]]).to(self.setting.device)
-            target = target.float() if target.ndim == 2 else target.long()
+            target = self.task.collate(self.target[indices[part]]).to(self.setting.device)
             with autocast(self.setting.device, self.setting.precision):
                 logits = self.network(pictures)
             loss = self.task.loss(logits.float(), target, self.weights) * (len(part) / len(indices))
@@ -138,7 +137,10 @@ class Loop:
 
 
 def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:
-    """Weights that give every class that occurs the same total."""
+    """`(classes,)` weights that give every class that occurs, or both answers of every label, the same total."""
+    if target.ndim == 2:
+        positive = target.sum(axis=0)
+        return torch.from_numpy(((len(target) - positive) / np.maximum(positive, 1)).astype(np.float32))
     counts = np.bincount(target, minlength=classes)
     return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
 

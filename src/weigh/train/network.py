@@ -16,7 +16,7 @@ import torch
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
 from weigh.metrics.base import METRICS, Prediction, decide
-from weigh.models.network import Network, make_network
+from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, load_model
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.tasks.base import TASKS, Task
@@ -71,9 +71,10 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     if not recipe.pretrained:  # the facts of an address are those of its pretrained weights
         facts_of_model = {}
     classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
-    network = make_network(model, classes, torch_generator(run.seeds["init"]))
-    squares = prepare_squares(examples, preparation, progress)
-    work = Work(run, setting, network, preparation, squares, examples.target, TASKS.get(setting.task))
+    task = TASKS.get(setting.task)
+    network = task.adapt(model, classes, torch_generator(run.seeds["init"]))
+    squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
+    work = Work(run, setting, network, preparation, squares, examples.target, task)
     started, extra = time.perf_counter(), {}
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)

@@ -8,65 +8,93 @@ disk cache as a memory map beyond `IN_MEMORY`.
 from __future__ import annotations
 
 import hashlib
+import os
+import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.data.pictures import open_picture
 from weigh.models.pretrained import Preprocessing
+from weigh.tasks.base import TASKS
 
 __all__ = ["center", "crops", "prepare_squares"]
 
-DECODERS = 2  # threads; Pillow releases the interpreter while it decodes
-AHEAD = 3  # batches decoded before they are needed
+AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
+IN_MEMORY = 2**31  # bytes of decoded pictures; beyond it they are mapped from disk
 
 
-def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterator[np.ndarray]:
-    """`(batch, size, size, 3)` uint8 of all examples in order, decoded ahead of use."""
-    files = [examples.root / path for path in examples.path]
-    yield from _decoded(files, preparation, batch)
+def crops(
+    examples: Examples,
+    preparation: Preprocessing,
+    batch: int,
+    *,
+    decode: Callable[[Examples, int, Preprocessing], np.ndarray] | None = None,
+) -> Iterator[np.ndarray]:
+    """`(batch, size, size, 3)` uint8 of all examples in order, decoded in threads a few batches ahead of their use.
 
-
-def _decoded(files: Sequence, preparation: Preprocessing, batch: int) -> Iterator[np.ndarray]:
-    def decode(chunk: Sequence) -> np.ndarray:
-        return np.stack([preparation.crop(open_picture(file, draft_size=preparation.resize)) for file in chunk])
-
-    chunks = [files[i : i + batch] for i in range(0, len(files), batch)]
-    with ThreadPoolExecutor(DECODERS) as pool:
-        waiting = deque(pool.submit(decode, chunk) for chunk in chunks[:AHEAD])
-        for following in range(AHEAD, len(chunks) + AHEAD):
-            if not waiting:
-                return
-            ready = waiting.popleft().result()
-            if following < len(chunks):
-                waiting.append(pool.submit(decode, chunks[following]))
-            yield ready
+    Raises:
+        PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
+    """
+    decode = decode or TASKS.get("image-classification").decode
+    blocks = [range(i, min(i + batch, len(examples))) for i in range(0, len(examples), batch)]
+    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
+        waiting: deque[list[Future[np.ndarray]]] = deque()
+        for following in range(len(blocks) + AHEAD):
+            if following < len(blocks):
+                waiting.append([pool.submit(decode, examples, i, preparation) for i in blocks[following]])
+            if following >= AHEAD or following >= len(blocks):
+                if not waiting:
+                    return
+                try:
+                    ready = np.stack([future.result() for future in waiting.popleft()])
+                except BaseException:
+                    for future in (future for futures in waiting for future in futures):
+                        future.cancel()
+                    raise
+                yield ready
 
 
 def prepare_squares(
-    examples: Examples, preparation: Preprocessing, progress: Callable[[str, int, int], None] | None = None
+    examples: Examples,
+    preparation: Preprocessing,
+    progress: Callable[[str, int, int], None] | None = None,
+    *,
+    folder: Path | None = None,
 ) -> np.ndarray:
-    """`(n, side, side, 3)` uint8, side = the resize length; from the cache where it holds them."""
-    from weigh.data import cache
+    """`(n, side, side, 3)` uint8, side = the resize length; from the cache where it holds them.
 
-    side = Preprocessing(
-        preparation.resize, preparation.resize, preparation.mean, preparation.std, preparation.interpolation
-    )
-    digest = hashlib.blake2b("\n".join(examples.content).encode(), digest_size=16).hexdigest()
+    Args:
+        folder: The cache's folder; None: nothing is read from disk or kept there, unless memory would not do.
+    """
+    side = replace(preparation, size=preparation.resize)
+    digest = hashlib.blake2b("\n".join(map(str, examples.content)).encode(), digest_size=16).hexdigest()
     key = f"squares-{digest}-{preparation.resize}-{preparation.interpolation}"
-    if (stored := cache.load(key)) is not None:
+    if folder is not None and (stored := cache.load(key)) is not None and len(stored) == len(examples):
         return stored
-    found = np.empty((len(examples), preparation.resize, preparation.resize, 3), dtype=np.uint8)
+    found = _room((len(examples), preparation.resize, preparation.resize, 3), folder)
     done = 0
     for block in crops(examples, side, 64):
         found[done : done + len(block)] = block
         done += len(block)
         if progress:
             progress("decoding", done, len(examples))
-    return cache.store(key, found)
+    return found if folder is None else cache.store(key, found)
+
+
+def _room(shape: tuple[int, ...], folder: Path | None) -> np.ndarray:
+    """An array of bytes: in memory, or beyond `IN_MEMORY` in a file without a name that ends with its last user."""
+    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+        return np.empty(shape, dtype=np.uint8)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
 
 
 def center(squares: np.ndarray, size: int) -> np.ndarray:

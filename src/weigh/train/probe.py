@@ -128,8 +128,8 @@ def fit_head(
     multilabel = target.ndim == 2
     softmax = not multilabel and classes > 2
     truth = _columns(target, classes)
-    weights = _balance(target, classes) if balanced and not multilabel else None
-    inner, chosen = None, 0
+    weights = _balance(target, truth) if balanced else None
+    inner, chosen, start = None, 0, None
     units = len(target) if group is None else len(np.unique(group))
     folds = min(INNER_FOLDS, units)
     if folds >= 2:
@@ -148,11 +148,12 @@ def fit_head(
         held = _held_out_logits(x, tried, fold, len(strengths))  # (strengths, n, columns)
         losses = [_log_loss(z, truth, softmax=softmax) for z in held]
         chosen = int(np.argmin(losses))
+        start = _middle(tried, chosen, len(strengths))
         inner = _probabilities(_both(held[chosen].numpy(), classes, multilabel=multilabel), multilabel)
     strength = float(strengths[chosen] if folds >= 2 else sorted(strengths)[len(strengths) // 2])
     double = Basis(basis.vectors.double(), basis.values.double())
     final = solve(x.double(), truth.double(), torch.ones(len(x), 1, dtype=torch.float64), torch.tensor([strength], dtype=torch.float64), double,
-                  softmax=softmax, weights=None if weights is None else weights.double(), tolerance=FINAL_TOLERANCE, iterations=500)  # fmt: skip
+                  softmax=softmax, weights=None if weights is None else weights.double(), start=start, tolerance=FINAL_TOLERANCE, iterations=500)  # fmt: skip
     slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
     offset = final.bias[0].numpy() - mean.double().numpy() @ slope
     if not multilabel and classes == 2:  # one logit becomes two that differ by it
@@ -168,9 +169,20 @@ def _columns(target: np.ndarray, classes: int) -> torch.Tensor:
     return torch.nn.functional.one_hot(torch.from_numpy(target.astype(np.int64)), classes).float()
 
 
-def _balance(target: np.ndarray, classes: int) -> torch.Tensor:
-    counts = np.bincount(target, minlength=classes)
-    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum()))[target].astype(np.float32))
+def _balance(target: np.ndarray, truth: torch.Tensor) -> torch.Tensor:
+    """`(n, columns)` weights, mean one, that give every class (or both answers of every label) the same total."""
+    if target.ndim == 2:
+        share = truth.mean(dim=0).clamp(1 / (2 * len(truth)), 1 - 1 / (2 * len(truth)))
+        return torch.where(truth > 0, 0.5 / share, 0.5 / (1 - share))
+    counts = np.bincount(target)
+    weights = (len(target) / (np.maximum(counts, 1) * (counts > 0).sum()))[target].astype(np.float32)
+    return torch.from_numpy(weights)[:, None].expand_as(truth)
+
+
+def _middle(tried: Heads, chosen: int, strengths: int) -> Heads:
+    """The mean of the inner folds' heads at the chosen strength: near the head of all of them, so a good start."""
+    weight, bias = tried.weight[chosen::strengths].double(), tried.bias[chosen::strengths].double()
+    return Heads(weight.mean(dim=0, keepdim=True), bias.mean(dim=0, keepdim=True), 0, tried.gradient[:1])
 
 
 def _held_out_logits(x: torch.Tensor, tried: Heads, fold: torch.Tensor, strengths: int) -> torch.Tensor:
