@@ -120,7 +120,9 @@ def test_predict_agrees_with_the_record(finished, capsys):
 def test_report_prints(finished, capsys, format):
     code, out, _ = weigh(capsys, "report", finished.folder, "--format", format)
     assert code == 0
-    assert finished.read().file.study["winner"] in out
+    study = finished.read().file.study
+    label = next(c["label"] for c in study["candidates"] if c["id"] == study["winner"])
+    assert f"{label} comes out best" in out
 
 
 def test_report_in_chinese(finished, capsys):

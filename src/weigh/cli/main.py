@@ -24,6 +24,8 @@ app = typer.Typer(
 
 
 def _register() -> None:
+    if app.registered_commands:
+        return
     from weigh.cli import data, models, study, winner
 
     for module in (study, winner, data, models):
@@ -44,13 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(error.render(language), file=sys.stderr)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print(
-            text(
-                "\nInterrupted. What was finished is kept; the same command goes on from here.",
-                "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",
-            ).render(language),
-            file=sys.stderr,
-        )
         code = 130
     except BrokenPipeError:  # `weigh predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,6 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(error, "show"):
             error.show()
         code = 2
+    if code == 130:
+        said = text(
+            "\nInterrupted. What was finished is kept; the same command goes on from here.",
+            "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",
+        )
+        print(said.render(language), file=sys.stderr)
     return code
 
 

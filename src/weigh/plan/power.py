@@ -17,16 +17,14 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
     """The smallest difference that the design finds in 80 % of studies, with every guess behind it."""
     train = examples.where("train")
     compared = [c for c in plan.candidates if not c.control]
-    if len(compared) < 2:
-        return []
     group = group_of(examples, spec)
     balanced = spec.metrics.primary == "balanced_accuracy" and not examples.multilabel
     found = smallest_detectable_difference(
         len(train),
         folds=spec.design.folds,
-        repeats=min(plan.repeats[c.id] for c in compared),
+        repeats=min((plan.repeats[c.id] for c in compared), default=1),
         class_counts=np.bincount(examples.target[train]).tolist() if balanced else None,
-        candidates=len(compared),
+        candidates=max(2, len(compared)),  # a single one is asked about against a second to come
         groups=None if group is None else len(np.unique(group[train])),
         level=spec.design.level,
     )
