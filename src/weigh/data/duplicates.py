@@ -13,7 +13,7 @@ Near duplicates in three steps, each cheaper than the next is exact (figures: do
 
 A picture *looks like the others* where it agrees in structure even with its twelfth nearest neighbour (photos of solar
 cells: one machine, one layout, sister wafers). There agreement proves little, and only a pair that agrees as closely as
-a recompressed file agrees with its original is called a near duplicate.
+a recompressed file agrees with its original is called a near duplicate (crops are then not found).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ NEAREST, SIMILAR = 6, 0.45  # candidates of one picture, and their least similar
 COARSE, MIDDLE, FINE = 32, 64, 128  # sides of the copies that are aligned and compared
 COARSE_PASS, MIDDLE_PASS, ALIKE_PASS = 0.55, 0.75, 0.99  # least correlation to go on
 LOOKS_ALIKE = 0.5  # correlation with an ordinary neighbour above which a picture looks like the others
-MANY_ALIKE = 0.1  # share of pictures above which the whole data set is judged so
+MANY_ALIKE, SAMPLE = 0.1, 300  # share of a sample of pictures above which the whole data set is judged so
 FIRST_REFERENCE, REFERENCES = 10, 12  # similar, but not the most similar: those may be further copies
 BAND = (1.2, 5.0)  # standard deviations of the two Gaussians, in pixels of the fine copy
 LEAST_DETAIL = 0.8  # grey levels: below it a picture has no structure that could agree
@@ -58,13 +58,13 @@ class NearDuplicates:
     Attributes:
         pairs: `(m, 2)` indices, i < j, verified.
         score: `(m,)` partial correlation of their fine structure.
-        alike: Pictures among the candidates that look like the others, and so were judged by `STRICT`.
+        alike: Share of a sample of pictures that look like the others; above `MANY_ALIKE` all are judged by `STRICT`.
         searched: False where the data set is too large to search.
     """
 
     pairs: np.ndarray
     score: np.ndarray
-    alike: int = 0
+    alike: float = 0.0
     searched: bool = True
 
 
@@ -134,7 +134,7 @@ def near_duplicates(
     scored = np.array(rows["pairs"], dtype=np.float64).reshape(-1, 4)
     copies = scored[:, 2] >= np.where(scored[:, 3] > 0, STRICT, COPY)
     pairs = which[scored[:, :2].astype(np.int64)].reshape(-1, 2)
-    return NearDuplicates(pairs[copies], scored[copies, 2], int(rows["alike"]))
+    return NearDuplicates(pairs[copies], scored[copies, 2], float(rows["alike"]))
 
 
 # Step 1: candidates -------------------------------------------------------------------------------------------------
@@ -148,29 +148,41 @@ def _search(examples: Examples, grey: np.ndarray, which: np.ndarray, progress: P
     a = np.repeat(np.arange(len(which)), min(NEAREST, near.shape[1]))
     b, s = near[:, :NEAREST].ravel(), similarity[:, :NEAREST].ravel()
     pairs = np.unique(np.sort(np.column_stack([a, b])[s >= SIMILAR], axis=1), axis=0)
-    found = _register(grey, which, pairs, COARSE_PASS, MIDDLE_PASS, progress)
-    pairs, agreement, moves = pairs[found.rows], found.agreement, found.moves
 
-    # How much does each of these pictures agree with an ordinary neighbour?
-    pictures = np.unique(pairs)
-    ordinary = near[pictures, min(near.shape[1] - 1, FIRST_REFERENCE + 1)]
-    usual = _register(grey, which, np.column_stack([pictures, ordinary]), LOOKS_ALIKE - 0.2, LOOKS_ALIKE, None)
-    looks_alike = np.zeros(len(which), dtype=bool)
-    looks_alike[pictures[usual.rows]] = near.shape[1] > FIRST_REFERENCE
-    alike = looks_alike[pairs].any(axis=1) | (looks_alike.sum() > MANY_ALIKE * len(which))
-    go_on = agreement >= np.where(alike, ALIKE_PASS, MIDDLE_PASS)
-    pairs, moves, alike = pairs[go_on], moves[go_on], alike[go_on]
+    sample = np.unique(np.linspace(0, len(which) - 1, SAMPLE).astype(np.int64))
+    share = float(_look_like_others(grey, which, near, sample).mean())
+    if share > MANY_ALIKE:
+        found = _compare_as_is(grey, which, pairs, ALIKE_PASS)
+        alike = np.ones(len(found.rows), dtype=bool)
+    else:
+        found = _register(grey, which, pairs, COARSE_PASS, MIDDLE_PASS, progress)
+        pictures = np.unique(pairs[found.rows])
+        others = np.zeros(len(which), dtype=bool)
+        others[pictures] = _look_like_others(grey, which, near, pictures)
+        alike = others[pairs[found.rows]].any(axis=1)
+    go_on = found.agreement >= np.where(alike, ALIKE_PASS, MIDDLE_PASS)
+    pairs, moves, alike = pairs[found.rows][go_on], found.moves[go_on], alike[go_on]
 
     copies = _FineCopies(examples, which)
     rows = []
     for start in range(0, len(pairs), 16):
         some = slice(start, start + 16)
-        scores = _verify(pairs[some], moves[some], near, copies)
+        scores = _verify(pairs[some], moves[some], near, copies, aligned=share <= MANY_ALIKE)
         for (i, j), score, strict in zip(pairs[some].tolist(), scores, alike[some], strict=True):
             rows.append([i, j, round(float(score), 6), int(strict)])
         if progress:
             progress("comparing pictures", min(start + 16, len(pairs)), len(pairs))
-    return {"pairs": rows, "alike": int(looks_alike.sum())}
+    return {"pairs": rows, "alike": round(share, 6)}
+
+
+def _look_like_others(grey: np.ndarray, which: np.ndarray, near: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+    """`(m,)` bool: does each of `pictures` agree in structure even with an ordinary neighbour?"""
+    alike = np.zeros(len(pictures), dtype=bool)
+    if near.shape[1] > FIRST_REFERENCE:  # else there is no ordinary neighbour to ask
+        ordinary = near[pictures, FIRST_REFERENCE]
+        usual = _register(grey, which, np.column_stack([pictures, ordinary]), LOOKS_ALIKE - 0.2, LOOKS_ALIKE, None)
+        alike[usual.rows] = True
+    return alike
 
 
 def _low_frequencies(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -242,6 +254,16 @@ def _register(
         if progress:
             progress("looking for copies", min(start + 512, len(pairs)), len(pairs))
     return _Registered(np.concatenate(rows), np.concatenate(agreement), np.concatenate(moves))
+
+
+def _compare_as_is(grey: np.ndarray, which: np.ndarray, pairs: np.ndarray, least: float) -> _Registered:
+    """Pairs that agree without being aligned, at 64 x 64."""
+    agreement = np.empty(len(pairs))
+    for start in range(0, len(pairs), 512):
+        a, b = (grey[which[pairs[start : start + 512, side]]].astype(np.float32) for side in (0, 1))
+        agreement[start : start + 512] = _correlation(_band(a, 0.8, 4.0), _band(b, 0.8, 4.0), np.ones_like(a))
+    rows = np.flatnonzero(agreement >= least)
+    return _Registered(rows, agreement[rows], np.zeros((len(rows), 4), np.float32))
 
 
 def _better(
@@ -342,15 +364,17 @@ class _FineCopies:
         return self._copies[position]
 
 
-def _verify(pairs: np.ndarray, moves: np.ndarray, near: np.ndarray, copies: _FineCopies) -> np.ndarray:
+def _verify(
+    pairs: np.ndarray, moves: np.ndarray, near: np.ndarray, copies: _FineCopies, *, aligned: bool
+) -> np.ndarray:
     """`(m,)` partial correlation of fine structure given similar pictures, the better of aligned and as it stands."""
     a, b = (np.stack([copies.whole(i) for i in pairs[:, side].tolist()]) for side in (0, 1))
     band_a, band_b = (np.stack([copies.band(i) for i in pairs[:, side].tolist()]) for side in (0, 1))
     still = np.zeros((len(pairs), 4), np.float32)
-    moved = _align(a, b, moves, steps=((3, 1.5), (2, 1.0)), wide=8.0)
+    tried = [still, _align(a, b, moves, steps=((3, 1.5), (2, 1.0)), wide=8.0)] if aligned else [still]
     others = [[r for r in near[i, FIRST_REFERENCE:].tolist() if r != j] for i, j in pairs.tolist()]
     best = np.full(len(pairs), -1.0)
-    for p in (still, moved):
+    for p in tried:
         warped, inside = _warp(band_b, p)
         for row, given in enumerate(others):
             references = np.stack([copies.band(r) for r in given]) if given else np.empty((0, FINE, FINE))
