@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
+SMALLEST_CELL = 4.0  # below so many the correction of the bootstrap's variance would be a guess
 TRAINING = 1.6  # allows for the training sample; the correction of Nadeau and Bengio tends to about the same
 DRAWS = 1000
 
@@ -72,8 +73,9 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
     if not len(used) or units.count < 2:
         return Variance(np.nan, np.nan, np.nan, 1.0, len(used), units.count)
     draws = resampled.draws[used]
-    # The Bayesian bootstrap's variance of a mean is s² (n - 1) / (n (n + 1)): bring it to s² / n.
-    correction = (count + 1) / (count - 1)
+    # The Bayesian bootstrap's variance of a mean of m is s² (m - 1) / (m (m + 1)): bring it to s² / m
+    cell = max(resampled.cell * float(present.mean()), SMALLEST_CELL)
+    correction = (cell + 1) / (cell - 1)
     within = correction * float(np.nanvar(draws, axis=1).mean())
     averaged = correction * float(np.nanvar((draws * present[:, None]).sum(axis=0) / present.sum()))
     if claim == "these_models":

@@ -24,6 +24,7 @@ class Measured(Protocol):
     """What is needed of `metrics.design.MeasuredDesign`."""
 
     metric: Any
+    statistics: np.ndarray
     fold: np.ndarray
     present: np.ndarray
     target: np.ndarray
@@ -51,12 +52,14 @@ class Units:
         smallest: Independent units behind one example's influence: the smaller of all units and (number of classes)
             times (units of the smallest class). An event that never occurred among them has probability at most
             about 3 / smallest.
+        classes: Number of classes that occur (1 for several labels per example).
     """
 
     of: np.ndarray
     count: int
     name: str
     smallest: float
+    classes: int = 1
 
 
 def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
@@ -67,13 +70,13 @@ def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
     else:
         _, of = np.unique(np.asarray(groups).astype(str), return_inverse=True)
         units, name = int(of.max(initial=-1)) + 1, "groups"
+    smallest, classes = n, 1
     if target.ndim == 1 and n:
         sizes = np.bincount(target)
         sizes = sizes[sizes > 0]
-        smallest = min(n, len(sizes) * sizes.min()) if len(sizes) > 1 else n
-    else:
-        smallest = n
-    return Units(of, units, name, float(smallest) * units / max(n, 1))
+        classes = len(sizes)
+        smallest = min(n, classes * sizes.min())
+    return Units(of, units, name, float(smallest) * units / max(n, 1), classes)
 
 
 def draw_weights(rng: np.random.Generator, units: Units, draws: int) -> np.ndarray:
@@ -99,6 +102,8 @@ class Resample:
         fold_score: `(repeats, folds)`.
         fold_draws: `(repeats, folds, b')`.
         fold_units: `(repeats, folds)` number of independent units in each fold.
+        cell: Independent units that are averaged as a whole: all of them for a plain mean, those of the smallest class
+            for other count metrics, those of the smallest class in one fold for rank metrics.
     """
 
     present: np.ndarray
@@ -107,6 +112,7 @@ class Resample:
     fold_score: np.ndarray
     fold_draws: np.ndarray
     fold_units: np.ndarray
+    cell: float
 
     @property
     def overall(self) -> float:
@@ -129,7 +135,15 @@ class Resample:
             return part(self, name) - part(other, name)
 
         units = np.nan_to_num(np.fmin(part(self, "fold_units"), part(other, "fold_units")))
-        return Resample(self.present[:repeats], of("score"), of("draws"), of("fold_score"), of("fold_draws"), units)
+        return Resample(
+            self.present[:repeats],
+            of("score"),
+            of("draws"),
+            of("fold_score"),
+            of("fold_draws"),
+            units,
+            min(self.cell, other.cell),
+        )
 
 
 def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.ndarray | None = None) -> Resample:
@@ -160,7 +174,10 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
             fold_units[repeat, fold] = rows.sum() if units.name == "examples" else len(np.unique(units.of[rows]))
         if folds > 1 and fold_units[repeat].max() >= SMALLEST_FOLD:
             fold_draws[repeat] = measured.score_folds(repeat, few, chosen)[0]
-    return Resample(present, score, draws, fold_score, fold_draws, fold_units)
+    cell = float(units.count)
+    if measured.metric.pooling == "rank" or measured.statistics.shape[2] > 1:
+        cell = units.smallest / units.classes / (folds if measured.metric.pooling == "rank" else 1)
+    return Resample(present, score, draws, fold_score, fold_draws, fold_units, cell)
 
 
 class Resampler:
