@@ -24,7 +24,8 @@ from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec, read_yaml
 
 if TYPE_CHECKING:
-    from weigh.execute.driver import Listener, Prediction
+    from weigh.execute.driver import Listener
+    from weigh.execute.prediction import Prediction
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
@@ -234,23 +235,20 @@ class Study:
         from weigh.data.pictures import thumbnail_bytes
         from weigh.record.index import read_index
 
-        if not hasattr(self, "_index"):
+        if not hasattr(self, "_known"):
             index = read_index(self.folder)
-            self._index = (index.root, set(index.path.tolist()))
-        root, known = self._index
-        set_aside = {p for problem in self._problems() for p in problem.paths}
-        file = root / path
-        if (path not in known and path not in set_aside) or not file.resolve().is_relative_to(root.resolve()):
-            return None
-        try:
-            return thumbnail_bytes(file, 192)
-        except (OSError, ValueError, DataError):
-            return None
-
-    def _problems(self):
-        from weigh.record.ledger import problems_from_json
-
-        return problems_from_json(self.ledger().fact("problems") or [])
+            named = {p for problem in self.results().problems for p in problem.paths}
+            self._root, self._known, self._pictures = index.root, {*index.path.tolist(), *named}, {}
+        if path in self._pictures:
+            return self._pictures[path]
+        file, found = self._root / path, None
+        if path in self._known and file.resolve().is_relative_to(self._root.resolve()):
+            try:
+                found = thumbnail_bytes(file, 192)
+            except (OSError, ValueError, DataError):
+                pass  # moved or damaged since: the report shows the name alone
+        self._pictures[path] = found
+        return found
 
     def __repr__(self) -> str:
         return f"Study({str(self.folder)!r}, {len(self.spec.models)} models × {len(self.spec.recipes)} recipes)"

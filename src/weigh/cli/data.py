@@ -16,7 +16,7 @@ SHOWN = 10  # paths per problem on the terminal; --format json names every one
 
 def data(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or table.")],
-    settings: Settings = [], offline: Offline = False, quiet: Quiet = False, lang: Lang = "",  # noqa: B006
+    settings: Settings = [], offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
     """What is wrong with the data: bad files, copies, leaks, labels that contradict each other."""

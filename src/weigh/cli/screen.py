@@ -8,9 +8,10 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from weigh.execute.prediction import duration
 from weigh.language import Text, text
 
-__all__ = ["Screen", "duration"]
+__all__ = ["Screen"]
 
 ASK_ABOVE = 600.0  # seconds: longer studies are asked about first
 WHAT = {
@@ -24,15 +25,6 @@ WHAT = {
     "training": Text("training", "训练"),
     "predicting": Text("predicting", "预测"),
 }
-
-
-def duration(seconds: float) -> Text:
-    """ "40 s", "12 min", "3.5 h"."""
-    if seconds < 90:
-        return text("{n} s", "{n} 秒", n=max(1, round(seconds)))
-    if seconds < 5400:
-        return text("{n} min", "{n} 分钟", n=round(seconds / 60))
-    return text("{n} h", "{n} 小时", n=round(seconds / 3600, 1))
 
 
 class Screen:

@@ -37,7 +37,7 @@ FailOn = Annotated[
 
 
 def run(
-    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],  # noqa: B006
+    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
     yes: Yes = False, fail_on: FailOn = "", lang: Lang = "",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
@@ -68,7 +68,7 @@ def demo(
     output: Output = None,
     quiet: Quiet = False,
     lang: Lang = "",
-    settings: Settings = [],  # noqa: B006
+    settings: Settings = [],
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
     from weigh.data.demo import demo_spec
@@ -151,11 +151,10 @@ def _known_kinds(fail_on: str) -> list[str]:
 
 
 def plan(
-    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],  # noqa: B006
+    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What would run, how long it would take, and the smallest difference it could detect. Trains nothing."""
-    from weigh.cli.planned import show_plan
     from weigh.cli.screen import Screen
 
     language = detect_language(lang)
@@ -172,7 +171,8 @@ def plan(
     )
     with Screen(language, quiet=quiet, confirmed=True) as screen:
         prediction = study.plan(screen)
-    print(show_plan(prediction, study.folder, language))
+    print("\n".join(line.render(language) for line in prediction.lines()))
+    print(text("Study folder: {f}", "研究文件夹：{f}", f=study.folder).render(language))
 
 
 def report(

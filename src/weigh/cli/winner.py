@@ -66,7 +66,7 @@ def export(
 def evaluate(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures.")],
     models: Models = "", labels: Annotated[str, typer.Option("--labels", help="imagenet: labels are indices or names of ImageNet-1k.")] = "imagenet",
-    settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",  # noqa: B006
+    settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
     """Pretrained heads on labelled pictures, without training: top-1 and top-5 with intervals."""
@@ -111,7 +111,7 @@ def evaluate(
 
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or table.")],
-    models: Models = "", output: Output = None, settings: Settings = [],  # noqa: B006
+    models: Models = "", output: Output = None, settings: Settings = [],
     device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Frozen features of every picture, as .npz files (path, label, part, features) for other tools."""

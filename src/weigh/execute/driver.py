@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
 from weigh.execute.local import run_jobs
+from weigh.execute.prediction import Prediction
 from weigh.language import Text, text
 from weigh.plan.candidates import cross_candidates, recipe_of, recipe_options
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
@@ -32,7 +32,7 @@ from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.spec_yaml import dump_spec, parse_duration
 
-__all__ = ["Listener", "Prediction", "Silent", "plan_study", "run_study"]
+__all__ = ["Listener", "Silent", "plan_study", "run_study"]
 
 log = logging.getLogger("weigh")
 
@@ -55,32 +55,6 @@ class Silent:
 
     def planned(self, prediction: Prediction) -> bool:
         return True
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a study would do, before it does it.
-
-    Attributes:
-        prepared: The data.
-        plan: The runs.
-        jobs: Jobs that are not recorded yet.
-        setting: The choices.
-        seconds: Predicted time of the jobs and the refits.
-        recorded: Runs of this plan that are recorded already.
-        cut: Why there are fewer repeats than asked for, if a budget cut them.
-        timings: Model address -> timing.
-    """
-
-    prepared: Prepared
-    plan: Plan
-    jobs: list[Job]
-    setting: Setting
-    workers: int
-    seconds: float
-    recorded: int
-    cut: Text | None
-    timings: dict[str, dict[str, Any]]
 
 
 def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Prediction:

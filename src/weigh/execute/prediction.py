@@ -1,0 +1,112 @@
+"""What a study would do before it does it: runs, jobs, seconds, and the difference that it could detect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from weigh.language import Text, text
+from weigh.plan.power import planned_power
+from weigh.plan.prepare import Prepared
+from weigh.plan.runs import Plan
+from weigh.run import Job, Setting
+
+__all__ = ["Prediction", "duration"]
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction:
+    """What a study would do, before it does it.
+
+    Attributes:
+        prepared: The data.
+        plan: The runs.
+        jobs: Jobs that are not recorded yet.
+        setting: The choices.
+        seconds: Predicted time of the jobs and the refits.
+        recorded: Runs of this plan that are recorded already.
+        cut: Why there are fewer repeats than asked for, if a budget cut them.
+        timings: Model address -> timing.
+    """
+
+    prepared: Prepared
+    plan: Plan
+    jobs: list[Job]
+    setting: Setting
+    workers: int
+    seconds: float
+    recorded: int
+    cut: Text | None
+    timings: dict[str, dict[str, Any]]
+
+    def lines(self) -> list[Text]:
+        """What would run, for how long, and what it could detect, line by line."""
+        plan, prepared = self.plan, self.prepared
+        examples, design = prepared.examples, prepared.spec.design
+        train, test = len(examples.where("train")), len(examples.where("test"))
+        lines = [
+            text(
+                "{n} examples in {c} classes: {a} for cross-validation, {b} held out for one test.",
+                "{n} 个样本，{c} 个类别：{a} 个用于交叉验证，{b} 个留作一次性测试。",
+                n=len(examples),
+                c=len(examples.classes),
+                a=train,
+                b=test,
+            ),
+            *(problem.sentence for problem in prepared.problems if problem.severity != "note"),
+        ]
+        for candidate in plan.candidates:
+            runs = [run for run in plan.runs if run.candidate == candidate.id]
+            lines.append(
+                text(
+                    "{c}: {f} folds × {r} repeats{o}",
+                    "{c}：{f} 折 × {r} 次重复{o}",
+                    c=candidate.id,
+                    f=design.folds,
+                    r=plan.repeats[candidate.id],
+                    o=text(
+                        ", {n} runs for the order check",
+                        "，另有 {n} 次用于顺序检查",
+                        n=sum(r.purpose == "order-check" for r in runs),
+                    )
+                    if any(r.purpose == "order-check" for r in runs)
+                    else Text("", ""),
+                )
+            )
+        if self.cut:
+            lines.append(self.cut)
+        lines += [text("Not planned: {r}", "未列入计划：{r}", r=reason) for reason in plan.skipped.values()]
+        if self.recorded:
+            lines.append(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=self.recorded))
+        todo = sum(len(job.runs) for job in self.jobs)
+        lines.append(
+            text(
+                "To run: {n} runs, about {d} on {v} with {t} threads.",
+                "待运行：{n} 次，约需 {d}（{v}，{t} 线程）。",
+                n=todo,
+                d=duration(self.seconds),
+                v=self.setting.device,
+                t=self.setting.threads,
+            )
+        )
+        lines += planned_power(examples, prepared.spec, plan)
+        return lines
+
+    def __str__(self) -> str:
+        return "\n".join(line.en for line in self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def duration(seconds: float) -> Text:
+    """ "40 s", "12 min", "3.5 h"."""
+    if seconds < 90:
+        return text("{n} s", "{n} 秒", n=max(1, round(seconds)))
+    if seconds < 5400:
+        return text("{n} min", "{n} 分钟", n=round(seconds / 60))
+    return text("{n} h", "{n} 小时", n=round(seconds / 3600, 1))
