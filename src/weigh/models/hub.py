@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from weigh.errors import WeightsUnreachable
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.models.catalogue import PackagedWeights
 
-__all__ = ["fetch_from_hub", "reachable", "unreachable"]
+__all__ = ["Fetched", "cached_from_hub", "fetch_from_hub", "reachable", "unreachable"]
 
 SECONDS = 5
 
@@ -33,28 +34,51 @@ def reachable(url: str) -> bool:
         return False
 
 
-def fetch_from_hub(repository: str, files: tuple[str, ...], *, offline: bool) -> Path | None:
-    """The first of `files` that the local cache or the hub has; None where neither has one or may be asked."""
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(SECONDS))
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+class Fetched(NamedTuple):
+    """A file from the hub or its local cache; or None, and what was tried."""
 
-    asked = [True] if offline or constants.HF_HUB_OFFLINE or not reachable(constants.ENDPOINT) else [True, False]
-    for local in asked:
-        for name in files:
-            try:
-                return Path(hf_hub_download(repository, name, local_files_only=local))
-            except (LocalEntryNotFoundError, EntryNotFoundError):
-                continue
-            except Exception as error:  # gated, renamed, cut off: the caller says what was tried
-                if isinstance(error, (KeyboardInterrupt, MemoryError)):
-                    raise
-                continue
+    path: Path | None
+    tried: Text
+
+
+def cached_from_hub(repository: str, files: tuple[str, ...]) -> Path | None:
+    """The first of `files` that was downloaded before.
+
+    A look into a folder: `hf_hub_download(local_files_only=True)` may ask the network (huggingface_hub 2.4 does).
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    for name in files:
+        if isinstance(cached := try_to_load_from_cache(repository, name), str) and Path(cached).is_file():
+            return Path(cached)
     return None
 
 
-def unreachable(address: str, tried: str, *, offline: bool, packaged: PackagedWeights | None) -> WeightsUnreachable:
+def fetch_from_hub(repository: str, files: tuple[str, ...], *, offline: bool) -> Fetched:
+    """The first of `files` that the local cache or the hub has."""
+    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(SECONDS))
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    if cached := cached_from_hub(repository, files):
+        return Fetched(cached, Text("", ""))
+    if offline or constants.HF_HUB_OFFLINE:
+        return Fetched(None, text("local cache of {r}", "{r} 的本地缓存", r=repository))
+    if not reachable(constants.ENDPOINT):
+        return Fetched(None, text("{u} does not answer", "{u} 没有响应", u=constants.ENDPOINT))
+    reason = "no such file"
+    for name in files:
+        try:
+            return Fetched(Path(hf_hub_download(repository, name, etag_timeout=SECONDS)), Text("", ""))
+        except EntryNotFoundError:
+            continue
+        except Exception as error:  # gated, renamed, cut off: said, and another place is tried
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    return Fetched(None, text("{u}/{r}: {e}", "{u}/{r}：{e}", u=constants.ENDPOINT, r=repository, e=reason))
+
+
+def unreachable(address: str, tried: Text, *, offline: bool, packaged: PackagedWeights | None) -> WeightsUnreachable:
     """The error that says what was tried and what to do now."""
     if packaged is not None:
         do = text("Install them: {i}", "请安装：{i}", i=packaged.install)

@@ -31,6 +31,8 @@ def list_models(pattern: str, *, offline: bool = False, language: str | None = N
             packaged = find_packaged(address)
             if packaged is not None and packaged.locate():
                 where = text("installed ({p})", "已安装（{p}）", p=packaged.package)
+            elif MODEL_SOURCES.get(source).cached(found):
+                where = text("in the local cache", "在本地缓存中")
             elif packaged is not None:
                 where = text("hub, or {i}", "模型库，或 {i}", i=packaged.install)
             else:

@@ -155,10 +155,12 @@ class ModelSource(NamedTuple):
     Attributes:
         load: `(address, *, pretrained, offline) -> Pretrained`; torch's generator is seeded when it is called.
         names: `(pattern) -> names` that match a pattern with * and ?; builds and downloads nothing.
+        cached: `(name) -> bool`: its weights lie on this machine since an earlier download.
     """
 
     load: Callable[..., Pretrained]
     names: Callable[[str], list[str]]
+    cached: Callable[[str], bool] = lambda _name: False
 
 
 MODEL_SOURCES: Registry[ModelSource] = Registry(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from dataclasses import replace
 
 import timm
 
@@ -11,11 +12,13 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
-from weigh.models.hub import fetch_from_hub, unreachable
+from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
 
 __all__ = ["load", "names"]
+
+FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def names(pattern: str) -> list[str]:
@@ -42,32 +45,36 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             text("timm cannot build '{n}': {e}", "timm 无法构建“{n}”：{e}", n=address.name, e=str(error)[:200])
         ) from None
     config = module.pretrained_cfg
-    provenance = Provenance("random")
+    provenance, packaged = Provenance("random"), find_packaged(address.architecture)
     if pretrained:
-        provenance = None
-        repository = config.get("hf_hub_id")
-        packaged = find_packaged(address.architecture)
-        here = packaged is not None and packaged.locate() is not None
-        if repository and (
-            path := fetch_from_hub(repository, ("model.safetensors", "pytorch_model.bin"), offline=offline or here)
-        ):
-            module = timm.create_model(address.name, pretrained=True, pretrained_cfg_overlay={"file": str(path)})
-            provenance = Provenance("hub", repository, str(config.get("license") or ""))
+        provenance, repository = None, config.get("hf_hub_id")
+        fetched = Fetched(None, text("timm names no repository", "timm 未给出仓库"))
+        if packaged is not None and packaged.same:
+            provenance = load_packaged(address.architecture, module)
+        if provenance is None and repository:
+            fetched = fetch_from_hub(repository, FILES, offline=offline)
+            if fetched.path is not None:
+                module = timm.create_model(
+                    address.name, pretrained=True, pretrained_cfg_overlay={"file": str(fetched.path)}
+                )
+                provenance = Provenance("hub", repository, str(config.get("license") or ""))
         if provenance is None:
             provenance = load_packaged(address.architecture, module)
         if provenance is None:
-            tried = (
-                ("installed packages" if offline else f"hub {repository}, installed packages")
-                if repository
-                else "installed packages"
-            )
-            raise unreachable(address.written, tried, offline=offline, packaged=packaged)
+            raise unreachable(address.written, fetched.tried, offline=offline, packaged=packaged)
     data = timm.data.resolve_model_data_config(module)
     size = data["input_size"][-1]
     preprocessing = Preprocessing(
         size, math.floor(size / data["crop_pct"]), tuple(data["mean"]), tuple(data["std"]), data["interpolation"]
     )
+    if provenance.source == "package" and packaged is not None and packaged.interpolation:
+        preprocessing = replace(preprocessing, interpolation=packaged.interpolation)
     return Pretrained(address, module, preprocessing, provenance, getattr(module, "num_classes", 1000))
 
 
-MODEL_SOURCES.register("timm", ModelSource(load, names))
+def _cached(name: str) -> bool:
+    config = timm.get_pretrained_cfg(name)
+    return bool(config and config.hf_hub_id and cached_from_hub(config.hf_hub_id, FILES))
+
+
+MODEL_SOURCES.register("timm", ModelSource(load, names, _cached))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
+from weigh.models.file import read_checkpoint
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
@@ -41,29 +43,26 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     extra = {"init_weights": True} if address.name in ("googlenet", "inception_v3") else {}
     module = torchvision.models.get_model(address.name, weights=None, **extra)
     provenance = Provenance("random")
+    packaged = find_packaged(f"torchvision:{address.name}")
+    first = next((option for option in type(weights) if option.name.endswith("V1")), None)  # what packages hold
     if pretrained:
-        state = _download(weights.url, offline=offline)
-        if state is not None:
-            module = torchvision.models.get_model(address.name, weights=None, **extra)
+        provenance = None
+        if packaged is not None and weights is first:
+            provenance = load_packaged(packaged.address, module)
+        if provenance is None and (state := _download(weights.url, offline=offline)) is not None:
             module.load_state_dict(state)
             provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause")
-        else:
-            packaged = (
-                find_packaged(f"torchvision:{address.name}")
-                if weights.name.endswith("V1") or address.weights is None
-                else None
-            )
-            provenance = load_packaged(f"torchvision:{address.name}", module) if packaged else None
-            if provenance is None:
-                tried = (
-                    "the local cache, installed packages"
-                    if offline
-                    else "download.pytorch.org, the local cache, installed packages"
-                )
-                raise unreachable(address.written, tried, offline=offline, packaged=packaged)
-            weights = next(
-                (w for w in type(weights) if w.name.endswith("V1")), weights
-            )  # the preparation of what was loaded
+        if provenance is None and packaged is not None and first is not None and address.weights is None:
+            provenance = load_packaged(packaged.address, module)
+            if provenance is not None:
+                note = f"{first.name} of the package in place of {weights.name}, which could not be reached"
+                provenance, weights = replace(provenance, note=note), first  # and the preparation of what was loaded
+        if provenance is None:
+            tried = text("local cache of torch", "torch 的本地缓存")
+            if not offline:
+                tried = text("{u} does not answer", "{u} 没有响应", u=weights.url)
+            installs = packaged if address.weights is None or weights is first else None
+            raise unreachable(address.written, tried, offline=offline, packaged=installs)
     prepared = weights.transforms()
     preprocessing = Preprocessing(
         prepared.crop_size[0],
@@ -89,15 +88,26 @@ def _weights(address: Address):
 
 def _download(url: str, *, offline: bool) -> dict | None:
     """The state dict from torch's own cache or its server; None where neither may be had."""
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+    cached = _cache_path(url)
     if cached.is_file():
-        return torch.load(cached, map_location="cpu", weights_only=True)
+        return read_checkpoint(cached)
     parts = urlsplit(url)
     if offline or not reachable(f"{parts.scheme}://{parts.netloc}"):
         return None
-    return torch.hub.load_state_dict_from_url(
-        url, map_location="cpu", weights_only=True, check_hash=True, progress=False
-    )
+    try:
+        return torch.hub.load_state_dict_from_url(
+            url, map_location="cpu", weights_only=True, check_hash=True, progress=False
+        )
+    except (OSError, RuntimeError):  # cut off, refused, or not what the hash says
+        return None
 
 
-MODEL_SOURCES.register("torchvision", ModelSource(load, names))
+def _cached(name: str) -> bool:
+    return _cache_path(torchvision.models.get_model_weights(name).DEFAULT.url).is_file()
+
+
+def _cache_path(url: str) -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
+MODEL_SOURCES.register("torchvision", ModelSource(load, names, _cached))

@@ -7,6 +7,7 @@ examples always stand in the same batch and the numbers do not depend on which r
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -37,11 +38,19 @@ Progress = Callable[[str, int, int], None] | None
 
 
 class Featurised(NamedTuple):
-    """Features `(n, width)` float32 of all examples, the network they came from with an empty head, facts on the model."""
+    """Frozen features and where they came from.
+
+    Attributes:
+        features: `(n, width)` float32, all examples in their order.
+        network: The network they came from, with an empty head.
+        model: Facts on the model.
+        seconds_per_example: One forward pass of one picture in a batch, measured now (features may be from the cache).
+    """
 
     features: np.ndarray
     network: Network
     model: dict[str, Any]
+    seconds_per_example: float
 
 
 def features_of(
@@ -63,9 +72,11 @@ def features_of(
     network = make_network(model, classes)
     cache = _cache(setting)
     if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
-        return Featurised(np.array(found), network, facts)
+        seconds = _forward_seconds(network.body, prepared, setting)
+        return Featurised(np.array(found), network, facts, seconds)
     body = fold_batch_norms(network.body, prepared.size)
     features = forward_all(body, prepared, examples, setting, progress)
+    seconds = _forward_seconds(body, prepared, setting)
     network.body.cpu()
     if features.ndim != 2:
         raise ModelError(
@@ -74,7 +85,7 @@ def features_of(
         )
     if cache is not None:
         cache.store(key, features)
-    return Featurised(features, network, facts)
+    return Featurised(features, network, facts, seconds)
 
 
 def forward_all(
@@ -101,6 +112,20 @@ def forward_all(
             if progress is not None:
                 progress(what, done, len(examples))
     return np.concatenate(rows).astype(np.float32, copy=False)
+
+
+def _forward_seconds(module: torch.nn.Module, prepared: Preprocessing, setting: Setting, pictures: int = 8) -> float:
+    """Seconds per picture of a small batch, after one that warms up."""
+    module = module.eval().to(setting.device)
+    x = torch.zeros(pictures, 3, prepared.size, prepared.size, device=setting.device)
+    if setting.channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode(), autocast(setting.device, setting.precision):
+        for _ in range(2):
+            started = time.perf_counter()
+            float(module(x).flatten()[0])  # reading a value waits for an accelerator
+            seconds = time.perf_counter() - started
+    return seconds / pictures
 
 
 def features_key(model: Pretrained, prepared: Preprocessing, examples: Examples, setting: Setting) -> str:

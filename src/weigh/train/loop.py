@@ -18,7 +18,7 @@ from weigh.run import Setting
 from weigh.tasks.base import Task
 from weigh.train.augment import augment, draw
 from weigh.train.determinism import torch_generator
-from weigh.train.device import autocast
+from weigh.train.device import autocast, empty_cache
 from weigh.train.pictures import center
 
 __all__ = ["Diverged", "Epoch", "Loop"]
@@ -27,7 +27,7 @@ CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
 
 
 class Diverged(Exception):
-    """Training left the finite numbers; the message says when, for the record."""
+    """Training left the finite numbers, or the memory; the message says when, for the record."""
 
 
 class Epoch(NamedTuple):
@@ -100,13 +100,15 @@ class Loop:
             try:
                 loss = self._accumulate(indices, drawn)
                 break
-            except (torch.OutOfMemoryError, MemoryError) as error:
+            except (RuntimeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    raise
                 self.optimiser.zero_grad(set_to_none=True)
-                if len(indices) // (2 * self.accumulated) < 2:
-                    raise error
-                self.accumulated *= 2
-                if self.setting.device.startswith("cuda"):
-                    torch.cuda.empty_cache()
+                held = len(indices) // self.accumulated
+                if held < 4:
+                    raise Diverged(f"memory ran out, even with {held} pictures at a time; set image_size") from None
+            self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
+            empty_cache(self.setting.device)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
         self.optimiser.step()
         if self.schedule is not None:
@@ -134,6 +136,11 @@ class Loop:
         else:
             block = augment(torch.from_numpy(self.squares[indices]).to(self.setting.device), drawn, size)
         return self.preparation.normalise(block)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Accelerators have their own exception; the processor's allocator says it in words."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error)
 
 
 def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:

@@ -19,9 +19,11 @@ from weigh.metrics.base import METRICS, Prediction, decide
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, load_model
 from weigh.run import RECIPES, Outcome, Run, Setting
+from weigh.seeds import seed
 from weigh.tasks.base import TASKS, Task
 from weigh.train.decision import choose_bias, score_training
-from weigh.train.determinism import torch_generator
+from weigh.train.determinism import forked, torch_generator
+from weigh.train.device import autocast, peak_bytes
 from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.pictures import center, prepare_squares
 from weigh.train.recipes import STRENGTHS
@@ -45,8 +47,6 @@ class Work:
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         """`(n, classes)` float32 logits of examples, in eval mode."""
-        from weigh.train.device import autocast
-
         found = []
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
@@ -83,7 +83,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
     try:
-        best = _train(work, training, validation, progress)
+        with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
+            best = _train(work, training, validation, progress)
     except Diverged as error:
         return Outcome(
             run.key,
@@ -107,14 +108,14 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
             run.key, "failed", cause="the trained network predicts values that are not finite", model=facts_of_model
         )
     facts = {
-        **extra, "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
+        **extra, "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
         "train_scores": score_training(setting.primary, train_probabilities, examples.target[run.train], bias),
         **({"bias": bias} if bias is not None else {}),
     }  # fmt: skip
     measured = {
         "train_seconds": trained,
-        "predict_seconds": seconds,
-        "predict_seconds_per_example": seconds / max(1, len(run.test)),
+        **({"predict_seconds_per_example": seconds / len(run.test)} if len(run.test) else {}),
+        "peak_bytes": peak_bytes(setting.device),
     }
     weights = (
         {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()}

@@ -21,6 +21,7 @@ from weigh.models.network import Network
 from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
+from weigh.train.device import peak_bytes
 from weigh.train.features import Featurised, features_of
 from weigh.train.logistic import Basis, Heads, eigenbasis, solve
 
@@ -90,6 +91,7 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     logits = head.logits(made.features[run.test]) if len(run.test) else np.zeros((0, classes), np.float32)
     facts = {
         "strength": head.strength,
+        "n_parameters": head.weight.size + head.bias.size,
         "train_scores": score_training(setting.primary, _probabilities(train_logits, target.ndim == 2), target, bias),
     }
     if bias is not None:
@@ -98,7 +100,9 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     measured = {
         "train_seconds": trained + shared,
         "feature_seconds": shared,
-        "predict_seconds": time.perf_counter() - started,
+        "predict_seconds_per_example": made.seconds_per_example
+        + (time.perf_counter() - started) / max(1, len(run.test)),
+        "peak_bytes": peak_bytes(setting.device),
     }
     return Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
 

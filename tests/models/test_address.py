@@ -1,0 +1,75 @@
+"""Model addresses: what is understood, what is refused, and how it is said."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weigh.errors import ModelError
+from weigh.models.address import parse_address
+
+
+@pytest.mark.parametrize(
+    ("written", "source", "name", "weights", "path", "architecture"),
+    [
+        ("timm:resnet18", "timm", "resnet18", None, None, "timm:resnet18"),
+        ("timm:resnet18.a1_in1k", "timm", "resnet18.a1_in1k", None, None, "timm:resnet18.a1_in1k"),
+        ("torchvision:resnet50", "torchvision", "resnet50", None, None, "torchvision:resnet50"),
+        ("torchvision:resnet50/IMAGENET1K_V2", "torchvision", "resnet50", "IMAGENET1K_V2", None, None),
+        ("file:w/a@b.pt@timm:resnet18", "file", "resnet18", None, "w/a@b.pt", "timm:resnet18"),
+        ("file:x.pth@torchvision:mobilenet_v2", "file", "mobilenet_v2", None, "x.pth", "torchvision:mobilenet_v2"),
+    ],
+)
+def test_addresses(written, source, name, weights, path, architecture):
+    found = parse_address(written)
+    assert (found.source, found.name, found.weights, found.path) == (source, name, weights, path)
+    if architecture:
+        assert found.architecture == architecture
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("resnet18", "timm:resnet18"),
+        ("tim:resnet18", "timm:resnet18"),
+        ("torchvison:resnet18", "torchvision:resnet18"),
+        ("file:weights.pt", "@timm:NAME"),
+        ("file:a@file:b", None),
+        ("timm:", None),
+        ("timm:../../etc/passwd", None),
+        ("torchvision:resnet18/", None),
+        ("timm:a\nb", None),
+        ("", None),
+    ],
+)
+def test_refusals_help(written, hint):
+    with pytest.raises(ModelError) as error:
+        parse_address(written)
+    if hint:
+        assert hint in error.value.render("en")
+        assert hint in error.value.render("zh").replace("名称", "NAME")
+
+
+@given(st.text(max_size=200))
+def test_any_text_gives_an_address_or_a_clear_error(written):
+    try:
+        found = parse_address(written)
+    except ModelError as error:
+        refused = error
+    else:
+        assert found.source in ("timm", "torchvision", "file")
+        return
+    assert refused.what.zh
+    assert "\n" not in refused.what.en
+
+
+def test_addresses_recipes_and_catalogue_need_no_torch():
+    code = (
+        "import sys, weigh.models.address, weigh.models.catalogue, weigh.train.recipes; print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
