@@ -31,7 +31,7 @@ def outcome(key: str = "a", **changes) -> Outcome:
 
 def test_records_come_back_in_the_order_of_the_plan(tmp_path):
     ledger = Ledger(tmp_path, create=True)
-    ledger.set_planned(["b", "a"])
+    ledger.set_planned([make_run("b"), make_run("a")])
     ledger.commit([make_run("a"), make_run("b", fold=1)], [outcome("a"), outcome("b", status="failed", cause="no", logits=None)], np.zeros(9, int))
     first, second = ledger.records()
     assert (first.key, first.status, first.cause, first.fold) == ("b", "failed", "no", 1)
@@ -46,13 +46,13 @@ def test_records_of_another_design_are_kept_but_not_read(tmp_path):
     ledger.commit([make_run("a")], [outcome("a")], np.zeros(9, int))
     ledger.set_planned([])
     assert ledger.records() == ()
-    ledger.set_planned(["a"])
+    ledger.set_planned([make_run("a")])
     assert len(ledger.records()) == 1
 
 
 def test_a_job_is_committed_as_a_whole(tmp_path, monkeypatch):
     ledger = Ledger(tmp_path, create=True)
-    ledger.set_planned(["a", "b"])
+    ledger.set_planned([make_run("a"), make_run("b")])
     written = []
 
     def fail_at_second(path, *rest):
@@ -64,6 +64,14 @@ def test_a_job_is_committed_as_a_whole(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], np.zeros(9, int))
     assert ledger.records() == ()
+
+
+def test_what_is_not_recorded_yet_is_counted_per_candidate(tmp_path):
+    ledger = Ledger(tmp_path, create=True)
+    ledger.set_planned([make_run("a"), make_run("b", candidate="other"), make_run("c", candidate="other")])
+    assert ledger.unfinished() == {"m × probe": 1, "other": 2}
+    ledger.commit([make_run("a")], [outcome("a")], np.zeros(9, int))
+    assert ledger.unfinished() == {"other": 2}
 
 
 def test_choices_are_made_once(tmp_path):
@@ -124,7 +132,7 @@ def test_a_transaction_that_was_cut_leaves_nothing(tmp_path):
     ledger = Ledger(tmp_path, create=True)
     db = sqlite3.connect(ledger.path)
     db.execute("BEGIN IMMEDIATE")
-    db.execute("INSERT INTO planned VALUES (0, 'half')")
+    db.execute("INSERT INTO planned VALUES (0, 'half', 'm')")
     db.close()  # as a kill does: no commit
     assert ledger.planned_count() == 0
 

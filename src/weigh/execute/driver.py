@@ -105,7 +105,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         _execute(prediction.jobs, examples, prediction.workers, ledger, listener)
         results = read_results(ledger, spec, examples, prediction.plan.candidates)
         refits = _refit_runs(results, spec, examples)
-        ledger.set_planned([run.key for run in (*prediction.plan.runs, *refits)])
+        ledger.set_planned([*prediction.plan.runs, *refits])
         recorded = ledger.recorded()
         saved = ledger.fact("saved_model")
         needed = [
@@ -237,7 +237,7 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
         | ({"budget": list(prediction.cut)} if prediction.cut else {}),
         finished=False,
     )
-    ledger.set_planned([run.key for run in plan.runs])
+    ledger.set_planned(plan.runs)
 
 
 # ---- choices

@@ -120,7 +120,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
     }
     said = text(
-        "Refitted on all training data, {c} has a {m} of {t} on the test part ({n} {u}); cross-validation said {v}.",
+        "Refitted on all training data, {c} scores {t} ({m}) on the test part ({n} {u}); cross-validation said {v}.",
         "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
         **values,
     )
@@ -177,10 +177,10 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
     metric = evidence.metric
     sign = 1.0 if metric.greater_is_better else -1.0
     gap = scaled(sign * (test.value - validated.value), metric, n=test.n, method="difference of independent samples")
-    if None in (test.low, test.high, validated.low, validated.high):
+    if test.low is None or test.high is None or validated.low is None or validated.high is None:
         return gap, "undecided"
     # Half widths of the intervals combine like standard errors; the small sample decides the quantile already
-    half = math.hypot(float(test.high) - float(test.low), float(validated.high) - float(validated.low)) / 2
+    half = math.hypot(test.high - test.low, validated.high - validated.low) / 2
     half *= max(1.0, quantile(evidence.level, max(test.n - 1, 1)) / quantile(evidence.level, 1e9))
     half = scaled(half, metric).value
     gap = gap.model_copy(update={"low": gap.value - half, "high": gap.value + half, "level": evidence.level})
@@ -202,7 +202,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
     threshold = GAP if evidence.metric.unit == "score" else 2 * evidence.metric.rope
     memorises = gap.value > threshold
     sentence = text(
-        "On the examples it was trained on, {c} has a {m} of {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
+        "On the examples it was trained on, the {m} of {c} is {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
         "{c} 在自己的训练样本上的{m}为 {t:.3f}，交叉验证为 {v:.3f}：相差 {g}。",
         c=evidence.label(winner),
         m=evidence.metric.title,

@@ -21,6 +21,7 @@ __all__ = ["FINDINGS", "Find", "read_findings"]
 
 Find = Callable[[Results], list[Finding]]
 ORDER = (
+    "progress",
     "performance",
     "comparison",
     "generalisation",

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS runs (
     facts TEXT NOT NULL, measured TEXT NOT NULL, seeds TEXT NOT NULL, environment TEXT NOT NULL,
     explanations TEXT  -- reserved: file of attributions
 );
-CREATE TABLE IF NOT EXISTS planned (position INTEGER PRIMARY KEY, key TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS planned (position INTEGER PRIMARY KEY, key TEXT NOT NULL, candidate TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS models (address TEXT PRIMARY KEY, facts TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS looks (key TEXT PRIMARY KEY, candidate TEXT NOT NULL, n INTEGER NOT NULL);
 """
@@ -134,11 +134,17 @@ class Ledger:
 
     # ---- runs
 
-    def set_planned(self, keys: Iterable[str]) -> None:
+    def set_planned(self, runs: Iterable[Run]) -> None:
         """The runs of the present design, in order; records of other designs stay but are not read."""
         with closing(self._open()) as db, db:
             db.execute("DELETE FROM planned")
-            db.executemany("INSERT INTO planned VALUES (?, ?)", list(enumerate(keys)))
+            db.executemany("INSERT INTO planned VALUES (?, ?, ?)", [(i, run.key, run.candidate) for i, run in enumerate(runs)])
+
+    def unfinished(self) -> dict[str, int]:
+        """Candidate -> planned runs that are not recorded; only candidates that have any."""
+        return dict(
+            self._rows("SELECT candidate, count(*) FROM planned WHERE key NOT IN (SELECT key FROM runs) GROUP BY candidate ORDER BY min(position)")
+        )
 
     def recorded(self) -> dict[str, str]:
         """Run key -> status of everything that is recorded."""
@@ -187,7 +193,7 @@ class Ledger:
     def records(self) -> tuple[RunRecord, ...]:
         """Every recorded run of the present design."""
         rows = self._rows(
-            "SELECT r.key, candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment "
+            "SELECT r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment "
             "FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position"
         )
         return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows)

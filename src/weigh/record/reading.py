@@ -29,5 +29,6 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         skipped={key: Text(*value) for key, value in (ledger.fact("skipped") or {}).items()},
         test_looks=ledger.test_looks(),
         models=ledger.models(),
+        unfinished=ledger.unfinished(),
     )
     return replace(results, winner=choose_winner(results))

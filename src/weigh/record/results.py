@@ -114,6 +114,7 @@ class Results:
         winner: Candidate chosen on cross-validation alone, or None before that.
         models: Facts on each model address: parameters, macs, size_bytes, weights provenance, licence, input size.
         measured: Study-level times and machine facts.
+        unfinished: Candidate id -> planned runs that are not recorded yet; empty for a finished study.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Results:
     winner: str | None = None
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
+    unfinished: dict[str, int] = field(default_factory=dict)
 
     def runs(
         self,

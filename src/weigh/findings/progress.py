@@ -1,0 +1,42 @@
+"""Is the study finished? A report of half a study is valid, but it must say that it is half a study."""
+
+from __future__ import annotations
+
+from weigh.findings.model import Bilingual, Finding
+from weigh.findings.registry import FINDINGS
+from weigh.language import text
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["find"]
+
+
+@FINDINGS.named("progress")
+def find(results: Results) -> list[Finding]:
+    """One finding while planned runs are missing; none for a finished study."""
+    if not results.unfinished:
+        return []
+    missing, recorded = sum(results.unfinished.values()), len(results.records)
+    untouched = [c.id for c in results.candidates if not results.runs(candidate=c.id, status=None)]
+    said = text(
+        "{m} of {n} planned runs are not done yet: everything below speaks only of what is finished, and the order of the candidates may change.",
+        "计划的 {n} 次运行中还有 {m} 次没有完成：以下内容只涉及已完成的部分，各候选方案的排名仍可能改变。",
+        m=missing,
+        n=missing + recorded,
+    )
+    if untouched:
+        said += text("Nothing is known yet about: {c}.", "以下候选方案尚无任何结果：{c}。", c=", ".join(untouched))
+    counts = {"missing": missing, "recorded": recorded}
+    return [
+        Finding(
+            id="progress",
+            kind="progress",
+            question=Bilingual.of(text("Is the study finished?", "研究完成了吗？")),
+            verdict="no",
+            severity="problem",
+            sentence=Bilingual.of(said),
+            estimates={name: Estimate(value=n, n=n, unit="1", n_unit="runs", method="count") for name, n in counts.items()},
+            candidates=list(results.unfinished),
+            next=[Bilingual.of(text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。"))],
+        )
+    ]
