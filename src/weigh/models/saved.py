@@ -136,6 +136,7 @@ def load_saved(folder: Path) -> SavedModel:
     Raises:
         ModelError: Not there, another format, or files that do not fit together.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -158,7 +159,7 @@ def load_saved(folder: Path) -> SavedModel:
         pretrained = load_model(config["architecture"], pretrained=False, offline=True)
         network = make_network(pretrained, len(config["classes"]))
         network.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             text(
                 "The model in {f} cannot be loaded: {e}",

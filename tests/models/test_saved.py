@@ -1,0 +1,132 @@
+"""The refitted winner on disk: what was saved is what predicts, without network, pickle or the original weights."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from weigh.data.pictures import open_picture
+from weigh.errors import MissingExtra, ModelError
+from weigh.models.network import make_network
+from weigh.models.pretrained import load_model
+from weigh.models.saved import export_onnx, load_saved, save_model
+
+CLASSES = ("circle", "<img src=x>")
+
+
+@pytest.fixture
+def folder(tmp_path, tiny) -> Path:
+    return save(tmp_path / "model", tiny)
+
+
+def save(folder: Path, address: str, **changes) -> Path:
+    network = make_network(load_model(address, pretrained=True, offline=True), 2, torch.Generator().manual_seed(0))
+    weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    given = {
+        "options": {"image_size": 64},
+        "temperature": 2.0,
+        "bias": [0.0, 0.5],
+        "multilabel": False,
+        "facts": {"sha256": "x"},
+    }
+    save_model(folder, address=address, weights=weights, classes=CLASSES, **{**given, **changes})
+    return folder
+
+
+def test_predictions_are_those_of_the_network(folder, photos, tiny, monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was used"))
+    files = sorted(map(str, photos.rglob("*.png")))[:5]
+    told = []
+    rows = load_saved(folder).predict_rows(files, progress=lambda *said: told.append(said))
+    model = load_model(tiny, pretrained=True, offline=True)
+    network = make_network(model, 2, torch.Generator().manual_seed(0)).eval()
+    at = model.preprocessing.at(64)
+    with torch.inference_mode():
+        pictures = torch.from_numpy(np.stack([at.crop(open_picture(f)) for f in files]))
+        logits = network(at.normalise(pictures)).double()
+    expected = torch.softmax(logits / 2.0, dim=1).numpy()
+    got = np.array([[row[f"p:{name}"] for name in CLASSES] for row in rows])
+    np.testing.assert_allclose(got, expected, atol=1e-6)
+    labels = [CLASSES[i] for i in (np.log(expected) + np.array([0.0, 0.5])).argmax(axis=1)]
+    assert [row["label"] for row in rows] == labels
+    assert all(row["probability"] == row[f"p:{row['label']}"] for row in rows)
+    assert told[-1][1:] == (5, 5)
+
+
+def test_unreadable_files_are_rows_of_their_own(folder, photos, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    good = str(next(photos.rglob("*.png")))
+    rows = load_saved(folder).predict_rows([str(broken), good, str(tmp_path / "absent.jpg")])
+    assert [bool(row.get("error")) for row in rows] == [True, False, True]
+    assert rows[0]["label"] == ""
+    assert rows[0]["p:circle"] is None
+    assert load_saved(folder).predict_rows([]) == []
+    alone = load_saved(folder).predict_rows([good])[0]
+    assert alone["probability"] == pytest.approx(rows[1]["probability"], abs=1e-6)
+
+
+def test_several_labels_have_a_sigmoid_each(tmp_path, tiny, photos):
+    folder = save(tmp_path / "model", tiny, multilabel=True, bias=None)
+    row = load_saved(folder).predict_rows([str(next(photos.rglob("*.png")))])[0]
+    on = [name for name in CLASSES if row[f"p:{name}"] > 0.5]
+    assert row["label"] == "|".join(on)
+
+
+@pytest.mark.parametrize(
+    "damage", ["no weights", "cut weights", "no config", "bad config", "newer format", "other classes"]
+)
+def test_damage_is_said(folder, damage):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if damage == "no weights":
+        (folder / "model.safetensors").unlink()
+    if damage == "cut weights":
+        content = (folder / "model.safetensors").read_bytes()
+        (folder / "model.safetensors").write_bytes(content[: len(content) // 2])
+    if damage == "no config":
+        (folder / "config.json").unlink()
+    if damage == "bad config":
+        (folder / "config.json").write_text("{", encoding="utf-8")
+    if damage == "newer format":
+        (folder / "config.json").write_text(json.dumps({**config, "format": 99}), encoding="utf-8")
+    if damage == "other classes":
+        (folder / "config.json").write_text(json.dumps({**config, "classes": ["a", "b", "c"]}), encoding="utf-8")
+    with pytest.raises(ModelError) as error:
+        load_saved(folder)
+    assert error.value.do
+
+
+def test_a_saved_model_needs_not_the_file_it_came_from(tmp_path, tiny):
+    copied = tmp_path / "weights.safetensors"
+    path, architecture = tiny.removeprefix("file:").rsplit("@", 1)
+    copied.write_bytes(Path(path).read_bytes())
+    folder = save(tmp_path / "model", f"file:{copied}@{architecture}")
+    copied.unlink()
+    assert str(copied) not in (folder / "config.json").read_text(encoding="utf-8")
+    load_saved(folder)
+
+
+def test_onnx_computes_the_same(folder, tmp_path):
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    target = tmp_path / "model.onnx"
+    assert export_onnx(folder, target) < 1e-4
+    pictures = (
+        np.random.default_rng(0).normal(size=(7, 3, 64, 64)).astype(np.float32)
+    )  # a batch it was not exported with
+    got = onnxruntime.InferenceSession(str(target)).run(["logits"], {"pictures": pictures})[0]
+    with torch.inference_mode():
+        np.testing.assert_allclose(got, load_saved(folder).network(torch.from_numpy(pictures)).numpy(), atol=1e-4)
+
+
+def test_onnx_says_what_is_missing(folder, tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtra, match="onnx"):
+        export_onnx(folder, tmp_path / "model.onnx")
