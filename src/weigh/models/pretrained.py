@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -40,6 +40,7 @@ class Preprocessing:
         resize: Length of the shorter side before the centre crop.
         mean, std: Per channel, of values in [0, 1].
         interpolation: Of the resize ("bicubic", …).
+        squash: Both sides are resized to `size`, whatever the shape of the picture; nothing is cut off.
     """
 
     size: int
@@ -47,15 +48,16 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     interpolation: str = "bilinear"
+    squash: bool = False
 
     def at(self, size: int) -> Preprocessing:
         """The same preparation at another input size (same crop share)."""
-        return Preprocessing(
-            size, max(size, round(self.resize * size / self.size)), self.mean, self.std, self.interpolation
-        )
+        return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
+        if self.squash:
+            return np.asarray(picture.resize((self.size, self.size), RESAMPLING.get(self.interpolation)))
         width, height = picture.size
         scale = self.resize / min(width, height)
         if scale != 1:

@@ -64,8 +64,10 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             raise unreachable(address.written, fetched.tried, offline=offline, packaged=packaged)
     data = timm.data.resolve_model_data_config(module)
     size = data["input_size"][-1]
+    squash = data.get("crop_mode") == "squash"
+    resize = size if squash else math.floor(size / data["crop_pct"])
     preprocessing = Preprocessing(
-        size, math.floor(size / data["crop_pct"]), tuple(data["mean"]), tuple(data["std"]), data["interpolation"]
+        size, resize, tuple(data["mean"]), tuple(data["std"]), data["interpolation"], squash=squash
     )
     if provenance.source == "package" and packaged is not None and packaged.interpolation:
         preprocessing = replace(preprocessing, interpolation=packaged.interpolation)

@@ -73,15 +73,15 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
     task = TASKS.get(setting.task)
     network = task.adapt(model, classes, torch_generator(run.seeds["init"]))
+    network.to(setting.device).to(
+        memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
+    )
     squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
     work = Work(run, setting, network, preparation, squares, examples.target, task)
     started, extra = time.perf_counter(), {}
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
     training, validation = _split(run, examples)
-    network.to(setting.device).to(
-        memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
-    )
     try:
         with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
             best = _train(work, training, validation, progress)
@@ -148,7 +148,12 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
     with torch.inference_mode():
         for i in range(0, len(run.train), 64):
             block = np.ascontiguousarray(center(work.squares[run.train[i : i + 64]], work.preparation.size))
-            found.append(work.network.body(work.preparation.normalise(torch.from_numpy(block))).numpy())
+            found.append(
+                work.network.body(work.preparation.normalise(torch.from_numpy(block).to(work.setting.device)))
+                .float()
+                .cpu()
+                .numpy()
+            )
     features = np.concatenate(found)
     x = torch.from_numpy(features)
     basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
@@ -161,6 +166,7 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
         basis,
         rng=np.random.default_rng(run.seeds["split"]),
         group=group,
+        balanced=run.options.get("class_weights") == "balanced",
     )
     with torch.no_grad():
         work.network.head.weight.copy_(torch.from_numpy(head.weight.astype(np.float32)))

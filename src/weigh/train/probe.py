@@ -9,6 +9,7 @@ head is then fitted to the whole training part in double precision.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +18,7 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
+from weigh.errors import WeighError
 from weigh.models.network import Network
 from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
@@ -56,7 +58,7 @@ def fit(
     # numbers do not depend on how many are solved at a time.
     with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
         for done, outcome in enumerate(
-            pool.map(lambda run: _fit_run(run, made, basis, examples, setting, shared), runs), 1
+            pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared), runs), 1
         ):
             if progress:
                 progress("heads", done, len(runs))
@@ -66,6 +68,17 @@ def fit(
 def _basis(features: np.ndarray) -> Basis:
     x = torch.from_numpy(np.array(features))
     return eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+
+
+def _try_run(run: Run, *given) -> Outcome:
+    """One run; what goes wrong in it is its own failure and not that of its neighbours."""
+    try:
+        return _fit_run(run, *given)
+    except WeighError as error:
+        return Outcome(run.key, "failed", cause=error.render("en"))
+    except Exception as error:
+        trace = traceback.format_exc(limit=-6)
+        return Outcome(run.key, "failed", cause=f"{type(error).__name__}: {error}"[:300], measured={"traceback": trace})
 
 
 def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float) -> Outcome:
