@@ -180,7 +180,7 @@ def _read(results: Results) -> Evidence:
 def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
     units = evidence.units
     grouped = units.name == "groups"
-    from weigh.findings.order import check_order  # it builds on this module
+    from weigh.findings.order_checks import check_order  # it builds on this module
 
     alarmed = any(check.alarm for check in check_order(evidence).checks)
     independent = Assumption(

@@ -14,239 +14,24 @@ running.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import NamedTuple
-
-import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, share
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.order_checks import Check, Checked, check_order
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.design import MeasuredDesign, measure_design, score_design
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import score_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import TRAINING, quantile
-from weigh.stats.order import contiguous, unfit
-from weigh.stats.resampling import draw_weights, make_units
 
 __all__ = ["Check", "check_order", "find"]
 
-DRAWS = 400
-MANY_BLOCKS = 15  # from so many blocks on, whole blocks are resampled too
 TOLERANCE = 0.03  # a drop below three points of AUROC is called small
 QUESTION = text("Does the score survive when neighbours are kept together?", "让相邻样本待在同一折时，得分还能保持吗？")
 REFERENCES = [
     "Roberts et al. (2017), Cross-validation strategies for data with temporal, spatial, hierarchical structure, Ecography 40"
 ]
-
-
-class Check(NamedTuple):
-    """One variant of the order check for one candidate and metric.
-
-    Attributes:
-        variant: "fifths" or "blocks:SIZE".
-        metric: Name.
-        blocks, examples: How many.
-        shuffled, blocked: Scores on the same evaluation sets.
-        drop: How much better shuffled folds look, positive for "too good", in units of the metric.
-        alarm: The interval of the drop excludes 0, and the drop is not negligible.
-    """
-
-    variant: str
-    metric: Metric
-    blocks: int
-    examples: int
-    shuffled: float
-    blocked: Estimate
-    drop: Estimate
-    alarm: bool
-
-
-class Checked(NamedTuple):
-    """All checks of a study.
-
-    Attributes:
-        candidate: The one that is judged.
-        checks: Of that candidate, on AUROC.
-        described: Every candidate, variant and metric, as table rows.
-        reasons: Variant -> why it was not judged; "" stands for the whole check.
-    """
-
-    candidate: str | None
-    checks: list[Check]
-    described: list[dict]
-    reasons: dict[str, Text]
-
-
-def check_order(evidence: Evidence) -> Checked:
-    """Judge the order checks of a study; made once per evidence."""
-    kept = evidence.__dict__.get("_order")
-    if kept is None:
-        kept = _check(evidence)
-        evidence.__dict__["_order"] = kept
-    return kept
-
-
-def _check(evidence: Evidence) -> Checked:
-    results = evidence.results
-    indices = results.examples.where("train")
-    position = np.argsort(np.argsort(results.examples.order[indices], kind="stable"), kind="stable")
-    target = results.examples.target[indices]
-    in_order = target[np.argsort(position, kind="stable")]
-    folds = results.spec.design.folds
-    runs = results.runs("order-check")
-    variants = list(dict.fromkeys(run.variant for run in runs))
-    reasons: dict[str, Text] = {}
-    skipped = results.skipped.get("order-check")
-    if not variants:
-        reason = (
-            skipped if isinstance(skipped, Text) else unfit(in_order, contiguous(len(target), "fifths", folds), folds)
-        )
-        return Checked(None, [], [], {"": reason or text("it was not run", "没有运行")})
-    judged = next((name for name in evidence.ranked if any(run.candidate == name for run in runs)), None)
-    fit = {}
-    for variant in variants:
-        block = contiguous(len(target), variant, folds)
-        reason = unfit(in_order, block, folds)
-        if reason is None:
-            fit[variant] = block[position]
-        else:
-            reasons[variant] = reason
-    primary = evidence.metric
-    metrics = [METRICS.get("auroc")] + ([primary] if primary.name != "auroc" else [])
-    checks, described = [], []
-    for candidate in results.candidates:
-        for variant, block in fit.items():
-            blocked = results.out_of_fold(candidate.id, "order-check", variant)
-            shuffled = evidence.out_of_fold.get(candidate.id)
-            if blocked is None or shuffled is None:
-                continue
-            for metric in metrics if candidate.id == judged else metrics[:1]:
-                mine = candidate.id == judged and metric.name == "auroc"
-                check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), DRAWS if mine else 0)
-                if check is None:
-                    if mine:
-                        reasons[variant] = text("its runs are not complete", "相应的运行不完整")
-                    continue
-                described.append(_row(evidence, candidate.id, check))
-                if mine:
-                    checks.append(check)
-    return Checked(judged, checks, described, reasons)
-
-
-def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws) -> Check | None:
-    """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0."""
-    one, other = (_on_blocks(measure_design(metric, found), block) for found in (shuffled, blocked))
-    common = other.present.any(axis=0) & one.present.any(axis=0)
-    if common.mean() < 0.5:
-        return None
-    sign = 1.0 if metric.greater_is_better else -1.0
-    ones = np.ones(len(block))
-    before, after = _mean_score(one, ones, common), _mean_score(other, ones, common)
-    if math.isnan(before) or math.isnan(after):
-        return None
-    blocks, n = len(np.unique(block[common])), int(common.sum())
-    value, half, half_after, many = sign * float(before - after), None, None, blocks >= MANY_BLOCKS
-    if draws:
-        adjusted = quantile(1 - (1 - evidence.level) / variants, 1e9)
-        # One repeat of blocks: its training sample's luck is allowed for as in any single repeat
-        factor = math.sqrt(TRAINING)
-        spread = (
-            _spread_of_blocks(one, other, common) if many else _spread_of_examples(evidence, one, other, common, draws)
-        )
-        freedom = (blocks if many else n) - 1
-        if not math.isnan(spread[0]):
-            half = quantile(evidence.level, freedom, adjusted=adjusted) * factor * spread[0]
-            half_after = quantile(evidence.level, freedom) * factor * spread[1]
-    method = "variance between blocks" if many else "Bayesian bootstrap over examples"
-    common_fields = {"level": evidence.level, "n": n, "unit": metric.unit, "method": method}
-    drop = Estimate(
-        value=value,
-        low=None if half is None else value - half,
-        high=None if half is None else value + half,
-        **common_fields,
-    )
-    after = float(after)
-    blocked_score = Estimate(
-        value=after,
-        low=None if half_after is None else max(0.0, after - half_after),
-        high=None
-        if half_after is None
-        else min(1.0, after + half_after)
-        if metric.unit == "score"
-        else after + half_after,
-        **common_fields,
-    )
-    alarm = drop.low is not None and drop.low > 0 and value > metric.rope
-    return Check(variant, metric, blocks, n, float(before), blocked_score, drop, alarm)
-
-
-def _on_blocks(measured: MeasuredDesign, block: np.ndarray) -> MeasuredDesign:
-    """The same predictions with blocks as evaluation sets (rank metrics are computed within them)."""
-    return replace(measured, fold=np.broadcast_to(block, measured.fold.shape))
-
-
-def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Mean over repeats, weighted by what is present."""
-    scores = np.stack([measured.score_repeat(r, weights, mask) for r in range(measured.repeats)])
-    share_of = (measured.present & mask).mean(axis=1).reshape(-1, *[1] * (scores.ndim - 1))
-    weight = np.where(np.isnan(scores), 0.0, share_of)
-    total = weight.sum(axis=0)
-    summed = np.where(np.isnan(scores), 0.0, scores * weight).sum(axis=0)
-    return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
-
-
-def _spread_of_examples(evidence, one, other, common, draws) -> tuple[float, float]:
-    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples."""
-    units = make_units(one.target)
-    weights = draw_weights(evidence.rng("order"), units, draws)
-    after = _mean_score(other, weights, common)
-    drops = _mean_score(one, weights, common) - after
-    correction = math.sqrt((units.count + 1) / max(units.count - 1, 1))
-    return correction * float(np.nanstd(drops)), correction * float(np.nanstd(after))
-
-
-def _spread_of_blocks(one: MeasuredDesign, other: MeasuredDesign, common: np.ndarray) -> tuple[float, float]:
-    """The same where there are many blocks, which are then the independent units: a weighted mean over blocks."""
-    ones = np.ones(one.n)
-
-    def by_block(measured: MeasuredDesign) -> tuple[np.ndarray, np.ndarray]:
-        scored = [measured.score_folds(r, ones, common) for r in range(measured.repeats)]
-        scores = np.stack([s for s, _ in scored])
-        known = ~np.isnan(scores)
-        mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return np.where(known.any(axis=0), mean, np.nan), scored[0][1]
-
-    before, size = by_block(one)
-    after, _ = by_block(other)
-    good = ~np.isnan(before) & ~np.isnan(after)
-    if good.sum() < 2:
-        return math.nan, math.nan
-    share_of = size[good] / size[good].sum()
-
-    def standard_error(values: np.ndarray) -> float:
-        centred = values - share_of @ values
-        return math.sqrt(float(np.square(share_of * centred).sum()) * len(values) / (len(values) - 1))
-
-    return standard_error(before[good] - after[good]), standard_error(after[good])
-
-
-def _row(evidence: Evidence, name: str, check: Check) -> dict:
-    rounded = {
-        k: None if v is None else round(float(v), 4) for k, v in (("low", check.drop.low), ("high", check.drop.high))
-    }
-    return {
-        "candidate": evidence.label(name),
-        "metric": check.metric.name,
-        "block": check.variant.removeprefix("blocks:"),
-        "blocks": check.blocks,
-        "shuffled": round(check.shuffled, 4),
-        "blocked": round(check.blocked.value, 4),
-        "difference": round(check.drop.value, 4),
-        **rounded,
-    }
 
 
 @FINDINGS.named("order")

@@ -166,7 +166,7 @@ def _agreement(evidence: Evidence) -> list[Finding]:
     complete = np.flatnonzero(design.present.all(axis=1))
     if len(complete) < 2:
         return []  # one repeat: nothing to compare; the spread says so
-    labels = np.stack([found.prediction(r).labels for r in complete])
+    labels = np.stack([found.prediction(int(r)).labels for r in complete])
     pairs = [(i, j) for i in range(len(labels)) for j in range(i)]
     differs = [labels[i] != labels[j] for i, j in pairs]
     if labels.ndim == 3:

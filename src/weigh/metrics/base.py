@@ -67,6 +67,7 @@ class Metric:
         rope: Region of practical equivalence, in units of the metric (0.01 = one point of accuracy).
         unit: "score" for metrics in [0, 1], otherwise its unit.
         multilabel, multiclass: Which targets it accepts.
+        linear: A mean over examples, or a mean of class means: its variance is known better than that of other metrics.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Metric:
     unit: str = "score"
     multiclass: bool = True
     multilabel: bool = False
+    linear: bool = False
 
     def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""

@@ -18,6 +18,8 @@ Conventions, those of scikit-learn unless said otherwise:
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from weigh.language import text
@@ -29,6 +31,16 @@ __all__ = ["ECE_BINS"]
 
 TASKS = frozenset({"image-classification", "text-classification"})
 ECE_BINS = 15
+LINEAR = {
+    "accuracy",
+    "balanced_accuracy",
+    "top5_accuracy",
+    "log_loss",
+    "brier",
+    "recall",
+    "recall_macro",
+    "recall_micro",
+}
 TINY = np.finfo(np.float64).eps
 
 
@@ -139,8 +151,18 @@ def _reduce_ece(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _register(
-    name, en, zh, measure, reduce, *, pooling="count", better="greater", rope=0.01, unit="score", labels=True
-):
+    name: str,
+    en: str,
+    zh: str,
+    measure,
+    reduce,
+    *,
+    pooling: Literal["count", "rank"] = "count",
+    better: Literal["greater", "less"] = "greater",
+    rope: float = 0.01,
+    unit: str = "score",
+    labels: bool = True,
+) -> None:
     METRICS.register(
         name,
         Metric(
@@ -155,6 +177,7 @@ def _register(
             unit=unit,
             multiclass=True,
             multilabel=labels,
+            linear=name in LINEAR,
         ),
     )
 

@@ -21,10 +21,12 @@ __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
 class Folds(Protocol):
     """What is needed of `record.results.OutOfFold`: `logits (repeats, n, classes)`, `fold (repeats, n)`, `target`."""
 
-    logits: np.ndarray
-    fold: np.ndarray
-    target: np.ndarray
-
+    @property
+    def logits(self) -> np.ndarray: ...
+    @property
+    def fold(self) -> np.ndarray: ...
+    @property
+    def target(self) -> np.ndarray: ...
     def prediction(self, repeat: int) -> Prediction: ...
 
 
@@ -68,7 +70,7 @@ class MeasuredDesign:
     def n(self) -> int:
         return self.fold.shape[1]
 
-    @cached_property
+    @property
     def folds(self) -> int:
         return int(self.fold.max(initial=0)) + 1
 
@@ -129,8 +131,8 @@ def _mean_by_size(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
     """Measure every present prediction of a design once."""
-    present = ~np.isnan(out_of_fold.logits).any(axis=2)
-    repeats, n = present.shape
+    present = np.asarray(~np.isnan(out_of_fold.logits).any(axis=2))
+    repeats, n = out_of_fold.fold.shape
     statistics = None
     for repeat in range(repeats):
         rows = np.flatnonzero(present[repeat])

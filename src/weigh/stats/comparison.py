@@ -139,7 +139,7 @@ def compare(
 
     names = tuple(measured)
     metric = next(iter(measured.values())).metric
-    rope = metric.rope if rope is None else rope
+    rope = float(metric.rope if rope is None else rope)
     resampler = resampler or Resampler(draw_weights(rng, units, draws), units)
     differences, variances, masks = {}, {}, {}
     for a, b in combinations(names, 2):

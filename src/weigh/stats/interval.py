@@ -7,6 +7,8 @@ The variance of a cross-validated score (or paired difference) is put together f
   contains noise of about that size, and simulations show that it stands in for it (docs/decisions/comparison-rule.md).
 - Where that noise is hidden (one repeat) or smaller than the training sample's effect (learners that always answer the
   same), `within` is too small: the variance is at least `TRAINING` times `averaged`, a constant from those simulations.
+- For metrics that are not means (F1, AUROC) the stand-in falls a little short: there the noise that is still in the
+  mean over repeats is added to `within`.
 - `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning that
   degenerates). Its share decides the degrees of freedom: few runs, wide intervals.
 
@@ -80,7 +82,10 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
     averaged = correction * float(np.nanvar((draws * present[:, None]).sum(axis=0) / present.sum()))
     if claim == "these_models":
         return Variance(averaged, averaged, 0.0, count - 1, len(used), units.count)
+    noise = (within - averaged) * len(used) / (len(used) - 1) if len(used) > 1 else 0.0  # of single runs
     examples = max(within, TRAINING * averaged)
+    if not resampled.linear:
+        examples = max(examples, within + noise / len(used))
     between, expected, freedom = between_folds(resampled, used)
     runs = max(0.0, between - expected) if freedom else 0.0
     total = examples + runs
@@ -90,8 +95,7 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
         freedom = min(total**2 / spread, count - 1) if spread > 0 else count - 1
     else:
         freedom = count - 1
-    noise = within - averaged if len(used) > 1 else 0.0  # of which repeats / (repeats - 1) / repeats is still in
-    shrinkable = runs + max(0.0, noise / max(len(used) - 1, 1))
+    shrinkable = runs + max(0.0, noise / len(used))
     return Variance(total, max(total - shrinkable, 0.0), shrinkable, max(freedom, 1.0), len(used), units.count)
 
 

@@ -23,12 +23,16 @@ SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is
 class Measured(Protocol):
     """What is needed of `metrics.design.MeasuredDesign`."""
 
-    metric: Any
-    statistics: np.ndarray
-    fold: np.ndarray
-    present: np.ndarray
-    target: np.ndarray
-
+    @property
+    def metric(self) -> Any: ...
+    @property
+    def statistics(self) -> np.ndarray: ...
+    @property
+    def fold(self) -> np.ndarray: ...
+    @property
+    def present(self) -> np.ndarray: ...
+    @property
+    def target(self) -> np.ndarray: ...
     @property
     def repeats(self) -> int: ...
     @property
@@ -102,6 +106,7 @@ class Resample:
         fold_score: `(repeats, folds)`.
         fold_draws: `(repeats, folds, b')`.
         fold_units: `(repeats, folds)` number of independent units in each fold.
+        linear: As the metric says.
         cell: Independent units that are averaged as a whole: all of them for a plain mean, those of the smallest class
             for other count metrics, those of the smallest class in one fold for rank metrics.
     """
@@ -113,6 +118,7 @@ class Resample:
     fold_draws: np.ndarray
     fold_units: np.ndarray
     cell: float
+    linear: bool
 
     @property
     def overall(self) -> float:
@@ -143,6 +149,7 @@ class Resample:
             of("fold_draws"),
             units,
             min(self.cell, other.cell),
+            self.linear,
         )
 
 
@@ -177,7 +184,7 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
     cell = float(units.count)
     if measured.metric.pooling == "rank" or measured.statistics.shape[2] > 1:
         cell = units.smallest / units.classes / (folds if measured.metric.pooling == "rank" else 1)
-    return Resample(present, score, draws, fold_score, fold_draws, fold_units, cell)
+    return Resample(present, score, draws, fold_score, fold_draws, fold_units, cell, bool(measured.metric.linear))
 
 
 class Resampler:

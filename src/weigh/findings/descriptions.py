@@ -1,0 +1,177 @@
+"""What stands beside the headline without being an inference: all other metrics, scores per class, confusion.
+
+Called by `performance.py`, which registers the findings.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.model import Figure, Finding
+from weigh.language import text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import score_design
+from weigh.metrics.tables import confusion_matrix, for_task, per_class
+from weigh.stats.estimate import Estimate
+
+__all__ = ["describe_classes", "describe_metrics"]
+
+
+def describe_metrics(evidence: Evidence) -> Finding:
+    """All metrics of all candidates, as descriptions: no interval, no comparison, no correction."""
+    results = evidence.results
+    names = results.spec.metrics.also
+    if names is None:
+        target = results.examples.target
+        names = for_task(
+            results.spec.task or "image-classification",
+            multilabel=target.ndim == 2,
+            classes=len(results.examples.classes),
+        )
+    names = list(dict.fromkeys([results.spec.metrics.primary, *names]))
+    rows = []
+    for candidate in results.candidates:
+        if candidate.id not in evidence.out_of_fold:
+            continue
+        row: dict = {"candidate": candidate.label}
+        for name in names:
+            metric = METRICS.get(name)
+            if name == results.spec.metrics.primary:
+                value = evidence.scores[candidate.id].value
+            elif evidence.out_of_fold[candidate.id].multilabel and not metric.multilabel:
+                continue
+            else:
+                value = score_design(metric, evidence.out_of_fold[candidate.id]).overall
+            row[name] = None if math.isnan(value) else round(value, 4)
+        rows.append(row)
+    return Finding(
+        id="performance:metrics",
+        kind="performance",
+        question=bilingual(text("What do the other metrics say?", "其他指标怎么说？")),
+        verdict="yes",
+        severity="detail",
+        sentence=bilingual(
+            text(
+                "{k} metrics of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
+                "各候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
+                k=len(names),
+                m=evidence.metric.title,
+            )
+        ),
+        estimates={"metrics": count(len(names), "metrics")},
+        candidates=[c.id for c in results.candidates if c.id in evidence.out_of_fold],
+        table=rows,
+    )
+
+
+def describe_classes(evidence: Evidence) -> list[Finding]:
+    """Scores per class and the confusion matrix of the winner, averaged over repeats."""
+    winner = str(evidence.winner)
+    found = evidence.out_of_fold[winner]
+    classes = evidence.results.examples.classes
+    scores, cells = [], []
+    for repeat in range(len(found.logits)):
+        rows = np.flatnonzero(evidence.measured[winner].present[repeat])
+        if not len(rows):
+            continue
+        prediction = found.prediction(repeat)
+        prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
+        scores.append(per_class(prediction, found.target[rows]))
+        if found.target.ndim == 1:
+            cells.append(confusion_matrix(prediction, found.target[rows], len(classes)))
+    with np.errstate(invalid="ignore"):
+        mean = {name: _mean([getattr(s, name) for s in scores]) for name in ("precision", "recall", "f1", "support")}
+    table = [
+        {
+            "class": name,
+            "precision": _rounded(mean["precision"][i]),
+            "recall": _rounded(mean["recall"][i]),
+            "f1": _rounded(mean["f1"][i]),
+            "n": round(float(mean["support"][i])),
+        }
+        for i, name in enumerate(classes)
+    ]
+    known = [row for row in table if row["recall"] is not None]
+    if not known:
+        return []
+    weakest, strongest = min(known, key=lambda r: r["recall"]), max(known, key=lambda r: r["recall"])
+    made = [
+        Finding(
+            id="performance:classes",
+            kind="performance",
+            question=bilingual(text("How does every class do?", "每个类别表现如何？")),
+            verdict="yes",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count in cross-validation.",
+                    "按交叉验证中的计数，{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                    c=evidence.label(winner),
+                    s=strongest["class"],
+                    w=weakest["class"],
+                    h=strongest["recall"],
+                    l=weakest["recall"],
+                )
+            ),
+            estimates={
+                "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
+                "lowest_recall": Estimate(value=weakest["recall"], n=weakest["n"], method="share, no interval"),
+            },
+            candidates=[winner],
+            table=table,
+            figure=Figure(kind="classes", title=bilingual(text("Every class", "各类别")), rows=table),
+        )
+    ]
+    if cells:
+        mean_cells = np.mean(cells, axis=0)
+        wrong = float(mean_cells.sum() - np.trace(mean_cells))
+        rows = [
+            {"given": classes[i], "predicted": classes[j], "n": round(float(mean_cells[i, j]), 1)}
+            for i in range(len(classes))
+            for j in range(len(classes))
+            if mean_cells[i, j] > 0 or len(classes) <= 12
+        ]
+        made.append(
+            Finding(
+                id="performance:confusion",
+                kind="performance",
+                question=bilingual(text("Which classes are confused?", "哪些类别被混淆？")),
+                verdict="yes" if wrong > 0 else "no",
+                severity="detail",
+                sentence=bilingual(
+                    text(
+                        "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
+                        "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+                        c=evidence.label(winner),
+                        w=wrong,
+                        n=round(float(mean_cells.sum())),
+                        r=len(cells),
+                    )
+                ),
+                estimates={
+                    "wrong": Estimate(
+                        value=wrong, n=round(float(mean_cells.sum())), method="mean count", unit="examples"
+                    ),
+                    "examples": count(round(float(mean_cells.sum())), "examples"),
+                    "repeats": count(len(cells), "repeats"),
+                },
+                candidates=[winner],
+                figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
+            )
+        )
+    return made
+
+
+def _mean(arrays: list[np.ndarray]) -> np.ndarray:
+    """Mean over repeats, leaving NaN out."""
+    stacked = np.stack(arrays)
+    known = ~np.isnan(stacked)
+    number = known.sum(axis=0)
+    return np.where(number > 0, np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
+
+
+def _rounded(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 4)
