@@ -1,0 +1,92 @@
+"""Image classification as a task: losses, targets, decoding; and that everything registered keeps the contract."""
+
+from __future__ import annotations
+
+import inspect
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import log_loss
+
+from weigh.models.pretrained import Preprocessing
+from weigh.tasks.base import TASKS
+
+
+@pytest.fixture
+def task():
+    return TASKS.get("image-classification")
+
+
+def test_loss_is_the_log_loss_of_sklearn(task):
+    generator = torch.Generator().manual_seed(0)
+    logits, target = torch.randn(50, 3, generator=generator), np.arange(50) % 3
+    got = float(task.loss(logits, task.collate(target), None))
+    assert got == pytest.approx(log_loss(target, torch.softmax(logits, dim=1).numpy()), rel=1e-5)
+    weight = torch.tensor([1.0, 2.0, 0.5])
+    weighted = log_loss(
+        target, torch.softmax(logits, dim=1).numpy(), sample_weight=weight.numpy()[target], normalize=True
+    )
+    got = float(task.loss(logits, task.collate(target), weight)) * 50 / float(weight[torch.from_numpy(target)].sum())
+    assert got == pytest.approx(weighted, rel=1e-5)
+
+
+def test_loss_of_several_labels_is_the_mean_over_labels(task):
+    logits = torch.tensor([[0.3, -2.0], [4.0, 0.0]])
+    labels = np.array([[1, 0], [1, 1]], dtype=np.uint8)
+    p = torch.sigmoid(logits).numpy()
+    expected = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+    assert float(task.loss(logits, task.collate(labels), None)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_collate_keeps_the_meaning(task):
+    assert task.collate(np.array([0, 2])).dtype == torch.int64
+    assert task.collate(np.array([[0, 1]], dtype=np.uint8)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (30, 90), (200, 40)])
+@pytest.mark.parametrize("squash", [False, True])
+def test_crop_has_the_size_of_the_model(shape, squash):
+    from PIL import Image
+
+    prepared = Preprocessing(32, 40, (0.5,) * 3, (0.5,) * 3, "bicubic", squash=squash)
+    pixels = np.zeros((*shape, 3), np.uint8)
+    pixels[:, shape[1] // 2 :] = 255  # right half white
+    crop = prepared.crop(Image.fromarray(pixels))
+    assert crop.shape == (32, 32, 3)
+    assert crop[:, :12].mean() < 30  # the middle stays in the middle
+    assert crop[:, 20:].mean() > 225
+
+
+def test_crop_equals_torchvision():
+    """The preparation of pretrained models, pixel by pixel."""
+    from PIL import Image
+    from torchvision.transforms import v2
+
+    rng = np.random.default_rng(0)
+    for height, width in [(300, 300), (61, 83), (500, 231)]:
+        picture = Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8))
+        for name in ("bilinear", "bicubic"):
+            prepared = Preprocessing(64, 73, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), name)
+            theirs = v2.Compose([v2.Resize(73, interpolation=v2.InterpolationMode(name)), v2.CenterCrop(64)])(picture)
+            np.testing.assert_array_equal(prepared.crop(picture), np.asarray(theirs))
+            normal = v2.Normalize(prepared.mean, prepared.std)(
+                v2.functional.to_dtype(v2.functional.pil_to_tensor(theirs), torch.float32, scale=True)
+            )
+            ours = prepared.normalise(torch.from_numpy(prepared.crop(picture))[None])[0]
+            torch.testing.assert_close(ours, normal, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_contract_of_tasks(name):
+    task = TASKS.get(name)
+    assert task.name == name
+    assert len(inspect.signature(task.decode).parameters) == 3
+    assert len(inspect.signature(task.loss).parameters) == 3
+    network = None
+    from weigh.models.pretrained import load_model
+
+    network = task.adapt(
+        load_model("timm:test_resnet", pretrained=False, offline=True), 3, torch.Generator().manual_seed(0)
+    )
+    assert network.eval()(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
