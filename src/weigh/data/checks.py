@@ -86,6 +86,7 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
             ),
             [str(examples.path[i]) for i in bad],
             text("Replace or delete them.", "请替换或删除这些文件。"),
+            more={"files": len(examples), **kinds},
             details=tuple(
                 {
                     "path": str(examples.path[i]),
@@ -110,8 +111,8 @@ def _few_left(examples: Examples) -> list[Problem]:
         Problem(
             "one-class",
             text(
-                "Only {k} classes with readable training pictures are left.",
-                "可读取的训练图片只剩 {k} 个类别。",
+                "Classes with readable training pictures: {k}.",
+                "含可读取训练图片的类别数：{k}。",
                 k=len(left),
             ),
             severity="error",
@@ -135,7 +136,7 @@ def _classes(examples: Examples) -> list[Problem]:
             Problem(
                 "tiny-class",
                 text(
-                    "{k} of {c} classes have fewer than {m} training pictures: {l}.",
+                    "Classes with fewer than {m} training pictures: {k} of {c}: {l}.",
                     "{c} 个类别中有 {k} 个的训练图片少于 {m} 张：{l}。",
                     k=len(tiny),
                     c=len(examples.classes),
@@ -183,14 +184,12 @@ def _classes(examples: Examples) -> list[Problem]:
             Problem(
                 "class-names",
                 text(
-                    "{k} pairs or sets of classes differ only in writing: {l}.",
-                    "有 {k} 组类别名称只在写法上不同：{l}。",
-                    k=len(alike),
+                    "Class names that differ only in writing: {l}.",
+                    "只在写法上不同的类别名称：{l}。",
                     l="; ".join(" = ".join(names) for names in alike),
                 ),
                 why=text("They are probably one class.", "它们很可能是同一类别。"),
                 do=text("Give them one name.", "请统一名称。"),
-                numbers={"sets": len(alike)},
             )
         )
     return problems

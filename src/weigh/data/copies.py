@@ -96,8 +96,8 @@ def _copies(
         numbers = {"sets": len(found), "n": len(members)}
         if where == "both":
             sentence = text(
-                "{t} test pictures also stand in training: {k} sets of {w}, {n} files in all.",
-                "{t} 张测试图片也出现在训练数据中：共 {k} 组{w}，{n} 个文件。",
+                "Test pictures that also stand in training: {t} (sets of {w}: {k}; files in all: {n}).",
+                "有 {t} 张测试图片也出现在训练数据中（{w}共 {k} 组，{n} 个文件）。",
                 t=in_test,
                 k=len(found),
                 w=what,
@@ -112,7 +112,7 @@ def _copies(
         else:
             part = text("training", "训练") if where == "train" else text("test", "测试")
             sentence = text(
-                "The {p} part holds {k} sets of {w}: {n} files, {x} more than needed.",
+                "Sets of {w} in the {p} part: {k} ({n} files, {x} more than needed).",
                 "{p}部分中有 {k} 组{w}：共 {n} 个文件，多出 {x} 个。",
                 p=part,
                 k=len(found),
@@ -164,7 +164,7 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
         Problem(
             "label-conflict",
             text(
-                "{k} sets of {w} carry different labels ({n} files).",
+                "Sets of {w} with different labels: {k} ({n} files).",
                 "有 {k} 组{w}带有不同的标签（{n} 个文件）。",
                 k=len(conflicts),
                 w=what,

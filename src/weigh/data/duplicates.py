@@ -11,7 +11,7 @@ Near duplicates in three steps, each cheaper than the next is exact (figures: do
 3. *Verification* at 128 x 128: the correlation of fine structure, after what each shares with a dozen merely similar
    pictures of the same data set was regressed out (a partial correlation).
 
-A picture *looks like the others* where it agrees in structure even with its twelfth nearest neighbour (photos of solar
+A picture *looks like the others* where it agrees in structure even with its eleventh nearest neighbour (photos of solar
 cells: one machine, one layout, sister wafers). There agreement proves little, and only a pair that agrees as closely as
 a recompressed file agrees with its original is called a near duplicate (crops are then not found).
 """
@@ -23,6 +23,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -148,7 +149,21 @@ def _search(examples: Examples, grey: np.ndarray, which: np.ndarray, progress: P
     a = np.repeat(np.arange(len(which)), min(NEAREST, near.shape[1]))
     b, s = near[:, :NEAREST].ravel(), similarity[:, :NEAREST].ravel()
     pairs = np.unique(np.sort(np.column_stack([a, b])[s >= SIMILAR], axis=1), axis=0)
+    from threadpoolctl import threadpool_limits
 
+    with threadpool_limits(1):  # thousands of small products: more threads only get in each other's way
+        return _compare(examples, grey, which, near, pairs, progress)
+
+
+def _compare(
+    examples: Examples,
+    grey: np.ndarray,
+    which: np.ndarray,
+    near: np.ndarray,
+    pairs: np.ndarray,
+    progress: Progress | None,
+) -> dict:
+    """Steps 2 and 3 for all candidate pairs."""
     sample = np.unique(np.linspace(0, len(which) - 1, SAMPLE).astype(np.int64))
     share = float(_look_like_others(grey, which, near, sample).mean())
     if share > MANY_ALIKE:
@@ -292,8 +307,7 @@ def _align(
         fixed, moving = _band(a, sigma, wide), _band(b, sigma, wide)
         gy, gx = (g * ((side - 1) / 2) for g in np.gradient(moving, axis=(1, 2)))
         for _ in range(iterations):
-            warped, inside = _warp(moving, p)
-            dx, dy = _warp(gx, p)[0], _warp(gy, p)[0]
+            warped, dx, dy, inside = _warp_all(p, moving, gx, gy)
             columns = (dx * u, dx, dy * u[:, None], dy, warped, np.ones_like(warped))
             f = (np.stack(columns, axis=1) * inside[:, None]).reshape(len(a), 6, -1)
             normal = f @ f.transpose(0, 2, 1)
@@ -305,7 +319,13 @@ def _align(
 
 def _warp(x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pictures moved by `p` (bilinear; scale and shift are separable), and where they have values (0 or 1)."""
-    side = x.shape[1]
+    warped, inside = _warp_all(p, x)
+    return warped, inside
+
+
+def _warp_all(p: np.ndarray, *stacks: np.ndarray) -> list[np.ndarray]:
+    """Several `(m, side, side)` arrays moved by the same `p`, and last where they have values."""
+    side = stacks[0].shape[1]
     u, pixel = np.linspace(-1, 1, side, dtype=np.float32), np.arange(side, dtype=np.float32)
 
     def weights(scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -313,14 +333,26 @@ def _warp(x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return np.maximum(0, 1 - np.abs(at[:, :, None] - pixel)), (at >= -1e-3) & (at <= side - 1 + 1e-3)
 
     (wx, in_x), (wy, in_y) = weights(p[:, 0], p[:, 1]), weights(p[:, 2], p[:, 3])
-    return wy @ x @ wx.transpose(0, 2, 1), (in_y[:, :, None] & in_x[:, None, :]).astype(np.float32)
+    wx = wx.transpose(0, 2, 1)
+    return [*(wy @ x @ wx for x in stacks), (in_y[:, :, None] & in_x[:, None, :]).astype(np.float32)]
 
 
 def _band(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter
+    """Difference of two Gaussian blurs of `(m, side, side)`, edges repeated."""
+    fine, wide = _blur(x.shape[1], low), _blur(x.shape[1], high)
+    return fine @ x @ fine.T - wide @ x @ wide.T
 
-    fine = gaussian_filter(x, (0, low, low), mode="nearest", truncate=3.0)
-    return fine - gaussian_filter(x, (0, high, high), mode="nearest", truncate=3.0)
+
+@cache
+def _blur(side: int, sigma: float) -> np.ndarray:
+    """`(side, side)` matrix that blurs a column: for small pictures a product is faster than a convolution."""
+    reach = int(3 * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    matrix = np.zeros((side, side))
+    for row in range(side):
+        at = np.clip(np.arange(row - reach, row + reach + 1), 0, side - 1)
+        np.add.at(matrix[row], at, kernel / kernel.sum())
+    return matrix.astype(np.float32)
 
 
 def _correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> np.ndarray:

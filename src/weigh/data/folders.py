@@ -189,7 +189,7 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "other-files",
                 text(
-                    "{n} files in the class folders are not pictures that can be read here ({k}); they are not used.",
+                    "Files in the class folders that are not pictures that can be read here: {n} ({k}); not used.",
                     "类别文件夹中有 {n} 个文件不是此处可读取的图片（{k}），未使用。",
                     n=len(other),
                     k=", ".join(kinds),
@@ -203,7 +203,7 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "loose-files",
                 text(
-                    "{n} pictures lie beside the class folders, not in one; they have no label and are not used.",
+                    "Pictures beside the class folders, without a label: {n}; not used.",
                     "有 {n} 张图片位于类别文件夹之外，没有标签，未使用。",
                     n=len(loose),
                 ),
@@ -216,7 +216,7 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "file-name",
                 text(
-                    "{n} files have names that are not valid UTF-8; they are set aside.",
+                    "Files with names that are not valid UTF-8: {n}; set aside.",
                     "{n} 个文件的名称不是有效的 UTF-8，已搁置。",
                     n=len(strange),
                 ),
@@ -229,7 +229,7 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "empty-class",
                 text(
-                    "{n} class folders hold no picture: {c}.",
+                    "Class folders without a picture: {n}: {c}.",
                     "{n} 个类别文件夹中没有图片：{c}。",
                     n=len(empty),
                     c=", ".join(empty),
@@ -244,7 +244,7 @@ def _left_out(paths: list[str], folders: list[str]) -> Problem:
     return set_aside(
         "left-out",
         text(
-            "{n} pictures in {f} are not used: beside train, val and test folders, other folders have no meaning.",
+            "Pictures in {f} are not used ({n}): beside train, val and test folders, other folders have no meaning.",
             "{f} 中的 {n} 张图片未使用：与 train、val、test 并列的其他文件夹没有含义。",
             n=len(paths),
             f=", ".join(folders),

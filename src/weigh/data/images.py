@@ -271,14 +271,15 @@ def _known_only(
         set_aside(
             "unknown-class",
             text(
-                "{n} test pictures belong to {k} classes that do not occur in training ({c}); they are set aside.",
-                "{n} 张测试图片属于训练中没有的 {k} 个类别（{c}），已搁置。",
+                "Test pictures of classes that do not occur in training: {n}; set aside. Classes: {k} ({c}).",
+                "有 {n} 张测试图片属于训练中没有的类别，已搁置。这样的类别有 {k} 个（{c}）。",
                 n=len(left),
                 k=len(strange),
                 c=", ".join(strange),
             ),
             [paths[i] for i in left],
             text("Check the spelling of the class names.", "请检查类别名称的拼写。"),
+            more={"classes": len(strange)},
             why=text("A model cannot answer with a class that it never saw.", "模型无法预测从未见过的类别。"),
         )
     ]

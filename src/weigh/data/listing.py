@@ -101,6 +101,8 @@ def natural_key(name: str) -> tuple:
     return (*numbers, (2, 0, name))
 
 
-def set_aside(kind: str, sentence: Text, paths: list[str], do: Text | None = None, **extra) -> Problem:
-    """A problem whose files are not used; every one is named, the count is `n`."""
-    return Problem(kind, sentence, tuple(paths), do=do, numbers={"n": len(paths)}, **extra)
+def set_aside(
+    kind: str, sentence: Text, paths: list[str], do: Text | None = None, *, more: dict[str, int] | None = None, **extra
+) -> Problem:
+    """A problem whose files are not used; every one is named; numbers: their count `n`, and `more`."""
+    return Problem(kind, sentence, tuple(paths), do=do, numbers={"n": len(paths), **(more or {})}, **extra)

@@ -39,7 +39,7 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
     areas = np.array([f.width * f.height for f in facts], dtype=float)
     formats = Counter(f.format for f in facts)
     many_colours, usual_area = np.median(colours) >= 64, np.median(areas)
-    usually_flat = np.mean([f.colours <= 1 for f in facts]) > 0.05
+    usually_flat = np.mean([f.colours <= 1 for f in facts]) > 0.2
     found: list[tuple[int, list[str]]] = []
     for i, fact in enumerate(facts):
         signs = []
@@ -62,9 +62,10 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
         Problem(
             "placeholder",
             text(
-                "{n} files may be placeholders rather than photos: {f}.",
-                "{n} 个文件可能是占位图而非照片：{f}。",
+                "Possible placeholders rather than photos: {n} of {t} files: {f}.",
+                "{t} 个文件中有 {n} 个疑似占位图而非照片：{f}。",
                 n=len(found),
+                t=n,
                 f=Text(
                     "; ".join(f"{examples.path[i]} ({', '.join(SIGNS[s].en for s in signs)})" for i, signs in found[:3])
                     + ("; …" if len(found) > 3 else ""),
@@ -77,7 +78,7 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
             tuple(str(examples.path[i]) for i, _ in found),
             why=text("A label on a placeholder teaches the wrong thing.", "占位图上的标签会误导学习。"),
             do=text("Look at them; delete what is no photo of its class.", "请查看并删除不属于该类别的图片。"),
-            numbers={"n": len(found)},
+            numbers={"n": len(found), "files": n},
             details=tuple(
                 {"path": str(examples.path[i]), "class": label_of(examples, i), "signs": ", ".join(signs)}
                 for i, signs in found
@@ -99,7 +100,7 @@ def find_odd_pictures(examples: Examples, facts: Sequence[Facts]) -> list[Proble
             text("palette colours, converted to RGB", "调色板颜色，已转换为 RGB"),
             lambda f: f.mode in ("P", "PA"),
         ),
-        ("transparent", text("transparent, put on white", "含透明度，已置于白底"), lambda f: f.transparent),
+        ("alpha", text("with an alpha channel, put on white", "含透明通道，已置于白底"), lambda f: f.transparent),
         ("CMYK", text("CMYK, converted to RGB", "CMYK，已转换为 RGB"), lambda f: f.mode in ("CMYK", "YCCK")),
         ("16 bit", text("16 bits, scaled to 8", "16 位，已缩放为 8 位"), lambda f: f.deep),
         ("rotated", text("turned as their EXIF data ask", "已按 EXIF 信息旋转"), lambda f: f.rotated),
@@ -117,12 +118,10 @@ def find_odd_pictures(examples: Examples, facts: Sequence[Facts]) -> list[Proble
         problems.append(
             Problem(
                 "odd-picture",
-                text(
-                    "{n} of {t} pictures are {w}.", "{t} 张图片中有 {n} 张为{w}。", n=len(rows), t=len(facts), w=words
-                ),
+                text("{n} of {t} pictures: {w}.", "{t} 张图片中有 {n} 张：{w}。", n=len(rows), t=len(facts), w=words),
                 tuple(str(examples.path[i]) for i in rows),
                 severity="note",
-                numbers={"n": len(rows)},
+                numbers={"n": len(rows), "pictures": len(facts)},
                 details=tuple(
                     {"oddity": name, "class": c, "pictures": k} for c, k in sorted(_per_class(examples, rows).items())
                 ),

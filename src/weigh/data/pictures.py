@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 # Pillow warns at half of its limit; ours is checked in `open_checked`. Set once, since catch_warnings is not thread-safe.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata of users' files
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses by default: 2 x 89.5 million pixels, 537 MB as RGB
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes with more than 8 bits per channel

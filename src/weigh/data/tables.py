@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from weigh.data.examples import Problem
@@ -388,38 +389,41 @@ def _table_problems(
     rows: int,
 ) -> list[Problem]:
     def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
-        return [set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)] if paths else []
+        if not paths:
+            return []
+        found = set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)
+        return [replace(found, numbers=found.numbers | ({"rows": rows} if "{r}" in en else {}))]
 
     return [
         *problem(
             "outside-root",
-            "{n} of {r} rows name a path outside the data folder; they are set aside and were not opened.",
+            "Rows whose path leads outside the data folder: {n} of {r}; set aside, not opened.",
             "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
             outside,
             text("Set data.root to the folder that holds all pictures.", "请把 data.root 设为包含所有图片的文件夹。"),
         ),
         *problem(
             "missing",
-            "{n} of {r} rows name a file that does not exist; they are set aside.",
+            "Rows whose file does not exist: {n} of {r}; set aside.",
             "{r} 行中有 {n} 行的文件不存在，已搁置。",
             missing,
             text("Correct the paths, or set data.root.", "请更正路径，或设置 data.root。"),
         ),
         *problem(
             "missing-label",
-            "{n} of {r} rows have no label; they are set aside.",
+            "Rows without a label: {n} of {r}; set aside.",
             "{r} 行中有 {n} 行没有标签，已搁置。",
             unlabelled,
         ),
         *problem(
             "repeated-row",
-            "{n} of {r} rows repeat a file with the same label; each file is used once.",
+            "Rows that repeat a file with the same label: {n} of {r}; each file is used once.",
             "{r} 行中有 {n} 行重复了同一文件和同一标签，每个文件只使用一次。",
             repeated,
         ),
         *problem(
             "label-conflict",
-            "{n} files stand in the table with different labels; all their rows are set aside.",
+            "Files that stand in the table with different labels: {n}; all their rows are set aside.",
             "表格中有 {n} 个文件带有互相矛盾的标签，相关的行全部搁置。",
             conflicts,
             text(
@@ -429,7 +433,7 @@ def _table_problems(
         ),
         *problem(
             "split",
-            "{n} of {r} rows have a part that is neither train, val nor test; they are set aside.",
+            "Rows whose part is neither train, val nor test: {n} of {r}; set aside.",
             "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
             unknown_part,
         ),
