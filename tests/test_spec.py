@@ -141,10 +141,27 @@ def mutate(text: str, rng: random.Random) -> str:
     return "\n".join(lines) + "\n"
 
 
+def plan_it(spec: StudySpec) -> bool:
+    """Plan a valid specification on a small data set: runs, or a clear error about the design."""
+    from tests.plan.test_runs import make_examples
+    from weigh.errors import WeighError
+    from weigh.plan.candidates import cross_candidates
+    from weigh.plan.runs import hold_out_test, plan_runs
+
+    if spec.design.folds * (spec.design.repeats or 1) > 2000:
+        return False  # a large design is valid too, and slow to plan in a test
+    try:
+        examples = hold_out_test(make_examples(), spec)
+        return len(plan_runs(examples, spec, cross_candidates(spec)).runs) > 0
+    except WeighError as error:
+        assert error.render("zh")  # noqa: PT017
+        return False
+
+
 def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
     """Every mutation of a study.yaml is a clear error in both languages or a valid specification."""
     rng = random.Random(20261123)
-    original, path, outcomes = yaml.safe_dump(BASE, sort_keys=False), tmp_path / "study.yaml", {"valid": 0, "error": 0}
+    original, path, outcomes = yaml.safe_dump(BASE, sort_keys=False), tmp_path / "study.yaml", {"valid": 0, "error": 0, "planned": 0}
     for _ in range(1000):
         mutated = original
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
@@ -161,6 +178,7 @@ def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
             outcomes["valid"] += 1
             assert isinstance(spec, StudySpec)
             assert load_spec(yaml.safe_load(dump_spec(spec))) == spec
+            outcomes["planned"] += plan_it(spec)
     assert min(outcomes.values()) > 50, outcomes
 
 

@@ -192,14 +192,18 @@ class Study:
         Raises:
             SpecError: Another format.
         """
-        return self._render(self.read().file, self.results(), format, language)
+        from weigh.findings.file import findings_file
+
+        results = self.results()
+        return self._render(findings_file(results), results, format, language)
 
     def write(self) -> dict[str, Path]:
         """Write report.html, report.zh.html, findings.json and the model card; returns where they are."""
+        from weigh.findings.file import findings_file
         from weigh.record.arrays import write_atomically
 
-        file, results = self.read().file, self.results()
-        written = {}
+        results = self.results()
+        file, written = findings_file(results), {}
         for language, name in LANGUAGE_FILES.items():
             written[name] = self.folder / name
             write_atomically(written[name], self._render(file, results, "html", language).encode())
@@ -233,18 +237,23 @@ class Study:
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
         from weigh.data.pictures import thumbnail_bytes
+        from weigh.record.arrays import write_atomically
         from weigh.record.index import read_index
+        from weigh.record.ledger import problems_from_json
+        from weigh.seeds import seed
 
         if not hasattr(self, "_known"):
             index = read_index(self.folder)
-            named = {p for problem in self.results().problems for p in problem.paths}
+            named = {p for problem in problems_from_json(self.ledger().fact("problems") or []) for p in problem.paths}
             self._root, self._known, self._pictures = index.root, {*index.path.tolist(), *named}, {}
         if path in self._pictures:
             return self._pictures[path]
-        file, found = self._root / path, None
-        if path in self._known and file.resolve().is_relative_to(self._root.resolve()):
+        file, kept = self._root / path, self.folder / "thumbnails" / f"{seed(path):016x}"
+        found = kept.read_bytes() if kept.exists() else None
+        if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
                 found = thumbnail_bytes(file, 192)
+                write_atomically(kept, found)  # the report can be rebuilt without the data
             except (OSError, ValueError, DataError):
                 pass  # moved or damaged since: the report shows the name alone
         self._pictures[path] = found

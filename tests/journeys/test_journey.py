@@ -199,6 +199,34 @@ def test_hostile_names(tiny, capsys, tmp_path):
         assert "<img src=x" not in (tmp_path / "s" / name).read_text(encoding="utf-8")
 
 
+def test_a_hostile_table(tiny, photos, capsys, tmp_path):
+    """Labels that are scripts and paths that climb out: the study runs, the path is named and never opened."""
+    outside = tmp_path / "x.png"
+    shutil.copy(next((photos / "circle").iterdir()), outside)
+    data = tmp_path / "a" / "b"
+    data.mkdir(parents=True)
+    rows = ["path,label"]
+    for name, label in (("circle", "<script>alert(1)</script>"), ("stripe", '"\'><svg onload=alert(2)>"')):
+        for i, picture in enumerate(sorted((photos / name).iterdir())[:12]):
+            shutil.copy(picture, data / f"{name}{i}.png")
+            rows.append(f"{name}{i}.png,{label}")
+    rows += ["../../x.png,<script>alert(1)</script>", f"{outside},<script>alert(1)</script>"]
+    (data / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    arguments = ["--models", tiny, "--offline", "--set", "design.repeats=1", "--set", "design.folds=3", "--output", tmp_path / "s", "--quiet"]
+    code, _, err = weigh(capsys, "run", data / "table.csv", *arguments)
+    assert code == 0, err
+    study = Study.open(tmp_path / "s")
+    assert {"../../x.png", str(outside)} == {path for finding in study.read().of("outside-root") for path in finding.examples}
+    assert len(study.results().examples) == 24
+    for name in ("report.html", "report.zh.html"):
+        page = (tmp_path / "s" / name).read_text(encoding="utf-8")
+        assert "<script>alert" not in page
+        assert "<svg onload" not in page
+    code, out, _ = weigh(capsys, "predict", tmp_path / "s", data / "circle0.png")
+    assert code == 0
+    assert out.count("\n") == 2
+
+
 def test_interrupted_by_the_user(photos, tiny, capsys, tmp_path, monkeypatch):
     """Ctrl-C: exit code 130, a report of what was finished, and the same command goes on."""
     import weigh.execute.driver as driver

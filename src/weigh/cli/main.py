@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -34,6 +35,7 @@ def _register() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 130 interrupted."""
+    gc.set_threshold(200_000, 50, 100)  # short-lived commands make many small objects and few cycles
     _register()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     language = _language(arguments)

@@ -272,7 +272,7 @@ def _gain(gain: Estimate) -> Text:
         return text("; the log loss falls by {g} nats", "；对数损失下降 {g} 奈特", g=gain.format())
     if gain.high is not None and gain.high < 0:
         return text(
-            "; the log loss changes by {g} nats, for the worse", "；对数损失变化 {g} 奈特，反而变差", g=gain.format()
+            "; it makes the log loss worse (gain {g} nats)", "；它反而使对数损失变差（增益 {g} 奈特）", g=gain.format()
         )
     return text("; whether the log loss gets better is undecided", "；对数损失是否改善尚无定论")
 

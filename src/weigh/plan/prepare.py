@@ -57,7 +57,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     worst = [problem for problem in problems if problem.severity == "error"]
     if worst:
         raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
-    group_of(examples, spec)  # a misspelt column is reported before anything slow happens
+    # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
+    examples = replace(examples, group=group_of(examples, spec))
     examples = hold_out_test(examples, spec)
     train = examples.where("train")
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
