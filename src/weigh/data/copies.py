@@ -32,7 +32,7 @@ def find_identical(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
     return problems + _label_conflicts(examples, groups, text("identical pictures", "完全相同的图片"))
 
 
-def find_near(examples: Examples, found: NearDuplicates, pixels: Sequence[str]) -> list[Problem]:
+def find_near(examples: Examples, found: NearDuplicates, pixels: list[str]) -> list[Problem]:
     if not found.searched:
         return [
             Problem(
@@ -93,7 +93,7 @@ def _copies(
         members = [i for group in found for i in group]
         extra = len(members) - len(found)
         in_test = sum(1 for i in members if examples.part[i] == "test")
-        numbers = {"sets": len(found), "n": len(members)}
+        numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
         if where == "both":
             sentence = text(
                 "Test pictures that also stand in training: {t} (sets of {w}: {k}; files in all: {n}).",

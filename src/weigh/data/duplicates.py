@@ -108,7 +108,7 @@ def duplicate_groups(problems: Sequence[Problem], examples: Examples) -> np.ndar
 
 
 def near_duplicates(
-    examples: Examples, grey: np.ndarray, pixels: Sequence[str], *, progress: Progress | None = None
+    examples: Examples, grey: np.ndarray, pixels: list[str], *, progress: Progress | None = None
 ) -> NearDuplicates:
     """Pairs of pictures that are copies of one photo though not identical.
 
@@ -174,7 +174,7 @@ def _compare(
         pictures = np.unique(pairs[found.rows])
         others = np.zeros(len(which), dtype=bool)
         others[pictures] = _look_like_others(grey, which, near, pictures)
-        alike = others[pairs[found.rows]].any(axis=1)
+        alike = others[pairs[found.rows, 0]] | others[pairs[found.rows, 1]]
     go_on = found.agreement >= np.where(alike, ALIKE_PASS, MIDDLE_PASS)
     pairs, moves, alike = pairs[found.rows][go_on], found.moves[go_on], alike[go_on]
 
@@ -206,7 +206,8 @@ def _low_frequencies(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
     out = np.empty((len(which), 63), dtype=np.float32)
     for start in range(0, len(which), 2048):
         some = grey[which[start : start + 2048]].astype(np.float32)
-        out[start : start + 2048] = dctn(some, axes=(1, 2), norm="ortho")[:, :8, :8].reshape(len(some), -1)[:, 1:]
+        low = np.asarray(dctn(some, axes=(1, 2), norm="ortho"))[:, :8, :8]
+        out[start : start + 2048] = low.reshape(len(some), -1)[:, 1:]
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
 
 

@@ -94,7 +94,7 @@ def picture_facts(
     for i, content in enumerate(contents):
         if facts[i] is None:  # the same bytes as an earlier file
             facts[i], grey[i] = facts[first[content]], grey[first[content]]
-    return facts, grey
+    return [f for f in facts if f is not None], grey
 
 
 def look(path: Path) -> tuple[Facts, np.ndarray]:
@@ -104,7 +104,7 @@ def look(path: Path) -> tuple[Facts, np.ndarray]:
         raw = read_bytes(path)
         return guarded(path, lambda: _look(raw, path))
     except PictureError as error:
-        return Facts(reason=error.reason, detail=tuple(error.detail)), blank
+        return Facts(reason=error.reason, detail=(error.detail.en, error.detail.zh)), blank
 
 
 def _look(raw: bytes, path: Path) -> tuple[Facts, np.ndarray]:

@@ -130,7 +130,7 @@ def _walk(folder: Path, without: Path | None) -> tuple[list[Path], list[Path]]:
     """Pictures and other files at any depth; links are followed, but never in a circle."""
     pictures: list[Path] = []
     others: list[Path] = []
-    stack = [(folder, (_identity(folder),))]
+    stack: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(folder, (_identity(folder),))]
     while stack:
         here, above = stack.pop()
         for entry in _scan(here):

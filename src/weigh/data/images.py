@@ -44,7 +44,7 @@ def read_images(
         MissingExtra: The `datasets` library is needed and not installed.
     """
     train = _list(spec.train, spec, offline=offline, progress=progress)
-    test = _list_test(spec, offline=offline, progress=progress) if spec.test else None
+    test = _list_test(spec.test, spec, offline=offline, progress=progress) if spec.test else None
     problems = list(train.problems) + (list(test.problems) if test else [])
     part, split_problems = _settle_parts(train, test)
     problems += split_problems
@@ -108,9 +108,9 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
     return list_table(path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator)
 
 
-def _list_test(spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
+def _list_test(given: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
     """The independent test data, every row of it "test"."""
-    listing = _list(spec.test, spec, offline=offline, progress=progress)
+    listing = _list(given, spec, offline=offline, progress=progress)
     if set(listing.part) == {"train"}:
         listing.part = ["test"] * len(listing)
     elif "train" in listing.part:
@@ -118,12 +118,12 @@ def _list_test(spec: DataSpec, *, offline: bool, progress: Progress | None) -> L
             text(
                 "data.test ({t}) has a training part of its own.",
                 "data.test（{t}）自身含有训练部分。",
-                t=spec.test,
+                t=given,
             ),
             do=text(
                 "Give the test folder itself (data.test: {t}/test), or leave data.test out.",
                 "请直接给出测试文件夹（data.test: {t}/test），或去掉 data.test。",
-                t=spec.test,
+                t=given,
             ),
         )
     else:

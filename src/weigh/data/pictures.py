@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageOps
 
 from weigh.errors import DataError
 from weigh.language import Text, text
@@ -170,7 +170,7 @@ def read_bytes(path: Path | str) -> bytes:
         raise PictureError(path, "unreadable", text("{e}.", "{e}。", e=reason)) from None
 
 
-def _draft(image: ImageFile.ImageFile, side: int) -> None:
+def _draft(image: Image.Image, side: int) -> None:
     """Ask libjpeg for a smaller decoding, never below twice `side` on the shorter side."""
     scale = min(image.size) // (2 * side) if side > 0 else 1
     if scale >= 2:

@@ -49,7 +49,7 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None) -> Reco
     if not path.exists():
         return Recognised(None, text("it does not exist.", "路径不存在。"))
     try:
-        return _folder(path) if path.is_dir() else _file(path, columns or ColumnsSpec())
+        return _folder(path) if path.is_dir() else _file(path, columns or ColumnsSpec.model_validate({}))
     except WeighError as error:
         return Recognised(None, error.what)
     except OSError as error:

@@ -89,7 +89,7 @@ def list_columns(
             unknown_part.append(found.path)
         elif found.path in seen:
             repeated.append(found.path)
-            if labels[seen[found.path]] is None or labels[seen[found.path]].strip() != label:
+            if (labels[seen[found.path]] or "").strip() != label:
                 conflicts.add(found.path)
         else:
             seen[found.path] = row
@@ -363,8 +363,8 @@ def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec) -> N
         )
 
 
-def _join(lines: Sequence[Text]) -> Text | None:
-    return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines)) if lines else None
+def _join(lines: Sequence[Text]) -> Text:
+    return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines))
 
 
 def _parts(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
