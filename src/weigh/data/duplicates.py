@@ -23,12 +23,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from weigh.data.alignment import align, band_pass, centre, correlation, warp
 from weigh.data.examples import Examples, Problem
 from weigh.data.memo import Memo
 from weigh.data.pictures import PictureError, open_picture
@@ -257,11 +257,11 @@ def _register(
         some = pairs[start : start + 512]
         a, b = (grey[which[some[:, side]]].astype(np.float32) for side in (0, 1))
         still = np.zeros((len(some), 4), np.float32)
-        moved = _align(_halve(a), _halve(b), still, steps=((5, 1.25), (3, 0.6)), wide=5.0)
+        moved = align(_halve(a), _halve(b), still, steps=((5, 1.25), (3, 0.6)), wide=5.0)
         passed = _better(_halve(a), _halve(b), still, moved, (0.6, 3.0))[0] >= coarse
         a, b, still, moved = a[passed], b[passed], still[passed], moved[passed]
         if len(a):
-            moved = _align(a, b, moved, steps=((3, 1.5), (3, 0.8)), wide=8.0)
+            moved = align(a, b, moved, steps=((3, 1.5), (3, 0.8)), wide=8.0)
             agree, move = _better(a, b, still, moved, (0.8, 4.0))
             enough = agree >= middle
             rows.append(start + np.flatnonzero(passed)[enough])
@@ -277,7 +277,7 @@ def _compare_as_is(grey: np.ndarray, which: np.ndarray, pairs: np.ndarray, least
     agreement = np.empty(len(pairs))
     for start in range(0, len(pairs), 512):
         a, b = (grey[which[pairs[start : start + 512, side]]].astype(np.float32) for side in (0, 1))
-        agreement[start : start + 512] = _correlation(_band(a, 0.8, 4.0), _band(b, 0.8, 4.0), np.ones_like(a))
+        agreement[start : start + 512] = correlation(band_pass(a, 0.8, 4.0), band_pass(b, 0.8, 4.0), np.ones_like(a))
     rows = np.flatnonzero(agreement >= least)
     return _Registered(rows, agreement[rows], np.zeros((len(rows), 4), np.float32))
 
@@ -286,83 +286,13 @@ def _better(
     a: np.ndarray, b: np.ndarray, still: np.ndarray, moved: np.ndarray, band: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Correlation of each pair, aligned or as it stands, whichever is more; and that move."""
-    band_a, band_b = _band(a, *band), _band(b, *band)
-    as_is, aligned = (_correlation(band_a, *_warp(band_b, p)) for p in (still, moved))
+    band_a, band_b = band_pass(a, *band), band_pass(b, *band)
+    as_is, aligned = (correlation(band_a, *warp(band_b, p)) for p in (still, moved))
     return np.maximum(as_is, aligned), np.where((aligned > as_is)[:, None], moved, still)
 
 
 def _halve(x: np.ndarray) -> np.ndarray:
     return x.reshape(len(x), COARSE, 2, COARSE, 2).mean(axis=(2, 4))
-
-
-def _align(
-    a: np.ndarray, b: np.ndarray, start: np.ndarray, *, steps: Sequence[tuple[int, float]], wide: float
-) -> np.ndarray:
-    """`(m, 4)` scale - 1 and shift in x, then in y, that lay `b` on `a` (both `(m, side, side)`); at most a fifth each."""
-    side = a.shape[1]
-    u = np.linspace(-1, 1, side, dtype=np.float32)
-    p = start.copy()
-    # the shape of the warp is regularised lightly, gain and offset hardly
-    ridge = np.array([1, 1, 1, 1, 1e-3, 1e-3], np.float32) * np.eye(6, dtype=np.float32)
-    for iterations, sigma in steps:
-        fixed, moving = _band(a, sigma, wide), _band(b, sigma, wide)
-        gy, gx = (g * ((side - 1) / 2) for g in np.gradient(moving, axis=(1, 2)))
-        for _ in range(iterations):
-            warped, dx, dy, inside = _warp_all(p, moving, gx, gy)
-            columns = (dx * u, dx, dy * u[:, None], dy, warped, np.ones_like(warped))
-            f = (np.stack(columns, axis=1) * inside[:, None]).reshape(len(a), 6, -1)
-            normal = f @ f.transpose(0, 2, 1)
-            normal += ridge * (1e-3 * np.trace(normal, axis1=1, axis2=2) / 6 + 1e-6)[:, None, None]
-            solved = np.linalg.solve(normal, f @ (fixed * inside).reshape(len(a), -1, 1))[..., 0]
-            p = np.clip(p + np.clip(solved[:, :4] / np.maximum(solved[:, 4:5], 0.2), -0.08, 0.08), -0.2, 0.2)
-    return p
-
-
-def _warp(x: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures moved by `p` (bilinear; scale and shift are separable), and where they have values (0 or 1)."""
-    warped, inside = _warp_all(p, x)
-    return warped, inside
-
-
-def _warp_all(p: np.ndarray, *stacks: np.ndarray) -> list[np.ndarray]:
-    """Several `(m, side, side)` arrays moved by the same `p`, and last where they have values."""
-    side = stacks[0].shape[1]
-    u, pixel = np.linspace(-1, 1, side, dtype=np.float32), np.arange(side, dtype=np.float32)
-
-    def weights(scale: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        at = ((1 + scale[:, None]) * u + shift[:, None] + 1) * ((side - 1) / 2)
-        return np.maximum(0, 1 - np.abs(at[:, :, None] - pixel)), (at >= -1e-3) & (at <= side - 1 + 1e-3)
-
-    (wx, in_x), (wy, in_y) = weights(p[:, 0], p[:, 1]), weights(p[:, 2], p[:, 3])
-    wx = wx.transpose(0, 2, 1)
-    return [*(wy @ x @ wx for x in stacks), (in_y[:, :, None] & in_x[:, None, :]).astype(np.float32)]
-
-
-def _band(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Difference of two Gaussian blurs of `(m, side, side)`, edges repeated."""
-    fine, wide = _blur(x.shape[1], low), _blur(x.shape[1], high)
-    return fine @ x @ fine.T - wide @ x @ wide.T
-
-
-@cache
-def _blur(side: int, sigma: float) -> np.ndarray:
-    """`(side, side)` matrix that blurs a column: for small pictures a product is faster than a convolution."""
-    reach = int(3 * sigma + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
-    matrix = np.zeros((side, side))
-    for row in range(side):
-        at = np.clip(np.arange(row - reach, row + reach + 1), 0, side - 1)
-        np.add.at(matrix[row], at, kernel / kernel.sum())
-    return matrix.astype(np.float32)
-
-
-def _correlation(a: np.ndarray, b: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    a, b = _centre(a, inside), _centre(b, inside)
-    return (a * b).sum((1, 2)) / np.sqrt((a * a).sum((1, 2)) * (b * b).sum((1, 2)) + 1e-9)
-
-
-def _centre(x: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    return (x - ((x * inside).sum((1, 2)) / np.maximum(inside.sum((1, 2)), 1))[:, None, None]) * inside
 
 
 # Step 3: verification -----------------------------------------------------------------------------------------------
@@ -391,7 +321,7 @@ class _FineCopies:
             copy = np.asarray(image.resize((FINE, FINE), Image.Resampling.LANCZOS), dtype=np.float32)
         except PictureError:  # vanished since the facts were gathered: it agrees with nothing
             copy = np.zeros((FINE, FINE), dtype=np.float32)
-        self._copies[position] = copy, _band(copy[None], *BAND)[0]
+        self._copies[position] = copy, band_pass(copy[None], *BAND)[0]
         if len(self._copies) > self._keep:
             self._copies.popitem(last=False)
         return self._copies[position]
@@ -404,11 +334,11 @@ def _verify(
     a, b = (np.stack([copies.whole(i) for i in pairs[:, side].tolist()]) for side in (0, 1))
     band_a, band_b = (np.stack([copies.band(i) for i in pairs[:, side].tolist()]) for side in (0, 1))
     still = np.zeros((len(pairs), 4), np.float32)
-    tried = [still, _align(a, b, moves, steps=((3, 1.5), (2, 1.0)), wide=8.0)] if aligned else [still]
+    tried = [still, align(a, b, moves, steps=((3, 1.5), (2, 1.0)), wide=8.0)] if aligned else [still]
     others = [[r for r in near[i, FIRST_REFERENCE:].tolist() if r != j] for i, j in pairs.tolist()]
     best = np.full(len(pairs), -1.0)
     for p in tried:
-        warped, inside = _warp(band_b, p)
+        warped, inside = warp(band_b, p)
         for row, given in enumerate(others):
             references = np.stack([copies.band(r) for r in given]) if given else np.empty((0, FINE, FINE))
             best[row] = max(best[row], _partial(band_a[row], warped[row], inside[row], references))
@@ -419,7 +349,7 @@ def _verify(
 def _partial(a: np.ndarray, b: np.ndarray, inside: np.ndarray, references: np.ndarray) -> float:
     """Correlation of `a` and `b`, or what is left of it after regressing both on `references` if that is less."""
     stacked = np.concatenate([a[None], b[None], references])
-    x = _centre(stacked, np.broadcast_to(inside, stacked.shape)).reshape(len(stacked), -1)
+    x = centre(stacked, np.broadcast_to(inside, stacked.shape)).reshape(len(stacked), -1)
     x, z = x[:2], x[2:]
     plain = _cosine(x)
     if not len(z):
