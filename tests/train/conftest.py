@@ -39,7 +39,15 @@ def make_run(examples, tiny):
     """`make_run(recipe, fold=0, **fields and options)`: one run of a three-fold split."""
 
     def make(
-        recipe: str, fold: int = 0, *, refit_epochs=None, keep_weights=False, model=tiny, seeds=None, train=None, **options
+        recipe: str,
+        fold: int = 0,
+        *,
+        refit_epochs=None,
+        keep_weights=False,
+        model=tiny,
+        seeds=None,
+        train=None,
+        **options,
     ):
         inside = examples.where("train")
         held = np.arange(len(inside)) % 3 == fold

@@ -230,7 +230,10 @@ def test_many_squares_are_mapped_from_disk(examples, setting, tiny, monkeypatch,
 
 
 def test_a_run_that_fails_leaves_its_neighbours_alone(examples, setting, make_run):
-    runs = [make_run("probe", 0, image_size=64), make_run("probe", 1, image_size=64, train=np.array([], dtype=np.int64))]
+    runs = [
+        make_run("probe", 0, image_size=64),
+        make_run("probe", 1, image_size=64, train=np.array([], dtype=np.int64)),
+    ]
     good, bad = fit(runs, setting, examples)
     assert (good.status, bad.status) == ("done", "failed")
     assert bad.cause
