@@ -52,7 +52,9 @@ def photos(tmp_path_factory) -> Path:
     return make_photos(tmp_path_factory.mktemp("data") / "photos")
 
 
-def make_photos(folder: Path, *, per_class: int = 24, size: int = 48, classes: tuple[str, ...] = ("circle", "stripe")) -> Path:
+def make_photos(
+    folder: Path, *, per_class: int = 24, size: int = 48, classes: tuple[str, ...] = ("circle", "stripe")
+) -> Path:
     """Pictures of circles and stripes in noise, one folder per class; the same bytes every time."""
     import numpy as np
     from PIL import Image

@@ -19,11 +19,19 @@ def python(code: str) -> subprocess.CompletedProcess:
 
 
 def test_import_layers():
-    done = subprocess.run([Path(sys.executable).parent / "lint-imports", "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("module", ["weigh.findings.file", "weigh.report.html", "weigh.study", "weigh.cli.study", "weigh.plan.runs"])
+@pytest.mark.parametrize(
+    "module", ["weigh.findings.file", "weigh.report.html", "weigh.study", "weigh.cli.study", "weigh.plan.runs"]
+)
 def test_evidence_wing_leaves_torch_alone(module):
     done = python(f"import sys, {module}; print([m for m in ('torch', 'torchvision', 'timm') if m in sys.modules])")
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
@@ -52,9 +60,15 @@ def test_source_files(path):
             names = ast.literal_eval(node.value)
             assert names == sorted(names, key=_isort_key), f"__all__ is not sorted: {names}"
             defined = {n.name for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-            defined |= {t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)}
-            defined |= {n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
-            defined |= {a.asname or a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+            defined |= {
+                t.id for n in tree.body if isinstance(n, ast.Assign) for t in n.targets if isinstance(t, ast.Name)
+            }
+            defined |= {
+                n.target.id for n in tree.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)
+            }
+            defined |= {
+                a.asname or a.name for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names
+            }
             if path.name != "__init__.py":
                 assert set(names) <= defined, set(names) - defined
 
@@ -73,7 +87,9 @@ def test_no_pickle_and_no_global_random_state(path):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             written = ast.unparse(node.func)
-            assert not written.startswith(("np.random.seed", "np.random.rand", "random.seed", "np.random.choice", "np.random.shuffle")), written
+            assert not written.startswith(
+                ("np.random.seed", "np.random.rand", "random.seed", "np.random.choice", "np.random.shuffle")
+            ), written
             if written == "torch.load":
                 assert any(k.arg == "weights_only" and getattr(k.value, "value", None) is True for k in node.keywords)
             if written in ("torch.manual_seed", "torch.set_num_threads", "torch.use_deterministic_algorithms"):
@@ -89,4 +105,4 @@ def test_every_registered_thing_is_documented():
             assert entry.name == name
             assert entry.title.en
             assert entry.title.zh
-            assert entry.title.en != entry.title.zh or name.isupper(), f"{name} has no Chinese title"
+            assert entry.title.en != entry.title.zh or entry.title.en.isupper(), f"{name} has no Chinese title"

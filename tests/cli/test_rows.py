@@ -22,7 +22,10 @@ def test_cells_that_a_spreadsheet_would_execute_are_defused():
 
 
 def test_unreadable_files_are_rows_with_an_empty_label():
-    rows = [{"path": "a", "label": "x", "probability": 1.0, "p:x": 1.0}, {"path": "b", "label": "", "probability": None, "p:x": None, "error": "cut"}]
+    rows = [
+        {"path": "a", "label": "x", "probability": 1.0, "p:x": 1.0},
+        {"path": "b", "label": "", "probability": None, "p:x": None, "error": "cut"},
+    ]
     out = io.StringIO()
     write_rows(out, rows, "csv")
     assert out.getvalue().splitlines() == ["path,label,probability,p:x", "a,x,1.000000,1.000000", "b,,,"]

@@ -24,8 +24,19 @@ def weigh(capsys, *arguments) -> tuple[int, str, str]:
 
 def test_the_study_folder_holds_what_is_promised(finished):
     names = {path.name for path in finished.folder.iterdir()}
-    assert {"study.yaml", "ledger.sqlite", "arrays", "report.html", "report.zh.html", "findings.json", "log.txt", "model"} <= names
-    assert {"model.safetensors", "config.json", "README.md"} <= {path.name for path in (finished.folder / "model").iterdir()}
+    assert {
+        "study.yaml",
+        "ledger.sqlite",
+        "arrays",
+        "report.html",
+        "report.zh.html",
+        "findings.json",
+        "log.txt",
+        "model",
+    } <= names
+    assert {"model.safetensors", "config.json", "README.md"} <= {
+        path.name for path in (finished.folder / "model").iterdir()
+    }
     stored = json.loads((finished.folder / "findings.json").read_text(encoding="utf-8"))
     assert set(stored) >= {"schema", "study", "findings"}
     assert stored["study"]["runs"] == {"done": 2 * 4 * 2 + stored["study"]["runs"]["done"] - 16, "failed": 0}
@@ -35,7 +46,16 @@ def test_the_study_folder_holds_what_is_promised(finished):
 def test_findings_answer_the_questions(finished):
     findings = finished.read()
     kinds = {finding.kind for finding in findings}
-    assert {"performance", "comparison", "generalisation", "order", "stability", "calibration", "cost", "advice"} <= kinds
+    assert {
+        "performance",
+        "comparison",
+        "generalisation",
+        "order",
+        "stability",
+        "calibration",
+        "cost",
+        "advice",
+    } <= kinds
     for finding in findings:
         assert finding.verdict in ("yes", "no", "undecided")
         assert finding.sentence.en
@@ -71,7 +91,9 @@ def test_other_data_is_refused_with_the_reason(finished, capsys, tmp_path, photo
     shutil.copytree(finished.folder, folder)
     shutil.copytree(photos, other)
     next((other / "circle").iterdir()).unlink()
-    code, _, err = weigh(capsys, "run", other, "--models", tiny, "--offline", "--output", folder, "--set", "design.test=0.25")
+    code, _, err = weigh(
+        capsys, "run", other, "--models", tiny, "--offline", "--output", folder, "--set", "design.test=0.25"
+    )
     assert code == 2
     assert "another number of examples" in err or "another data" in err
     assert "--output" in err
@@ -83,7 +105,9 @@ def test_predict(finished, photos, capsys, tmp_path, format, reader):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"\xff\xd8\xff not a picture")
     pictures = sorted((photos / "circle").iterdir())[:2]
-    code, out, err = weigh(capsys, "predict", finished.folder, *pictures, broken, tmp_path / "none.png", "--format", format)
+    code, out, err = weigh(
+        capsys, "predict", finished.folder, *pictures, broken, tmp_path / "none.png", "--format", format
+    )
     assert code == 0
     rows = reader(out)
     assert [row["path"] for row in rows] == [*map(str, pictures), str(broken), str(tmp_path / "none.png")]
@@ -179,7 +203,20 @@ def test_fail_on(photos, tiny, capsys, tmp_path):
     shutil.copy(copied, data / "stripe" / "copied.png")
     (data / "stripe" / "broken.png").write_bytes(b"no picture")
     Image.new("RGB", (40, 40), "red").save(data / "circle" / "plain.bmp")
-    arguments = ["run", data, "--models", tiny, "--offline", "--set", "design.repeats=1", "--set", "design.folds=3", "--output", tmp_path / "s", "--quiet"]
+    arguments = [
+        "run",
+        data,
+        "--models",
+        tiny,
+        "--offline",
+        "--set",
+        "design.repeats=1",
+        "--set",
+        "design.folds=3",
+        "--output",
+        tmp_path / "s",
+        "--quiet",
+    ]
     code, _, err = weigh(capsys, *arguments, "--fail-on", "label-conflict,unreadable")
     assert code == 1, err
     found = Study.open(tmp_path / "s").read()
@@ -193,7 +230,21 @@ def test_hostile_names(tiny, capsys, tmp_path):
     from tests.conftest import make_photos
 
     data = make_photos(tmp_path / "data", classes=("<img src=x onerror=alert(1)>", "=cmd()"), per_class=12)
-    code, _, err = weigh(capsys, "run", data, "--models", tiny, "--offline", "--set", "design.repeats=1", "--set", "design.folds=3", "--output", tmp_path / "s", "--quiet")
+    code, _, err = weigh(
+        capsys,
+        "run",
+        data,
+        "--models",
+        tiny,
+        "--offline",
+        "--set",
+        "design.repeats=1",
+        "--set",
+        "design.folds=3",
+        "--output",
+        tmp_path / "s",
+        "--quiet",
+    )
     assert code == 0, err
     for name in ("report.html", "report.zh.html"):
         assert "<img src=x" not in (tmp_path / "s" / name).read_text(encoding="utf-8")
@@ -212,11 +263,24 @@ def test_a_hostile_table(tiny, photos, capsys, tmp_path):
             rows.append(f"{name}{i}.png,{label}")
     rows += ["../../x.png,<script>alert(1)</script>", f"{outside},<script>alert(1)</script>"]
     (data / "table.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    arguments = ["--models", tiny, "--offline", "--set", "design.repeats=1", "--set", "design.folds=3", "--output", tmp_path / "s", "--quiet"]
+    arguments = [
+        "--models",
+        tiny,
+        "--offline",
+        "--set",
+        "design.repeats=1",
+        "--set",
+        "design.folds=3",
+        "--output",
+        tmp_path / "s",
+        "--quiet",
+    ]
     code, _, err = weigh(capsys, "run", data / "table.csv", *arguments)
     assert code == 0, err
     study = Study.open(tmp_path / "s")
-    assert {"../../x.png", str(outside)} == {path for finding in study.read().of("outside-root") for path in finding.examples}
+    assert {"../../x.png", str(outside)} == {
+        path for finding in study.read().of("outside-root") for path in finding.examples
+    }
     assert len(study.results().examples) == 24
     for name in ("report.html", "report.zh.html"):
         page = (tmp_path / "s" / name).read_text(encoding="utf-8")

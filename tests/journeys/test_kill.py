@@ -20,7 +20,14 @@ KILLS = int(os.environ.get("WEIGH_KILLS", "3"))
 
 
 def command(photos: Path, tiny: str, folder: Path) -> list[str]:
-    settings = ["design.folds=3", "design.repeats=2", "design.test=0.2", "recipes.finetune.epochs=2", "recipes.finetune.repeats=1", "recipes.finetune.image_size=32"]
+    settings = [
+        "design.folds=3",
+        "design.repeats=2",
+        "design.test=0.2",
+        "recipes.finetune.epochs=2",
+        "recipes.finetune.repeats=1",
+        "recipes.finetune.image_size=32",
+    ]
     sets = [part for setting in settings for part in ("--set", setting)]
     return [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe,finetune", "--offline",
             "--quiet", "--output", str(folder), *sets]  # fmt: skip
@@ -46,16 +53,34 @@ def test_killed_and_resumed_equals_undisturbed(photos, tiny, tmp_path):
     rng, interrupted = random.Random(1123), 0
     for kill in range(KILLS):
         folder = tmp_path / f"kill-{kill}"
-        process = subprocess.Popen(command(photos, tiny, folder / "study"), env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command(photos, tiny, folder / "study"),
+            env=environment(folder),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
             process.wait(timeout=rng.uniform(0.15, 0.98) * took)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             interrupted += 1
-        done = subprocess.run(command(photos, tiny, folder / "study"), env=environment(folder), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command(photos, tiny, folder / "study"),
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         assert without_measured(folder / "study" / "findings.json") == expected, f"kill {kill}"
-        again = subprocess.run([sys.executable, "-m", "weigh", "report", str(folder / "study"), "--format", "json"], env=environment(folder), capture_output=True, text=True, check=True)
+        again = subprocess.run(
+            [sys.executable, "-m", "weigh", "report", str(folder / "study"), "--format", "json"],
+            env=environment(folder),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert json.loads(again.stdout)["study"]["runs"]["failed"] == 0
     assert interrupted >= KILLS * 0.6, f"only {interrupted} of {KILLS} were killed in time"

@@ -38,9 +38,23 @@ def test_every_command_of_the_readme_runs(tmp_path):
     for picture in sorted((tmp_path / "photos" / "circle").iterdir())[:2]:
         shutil.copy(picture, tmp_path / "new" / f"{picture.stem}.jpg")
     (tmp_path / "study.yaml").write_text(example_yaml(), encoding="utf-8")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "WEIGH_OFFLINE": "1", "WEIGH_CACHE": str(tmp_path / "cache")}
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "WEIGH_OFFLINE": "1",
+        "WEIGH_CACHE": str(tmp_path / "cache"),
+    }
     for command in commands("README.md"):
-        done = subprocess.run(command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
         assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
 
 

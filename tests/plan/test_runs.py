@@ -27,7 +27,14 @@ def make_examples(n: int = 60, *, groups: int | None = None) -> Examples:
 
 
 def make_spec(**design):
-    return load_spec({"data": "d", "models": ["timm:resnet18", "timm:resnet34"], "recipes": ["probe", {"name": "finetune", "epochs": 2}, "scratch"], "design": design})
+    return load_spec(
+        {
+            "data": "d",
+            "models": ["timm:resnet18", "timm:resnet34"],
+            "recipes": ["probe", {"name": "finetune", "epochs": 2}, "scratch"],
+            "design": design,
+        }
+    )
 
 
 def plan(examples=None, **design):
@@ -37,7 +44,9 @@ def plan(examples=None, **design):
 
 def test_candidates_are_crossed_controls_last():
     candidates = cross_candidates(make_spec())
-    assert [c.id for c in candidates[:4]] == [f"timm:{m} × {r}" for m in ("resnet18", "resnet34") for r in ("probe", "finetune")]
+    assert [c.id for c in candidates[:4]] == [
+        f"timm:{m} × {r}" for m in ("resnet18", "resnet34") for r in ("probe", "finetune")
+    ]
     assert [c.control for c in candidates] == [False] * 4 + [True] * 2
     assert len({c.label for c in candidates}) == 6
 
@@ -79,7 +88,11 @@ def test_keys_tell_apart_all_that_determines_the_numbers():
 
 
 def test_sources_that_are_not_varied_stay_fixed():
-    runs = [run for run in plan(repeats=3, vary=["init"]).runs if run.candidate == "timm:resnet18 × probe" and run.purpose == "main" and run.fold == 0]
+    runs = [
+        run
+        for run in plan(repeats=3, vary=["init"]).runs
+        if run.candidate == "timm:resnet18 × probe" and run.purpose == "main" and run.fold == 0
+    ]
     assert len({run.test.tobytes() for run in runs}) == 1
     assert len({run.seeds["init"] for run in runs}) == 3
     assert len({run.seeds["order"] for run in runs}) == 1
@@ -124,7 +137,12 @@ def test_held_out_part_is_fixed_and_never_trained_on():
 
 def test_heads_of_a_model_are_one_job_and_networks_one_each():
     planned = plan(repeats=1)
-    jobs = group_jobs(planned.runs, Setting("image-classification", ("a", "b"), "accuracy"), {"timm:resnet18": {"seconds_per_example": 0.1}}, 60)
+    jobs = group_jobs(
+        planned.runs,
+        Setting("image-classification", ("a", "b"), "accuracy"),
+        {"timm:resnet18": {"seconds_per_example": 0.1}},
+        60,
+    )
     assert [len(job.runs) for job in jobs] == [10, 10] + [1] * 20
     assert jobs[0].predicted_seconds > jobs[1].predicted_seconds
     assert len({job.id for job in jobs}) == len(jobs)

@@ -20,19 +20,43 @@ from weigh.run import Outcome, Run
 
 
 def make_run(key: str = "a", **changes) -> Run:
-    fields = {"key": key, "candidate": "m × probe", "model": "m", "recipe": "probe", "options": {}, "purpose": "main", "variant": "",
-              "repeat": 0, "fold": 0, "train": np.arange(5), "test": np.arange(5, 8), "seeds": {"init": 1}}
+    fields = {
+        "key": key,
+        "candidate": "m × probe",
+        "model": "m",
+        "recipe": "probe",
+        "options": {},
+        "purpose": "main",
+        "variant": "",
+        "repeat": 0,
+        "fold": 0,
+        "train": np.arange(5),
+        "test": np.arange(5, 8),
+        "seeds": {"init": 1},
+    }
     return Run(**{**fields, **changes})
 
 
 def outcome(key: str = "a", **changes) -> Outcome:
-    return Outcome(**{"key": key, "status": "done", "logits": np.eye(3, 2, dtype=np.float32), "facts": {"strength": 0.1}, **changes})
+    return Outcome(
+        **{
+            "key": key,
+            "status": "done",
+            "logits": np.eye(3, 2, dtype=np.float32),
+            "facts": {"strength": 0.1},
+            **changes,
+        }
+    )
 
 
 def test_records_come_back_in_the_order_of_the_plan(tmp_path):
     ledger = Ledger(tmp_path, create=True)
     ledger.set_planned([make_run("b"), make_run("a")])
-    ledger.commit([make_run("a"), make_run("b", fold=1)], [outcome("a"), outcome("b", status="failed", cause="no", logits=None)], np.zeros(9, int))
+    ledger.commit(
+        [make_run("a"), make_run("b", fold=1)],
+        [outcome("a"), outcome("b", status="failed", cause="no", logits=None)],
+        np.zeros(9, int),
+    )
     first, second = ledger.records()
     assert (first.key, first.status, first.cause, first.fold) == ("b", "failed", "no", 1)
     assert (second.facts, second.n_train, second.seeds) == ({"strength": 0.1}, 5, {"init": 1})
@@ -81,7 +105,10 @@ def test_choices_are_made_once(tmp_path):
 
 def test_looks_at_the_test_part_are_counted_per_candidate(tmp_path):
     ledger = Ledger(tmp_path, create=True)
-    refits = [make_run(key, candidate=candidate, purpose="refit", repeat=-1, fold=-1) for key, candidate in (("a", "A"), ("b", "A"), ("c", "B"))]
+    refits = [
+        make_run(key, candidate=candidate, purpose="refit", repeat=-1, fold=-1)
+        for key, candidate in (("a", "A"), ("b", "A"), ("c", "B"))
+    ]
     ledger.commit(refits, [outcome(run.key) for run in refits], np.zeros(9, int))
     ledger.commit(refits[:1], [outcome("a")], np.zeros(9, int))  # the same look again, after a kill
     assert ledger.test_looks() == 2
@@ -138,7 +165,17 @@ def test_a_transaction_that_was_cut_leaves_nothing(tmp_path):
 
 
 def test_problems_survive_the_ledger():
-    problem = Problem("leak", text("{n} copies", "{n} 个副本", n=2), ("a", "b"), (("a", "b"),), "warning", text("why", "为何"), None, {"n": 2.0}, ({"x": 1},))
+    problem = Problem(
+        "leak",
+        text("{n} copies", "{n} 个副本", n=2),
+        ("a", "b"),
+        (("a", "b"),),
+        "warning",
+        text("why", "为何"),
+        None,
+        {"n": 2.0},
+        ({"x": 1},),
+    )
     assert problems_from_json(problems_to_json([problem])) == (problem,)
 
 
@@ -160,7 +197,9 @@ def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
     _, cut = arrays.read_predictions(path)
     rows = np.arange(n)
     assert (cut.argmax(axis=1) == back.argmax(axis=1)).all() or classes > arrays.TOP + 1
-    np.testing.assert_allclose(log_softmax(cut, axis=1)[rows, target], log_softmax(logits, axis=1)[rows, target], atol=2e-2)
+    np.testing.assert_allclose(
+        log_softmax(cut, axis=1)[rows, target], log_softmax(logits, axis=1)[rows, target], atol=2e-2
+    )
 
 
 def test_huge_and_missing_logits(tmp_path):

@@ -269,9 +269,15 @@ def _time_model(address: str, spec: StudySpec, setting: Setting, candidates: Seq
     from weigh.train.determinism import computing
     from weigh.train.timing import time_model
 
-    trains = {RECIPES.get(c.recipe).trains for c in candidates if c.model == address}
+    recipes = [RECIPES.get(c.recipe) for c in candidates if c.model == address]
     with computing(threads=setting.threads):
-        return time_model(address, setting, network="network" in trains, precision=spec.run.precision)
+        return time_model(
+            address,
+            setting,
+            network=any(recipe.trains == "network" for recipe in recipes),
+            precision=spec.run.precision,
+            pretrained=any(recipe.pretrained for recipe in recipes),
+        )
 
 
 def _stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:

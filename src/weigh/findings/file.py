@@ -44,7 +44,8 @@ def _study(results: Results) -> dict[str, Any]:
         "examples": {"train": len(examples.where("train")), "test": len(examples.where("test"))},
         "data": examples.fingerprint,
         "candidates": [
-            {"id": c.id, "label": c.label, "model": c.model, "recipe": c.recipe, "control": c.control} for c in results.candidates
+            {"id": c.id, "label": c.label, "model": c.model, "recipe": c.recipe, "control": c.control}
+            for c in results.candidates
         ],
         "winner": results.winner,
         "primary": spec.metrics.primary,
@@ -55,7 +56,10 @@ def _study(results: Results) -> dict[str, Any]:
         },
         "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in results.skipped.items()},
         "test_looks": results.test_looks,
-        "models": {address: {k: v for k, v in facts.items() if not k.endswith("seconds")} for address, facts in results.models.items()},
+        "models": {
+            address: {k: v for k, v in facts.items() if not k.endswith("seconds")}
+            for address, facts in results.models.items()
+        },
         "environment": environment,
     }
 

@@ -35,8 +35,16 @@ def find(results: Results) -> list[Finding]:
             verdict="no",
             severity="problem",
             sentence=Bilingual.of(said),
-            estimates={name: Estimate(value=n, n=n, unit="1", n_unit="runs", method="count") for name, n in counts.items()},
+            estimates={
+                name: Estimate(value=n, n=n, unit="1", n_unit="runs", method="count") for name, n in counts.items()
+            },
             candidates=list(results.unfinished),
-            next=[Bilingual.of(text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。"))],
+            next=[
+                Bilingual.of(
+                    text(
+                        "Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。"
+                    )
+                )
+            ],
         )
     ]

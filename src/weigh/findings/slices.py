@@ -92,7 +92,10 @@ def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list
     """Parts to look at, and the columns that were left out because they have too many values."""
     target, classes = out_of_fold.target, results.examples.classes
     found, left_out = [], []
+    asked = results.spec.data.slices
     for column, values in results.examples.slices.items():
+        if asked is not None and column not in asked:
+            continue
         mine = values[out_of_fold.indices]
         names = np.unique(mine)
         if len(names) > MOST_VALUES:

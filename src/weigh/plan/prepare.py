@@ -59,18 +59,19 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
     examples = replace(examples, group=group_of(examples, spec))
-    examples = hold_out_test(examples, spec)
+    copies = duplicate_groups(problems, examples)
+    examples = hold_out_test(examples, spec, copies)
     train = examples.where("train")
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
     variants = tuple(order_check_variants(in_order, spec.design.folds)) if spec.design.order_check else ()
-    return Prepared(spec, examples, tuple(problems), duplicate_groups(problems, examples), variants)
+    return Prepared(spec, examples, tuple(problems), copies, variants)
 
 
 def _task(spec: StudySpec) -> str:
     from weigh.data.images import recognise_task
 
     if spec.task is None:
-        task, reason = recognise_task(spec.data.train)
+        task, reason = recognise_task(spec.data.train, spec.data.columns)
         if task is None:
             raise SpecError(
                 text("The task cannot be told from {d}: {r}", "无法从 {d} 判断任务：{r}", d=spec.data.train, r=reason),

@@ -67,8 +67,11 @@ def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:
     return examples.slices[name]
 
 
-def hold_out_test(examples: Examples, spec: StudySpec) -> Examples:
+def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None = None) -> Examples:
     """The same examples with `design.test` of them marked as the test part (once, before anything is trained).
+
+    Args:
+        copies: `(n,)` ids of sets of identical pictures: neither a group nor a set of copies is split.
 
     Raises:
         DesignError: There is a test part already and another is asked for.
@@ -85,9 +88,8 @@ def hold_out_test(examples: Examples, spec: StudySpec) -> Examples:
             do=text("Remove design.test, or the test folder.", "请去掉 design.test，或去掉测试文件夹。"),
         )
     rng = generator(spec.design.seed, "test part")
-    mask = holdout(
-        examples.target, share=spec.design.test, rng=rng, group=group_of(examples, spec), stratify=spec.design.stratify
-    )
+    group = merge_groups(group_of(examples, spec), copies)
+    mask = holdout(examples.target, share=spec.design.test, rng=rng, group=group, stratify=spec.design.stratify)
     return replace(examples, part=np.where(mask, "test", "train"))
 
 

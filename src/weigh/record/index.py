@@ -49,7 +49,7 @@ def read_index(folder: Path) -> Examples:
             part=stored["part"],
             order=stored["order"],
             content=stored["content"],
-            group=stored["group"] if "group" in stored else None,
+            group=stored.get("group"),
             order_source=str(stored["order_source"]),  # type: ignore[arg-type]
             slices={name: stored[f"slice_{i}"] for i, name in enumerate(names)},
             fingerprint=str(stored["fingerprint"]),

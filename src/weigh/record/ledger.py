@@ -138,12 +138,16 @@ class Ledger:
         """The runs of the present design, in order; records of other designs stay but are not read."""
         with closing(self._open()) as db, db:
             db.execute("DELETE FROM planned")
-            db.executemany("INSERT INTO planned VALUES (?, ?, ?)", [(i, run.key, run.candidate) for i, run in enumerate(runs)])
+            db.executemany(
+                "INSERT INTO planned VALUES (?, ?, ?)", [(i, run.key, run.candidate) for i, run in enumerate(runs)]
+            )
 
     def unfinished(self) -> dict[str, int]:
         """Candidate -> planned runs that are not recorded; only candidates that have any."""
         return dict(
-            self._rows("SELECT candidate, count(*) FROM planned WHERE key NOT IN (SELECT key FROM runs) GROUP BY candidate ORDER BY min(position)")
+            self._rows(
+                "SELECT candidate, count(*) FROM planned WHERE key NOT IN (SELECT key FROM runs) GROUP BY candidate ORDER BY min(position)"
+            )
         )
 
     def recorded(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ class Estimate(BaseModel):
         return self.low is not None and self.high is not None and self.low <= truth <= self.high
 
     def format(self, digits: int = 3) -> str:
-        """"0.912 [0.894, 0.927]"; the same characters in every language."""
+        """ "0.912 [0.894, 0.927]"; the same characters in every language."""
         if not math.isfinite(self.value):
             return "–"
         if self.low is None or self.high is None:

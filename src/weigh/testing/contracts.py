@@ -44,9 +44,16 @@ def check_metric(metric: Metric, *, n: int = 60, classes: int = 3) -> None:
             _same(metric, "a weight is so many copies", score, metric.reduce(statistics[copies], np.ones(len(copies))))
             _same(metric, "rows of weights do not touch each other", score, metric.reduce(statistics, row))
         shuffled = rng.permutation(n)
-        _same(metric, "the order of examples does not matter", scores[0], metric.reduce(statistics[shuffled], weights[0, shuffled]))
+        _same(
+            metric,
+            "the order of examples does not matter",
+            scores[0],
+            metric.reduce(statistics[shuffled], weights[0, shuffled]),
+        )
         _same(metric, "the scale of weights does not matter", scores[0], metric.reduce(statistics, 7.5 * weights[0]))
-        assert np.isnan(metric.reduce(statistics, np.zeros(n))), f"{metric.name}: without weight the score is NaN, not a number"
+        assert np.isnan(metric.reduce(statistics, np.zeros(n))), (
+            f"{metric.name}: without weight the score is NaN, not a number"
+        )
         assert (statistics == kept).all(), f"{metric.name}: reduce changed its input"
 
 
@@ -59,10 +66,14 @@ def check_recipe(recipe: Recipe) -> None:
     from importlib import import_module
 
     fields = RecipeSpec.model_fields.keys() - {"name", "label", "repeats"}
-    assert recipe.defaults.keys() <= fields, f"{recipe.name}: {recipe.defaults.keys() - fields} are not settings of a recipe"
+    assert recipe.defaults.keys() <= fields, (
+        f"{recipe.name}: {recipe.defaults.keys() - fields} are not settings of a recipe"
+    )
     RecipeSpec(name=recipe.name, **recipe.defaults)
     assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
-    assert recipe.trains == "head" or "epochs" in recipe.defaults, f"{recipe.name}: a network is trained for a number of epochs"
+    assert recipe.trains == "head" or "epochs" in recipe.defaults, (
+        f"{recipe.name}: a network is trained for a number of epochs"
+    )
     module, function = recipe.fit.split(":")
     assert callable(getattr(import_module(module), function)), f"{recipe.name}: {recipe.fit} is not there"
 
@@ -70,7 +81,9 @@ def check_recipe(recipe: Recipe) -> None:
 def check_finding(find, results: Results) -> list[Finding]:
     """Both languages, numbers backed by estimates, a relation has a claim, the same records give the same findings."""
     found = find(results)
-    assert [f.model_dump_json() for f in find(results)] == [f.model_dump_json() for f in found], "the same records gave other findings"
+    assert [f.model_dump_json() for f in find(results)] == [f.model_dump_json() for f in found], (
+        "the same records gave other findings"
+    )
     for finding in found:
         assert finding.sentence.en.strip(), f"{finding.id}: no sentence"
         assert finding.sentence.zh.strip(), f"{finding.id}: no Chinese sentence"

@@ -1,4 +1,4 @@
-"""A short timing per model: what a pass costs here, and which arithmetic pays. Stored once per study, never redone."""
+"""A short timing per model: what a pass costs here, for the prediction. Stored once per study, never redone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from weigh.train.device import autocast, fast_bf16
 
 __all__ = ["time_model"]
 
-PAYS = 1.2  # bf16 is taken where it is at least so much faster
 DECODE_SECONDS = 0.004  # one picture on one thread; decoding runs beside the network, so only the excess counts
 
 
@@ -56,23 +55,16 @@ def time_model(
         loss.backward()
         net.zero_grad(set_to_none=True)
 
-    options = [precision] if precision != "auto" else ["fp32", "bf16"] if fast_bf16(setting.device) else ["fp32"]
-
-    def choose(work: Callable[[str], None]) -> tuple[str, float]:
-        seconds = {option: _seconds(work, option, setting.device) / len(pictures) for option in options}
-        best = options[0]
-        if len(options) == 2 and seconds["fp32"] / seconds["bf16"] >= PAYS:
-            best = "bf16"
-        return best, seconds[best]
-
-    head, per_example = choose(forward)
+    # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
+    chosen = precision if precision != "auto" else "bf16" if fast_bf16(setting.device) else "fp32"
     found: dict[str, Any] = {
-        "precision_head": head,
-        "seconds_per_example": max(per_example, DECODE_SECONDS),
+        "precision_head": chosen,
+        "precision_network": chosen,
+        "seconds_per_example": max(_seconds(forward, chosen, setting.device) / len(pictures), DECODE_SECONDS),
         "channels_last": True,
     }
     if network:
-        found["precision_network"], found["seconds_per_step_example"] = choose(step)
+        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
     return found
 
 
