@@ -13,6 +13,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.order_checks import check_order
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
 from weigh.metrics.design import measure_design
@@ -74,7 +75,7 @@ def _train_score(results: Results, name: str, metric: str) -> float:
 
 
 def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
-    question = bilingual(text("Does the score hold on the independent test part?", "在独立测试部分上，得分还成立吗？"))
+    question = bilingual(text("Does the score hold on the test part?", "在测试部分上，得分还成立吗？"))
     winner = str(evidence.winner)
     if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
         return Finding(
@@ -85,8 +86,8 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             severity="detail",
             sentence=bilingual(
                 text(
-                    "There is no score on an independent test part: everything here rests on cross-validation.",
-                    "没有独立测试部分的得分：这里的一切都依据交叉验证。",
+                    "There is no score on a test part: everything here rests on cross-validation.",
+                    "没有测试部分的得分：这里的一切都依据交叉验证。",
                 )
             ),
             candidates=[winner],
@@ -137,6 +138,12 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         }[verdict]
     )
     said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
+    drawn = evidence.results.spec.design.test > 0
+    if drawn:  # the same neighbours and the same conditions stand on both sides
+        said = said + text(
+            "It was drawn at random from the same data: it confirms the score for examples like these, not for another source.",
+            "它是从同一份数据中随机抽出的：只能印证同类样本上的得分，不能说明其他来源。",
+        )
     return Finding(
         id="generalisation:test",
         kind="generalisation",
@@ -153,7 +160,8 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
                 detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=values["k"])),
             ),
             Assumption(
-                name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")), outcome="unchecked"
+                name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
+                outcome="doubtful" if drawn and any(c.alarm for c in check_order(evidence).checks) else "unchecked",
             ),
         ],
         candidates=[winner],
