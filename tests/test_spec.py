@@ -64,6 +64,7 @@ def test_settings_override_and_reach_recipes():
     )
     spec = load_spec(content)
     assert (spec.design.folds, spec.recipes[1].epochs, spec.metrics.primary) == (7, 9, "auroc")
+    assert apply_settings(BASE, ["data.label_separator=|"])["data"]["label_separator"] == "|"
     with pytest.raises(SpecError, match=r"a\.b=value"):
         apply_settings(BASE, ["design.folds"])
 

@@ -64,7 +64,9 @@ class DataSpec(Section):
     columns: ColumnsSpec = ColumnsSpec()
     slices: list[str] | None = Field(None, description="Metadata columns to report scores by; default: all short ones.")
     label_offset: int = Field(0, description="Added to numeric labels (-1 where labels count from 1).")
-    label_separator: str | None = Field(None, description="Set it ('|') where one example has several labels.")
+    label_separator: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Set it ('|') where one example has several labels."
+    )
     positive: str | None = Field(None, description="The class of interest of a two-class task; default: the rarer one.")
 
 

@@ -109,6 +109,8 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
             parsed = yaml.load(value, Loader=_Loader) if value.strip() else None
         except (yaml.YAMLError, ValueError, RecursionError):
             parsed = value
+        if parsed in ("", None) and value.strip() not in ("", "''", '""', "null", "~"):
+            parsed = value.strip()  # "|" and ">" begin a block in YAML; here they are meant
         if keys[0] == "recipes" and len(keys) == 3:
             _set_recipe(content, keys[1], keys[2], parsed)
             continue

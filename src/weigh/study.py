@@ -114,6 +114,15 @@ class Study:
 
         folder = Path(folder)
         Ledger(folder)
+        if not (folder / "study.yaml").exists():
+            raise RecordError(
+                text(
+                    "The study in {f} was never started: it stopped before its first run.",
+                    "{f} 中的研究从未开始：在第一次运行之前就停止了。",
+                    f=folder,
+                ),
+                do=text("Run the command that began it again.", "请再次运行当初的命令。"),
+            )
         return cls(load_spec(read_yaml(folder / "study.yaml"), base=folder.resolve()), folder)
 
     # ---- compute

@@ -49,7 +49,7 @@ class Screen:
             disable=quiet or not self.console.is_terminal,
         )
         self.inner = self.outer = None
-        self.last_plain = 0.0
+        self.last_plain = time.monotonic()
 
     def __enter__(self) -> Screen:
         self.bars.start()

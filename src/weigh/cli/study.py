@@ -124,13 +124,15 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     import shutil
 
     from weigh.report.terminal import render_terminal, summary_line
+    from weigh.report.wrapping import wrap
     from weigh.study import LANGUAGE_FILES
 
     file = study.read().file
+    width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     if not (quiet or brief):
-        width = min(shutil.get_terminal_size((100, 24)).columns, 110)
         print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
-    print(summary_line(file, language))
+    line = summary_line(file, language)
+    print("\n".join(wrap(line, width)) if sys.stdout.isatty() else line)  # a pipe gets one line
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
 
 
