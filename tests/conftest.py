@@ -6,6 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# In CI the same examples every time: a landing is judged by its change. At one's desk new ones at every run.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"
 _skipped_for_shared: list[str] = []

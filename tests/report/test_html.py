@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.report.example import HOSTILE, example_file, example_picture, example_results
@@ -149,8 +149,9 @@ ROW = st.dictionaries(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from([*DRAWINGS, "unknown", ""]), st.lists(ROW, max_size=6), st.sampled_from(["en", "zh"]))
+@example("scores", [{"candidate": None, "repeat": []}], "en")
 def test_no_figure_fails_and_none_breaks_out(kind, rows, language):
     figure = Figure(kind=kind, title=Bilingual(en="t", zh="t"), rows=rows, options={"rope": 0.01, "reference": 0.5})
     drawn = str(draw_figure(figure, language)) + str(figure_numbers(figure, language))

@@ -285,10 +285,12 @@ def _bar(row: Row, language: str, dots: tuple[Dot, ...] = ()) -> Bar:
 
 
 def _dots(rows: Sequence[Row], language: str) -> tuple[Dot, ...]:
-    lane = lanes(row.get("repeat") for row in rows)
+    lane = lanes(str(row.get("repeat")) for row in rows)
     return tuple(
         Dot(
-            value, _tip(row, plain_label(row, language), language, ("repeat", "fold", "value")), lane[row.get("repeat")]
+            value,
+            _tip(row, plain_label(row, language), language, ("repeat", "fold", "value")),
+            lane[str(row.get("repeat"))],
         )
         for row in rows[:DOTS_DRAWN]
         if (value := finite(row.get("value"))) is not None

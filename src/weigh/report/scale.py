@@ -45,11 +45,14 @@ class Scale:
         return number(value)
 
 
+LARGEST = 1e100  # beyond it, sums and differences of an axis overflow
+
+
 def finite(value: Any) -> float | None:
-    """`value` as a float if it is a finite number, else None."""
+    """`value` as a float if it is a number that an axis can show, else None."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) else None
+    return float(value) if math.isfinite(value) and abs(value) <= LARGEST else None
 
 
 def make_scale(values: Iterable[Any], *, include: Iterable[float] = (), log: bool | None = None) -> Scale:
