@@ -43,12 +43,14 @@ class Section(BaseModel):
 class ColumnsSpec(Section):
     """Names of the columns of a table."""
 
-    path: str = Field("path", description="Column with the file path, relative to data.root or to the table.")
+    path: str = Field(default="path", description="Column with the file path, relative to data.root or to the table.")
     label: str = Field(
-        "label", description="Column with the label; several labels are joined with data.label_separator."
+        default="label", description="Column with the label; several labels are joined with data.label_separator."
     )
-    group: str | None = Field(None, description="Column whose values must not be split (patient, module, site).")
-    split: str | None = Field(None, description="Column with train / val / test; 'split' is used if it exists.")
+    group: str | None = Field(
+        default=None, description="Column whose values must not be split (patient, module, site)."
+    )
+    split: str | None = Field(default=None, description="Column with train / val / test; 'split' is used if it exists.")
 
 
 class DataSpec(Section):
@@ -57,35 +59,41 @@ class DataSpec(Section):
     train: str = Field(
         description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name."
     )
-    test: str | None = Field(None, description="An independent test folder or table; read once, at the end.")
+    test: str | None = Field(default=None, description="An independent test folder or table; read once, at the end.")
     root: str | None = Field(
-        None, description="Folder that paths in a table are relative to; default: the table's folder."
+        default=None, description="Folder that paths in a table are relative to; default: the table's folder."
     )
     columns: ColumnsSpec = ColumnsSpec()
-    slices: list[str] | None = Field(None, description="Metadata columns to report scores by; default: all short ones.")
+    slices: list[str] | None = Field(
+        default=None, description="Metadata columns to report scores by; default: all short ones."
+    )
     label_offset: int = Field(0, description="Added to numeric labels (-1 where labels count from 1).")
     label_separator: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Set it ('|') where one example has several labels."
+        default=None, description="Set it ('|') where one example has several labels."
     )
-    positive: str | None = Field(None, description="The class of interest of a two-class task; default: the rarer one.")
+    positive: str | None = Field(
+        default=None, description="The class of interest of a two-class task; default: the rarer one."
+    )
 
 
 class RecipeSpec(Section):
     """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
 
     name: str = Field(description="probe, finetune, lp-ft, scratch, textbook (see `weigh recipes`).")
-    label: str | None = Field(None, description="Set it to use one recipe twice with different overrides.")
-    repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(None, description="Overrides design.repeats.")
+    label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
+    repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
     learning_rate: Annotated[float, Field(gt=0, le=100)] | None = None
     weight_decay: Annotated[float, Field(ge=0, le=10)] | None = None
     layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
     batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(None, description="Share of the training folds.")
+    validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(
+        default=None, description="Share of the training folds."
+    )
     augment: Literal["none", "light", "standard"] | None = None
     strengths: list[Annotated[float, Field(gt=0)]] | None = Field(
-        None, min_length=1, description="L2 strengths of a probe."
+        default=None, min_length=1, description="L2 strengths of a probe."
     )
     image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
     class_weights: Literal["none", "balanced"] | None = None
@@ -97,17 +105,23 @@ class DesignSpec(Section):
 
     folds: Annotated[int, Field(ge=2, le=1000)] = 5
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        None, description="Default: 5 for recipes that train only a head, 1 for recipes that train the network."
+        default=None, description="Default: 5 for recipes that train only a head, 1 for recipes that train the network."
     )
-    group_by: str | None = Field(None, description="Metadata column whose values stay on one side of every split.")
+    group_by: str | None = Field(
+        default=None, description="Metadata column whose values stay on one side of every split."
+    )
     stratify: bool = True
     vary: list[Literal["split", "init", "order", "augmentation"]] = ["split", "init", "order", "augmentation"]
-    test: Annotated[float, Field(ge=0, lt=0.9)] = Field(0.0, description="Share held out as a test part, read once.")
-    budget: str | None = Field(None, description="Time the study may take ('30m', '2h'); repeats are cut to keep it.")
-    purpose: Literal["ship", "publish"] = Field(
-        "ship", description="ship: claims about this data; publish: about new data."
+    test: Annotated[float, Field(ge=0, lt=0.9)] = Field(
+        default=0.0, description="Share held out as a test part, read once."
     )
-    order_check: bool = Field(True, description="Score contiguous blocks against shuffled folds (probes only).")
+    budget: str | None = Field(
+        default=None, description="Time the study may take ('30m', '2h'); repeats are cut to keep it."
+    )
+    purpose: Literal["ship", "publish"] = Field(
+        default="ship", description="ship: claims about this data; publish: about new data."
+    )
+    order_check: bool = Field(default=True, description="Score contiguous blocks against shuffled folds (probes only).")
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
 
@@ -120,16 +134,18 @@ class DesignSpec(Section):
 
 
 class MetricsSpec(Section):
-    primary: str = Field("balanced_accuracy", description="Carries the headline, the selection and the corrections.")
-    also: list[str] | None = Field(None, description="Described beside it; default: all that the task has.")
+    primary: str = Field(
+        default="balanced_accuracy", description="Carries the headline, the selection and the corrections."
+    )
+    also: list[str] | None = Field(default=None, description="Described beside it; default: all that the task has.")
     rope: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="Region of practical equivalence; default: per metric."
+        default=None, description="Region of practical equivalence; default: per metric."
     )
 
 
 class OutputSpec(Section):
-    folder: str | None = Field(None, description="The study folder; default: studies/<data name>.")
-    refit: bool = Field(True, description="Refit the winner on all training data and save it in model/.")
+    folder: str | None = Field(default=None, description="The study folder; default: studies/<data name>.")
+    refit: bool = Field(default=True, description="Refit the winner on all training data and save it in model/.")
 
 
 class RunSpec(Section):
@@ -146,7 +162,7 @@ class StudySpec(Section):
     """The whole of study.yaml."""
 
     name: str | None = None
-    task: Task | None = Field(None, description="Recognised from the data where it can be.")
+    task: Task | None = Field(default=None, description="Recognised from the data where it can be.")
     data: DataSpec
     models: list[str] = Field(
         min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME."

@@ -13,7 +13,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from weigh.errors import SpecError
+from weigh.errors import SpecError, WeighError
 from weigh.language import Text, text
 from weigh.spec import StudySpec
 
@@ -154,7 +154,7 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
-        raise _report([_explain(item) for item in error.errors(include_url=False)]) from None
+        raise _report([_explain(dict(item)) for item in error.errors(include_url=False)]) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
     problems += _check_names(spec)
@@ -261,9 +261,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
     def collect(look_up, *args) -> Any:
         try:
             return look_up(*args)
-        except Exception as error:
-            if not hasattr(error, "what"):
-                raise
+        except WeighError as error:
             problems.append(Text(*(error.render(lang).replace("\n", " ") for lang in ("en", "zh"))))
 
     for address in spec.models:

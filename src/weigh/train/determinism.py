@@ -28,7 +28,7 @@ def computing(*, threads: int) -> Iterator[None]:
     try:
         torch.set_num_threads(max(1, threads))
         torch.use_deterministic_algorithms(True, warn_only=True)  # an operator without such a form must not stop a run
-        torch.utils.deterministic.fill_uninitialized_memory = False  # guards against bugs only, costs time
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
         yield
