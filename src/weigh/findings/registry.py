@@ -25,6 +25,7 @@ ORDER = (
     "performance",
     "comparison",
     "generalisation",
+    "shift",
     "order",
     "stability",
     "calibration",

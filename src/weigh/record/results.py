@@ -172,13 +172,26 @@ class Results:
             fold[run.repeat, position[which]] = run.fold
         return OutOfFold(indices, logits, fold, self.examples.target[indices], bias)
 
-    def test(self, candidate: str) -> OutOfFold | None:
-        """Predictions of the refitted candidate on the test part (one "repeat"), or None where there are none."""
+    @property
+    def shifted(self) -> tuple[str, ...]:
+        """Names of the further test sets (part "shift:NAME"), in the order of the examples."""
+        parts, first = np.unique(self.examples.part, return_index=True)
+        named = [str(parts[i]) for i in np.argsort(first) if str(parts[i]).startswith("shift:")]
+        return tuple(part.removeprefix("shift:") for part in named)
+
+    def test(self, candidate: str, part: str = "test") -> OutOfFold | None:
+        """Predictions of the refitted candidate on the test part (one "repeat"), or None where there are none.
+
+        Args:
+            part: "test", or "shift:NAME" for a further test set.
+        """
         runs = self.runs("refit", candidate=candidate)
         if not runs:
             return None
         run = runs[0]
         which, values = self.predictions(run.key)
+        inside = self.examples.part[which] == part
+        which, values = which[inside], values[inside]
         if not len(which):
             return None
         bias = np.zeros_like(values) + np.asarray(run.facts.get("bias", 0.0), dtype=np.float32)

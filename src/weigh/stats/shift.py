@@ -1,0 +1,313 @@
+"""Is a model worse on examples from elsewhere, and is the ranking of the models kept there?
+
+Two sets of examples are two independent samples: nothing pairs an example of one with an example of the other, so the
+uncertainty of both goes into a drop. Models are paired *within* each set, as everywhere.
+
+The ranking is judged pair by pair: a pair is kept (or swapped) where both sets decide it, in the same (or in opposite)
+order, and every other pair is open. Noise pulls Kendall's tau towards 0, so a bootstrap's interval would exclude 1
+even where no pair is swapped. Therefore only the end towards 0 is taken from the bootstrap; at the other end all pairs
+that are open are allowed to be in the order that suits it.
+
+Before it: models measured on several sets (`metrics/design.py`). After it: `findings/shift.py`.
+
+References:
+    [1] Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers Generalize to ImageNet?, ICML.
+    [2] Newcombe (1998), Interval estimation for the difference between independent proportions, Stat. Med. 17 (method 10);
+        Zou & Donner (2008), Stat. Med. 27: the same from any two intervals (MOVER).
+    [3] Kendall (1945), The treatment of ties in ranking problems, Biometrika 33 (tau-b).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.stats.comparison import compare
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import DRAWS, Claim, estimate_of, quantile, sampling_variance
+from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights
+
+__all__ = ["Drop", "MeasuredSet", "Ranking", "Shift", "compare_sets", "kendall"]
+
+
+class MeasuredSet(NamedTuple):
+    """One set of examples and the models that were measured on it.
+
+    Attributes:
+        measured: Model -> `metrics.design.measure_design` of its predictions of the same `n` examples.
+        units: What is independent in this set.
+        claim: "these_models" for trained models; "this_data" where the scores come from cross-validation.
+    """
+
+    measured: Mapping[str, Measured]
+    units: Units
+    claim: Claim = "these_models"
+
+
+class Drop(NamedTuple):
+    """One model (or the mean of all) on both sets.
+
+    Attributes:
+        first, second: The scores, with their own intervals.
+        drop: How much worse it is on the second set, positive for worse whatever the direction of the metric, in units
+            of the metric; the intervals of all models hold at once.
+        excess: Its drop less the mean drop of the models, the same way; None for the mean and for a single model.
+    """
+
+    first: Estimate
+    second: Estimate
+    drop: Estimate
+    excess: Estimate | None
+
+
+class Ranking(NamedTuple):
+    """The order of the models on both sets.
+
+    Attributes:
+        tau: Kendall's tau-b of the scores, unit "1".
+        pairs: Number of pairs.
+        kept: Pairs (better, worse) that both sets decide in this order.
+        swapped: Pairs (better on the first, better on the second).
+    """
+
+    tau: Estimate
+    pairs: int
+    kept: list[tuple[str, str]]
+    swapped: list[tuple[str, str]]
+
+
+class Shift(NamedTuple):
+    """A second set compared with a first one.
+
+    Attributes:
+        models: Model -> its drop, in the order given.
+        mean: The mean of the models.
+        ranking: None with fewer than two models.
+    """
+
+    models: dict[str, Drop]
+    mean: Drop
+    ranking: Ranking | None
+
+
+def compare_sets(
+    first: MeasuredSet,
+    second: MeasuredSet,
+    *,
+    rng: np.random.Generator,
+    level: float = 0.95,
+    rope: float | None = None,
+    draws: int = DRAWS,
+    sets: int = 1,
+) -> Shift:
+    """Compare the models' scores, and their ranking, on two independent sets of examples.
+
+    Args:
+        first, second: The models are those that both sets have; one metric.
+        level: Probability that all drops hold at once, and, separately, that all decisions on pairs do.
+        rope: Differences of models smaller than this do not matter; default: the metric's own.
+        sets: How many sets are compared with the first one; all are allowed for (Bonferroni).
+
+    Returns:
+        Drops without an interval where a set has too few independent examples for one.
+
+    Raises:
+        ValueError: No model was measured on both sets.
+
+    Not for: sets that share examples or groups (they are not independent); causes of a drop: other pictures, other
+    labels and other shares of the classes all count.
+    """
+    from scipy.special import ndtr
+
+    names = [name for name in first.measured if name in second.measured]
+    if not names:
+        raise ValueError("no model was measured on both sets")
+    resamplers = [Resampler(draw_weights(rng, side.units, draws), side.units) for side in (first, second)]
+    one, two = (
+        {name: resampler.of(name, side.measured[name]) for name in names}
+        for resampler, side in zip(resamplers, (first, second), strict=True)
+    )
+    metric = first.measured[names[0]].metric
+    sign = 1.0 if metric.greater_is_better else -1.0
+    inner = 1 - (1 - level) / sets
+    adjusted = _simultaneous([_over_repeats(one[n]) - _over_repeats(two[n]) for n in names], inner)
+    wide = float(2 * ndtr(adjusted) - 1)
+
+    def drop_of(a: Resample, b: Resample, at: float, excess: Estimate | None) -> Drop:
+        def estimate(resampled: Resample, side: MeasuredSet, at: float) -> Estimate:
+            return estimate_of(resampled, side.units, claim=side.claim, level=at, unit=metric.unit)
+
+        return Drop(
+            estimate(a, first, level),
+            estimate(b, second, level),
+            _difference(estimate(a, first, at), estimate(b, second, at), sign, level),
+            excess,
+        )
+
+    mean_one, mean_two = _mean(list(one.values())), _mean(list(two.values()))
+    excesses = _excesses(first, second, one, two, sign, inner, level) if len(names) > 1 else {}
+    models = {name: drop_of(one[name], two[name], wide, excesses.get(name)) for name in names}
+    ranking = None
+    if len(names) > 1:
+        ranking = _rank(first, second, one, two, resamplers, 1 - (1 - inner) / 2, level, rope)
+    return Shift(models, drop_of(mean_one, mean_two, inner, None), ranking)
+
+
+def _difference(first: Estimate, second: Estimate, sign: float, level: float) -> Estimate:
+    """Independent estimates to the interval of their difference (MOVER, [2])."""
+    better, worse = (first, second) if sign > 0 else (second, first)
+    value = better.value - worse.value
+    fewer = first if first.n <= second.n else second
+    common = {"value": value, "level": level, "n": fewer.n, "n_unit": fewer.n_unit, "unit": first.unit}
+    if better.low is None or better.high is None or worse.low is None or worse.high is None:
+        return Estimate(**common, method="no interval: too few independent examples in one of the sets")
+    return Estimate(
+        **common,
+        low=value - math.hypot(better.value - better.low, worse.high - worse.value),
+        high=value + math.hypot(better.high - better.value, worse.value - worse.low),
+        method="difference of independent samples (MOVER), simultaneous over models and sets",
+    )
+
+
+def _excesses(
+    first: MeasuredSet,
+    second: MeasuredSet,
+    one: Mapping[str, Resample],
+    two: Mapping[str, Resample],
+    sign: float,
+    inner: float,
+    level: float,
+) -> dict[str, Estimate]:
+    """Every model's drop less the mean drop; models are paired within each set."""
+    names = list(one)
+    metric = first.measured[names[0]].metric
+    against = [(one[n].minus(_mean(list(one.values()))), two[n].minus(_mean(list(two.values())))) for n in names]
+    adjusted = _simultaneous([_over_repeats(a) - _over_repeats(b) for a, b in against], inner)
+    least = 0.0
+    if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
+        least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
+    found = {}
+    for name, (a, b) in zip(names, against, strict=True):
+        parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)
+        value, total = sign * (a.overall - b.overall), parts[0].total + parts[1].total
+        low = high = None
+        if math.isfinite(total) and (total > 0 or least > 0):
+            freedom = total**2 / sum(p.total**2 / p.freedom for p in parts) if total > 0 else parts[0].freedom
+            half = max(quantile(inner, freedom, adjusted=adjusted) * math.sqrt(total), least)
+            low, high = value - half, value + half
+        found[name] = Estimate(
+            value=value,
+            low=low,
+            high=high,
+            level=level,
+            n=min(first.units.count, second.units.count),
+            n_unit=first.units.name,
+            unit=metric.unit,
+            method="difference of drops, models paired within each set, simultaneous over models and sets",
+        )
+    return found
+
+
+def _rank(
+    first: MeasuredSet,
+    second: MeasuredSet,
+    one: Mapping[str, Resample],
+    two: Mapping[str, Resample],
+    resamplers: Sequence[Resampler],
+    each: float,
+    level: float,
+    rope: float | None,
+) -> Ranking:
+    names = list(one)
+    decided = [
+        compare(
+            {n: side.measured[n] for n in names},
+            side.units,
+            rng=np.random.default_rng(0),  # not used: the resamples are given
+            claim=side.claim,
+            level=each,
+            rope=rope,
+            resampler=resampler,
+        )
+        for side, resampler in zip((first, second), resamplers, strict=True)
+    ]
+    kept, swapped, pairs = [], [], list(combinations(names, 2))
+    for a, b in pairs:
+        there, here = (d.of(a, b).relation for d in decided)
+        if {there, here} <= {"better", "worse"}:
+            order = (a, b) if there == "better" else (b, a)
+            (kept if there == here else swapped).append(order)
+    value = kendall(*(np.array([[r[n].overall] for n in names]) for r in (one, two)))[0]
+    drawn = kendall(*(np.stack([_over_repeats(r[n]) for n in names]) for r in (one, two)))
+    drawn = drawn[~np.isnan(drawn)]
+    low, high = 2 * len(kept) / len(pairs) - 1, 1 - 2 * len(swapped) / len(pairs)
+    if len(drawn):
+        bottom, top = np.quantile(drawn, [(1 - each) / 2, (1 + each) / 2])
+        low, high = max(low, float(bottom)) if bottom > 0 else low, min(high, float(top)) if top < 0 else high
+    known = math.isfinite(value)
+    tau = Estimate(
+        value=float(value),
+        low=min(low, float(value)) if known else None,
+        high=max(high, float(value)) if known else None,
+        level=level,
+        n=len(pairs),
+        n_unit="pairs",
+        unit="1",
+        method="Kendall's tau-b; bootstrap towards 0, undecided pairs in either order away from it",
+    )
+    return Ranking(tau, len(pairs), kept, swapped)
+
+
+def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b [3] of two score tables `(models, b)`, column by column: `(b,)`; NaN where one has only ties."""
+    i, j = np.triu_indices(len(first), 1)
+    total, ties = np.zeros(first.shape[1]), np.zeros((2, first.shape[1]))
+    for start in range(0, len(i), 64):  # a few pairs at a time: thousands of models would not fit otherwise
+        a, b = (np.sign(s[i[start : start + 64]] - s[j[start : start + 64]]) for s in (first, second))
+        total += (a * b).sum(axis=0)
+        ties += np.abs(a).sum(axis=0), np.abs(b).sum(axis=0)
+    scale = np.sqrt(ties[0] * ties[1])
+    return np.where(scale > 0, total / np.where(scale > 0, scale, 1.0), np.nan)
+
+
+def _over_repeats(resampled: Resample) -> np.ndarray:
+    """`(b,)` draws of the score: mean over the repeats (runs) that are there."""
+    used = np.flatnonzero(~np.isnan(resampled.score))
+    if not len(used):
+        return np.full(resampled.draws.shape[1], np.nan)
+    return np.average(resampled.draws[used], axis=0, weights=resampled.present[used])
+
+
+def _mean(resamples: Sequence[Resample]) -> Resample:
+    """The resample of the models' mean score; repeats beyond those that all have are left out."""
+    repeats = min(len(r.score) for r in resamples)
+
+    def of(name: str) -> np.ndarray:
+        return np.mean([getattr(r, name)[:repeats] for r in resamples], axis=0)
+
+    return replace(
+        resamples[0],
+        present=of("present"),
+        score=of("score"),
+        draws=of("draws"),
+        fold_score=of("fold_score"),
+        fold_draws=of("fold_draws"),
+        fold_units=resamples[0].fold_units[:repeats],
+        cell=min(r.cell for r in resamples),
+    )
+
+
+def _simultaneous(draws: Sequence[np.ndarray], level: float) -> float:
+    """Two-sided normal quantile that covers several quantities `(b,)` at once (single-step max-t)."""
+    from scipy.special import ndtri
+
+    plain = float(ndtri(0.5 + level / 2))
+    spread = [(d - d.mean()) / d.std() for d in draws if np.isfinite(d).all() and d.std() > 0]
+    if len(spread) < 2:
+        return plain
+    return max(plain, float(np.quantile(np.abs(np.stack(spread)).max(axis=0), level)))
