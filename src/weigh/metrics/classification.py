@@ -24,8 +24,14 @@ import numpy as np
 
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric, Prediction
-from weigh.metrics.counting import ClassCounts, count, measure_decisions, totals
-from weigh.metrics.ranking import area_under_roc, average_precision, measure_scores
+from weigh.metrics.counting import ClassCounts, count, influence_of_counts, measure_decisions, totals
+from weigh.metrics.ranking import (
+    area_under_roc,
+    average_precision,
+    influence_on_precision,
+    influence_on_roc,
+    measure_scores,
+)
 
 __all__ = ["ECE_BINS"]
 
@@ -77,12 +83,10 @@ RATIOS = {"precision": _precision, "recall": _recall, "f1": _f1}
 
 
 def _averaged(ratio, average: str):
-    """A reduce function that averages a ratio over classes: "macro", "micro", "weighted" or "positive"."""
+    """Reduce and influence of a ratio averaged over classes: "macro", "micro", "weighted" or "positive"."""
 
-    def reduce(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        counts = count(statistics, weights)
-        anything = weights.sum(axis=-1) > 0
-        if average == "positive" and statistics.shape[1] == 3 and counts.hit.shape[-1] == 2:
+    def score(counts: ClassCounts, anything: np.ndarray, *, single: bool) -> np.ndarray:
+        if average == "positive" and single and counts.hit.shape[-1] == 2:
             positive = ClassCounts(*(part[..., 1:] for part in counts))
             occurs = positive.actual[..., 0] + positive.predicted[..., 0] > 0  # otherwise nothing is measured
             return np.where(anything & occurs, ratio(positive)[..., 0], np.nan)
@@ -92,16 +96,30 @@ def _averaged(ratio, average: str):
         if average == "weighted":
             return _share((ratio(counts) * counts.actual).sum(axis=-1), counts.actual.sum(axis=-1))
         occurs = counts.actual + counts.predicted > 0
-        if statistics.shape[1] != 3:
+        if not single:
             occurs = np.broadcast_to(anything[..., None], occurs.shape)  # several labels: every label counts
         return _mean_where(ratio(counts), occurs)
 
-    return reduce
+    def reduce(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return score(count(statistics, weights), weights.sum(axis=-1) > 0, single=statistics.shape[1] == 3)
+
+    def influence(statistics: np.ndarray) -> np.ndarray:
+        single = statistics.shape[1] == 3
+        return influence_of_counts(lambda c: score(c, np.ones(c.hit.shape[:-1], bool), single=single), statistics)
+
+    return reduce, influence
+
+
+def _balanced(counts: ClassCounts) -> np.ndarray:
+    return _mean_where(_recall(counts), counts.actual > 0)
 
 
 def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    counts = count(statistics, weights)
-    return _mean_where(_recall(counts), counts.actual > 0)
+    return _balanced(count(statistics, weights))
+
+
+def _influence_balanced(statistics: np.ndarray) -> np.ndarray:
+    return influence_of_counts(_balanced, statistics)
 
 
 # Per example
@@ -150,12 +168,24 @@ def _reduce_ece(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return _share(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1))
 
 
+def _influence_mean(statistics: np.ndarray) -> np.ndarray:
+    return statistics[:, 0] / max(len(statistics), 1)  # less its mean: `Metric.influence_on` does that
+
+
+def _influence_ece(statistics: np.ndarray) -> np.ndarray:
+    confidence, right = statistics[:, 0], statistics[:, 1]
+    codes = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
+    gaps = np.bincount(codes, weights=confidence - right, minlength=ECE_BINS)
+    return np.sign(gaps)[codes] * (confidence - right) / max(len(statistics), 1)
+
+
 def _register(
     name: str,
     en: str,
     zh: str,
     measure,
     reduce,
+    influence=_influence_mean,
     *,
     pooling: Literal["count", "rank"] = "count",
     better: Literal["greater", "less"] = "greater",
@@ -178,29 +208,43 @@ def _register(
             multiclass=True,
             multilabel=labels,
             linear=name in LINEAR,
+            influence=influence,
         ),
     )
 
 
-_register("balanced_accuracy", "balanced accuracy", "平衡准确率", measure_decisions, _reduce_balanced, labels=False)
+_register("balanced_accuracy", "balanced accuracy", "平衡准确率", measure_decisions, _reduce_balanced, _influence_balanced, labels=False)
 _register("accuracy", "accuracy", "准确率", _measure_correct, _weighted_mean)
-_register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, pooling="rank")
+_register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, influence_on_roc, pooling="rank")
 _register(
-    "average_precision", "average precision", "平均精确率（AP）", measure_scores, average_precision, pooling="rank"
+    "average_precision",
+    "average precision",
+    "平均精确率（AP）",
+    measure_scores,
+    average_precision,
+    influence_on_precision,
+    pooling="rank",
 )
 for _name, _en, _zh in (("f1", "F1", "F1"), ("precision", "precision", "精确率"), ("recall", "recall", "召回率")):
-    _register(_name, _en, _zh, measure_decisions, _averaged(RATIOS[_name], "positive"))
+    _register(_name, _en, _zh, measure_decisions, *_averaged(RATIOS[_name], "positive"))
     for _average, _word in (("macro", "宏平均"), ("micro", "微平均"), ("weighted", "加权平均")):
         _register(
             f"{_name}_{_average}",
             f"{_en} ({_average})",
             f"{_zh}（{_word}）",
             measure_decisions,
-            _averaged(RATIOS[_name], _average),
+            *_averaged(RATIOS[_name], _average),
         )
 _register("top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, _weighted_mean, labels=False)
 _register("log_loss", "log loss", "对数损失", _measure_log_loss, _weighted_mean, better="less", unit="nats")
 _register("brier", "Brier score", "Brier 分数", _measure_brier, _weighted_mean, better="less")
 _register(
-    "ece", "calibration error (ECE)", "校准误差（ECE）", _measure_confidence, _reduce_ece, better="less", labels=False
+    "ece",
+    "calibration error (ECE)",
+    "校准误差（ECE）",
+    _measure_confidence,
+    _reduce_ece,
+    _influence_ece,
+    better="less",
+    labels=False,
 )

@@ -7,16 +7,19 @@ per class for one weighting or for a thousand at once (a matrix product).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from weigh.metrics.base import Prediction
 
-__all__ = ["ClassCounts", "count", "measure_decisions", "totals"]
+__all__ = ["ClassCounts", "count", "influence_of_counts", "measure_decisions", "totals"]
 
 PAIR_LIMIT = 8
 DENSE_LIMIT = 64  # above so many classes a sparse product is faster than a dense one
+STEP = 1e-4  # of the numerical derivative with respect to a total, in examples
+BLOCK = 256  # totals that are moved at once: bounds the memory of the derivative at many classes
 
 
 class ClassCounts(NamedTuple):
@@ -73,3 +76,29 @@ def totals(weights: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
 
     onehot = csr_array((np.ones(len(codes)), (codes, np.arange(len(codes)))), shape=(classes, len(codes)))
     return (onehot @ weights.T).T
+
+
+def influence_of_counts(score: Callable[[ClassCounts], np.ndarray], statistics: np.ndarray) -> np.ndarray:
+    """Derivative of `score(count(statistics, weights))` with respect to each weight, where all weights are 1: `(n,)`.
+
+    The score is differentiated with respect to the 3 x classes totals (central differences), and every example moves
+    the totals that it is part of.
+    """
+    counts = count(statistics, np.ones(len(statistics)))
+    flat = np.concatenate(counts)
+    classes = len(counts.hit)
+    gradient = np.zeros(len(flat))
+    for start in range(0, len(flat), BLOCK):
+        moved = np.arange(start, min(start + BLOCK, len(flat)))
+        ends = []
+        for step in (STEP, -STEP):
+            totals_ = np.tile(flat, (len(moved), 1))
+            totals_[np.arange(len(moved)), moved] += step
+            ends.append(score(ClassCounts(*np.split(totals_, 3, axis=1))))
+        gradient[moved] = (ends[0] - ends[1]) / (2 * STEP)
+    of_hit, of_predicted, of_actual = gradient.reshape(3, classes)
+    if statistics.shape[1] != 3:
+        target, label = statistics[:, :classes], statistics[:, classes:]
+        return (target * label) @ of_hit + label @ of_predicted + target @ of_actual
+    target, label = statistics[:, 0].astype(np.int64), statistics[:, 1].astype(np.int64)
+    return np.where(target == label, of_hit[target], 0.0) + of_predicted[label] + of_actual[target]

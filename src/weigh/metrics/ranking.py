@@ -13,7 +13,13 @@ import numpy as np
 
 from weigh.metrics.base import Prediction
 
-__all__ = ["area_under_roc", "average_precision", "measure_scores"]
+__all__ = [
+    "area_under_roc",
+    "average_precision",
+    "influence_on_precision",
+    "influence_on_roc",
+    "measure_scores",
+]
 
 
 def measure_scores(prediction: Prediction, target: np.ndarray) -> np.ndarray:
@@ -78,3 +84,60 @@ def _precision_column(member: np.ndarray, scores: np.ndarray, weights: np.ndarra
     precision = np.where(everything > 0, hits / np.where(everything > 0, everything, 1.0), 0.0)
     total = hits[:, -1]
     return np.where(total > 0, (precision * gained).sum(axis=1) / np.where(total > 0, total, 1.0), np.nan)
+
+
+def influence_on_roc(statistics: np.ndarray) -> np.ndarray:
+    """Derivative of the AUROC with respect to each example's weight at unit weights, `(n,)`.
+
+    A positive example counts by the share of negatives below it, a negative one by the share of positives above it
+    (DeLong, DeLong & Clarke-Pearson 1988), each less the area itself. O(n log n).
+    """
+    return _mean_influence(statistics, _roc_influence)
+
+
+def influence_on_precision(statistics: np.ndarray) -> np.ndarray:
+    """Derivative of the average precision with respect to each example's weight at unit weights, `(n,)`."""
+    return _mean_influence(statistics, _precision_influence)
+
+
+def _mean_influence(statistics: np.ndarray, column: Callable[[np.ndarray, np.ndarray], np.ndarray | None]) -> np.ndarray:
+    columns = statistics.shape[1] // 2
+    found = [column(statistics[:, c] > 0, statistics[:, columns + c]) for c in range(columns)]
+    defined = [values for values in found if values is not None]
+    return np.mean(defined, axis=0) if defined else np.full(len(statistics), np.nan)
+
+
+def _roc_influence(member: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
+    positive, negative = np.sort(scores[member]), np.sort(scores[~member])
+    if not len(positive) or not len(negative):
+        return None
+
+    def share_below(values: np.ndarray, of: np.ndarray) -> np.ndarray:
+        return (np.searchsorted(of, values, "left") + np.searchsorted(of, values, "right")) / (2 * len(of))
+
+    placement = np.empty(len(scores))
+    placement[member] = share_below(scores[member], negative)
+    placement[~member] = 1 - share_below(scores[~member], positive)
+    area = placement[member].mean()
+    return (placement - area) / np.where(member, len(positive), len(negative))
+
+
+def _precision_influence(member: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
+    total = int(member.sum())
+    if not total:
+        return None
+    order = np.argsort(-scores, kind="stable")
+    ranked, hit = scores[order], member[order].astype(np.float64)
+    tie = np.cumsum(np.append(True, ranked[1:] != ranked[:-1])) - 1  # which distinct score each example has
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    everything, hits = (last + 1).astype(np.float64), np.cumsum(hit)[last]
+    gained = np.diff(hits, prepend=0.0)
+    precision = hits / everything
+    # AP = sum over ties of precision * gained / total. An example in tie t raises `hits` (if positive) and
+    # `everything` of t and all later ties, and `gained` of t and `total` if it is positive.
+    later_hits = np.cumsum((gained / everything)[::-1])[::-1]
+    later_all = np.cumsum((gained * hits / everything**2)[::-1])[::-1]
+    average = float((precision * gained).sum() / total)
+    values = np.empty(len(scores))
+    values[order] = (hit * (later_hits[tie] + precision[tie] - average) - later_all[tie]) / total
+    return values

@@ -1,0 +1,71 @@
+"""The influence of an example on a score is the derivative of the score with respect to the example's weight."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.metrics.design import measure_design
+from weigh.record.results import OutOfFold
+
+
+def out_of_fold(rng, *, classes=3, n=60, repeats=2, multilabel=False, ties=False):
+    target = (rng.random((n, classes)) < 0.4).astype(np.int64) if multilabel else rng.integers(0, classes, n)
+    logits = rng.normal(size=(repeats, n, classes))
+    if ties:
+        logits = np.round(logits)
+    fold = np.stack([rng.permutation(n) % 3 for _ in range(repeats)])
+    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
+
+
+def cases():
+    for name, metric in METRICS.items():
+        for kind in ("two", "three", "many", "ties", "labels"):
+            if kind == "labels" and not metric.multilabel:
+                continue
+            if kind in ("two", "three", "many", "ties") and not metric.multiclass:
+                continue
+            yield pytest.param(name, kind, id=f"{name}-{kind}")
+
+
+@pytest.mark.parametrize(("name", "kind"), cases())
+def test_equals_the_numerical_derivative(name, kind):
+    rng = np.random.default_rng(3)
+    classes = {"two": 2, "three": 3, "many": 12, "ties": 2, "labels": 4}[kind]
+    data = out_of_fold(rng, classes=classes, multilabel=kind == "labels", ties=kind == "ties")
+    measured = measure_design(METRICS.get(name), data)
+    found = measured.influence(1)
+    steps = np.eye(measured.n) * 1e-4
+    expected = (measured.score_repeat(1, 1 + steps) - measured.score_repeat(1, 1 - steps)) / 2e-4
+    np.testing.assert_allclose(found, expected, atol=2e-7)
+    assert abs(found.sum()) < 1e-9
+
+
+def test_absent_examples_have_none_and_a_plugin_metric_is_differentiated():
+    from dataclasses import replace
+
+    rng = np.random.default_rng(0)
+    data = out_of_fold(rng)
+    data.logits[0, :7] = np.nan
+    accuracy = measure_design(METRICS.get("accuracy"), data)
+    assert (accuracy.influence(0)[:7] == 0).all()
+    blind = measure_design(replace(METRICS.get("f1_macro"), influence=None), data)
+    np.testing.assert_allclose(
+        blind.influence(0), measure_design(METRICS.get("f1_macro"), data).influence(0), atol=1e-7
+    )
+
+
+def test_variance_is_that_of_delong():
+    rng = np.random.default_rng(1)
+    n = 200
+    target = rng.integers(0, 2, n)
+    score = rng.normal(size=n) + target
+    probability = 1 / (1 + np.exp(-score))
+    metric = METRICS.get("auroc")
+    p = np.stack([1 - probability, probability], axis=1)
+    values = metric.influence_on(metric.measure(Prediction(p, decide(p)), target))
+    positive, negative = score[target == 1], score[target == 0]
+    wins = (positive[:, None] > negative[None]).astype(float)
+    delong = wins.mean(1).var() / len(positive) + wins.mean(0).var() / len(negative)
+    np.testing.assert_allclose((values**2).sum(), delong, rtol=1e-10)
