@@ -112,6 +112,19 @@ class DesignSpec(Section):
     )
     stratify: bool = True
     vary: list[Literal["split", "init", "order", "augmentation"]] = ["split", "init", "order", "augmentation"]
+    crossed: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        default=None,
+        description="Seeds of each source (init, order, augmentation) tried in every fold, the others held fixed: tells "
+        "the sources apart (finetune and the like; 2 seeds cost four times the runs). Default: not crossed.",
+    )
+    curve: bool | None = Field(
+        default=None,
+        description="Learning curve from nested parts of the training folds; default: only recipes that train a head.",
+    )
+    cleaned: bool = Field(
+        default=True,
+        description="Run the two leading heads again without suspected labels and copies: does the verdict stand?",
+    )
     test: Annotated[float, Field(ge=0, lt=0.9)] = Field(
         default=0.0, description="Share held out as a test part, read once."
     )

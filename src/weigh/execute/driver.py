@@ -21,12 +21,13 @@ from weigh.language import Text, text
 from weigh.plan.candidates import cross_candidates, recipe_of, recipe_options
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.prepare import Prepared, prepare
+from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.reading import read_results
 from weigh.record.results import Results
-from weigh.record.selection import median_epochs
+from weigh.record.selection import find_suspects, leading_heads, median_epochs
 from weigh.run import RECIPES, Candidate, Job, Outcome, Run, Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
@@ -104,7 +105,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         _remember(ledger, prediction)
         _execute(prediction.jobs, examples, prediction.workers, ledger, listener)
         results = read_results(ledger, spec, examples, prediction.plan.candidates)
-        refits = _refit_runs(results, spec, examples)
+        refits = [*_cleaned_runs(results, prediction, ledger), *_refit_runs(results, spec, examples)]
         ledger.set_planned([*prediction.plan.runs, *refits])
         recorded = ledger.recorded()
         saved = ledger.fact("saved_model")
@@ -177,6 +178,35 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
         if RECIPES.get(candidate.recipe).trains == "network":
             epochs = median_epochs(results, candidate.id) or recipe_options(recipe_of(spec, candidate))["epochs"]
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep))
+    return runs
+
+
+def _cleaned_runs(results: Results, prediction: Prediction, ledger: Ledger) -> list[Run]:
+    """The two leading heads without the suspects; why not is remembered where there is nothing to run."""
+    plan, spec, examples = prediction.plan, results.spec, results.examples
+    heads = leading_heads(results)
+    suspects = find_suspects(results)
+    runs: list[Run] = []
+    if not spec.design.cleaned:
+        reason = text("design.cleaned is off.", "design.cleaned 已关闭。")
+    elif len(heads) < 2:
+        reason = text(
+            "Two candidates that train only a head are needed; this study has {n}.",
+            "需要两个只训练线性头的候选方案，本研究有 {n} 个。",
+            n=len(heads),
+        )
+    elif not suspects.mask.any():
+        reason = text("Nothing is suspected.", "没有可疑的样本。")
+    else:
+        reason = None
+        cuts = [
+            Cut(run.repeat, run.fold, run.train, run.test)
+            for run in plan.runs
+            if run.purpose == "main" and run.candidate == heads[0] and run.repeat < CLEANED_REPEATS
+        ]
+        runs = cleaned_runs(examples, spec, [results.candidate(name) for name in heads], cuts, suspects.mask)
+    skipped = {key: value for key, value in (ledger.fact("skipped") or {}).items() if key != "cleaned"}
+    ledger.set_facts(skipped=skipped | ({} if reason is None else {"cleaned": [reason.en, reason.zh]}))
     return runs
 
 

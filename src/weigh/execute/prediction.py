@@ -9,9 +9,15 @@ from weigh.language import Text, text
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan
-from weigh.run import Job, Setting
+from weigh.run import Job, Run, Setting
 
 __all__ = ["Prediction", "duration"]
+
+BESIDES = {  # purpose -> what its runs are for
+    "order-check": text("the order check", "顺序检查"),
+    "curve": text("the learning curve", "学习曲线"),
+    "components": text("the sources of variation", "区分变异来源"),
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,18 +70,16 @@ class Prediction:
                     c=candidate.id,
                     f=design.folds,
                     r=plan.repeats[candidate.id],
-                    o=text(
-                        ", {n} runs for the order check",
-                        "，另有 {n} 次用于顺序检查",
-                        n=sum(r.purpose == "order-check" for r in runs),
-                    )
-                    if any(r.purpose == "order-check" for r in runs)
-                    else Text("", ""),
+                    o=_besides(runs),
                 )
             )
         if self.cut:
             lines.append(self.cut)
-        lines += [text("Not planned: {r}", "未列入计划：{r}", r=reason) for reason in plan.skipped.values()]
+        lines += [
+            text("Not planned: {r}", "未列入计划：{r}", r=reason)
+            for purpose, reason in plan.skipped.items()
+            if purpose != "components"  # only on request, so nobody misses it
+        ]
         if self.recorded:
             lines.append(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=self.recorded))
         todo = sum(len(job.runs) for job in self.jobs)
@@ -101,6 +105,15 @@ class Prediction:
         from html import escape
 
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def _besides(runs: list[Run]) -> Text:
+    """ ", 10 runs for the order check, 30 for the learning curve"."""
+    said = Text("", "")
+    for purpose, words in BESIDES.items():
+        if many := sum(run.purpose == purpose for run in runs):
+            said = Text(f"{said.en}, {many} runs for {words.en}", f"{said.zh}，另有 {many} 次用于{words.zh}")
+    return said
 
 
 def duration(seconds: float) -> Text:

@@ -53,7 +53,8 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     forward = timing.get("seconds_per_example", 0.0)
     step = timing.get("seconds_per_step_example", 3 * forward)
     if RECIPES.get(runs[0].recipe).trains == "head":
-        return n_examples * forward + len(runs) * timing.get("seconds_per_head", HEAD_SECONDS)
+        heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
+        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
     total = 0.0
     for run in runs:
         epochs = run.epochs or run.options.get("epochs", 10)

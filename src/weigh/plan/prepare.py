@@ -53,7 +53,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     examples, problems = read_images(spec.data, offline=spec.run.offline, progress=progress)
     examples, found = check_pictures(examples, progress=progress)
     problems = [*problems, *found]
-    examples = _positive_last(examples, spec)
+    examples = positive_last(examples, spec)
     worst = [problem for problem in problems if problem.severity == "error"]
     if worst:
         raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
@@ -87,7 +87,7 @@ def _task(spec: StudySpec) -> str:
     return task
 
 
-def _positive_last(examples: Examples, spec: StudySpec) -> Examples:
+def positive_last(examples: Examples, spec: StudySpec) -> Examples:
     """Two classes: the class of interest is the last one, as the metrics expect. Default: the rarer one, or the later name."""
     positive = spec.data.positive
     if positive is not None and positive not in examples.classes:

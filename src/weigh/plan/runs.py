@@ -6,11 +6,8 @@ a larger design contains the smaller one and only what is missing runs.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,16 +15,14 @@ from weigh.data.examples import Examples
 from weigh.data.folds import assign_blocks, assign_folds, holdout
 from weigh.errors import DesignError
 from weigh.language import Text, text
-from weigh.plan.candidates import planned_repeats, recipe_of, recipe_options
+from weigh.plan.candidates import planned_repeats, recipe_of
+from weigh.plan.identity import make_run
+from weigh.plan.purposes import Cut, crossed_runs, curve_runs
 from weigh.run import Candidate, Run
 from weigh.seeds import generator, seed
 from weigh.spec import StudySpec
 
 __all__ = ["Plan", "hold_out_test", "plan_runs", "refit_run"]
-
-NUMBERS = (
-    1  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
-)
 
 
 @dataclass(frozen=True)
@@ -102,7 +97,7 @@ def plan_runs(
     copies: np.ndarray | None = None,
     repeats: dict[str, int] | None = None,
 ) -> Plan:
-    """Cross candidates with folds and repeats, and add the order check for heads on frozen features.
+    """Cross candidates with folds and repeats; add the order check, the learning curve and crossed seeds.
 
     Args:
         variants: Order checks to run ("fifths", "blocks:72", …).
@@ -111,8 +106,8 @@ def plan_runs(
     """
     train = examples.where("train")
     target = examples.target[train]
-    group = merge_groups(group_of(examples, spec), copies)
-    group = None if group is None else group[train]
+    whole = merge_groups(group_of(examples, spec), copies)
+    group = None if whole is None else whole[train]
     counts = {c.id: (repeats or {}).get(c.id, planned_repeats(spec, recipe_of(spec, c))) for c in candidates}
     design = spec.design
     folds = []
@@ -123,12 +118,15 @@ def plan_runs(
                 target, folds=design.folds, rng=np.random.default_rng(split), group=group, stratify=design.stratify
             )
         )
+    cuts = [
+        Cut(repeat, fold, train[of != fold], train[of == fold])
+        for repeat, of in enumerate(folds)
+        for fold in range(design.folds)
+    ]
     runs = []
     for candidate in candidates:
-        for repeat in range(counts[candidate.id]):
-            for fold in range(design.folds):
-                inside = folds[repeat] == fold
-                runs.append(_run(examples, spec, candidate, "main", "", repeat, fold, train[~inside], train[inside]))
+        for cut in cuts[: counts[candidate.id] * design.folds]:
+            runs.append(make_run(examples, spec, candidate, "main", "", *cut))
     skipped: dict[str, Text] = {}
     cheap = [c for c in candidates if c.cheap and not c.control]
     if not design.order_check:
@@ -150,8 +148,18 @@ def plan_runs(
                 for fold in range(design.folds):
                     inside = fold_of == fold
                     runs.append(
-                        _run(examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside])
+                        make_run(
+                            examples, spec, candidate, "order-check", variant, 0, fold, train[~inside], train[inside]
+                        )
                     )
+    for purpose, planned in (
+        ("curve", curve_runs(examples, spec, candidates, counts, cuts, whole)),
+        ("components", crossed_runs(examples, spec, candidates, counts, cuts)),
+    ):
+        if isinstance(planned, Text):
+            skipped[purpose] = planned
+        else:
+            runs += planned
     return Plan(tuple(candidates), tuple(runs), counts, skipped)
 
 
@@ -159,7 +167,7 @@ def refit_run(
     examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool
 ) -> Run:
     """The candidate trained on all training data; scored once on the test part, if there is one."""
-    return _run(
+    return make_run(
         examples,
         spec,
         candidate,
@@ -187,66 +195,3 @@ def merge_groups(group: np.ndarray | None, copies: np.ndarray | None) -> np.ndar
     graph = coo_array((np.ones(len(a)), (a, b + a.max() + 1)), shape=(size, size))
     _, component = connected_components(graph, directed=False)
     return component[a].astype(str)
-
-
-def _run(
-    examples: Examples,
-    spec: StudySpec,
-    candidate: Candidate,
-    purpose: str,
-    variant: str,
-    repeat: int,
-    fold: int,
-    train: np.ndarray,
-    test: np.ndarray,
-    *,
-    epochs: int | None = None,
-    keep_weights: bool = False,
-) -> Run:
-    given = recipe_of(spec, candidate)
-    options, vary, base = recipe_options(given), spec.design.vary, spec.design.seed
-
-    def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats
-        return seed(base, source, purpose, repeat if source in vary else 0, fold)
-
-    seeds = {source: derived(source) for source in ("init", "order", "augmentation", "split")}
-    identity: dict[str, Any] = {
-        "numbers": NUMBERS,
-        "data": examples.fingerprint,
-        "classes": list(examples.classes),
-        "task": spec.task,
-        "model": candidate.model,
-        "recipe": given.name,
-        "options": options,
-        "purpose": purpose,
-        "variant": variant,
-        "repeat": repeat,
-        "fold": fold,
-        "train": _digest(train),
-        "test": _digest(test),
-        "seeds": seeds,
-        "epochs": epochs,
-        "primary": spec.metrics.primary,
-        "precision": spec.run.precision,
-    }
-    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
-    return Run(
-        key,
-        candidate.id,
-        candidate.model,
-        given.name,
-        options,
-        purpose,
-        variant,
-        repeat,
-        fold,
-        train,
-        test,
-        seeds,
-        keep_weights,
-        epochs,
-    )
-
-
-def _digest(indices: np.ndarray) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(indices, dtype=np.int64).tobytes(), digest_size=16).hexdigest()

@@ -19,7 +19,7 @@ from weigh.spec import StudySpec
 
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
-Purpose = Literal["main", "order-check", "curve", "resample", "cleaned", "refit"]
+Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class RunRecord:
 
     Attributes:
         key: Content hash of everything that determines the numbers.
-        variant: Within a purpose: block size of an order check ("blocks:72"), "" otherwise.
+        variant: Within a purpose: block size of an order check ("blocks:72"), share of the training folds of a curve
+            ("size:0.25"), source and number of another seed of crossed runs ("init:1"); "" otherwise.
         repeat, fold: Position in the design; -1 for refits.
         status: "done" or "failed"; `cause` says why it failed.
         train: Indices of training examples (`n_train` of them) are derivable from the design; only the number is kept.
@@ -115,6 +116,9 @@ class Results:
         models: Facts on each model address: parameters, macs, size_bytes, weights provenance, licence, input size.
         measured: Study-level times and machine facts.
         unfinished: Candidate id -> planned runs that are not recorded yet; empty for a finished study.
+        origin: "study" for our own runs; predictions that others made: "folds" for a cross-validation, "models" for
+            trained models on a test set (then `main` holds one fold, one repeat for each run of a model).
+        measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
     """
 
     name: str
@@ -130,6 +134,8 @@ class Results:
     models: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     unfinished: dict[str, int] = field(default_factory=dict)
+    origin: Literal["study", "folds", "models"] = "study"
+    measured_on: str = ""
 
     def runs(
         self,

@@ -1,13 +1,16 @@
-"""What the records decide: the winner on cross-validation alone, and how long to train its refit."""
+"""What the records decide: the winner on cross-validation alone, how long to train its refit, which examples are suspect."""
 
 from __future__ import annotations
 
 import statistics
+from typing import NamedTuple
+
+import numpy as np
 
 from weigh.metrics.base import METRICS
-from weigh.record.results import Results
+from weigh.record.results import Results, probabilities
 
-__all__ = ["choose_winner", "median_epochs"]
+__all__ = ["Suspects", "choose_winner", "find_suspects", "leading_heads", "median_epochs"]
 
 
 def choose_winner(results: Results) -> str | None:
@@ -15,10 +18,15 @@ def choose_winner(results: Results) -> str | None:
 
     The test part is not looked at. Whether the winner is really better than the next is a finding, not decided here.
     """
+    return next(iter(_ranked(results)), None)
+
+
+def _ranked(results: Results) -> list[str]:
+    """Candidates (no controls) with a complete repeat, best first; the earlier one of a tie first."""
     from weigh.metrics.design import score_design
 
     metric = METRICS.get(results.spec.metrics.primary)
-    best, best_score = None, None
+    scores = {}
     for candidate in results.candidates:
         if candidate.control:
             continue
@@ -26,10 +34,62 @@ def choose_winner(results: Results) -> str | None:
         if out_of_fold is None or not out_of_fold.complete.any():
             continue
         score = score_design(metric, out_of_fold).overall
-        score = score if metric.greater_is_better else -score
-        if score == score and (best_score is None or score > best_score):
-            best, best_score = candidate.id, score
-    return best
+        if score == score:
+            scores[candidate.id] = score if metric.greater_is_better else -score
+    return sorted(scores, key=lambda name: -scores[name])  # sorted is stable
+
+
+def leading_heads(results: Results) -> list[str]:
+    """The two best candidates that train only a head; fewer where there are fewer."""
+    return [name for name in _ranked(results) if results.candidate(name).cheap][:2]
+
+
+class Suspects(NamedTuple):
+    """Examples of the training part that cleaned runs leave out.
+
+    Attributes:
+        mask: `(n,)` bool over all examples.
+        labels: How many for a label that the out-of-fold predictions contradict.
+        copies: How many because they are copies of an example that stays, or carry one picture's second label.
+    """
+
+    mask: np.ndarray
+    labels: int
+    copies: int
+
+
+def find_suspects(results: Results) -> Suspects:
+    """Suspected label errors and superfluous copies.
+
+    Labels are doubted by all candidates together (mean out-of-fold probability), not by the winner alone: what only the
+    winner doubts would be taken away in its favour.
+    """
+    from weigh.data.duplicates import duplicate_groups
+    from weigh.stats.label_errors import find_label_errors
+
+    examples = results.examples
+    indices = examples.where("train")
+    total, count = 0.0, 0.0
+    for name in _ranked(results):
+        found = results.out_of_fold(name)
+        assert found is not None
+        stated = probabilities(found.logits, multilabel=found.multilabel)
+        present = ~np.isnan(stated).any(axis=2, keepdims=True)
+        total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
+        count = count + present.sum(axis=0) / len(stated)
+    doubted = np.zeros(len(examples), dtype=bool)
+    if np.ndim(total) and len(examples.classes) > 1:
+        known = np.flatnonzero(count[:, 0] > 0)
+        flagged = find_label_errors(examples.target[indices[known]], (total / np.maximum(count, 1e-12))[known]).flagged
+        doubted[indices[known[flagged]]] = True
+    copies = np.zeros(len(examples), dtype=bool)
+    of = duplicate_groups(results.problems, examples)
+    order = indices[np.argsort(of[indices], kind="stable")]
+    copies[order[1:][of[order[1:]] == of[order[:-1]]]] = True  # all of a set but the first
+    conflicts = {path for problem in results.problems if problem.kind == "label-conflict" for path in problem.paths}
+    if conflicts:
+        copies[indices[np.isin(examples.path[indices], sorted(conflicts))]] = True
+    return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()))
 
 
 def median_epochs(results: Results, candidate: str) -> int | None:

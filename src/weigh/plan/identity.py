@@ -1,0 +1,101 @@
+"""One run from what determines its numbers: seeds derived per source, and the key that is a hash of everything.
+
+Before it: a candidate, the examples it trains and is tested on. After it: `runs.py` (the design) and `purposes.py` (what
+findings need besides).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.plan.candidates import recipe_of, recipe_options
+from weigh.run import Candidate, Run
+from weigh.seeds import seed
+from weigh.spec import StudySpec
+
+__all__ = ["SOURCES", "make_run"]
+
+NUMBERS = (
+    1  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+)
+SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
+
+
+def make_run(
+    examples: Examples,
+    spec: StudySpec,
+    candidate: Candidate,
+    purpose: str,
+    variant: str,
+    repeat: int,
+    fold: int,
+    train: np.ndarray,
+    test: np.ndarray,
+    *,
+    epochs: int | None = None,
+    keep_weights: bool = False,
+    paired: bool = False,
+    changed: Mapping[str, int] | None = None,
+) -> Run:
+    """The run with its seeds and its key.
+
+    Args:
+        train, test: `(n,)` indices into `examples`.
+        paired: Take the seeds of the main run of the same repeat and fold, so that only what the purpose changes differs.
+        changed: Source -> number of another seed for it (0 is the seed that it has anyway).
+    """
+    given = recipe_of(spec, candidate)
+    options, vary, base = recipe_options(given), spec.design.vary, spec.design.seed
+    changed = changed or {}
+
+    def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats
+        parts = (base, source, "main" if paired else purpose, repeat if source in vary else 0, fold)
+        return seed(*parts, "again", changed[source]) if changed.get(source) else seed(*parts)
+
+    seeds = {source: derived(source) for source in SOURCES}
+    identity: dict[str, Any] = {
+        "numbers": NUMBERS,
+        "data": examples.fingerprint,
+        "classes": list(examples.classes),
+        "task": spec.task,
+        "model": candidate.model,
+        "recipe": given.name,
+        "options": options,
+        "purpose": purpose,
+        "variant": variant,
+        "repeat": repeat,
+        "fold": fold,
+        "train": _digest(train),
+        "test": _digest(test),
+        "seeds": seeds,
+        "epochs": epochs,
+        "primary": spec.metrics.primary,
+        "precision": spec.run.precision,
+    }
+    key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return Run(
+        key,
+        candidate.id,
+        candidate.model,
+        given.name,
+        options,
+        purpose,
+        variant,
+        repeat,
+        fold,
+        train,
+        test,
+        seeds,
+        keep_weights,
+        epochs,
+    )
+
+
+def _digest(indices: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(indices, dtype=np.int64).tobytes(), digest_size=16).hexdigest()

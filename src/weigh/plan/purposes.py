@@ -1,0 +1,177 @@
+"""Runs that findings need besides the score: the learning curve, crossed seeds, cleaned data.
+
+All of them repeat a run of the main design and change one thing: fewer training examples, the seed of one source, or
+no suspects. Seeds and folds stay those of the main run, so every difference is paired, between sizes and between candidates.
+Before it: the folds of `runs.py`. After it: `findings/curve.py`, `variation.py`, `cleaned.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.examples import Examples
+from weigh.data.folds import assign_folds
+from weigh.language import Text, text
+from weigh.plan.identity import make_run
+from weigh.run import RECIPES, Candidate, Run
+from weigh.seeds import generator
+from weigh.spec import StudySpec
+
+__all__ = ["CLEANED_REPEATS", "SHARES", "Cut", "cleaned_runs", "crossed_runs", "curve_runs", "sources_of"]
+
+PARTS = 8  # the training folds are dealt into so many parts; a subset is the first few of them
+SHARES = {"size:0.125": 1, "size:0.25": 2, "size:0.5": 4}  # variant -> parts; the main runs are the whole
+SMALLEST_TRAINING = 16  # training examples below which a point of the curve says nothing
+CURVE_REPEATS = 2
+CLEANED_REPEATS = 2
+
+
+class Cut(NamedTuple):
+    """One fold of one repeat: indices of the examples trained on and tested."""
+
+    repeat: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+
+
+def curve_runs(
+    examples: Examples,
+    spec: StudySpec,
+    candidates: Sequence[Candidate],
+    repeats: Mapping[str, int],
+    cuts: Sequence[Cut],
+    group: np.ndarray | None,
+) -> list[Run] | Text:
+    """Runs on nested parts of the training folds, or why there are none.
+
+    Each subset holds the smaller ones, keeps the shares of the classes, splits no group, and is the same for all candidates.
+    By default only heads on frozen features have a curve: their features are there anyway.
+
+    Args:
+        repeats: Candidate id -> planned repeats.
+        cuts: In the order (repeat, fold).
+        group: `(n,)` groups and copies of all examples, or None.
+    """
+    wanted = spec.design.curve
+    if wanted is False:
+        return text("design.curve is off.", "design.curve 已关闭。")
+    chosen = [c for c in candidates if not c.control and (c.cheap or wanted)]
+    if not chosen:
+        return text(
+            "The learning curve of recipes that train the network is planned only with design.curve: true.",
+            "训练整个网络的方案只有在设置 design.curve: true 时才安排学习曲线。",
+        )
+    cuts = [cut for cut in cuts if cut.repeat < CURVE_REPEATS]
+    units = min(len(cut.train) if group is None else len(np.unique(group[cut.train])) for cut in cuts)
+    if units < PARTS:
+        return text("The training folds cannot be cut into {p} parts.", "训练折无法切分成 {p} 份。", p=PARTS)
+    nested = [_nested(examples, spec, cut, group) for cut in cuts]
+    variants = [v for v in SHARES if all(_large_enough(examples, subsets[v]) for subsets in nested)]
+    if len(variants) < 2:
+        return text("There are too few examples for a learning curve.", "样本太少，无法得到学习曲线。")
+    return [
+        make_run(
+            examples, spec, candidate, "curve", variant, cut.repeat, cut.fold, subsets[variant], cut.test, paired=True
+        )
+        for candidate in chosen
+        for cut, subsets in zip(cuts, nested, strict=True)
+        if cut.repeat < repeats[candidate.id]
+        for variant in variants
+    ]
+
+
+def _nested(examples: Examples, spec: StudySpec, cut: Cut, group: np.ndarray | None) -> dict[str, np.ndarray]:
+    """Variant -> indices of a subset of the training folds, each within the next."""
+    rng = generator(spec.design.seed, "curve", cut.repeat if "split" in spec.design.vary else 0, cut.fold)
+    part = assign_folds(
+        examples.target[cut.train],
+        folds=PARTS,
+        rng=rng,
+        group=None if group is None else group[cut.train],
+        stratify=spec.design.stratify,
+    )
+    return {variant: cut.train[part < parts] for variant, parts in SHARES.items()}
+
+
+def _large_enough(examples: Examples, subset: np.ndarray) -> bool:
+    """Enough examples for a head, and no class that occurs in the data without any."""
+    classes = len(examples.classes)
+    if len(subset) < max(SMALLEST_TRAINING, 2 * classes):
+        return False
+    if examples.multilabel:
+        return True
+    present = np.bincount(examples.target[examples.where("train")], minlength=classes) > 0
+    return bool((np.bincount(examples.target[subset], minlength=classes)[present] > 0).all())
+
+
+def sources_of(recipe: str) -> tuple[str, ...]:
+    """Sources of chance that a recipe has within one split; a head on frozen features is solved and has none."""
+    return () if RECIPES.get(recipe).trains == "head" else ("init", "order", "augmentation")
+
+
+def crossed_runs(
+    examples: Examples,
+    spec: StudySpec,
+    candidates: Sequence[Candidate],
+    repeats: Mapping[str, int],
+    cuts: Sequence[Cut],
+) -> list[Run] | Text:
+    """Every fold trained again with another seed of one source, the others held fixed, or why there are no such runs.
+
+    A star around each main run: with S seeds of each of three sources 3 (S - 1) further runs per fold, where crossing
+    all with all would take S³ - 1. Interactions between sources are counted with the sources that take part.
+    """
+    seeds = spec.design.crossed
+    if seeds is None:
+        return text(
+            "Sources of variation are told apart only with design.crossed: 2.",
+            "只有设置 design.crossed: 2，才能区分各个变异来源。",
+        )
+    runs = [
+        make_run(
+            examples,
+            spec,
+            candidate,
+            "components",
+            f"{source}:{number}",
+            cut.repeat,
+            cut.fold,
+            cut.train,
+            cut.test,
+            paired=True,
+            changed={source: number},
+        )
+        for candidate in candidates
+        if not candidate.control
+        for cut in cuts[: repeats[candidate.id] * spec.design.folds]
+        for source in sources_of(candidate.recipe)
+        if source in spec.design.vary
+        for number in range(1, seeds)
+    ]
+    return runs or text(
+        "Heads on frozen features are solved, not trained: they have no seeds to cross.",
+        "冻结特征上的线性头是直接求解的，没有可以交叉的随机种子。",
+    )
+
+
+def cleaned_runs(
+    examples: Examples, spec: StudySpec, candidates: Sequence[Candidate], cuts: Sequence[Cut], suspects: np.ndarray
+) -> list[Run]:
+    """The main runs of these candidates once more, without the suspects, in training and in scoring.
+
+    Args:
+        suspects: `(n,)` bool over all examples.
+    """
+    runs = []
+    for candidate in candidates:
+        for cut in cuts:
+            kept, tested = cut.train[~suspects[cut.train]], cut.test[~suspects[cut.test]]
+            if len(kept) and len(tested):
+                runs.append(
+                    make_run(examples, spec, candidate, "cleaned", "", cut.repeat, cut.fold, kept, tested, paired=True)
+                )
+    return runs

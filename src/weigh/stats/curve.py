@@ -1,0 +1,268 @@
+"""What would more data be worth? A power law through the scores of nested training sets, and what it says about twice as many.
+
+    score(n) = a - b n^-c,   written as   score(t) = present + gain h_c(t),   t = n / (training examples now)
+
+with h_c(t) = (1 - t^-c) / (1 - 2^-c), so that `gain` is what twice the data adds. Four points never determine the
+exponent, so no single one is chosen: for each c between 0 (every doubling adds the same) and 1.5 the other two
+parameters follow by generalised least squares, and the answers are averaged with the weights that the points give them
+(Bayesian model averaging, flat priors). A gain is thus between 0.35 and 1 times what the last doubling added, and its
+interval knows about the points, about their covariance, and about the law.
+
+The covariance of the points comes from the same resampling as every other interval (`interval.py`): examples within
+repeats, plus what whole runs differ by beyond their examples. Points share examples and runs, so it is far from diagonal.
+
+Before it: `resampling.py` (scores of every size under the same weights). After it: `findings/curve.py`.
+What was tried and how often the intervals hold: docs/decisions/learning-curve.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import SMALLEST_CELL, TRAINING, Claim, sampling_variance
+from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
+
+__all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
+
+EXPONENTS = np.linspace(0.0, 1.5, 31)
+LEAST_POINTS = 3
+MISFIT = 0.01  # below this p-value the points do not lie on any power law
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """A fitted curve; all scores so that greater is better or not as the metric has it.
+
+    Attributes:
+        sizes: `(k,)` training examples, ascending; the last is the present.
+        scores: `(k,)`.
+        covariance: `(k, k)`.
+        present, predicted: Score now and with twice the training examples.
+        gain: The difference; no interval where the points contradict every power law.
+        exponent: c, with the interval that the points and the prior range leave.
+        misfit: p-value of the best law; 1 where there are too few points to test it.
+    """
+
+    sizes: np.ndarray
+    scores: np.ndarray
+    covariance: np.ndarray
+    present: Estimate
+    predicted: Estimate
+    gain: Estimate
+    exponent: Estimate
+    misfit: float
+    weights: np.ndarray
+    means: np.ndarray
+
+    @property
+    def fits(self) -> bool:
+        """Whether the points may lie on a power law."""
+        return self.misfit >= MISFIT
+
+    def at(self, sizes: np.ndarray) -> np.ndarray:
+        """The fitted curve at training sizes `(m,)`."""
+        t = np.asarray(sizes, dtype=float) / self.sizes[-1]
+        return sum(
+            weight * (mean[0] + mean[1] * _shape(t, c))
+            for weight, mean, c in zip(self.weights, self.means, EXPONENTS, strict=True)
+        )
+
+
+def learning_curve(
+    sizes: Sequence[float],
+    resamples: Sequence[Resample],
+    units: Units,
+    *,
+    claim: Claim,
+    level: float = 0.95,
+    unit: str = "score",
+    present: float | None = None,
+) -> LearningCurve | None:
+    """The curve through nested training sets, scored on the same examples under the same weights.
+
+    Args:
+        sizes: Training examples, ascending; the last belongs to the present design.
+        resamples: One per size, with the same repeats and folds.
+        present: The present score where it is known from more repeats than the curve has.
+
+    Returns:
+        None where it cannot be estimated: fewer than three sizes, missing runs, fewer than two independent units.
+
+    References:
+        Cortes et al. (1994), Learning curves; Viering & Loog (2023), The shape of learning curves: a review;
+        Hoeting et al. (1999), Bayesian model averaging.
+    """
+    scores = np.array([resample.overall for resample in resamples])
+    if len(sizes) < LEAST_POINTS or units.count < 2 or not np.isfinite(scores).all():
+        return None
+    covariance = curve_covariance(resamples, units)
+    freedom = sampling_variance(resamples[-1], units, claim).freedom
+    if covariance is None or not math.isfinite(freedom):
+        return None
+    return fit_curve(
+        np.asarray(sizes, dtype=float),
+        scores,
+        covariance,
+        level=level,
+        freedom=freedom,
+        n=units.count,
+        n_unit=units.name,
+        unit=unit,
+        present=present,
+    )
+
+
+def curve_covariance(resamples: Sequence[Resample], units: Units) -> np.ndarray | None:
+    """`(k, k)` covariance of the scores of k training sizes; None where a size lacks a repeat that another has."""
+    used = np.flatnonzero(~np.isnan([r.score for r in resamples]).any(axis=0))
+    if not len(used):
+        return None
+    draws = np.stack([r.draws[used] for r in resamples])  # (k, repeats, b)
+    if np.isnan(draws).any():
+        return None
+    cell = max(min(r.cell for r in resamples), SMALLEST_CELL)
+    correction = (cell + 1) / (cell - 1)
+    within = correction * np.mean([np.cov(draws[:, r]) for r in range(len(used))], axis=0)
+    averaged = correction * np.cov(draws.mean(axis=1))
+    noise = (within - averaged) / (len(used) - 1) if len(used) > 1 else np.zeros_like(within)
+    # the same allowances as for a single score, made for all sizes alike
+    allowed = max(1.0, TRAINING * averaged[-1, -1] / max(within[-1, -1], 1e-300))
+    total = allowed * within
+    if not resamples[-1].linear:
+        total = total + _positive(noise)
+    total = total + _between_runs(resamples, used)
+    floor = (0.25 / max(units.smallest, 1.0)) ** 2  # a score that no draw moves is not known exactly
+    return total + floor * np.eye(len(total))
+
+
+def _between_runs(resamples: Sequence[Resample], used: np.ndarray) -> np.ndarray:
+    """What whole runs of a size differ by beyond their examples, as a covariance of the mean over runs."""
+    k = len(resamples)
+    seen, explained, freedom, runs = np.zeros((k, k)), np.zeros((k, k)), 0, 0
+    for repeat in used:
+        score = np.stack([r.fold_score[repeat] for r in resamples])  # (k, folds)
+        draws = np.stack([r.fold_draws[repeat] for r in resamples])  # (k, folds, b)
+        number = resamples[-1].fold_units[repeat]
+        good = ~np.isnan(score).any(axis=0) & ~np.isnan(draws).any(axis=(0, 2)) & (number >= SMALLEST_FOLD)
+        if good.sum() < 2:
+            continue
+        seen += np.cov(score[:, good]) * (good.sum() - 1)
+        each = [np.cov(draws[:, f]) * (number[f] + 1) / (number[f] - 1) for f in np.flatnonzero(good)]
+        explained += np.mean(each, axis=0) * (good.sum() - 1)
+        freedom += int(good.sum()) - 1
+        runs += int(good.sum())
+    return _positive((seen - explained) / freedom) / runs if freedom else np.zeros((k, k))
+
+
+def _positive(matrix: np.ndarray) -> np.ndarray:
+    """The nearest positive semidefinite matrix."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * np.maximum(values, 0.0)) @ vectors.T
+
+
+def fit_curve(
+    sizes: np.ndarray,
+    scores: np.ndarray,
+    covariance: np.ndarray,
+    *,
+    level: float = 0.95,
+    freedom: float = math.inf,
+    n: int = 0,
+    n_unit: str = "examples",
+    unit: str = "score",
+    present: float | None = None,
+) -> LearningCurve:
+    """The average of power laws through points with a known covariance.
+
+    Args:
+        sizes, scores: `(k,)`, k ≥ 3, sizes ascending.
+        covariance: `(k, k)`, positive definite.
+        freedom: Degrees of freedom behind the covariance.
+    """
+    from scipy.special import chdtrc
+
+    t = sizes / sizes[-1]
+    inverse = np.linalg.inv(covariance)
+    means, spreads, distance, volume = [], [], [], []
+    for c in EXPONENTS:
+        design = np.column_stack([np.ones_like(t), _shape(t, c)])
+        precision = design.T @ inverse @ design
+        mean = np.linalg.solve(precision, design.T @ inverse @ scores)
+        rest = scores - design @ mean
+        means.append(mean)
+        spreads.append(np.linalg.inv(precision))
+        distance.append(float(rest @ inverse @ rest))
+        volume.append(-0.5 * float(np.linalg.slogdet(precision)[1]))
+    means, spreads, distance = np.array(means), np.array(spreads), np.array(distance)
+    tested = len(sizes) - 3  # one degree of freedom is left per point beyond the three parameters
+    misfit = float(chdtrc(tested, distance.min())) if tested > 0 else 1.0
+    inflated = max(1.0, float(distance.min()) / tested) if tested > 0 else 1.0  # Birge's ratio
+    log_weight = -0.5 * distance / inflated + np.array(volume)
+    weights = np.exp(log_weight - log_weight.max())
+    weights /= weights.sum()
+    both = spreads.sum(axis=(1, 2))  # variance of present + gain
+    gain = _quantiles(means[:, 1], np.sqrt(inflated * spreads[:, 1, 1]), weights, freedom, level)
+    predicted = _quantiles(means.sum(axis=1), np.sqrt(inflated * both), weights, freedom, level)
+    moved = 0.0 if present is None else present - scores[-1]
+    half = _quantiles(np.zeros(1), np.sqrt(covariance[-1:, -1]), np.ones(1), freedom, level)[2]
+    now = float(scores[-1]) + moved
+    common = {"level": level, "n": n, "n_unit": n_unit}
+    ends = [now - half, now + half, *(predicted + moved)]
+    if unit == "score":
+        ends = [min(max(end, 0.0), 1.0) for end in ends]
+    method = f"power law averaged over its exponent, resampling {n_unit} and runs"
+    cumulated = np.cumsum(weights)
+    return LearningCurve(
+        sizes,
+        scores,
+        covariance,
+        Estimate(value=now, low=ends[0], high=ends[1], method=f"resampling {n_unit} and runs", unit=unit, **common),
+        Estimate(value=ends[3], low=ends[2], high=ends[4], method=method, unit=unit, **common),
+        Estimate(value=gain[1], low=gain[0], high=gain[2], method=method, unit=unit, **common)
+        if misfit >= MISFIT
+        else Estimate(value=gain[1], method="no interval: the points lie on no power law", unit=unit, **common),
+        Estimate(
+            value=float(weights @ EXPONENTS),
+            low=float(EXPONENTS[np.searchsorted(cumulated, (1 - level) / 2)]),
+            high=float(EXPONENTS[min(np.searchsorted(cumulated, (1 + level) / 2), len(EXPONENTS) - 1)]),
+            method=f"power laws with exponents from {EXPONENTS[0]:g} to {EXPONENTS[-1]:g}, weighted by their fit",
+            unit="1",
+            **common,
+        ),
+        misfit,
+        weights,
+        means,
+    )
+
+
+def _shape(t: np.ndarray, c: float) -> np.ndarray:
+    """h_c(t): 0 now (t = 1), 1 with twice the data; the logarithm for c = 0."""
+    t = np.asarray(t, dtype=float)
+    return np.log2(t) if c == 0 else (1 - t**-c) / (1 - 2.0**-c)
+
+
+def _quantiles(
+    centre: np.ndarray, spread: np.ndarray, weights: np.ndarray, freedom: float, level: float
+) -> np.ndarray:
+    """Low, median and high of a mixture of Student's t distributions, by bisection."""
+    from scipy.special import ndtr, stdtr
+
+    def below(x: float) -> float:
+        z = (x - centre) / np.maximum(spread, 1e-300)
+        return float(weights @ (stdtr(freedom, z) if math.isfinite(freedom) else ndtr(z)))
+
+    found = []
+    for probability in ((1 - level) / 2, 0.5, (1 + level) / 2):
+        low, high = float((centre - 1e3 * spread).min()), float((centre + 1e3 * spread).max())
+        for _ in range(200):
+            middle = (low + high) / 2
+            low, high = (middle, high) if below(middle) < probability else (low, middle)
+            if high - low < 1e-12:
+                break
+        found.append((low + high) / 2)
+    return np.array(found)
