@@ -85,7 +85,11 @@ def coverage(design: Design, studies: int, seed: int = 0) -> dict[str, tuple[flo
                 (found.variance[name].covers(value), share.covers(100 * value / total), share.high - share.low)
             )
     return {
-        name: (100 * np.mean([h[0] for h in rows]), 100 * np.mean([h[1] for h in rows]), np.median([h[2] for h in rows]))
+        name: (
+            100 * np.mean([h[0] for h in rows]),
+            100 * np.mean([h[1] for h in rows]),
+            np.median([h[2] for h in rows]),
+        )
         for name, rows in held.items()
     }
 

@@ -101,7 +101,9 @@ def variance_components(
     rest = SPLIT if stars or not seeded else TOGETHER
     names = [EVALUATION, rest, *stars]
     point = _solve(
-        np.array([evaluation]), np.array([square]), [(np.array([_pooled(s.scores)[0]]), s.noise) for s in stars.values()]
+        np.array([evaluation]),
+        np.array([square]),
+        [(np.array([_pooled(s.scores)[0]]), s.noise) for s in stars.values()],
     )[:, 0]
     explained, between = _pivot(rng, evaluation, evaluation_freedom, draws), _pivot(rng, square, freedom, draws)
     drawn = _solve(explained, between, [(_pivot(rng, *_pooled(s.scores), draws), s.noise) for s in stars.values()])

@@ -246,9 +246,7 @@ def _shape(t: np.ndarray, c: float) -> np.ndarray:
     return np.log2(t) if c == 0 else (1 - t**-c) / (1 - 2.0**-c)
 
 
-def _quantiles(
-    centre: np.ndarray, spread: np.ndarray, weights: np.ndarray, freedom: float, level: float
-) -> np.ndarray:
+def _quantiles(centre: np.ndarray, spread: np.ndarray, weights: np.ndarray, freedom: float, level: float) -> np.ndarray:
     """Low, median and high of a mixture of Student's t distributions, by bisection."""
     from scipy.special import ndtr, stdtr
 

@@ -1,0 +1,172 @@
+"""Does the verdict survive without the suspects? The two leading heads, trained and scored again on cleaned data.
+
+Suspects are labels that all candidates together confidently contradict, copies of an example that stays, and pictures with two
+labels (`record/selection.py`). Removing examples that models get wrong raises every score; that rise says nothing. What is
+asked is whether the comparison comes out the same, by the same rule and on the same repeats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope
+from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.record.results import Results
+from weigh.record.selection import find_suspects
+from weigh.stats.comparison import Difference, compare
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import Resampler
+
+__all__ = ["find"]
+
+QUESTION = text(
+    "Does the comparison stand when suspected labels and copies are left out?",
+    "去掉疑似标错的样本和重复样本后，比较结果还成立吗？",
+)
+
+
+@FINDINGS.named("cleaned")
+def find(results: Results) -> list[Finding]:
+    """One finding where cleaned runs exist; none otherwise."""
+    names = list(dict.fromkeys(run.candidate for run in results.runs("cleaned")))
+    evidence = read_evidence(results)
+    names = [name for name in evidence.ranked if name in names]
+    if evidence.winner is None or len(names) != 2:
+        return []
+    after = {name: _measure(evidence, name) for name in names}
+    repeats = min(design.repeats for design in after.values())
+    before = {name: _first(evidence.measured[name], repeats) for name in names}
+    a, b = names
+    old, new = _compare(evidence, before).of(a, b), _compare(evidence, after).of(a, b)
+    return [_finding(evidence, a, b, old, new, before[a].score().overall, after[a].score().overall, repeats)]
+
+
+def _measure(evidence: Evidence, name: str) -> MeasuredDesign:
+    found = evidence.results.out_of_fold(name, "cleaned")
+    assert found is not None
+    return measure_design(evidence.metric, found)
+
+
+def _first(measured: MeasuredDesign, repeats: int) -> MeasuredDesign:
+    return replace(
+        measured,
+        statistics=measured.statistics[:repeats],
+        fold=measured.fold[:repeats],
+        present=measured.present[:repeats],
+    )
+
+
+def _compare(evidence: Evidence, measured: dict[str, MeasuredDesign]):
+    return compare(
+        measured,
+        evidence.units,
+        rng=evidence.rng("resampling"),
+        claim=evidence.claim,
+        level=evidence.level,
+        rope=evidence.rope,
+        resampler=Resampler(evidence.resampler.weights, evidence.units),
+    )
+
+
+def _finding(
+    evidence: Evidence, a: str, b: str, old: Difference, new: Difference, before: float, after: float, repeats: int
+) -> Finding:
+    suspects = find_suspects(evidence.results)
+    gains = gain_of(old, evidence.metric), gain_of(new, evidence.metric)
+    unit = evidence.metric.unit
+    estimates = {
+        "labels": count(suspects.labels, "examples"),
+        "copies": count(suspects.copies, "examples"),
+        "repeats": count(repeats, "repeats"),
+        "before": gains[0],
+        "after": gains[1],
+        "score_before": Estimate(value=before, n=old.examples, method="cross-validation, no interval", unit=unit),
+        "score_after": Estimate(value=after, n=new.examples, method="cross-validation, no interval", unit=unit),
+    }
+    same = old.relation == new.relation
+    decided = "undecided" not in (old.relation, new.relation)
+    verdict: Verdict = "yes" if same and decided else "no" if decided else "undecided"
+    values = {
+        "a": evidence.label(a),
+        "b": evidence.label(b),
+        "l": suspects.labels,
+        "c": suspects.copies,
+        "r": repeats,
+        "x": amount(gains[0]),
+        "y": amount(gains[1]),
+        "s": _relation(old.relation),
+        "t": _relation(new.relation),
+        "p": estimates["score_before"].format(),
+        "q": estimates["score_after"].format(),
+        "m": evidence.metric.title,
+        "o": scope(evidence.claim),
+    }
+    lead = text(
+        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r} repeats). The difference between "
+        "{a} and {b} was {x} with them ({s}) and is {y} without them ({t}).",
+        "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r} 次重复）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
+        **values,
+    )
+    answer = {
+        "yes": text("The comparison comes out the same.", "比较结果不变。"),
+        "no": text(
+            "The comparison comes out differently: it rests on the suspects.", "比较结果不同：它取决于这些可疑样本。"
+        ),
+        "undecided": text(
+            "It is open in both cases."
+            if same
+            else "It is settled in one case only, so it cannot be said whether it stands.",
+            "两种情况下都尚无定论。" if same else "只有一种情况能得出结论，因此无法断定它是否成立。",
+        ),
+    }[verdict]
+    rise = text(
+        "The {m} of {a} goes from {p} to {q}; part of such a change is a matter of course, because what models get wrong was left out.",
+        "{a} 的{m}从 {p} 变为 {q}；去掉的正是模型判错的样本，所以这种变化有一部分是必然的。",
+        **values,
+    )
+    about = text("This speaks about {o}.", "这里说的是{o}。", **values)
+    paths = evidence.results.examples.path[suspects.mask].tolist()
+    return Finding(
+        id="cleaned",
+        kind="cleaned",
+        question=bilingual(QUESTION),
+        claim=evidence.claim,
+        relation=new.relation,
+        verdict=verdict,
+        severity="problem" if verdict == "no" else "evidence",
+        sentence=bilingual(lead + answer + rise + about),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(text("The suspects are wrong or superfluous", "可疑样本确实标错或多余")),
+                outcome="unchecked",
+                detail=bilingual(
+                    text(
+                        "Hard examples with right labels are suspected as well; nobody has looked at them.",
+                        "标注正确的难样本也可能被怀疑；尚未经人工核对。",
+                    )
+                ),
+            ),
+            *evidence.assumptions([a, b])[:1],
+        ],
+        examples=[str(path) for path in paths],
+        candidates=[a, b],
+        next=[bilingual(text("Look at the suspected labels before choosing.", "请先核对疑似标错的样本，再作选择。"))]
+        if verdict == "no"
+        else [],
+        references=[
+            "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks"
+        ],
+    )
+
+
+def _relation(relation: str) -> Text:
+    return {
+        "better": text("better", "更好"),
+        "worse": text("worse", "更差"),
+        "equal": text("practically equal", "实际相当"),
+        "undecided": text("undecided", "尚无定论"),
+    }[relation]

@@ -1,0 +1,268 @@
+"""Where do runs differ from, and what would make the score more certain: more examples or more repeats?
+
+A run's score on its fold depends on which examples are in the fold, on how the rest was split, and on the seeds of training. The
+first is known from the examples; the others from how far folds differ beyond it, and, where `design.crossed` planned such
+runs, from folds that were trained again with another seed of one source (`stats/components.py`). Without crossed
+seeds the split and the seeds stay one part, and the finding says how to tell them apart.
+
+`stability.py` says how large the spread is and whether the winner leads throughout; this says what it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.design import measure_design
+from weigh.plan.purposes import sources_of
+from weigh.record.results import Results
+from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import SMALLEST_FOLD
+
+__all__ = ["find"]
+
+QUESTION = text("Would more repeats make the score noticeably more certain?", "增加重复次数，会让得分明显更确定吗？")
+SOURCES = {
+    EVALUATION: text("which examples are in the fold", "折中恰好是哪些样本"),
+    "split": text("how the examples are split", "样本如何划分"),
+    TOGETHER: text("split and seeds together", "划分与随机种子合计"),
+    "init": text("the initialisation", "初始化"),
+    "order": text("the order of the training examples", "训练样本的顺序"),
+    "augmentation": text("the augmentation", "数据增强"),
+}
+REFERENCES = [
+    "Bouthillier et al. (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys",
+    "Weerahandi (1993), Generalized Confidence Intervals, JASA 88",
+]
+
+
+@FINDINGS.named("variation")
+def find(results: Results) -> list[Finding]:
+    """The winner, and the best candidate with crossed seeds if that is another one."""
+    evidence = read_evidence(results)
+    if evidence.winner is None:
+        return []  # nothing was scored: the headline says so
+    crossed = {run.candidate for run in results.runs("components")}
+    names = [evidence.winner, *[name for name in evidence.ranked if name in crossed][:1]]
+    return [_finding(evidence, name) for name in dict.fromkeys(names)]
+
+
+def _finding(evidence: Evidence, name: str) -> Finding:
+    id = "variation" if name == evidence.winner else f"variation:{name}"
+    recipe = evidence.results.candidate(name).recipe
+    seeds = [source for source in sources_of(recipe) if source in evidence.results.spec.design.vary]
+    found = _components(evidence, name, seeded=bool(seeds))
+    if found is None:
+        return Finding(
+            id=id,
+            kind="variation",
+            question=bilingual(QUESTION),
+            verdict="undecided",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "Too few runs of {c}, or too few examples in a fold, to say where they differ from.",
+                    "{c} 的运行次数或每折样本太少，无法判断差异来自哪里。",
+                    c=evidence.label(name),
+                )
+            ),
+            candidates=[name],
+        )
+    sentence, estimates = _say(evidence, name, found, seeds)
+    verdict: Verdict = "undecided" if found.largest is None else "no" if found.largest == EVALUATION else "yes"
+    return Finding(
+        id=id,
+        kind="variation",
+        question=bilingual(QUESTION),
+        claim=evidence.claim,
+        verdict=verdict,
+        severity="evidence" if name == evidence.winner else "detail",
+        sentence=bilingual(sentence),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(
+                    text("Folds differ as other training samples would", "各折之间的差异等同于不同训练样本之间的差异")
+                ),
+                outcome="violated",
+                detail=bilingual(
+                    text(
+                        "Folds of one data set share most of their training examples: what other data sets would change is larger.",
+                        "同一份数据的各折共用大部分训练样本：换一份数据，变化会更大。",
+                    )
+                ),
+            ),
+            Assumption(
+                name=bilingual(text("Effects add up and are roughly normal", "各种影响可相加，且近似正态")),
+                outcome="unchecked",
+                detail=bilingual(
+                    text(
+                        "What two sources do only together is counted with each of them.",
+                        "两个来源共同作用才产生的影响，会分别计入各自的份额。",
+                    )
+                ),
+            ),
+        ],
+        candidates=[name],
+        next=[bilingual(item) for item in _next(found, seeds)],
+        figure=_figure(found),
+        references=REFERENCES,
+    )
+
+
+def _components(evidence: Evidence, name: str, *, seeded: bool) -> Components | None:
+    resampled = evidence.resampler.of(name, evidence.measured[name])
+    usable = resampled.fold_units >= SMALLEST_FOLD
+    usable &= ~np.isnan(resampled.fold_score) & ~np.isnan(resampled.fold_draws).any(axis=2)
+    if not usable.any():
+        return None
+    scores = np.where(usable, resampled.fold_score, np.nan)
+    correction = (resampled.fold_units + 1) / np.maximum(resampled.fold_units - 1, 1)
+    explained = np.where(usable, resampled.fold_draws.var(axis=2) * correction, np.nan)
+    stars: dict[str, Star] = {}
+    runs = evidence.results.runs("components", candidate=name)
+    for source in dict.fromkeys(run.variant.partition(":")[0] for run in runs):
+        variants = sorted({run.variant for run in runs if run.variant.startswith(f"{source}:")})
+        stars[source] = _star(evidence, name, variants, scores, resampled.fold_draws, correction)
+    return variance_components(
+        scores,
+        float(np.nanmean(explained)),
+        max(evidence.units.count - 1, 1),
+        stars,
+        seeded=seeded,
+        rng=evidence.rng("variation"),
+        level=evidence.level,
+    )
+
+
+def _star(evidence: Evidence, name: str, variants: list[str], scores, draws, correction) -> Star:
+    """Scores of the folds that every variant has, the main run first, and what the examples explain of a difference."""
+    columns, noise = [scores], []
+    for variant in variants:
+        found = evidence.results.out_of_fold(name, "components", variant)
+        assert found is not None
+        again = evidence.resampler.of(f"{name} {variant}", measure_design(evidence.metric, found))
+        columns.append(_fitted(again.fold_score, scores.shape))
+        noise.append(0.5 * (draws - _fitted(again.fold_draws, draws.shape)).var(axis=2) * correction)
+    table = np.stack(columns, axis=-1).reshape(-1, len(columns))
+    each = np.stack(noise, axis=-1).reshape(-1, len(variants))
+    whole = ~np.isnan(table).any(axis=1) & ~np.isnan(each).any(axis=1)
+    return Star(table[whole], float(each[whole].mean()) if whole.any() else 0.0)
+
+
+def _fitted(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """`values` in an array of another number of repeats and folds; NaN where there is nothing."""
+    fitted = np.full(shape, np.nan)
+    at = tuple(slice(0, min(a, b)) for a, b in zip(values.shape, shape, strict=True))
+    fitted[at] = values[at]
+    return fitted
+
+
+def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> tuple[Text, dict[str, Estimate]]:
+    factor, unit = (100.0, "points") if evidence.metric.unit == "score" else (1.0, evidence.metric.unit)
+    total = found.total
+    spread = total.model_copy(
+        update={
+            "value": factor * math.sqrt(total.value),
+            "low": factor * math.sqrt(max(total.low or 0.0, 0.0)),
+            "high": factor * math.sqrt(max(total.high or 0.0, 0.0)),
+            "unit": unit,
+        }
+    )
+    estimates = {"sd_runs": spread, "runs": count(total.n, "runs")}
+    estimates |= {f"share:{source}": share for source, share in found.share.items()}
+    estimates |= {f"mean_share:{source}": share for source, share in found.mean_share.items()}
+    parts = [text("{w} {s}", "{w} {s}", w=SOURCES[source], s=_per_cent(share)) for source, share in found.share.items()]
+    digits = 1 if unit == "points" else 3
+    said = text(
+        "The score of one run of {c} on its fold has a standard deviation of {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u} ({n} runs). Shares of its "
+        "variance: {p}.",
+        "{c} 单次运行在其所测折上的得分标准差为 {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u}（{n} 次运行）。其方差的构成：{p}。",
+        c=evidence.label(name),
+        v=spread.value,
+        l=spread.low,
+        h=spread.high,
+        d=digits,
+        u=text("points", "个百分点") if unit == "points" else unit,
+        n=total.n,
+        p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
+    )
+    part = _per_cent(found.mean_share[EVALUATION])
+    said = said + text(
+        "All repeats score the same examples: in the mean over all runs, which examples there are makes up {s} of the variance.",
+        "各次重复所评的是同一批样本：在全部运行的平均分中，恰好是哪些样本占方差的 {s}。",
+        s=part,
+    )
+    if found.largest == EVALUATION:
+        said = said + text(
+            "More examples would make the score more certain, more repeats hardly.",
+            "增加样本能让得分更确定，增加重复次数作用不大。",
+        )
+    elif found.largest is not None:
+        said = said + text(
+            "The largest part is {w}: more repeats would make the score more certain.",
+            "占比最大的是{w}：增加重复次数能让得分更确定。",
+            w=SOURCES[found.largest],
+        )
+    else:
+        said = said + text("Which part is the largest cannot be told.", "哪一部分最大，尚无法判断。")
+    if TOGETHER in found.share:
+        said = said + text(
+            "The split and the seeds cannot be told apart in this design.", "本设计无法区分划分与随机种子各自的影响。"
+        )
+    elif not seeds:
+        said = said + text(
+            "With this recipe a run has no chance of its own besides the split.", "这个方案除划分外没有其他随机因素。"
+        )
+    return said, estimates
+
+
+def _per_cent(share: Estimate) -> str:
+    return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
+
+
+def _next(found: Components, seeds: list[str]) -> list[Text]:
+    items = []
+    if found.largest == EVALUATION:
+        items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
+    elif found.largest is not None:
+        items.append(
+            text(
+                "To be more certain, set more repeats (design.repeats).", "要更确定，请增加重复次数（design.repeats）。"
+            )
+        )
+    if TOGETHER in found.share and seeds:
+        items.append(
+            text(
+                "Set design.crossed: 2 to tell initialisation, order and augmentation apart.",
+                "设置 design.crossed: 2，可区分初始化、样本顺序和数据增强的影响。",
+            )
+        )
+    return items
+
+
+def _figure(found: Components) -> Figure:
+    rows = [
+        {
+            "stage": source,
+            "value": round(share.value, 2),
+            "low": round(float(share.low or 0.0), 2),
+            "high": round(float(share.high or 0.0), 2),
+        }
+        for source, share in found.share.items()
+    ]
+    return Figure(
+        kind="spread",
+        title=bilingual(text("What the variance of a run's score comes from", "单次运行得分的方差来自哪里")),
+        rows=rows,
+        fields={
+            "value": bilingual(text("share of the variance in per cent", "占方差的百分比")),
+            "stage": bilingual(text("source", "来源")),
+        },
+    )

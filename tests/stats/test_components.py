@@ -1,0 +1,66 @@
+"""Variance components: known shares are recovered, unknown ones are not invented."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from tests.calibration.components import DESIGNS, coverage, simulate
+from weigh.stats.components import EVALUATION, TOGETHER, Star, variance_components
+
+STUDIES = 150
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_known_shares_stand_in_their_intervals(name):
+    least = int(binom.ppf(0.001, STUDIES, 0.93))
+    for source, (variance, share, _) in coverage(DESIGNS[name], STUDIES).items():
+        assert variance * STUDIES / 100 >= least, source
+        assert share * STUDIES / 100 >= least, source
+
+
+def test_point_estimates_are_those_of_the_analysis_of_variance():
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(4, 5))
+    star = np.column_stack([scores.ravel(), rng.normal(size=20), rng.normal(size=20)])
+    found = variance_components(scores, 0.1, 500, {"init": Star(star, 0.05)}, rng=rng)
+    within = star.var(axis=1, ddof=1).mean()  # mean square within cells
+    between = scores.var(axis=1, ddof=1).mean()
+    assert found.variance["init"].value == pytest.approx(max(within - 0.05, 0))
+    assert found.variance["split"].value == pytest.approx(max(between - 0.1 - max(within - 0.05, 0), 0))
+    assert sum(share.value for share in found.share.values()) == pytest.approx(100)
+
+
+def test_without_crossed_seeds_split_and_seeds_stay_together():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(size=(3, 5))
+    assert list(variance_components(scores, 0.1, 100, rng=rng).share) == [EVALUATION, TOGETHER]
+    assert list(variance_components(scores, 0.1, 100, seeded=False, rng=rng).share) == [EVALUATION, "split"]
+
+
+def test_missing_runs_are_left_out_and_too_few_say_nothing():
+    rng = np.random.default_rng(2)
+    scores = rng.normal(size=(2, 5))
+    scores[1, 2:] = np.nan
+    assert variance_components(scores, 0.1, 100, rng=rng).total.n == 7
+    scores[:, 2:] = np.nan
+    scores[1] = np.nan
+    assert variance_components(scores, 0.1, 100, rng=rng) is None
+
+
+def test_what_leads_is_named_only_where_it_is_clear():
+    rng = np.random.default_rng(3)
+    few, many = DESIGNS["1 × 5, 2 seeds"], DESIGNS["5 × 5, 3 seeds"]
+    main, stars, measured = simulate(few, rng)
+    assert variance_components(main, measured, 299, stars, rng=rng).largest is None
+    main, stars, measured = simulate(many, rng)  # repeats have averaged everything but the examples
+    assert variance_components(main, measured, 299, stars, rng=rng).largest == EVALUATION
+    loud = 30 * rng.normal(size=(1, 10))
+    assert variance_components(loud, 1.0, 299, rng=rng).largest == TOGETHER
+
+
+def test_the_same_generator_gives_the_same_intervals():
+    main, stars, measured = simulate(DESIGNS["2 × 5, 2 seeds"], np.random.default_rng(4))
+    a, b = (variance_components(main, measured, 299, stars, rng=np.random.default_rng(5)) for _ in range(2))
+    assert a == b
