@@ -12,8 +12,9 @@ _HOMES = {
     "Study": "weigh.study",
     "StudySpec": "weigh.spec",
     "WeighError": "weigh.errors",
+    "read_predictions": "weigh.reading",
 }
-__all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__"]
+__all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__", "read_predictions"]
 
 try:
     __version__ = version("weigh")

@@ -13,7 +13,7 @@ torch is imported only inside `plan`, `run`, `predict`, `export` and `features`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
 
-__all__ = ["Findings", "Study"]
+__all__ = ["LANGUAGE_FILES", "Findings", "Study", "render_report", "safe_name"]
 
 log = logging.getLogger("weigh")
 LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
@@ -68,7 +68,7 @@ class Study:
 
     def __init__(self, spec: StudySpec, folder: str | Path | None = None) -> None:
         self.spec = spec
-        self.folder = Path(folder or spec.output.folder or Path("studies") / _safe_name(spec.title))
+        self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
 
     # ---- ways in
 
@@ -226,22 +226,7 @@ class Study:
         return written
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
-        if format == "json":
-            from weigh.report.json_file import to_json
-
-            return to_json(file)
-        if format == "md":
-            from weigh.report.markdown import render_markdown
-
-            return render_markdown(file, results, language=language)
-        if format == "html":
-            from weigh.report.html import render_html
-
-            return render_html(file, results, language=language, picture=self._picture)
-        raise SpecError(
-            text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
-            do=text("Choose html, json or md.", "可选 html、json 或 md。"),
-        )
+        return render_report(file, results, format, language, self._picture)
 
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
@@ -279,7 +264,37 @@ class Study:
         return self.read()._repr_html_()
 
 
-def _safe_name(title: str) -> str:
+def render_report(
+    file: FindingsFile,
+    results: Results,
+    format: str,
+    language: str,
+    picture: Callable[[str], bytes | None] | None = None,
+) -> str:
+    """The findings as "html", "json" or "md".
+
+    Raises:
+        SpecError: Another format.
+    """
+    if format == "json":
+        from weigh.report.json_file import to_json
+
+        return to_json(file)
+    if format == "md":
+        from weigh.report.markdown import render_markdown
+
+        return render_markdown(file, results, language=language)
+    if format == "html":
+        from weigh.report.html import render_html
+
+        return render_html(file, results, language=language, picture=picture)
+    raise SpecError(
+        text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
+        do=text("Choose html, json or md.", "可选 html、json 或 md。"),
+    )
+
+
+def safe_name(title: str) -> str:
     """A folder name from the name of the data: nothing that leaves the folder or troubles a shell."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in title).strip("-.")
     return name[:80] or "study"

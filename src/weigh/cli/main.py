@@ -27,9 +27,9 @@ app = typer.Typer(
 def _register() -> None:
     if app.registered_commands:
         return
-    from weigh.cli import data, models, study, winner
+    from weigh.cli import data, models, read, study, winner
 
-    for module in (study, winner, data, models):
+    for module in (study, read, winner, data, models):
         module.register(app)
 
 

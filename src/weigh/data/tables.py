@@ -7,11 +7,13 @@ set aside and never opened, labels are only ever names.
 from __future__ import annotations
 
 import difflib
+import gzip
 import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
@@ -20,6 +22,9 @@ from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = [
     "TABLE_SUFFIXES",
     "Resolver",
@@ -27,6 +32,7 @@ __all__ = [
     "metadata_columns",
     "nearest_columns",
     "picture_columns",
+    "read_frame",
     "read_table",
 ]
 
@@ -124,16 +130,29 @@ def read_table(table: Path, wanted: Sequence[str] = ()) -> Columns:
     Raises:
         DataError: Not readable as such a table.
     """
-    suffix = table.suffix.casefold()
+    if table.suffix.casefold() not in (".jsonl", ".ndjson"):
+        return _from_frame(read_frame(table, wanted))
     try:
-        if suffix in (".parquet", ".pq"):
-            import polars as pl
+        return _read_json_lines(_decode(table.read_bytes(), table), table)
+    except OSError as error:
+        raise _unreadable(table, error.strerror or str(error)) from None
 
-            return _from_frame(pl.read_parquet(table, use_pyarrow=False))
-        raw = _decode(table.read_bytes(), table)
-        if suffix in (".jsonl", ".ndjson"):
-            return _read_json_lines(raw, table)
-        return _read_separated(raw, "\t" if suffix == ".tsv" else ",", wanted)
+
+def read_frame(table: Path, wanted: Sequence[str] = ()) -> pl.DataFrame:
+    """A CSV, TSV or Parquet file, also packed by gzip; the cells of the first two are text, empty ones null.
+
+    Raises:
+        DataError: Not readable as such a table.
+    """
+    import polars as pl
+
+    try:
+        if table.suffix.casefold() in (".parquet", ".pq"):
+            return pl.read_parquet(table, use_pyarrow=False)
+        raw = table.read_bytes()
+        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        tabs = ".tsv" in (suffix.casefold() for suffix in table.suffixes)
+        return _read_separated(_decode(raw, table), "\t" if tabs else ",", wanted)
     except DataError:
         raise
     except OSError as error:
@@ -205,7 +224,7 @@ def _decode(raw: bytes, table: Path) -> str:
     raise _unreadable(table, "not UTF-8")
 
 
-def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> Columns:
+def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> pl.DataFrame:
     import polars as pl
 
     header = raw.split("\n", 1)[0].rstrip("\r")
@@ -217,9 +236,9 @@ def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> Columns:
     else:
         separator = max((separator, ",", ";", "\t"), key=header.count)
     if not raw.strip():
-        return {}
+        return pl.DataFrame()
     frame = pl.read_csv(raw.encode(), separator=separator, infer_schema=False)
-    return {name.strip(): frame[name].to_list() for name in frame.columns}
+    return frame.rename({name: name.strip() for name in frame.columns})
 
 
 def _read_json_lines(raw: str, table: Path) -> Columns:
@@ -240,8 +259,9 @@ def _read_json_lines(raw: str, table: Path) -> Columns:
     return {name: [_cell(row.get(name)) for row in rows] for name in names}
 
 
-def _from_frame(frame) -> Columns:
-    return {name: [_cell(value) for value in frame[name].to_list()] for name in frame.columns}
+def _from_frame(frame: pl.DataFrame) -> Columns:
+    """Columns as text; what is text already stays as it is."""
+    return {c.name: c.to_list() if str(c.dtype) == "String" else [_cell(v) for v in c.to_list()] for c in frame}
 
 
 def _cell(value) -> str | None:

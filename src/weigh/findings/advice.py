@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings import reading_advice
 from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
@@ -42,15 +43,20 @@ class Item(NamedTuple):
 def find(results: Results) -> list[Finding]:
     """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
     evidence = read_evidence(results)
-    items = sorted(
-        [*_from_data(results), *_from_record(results, evidence), *_from_evidence(results, evidence)],
-        key=lambda item: item.worth,
-    )
+    ours, undecided = results.origin == "study", _undecided(evidence)
+    if ours:
+        found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
+    else:
+        found = [
+            *_suspected(results),
+            *(Item(*found) for found in reading_advice.proposals(results, evidence, undecided)),
+        ]
+    items = sorted([*_from_data(results), *found], key=lambda item: item.worth)
     unique: list[Item] = []
     for item in items:
         if all(item.words.en != other.words.en for other in unique):
             unique.append(item)
-    limits = _limits(results, evidence)
+    limits = _limits(results, evidence) if ours else reading_advice.limits(results, evidence, undecided)
     estimates = {"items": _count(len(unique), "items")}
     for item in unique:
         if item.number is not None:
@@ -66,8 +72,8 @@ def find(results: Results) -> list[Finding]:
         else text("Nothing in the record asks for more work.", "从记录看，没有必须补做的工作。")
     )
     shown = text(
-        "This study does not show: {l}.",
-        "本研究不能说明：{l}。",
+        "This study does not show: {l}." if ours else "These predictions do not show: {l}.",
+        "本研究不能说明：{l}。" if ours else "这些预测不能说明：{l}。",
         l=Text("; ".join(t.en for t in limits), "；".join(t.zh for t in limits)),
     )
     return [
@@ -92,7 +98,7 @@ def _from_data(results: Results) -> list[Item]:
             continue
         items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
     target = results.examples.target[results.examples.where("train")]
-    if len(target):
+    if len(target) and results.origin != "models":
         counts = (
             target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(results.examples.classes))
         )
@@ -191,15 +197,7 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
                 ),
             )
         )
-    flagged = results.__dict__.get("_suspected_labels", 0)
-    if flagged:
-        items.append(
-            Item(
-                4,
-                look_again(flagged),
-                ("suspected_labels", flagged),
-            )
-        )
+    items += _suspected(results)
     items += _open_comparison(evidence)
     cheap = _cheaper_equal(results, evidence)
     if cheap is not None:
@@ -215,6 +213,11 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
             )
         )
     return items
+
+
+def _suspected(results: Results) -> list[Item]:
+    flagged = 0 if "errors:labels" in results.skipped else results.__dict__.get("_suspected_labels", 0)
+    return [Item(4, look_again(flagged), ("suspected_labels", flagged))] if flagged else []
 
 
 def _undecided(evidence: Evidence) -> list[str]:

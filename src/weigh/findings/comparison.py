@@ -25,6 +25,8 @@ REFERENCES = [
     "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
+MANY, NEAREST = 8, 3  # with more rivals than MANY, one table tells of all and only the nearest are told one by one
+LISTED = 10  # names in a sentence
 VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 
 
@@ -36,8 +38,9 @@ def find(results: Results) -> list[Finding]:
         return []  # nothing to compare: the headline says so
     others = [name for name in evidence.ranked if name != evidence.winner]
     figure = _differences(evidence, others)
-    pairs = [_pair(evidence, other, figure if i == 0 else None) for i, other in enumerate(others)]
-    return [*pairs, *_matrix(evidence)]
+    near = others if len(others) <= MANY else others[:NEAREST]
+    pairs = [_pair(evidence, other, figure if i == 0 and near is others else None) for i, other in enumerate(near)]
+    return [*([] if near is others else [_rest(evidence, others, figure)]), *pairs, *_matrix(evidence)]
 
 
 def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
@@ -110,12 +113,74 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         verdict=VERDICTS[difference.relation],
         sentence=bilingual(said),
         estimates=estimates,
-        assumptions=[*evidence.assumptions([winner, other]), *_common(difference)],
+        assumptions=[*evidence.assumptions([winner, other]), *_common(evidence, difference)],
         candidates=[winner, other],
         next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
         figure=figure,
         references=REFERENCES,
     )
+
+
+def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
+    """The winner against all others at once, where there are too many to tell of each."""
+    winner, comparisons = str(evidence.winner), evidence.comparisons
+    assert comparisons is not None
+    differences = [comparisons.of(winner, other) for other in others]
+    number = {r: sum(d.relation == r for d in differences) for r in ("better", "worse", "equal", "undecided")}
+    close = [d.b for d in differences if d.relation != "better"]
+    estimates = {
+        "others": count(len(others), "candidates"),
+        "level": share(evidence.level),
+        "pairs": count(comparisons.count, "pairs"),
+        **{relation: count(k, "candidates") for relation, k in number.items()},
+    }
+    parts = [
+        text(en, zh, k=number[relation])
+        for relation, en, zh in (
+            ("better", "better than {k}", "优于 {k} 个"),
+            ("equal", "practically equal to {k}", "与 {k} 个实际相当"),
+            ("worse", "worse than {k}", "不如 {k} 个"),
+            ("undecided", "undecided against {k}", "与 {k} 个尚无定论"),
+        )
+        if number[relation]
+    ]
+    said = text(
+        "Of the {n} other candidates, {c} is {p}.",
+        "在其余 {n} 个候选方案中，{c} {p}。",
+        c=evidence.label(winner),
+        n=len(others),
+        p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
+    )
+    if close:
+        said = said + text(
+            "It is not shown to be better than: {l}.", "尚不能说它优于：{l}。", l=_names(evidence, close, estimates)
+        )
+    return Finding(
+        id="comparison:rest",
+        kind="comparison",
+        question=bilingual(text("Is {a} better than the others?", "{a} 比其他方案更好吗？", a=evidence.label(winner))),
+        claim=evidence.claim,
+        verdict="yes" if not close else "no" if number["worse"] else "undecided",
+        sentence=bilingual(said + _scope(evidence, comparisons.count)),
+        estimates=estimates,
+        assumptions=evidence.assumptions(evidence.rivals),
+        candidates=[winner, *others],
+        figure=figure,
+        table=[
+            {"other": evidence.label(d.b), "difference": gain_of(d, evidence.metric).format(2), "relation": d.relation}
+            for d in differences
+        ],
+        references=REFERENCES,
+    )
+
+
+def _names(evidence: Evidence, names: list[str], estimates: dict) -> Text:
+    """Labels, cut after LISTED; the number of the others stands in `estimates`."""
+    shown = ", ".join(evidence.label(name) for name in names[:LISTED])
+    if len(names) <= LISTED:
+        return Text(shown, shown)
+    estimates["further"] = count(len(names) - LISTED, "candidates")
+    return text("{x} and {n} more", "{x} 等（另有 {n} 个）", x=shown, n=len(names) - LISTED)
 
 
 def _scope(evidence: Evidence, pairs: int) -> Text:
@@ -135,8 +200,14 @@ def _turned(gain):
     return gain.model_copy(update={"value": -gain.value, "low": ends[0], "high": ends[1]})
 
 
-def _common(difference: Difference) -> list[Assumption]:
+def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
     """Both candidates are scored on what both have."""
+    if evidence.claim == "these_models":
+        return [
+            Assumption(
+                name=bilingual(text("Both answered the same examples", "两者预测的是同一批样本")), outcome="holds"
+            )
+        ]
     if difference.complete:
         return [
             Assumption(
@@ -164,37 +235,63 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     settlement = what_settles(difference, evidence.rope)
     if not math.isfinite(settlement.factor):
         return [
-            bilingual(text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。"))
+            bilingual(
+                text("There is too little to compare: more examples are needed.", "现有数据不足以比较：需要更多样本。")
+                if evidence.results.origin != "study"
+                else text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。")
+            )
         ]
     needed = float(f"{settlement.examples:.2g}")
     said = []
-    if settlement.repeats_help:
+    fixed = evidence.claim == "these_models"  # nothing can be repeated: only examples tell more of them
+    if settlement.repeats_help and not fixed:
         said.append(
             text(
                 "More repeats may settle it: raise design.repeats.",
                 "增加重复次数可能分出高下：请调大 design.repeats。",
+            )
+            if evidence.results.origin == "study"
+            else text(
+                "More repeats of the cross-validation (column run) may settle it.",
+                "增加交叉验证的重复次数（run 列）可能分出高下。",
             )
         )
     if settlement.factor > 1 and settlement.factor <= 100:
         estimates["examples_needed"] = count(round(needed), "examples")
         lead = (
             text("", "")
-            if settlement.repeats_help
+            if settlement.repeats_help or fixed
             else text("More repeats alone cannot settle it.", "仅增加重复次数无法分出高下。")
         )
         said.append(
-            lead
+            text(
+                "To tell {a} from {b}, about {n:.0f} examples of the same kind would be needed, if the true difference is as large "
+                "as the observed one.",
+                "如果真实差异与观测到的一样大，要分出 {a} 与 {b} 的高下，大约需要 {n:.0f} 个同类样本。",
+                a=evidence.label(difference.a),
+                b=evidence.label(difference.b),
+                n=needed,
+            )
+            if fixed
+            else lead
             + text(
                 "About {n:.0f} examples of the same kind could, if the true difference is as large as the observed one.",
                 "如果真实差异与观测到的一样大，大约需要 {n:.0f} 个同类样本。",
                 n=needed,
             )
         )
-    elif not settlement.repeats_help:
+    elif fixed or not settlement.repeats_help:
         said.append(
             text(
                 "The difference is too small to settle with more of the same data: choose by cost.",
                 "差异太小，再增加同类数据也难分高下：请按成本选择。",
+            )
+            if not fixed
+            else text(
+                "The difference between {a} and {b} is too small to settle with more of the same data: choose by cost.",
+                "{a} 与 {b} 的差异太小，再增加同类数据也难分高下：请按成本选择。",
+                a=evidence.label(difference.a),
+                b=evidence.label(difference.b),
             )
         )
     return [bilingual(sentence) for sentence in said]
@@ -249,7 +346,12 @@ def _matrix(evidence: Evidence) -> list[Finding]:
             )
     settled = sum(row["relation"] != "undecided" for row in rows)
     possible = may_be_best(comparisons)
-    listed = ", ".join(evidence.label(name) for name in possible)
+    estimates = {
+        "pairs": count(len(rows), "pairs"),
+        "settled": count(settled, "pairs"),
+        "level": share(evidence.level),
+        "may_be_best": count(len(possible), "candidates"),
+    }
     return [
         Finding(
             id="comparison:matrix",
@@ -266,15 +368,10 @@ def _matrix(evidence: Evidence) -> list[Finding]:
                     k=settled,
                     l=f"{100 * evidence.level:.4g}",
                     p=len(possible),
-                    c=listed,
+                    c=_names(evidence, possible, estimates),
                 )
             ),
-            estimates={
-                "pairs": count(len(rows), "pairs"),
-                "settled": count(settled, "pairs"),
-                "level": share(evidence.level),
-                "may_be_best": count(len(possible), "candidates"),
-            },
+            estimates=estimates,
             assumptions=evidence.assumptions(evidence.rivals),
             candidates=possible,
             figure=Figure(

@@ -10,7 +10,7 @@ from weigh.findings.model import Bilingual, Finding
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
-__all__ = ["CHECKED", "findings_from_problems"]
+__all__ = ["CHECKED", "CHECKED_TABLE", "findings_from_problems"]
 
 # What is asked about each kind; "yes" always means that it was found.
 QUESTIONS: dict[str, Text] = {
@@ -40,6 +40,15 @@ QUESTIONS: dict[str, Text] = {
     "unknown-class": text(
         "Are there test classes that do not occur in training?", "测试数据中是否有训练里没有的类别？"
     ),
+    "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
+    "repeated-prediction": text("Does the table repeat rows?", "表格中是否有重复的行？"),
+    "copied-model": text("Do several models give the same predictions?", "是否有多个模型的预测完全相同？"),
+    "constant-answer": text("Does a model always give the same answer?", "是否有模型总是给出同一个答案？"),
+    "tied-probabilities": text("Are there ties between classes?", "是否有类别的概率并列最大？"),
+    "rounded-probabilities": text("Were probabilities rounded?", "概率是否经过舍入？"),
+    "one-fold": text("Is there only one fold?", "是否只有一折？"),
+    "split-group": text("Were groups split between folds?", "是否有组被拆分到不同的折？"),
+    "class-in-fold": text("Do folds lack a class?", "是否有某折缺少某个类别？"),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }
 CHECKED = text(
@@ -47,9 +56,18 @@ CHECKED = text(
     "文件能否打开、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、异常图片",
 )
 
+CHECKED_TABLE = text(
+    "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers",
+    "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型",
+)
 
-def findings_from_problems(problems: Sequence[Problem], examples: Examples) -> list[Finding]:
-    """One finding per problem, in the order found; severity "problem" for what may change a conclusion, "detail" for notes."""
+
+def findings_from_problems(problems: Sequence[Problem], examples: Examples, checked: Text = CHECKED) -> list[Finding]:
+    """One finding per problem, in the order found; severity "problem" for what may change a conclusion, "detail" for notes.
+
+    Args:
+        checked: What was looked for, to be said where nothing was found.
+    """
     seen: Counter[str] = Counter()
     found = []
     for problem in problems:
@@ -69,7 +87,7 @@ def findings_from_problems(problems: Sequence[Problem], examples: Examples) -> l
                         "Nothing that would change a conclusion was found in {n} examples. Checked: {c}.",
                         "在 {n} 个样本中没有发现会影响结论的问题。已检查：{c}。",
                         n=n,
-                        c=CHECKED,
+                        c=checked,
                     )
                 ),
                 estimates={"examples": Estimate(value=n, n=n, unit="1", method="count")},

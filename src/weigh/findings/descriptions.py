@@ -72,6 +72,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     winner = str(evidence.winner)
     found = evidence.out_of_fold[winner]
     classes = evidence.results.examples.classes
+    fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
     for repeat in range(len(found.logits)):
         rows = np.flatnonzero(evidence.measured[winner].present[repeat])
@@ -107,8 +108,9 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             severity="detail",
             sentence=bilingual(
                 text(
-                    "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count in cross-validation.",
-                    "按交叉验证中的计数，{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                    "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
+                    "按{x}计数，{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                    x=text("", "样本") if fixed else text(" in cross-validation", "交叉验证中的"),
                     c=evidence.label(winner),
                     s=strongest["class"],
                     w=weakest["class"],
@@ -143,8 +145,12 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
                 severity="detail",
                 sentence=bilingual(
                     text(
-                        "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
-                        "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+                        "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
+                        if fixed
+                        else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
+                        "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
+                        if fixed
+                        else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
                         c=evidence.label(winner),
                         w=wrong,
                         n=round(float(mean_cells.sum())),

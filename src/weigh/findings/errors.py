@@ -64,21 +64,23 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
         "predictions_each": _count(runs, "predictions", runs),
         "examples": _count(n, "examples", n),
     }
+    fixed = results.origin == "models"  # trained models on a test set: no folds, and "pictures" that nobody has here
+    values = {"k": len(always), "n": n, "s": f"{100 * share:.1f}", "r": runs}
+    values |= {
+        "o": text("", "") if fixed else text("out-of-fold ", "折外"),
+        "y": text("run", "运行") if fixed else text("repeat", "重复"),
+    }
     sentence = (
         text(
-            "{k} of {n} examples ({s} %) were wrong in each of their {r} out-of-fold predictions, by every candidate and in every repeat.",
-            "{n} 个样本中有 {k} 个（{s} %）的 {r} 次折外预测全部错误：每个候选方案、每次重复都错。",
-            k=len(always),
-            n=n,
-            s=f"{100 * share:.1f}",
-            r=runs,
+            "{k} of {n} examples ({s} %) were wrong in each of their {r} {o}predictions, by every candidate and in every {y}.",
+            "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：每个候选方案、每次{y}都错。",
+            **values,
         )
         if len(always)
         else text(
-            "None of the {n} examples was wrong in each of its {r} out-of-fold predictions.",
-            "{n} 个样本中，没有哪一个的 {r} 次折外预测全部错误。",
-            n=n,
-            r=runs,
+            "None of the {n} examples was wrong in each of its {r} {o}predictions.",
+            "{n} 个样本中，没有哪一个的 {r} 次{o}预测全部错误。",
+            **values,
         )
     )
     if runs < 2:
@@ -91,6 +93,11 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
         text(
             "Look at the pictures below: unclear, unlike the others, or labelled wrongly?",
             "看看下面这些图片：是不清楚、与众不同，还是标错了？",
+        )
+        if results.origin == "study"
+        else text(
+            "Look at the examples that every model gets wrong: unclear, unlike the others, or labelled wrongly?",
+            "看看所有模型都判错的样本：是不清楚、与众不同，还是标错了？",
         )
     ]
     return Finding(

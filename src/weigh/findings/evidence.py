@@ -38,7 +38,8 @@ class Evidence:
     Attributes:
         results: The records.
         metric: The primary metric.
-        claim: What comparisons claim: "this_data" (purpose ship) or "new_data" (publish).
+        claim: What comparisons claim: "this_data" (purpose ship) or "new_data" (publish); "these_models" where others'
+            trained models were read.
         level, rope: Of the intervals; region of practical equivalence in units of the metric.
         out_of_fold: Candidate id -> predictions; candidates without any finished run are missing.
         measured: The same, measured on the primary metric.
@@ -172,7 +173,7 @@ def _read(results: Results) -> Evidence:
     return Evidence(
         results=results,
         metric=metric,
-        claim="this_data" if spec.design.purpose == "ship" else "new_data",
+        claim=_claim(results),
         level=spec.design.level,
         rope=metric.rope if spec.metrics.rope is None else spec.metrics.rope,
         out_of_fold=out_of_fold,
@@ -182,12 +183,31 @@ def _read(results: Results) -> Evidence:
     )
 
 
+def _claim(results: Results) -> Claim:
+    """The widest claim that was asked for and that the records allow."""
+    if results.origin == "models":
+        return "these_models"
+    return "this_data" if results.spec.design.purpose == "ship" else "new_data"
+
+
 def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
     units = evidence.units
     grouped = units.name == "groups"
     from weigh.findings.order_checks import check_order  # it builds on this module
 
     alarmed = any(check.alarm for check in check_order(evidence).checks)
+    others = evidence.results.origin != "study"
+    alone = (
+        text(
+            "If several examples share an origin, say which in a column group.",
+            "如果多个样本来自同一来源，请用 group 列注明。",
+        )
+        if others
+        else text(
+            "If several examples share an origin, set design.group_by.",
+            "如果多个样本来自同一来源，请设置 design.group_by。",
+        )
+    )
     independent = Assumption(
         name=bilingual(
             text("Groups are independent of each other", "各组相互独立")
@@ -201,12 +221,9 @@ def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
                 "见顺序检查：相邻样本相似，或条件随顺序漂移。",
             )
             if alarmed
-            else text(
-                "Groups were resampled as a whole."
-                if grouped
-                else "If several examples share an origin, set design.group_by.",
-                "重抽样以整组为单位。" if grouped else "如果多个样本来自同一来源，请设置 design.group_by。",
-            )
+            else text("Groups were resampled as a whole.", "重抽样以整组为单位。")
+            if grouped
+            else alone
         ),
     )
     repeats = min((int((~np.isnan(evidence.measured[n].score().repeat)).sum()) for n in names), default=0)
@@ -218,7 +235,22 @@ def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
             detail=bilingual(text("Nothing here speaks about other sources.", "这里的结论不涉及其他来源。")),
         ),
     ]
-    if repeats == 1:
+    if others:
+        listed.append(
+            Assumption(
+                name=bilingual(
+                    text("No model learnt from the examples that it is judged on", "没有模型从用来评判它的样本中学习过")
+                ),
+                outcome="unchecked",
+                detail=bilingual(
+                    text(
+                        "Neither by training nor by tuning; predictions alone cannot show it.",
+                        "既没有用于训练，也没有用于调参；仅凭预测无法核实。",
+                    )
+                ),
+            )
+        )
+    if repeats == 1 and evidence.claim != "these_models":
         listed.append(
             Assumption(
                 name=bilingual(text("One repeat tells enough", "一次重复就足够")),

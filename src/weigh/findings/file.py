@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from weigh import __version__
-from weigh.findings.data_problems import findings_from_problems
+from weigh.findings.data_problems import CHECKED, CHECKED_TABLE, findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
 from weigh.findings.registry import read_findings
 from weigh.record.results import Results
@@ -17,7 +17,8 @@ ORDER = {"headline": 0, "problem": 1, "evidence": 2, "detail": 3}
 
 def findings_file(results: Results) -> FindingsFile:
     """Everything that findings.json holds. Depends on the records alone: the same records give the same file."""
-    findings = [*findings_from_problems(results.problems, results.examples), *read_findings(results)]
+    checked = CHECKED if results.origin == "study" else CHECKED_TABLE
+    findings = [*findings_from_problems(results.problems, results.examples, checked), *read_findings(results)]
     findings.sort(key=lambda finding: ORDER[finding.severity])  # stable: the registry's order within a severity
     return FindingsFile(study=_study(results), findings=_unique(findings), measured=_measured(results))
 
@@ -49,19 +50,27 @@ def _study(results: Results) -> dict[str, Any]:
         ],
         "winner": results.winner,
         "primary": spec.metrics.primary,
-        "design": spec.design.model_dump(mode="json"),
+        "design": _design(results),
+        "origin": results.origin,
         "runs": {
             "done": sum(run.status == "done" for run in results.records),
             "failed": sum(run.status == "failed" for run in results.records),
         },
         "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in results.skipped.items()},
-        "test_looks": results.test_looks,
+        "test_looks": results.test_looks if results.origin == "study" else None,
         "models": {
             address: {k: v for k, v in facts.items() if not k.endswith("seconds")}
             for address, facts in results.models.items()
         },
         "environment": environment,
     }
+
+
+def _design(results: Results) -> dict[str, Any]:
+    """The design as specified; of others' predictions only what was read or decides the intervals."""
+    design = results.spec.design.model_dump(mode="json")
+    known = {"folds": ("folds", "repeats", "purpose", "level", "seed"), "models": ("level", "seed")}
+    return design if results.origin == "study" else {name: design[name] for name in known[results.origin]}
 
 
 def _measured(results: Results) -> dict[str, Any]:

@@ -10,6 +10,7 @@ __all__ = ["KINDS", "is_problem"]
 DATA = (
     "unreadable", "duplicate", "near-duplicate", "leak", "near-leak", "label-conflict", "tiny-class", "imbalance", "one-class",
     "odd-picture", "placeholder", "split", "outside-root", "missing", "unknown-class", "other-files",
+    "missing-prediction", "repeated-prediction", "copied-model", "constant-answer", "split-group", "tied-probabilities",
 )  # fmt: skip
 KINDS = (*DATA, *ORDER, "label-errors")
 

@@ -68,7 +68,9 @@ def _nothing(results: Results) -> Finding:
             )
         ),
         estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
-        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))],
+        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))]
+        if results.origin == "study"
+        else [],
     )
 
 
@@ -82,9 +84,11 @@ def _headline(evidence: Evidence) -> Finding:
         "score": score,
         "level": share(evidence.level),
         "examples": count(int(design.present.any(axis=0).sum()), "examples"),
-        "folds": count(folds, "folds"),
-        "repeats": count(repeats, "repeats"),
     }
+    if evidence.claim == "these_models":
+        estimates |= {"runs": count(repeats, "runs")} if repeats > 1 else {}
+    else:
+        estimates |= {"folds": count(folds, "folds"), "repeats": count(repeats, "repeats")}
     values = {
         "c": evidence.label(winner),
         "m": evidence.metric.title,
@@ -93,10 +97,12 @@ def _headline(evidence: Evidence) -> Finding:
         "r": repeats,
         "l": f"{100 * evidence.level:.4g}",
     }
+    validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证")
+    values |= {"v": validated, "w": _design(evidence, values)}
     if score.low is None:
         said = text(
-            "{c} has a cross-validated {m} of {s} ({n} examples, {f} folds × {r} repeats); that is too little to give an interval.",
-            "{c} 的交叉验证{m}为 {s}（{n} 个样本，{f} 折 × {r} 次重复）；数据太少，给不出区间。",
+            "{c} has a {v}{m} of {s} ({w}); that is too little to give an interval.",
+            "{c} 的{v}{m}为 {s}（{w}）；数据太少，给不出区间。",
             s=score.format(),
             **values,
         )
@@ -109,8 +115,8 @@ def _headline(evidence: Evidence) -> Finding:
             else text("{c} is the only candidate with results", "只有 {c} 有结果", c=values["c"])
         )
         said = text(
-            "{lead}: its cross-validated {m} is {s} ({l} % interval; {n} examples, {f} folds × {r} repeats).",
-            "{lead}：交叉验证{m}为 {s}（{l} % 区间；{n} 个样本，{f} 折 × {r} 次重复）。",
+            "{lead}: its {v}{m} is {s} ({l} % interval; {w}).",
+            "{lead}：{v}{m}为 {s}（{l} % 区间；{w}）。",
             lead=lead,
             s=score.format(),
             **values,
@@ -141,6 +147,17 @@ def _headline(evidence: Evidence) -> Finding:
         figure=_scores_figure(evidence),
         references=REFERENCES,
     )
+
+
+def _design(evidence: Evidence, values: dict) -> Text:
+    """What a score rests on: "2624 examples, 5 folds × 5 repeats"."""
+    if evidence.claim != "these_models":
+        return text(
+            "{n} examples, {f} folds × {r} repeats", "{n} 个样本，{f} 折 × {r} 次重复", **{k: values[k] for k in "nfr"}
+        )
+    if values["r"] > 1:
+        return text("{n} examples, mean of {r} runs", "{n} 个样本，{r} 次运行的平均", n=values["n"], r=values["r"])
+    return text("{n} examples", "{n} 个样本", n=values["n"])
 
 
 def _against_baseline(evidence: Evidence, name: str) -> Verdict:

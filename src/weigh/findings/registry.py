@@ -22,12 +22,16 @@ __all__ = ["FINDINGS", "Find", "read_findings"]
 Find = Callable[[Results], list[Finding]]
 ORDER = (
     "progress",
+    "reading",
     "performance",
     "comparison",
+    "cleaned",
     "generalisation",
+    "curve",
     "shift",
     "order",
     "stability",
+    "variation",
     "calibration",
     "slices",
     "errors",
@@ -39,12 +43,17 @@ log = logging.getLogger(__name__)
 
 
 def read_findings(results: Results) -> list[Finding]:
-    """Every finding of the study, in the order of the report; the same records give the same findings."""
+    """Every finding of the study, in the order of the report; the same records give the same findings.
+
+    Kinds and single findings (by id) that `results.skipped` names are left out: they cannot be asked of these records.
+    """
     found: list[Finding] = []
     known = dict(FINDINGS.items())
     for kind in [*(k for k in ORDER if k in known), *(k for k in known if k not in ORDER)]:
+        if kind in results.skipped:
+            continue
         try:
-            found += known[kind](results)
+            found += [finding for finding in known[kind](results) if finding.id not in results.skipped]
         except Exception as error:  # a bug in one file must not hide what the others found
             log.exception("the finding %s failed", kind)
             found.append(_internal(kind, error))

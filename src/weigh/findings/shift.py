@@ -45,17 +45,17 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     groups = group_of(results.examples, results.spec)
     sets: dict[str, MeasuredSet] = {}
-    for name in ("test", *results.shifted):
-        part = name if name == "test" else f"shift:{name}"
+    parts = {"test": "test"} if results.origin == "study" else {}
+    for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
         tested = {c.id: results.test(c.id, part) for c in results.candidates if not c.control}
         whole = {key: found for key, found in tested.items() if found is not None and not np.isnan(found.logits).any()}
         if whole:
             one = next(iter(whole.values()))
             units = make_units(one.target, None if groups is None else groups[one.indices])
             sets[name] = MeasuredSet({key: measure_design(evidence.metric, f) for key, f in whole.items()}, units)
-    if "test" not in sets:
+    if "test" not in sets or results.origin != "study":
         validated = MeasuredSet({n: evidence.measured[n] for n in evidence.rivals}, evidence.units, evidence.claim)
-        sets = {"cv": validated, **sets}
+        sets = {results.measured_on or "cv": validated, **sets}
     return read_shift(
         sets,
         rng=evidence.rng("shift"),
@@ -63,7 +63,7 @@ def find(results: Results) -> list[Finding]:
         rope=evidence.rope,
         draws=evidence.draws,
         label=evidence.label,
-        subject=evidence.winner,
+        subject=None if results.origin == "models" else evidence.winner,  # there it was chosen on the first set
     )
 
 

@@ -13,7 +13,7 @@ from weigh.language import text
 from weigh.plan.runs import group_of, hold_out_test
 from weigh.spec import StudySpec
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "positive_last", "prepare"]
 
 BUILT = ("image-classification",)
 

@@ -186,24 +186,25 @@ class Results:
         return tuple(part.removeprefix("shift:") for part in named)
 
     def test(self, candidate: str, part: str = "test") -> OutOfFold | None:
-        """Predictions of the refitted candidate on the test part (one "repeat"), or None where there are none.
+        """Predictions of the refitted candidate on the test part, or None where there are none.
+
+        One "repeat" for each refit: a study makes one, of others' models there may be several runs.
 
         Args:
             part: "test", or "shift:NAME" for a further test set.
         """
-        runs = self.runs("refit", candidate=candidate)
-        if not runs:
+        found = []
+        for run in self.runs("refit", candidate=candidate):
+            which, values = self.predictions(run.key)
+            inside = self.examples.part[which] == part
+            if inside.any():
+                bias = np.broadcast_to(np.asarray(run.facts.get("bias", 0.0), dtype=np.float32), values.shape)
+                found.append((which[inside], values[inside], bias[inside]))
+        if not found:
             return None
-        run = runs[0]
-        which, values = self.predictions(run.key)
-        inside = self.examples.part[which] == part
-        which, values = which[inside], values[inside]
-        if not len(which):
-            return None
-        bias = np.zeros_like(values) + np.asarray(run.facts.get("bias", 0.0), dtype=np.float32)
-        return OutOfFold(
-            which, values[None], np.zeros((1, len(which)), np.int16), self.examples.target[which], bias[None]
-        )
+        which = found[0][0]
+        logits, bias = (np.stack([one[i] for one in found]) for i in (1, 2))
+        return OutOfFold(which, logits, np.zeros(logits.shape[:2], np.int16), self.examples.target[which], bias)
 
     def candidate(self, id: str) -> Candidate:
         return next(c for c in self.candidates if c.id == id)

@@ -23,14 +23,15 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
     labels = {candidate.id: candidate.label for candidate in results.candidates}
     metric = _primary(results)
     rows = []
-    for run in results.records:
+    ours = results.origin == "study"
+    for run in results.records if ours else results.runs("main"):
         rows.append(
             {
                 "candidate": labels.get(run.candidate, run.candidate),
-                "purpose": run.purpose,
+                "purpose": run.purpose if ours else None,
                 "variant": run.variant,
                 "repeat": run.repeat if run.repeat >= 0 else None,
-                "fold": run.fold if run.fold >= 0 else None,
+                "fold": run.fold if run.fold >= 0 and results.origin != "models" else None,
                 "status": run.status,
                 "score": _score(results, run, metric),
                 "n_train": run.n_train or None,
@@ -39,8 +40,8 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
                 "cause": run.cause,
             }
         )
-    for key in ("variant", "cause", "seeds"):  # columns that nobody filled
-        if not any(row[key] for row in rows):
+    for key in ("purpose", "variant", "fold", "n_train", "seconds", "cause", "seeds"):  # columns that nobody filled
+        if all(row[key] in (None, "") for row in rows):
             for row in rows:
                 del row[key]
     return rows

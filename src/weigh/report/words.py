@@ -29,9 +29,9 @@ CLAIMS = {
 }
 CLAIMS_EXPLAINED = {
     "these_models": Text(
-        "Speaks about exactly the models trained here, used on new examples of the same kind. What is uncertain: which "
+        "Speaks about exactly these trained models, used on new examples of the same kind. What is uncertain: which "
         "examples happened to be drawn.",
-        "只针对此处训练好的这几个模型，说的是它们用在同类新样本上会怎样。不确定性来自恰好抽到了哪些样本。",
+        "只针对这几个训练好的模型，说的是它们用在同类新样本上会怎样。不确定性来自恰好抽到了哪些样本。",
     ),
     "this_data": Text(
         "Speaks about these recipes trained on all the data at hand and used on new examples of the same kind, on average over "
@@ -46,7 +46,7 @@ CLAIMS_EXPLAINED = {
 }
 CLAIMS_SHORT = {
     "these_models": Text(
-        "exactly the models trained here, on new examples of the same kind", "此处训练好的这几个模型，用在同类新样本上"
+        "exactly these trained models, on new examples of the same kind", "这几个训练好的模型，用在同类新样本上"
     ),
     "this_data": Text(
         "these recipes trained on all the data at hand, on new examples of the same kind",
@@ -113,6 +113,7 @@ PURPOSES = {
     "main": Text("cross-validation", "交叉验证"),
     "order-check": Text("order check", "顺序检查"),
     "curve": Text("learning curve", "学习曲线"),
+    "components": Text("sources of variation", "变异来源"),
     "resample": Text("resampling", "重抽样"),
     "cleaned": Text("cleaned data", "清洗后数据"),
     "refit": Text("refit on all training data", "用全部训练数据重新训练"),
@@ -126,6 +127,14 @@ STAGES = {  # values of rows that are words of ours
     "after": Text("after temperature scaling", "温度校准之后"),
     "shuffled": Text("shuffled folds", "随机打乱的折"),
     "fifths": Text("contiguous parts", "连续分段"),
+    "predicted": Text("predicted", "预测"),
+    "measured": Text("measured", "测量"),
+    "evaluation": Text("which examples are in the fold", "折中恰好是哪些样本"),
+    "split": Text("how the examples are split", "样本如何划分"),
+    "split and seeds": Text("split and seeds together", "划分与随机种子合计"),
+    "init": Text("initialisation", "初始化"),
+    "order": Text("order of the training examples", "训练样本的顺序"),
+    "augmentation": Text("augmentation", "数据增强"),
     "done": Text("done", "完成"),
     "failed": Text("failed", "失败"),
 }
@@ -179,6 +188,11 @@ WORDS = {
     "close": Text("close", "关闭"),
     "citation": Text(
         "weigh {version}, report of the study “{name}”, {data}.", "weigh {version}，“{name}”研究报告，{data}。"
+    ),
+    "cite_lead_table": Text(
+        "Quote the verdict together with its interval and its claim; without them it says more than was found. The same table gives "
+        "the same report, with the command below.",
+        "引用结论时，请连同区间和结论的适用范围一起引用，否则就会说得比实际发现的更多。用以下命令读取同一表格，会得到同样的报告。",
     ),
     "commands_mean": Text(
         "STUDY is the folder of this report, AGAIN a new one for the repetition.",

@@ -1,0 +1,74 @@
+"""`weigh read`: the findings of predictions that others made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weigh.cli.options import Lang, Settings
+from weigh.errors import SpecError
+from weigh.language import detect_language, text
+
+__all__ = ["register"]
+
+FORMATS = ("html", "json", "md", "text")
+
+
+def read(
+    predictions: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PREDICTIONS...",
+            help="Tables with columns example, label, model, run and prediction or p:CLASS (optional set, fold, group), "
+            "or folders with one .npy or .json file for each model.",
+        ),
+    ],
+    labels: Annotated[
+        list[Path],
+        typer.Option("--labels", help="For a folder: .npy or .json file of its labels; one for each folder."),
+    ] = [],
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="html (written into the output folder), json, md or text (printed).")
+    ] = "html",
+    settings: Settings = [],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the report; default readings/<name of the table>.")
+    ] = None,
+    lang: Lang = "",
+) -> None:
+    """Read predictions that others made: the same findings, nothing is trained."""
+    from weigh.reading import read_predictions
+    from weigh.study import LANGUAGE_FILES
+
+    language = detect_language(lang)
+    if format not in FORMATS:
+        raise SpecError(
+            text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
+            do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
+        )
+    reading = read_predictions(*predictions, labels=labels, settings=settings)
+    if format in ("json", "md"):
+        sys.stdout.write(reading.report(format, language))
+        return
+    file = reading.findings().file
+    if format == "text":
+        import shutil
+
+        from weigh.report.terminal import render_terminal
+
+        width = min(shutil.get_terminal_size((100, 24)).columns, 110)
+        print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
+        return
+    from weigh.report.terminal import summary_line
+
+    print(summary_line(file, language))
+    written = reading.write(output)
+    print(text("Report: {p}", "报告：{p}", p=written[LANGUAGE_FILES[language]]).render(language))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(read)

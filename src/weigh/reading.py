@@ -1,0 +1,116 @@
+"""Predictions that others made, read as a study is read: no model, no training, no torch.
+
+    reading = weigh.read_predictions("predictions.csv")
+    reading.findings().of("comparison")
+    reading.write("report/")
+
+Before it: a table, or folders of arrays. After it: the same findings and reports as of a study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weigh.errors import SpecError
+from weigh.language import text
+from weigh.spec import StudySpec
+from weigh.spec_yaml import apply_settings, load_spec
+from weigh.study import LANGUAGE_FILES, Findings, render_report, safe_name
+
+if TYPE_CHECKING:
+    from weigh.findings.model import FindingsFile
+    from weigh.record.results import Results
+
+__all__ = ["Reading", "read_predictions"]
+
+COUNTED = (
+    "name", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
+    "metrics.primary", "metrics.also", "metrics.rope",
+)  # fmt: skip
+
+
+def read_predictions(*paths: str | Path, labels: Sequence[str | Path] = (), settings: Sequence[str] = ()) -> Reading:
+    """Read predictions that others made.
+
+    Args:
+        paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
+            p:CLASS for each class, optional set, fold, group; or folders with one .npy or .json file for each model.
+        labels: For folders: a file of labels for each.
+        settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.
+
+    Raises:
+        SpecError: A setting that is wrong or does not count here.
+        DataError: What is there cannot be read as predictions.
+    """
+    from weigh.record.predictions import read_predictions as read
+
+    for setting in settings:
+        if (name := setting.partition("=")[0].strip()) not in COUNTED:
+            raise SpecError(
+                text(
+                    "--set {n} does not count where predictions are read.",
+                    "读取预测结果时，--set {n} 不起作用。",
+                    n=name,
+                ),
+                do=text("These do: {k}.", "可用的设置：{k}。", k=", ".join(COUNTED)),
+            )
+    if not paths:
+        raise SpecError(text("No file was given.", "没有给出文件。"))
+    found = [Path(path).expanduser() for path in paths]
+    content = apply_settings({"data": {"train": str(found[0])}, "models": ["timm:none"]}, list(settings))
+    return Reading(read(found, load_spec(content), [Path(path).expanduser() for path in labels]))
+
+
+class Reading:
+    """What others' predictions allow to conclude.
+
+    Args:
+        results: The predictions as records.
+    """
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+
+    @property
+    def spec(self) -> StudySpec:
+        return self.results.spec
+
+    @cached_property
+    def _file(self) -> FindingsFile:
+        from weigh.findings.file import findings_file
+
+        return findings_file(self.results)
+
+    def findings(self) -> Findings:
+        """What may be concluded."""
+        return Findings(self._file)
+
+    def report(self, format: str = "html", language: str = "en") -> str:
+        """The report as text: "html", "json" or "md".
+
+        Raises:
+            SpecError: Another format.
+        """
+        return render_report(self._file, self.results, format, language)
+
+    def write(self, folder: str | Path | None = None) -> dict[str, Path]:
+        """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>."""
+        from weigh.record.arrays import write_atomically
+
+        folder = Path(folder or Path("readings") / safe_name(self.results.name))
+        written = {}
+        for language, name in LANGUAGE_FILES.items():
+            written[name] = folder / name
+            write_atomically(written[name], self.report("html", language).encode("utf-8", "backslashreplace"))
+        written["findings.json"] = folder / "findings.json"
+        write_atomically(written["findings.json"], self.report("json").encode())
+        return written
+
+    def __repr__(self) -> str:
+        return f"Reading({self.results.name!r}, {len(self.results.candidates)} models, {len(self.results.examples)} examples)"
+
+    def _repr_html_(self) -> str:
+        return self.findings()._repr_html_()

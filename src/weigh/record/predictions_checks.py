@@ -1,0 +1,260 @@
+"""What a person should know about predictions that others made: before anything is concluded from them.
+
+Before it: `predictions_table.py`, `predictions_folder.py`. After it: findings of the same kinds. Everything that is set
+aside is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weigh.data.examples import Problem
+from weigh.errors import DataError
+from weigh.language import Text, text
+
+if TYPE_CHECKING:
+    from weigh.record.predictions_table import Answers, PredictionTable
+
+__all__ = ["check_answers", "check_probabilities", "keep_common"]
+
+ROUNDING = 0.02  # probabilities written with two digits may miss a sum of one by so much
+LEAST_SHARE = 0.5  # of the examples: a model that has fewer is set aside, so that it does not cost the others theirs
+
+
+def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]:
+    """`(m, classes)` finite numbers as float32 probabilities; small deviations of the sums are rounding and are scaled away.
+
+    Raises:
+        DataError: Below 0, or sums that are not one: scores or percentages, whose meaning would have to be guessed.
+    """
+    sums = numbers.sum(axis=1)
+    wrong = (np.abs(sums - 1) > ROUNDING) | (numbers < 0).any(axis=1)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise DataError(
+            text(
+                "Probabilities do not add up to one, or are below zero, in {n} of {m} rows (the first: row {r}, sum {s:.4g}).",
+                "{m} 行中有 {n} 行的概率之和不为 1 或出现负值（第一处：第 {r} 行，和为 {s:.4g}）。",
+                n=int(wrong.sum()),
+                m=len(numbers),
+                r=first + 1,
+                s=sums[first],
+            ),
+            text(
+                "Scores that are not probabilities would be read wrongly.", "把不是概率的得分当作概率会得出错误结论。"
+            ),
+            text(
+                "Turn scores (logits) into probabilities by softmax and percentages into shares, or give only a column prediction.",
+                "请用 softmax 把得分（logits）转换为概率，把百分数转换为比例，或只提供 prediction 列。",
+            ),
+        )
+    far = np.abs(sums - 1)
+    problems = []
+    if far.max(initial=0.0) > 1e-4:
+        problems.append(
+            Problem(
+                "rounded-probabilities",
+                text(
+                    "Probabilities of {n} rows add up to one only roughly (off by up to {d:.4f}): taken as rounding and scaled to one.",
+                    "有 {n} 行的概率之和只是近似为 1（最多相差 {d:.4f}）：视为舍入误差，已按比例缩放为 1。",
+                    n=int((far > 1e-4).sum()),
+                    d=far.max(),
+                ),
+                severity="note",
+                numbers={"rows": int((far > 1e-4).sum()), "largest": round(float(far.max()), 4)},
+            )
+        )
+    return (numbers / sums[:, None]).astype(np.float32), problems
+
+
+def keep_common(
+    n: int, answers: Sequence[Answers], example: np.ndarray
+) -> tuple[np.ndarray, tuple[Answers, ...], list[Problem]]:
+    """The examples that every model has in every run, and the answers about them.
+
+    Scores of different examples cannot be set side by side. A run that has less than half of the examples is set aside
+    before.
+
+    Returns:
+        `(m,)` indices of the examples kept; the answers that are left, with `which` counted among these; what was left out.
+
+    Raises:
+        DataError: Less than half of the examples are common to all.
+    """
+    sizes = np.array([len(a.which) for a in answers])
+    few = sizes < LEAST_SHARE * n
+    left = [a for a, out in zip(answers, few, strict=True) if not out]
+    seen = np.zeros(n, dtype=np.int64)
+    for answer in left:
+        seen[answer.which] += 1
+    kept = np.flatnonzero(seen == len(left)) if left else np.zeros(0, dtype=np.int64)
+    lacking = {_named(a): n - len(a.which) for a in answers if len(a.which) < n}
+    worst = sorted(lacking, key=lambda name: -lacking[name])[:5]
+    listed = ", ".join(f"{name} ({lacking[name]})" for name in worst) + (", …" if len(lacking) > len(worst) else "")
+    if len(kept) < LEAST_SHARE * n:
+        raise DataError(
+            text(
+                "Only {k} of {n} examples have a prediction of every model. Most are missing from: {l}.",
+                "{n} 个样本中只有 {k} 个具备所有模型的预测。缺失最多的是：{l}。",
+                k=len(kept),
+                n=n,
+                l=listed,
+            ),
+            text("Scores on different examples cannot be compared.", "不同样本上的得分无法比较。"),
+            text(
+                "Give the predictions that are missing, or read the models that share their examples by themselves.",
+                "请补齐缺失的预测，或只读取样本相同的那些模型。",
+            ),
+        )
+    if not lacking:
+        return kept, tuple(answers), []
+    position = np.full(n, -1)
+    position[kept] = np.arange(len(kept))
+    problems = []
+    if len(kept) < n:
+        problems.append(
+            Problem(
+                "missing-prediction",
+                text(
+                    "{k} of {n} examples lack a prediction of some model and are set aside for all of them (missing: {l}). If they "
+                    "are harder than the rest, every score here is too good.",
+                    "{n} 个样本中有 {k} 个缺少某个模型的预测，对所有模型都不计入（缺失数：{l}）。如果这些样本比其余的更难，这里的所有得分都偏高。",
+                    k=n - len(kept),
+                    n=n,
+                    l=listed,
+                ),
+                paths=tuple(str(e) for e in example[np.setdiff1d(np.arange(n), kept)]),
+                numbers={"set_aside": n - len(kept), "examples": n} | {f"missing:{m}": lacking[m] for m in worst},
+                do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
+            )
+        )
+    if few.any():
+        out = [_named(a) for a, o in zip(answers, few, strict=True) if o]
+        problems.append(
+            Problem(
+                "missing-prediction",
+                text(
+                    "Set aside, with predictions of less than half of the examples: {m}.",
+                    "以下预测不足样本的一半，已搁置：{m}。",
+                    m=", ".join(out),
+                ),
+                do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
+            )
+        )
+    trimmed = []
+    for a in left:
+        rows = np.flatnonzero(position[a.which] >= 0)
+        trimmed.append(
+            type(a)(
+                a.model,
+                a.run,
+                position[a.which[rows]],
+                a.chosen[rows],
+                None if a.probabilities is None else a.probabilities[rows],
+                None if a.fold is None else a.fold[rows],
+            )
+        )
+    return kept, tuple(trimmed), problems
+
+
+def _named(answer: Answers) -> str:
+    return answer.model if answer.run == "1" else f"{answer.model}/{answer.run}"
+
+
+def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Problem]:
+    """Classes that no label has, models that always say the same or exactly alike, ties."""
+    problems: list[Problem] = []
+    labels = np.unique(table.target)
+    said = np.unique(np.concatenate([np.unique(a.chosen) for a in answers]))
+    strange = [table.classes[c] for c in np.setdiff1d(said, labels)]
+    if strange:
+        count = sum(int((~np.isin(a.chosen, labels)).sum()) for a in answers)
+        problems.append(
+            Problem(
+                "unknown-class",
+                text(
+                    "{n} predictions name a class that no example is labelled with: {c}. They count as wrong.",
+                    "有 {n} 个预测给出了没有任何样本标注过的类别：{c}。它们按错误计。",
+                    n=count,
+                    c=", ".join(strange[:8]) + (", …" if len(strange) > 8 else ""),
+                ),
+                severity="note" if table.answers[0].probabilities is not None else "warning",
+                numbers={"predictions": count},
+                do=text("Check that labels and predictions are written alike.", "请检查标签与预测的写法是否一致。"),
+            )
+        )
+    if len(labels) == 1:
+        problems.append(
+            Problem(
+                "one-class",
+                text(
+                    "All examples are labelled {c}: no model can be seen to tell classes apart.",
+                    "所有样本都标注为 {c}：无法看出模型能否区分类别。",
+                    c=table.classes[int(labels[0])],
+                ),
+            )
+        )
+    constant = [_named(a) for a in answers if len(np.unique(a.chosen)) == 1] if len(labels) > 1 else []
+    if constant:
+        problems.append(
+            Problem(
+                "constant-answer",
+                text(
+                    "The same class for every example: {m}. Nothing was learnt, or the predictions were written wrongly.",
+                    "对所有样本都给出同一类别：{m}。可能什么都没学到，也可能预测写错了。",
+                    m=", ".join(constant),
+                ),
+                do=text("Check how these predictions were written.", "请检查这些预测是如何写出的。"),
+            )
+        )
+    return [*problems, *_copies(answers), *_ties(answers)]
+
+
+def _copies(answers: Sequence[Answers]) -> list[Problem]:
+    alike: dict[bytes, list[str]] = {}
+    for a in answers:
+        content = a.chosen.tobytes() if a.probabilities is None else a.probabilities.tobytes()
+        alike.setdefault(a.which.tobytes() + content, []).append(_named(a))
+    pairs = [names for names in alike.values() if len(names) > 1]
+    if not pairs:
+        return []
+    return [
+        Problem(
+            "copied-model",
+            text(
+                "Exactly the same predictions for every example: {l}. One may be a copy of the other.",
+                "对每个样本的预测完全相同：{l}。其中一个可能是另一个的副本。",
+                l=Text(*(joined.join(" = ".join(names) for names in pairs) for joined in ("; ", "；"))),
+            ),
+            pairs=tuple(tuple(names) for names in pairs),
+            do=text("Check that each file belongs to its own model.", "请检查每份预测是否确属各自的模型。"),
+        )
+    ]
+
+
+def _ties(answers: Sequence[Answers]) -> list[Problem]:
+    tied = total = 0
+    for a in answers:
+        if a.probabilities is not None and a.probabilities.shape[1] > 1:
+            first, second = np.partition(a.probabilities, -2, axis=1)[:, -2:].T
+            tied, total = tied + int((first == second).sum()), total + len(a.which)
+    if not tied:
+        return []
+    return [
+        Problem(
+            "tied-probabilities",
+            text(
+                "{k} of {n} predictions give their greatest probability to several classes; the first of these in the order of the "
+                "classes, or the column prediction, counts as the decision.",
+                "{n} 个预测中有 {k} 个将最大概率同时给了多个类别；以 prediction 列为准，没有该列则取类别顺序中靠前者作为判断。",
+                k=tied,
+                n=total,
+            ),
+            severity="note" if tied < 0.01 * total else "warning",
+            numbers={"tied": tied, "predictions": total},
+            do=text("Write probabilities with more digits.", "请用更多位数写出概率。"),
+        )
+    ]

@@ -1,0 +1,231 @@
+"""Predictions that others made, as files of plain numbers: one file for each model, in a folder for each test set.
+
+    v6_predictions/resnet_predictions.json     [6, 6, 0, …]             class numbers, or a list of probabilities each
+    v6_predictions/vgg_predictions.npy         (n,) or (n, classes)     the same as an array
+    v6_labels.npy                              (n,)                     the truth, in the same order
+
+So people publish them (CIFAR-10.1, label-errors). Example i of a set is called `i`, counted from 0; a file is one run of
+the model that it is named after. Before it: folders of strangers (no pickle). After it: `predictions.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+
+import numpy as np
+
+from weigh.data.listing import natural_key
+from weigh.errors import DataError
+from weigh.language import text
+from weigh.record.predictions_checks import check_probabilities
+from weigh.record.predictions_table import Answers, PredictionTable
+
+__all__ = ["read_folders"]
+
+SUFFIXES = (".json", ".npy")
+SAY = text(
+    "Write one .npy or .json file for each model: n class numbers (from 0), or n rows of probabilities.",
+    "请为每个模型写一个 .npy 或 .json 文件：n 个类别编号（从 0 开始），或 n 行概率。",
+)
+
+
+def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionTable:
+    """One test set from each folder, with its file of labels; models are named by what differs in their files' names.
+
+    Raises:
+        DataError: Files that do not hold such numbers, or lengths that do not fit the labels.
+    """
+    if len(labels) != len(folders):
+        raise DataError(
+            text(
+                "{f} folders of predictions were given, and {n} files of labels.",
+                "给出了 {f} 个预测文件夹，却有 {n} 个标签文件。",
+                f=len(folders),
+                n=len(labels),
+            ),
+            do=text(
+                "Give one file of labels for each folder, in the same order: weigh read A B --labels A.npy --labels B.npy",
+                "请按相同顺序为每个文件夹给出一个标签文件：weigh read A B --labels A.npy --labels B.npy",
+            ),
+        )
+    sets = _names([folder.name for folder in folders]) if len(folders) > 1 else [""]
+    target, names, answers, problems = [], [], [], []
+    start, width = 0, 0
+    for folder, truth in zip(folders, labels, strict=True):
+        given = _read_numbers(truth)
+        if given.ndim != 1 or not len(given):
+            raise _unfit(truth, given)
+        files = sorted(
+            (f for f in folder.iterdir() if f.suffix.casefold() in SUFFIXES and not f.name.startswith(".")),
+            key=lambda f: natural_key(f.name),
+        )
+        if not files:
+            raise DataError(
+                text("{f} holds no .npy or .json files.", "{f} 中没有 .npy 或 .json 文件。", f=folder), do=SAY
+            )
+        for file, model in zip(files, _names([f.stem for f in files]), strict=True):
+            found = _read_numbers(file)
+            if len(found) != len(given):
+                raise DataError(
+                    text(
+                        "{f} has {n} predictions, {t} has {m} labels.",
+                        "{f} 有 {n} 个预测，{t} 却有 {m} 个标签。",
+                        f=file,
+                        n=len(found),
+                        t=truth,
+                        m=len(given),
+                    ),
+                    do=text(
+                        "Give the labels of the same examples, in the same order.", "请按相同顺序给出同一批样本的标签。"
+                    ),
+                )
+            chosen, probabilities = _decisions(file, found)
+            if probabilities is not None:
+                probabilities, notes = probabilities
+                problems += [note for note in notes if note not in problems]
+            width = max(width, int(chosen.max()) + 1, 0 if probabilities is None else probabilities.shape[1])
+            answers.append(Answers(model, "1", start + np.arange(len(given)), chosen, probabilities))
+        target.append(_class_numbers(truth, given))
+        names += [str(i) for i in range(len(given))]
+        start += len(given)
+    target = np.concatenate(target)
+    width = max(width, int(target.max()) + 1)
+    for answer in answers:
+        if answer.probabilities is not None and answer.probabilities.shape[1] != width:
+            raise DataError(
+                text(
+                    "{m} gives probabilities of {k} classes; there are {w}.",
+                    "{m} 给出了 {k} 个类别的概率，而类别共有 {w} 个。",
+                    m=answer.model,
+                    k=answer.probabilities.shape[1],
+                    w=width,
+                ),
+                do=SAY,
+            )
+    if len({answer.probabilities is None for answer in answers}) > 1:
+        bare = [answer.model for answer in answers if answer.probabilities is None]
+        raise DataError(
+            text(
+                "Some files hold probabilities and others only class numbers: {m}.",
+                "有些文件是概率，另一些只有类别编号：{m}。",
+                m=", ".join(dict.fromkeys(bare)),
+            ),
+            do=SAY,
+        )
+    return PredictionTable(
+        name=_names([folders[0].resolve().name])[0],
+        example=np.array(names, dtype=object),
+        target=target,
+        set=np.repeat(np.array(sets, dtype=object), [len(_read_numbers(truth)) for truth in labels]),
+        classes=tuple(str(c) for c in range(width)),
+        answers=_of_models(answers),
+        problems=tuple(problems),
+    )
+
+
+def _read_numbers(file: Path) -> np.ndarray:
+    try:
+        if file.suffix.casefold() == ".json":
+            found = np.asarray(json.loads(file.read_text(encoding="utf-8-sig")))
+        else:
+            found = np.load(file, allow_pickle=False)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(text("{f} cannot be read: {e}.", "无法读取 {f}：{e}。", f=file, e=reason), do=SAY) from None
+    except (ValueError, RecursionError, EOFError) as error:
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise DataError(text("{f} cannot be read: {e}.", "无法读取 {f}：{e}。", f=file, e=reason), do=SAY) from None
+    if (
+        not isinstance(found, np.ndarray)
+        or found.dtype.kind not in "biuf"
+        or found.ndim not in (1, 2)
+        or not found.size
+    ):
+        raise _unfit(file, np.asarray(found))
+    return found
+
+
+def _unfit(file: Path, found: np.ndarray) -> DataError:
+    return DataError(
+        text(
+            "{f} does not hold what is needed: it is an array of shape {s} and type {t}.",
+            "{f} 的内容不符合要求：数组形状为 {s}，类型为 {t}。",
+            f=file,
+            s="×".join(map(str, found.shape)) or "1",
+            t=found.dtype,
+        ),
+        do=SAY,
+    )
+
+
+def _decisions(file: Path, found: np.ndarray) -> tuple[np.ndarray, tuple | None]:
+    """`(n,)` class numbers, and the probabilities with the notes on them where there are any."""
+    if found.ndim == 1:
+        return _class_numbers(file, found), None
+    numbers = found.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        raise DataError(
+            text(
+                "{f}: {n} rows hold numbers that are not finite.",
+                "{f}：有 {n} 行含有非有限数值。",
+                f=file,
+                n=int((~np.isfinite(numbers)).any(axis=1).sum()),
+            ),
+            do=SAY,
+        )
+    try:
+        probabilities = check_probabilities(numbers)
+    except DataError as error:
+        raise DataError(text("{f}: {w}", "{f}：{w}", f=file, w=error.what), error.why, error.do) from None
+    return probabilities[0].argmax(axis=1), probabilities
+
+
+def _class_numbers(file: Path, found: np.ndarray) -> np.ndarray:
+    whole = np.isfinite(found) & (found >= 0)
+    whole &= np.where(whole, np.floor(np.where(whole, found, 0)) == found, False)
+    if not whole.all():
+        at = int(np.argmin(whole))
+        raise DataError(
+            text(
+                "{f}: {n} of {m} entries are no class numbers (the first: entry {i}, {v}).",
+                "{f}：{m} 项中有 {n} 项不是类别编号（第一处：第 {i} 项，{v}）。",
+                f=file,
+                n=int((~whole).sum()),
+                m=len(found),
+                i=at,
+                v=found[at],
+            ),
+            do=SAY,
+        )
+    return found.astype(np.int64)
+
+
+def _of_models(answers: list[Answers]) -> tuple[Answers, ...]:
+    """What one model said about all sets, in one."""
+    parts: dict[str, list[Answers]] = {}
+    for answer in answers:
+        parts.setdefault(answer.model, []).append(answer)
+    return tuple(
+        Answers(
+            model,
+            "1",
+            np.concatenate([a.which for a in mine]),
+            np.concatenate([a.chosen for a in mine]),
+            None if mine[0].probabilities is None else np.concatenate([a.probabilities for a in mine]),  # type: ignore[arg-type]
+        )
+        for model, mine in parts.items()
+    )
+
+
+def _names(written: list[str]) -> list[str]:
+    """Names without the ending that all of them share ("_predictions"), cut at a word's edge."""
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*(name[::-1] for name in written), strict=False))
+    shared = "".join(letters[0] for letters in alike)[::-1]
+    edge = next((i for i, c in enumerate(shared) if c in "_-. "), len(shared))
+    cut = len(shared) - edge
+    if len(written) < 2:
+        cut = len("_predictions") if written and written[0].endswith("_predictions") else 0
+    return [name[: len(name) - cut] or name for name in written]

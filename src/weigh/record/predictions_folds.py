@@ -1,0 +1,129 @@
+"""Runs and folds of a cross-validation that others made, numbered as a study numbers its own.
+
+Before it: the names in the columns `run` and `fold`. After it: `predictions.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from weigh.data.examples import Examples, Problem
+from weigh.data.listing import natural_key
+from weigh.errors import DataError
+from weigh.language import text
+from weigh.record.predictions_table import Answers
+
+__all__ = ["check_folds", "number_folds", "number_runs"]
+
+
+def number_runs(answers: Sequence[Answers]) -> dict[tuple[str, str], int]:
+    """Which run of a model is repeat 0, 1, …: by the names of the runs where models share them, else by their order."""
+    runs: dict[str, list[str]] = {}
+    for a in answers:
+        runs.setdefault(a.model, []).append(a.run)
+    shared = sorted({run for names in runs.values() for run in names}, key=natural_key)
+    if len(shared) > max(len(names) for names in runs.values()):
+        return {(m, run): i for m, names in runs.items() for i, run in enumerate(sorted(names, key=natural_key))}
+    return {(m, run): shared.index(run) for m, names in runs.items() for run in names}
+
+
+def number_folds(
+    answers: Sequence[Answers], repeats: dict[tuple[str, str], int], n: int
+) -> tuple[dict[int, np.ndarray] | None, list[Problem]]:
+    """Repeat -> `(n,)` fold of every example, the same for all models (-1: none); None for a test set.
+
+    Raises:
+        DataError: Models were cross-validated on different folds.
+    """
+    if any(a.fold is None for a in answers):
+        return None, []
+    names: dict[int, set[str]] = {}
+    for a in answers:
+        names.setdefault(repeats[a.model, a.run], set()).update(np.unique(a.fold.astype(str)))  # type: ignore[union-attr]
+    if max(map(len, names.values())) < 2:
+        said = text(
+            "The column fold has a single value: this is no cross-validation, and is read as a test set.",
+            "fold 列只有一个取值：这不是交叉验证，按测试集读取。",
+        )
+        return None, [Problem("one-fold", said, severity="note")]
+    folds = {r: np.full(n, -1) for r in names}
+    odd: set[str] = set()
+    for a in answers:
+        r = repeats[a.model, a.run]
+        known = sorted(names[r], key=natural_key)
+        written, at = np.unique(a.fold.astype(str), return_inverse=True)  # type: ignore[union-attr]
+        mine = np.array([known.index(name) for name in written])[at]
+        before = folds[r][a.which]
+        if ((before >= 0) & (before != mine)).any():
+            odd.add(a.model)
+        folds[r][a.which] = np.where(before >= 0, before, mine)
+    if odd:
+        raise DataError(
+            text(
+                "Models were not cross-validated on the same folds; these differ from the first: {m}.",
+                "各模型的交叉验证没有使用相同的折；与第一个模型不同的有：{m}。",
+                m=", ".join(sorted(odd, key=natural_key)),
+            ),
+            text(
+                "What the training samples do to a difference cannot be told then.",
+                "这样就无法判断训练样本对差异的影响。",
+            ),
+            text(
+                "Use the same folds in runs of the same name; or leave out the column fold, to compare the trained models as they are.",
+                "请让同名运行使用相同的折；或者去掉 fold 列，只比较这些训练好的模型本身。",
+            ),
+        )
+    return folds, []
+
+
+def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Problem]:
+    """Groups on both sides of a split, and folds without one of the classes."""
+    where = examples.where("train")
+    target = examples.target[where]
+    problems = []
+    if examples.group is not None:
+        _, group = np.unique(examples.group[where], return_inverse=True)
+        torn: set[int] = set()
+        for fold in folds.values():
+            cells = np.unique(np.stack([group, fold])[:, fold >= 0], axis=1)[0]
+            torn |= set(np.flatnonzero(np.bincount(cells) > 1).tolist())
+        if torn:
+            inside = np.isin(group, list(torn))
+            problems.append(
+                Problem(
+                    "split-group",
+                    text(
+                        "{k} of {n} groups stand in several folds: their examples were on both sides of a split, so scores may be too good.",
+                        "{n} 个组中有 {k} 个分散在多个折中：同组样本出现在划分的两侧，得分可能偏高。",
+                        k=len(torn),
+                        n=int(group.max()) + 1,
+                    ),
+                    paths=tuple(examples.path[where[inside]].tolist()),
+                    numbers={"torn": len(torn), "groups": int(group.max()) + 1},
+                    do=text(
+                        "Cross-validate again with whole groups in a fold.", "请把整组放在同一折，重新做交叉验证。"
+                    ),
+                )
+            )
+    lacking = total = 0
+    for fold in folds.values():
+        for k in range(int(fold.max()) + 1):
+            total += 1
+            lacking += len(np.unique(target[fold == k])) < len(np.unique(target))
+    if lacking:
+        problems.append(
+            Problem(
+                "class-in-fold",
+                text(
+                    "{k} of {n} folds lack examples of some class: scores within these folds leave that class out.",
+                    "{n} 折中有 {k} 折缺少某个类别的样本：这些折内的得分不包含该类别。",
+                    k=lacking,
+                    n=total,
+                ),
+                severity="note",
+                numbers={"lacking": lacking, "folds": total},
+            )
+        )
+    return problems

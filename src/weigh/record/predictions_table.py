@@ -1,0 +1,355 @@
+"""Predictions that others made, as a table: one row for what one model said about one example in one run.
+
+    example,label,model,run[,set][,fold][,group],prediction          or          …,p:cat,p:dog
+
+Before it: files of strangers. After it: `predictions.py`, which makes `Results` of them. Columns that say one thing of
+each example become slices. A cell is only ever a name or a number; whatever is missing, repeated or contradictory is an
+error that says how much of it there is and where it begins, or a `Problem` that names every example concerned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weigh.data.examples import Problem
+from weigh.data.listing import natural_key
+from weigh.data.tables import metadata_columns, nearest_columns, read_frame
+from weigh.errors import DataError
+from weigh.language import Text, text
+from weigh.record.predictions_checks import check_probabilities
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Answers", "PredictionTable", "read_tables"]
+
+NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
+NEEDED = ("example", "label")
+WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
+FORMAT = text(
+    "Columns: example, label, model, run, and prediction or one p:CLASS column for each class; optional: set, fold, group.",
+    "所需的列：example、label、model、run，以及 prediction 或每个类别一列 p:类别名；可选：set、fold、group。",
+)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one model said in one run.
+
+    Attributes:
+        model, run: Names.
+        which: `(m,)` indices into the table's examples, each once.
+        chosen: `(m,)` class index: the decision.
+        probabilities: `(m, classes)` float32 with sums of one, or None where only decisions are known.
+        fold: `(m,)` names of folds, or None.
+    """
+
+    model: str
+    run: str
+    which: np.ndarray
+    chosen: np.ndarray
+    probabilities: np.ndarray | None = None
+    fold: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class PredictionTable:
+    """Examples and everything that was said about them.
+
+    Attributes:
+        name: Of the first file, for the title.
+        example: `(n,)` names, unique within a set; `target`: `(n,)` class index; `set`: `(n,)` name of the test set.
+        group: `(n,)` or None.
+        slices: What other columns say of the examples.
+    """
+
+    name: str
+    example: np.ndarray
+    target: np.ndarray
+    set: np.ndarray
+    classes: tuple[str, ...]
+    answers: tuple[Answers, ...]
+    group: np.ndarray | None = None
+    slices: dict[str, np.ndarray] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def read_tables(paths: Sequence[Path]) -> PredictionTable:
+    """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file.
+
+    Raises:
+        DataError: Not a table, columns or cells missing, contradictions.
+    """
+    import polars as pl
+
+    frame = pl.concat([_read(path) for path in paths], how="diagonal")
+    if not len(frame):
+        raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
+    frame = frame.with_columns(pl.col(name).fill_null("") for name in ("set",)).with_row_index("row", 1)
+    probable = [name for name in frame.columns if name.startswith("p:")]
+    hard = "prediction" in frame.columns
+    _check_cells(frame, [n for n in NAMES if n in frame.columns and n not in ("set", "prediction")])
+    if hard and (not probable or frame["prediction"].null_count() < len(frame)):
+        _check_cells(frame, ["prediction"])
+    else:
+        hard = False
+    frame = _whole_numbers(frame, [n for n in ("label", "prediction") if n in frame.columns])
+    examples = _examples(frame)
+    classes = _classes(frame, examples["label"], probable, hard=hard)
+    frame = frame.join(
+        examples.select("set", "example", "which"), on=["set", "example"], how="left", maintain_order="left"
+    )
+    probabilities, note = _probabilities(frame, probable)
+    frame, probabilities, repeated = _once(frame, probabilities, hard=hard)
+    index = {name: i for i, name in enumerate(classes)}
+    code = {"return_dtype": pl.Int64, "default": None}
+    chosen = (
+        frame["prediction"].replace_strict(index, **code).to_numpy() if hard else probabilities.argmax(axis=1)  # type: ignore[union-attr]
+    )
+    group = examples["group"].to_numpy() if "group" in examples.columns else None
+    return PredictionTable(
+        name=paths[0].name.partition(".")[0] or paths[0].name,
+        example=examples["example"].to_numpy(),
+        target=examples["label"].replace_strict(index, **code).to_numpy(),
+        set=examples["set"].to_numpy(),
+        classes=classes,
+        answers=_answers(frame, chosen, probabilities),
+        group=group,
+        slices=_slices(examples),
+        problems=(*note, *repeated),
+    )
+
+
+def _read(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    frame = read_frame(path, wanted=NEEDED)
+    frame = frame.rename({name: name.strip() for name in frame.columns})
+    missing = [name for name in NEEDED if name not in frame.columns]
+    if not missing and "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
+        missing = ["prediction"]
+    if missing:
+        lines = [
+            text("{p} has no column '{n}'.", "{p} 中没有“{n}”列。", p=path, n=n) + nearest_columns(n, frame.columns)
+            for n in missing
+        ]
+        raise DataError(Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)), do=FORMAT)
+    others = [c for c in frame.columns if not c.startswith("p:")]
+    stripped = pl.col(others).cast(pl.String).str.strip_chars()
+    frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
+    defaults = {"model": path.name.partition(".")[0], "run": "1", "set": ""}
+    return frame.with_columns(pl.lit(value).alias(n) for n, value in defaults.items() if n not in frame.columns)
+
+
+def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
+    import polars as pl
+
+    lines = []
+    for name in columns:
+        empty = frame.filter(pl.col(name).is_null())
+        if len(empty):
+            lines.append(
+                text(
+                    "Column '{c}' is empty in {n} of {m} rows (the first: row {r}).",
+                    "“{c}”列在 {m} 行中有 {n} 行为空（第一处：第 {r} 行）。",
+                    c=name,
+                    n=len(empty),
+                    m=len(frame),
+                    r=empty["row"][0],
+                )
+            )
+    if lines:
+        raise DataError(
+            Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)),
+            text("An empty cell could mean anything.", "空单元格含义不明。"),
+            text(
+                "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported.",
+                "请补全单元格。如果模型没有给出答案，请删去该行：缺失的行会被统计并报告。",
+            ),
+        )
+
+
+def _whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    import polars as pl
+
+    if all(frame[name].drop_nulls().str.contains(WHOLE).all() for name in columns):
+        return frame.with_columns(pl.col(name).str.replace(r"\.0+$", "") for name in columns)
+    return frame
+
+
+def _examples(frame: pl.DataFrame) -> pl.DataFrame:
+    """One row per set and example, in the order of the table; label, group and other columns must agree."""
+    import polars as pl
+
+    said = [c for c in frame.columns if c not in (*NAMES, "row") and not c.startswith("p:")]
+    fixed = [c for c in ("label", "group") if c in frame.columns]
+    per = frame.group_by("set", "example", maintain_order=True).agg(
+        *(pl.col(c).first() for c in [*fixed, *said]), *(pl.col(c).n_unique().alias(f"{c}\0") for c in [*fixed, *said])
+    )
+    for name in fixed:
+        torn = per.filter(pl.col(f"{name}\0") > 1)
+        if len(torn):
+            raise DataError(
+                text(
+                    "Column '{c}' differs between the rows of one example for {n} of {m} examples: {e}.",
+                    "同一样本各行的“{c}”列不一致：{m} 个样本中有 {n} 个，例如 {e}。",
+                    c=name,
+                    n=len(torn),
+                    m=len(per),
+                    e=", ".join(torn["example"].head(5)),
+                ),
+                text("An example has one truth for all models.", "对所有模型，一个样本只有一个真值。"),
+                text(
+                    "Correct the column; if one name stands for several examples, make the names different.",
+                    "请更正该列；如果同一名称代表多个样本，请使用不同的名称。",
+                ),
+            )
+    said = [c for c in said if (per[f"{c}\0"] == 1).all()]
+    return per.select("set", "example", *fixed, *said).with_row_index("which")
+
+
+def _slices(examples: pl.DataFrame) -> dict[str, np.ndarray]:
+    said = {c: examples[c].to_list() for c in examples.columns if c not in (*NAMES, "which")}
+    return {name: np.array([v or "" for v in column]) for name, column in metadata_columns(said, set()).items()}
+
+
+def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, hard: bool) -> tuple[str, ...]:
+    given = set(labels)
+    said = set(frame["prediction"]) if hard else set()
+    if probable:
+        named = [name[2:].strip() for name in probable]
+        unknown = sorted((given | said) - set(named), key=natural_key)
+        if unknown:
+            raise DataError(
+                text(
+                    "No p: column stands for these classes: {u}.",
+                    "以下类别没有对应的 p: 列：{u}。",
+                    u=_some(unknown),
+                ),
+                text(
+                    "Without their probabilities nothing can be said of examples of these classes.",
+                    "没有它们的概率，就无法评价这些类别的样本。",
+                ),
+                text("Columns found: {c}.", "找到的列：{c}。", c=_some(probable)),
+            )
+        return tuple(sorted(dict.fromkeys(named), key=natural_key))
+    if not said & given:
+        raise DataError(
+            text(
+                "No prediction is one of the labels. Labels: {a}. Predictions: {b}.",
+                "没有任何预测值出现在标签中。标签：{a}。预测值：{b}。",
+                a=_some(sorted(given, key=natural_key)),
+                b=_some(sorted(said, key=natural_key)),
+            ),
+            do=text(
+                "Write labels and predictions alike (both names, or both numbers).",
+                "请统一标签和预测值的写法（同为名称，或同为编号）。",
+            ),
+        )
+    return tuple(sorted(given | said, key=natural_key))
+
+
+def _some(names: Sequence[str], limit: int = 8) -> str:
+    return ", ".join(names[:limit]) + (f", … ({len(names)})" if len(names) > limit else "")
+
+
+def _probabilities(frame: pl.DataFrame, probable: list[str]) -> tuple[np.ndarray | None, list[Problem]]:
+    """`(rows, classes)` in the order of the classes."""
+    import polars as pl
+
+    if not probable:
+        return None, []
+    named = sorted(probable, key=lambda name: natural_key(name[2:].strip()))
+    numbers = frame.select(pl.col(named).cast(pl.Float64, strict=False)).to_numpy()
+    wrong = ~np.isfinite(numbers)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DataError(
+            text(
+                "{n} of {m} rows have no finite number in a p: column (the first: row {r}, {c}: {v}).",
+                "{m} 行中有 {n} 行的 p: 列不是有限数值（第一处：第 {r} 行，{c}：{v}）。",
+                n=int(wrong.any(axis=1).sum()),
+                m=len(frame),
+                r=int(frame["row"][int(row)]),
+                c=named[column],
+                v=frame[named[column]][int(row)],
+            ),
+            do=text(
+                "Write numbers with a decimal point. Where a model gave no answer, leave the row out.",
+                "请使用带小数点的数字。如果模型没有给出答案，请删去该行。",
+            ),
+        )
+    return check_probabilities(numbers)
+
+
+def _once(
+    frame: pl.DataFrame, probabilities: np.ndarray | None, *, hard: bool
+) -> tuple[pl.DataFrame, np.ndarray | None, list[Problem]]:
+    """Rows that say the same thing twice are read once; rows that contradict each other are an error."""
+    import polars as pl
+
+    key = ["which", "model", "run"]
+    rest = [c for c in frame.columns if c.startswith("p:") or c in ("fold", *(["prediction"] if hard else []))]
+    kept = frame.select(*key, *rest).is_first_distinct()
+    twice = frame.filter(kept).filter(pl.struct(key).is_duplicated())
+    if len(twice):
+        first = twice.row(0, named=True)
+        raise DataError(
+            text(
+                "{n} rows contradict another row of the same example, model and run (the first: example {e}, model {m}, run {r}).",
+                "有 {n} 行与同一样本、同一模型、同一次运行的另一行相矛盾（第一处：样本 {e}，模型 {m}，运行 {r}）。",
+                n=len(twice),
+                e=first["example"],
+                m=first["model"],
+                r=first["run"],
+            ),
+            text("A model says one thing about an example in a run.", "一次运行中，模型对一个样本只有一个答案。"),
+            text(
+                "Say in a column run which run a row belongs to (and in a column set which test set). Columns found: {c}.",
+                "请用 run 列注明每行属于哪次运行（用 set 列注明属于哪个测试集）。找到的列：{c}。",
+                c=", ".join(c for c in frame.columns if c != "row" and c != "which"),
+            ),
+        )
+    if kept.all():
+        return frame, probabilities, []
+    again = frame.filter(~kept)
+    found = Problem(
+        "repeated-prediction",
+        text(
+            "{n} of {m} rows repeat another row exactly; each is read once.",
+            "{m} 行中有 {n} 行与另一行完全相同，只读取一次。",
+            n=len(again),
+            m=len(frame),
+        ),
+        paths=tuple(again["example"].unique(maintain_order=True)),
+        numbers={"repeated": len(again), "rows": len(frame)},
+        do=text("Check how the table was put together.", "请检查表格是如何合并的。"),
+    )
+    mask = kept.to_numpy()
+    return frame.filter(kept), None if probabilities is None else probabilities[mask], [found]
+
+
+def _answers(frame: pl.DataFrame, chosen: np.ndarray, probabilities: np.ndarray | None) -> tuple[Answers, ...]:
+    which = frame["which"].to_numpy().astype(np.int64)
+    fold = frame["fold"].to_numpy() if "fold" in frame.columns else None
+    parts = frame.select("model", "run").with_row_index("at").group_by("model", "run", maintain_order=True).agg("at")
+    made = []
+    for model, run, at in parts.iter_rows():
+        rows = np.asarray(at)
+        rows = rows[np.argsort(which[rows], kind="stable")]
+        made.append(
+            Answers(
+                model,
+                run,
+                which[rows],
+                chosen[rows],
+                None if probabilities is None else probabilities[rows],
+                None if fold is None else fold[rows],
+            )
+        )
+    return tuple(made)
