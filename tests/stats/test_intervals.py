@@ -52,7 +52,7 @@ def test_intervals_of_trained_models_cover():
     truth = one_part(np.random.default_rng(9), 60_000, 1.8)[0].score().overall
     for _ in range(studies):
         measured, target = one_part(rng, 80, 1.8)
-        found = score_estimate(measured, make_units(target), rng=rng, claim="these_models", draws=200)
+        found = score_estimate(measured, make_units(target), claim="these_models")
         covered += found.covers(truth)
     assert 0.91 <= covered / studies <= 0.99
 
@@ -67,7 +67,7 @@ def test_wilson_stays_inside_and_contains_the_value(value, error, q, least):
 def test_a_perfect_score_is_not_certain():
     rng = np.random.default_rng(0)
     measured, target = one_part(rng, 60, 50.0, "balanced_accuracy")
-    found = score_estimate(measured, make_units(target), rng=rng, claim="these_models")
+    found = score_estimate(measured, make_units(target), claim="these_models")
     assert found.value == 1.0
     assert found.low < 0.97
 
@@ -79,7 +79,7 @@ def test_a_single_example_has_no_interval():
         {"a": simulate_logits(rng, target)}, target, test={"a": np.array([[1.0, 0.0]])}, test_target=np.array([0])
     )
     measured = measure_design(METRICS.get("accuracy"), results.test("a"))
-    found = score_estimate(measured, make_units(np.array([0])), rng=rng, claim="these_models")
+    found = score_estimate(measured, make_units(np.array([0])), claim="these_models")
     assert found.low is None
     assert "too few" in found.method
 

@@ -60,10 +60,8 @@ def _test_scores(evidence: Evidence) -> dict[str, Estimate]:
         scores[candidate.id] = score_estimate(
             measure_design(evidence.metric, found),
             units,
-            rng=evidence.rng("test"),
             claim="these_models",
             level=evidence.level,
-            draws=evidence.draws,
         )
     return scores
 

@@ -4,7 +4,7 @@ Before it: out-of-fold logits. After it: `findings/calibration.py` (the sentence
 temperature is `fit_temperature` of all out-of-fold logits.
 
 The expected calibration error (ECE) of a finite sample is too large: noise in each bin counts as error. So
-`calibration_error` subtracts the bias that a bootstrap sees, and its interval reaches down to zero unless the error
+`calibration_error` takes the noise of each bin off, and its interval reaches down to zero unless the error
 is larger than a perfectly calibrated model would show by chance.
 
 References:
@@ -196,7 +196,8 @@ def calibration_error(
 ) -> Estimate:
     """Debiased expected calibration error with an interval.
 
-    The estimate is the plug-in value less the bias that the bootstrap shows. The interval's lower end is zero unless
+    The estimate shrinks the gaps of all bins by one factor, such that shrunk gaps with the noise of their bins would give
+    the plug-in value on average; zero where noise alone gives as much. The interval's lower end is zero unless
     the plug-in value exceeds what a calibrated model would show by chance: with the noise that the bootstrap sees (which
     respects repeats and groups), and with labels drawn from the stated confidences ([3]; bins of one or two examples
     show the bootstrap no noise). Its upper end is the larger of the basic
@@ -216,12 +217,15 @@ def calibration_error(
     value = float(expected_calibration_error(whole).mean())
     # Only confidence minus accuracy is summed per bin and draw; the size of a draw is one number.
     gaps, sizes = statistics[:, :, 1] - statistics[:, :, 2], statistics[:, :, 0].sum(axis=2)
-    seen, chance = np.zeros(len(weights)), np.zeros(len(weights))
+    seen, chance, debiased = np.zeros(len(weights)), np.zeros(len(weights)), 0.0
+    noise_by_chance = _noise_by_chance(whole)
     for r in range(repeats):
         drawn, size = weights @ gaps[r], weights @ sizes[r]
         centre = np.outer(size / sizes[r].sum(), gaps[r].sum(axis=0))
         seen += np.abs(drawn).sum(axis=1) / size / repeats
         chance += np.abs(drawn - centre).sum(axis=1) / size / repeats
+        noise = np.maximum((drawn - centre).std(axis=0), noise_by_chance[r])
+        debiased += _without_noise(gaps[r].sum(axis=0), noise) / sizes[r].sum() / repeats
     tail = (1 - level) / 2
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])
@@ -229,7 +233,7 @@ def calibration_error(
     real = value > by_chance
     low = max(0.0, min(2 * value - top, bottom - 2 * bias)) if real else 0.0
     high = min(1.0, max(2 * value - bottom, top - bias))
-    estimate = min(max(value - bias, low), high)
+    estimate = min(max(debiased, low), high)
     return Estimate(
         value=estimate,
         low=float(low),
@@ -237,8 +241,39 @@ def calibration_error(
         level=level,
         n=units.count if units else n,
         n_unit=units.name if units else "examples",
-        method=f"expected calibration error, {bins} bins, debiased by bootstrap",
+        method=f"expected calibration error, {bins} bins, debiased",
     )
+
+
+def _noise_by_chance(sums: np.ndarray) -> np.ndarray:
+    """`(repeats, bins)` standard deviation of confidence minus accuracy, summed, in each bin of a calibrated model."""
+    confidence = np.clip(sums[:, 1] / np.maximum(sums[:, 0], 1e-12), 0.0, 1.0)
+    return np.sqrt(sums[:, 0] * confidence * (1 - confidence))
+
+
+def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
+    """Sum of the bins' absolute gaps `(bins,)` without what noise of these standard deviations adds.
+
+    An absolute value of a gap with normal noise is folded normal, so its mean is known; one factor for all gaps is found
+    by bisection.
+    """
+    from scipy.special import erf
+
+    seen = float(np.abs(gap).sum())
+    sd = np.maximum(noise, 1e-12)
+
+    def expected(factor: float) -> float:
+        z = factor * gap / sd
+        folded = sd * (np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) + z * erf(z / np.sqrt(2)))
+        return float(folded.sum())
+
+    if expected(0.0) >= seen:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if expected(middle) < seen else (low, middle)
+    return seen * (low + high) / 2
 
 
 def _calibrated_quantile(sums: np.ndarray, tail: float) -> float:
@@ -249,11 +284,9 @@ def _calibrated_quantile(sums: np.ndarray, tail: float) -> float:
     """
     from scipy.special import ndtri
 
-    count = np.maximum(sums[:, 0], 1e-12)
-    confidence = np.clip(sums[:, 1] / count, 0.0, 1.0)
-    variance = sums[:, 0] * confidence * (1 - confidence)
-    mean = np.sqrt(2 / np.pi * variance).sum(axis=1)
-    spread = np.sqrt((1 - 2 / np.pi) * variance.sum(axis=1))
+    noise = _noise_by_chance(sums)
+    mean = np.sqrt(2 / np.pi) * noise.sum(axis=1)
+    spread = np.sqrt((1 - 2 / np.pi) * np.square(noise).sum(axis=1))
     return float(((mean - ndtri(tail) * spread) / sums[:, 0].sum(axis=1)).mean())
 
 

@@ -1,9 +1,10 @@
 """Is candidate A better than candidate B? One procedure gives the interval and the relation, so they cannot disagree.
 
-Differences are paired: both candidates are scored on the same examples, folds and repeats, and every bootstrap draw
-weighs the examples alike. All pairs of candidates are compared simultaneously: the quantile of the intervals is that
-of the largest standardised difference over all pairs (single-step max-t, Westfall & Young 1993), so that with
-probability `level` every interval holds at once, also for the pair that the results made interesting.
+Differences are paired: both candidates are scored on the same examples, folds and repeats, and what an example
+contributes is taken from the difference. All pairs of candidates are compared simultaneously: the quantile of the
+intervals is that of the largest standardised difference over all pairs (single-step max-t, Westfall & Young 1993),
+drawn from the joint normal distribution of all candidates' scores, so that with probability `level` every interval
+holds at once, also for the pair that the results made interesting.
 
     better, worse   the interval excludes 0
     equal           the interval lies inside ± rope (and includes 0)
@@ -18,18 +19,32 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import DRAWS, Claim, Variance, quantile, sampling_variance
-from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights
+from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student
+from weigh.stats.resampling import Measured, Resampler, Units
 
-__all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
+__all__ = ["Comparisons", "Difference", "Probabilities", "Relation", "compare", "relation_of"]
 
 Relation = Literal["better", "worse", "equal", "undecided"]
+DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
 SMALLEST_SAMPLE = 10  # independent units below which nothing is concluded
+
+
+class Probabilities(NamedTuple):
+    """How probable it is that `a` is better than `b` by more than the region of equivalence, within it, or worse.
+
+    Read with a flat prior: as if nothing were known before about the size of the difference. Calibrated where true
+    differences are spread wider than the standard error; too sure of "better" and "worse" where all candidates are
+    about the same (docs/audit.md). The relation does not use them.
+    """
+
+    better: float
+    equal: float
+    worse: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,9 @@ class Difference:
         q: The quantile that was used: half the interval is `max(q * standard error, least)`.
         least: The least half width: what an event that never occurred could still amount to.
         detectable: The smallest true difference that a study like this would have found in `power` of cases.
+        probabilities: Of a being better, equivalent and worse, for this pair alone; None without an interval.
+        wins: Share of the folds (of runs on a test part) in which `a` scores better than `b`, ties half. A
+            description: folds share their training examples, so it says nothing about probability.
         repeats, examples, folds: What both candidates have in common.
         complete: Whether that is all of the design; False where runs failed or one candidate has fewer repeats.
     """
@@ -60,6 +78,8 @@ class Difference:
     q: float
     least: float
     detectable: float
+    probabilities: Probabilities | None
+    wins: float
     repeats: int
     examples: int
     folds: int
@@ -77,6 +97,7 @@ class Comparisons:
         adjusted: The two-sided normal quantile that covers all pairs at once.
         units: What was resampled.
         greater_is_better: Direction of the metric.
+        best: The candidates that may be best (`selection.may_be_best`).
     """
 
     pairs: dict[tuple[str, str], Difference]
@@ -87,6 +108,7 @@ class Comparisons:
     adjusted: float
     units: Units
     greater_is_better: bool
+    best: tuple[str, ...]
 
     def of(self, a: str, b: str) -> Difference:
         """The difference `a` minus `b`."""
@@ -124,23 +146,27 @@ def compare(
     Args:
         measured: Candidate id -> `metrics.design.measure_design` of its predictions of the same `n` examples.
         units: What is independent: examples or groups (`make_units`).
+        rng: For the simultaneous quantile; used with three or more candidates.
         claim: "these_models" for trained models on a test part, "this_data" or "new_data" for cross-validation.
         level: Probability that all intervals hold at once.
         rope: Differences smaller than this do not matter; default: the metric's own.
-        resampler: Resamples made before under the same names; `rng` and `draws` are then not used.
+        draws: Of the joint distribution.
+        resampler: Influences taken before under the same names.
 
     Returns:
-        All ordered pairs. Where candidates lack runs, a pair is compared on the folds that both have.
+        All ordered pairs. Where candidates lack runs, a pair is compared on the folds that both have. c candidates
+        cost O(c² x units) time and O(c x repeats x units) memory.
 
     References:
-        Westfall & Young (1993), Resampling-Based Multiple Testing; Nadeau & Bengio (2003) on what is corrected for.
+        Westfall & Young (1993), Resampling-Based Multiple Testing; Hsu (1996), Multiple Comparisons, ch. 4 (the best);
+        Nadeau & Bengio (2003) on what is corrected for.
     """
     from scipy.special import ndtri
 
     names = tuple(measured)
     metric = next(iter(measured.values())).metric
     rope = float(metric.rope if rope is None else rope)
-    resampler = resampler or Resampler(draw_weights(rng, units, draws), units)
+    resampler = resampler or Resampler(np.ones((1, next(iter(measured.values())).n)), units)
     differences, variances, masks = {}, {}, {}
     for a, b in combinations(names, 2):
         repeats = min(measured[a].repeats, measured[b].repeats)
@@ -152,8 +178,10 @@ def compare(
         full_a[:repeats], full_b[:repeats] = common, common
         differences[a, b] = resampler.of(a, measured[a], full_a).minus(resampler.of(b, measured[b], full_b))
         variances[a, b] = sampling_variance(differences[a, b], units, claim)
+    moves = np.stack([resampler.of(name, measured[name]).mean_influence for name in names])
+    scores = _joint(moves, rng, draws) if len(names) > 2 else None
     plain = float(ndtri(0.5 + level / 2))
-    adjusted = max(plain, _simultaneous_quantile(differences, level))
+    adjusted = plain if scores is None else max(plain, float(np.quantile(_largest(scores), level)))
     pairs: dict[tuple[str, str], Difference] = {}
     for a, b in combinations(names, 2):
         whole = masks[a, b].all() and measured[a].repeats == measured[b].repeats
@@ -162,25 +190,50 @@ def compare(
         )
         pairs[a, b] = Difference(**{**forward, "complete": bool(whole)})
         pairs[b, a] = _reversed(pairs[a, b])
-    return Comparisons(pairs, names, claim, level, rope, adjusted, units, metric.greater_is_better)
+    sign = 1.0 if metric.greater_is_better else -1.0
+    best = tuple(name for i, name in enumerate(names) if not _beaten(i, names, pairs, scores, level, sign))
+    return Comparisons(pairs, names, claim, level, rope, adjusted, units, metric.greater_is_better, best)
 
 
-def _simultaneous_quantile(differences: Mapping[tuple[str, str], Resample], level: float) -> float:
-    """The `level` quantile of the largest |standardised difference| over all pairs, from the joint draws."""
-    standardised = []
-    longest = max((len(d.score) for d in differences.values()), default=0)
-    for difference in differences.values():
-        used = np.flatnonzero(~np.isnan(difference.score))
-        if not len(used):
+def _joint(moves: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
+    """`(draws, candidates)` errors of the scores, jointly normal with the covariance of the influences."""
+    values, vectors = np.linalg.eigh(moves @ moves.T)
+    return rng.standard_normal((draws, len(moves))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+
+
+def _standardised(scores: np.ndarray, i: int) -> np.ndarray:
+    """`(draws, candidates)` differences of all candidates to candidate i over their spread; 0 to itself."""
+    gaps = scores - scores[:, i : i + 1]
+    spread = np.sqrt(np.square(gaps).mean(axis=0))
+    return gaps / np.where(spread > 1e-12, spread, np.inf)
+
+
+def _largest(scores: np.ndarray) -> np.ndarray:
+    """`(draws,)` largest standardised difference of any pair."""
+    return np.max([np.abs(_standardised(scores, i)).max(axis=1) for i in range(scores.shape[1])], axis=0)
+
+
+def _beaten(i, names, pairs, scores, level, sign) -> bool:
+    """Whether candidate i cannot be the best: some other one is better, allowing for all others at once.
+
+    Were it the best, all differences of the others to it would be at most 0: a one-sided question about
+    candidates - 1 differences (multiple comparisons with the best, Hsu 1996).
+    """
+    from scipy.special import ndtri
+
+    q = float(ndtri(level))
+    if scores is not None:
+        q = max(q, float(np.quantile(_standardised(scores, i).max(axis=1), level)))
+    for other in names:
+        if other == names[i]:
             continue
-        centred = difference.draws[used] - np.nanmean(difference.draws[used], axis=1, keepdims=True)
-        spread = np.sqrt(np.nanmean(np.square(centred)))
-        if not spread > 0:
+        pair = pairs[other, names[i]]
+        if pair.estimate.low is None:
             continue
-        standardised.append(np.abs(centred[np.arange(longest) % len(used)]).ravel() / spread)
-    if len(standardised) < 2:
-        return 0.0
-    return float(np.quantile(np.nanmax(np.stack(standardised), axis=0), level))
+        half = max(student(q, pair.variance.freedom) * pair.variance.standard_error, pair.least)
+        if sign * pair.estimate.value > half:
+            return True
+    return False
 
 
 def _difference(a, b, resampled, variance, mask, units, metric, claim, level, rope, adjusted, power) -> dict:
@@ -222,6 +275,8 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         unit=metric.unit,
     )
     detectable = float("nan") if reason else max((q + float(ndtri(power))) * variance.standard_error, least)
+    folds = resampled.fold_score[~np.isnan(resampled.fold_score)]
+    sign = 1.0 if metric.greater_is_better else -1.0
     return {
         "a": a,
         "b": b,
@@ -232,16 +287,26 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         "q": q,
         "least": least,
         "detectable": detectable,
+        "probabilities": None if reason else _probabilities(sign * value, half / q, variance.freedom, rope),
+        "wins": float(((sign * folds > 0) + 0.5 * (folds == 0)).mean()) if len(folds) else float("nan"),
         "repeats": len(used),
         "examples": examples,
         "folds": int((~np.isnan(resampled.fold_score)).sum()),
     }
 
 
+def _probabilities(gain: float, error: float, freedom: float, rope: float) -> Probabilities:
+    from scipy.special import stdtr
+
+    better = float(stdtr(freedom, (gain - rope) / error))
+    worse = float(stdtr(freedom, (-rope - gain) / error))
+    return Probabilities(better, max(0.0, 1.0 - better - worse), worse)
+
+
 METHOD = {
-    "these_models": "Bayesian bootstrap",
-    "this_data": "Bayesian bootstrap within repeats with the variance between runs",
-    "new_data": "Bayesian bootstrap within repeats with the variance between runs",
+    "these_models": "influence of each on the difference",
+    "this_data": "influence of each, with its part in training and the variance between runs,",
+    "new_data": "influence of each, with its part in training and the variance between runs,",
 }
 OPPOSITE: dict[str, Relation] = {"better": "worse", "worse": "better", "equal": "equal", "undecided": "undecided"}
 
@@ -255,5 +320,13 @@ def _reversed(difference: Difference) -> Difference:
             "high": None if estimate.low is None else -estimate.low,
         }
     )
-    fields = {**difference.__dict__, "a": difference.b, "b": difference.a, "estimate": turned}
+    known = difference.probabilities
+    fields = {
+        **difference.__dict__,
+        "a": difference.b,
+        "b": difference.a,
+        "estimate": turned,
+        "probabilities": known and Probabilities(known.worse, known.equal, known.better),
+        "wins": 1.0 - difference.wins,
+    }
     return Difference(**{**fields, "relation": OPPOSITE[difference.relation]})

@@ -53,7 +53,8 @@ class Components:
         share: Source -> share of their sum, in per cent.
         mean_share: Source -> share of the variance of the mean over all runs of the design, in per cent: repeats make the
             parts of split and seeds smaller, but they all score the same examples.
-        largest: Source that contributes most to that mean with probability `level`, or None.
+        largest: Source besides the examples with the largest variance, with probability `level`; None where that is open, or
+            where there is only one.
         total: Variance of the score of one run.
     """
 
@@ -111,10 +112,12 @@ def variance_components(
     used = (~np.isnan(scores)).sum(axis=1)
     per_mean[0] = 1.0 / float(used[used > 0].mean())  # repeats score the same examples
     weighted = drawn * per_mean[:, None]
-    # Components that are cut off at zero make their sum too large; what folds differ by is the total as it is
-    whole = explained * per_mean[0] + np.maximum(between - explained, 0.0) / runs
-    leads = np.bincount(weighted.argmax(axis=0), minlength=len(names)) / draws
+    # Components that are cut off at zero make their sum too large, which would bias the one that never is: its share is
+    # taken of what folds differ by, as it is
+    wholes = [between, explained * per_mean[0] + np.maximum(between - explained, 0.0) / runs]
+    leads = np.bincount(drawn[1:].argmax(axis=0), minlength=len(names) - 1) / draws
     first = int(leads.argmax())
+    leader = names[1 + first] if stars and leads[first] >= level else None
 
     def estimate(value: float, values: np.ndarray, unit: str, n: int) -> Estimate:
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -129,15 +132,16 @@ def variance_components(
             unit=unit,
         )
 
-    def shares(values: np.ndarray, many: np.ndarray, sums: np.ndarray) -> dict[str, Estimate]:
-        of, of_many = 100 * values / max(values.sum(), 1e-300), 100 * many / np.maximum(np.maximum(sums, many), 1e-300)
-        return {name: estimate(float(of[i]), of_many[i], "percent", runs) for i, name in enumerate(names)}
+    def shares(values: np.ndarray, many: np.ndarray, whole: np.ndarray) -> dict[str, Estimate]:
+        of = np.maximum(np.stack([whole, *[many.sum(axis=0)] * (len(names) - 1)]), many)
+        drawn, value = 100 * many / np.maximum(of, 1e-300), 100 * values / max(values.sum(), 1e-300)
+        return {name: estimate(float(value[i]), drawn[i], "percent", runs) for i, name in enumerate(names)}
 
     return Components(
         {name: estimate(float(point[i]), drawn[i], "squared", runs) for i, name in enumerate(names)},
-        shares(point, drawn, between),
-        shares(point * per_mean, weighted, whole),
-        names[first] if leads[first] >= level else None,
+        shares(point, drawn, wholes[0]),
+        shares(point * per_mean, weighted, wholes[1]),
+        leader,
         estimate(float(point.sum()), np.maximum(between, explained), "squared", runs),
     )
 

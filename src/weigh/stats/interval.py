@@ -2,17 +2,18 @@
 
 The variance of a cross-validated score (or paired difference) is put together from parts that fold records show:
 
-- `within`: the variance between examples within single repeats, averaged over repeats. Averaging the repeats first
-  (`averaged`) would hide what the training sample does to all examples at once; the variance within single repeats
-  contains noise of about that size, and simulations show that it stands in for it (docs/decisions/comparison-rule.md).
-- Where that noise is hidden (one repeat) or smaller than the training sample's effect (learners that always answer the
-  same), `within` is too small: the variance is at least `TRAINING` times `averaged`, a constant from those simulations.
-- For metrics that are not means (F1, AUROC) the stand-in falls a little short: there the noise that is still in the
-  mean over repeats is added to `within`.
+- `averaged`: the variance between examples of what each example contributes, averaged over repeats. For trained models
+  on a test part (`these_models`) that is all. Under cross-validation it is too small: an example that suits a recipe
+  is answered well *and* makes a good training example, so it moves the score twice. A score that depends on pairs of
+  examples alike (U-statistic of degree 2) has that effect as large as the first one again.
+- `noise`: what single runs vary by, seen between repeats of the same examples. It is divided by the repeats and is no
+  part of what is counted twice.
 - `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning that
-  degenerates). Its share decides the degrees of freedom: few runs, wide intervals.
+  degenerates); counted only where the folds show it. Its share decides the degrees of freedom: few runs, wide intervals.
 
-Claims about fixed trained models (`these_models`) know neither runs nor training samples: examples only.
+So the variance is averaged + TWICE x (averaged - noise / repeats) + runs. TWICE is 1 for claims about other data sets;
+for this data set the same examples stay in the training set, which undoes a part of it. With one repeat the noise is
+hidden and a factor takes its place. The figures behind it: docs/decisions/comparison-rule.md and docs/audit.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import SMALLEST_FOLD, Measured, Resample, Units, draw_weights, resample
+from weigh.stats.resampling import SMALLEST_FOLD, Measured, Resample, Units, resample
 
 __all__ = [
     "Claim",
@@ -33,12 +34,18 @@ __all__ = [
     "quantile",
     "sampling_variance",
     "score_estimate",
+    "student",
     "wilson",
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
-SMALLEST_CELL = 4.0  # below so many the correction of the bootstrap's variance would be a guess
-TRAINING = 1.6  # allows for the training sample; the correction of Nadeau and Bengio tends to about the same
+SMALLEST_CELL = 4.0  # below so many the correction for estimated means would be a guess
+TWICE = {"new_data": 1.0, "this_data": 0.75}  # how much of an example's own part its part in training adds again
+ALONE = {"new_data": 1.4, "this_data": 1.3}  # factor on `averaged` with one repeat, where noise cannot be told apart
+HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
+LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
+TRAINING = 1.5  # a rough single factor, for planning before there are results
+SUSPECT = 0.1  # folds differ more than this probability allows: whole runs differ
 DRAWS = 1000
 
 
@@ -71,32 +78,44 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
     """The variance of `resampled.overall` (a score or a difference); NaN where it cannot be estimated."""
     used = np.flatnonzero(~np.isnan(resampled.score))
     present = resampled.present[used]
-    count = max(units.count * float(present.mean()), 2.0) if len(used) else 2.0
+    independent = units.count if resampled.plain else units.smallest
+    count = max(independent * float(present.mean()), 2.0) if len(used) else 2.0
     if not len(used) or units.count < 2:
         return Variance(np.nan, np.nan, np.nan, 1.0, len(used), units.count)
-    draws = resampled.draws[used]
-    # The Bayesian bootstrap's variance of a mean of m is s² (m - 1) / (m (m + 1)): bring it to s² / m
     cell = max(resampled.cell * float(present.mean()), SMALLEST_CELL)
-    correction = (cell + 1) / (cell - 1)
-    within = correction * float(np.nanvar(draws, axis=1).mean())
-    averaged = correction * float(np.nanvar((draws * present[:, None]).sum(axis=0) / present.sum()))
+    correction = cell / (cell - 1)  # means are estimated within cells
+    averaged = correction * float(np.square(resampled.mean_influence).sum())
     if claim == "these_models":
         return Variance(averaged, averaged, 0.0, count - 1, len(used), units.count)
-    noise = (within - averaged) * len(used) / (len(used) - 1) if len(used) > 1 else 0.0  # of single runs
-    examples = max(within, TRAINING * averaged)
-    if not resampled.linear:
-        examples = max(examples, within + noise / len(used))
+    if len(used) == 1:
+        folds = max(int((~np.isnan(resampled.fold_score[used[0]])).sum()), 2)
+        noise, examples = 0.0, (ALONE[claim] + HALVES / folds) * averaged
+    else:
+        within = correction * float(np.square(resampled.influence[used]).sum(axis=1).mean())
+        noise = max(0.0, within - averaged) / (len(used) - 1)  # of the mean over repeats
+        # Where some examples weigh more than others the noise is not told apart reliably: nothing is taken off
+        examples = averaged + TWICE[claim] * (averaged - noise * resampled.plain)
+        examples = max(examples, LEAST * averaged)
     between, expected, freedom = between_folds(resampled, used)
-    runs = max(0.0, between - expected) if freedom else 0.0
+    runs = max(0.0, between - expected)
+    if runs and _chance(between / max(expected, 1e-300), freedom) > SUSPECT:
+        runs = 0.0
     total = examples + runs
     if runs > 0:
         # total = (examples - expected) + between: the second has few degrees of freedom
-        spread = (examples - expected) ** 2 / (count - 1) + between**2 / freedom
-        freedom = min(total**2 / spread, count - 1) if spread > 0 else count - 1
+        spread = max(examples - expected, 0.0) ** 2 / (count - 1) + between**2 / freedom
+        freedom = min(total**2 / spread, count - 1)
     else:
         freedom = count - 1
-    shrinkable = runs + max(0.0, noise / len(used))
-    return Variance(total, max(total - shrinkable, 0.0), shrinkable, max(freedom, 1.0), len(used), units.count)
+    shrinkable = min(runs + noise, total)
+    return Variance(total, total - shrinkable, shrinkable, max(freedom, 1.0), len(used), units.count)
+
+
+def _chance(ratio: float, freedom: int) -> float:
+    """Probability of a ratio of variances at least so large, if examples alone made the folds differ."""
+    from scipy.special import chdtrc
+
+    return float(chdtrc(freedom, ratio * freedom))
 
 
 def between_folds(resampled: Resample, used: np.ndarray) -> tuple[float, float, int]:
@@ -104,20 +123,24 @@ def between_folds(resampled: Resample, used: np.ndarray) -> tuple[float, float, 
 
     Both are variances of a fold's score divided by the number of runs.
     """
-    seen, explained, freedom, runs = [], [], 0, 0
+    seen, explained, freedom, runs = 0.0, 0.0, 0, 0
     for repeat in used:
-        score, units = resampled.fold_score[repeat], resampled.fold_units[repeat]
-        draws = resampled.fold_draws[repeat]
-        good = ~np.isnan(score) & ~np.isnan(draws).any(axis=1) & (units >= SMALLEST_FOLD)
-        if good.sum() < 2:
+        score, number = resampled.fold_score[repeat], resampled.fold_units[repeat]
+        good = np.flatnonzero(~np.isnan(score) & (number >= SMALLEST_FOLD))
+        if len(good) < 2:
             continue
-        seen.append(score[good].var(ddof=1) * (good.sum() - 1))
-        explained.append((draws[good].var(axis=1) * (units[good] + 1) / (units[good] - 1)).mean() * (good.sum() - 1))
-        freedom += int(good.sum()) - 1
-        runs += int(good.sum())
+        fold = resampled.unit_fold[repeat]
+        inside = np.isin(fold, good)
+        squares = np.bincount(fold[inside], np.square(resampled.fold_influence[repeat][inside]), minlength=len(score))[
+            good
+        ]
+        seen += float(score[good].var(ddof=1)) * (len(good) - 1)
+        explained += float((squares * number[good] / (number[good] - 1)).mean()) * (len(good) - 1)
+        freedom += len(good) - 1
+        runs += len(good)
     if not freedom:
         return 0.0, 0.0, 0
-    return float(np.sum(seen)) / freedom / runs, float(np.sum(explained)) / freedom / runs, freedom
+    return seen / freedom / runs, explained / freedom / runs, freedom
 
 
 def quantile(level: float, freedom: float, *, adjusted: float | None = None) -> float:
@@ -127,11 +150,16 @@ def quantile(level: float, freedom: float, *, adjusted: float | None = None) -> 
         adjusted: The two-sided normal quantile that allows for several comparisons (never below the plain one); its
             error probability is carried over to the t distribution.
     """
-    from scipy.special import ndtr, ndtri, stdtrit
+    from scipy.special import ndtri
 
-    plain = float(ndtri(0.5 + level / 2))
-    upper = float(ndtr(max(plain, adjusted or 0.0)))
-    return float(stdtrit(freedom, upper))
+    return student(max(float(ndtri(0.5 + level / 2)), adjusted or 0.0), freedom)
+
+
+def student(normal: float, freedom: float) -> float:
+    """The quantile of Student's t that has the error probability of the quantile `normal` of the normal distribution."""
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(freedom, ndtr(normal)))
 
 
 def wilson(value: float, standard_error: float, q: float, least: float) -> tuple[float, float]:
@@ -150,9 +178,9 @@ def wilson(value: float, standard_error: float, q: float, least: float) -> tuple
 
 
 METHODS = {
-    "these_models": "Bayesian bootstrap over {u}",
-    "this_data": "Bayesian bootstrap over {u} within repeats, with the variance between runs",
-    "new_data": "Bayesian bootstrap over {u} within repeats, with the variance between runs",
+    "these_models": "influence of {u}",
+    "this_data": "influence of {u} with their part in training and the variance between runs",
+    "new_data": "influence of {u} with their part in training and the variance between runs",
 }
 
 
@@ -160,10 +188,8 @@ def score_estimate(
     measured: Measured,
     units: Units,
     *,
-    rng: np.random.Generator,
     claim: Claim,
     level: float = 0.95,
-    draws: int = DRAWS,
 ) -> Estimate:
     """A score of one candidate with its interval.
 
@@ -176,8 +202,8 @@ def score_estimate(
 
     Not for: the score of the best of many candidates, which is optimistic (`selection.py`).
     """
-    weights = draw_weights(rng, units, draws)
-    return estimate_of(resample(measured, weights, units), units, claim=claim, level=level, unit=measured.metric.unit)
+    resampled = resample(measured, np.ones((1, measured.n)), units)
+    return estimate_of(resampled, units, claim=claim, level=level, unit=measured.metric.unit)
 
 
 def estimate_of(resampled: Resample, units: Units, *, claim: Claim, level: float, unit: str) -> Estimate:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from weigh.language import Text, text
 from weigh.stats.comparison import Difference
-from weigh.stats.interval import TRAINING, quantile
+from weigh.stats.interval import TWICE, Claim, quantile
 
 __all__ = ["Detectable", "Settlement", "smallest_detectable_difference", "what_settles"]
 
@@ -41,6 +41,7 @@ def smallest_detectable_difference(
     class_counts: Sequence[int] | None = None,
     candidates: int = 2,
     groups: int | None = None,
+    claim: Claim = "this_data",
     level: float = 0.95,
     power: float = 0.8,
 ) -> Detectable:
@@ -55,6 +56,7 @@ def smallest_detectable_difference(
         candidates: All pairs are allowed for (Bonferroni, a little more than the simultaneous intervals ask).
         groups: Number of independent groups, if examples come in groups; the worst case is assumed (examples of a
             group succeed and fail together).
+        claim: "this_data" or "new_data".
 
     Not for: metrics other than accuracy and balanced accuracy; there it is a rough guide.
     """
@@ -69,7 +71,7 @@ def smallest_detectable_difference(
     if groups is not None:
         variance *= max(1.0, n / max(groups, 1))
     # Half of the variance is taken to be noise of single runs, which more repeats average away (see `interval.py`)
-    standard_error = math.sqrt(variance * max(1.0, TRAINING * (0.5 + 0.5 / max(repeats, 1))))
+    standard_error = math.sqrt(variance * (0.5 / max(repeats, 1) + 0.5 * (1 + TWICE[claim])))
     pairs = max(candidates * (candidates - 1) // 2, 1)
     adjusted = -float(ndtri((1 - level) / 2 / pairs))
     q = quantile(level, max(units - 1, 1), adjusted=adjusted)

@@ -1,8 +1,9 @@
-"""What would the scores have been with other examples? The Bayesian bootstrap over examples or whole groups.
+"""What would the scores have been with other examples? Every example's (or group's) influence on every score.
 
-Every example (or group) gets a random weight from the standard exponential distribution (Rubin 1981); all candidates
-and all repeats of a draw share the weights, so differences are paired. Unlike counts of a classical bootstrap, such
-weights are never zero: no class disappears from a draw and no score becomes undefined.
+The influence is the derivative of the score with respect to the example's weight (infinitesimal jackknife, Efron
+1982). Variances of scores, of paired differences and their covariances are sums over it: no draws, no noise of
+drawing, O(n). Where random draws are wanted, weights from the standard exponential distribution (the Bayesian
+bootstrap, Rubin 1981) are shared by all candidates and repeats, so differences are paired.
 
 Before it: `metrics/design.py` (measured predictions). After it: `interval.py`, `comparison.py`.
 """
@@ -39,6 +40,7 @@ class Measured(Protocol):
     def n(self) -> int: ...
     @property
     def folds(self) -> int: ...
+    def influence(self, repeat: int, mask: np.ndarray | None = None) -> np.ndarray: ...
     def score_repeat(self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray: ...
     def score_folds(
         self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None
@@ -97,94 +99,165 @@ def draw_counts(rng: np.random.Generator, units: Units, draws: int) -> np.ndarra
 
 @dataclass(frozen=True)
 class Resample:
-    """Scores of one candidate and what they would have been with other examples.
+    """Scores of one candidate, and how they move when the examples weigh otherwise.
+
+    A score under weights w is about score + influence @ (w - 1): first-order, as in the infinitesimal jackknife, exact
+    for means. Variances and covariances need nothing else; random draws are made only for those who ask for them.
 
     Attributes:
         present: `(repeats,)` share of the examples that each repeat has a prediction for.
         score: `(repeats,)`; NaN where nothing is present.
-        draws: `(repeats, b)`.
+        influence: `(repeats, units)` derivative of the score with respect to each unit's weight; sums to 0.
         fold_score: `(repeats, folds)`.
-        fold_draws: `(repeats, folds, b')`.
+        fold_influence: `(repeats, units)` the same for the score of the fold that the unit is in.
+        unit_fold: `(repeats, units)` that fold; -1 where the unit is absent.
         fold_units: `(repeats, folds)` number of independent units in each fold.
-        linear: As the metric says.
         cell: Independent units that are averaged as a whole: all of them for a plain mean, those of the smallest class
             for other count metrics, those of the smallest class in one fold for rank metrics.
+        linear: As the metric says.
+        plain: Whether the score is a mean in which every example weighs the same.
+        weights: `(b, units)` of the draws; shared by all candidates.
     """
 
     present: np.ndarray
     score: np.ndarray
-    draws: np.ndarray
+    influence: np.ndarray
     fold_score: np.ndarray
-    fold_draws: np.ndarray
+    fold_influence: np.ndarray
+    unit_fold: np.ndarray
     fold_units: np.ndarray
     cell: float
     linear: bool
+    plain: bool
+    weights: np.ndarray
 
     @property
     def overall(self) -> float:
         """Mean over repeats, weighted by what is present."""
         return float(_weighted(self.score, self.present))
 
+    @property
+    def mean_influence(self) -> np.ndarray:
+        """`(units,)` how each unit moves `overall`."""
+        used = ~np.isnan(self.score)
+        share = np.where(used, self.present, 0.0)
+        return share @ self.influence / max(share.sum(), 1e-300)
+
+    @property
+    def draws(self) -> np.ndarray:
+        """`(repeats, b)` scores under the random weights."""
+        return self.score[:, None] + self.influence @ (self.weights - 1.0).T
+
+    @property
+    def fold_draws(self) -> np.ndarray:
+        """`(repeats, folds, b')` scores of the folds under the first of the random weights."""
+        moves = (self.weights[:FOLD_DRAWS] - 1.0).T
+        drawn = np.stack(
+            [
+                np.where(self.unit_fold == fold, self.fold_influence, 0.0) @ moves
+                for fold in range(self.fold_score.shape[1])
+            ],
+            axis=1,
+        )
+        return self.fold_score[:, :, None] + drawn
+
     def minus(self, other: Resample) -> Resample:
-        """The difference to another candidate, repeat by repeat and draw by draw (same weights, same masks)."""
+        """The difference to another candidate, repeat by repeat and unit by unit."""
         repeats = min(len(self.score), len(other.score))
         folds = max(self.fold_score.shape[1], other.fold_score.shape[1])
 
         def part(source: Resample, name: str) -> np.ndarray:
             values = getattr(source, name)[:repeats]
-            if not name.startswith("fold") or values.shape[1] == folds:
+            if name not in ("fold_score", "fold_units") or values.shape[1] == folds:
                 return values
-            missing = np.full((repeats, folds - values.shape[1], *values.shape[2:]), np.nan)
+            missing = np.full((repeats, folds - values.shape[1]), np.nan)
             return np.concatenate([values, missing], axis=1)  # the last fold failed in every repeat of one of them
 
         def of(name: str) -> np.ndarray:
             return part(self, name) - part(other, name)
 
-        units = np.nan_to_num(np.fmin(part(self, "fold_units"), part(other, "fold_units")))
         return Resample(
-            self.present[:repeats],
-            of("score"),
-            of("draws"),
-            of("fold_score"),
-            of("fold_draws"),
-            units,
-            min(self.cell, other.cell),
-            self.linear,
+            present=self.present[:repeats],
+            score=of("score"),
+            influence=of("influence"),
+            fold_score=of("fold_score"),
+            fold_influence=of("fold_influence"),
+            unit_fold=part(self, "unit_fold"),
+            fold_units=np.nan_to_num(np.fmin(part(self, "fold_units"), part(other, "fold_units"))),
+            cell=min(self.cell, other.cell),
+            linear=self.linear,
+            plain=self.plain,
+            weights=self.weights,
         )
 
 
 def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.ndarray | None = None) -> Resample:
-    """Score a measured design under `(b, n)` weights.
+    """Score a measured design and take the influence of every unit. O(repeats x n) for functions of counts.
 
     Args:
+        weights: `(b, n)` of the draws, as from `draw_weights`; nothing is computed with them here.
         mask: `(repeats, n)` bool: examples to use (those that a comparison has in common); default: all present.
     """
     repeats, folds = measured.repeats, measured.folds
     ones = np.ones(measured.n)
-    few = weights[:FOLD_DRAWS]
+    first = np.zeros(units.count, dtype=np.int64)
+    first[units.of[::-1]] = np.arange(measured.n)[::-1]  # the first example of every unit
     score = np.full(repeats, np.nan)
-    draws = np.full((repeats, len(weights)), np.nan)
+    influence, fold_influence = np.zeros((repeats, units.count)), np.zeros((repeats, units.count))
+    unit_fold = np.full((repeats, units.count), -1)
     fold_score = np.full((repeats, folds), np.nan)
-    fold_draws = np.full((repeats, folds, len(few)), np.nan)
     fold_units = np.zeros((repeats, folds))
     present = np.zeros(repeats)
+
+    def gathered(values: np.ndarray) -> np.ndarray:
+        return values if units.name == "examples" else np.bincount(units.of, values, minlength=units.count)
+
     for repeat in range(repeats):
         chosen = measured.present[repeat] if mask is None else measured.present[repeat] & mask[repeat]
         present[repeat] = chosen.mean() if len(chosen) else 0.0
         if not chosen.any():
             continue
         score[repeat] = measured.score_repeat(repeat, ones, chosen)
-        draws[repeat] = measured.score_repeat(repeat, weights, chosen)
+        influence[repeat] = gathered(measured.influence(repeat, chosen))
         fold_score[repeat] = measured.score_folds(repeat, ones, chosen)[0]
-        for fold in range(folds):
-            rows = chosen & (measured.fold[repeat] == fold)
-            fold_units[repeat, fold] = rows.sum() if units.name == "examples" else len(np.unique(units.of[rows]))
-        if folds > 1 and fold_units[repeat].max() >= SMALLEST_FOLD:
-            fold_draws[repeat] = measured.score_folds(repeat, few, chosen)[0]
+        some = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
+        holders = first if chosen.all() else _first_present(units, chosen, first)
+        unit_fold[repeat] = np.where(some, measured.fold[repeat][holders], -1)
+        fold_units[repeat] = np.bincount(unit_fold[repeat][some], minlength=folds)
+        if folds > 1:
+            own = np.zeros(measured.n)
+            for fold in np.flatnonzero(~np.isnan(fold_score[repeat])):
+                rows = np.flatnonzero(chosen & (measured.fold[repeat] == fold))
+                own[rows] = measured.metric.influence_on(measured.statistics[repeat, rows])
+            fold_influence[repeat] = gathered(own)
+        else:
+            fold_influence[repeat] = influence[repeat]
+    plain = measured.metric.pooling == "count" and measured.metric.linear and measured.statistics.shape[2] == 1
     cell = float(units.count)
-    if measured.metric.pooling == "rank" or measured.statistics.shape[2] > 1:
+    if not plain:
         cell = units.smallest / units.classes / (folds if measured.metric.pooling == "rank" else 1)
-    return Resample(present, score, draws, fold_score, fold_draws, fold_units, cell, bool(measured.metric.linear))
+    if weights.shape[1] != units.count or units.name != "examples":
+        weights = weights[:, first]
+    return Resample(
+        present,
+        score,
+        influence,
+        fold_score,
+        fold_influence,
+        unit_fold,
+        fold_units,
+        cell,
+        bool(measured.metric.linear),
+        plain,
+        weights,
+    )
+
+
+def _first_present(units: Units, chosen: np.ndarray, first: np.ndarray) -> np.ndarray:
+    rows = np.flatnonzero(chosen)[::-1]
+    holders = first.copy()
+    holders[units.of[rows]] = rows
+    return holders
 
 
 class Resampler:

@@ -18,16 +18,16 @@ __all__ = ["Optimism", "may_be_best", "selection_optimism"]
 
 
 def may_be_best(comparisons: Comparisons) -> list[str]:
-    """Candidates that no other candidate is better than: the confidence set of the best.
+    """The candidates that may be best: the truly best one is among them with at least the level's probability.
 
-    Because the intervals of all pairs hold at once with probability `level`, the truly best candidate is in the set
-    with at least that probability. (Simpler and wider than the model confidence set of Hansen et al. 2011.)
+    A candidate is left out if another one is better, at a quantile that allows for all others at once (multiple
+    comparisons with the best). It is at least as small as the set that no pairwise interval excludes, and wider than
+    what a sequential procedure (model confidence set, Hansen et al. 2011) could reach.
+
+    References:
+        Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4.
     """
-    return [
-        name
-        for name in comparisons.candidates
-        if not any(comparisons.of(name, other).relation == "worse" for other in comparisons.candidates if other != name)
-    ]
+    return list(comparisons.best)
 
 
 class Optimism(NamedTuple):

@@ -294,9 +294,9 @@ def _mean(resamples: Sequence[Resample]) -> Resample:
         resamples[0],
         present=of("present"),
         score=of("score"),
-        draws=of("draws"),
+        influence=of("influence"),
         fold_score=of("fold_score"),
-        fold_draws=of("fold_draws"),
+        fold_influence=of("fold_influence"),
         fold_units=resamples[0].fold_units[:repeats],
         cell=min(r.cell for r in resamples),
     )
