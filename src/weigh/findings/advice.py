@@ -217,7 +217,8 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
 
 def _suspected(results: Results) -> list[Item]:
     flagged = 0 if "errors:labels" in results.skipped else results.__dict__.get("_suspected_labels", 0)
-    return [Item(4, look_again(flagged), ("suspected_labels", flagged))] if flagged else []
+    words = look_again(flagged, ours=results.origin == "study")
+    return [Item(4, words, ("suspected_labels", flagged))] if flagged else []
 
 
 def _undecided(evidence: Evidence) -> list[str]:

@@ -34,6 +34,15 @@ __all__ = ["TOLERANCE", "find"]
 TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
 FEW_DRAWS = 200  # for candidates that only stand in the table
 QUESTION = text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？")
+SAME_SOURCE = Assumption(
+    name=Bilingual.of(
+        text(
+            "New examples come from the same source, with the same shares of the classes",
+            "新样本来源相同，且各类别占比相同",
+        )
+    ),
+    outcome="unchecked",
+)
 REFERENCES = [
     "Guo et al. (2017), On Calibration of Modern Neural Networks, ICML",
     "Kumar, Liang & Ma (2019), Verified Uncertainty Calibration, NeurIPS",
@@ -143,8 +152,15 @@ def judge_error(error: Estimate) -> Verdict:
 
 
 def _judge(results: Results, winner: str, found: Described, common: dict) -> Finding:
+    if results.origin == "models":
+        return _judge_as_stated(results, winner, found.before, common)
     before, after = found.before, found.after
     verdict = judge_error(after.error)
+    saved = (
+        text("in the saved model", "保存的模型中温度为")
+        if results.origin == "study"
+        else text("over all", "全部数据上为")
+    )
     estimates = {
         "calibration_error": after.error,
         "calibration_error_before": before.error,
@@ -172,29 +188,14 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
             d=_direction(before.excess),
         ),
         text(
-            "With a temperature fitted on the other folds (in the saved model: {t}) they differ by {a}{g}.",
-            "用其余各折拟合温度后（保存的模型中温度为 {t}），平均相差 {a}{g}。",
+            "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
+            "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
+            s=saved,
             t=f"{found.temperature:.2f}",
             a=after.error.format(),
             g=_gain(found.gain),
         ),
-        {
-            "yes": text(
-                "The whole interval is within {tol}: on data like these they can be taken at face value.",
-                "整个区间都在 {tol} 以内：对同类数据，可以直接采信这些概率。",
-                tol=TOLERANCE,
-            ),
-            "no": text(
-                "The whole interval is beyond {tol}: use them to rank, not as probabilities.",
-                "整个区间都超出 {tol}：它们可以用来排序，但不能当作概率使用。",
-                tol=TOLERANCE,
-            ),
-            "undecided": text(
-                "The interval has values on both sides of {tol}: these examples cannot settle it.",
-                "区间跨越了 {tol}：仅凭这些样本还无法判断。",
-                tol=TOLERANCE,
-            ),
-        }[verdict],
+        _meaning(verdict),
     ]
     sentence = parts[0] + parts[1] + parts[2]
     assumptions = [
@@ -224,37 +225,86 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
                 ),
             }
         )
-    next_ = []
-    if verdict == "undecided":
-        next_ = [text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")]
-    elif verdict == "no":
-        next_ = [
-            text(
-                "Do not set thresholds by the stated probabilities; choose them on labelled examples.",
-                "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
-            )
-        ]
     return Finding(
         id="calibration",
         verdict=verdict,
         sentence=Bilingual.of(sentence),
         estimates=estimates,
-        assumptions=[
-            *assumptions,
-            Assumption(
-                name=Bilingual.of(
-                    text(
-                        "New examples come from the same source, with the same shares of the classes",
-                        "新样本来源相同，且各类别占比相同",
-                    )
-                ),
-                outcome="unchecked",
-            ),
-        ],
+        assumptions=[*assumptions, SAME_SOURCE],
         candidates=[winner],
-        next=[Bilingual.of(item) for item in next_],
+        next=_next(verdict),
         **common,
     )
+
+
+def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict) -> Finding:
+    """Trained models on a test set: no folds on which a temperature could be fitted without using what it is judged on."""
+    verdict = judge_error(stated.error)
+    figure = common["figure"]
+    shown = [row for row in figure.rows if row["stage"] == "before"]
+    known = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
+    return Finding(
+        id="calibration",
+        verdict=verdict,
+        sentence=Bilingual.of(
+            text(
+                "{w}: what it states and how often it is right differ by {b} on average{d}.",
+                "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
+                w=results.candidate(winner).label,
+                b=stated.error.format(),
+                d=_direction(stated.excess),
+            )
+            + _meaning(verdict)
+        ),
+        estimates={
+            "calibration_error": stated.error,
+            "confidence_minus_accuracy": stated.excess,
+            "tolerance": Estimate(value=TOLERANCE, method="chosen, not estimated"),
+            "log_loss": stated.log_loss,
+            "brier": stated.brier,
+        },
+        assumptions=[SAME_SOURCE],
+        candidates=[winner],
+        next=_next(verdict),
+        **{
+            **common,
+            "figure": figure.model_copy(update={"rows": shown}),
+            "table": [{key.removesuffix("_before"): row[key] for key in known} for row in common["table"]],
+        },
+    )
+
+
+def _meaning(verdict: Verdict) -> Text:
+    return {
+        "yes": text(
+            "The whole interval is within {tol}: on data like these they can be taken at face value.",
+            "整个区间都在 {tol} 以内：对同类数据，可以直接采信这些概率。",
+            tol=TOLERANCE,
+        ),
+        "no": text(
+            "The whole interval is beyond {tol}: use them to rank, not as probabilities.",
+            "整个区间都超出 {tol}：它们可以用来排序，但不能当作概率使用。",
+            tol=TOLERANCE,
+        ),
+        "undecided": text(
+            "The interval has values on both sides of {tol}: these examples cannot settle it.",
+            "区间跨越了 {tol}：仅凭这些样本还无法判断。",
+            tol=TOLERANCE,
+        ),
+    }[verdict]
+
+
+def _next(verdict: Verdict) -> list[Bilingual]:
+    if verdict == "undecided":
+        said = text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")
+    elif verdict == "no":
+        said = text(
+            "Do not set thresholds by the stated probabilities; choose them on labelled examples.",
+            "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
+        )
+    else:
+        return []
+    return [Bilingual.of(said)]
 
 
 def _direction(excess: Estimate) -> Text:

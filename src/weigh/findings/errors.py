@@ -153,17 +153,31 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
             unit="percent",
         ),
     }
+    ours = results.origin == "study"
     if len(flagged):
+        who = (
+            text(
+                "{w}, which never trained on them, is confident of another class",
+                "{w} 未用这些样本训练，却确信它们属于别的类别",
+                w=results.candidate(reader).label,
+            )
+            if ours
+            else text(
+                "{w} is confident of another class (this counts only if it never trained on these examples)",
+                "{w} 确信它们属于别的类别（前提是它没有用这些样本训练过）",
+                w=results.candidate(reader).label,
+            )
+        )
         sentence = text(
-            "{k} of {n} labels ({s} %) are suspected to be wrong: {w}, which never trained on them, is confident of another class. "
+            "{k} of {n} labels ({s} %) are suspected to be wrong: {w}. "
             "A suspicion is not an error: in ten well-known test sets about half ({c} %) of such flags were confirmed by people, "
             "and a hard example looks the same to a model.",
-            "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w} 未用这些样本训练，却确信它们属于别的类别。"
+            "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w}。"
             "疑似不等于有误：在十个知名测试集中，这类标记经人工核对约有一半（{c} %）属实；对模型来说，难样本与错标注看起来没有区别。",
             k=len(flagged),
             n=n,
             s=f"{100 * len(flagged) / n:.1f}",
-            w=results.candidate(reader).label,
+            w=who,
             c=f"{100 * CONFIRMED:.0f}",
         )
     else:
@@ -179,7 +193,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
         )
         for i in flagged.tolist()
     ]
-    next_ = [look_again(len(flagged))] if len(flagged) else []
+    next_ = [look_again(len(flagged), ours=ours)] if len(flagged) else []
     return Finding(
         id="errors:labels",
         kind="label-errors",
@@ -207,8 +221,14 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
     )
 
 
-def look_again(count: int) -> Text:
-    """The proposal that follows from suspected labels; `advice` makes the same one."""
+def look_again(count: int, *, ours: bool = True) -> Text:
+    """The proposal that follows from suspected labels; `advice` makes the same one. `ours`: of a study, not of a table."""
+    if not ours:
+        return text(
+            "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and read the table again.",
+            "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新读取表格。",
+            k=count,
+        )
     return text(
         "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and run again.",
         "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新运行。",

@@ -123,7 +123,7 @@ def _headline(evidence: Evidence) -> Finding:
         ) + text(
             "This speaks about {scope}.",
             "这说的是{scope}。",
-            scope=scope(evidence.claim, number=1),
+            scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
     candidates, verdict, against = [winner], _against_baseline(evidence, winner), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:

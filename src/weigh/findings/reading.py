@@ -111,12 +111,14 @@ def _models(evidence: Evidence, runs: list[int], estimates: dict[str, Estimate])
             "每个模型只有一次运行：结论只针对这几个训练好的模型在同类新样本上的表现，不涉及重新训练会得到什么。",
         )
     estimates |= {"fewest_runs": count(min(runs), "runs"), "most_runs": count(max(runs), "runs")}
-    said = text(
-        "There are {a} to {b} runs of a model. Its score is the mean over its runs: it speaks about exactly these trained models, on "
-        "new examples like these.",
-        "每个模型有 {a} 至 {b} 次运行。得分取各次运行的平均值：只针对这几个训练好的模型在同类新样本上的表现。",
-        a=min(runs),
-        b=max(runs),
+    number = (
+        text("There are {a} runs of each model.", "每个模型有 {a} 次运行。", a=min(runs))
+        if min(runs) == max(runs)
+        else text("There are {a} to {b} runs of a model.", "各模型有 {a} 至 {b} 次运行。", a=min(runs), b=max(runs))
+    )
+    said = number + text(
+        "The score of a model is the mean over its runs: it speaks about exactly these trained models, on new examples like these.",
+        "模型的得分取各次运行的平均值：只针对这几个训练好的模型在同类新样本上的表现。",
     )
     winner = evidence.winner
     scores = np.array([]) if winner is None else evidence.measured[winner].score().repeat

@@ -94,6 +94,7 @@ def _spread(evidence: Evidence) -> Finding:
             "With one repeat it cannot be told how much the split and the seeds matter.",
             "只有一次重复，无法判断划分和种子的影响有多大。",
         )
+    ours = evidence.results.origin == "study"
     vary = [SOURCES[s] for s in evidence.results.spec.design.vary if s in SOURCES]
     together = text(
         "{a} vary together in this design: their shares cannot be told apart.",
@@ -113,10 +114,18 @@ def _spread(evidence: Evidence) -> Finding:
                 outcome="violated" if len(vary) > 1 else "holds",
                 detail=bilingual(together) if len(vary) > 1 else None,
             )
+            if ours
+            else Assumption(
+                name=bilingual(text("Sources of variation can be told apart", "各变异来源可以区分")),
+                outcome="unchecked",
+                detail=bilingual(
+                    text("What changed from run to run was not recorded.", "各次运行之间改变了什么，没有记录。")
+                ),
+            )
         ],
         candidates=[winner],
         next=[]
-        if len(repeats) > 1
+        if len(repeats) > 1 or not ours
         else [bilingual(text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。"))],
         figure=figure,
     )

@@ -295,7 +295,9 @@ def _once(
 
     key = ["which", "model", "run"]
     rest = [c for c in frame.columns if c.startswith("p:") or c in ("fold", *(["prediction"] if hard else []))]
-    kept = frame.select(*key, *rest).is_first_distinct()
+    if not frame.select(pl.struct(key).is_duplicated().any()).item():
+        return frame, probabilities, []
+    kept = frame.select(pl.struct(*key, *rest).is_first_distinct()).to_series()
     twice = frame.filter(kept).filter(pl.struct(key).is_duplicated())
     if len(twice):
         first = twice.row(0, named=True)
@@ -315,8 +317,6 @@ def _once(
                 c=", ".join(c for c in frame.columns if c != "row" and c != "which"),
             ),
         )
-    if kept.all():
-        return frame, probabilities, []
     again = frame.filter(~kept)
     found = Problem(
         "repeated-prediction",
