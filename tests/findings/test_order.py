@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from tests.findings.reading import check
-from tests.findings.synthetic import assign_folds, make_results
+from tests.findings.reading import by_id, check
+from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.data.folds import assign_blocks
 from weigh.findings import order
 from weigh.language import text
@@ -59,7 +59,7 @@ def study(rng, kind, n=600, p=20, repeats=2, variants=None):
 
 def test_neighbours_alike_raise_an_alarm():
     results = study(np.random.default_rng(1), "neighbours")
-    (found,) = order.find(results)
+    found, *_ = order.find(results)
     check(found, results)
     assert found.verdict == "no"
     assert found.severity == "problem"
@@ -70,7 +70,7 @@ def test_neighbours_alike_raise_an_alarm():
 
 
 def test_drift_raises_an_alarm():
-    (found,) = order.find(study(np.random.default_rng(2), "drift", n=1000))
+    found, *_ = order.find(study(np.random.default_rng(2), "drift", n=1000))
     assert found.verdict == "no"
 
 
@@ -85,7 +85,7 @@ def test_no_alarm_where_neighbours_are_not_alike(kind):
 
 def test_data_sorted_by_class_raise_no_alarm_and_say_so():
     results = study(np.random.default_rng(0), "sorted")
-    (found,) = order.find(results)
+    found, *_ = order.find(results)
     check(found, results)
     assert found.verdict == "undecided"
     assert found.severity == "detail"
@@ -94,7 +94,7 @@ def test_data_sorted_by_class_raise_no_alarm_and_say_so():
 
 def test_data_sorted_by_class_raise_no_alarm_even_if_somebody_ran_the_check():
     results = study(np.random.default_rng(0), "sorted", variants=["fifths", "blocks:24"])
-    (found,) = order.find(results)
+    found, *_ = order.find(results)
     assert found.severity == "detail"
     assert "sorted by class" in found.sentence.en
 
@@ -145,7 +145,7 @@ def test_a_reason_of_the_planner_is_repeated():
     results = make_results(
         {"m": rng.standard_normal((1, 200, 2)).astype(np.float32)}, target, skipped={"order-check": reason}
     )
-    (found,) = order.find(results)
+    found, *_ = order.find(results)
     check(found, results)
     assert "the folds respect groups already" in found.sentence.en
 
@@ -154,7 +154,82 @@ def test_failed_block_runs_are_said():
     results = study(np.random.default_rng(0), "random", n=300)
     broken = [r for r in results.records if r.purpose == "order-check" and r.variant == "fifths"]
     kept = tuple(r for r in results.records if r not in broken[:4])
-    (found,) = order.find(
+    found, *_ = order.find(
         type(results)(**{**{k: v for k, v in results.__dict__.items() if k != "_evidence"}, "records": kept})
     )
     assert any("not complete" in a.detail.en for a in found.assumptions if a.detail)
+
+
+def test_the_block_size_that_explains_the_drop():
+    """Neighbours alike in 40s: blocks of 24 leave part of them on both sides, blocks of 216 hardly any."""
+    rng = np.random.default_rng(11)
+    results = study(rng, "neighbours", n=2400, variants=["fifths", "blocks:24"])
+    found, *_ = order.find(results)
+    check(found, results)
+    assert "reaches beyond the smaller blocks" in found.sentence.en
+    results = study(rng, "neighbours", n=2400, variants=["fifths", "blocks:216"])
+    found, *_ = order.find(results)
+    check(found, results)
+    assert "reaches beyond" not in found.sentence.en
+    assert "5 contiguous parts" in found.sentence.en
+
+
+def clustered(seed, n=1200, size=12, rho=0.6, separation=1.5, order=None, **options):
+    """Out-of-fold logits whose difficulty is shared by `size` neighbours."""
+    rng = np.random.default_rng(seed)
+    target = rng.integers(2, size=n)
+    group = np.arange(n) // size
+    shared = rng.standard_normal((group.max() + 1, 2))[group]
+    difficulty = np.sqrt(rho) * shared * np.array([1, -1]) * np.where(target == 0, 1, -1)[:, None]
+    difficulty = difficulty + np.sqrt(1 - rho) * rng.standard_normal((n, 2))
+    logits = simulate_logits(rng, target, separation=separation, difficulty=difficulty, repeats=2, noise=0.3)
+    return make_results({"m": logits}, target, order=order, **options), group
+
+
+def test_neighbours_whose_errors_are_alike():
+    results, _ = clustered(0)
+    found = by_id(order.find(results))["order:neighbours"]
+    check(found, results)
+    assert found.verdict == "no"
+    assert found.estimates["design_effect"].low > 1.5
+    assert found.severity == "problem"
+    assert found.estimates["effective"].high < 1000
+    assert any("design.group_by" in said.en for said in found.next)
+    shuffled, _ = clustered(0, order=np.random.default_rng(1).permutation(1200))
+    found = by_id(order.find(shuffled))["order:neighbours"]
+    check(found, shuffled)
+    assert found.verdict in ("yes", "undecided")
+    assert found.severity == "detail"
+
+
+def test_the_column_that_group_by_should_name():
+    rng = np.random.default_rng(2)
+    patient = np.repeat([f"p{i:03d}" for i in range(100)], 12)
+    columns = {"patient": patient, "lot": rng.integers(40, size=1200).astype(str), "camera": np.arange(1200) % 3}
+    results, _ = clustered(3, slices=columns)
+    found = by_id(order.find(results))["order:groups"]
+    check(found, results)
+    assert found.verdict == "yes"
+    assert "'patient'" in found.sentence.en
+    assert found.next[0].en.startswith("Set design.group_by: patient.")
+    assert {row["column"] for row in found.table} == {"patient", "lot"}  # three cameras are no groups
+
+
+def test_columns_that_mean_nothing_are_not_proposed():
+    named = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        columns = {f"c{k}": rng.integers(60, size=600).astype(str) for k in "abc"}
+        results, _ = clustered(seed, n=600, rho=0.0, slices=columns)
+        found = by_id(order.find(results))["order:groups"]
+        check(found, results)
+        named += found.verdict == "yes"
+    assert named <= binom.ppf(0.999, 20, 0.05)
+
+
+def test_groups_of_the_design_are_counted():
+    results, _ = clustered(5, groups=np.repeat(np.arange(100), 12).astype(str))
+    found = by_id(order.find(results))["order:groups"]
+    check(found, results)
+    assert found.estimates["effective"].high < 1000
+    assert "order:neighbours" not in by_id(order.find(results))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings.slices import find, holm
+from weigh.findings.slices import find
+from weigh.stats.multiple import holm
 
 
 def study(seed, effect=0.0, n=400, sites=6, primary="balanced_accuracy", repeats=2, tiny=0, **options):

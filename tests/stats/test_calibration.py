@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from weigh.record.results import probabilities
 from weigh.stats.calibration import (
@@ -138,17 +139,36 @@ def estimate_of(rng, logits, target, groups=None):
     return calibration_error(statistics, draw_weights(rng, units, 300), units=units)
 
 
-def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias():
-    raw, debiased, reaches_zero = [], [], 0
-    for seed in range(60):
+@pytest.mark.parametrize(("n", "classes", "spread"), [(100, 2, 2.0), (300, 3, 2.0), (300, 10, 1.0), (1000, 2, 4.0)])
+def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias(n, classes, spread):
+    raw, debiased, reaches_zero, studies = [], [], 0, 120
+    for seed in range(studies):
         rng = np.random.default_rng([6, seed])
-        logits, target = calibrated_pool(rng, 300)
+        logits, target = calibrated_pool(rng, n, classes, spread)
         estimate = estimate_of(rng, logits, target)
         raw.append(float(expected_calibration_error(bin_statistics(probabilities(logits), target).sum(axis=0))))
         debiased.append(estimate.value)
         reaches_zero += estimate.low == 0
-    assert reaches_zero >= 54  # nominal 58.5 of 60
-    assert np.mean(debiased) < 0.7 * np.mean(raw)
+    assert reaches_zero >= binom.ppf(0.01, studies, 0.95)
+    assert np.mean(debiased) < 0.45 * np.mean(raw)
+
+
+@pytest.mark.parametrize(("n", "classes", "temperature"), [(300, 2, 1.5), (1000, 3, 1.5), (1000, 10, 2.0)])
+def test_debiased_value_is_nearer_the_truth_than_the_published_one(n, classes, temperature):
+    logits, _ = calibrated_pool(np.random.default_rng(11), 200_000, classes, 2.0, temperature)
+    sure, true = probabilities(logits), probabilities(logits / temperature)
+    chosen = sure.argmax(axis=1)
+    truth = np.abs(sure.max(axis=1) - true[np.arange(len(true)), chosen]).mean()
+    raw, debiased, covered, studies = [], [], 0, 80
+    for seed in range(studies):
+        rng = np.random.default_rng([12, seed])
+        logits, target = calibrated_pool(rng, n, classes, 2.0, temperature)
+        estimate = estimate_of(rng, logits, target)
+        raw.append(float(expected_calibration_error(bin_statistics(probabilities(logits), target).sum(axis=0))))
+        debiased.append(estimate.value)
+        covered += estimate.covers(truth)
+    assert abs(np.mean(debiased) - truth) < max(abs(np.mean(raw) - truth), 0.06 * truth)
+    assert covered >= binom.ppf(0.01, studies, 0.95)
 
 
 def test_interval_covers_the_true_error_of_an_overconfident_model():

@@ -17,6 +17,7 @@ import math
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, share
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.neighbours import find_neighbours
 from weigh.findings.order_checks import Check, Checked, check_order
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -36,63 +37,65 @@ REFERENCES = [
 
 @FINDINGS.named("order")
 def find(results: Results) -> list[Finding]:
-    """One finding: an alarm, an all-clear, or why it was skipped."""
+    """The order check (an alarm, an all-clear, or why it was skipped), then what needs no training (`neighbours.py`)."""
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
+    return [_checked(evidence), *find_neighbours(evidence)]
+
+
+def _checked(evidence: Evidence) -> Finding:
     checked = check_order(evidence)
     if checked.candidate is None or not checked.checks:
-        return [_skipped(checked)]
+        return _skipped(checked)
     alarms = [check for check in checked.checks if check.alarm]
     sentence, verdict, estimates = _alarm(evidence, checked, alarms) if alarms else _clear(evidence, checked)
-    return [
-        Finding(
-            id="order",
-            kind="order",
-            question=bilingual(QUESTION),
-            claim="this_data",
-            verdict=verdict,
-            severity="problem" if alarms else "evidence",
-            sentence=bilingual(sentence),
-            estimates=estimates,
-            assumptions=[
+    return Finding(
+        id="order",
+        kind="order",
+        question=bilingual(QUESTION),
+        claim="this_data",
+        verdict=verdict,
+        severity="problem" if alarms else "evidence",
+        sentence=bilingual(sentence),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(text("One order for all classes", "所有类别共用同一顺序")),
+                outcome="holds",
+                detail=bilingual(
+                    text("The rows of the table.", "表格的行顺序。")
+                    if evidence.results.examples.order_source == "table"
+                    else text(
+                        "The file names in natural order, without the class folder.",
+                        "文件名的自然排序，不计类别文件夹。",
+                    )
+                ),
+            ),
+            *(
                 Assumption(
-                    name=bilingual(text("One order for all classes", "所有类别共用同一顺序")),
-                    outcome="holds",
-                    detail=bilingual(
-                        text("The rows of the table.", "表格的行顺序。")
-                        if results.examples.order_source == "table"
-                        else text(
-                            "The file names in natural order, without the class folder.",
-                            "文件名的自然排序，不计类别文件夹。",
-                        )
-                    ),
-                ),
-                *(
-                    Assumption(
-                        name=bilingual(text("The check {v} can be made", "可以做 {v} 检查", v=variant)),
-                        outcome="violated",
-                        detail=bilingual(text("Left out: {r}.", "未做：{r}。", r=reason)),
-                    )
-                    for variant, reason in checked.reasons.items()
-                ),
-            ],
-            candidates=[checked.candidate],
-            next=[
-                bilingual(
-                    text(
-                        "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
-                        "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
-                    )
+                    name=bilingual(text("The check {v} can be made", "可以做 {v} 检查", v=variant)),
+                    outcome="violated",
+                    detail=bilingual(text("Left out: {r}.", "未做：{r}。", r=reason)),
                 )
-            ]
-            if alarms
-            else [],
-            figure=_figure(evidence, checked),
-            table=checked.described,
-            references=REFERENCES,
-        )
-    ]
+                for variant, reason in checked.reasons.items()
+            ),
+        ],
+        candidates=[checked.candidate],
+        next=[
+            bilingual(
+                text(
+                    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
+                    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
+                )
+            )
+        ]
+        if alarms
+        else [],
+        figure=_figure(evidence, checked),
+        table=checked.described,
+        references=REFERENCES,
+    )
 
 
 def _skipped(checked: Checked) -> Finding:
@@ -159,7 +162,37 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
         w=estimates["shuffled"].value,
         p=joined,
     )
-    return said, "no", estimates
+    return said + _reach(checked, alarms, estimates), "no", estimates
+
+
+def _reach(checked: Checked, alarms: list[Check], estimates: dict[str, Estimate]) -> Text:
+    """Which block size explains the drop: from the smallest that shows it, do larger ones lower the score further?"""
+    smallest = min(alarms, key=lambda check: -check.blocks)
+    near = [step for step in checked.steps if smallest.variant in (step.small, step.large)]
+    if not near or near[-1].drop.low is None or near[-1].drop.high is None:
+        return text("", "")
+    step = near[-1]  # to the next larger blocks; where there are none, from the next smaller ones
+    smaller, larger = (next(c for c in checked.checks if c.variant == v) for v in (step.small, step.large))
+    drop = _points(step.drop)
+    estimates["further"] = drop
+    values = {"s": _variant(smaller, estimates), "l": _variant(larger, estimates), "d": amount(drop)}
+    if step.drop.low is not None and step.drop.low > 0:
+        return text(
+            "It falls further from {s} to {l}, by {d}: what is alike reaches beyond the smaller blocks.",
+            "由“{s}”换成“{l}”，又下降 {d}：相似的范围超出较小的区块。",
+            **values,
+        )
+    if step.small == smallest.variant and step.drop.high is not None and step.drop.high < TOLERANCE:
+        return text(
+            "From {s} to {l} it falls no further (by {d}): the smaller blocks explain the drop.",
+            "由“{s}”换成“{l}”，没有明显的进一步下降（{d}）：较小的区块足以解释这一下降。",
+            **values,
+        )
+    return text(
+        "Whether it falls further from {s} to {l} is not settled ({d}).",
+        "由“{s}”换成“{l}”是否进一步下降，尚无定论（{d}）。",
+        **values,
+    )
 
 
 def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[str, Estimate]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -21,9 +22,10 @@ from weigh.stats.interval import TRAINING, quantile
 from weigh.stats.order import contiguous, unfit
 from weigh.stats.resampling import draw_weights, make_units
 
-__all__ = ["Check", "Checked", "check_order"]
+__all__ = ["Check", "Checked", "Step", "check_order"]
 
 DRAWS = 400
+STRETCHES = 40
 MANY_BLOCKS = 15  # from so many blocks on, whole blocks are the independent units
 
 
@@ -49,6 +51,20 @@ class Check(NamedTuple):
     alarm: bool
 
 
+class Step(NamedTuple):
+    """How much further the score falls from blocks of one size to larger ones, both scored within the larger blocks
+    (within the smaller ones a ranking cannot show what their examples have in common).
+
+    Attributes:
+        small, large: Variants.
+        drop: Positive where larger blocks lower the score further.
+    """
+
+    small: str
+    large: str
+    drop: Estimate
+
+
 class Checked(NamedTuple):
     """All checks of a study.
 
@@ -57,12 +73,14 @@ class Checked(NamedTuple):
         checks: Of that candidate, on AUROC.
         described: Every candidate, variant and metric, as table rows.
         reasons: Variant -> why it was not judged; "" stands for the whole check.
+        steps: From each block size to the next larger one, for the judged candidate.
     """
 
     candidate: str | None
     checks: list[Check]
     described: list[dict]
     reasons: dict[str, Text]
+    steps: list[Step]
 
 
 def check_order(evidence: Evidence) -> Checked:
@@ -89,7 +107,7 @@ def _check(evidence: Evidence) -> Checked:
         reason = (
             skipped if isinstance(skipped, Text) else unfit(in_order, contiguous(len(target), "fifths", folds), folds)
         )
-        return Checked(None, [], [], {"": reason or text("it was not run", "没有运行")})
+        return Checked(None, [], [], {"": reason or text("it was not run", "没有运行")}, [])
     judged = next((name for name in evidence.ranked if any(run.candidate == name for run in runs)), None)
     fit = {}
     for variant in variants:
@@ -118,11 +136,32 @@ def _check(evidence: Evidence) -> Checked:
                 described.append(_row(evidence, candidate.id, check))
                 if mine:
                     checks.append(check)
-    return Checked(judged, checks, described, reasons)
+    return Checked(judged, checks, described, reasons, _steps(evidence, judged, checks, fit))
 
 
-def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws) -> Check | None:
-    """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0."""
+def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dict[str, np.ndarray]) -> list[Step]:
+    """Between neighbouring sizes, on the same evaluation sets: which size is enough to explain a drop."""
+    ordered = sorted(checks, key=lambda check: -check.blocks)
+    steps = []
+    n = len(next(iter(fit.values()))) if fit else 0
+    order = evidence.results.examples.order[evidence.results.examples.where("train")]
+    # Where neighbours are alike, single examples are no units: about so many stretches of the order are
+    stretch = np.argsort(np.argsort(order, kind="stable"), kind="stable") * STRETCHES // max(n, 1)
+    for small, large in pairwise(ordered):
+        one, two = (evidence.results.out_of_fold(str(judged), "order-check", c.variant) for c in (small, large))
+        auroc = METRICS.get("auroc")
+        step = _compare(evidence, auroc, one, two, fit[large.variant], "", len(checks) - 1, DRAWS, stretch)
+        if step is not None:
+            steps.append(Step(small.variant, large.variant, step.drop))
+    return steps
+
+
+def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws, together=None) -> Check | None:
+    """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0.
+
+    Args:
+        together: `(n,)` what is resampled as a whole; default: single examples.
+    """
     one, other = (_on_blocks(measure_design(metric, found), block) for found in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
     if common.mean() < 0.5:
@@ -139,9 +178,11 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
         # One repeat of blocks: its training sample's luck is allowed for as in any single repeat
         factor = math.sqrt(TRAINING)
         spread = (
-            _spread_of_blocks(one, other, common) if many else _spread_of_examples(evidence, one, other, common, draws)
+            _spread_of_blocks(one, other, common)
+            if many
+            else _spread_of_examples(evidence, one, other, common, draws, together)
         )
-        freedom = (blocks if many else n) - 1
+        freedom = (blocks if many else n if together is None else len(np.unique(together[common]))) - 1
         if not math.isnan(spread[0]):
             half = quantile(evidence.level, freedom, adjusted=adjusted) * factor * spread[0]
             half_after = quantile(evidence.level, freedom) * factor * spread[1]
@@ -183,9 +224,9 @@ def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray)
     return np.where(total > 0, summed / np.where(total > 0, total, 1.0), np.nan)
 
 
-def _spread_of_examples(evidence, one, other, common, draws) -> tuple[float, float]:
-    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples."""
-    units = make_units(one.target)
+def _spread_of_examples(evidence, one, other, common, draws, together) -> tuple[float, float]:
+    """Standard errors of the drop and of the blocked score for just these blocks, resampling examples within them."""
+    units = make_units(one.target, together)
     weights = draw_weights(evidence.rng("order"), units, draws)
     after = _mean_score(other, weights, common)
     drops = _mean_score(one, weights, common) - after

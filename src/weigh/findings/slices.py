@@ -24,9 +24,10 @@ from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import estimate_of, quantile, sampling_variance
+from weigh.stats.multiple import holm
 from weigh.stats.resampling import Units, draw_weights, make_units, resample
 
-__all__ = ["MOST_VALUES", "find", "holm"]
+__all__ = ["MOST_VALUES", "find"]
 
 MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; it is said, not dropped silently
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
@@ -186,23 +187,6 @@ def _upper_tail(t: float, freedom: float) -> float:
     from scipy.special import stdtr
 
     return float(stdtr(freedom, -t))
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """p values that allow for having looked at all of them (NaN: not looked at); monotone, at most 1.
-
-    References:
-        Holm (1979).
-    """
-    p = np.asarray(p, dtype=np.float64)
-    out = np.full(len(p), np.nan)
-    tested = np.flatnonzero(~np.isnan(p))
-    order = tested[np.argsort(p[tested], kind="stable")]
-    running = 0.0
-    for rank, i in enumerate(order):
-        running = max(running, min(1.0, (len(order) - rank) * p[i]))
-        out[i] = running
-    return out
 
 
 def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], units: Units) -> Finding:

@@ -1,0 +1,305 @@
+"""How many independent examples are there, and which column should `design.group_by` name?
+
+Before it: out-of-fold errors of the winner, the order of the examples and their metadata columns. After it: the report,
+beside the order check, which asks something else: whether scores are too good because neighbours stood on both sides of
+a split. Here nothing is trained: errors that are alike among neighbours, or within a patient or site, make every interval
+that counts examples too narrow, whatever the split was (`stats/dependence.py`).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.language import Text, text
+from weigh.record.results import OutOfFold
+from weigh.stats.dependence import (
+    FEWEST_BLOCKS,
+    Clustering,
+    Neighbours,
+    centre,
+    cluster_errors,
+    design_effect,
+    effective_examples,
+    error_factor,
+    intraclass_correlation,
+    read_neighbours,
+)
+from weigh.stats.estimate import Estimate
+from weigh.stats.multiple import holm
+
+__all__ = ["find_neighbours"]
+
+SMALL = 1.5  # a design effect below it makes intervals less than a quarter too narrow
+REFERENCES = ["Kish (1965), Survey Sampling", "Phipson & Smyth (2010), Permutation p-values should never be zero"]
+
+
+def find_neighbours(evidence: Evidence) -> list[Finding]:
+    """ "order:neighbours" and "order:groups", where there is a winner and something to look at."""
+    if evidence.winner is None:
+        return []
+    found = evidence.out_of_fold[evidence.winner]
+    errors = _errors(found)
+    known = np.flatnonzero(~np.isnan(errors))
+    strata = found.target if found.target.ndim == 1 else np.zeros(len(found.target), dtype=np.int64)
+    if evidence.units.name == "groups":
+        residual = centre(errors[known], strata[known])
+        effect = design_effect(residual, evidence.units.of[known], strata=strata[known], level=evidence.level)
+        return _grouped(evidence, len(known), effect)
+    order = evidence.results.examples.order[found.indices]
+    along = known[np.argsort(order[known], kind="stable")]
+    rng = evidence.rng("neighbours")
+    neighbours = read_neighbours(errors[along], strata[along], rng=rng, level=evidence.level)
+    listed = [] if neighbours is None else [_along(evidence, len(known), neighbours)]
+    return [*listed, *_columns(evidence, errors[known], strata[known], found.indices[known])]
+
+
+def _errors(found: OutOfFold) -> np.ndarray:
+    """`(n,)` share of the repeats in which an example is wrong (several labels: share of wrong labels); NaN: missing."""
+    wrong = np.full(found.fold.shape, np.nan)
+    for repeat in range(len(found.logits)):
+        present = ~np.isnan(found.logits[repeat]).any(axis=1)
+        missed = found.prediction(repeat).labels != found.target
+        wrong[repeat, present] = (missed.mean(axis=1) if missed.ndim == 2 else missed)[present]
+    seen = ~np.isnan(wrong)
+    amount = seen.sum(axis=0)
+    return np.where(amount > 0, np.where(seen, wrong, 0).sum(axis=0) / np.maximum(amount, 1), np.nan)
+
+
+def _p(value: float) -> Estimate:
+    return Estimate(value=value, unit="1", method="permutation within classes")
+
+
+def _assumption(evidence: Evidence) -> list[Assumption]:
+    return [
+        Assumption(
+            name=bilingual(
+                text("Errors matter through their number, as in accuracy", "误差的影响体现在错误个数上，如准确率")
+            ),
+            outcome="holds" if "accuracy" in evidence.metric.name else "unchecked",
+        )
+    ]
+
+
+# ---- groups that the design knows
+
+
+def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
+    if not math.isfinite(effect.value):
+        return []
+    worth = effective_examples(n, effect)
+    factor = error_factor(effect)
+    return [
+        Finding(
+            id="order:groups",
+            kind="order",
+            question=bilingual(text("Are errors within groups independent?", "组内各样本的误差相互独立吗？")),
+            claim="these_models",
+            verdict="no" if effect.low is not None and effect.low > 1 else "undecided",
+            severity="detail",
+            sentence=bilingual(
+                text(
+                    "The {n} examples in {g} groups are worth about {e} independent ones for the score of {c}. All intervals "
+                    "here resample whole groups; an interval that counts examples would have to be {f} times as wide.",
+                    "就 {c} 的得分而言，{g} 组共 {n} 个样本约相当于 {e} 个独立样本。这里的所有区间都按整组重抽样；"
+                    "若按单个样本计算，区间应再乘以约 {f} 倍。",
+                    n=n,
+                    g=effect.n,
+                    e=worth.format(0),
+                    f=factor.format(2),
+                    c=evidence.label(str(evidence.winner)),
+                )
+            ),
+            estimates={
+                "examples": count(n, "examples"),
+                "groups": count(effect.n, "groups"),
+                "effective": worth,
+                "design_effect": effect,
+                "factor": factor,
+            },
+            assumptions=_assumption(evidence),
+            candidates=[str(evidence.winner)],
+            references=REFERENCES[:1],
+        )
+    ]
+
+
+# ---- neighbours along the order
+
+
+def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
+    name = evidence.label(str(evidence.winner))
+    effect, worth, factor = found.effect, effective_examples(n, found.effect), error_factor(found.effect)
+    values = {
+        "c": name,
+        "p": f"{found.p:.3f}",
+        "b": found.reach,
+        "n": n,
+        "e": worth.format(0),
+        "f": factor.format(2),
+        "s": found.size,
+        "d": effect.format(2),
+    }
+    estimates = {"p": _p(found.p), "design_effect": effect, "block": count(found.size, "examples")}
+    if found.reach:
+        estimates |= {
+            "reach": count(found.reach, "examples"),
+            "examples": count(n, "examples"),
+            "effective": worth,
+            "factor": factor,
+        }
+        verdict: Verdict = "no"
+        severe = effect.low is not None and effect.low > SMALL
+        sentence = text(
+            "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted within "
+            "classes); this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
+            "independent ones: intervals that count single examples are too narrow and should be about {f} times as wide.",
+            "{c} 的误差在顺序上相近的样本之间彼此相似（类内置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
+            "{n} 个样本因此约相当于 {e} 个独立样本：按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+            **values,
+        )
+    else:
+        severe = False
+        verdict = "yes" if effect.high is not None and effect.high < SMALL else "undecided"
+        sentence = text(
+            "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted within "
+            "classes; design effect of blocks of {s} neighbours: {d}).",
+            "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（类内置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
+            **values,
+        )
+    return Finding(
+        id="order:neighbours",
+        kind="order",
+        question=bilingual(text("Are the errors of neighbours independent?", "相邻样本的误差相互独立吗？")),
+        claim="these_models",
+        verdict=verdict,
+        severity="problem" if severe else "evidence" if found.reach else "detail",
+        sentence=bilingual(sentence),
+        estimates=estimates,
+        assumptions=_assumption(evidence),
+        candidates=[str(evidence.winner)],
+        next=[
+            bilingual(
+                text(
+                    "Find out what neighbours share (object, site, patient, series), record it in a column and set design.group_by to it.",
+                    "请弄清相邻样本有何共同来源（对象、地点、病人、批次），记录成一列，并把 design.group_by 设为该列。",
+                )
+            ),
+            bilingual(
+                text(
+                    "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
+                    "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
+                    s=found.size,
+                )
+            ),
+        ]
+        if found.reach
+        else [],
+        table=[
+            {
+                "block": str(size),
+                "blocks": e.n,
+                "design_effect": e.format(2),
+                "p": f"{p:.3g}",
+            }
+            for size, e, p in zip(found.sizes, found.effects, found.steps, strict=True)
+        ],
+        references=REFERENCES,
+    )
+
+
+# ---- columns that could be groups
+
+
+def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices: np.ndarray) -> list[Finding]:
+    """Columns with many values, most of them repeated: errors alike within them make a case for `group_by`."""
+    tested: dict[str, tuple[Clustering, np.ndarray]] = {}
+    for column, values in evidence.results.examples.slices.items():
+        mine = values[indices]
+        groups = len(np.unique(mine))
+        if max(FEWEST_BLOCKS, 2 * evidence.results.spec.design.folds) <= groups <= 0.9 * len(mine):
+            rng = evidence.rng(f"column {column}")
+            tested[column] = cluster_errors(errors, mine, strata, rng=rng, level=evidence.level), mine
+    if not tested:
+        return []
+    adjusted = dict(zip(tested, holm(np.array([c.p for c, _ in tested.values()])), strict=True))
+    # The permutation test says "alike at all", the interval "by how much": both must agree before a column is named
+    alike = [k for k, (c, _) in tested.items() if adjusted[k] <= 1 - evidence.level and (c.effect.low or 0) > 1]
+    alike.sort(key=lambda k: -tested[k][0].effect.value)
+    estimates = {"columns": count(len(tested), "columns")}
+    if alike:
+        best, (found, mine) = alike[0], tested[alike[0]]
+        worth = effective_examples(len(mine), found.effect)
+        estimates |= {
+            "groups": count(found.groups, "groups"),
+            "p": _p(float(adjusted[best])),
+            "examples": count(len(mine), "examples"),
+            "effective": worth,
+            "design_effect": found.effect,
+            "factor": error_factor(found.effect),
+        }
+        sentence = text(
+            "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} columns): the {n} "
+            "examples are worth about {e} independent ones, and intervals that count single examples are too narrow: they should "
+            "be about {f} times as wide.",
+            "{c} 的误差在“{k}”的各组内彼此相似（共 {g} 组；p = {p}，已按 {t} 列校正）：{n} 个样本约相当于 {e} 个独立样本，"
+            "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+            c=evidence.label(str(evidence.winner)),
+            k=best,
+            g=found.groups,
+            p=f"{adjusted[best]:.3f}",
+            t=len(tested),
+            n=len(mine),
+            e=worth.format(0),
+            f=estimates["factor"].format(2),
+        )
+    else:
+        sentence = text(
+            "Errors are not shown to be alike within the groups of any metadata column ({t} could be groups).",
+            "没有证据表明误差在任何元数据列的组内彼此相似（可作为分组的列有 {t} 个）。",
+            t=len(tested),
+        )
+    return [
+        Finding(
+            id="order:groups",
+            kind="order",
+            question=bilingual(text("Do the data show a need for groups?", "数据是否表明需要分组？")),
+            claim="these_models",
+            verdict="yes" if alike else "undecided",
+            severity=_severity(tested, alike),
+            sentence=bilingual(sentence),
+            estimates=estimates,
+            assumptions=_assumption(evidence),
+            candidates=[str(evidence.winner)],
+            next=[bilingual(_proposal(alike[0]))] if alike else [],
+            table=[
+                {
+                    "column": column,
+                    "groups": found.groups,
+                    "design_effect": found.effect.format(2),
+                    "correlation": intraclass_correlation(found.effect, mine).format(),
+                    "p": f"{adjusted[column]:.3g}",
+                }
+                for column, (found, mine) in tested.items()
+            ],
+            references=REFERENCES,
+        )
+    ]
+
+
+def _severity(tested: dict[str, tuple[Clustering, np.ndarray]], alike: list[str]):
+    if not alike:
+        return "detail"
+    low = tested[alike[0]][0].effect.low
+    return "problem" if low is not None and low > SMALL else "evidence"
+
+
+def _proposal(column: str) -> Text:
+    return text(
+        "Set design.group_by: {k}. Groups then stay on one side of every split, and intervals count groups.",
+        "请设置 design.group_by: {k}。这样每组始终位于划分的同一侧，区间也按组计算。",
+        k=column,
+    )
