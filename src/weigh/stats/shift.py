@@ -135,7 +135,8 @@ def compare_sets(
     metric = first.measured[names[0]].metric
     sign = 1.0 if metric.greater_is_better else -1.0
     inner = 1 - (1 - level) / sets
-    adjusted = _simultaneous([_over_repeats(one[n]) - _over_repeats(two[n]) for n in names], inner)
+    drawn = _drawn(list(one.values())), _drawn(list(two.values()))
+    adjusted = _simultaneous(drawn[0] - drawn[1], inner)
     wide = float(2 * ndtr(adjusted) - 1)
 
     def drop_of(a: Resample, b: Resample, at: float, excess: Estimate | None) -> Drop:
@@ -150,11 +151,11 @@ def compare_sets(
         )
 
     mean_one, mean_two = _mean(list(one.values())), _mean(list(two.values()))
-    excesses = _excesses(first, second, one, two, sign, inner, level) if len(names) > 1 else {}
+    excesses = _excesses(first, second, one, two, drawn, sign, inner, level) if len(names) > 1 else {}
     models = {name: drop_of(one[name], two[name], wide, excesses.get(name)) for name in names}
     ranking = None
     if len(names) > 1:
-        ranking = _rank(first, second, one, two, resamplers, 1 - (1 - inner) / 2, level, rope)
+        ranking = _rank(first, second, drawn, resamplers, 1 - (1 - inner) / 2, level, rope, rng, names)
     return Shift(models, drop_of(mean_one, mean_two, inner, None), ranking)
 
 
@@ -179,6 +180,7 @@ def _excesses(
     second: MeasuredSet,
     one: Mapping[str, Resample],
     two: Mapping[str, Resample],
+    drawn: tuple[np.ndarray, np.ndarray],
     sign: float,
     inner: float,
     level: float,
@@ -186,8 +188,10 @@ def _excesses(
     """Every model's drop less the mean drop; models are paired within each set."""
     names = list(one)
     metric = first.measured[names[0]].metric
-    against = [(one[n].minus(_mean(list(one.values()))), two[n].minus(_mean(list(two.values())))) for n in names]
-    adjusted = _simultaneous([_over_repeats(a) - _over_repeats(b) for a, b in against], inner)
+    means = _mean(list(one.values())), _mean(list(two.values()))
+    against = [(one[n].minus(means[0]), two[n].minus(means[1])) for n in names]
+    centred = [d - d.mean(axis=0) for d in drawn]
+    adjusted = _simultaneous(centred[0] - centred[1], inner)
     least = 0.0
     if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
         least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
@@ -216,19 +220,19 @@ def _excesses(
 def _rank(
     first: MeasuredSet,
     second: MeasuredSet,
-    one: Mapping[str, Resample],
-    two: Mapping[str, Resample],
+    drawn: tuple[np.ndarray, np.ndarray],
     resamplers: Sequence[Resampler],
     each: float,
     level: float,
     rope: float | None,
+    rng: np.random.Generator,
+    names: Sequence[str],
 ) -> Ranking:
-    names = list(one)
     decided = [
         compare(
             {n: side.measured[n] for n in names},
             side.units,
-            rng=np.random.default_rng(0),  # not used: the resamples are given
+            rng=rng,
             claim=side.claim,
             level=each,
             rope=rope,
@@ -242,12 +246,15 @@ def _rank(
         if {there, here} <= {"better", "worse"}:
             order = (a, b) if there == "better" else (b, a)
             (kept if there == here else swapped).append(order)
-    value = kendall(*(np.array([[r[n].overall] for n in names]) for r in (one, two)))[0]
-    drawn = kendall(*(np.stack([_over_repeats(r[n]) for n in names]) for r in (one, two)))
-    drawn = drawn[~np.isnan(drawn)]
+    scores = (
+        np.array([[resampler.of(n, side.measured[n]).overall] for n in names])
+        for side, resampler in zip((first, second), resamplers, strict=True)
+    )
+    value, taus = kendall(*scores)[0], kendall(*drawn)
+    taus = taus[~np.isnan(taus)]
     low, high = 2 * len(kept) / len(pairs) - 1, 1 - 2 * len(swapped) / len(pairs)
-    if len(drawn):
-        bottom, top = np.quantile(drawn, [(1 - each) / 2, (1 + each) / 2])
+    if len(taus):
+        bottom, top = np.quantile(taus, [(1 - each) / 2, (1 + each) / 2])
         low, high = max(low, float(bottom)) if bottom > 0 else low, min(high, float(top)) if top < 0 else high
     known = math.isfinite(value)
     tau = Estimate(
@@ -275,12 +282,10 @@ def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.where(scale > 0, total / np.where(scale > 0, scale, 1.0), np.nan)
 
 
-def _over_repeats(resampled: Resample) -> np.ndarray:
-    """`(b,)` draws of the score: mean over the repeats (runs) that are there."""
-    used = np.flatnonzero(~np.isnan(resampled.score))
-    if not len(used):
-        return np.full(resampled.draws.shape[1], np.nan)
-    return np.average(resampled.draws[used], axis=0, weights=resampled.present[used])
+def _drawn(resamples: Sequence[Resample]) -> np.ndarray:
+    """`(models, b)` draws of the scores (means over the repeats, or runs, that are there), paired over models."""
+    moves = np.stack([r.mean_influence for r in resamples])
+    return np.array([[r.overall] for r in resamples]) + moves @ (resamples[0].weights - 1.0).T
 
 
 def _mean(resamples: Sequence[Resample]) -> Resample:
@@ -302,12 +307,14 @@ def _mean(resamples: Sequence[Resample]) -> Resample:
     )
 
 
-def _simultaneous(draws: Sequence[np.ndarray], level: float) -> float:
-    """Two-sided normal quantile that covers several quantities `(b,)` at once (single-step max-t)."""
+def _simultaneous(drawn: np.ndarray, level: float) -> float:
+    """Two-sided normal quantile that covers several quantities `(models, b)` at once (single-step max-t)."""
     from scipy.special import ndtri
 
     plain = float(ndtri(0.5 + level / 2))
-    spread = [(d - d.mean()) / d.std() for d in draws if np.isfinite(d).all() and d.std() > 0]
-    if len(spread) < 2:
+    spread = drawn.std(axis=1)
+    moving = np.isfinite(spread) & (spread > 1e-12)
+    if moving.sum() < 2:
         return plain
-    return max(plain, float(np.quantile(np.abs(np.stack(spread)).max(axis=0), level)))
+    standardised = (drawn[moving] - drawn[moving].mean(axis=1, keepdims=True)) / spread[moving, None]
+    return max(plain, float(np.quantile(np.abs(standardised).max(axis=0), level)))
