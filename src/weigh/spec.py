@@ -60,6 +60,10 @@ class DataSpec(Section):
         description="Folder per class, table (.csv, .tsv, .parquet, .jsonl), local datasets folder or hub name."
     )
     test: str | None = Field(default=None, description="An independent test folder or table; read once, at the end.")
+    shifted: dict[str, str] = Field(
+        default_factory=dict,
+        description="Further test sets from elsewhere, by name ({winter: photos/winter}); each is compared with the test part.",
+    )
     root: str | None = Field(
         default=None, description="Folder that paths in a table are relative to; default: the table's folder."
     )
@@ -119,7 +123,8 @@ class DesignSpec(Section):
     )
     curve: bool | None = Field(
         default=None,
-        description="Learning curve from nested parts of the training folds; default: only recipes that train a head.",
+        description="Learning curve from nested parts of the training folds; default: only recipes that train a head; "
+        "true: all recipes, and one more size.",
     )
     cleaned: bool = Field(
         default=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from tests.plan.test_runs import make_examples, make_spec
@@ -30,8 +32,10 @@ def test_heads_get_a_curve_by_default_and_networks_on_request():
 
 
 def test_subsets_are_nested_stratified_and_paired():
-    examples, planned = plan()
+    examples, planned = plan(curve=True)
     runs = of(planned, "curve")
+    assert {r.variant for r in runs} == {"size:0.125", "size:0.25", "size:0.5"}
+    assert {r.variant for r in of(plan()[1], "curve")} == {"size:0.125", "size:0.5"}
     main = {(r.candidate, r.repeat, r.fold): r for r in of(planned, "main")}
     by_cell = {}
     for run in runs:
@@ -46,7 +50,7 @@ def test_subsets_are_nested_stratified_and_paired():
         by_cell.setdefault((run.candidate, run.repeat, run.fold), {})[share] = set(run.train)
     for (candidate, repeat, fold), subsets in by_cell.items():
         ordered = [subsets[share] for share in sorted(subsets)]
-        assert all(a < b for a, b in zip(ordered, ordered[1:], strict=False))
+        assert all(a < b for a, b in pairwise(ordered))
         assert subsets == by_cell["timm:resnet18 × probe", repeat, fold], candidate
 
 
@@ -62,7 +66,7 @@ def test_groups_stay_whole_in_subsets():
 
 
 def test_small_data_have_no_curve_and_say_so():
-    _, planned = plan(60)
+    _, planned = plan(30)
     assert not of(planned, "curve")
     assert "too few" in planned.skipped["curve"].en
     _, grouped = plan(400, groups=6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -51,13 +53,22 @@ def test_missing_runs_are_left_out_and_too_few_say_nothing():
 
 def test_what_leads_is_named_only_where_it_is_clear():
     rng = np.random.default_rng(3)
-    few, many = DESIGNS["1 × 5, 2 seeds"], DESIGNS["5 × 5, 3 seeds"]
-    main, stars, measured = simulate(few, rng)
+    main, stars, measured = simulate(DESIGNS["1 × 5, 2 seeds"], rng)
     assert variance_components(main, measured, 299, stars, rng=rng).largest is None
-    main, stars, measured = simulate(many, rng)  # repeats have averaged everything but the examples
-    assert variance_components(main, measured, 299, stars, rng=rng).largest == EVALUATION
-    loud = 30 * rng.normal(size=(1, 10))
-    assert variance_components(loud, 1.0, 299, rng=rng).largest == TOGETHER
+    clear = replace(DESIGNS["5 × 5, 3 seeds"], init=30.0)
+    main, stars, measured = simulate(clear, rng)
+    found = variance_components(main, measured, 299, stars, rng=rng)
+    assert found.largest == "init"
+    assert found.variance["init"].low > found.variance["order"].high
+    assert variance_components(30 * rng.normal(size=(1, 10)), 1.0, 299, rng=rng).largest is None  # one part
+
+
+def test_repeats_average_everything_but_the_examples():
+    rng = np.random.default_rng(6)
+    main, stars, measured = simulate(DESIGNS["5 × 5, 3 seeds"], rng)
+    found = variance_components(main, measured, 299, stars, rng=rng)
+    assert found.mean_share[EVALUATION].value > found.share[EVALUATION].value
+    assert found.mean_share[EVALUATION].low > 50
 
 
 def test_the_same_generator_gives_the_same_intervals():

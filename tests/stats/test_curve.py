@@ -102,7 +102,7 @@ def resamples(rng, *, n=300, repeats=2, folds=5, rises=(0.70, 0.75, 0.78, 0.80),
 
 def test_the_covariance_of_the_last_point_is_that_of_its_score():
     made, units = resamples(np.random.default_rng(2))
-    found = curve_covariance(made, units)
+    found = curve_covariance(made, units, "this_data")
     alone = sampling_variance(made[-1], units, "this_data").total
     assert 0.9 * alone < found[-1, -1] < 1.6 * alone
     assert np.linalg.eigvalsh(found).min() > 0

@@ -82,7 +82,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
     curve = None
     if evidence.units.count >= SMALLEST_SAMPLE:
         curve = learning_curve(
-            sizes,
+            sizes.tolist(),
             resamples,
             evidence.units,
             claim=evidence.claim,
@@ -275,4 +275,3 @@ def _figure(evidence: Evidence, measured: list[Measured]) -> Figure:
             "stage": bilingual(text("measured or predicted", "测量或预测")),
         },
     )
-

@@ -23,7 +23,7 @@ from weigh.plan.purposes import sources_of
 from weigh.record.results import Results
 from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import SMALLEST_FOLD
+from weigh.stats.resampling import SMALLEST_FOLD, Resample
 
 __all__ = ["find"]
 
@@ -36,6 +36,7 @@ SOURCES = {
     "order": text("the order of the training examples", "训练样本的顺序"),
     "augmentation": text("the augmentation", "数据增强"),
 }
+HALF = 50.0
 REFERENCES = [
     "Bouthillier et al. (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys",
     "Weerahandi (1993), Generalized Confidence Intervals, JASA 88",
@@ -75,7 +76,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             candidates=[name],
         )
     sentence, estimates = _say(evidence, name, found, seeds)
-    verdict: Verdict = "undecided" if found.largest is None else "no" if found.largest == EVALUATION else "yes"
+    verdict = _verdict(found)
     return Finding(
         id=id,
         kind="variation",
@@ -118,18 +119,16 @@ def _finding(evidence: Evidence, name: str) -> Finding:
 
 def _components(evidence: Evidence, name: str, *, seeded: bool) -> Components | None:
     resampled = evidence.resampler.of(name, evidence.measured[name])
-    usable = resampled.fold_units >= SMALLEST_FOLD
-    usable &= ~np.isnan(resampled.fold_score) & ~np.isnan(resampled.fold_draws).any(axis=2)
+    usable = (resampled.fold_units >= SMALLEST_FOLD) & ~np.isnan(resampled.fold_score)
     if not usable.any():
         return None
     scores = np.where(usable, resampled.fold_score, np.nan)
-    correction = (resampled.fold_units + 1) / np.maximum(resampled.fold_units - 1, 1)
-    explained = np.where(usable, resampled.fold_draws.var(axis=2) * correction, np.nan)
+    explained = np.where(usable, _explained(resampled, resampled.fold_influence), np.nan)
     stars: dict[str, Star] = {}
     runs = evidence.results.runs("components", candidate=name)
     for source in dict.fromkeys(run.variant.partition(":")[0] for run in runs):
         variants = sorted({run.variant for run in runs if run.variant.startswith(f"{source}:")})
-        stars[source] = _star(evidence, name, variants, scores, resampled.fold_draws, correction)
+        stars[source] = _star(evidence, name, variants, scores, resampled)
     return variance_components(
         scores,
         float(np.nanmean(explained)),
@@ -141,7 +140,19 @@ def _components(evidence: Evidence, name: str, *, seeded: bool) -> Components | 
     )
 
 
-def _star(evidence: Evidence, name: str, variants: list[str], scores, draws, correction) -> Star:
+def _explained(resampled: Resample, influence: np.ndarray) -> np.ndarray:
+    """`(repeats, folds)` variance of a fold's score, or of a difference of two, that its units explain."""
+    folds = resampled.fold_units.shape[1]
+    squares = np.stack(
+        [
+            np.bincount(of[of >= 0], np.square(values[of >= 0]), minlength=folds)
+            for of, values in zip(resampled.unit_fold, influence, strict=True)
+        ]
+    )
+    return squares * resampled.fold_units / np.maximum(resampled.fold_units - 1, 1)
+
+
+def _star(evidence: Evidence, name: str, variants: list[str], scores: np.ndarray, first: Resample) -> Star:
     """Scores of the folds that every variant has, the main run first, and what the examples explain of a difference."""
     columns, noise = [scores], []
     for variant in variants:
@@ -149,7 +160,8 @@ def _star(evidence: Evidence, name: str, variants: list[str], scores, draws, cor
         assert found is not None
         again = evidence.resampler.of(f"{name} {variant}", measure_design(evidence.metric, found))
         columns.append(_fitted(again.fold_score, scores.shape))
-        noise.append(0.5 * (draws - _fitted(again.fold_draws, draws.shape)).var(axis=2) * correction)
+        difference = first.fold_influence - _fitted(again.fold_influence, first.fold_influence.shape)
+        noise.append(0.5 * _explained(first, difference))
     table = np.stack(columns, axis=-1).reshape(-1, len(columns))
     each = np.stack(noise, axis=-1).reshape(-1, len(variants))
     whole = ~np.isnan(table).any(axis=1) & ~np.isnan(each).any(axis=1)
@@ -199,19 +211,27 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
         "各次重复所评的是同一批样本：在全部运行的平均分中，恰好是哪些样本占方差的 {s}。",
         s=part,
     )
-    if found.largest == EVALUATION:
+    verdict = _verdict(found)
+    said = (
+        said
+        + {
+            "no": text(
+                "That is more than half: more examples would make the score more certain, more repeats hardly.",
+                "这超过一半：增加样本能让得分更确定，增加重复次数作用不大。",
+            ),
+            "yes": text(
+                "That is less than half: more repeats would make the score more certain.",
+                "这不到一半：增加重复次数能让得分更确定。",
+            ),
+            "undecided": text("Whether that is more or less than half cannot be told.", "这是否超过一半，尚无法判断。"),
+        }[verdict]
+    )
+    if found.largest is not None:
         said = said + text(
-            "More examples would make the score more certain, more repeats hardly.",
-            "增加样本能让得分更确定，增加重复次数作用不大。",
-        )
-    elif found.largest is not None:
-        said = said + text(
-            "The largest part is {w}: more repeats would make the score more certain.",
-            "占比最大的是{w}：增加重复次数能让得分更确定。",
+            "Of the seeds of training, that of {w} matters most.",
+            "在训练的各个随机种子中，影响最大的是{w}。",
             w=SOURCES[found.largest],
         )
-    else:
-        said = said + text("Which part is the largest cannot be told.", "哪一部分最大，尚无法判断。")
     if TOGETHER in found.share:
         said = said + text(
             "The split and the seeds cannot be told apart in this design.", "本设计无法区分划分与随机种子各自的影响。"
@@ -223,15 +243,24 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
     return said, estimates
 
 
+def _verdict(found: Components) -> Verdict:
+    """Repeats make everything smaller but the examples' part: they help if that is certainly less than half."""
+    part = found.mean_share[EVALUATION]
+    assert part.low is not None
+    assert part.high is not None
+    return "yes" if part.high < HALF else "no" if part.low > HALF else "undecided"
+
+
 def _per_cent(share: Estimate) -> str:
     return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
 
 
 def _next(found: Components, seeds: list[str]) -> list[Text]:
     items = []
-    if found.largest == EVALUATION:
+    verdict = _verdict(found)
+    if verdict == "no":
         items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
-    elif found.largest is not None:
+    elif verdict == "yes":
         items.append(
             text(
                 "To be more certain, set more repeats (design.repeats).", "要更确定，请增加重复次数（design.repeats）。"

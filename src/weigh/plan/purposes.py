@@ -24,7 +24,8 @@ __all__ = ["CLEANED_REPEATS", "SHARES", "Cut", "cleaned_runs", "crossed_runs", "
 
 PARTS = 8  # the training folds are dealt into so many parts; a subset is the first few of them
 SHARES = {"size:0.125": 1, "size:0.25": 2, "size:0.5": 4}  # variant -> parts; the main runs are the whole
-SMALLEST_TRAINING = 16  # training examples below which a point of the curve says nothing
+SPARED = "size:0.25"  # predictions are as good without it, but three sizes cannot contradict the law
+SMALLEST_TRAINING = 10  # training examples below which a point of the curve says nothing
 CURVE_REPEATS = 2
 CLEANED_REPEATS = 2
 
@@ -49,7 +50,8 @@ def curve_runs(
     """Runs on nested parts of the training folds, or why there are none.
 
     Each subset holds the smaller ones, keeps the shares of the classes, splits no group, and is the same for all candidates.
-    By default only heads on frozen features have a curve: their features are there anyway.
+    By default only heads on frozen features have a curve, for their features are there anyway; `design.curve: true` adds
+    networks and one more size.
 
     Args:
         repeats: Candidate id -> planned repeats.
@@ -71,6 +73,8 @@ def curve_runs(
         return text("The training folds cannot be cut into {p} parts.", "训练折无法切分成 {p} 份。", p=PARTS)
     nested = [_nested(examples, spec, cut, group) for cut in cuts]
     variants = [v for v in SHARES if all(_large_enough(examples, subsets[v]) for subsets in nested)]
+    if len(variants) > 2 and not wanted:
+        variants.remove(SPARED)
     if len(variants) < 2:
         return text("There are too few examples for a learning curve.", "样本太少，无法得到学习曲线。")
     return [

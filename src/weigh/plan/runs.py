@@ -84,8 +84,11 @@ def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None
         )
     rng = generator(spec.design.seed, "test part")
     group = merge_groups(group_of(examples, spec), copies)
-    mask = holdout(examples.target, share=spec.design.test, rng=rng, group=group, stratify=spec.design.stratify)
-    return replace(examples, part=np.where(mask, "test", "train"))
+    train, part = examples.where("train"), examples.part.copy()
+    group = None if group is None else group[train]
+    mask = holdout(examples.target[train], share=spec.design.test, rng=rng, group=group, stratify=spec.design.stratify)
+    part[train[mask]] = "test"
+    return replace(examples, part=part)
 
 
 def plan_runs(
@@ -166,7 +169,7 @@ def plan_runs(
 def refit_run(
     examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool
 ) -> Run:
-    """The candidate trained on all training data; scored once on the test part, if there is one."""
+    """The candidate trained on all training data; scored once on the test part and further test sets, if there are any."""
     return make_run(
         examples,
         spec,
@@ -176,7 +179,7 @@ def refit_run(
         -1,
         -1,
         examples.where("train"),
-        examples.where("test"),
+        np.flatnonzero(examples.part != "train"),
         epochs=epochs,
         keep_weights=keep_weights,
     )

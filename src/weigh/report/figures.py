@@ -187,6 +187,20 @@ def _front(figure: Figure, language: str) -> Markup:
     return draw_plane(series, **_titles(figure, language, x_key, y_key))
 
 
+def _curve(figure: Figure, language: str) -> Markup:
+    """Score against training examples, one line per candidate; what is predicted stands at its end with its interval."""
+    x_key, y_key = _axes(figure, "examples", "value")
+    series = [
+        Series(
+            plain_label(rows[0], language),
+            tuple(_points(rows, x_key, y_key, plain_label(rows[0], language), language, figure)),
+            joined=True,
+        )
+        for rows in _grouped(figure.rows, "candidate", "label")
+    ]
+    return draw_plane(series, **_titles(figure, language, x_key, y_key))
+
+
 def _axes(figure: Figure, x: str, y: str) -> tuple[str, str]:
     """The keys of the two axes: what the options say, else x and y where rows have them, else the usual names."""
     has = {key for row in figure.rows for key in row}
@@ -228,6 +242,7 @@ DRAWINGS: dict[str, Callable[[Figure, str], Markup]] = {
     "reliability": _reliability,
     "slices": _slices,
     "front": _front,
+    "curve": _curve,
     "classes": draw_classes,
 }
 

@@ -219,6 +219,10 @@ WORDS = {
         "Nothing here speaks about other data sets: whether the recipes rank the same way on other data was not asked.",
         "本报告不涉及其他数据集：换一份数据，各方案的排名是否相同，并未考察。",
     ),
+    "missing_claim_recipes": Text(
+        "Nothing here speaks about the recipes behind these models: what training them again, or on other data, would give was not asked.",
+        "本报告不涉及这些模型背后的训练方案：重新训练或换一份训练数据会得到什么，并未考察。",
+    ),
     "missing_claim_test": Text(
         "There was no independent test part: every score comes from cross-validation on the same data.",
         "没有独立的测试部分：所有得分都来自同一份数据上的交叉验证。",

@@ -53,8 +53,7 @@ class Components:
         share: Source -> share of their sum, in per cent.
         mean_share: Source -> share of the variance of the mean over all runs of the design, in per cent: repeats make the
             parts of split and seeds smaller, but they all score the same examples.
-        largest: Source besides the examples with the largest variance, with probability `level`; None where that is open, or
-            where there is only one.
+        largest: The seed that matters most, with probability `level`; None where that is open or no two were crossed.
         total: Variance of the score of one run.
     """
 
@@ -115,9 +114,10 @@ def variance_components(
     # Components that are cut off at zero make their sum too large, which would bias the one that never is: its share is
     # taken of what folds differ by, as it is
     wholes = [between, explained * per_mean[0] + np.maximum(between - explained, 0.0) / runs]
-    leads = np.bincount(drawn[1:].argmax(axis=0), minlength=len(names) - 1) / draws
-    first = int(leads.argmax())
-    leader = names[1 + first] if stars and leads[first] >= level else None
+    largest = None
+    if len(stars) > 1:
+        leads = np.bincount(drawn[2:].argmax(axis=0), minlength=len(stars)) / draws
+        largest = names[2 + int(leads.argmax())] if leads.max() >= level else None
 
     def estimate(value: float, values: np.ndarray, unit: str, n: int) -> Estimate:
         low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
@@ -141,7 +141,7 @@ def variance_components(
         {name: estimate(float(point[i]), drawn[i], "squared", runs) for i, name in enumerate(names)},
         shares(point, drawn, wholes[0]),
         shares(point * per_mean, weighted, wholes[1]),
-        leader,
+        largest,
         estimate(float(point.sum()), np.maximum(between, explained), "squared", runs),
     )
 

@@ -8,10 +8,10 @@ parameters follow by generalised least squares, and the answers are averaged wit
 (Bayesian model averaging, flat priors). A gain is thus between 0.35 and 1 times what the last doubling added, and its
 interval knows about the points, about their covariance, and about the law.
 
-The covariance of the points comes from the same resampling as every other interval (`interval.py`): examples within
-repeats, plus what whole runs differ by beyond their examples. Points share examples and runs, so it is far from diagonal.
+The covariance of the points is put together as the variance of every score is (`interval.py`): what examples contribute,
+their part in training, and what whole runs differ by beyond their examples. Points share examples and runs, so it is far from diagonal.
 
-Before it: `resampling.py` (scores of every size under the same weights). After it: `findings/curve.py`.
+Before it: `resampling.py` (influences of the examples on the score of every size). After it: `findings/curve.py`.
 What was tried and how often the intervals hold: docs/decisions/learning-curve.md.
 """
 
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import SMALLEST_CELL, TRAINING, Claim, sampling_variance
+from weigh.stats.interval import ALONE, HALVES, LEAST, SMALLEST_CELL, TWICE, Claim, sampling_variance
 from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
 
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
@@ -67,10 +67,8 @@ class LearningCurve:
     def at(self, sizes: np.ndarray) -> np.ndarray:
         """The fitted curve at training sizes `(m,)`."""
         t = np.asarray(sizes, dtype=float) / self.sizes[-1]
-        return sum(
-            weight * (mean[0] + mean[1] * _shape(t, c))
-            for weight, mean, c in zip(self.weights, self.means, EXPONENTS, strict=True)
-        )
+        curves = [mean[0] + mean[1] * _shape(t, c) for mean, c in zip(self.means, EXPONENTS, strict=True)]
+        return self.weights @ np.array(curves)
 
 
 def learning_curve(
@@ -83,7 +81,7 @@ def learning_curve(
     unit: str = "score",
     present: float | None = None,
 ) -> LearningCurve | None:
-    """The curve through nested training sets, scored on the same examples under the same weights.
+    """The curve through nested training sets, scored on the same examples.
 
     Args:
         sizes: Training examples, ascending; the last belongs to the present design.
@@ -100,7 +98,7 @@ def learning_curve(
     scores = np.array([resample.overall for resample in resamples])
     if len(sizes) < LEAST_POINTS or units.count < 2 or not np.isfinite(scores).all():
         return None
-    covariance = curve_covariance(resamples, units)
+    covariance = curve_covariance(resamples, units, claim)
     freedom = sampling_variance(resamples[-1], units, claim).freedom
     if covariance is None or not math.isfinite(freedom):
         return None
@@ -117,27 +115,30 @@ def learning_curve(
     )
 
 
-def curve_covariance(resamples: Sequence[Resample], units: Units) -> np.ndarray | None:
-    """`(k, k)` covariance of the scores of k training sizes; None where a size lacks a repeat that another has."""
+def curve_covariance(resamples: Sequence[Resample], units: Units, claim: Claim) -> np.ndarray | None:
+    """`(k, k)` covariance of the scores of k training sizes; None where a size lacks a repeat that another has.
+
+    Each line is that of `interval.sampling_variance` with matrices for variances.
+    """
     used = np.flatnonzero(~np.isnan([r.score for r in resamples]).any(axis=0))
     if not len(used):
         return None
-    draws = np.stack([r.draws[used] for r in resamples])  # (k, repeats, b)
-    if np.isnan(draws).any():
-        return None
+    last = resamples[-1]
     cell = max(min(r.cell for r in resamples), SMALLEST_CELL)
-    correction = (cell + 1) / (cell - 1)
-    within = correction * np.mean([np.cov(draws[:, r]) for r in range(len(used))], axis=0)
-    averaged = correction * np.cov(draws.mean(axis=1))
-    noise = (within - averaged) / (len(used) - 1) if len(used) > 1 else np.zeros_like(within)
-    # the same allowances as for a single score, made for all sizes alike
-    allowed = max(1.0, TRAINING * averaged[-1, -1] / max(within[-1, -1], 1e-300))
-    total = allowed * within
-    if not resamples[-1].linear:
-        total = total + _positive(noise)
-    total = total + _between_runs(resamples, used)
-    floor = (0.25 / max(units.smallest, 1.0)) ** 2  # a score that no draw moves is not known exactly
-    return total + floor * np.eye(len(total))
+    correction = cell / (cell - 1)
+    influence = np.stack([r.influence[used] for r in resamples])  # (k, repeats, units)
+    mean = influence.mean(axis=1)
+    averaged = correction * mean @ mean.T
+    training = 0.0 if claim == "these_models" else TWICE[claim]
+    if claim != "these_models" and len(used) == 1:
+        folds = max(int((~np.isnan(last.fold_score[used[0]])).sum()), 2)
+        examples = (ALONE[claim] + HALVES / folds) * averaged
+    else:
+        within = correction * np.einsum("iru,jru->ij", influence, influence) / len(used)
+        noise = _positive(within - averaged) / max(len(used) - 1, 1)
+        examples = LEAST * averaged + _positive(training * (averaged - noise * last.plain) - (LEAST - 1) * averaged)
+    floor = (0.25 / max(units.smallest, 1.0)) ** 2  # a score that no example moves is not known exactly
+    return examples + _between_runs(resamples, used) + floor * np.eye(len(resamples))
 
 
 def _between_runs(resamples: Sequence[Resample], used: np.ndarray) -> np.ndarray:
@@ -146,16 +147,16 @@ def _between_runs(resamples: Sequence[Resample], used: np.ndarray) -> np.ndarray
     seen, explained, freedom, runs = np.zeros((k, k)), np.zeros((k, k)), 0, 0
     for repeat in used:
         score = np.stack([r.fold_score[repeat] for r in resamples])  # (k, folds)
-        draws = np.stack([r.fold_draws[repeat] for r in resamples])  # (k, folds, b)
-        number = resamples[-1].fold_units[repeat]
-        good = ~np.isnan(score).any(axis=0) & ~np.isnan(draws).any(axis=(0, 2)) & (number >= SMALLEST_FOLD)
-        if good.sum() < 2:
+        number, fold = resamples[-1].fold_units[repeat], resamples[-1].unit_fold[repeat]
+        good = np.flatnonzero(~np.isnan(score).any(axis=0) & (number >= SMALLEST_FOLD))
+        if len(good) < 2:
             continue
-        seen += np.cov(score[:, good]) * (good.sum() - 1)
-        each = [np.cov(draws[:, f]) * (number[f] + 1) / (number[f] - 1) for f in np.flatnonzero(good)]
-        explained += np.mean(each, axis=0) * (good.sum() - 1)
-        freedom += int(good.sum()) - 1
-        runs += int(good.sum())
+        seen += np.cov(score[:, good]) * (len(good) - 1)
+        own = np.stack([r.fold_influence[repeat] for r in resamples])
+        each = [own[:, fold == f] @ own[:, fold == f].T * number[f] / (number[f] - 1) for f in good]
+        explained += np.mean(each, axis=0) * (len(good) - 1)
+        freedom += len(good) - 1
+        runs += len(good)
     return _positive((seen - explained) / freedom) / runs if freedom else np.zeros((k, k))
 
 
@@ -215,13 +216,13 @@ def fit_curve(
     ends = [now - half, now + half, *(predicted + moved)]
     if unit == "score":
         ends = [min(max(end, 0.0), 1.0) for end in ends]
-    method = f"power law averaged over its exponent, resampling {n_unit} and runs"
+    method = f"power law averaged over its exponent, influence of {n_unit} and runs"
     cumulated = np.cumsum(weights)
     return LearningCurve(
         sizes,
         scores,
         covariance,
-        Estimate(value=now, low=ends[0], high=ends[1], method=f"resampling {n_unit} and runs", unit=unit, **common),
+        Estimate(value=now, low=ends[0], high=ends[1], method=f"influence of {n_unit} and runs", unit=unit, **common),
         Estimate(value=ends[3], low=ends[2], high=ends[4], method=method, unit=unit, **common),
         Estimate(value=gain[1], low=gain[0], high=gain[2], method=method, unit=unit, **common)
         if misfit >= MISFIT
