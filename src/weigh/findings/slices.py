@@ -23,7 +23,7 @@ from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import estimate_of, quantile, sampling_variance
+from weigh.stats.interval import Claim, estimate_of, quantile, sampling_variance
 from weigh.stats.multiple import holm
 from weigh.stats.resampling import Units, draw_weights, make_units, resample
 
@@ -33,7 +33,7 @@ MOST_VALUES = 30  # a column with more values is a name or a number, not a slice
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
 LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
 DRAWS = 400  # only the spread is taken from them, never a far quantile
-CLAIM = "this_data"
+CLAIM = "this_data"  # but of others' trained models nothing more than these_models
 CLASS = ""  # the "column" of slices by class
 QUESTION = text("Does it work equally well for every part of the data?", "它对数据的每个部分都同样有效吗？")
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
@@ -80,13 +80,19 @@ def find(results: Results) -> list[Finding]:
     units, whole = evidence.units, evidence.measured[winner]
     weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
-    scored = []
+    scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
+    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.target.ndim == 1 else None
     for s in slices:
         measured = whole
         if s.column == CLASS:
-            measured = _measure_recall(out_of_fold, whole, results.examples.classes.index(s.value))
-        scored.append(_score(s, measured, out_of_fold, units, weights, level=evidence.level, tests=tests))
+            label = results.examples.classes.index(s.value)
+            measured = recognised or _measure_recall(out_of_fold, whole, label)
+        scored.append(_score(s, measured, out_of_fold, units, weights, **options))
     return [_finding(results, winner, scored, left_out, units)]
+
+
+def _claim(results: Results) -> Claim:
+    return "these_models" if results.origin == "models" else CLAIM
 
 
 def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list[str]]:
@@ -112,15 +118,12 @@ def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list
 
 
 def _measure_recall(out_of_fold: OutOfFold, whole: MeasuredDesign, label: int) -> MeasuredDesign:
-    """Whether each example was recognised: the mean over the members of a class is its recall."""
-    accuracy = METRICS.get("accuracy")
-    if out_of_fold.target.ndim == 1:
-        return measure_design(accuracy, out_of_fold)
+    """Whether each example of several labels was given this one: the mean over the members of a class is its recall."""
     hits = np.zeros((whole.repeats, whole.n, 1))
     for repeat in range(whole.repeats):
         if whole.present[repeat].any():
             hits[repeat, :, 0] = out_of_fold.prediction(repeat).labels[:, label]
-    return MeasuredDesign(accuracy, hits, whole.fold, whole.present, whole.target)
+    return MeasuredDesign(METRICS.get("accuracy"), hits, whole.fold, whole.present, whole.target)
 
 
 def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
@@ -146,6 +149,7 @@ def _score(
     *,
     level: float,
     tests: int,
+    claim: Claim,
 ) -> Scored:
     """The slice's score and, where it can be judged, how far it falls short of the rest."""
     n, inside, outside = int(s.member.sum()), len(np.unique(units.of[s.member])), len(np.unique(units.of[~s.member]))
@@ -154,17 +158,17 @@ def _score(
     if not math.isfinite(mine.overall):
         return Scored(s, n, inside, None, None, math.nan, "not defined here")
     own_units = make_units(out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None)
-    score = estimate_of(mine, own_units, claim=CLAIM, level=level, unit=measured.metric.unit)
+    score = estimate_of(mine, own_units, claim=claim, level=level, unit=measured.metric.unit)
     reason = _too_few(s, out_of_fold, units)
     rest = resample(measured, weights, units, everywhere & ~s.member)
     if reason or not math.isfinite(rest.overall):
         return Scored(s, n, inside, score, None, math.nan, reason or "the rest cannot be scored")
     sign = 1.0 if measured.metric.greater_is_better else -1.0
     short = sign * (rest.overall - mine.overall)
-    variance = sampling_variance(rest.minus(mine), units, CLAIM)
+    variance = sampling_variance(rest.minus(mine), units, claim)
     # A slice that is all right or all wrong shows no spread of its own: never less than what the rest would show
     # at the slice's size.
-    chance = sampling_variance(rest, units, CLAIM).total * outside / inside
+    chance = sampling_variance(rest, units, claim).total * outside / inside
     error = math.sqrt(np.nanmax([variance.total, chance]))
     if not error > 0:
         return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
@@ -274,7 +278,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         id="slices",
         kind="slices",
         question=Bilingual.of(QUESTION),
-        claim=CLAIM,
+        claim=_claim(results),
         # "yes" would need every slice shown to be as good: absence of evidence is no evidence
         verdict="no" if worse else "undecided",
         severity="evidence" if worse else "detail",

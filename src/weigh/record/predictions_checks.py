@@ -6,6 +6,7 @@ aside is named.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -59,7 +60,7 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
                 "rounded-probabilities",
                 text(
                     "Probabilities of {n} rows add up to one only roughly (off by up to {d:.4f}): taken as rounding and scaled to one.",
-                    "有 {n} 行的概率之和只是近似为 1（最多相差 {d:.4f}）：视为舍入误差，已按比例缩放为 1。",
+                    "有 {n} 行的概率之和只是近似等于一（最多相差 {d:.4f}）：视为舍入误差，已按比例归一。",
                     n=int((far > 1e-4).sum()),
                     d=far.max(),
                 ),
@@ -91,7 +92,8 @@ def keep_common(
     for answer in left:
         seen[answer.which] += 1
     kept = np.flatnonzero(seen == len(left)) if left else np.zeros(0, dtype=np.int64)
-    lacking = {_named(a): n - len(a.which) for a in answers if len(a.which) < n}
+    names = _names(answers)
+    lacking = {name: n - len(a.which) for a, name in zip(answers, names, strict=True) if len(a.which) < n}
     worst = sorted(lacking, key=lambda name: -lacking[name])[:5]
     listed = ", ".join(f"{name} ({lacking[name]})" for name in worst) + (", …" if len(lacking) > len(worst) else "")
     if len(kept) < LEAST_SHARE * n:
@@ -132,7 +134,7 @@ def keep_common(
             )
         )
     if few.any():
-        out = [_named(a) for a, o in zip(answers, few, strict=True) if o]
+        out = [name for name, o in zip(names, few, strict=True) if o]
         problems.append(
             Problem(
                 "missing-prediction",
@@ -160,8 +162,10 @@ def keep_common(
     return kept, tuple(trimmed), problems
 
 
-def _named(answer: Answers) -> str:
-    return answer.model if answer.run == "1" else f"{answer.model}/{answer.run}"
+def _names(answers: Sequence[Answers]) -> list[str]:
+    """Names of models, with the run where a model has several."""
+    runs = Counter(a.model for a in answers)
+    return [a.model if runs[a.model] == 1 else f"{a.model}/{a.run}" for a in answers]
 
 
 def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Problem]:
@@ -197,7 +201,8 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 ),
             )
         )
-    constant = [_named(a) for a in answers if len(np.unique(a.chosen)) == 1] if len(labels) > 1 else []
+    alike = [name for a, name in zip(answers, _names(answers), strict=True) if len(np.unique(a.chosen)) == 1]
+    constant = alike if len(labels) > 1 else []
     if constant:
         problems.append(
             Problem(
@@ -215,9 +220,9 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
 
 def _copies(answers: Sequence[Answers]) -> list[Problem]:
     alike: dict[bytes, list[str]] = {}
-    for a in answers:
+    for a, name in zip(answers, _names(answers), strict=True):
         content = a.chosen.tobytes() if a.probabilities is None else a.probabilities.tobytes()
-        alike.setdefault(a.which.tobytes() + content, []).append(_named(a))
+        alike.setdefault(a.which.tobytes() + content, []).append(name)
     pairs = [names for names in alike.values() if len(names) > 1]
     if not pairs:
         return []

@@ -139,7 +139,7 @@ def draw_classes(figure: Figure, language: str) -> Markup:
     for row in rows:
         cells = [
             Markup('<th scope="row" data-sort="{}">{}</th>').format(
-                plain_label(row, language, ("class", "label", "candidate")),
+                visible(plain_label(row, language, ("class", "label", "candidate"))),
                 label_of(row, language, ("class", "label", "candidate")),
             )
         ]

@@ -99,7 +99,7 @@ def tell(file: FindingsFile) -> Story:
         main_estimate(headline),
         rival,
         _may(evidence),
-        _may_not(headline, evidence),
+        _may_not(headline, evidence, str(file.study.get("origin", "study"))),
         problems,
         tuple(f for f in evidence if f.severity == "problem"),
         advice[0] if advice else None,
@@ -176,7 +176,7 @@ def _may(evidence: list[Finding]) -> tuple[Point, ...]:
     return tuple(Point(f.sentence, f) for f in chosen[:LIMIT])
 
 
-def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, ...]:
+def _may_not(headline: Finding | None, evidence: list[Finding], origin: str) -> tuple[Point, ...]:
     """What was left undecided, what rests on assumptions that fail, and claims that nobody examined."""
     points: list[Point] = []
     everything = [*([headline] if headline else []), *evidence]
@@ -194,7 +194,8 @@ def _may_not(headline: Finding | None, evidence: list[Finding]) -> tuple[Point, 
                 points.append(Point(_doubt(assumption), finding))
     points = points[:LIMIT]
     claims = {f.claim for f in everything}
-    for claim, word in (("these_models", "missing_claim_test"), ("new_data", "missing_claim_new_data")):
+    general = "missing_claim_recipes" if origin == "models" else "missing_claim_new_data"
+    for claim, word in (("these_models", "missing_claim_test"), ("new_data", general)):
         if everything and claim not in claims:
             points.append(Point(Bilingual.of(WORDS[word])))
     return tuple(points)

@@ -1,0 +1,464 @@
+"""Predictions that others made: scores equal scikit-learn's, claims are those that a table allows, bad input is told."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
+
+import weigh
+from tests.findings.reading import by_id, check
+from tests.record.tables import rows_of, write
+from weigh.errors import DataError, SpecError, WeighError
+
+
+def findings(path, *more, **options):
+    """Findings by id, each checked; none is internal."""
+    reading = weigh.read_predictions(path, *more, **options)
+    found = by_id(reading.findings())
+    for finding in found.values():
+        assert finding.kind != "internal", finding.table
+        if not finding.sentence.en.startswith("None of the"):  # the check takes the word for Python's
+            check(finding, reading.results)
+    return found
+
+
+def kinds(found):
+    return {finding.kind for finding in found.values()}
+
+
+# ---- what a table says
+
+
+def test_scores_are_those_of_sklearn(tmp_path):
+    rows = rows_of(classes=("a", "b", "c"))
+    found = findings(write(tmp_path / "t.csv", rows))
+    mine = pl.DataFrame([row for row in rows if row["model"] == "good"])
+    p = mine.select("p:a", "p:b", "p:c").to_numpy()
+    said = np.array(["a", "b", "c"])[p.argmax(axis=1)]
+    assert found["verdict"].estimates["score"].value == pytest.approx(balanced_accuracy_score(mine["label"], said))
+    table = {row["candidate"]: row for row in found["performance:metrics"].table}["good"]
+    p = p / p.sum(axis=1, keepdims=True)
+    assert table["log_loss"] == pytest.approx(log_loss(mine["label"], p), abs=1e-4)
+    assert table["auroc"] == pytest.approx(roc_auc_score(mine["label"], p, multi_class="ovr"), abs=1e-3)
+
+
+def test_one_run_speaks_of_these_models_and_says_what_else_is_needed(tmp_path):
+    found = findings(write(tmp_path / "t.csv", rows_of()))
+    assert {f.claim for f in found.values()} <= {None, "these_models"}
+    assert found["comparison:good:poor"].relation == "better"
+    needed = " ".join(item.en for item in found["reading"].next)
+    assert "column run" in needed
+    assert "column fold" in needed
+    said = " ".join(f.sentence.en + " ".join(n.en for n in f.next) for f in found.values())
+    for wrong in ("cross-valid", "out-of-fold", "design.", "refit", "scratch", "seed would", "saved model"):
+        assert wrong not in said.replace("give cross-validated predictions", ""), wrong
+
+
+def test_several_runs_are_averaged_and_their_spread_is_described(tmp_path):
+    rows = rows_of(runs=4, noise=1.5)
+    found = findings(write(tmp_path / "t.csv", rows))
+    frame = pl.DataFrame([row for row in rows if row["model"] == "good"])
+    scores = []
+    for run in frame["run"].unique(maintain_order=True):
+        mine = frame.filter(pl.col("run") == run)
+        scores.append(balanced_accuracy_score(mine["label"], np.where(mine["p:bee"] > mine["p:ant"], "bee", "ant")))
+    assert found["verdict"].claim == "these_models"
+    assert found["verdict"].estimates["score"].value == pytest.approx(np.mean(scores))
+    assert found["reading"].estimates["sd_runs"].value == pytest.approx(100 * np.std(scores, ddof=1))
+
+
+@pytest.mark.parametrize(("purpose", "claim"), [("ship", "this_data"), ("publish", "new_data")])
+def test_folds_make_a_cross_validation(tmp_path, purpose, claim):
+    table = write(tmp_path / "t.csv", rows_of(folds=5, runs=3))
+    found = findings(table, settings=[f"design.purpose={purpose}"])
+    assert found["verdict"].claim == found["comparison:good:poor"].claim == claim
+    assert found["verdict"].estimates["folds"].value == 5
+    assert found["verdict"].estimates["repeats"].value == 3
+    assert not kinds(found) & {"cost", "order", "curve", "variation", "cleaned"}
+    said = " ".join(f.sentence.en + " ".join(n.en for n in f.next) for f in found.values())
+    assert "design." not in said
+
+
+def test_decisions_without_probabilities(tmp_path):
+    found = findings(write(tmp_path / "t.csv", rows_of(probable=False)))
+    assert not kinds(found) & {"calibration", "label-errors"}
+    assert "log_loss" not in found["performance:metrics"].table[0]
+    assert "Only decisions were given" in found["reading"].sentence.en
+    with pytest.raises(SpecError, match="needs probabilities"):
+        weigh.read_predictions(tmp_path / "t.csv", settings=["metrics.primary=log_loss"])
+
+
+def test_a_decision_may_differ_from_the_most_probable_class(tmp_path):
+    rows = rows_of()
+    for row in rows:
+        row["prediction"] = row["label"]
+    found = findings(write(tmp_path / "t.csv", rows), settings=["metrics.primary=accuracy"])
+    assert found["verdict"].estimates["score"].value == 1.0
+
+
+def test_a_copy_is_equal_and_named(tmp_path):
+    rows = rows_of(n=1500, models={"good": 2.5, "middle": 1.8, "poor": 1.0})
+    copy = [{**row, "model": "twin"} for row in rows if row["model"] == "good"]
+    found = findings(write(tmp_path / "t.csv", rows + copy))
+    assert found["comparison:good:twin"].relation == "equal"
+    assert found["comparison:good:poor"].relation == "better"
+    assert "good = twin" in found["data:copied-model"].sentence.en
+
+
+def test_many_models_are_told_in_one_table(tmp_path):
+    models = {f"m{i:02d}": 1.0 + i / 10 for i in range(14)}
+    found = findings(write(tmp_path / "t.csv", rows_of(models=models, probable=False)))
+    pairs = [name for name in found if name.startswith("comparison:m1")]
+    assert len(pairs) == 3
+    assert len(found["comparison:rest"].table) == 13
+    number = found["comparison:rest"].estimates
+    assert sum(number[r].value for r in ("better", "worse", "equal", "undecided")) == 13
+    assert len(found["comparison:matrix"].figure.rows) == 14 * 13 // 2
+
+
+def test_further_sets_are_compared_with_the_first(tmp_path):
+    rows = [{**row, "set": "home"} for row in rows_of(n=600, probable=False)]
+    away = rows_of(n=500, probable=False, models={"good": 0.6, "poor": 0.2}, seed=1)
+    found = findings(write(tmp_path / "t.csv", [*rows, *({**row, "set": "away"} for row in away)]))
+    assert found["verdict"].estimates["examples"].value == 600
+    assert found["shift:away"].verdict == "no"
+    assert "“home”" in found["shift:away"].sentence.zh
+    assert "cross" not in found["shift:away"].sentence.en
+
+
+def test_the_class_of_interest_is_the_rarer_one_or_the_one_asked_for(tmp_path):
+    rows = rows_of()
+    rare = [row for row in rows if row["label"] == "bee" or int(row["example"][1:]) % 3 == 0]
+    table = write(tmp_path / "t.csv", rare)
+    assert weigh.read_predictions(table).results.examples.classes == ("bee", "ant")
+    asked = weigh.read_predictions(table, settings=["data.positive=bee"])
+    assert asked.results.examples.classes == ("ant", "bee")
+    usual = weigh.read_predictions(table).findings().of("performance")[0].estimates["score"].value
+    assert asked.findings().of("performance")[0].estimates["score"].value == pytest.approx(usual)
+    with pytest.raises(DataError, match="no class 'wasp'"):
+        weigh.read_predictions(table, settings=["data.positive=wasp"])
+
+
+def test_other_columns_become_slices_and_groups_widen_intervals(tmp_path):
+    rows = rows_of(n=400)
+    for row in rows:
+        row["site"] = "north" if int(row["example"][1:]) % 2 else "south"
+    plain = weigh.read_predictions(write(tmp_path / "a.csv", rows))
+    assert list(plain.results.examples.slices) == ["site"]
+    wrong = {r["example"] for r in rows if r["model"] == "good" and r["p:bee"] < 0.5 and r["label"] == "bee"}
+    for row in rows:  # errors come in groups
+        row["group"] = f"g{int(row['example'][1:]) % 40}" if row["example"] not in wrong else f"h{len(row['example'])}"
+    grouped = weigh.read_predictions(write(tmp_path / "b.csv", rows))
+    score = grouped.findings()[0].estimates["score"]
+    assert score.n_unit == "groups"
+    other = plain.findings()[0].estimates["score"]
+    assert score.high - score.low > other.high - other.low
+
+
+# ---- how a table is written
+
+
+def test_every_way_of_writing_reads_the_same(tmp_path):
+    rows = rows_of(n=60)
+    reference = weigh.read_predictions(write(tmp_path / "t.csv", rows)).report("json")
+    (tmp_path / "o").mkdir()
+    tab = write(tmp_path / "o" / "t.tsv", rows, delimiter="\t")
+    mark = write(tmp_path / "o" / "t.csv", rows, encoding="utf-8-sig")
+    packed = tmp_path / "o" / "t.csv.gz"
+    packed.write_bytes(gzip.compress((tmp_path / "t.csv").read_bytes()))
+    semicolons = tmp_path / "t" / "t.csv"
+    semicolons.parent.mkdir()
+    write(semicolons, rows, delimiter=";")
+    parquet = tmp_path / "t.parquet"
+    pl.DataFrame(rows).write_parquet(parquet)
+    for path in (tab, mark, packed, semicolons, parquet):
+        assert weigh.read_predictions(path).report("json") == reference, path
+
+
+def test_files_without_a_model_column_are_models(tmp_path):
+    rows = rows_of(n=60)
+    for model in ("good", "poor"):
+        write(
+            tmp_path / f"{model}.csv",
+            [{k: v for k, v in r.items() if k != "model"} for r in rows if r["model"] == model],
+        )
+    reading = weigh.read_predictions(tmp_path / "good.csv", tmp_path / "poor.csv")
+    assert [c.id for c in reading.results.candidates] == ["good", "poor"]
+    whole = weigh.read_predictions(write(tmp_path / "all.csv", rows))
+    assert reading.findings()[0].sentence == whole.findings()[0].sentence
+
+
+def test_numbers_of_classes_that_were_once_floats(tmp_path):
+    rows = rows_of(n=60, classes=("0", "1", "2"), probable=False)
+    for row in rows:
+        row["prediction"] += ".0"
+    assert weigh.read_predictions(write(tmp_path / "t.csv", rows)).results.examples.classes == ("0", "1", "2")
+
+
+def test_folders_of_arrays(tmp_path):
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 3, 200)
+    for part in ("a_predictions", "b_predictions"):
+        (tmp_path / part).mkdir()
+        for name, wrong in (("one", 0.1), ("two", 0.4)):
+            said = np.where(rng.random(200) < wrong, rng.integers(0, 3, 200), target)
+            if name == "one":
+                (tmp_path / part / f"{name}_predictions.json").write_text(json.dumps(said.tolist()))
+            else:
+                np.save(tmp_path / part / f"{name}_predictions.npy", said)
+    np.save(tmp_path / "labels.npy", target)
+    folders = [tmp_path / "a_predictions", tmp_path / "b_predictions"]
+    found = by_id(weigh.read_predictions(*folders, labels=[tmp_path / "labels.npy"] * 2).findings())
+    assert found["verdict"].candidates[0] == "one"
+    assert "shift:b" in found
+    one = weigh.read_predictions(folders[0], labels=[tmp_path / "labels.npy"])
+    assert one.results.name == "a"
+    with pytest.raises(DataError, match="the labels are missing"):
+        weigh.read_predictions(folders[0])
+    with pytest.raises(DataError, match="2 folders of predictions were given, and 1"):
+        weigh.read_predictions(*folders, labels=[tmp_path / "labels.npy"])
+    np.save(tmp_path / "few.npy", target[:50])
+    with pytest.raises(DataError, match="has 200 predictions"):
+        weigh.read_predictions(folders[0], labels=[tmp_path / "few.npy"])
+    np.save(tmp_path / "a_predictions" / "three_predictions.npy", rng.standard_normal((200, 3)))
+    with pytest.raises(DataError, match="do not add up to one"):
+        weigh.read_predictions(folders[0], labels=[tmp_path / "labels.npy"])
+    np.save(tmp_path / "a_predictions" / "three_predictions.npy", np.array([{}] * 200), allow_pickle=True)
+    with pytest.raises(DataError, match="cannot be read"):
+        weigh.read_predictions(folders[0], labels=[tmp_path / "labels.npy"])
+
+
+# ---- bad input: a clear error …
+
+
+def spoil_label(rows):
+    rows[0]["label"] = "ant" if rows[0]["label"] == "bee" else "bee"
+
+
+def empty_label(rows):
+    rows[5]["label"] = ""
+
+
+def logits(rows):
+    for row in rows[:7]:
+        row["p:bee"], row["p:ant"] = 3.0, -2.0
+
+
+def not_a_number(rows):
+    rows[3]["p:bee"] = "nan"
+
+
+def word_for_a_number(rows):
+    rows[3]["p:bee"] = "0,7"
+
+
+def contradict(rows):
+    rows.append({**rows[0], "p:bee": 0.5, "p:ant": 0.5})
+
+
+def no_column_of_a_class(rows):
+    for row in rows:
+        row["p:be"] = row.pop("p:bee")
+
+
+def other_folds(rows):
+    for i, row in enumerate(rows):
+        row["fold"] = i % 5 if row["model"] == "good" else i % 4
+
+
+def half_of_the_examples(rows):
+    rows[:] = [r for r in rows if (r["model"] == "good") == (int(r["example"][1:]) < 180)]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (spoil_label, "'label' differs between the rows of one example for 1 of 300"),
+        (empty_label, r"'label' is empty in 1 of 600 rows \(the first: row 6\)"),
+        (logits, r"in 7 of 600 rows \(the first: row 1, sum 1\)"),
+        (not_a_number, r"1 of 600 rows have no finite number in a p: column \(the first: row 4, p:bee: nan\)"),
+        (word_for_a_number, "p:bee: 0,7"),
+        (contradict, "2 rows contradict another row of the same example, model and run"),
+        (no_column_of_a_class, "No p: column stands for these classes: bee"),
+        (other_folds, "not cross-validated on the same folds; these differ from the first: poor"),
+        (half_of_the_examples, "Only 0 of 300|Only 180 of 300|set aside"),
+    ],
+)
+def test_bad_rows_are_errors(tmp_path, spoil, message):
+    rows = rows_of()
+    spoil(rows)
+    if spoil is half_of_the_examples:  # one model has less than half: it is set aside and named, the other is read
+        found = findings(write(tmp_path / "t.csv", rows))
+        assert "poor" in found["data:missing-prediction:2"].sentence.en
+        return
+    with pytest.raises(DataError, match=message) as error:
+        weigh.read_predictions(write(tmp_path / "t.csv", rows))
+    assert error.value.render("zh") != error.value.render("en")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "has no column 'example'"),
+        (b"example,label,model,run,prediction\n", "has no rows"),
+        (
+            b"image,label,model,prediction\na,b,c,d\n",
+            "no column 'example'.*Columns found: image, label, model, prediction",
+        ),
+        (b"example,label,model\na,b,c\n", "no column 'prediction'"),
+        (b"example|label|model|prediction\na|b|c|d\n", r"Columns found: example\|label\|model\|prediction"),
+        (b"example,label,prediction\na,b\nc,d,e,f,g\n", "cannot be read"),
+        (b"example,label,prediction\na,x,1\nb,y,2\n", "No prediction is one of the labels"),
+        (b"example,label,prediction\na,x,x\nb,x,x\n", "only one class: x"),
+        (b"\x89PNG\r\n\x1a\n\x00\xff\xfe\xfd", "cannot be read|no column"),
+        (b"\x1f\x8b broken", "cannot be read"),
+    ],
+)
+def test_bad_files_are_errors(tmp_path, content, message):
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="(?s)" + message):
+        weigh.read_predictions(path)
+
+
+def test_labels_that_are_no_classes(tmp_path):
+    rows = [{"example": i, "label": f"{i}.5", "model": "m", "prediction": f"{(i * 7) % 300}.5"} for i in range(300)]
+    with pytest.raises(DataError, match="300 examples have 300 different classes"):
+        weigh.read_predictions(write(tmp_path / "t.csv", rows))
+
+
+def test_settings_that_do_not_count_are_refused(tmp_path):
+    table = write(tmp_path / "t.csv", rows_of(n=40))
+    with pytest.raises(SpecError, match=r"design\.folds does not count"):
+        weigh.read_predictions(table, settings=["design.folds=3"])
+    with pytest.raises(WeighError, match="does not exist"):
+        weigh.read_predictions(tmp_path / "none.csv")
+
+
+# ---- … or a named finding
+
+
+def test_repeated_rows_are_read_once_and_named(tmp_path):
+    rows = rows_of()
+    found = findings(write(tmp_path / "t.csv", [*rows, *rows[:5]]))
+    assert found["data:repeated-prediction"].estimates["repeated"].value == 5
+    assert found["data:repeated-prediction"].examples == [row["example"] for row in rows[:5]]
+    assert (
+        found["verdict"].estimates["score"] == findings(write(tmp_path / "u.csv", rows))["verdict"].estimates["score"]
+    )
+
+
+def test_examples_that_a_model_lacks_are_set_aside_for_all(tmp_path):
+    rows = [r for r in rows_of() if not (r["model"] == "poor" and r["example"] in ("e3", "e7"))]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["data:missing-prediction"].examples == ["e3", "e7"]
+    assert found["verdict"].estimates["examples"].value == 298
+
+
+def test_rounded_probabilities_are_scaled_and_said(tmp_path):
+    rows = rows_of(classes=("a", "b", "c"))
+    for row in rows:
+        row |= {key: round(value, 2) for key, value in row.items() if key.startswith("p:")}
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["data:rounded-probabilities"].severity == "detail"
+
+
+def test_ties_everywhere_settle_nothing(tmp_path):
+    rows = rows_of(n=200)
+    for row in rows:
+        row["p:bee"] = row["p:ant"] = 0.5
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["data:tied-probabilities"].severity == "problem"
+    assert found["data:constant-answer"].verdict == "yes"
+    assert found["verdict"].verdict != "yes"
+
+
+def test_one_fold_is_a_test_set(tmp_path):
+    rows = [{**row, "fold": 1} for row in rows_of()]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["verdict"].claim == "these_models"
+    assert found["data:one-fold"].severity == "detail"
+
+
+def test_a_class_missing_in_a_fold_is_said(tmp_path):
+    rows = rows_of(n=120, folds=4, classes=("a", "b", "c"))
+    for row in rows:
+        if row["label"] == "c":
+            row["fold"] = 0
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["data:class-in-fold"].estimates["lacking"].value == 3
+
+
+def test_groups_in_several_folds_are_a_problem(tmp_path):
+    rows = [{**row, "group": f"g{int(row['example'][1:]) // 4}"} for row in rows_of(folds=5)]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["data:split-group"].severity == "problem"
+
+
+def test_predictions_of_a_class_that_no_label_has(tmp_path):
+    rows = rows_of(probable=False)
+    rows[0]["prediction"] = "wasp"
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert "wasp" in found["data:unknown-class"].sentence.en
+
+
+@pytest.mark.parametrize("n", [2, 3, 9])
+def test_few_examples_settle_nothing(tmp_path, n):
+    found = findings(write(tmp_path / "t.csv", rows_of(n=n)))
+    assert found["verdict"].verdict == "undecided"
+    assert found["comparison:good:poor"].relation == "undecided"
+
+
+def test_one_example(tmp_path):
+    rows = [row for row in rows_of(n=2) if row["example"] == "e0"]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["verdict"].verdict == "undecided"
+
+
+def test_one_model(tmp_path):
+    found = findings(write(tmp_path / "t.csv", [row for row in rows_of() if row["model"] == "good"]))
+    assert "only candidate" in found["verdict"].sentence.en
+    assert "comparison" not in kinds(found)
+
+
+def test_a_thousand_classes(tmp_path):
+    rows = [
+        {"example": f"e{i}", "label": f"c{i % 1000}", "model": m, "prediction": f"c{i % 1000 if (i * s) % 10 else 0}"}
+        for m, s in (("a", 3), ("b", 7))
+        for i in range(3000)
+    ]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert 0.85 < found["verdict"].estimates["score"].value < 0.95
+
+
+def test_models_with_different_numbers_of_runs_and_a_missing_fold(tmp_path):
+    rows = [r for r in rows_of(runs=3, folds=4) if not (r["model"] == "poor" and r["run"] == "r2")]
+    found = findings(write(tmp_path / "t.csv", rows))
+    assert found["comparison:good:poor"].relation == "better"
+    holes = [r for r in rows if not (r["model"] == "good" and r["run"] == "r1" and r["fold"] == 2)]
+    found = findings(write(tmp_path / "u.csv", holes))
+    assert found["verdict"].estimates["examples"].value == 225
+    assert "good/r1 (75)" in found["data:missing-prediction"].sentence.en
+
+
+HOSTILE = "<script>alert(1)</script>{0}%s\u202e"
+
+
+def test_hostile_names_do_nothing(tmp_path):
+    rows = rows_of(n=60, classes=(HOSTILE + "a", "b"), models={HOSTILE: 2.0, "=cmd()": 1.0})
+    for row in rows:
+        row["example"] += HOSTILE
+    reading = weigh.read_predictions(write(tmp_path / "t.csv", rows))
+    assert not reading.findings().of("internal")
+    for language in ("en", "zh"):
+        page = reading.report("html", language)
+        assert "<script>alert" not in page
+        assert "\u202e" not in page
+        outside_code = re.sub(r"`[^`]*`", "", reading.report("md", language))  # file names stand in code spans
+        assert "<script>alert" not in outside_code
