@@ -7,13 +7,14 @@ two learners that each see twenty features of their own, a true difference of 0 
 
 from __future__ import annotations
 
+from benchmarks.audit.real import REAL, RealDesign
 from benchmarks.audit.simulate import Design
 
 __all__ = ["DEVELOPMENT", "UNSEEN", "designs"]
 
 STABLE = {"used": 20, "noisy": False}
 WILD = {"features": 200, "used": 160}
-RARE = {"shift": 3.6, "strengths": (1.6, 1.6)}  # some 5 % positives
+RARE = {"shift": 3.6, "strengths": (1.6, 1.6), "weighted": True}  # some 5 % positives
 GAP = (1.39, 1.01)
 
 DEVELOPMENT: dict[str, Design] = {
@@ -68,6 +69,9 @@ DEVELOPMENT: dict[str, Design] = {
     "f1-rare-n1000-5x5": Design(n=1000, folds=5, metric="f1", **RARE),
     "f1-macro-ten-5x2": Design(n=1000, classes=10, strengths=(1.0, 1.0), folds=5, repeats=2, metric="f1_macro"),
     "balanced-rare-n300-5x5": Design(folds=5, metric="balanced_accuracy", shift=2.0, strengths=(1.6, 1.6)),
+    "balanced-rare-weighted-5x2": Design(
+        folds=5, repeats=2, metric="balanced_accuracy", shift=2.0, strengths=(1.6, 1.6), weighted=True
+    ),
     "balanced-rare-n1000-10x1": Design(n=1000, repeats=1, metric="balanced_accuracy", **RARE),
     # Clustered examples
     "groups-of-5": Design(group=5, folds=5),
@@ -80,7 +84,17 @@ DEVELOPMENT: dict[str, Design] = {
     "six-5x1": Design(strengths=(1.0,) * 6, folds=5, repeats=1),
     "six-10x2": Design(strengths=(1.0,) * 6, repeats=2),
     # Random true differences
+    "gap-n100-5x5": Design(n=100, folds=5, gap=0.3),
+    "gap-n300-5x1": Design(folds=5, repeats=1, gap=0.3),
     "gap-n300-5x5": Design(folds=5, gap=0.2),
+    "gap-n1000-5x1": Design(n=1000, folds=5, repeats=1, gap=0.1),
+    "gap-n3000-5x1": Design(n=3000, folds=5, repeats=1, gap=0.05),
+    "gap-wild-n100-10x5": Design(n=100, gap=0.5, **WILD),
+    "gap-degenerate-n300-5x1": Design(degenerate=0.1, folds=5, repeats=1, gap=0.3),
+    "gap-f1-rare-n1000-5x5": Design(n=1000, folds=5, metric="f1", gap=0.3, **RARE),
+    "gap-auroc-n300-5x5": Design(folds=5, metric="auroc", gap=0.3),
+    "gap-four-5x2": Design(strengths=(1.0,) * 4, folds=5, repeats=2, gap=0.3),
+    "four-one-best-5x2": Design(strengths=(1.6, 1.0, 1.0, 1.0), folds=5, repeats=2),
     "gap-n1000-5x2": Design(n=1000, folds=5, repeats=2, gap=0.2),
     "gap-wide-n300-10x5": Design(gap=0.5),
     "gap-stable-n300-5x1": Design(folds=5, repeats=1, gap=0.3, **STABLE),
@@ -104,10 +118,13 @@ UNSEEN: dict[str, Design] = {
     "unseen-heavy-penalty": Design(n=120, folds=5, repeats=2, penalty=50.0, **STABLE),
     "unseen-four": Design(n=300, strengths=(1.0,) * 4, folds=5, repeats=3),
     "unseen-wide-features": Design(n=200, features=100, used=100, noisy=False, folds=5, repeats=2),
+    "unseen-gap-classes": Design(n=500, classes=4, strengths=(0.9, 0.9), folds=5, repeats=2, gap=0.2),
+    "unseen-gap-groups": Design(n=600, group=4, folds=5, repeats=2, gap=0.3),
     "unseen-gap": Design(n=400, folds=5, repeats=3, gap=0.3),
 }
 
 
-def designs(part: str) -> dict[str, Design]:
-    """ "development", "unseen" or "all"."""
-    return {"development": DEVELOPMENT, "unseen": UNSEEN, "all": {**DEVELOPMENT, **UNSEEN}}[part]
+def designs(part: str) -> dict[str, Design | RealDesign]:
+    """ "development", "unseen", "real" or "all"."""
+    parts = {"development": DEVELOPMENT, "unseen": UNSEEN, "real": REAL}
+    return {**DEVELOPMENT, **UNSEEN, **REAL} if part == "all" else parts[part]

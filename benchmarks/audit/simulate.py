@@ -11,10 +11,11 @@ design takes some 8 ms. Memory: (repeats x folds, n) weights and (repeats x fold
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Design", "Study", "simulate"]
+__all__ = ["Data", "Design", "Study", "draw_data", "fit", "score", "simulate"]
 
 FRESH = 6000  # examples that stand for "unlimited new data"; their chances are used, not labels drawn from them
 REFITS = 16  # seeds over which the truth of this data set is averaged
@@ -34,6 +35,7 @@ class Design:
         features, used: Columns, and how many of them (at random) a fit may use.
         learner: "ridge" (lambda = `penalty`, targets ±1), "knn" (5 neighbours) or "centroid" (nearest class mean).
         noisy: Exponential weights per example in every fit: each seed gives another model.
+        weighted: Rare classes weigh more in every fit, so that they are answered at all.
         degenerate: Share of fits that always answer the majority class.
         folds, repeats, metric: Of the study.
         group: Examples per group that share 70 % of their features' variance; folds respect groups.
@@ -51,6 +53,7 @@ class Design:
     learner: str = "ridge"
     penalty: float = 1.0
     noisy: bool = True
+    weighted: bool = False
     degenerate: float = 0.0
     folds: int = 10
     repeats: int = 5
@@ -97,12 +100,7 @@ def simulate(design: Design, rng: np.random.Generator, *, truth: bool = True) ->
         first = design.strengths[0]
         design = replace(design, strengths=(first + gap, first - gap, *design.strengths[2:]))
     count = len(design.strengths)
-    directions = _directions(design)
-    features, groups = _features(design, rng, design.n, grouped=design.group)
-    target = _labels(rng, _chance(design, features, directions))
-    while np.bincount(target, minlength=design.classes).min() < 2:  # no study without an example of every class
-        features, groups = _features(design, rng, design.n, grouped=design.group)
-        target = _labels(rng, _chance(design, features, directions))
+    features, target, groups, directions = draw_data(design, rng)
     fold = np.stack([_folds(design, rng, target, groups) for _ in range(design.repeats)])
     train = (fold[:, None, :] != np.arange(design.folds)[None, :, None]).reshape(-1, design.n)
     size = FRESH // 4 if design.learner == "knn" else FRESH  # neighbours are slow to find
@@ -115,15 +113,34 @@ def simulate(design: Design, rng: np.random.Generator, *, truth: bool = True) ->
     majority = int(np.bincount(target).argmax())
     for m in range(count):
         own = features[m]
-        predicted = _fit(design, rng, own, target, np.concatenate([train, everything]))
-        inside = _score(predicted, own, slice(0, len(train)))
-        fresh[m] = _score(predicted, new[m], slice(len(train), None))
+        predicted = fit(design, rng, own, target, np.concatenate([train, everything]))
+        inside = score(predicted, own, slice(0, len(train)))
+        fresh[m] = score(predicted, new[m], slice(len(train), None))
         failed = rng.random(len(train)) < design.degenerate
         inside[failed] = np.eye(design.classes)[majority]
         inside = inside.reshape(design.repeats, design.folds, design.n, design.classes)
         for repeat in range(design.repeats):
             logits[m, repeat] = inside[repeat, fold[repeat], np.arange(design.n)]
     return Study(logits, fold, target, groups, fresh, chance, majority, gap)
+
+
+class Data(NamedTuple):
+    """A data set: features of each candidate `(n, features)`, labels, groups, and the truth behind the labels."""
+
+    features: list[np.ndarray]
+    target: np.ndarray
+    groups: np.ndarray | None
+    directions: np.ndarray
+
+
+def draw_data(design: Design, rng: np.random.Generator) -> Data:
+    """A data set with at least two examples of every class."""
+    directions = _directions(design)
+    while True:
+        features, groups = _features(design, rng, design.n, grouped=design.group)
+        target = _labels(rng, _chance(design, features, directions))
+        if np.bincount(target, minlength=design.classes).min() >= 2:
+            return Data(features, target, groups, directions)
 
 
 def _directions(design: Design) -> np.ndarray:
@@ -169,12 +186,14 @@ def _folds(design: Design, rng, target: np.ndarray, groups: np.ndarray | None) -
     return fold
 
 
-# Learners: `_fit` gives what `_score` needs
+# Learners: `fit` gives what `score` needs
 
 
-def _fit(design: Design, rng, x: np.ndarray, target: np.ndarray, train: np.ndarray):
-    """Fits for every row of `train` `(b, n)` bool."""
+def fit(design: Design, rng, x: np.ndarray, target: np.ndarray, train: np.ndarray):
+    """Fits for every row of `train` `(b, n)`: bool, or how often each example counts."""
     weights = rng.standard_exponential(train.shape) if design.noisy else np.ones(train.shape)
+    if design.weighted:
+        weights = weights / np.bincount(target, minlength=design.classes)[target]
     weights = weights * train
     weights *= (train.sum(axis=1) / weights.sum(axis=1))[:, None]
     if design.learner == "knn":
@@ -229,7 +248,7 @@ def _centroids(x, signs, weights):
     return np.stack(beta, axis=2), np.stack(offset, axis=1)
 
 
-def _score(fitted, new: np.ndarray, rows: slice) -> np.ndarray:
+def score(fitted, new: np.ndarray, rows: slice) -> np.ndarray:
     """`(b, len(new), classes)` logits."""
     kind, *rest = fitted
     if kind == "linear":

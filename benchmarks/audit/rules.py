@@ -1,0 +1,146 @@
+"""What different rules would conclude from the same study: the field's rules of thumb, tests, and ours.
+
+A rule returns +1 (the first candidate is better), -1 (worse) or 0 (no claim) about the first two candidates. Rules that
+need runs of their own (seeds on one split, random splits, out-of-bootstrap pairs) are in `extra.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+from scipy.stats import binom, wilcoxon
+
+from benchmarks.audit.simulate import Design, Study
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.record.results import OutOfFold
+from weigh.stats.comparison import Comparisons, compare
+from weigh.stats.resampling import Resampler, make_units
+
+__all__ = ["FOLD_RULES", "measure", "ours", "truths"]
+
+
+def measure(design: Design, study: Study) -> dict[str, MeasuredDesign]:
+    """Candidate -> out-of-fold predictions measured on the design's metric, as the product would measure them."""
+    metric = METRICS.get(design.metric)
+    none = np.zeros_like(study.logits[0])
+    indices = np.arange(design.n)
+    return {
+        f"m{m}": measure_design(metric, OutOfFold(indices, logits, study.fold, study.target, none))
+        for m, logits in enumerate(study.logits)
+    }
+
+
+def ours(
+    design: Design, study: Study, measured: dict[str, MeasuredDesign], rng: np.random.Generator
+) -> dict[str, Comparisons]:
+    """Our comparison for both claims about recipes."""
+    units = make_units(study.target, study.groups)
+    resampler = Resampler(np.ones((1, design.n)), units)
+    return {
+        claim: compare(measured, units, rng=rng, claim=claim, resampler=resampler)
+        for claim in ("new_data", "this_data")
+    }
+
+
+def truths(design: Design, study: Study) -> np.ndarray:
+    """`(candidates,)` score of each recipe refitted on this data, on unlimited new data, in expectation over seeds."""
+    size, classes = study.chance.shape
+    actual = study.chance.sum(axis=0)
+
+    def score(logits: np.ndarray) -> float:
+        """The metric on examples that carry the probability of every label instead of one label."""
+        if design.metric == "auroc":
+            order = np.argsort(logits[:, 1] - logits[:, 0], kind="stable")
+            positive, negative = study.chance[order, 1], study.chance[order, 0]
+            below = np.cumsum(negative) - negative / 2  # ties have no weight among thousands of distinct scores
+            return float(positive @ below / actual[1] / actual[0])
+        label = logits.argmax(axis=1)
+        hit = np.bincount(label, study.chance[np.arange(size), label], minlength=classes)
+        if design.metric == "accuracy":
+            return float(hit.sum() / size)
+        if design.metric == "balanced_accuracy":
+            return float((hit / actual).mean())
+        f1 = 2 * hit / (np.bincount(label, minlength=classes) + actual)
+        return float(f1[1] if design.metric == "f1" else f1.mean())
+
+    found = []
+    for fresh in study.fresh:
+        value = float(np.mean([score(logits) for logits in fresh]))
+        if design.degenerate:
+            constant = np.tile(np.eye(classes)[study.majority], (size, 1))
+            value = (1 - design.degenerate) * value + design.degenerate * score(constant)
+        found.append(value)
+    return np.array(found)
+
+
+# The field's rules on the same cross-validation
+
+
+def _folds(design: Design, measured: dict[str, MeasuredDesign]) -> np.ndarray:
+    difference = (measured["m0"].score().fold - measured["m1"].score().fold).ravel()
+    return difference[~np.isnan(difference)]
+
+
+def _sign(mean: float, claimed: bool) -> int:
+    return int(np.sign(mean)) if claimed else 0
+
+
+def bigger(design, study, measured) -> int:
+    """The bigger number of one run of cross-validation wins."""
+    gap = measured["m0"].score().repeat[0] - measured["m1"].score().repeat[0]
+    return _sign(gap, True)
+
+
+def naive_t(design, study, measured) -> int:
+    """A t-test over all fold scores as if they were independent."""
+    folds = _folds(design, measured)
+    error = folds.std(ddof=1) / math.sqrt(len(folds))
+    return _sign(folds.mean(), abs(folds.mean()) > stdtrit(len(folds) - 1, 0.975) * error)
+
+
+def corrected_t(design, study, measured) -> int:
+    """Nadeau & Bengio (2003): variance times 1/runs + test/train."""
+    folds = _folds(design, measured)
+    error = folds.std(ddof=1) * math.sqrt(1 / len(folds) + 1 / (design.folds - 1))
+    return _sign(folds.mean(), abs(folds.mean()) > stdtrit(len(folds) - 1, 0.975) * error)
+
+
+def correlated_bayes(design, study, measured) -> int:
+    """Correlated Bayesian t-test with a region of ±1 point, claims at 95 % (Benavoli et al. 2017; as baycomp does)."""
+    folds = _folds(design, measured)
+    error = folds.std(ddof=1) * math.sqrt(1 / len(folds) + 1 / (design.folds - 1))
+    if error <= 0:
+        return 0
+    above = stdtr(len(folds) - 1, (folds.mean() - 0.01) / error)
+    below = stdtr(len(folds) - 1, (-0.01 - folds.mean()) / error)
+    return 1 if above > 0.95 else -1 if below > 0.95 else 0
+
+
+def mcnemar(design, study, measured) -> int:
+    """Exact McNemar test on the first repeat (accuracy, whatever the metric)."""
+    right = study.logits[:2, 0].argmax(axis=-1) == study.target
+    first, second = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+    p = min(1.0, 2 * float(binom.cdf(min(first, second), first + second, 0.5))) if first + second else 1.0
+    return _sign(first - second, p < 0.05)
+
+
+def wilcoxon_folds(design, study, measured) -> int:
+    """Wilcoxon's signed ranks over the fold scores: what autorank chooses for two populations that are not normal."""
+    folds = _folds(design, measured)
+    if len(folds) < 6 or not np.any(folds):
+        return 0
+    return _sign(folds.mean(), wilcoxon(folds, method="approx").pvalue < 0.05)
+
+
+FOLD_RULES: dict[str, Any] = {
+    "bigger number": bigger,
+    "naive t": naive_t,
+    "Nadeau-Bengio": corrected_t,
+    "correlated Bayes": correlated_bayes,
+    "McNemar, one run": mcnemar,
+    "Wilcoxon over folds": wilcoxon_folds,
+}
