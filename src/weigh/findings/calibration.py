@@ -101,8 +101,10 @@ def _describe(evidence: Evidence, out_of_fold: OutOfFold, *, winner: bool) -> De
     target, units, level = out_of_fold.target, evidence.units, evidence.level
     draws = evidence.draws if winner else min(evidence.draws, FEW_DRAWS)
     weights = draw_weights(evidence.rng("calibration"), units, draws)
-    scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
     before = _measure(out_of_fold.logits, target, weights, units, level)
+    if evidence.results.origin == "models":  # no folds: nothing is scaled
+        return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
+    scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
     after = _measure(scaled, target, weights, units, level)
     gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
     return Described(before, after, gain, fit_temperature(out_of_fold.logits, target))
