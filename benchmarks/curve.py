@@ -6,7 +6,8 @@
 
 A draw: N examples of the pool are the study (5 folds x 2 repeats, a head per fold on all of its training folds and on
 nested eighths, quarters and halves of them); N more are the data that arrive later. The truth now is the mean score of the
-study's own heads on the rest of the pool; the truth later that of five heads on random four fifths of both. Features
+study's own heads on the rest of the pool; the truth later that of five heads on random four fifths of both. The rest of the pool is finite as well: what that makes of the true gain (`noise`) is
+allowed for where the gain's interval is judged. Features
 are standardised over the pool and turned by one random matrix to fewer columns, for speed. `draw` goes on where it stopped.
 """
 
@@ -28,7 +29,7 @@ from weigh.stats.resampling import Resampler, draw_weights, make_units
 
 __all__ = ["draw", "read"]
 
-FOLDS, REPEATS, LATER, COLUMNS = 5, 2, 5, 256
+FOLDS, REPEATS, LATER, COLUMNS, NOISE_DRAWS = 5, 2, 5, 256, 40
 NAMES = ("accuracy", "balanced_accuracy", "auroc")
 SIZES = (*SHARES, "")
 
@@ -53,12 +54,14 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
     def head(rows: np.ndarray, rng: np.random.Generator):
         return fit_head(x[rows], target[rows], STRENGTHS, classes, basis, rng=rng)
 
-    def on_rest(heads: list, rest: np.ndarray) -> list[float]:
+    def on_rest(heads: list, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """`(metrics, 1 + b)` mean score of the heads: as it is, and with other examples in the rest."""
         scores = []
         for one in heads:
             p = probabilities(one.logits(x[rest]))
-            scores.append([METRICS.get(m).score(Prediction(p, decide(p)), target[rest]) for m in NAMES])
-        return np.mean(scores, axis=0).tolist()
+            measured = [(METRICS.get(m), Prediction(p, decide(p))) for m in NAMES]
+            scores.append([m.reduce(m.measure(found, target[rest]), weights) for m, found in measured])
+        return np.mean(scores, axis=0)
 
     to.mkdir(parents=True, exist_ok=True)
     for number in range(draws):
@@ -84,9 +87,11 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
                     heads += [] if variant else [one]
         both = np.concatenate([now, later])
         grown = [head(rng.permutation(both)[: len(both) * (FOLDS - 1) // FOLDS], rng) for _ in range(LATER)]
+        weights = np.concatenate([np.ones((1, len(rest))), rng.standard_exponential((NOISE_DRAWS, len(rest)))])
+        truth, later_truth = on_rest(heads, rest, weights), on_rest(grown, rest, weights)
         np.savez_compressed(
             path, logits=logits, fold=fold, trained=trained, target=target[now],
-            truth=on_rest(heads, rest), truth_later=on_rest(grown, rest),
+            truth=truth[:, 0], truth_later=later_truth[:, 0], noise=(later_truth - truth)[:, 1:].std(axis=1),
         )  # fmt: skip
 
 
@@ -120,6 +125,9 @@ def read(folder: Path, *, sizes: tuple[int, ...] = (0, 1, 2, 3), level: float = 
                 {
                     "predicted": curve.predicted.covers(later),
                     "gain": curve.gain.covers(later - now),
+                    "gain_allowing": abs(later - now - curve.gain.value)
+                    <= np.hypot((curve.gain.high - curve.gain.low) / 2, 1.96 * float(stored["noise"][m])),
+                    "noise": float(stored["noise"][m]),
                     "present": curve.present.covers(now),
                     "width": curve.predicted.high - curve.predicted.low,
                     "width_gain": curve.gain.high - curve.gain.low,

@@ -41,6 +41,7 @@ def test_it_agrees_with_least_squares_where_that_is_well_determined():
 def test_the_fitted_curve_passes_through_now_and_the_prediction():
     found = fit_curve(SIZES, law(SIZES), covariance(spread=1e-5))
     now, later = found.at(np.array([320.0, 640.0]))
+    assert found.predicted.value == pytest.approx(found.present.value + found.gain.value)
     assert abs(now - found.present.value) < 1e-4
     assert abs(later - found.predicted.value) < 1e-4
 

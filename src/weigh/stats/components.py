@@ -27,7 +27,9 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["EVALUATION", "TOGETHER", "Components", "Star", "variance_components"]
 
-EVALUATION, SPLIT, TOGETHER = "evaluation", "split", "split and seeds"
+EVALUATION = "evaluation"
+SPLIT = "split"
+TOGETHER = "split and seeds"
 DRAWS = 4000
 
 

@@ -206,14 +206,15 @@ def fit_curve(
     log_weight = -0.5 * distance / inflated + np.array(volume)
     weights = np.exp(log_weight - log_weight.max())
     weights /= weights.sum()
-    both = spreads.sum(axis=(1, 2))  # variance of present + gain
-    gain = _quantiles(means[:, 1], np.sqrt(inflated * spreads[:, 1, 1]), weights, freedom, level)
-    predicted = _quantiles(means.sum(axis=1), np.sqrt(inflated * both), weights, freedom, level)
-    moved = 0.0 if present is None else present - scores[-1]
+    spread = np.sqrt(inflated * spreads[:, 1, 1])
+    gain = _quantiles(means[:, 1], spread, weights, freedom, level)
+    # What is predicted is the present score and the gain. Their errors hardly go together (measured on real data), where the
+    # covariance of the points, with its allowances, would have them do so almost fully
+    now = float(scores[-1]) if present is None else present
+    predicted = _quantiles(now + means[:, 1], np.sqrt(covariance[-1, -1] + spread**2), weights, freedom, level)
     half = _quantiles(np.zeros(1), np.sqrt(covariance[-1:, -1]), np.ones(1), freedom, level)[2]
-    now = float(scores[-1]) + moved
     common = {"level": level, "n": n, "n_unit": n_unit}
-    ends = [now - half, now + half, *(predicted + moved)]
+    ends = [now - half, now + half, *predicted]
     if unit == "score":
         ends = [min(max(end, 0.0), 1.0) for end in ends]
     method = f"power law averaged over its exponent, influence of {n_unit} and runs"
