@@ -330,6 +330,7 @@ def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
         return given
 
     data = spec.data.model_copy(update={key: absolute(getattr(spec.data, key)) for key in ("train", "test", "root")})
+    data = data.model_copy(update={"shifted": {name: str(absolute(path)) for name, path in data.shifted.items()}})
     return spec.model_copy(update={"data": data})
 
 

@@ -84,7 +84,7 @@ def _copies(
     """Sets of copies within training, within test, and across the two."""
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
-        parts = {str(examples.part[i]) for i in members}
+        parts = {"train" if examples.part[i] == "train" else "test" for i in members}
         sets["both" if len(parts) > 1 else parts.pop()].append(members)
     problems = []
     for where, found in sets.items():
@@ -92,7 +92,7 @@ def _copies(
             continue
         members = [i for group in found for i in group]
         extra = len(members) - len(found)
-        in_test = sum(1 for i in members if examples.part[i] == "test")
+        in_test = sum(1 for i in members if examples.part[i] != "train")
         numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
         if where == "both":
             sentence = text(

@@ -27,7 +27,7 @@ class Examples:
         path: `(n,)` str: relative POSIX path for files, or the row number as text for tables of texts. Unique.
         target: `(n,)` int64 class index, or `(n, classes)` uint8 for multi-label, or `(n,)` object for other tasks.
         classes: Class names, sorted naturally; index = target.
-        part: `(n,)` str: "train" or "test". (A validation folder is part of "train" unless there is no test folder:
+        part: `(n,)` str: "train", "test", or "shift:NAME" for a further test set. (A validation folder is part of "train" unless there is no test folder:
             then it is "test", and a `Problem` of severity "note" says so.)
         group: `(n,)` str, or None: examples of one group never stand on both sides of a split.
         order: `(n,)` int64: position in one order for all classes: the table's row, or the natural sort of the file

@@ -44,14 +44,21 @@ def read_images(
         MissingExtra: The `datasets` library is needed and not installed.
     """
     train = _list(spec.train, spec, offline=offline, progress=progress)
-    test = _list_test(spec.test, spec, offline=offline, progress=progress) if spec.test else None
-    problems = list(train.problems) + (list(test.problems) if test else [])
+    test = _list_test(spec.test, spec, key="data.test", offline=offline, progress=progress) if spec.test else None
+    shifted = {
+        name: _list_test(path, spec, key=f"data.shifted.{name}", offline=offline, progress=progress)
+        for name, path in spec.shifted.items()
+    }
+    further = ([test] if test else []) + list(shifted.values())
+    problems = [problem for source in (train, *further) for problem in source.problems]
     part, split_problems = _settle_parts(train, test)
+    part += [f"shift:{name}" for name, source in shifted.items() for _ in range(len(source))]
     problems += split_problems
 
-    root, paths = _one_root(train, test)
-    label_sets = _labels(train, spec) + (_labels(test, spec) if test else [])
-    order = _order(train, test)
+    names = ["data.train", *(["data.test"] if test else []), *(f"data.shifted.{name}" for name in shifted)]
+    root, paths = _one_root([train, *further], names)
+    label_sets = [labels for source in (train, *further) for labels in _labels(source, spec)]
+    order = _order(train, further)
     parts = np.array(part, dtype=str)
     known = sorted(
         {c for labels, p in zip(label_sets, part, strict=True) if p == "train" for c in labels}, key=natural_key
@@ -60,7 +67,7 @@ def read_images(
     problems += unknown
     if len(known) < 2:
         raise _too_few_classes(known, spec)
-    group, columns = _together(train, test, spec)
+    group, columns = _together(train, further, spec)
     examples = Examples(
         root=root,
         path=np.array(paths, dtype=str),
@@ -108,21 +115,23 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
     return list_table(path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator)
 
 
-def _list_test(given: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
-    """The independent test data, every row of it "test"."""
+def _list_test(given: str, spec: DataSpec, *, key: str, offline: bool, progress: Progress | None) -> Listing:
+    """Independent test data, every row of it "test"; `key` is the setting that named them."""
     listing = _list(given, spec, offline=offline, progress=progress)
     if set(listing.part) == {"train"}:
         listing.part = ["test"] * len(listing)
     elif "train" in listing.part:
         raise DataError(
             text(
-                "data.test ({t}) has a training part of its own.",
-                "data.test（{t}）自身含有训练部分。",
+                "{k} ({t}) has a training part of its own.",
+                "{k}（{t}）自身含有训练部分。",
+                k=key,
                 t=given,
             ),
             do=text(
-                "Give the test folder itself (data.test: {t}/test), or leave data.test out.",
-                "请直接给出测试文件夹（data.test: {t}/test），或去掉 data.test。",
+                "Give the test folder itself ({k}: {t}/test), or leave {k} out.",
+                "请直接给出测试文件夹（{k}: {t}/test），或去掉 {k}。",
+                k=key,
                 t=given,
             ),
         )
@@ -193,23 +202,32 @@ def _settle_parts(train: Listing, test: Listing | None) -> tuple[list[str], list
     return part, [Problem("split", sentence, severity="note", why=why, numbers={"n": n_val})]
 
 
-def _one_root(train: Listing, test: Listing | None) -> tuple[Path, list[str]]:
-    """A folder that holds both sources, and all paths relative to it."""
-    if test is None or train.root == test.root:
-        root, paths = train.root, train.path + (test.path if test else [])
+def _one_root(sources: list[Listing], names: list[str]) -> tuple[Path, list[str]]:
+    """A folder that holds all sources, and all paths relative to it; `names` are the settings that named the sources."""
+    if all(source.root == sources[0].root for source in sources):
+        root, paths = sources[0].root, [p for source in sources for p in source.path]
     else:
-        root = Path(os.path.commonpath([train.root, test.root]))
-        paths = [(source.root / p).relative_to(root).as_posix() for source in (train, test) for p in source.path]
+        root = Path(os.path.commonpath([source.root for source in sources]))
+        paths = [(source.root / p).relative_to(root).as_posix() for source in sources for p in source.path]
     if len(set(paths)) < len(paths):
-        both = sorted(set(train.path) & set(test.path)) if test else []
+        stands: dict[str, list[str]] = {}
+        for path, name in zip(paths, [n for s, n in zip(sources, names, strict=True) for _ in s.path], strict=True):
+            stands.setdefault(path, []).append(name)
+        twice = {path: where for path, where in stands.items() if len(where) > 1}
+        first = min(twice, key=lambda path: (names.index(twice[path][0]), path))  # training comes first: it spoils most
+        one, two = twice[first][:2]
         raise DataError(
             text(
-                "{n} files stand both in data.train and in data.test (first: {f}).",
-                "有 {n} 个文件同时出现在 data.train 和 data.test 中（第一个：{f}）。",
-                n=len(paths) - len(set(paths)),
-                f=both[0] if both else "?",
+                "{n} files stand both in {one} and in {two} (first: {f}).",
+                "有 {n} 个文件同时出现在 {one} 和 {two} 中（第一个：{f}）。",
+                n=sum(where[:2] == [one, two] for where in twice.values()),
+                one=one,
+                two=two,
+                f=first,
             ),
-            text("A test score on training pictures says nothing.", "用训练图片得到的测试得分没有意义。"),
+            text("A test score on training pictures says nothing.", "用训练图片得到的测试得分没有意义。")
+            if one == "data.train"
+            else text("Test sets are compared as independent samples.", "各测试集是按相互独立的样本来比较的。"),
             text("Remove them from one of the two.", "请从其中一处删除。"),
         )
     return root, paths
@@ -247,12 +265,11 @@ def _labels(listing: Listing, spec: DataSpec) -> list[tuple[str, ...]]:
     return names
 
 
-def _order(train: Listing, test: Listing | None) -> np.ndarray:
+def _order(train: Listing, further: list[Listing]) -> np.ndarray:
     """`(n,)` ranks in one order for all classes; rows of a test table come after those of the training table."""
     keys = [(0, key) for key in train.order]
-    if test is not None:
-        later = 0 if test.order_source == train.order_source == "names" else 1
-        keys += [(later, key) for key in test.order]
+    for later, test in enumerate(further, 1):
+        keys += [(0 if test.order_source == train.order_source == "names" else later, key) for key in test.order]
     rank = np.empty(len(keys), dtype=np.int64)
     rank[sorted(range(len(keys)), key=lambda i: keys[i])] = np.arange(len(keys))
     return rank
@@ -285,9 +302,11 @@ def _known_only(
     ]
 
 
-def _together(train: Listing, test: Listing | None, spec: DataSpec) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-    """Groups and metadata columns of both sources; a column that one of them lacks is empty there."""
-    sources = [train] + ([test] if test else [])
+def _together(
+    train: Listing, further: list[Listing], spec: DataSpec
+) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+    """Groups and metadata columns of all sources; a column that one of them lacks is empty there."""
+    sources = [train, *further]
     names = list(dict.fromkeys(name for s in sources for name in s.columns))
     if spec.slices is not None and (absent := [name for name in spec.slices if name not in names]):
         raise DataError(

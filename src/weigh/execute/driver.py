@@ -168,7 +168,7 @@ def _model_there(folder: Path) -> bool:
 
 def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[Run]:
     """With a test part every candidate is refitted and scored once; without one only the winner is."""
-    has_test = bool(len(examples.where("test")))
+    has_test = bool((examples.part != "train").any())
     runs = []
     for candidate in results.candidates:
         keep = candidate.id == results.winner and spec.output.refit
@@ -360,7 +360,7 @@ def _keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose) -> tuple
 
 def _refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
     examples, total = prepared.examples, 0.0
-    has_test = bool(len(examples.where("test")))
+    has_test = bool((examples.part != "train").any())
     networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
     costs = []
     for candidate in networks:

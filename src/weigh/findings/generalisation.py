@@ -189,7 +189,8 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
     half = math.hypot(test.high - test.low, validated.high - validated.low) / 2
     half *= max(1.0, quantile(evidence.level, max(test.n - 1, 1)) / quantile(evidence.level, 1e9))
     half = scaled(half, metric).value
-    gap = gap.model_copy(update={"low": gap.value - half, "high": gap.value + half, "level": evidence.level})
+    ends = {"low": gap.value - half, "high": gap.value + half, "level": evidence.level, "n_unit": test.n_unit}
+    gap = gap.model_copy(update=ends)
     tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope
     if gap.high is not None and gap.high < 0:
         return gap, "no"
