@@ -74,8 +74,10 @@ class Described(NamedTuple):
 def find(results: Results) -> list[Finding]:
     """One finding about the winner, with every candidate in its table and figure."""
     evidence = read_evidence(results)
+    weights = draw_weights(evidence.rng("calibration"), evidence.units, evidence.draws)
     described = {
-        name: _describe(evidence, found, winner=name == evidence.winner) for name, found in evidence.out_of_fold.items()
+        name: _describe(evidence, found, weights if name == evidence.winner else weights[:FEW_DRAWS])
+        for name, found in evidence.out_of_fold.items()
     }
     if not described:
         return []  # nothing ran: the performance finding says so
@@ -97,10 +99,8 @@ def find(results: Results) -> list[Finding]:
     return [_judge(results, winner, described[winner], common)]
 
 
-def _describe(evidence: Evidence, out_of_fold: OutOfFold, *, winner: bool) -> Described:
+def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
     target, units, level = out_of_fold.target, evidence.units, evidence.level
-    draws = evidence.draws if winner else min(evidence.draws, FEW_DRAWS)
-    weights = draw_weights(evidence.rng("calibration"), units, draws)
     before = _measure(out_of_fold.logits, target, weights, units, level)
     if evidence.results.origin == "models":  # no folds: nothing is scaled
         return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)

@@ -129,7 +129,7 @@ def keep_common(
                     l=listed,
                 ),
                 paths=tuple(str(e) for e in example[np.setdiff1d(np.arange(n), kept)]),
-                numbers={"set_aside": n - len(kept), "examples": n} | {f"missing:{m}": lacking[m] for m in worst},
+                numbers={"set_aside": n - len(kept), "examples": n, **{f"missing:{m}": lacking[m] for m in worst}},
                 do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
             )
         )

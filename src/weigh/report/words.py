@@ -98,6 +98,7 @@ UNITS = {
     "seeds": Text("seeds", "个种子"),
     "blocks": Text("blocks", "块"),
     "candidates": Text("candidates", "个候选方案"),
+    "models": Text("models", "个模型"),
     "count": Text("", ""),
     "items": Text("items", "项"),
     "looks": Text("looks", "次"),
