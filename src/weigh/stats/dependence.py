@@ -19,6 +19,7 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,7 @@ __all__ = [
 SIZES = (8, 24, 72, 216, 648, 1944, 5832)  # each three times the one before, so that blocks nest
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
-CELLS = 2e7  # of the matrix of permuted errors
+CELLS = 2e6  # of a matrix of permuted errors
 
 
 def centre(errors: np.ndarray, strata: np.ndarray) -> np.ndarray:
@@ -163,7 +164,7 @@ def cluster_errors(
     effect = design_effect(residual, of, strata=strata, level=level)
     member = csr_array((np.ones(len(of)), (of, np.arange(len(of)))), shape=(groups, len(of)))
     seen = float(np.square(member @ residual).sum())
-    drawn = np.square(member @ _permute(residual, strata, rng).T).sum(axis=0)
+    drawn = np.concatenate([np.square(member @ some.T).sum(axis=0) for some in _permuted(residual, strata, rng)])
     return Clustering(groups, effect, _p_value(seen, drawn))
 
 
@@ -211,10 +212,15 @@ def read_neighbours(
         return None
     position = np.arange(n)
     effects = tuple(design_effect(residual, position // s, strata=strata, level=level) for s in sizes)
-    permuted = _permute(residual, strata, rng)
     starts = [np.arange(0, n, s) for s in sizes]
     seen = np.array([np.square(np.add.reduceat(residual, at)).sum() for at in starts])
-    drawn = np.stack([np.square(np.add.reduceat(permuted, at, axis=1)).sum(axis=1) for at in starts])
+    drawn = np.concatenate(
+        [
+            np.stack([np.square(np.add.reduceat(some, at, axis=1)).sum(axis=1) for at in starts])
+            for some in _permuted(residual, strata, rng)
+        ],
+        axis=1,
+    )
     spread = np.where(drawn.std(axis=1) > 0, drawn.std(axis=1), np.inf)
     largest = ((drawn - drawn.mean(axis=1, keepdims=True)) / spread[:, None]).max(axis=0)
     p = _p_value(float(((seen - drawn.mean(axis=1)) / spread).max()), largest)
@@ -222,7 +228,7 @@ def read_neighbours(
     for at in starts[:-1]:
         sums = np.add.reduceat(residual, at)
         triples = np.arange(0, len(sums), 3)
-        signed = rng.choice([-1.0, 1.0], size=(len(permuted), len(sums))) * sums
+        signed = rng.choice([-1.0, 1.0], size=(drawn.shape[1], len(sums))) * sums
         drawn_sums = np.square(np.add.reduceat(signed, triples, axis=1)).sum(axis=1)
         steps.append(_p_value(float(np.square(np.add.reduceat(sums, triples)).sum()), drawn_sums))
     adjusted = holm(np.array(steps))
@@ -255,15 +261,17 @@ def _without_edges(residual: np.ndarray, strata: np.ndarray, third: int, level: 
     return _ratio(1.5 * whole - 0.5 * inside, 1.5 * excess[0] - 0.5 * excess[1], residual, large, level)
 
 
-def _permute(residual: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`(draws, n)` residuals permuted within strata."""
+def _permuted(residual: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """`(draws, n)` residuals permuted within strata, a few draws at a time: 999 in all, fewer for very many examples."""
     n = len(residual)
-    draws = int(np.clip(CELLS // max(n, 1), 199, 999))
-    out = np.empty((draws, n))
-    for value in np.unique(strata):
-        rows = np.flatnonzero(strata == value)
-        out[:, rows] = rng.permuted(np.broadcast_to(residual[rows], (draws, len(rows))), axis=1)
-    return out
+    rows = [np.flatnonzero(strata == value) for value in np.unique(strata)]
+    left, batch = int(np.clip(20 * CELLS // max(n, 1), 199, 999)), int(max(1, CELLS // max(n, 1)))
+    while left > 0:
+        out = np.empty((min(batch, left), n))
+        for mine in rows:
+            out[:, mine] = rng.permuted(np.broadcast_to(residual[mine], (len(out), len(mine))), axis=1)
+        yield out
+        left -= len(out)
 
 
 def _p_value(seen: float, drawn: np.ndarray) -> float:
