@@ -22,7 +22,7 @@ __all__ = ["draw_classes", "draw_confusion", "draw_matrix"]
 
 CLASSES_SHOWN = 12  # a larger confusion matrix cannot be read; its most frequent confusions can
 PAIRS_SHOWN = 40
-CANDIDATES_SHOWN = 15
+CANDIDATES_SHOWN, SIGNS_SHOWN = 15, 40  # cells with words and numbers; with signs alone; beyond it a table
 SIGNS = {"better": "▲", "worse": "▼", "equal": "=", "undecided": "?"}
 OPPOSITE = {"better": "worse", "worse": "better"}
 
@@ -92,7 +92,7 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
     for name, label in labels.items():  # a label of the pair ("a − b") does not name the candidate
         labels[name] = name if " − " in label else label
     names = list(labels)
-    if len(names) > CANDIDATES_SHOWN:
+    if len(names) > SIGNS_SHOWN:
         return table_of(figure.rows, language, caption=figure.title.render(language), figure=figure)
     numbered = {name: at + 1 for at, name in enumerate(names)}
     head = join(Markup('<th scope="col" class="num">{}</th>').format(numbered[name]) for name in names)
@@ -108,6 +108,13 @@ def draw_matrix(figure: Figure, language: str) -> Markup:
             relation, value = relations[name, other]
             word = RELATIONS[relation].render(language) if relation in RELATIONS else visible(relation)
             shown = "" if value is None else number(value, 3 if abs(value) < 1 else 1)
+            if len(names) > CANDIDATES_SHOWN:
+                cells.append(
+                    Markup('<td class="relation {}" title="{} {}"><span aria-hidden="true">{}</span></td>').format(
+                        relation if relation in RELATIONS else "", word, shown, SIGNS.get(relation, "")
+                    )
+                )
+                continue
             cells.append(
                 Markup('<td class="relation {}"><span aria-hidden="true">{}</span> {} <small>{}</small></td>').format(
                     relation if relation in RELATIONS else "", SIGNS.get(relation, ""), word, shown
