@@ -124,7 +124,7 @@ def _finding(
     }[verdict]
     rise = text(
         "The {m} of {a} goes from {p} to {q}; part of such a change is a matter of course, because what models get wrong was left out.",
-        "{a} 的{m}从 {p} 变为 {q}；去掉的正是模型判错的样本，所以这种变化有一部分是必然的。",
+        "{a} 的得分（{m}）从 {p} 变为 {q}；去掉的正是模型判错的样本，所以这种变化有一部分是必然的。",
         **values,
     )
     about = text("This speaks about {o}.", "这里说的是{o}。", **values)

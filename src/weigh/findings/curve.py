@@ -183,7 +183,7 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
     }
     lead = text(
         "Trained on {a} examples, {c} scores {x}; on {b} examples, {y} ({m}).",
-        "用 {a} 个样本训练时，{c} 的{m}为 {x}；用 {b} 个样本时为 {y}。",
+        "用 {a} 个样本训练时，{c} 得分为 {x}；用 {b} 个样本时为 {y}（{m}）。",
         a=small,
         b=now,
         c=name,
