@@ -300,7 +300,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
 def _differences(evidence: Evidence, others: list[str]) -> Figure:
     winner, comparisons = str(evidence.winner), evidence.comparisons
     assert comparisons is not None
-    rows = []
+    many, rows = len(others) > MANY, []
     for a, b in [(winner, other) for other in others]:
         difference = comparisons.of(a, b)
         if math.isnan(difference.estimate.value):
@@ -309,7 +309,7 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
             {
                 "candidate": a,
                 "other": b,
-                "label": f"{evidence.label(a)} − {evidence.label(b)}",
+                "label": evidence.label(b) if many else f"{evidence.label(a)} − {evidence.label(b)}",
                 "value": difference.estimate.value,
                 "low": difference.estimate.low,
                 "high": difference.estimate.high,
@@ -318,7 +318,11 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
         )
     return Figure(
         kind="differences",
-        title=bilingual(text("Differences between candidates", "候选方案之间的差异")),
+        title=bilingual(
+            text("How far {w} is ahead of each other candidate", "{w} 领先其他各方案的幅度", w=evidence.label(winner))
+            if many
+            else text("Differences between candidates", "候选方案之间的差异")
+        ),
         rows=rows,
         fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
         options={"rope": evidence.rope},

@@ -245,7 +245,10 @@ def _against_runner_up(
 
 def _scores_figure(evidence: Evidence) -> Figure:
     rows: list[dict] = []
-    for candidate in evidence.results.candidates:
+    candidates = list(evidence.results.candidates)
+    if evidence.results.origin != "study":  # there the order is the user's own
+        candidates = [evidence.results.candidate(name) for name in evidence.ranked]
+    for candidate in candidates:
         if candidate.id not in evidence.measured:
             continue
         score = evidence.scores[candidate.id]
@@ -263,6 +266,8 @@ def _scores_figure(evidence: Evidence) -> Figure:
             }
         )
         folds = evidence.measured[candidate.id].score().fold
+        if folds.size == 1:
+            continue  # one run on a test set: its score is the one above
         for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
             value = float(folds[repeat, fold])
             rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
