@@ -1,29 +1,49 @@
-"""`python -m benchmarks.audit`: see `run.py`."""
+"""`python -m benchmarks.audit`: see `run.py` and `publish.py`.
+
+python -m benchmarks.audit run --part development --studies 400 --seed 101      while rules are chosen
+python -m benchmarks.audit show --part development --seed 101
+python -m benchmarks.audit sealed --pools cells=FOLDER,flowers=FOLDER           the published run
+python -m benchmarks.audit publish                                             tables and docs/audit.md
+"""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 from pathlib import Path
 
-from benchmarks.audit.designs import designs
-from benchmarks.audit.run import run
+from benchmarks.audit.designs import designs, fast
+from benchmarks.audit.publish import publish
+from benchmarks.audit.run import run, run_extra
 from benchmarks.audit.tables import show
 
-parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("what", choices=["run", "show"])
+SEALED = 20261124  # never used while rules were chosen
+MANY, FEW = 5000, 1000
+
+parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+parser.add_argument("what", choices=["run", "show", "sealed", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
-parser.add_argument("--studies", type=int, default=500)
+parser.add_argument("--studies", type=int, default=400)
 parser.add_argument("--seed", type=int, default=101)
 parser.add_argument("--only", default="", help="designs, separated by commas")
 parser.add_argument("--pools", default="", help="real pools: cells=FOLDER,flowers=FOLDER")
-parser.add_argument("--folder", type=Path, default=Path("audit-rows"))
+parser.add_argument("--folder", type=Path, default=Path("audit-rows"), help="where rows are kept")
 parser.add_argument("--processes", type=int, default=2)
 if __name__ == "__main__":
     options = parser.parse_args()
+    only = [name for name in options.only.split(",") if name]
+    pools = {k: Path(v) for k, v in (pair.split("=") for pair in options.pools.split(",") if pair)}
+    more = {"folder": options.folder, "pools": pools, "processes": options.processes}
     if options.what == "run":
-        only = [name for name in options.only.split(",") if name]
         chosen = {k: d for k, d in designs(options.part).items() if not only or k in only}
-        pools = {k: Path(v) for k, v in (pair.split("=") for pair in options.pools.split(",") if pair)}
-        run(chosen, options.studies, options.seed, options.folder, pools=pools, processes=options.processes)
-    else:
+        run(chosen, options.studies, options.seed, **more)
+    elif options.what == "show":
         show(options.part, options.seed, options.folder)
+    elif options.what == "sealed":
+        chosen = {**designs("development"), **designs("unseen")}
+        run_extra({k: chosen[k] for k in ("reference", "reference-gap")}, FEW, SEALED, options.folder)
+        run({**chosen, **(designs("real") if pools else {})}, FEW, SEALED, **more)
+        run({k: d for k, d in chosen.items() if fast(d)}, MANY, SEALED, **more)
+    else:
+        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+        publish(SEALED, options.folder, head.stdout.strip())

@@ -96,20 +96,20 @@ def load_pool(folder: Path, columns: int = 400) -> Pool:
 
 @dataclass(frozen=True)
 class RealStudy:
-    """`logits (2, repeats, n, classes)`, `fold (repeats, n)`, `target (n,)`, `truth (2,)`."""
+    """As `simulate.Study`; the new examples are the rest of the pool, whose labels are certain (`chance` 0 or 1)."""
 
     logits: np.ndarray
     fold: np.ndarray
     target: np.ndarray
-    truth: np.ndarray
+    fresh: np.ndarray
+    chance: np.ndarray
     groups: None = None
+    majority: int = 0
+    gap: float = 0.0
 
 
 def real_study(design: RealDesign, pool: Pool, rng: np.random.Generator) -> RealStudy:
     """Draw one study."""
-    from weigh.metrics.base import METRICS, Prediction, decide
-    from weigh.record.results import probabilities
-
     classes = int(pool.target.max()) + 1
     order = rng.permutation(len(pool.target))
     chosen, rest = order[: design.n], order[design.n :]
@@ -118,10 +118,9 @@ def real_study(design: RealDesign, pool: Pool, rng: np.random.Generator) -> Real
     for repeat in range(design.repeats):
         shuffled = rng.permutation(design.n)
         fold[repeat, shuffled[np.argsort(target[shuffled], kind="stable")]] = np.arange(design.n) % design.folds
-    metric = METRICS.get(design.metric)
     logits = np.empty((2, design.repeats, design.n, classes), dtype=np.float32)
-    truth = np.empty(2)
     refits = 8 if design.noisy else 1
+    fresh = np.empty((2, refits, len(rest), classes), dtype=np.float32)
     for m in (0, 1):
         x = pool.features[design.models[m]].astype(np.float64)
         penalty = design.penalty[m] * x.shape[1]
@@ -134,19 +133,16 @@ def real_study(design: RealDesign, pool: Pool, rng: np.random.Generator) -> Real
                 logits[m, repeat, test] = _head(
                     inner[np.ix_(train, train)], inner[test][:, train], target[train], weights, penalty, classes
                 )
-        scores = []
-        for _ in range(refits):
+        for r in range(refits):
             weights = rng.standard_exponential(design.n) if design.noisy else np.ones(design.n)
-            p = probabilities(_head(inner, outer, target, weights, penalty, classes))
-            scores.append(metric.score(Prediction(p, decide(p)), pool.target[rest]))
-        truth[m] = np.mean(scores)
-    return RealStudy(logits, fold, target, truth)
+            fresh[m, r] = _head(inner, outer, target, weights, penalty, classes)
+    return RealStudy(logits, fold, target, fresh, np.eye(classes)[pool.target[rest]])
 
 
 def _head(kernel, new, target, weights, penalty, classes):
-    """Kernel ridge with an intercept: `(len(new), classes)` scores, times 4 to make probabilities of some contrast."""
+    """Kernel ridge with an intercept: `(len(new), classes)` scores."""
     weights = weights / weights.mean()
     signs = 2.0 * (target[:, None] == np.arange(classes)) - 1
     level = weights @ signs / weights.sum()
     dual = np.linalg.solve(kernel + np.diag(penalty / weights), signs - level)
-    return 4 * (new @ dual + level)
+    return new @ dual + level

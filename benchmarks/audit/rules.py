@@ -20,7 +20,7 @@ from weigh.record.results import OutOfFold
 from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.resampling import Resampler, make_units
 
-__all__ = ["FOLD_RULES", "measure", "ours", "truths"]
+__all__ = ["FOLD_RULES", "measure", "ours", "score", "trained", "truths"]
 
 
 def measure(design: Design, study: Study) -> dict[str, MeasuredDesign]:
@@ -46,35 +46,56 @@ def ours(
     }
 
 
+def trained(
+    design: Design, study: Study, rng: np.random.Generator
+) -> tuple[dict[str, MeasuredDesign], Comparisons, np.ndarray]:
+    """The first refit of every candidate on a test sample of `design.n` examples, our comparison, and the truth.
+
+    The population is the finite set of new examples with the chances of their labels, drawn from with replacement, so
+    the truth of these very models is known exactly.
+    """
+    rows = rng.integers(0, len(study.chance), design.n)
+    cumulated = np.cumsum(study.chance[rows], axis=1)[:, :-1]
+    target = (rng.random((design.n, 1)) > cumulated).sum(axis=1)
+    metric, fold = METRICS.get(design.metric), np.zeros((1, design.n), dtype=np.int16)
+    measured = {}
+    for m, fresh in enumerate(study.fresh):
+        logits = fresh[:1, rows]
+        found = OutOfFold(np.arange(design.n), logits, fold, target, np.zeros_like(logits))
+        measured[f"m{m}"] = measure_design(metric, found)
+    found = compare(measured, make_units(target), rng=rng, claim="these_models")
+    return measured, found, np.array([score(design, fresh[0], study.chance) for fresh in study.fresh])
+
+
 def truths(design: Design, study: Study) -> np.ndarray:
     """`(candidates,)` score of each recipe refitted on this data, on unlimited new data, in expectation over seeds."""
-    size, classes = study.chance.shape
-    actual = study.chance.sum(axis=0)
-
-    def score(logits: np.ndarray) -> float:
-        """The metric on examples that carry the probability of every label instead of one label."""
-        if design.metric == "auroc":
-            order = np.argsort(logits[:, 1] - logits[:, 0], kind="stable")
-            positive, negative = study.chance[order, 1], study.chance[order, 0]
-            below = np.cumsum(negative) - negative / 2  # ties have no weight among thousands of distinct scores
-            return float(positive @ below / actual[1] / actual[0])
-        label = logits.argmax(axis=1)
-        hit = np.bincount(label, study.chance[np.arange(size), label], minlength=classes)
-        if design.metric == "accuracy":
-            return float(hit.sum() / size)
-        if design.metric == "balanced_accuracy":
-            return float((hit / actual).mean())
-        f1 = 2 * hit / (np.bincount(label, minlength=classes) + actual)
-        return float(f1[1] if design.metric == "f1" else f1.mean())
-
     found = []
     for fresh in study.fresh:
-        value = float(np.mean([score(logits) for logits in fresh]))
+        value = float(np.mean([score(design, logits, study.chance) for logits in fresh]))
         if design.degenerate:
-            constant = np.tile(np.eye(classes)[study.majority], (size, 1))
-            value = (1 - design.degenerate) * value + design.degenerate * score(constant)
+            constant = np.tile(np.eye(design.classes)[study.majority], (len(study.chance), 1))
+            value = (1 - design.degenerate) * value + design.degenerate * score(design, constant, study.chance)
         found.append(value)
     return np.array(found)
+
+
+def score(design: Design, logits: np.ndarray, chance: np.ndarray) -> float:
+    """The design's metric on examples that carry the probability of every label, `(n, classes)`, instead of a label."""
+    size, classes = chance.shape
+    actual = chance.sum(axis=0)
+    if design.metric == "auroc":
+        order = np.argsort(logits[:, 1] - logits[:, 0], kind="stable")
+        positive, negative = chance[order, 1], chance[order, 0]
+        below = np.cumsum(negative) - negative / 2  # ties have no weight among thousands of distinct scores
+        return float(positive @ below / actual[1] / actual[0])
+    label = logits.argmax(axis=1)
+    hit = np.bincount(label, chance[np.arange(size), label], minlength=classes)
+    if design.metric == "accuracy":
+        return float(hit.sum() / size)
+    if design.metric == "balanced_accuracy":
+        return float((hit / actual).mean())
+    f1 = 2 * hit / (np.bincount(label, minlength=classes) + actual)
+    return float(f1[1] if design.metric == "f1" else f1.mean())
 
 
 # The field's rules on the same cross-validation

@@ -1,9 +1,4 @@
-"""Runs the audit: every design in chunks of studies, each chunk a file, so that a stopped audit goes on where it was.
-
-python -m benchmarks.audit run --part development --studies 1000 --seed 101     while rules are chosen
-python -m benchmarks.audit run --part all --sealed                             the published run
-python -m benchmarks.audit tables                                              tables and docs/audit.md
-"""
+"""Runs the audit: every design in chunks of studies, each chunk a file, so that a stopped audit goes on where it was."""
 
 from __future__ import annotations
 
@@ -17,19 +12,22 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.audit.extra import extra_row
 from benchmarks.audit.real import Pool, RealDesign, load_pool, real_study
-from benchmarks.audit.rules import FOLD_RULES, measure, ours, truths
+from benchmarks.audit.rules import FOLD_RULES, measure, ours, trained, truths
 from benchmarks.audit.simulate import Design, simulate
+from weigh.stats.comparison import Comparisons
 
-__all__ = ["COLUMNS", "run"]
+__all__ = ["CLAIMS", "COLUMNS", "RELATIONS", "run", "run_extra"]
 
 CHUNK = 100
 RELATIONS = ("undecided", "equal", "better", "worse")
+CLAIMS = ("new_data", "this_data", "these_models")
 COLUMNS = (
-    *("value", "truth", "gap", "best", "seconds"),
+    *("value", "truth", "gap", "seconds", "tested", "tested_truth"),
     *(
         f"{claim}:{name}"
-        for claim in ("new_data", "this_data")
+        for claim in CLAIMS
         for name in (
             *("low", "high", "relation", "adjusted", "any", "better", "equal", "worse"),
             *("set", "set_size", "all_cover"),
@@ -39,54 +37,57 @@ COLUMNS = (
 )
 
 
-def study_row(design: Design, rng: np.random.Generator) -> list[float]:
-    """One simulated study: everything that the tables need about its first pair and its set of the best."""
-    study = simulate(design, rng)
-    return judged(design, study, truths(design, study), study.gap, rng)
-
-
-def judged(design: Design | RealDesign, study, truth: np.ndarray, gap: float, rng: np.random.Generator) -> list[float]:
-    """The row of a study, simulated or real, whose truth is known."""
+def study_row(design: Design | RealDesign, study, rng: np.random.Generator) -> list[float]:
+    """Everything that the tables need about a study's first pair and its set of the best."""
     measured = measure(design, study)
     start = time.perf_counter()
     found = ours(design, study, measured, rng)
-    seconds = (time.perf_counter() - start) / 2
-    pair = found["new_data"].of("m0", "m1")
-    best = int(truth.argmax())
-    row = [pair.estimate.value, truth[0] - truth[1], gap, best, seconds]
-    for comparisons in found.values():
-        pair = comparisons.of("m0", "m1")
-        low, high = pair.estimate.low, pair.estimate.high
-        p = pair.probabilities or (np.nan,) * 3
-        covers = [
-            d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
-            for d in comparisons.pairs.values()
-        ]
-        row += [
-            -np.inf if low is None else low,
-            np.inf if high is None else high,
-            RELATIONS.index(pair.relation),
-            comparisons.adjusted,
-            any(d.relation in ("better", "worse") for d in comparisons.pairs.values()),
-            *p,
-            f"m{best}" in comparisons.best,
-            len(comparisons.best),
-            all(covers),
-        ]
+    seconds = (time.perf_counter() - start) / len(found)
+    _, found["these_models"], tested = trained(design, study, rng)
+    truth = truths(design, study)
+    row = [
+        found["new_data"].of("m0", "m1").estimate.value,
+        truth[0] - truth[1],
+        study.gap,
+        seconds,
+        found["these_models"].of("m0", "m1").estimate.value,
+        tested[0] - tested[1],
+    ]
+    for claim in CLAIMS:
+        row += _answers(found[claim], tested if claim == "these_models" else truth)
     return row + [rule(design, study, measured) for rule in FOLD_RULES.values()]
+
+
+def _answers(comparisons: Comparisons, truth: np.ndarray) -> list[float]:
+    pair = comparisons.of("m0", "m1")
+    low, high = pair.estimate.low, pair.estimate.high
+    covers = [
+        d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
+        for d in comparisons.pairs.values()
+    ]
+    return [
+        -np.inf if low is None else low,
+        np.inf if high is None else high,
+        RELATIONS.index(pair.relation),
+        comparisons.adjusted,
+        any(d.relation in ("better", "worse") for d in comparisons.pairs.values()),
+        *(pair.probabilities or (np.nan,) * 3),
+        f"m{int(truth.argmax())}" in comparisons.best,
+        len(comparisons.best),
+        all(covers),
+    ]
 
 
 _POOLS: dict[Path, Pool] = {}  # read once per process
 
 
-def _row(design: Design | RealDesign, rng: np.random.Generator, pools: Mapping[str, Path]) -> list[float]:
+def _study(design: Design | RealDesign, rng: np.random.Generator, pools: Mapping[str, Path]):
     if isinstance(design, Design):
-        return study_row(design, rng)
+        return simulate(design, rng)
     folder = pools[design.pool]
     if folder not in _POOLS:
         _POOLS[folder] = load_pool(folder)
-    study = real_study(design, _POOLS[folder], rng)
-    return judged(design, study, study.truth, 0.0, rng)
+    return real_study(design, _POOLS[folder], rng)
 
 
 class _Chunk(NamedTuple):
@@ -101,10 +102,12 @@ class _Chunk(NamedTuple):
 
 def _run_chunk(job: _Chunk) -> None:
     key = int.from_bytes(hashlib.blake2b(job.name.encode(), digest_size=4).digest(), "big")
-    studies = range(job.start, job.start + job.count)
-    rows = np.array([_row(job.design, np.random.default_rng([job.seed, key, i]), job.pools) for i in studies])
+    rows = []
+    for i in range(job.start, job.start + job.count):
+        rng = np.random.default_rng([job.seed, key, i])
+        rows.append(study_row(job.design, _study(job.design, rng, job.pools), rng))
     temporary = job.file.with_suffix(".tmp.npy")
-    np.save(temporary, rows)
+    np.save(temporary, np.array(rows, dtype=np.float32))
     os.replace(temporary, job.file)
 
 
@@ -132,3 +135,12 @@ def run(
             if done % 20 == 0 or done == len(jobs):
                 left = (time.perf_counter() - began) / done * (len(jobs) - done)
                 print(f"{done} of {len(jobs)} chunks, about {left / 60:.0f} min left", flush=True)
+
+
+def run_extra(chosen: Mapping[str, Design], studies: int, seed: int, folder: Path) -> None:
+    """The rules that need runs of their own (`extra.py`), one file per design."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, design in chosen.items():
+        file = folder / f"extra-{name}-{seed}.npy"
+        if not file.exists():
+            np.save(file, [extra_row(design, np.random.default_rng([seed, 7, i])) for i in range(studies)])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import binom, binomtest
 
 from benchmarks.audit.designs import designs
+from benchmarks.audit.real import RealDesign
 from benchmarks.audit.rules import FOLD_RULES
-from benchmarks.audit.run import COLUMNS, RELATIONS
+from benchmarks.audit.run import CLAIMS, COLUMNS, RELATIONS
 from benchmarks.audit.simulate import Design
 
-__all__ = ["holm", "load", "summary"]
+__all__ = ["below", "calibration", "holm", "load", "pooled", "read", "show", "summary"]
 
 ROPE = 0.01
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -28,7 +30,7 @@ def column(rows: np.ndarray, name: str) -> np.ndarray:
     return rows[:, INDEX[name]]
 
 
-def truth_of_new_data(design: Design, rows: np.ndarray) -> np.ndarray:
+def truth_of_new_data(design: Design | RealDesign, rows: np.ndarray) -> np.ndarray:
     """`(studies,)` expectation of the difference over data sets: 0 by symmetry, or a smooth function of the drawn gap."""
     truth, gap = column(rows, "truth"), column(rows, "gap")
     if design.null:
@@ -40,40 +42,73 @@ def truth_of_new_data(design: Design, rows: np.ndarray) -> np.ndarray:
     return odd / scale @ np.linalg.lstsq(odd / scale, truth, rcond=None)[0]
 
 
-def summary(name: str, design: Design, rows: np.ndarray) -> dict[str, float]:
-    """One line of the table."""
+def summary(design: Design | RealDesign, rows: np.ndarray) -> dict[str, float]:
+    """One line of the tables; shares between 0 and 1, NaN where a question does not arise."""
     value, truth = column(rows, "value"), column(rows, "truth")
     expected = truth_of_new_data(design, rows)
-    line: dict[str, float] = {"studies": len(rows)}
-    spread_new, spread_this = (value - expected).std(), (value - truth).std()
-    for claim, target, spread in (("new_data", expected, spread_new), ("this_data", truth, spread_this)):
+    line: dict[str, float] = {"studies": len(rows), "ms": 1000 * float(np.median(column(rows, "seconds")))}
+    targets = {
+        "new_data": (value, expected),
+        "this_data": (value, truth),
+        "these_models": (column(rows, "tested"), column(rows, "tested_truth")),
+    }
+    for claim, (measured, target) in targets.items():
         low, high = column(rows, f"{claim}:low"), column(rows, f"{claim}:high")
         relation = column(rows, f"{claim}:relation")
         claimed = relation >= RELATIONS.index("better")
         signed = np.where(relation == RELATIONS.index("better"), 1, -1)
-        q = np.median(column(rows, f"{claim}:adjusted"))
+        q, spread = float(np.median(column(rows, f"{claim}:adjusted"))), float((measured - target).std())
+        line |= {
+            f"{claim} coverage": float(((low <= target) & (target <= high)).mean()),
+            f"{claim} all pairs": float(column(rows, f"{claim}:all_cover").mean()),
+            f"{claim} claims": float(claimed.mean()),
+            f"{claim} wrong sign": float((claimed & (signed != np.sign(target))).mean()),
+            f"{claim} width": float(np.median(high - low) / (2 * q * spread)) if spread else np.nan,
+            f"{claim} equal": float((relation == 1).mean()),
+            f"{claim} false equal": float(((relation == 1) & (np.abs(target) > ROPE)).mean()),
+            f"{claim} set holds": float(column(rows, f"{claim}:set").mean()),
+            f"{claim} set size": float(column(rows, f"{claim}:set_size").mean()),
+            # An oracle that knows the spread leaves out what lies 1.645 spreads behind (two candidates)
+            f"{claim} oracle's set size": 1 + float((np.abs(measured) <= 1.645 * spread).mean())
+            if pair(design)
+            else np.nan,
+        }
         if claim == "new_data":
             line["false"] = float(column(rows, "new_data:any").sum()) if design.null else np.nan
-            line["false_equal"] = float(((relation == 1) & (np.abs(expected) > ROPE)).mean())
-            line["power"] = float((claimed & (signed == np.sign(expected))).mean()) if not design.null else np.nan
-            line["power_oracle"] = float((np.abs(value) > q * spread).mean()) if not design.null else np.nan
-            line["cover_new"] = float(((low <= target) & (target <= high)).mean())
-            line["width_new"] = float(np.median(high - low) / (2 * q * spread)) if spread else np.nan
-        else:
-            line["cover_this"] = float(column(rows, "this_data:all_cover").mean())
-            line["cover_pair"] = float(((low <= target) & (target <= high)).mean())
-            line["claims_this"] = float(claimed.mean())
-            line["wrong_sign"] = float((claimed & (signed != np.sign(target))).mean())
-            line["width_this"] = float(np.median(high - low) / (2 * q * spread)) if spread else np.nan
-            line["false_equal_this"] = float(((relation == 1) & (np.abs(target) > ROPE)).mean())
-    line["set_holds"] = float(column(rows, "this_data:set").mean())
-    line["set_size"] = float(column(rows, "this_data:set_size").mean())
-    line["ms"] = 1000 * float(np.median(column(rows, "seconds")))
+            right = claimed & (signed == np.sign(expected))
+            line["power"] = np.nan if design.null else float(right.mean())
+            oracle = (np.abs(value) > q * spread) & (np.sign(value) == np.sign(expected))
+            line["oracle's power"] = np.nan if design.null else float(oracle.mean())
     for rule in FOLD_RULES:
         answer = column(rows, f"rule:{rule}")
-        wrong = answer != 0 if design.null else (answer != 0) & (answer == np.sign(expected))
-        line[rule] = float(wrong.mean())
+        line[rule] = float(
+            (answer != 0).mean() if design.null else ((answer != 0) & (answer == np.sign(expected))).mean()
+        )
     return line
+
+
+def pair(design: Design | RealDesign) -> bool:
+    return len(getattr(design, "strengths", (1, 1))) == 2
+
+
+def calibration(rows: np.ndarray, claim: str = "this_data") -> tuple[float, float, list[tuple[float, float, int]]]:
+    """Of the stated probabilities of better, equal, worse: calibration error (10 bins), Brier skill, and the bins."""
+    tested = claim == "these_models"
+    truth = column(rows, "tested_truth" if tested else "truth")
+    stated = np.stack([column(rows, f"{claim}:{name}") for name in ("better", "equal", "worse")], axis=1)
+    happened = np.stack([truth > ROPE, np.abs(truth) <= ROPE, truth < -ROPE], axis=1)
+    known = ~np.isnan(stated).any(axis=1)
+    stated, happened = stated[known], happened[known]
+    bins = np.minimum((stated * 10).astype(int), 9)
+    table = []
+    for b in range(10):
+        inside = bins == b
+        if inside.any():
+            table.append((float(stated[inside].mean()), float(happened[inside].mean()), int(inside.sum())))
+    error = sum(abs(p - f) * n for p, f, n in table) / stated.size
+    brier = np.square(stated - happened).sum(axis=1).mean()
+    base = np.square(happened.mean(axis=0) - happened).sum(axis=1).mean()
+    return float(error), float(1 - brier / base), table
 
 
 def holm(table: dict[str, dict[str, float]], promise: float = 0.05) -> dict[str, float]:
@@ -92,36 +127,40 @@ def below(share: float, studies: int, promise: float) -> float:
     return float(binomtest(round(share * studies), studies, promise, alternative="less").pvalue)
 
 
+def read(part: str, seed: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Design -> line, for all designs that were run."""
+    loaded = {name: (design, load(folder, seed, name)) for name, design in designs(part).items()}
+    return {name: summary(design, rows) for name, (design, rows) in loaded.items() if len(rows)}
+
+
+def pooled(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """What the promises are about, over all designs."""
+    nulls = [line for line in table.values() if not np.isnan(line["false"])]
+    found = {"false claims": sum(v["false"] for v in nulls) / max(sum(v["studies"] for v in nulls), 1)}
+    adjusted = holm(table)
+    found["smallest p, Holm"] = min(adjusted.values(), default=np.nan)
+    for claim in CLAIMS:
+        lines = list(table.values())
+        found[f"{claim} coverage"] = float(np.mean([v[f"{claim} all pairs"] for v in lines]))
+        found[f"{claim} lowest"] = min(v[f"{claim} all pairs"] for v in lines)
+        tests = {k: below(v[f"{claim} all pairs"], int(v["studies"]), 0.93) for k, v in table.items()}
+        found[f"{claim} smallest p below 93 %, Holm"] = min(1.0, min(tests.values()) * len(tests))
+        found[f"{claim} width"] = float(np.nanmedian([v[f"{claim} width"] for v in lines]))
+        found[f"{claim} wrong sign"] = float(np.mean([v[f"{claim} wrong sign"] for v in lines]))
+        claims = sum(v[f"{claim} claims"] for v in lines)
+        found[f"{claim} wrong of claims"] = sum(v[f"{claim} wrong sign"] for v in lines) / claims if claims else np.nan
+        found[f"{claim} false equal"] = float(np.mean([v[f"{claim} false equal"] for v in lines]))
+        found[f"{claim} set holds, lowest"] = min(v[f"{claim} set holds"] for v in lines)
+    return found
+
+
 def show(part: str, seed: int, folder: Path) -> None:
     """Print the table, for a person at work."""
-    table = {}
-    for name, design in designs(part).items():
-        rows = load(folder, seed, name)
-        if len(rows):
-            table[name] = summary(name, design, rows)
-    keys = ["false", "false_equal", "power", "power_oracle", "cover_new", "width_new", "cover_this", "cover_pair"]
-    keys += ["claims_this", "wrong_sign", "width_this", "set_holds", "set_size", "ms", "Nadeau-Bengio", "naive t"]
-    print(f"{'design':28s}{'n':>6s}" + "".join(f"{k[:10]:>11s}" for k in keys))
+    table = read(part, seed, folder)
+    keys = ["power", "oracle's power", *(f"{c} {k}" for c in CLAIMS for k in ("all pairs", "width", "wrong sign"))]
+    print(f"{'design':28s}{'n':>6s}{'false':>8s}" + "".join(f"{k[:6] + k[-6:]:>13s}" for k in keys))
     for name, line in table.items():
-        line = {**line, "false": line["false"] / line["studies"]}
-        print(f"{name:28s}{line['studies']:6.0f}" + "".join(f"{line[k]:11.3f}" for k in keys))
-    adjusted = holm(table)
-    false = sum(v["false"] for k, v in table.items() if k in adjusted)
-    print(
-        "pooled false",
-        false / max(sum(table[k]["studies"] for k in adjusted), 1),
-        "smallest p",
-        min(adjusted.items(), key=lambda x: x[1]),
-    )
-    print(
-        "pooled cover this",
-        np.mean([v["cover_this"] for v in table.values()]),
-        "median width",
-        np.median([v["width_this"] for v in table.values()]),
-    )
-    print(
-        "wrong sign",
-        np.mean([v["wrong_sign"] for v in table.values()]),
-        "of claims",
-        sum(v["wrong_sign"] for v in table.values()) / sum(v["claims_this"] for v in table.values()),
-    )
+        share = line["false"] / line["studies"]
+        print(f"{name:28s}{line['studies']:6.0f}{share:8.3f}" + "".join(f"{line[k]:13.3f}" for k in keys))
+    for name, value in pooled(table).items():
+        print(f"{name:50s}{value:8.4f}")
