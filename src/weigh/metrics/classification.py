@@ -213,7 +213,15 @@ def _register(
     )
 
 
-_register("balanced_accuracy", "balanced accuracy", "平衡准确率", measure_decisions, _reduce_balanced, _influence_balanced, labels=False)
+_register(
+    "balanced_accuracy",
+    "balanced accuracy",
+    "平衡准确率",
+    measure_decisions,
+    _reduce_balanced,
+    _influence_balanced,
+    labels=False,
+)
 _register("accuracy", "accuracy", "准确率", _measure_correct, _weighted_mean)
 _register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, influence_on_roc, pooling="rank")
 _register(

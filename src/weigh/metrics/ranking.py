@@ -100,7 +100,9 @@ def influence_on_precision(statistics: np.ndarray) -> np.ndarray:
     return _mean_influence(statistics, _precision_influence)
 
 
-def _mean_influence(statistics: np.ndarray, column: Callable[[np.ndarray, np.ndarray], np.ndarray | None]) -> np.ndarray:
+def _mean_influence(
+    statistics: np.ndarray, column: Callable[[np.ndarray, np.ndarray], np.ndarray | None]
+) -> np.ndarray:
     columns = statistics.shape[1] // 2
     found = [column(statistics[:, c] > 0, statistics[:, columns + c]) for c in range(columns)]
     defined = [values for values in found if values is not None]
