@@ -39,6 +39,12 @@ LEARNT = {
     "en": re.compile(rf"It has learnt something: the [^;]+? of (m\d) is {NUMBER} {ENDS}; .* reaches {NUMBER}\."),
     "zh": re.compile(rf"确实学到了东西：(m\d) 的.+?为 {NUMBER} {ENDS}，.*则为 {NUMBER}。"),
 }
+USELESS = {
+    "en": re.compile(
+        rf"is {NUMBER} {ENDS} \(.*That is worse than always giving the most frequent answer \({NUMBER}\): do not use it\."
+    ),
+    "zh": re.compile(rf"为 {NUMBER} {ENDS}（.*这还不如总是回答最常见的类别（{NUMBER}）：请不要使用。"),
+}
 FIRST = {"en": re.compile(r"(m\d) comes out best"), "zh": re.compile(r"(m\d) 排名第一")}
 SET = {"en": re.compile(r"is among these (\d+): ([m\d, ]+)\."), "zh": re.compile(r"在这 (\d+) 个之中：([m\d, ]+)。")}
 # Words that compare, and words that take a comparison back
@@ -47,7 +53,9 @@ COMPARES = {
     "zh": re.compile(r"优于|劣于|更好|更差|更高|更低|下降|上升|提高|领先"),
 }
 HEDGES = {
-    "en": re.compile(r"whether|not shown|nothing is settled|may be|cannot|no part|undecided|not settled|not certain|if ", re.I),
+    "en": re.compile(
+        r"whether|not shown|nothing is settled|may be|cannot|no part|undecided|not settled|not certain|if ", re.I
+    ),
     "zh": re.compile(r"是否|没有证据|尚无定论|可能|不能|无法|没有哪个|尚不能|未|若|如果"),
 }
 SCORES = {
@@ -86,6 +94,9 @@ def read_sentence(said: str, language: str, results: Results) -> list[tuple]:
         assert float(baseline) <= float(low), said
         assert abs(score_of(results, name) - float(value)) < 6e-4, said
         claims.append(("learnt", name, value, low, high, baseline))
+    for value, low, high, baseline in USELESS[language].findall(said):
+        assert float(high) < float(baseline), said
+        claims.append(("useless", value, low, high, baseline))
     for name in FIRST[language].findall(said):
         best = max(score_of(results, c.id) for c in results.candidates)
         assert score_of(results, name) >= best - 1e-9, said
@@ -103,7 +114,7 @@ def no_more_than_allowed(finding: Finding) -> None:
             continue
         if estimate.low < 0 < estimate.high:
             for language in ("en", "zh"):
-                said = getattr(finding.sentence, language)
+                said = re.sub(r"That is worse than always giving[^.]*", "", getattr(finding.sentence, language))
                 if COMPARES[language].search(said):
                     assert HEDGES[language].search(said), (finding.id, name, estimate, said)
                 assert not BETTER[language].search(said) or name != "difference", said
@@ -140,7 +151,9 @@ def test_sentences_claim_no_more_than_the_records(
         )
         for i in range(candidates)
     }
-    results = make_results(logits, target, metrics={"primary": primary, "rope": rope}, design={"purpose": purpose})
+    asked = {"metrics": {"primary": primary, "rope": rope}, "design": {"purpose": purpose}}
+    best = max(logits, key=lambda name: np.mean([SCORES[primary](target, x.argmax(axis=1)) for x in logits[name]]))
+    results = make_results(logits, target, winner=best, **asked)
     for finding in read_findings(results):
         assert finding.kind != "internal", finding.table
         assert read_sentence(finding.sentence.en, "en", results) == read_sentence(finding.sentence.zh, "zh", results)
