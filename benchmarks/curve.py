@@ -102,7 +102,7 @@ def read(folder: Path, *, sizes: tuple[int, ...] = (0, 1, 2, 3), level: float = 
         sizes: Which of the training sizes to use (the last one is the present).
 
     The interval score (Gneiting & Raftery 2007) is the width plus 2 / (1 - level) times what is missed; lower is better.
-    "No change" is the interval of the present score, as if twice the data changed nothing.
+    "No change" is the interval of the present score, as if twice the data changed nothing; for the gain it is 0.
     """
     found: dict[tuple, list] = {}
     for path in sorted(folder.glob("*.npz")):
@@ -121,12 +121,15 @@ def read(folder: Path, *, sizes: tuple[int, ...] = (0, 1, 2, 3), level: float = 
                 found.setdefault((design, name), []).append(None)
                 continue
             now, later = float(stored["truth"][m]), float(stored["truth_later"][m])
+            off = later - now - curve.gain.value
+            side = curve.gain.high - curve.gain.value if off > 0 else curve.gain.value - curve.gain.low
             found.setdefault((design, name), []).append(
                 {
                     "predicted": curve.predicted.covers(later),
                     "gain": curve.gain.covers(later - now),
-                    "gain_allowing": abs(later - now - curve.gain.value)
-                    <= np.hypot((curve.gain.high - curve.gain.low) / 2, 1.96 * float(stored["noise"][m])),
+                    "gain_allowing": abs(off) <= np.hypot(side, 1.96 * float(stored["noise"][m])),
+                    "score_gain": _interval_score(curve.gain.low, curve.gain.high, later - now, level),
+                    "score_gain_no_change": _interval_score(0.0, 0.0, later - now, level),
                     "noise": float(stored["noise"][m]),
                     "present": curve.present.covers(now),
                     "width": curve.predicted.high - curve.predicted.low,

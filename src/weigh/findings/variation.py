@@ -293,5 +293,6 @@ def _figure(found: Components) -> Figure:
         fields={
             "value": bilingual(text("share of the variance in per cent", "占方差的百分比")),
             "stage": bilingual(text("source", "来源")),
+            "candidate": bilingual(text("source", "来源")),  # heads the column of names
         },
     )

@@ -25,7 +25,7 @@ __all__ = ["CLEANED_REPEATS", "SHARES", "Cut", "cleaned_runs", "crossed_runs", "
 PARTS = 8  # the training folds are dealt into so many parts; a subset is the first few of them
 SHARES = {"size:0.125": 1, "size:0.25": 2, "size:0.5": 4}  # variant -> parts; the main runs are the whole
 SPARED = "size:0.25"  # predictions are as good without it, but three sizes cannot contradict the law
-SMALLEST_TRAINING = 10  # training examples below which a point of the curve says nothing
+SMALLEST_TRAINING = 20  # training examples below which a point of the curve says nothing
 CURVE_REPEATS = 2
 CLEANED_REPEATS = 2
 
