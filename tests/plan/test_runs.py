@@ -144,9 +144,7 @@ def test_heads_of_a_model_are_one_job_and_networks_one_each():
         {"timm:resnet18": {"seconds_per_example": 0.1}},
         60,
     )
-    assert [len(job.runs) for job in jobs] == [20, 20] + [
-        1
-    ] * 20  # five folds, the order check, five folds with two sizes
+    assert [len(job.runs) for job in jobs] == [10, 10] + [1] * 20
     assert jobs[0].predicted_seconds > jobs[1].predicted_seconds
     assert len({job.id for job in jobs}) == len(jobs)
 
