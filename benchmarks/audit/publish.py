@@ -92,7 +92,7 @@ def _promises(table, parts) -> str:
         )
         lines.append(
             [
-                f"… lowest design",
+                "… lowest design",
                 "not significantly below 93 %",
                 f"{_percent(whole[f'{claim} lowest'])} % (Holm p = {whole[f'{claim} smallest p below 93 %, Holm']:.3f})",
             ]
@@ -102,7 +102,7 @@ def _promises(table, parts) -> str:
         lines.append(["… median width over the oracle's", "≤ 1.15", f"{whole[f'{claim} width']:.2f}"])
         lines.append(
             [
-                f"… on real features: coverage, lowest, width",
+                "… on real features: coverage, lowest, width",
                 "",
                 f"{_percent(real[f'{claim} coverage'])} %, {_percent(real[f'{claim} lowest'])} %, {real[f'{claim} width']:.2f}",
             ]

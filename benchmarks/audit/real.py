@@ -68,6 +68,11 @@ REAL: dict[str, RealDesign] = {
     "flowers-n200-strengths": RealDesign("flowers", (1, 1), (0.1, 0.001)),
     "flowers-n200-noisy": RealDesign("flowers", (0, 1), noisy=True, repeats=2),
     "flowers-n200-balanced": RealDesign("flowers", (0, 2), metric="balanced_accuracy"),
+    # Never run before the published table
+    "unseen-cells-n150-4x3": RealDesign("cells", (1, 2), (0.3, 0.03), n=150, folds=4, repeats=3),
+    "unseen-cells-n250-auroc": RealDesign("cells", (0, 2), n=250, repeats=1, metric="auroc"),
+    "unseen-flowers-n150-3x2": RealDesign("flowers", (1, 2), n=150, folds=3, repeats=2),
+    "unseen-flowers-n400-noisy": RealDesign("flowers", (0, 1), (0.1, 0.01), n=400, repeats=1, noisy=True),
 }
 
 

@@ -13,14 +13,15 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 from scipy.stats import binom, wilcoxon
 
+from benchmarks.audit.real import RealDesign
 from benchmarks.audit.simulate import Design, Study
-from weigh.metrics.base import METRICS
+from weigh.metrics.base import METRICS, Prediction, decide
 from weigh.metrics.design import MeasuredDesign, measure_design
-from weigh.record.results import OutOfFold
+from weigh.record.results import OutOfFold, probabilities
 from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.resampling import Resampler, make_units
 
-__all__ = ["FOLD_RULES", "measure", "ours", "score", "trained", "truths"]
+__all__ = ["FOLD_RULES", "measure", "ours", "score", "trained", "truth_error", "truths"]
 
 
 def measure(design: Design, study: Study) -> dict[str, MeasuredDesign]:
@@ -77,6 +78,21 @@ def truths(design: Design, study: Study) -> np.ndarray:
             value = (1 - design.degenerate) * value + design.degenerate * score(design, constant, study.chance)
         found.append(value)
     return np.array(found)
+
+
+def truth_error(design: RealDesign | Design, study) -> float:
+    """Standard error of the measured difference of the first two truths: 0 in simulations, small on real pools.
+
+    The rest of a pool stands for unlimited new data; its examples are a sample themselves.
+    """
+    if isinstance(design, Design):
+        return 0.0
+    target, metric = study.chance.argmax(axis=1), METRICS.get(design.metric)
+    moves = []
+    for fresh in study.fresh[:, 0]:
+        p = probabilities(fresh)
+        moves.append(metric.influence_on(metric.measure(Prediction(p, decide(p)), target)))
+    return float(np.sqrt(np.square(moves[0] - moves[1]).sum()))
 
 
 def score(design: Design, logits: np.ndarray, chance: np.ndarray) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.audit.extra import extra_row
 from benchmarks.audit.real import Pool, RealDesign, load_pool, real_study
-from benchmarks.audit.rules import FOLD_RULES, measure, ours, trained, truths
+from benchmarks.audit.rules import FOLD_RULES, measure, ours, trained, truth_error, truths
 from benchmarks.audit.simulate import Design, simulate
 from weigh.stats.comparison import Comparisons
 
@@ -53,16 +53,26 @@ def study_row(design: Design | RealDesign, study, rng: np.random.Generator) -> l
         found["these_models"].of("m0", "m1").estimate.value,
         tested[0] - tested[1],
     ]
+    error = truth_error(design, study)
     for claim in CLAIMS:
-        row += _answers(found[claim], tested if claim == "these_models" else truth)
+        tests = claim == "these_models"
+        row += _answers(found[claim], tested if tests else truth, 0.0 if tests else error)
     return row + [rule(design, study, measured) for rule in FOLD_RULES.values()]
 
 
-def _answers(comparisons: Comparisons, truth: np.ndarray) -> list[float]:
+def _answers(comparisons: Comparisons, truth: np.ndarray, error: float) -> list[float]:
+    """What was concluded; intervals are widened by the standard error of the measured truth, where it has one."""
     pair = comparisons.of("m0", "m1")
     low, high = pair.estimate.low, pair.estimate.high
+    if error and low is not None:
+        low, high = (
+            pair.estimate.value + np.sign(e - pair.estimate.value) * np.hypot(e - pair.estimate.value, pair.q * error)
+            for e in (low, high)
+        )
     covers = [
-        d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
+        low <= truth[0] - truth[1] <= high
+        if len(truth) == 2 and low is not None
+        else d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
         for d in comparisons.pairs.values()
     ]
     return [

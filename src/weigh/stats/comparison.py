@@ -260,7 +260,10 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         reason = "no interval: no variation"
     if reason is None:
         half = max(q * variance.standard_error, least)
-        low, high = value - half, value + half
+        folds = resampled.fold_score.shape[1]
+        low, high = _ends(
+            value, half, 0.0 if claim == "these_models" or folds < 2 else math.log(folds / (folds - 1)) * q
+        )
         if metric.unit == "score":
             low, high = max(low, -1.0), min(high, 1.0)
     relation = relation_of(low, high, rope, greater_is_better=metric.greater_is_better)
@@ -293,6 +296,25 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         "examples": examples,
         "folds": int((~np.isnan(resampled.fold_score)).sum()),
     }
+
+
+def _ends(value: float, half: float, growth: float) -> tuple[float, float]:
+    """The interval, allowing for folds that trained on fewer examples than there are.
+
+    What is claimed is the difference after training on all N examples; folds trained on N (1 - 1/K). A difference that
+    changes with N like a power of N is off by the factor `1 + a log(K / (K - 1))`; the power a is taken as unknown with
+    mean 0 and standard deviation 1. That stretches an interval; it never moves an end across 0.
+
+    Args:
+        growth: Quantile times log(K / (K - 1)).
+    """
+    wide = math.hypot(half, growth * value)
+    low, high = value - wide, value + wide
+    if value > half:
+        low = max(low, (value - half) / (1 + growth))
+    elif value < -half:
+        high = min(high, (value + half) / (1 + growth))
+    return low, high
 
 
 def _probabilities(gain: float, error: float, freedom: float, rope: float) -> Probabilities:
