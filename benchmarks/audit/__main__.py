@@ -14,6 +14,7 @@ from pathlib import Path
 
 from benchmarks.audit.designs import designs, fast
 from benchmarks.audit.publish import publish
+from benchmarks.audit.real import find_pools, make_pools
 from benchmarks.audit.run import run, run_extra
 from benchmarks.audit.tables import show
 
@@ -21,7 +22,7 @@ SEALED = 20261124  # never used while rules were chosen
 MANY, FEW = 5000, 1000
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["run", "show", "sealed", "publish"])
+parser.add_argument("what", choices=["run", "show", "pools", "sealed", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
 parser.add_argument("--studies", type=int, default=400)
 parser.add_argument("--seed", type=int, default=101)
@@ -33,16 +34,20 @@ if __name__ == "__main__":
     options = parser.parse_args()
     only = [name for name in options.only.split(",") if name]
     pools = {k: Path(v) for k, v in (pair.split("=") for pair in options.pools.split(",") if pair)}
+    pools = pools or find_pools(options.folder)
     more = {"folder": options.folder, "pools": pools, "processes": options.processes}
     if options.what == "run":
         chosen = {k: d for k, d in designs(options.part).items() if not only or k in only}
         run(chosen, options.studies, options.seed, **more)
     elif options.what == "show":
         show(options.part, options.seed, options.folder)
+    elif options.what == "pools":
+        make_pools(options.folder)
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
+        real = {k: d for k, d in designs("real").items() if d.pool in pools}
         run_extra({k: chosen[k] for k in ("reference", "reference-gap")}, FEW, SEALED, options.folder)
-        run({**chosen, **(designs("real") if pools else {})}, FEW, SEALED, **more)
+        run({**chosen, **real}, FEW, SEALED, **more)
         run({k: d for k, d in chosen.items() if fast(d)}, MANY, SEALED, **more)
     else:
         head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

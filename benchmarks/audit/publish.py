@@ -36,7 +36,7 @@ def publish(seed: int, folder: Path, commit: str) -> None:
     }
     extra = {k: np.load(folder / f"extra-{k}-{seed}.npy") for k in ("reference", "reference-gap")}
     page = [_head(table, parts, seed, commit), _promises(table, parts), _reference(table, extra)]
-    page += [_claims(table), _coverage(table, parts), _probabilities(table, seed, folder), _best(table), _tail()]
+    page += [_claims(table), _coverage(table), _probabilities(table, seed, folder), _best(table), _tail()]
     (DOCS / "audit.md").write_text("\n\n".join(page) + "\n", "utf-8")
 
 
@@ -189,7 +189,7 @@ def _claims(table) -> str:
     )
 
 
-def _coverage(table, parts) -> str:
+def _coverage(table) -> str:
     shown = {k: [100 * v["this_data all pairs"], 100 * v["these_models all pairs"]] for k, v in table.items()}
     (DOCS / "audit" / "coverage.svg").write_text(
         dots(

@@ -1,7 +1,7 @@
 """The audit on real features: small studies drawn from a pool of real pictures, the truth measured on the rest.
 
-    weigh features POOL --models A,B --output pool         once per pool: one .npz per model
-    python -m benchmarks.audit real --pools cells=pool/cells,flowers=pool/flowers
+    python -m benchmarks.audit pools       once: features of solar cells (a package) and of flowers (WEIGH_TEST_DATA)
+    python -m benchmarks.audit sealed
 
 A study draws `n` examples without replacement and cross-validates two heads. The truth of this data set is the score
 of the heads refitted on the n examples, measured on all others; the truth for new data sets is its mean over all
@@ -11,12 +11,13 @@ Studies overlap by n / pool size in expectation, which is at most an eighth here
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["REAL", "RealDesign", "load_pool", "real_study"]
+__all__ = ["REAL", "RealDesign", "find_pools", "load_pool", "make_pools", "real_study"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,25 @@ REAL: dict[str, RealDesign] = {
     "unseen-flowers-n150-3x2": RealDesign("flowers", (1, 2), n=150, folds=3, repeats=2),
     "unseen-flowers-n400-noisy": RealDesign("flowers", (0, 1), (0.1, 0.01), n=400, repeats=1, noisy=True),
 }
+
+
+def make_pools(folder: Path) -> None:
+    """Features of the demo's three models: solar cells, and flowers where WEIGH_TEST_DATA points to them."""
+    from weigh.cli.main import main
+    from weigh.data.demo import DEMO_MODELS, demo_root, demo_table
+
+    models = ["--models", ",".join(DEMO_MODELS), "--offline"]
+    if "cells" not in find_pools(folder):
+        table = demo_table(folder / "table")
+        main(["features", str(table), "--set", f"data.root={demo_root()}", "--output", str(folder / "cells"), *models])
+    flowers = Path(os.environ.get("WEIGH_TEST_DATA", "")) / "images" / "flowers"
+    if "flowers" not in find_pools(folder) and flowers.is_dir():
+        main(["features", str(flowers), "--output", str(folder / "flowers"), *models])
+
+
+def find_pools(folder: Path) -> dict[str, Path]:
+    """The pools whose features are complete."""
+    return {name: folder / name for name in ("cells", "flowers") if len(list((folder / name).glob("*.npz"))) == 3}
 
 
 @dataclass(frozen=True)

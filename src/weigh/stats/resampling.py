@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_counts", "draw_weights", "make_units", "resample"]
+__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "make_units", "resample"]
 
 FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
@@ -89,12 +89,6 @@ def draw_weights(rng: np.random.Generator, units: Units, draws: int) -> np.ndarr
     """`(draws, n)` weights of the Bayesian bootstrap; examples of one unit share their weight."""
     weights = rng.standard_exponential((draws, units.count))
     return weights if units.name == "examples" else weights[:, units.of]
-
-
-def draw_counts(rng: np.random.Generator, units: Units, draws: int) -> np.ndarray:
-    """`(draws, n)` how often each example is drawn by a classical bootstrap of the units (zero: out of the bag)."""
-    counts = rng.multinomial(units.count, np.full(units.count, 1 / units.count), size=draws).astype(np.float64)
-    return counts if units.name == "examples" else counts[:, units.of]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import Measured, Units, draw_counts
+from weigh.stats.resampling import Measured, Units, resample
 
 __all__ = ["Optimism", "may_be_best", "selection_optimism"]
 
@@ -63,33 +63,25 @@ def selection_optimism(
     names = list(measured)
     metric = measured[names[0]].metric
     sign = 1.0 if metric.greater_is_better else -1.0
-    inside = draw_counts(rng, units, draws)
+    inside = rng.multinomial(units.count, np.full(units.count, 1 / units.count), size=draws).astype(np.float64)
     outside = (inside == 0).astype(np.float64)
-    keep = (outside.sum(axis=1) > 0) & (inside.sum(axis=1) > 0)
+    keep = outside.sum(axis=1) > 0
     inside, outside = inside[keep], outside[keep]
-    ones = np.ones(inside.shape[1])
-
-    def mean_score(name: str, weights: np.ndarray) -> np.ndarray:
-        design = measured[name]
-        share = design.present.mean(axis=1)
-        scores = np.stack([design.score_repeat(r, weights) for r in range(design.repeats)])
-        valid = np.where(np.isnan(scores), 0.0, share.reshape(-1, *[1] * (scores.ndim - 1)))
-        total = valid.sum(axis=0)
-        return np.where(total > 0, np.nansum(scores * valid, axis=0) / np.where(total > 0, total, 1.0), np.nan)
-
-    seen = sign * np.stack([mean_score(name, inside) for name in names])
-    unseen = sign * np.stack([mean_score(name, outside) for name in names])
-    whole = sign * np.array([float(mean_score(name, ones)) for name in names])
-    good = ~np.isnan(seen).any(axis=0) & ~np.isnan(unseen).any(axis=0)
-    if good.sum() < draws / 10 or np.isnan(whole).any():
+    if not len(inside):
         return None
-    seen, unseen = seen[:, good], unseen[:, good]
+    resampled = [resample(measured[name], np.ones((1, measured[name].n)), units) for name in names]
+    moves = np.stack([r.mean_influence for r in resampled], axis=1)  # (units, candidates)
+    whole = np.array([r.overall for r in resampled])
+    if np.isnan(whole).any():
+        return None
+    # To first order; exact for means. Weights are scaled to a mean of 1, and influences sum to 0.
+    seen = sign * (whole + inside @ moves).T
+    unseen = sign * (whole + (outside / outside.mean(axis=1, keepdims=True)) @ moves).T
+    whole = sign * whole
     chosen = seen.argmax(axis=0)
     column = np.arange(seen.shape[1])
     best = int(whole.argmax())
-    # The average candidate's own score outside the bag stands for the draws' bias (nonlinear metrics)
-    bias = float(unseen.mean() - whole.mean())
-    corrected = min(float(whole[best]), float(unseen[chosen, column].mean()) - bias)
+    corrected = min(float(whole[best]), float(unseen[chosen, column].mean()))
     share = np.bincount(chosen, minlength=len(names)) / len(chosen)
     optimism = Estimate(
         value=float(whole[best]) - corrected,
