@@ -61,7 +61,19 @@ def read_predictions(*paths: str | Path, labels: Sequence[str | Path] = (), sett
         raise SpecError(text("No file was given.", "没有给出文件。"))
     found = [Path(path).expanduser() for path in paths]
     content = apply_settings({"data": {"train": str(found[0])}, "models": ["timm:none"]}, list(settings))
-    return Reading(read(found, load_spec(content), [Path(path).expanduser() for path in labels]))
+    named = [Path(path).expanduser() for path in labels]
+    return Reading(read(found, load_spec(content), named), _command(found, named, settings))
+
+
+def _command(paths: Sequence[Path], labels: Sequence[Path], settings: Sequence[str]) -> tuple[str, ...]:
+    """What gives the same report again; files without their folders, which are nobody's business."""
+
+    def name(path: Path) -> str:
+        plain = path.name or path.resolve().name
+        return f"./{plain}" if plain.startswith("-") else plain
+
+    options = [*(("--labels", name(path)) for path in labels), *(("--set", setting) for setting in settings)]
+    return ("weigh", "read", *map(name, paths), *(word for option in options for word in option))
 
 
 class Reading:
@@ -69,10 +81,11 @@ class Reading:
 
     Args:
         results: The predictions as records.
+        command: The command that read them, word by word; the report shows it.
     """
 
-    def __init__(self, results: Results) -> None:
-        self.results = results
+    def __init__(self, results: Results, command: Sequence[str] = ()) -> None:
+        self.results, self.command = results, tuple(command)
 
     @property
     def spec(self) -> StudySpec:
@@ -82,7 +95,9 @@ class Reading:
     def _file(self) -> FindingsFile:
         from weigh.findings.file import findings_file
 
-        return findings_file(self.results)
+        file = findings_file(self.results)
+        known = {"command": list(self.command)} if self.command else {}
+        return file.model_copy(update={"study": {**file.study, **known}})
 
     def findings(self) -> Findings:
         """What may be concluded."""

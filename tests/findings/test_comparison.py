@@ -99,3 +99,38 @@ def test_missing_runs_are_said():
 def test_one_repeat_is_an_assumption(repeats):
     pair = comparison.find(study([2.0, 1.0], repeats=repeats))[0]
     assert any(a.outcome == "doubtful" for a in pair.assumptions) == (repeats == 1)
+
+
+def test_what_is_left_out_of_the_best_without_being_shown_worse_is_explained():
+    """One side of a question needs less than both: the two answers may differ, and then a sentence says why."""
+    for seed in range(60):
+        results = study([1.7, 1.4], n=300, repeats=2, seed=seed)
+        pair, best = comparison.find(results)
+        check(best, results)
+        explained = "Left out, though no pair alone shows it to be worse" in best.sentence.en
+        assert explained == (pair.relation == "undecided" and len(best.candidates) == 1)
+        if explained:
+            other = next(c for c in ("m0", "m1") if c not in best.candidates)
+            assert f"worse: {other}." in best.sentence.en
+            assert "单侧问题" in best.sentence.zh
+            assert "The only pair is not settled." in best.sentence.en
+            return
+    raise AssertionError("no such study among sixty")
+
+
+def test_probabilities_are_described_and_add_up():
+    pair = comparison.find(study([1.5, 1.45], n=200))[0]
+    described = {key: pair.estimates[f"probability:{key}"].value for key in ("better", "equal", "worse")}
+    assert abs(sum(described.values()) - 100) < 1e-6
+    assert min(described.values()) > 0
+    assert 0 <= pair.estimates["wins"].value <= 100
+    clear = comparison.find(study([2.5, 1.0]))[0]
+    assert clear.estimates["probability:better"].value > 99
+    assert not any("probab" in f.sentence.en for f in (pair, clear))
+
+
+def test_every_kind_of_problem_can_be_named_for_fail_on():
+    from weigh.findings.data_problems import QUESTIONS
+    from weigh.findings.kinds import KINDS
+
+    assert set(QUESTIONS) <= set(KINDS)

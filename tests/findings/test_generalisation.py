@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
@@ -45,9 +46,23 @@ def test_a_small_test_part_settles_nothing():
     assert found.verdict == "undecided"
 
 
-def test_a_better_test_score_is_no_problem():
-    found = by_id(generalisation.find(study(test_separation=4.0)))["generalisation:test"]
-    assert found.verdict == "yes"
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_better_test_score_is_no_problem_but_no_confirmation(drawn):
+    results = study(test_separation=4.0, design={"test": 0.5 if drawn else 0.0})
+    found = by_id(generalisation.find(results))["generalisation:test"]
+    check(found, results)
+    assert (found.verdict, found.severity) == ("yes", "evidence")
+    assert found.estimates["gap"].low > 1
+    assert "higher than cross-validation promised" in found.sentence.en
+    assert "The score holds" not in found.sentence.en
+    assert ("from elsewhere" in found.sentence.en) == (not drawn)
+    assert found.assumptions[1].outcome == "doubtful"
+
+
+def test_a_test_score_within_the_noise_of_cross_validation_is_not_called_higher():
+    found = by_id(generalisation.find(study()))["generalisation:test"]
+    assert "higher than" not in found.sentence.en
+    assert "The score holds" in found.sentence.en
 
 
 def test_more_looks_are_counted_and_doubted():

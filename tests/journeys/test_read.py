@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
+import shlex
 import shutil
 
+import numpy as np
 import pytest
 
 import weigh
@@ -27,6 +31,56 @@ def test_a_table_becomes_a_report_in_both_languages(tmp_path, monkeypatch, capsy
     study = json.loads((folder / "findings.json").read_text(encoding="utf-8"))["study"]
     assert study["origin"] == "models"
     assert set(study["design"]) == {"level", "seed"}
+
+
+def test_the_report_shows_the_command_that_made_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "what others' sent"
+    folder.mkdir()
+    for name, model in (("a b.csv", "good"), ("-c<i>.csv", "poor")):
+        write(folder / name, [row for row in rows_of() if row["model"] == model])
+    arguments = ["read", f"{folder}/a b.csv", f"{folder}/-c<i>.csv", "--set", "data.positive=ant", "--output", "out"]
+    assert main(arguments) == 0
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    shown = html.unescape(re.search(r"<code>(weigh read.*?)</code>", page)[1])
+    assert shlex.split(shown) == ["weigh", "read", "a b.csv", "./-c<i>.csv", "--set", "data.positive=ant"]
+    assert "others&#39; sent" not in page
+    capsys.readouterr()
+    monkeypatch.chdir(folder)
+    assert main([*shlex.split(shown)[1:], "--output", "../again"]) == 0  # it does give the same report
+    for name in ("report.html", "findings.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "out" / name).read_bytes()
+
+
+def test_labels_of_folders_stand_in_the_command(tmp_path):
+    (tmp_path / "folder").mkdir()
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "labels.npy", rng.integers(0, 2, 50))
+    for name in ("a", "b"):
+        np.save(tmp_path / "folder" / f"{name}.npy", rng.integers(0, 2, 50))
+    reading = weigh.read_predictions(tmp_path / "folder", labels=[tmp_path / "labels.npy"])
+    assert "<code>weigh read folder --labels labels.npy</code>" in reading.report("html")
+    assert weigh.reading.Reading(reading.results).report("html").count("<code>weigh read TABLE</code>") == 1
+
+
+def test_fail_on(tmp_path, capsys):
+    rows = rows_of()
+    good = str(write(tmp_path / "good.csv", rows))
+    copied = str(
+        write(tmp_path / "copied.csv", rows + [row | {"model": "twin"} for row in rows if row["model"] == "good"])
+    )
+    asked = ["--format", "json", "--fail-on", "copied-model,constant-answer"]
+    assert main(["read", good, *asked]) == 0
+    assert "--fail-on" not in capsys.readouterr().err
+    code = main(["read", copied, *asked])
+    found = json.loads((said := capsys.readouterr()).out)["findings"]
+    problem = any(f["kind"] == "copied-model" and f["severity"] == "problem" for f in found)
+    assert (code, "--fail-on copied-model: " in said.err) == (int(problem), problem)
+    constant = [row | {"model": "always", "p:bee": 1.0, "p:ant": 0.0} for row in rows if row["model"] == "good"]
+    assert main(["read", str(write(tmp_path / "constant.csv", rows + constant)), *asked, "--lang", "zh"]) == 1
+    assert "--fail-on constant-answer：" in capsys.readouterr().err
+    assert main(["read", good, "--fail-on", "leek"]) == 2
+    assert "leak" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["json", "md", "text"])

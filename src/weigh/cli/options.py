@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weigh.errors import SpecError
 from weigh.language import text
 
+if TYPE_CHECKING:
+    from weigh.findings.model import FindingsFile
+
 __all__ = [
     "Device",
+    "FailOn",
     "Jobs",
     "Lang",
     "Models",
@@ -21,8 +26,10 @@ __all__ = [
     "Recipes",
     "Settings",
     "TaskName",
+    "known_kinds",
     "listed",
     "open_study",
+    "tell_failures",
 ]
 
 Models = Annotated[str, typer.Option("--models", "-m", help="Model addresses, separated by commas.")]
@@ -37,6 +44,9 @@ Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or au
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 Lang = Annotated[str, typer.Option("--lang", help="en or zh; default: from the locale.")]
+FailOn = Annotated[
+    str, typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
+]
 
 
 def listed(given: str) -> list[str]:
@@ -90,3 +100,37 @@ def _keep_overrides(name: str, given: Any) -> Any:
         if isinstance(recipe, dict) and name in (recipe.get("label"), recipe.get("name")):
             return recipe
     return name
+
+
+def known_kinds(fail_on: str) -> list[str]:
+    """The kinds that --fail-on names.
+
+    Raises:
+        SpecError: There is no such kind of finding.
+    """
+    from weigh.findings.kinds import KINDS
+
+    asked = listed(fail_on)
+    if unknown := [kind for kind in asked if kind not in KINDS]:
+        raise SpecError(
+            text(
+                "--fail-on: there is no kind of finding called {u}.",
+                "--fail-on：没有名为 {u} 的发现类型。",
+                u=", ".join(unknown),
+            ),
+            do=text("Known: {k}.", "可用：{k}。", k=", ".join(KINDS)),
+        )
+    return asked
+
+
+def tell_failures(file: FindingsFile, kinds: list[str], language: str) -> bool:
+    """Whether there are problems of these kinds; each is told on standard error."""
+    from weigh.findings.kinds import is_problem
+
+    found = [finding for finding in file.findings if finding.kind in kinds and is_problem(finding)]
+    for finding in found:
+        said = finding.sentence.render(language)
+        print(
+            text("--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=said).render(language), file=sys.stderr
+        )
+    return bool(found)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Lang, Settings
+from weigh.cli.options import FailOn, Lang, Settings, known_kinds, tell_failures
 from weigh.errors import SpecError
 from weigh.language import detect_language, text
 
@@ -37,6 +37,7 @@ def read(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report; default readings/<name of the table>.")
     ] = None,
+    fail_on: FailOn = "",
     lang: Lang = "",
 ) -> None:
     """Read predictions that others made: the same findings, nothing is trained."""
@@ -49,24 +50,26 @@ def read(
             text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
             do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
         )
+    kinds = known_kinds(fail_on)
     reading = read_predictions(*predictions, labels=labels, settings=settings)
+    file = reading.findings().file
     if format in ("json", "md"):
         sys.stdout.write(reading.report(format, language))
-        return
-    file = reading.findings().file
-    if format == "text":
+    elif format == "text":
         import shutil
 
         from weigh.report.terminal import render_terminal
 
         width = min(shutil.get_terminal_size((100, 24)).columns, 110)
         print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
-        return
-    from weigh.report.terminal import summary_line
+    else:
+        from weigh.report.terminal import summary_line
 
-    print(summary_line(file, language))
-    written = reading.write(output)
-    print(text("Report: {p}", "报告：{p}", p=written[LANGUAGE_FILES[language]]).render(language))
+        print(summary_line(file, language))
+        written = reading.write(output)
+        print(text("Report: {p}", "报告：{p}", p=written[LANGUAGE_FILES[language]]).render(language))
+    if tell_failures(file, kinds, language):
+        raise typer.Exit(1)
 
 
 def register(app: typer.Typer) -> None:

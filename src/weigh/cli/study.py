@@ -10,6 +10,7 @@ import typer
 
 from weigh.cli.options import (
     Device,
+    FailOn,
     Jobs,
     Lang,
     Models,
@@ -19,10 +20,10 @@ from weigh.cli.options import (
     Recipes,
     Settings,
     TaskName,
-    listed,
+    known_kinds,
     open_study,
+    tell_failures,
 )
-from weigh.errors import SpecError
 from weigh.language import detect_language, text
 
 __all__ = ["register"]
@@ -31,9 +32,6 @@ Source = Annotated[
     str, typer.Argument(metavar="DATA_OR_YAML", help="Folder of pictures, table, study.yaml or study folder.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is predicted to take over ten minutes.")]
-FailOn = Annotated[
-    str, typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
-]
 
 
 def run(
@@ -58,7 +56,7 @@ def run(
         study,
         quiet=quiet,
         yes=yes,
-        fail_on=_known_kinds(fail_on),
+        fail_on=known_kinds(fail_on),
         language=detect_language(lang),
         retry_failed=retry_failed,
     )
@@ -97,17 +95,8 @@ def _run(
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
     _tell(study, language, quiet=quiet, brief=brief)
-    from weigh.findings.kinds import is_problem
-
     file = study.read().file
-    found = [finding for finding in file.findings if finding.kind in fail_on and is_problem(finding)]
-    for finding in found:
-        print(
-            text(
-                "--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=finding.sentence.render(language)
-            ).render(language),
-            file=sys.stderr,
-        )
+    failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]
     if runs["failed"] and not runs["done"]:
         print(
@@ -117,7 +106,7 @@ def _run(
             file=sys.stderr,
         )
         raise typer.Exit(1)
-    raise typer.Exit(1 if found else 0)
+    raise typer.Exit(1 if failing else 0)
 
 
 def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
@@ -134,22 +123,6 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     line = summary_line(file, language)
     print("\n".join(wrap(line, width)) if sys.stdout.isatty() else line)  # a pipe gets one line
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
-
-
-def _known_kinds(fail_on: str) -> list[str]:
-    from weigh.findings.kinds import KINDS
-
-    asked = listed(fail_on)
-    if unknown := [kind for kind in asked if kind not in KINDS]:
-        raise SpecError(
-            text(
-                "--fail-on: there is no kind of finding called {u}.",
-                "--fail-on：没有名为 {u} 的发现类型。",
-                u=", ".join(unknown),
-            ),
-            do=text("Known: {k}.", "可用：{k}。", k=", ".join(KINDS)),
-        )
-    return asked
 
 
 def plan(

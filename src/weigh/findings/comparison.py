@@ -2,21 +2,22 @@
 
 All pairs of candidates are compared simultaneously on the primary metric (`stats/comparison.py`); controls do not
 count. Every pair says what the difference is, what that allows to conclude, the smallest difference that could have
-been found, and what would settle it.
+been found, and what would settle it. Which candidates may be the best of all: `best.py`.
 """
 
 from __future__ import annotations
 
 import math
 
+from weigh.findings.best import find_best, listed
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope, share
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.comparison import Difference
+from weigh.stats.estimate import Estimate
 from weigh.stats.power import what_settles
-from weigh.stats.selection import may_be_best
 
 __all__ = ["find"]
 
@@ -26,7 +27,6 @@ REFERENCES = [
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
 MANY, NEAREST = 8, 3  # with more rivals than MANY, one table tells of all and only the nearest are told one by one
-LISTED = 10  # names in a sentence
 VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 
 
@@ -40,7 +40,7 @@ def find(results: Results) -> list[Finding]:
     figure = _differences(evidence, others)
     near = others if len(others) <= MANY else others[:NEAREST]
     pairs = [_pair(evidence, other, figure if i == 0 and near is others else None) for i, other in enumerate(near)]
-    return [*([] if near is others else [_rest(evidence, others, figure)]), *pairs, *_matrix(evidence)]
+    return [*([] if near is others else [_rest(evidence, others, figure)]), *pairs, *find_best(evidence)]
 
 
 def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
@@ -54,6 +54,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         "level": share(evidence.level),
         "pairs": count(comparisons.count, "pairs"),
     }
+    estimates |= _descriptions(difference)
     a, b = evidence.label(winner), evidence.label(other)
     values = {"a": a, "b": b, "d": amount(gain)}
     if gain.low is None:
@@ -121,6 +122,20 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     )
 
 
+def _descriptions(difference: Difference) -> dict[str, Estimate]:
+    """Numbers about the pair that decide nothing and stand in no sentence."""
+    found = {}
+    if difference.probabilities is not None:
+        method = "this pair alone, flat prior; a description"
+        for relation, p in zip(("better", "equal", "worse"), difference.probabilities, strict=True):
+            found[f"probability:{relation}"] = Estimate(value=100 * p, method=method, unit="percent")
+    if difference.folds > 1 and math.isfinite(difference.wins):
+        method = "share of the runs that both have, ties half; a description"
+        wins = Estimate(value=100 * difference.wins, n=difference.folds, n_unit="runs", method=method, unit="percent")
+        found["wins"] = wins
+    return found
+
+
 def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
     """The winner against all others at once, where there are too many to tell of each."""
     winner, comparisons = str(evidence.winner), evidence.comparisons
@@ -153,7 +168,9 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
     )
     if close:
         said = said + text(
-            "It is not shown to be better than: {l}.", "尚不能说它优于：{l}。", l=_names(evidence, close, estimates)
+            "It is not shown to be better than: {l}.",
+            "尚不能说它优于：{l}。",
+            l=listed(evidence, close, estimates, "further"),
         )
     return Finding(
         id="comparison:rest",
@@ -172,15 +189,6 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
         ],
         references=REFERENCES,
     )
-
-
-def _names(evidence: Evidence, names: list[str], estimates: dict) -> Text:
-    """Labels, cut after LISTED; the number of the others stands in `estimates`."""
-    shown = ", ".join(evidence.label(name) for name in names[:LISTED])
-    if len(names) <= LISTED:
-        return Text(shown, shown)
-    estimates["further"] = count(len(names) - LISTED, "candidates")
-    return text("{x} and {n} more", "{x} 等（另有 {n} 个）", x=shown, n=len(names) - LISTED)
 
 
 def _scope(evidence: Evidence, pairs: int) -> Text:
@@ -327,63 +335,3 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
         fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
         options={"rope": evidence.rope},
     )
-
-
-def _matrix(evidence: Evidence) -> list[Finding]:
-    comparisons = evidence.comparisons
-    assert comparisons is not None
-    names = evidence.ranked
-    rows = []
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            difference = comparisons.of(a, b)
-            rows.append(
-                {
-                    "candidate": a,
-                    "other": b,
-                    "relation": difference.relation,
-                    "value": None if math.isnan(difference.estimate.value) else difference.estimate.value,
-                    "low": difference.estimate.low,
-                    "high": difference.estimate.high,
-                    "detectable": difference.detectable if math.isfinite(difference.detectable) else None,
-                }
-            )
-    settled = sum(row["relation"] != "undecided" for row in rows)
-    possible = may_be_best(comparisons)
-    estimates = {
-        "pairs": count(len(rows), "pairs"),
-        "settled": count(settled, "pairs"),
-        "level": share(evidence.level),
-        "may_be_best": count(len(possible), "candidates"),
-    }
-    return [
-        Finding(
-            id="comparison:matrix",
-            kind="comparison",
-            question=bilingual(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
-            claim=evidence.claim,
-            verdict="yes" if len(possible) == 1 else "undecided",
-            severity="detail",
-            sentence=bilingual(
-                text(
-                    "Of {n} pairs, {k} are settled. With {l} % confidence the best candidate is among these {p}: {c}.",
-                    "{n} 对比较中有 {k} 对分出了结果。最好的候选方案以 {l} % 的置信度在这 {p} 个之中：{c}。",
-                    n=len(rows),
-                    k=settled,
-                    l=f"{100 * evidence.level:.4g}",
-                    p=len(possible),
-                    c=_names(evidence, possible, estimates),
-                )
-            ),
-            estimates=estimates,
-            assumptions=evidence.assumptions(evidence.rivals),
-            candidates=possible,
-            figure=Figure(
-                kind="matrix",
-                title=bilingual(text("Relations between candidates", "候选方案之间的关系")),
-                rows=rows,
-                fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
-            ),
-            references=[*REFERENCES[:2], "Hansen, Lunde & Nason (2011), The Model Confidence Set, Econometrica 79"],
-        )
-    ]

@@ -28,6 +28,10 @@ __all__ = ["find"]
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
 GAP = 2.0  # points: training scores closer than this to cross-validation are no sign of memorising
 LOOKS = {1: text("once", "一次"), 2: text("twice", "两次")}
+EASIER = {  # by whether the test part was drawn from the same data
+    True: text("the test part may happen to be easier", "测试部分可能碰巧更容易"),
+    False: text("the test part may be easier, or come from elsewhere", "测试部分可能更容易，或来自别处"),
+}
 
 
 @FINDINGS.named("generalisation")
@@ -100,7 +104,8 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         )
     test, validated = tests[winner], evidence.scores[winner]
     gap, verdict = _gap(evidence, test, validated)
-    looks = evidence.results.test_looks
+    looks, drawn = evidence.results.test_looks, evidence.results.spec.design.test > 0
+    higher = gap.low is not None and gap.low > scaled(evidence.rope, evidence.metric).value
     estimates = {
         "test": test,
         "cross_validation": validated,
@@ -133,10 +138,16 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
                 "是否成立尚无定论：差值为 {g}，区间太宽，不能排除明显下降。",
                 **values,
             ),
-        }[verdict]
+            "higher": text(
+                "The score does not fall; it is higher than cross-validation promised, by {g}: {w}, and having more training "
+                "examples may add to it.",
+                "得分没有下降，反而比交叉验证给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
+                w=EASIER[drawn],
+                **values,
+            ),
+        }["higher" if higher else verdict]
     )
     said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
-    drawn = evidence.results.spec.design.test > 0
     if drawn:  # the same neighbours and the same conditions stand on both sides
         said = said + text(
             "It was drawn at random from the same data: it confirms the score for examples like these, not for another source.",
@@ -159,7 +170,14 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             ),
             Assumption(
                 name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
-                outcome="doubtful" if drawn and any(c.alarm for c in check_order(evidence).checks) else "unchecked",
+                outcome="doubtful"
+                if higher or (drawn and any(c.alarm for c in check_order(evidence).checks))
+                else "unchecked",
+                detail=bilingual(
+                    text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
+                )
+                if higher
+                else None,
             ),
         ],
         candidates=[winner],

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from weigh.findings.data_problems import QUESTIONS
 from weigh.findings.model import Finding
 from weigh.findings.registry import ORDER
 
 __all__ = ["KINDS", "is_problem"]
 
-DATA = (
-    "unreadable", "duplicate", "near-duplicate", "leak", "near-leak", "label-conflict", "tiny-class", "imbalance", "one-class",
-    "odd-picture", "placeholder", "split", "outside-root", "missing", "unknown-class", "other-files",
-    "missing-prediction", "repeated-prediction", "copied-model", "constant-answer", "split-group", "tied-probabilities",
-)  # fmt: skip
-KINDS = (*DATA, *ORDER, "label-errors")
+FURTHER = ("unreadable", "outside-root", "missing", "label-errors")  # kinds without a question of their own
+KINDS = tuple(dict.fromkeys((*QUESTIONS, *ORDER, *FURTHER)))
 
 
 def is_problem(finding: Finding) -> bool:

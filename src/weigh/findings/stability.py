@@ -132,7 +132,9 @@ def _spread(evidence: Evidence) -> Finding:
 
 
 def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
-    """How much of the folds' variance their examples explain."""
+    """How much of the folds' variance their examples explain, where `variation.py` does not tell it with an interval."""
+    if "variation" not in evidence.results.skipped:
+        return text("", "")
     resampled = evidence.resampler.of(winner, evidence.measured[winner])
     seen, explained, freedom = between_folds(resampled, np.flatnonzero(~np.isnan(resampled.score)))
     if freedom < 4 or seen <= 0:
@@ -144,7 +146,11 @@ def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
             "这并不超出各折恰好有哪些样本所能解释的范围。",
         )
     estimates["share_examples"] = Estimate(
-        value=share, n=freedom + 1, n_unit="runs", method="Bayesian bootstrap within folds, no interval", unit="percent"
+        value=share,
+        n=freedom + 1,
+        n_unit="runs",
+        method="influence of the examples within folds, no interval",
+        unit="percent",
     )
     return text(
         "Roughly {p:.0f} % of that variance is due to which examples are in the fold, the rest to the runs.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -311,6 +312,10 @@ class Page:
             name=visible_line(self.study.get("name", "")),
             data=self.say("comma").join(known),
         )
+
+    def command(self) -> str:
+        """What to type for the same report of others' predictions, quoted for a shell."""
+        return visible_line(shlex.join(map(str, self.study.get("command") or ("weigh", "read", "TABLE"))))
 
     def runs(self) -> Markup:
         """Every run as a table."""

@@ -191,9 +191,9 @@ WORDS = {
         "weigh {version}, report of the study “{name}”, {data}.", "weigh {version}，“{name}”研究报告，{data}。"
     ),
     "cite_lead_table": Text(
-        "Quote the verdict together with its interval and its claim; without them it says more than was found. The same table gives "
-        "the same report, with the command below.",
-        "引用结论时，请连同区间和结论的适用范围一起引用，否则就会说得比实际发现的更多。用以下命令读取同一表格，会得到同样的报告。",
+        "Quote the verdict together with its interval and its claim; without them it says more than was found. The command below, run "
+        "where the files are, gives the same report.",
+        "引用结论时，请连同区间和结论的适用范围一起引用，否则就会说得比实际发现的更多。在文件所在的文件夹中运行以下命令，会得到同样的报告。",
     ),
     "commands_mean": Text(
         "STUDY is the folder of this report, AGAIN a new one for the repetition.",

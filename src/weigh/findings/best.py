@@ -1,0 +1,133 @@
+"""Which candidates may be the best of all, and how every two of them compare.
+
+A pair asks "which of the two is better?" in both directions, for all pairs at once. Whether a candidate may still be the best
+asks less: does any other one beat it? So a candidate can be left out though no pair alone shows it to be worse; then the
+sentence says why. Before it: `comparison.py`, which sets the winner against each other candidate.
+"""
+
+from __future__ import annotations
+
+import math
+
+from weigh.findings.evidence import Evidence, bilingual, count, share
+from weigh.findings.model import Figure, Finding
+from weigh.language import Text, text
+from weigh.stats.comparison import Comparisons
+from weigh.stats.estimate import Estimate
+from weigh.stats.selection import may_be_best
+
+__all__ = ["find_best", "listed"]
+
+LISTED = 10  # names in a sentence
+REFERENCES = [
+    "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
+    "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
+]
+
+
+def find_best(evidence: Evidence) -> list[Finding]:
+    """The candidates that may be best, with the relations of all pairs."""
+    comparisons = evidence.comparisons
+    assert comparisons is not None
+    rows = _rows(evidence, comparisons)
+    settled = sum(row["relation"] != "undecided" for row in rows)
+    possible = may_be_best(comparisons)
+    estimates = {
+        "pairs": count(len(rows), "pairs"),
+        "settled": count(settled, "pairs"),
+        "level": share(evidence.level),
+        "may_be_best": count(len(possible), "candidates"),
+    }
+    values = {
+        "n": len(rows),
+        "k": settled,
+        "l": f"{100 * evidence.level:.4g}",
+        "p": len(possible),
+        "c": listed(evidence, possible, estimates, "further"),
+    }
+    if len(rows) > 1:
+        said = text("Pairs settled: {k} of {n}.", "{n} 对比较中有 {k} 对分出了结果。", **values)
+    elif settled:
+        said = text("The only pair is settled.", "唯一的一对比较已分出结果。")
+    else:
+        said = text("The only pair is not settled.", "唯一的一对比较尚无定论。")
+    if len(possible) == 1:
+        said = said + text(
+            "With {l} % confidence the best candidate is {c}.", "最好的候选方案以 {l} % 的置信度是 {c}。", **values
+        )
+    else:
+        said = said + text(
+            "With {l} % confidence the best candidate is among these {p}: {c}.",
+            "最好的候选方案以 {l} % 的置信度在这 {p} 个之中：{c}。",
+            **values,
+        )
+    said = said + _left_out(evidence, comparisons, possible, estimates)
+    return [
+        Finding(
+            id="comparison:matrix",
+            kind="comparison",
+            question=bilingual(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+            claim=evidence.claim,
+            verdict="yes" if len(possible) == 1 else "undecided",
+            severity="detail",
+            sentence=bilingual(said),
+            estimates=estimates,
+            assumptions=evidence.assumptions(evidence.rivals),
+            candidates=possible,
+            figure=Figure(
+                kind="matrix",
+                title=bilingual(text("Relations between candidates", "候选方案之间的关系")),
+                rows=rows,
+                fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
+            ),
+            references=REFERENCES,
+        )
+    ]
+
+
+def _left_out(
+    evidence: Evidence, comparisons: Comparisons, possible: list[str], estimates: dict[str, Estimate]
+) -> Text:
+    """Candidates that cannot be the best though no pair alone shows that they are worse, and why that is no contradiction."""
+    names = [
+        name
+        for name in evidence.ranked
+        if name not in possible
+        and all(comparisons.of(other, name).relation != "better" for other in evidence.ranked if other != name)
+    ]
+    if not names:
+        return text("", "")
+    return text(
+        "Left out, though no pair alone shows it to be worse: {x}. Whether a candidate may be the best is a one-sided question, "
+        "which asks for less evidence than telling of every pair which one is better.",
+        "以下方案不在其中，尽管没有哪一对比较能单独证明它更差：{x}。“是否可能最好”是单侧问题，所需的证据少于在每一对中都判出高下。",
+        x=listed(evidence, names, estimates, "left_out"),
+    )
+
+
+def _rows(evidence: Evidence, comparisons: Comparisons) -> list[dict]:
+    names, rows = evidence.ranked, []
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            difference = comparisons.of(a, b)
+            rows.append(
+                {
+                    "candidate": a,
+                    "other": b,
+                    "relation": difference.relation,
+                    "value": None if math.isnan(difference.estimate.value) else difference.estimate.value,
+                    "low": difference.estimate.low,
+                    "high": difference.estimate.high,
+                    "detectable": difference.detectable if math.isfinite(difference.detectable) else None,
+                }
+            )
+    return rows
+
+
+def listed(evidence: Evidence, names: list[str], estimates: dict[str, Estimate], key: str) -> Text:
+    """Labels, cut after LISTED; the number of the others is put into `estimates` under `key`."""
+    shown = ", ".join(evidence.label(name) for name in names[:LISTED])
+    if len(names) <= LISTED:
+        return Text(shown, shown)
+    estimates[key] = count(len(names) - LISTED, "candidates")
+    return text("{x} and {n} more", "{x} 等（另有 {n} 个）", x=shown, n=len(names) - LISTED)
