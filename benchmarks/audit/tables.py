@@ -136,7 +136,8 @@ def read(part: str, seed: int, folder: Path) -> dict[str, dict[str, float]]:
 def pooled(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     """What the promises are about, over all designs."""
     nulls = [line for line in table.values() if not np.isnan(line["false"])]
-    found = {"false claims": sum(v["false"] for v in nulls) / max(sum(v["studies"] for v in nulls), 1)}
+    studies = sum(line["studies"] for line in nulls)
+    found = {"false claims": sum(line["false"] for line in nulls) / studies if studies else np.nan}
     adjusted = holm(table)
     found["smallest p, Holm"] = min(adjusted.values(), default=np.nan)
     for claim in CLAIMS:
