@@ -120,12 +120,12 @@ def test_what_is_left_out_of_the_best_without_being_shown_worse_is_explained():
 
 def test_probabilities_are_described_and_add_up():
     pair = comparison.find(study([1.5, 1.45], n=200))[0]
-    described = {key: pair.estimates[f"probability:{key}"].value for key in ("better", "equal", "worse")}
+    described = {key: pair.estimates[f"probability_{key}"].value for key in ("better", "equal", "worse")}
     assert abs(sum(described.values()) - 100) < 1e-6
     assert min(described.values()) > 0
     assert 0 <= pair.estimates["wins"].value <= 100
     clear = comparison.find(study([2.5, 1.0]))[0]
-    assert clear.estimates["probability:better"].value > 99
+    assert clear.estimates["probability_better"].value > 99
     assert not any("probab" in f.sentence.en for f in (pair, clear))
 
 

@@ -128,7 +128,7 @@ def _descriptions(difference: Difference) -> dict[str, Estimate]:
     if difference.probabilities is not None:
         method = "this pair alone, flat prior; a description"
         for relation, p in zip(("better", "equal", "worse"), difference.probabilities, strict=True):
-            found[f"probability:{relation}"] = Estimate(value=100 * p, method=method, unit="percent")
+            found[f"probability_{relation}"] = Estimate(value=100 * p, method=method, unit="percent")
     if difference.folds > 1 and math.isfinite(difference.wins):
         method = "share of the runs that both have, ties half; a description"
         wins = Estimate(value=100 * difference.wins, n=difference.folds, n_unit="runs", method=method, unit="percent")

@@ -150,8 +150,8 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
     said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
         said = said + text(
-            "It was drawn at random from the same data: it confirms the score for examples like these, not for another source.",
-            "它是从同一份数据中随机抽出的：只能印证同类样本上的得分，不能说明其他来源。",
+            "It was drawn at random from the same data: it speaks about examples like these, not about another source.",
+            "它是从同一份数据中随机抽出的：只能说明同类样本上的得分，不能说明其他来源。",
         )
     return Finding(
         id="generalisation:test",
