@@ -13,16 +13,17 @@ import subprocess
 from pathlib import Path
 
 from benchmarks.audit.designs import designs, fast
+from benchmarks.audit.packages import package_row
 from benchmarks.audit.publish import publish
 from benchmarks.audit.real import find_pools, make_pools
 from benchmarks.audit.run import run, run_extra
 from benchmarks.audit.tables import show
 
 SEALED = 20261124  # never used while rules were chosen
-MANY, FEW = 5000, 1000
+MANY, FEW, SLOW = 5000, 1000, 300
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["run", "show", "pools", "sealed", "publish"])
+parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
 parser.add_argument("--studies", type=int, default=400)
 parser.add_argument("--seed", type=int, default=101)
@@ -43,6 +44,9 @@ if __name__ == "__main__":
         show(options.part, options.seed, options.folder)
     elif options.what == "pools":
         make_pools(options.folder)
+    elif options.what == "packages":
+        chosen = {k: designs("development")[k] for k in ("reference", "reference-gap")}
+        run_extra(chosen, SLOW, SEALED, options.folder, package_row, "packages")
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
         real = {k: d for k, d in designs("real").items() if d.pool in pools}

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.audit.designs import DEVELOPMENT, UNSEEN, designs
 from benchmarks.audit.draw import dots
 from benchmarks.audit.extra import EXTRA_RULES
+from benchmarks.audit.packages import PACKAGE_RULES
 from benchmarks.audit.real import REAL
 from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS
@@ -35,7 +36,9 @@ def publish(seed: int, folder: Path, commit: str) -> None:
         "real features": {k: v for k, v in table.items() if k in REAL},
     }
     extra = {k: np.load(folder / f"extra-{k}-{seed}.npy") for k in ("reference", "reference-gap")}
-    page = [_head(table, parts, seed, commit), _promises(table, parts), _reference(table, extra)]
+    others = {k: folder / f"packages-{k}-{seed}.npy" for k in ("reference", "reference-gap")}
+    packages = {k: np.load(file) for k, file in others.items() if file.exists()}
+    page = [_head(table, parts, seed, commit), _promises(table, parts), _reference(table, extra, packages)]
     page += [_claims(table), _coverage(table), _probabilities(table, seed, folder), _best(table), _tail()]
     (DOCS / "audit.md").write_text("\n\n".join(page) + "\n", "utf-8")
 
@@ -110,7 +113,7 @@ def _promises(table, parts) -> str:
     return "## The promises\n\n" + _rows(header, [[c.replace("nan", "–") for c in row] for row in lines])
 
 
-def _reference(table, extra) -> str:
+def _reference(table, extra, packages) -> str:
     null, gap = table["reference"], table["reference-gap"]
     lines = [
         [
@@ -129,10 +132,13 @@ def _reference(table, extra) -> str:
         lines.append(
             [rule, _percent(float(false)), _percent(float(found)), _percent(float(found) / gap["oracle's power"], 0)]
         )
+    for i, rule in enumerate(PACKAGE_RULES if packages else ()):
+        false, found = (packages["reference"][:, i] != 0).mean(), (packages["reference-gap"][:, i] == 1).mean()
+        lines.append([rule, _percent(float(false)), _percent(float(found)), ""])
     return f"""## The reference design
 
 300 examples, two equal learners (false claims), or a true difference of 5.5 points (power), in per cent; ten folds, five repeats unless the
-rule says otherwise; {int(null["studies"]):,} and {int(gap["studies"]):,} studies ({len(extra["reference"]):,} for rules with runs of their own). A rule with false claims
+rule says otherwise; {int(null["studies"]):,} and {int(gap["studies"]):,} studies ({len(extra["reference"]):,} for rules with runs of their own, 300 for packages). A rule with false claims
 above 5 % has no power to be compared.
 
 """ + _rows(["rule", "false claims", "power", "power, % of the oracle's"], lines)

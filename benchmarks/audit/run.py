@@ -6,7 +6,7 @@ import hashlib
 import multiprocessing
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -147,10 +147,12 @@ def run(
                 print(f"{done} of {len(jobs)} chunks, about {left / 60:.0f} min left", flush=True)
 
 
-def run_extra(chosen: Mapping[str, Design], studies: int, seed: int, folder: Path) -> None:
-    """The rules that need runs of their own (`extra.py`), one file per design."""
+def run_extra(
+    chosen: Mapping[str, Design], studies: int, seed: int, folder: Path, row: Callable = extra_row, name: str = "extra"
+) -> None:
+    """Rules that need runs of their own (`extra.py`) or other packages (`packages.py`), one file per design."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, design in chosen.items():
-        file = folder / f"extra-{name}-{seed}.npy"
+    for design_name, design in chosen.items():
+        file = folder / f"{name}-{design_name}-{seed}.npy"
         if not file.exists():
-            np.save(file, [extra_row(design, np.random.default_rng([seed, 7, i])) for i in range(studies)])
+            np.save(file, [row(design, np.random.default_rng([seed, 7, i])) for i in range(studies)])
