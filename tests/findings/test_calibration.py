@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from tests.findings.synthetic import make_results
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.calibration import TOLERANCE, find, judge_error
 from weigh.record.results import probabilities
 from weigh.stats.estimate import Estimate
@@ -124,3 +124,20 @@ def test_multilabel():
         make_results({"a": logits[None].astype(np.float32)}, target, metrics={"primary": "f1_macro"}, winner="a")
     )
     assert finding.estimates["temperature"].value == pytest.approx(1, abs=0.15)
+
+
+def test_a_few_right_answers_are_not_certainty_and_distances_do_not_fall_below_their_mean():
+    rng = np.random.default_rng(3)
+    for n, sharpness in ((20, 3.0), (60, 0.3), (200, 0.3)):
+        target = simulate_target(rng, n)
+        logits = {"m": simulate_logits(rng, target, separation=12.0 if n == 20 else 3.0, sharpness=sharpness)}
+        finding = find(make_results(logits, target))[0]
+        error = finding.estimates["calibration_error_before"]
+        excess = finding.estimates["confidence_minus_accuracy"]
+        said = finding.sentence.en.partition("temperature")[0]
+        assert ("unsure" in said or "sure of itself" in said) == (error.low > 0 and not excess.low <= 0 <= excess.high)
+        if error.low > 0:
+            assert error.value >= abs(excess.value) - 1e-9
+        if n == 20:
+            assert error.high >= 0.14
+        assert error.low <= error.value <= error.high

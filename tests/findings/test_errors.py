@@ -101,3 +101,15 @@ def test_failed_runs_are_survived():
     hardest, labels = find(study(failed=[("good", 0, 1, "loss became infinite")]))
     assert hardest.verdict == "yes"
     assert labels.verdict == "yes"
+
+
+def test_a_model_that_is_mostly_wrong_suspects_nothing():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 400, [0.25] * 4)
+    logits = {"lost": simulate_logits(rng, target, separation=0.0, classes=4, repeats=2, sharpness=8.0)}
+    labels = find(make_results(logits, target))[1]
+    assert labels.verdict == "undecided"
+    assert labels.estimates["share_flagged"].value > 25
+    assert [labels.examples, labels.table, labels.next] == [[], [], []]
+    assert labels.assumptions[0].outcome == "doubtful"
+    assert numbers(labels.sentence.en) == numbers(labels.sentence.zh)

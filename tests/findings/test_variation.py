@@ -128,3 +128,22 @@ def test_the_best_crossed_candidate_is_reported_beside_a_winner_without():
 def test_the_same_records_give_the_same_finding():
     a, b = (variation.find(study(effects={"init": 0.5}))[0] for _ in range(2))
     assert a == b
+
+
+def test_runs_that_all_score_alike_have_no_sources():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 200)
+    logits = {"m": simulate_logits(rng, target, separation=40.0, repeats=3)}
+    finding = by_id(variation.find(make_results(logits, target)))["variation"]
+    assert finding.verdict == "undecided"
+    assert "score alike" in finding.sentence.en
+    assert not finding.next
+
+
+def test_a_class_of_a_few_examples_is_too_little_to_say():
+    rng = np.random.default_rng(1)
+    target = simulate_target(rng, 200, [0.97, 0.03])
+    logits = {"m": simulate_logits(rng, target, separation=1.5, repeats=5)}
+    finding = by_id(variation.find(make_results(logits, target, metrics={"primary": "auroc"})))["variation"]
+    assert finding.verdict == "undecided"
+    assert not finding.next

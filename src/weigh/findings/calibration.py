@@ -7,6 +7,7 @@ with a temperature that the other folds chose, so that nothing is judged on what
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -81,7 +82,6 @@ def find(results: Results) -> list[Finding]:
     }
     if not described:
         return []  # nothing ran: the performance finding says so
-    winner = evidence.winner
     common = {
         "kind": "calibration",
         "question": Bilingual.of(QUESTION),
@@ -90,7 +90,7 @@ def find(results: Results) -> list[Finding]:
         "table": [_row(results, name, found) for name, found in described.items()],
         "references": REFERENCES,
     }
-    if winner is None:
+    if (winner := evidence.winner) is None:
         sentence = text(
             "No candidate has been chosen yet; the table describes the probabilities of each.",
             "尚未选出候选方案；各方案的概率质量见下表。",
@@ -112,11 +112,10 @@ def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -
 
 def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level: float) -> Stage:
     repeats, n, _ = logits.shape
-    statistics, losses, brier = [], np.full((repeats, n), np.nan), np.full((repeats, n), np.nan)
-    excess = np.full((repeats, n), np.nan)
+    losses, brier, excess = np.full((3, repeats, n), np.nan)
+    statistics = []
     for r in range(repeats):
         rows = ~np.isnan(logits[r]).any(axis=1)
-        bins = np.zeros((n, 3, 1))
         if rows.any():
             p = probabilities(logits[r, rows], multilabel=target.ndim == 2)
             prediction = Prediction(p, p.argmax(axis=1) if target.ndim == 1 else (p > 0.5).astype(np.int64))
@@ -127,16 +126,36 @@ def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units:
             bins[rows] = inside
             excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
             statistics.append(bins)
-    stacked = np.stack(statistics)
-    of = {"level": level, "units": units}
+    stacked, of = np.stack(statistics), {"level": level, "units": units}
+    difference = _with_unseen(mean_with_interval(_over_repeats(excess), weights, **of), stacked)
     return Stage(
-        calibration_error(stacked, weights, **of),
-        mean_with_interval(_over_repeats(excess), weights, **of),
+        _at_least(calibration_error(stacked, weights, **of), difference),
+        difference,
         mean_with_interval(_over_repeats(losses), weights, unit="nats", **of),
         mean_with_interval(_over_repeats(brier), weights, **of),
         _over_repeats(losses),
         stacked,
     )
+
+
+def _with_unseen(excess: Estimate, statistics: np.ndarray) -> Estimate:
+    """Resampling cannot show an error, or a right answer, that never occurred: the rule of three can."""
+    stated, right = statistics[:, :, 0].sum(), statistics[:, :, 2].sum()
+    if 0 < right < stated or excess.low is None or excess.high is None:
+        return excess
+    unseen = -math.log(1 - excess.level) / max(excess.n, 3)
+    if right:
+        return excess.model_copy(update={"high": max(excess.high, excess.value + unseen)})
+    return excess.model_copy(update={"low": min(excess.low, excess.value - unseen)})
+
+
+def _at_least(error: Estimate, excess: Estimate) -> Estimate:
+    """A mean of distances (the calibration error) is no smaller than the size of the mean (confidence minus accuracy)."""
+    if error.low is None or error.high is None or excess.low is None or excess.high is None:
+        return error
+    value = max(error.value, abs(excess.value)) if error.low > 0 else error.value
+    high = min(1.0, max(error.high, excess.high, -excess.low))
+    return error.model_copy(update={"value": value, "high": high})
 
 
 def _over_repeats(values: np.ndarray) -> np.ndarray:
@@ -181,25 +200,24 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         "brier_before": before.brier,
         "brier": after.brier,
     }
-    parts = [
+    sentence = (
         text(
             "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
             "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
             w=results.candidate(winner).label,
             b=before.error.format(),
-            d=_direction(before.excess),
-        ),
-        text(
+            d=_direction(before),
+        )
+        + text(
             "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
             "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
             s=saved,
             t=f"{found.temperature:.2f}",
             a=after.error.format(),
             g=_gain(found.gain),
-        ),
-        _meaning(verdict),
-    ]
-    sentence = parts[0] + parts[1] + parts[2]
+        )
+        + _meaning(verdict)
+    )
     assumptions = [
         Assumption(
             name=Bilingual.of(
@@ -241,8 +259,7 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
 
 def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict) -> Finding:
     """Trained models on a test set: no folds on which a temperature could be fitted without using what it is judged on."""
-    verdict = judge_error(stated.error)
-    figure = common["figure"]
+    verdict, figure = judge_error(stated.error), common["figure"]
     shown = [row for row in figure.rows if row["stage"] == "before"]
     known = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
     return Finding(
@@ -254,7 +271,7 @@ def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict)
                 "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
                 w=results.candidate(winner).label,
                 b=stated.error.format(),
-                d=_direction(stated.excess),
+                d=_direction(stated),
             )
             + _meaning(verdict)
         ),
@@ -297,22 +314,23 @@ def _meaning(verdict: Verdict) -> Text:
 
 
 def _next(verdict: Verdict) -> list[Bilingual]:
-    if verdict == "undecided":
-        said = text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")
-    elif verdict == "no":
-        said = text(
+    items = {
+        "undecided": text(
+            "Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。"
+        ),
+        "no": text(
             "Do not set thresholds by the stated probabilities; choose them on labelled examples.",
             "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
-        )
-    else:
-        return []
-    return [Bilingual.of(said)]
+        ),
+    }
+    return [Bilingual.of(items[verdict])] if verdict in items else []
 
 
-def _direction(excess: Estimate) -> Text:
-    if excess.low is not None and excess.low > 0:
+def _direction(stage: Stage) -> Text:
+    excess, sided = stage.excess, stage.error.low != 0  # what may be no error at all has no side
+    if sided and excess.low is not None and excess.low > 0:
         return text(" (too sure of itself, by {x})", "（过于自信，高出 {x}）", x=excess.format())
-    if excess.high is not None and excess.high < 0:
+    if sided and excess.high is not None and excess.high < 0:
         return text(
             " (too unsure: confidence minus accuracy is {x})", "（不够自信：置信度减去正确率为 {x}）", x=excess.format()
         )

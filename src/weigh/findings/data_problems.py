@@ -40,6 +40,10 @@ QUESTIONS: dict[str, Text] = {
     "unknown-class": text(
         "Are there test classes that do not occur in training?", "测试数据中是否有训练里没有的类别？"
     ),
+    "unlabelled-class": text(
+        "Do predictions name a class that no example has?", "预测中是否有任何样本都不属于的类别？"
+    ),
+    "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
     "repeated-prediction": text("Does the table repeat rows?", "表格中是否有重复的行？"),
     "copied-model": text("Do several models give the same predictions?", "是否有多个模型的预测完全相同？"),
@@ -57,8 +61,8 @@ CHECKED = text(
 )
 
 CHECKED_TABLE = text(
-    "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers",
-    "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型",
+    "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers, class names",
+    "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型、类别名称",
 )
 
 

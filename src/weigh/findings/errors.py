@@ -22,6 +22,7 @@ from weigh.stats.label_errors import LabelErrors, find_label_errors
 __all__ = ["SHOWN", "find", "look_again"]
 
 SHOWN = 24  # pictures in the report
+MOST = 0.25  # of the labels: in none of those ten test sets were so many flagged
 CONFIRMED = 0.51  # share of such flags that people confirmed, over ten test sets (Northcutt, Athalye & Mueller 2021)
 REFERENCES = [
     "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
@@ -70,21 +71,24 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
         "o": text("", "") if fixed else text("out-of-fold ", "折外"),
         "y": text("run", "运行") if fixed else text("repeat", "重复"),
     }
-    sentence = (
-        text(
-            "{k} of {n} examples ({s} %) were wrong in each of their {r} {o}predictions, by every candidate and in every {y}.",
-            "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：每个候选方案、每次{y}都错。",
-            **values,
+    if runs >= 2:
+        sentence = (
+            text(
+                "Wrong in each of their {r} {o}predictions, by every candidate and in every {y}: {k} of {n} examples ({s} %).",
+                "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：每个候选方案、每次{y}都错。",
+                **values,
+            )
+            if len(always)
+            else text(
+                "None of the {n} examples was wrong in each of its {r} {o}predictions.",
+                "{n} 个样本中，没有哪一个的 {r} 次{o}预测全部错误。",
+                **values,
+            )
         )
-        if len(always)
-        else text(
-            "None of the {n} examples was wrong in each of its {r} {o}predictions.",
-            "{n} 个样本中，没有哪一个的 {r} 次{o}预测全部错误。",
-            **values,
-        )
-    )
-    if runs < 2:
-        sentence = sentence + text(
+    else:
+        sentence = text(
+            "Predicted wrongly: {k} of {n} examples ({s} %).", "{n} 个样本中有 {k} 个（{s} %）预测错误。", **values
+        ) + text(
             "With a single prediction for each, a hard example cannot be told from bad luck.",
             "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
         )
@@ -154,10 +158,22 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
         ),
     }
     ours = results.origin == "study"
-    if len(flagged):
+    many = len(flagged) > MOST * n
+    if many:  # the first assumption below is broken: nobody should look at what is wrong with the model, one by one
+        sentence = text(
+            "{w} is confident of another class for {k} of {n} labels ({s} %). So many are rather errors of the model than of the "
+            "labels: no label is suspected for it.",
+            "{w} 对 {n} 个标注中的 {k} 个（{s} %）确信属于别的类别。数量如此之多，更可能是模型的错误而不是标注的错误：不据此怀疑任何标注。",
+            k=len(flagged),
+            n=n,
+            s=f"{100 * len(flagged) / n:.1f}",
+            w=results.candidate(reader).label,
+        )
+        flagged = flagged[:0]
+    elif len(flagged):
         who = (
             text(
-                "{w}, which never trained on them, is confident of another class",
+                "{w}, which never trained on these examples, is confident of another class",
                 "{w} 未用这些样本训练，却确信它们属于别的类别",
                 w=results.candidate(reader).label,
             )
@@ -169,7 +185,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
             )
         )
         sentence = text(
-            "{k} of {n} labels ({s} %) are suspected to be wrong: {w}. "
+            "Labels suspected to be wrong: {k} of {n} ({s} %). {w}. "
             "A suspicion is not an error: in ten well-known test sets about half ({c} %) of such flags were confirmed by people, "
             "and a hard example looks the same to a model.",
             "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w}。"
@@ -198,7 +214,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
         id="errors:labels",
         kind="label-errors",
         question=Bilingual.of(text("Are some labels suspected to be wrong?", "有没有疑似标错的标注？")),
-        verdict="yes" if len(flagged) else "no",
+        verdict="undecided" if many else "yes" if len(flagged) else "no",
         severity="evidence",
         sentence=Bilingual.of(sentence),
         estimates=estimates,
@@ -210,7 +226,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
                         "候选方案判对的比例高于标注出错的比例",
                     )
                 ),
-                outcome="unchecked",
+                outcome="doubtful" if many else "unchecked",
             )
         ],
         examples=[row["path"] for row in rows],

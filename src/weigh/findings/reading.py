@@ -46,9 +46,10 @@ def find(results: Results) -> list[Finding]:
     examples = len(results.examples.where("train"))
     estimates = {"models": count(len(evidence.measured), "models"), "examples": count(examples, "examples")}
     said = text(
-        "Predictions of {k} models for {n} examples{s} were read; nothing was trained here.",
+        "Predictions of {k} {m} for {n} examples{s} were read; nothing was trained here.",
         "读取了 {k} 个模型对 {n} 个样本{s}的预测；这里没有做任何训练。",
         k=len(evidence.measured),
+        m=Text("model" if len(evidence.measured) == 1 else "models", ""),
         n=examples,
         s=text(' of the set "{s}"', "（集合“{s}”）", s=results.measured_on) if results.measured_on else text("", ""),
     )
@@ -58,11 +59,12 @@ def find(results: Results) -> list[Finding]:
         folds = max(m.folds for m in evidence.measured.values())
         estimates |= {"folds": count(folds, "folds"), "repeats": count(max(runs), "repeats")}
         said = said + text(
-            "They are a cross-validation of {f} folds × {r} repeats made elsewhere; whether each model was kept from the examples of "
+            "They are a cross-validation made elsewhere ({f} folds × {r} {m}); whether each model was kept from the examples of "
             "its fold cannot be checked here.",
             "它们来自别处做的交叉验证（{f} 折 × {r} 次重复）；各模型在训练时是否真的没有用到本折样本，这里无法核实。",
             f=folds,
             r=max(runs),
+            m=Text("repeat" if max(runs) == 1 else "repeats", ""),
         )
     if "calibration" in results.skipped:
         said = said + text(

@@ -173,11 +173,12 @@ def _score(
     if not error > 0:
         return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
     freedom = max(min(variance.freedom, inside - 1, outside - 1), 1.0)
-    wide = quantile(1 - (1 - level) / tests, freedom)
+    wide = quantile(1 - (1 - level) / tests, freedom) * error
+    most = 1.0 if measured.metric.unit == "score" else math.inf
     shortfall = Estimate(
         value=short,
-        low=short - wide * error,
-        high=short + wide * error,
+        low=max(short - wide, -most),
+        high=min(short + wide, most),
         level=level,
         n=inside,
         n_unit=units.name,
@@ -241,9 +242,13 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     if small:
         parts.append(
             text(
-                "{s} more are too few or too uniform to tell.",
-                "另有 {s} 个样本太少或过于单一，无法判断。",
+                "Too few or too uniform to tell: {s} more.",
+                "另有 {s} 个子集样本太少或过于单一，无法判断。",
                 s=len(small),
+            )
+            if tested
+            else text(
+                "Too few or too uniform to tell: {s}.", "共 {s} 个子集样本太少或过于单一，无法判断。", s=len(small)
             )
         )
     if left_out:
@@ -262,8 +267,12 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     if worse:
         next_.append(
             text(
-                "Collect and label more examples of: {names}.",
-                "请补充并标注更多这类样本：{names}。",
+                "Collect and label more examples of: {names}."
+                if results.origin == "study"
+                else "Before training again, collect and label more examples of: {names}.",
+                "请补充并标注更多这类样本：{names}。"
+                if results.origin == "study"
+                else "再次训练之前，请补充并标注更多这类样本：{names}。",
                 names=Text(
                     *(
                         "、".join(_name(s, lang) for s in worse[:3])

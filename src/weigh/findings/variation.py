@@ -37,6 +37,7 @@ SOURCES = {
     "augmentation": text("the augmentation", "数据增强"),
 }
 HALF = 50.0
+SMALLEST_CLASS = 2  # independent examples of each class that a fold needs, on average
 REFERENCES = [
     "Bouthillier et al. (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys",
     "Weerahandi (1993), Generalized Confidence Intervals, JASA 88",
@@ -59,7 +60,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     recipe = evidence.results.candidate(name).recipe
     seeds = [source for source in sources_of(recipe) if source in evidence.results.spec.design.vary]
     found = _components(evidence, name, seeded=bool(seeds))
-    if found is None:
+    if found is None or found.total.value <= 0:
         return Finding(
             id=id,
             kind="variation",
@@ -70,6 +71,12 @@ def _finding(evidence: Evidence, name: str) -> Finding:
                 text(
                     "Too few runs of {c}, or too few examples in a fold, to say where they differ from.",
                     "{c} 的运行次数或每折样本太少，无法判断差异来自哪里。",
+                    c=evidence.label(name),
+                )
+                if found is None
+                else text(
+                    "All runs of {c} score alike: there is no difference whose source could be named.",
+                    "{c} 的各次运行得分完全相同：没有差异可供分析来源。",
                     c=evidence.label(name),
                 )
             ),
@@ -120,7 +127,11 @@ def _finding(evidence: Evidence, name: str) -> Finding:
 def _components(evidence: Evidence, name: str, *, seeded: bool) -> Components | None:
     resampled = evidence.resampler.of(name, evidence.measured[name])
     usable = (resampled.fold_units >= SMALLEST_FOLD) & ~np.isnan(resampled.fold_score)
-    if not usable.any():
+    units = evidence.units
+    # A rare class decides the scores that weigh it, and a fold with one of its examples shows no spread of it
+    independent = units.count if resampled.plain else round(units.smallest)
+    rare = not resampled.plain and units.smallest / units.classes < SMALLEST_CLASS * usable.shape[1]
+    if not usable.any() or rare:
         return None
     scores = np.where(usable, resampled.fold_score, np.nan)
     explained = np.where(usable, _explained(resampled, resampled.fold_influence), np.nan)
@@ -132,7 +143,7 @@ def _components(evidence: Evidence, name: str, *, seeded: bool) -> Components | 
     return variance_components(
         scores,
         float(np.nanmean(explained)),
-        max(evidence.units.count - 1, 1),
+        max(independent - 1, 1),
         stars,
         seeded=seeded,
         rng=evidence.rng("variation"),

@@ -22,7 +22,7 @@ from weigh.errors import DataError, SpecError
 from weigh.language import Text, text
 from weigh.metrics.tables import for_task
 from weigh.plan.prepare import positive_last
-from weigh.record.predictions_checks import check_answers, keep_common
+from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
 from weigh.record.predictions_table import Answers, PredictionTable, read_tables
@@ -78,6 +78,8 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
 def results_of(table: PredictionTable, spec: StudySpec) -> Results:
     """`Results` of predictions; the first set is what everything but `shift` speaks about."""
     _check_size(table)
+    given, notes = without_bare(table.answers)
+    table = replace(table, answers=given, problems=(*table.problems, *notes))
     sets = list(dict.fromkeys(table.set.tolist()))
     kept, parts, problems = [], [], [*table.problems]
     start = 0

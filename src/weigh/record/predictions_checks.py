@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from weigh.language import Text, text
 if TYPE_CHECKING:
     from weigh.record.predictions_table import Answers, PredictionTable
 
-__all__ = ["check_answers", "check_probabilities", "keep_common"]
+__all__ = ["check_answers", "check_probabilities", "keep_common", "without_bare"]
 
 ROUNDING = 0.02  # probabilities written with two digits may miss a sum of one by so much
 LEAST_SHARE = 0.5  # of the examples: a model that has fewer is set aside, so that it does not cost the others theirs
@@ -69,6 +70,19 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
             )
         )
     return (numbers / sums[:, None]).astype(np.float32), problems
+
+
+def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[Problem]]:
+    """Probabilities that are all 0 or 1 are decisions: to read certainty out of them would be to invent it."""
+    if any(a.probabilities is None or not np.isin(a.probabilities, (0.0, 1.0)).all() for a in answers):
+        return tuple(answers), []
+    said = text(
+        "All probabilities are 0 or 1: they are read as decisions, and nothing is concluded from them about certainty.",
+        "所有概率都是 0 或 1：按判断结果读取，不据此得出有关自信程度的结论。",
+    )
+    return tuple(replace(a, probabilities=None) for a in answers), [
+        Problem("bare-probabilities", said, severity="note")
+    ]
 
 
 def keep_common(
@@ -178,9 +192,9 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
         count = sum(int((~np.isin(a.chosen, labels)).sum()) for a in answers)
         problems.append(
             Problem(
-                "unknown-class",
+                "unlabelled-class",
                 text(
-                    "{n} predictions name a class that no example is labelled with: {c}. They count as wrong.",
+                    "Predictions of a class that no example is labelled with: {n} ({c}). They count as wrong.",
                     "有 {n} 个预测给出了没有任何样本标注过的类别：{c}。它们按错误计。",
                     n=count,
                     c=", ".join(strange[:8]) + (", …" if len(strange) > 8 else ""),
@@ -188,6 +202,26 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 severity="note" if table.answers[0].probabilities is not None else "warning",
                 numbers={"predictions": count},
                 do=text("Check that labels and predictions are written alike.", "请检查标签与预测的写法是否一致。"),
+            )
+        )
+    folded: dict[str, list[str]] = {}
+    for name in table.classes:
+        folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), []).append(name)  # "-1" is not "1"
+    written = [names for names in folded.values() if len(names) > 1]
+    if written:
+        problems.append(
+            Problem(
+                "class-names",
+                text(
+                    "Class names that differ only in writing: {l}.",
+                    "只在写法上不同的类别名称：{l}。",
+                    l=Text(*(joined.join(" = ".join(names) for names in written) for joined in ("; ", "；"))),
+                ),
+                why=text(
+                    "They are probably one class, and right answers count as wrong.",
+                    "它们很可能是同一类别，而正确的答案被当成了错误。",
+                ),
+                do=text("Write the name of each class in one way.", "请统一每个类别名称的写法。"),
             )
         )
     if len(labels) == 1:

@@ -30,6 +30,7 @@ __all__ = ["Answers", "PredictionTable", "read_tables"]
 
 NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 NEEDED = ("example", "label")
+NEVER_NAN = ("label", "prediction", "fold", "group")  # there "NaN" is how a program wrote a missing cell
 WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
 FORMAT = text(
     "Columns: example, label, model, run, and prediction or one p:CLASS column for each class; optional: set, fold, group.",
@@ -142,6 +143,8 @@ def _read(path: Path) -> pl.DataFrame:
     others = [c for c in frame.columns if not c.startswith("p:")]
     stripped = pl.col(others).cast(pl.String).str.strip_chars()
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
+    answers = pl.col([c for c in NEVER_NAN if c in others])
+    frame = frame.with_columns(pl.when(answers.str.to_lowercase() == "nan").then(None).otherwise(answers).name.keep())
     defaults = {"model": path.name.partition(".")[0], "run": "1", "set": ""}
     return frame.with_columns(pl.lit(value).alias(n) for n, value in defaults.items() if n not in frame.columns)
 
@@ -155,8 +158,8 @@ def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
         if len(empty):
             lines.append(
                 text(
-                    "Column '{c}' is empty in {n} of {m} rows (the first: row {r}).",
-                    "“{c}”列在 {m} 行中有 {n} 行为空（第一处：第 {r} 行）。",
+                    "Column '{c}' is empty or NaN in {n} of {m} rows (the first: row {r}).",
+                    "“{c}”列在 {m} 行中有 {n} 行为空或为 NaN（第一处：第 {r} 行）。",
                     c=name,
                     n=len(empty),
                     m=len(frame),
