@@ -332,6 +332,12 @@ def _keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose) -> tuple
     fixed = sum(
         len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
     )
+    cheap = {c.id for c in plan.candidates if c.cheap}
+    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
+        predict_seconds([run], timings.get(run.model, {}), len(examples))
+        for run in plan.runs
+        if run.purpose != "main" and run.candidate not in cheap
+    )
     fixed += _refit_seconds(plan, prepared, timings)
     key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
     cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))

@@ -91,7 +91,7 @@ class Evidence:
 
     @cached_property
     def resampler(self) -> Resampler:
-        """All candidates under the same bootstrap weights."""
+        """Influences of all candidates, and shared weights for those who draw."""
         return Resampler(draw_weights(self.rng("resampling"), self.units, self.draws), self.units)
 
     @cached_property

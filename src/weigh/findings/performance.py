@@ -36,7 +36,7 @@ QUESTION = text("Which candidate should be used, and how well will it do?", "应
 REFERENCES = [
     "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
     "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
-    "Rubin (1981), The Bayesian Bootstrap, Annals of Statistics 9",
+    "Efron (1982), The Jackknife, the Bootstrap and Other Resampling Plans, SIAM",
 ]
 
 
