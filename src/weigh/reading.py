@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weigh.errors import SpecError
+from weigh.errors import RecordError, SpecError
 from weigh.language import text
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
@@ -112,16 +112,24 @@ class Reading:
         return render_report(self._file, self.results, format, language)
 
     def write(self, folder: str | Path | None = None) -> dict[str, Path]:
-        """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>."""
+        """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>.
+
+        Raises:
+            RecordError: The folder cannot be made or written.
+        """
         from weigh.record.arrays import write_atomically
 
         folder = Path(folder or Path("readings") / safe_name(self.results.name))
-        written = {}
-        for language, name in LANGUAGE_FILES.items():
-            written[name] = folder / name
-            write_atomically(written[name], self.report("html", language).encode("utf-8", "backslashreplace"))
-        written["findings.json"] = folder / "findings.json"
-        write_atomically(written["findings.json"], self.report("json").encode())
+        pages = {name: self.report("html", language) for language, name in LANGUAGE_FILES.items()}
+        written = {name: folder / name for name in (*pages, "findings.json")}
+        try:
+            for name, content in {**pages, "findings.json": self.report("json")}.items():
+                write_atomically(written[name], content.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise RecordError(
+                text("{p} cannot be written: {e}.", "无法写入 {p}：{e}。", p=folder, e=error.strerror or str(error)),
+                do=text("Choose another folder with --output.", "请用 --output 指定其他文件夹。"),
+            ) from None
         return written
 
     def __repr__(self) -> str:

@@ -130,3 +130,63 @@ def test_counts_of_one_are_written_as_one(tmp_path, capsys):
     assert "Predictions of 1 model for" in said
     assert "5 folds × 1 repeat)" in said
     assert "1 out-of-fold predictions" not in found["errors:hardest"]["sentence"]["en"]
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
+    table = write(tmp_path / "t.csv", decisions(lambda model, i, label: label))
+    (tmp_path / "file").write_text("mine")
+    for output in ("file", "file/below"):
+        assert main(["read", str(table), "--output", str(tmp_path / output)]) == 2
+        assert "cannot be written" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_labels_are_not_ignored_beside_a_table(tmp_path, capsys):
+    code, _, error = read(tmp_path, capsys, rows_of(n=40), "--labels", "labels.npy")
+    assert (code, "--labels is for folders" in error) == (2, True)
+
+
+def test_json_lines_are_read_and_workbooks_named(tmp_path, capsys):
+    rows = decisions(lambda model, i, label: label)
+    (tmp_path / "t.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    assert main(["read", str(tmp_path / "t.jsonl"), "--format", "json"]) == 0
+    capsys.readouterr()
+    (tmp_path / "t.csv").write_bytes(b"PK\x03\x04" + bytes(100))
+    assert main(["read", str(tmp_path / "t.csv")]) == 2
+    assert "a workbook or another packed file" in capsys.readouterr().err
+
+
+def test_a_zero_that_arithmetic_left_below_zero_is_zero(tmp_path, capsys):
+    rows = rows_of(n=60)
+    rows[0]["p:bee"], rows[0]["p:ant"] = -1e-9, 1 + 1e-9
+    assert read(tmp_path, capsys, rows)[0] == 0
+    rows[0]["p:bee"], rows[0]["p:ant"] = -1e-3, 1.001
+    assert read(tmp_path, capsys, rows)[0] == 2
+
+
+def sets(second, name="away"):
+    """The rows of two test sets; `second` turns a row of the first into one of the second, or leaves it out."""
+    rows = [{**row, "set": "here"} for row in rows_of(runs=1)]
+    return rows + [row for row in (second({**row, "set": name}) for row in rows) if row]
+
+
+def test_a_set_without_a_name_is_an_error_where_others_have_one(tmp_path, capsys):
+    code, _, error = read(tmp_path, capsys, sets(lambda row: row, name=""))
+    assert (code, "Column 'set' is empty" in error) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["cv", "test"])
+def test_sets_are_called_by_their_names(tmp_path, capsys, name):
+    _, found, _ = read(tmp_path, capsys, sets(lambda row: row, name=name))
+    said = found[f"shift:{name}"]["sentence"]["en"]
+    assert f'on "{name}"' in said
+    assert "cross-validation" not in said
+    assert "the test part" not in said
+
+
+def test_sets_with_other_classes_are_not_compared(tmp_path, capsys):
+    _, found, _ = read(tmp_path, capsys, sets(lambda row: row if row["label"] == "bee" else None))
+    shift = found["shift:away"]
+    assert shift["verdict"] == "undecided"
+    assert "do not have the same classes (occurring in only one of them: 1)" in shift["sentence"]["en"]
+    assert not shift["next"]

@@ -64,6 +64,9 @@ def find(results: Results) -> list[Finding]:
         draws=evidence.draws,
         label=evidence.label,
         subject=None if results.origin == "models" else evidence.winner,  # there it was chosen on the first set
+        titles={}
+        if results.origin == "study"
+        else {n: text('"{n}"', "“{n}”", n=n) for n in sets},  # "cv" may be a name
     )
 
 
@@ -122,7 +125,8 @@ def _drop(
 ) -> Finding:
     judged = shift.mean if subject is None else shift.models[subject]
     drop = _points(judged.drop)
-    verdict = _judge(judged.drop, metric)
+    apart = _only_in_one(pair)
+    verdict = _judge(judged.drop, metric) if not apart else "undecided"
     models = len(shift.models)
     estimates = {
         "first": judged.first,
@@ -156,8 +160,17 @@ def _drop(
             "{c} 在{two}（{n} {u}）上的{m}为 {b}，在{one}上为 {a}。",
             **values,
         )
-    sentence = sentence + _meaning(judged.drop, verdict, values)
-    if models > 1:
+    if apart:
+        estimates["classes_in_one"] = count(apart, "classes")
+        sentence = sentence + text(
+            "The sets do not have the same classes (occurring in only one of them: {k}), so the scores are not about the same "
+            "task: whether anything is worse there cannot be told from their difference, {d}.",
+            "两个集合的类别不同（只在其中一个集合出现的类别数：{k}），得分针对的不是同一任务：不能由两者之差（{d}）判断在那里是否更差。",
+            **{**values, "k": apart},
+        )
+    else:
+        sentence = sentence + _meaning(judged.drop, verdict, values)
+    if models > 1 and not apart:
         sentence = sentence + _of_all(shift, estimates, subject)
     return Finding(
         id=f"shift:{name}",
@@ -200,6 +213,12 @@ def _drop(
         table=[_row(label(key), found) for key, found in shift.models.items()],
         references=REFERENCES,
     )
+
+
+def _only_in_one(pair: tuple[MeasuredSet, MeasuredSet]) -> int:
+    """How many classes occur in one of the sets alone; 0 for several labels per example."""
+    first, second = (next(iter(side.measured.values())).target for side in pair)
+    return 0 if first.ndim == 2 else len(np.setxor1d(first, second))
 
 
 def _judge(drop: Estimate, metric: Metric) -> Verdict:
@@ -248,7 +267,7 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
         "mean_drop": _points(shift.mean.drop),
     }
     one = text(
-        "{w} of {k} models are shown to be worse there; the drops go from {s} to {l}.",
+        "Models shown to be worse there: {w} of {k}; the drops go from {s} to {l}.",
         "{k} 个模型中有 {w} 个确实在那里更差；下降幅度从 {s} 到 {l}。",
         w=worse,
         k=len(drops),

@@ -72,6 +72,14 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
                 p=folders[0],
             ),
         )
+    if labels and not folders:
+        raise SpecError(
+            text(
+                "--labels is for folders of arrays; a table has its own column label.",
+                "--labels 只用于数组文件夹；表格用自己的 label 列。",
+            ),
+            do=text("Leave out --labels.", "请去掉 --labels。"),
+        )
     return results_of(read_folders(folders, labels) if folders else read_tables(paths), spec)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["check_answers", "check_probabilities", "keep_common", "without_bare"]
 
 ROUNDING = 0.02  # probabilities written with two digits may miss a sum of one by so much
+TINY = 1e-6  # arithmetic may leave a probability of 0 so far below
 LEAST_SHARE = 0.5  # of the examples: a model that has fewer is set aside, so that it does not cost the others theirs
 
 
@@ -33,7 +34,7 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
         DataError: Below 0, or sums that are not one: scores or percentages, whose meaning would have to be guessed.
     """
     sums = numbers.sum(axis=1)
-    wrong = (np.abs(sums - 1) > ROUNDING) | (numbers < 0).any(axis=1)
+    wrong = (np.abs(sums - 1) > ROUNDING) | (numbers < -TINY).any(axis=1)
     if wrong.any():
         first = int(np.argmax(wrong))
         raise DataError(
@@ -69,7 +70,7 @@ def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]
                 numbers={"rows": int((far > 1e-4).sum()), "largest": round(float(far.max()), 4)},
             )
         )
-    return (numbers / sums[:, None]).astype(np.float32), problems
+    return (np.maximum(numbers, 0) / sums[:, None]).astype(np.float32), problems
 
 
 def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[Problem]]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from weigh.data.examples import Problem
 from weigh.data.listing import natural_key
-from weigh.data.tables import metadata_columns, nearest_columns, read_frame
+from weigh.data.tables import metadata_columns, nearest_columns, read_frame, read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.record.predictions_checks import check_probabilities
@@ -91,7 +91,10 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
     frame = pl.concat([_read(path) for path in paths], how="diagonal")
     if not len(frame):
         raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
-    frame = frame.with_columns(pl.col(name).fill_null("") for name in ("set",)).with_row_index("row", 1)
+    frame = frame.with_row_index("row", 1).with_columns(pl.when(pl.col("set") != "").then(pl.col("set")).alias("set"))
+    if frame["set"].null_count() < len(frame):
+        _check_cells(frame, ["set"])
+    frame = frame.with_columns(pl.col("set").fill_null(""))
     probable = [name for name in frame.columns if name.startswith("p:")]
     hard = "prediction" in frame.columns
     _check_cells(frame, [n for n in NAMES if n in frame.columns and n not in ("set", "prediction")])
@@ -129,7 +132,11 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
-    frame = read_frame(path, wanted=NEEDED)
+    if path.suffix.casefold() in (".jsonl", ".ndjson"):
+        frame = pl.DataFrame(read_table(path), infer_schema_length=None)
+    else:
+        _check_text(path)
+        frame = read_frame(path, wanted=NEEDED)
     frame = frame.rename({name: name.strip() for name in frame.columns})
     missing = [name for name in NEEDED if name not in frame.columns]
     if not missing and "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
@@ -147,6 +154,25 @@ def _read(path: Path) -> pl.DataFrame:
     frame = frame.with_columns(pl.when(answers.str.to_lowercase() == "nan").then(None).otherwise(answers).name.keep())
     defaults = {"model": path.name.partition(".")[0], "run": "1", "set": ""}
     return frame.with_columns(pl.lit(value).alias(n) for n, value in defaults.items() if n not in frame.columns)
+
+
+def _check_text(path: Path) -> None:
+    """A workbook is a packed folder, and so are arrays: their first bytes say so."""
+    try:
+        with path.open("rb") as file:
+            packed = file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return  # reading it will say why
+    if not packed:
+        return
+    raise DataError(
+        text(
+            "{p} is a workbook or another packed file, not a table of text.",
+            "{p} 是工作簿或其他压缩文件，不是文本表格。",
+            p=path,
+        ),
+        do=text("Save it as CSV (UTF-8) with a header line.", "请另存为带表头的 CSV（UTF-8）。"),
+    )
 
 
 def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
