@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
+from weigh.findings.evidence import read_evidence
+from weigh.findings.neighbours import find_neighbours
 from weigh.findings.registry import read_findings
 from weigh.findings.shift import find as find_shift
 
@@ -108,3 +110,22 @@ def test_units_are_named(measured):
     assert drop.estimates["drop"].n_unit == "groups"
     assert drop.estimates["drop"].n == M // 2
     assert f"({M // 2} groups)" in drop.sentence.en
+
+
+def test_intervals_are_called_too_narrow_only_where_the_factor_is_above_one():
+    said = {True: 0, False: 0}
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        target = simulate_target(rng, 400)
+        hard = (0.9, 0.5)[seed % 2] * np.repeat(rng.standard_normal((50, 2)), 8, axis=0) + 0.7 * rng.standard_normal(
+            (400, 2)
+        )
+        logits = {"m": simulate_logits(rng, target, separation=1.5, repeats=2, difficulty=hard)}
+        for finding in find_neighbours(read_evidence(make_results(logits, target))):
+            if finding.id == "order:neighbours" and "factor" in finding.estimates:
+                sure = finding.estimates["factor"].low > 1
+                assert ("too narrow and should be" in finding.sentence.en) == sure
+                assert ("is not settled" in finding.sentence.en) != sure
+                said[sure] += 1
+    assert said[True]
+    assert said[False]

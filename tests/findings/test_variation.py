@@ -136,7 +136,7 @@ def test_runs_that_all_score_alike_have_no_sources():
     logits = {"m": simulate_logits(rng, target, separation=40.0, repeats=3)}
     finding = by_id(variation.find(make_results(logits, target)))["variation"]
     assert finding.verdict == "undecided"
-    assert "score alike" in finding.sentence.en
+    assert "practically alike" in finding.sentence.en
     assert not finding.next
 
 

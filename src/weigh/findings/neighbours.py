@@ -156,10 +156,23 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         sentence = text(
             "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted within "
             "classes); this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
-            "independent ones: intervals that count single examples are too narrow and should be about {f} times as wide.",
+            "independent ones.",
             "{c} 的误差在顺序上相近的样本之间彼此相似（类内置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
-            "{n} 个样本因此约相当于 {e} 个独立样本：按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+            "{n} 个样本因此约相当于 {e} 个独立样本。",
             **values,
+        )
+        sentence = sentence + (
+            text(
+                "Intervals that count single examples are too narrow and should be about {f} times as wide.",
+                "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+                **values,
+            )
+            if factor.low is not None and factor.low > 1
+            else text(
+                "How much too narrow that makes intervals that count single examples is not settled (a factor of {f}).",
+                "按单个样本计算的区间因此偏窄多少，尚无定论（倍数 {f}）。",
+                **values,
+            )
         )
     else:
         severe = False

@@ -37,6 +37,7 @@ SOURCES = {
     "augmentation": text("the augmentation", "数据增强"),
 }
 HALF = 50.0
+NEGLIGIBLE = 0.05  # of what matters in practice: a smaller spread of runs is none
 SMALLEST_CLASS = 2  # independent examples of each class that a fold needs, on average
 REFERENCES = [
     "Bouthillier et al. (2021), Accounting for Variance in Machine Learning Benchmarks, MLSys",
@@ -60,7 +61,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     recipe = evidence.results.candidate(name).recipe
     seeds = [source for source in sources_of(recipe) if source in evidence.results.spec.design.vary]
     found = _components(evidence, name, seeded=bool(seeds))
-    if found is None or found.total.value <= 0:
+    if found is None or math.sqrt(max(found.total.value, 0.0)) <= NEGLIGIBLE * evidence.rope:
         return Finding(
             id=id,
             kind="variation",
@@ -75,8 +76,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
                 )
                 if found is None
                 else text(
-                    "All runs of {c} score alike: there is no difference whose source could be named.",
-                    "{c} 的各次运行得分完全相同：没有差异可供分析来源。",
+                    "All runs of {c} score practically alike: there is no difference whose source would matter.",
+                    "{c} 的各次运行得分几乎相同：没有值得追究来源的差异。",
                     c=evidence.label(name),
                 )
             ),
