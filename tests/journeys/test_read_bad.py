@@ -190,3 +190,14 @@ def test_sets_with_other_classes_are_not_compared(tmp_path, capsys):
     assert shift["verdict"] == "undecided"
     assert "do not have the same classes (occurring in only one of them: 1)" in shift["sentence"]["en"]
     assert not shift["next"]
+
+
+def test_a_class_that_one_fold_holds_all_of_is_a_problem(tmp_path, capsys):
+    rows = rows_of(folds=5, runs=2)
+    _, found, _ = read(tmp_path, capsys, rows)
+    assert "data:class-in-one-fold" not in found
+    for row in rows:
+        row["fold"] = int(row["label"] == "bee")
+    _, found, _ = read(tmp_path, capsys, rows)
+    assert found["data:class-in-one-fold"]["severity"] == "problem"
+    assert "in one fold: ant, bee" in found["data:class-in-one-fold"]["sentence"]["en"]

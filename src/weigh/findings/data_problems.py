@@ -52,6 +52,7 @@ QUESTIONS: dict[str, Text] = {
     "rounded-probabilities": text("Were probabilities rounded?", "概率是否经过舍入？"),
     "one-fold": text("Is there only one fold?", "是否只有一折？"),
     "split-group": text("Were groups split between folds?", "是否有组被拆分到不同的折？"),
+    "class-in-one-fold": text("Does one fold hold all examples of a class?", "是否有类别的样本全部在同一折中？"),
     "class-in-fold": text("Do folds lack a class?", "是否有某折缺少某个类别？"),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }

@@ -107,6 +107,24 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
                     ),
                 )
             )
+    kept = sorted({c for fold in folds.values() for c in _in_one_fold(target, fold)})
+    if kept:
+        problems.append(
+            Problem(
+                "class-in-one-fold",
+                text(
+                    "All examples of a class stand in one fold: {c}. Whoever answered for that fold never saw the class in "
+                    "training, or was not kept from these examples.",
+                    "以下类别的样本全部在同一折中：{c}。负责该折的模型要么在训练中从未见过这一类别，要么训练时用到了这些样本。",
+                    c=", ".join(examples.classes[c] for c in kept[:8]) + (", …" if len(kept) > 8 else ""),
+                ),
+                numbers={"classes": len(kept)},
+                do=text(
+                    "Cross-validate again with folds that share out every class.",
+                    "请重新划分，使每个类别分散到各折，再做交叉验证。",
+                ),
+            )
+        )
     lacking = total = 0
     for fold in folds.values():
         for k in range(int(fold.max()) + 1):
@@ -127,3 +145,10 @@ def check_folds(examples: Examples, folds: dict[int, np.ndarray]) -> list[Proble
             )
         )
     return problems
+
+
+def _in_one_fold(target: np.ndarray, fold: np.ndarray) -> list[int]:
+    """Classes of several examples that one fold holds all of."""
+    cells = np.unique(np.stack([target, fold])[:, fold >= 0], axis=1)[0]
+    several = np.flatnonzero(np.bincount(target[fold >= 0]) > 1)
+    return several[np.bincount(cells, minlength=several.max(initial=-1) + 1)[several] == 1].tolist()
