@@ -84,7 +84,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
         said = text(
             "{a} and {b} are practically equal: the difference of {d} lies within ±{e}.",
-            "{a} 与 {b} 实际相当：差值 {d} 落在 ±{e} 之内。",
+            "{a} 与 {b} 实际相当：差值 {d} 落在 ±{e}之内。",
             e=amount(estimates["rope"]),
             **values,
         )

@@ -223,7 +223,7 @@ def _against_runner_up(
         )
         said = text(
             "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {p} of {k} candidates may be the best.",
-            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e} 之内。{k} 个候选方案中有 {p} 个可能是最好的。",
+            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{k} 个候选方案中有 {p} 个可能是最好的。",
             e=amount(estimates["rope"]),
             **values,
         )
