@@ -245,5 +245,5 @@ def test_what_would_settle_it():
     found = compared(logits, target).of("m0", "m1")
     assert found.relation == "undecided"
     settled = what_settles(found, 0.01)
-    assert settled.examples > 200
+    assert settled.units > 200
     assert not settled.repeats_help

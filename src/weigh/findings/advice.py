@@ -63,9 +63,8 @@ def find(results: Results) -> list[Finding]:
             estimates[item.number[0]] = _count(item.number[1], "count")
     first = (
         text(
-            "Worth doing ({n} in all), first of all: {x}",
-            "值得做的事共 {n} 件，首先是：{x}",
-            n=len(unique),
+            "Worth doing, first of all: {x}",
+            "最值得先做的是：{x}",
             x=unique[0].words,
         )
         if unique
@@ -309,8 +308,8 @@ def _limits(results: Results, evidence: Evidence) -> list[Text]:
     if evidence.winner is None or not check_order(evidence).checks:
         limits.append(
             text(
-                "whether neighbouring examples are alike (the order check could not be made)",
-                "相邻样本是否相似（未能做顺序检查）",
+                "whether scores gain from neighbours in the training set (the order check could not be made)",
+                "得分是否因训练集中有相邻样本而偏高（未能做顺序检查）",
             )
         )
     if results.spec.design.purpose == "ship":

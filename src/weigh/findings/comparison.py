@@ -249,7 +249,8 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 else text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。")
             )
         ]
-    needed = float(f"{settlement.examples:.2g}")
+    needed = float(f"{settlement.units:.2g}")
+    unit = difference.estimate.n_unit
     said = []
     fixed = evidence.claim == "these_models"  # nothing can be repeated: only examples tell more of them
     if settlement.repeats_help and not fixed:
@@ -265,27 +266,36 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             )
         )
     if settlement.factor > 1 and settlement.factor <= 100:
-        estimates["examples_needed"] = count(round(needed), "examples")
+        estimates["examples_needed"] = count(round(needed), unit)
+        estimates["power"] = share(0.8)
         lead = (
             text("", "")
             if settlement.repeats_help or fixed
             else text("More repeats alone cannot settle it.", "仅增加重复次数无法分出高下。")
         )
+        values = {
+            "a": evidence.label(difference.a),
+            "b": evidence.label(difference.b),
+            "n": needed,
+            "u": text("groups", "组") if unit == "groups" else text("examples", "个样本"),
+            "p": 80,
+        }
         said.append(
-            text(
-                "To tell {a} from {b}, about {n:.0f} examples of the same kind would be needed, if the true difference is as large "
-                "as the observed one.",
-                "如果真实差异与观测到的一样大，要分出 {a} 与 {b} 的高下，大约需要 {n:.0f} 个同类样本。",
-                a=evidence.label(difference.a),
-                b=evidence.label(difference.b),
-                n=needed,
-            )
-            if fixed
-            else lead
-            + text(
-                "About {n:.0f} examples of the same kind could, if the true difference is as large as the observed one.",
-                "如果真实差异与观测到的一样大，大约需要 {n:.0f} 个同类样本。",
-                n=needed,
+            lead
+            + (
+                text(
+                    "About {n:.0f} {u} of the same kind would show in {p} % of studies that {a} and {b} are practically equal, "
+                    "if the true difference is as small as the observed one.",
+                    "如果真实差异与观测到的一样小，约需 {n:.0f} {u}（同类），才能在 {p} % 的研究中证实 {a} 与 {b} 实际相当。",
+                    **values,
+                )
+                if settlement.equal
+                else text(
+                    "To tell {a} from {b} in {p} % of studies, about {n:.0f} {u} of the same kind would be needed, if the "
+                    "true difference is as large as the observed one.",
+                    "如果真实差异与观测到的一样大，要在 {p} % 的研究中分出 {a} 与 {b} 的高下，约需 {n:.0f} {u}（同类）。",
+                    **values,
+                )
             )
         )
     elif fixed or not settlement.repeats_help:

@@ -11,13 +11,13 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
 from weigh.metrics.tables import confusion_matrix, for_task, per_class
 from weigh.stats.estimate import Estimate
 
-__all__ = ["describe_classes", "describe_metrics"]
+__all__ = ["describe_classes", "describe_metrics", "scores_figure"]
 
 
 def describe_metrics(evidence: Evidence) -> Finding:
@@ -181,3 +181,46 @@ def _mean(arrays: list[np.ndarray]) -> np.ndarray:
 
 def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 4)
+
+
+def scores_figure(evidence: Evidence) -> Figure:
+    """The cross-validated score of every candidate with its interval, and its folds."""
+    rows: list[dict] = []
+    candidates = list(evidence.results.candidates)
+    if evidence.results.origin != "study":  # there the order is the user's own
+        candidates = [evidence.results.candidate(name) for name in evidence.ranked]
+    for candidate in candidates:
+        if candidate.id not in evidence.measured:
+            continue
+        score = evidence.scores[candidate.id]
+        common = {"candidate": candidate.id, "label": candidate.label}
+        if math.isnan(score.value):
+            continue
+        rows.append(
+            {
+                **common,
+                "value": score.value,
+                "low": score.low,
+                "high": score.high,
+                "n": score.n,
+                "control": candidate.control,
+            }
+        )
+        folds = evidence.measured[candidate.id].score().fold
+        if folds.size == 1:
+            continue  # one run on a test set: its score is the one above
+        for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
+            value = float(folds[repeat, fold])
+            rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
+    reference = {} if math.isnan(evidence.baseline) else {"reference": evidence.baseline}
+    label = bilingual(text("most frequent class", "最常见类别")).model_dump()
+    title = evidence.metric.title
+    return Figure(
+        kind="scores",
+        title=bilingual(
+            text("{m} of every candidate", "各候选方案的{m}", m=Text(title.en[:1].upper() + title.en[1:], title.zh))
+        ),
+        rows=rows,
+        fields={"value": bilingual(evidence.metric.title)},
+        options={**reference, "reference_label": label},
+    )

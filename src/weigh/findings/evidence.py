@@ -106,6 +106,8 @@ class Evidence:
     def baseline(self) -> float:
         """Score of an answer that looks at nothing: the class shares of the data, the most frequent class."""
         target = next(iter(self.out_of_fold.values())).target
+        if target.ndim == 1 and len(np.unique(target)) < 2:
+            return math.nan  # nothing to be told apart
         if target.ndim == 2:
             shares = target.mean(axis=0)
             probabilities = np.tile(shares, (len(target), 1))
@@ -115,6 +117,13 @@ class Evidence:
             probabilities = np.tile(shares, (len(target), 1))
             labels = np.full(len(target), int(shares.argmax()))
         return self.metric.score(Prediction(probabilities, labels), target)
+
+    @cached_property
+    def neighbours_alike(self) -> bool:
+        """Whether the order check raised an alarm."""
+        from weigh.findings.order_checks import check_order  # it builds on this module
+
+        return any(check.alarm for check in check_order(self).checks)
 
     def compare(self, names: list[str]) -> Comparisons:
         """Compare `names` simultaneously, with this study's claim, level and rope."""
@@ -193,9 +202,7 @@ def _claim(results: Results) -> Claim:
 def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
     units = evidence.units
     grouped = units.name == "groups"
-    from weigh.findings.order_checks import check_order  # it builds on this module
-
-    alarmed = any(check.alarm for check in check_order(evidence).checks)
+    alarmed = evidence.neighbours_alike
     others = evidence.results.origin != "study"
     alone = (
         text(

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from weigh.findings.descriptions import describe_classes, describe_metrics
+from weigh.findings.descriptions import describe_classes, describe_metrics, scores_figure
 from weigh.findings.evidence import (
     Evidence,
     amount,
@@ -23,12 +23,11 @@ from weigh.findings.evidence import (
     scope,
     share,
 )
-from weigh.findings.model import Figure, Finding, Relation, Verdict
+from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.selection import may_be_best
 
 __all__ = ["find"]
 
@@ -108,7 +107,7 @@ def _headline(evidence: Evidence) -> Finding:
         )
     else:
         lead = (
-            text("{c} comes out best", "{c} 排名第一", c=values["c"])
+            _lead(evidence, winner)
             if len(evidence.rivals) > 1
             else text("{c} is the only candidate", "{c} 是唯一的候选方案", c=values["c"])
             if sum(not c.control for c in evidence.results.candidates) == 1
@@ -125,6 +124,12 @@ def _headline(evidence: Evidence) -> Finding:
             "这说的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
+        if evidence.neighbours_alike:
+            said = said + text(
+                "The order check found neighbours to be alike: for examples from elsewhere the score is too good, and the "
+                "interval is too narrow.",
+                "顺序检查发现相邻样本彼此相似：对来自其他来源的样本，这一得分偏高，区间也偏窄。",
+            )
     candidates, verdict, against = [winner], _against_baseline(evidence, winner), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
         runner_up = evidence.ranked[1]
@@ -144,8 +149,20 @@ def _headline(evidence: Evidence) -> Finding:
         estimates=estimates,
         assumptions=evidence.assumptions([winner]),
         candidates=candidates,
-        figure=_scores_figure(evidence),
+        figure=scores_figure(evidence),
         references=REFERENCES,
+    )
+
+
+def _lead(evidence: Evidence, winner: str) -> Text:
+    level = [n for n in evidence.rivals if n != winner and evidence.scores[n].value == evidence.scores[winner].value]
+    if not level:
+        return text("{c} comes out best", "{c} 排名第一", c=evidence.label(winner))
+    return text(
+        "{c} comes out best, level with {b}" + ("" if len(level) == 1 else " and others"),
+        "{c} 与 {b}" + ("" if len(level) == 1 else " 等") + "并列第一",
+        c=evidence.label(winner),
+        b=evidence.label(level[0]),
     )
 
 
@@ -171,6 +188,10 @@ def _against_baseline(evidence: Evidence, name: str) -> Verdict:
 
 
 def _doubt(evidence: Evidence, verdict: Verdict, estimates: dict[str, Estimate]) -> Text:
+    if math.isnan(evidence.baseline):
+        return text(
+            "Whether it has learnt anything cannot be told from these labels.", "凭这些标注无法判断它是否学到了东西。"
+        )
     estimates["baseline"] = Estimate(value=evidence.baseline, method="most frequent class", unit=evidence.metric.unit)
     values = {"b": f"{evidence.baseline:.3f}"}
     if verdict == "no":
@@ -195,7 +216,10 @@ def _against_runner_up(
     gain = gain_of(difference, evidence.metric)
     if not math.isnan(gain.value):
         estimates["difference"] = gain
-    possible = may_be_best(comparisons)
+    others = {
+        a: [comparisons.of(a, b).relation for b in comparisons.candidates if b != a] for a in comparisons.candidates
+    }
+    standing = [name for name, relations in others.items() if "worse" not in relations]  # as the pairs show it
     estimates["candidates"] = count(len(comparisons.candidates), "candidates")
     values = {"b": evidence.label(runner_up), "d": amount(gain), "k": len(comparisons.candidates)}
     if useful != "yes":
@@ -211,10 +235,10 @@ def _against_runner_up(
             if difference.negligible
             else text(".", "。")
         )
-        alone = possible == [winner]
+        alone = standing == [winner]
         return Text(said.en + tail.en, said.zh + tail.zh), "yes" if alone else "undecided"
-    estimates["may_be_best"] = count(len(possible), "candidates")
-    values["p"] = len(possible)
+    estimates["standing"] = count(len(standing), "candidates")
+    values["p"] = len(standing)
     if difference.relation == "equal":
         estimates["rope"] = Estimate(
             value=100 * evidence.rope if evidence.metric.unit == "score" else evidence.rope,
@@ -222,67 +246,25 @@ def _against_runner_up(
             unit=gain.unit,
         )
         said = text(
-            "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {p} of {k} candidates may be the best.",
-            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{k} 个候选方案中有 {p} 个可能是最好的。",
+            "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {p} of {k} candidates are not shown to be worse than another.",
+            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
             e=amount(estimates["rope"]),
             **values,
         )
         return said, "undecided"
     if gain.low is None:
         return text(
-            "Whether it is better than the runner-up, {b}, cannot be told. {p} of {k} candidates may be the best.",
-            "它是否优于第二名 {b}，无从判断。{k} 个候选方案中有 {p} 个可能是最好的。",
+            "Whether it is better than the runner-up, {b}, cannot be told. {p} of {k} candidates are not shown to be worse than another.",
+            "它是否优于第二名 {b}，无从判断。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
             **values,
         ), "undecided"
     said = text(
         "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
-        "{p} of {k} candidates may be the best.",
-        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个可能是最好的。",
+        "{p} of {k} candidates are not shown to be worse than another.",
+        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
         **values,
     )
     return said, "undecided"
-
-
-def _scores_figure(evidence: Evidence) -> Figure:
-    rows: list[dict] = []
-    candidates = list(evidence.results.candidates)
-    if evidence.results.origin != "study":  # there the order is the user's own
-        candidates = [evidence.results.candidate(name) for name in evidence.ranked]
-    for candidate in candidates:
-        if candidate.id not in evidence.measured:
-            continue
-        score = evidence.scores[candidate.id]
-        common = {"candidate": candidate.id, "label": candidate.label}
-        if math.isnan(score.value):
-            continue
-        rows.append(
-            {
-                **common,
-                "value": score.value,
-                "low": score.low,
-                "high": score.high,
-                "n": score.n,
-                "control": candidate.control,
-            }
-        )
-        folds = evidence.measured[candidate.id].score().fold
-        if folds.size == 1:
-            continue  # one run on a test set: its score is the one above
-        for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
-            value = float(folds[repeat, fold])
-            rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
-    reference = {} if math.isnan(evidence.baseline) else {"reference": evidence.baseline}
-    label = bilingual(text("most frequent class", "最常见类别")).model_dump()
-    title = evidence.metric.title
-    return Figure(
-        kind="scores",
-        title=bilingual(
-            text("{m} of every candidate", "各候选方案的{m}", m=Text(title.en[:1].upper() + title.en[1:], title.zh))
-        ),
-        rows=rows,
-        fields={"value": bilingual(evidence.metric.title)},
-        options={**reference, "reference_label": label},
-    )
 
 
 def _baseline(evidence: Evidence) -> list[Finding]:

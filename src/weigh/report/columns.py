@@ -100,6 +100,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "lowest_recall": Text("lowest recall", "最低召回率"),
     "macs": Text("multiply-adds", "乘加运算次数"),
     "majority": Text("most frequent class", "最常见类别"),
+    "standing": Text("not shown to be worse than another", "未被证明逊于其他方案的数目"),
     "may_be_best": Text("may be the best", "可能最好的方案数"),
     "mean_drop": Text("mean drop", "平均下降"),
     "method": Text("method", "方法"),

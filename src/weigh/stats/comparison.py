@@ -277,7 +277,8 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         method=reason or method,
         unit=metric.unit,
     )
-    detectable = float("nan") if reason else max((q + float(ndtri(power))) * variance.standard_error, least)
+    needed = max(q * variance.standard_error, least) + float(ndtri(power)) * variance.standard_error
+    detectable = float("nan") if reason else needed
     folds = resampled.fold_score[~np.isnan(resampled.fold_score)]
     sign = 1.0 if metric.greater_is_better else -1.0
     return {

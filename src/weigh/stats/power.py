@@ -107,27 +107,31 @@ class Settlement(NamedTuple):
     """What would settle an undecided comparison, if the true difference is the one observed.
 
     Attributes:
-        factor: So many times the examples (same kind) would be needed; infinite for a difference of exactly 0.
-        examples: The same as a number of examples.
+        factor: So many times the independent units would be needed; infinite where nothing can be said.
+        units: The same as a number of independent units (`Difference.estimate.n_unit`).
         repeats_help: Whether more repeats alone could settle it; more repeats cannot buy what the sample lacks.
+        equal: Whether it would be settled as practically equal; otherwise as better or worse.
     """
 
     factor: float
-    examples: float
+    units: float
     repeats_help: bool
+    equal: bool = False
 
 
-def what_settles(difference: Difference, rope: float) -> Settlement:
-    """Examples needed so that an interval around the observed difference excludes 0, or fits into ± rope.
+def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> Settlement:
+    """Units needed so that in `power` of studies the interval excludes 0, or fits into ± rope.
 
     The easier of both is reported. It is a rough guide: the observed difference is itself uncertain.
     """
+    from scipy.special import ndtri
+
     value, variance, q = abs(difference.estimate.value), difference.variance, difference.q
-    if not math.isfinite(variance.total) or not math.isfinite(value):
-        return Settlement(math.inf, math.inf, repeats_help=False)
     distance = max(value, rope - value)
-    if distance <= 0:
+    known = difference.estimate.low is not None and math.isfinite(variance.total) and math.isfinite(value)
+    if not known or distance <= 0:
         return Settlement(math.inf, math.inf, repeats_help=False)
-    factor = max(1.0, (q * variance.standard_error / distance) ** 2, difference.least / distance)
-    helped = max(q * math.sqrt(max(variance.examples, 0.0)), difference.least)
-    return Settlement(factor, factor * difference.examples, repeats_help=bool(helped < distance))
+    reach = q + float(ndtri(power))
+    factor = max(1.0, (reach * variance.standard_error / distance) ** 2, difference.least / distance)
+    helped = max(reach * math.sqrt(max(variance.examples, 0.0)), difference.least)
+    return Settlement(factor, factor * difference.estimate.n, bool(helped < distance), rope - value > value)

@@ -78,11 +78,11 @@ def selection_optimism(
     seen = sign * (whole + inside @ moves).T
     unseen = sign * (whole + (outside / outside.mean(axis=1, keepdims=True)) @ moves).T
     whole = sign * whole
-    chosen = seen.argmax(axis=0)
-    column = np.arange(seen.shape[1])
+    chosen = (seen >= seen.max(axis=0) - 1e-12).astype(np.float64)
+    chosen /= chosen.sum(axis=0)  # ties are shared
     best = int(whole.argmax())
-    corrected = min(float(whole[best]), float(unseen[chosen, column].mean()))
-    share = np.bincount(chosen, minlength=len(names)) / len(chosen)
+    corrected = min(float(whole[best]), float((chosen * unseen).sum(axis=0).mean()))
+    share = chosen.mean(axis=1)
     optimism = Estimate(
         value=float(whole[best]) - corrected,
         n=units.count,
