@@ -317,7 +317,9 @@ def amount(estimate: Estimate) -> Text:
     if estimate.low is not None and estimate.high is not None:
         interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
     value = _number(estimate.value, digits)
-    unit = text("points", "个百分点") if estimate.unit == "points" else text(estimate.unit, f" {estimate.unit}")
+    unit = {"points": text("points", "个百分点"), "nats": text("nats", "奈特")}.get(
+        estimate.unit, text(estimate.unit, estimate.unit)
+    )
     return text("{v} {u}{i}", "{v} {u}{i}", v=value, u=unit, i=interval)
 
 

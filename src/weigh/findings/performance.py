@@ -170,7 +170,9 @@ def _design(evidence: Evidence, values: dict) -> Text:
     """What a score rests on: "2624 examples, 5 folds × 5 repeats"."""
     if evidence.claim != "these_models":
         return text(
-            "{n} examples, {f} folds × {r} repeats", "{n} 个样本，{f} 折 × {r} 次重复", **{k: values[k] for k in "nfr"}
+            "{n} examples, {f} folds × {r} " + ("repeat" if values["r"] == 1 else "repeats"),
+            "{n} 个样本，{f} 折 × {r} 次重复",
+            **{k: values[k] for k in "nfr"},
         )
     if values["r"] > 1:
         return text("{n} examples, mean of {r} runs", "{n} 个样本，{r} 次运行的平均", n=values["n"], r=values["r"])

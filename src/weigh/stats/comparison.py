@@ -196,9 +196,13 @@ def compare(
 
 
 def _joint(moves: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
-    """`(draws, candidates)` errors of the scores, jointly normal with the covariance of the influences."""
+    """`(draws, candidates)` errors of the scores, jointly normal with the covariance of the influences.
+
+    The symmetric root does not depend on the signs and the order of eigenvectors, which differ between machines.
+    """
     values, vectors = np.linalg.eigh(moves @ moves.T)
-    return rng.standard_normal((draws, len(moves))) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    return rng.standard_normal((draws, len(moves))) @ root
 
 
 def _standardised(scores: np.ndarray, i: int) -> np.ndarray:

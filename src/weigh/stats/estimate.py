@@ -40,9 +40,13 @@ class Estimate(BaseModel):
         """ "0.912 [0.894, 0.927]"; the same characters in every language."""
         if not math.isfinite(self.value):
             return "–"
+
+        def written(value: float) -> str:
+            return f"{round(value, digits) + 0.0:.{digits}f}"  # never "-0.000"
+
         if self.low is None or self.high is None:
-            return f"{self.value:.{digits}f}"
-        return f"{self.value:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
+            return written(self.value)
+        return f"{written(self.value)} [{written(self.low)}, {written(self.high)}]"
 
     def __str__(self) -> str:
         return self.format()
