@@ -43,7 +43,15 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
 Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto.")]
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
-Lang = Annotated[str, typer.Option("--lang", help="en or zh; default: from the locale.")]
+
+
+def _known_language(value: str) -> str:
+    if value and not value.lower().startswith(("en", "zh", "chinese")):
+        raise typer.BadParameter(f"'{value}' is not known; choose en or zh.")
+    return value
+
+
+Lang = Annotated[str, typer.Option("--lang", help="en or zh; default: from the locale.", callback=_known_language)]
 FailOn = Annotated[
     str, typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
 ]
