@@ -120,6 +120,7 @@ def _check(evidence: Evidence) -> Checked:
     primary = evidence.metric
     metrics = [METRICS.get("auroc")] + ([primary] if primary.name != "auroc" else [])
     checks, described = [], []
+    stretch = _stretches(evidence, len(next(iter(fit.values()))) if fit else 0)
     for candidate in results.candidates:
         for variant, block in fit.items():
             blocked = results.out_of_fold(candidate.id, "order-check", variant)
@@ -128,7 +129,8 @@ def _check(evidence: Evidence) -> Checked:
                 continue
             for metric in metrics if candidate.id == judged else metrics[:1]:
                 mine = candidate.id == judged and metric.name == "auroc"
-                check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), DRAWS if mine else 0)
+                draws = DRAWS if mine else 0
+                check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), draws, stretch)
                 if check is None:
                     if mine:
                         reasons[variant] = text("its runs are not complete", "相应的运行不完整")
@@ -139,14 +141,18 @@ def _check(evidence: Evidence) -> Checked:
     return Checked(judged, checks, described, reasons, _steps(evidence, judged, checks, fit))
 
 
+def _stretches(evidence: Evidence, n: int) -> np.ndarray:
+    """`(n,)` stretch of the order that each example is in: where neighbours are alike, single examples are no units."""
+    order = evidence.results.examples.order[evidence.results.examples.where("train")]
+    return np.argsort(np.argsort(order, kind="stable"), kind="stable") * STRETCHES // max(n, 1)
+
+
 def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dict[str, np.ndarray]) -> list[Step]:
     """Between neighbouring sizes, on the same evaluation sets: which size is enough to explain a drop."""
     ordered = sorted(checks, key=lambda check: -check.blocks)
     steps = []
     n = len(next(iter(fit.values()))) if fit else 0
-    order = evidence.results.examples.order[evidence.results.examples.where("train")]
-    # Where neighbours are alike, single examples are no units: about so many stretches of the order are
-    stretch = np.argsort(np.argsort(order, kind="stable"), kind="stable") * STRETCHES // max(n, 1)
+    stretch = _stretches(evidence, n)
     for small, large in pairwise(ordered):
         one, two = (evidence.results.out_of_fold(str(judged), "order-check", c.variant) for c in (small, large))
         auroc = METRICS.get("auroc")
@@ -156,11 +162,11 @@ def _steps(evidence: Evidence, judged: str | None, checks: list[Check], fit: dic
     return steps
 
 
-def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws, together=None) -> Check | None:
+def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draws, together) -> Check | None:
     """Shuffled against blocked predictions, scored on the same blocks; without an interval if `draws` is 0.
 
     Args:
-        together: `(n,)` what is resampled as a whole; default: single examples.
+        together: `(n,)` what is resampled as a whole where there are few blocks.
     """
     one, other = (_on_blocks(measure_design(metric, found), block) for found in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
@@ -182,11 +188,11 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
             if many
             else _spread_of_examples(evidence, one, other, common, draws, together)
         )
-        freedom = (blocks if many else n if together is None else len(np.unique(together[common]))) - 1
+        freedom = (blocks if many else len(np.unique(together[common]))) - 1
         if not math.isnan(spread[0]):
             half = quantile(evidence.level, freedom, adjusted=adjusted) * factor * spread[0]
             half_after = quantile(evidence.level, freedom) * factor * spread[1]
-    method = "variance between blocks" if many else "Bayesian bootstrap over examples"
+    method = "variance between blocks" if many else f"Bayesian bootstrap over {STRETCHES} stretches of the order"
     common_fields = {"level": evidence.level, "n": n, "unit": metric.unit, "method": method}
     drop = Estimate(
         value=value,
