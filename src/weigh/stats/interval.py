@@ -40,8 +40,8 @@ __all__ = [
 
 Claim = Literal["these_models", "this_data", "new_data"]
 SMALLEST_CELL = 4.0  # below so many the correction for estimated means would be a guess
-TWICE = {"new_data": 1.0, "this_data": 0.85}  # how much of an example's own part its part in training adds again
-ALONE = {"new_data": 1.4, "this_data": 1.35}  # factor on `averaged` with one repeat, where noise cannot be told apart
+TWICE = {"new_data": 1.0, "this_data": 0.6}  # how much of an example's own part its part in training adds again
+ALONE = {"new_data": 1.4, "this_data": 1.3}  # factor on `averaged` with one repeat, where noise cannot be told apart
 HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
 LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
 TRAINING = 1.5  # a rough single factor, for planning before there are results
