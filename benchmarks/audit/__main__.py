@@ -22,6 +22,17 @@ from benchmarks.audit.tables import show
 SEALED = 20261124  # never used while rules were chosen
 MANY, FEW, SLOW = 5000, 1000, 300
 
+COMMIT = "sealed-commit.txt"  # of the rule that the sealed rows were made with
+
+
+def remember_commit(folder: Path) -> None:
+    """Note the commit at the first start of the sealed run; one that goes on keeps it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / COMMIT).exists():
+        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+        (folder / COMMIT).write_text(head.stdout, "utf-8")
+
+
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
@@ -50,9 +61,9 @@ if __name__ == "__main__":
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
         real = {k: d for k, d in designs("real").items() if d.pool in pools}
+        remember_commit(options.folder)
         run_extra({k: chosen[k] for k in ("reference", "reference-gap")}, FEW, SEALED, options.folder)
         run({**chosen, **real}, FEW, SEALED, **more)
         run({k: d for k, d in chosen.items() if fast(d)}, MANY, SEALED, **more)
     else:
-        head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-        publish(SEALED, options.folder, head.stdout.strip())
+        publish(SEALED, options.folder, (options.folder / COMMIT).read_text("utf-8").strip())
