@@ -19,7 +19,7 @@ from benchmarks.speed.records import machine, save
 from benchmarks.speed.work import Work
 from benchmarks.speed.worker import Called, ContenderFailed
 
-__all__ = ["MODELS", "INSTALL", "measure", "speeds"]
+__all__ = ["INSTALL", "MODELS", "measure", "speeds"]
 
 MODELS = {"resnet18": (32, 512), "resnet50": (16, 192), "tf_efficientnet_lite0": (32, 512)}  # batch, pictures
 INSTALL = "pip install --no-deps -r requirements/bench.txt"

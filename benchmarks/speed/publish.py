@@ -139,13 +139,17 @@ def _study(folder: Path | None) -> list[str]:
         if found is not None:
             lines.append([called, found.written(3), aim])
     out.append(_table(["ratio within a round", "median (range)", "aim"], lines))
-    if "default" in first:
-        for part in ("default", "plain"):
-            if part in first:
-                stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in first[part]["stages"].items())
-                runs = ", ".join(f"{count} {purpose}" for purpose, count in first[part]["runs"].items())
-                out.append(f"{shown[part].capitalize()}, stages of the first round: {stages}. Runs: {runs}.")
+    for part, called in shown.items():
+        if part in first:
+            runs = ", ".join(f"{count} {purpose}" for purpose, count in first[part]["runs"].items())
+            said = f"{called.capitalize()}, stages of the first round: {_stages(first[part])}. Runs: {runs}."
+            out.append(f"{said} Stages of the four more repeats: {_stages(first[part]['more'])}.")
     return out
+
+
+def _stages(measured: dict[str, Any]) -> str:
+    """Seconds of what is heard while a study runs; a stage lasts until the next one is heard of."""
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in measured.get("stages", {}).items())
 
 
 def _named(name: str, content: dict[str, Any]) -> str:
