@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+import fastai.callback.schedule  # noqa: F401  # gives Learner its fit_one_cycle
 from fastai.callback.core import Callback
 from fastai.vision.all import (
     CrossEntropyLossFlat,
@@ -16,7 +17,6 @@ from fastai.vision.all import (
     Normalize,
     RandomResizedCrop,
     accuracy,
-    fit_one_cycle,  # noqa: F401  # a patch of Learner
     imagenet_stats,
 )
 

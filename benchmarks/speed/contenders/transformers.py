@@ -5,8 +5,8 @@ Timed by its own callbacks from the begin to the end of the epoch, so that its s
 
 from __future__ import annotations
 
-import tempfile
 import time
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -46,7 +46,7 @@ def collate(rows: list) -> dict[str, torch.Tensor]:
 def prepare(work: Work, *, bf16: bool = False) -> Contender:
     dataset, stopwatch = tutorial_folder(work), Stopwatch()
     arguments = TrainingArguments(
-        output_dir=tempfile.mkdtemp(prefix="bench-"), per_device_train_batch_size=work.batch, num_train_epochs=1,
+        output_dir=str(Path(work.folder).parent / "trainer"), per_device_train_batch_size=work.batch, num_train_epochs=1,
         bf16=bf16, use_cpu=not torch.cuda.is_available(), dataloader_num_workers=LOADERS, save_strategy="no",
         report_to="none", disable_tqdm=True, remove_unused_columns=False,
     )  # fmt: skip
