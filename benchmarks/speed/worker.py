@@ -8,6 +8,9 @@ answers are lines of JSON.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import json
 import os
 import resource
@@ -86,11 +89,19 @@ def serve(name: str, work: Work, warm: Work) -> None:
     prepare = import_module(f"benchmarks.speed.contenders.{named.module}").prepare
     prepare(warm, **named.options)()  # compiles kernels, fills the caches of files and of memory
     epoch = prepare(work, **named.options)
+    _give_memory_back()
     print(json.dumps({"versions": versions(name)}), file=answers, flush=True)
     for _ in sys.stdin:
         found = epoch()
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        _give_memory_back()  # while the others have their turns
         print(json.dumps({"epoch": asdict(found), "peak_bytes": peak}), file=answers, flush=True)
+
+
+def _give_memory_back() -> None:
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # glibc only
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 if __name__ == "__main__":
