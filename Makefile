@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo test check audit bench clean
+.PHONY: demo test check audit bench bench-frameworks clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -24,8 +24,25 @@ audit: $(VENV)/test.stamp
 	$(VENV)/bin/python -m benchmarks.audit sealed
 	$(VENV)/bin/python -m benchmarks.audit publish
 
+# How fast weigh is, next to the limit of this machine and to other frameworks: writes docs/benchmarks.md. Some hours on two cores.
+# make bench ROWS=statistics,study75 ROUNDS=5 DATA=cells MODELS=resnet18; the frameworks: make bench-frameworks first.
+ROWS   ?= finetune,study75,statistics,growth
+ROUNDS ?= 3
+DATA   ?= cells,photos
+MODELS ?= resnet18,resnet50,tf_efficientnet_lite0
+BENCH_PYTHON ?= $(VENV)/bin/python
+comma  := ,
+
 bench: $(VENV)/test.stamp
-	$(VENV)/bin/python -m benchmarks.statistics
+	@set -e; for row in $(subst $(comma), ,$(ROWS)); do case $$row in \
+	  finetune) $(BENCH_PYTHON) -m benchmarks.speed finetune --rounds $(ROUNDS) --data $(DATA) --models $(MODELS);; \
+	  study75) $(BENCH_PYTHON) -m benchmarks.speed study75 --rounds $(ROUNDS);; \
+	  growth) $(BENCH_PYTHON) -m benchmarks.growth;; \
+	  *) $(BENCH_PYTHON) -m benchmarks.speed $$row;; esac; done
+	$(BENCH_PYTHON) -m benchmarks.speed publish
+
+bench-frameworks: $(VENV)/test.stamp
+	$(PIP) install --quiet --no-deps --requirement requirements/bench.txt
 
 # The first installation fetches PyTorch: several gigabytes, some minutes.
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip

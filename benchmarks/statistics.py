@@ -1,15 +1,23 @@
-"""How long the statistics take: resamples of a million predictions, paired differences, many models.
+"""How long the statistics take: resamples of a million predictions, paired differences, many models, `weigh read`.
 
-python -m benchmarks.statistics
+    python -m benchmarks.statistics
 
-Medians of repeats, in seconds; start-up is not in them. Simulated ten-class predictions; measuring is included.
+Medians of repeats, in seconds; start-up is not in them, except for `weigh read`, which is timed as a command from its start to
+the written report. Simulated ten-class predictions; measuring is included. `WEIGH_TEST_DATA` adds the predictions of
+thirty published models.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -24,6 +32,19 @@ COUNTS = (
     *("accuracy", "balanced_accuracy", "f1_macro", "f1_micro", "f1_weighted"),
     *("precision_macro", "precision_weighted", "recall_macro", "recall_micro", "recall_weighted"),
 )
+MODELS, EXAMPLES, CLASSES = 30, 10_000, 10
+
+
+class Timing(NamedTuple):
+    """Seconds of the repeats of one thing."""
+
+    name: str
+    seconds: tuple[float, ...]
+
+    def written(self) -> str:
+        """A line of the table."""
+        low, high = min(self.seconds), max(self.seconds)
+        return f"| {self.name} | {statistics.median(self.seconds):.2f} | {low:.2f} to {high:.2f} |"
 
 
 def predict(rng: np.random.Generator, target: np.ndarray, classes: int) -> Prediction:
@@ -34,59 +55,127 @@ def predict(rng: np.random.Generator, target: np.ndarray, classes: int) -> Predi
     return Prediction(p, decide(p))
 
 
-def timed(name: str, work: Callable[[], object], repeats: int) -> None:
-    """Print the median and the spread of `repeats` calls."""
+def timed(name: str, work: Callable[[], object], repeats: int) -> Timing:
+    """Seconds of `repeats` calls."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
         work()
         seconds.append(time.perf_counter() - start)
-    print(f"| {name} | {statistics.median(seconds):.2f} | {min(seconds):.2f} to {max(seconds):.2f} |", flush=True)
+    return Timing(name, tuple(seconds))
 
 
-def main() -> None:
+def measure() -> Iterator[Timing]:
+    """All rows, each as soon as it is measured."""
+    yield from measure_resamples()
+    yield from measure_readings()
+
+
+def measure_resamples(n: int = 1_000_000, draws: int = 1000) -> Iterator[Timing]:
+    """Resamples of many predictions, and all pairs of many models."""
     rng = np.random.default_rng(0)
-    n, draws = 1_000_000, 1000
     target = rng.integers(0, 10, n)
     one, two = (predict(rng, target, 10) for _ in range(2))
     few = target % 2
     binary = predict(rng, few, 2)
     metrics = [METRICS.get(name) for name in COUNTS]
-    print("| what | seconds, median | range |\n|---|---|---|")
-    timed(
-        "10 count metrics, 1,000,000 predictions, 1,000 resamples",
+    yield timed(
+        f"10 count metrics, {n:,} predictions, {draws:,} resamples",
         lambda: draw_scores(metrics, {"a": one}, target, rng=rng, draws=draws),
         5,
     )
-    timed(
+    yield timed(
         "the same for two models, paired",
         lambda: draw_scores(metrics, {"a": one, "b": two}, target, rng=rng, draws=draws),
         3,
     )
     auroc = METRICS.get("auroc")
-    timed(
-        "AUROC of 1,000,000 (two classes): score and interval by influence",
+    yield timed(
+        f"AUROC of {n:,} (two classes): score and interval by influence",
         lambda: auroc.influence_on(auroc.measure(binary, few)),
         3,
     )
-    timed(
-        "AUROC of 1,000,000 (two classes), 20 resamples",
+    yield timed(
+        f"AUROC of {n:,} (two classes), 20 resamples",
         lambda: draw_scores([auroc], {"a": binary}, few, rng=rng, draws=20),
         1,
     )
     models = {}
-    small = rng.integers(0, 10, 10_000)
-    for m in range(30):
+    small = rng.integers(0, 10, EXAMPLES)
+    for m in range(MODELS):
         p = predict(rng, small, 10).probabilities[None]
         found = OutOfFold(
             np.arange(len(small)), np.log(p), np.zeros((1, len(small)), np.int16), small, np.zeros_like(p)
         )
         models[f"m{m}"] = measure_design(METRICS.get("accuracy"), found)
-    timed(
+    yield timed(
         "all 435 pairs of 30 models on 10,000 examples",
         lambda: compare(models, make_units(small), rng=rng, claim="these_models"),
         3,
     )
+
+
+def measure_readings(models: int = MODELS, examples: int = EXAMPLES, repeats: int = 3) -> Iterator[Timing]:
+    """`weigh read`, from the start of the command to its two pages and findings.json."""
+    size = f"{models} models × {examples:,} examples"
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        root = Path(made)
+        table, labels, arrays = write_predictions(root, models, examples)
+        to = root / "report"
+        yield timed(f"`weigh read` of a table with probabilities (CSV): {size}", lambda: read(to, table), repeats)
+        yield timed(
+            f"`weigh read` of a folder of arrays: {size}", lambda: read(to, arrays, "--labels", labels), repeats
+        )
+        given = os.environ.get("WEIGH_TEST_DATA")
+        folder = Path(given or "") / "shift" / "cifar10.1-predictions"
+        named = folder.parent / "cifar10-label-errors/original_test_labels/cifar10_test_set_original_labels.npy"
+        if given and folder.is_dir() and named.is_file():
+            predictions, later = folder / "model_predictions", folder / "datasets" / "cifar10.1_v6_labels.npy"
+            words = (predictions / "original_predictions", predictions / "v6_predictions", "--labels", named)
+            yield timed(
+                "`weigh read` of 30 published models on CIFAR-10 (10,000) and CIFAR-10.1 (2,000)",
+                lambda: read(to, *words, "--labels", later, "--set", "metrics.primary=accuracy"),
+                repeats,
+            )
+
+
+def write_predictions(root: Path, models: int, examples: int) -> tuple[Path, Path, Path]:
+    """A table, and the same as labels and a folder of arrays."""
+    import polars
+
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, CLASSES, examples)
+    arrays, labels, table = root / "arrays", root / "labels.npy", root / "predictions.csv"
+    arrays.mkdir()
+    np.save(labels, target)
+    frames = []
+    for m in range(models):
+        p = predict(rng, target, CLASSES).probabilities
+        np.save(arrays / f"model-{m:02d}.npy", p.astype(np.float32))
+        columns = {f"p:{k}": p[:, k].round(6) for k in range(CLASSES)}
+        frames.append(
+            polars.DataFrame({"example": np.arange(examples), "label": target, "model": [f"model-{m:02d}"] * examples})
+            .with_columns(polars.lit(1).alias("run"))
+            .with_columns(**columns)
+        )
+    polars.concat(frames).write_csv(table)
+    return table, labels, arrays
+
+
+def read(to: Path, *words: str | Path) -> None:
+    """The command `weigh read`.
+
+    Raises:
+        CalledProcessError: It failed.
+    """
+    command = [sys.executable, "-m", "weigh", "read", *map(str, words), "--output", str(to)]
+    subprocess.run(command, check=True, capture_output=True)
+
+
+def main() -> None:
+    print("| what | seconds, median | range |\n|---|---|---|")
+    for timing in measure():
+        print(timing.written(), flush=True)
 
 
 if __name__ == "__main__":
