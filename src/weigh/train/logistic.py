@@ -137,19 +137,8 @@ def solve(
         if balance is not None:
             mass = mass * balance
         begin = None if start is None else start.part(which)
-        solved.append(
-            _solve(
-                features,
-                truth,
-                mass,
-                strength[which],
-                basis,
-                begin,
-                softmax=softmax,
-                tolerance=tolerance,
-                iterations=iterations,
-            )  # fmt: skip
-        )
+        problem = (features, truth, mass, strength[which], basis, begin)
+        solved.append(_solve(*problem, softmax=softmax, tolerance=tolerance, iterations=iterations))
     return solved[0] if len(solved) == 1 else _together(solved)
 
 
