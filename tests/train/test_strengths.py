@@ -121,3 +121,12 @@ def test_chunks_agree_and_carry_their_memory(monkeypatch):
     on = solve(x, truth, seen, strength / 3, basis, softmax=True, tolerance=1e-8, start=parts)
     cold = solve(x, truth, seen, strength / 3, basis, softmax=True, tolerance=1e-8)
     torch.testing.assert_close(on.weight, cold.weight, atol=1e-6, rtol=0)
+
+
+def test_a_stored_basis_is_the_same_to_the_last_bit(monkeypatch):
+    monkeypatch.setattr(logistic, "LEADING", 12)
+    basis = eigenbasis(problem(kind=torch.float32)[0])
+    read = logistic.basis_of(basis.array())
+    assert torch.equal(read.vectors, basis.vectors)
+    assert torch.equal(read.values, basis.values)
+    assert read.rest == basis.rest > 0

@@ -21,10 +21,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch.nn import functional
 
-__all__ = ["Basis", "Heads", "Memory", "eigenbasis", "solve"]
+__all__ = ["Basis", "Heads", "Memory", "basis_of", "eigenbasis", "solve"]
 
 HISTORY = 16
 CURVATURE = 0.1  # typical p(1 - p) of a fitted head: only the speed depends on it
@@ -46,6 +47,11 @@ class Basis:
 
     def to(self, kind: torch.dtype) -> Basis:
         return Basis(self.vectors.to(kind), self.values.to(kind), self.rest)
+
+    def array(self) -> np.ndarray:
+        """As one array `(kept, width + 2)` float32, for `basis_of`: vectors, values, rest."""
+        rest = torch.full_like(self.values, self.rest)
+        return torch.cat([self.vectors, self.values[:, None], rest[:, None]], dim=1).numpy()
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,14 @@ def eigenbasis(features: torch.Tensor) -> Basis:
     """The preconditioner's basis from standardised features `(n, width)`; it steers the path, not the solution."""
     values, vectors = torch.linalg.eigh(features.T @ features / len(features))
     values, kept = values.clamp_min(0), min(LEADING, len(values))
-    rest = float(values[:-kept].mean()) if kept < len(values) else 0.0
+    rest = values[:-kept].mean().item() if kept < len(values) else 0.0
     return Basis(vectors[:, -kept:].T.contiguous(), values[-kept:], rest)
+
+
+def basis_of(array: np.ndarray) -> Basis:
+    """The basis that was written with `Basis.array`, to the last bit."""
+    stored = torch.from_numpy(array)
+    return Basis(stored[:, :-2].contiguous(), stored[:, -2].contiguous(), stored[0, -1].item())
 
 
 def solve(

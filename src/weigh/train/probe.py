@@ -25,8 +25,8 @@ from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
-from weigh.train.features import Featurised, features_of
-from weigh.train.logistic import Basis, Heads, eigenbasis, solve
+from weigh.train.features import Featurised, array_cache, features_of
+from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
@@ -55,7 +55,7 @@ def fit(
         runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress
     )
     shared = (time.perf_counter() - started) / len(runs)
-    basis = _basis(made.features)
+    basis = _basis(made, setting)
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
     with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
@@ -67,9 +67,16 @@ def fit(
             yield outcome
 
 
-def _basis(features: np.ndarray) -> Basis:
-    x = torch.from_numpy(np.array(features))
-    return eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+def _basis(made: Featurised, setting: Setting) -> Basis:
+    """The basis of these features; kept beside them, for a later repeat would compute the same one."""
+    cache, key = array_cache(setting), f"basis-{LEADING}-{made.key}"
+    if cache is not None and (stored := cache.load(key)) is not None:
+        return basis_of(np.array(stored))
+    x = torch.from_numpy(np.array(made.features))
+    basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+    if cache is not None:
+        cache.store(key, basis.array())
+    return basis
 
 
 def _try_run(run: Run, *given) -> Outcome:
