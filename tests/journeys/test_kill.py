@@ -84,3 +84,30 @@ def test_killed_and_resumed_equals_undisturbed(photos, tiny, tmp_path):
         )
         assert json.loads(again.stdout)["study"]["runs"]["failed"] == 0
     assert interrupted >= KILLS * 0.6, f"only {interrupted} of {KILLS} were killed in time"
+
+
+@pytest.mark.slow
+def test_nine_repeats_are_five_and_four_also_when_killed_among_the_heads(photos, tiny, tmp_path):
+    """Killed as soon as the features lie in the cache: they are not computed again, and nine say the same as nine."""
+
+    def run(folder: Path, repeats: int) -> list[str]:
+        return [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe", "--offline", "--quiet",
+                "--output", str(folder / "study"), "--set", "design.folds=3", "--set", f"design.repeats={repeats}"]  # fmt: skip
+
+    calm, torn = tmp_path / "calm", tmp_path / "torn"
+    subprocess.run(run(calm, 9), env=environment(calm), check=True, capture_output=True)
+    process = subprocess.Popen(
+        run(torn, 5), env=environment(torn), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 300
+    while not (stored := list((torn / "cache" / "arrays").glob("features-*.npy"))):
+        assert process.poll() is None, "it ended without features in the cache"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    written = stored[0].stat().st_ino
+    for repeats in (5, 9):
+        subprocess.run(run(torn, repeats), env=environment(torn), check=True, capture_output=True)
+    assert [path.stat().st_ino for path in (torn / "cache" / "arrays").glob("features-*.npy")] == [written]
+    assert without_measured(torn / "study" / "findings.json") == without_measured(calm / "study" / "findings.json")

@@ -15,7 +15,7 @@ from weigh.run import RECIPES, Job, Run, Setting
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
-HEAD_SECONDS = 0.5  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
+HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
 
 
 def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[str, Any]], n_examples: int) -> list[Job]:

@@ -29,6 +29,7 @@ from weigh.train.pictures import crops
 __all__ = [
     "Featurised",
     "Progress",
+    "array_cache",
     "features_key",
     "features_of",
     "forward_all",
@@ -45,12 +46,14 @@ class Featurised(NamedTuple):
         network: The network they came from, with an empty head.
         model: Facts on the model.
         seconds_per_example: One forward pass of one picture in a batch, measured now (features may be from the cache).
+        key: What the features depend on, hashed: for what is derived from them and kept too.
     """
 
     features: np.ndarray
     network: Network
     model: dict[str, Any]
     seconds_per_example: float
+    key: str
 
 
 def features_of(
@@ -70,10 +73,10 @@ def features_of(
     prepared = model.preprocessing.at(image_size) if image_size else model.preprocessing
     key = features_key(model, prepared, examples, setting)
     network = make_network(model, classes)
-    cache = _cache(setting)
+    cache = array_cache(setting)
     if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
         seconds = _forward_seconds(network.body, prepared, setting)
-        return Featurised(np.array(found), network, facts, seconds)
+        return Featurised(np.array(found), network, facts, seconds, key)
     body = fold_batch_norms(network.body, prepared.size)
     features = forward_all(body, prepared, examples, setting, progress)
     seconds = _forward_seconds(body, prepared, setting)
@@ -85,7 +88,7 @@ def features_of(
         )
     if cache is not None:
         cache.store(key, features)
-    return Featurised(features, network, facts, seconds)
+    return Featurised(features, network, facts, seconds, key)
 
 
 def forward_all(
@@ -137,7 +140,7 @@ def features_key(model: Pretrained, prepared: Preprocessing, examples: Examples,
     return f"features-{digest.hexdigest()}"
 
 
-def _cache(setting: Setting):
+def array_cache(setting: Setting):
     """The cache of arrays, or None where it is switched off."""
     if setting.cache is None:
         return None

@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,13 +25,14 @@ from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
-from weigh.train.features import Featurised, features_of
-from weigh.train.logistic import Basis, Heads, eigenbasis, solve
+from weigh.train.features import Featurised, array_cache, features_of
+from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
 INNER_FOLDS = 5
-INNER_TOLERANCE, FINAL_TOLERANCE = 1e-3, 1e-6
+INNER_TOLERANCE = 1e-3
+ROUGH_TOLERANCE, FINAL_TOLERANCE = 1e-5, 1e-6  # in single precision, then in double
 
 
 class LinearHead:
@@ -53,7 +55,7 @@ def fit(
         runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress
     )
     shared = (time.perf_counter() - started) / len(runs)
-    basis = _basis(made.features)
+    basis = _basis(made, setting)
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
     with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
@@ -65,9 +67,16 @@ def fit(
             yield outcome
 
 
-def _basis(features: np.ndarray) -> Basis:
-    x = torch.from_numpy(np.array(features))
-    return eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+def _basis(made: Featurised, setting: Setting) -> Basis:
+    """The basis of these features; kept beside them, for a later repeat would compute the same one."""
+    cache, key = array_cache(setting), f"basis-{LEADING}-{made.key}"
+    if cache is not None and (stored := cache.load(key)) is not None:
+        return basis_of(np.array(stored))
+    x = torch.from_numpy(np.array(made.features))
+    basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+    if cache is not None:
+        cache.store(key, basis.array())
+    return basis
 
 
 def _try_run(run: Run, *given) -> Outcome:
@@ -138,39 +147,46 @@ def fit_head(
         target: `(n,)` or `(n, classes)`.
         basis: Preconditioner (see `logistic.py`).
     """
-    x = torch.from_numpy(np.ascontiguousarray(features))
-    mean, scale = x.mean(dim=0), x.std(dim=0)
+    units = len(target) if group is None else len(np.unique(group))
+    folds = min(INNER_FOLDS, units)
+    parts, order = [], np.arange(len(target))
+    if folds >= 2:  # rows fold by fold, so that a fold is a stretch of them
+        of = assign_folds(target, folds=folds, rng=rng, group=group, stratify=True)
+        order = np.argsort(of, kind="stable")
+        ends = np.cumsum(np.bincount(of, minlength=folds)).tolist()
+        parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    target = target[order]
+    x = torch.from_numpy(features[order])
+    mean = x.mean(dim=0)
+    x -= mean
+    scale = torch.linalg.vector_norm(x, dim=0) / max(len(x) - 1, 1) ** 0.5
     scale = torch.where(scale > 1e-6, scale, torch.ones_like(scale))  # a constant feature stays zero
-    x = (x - mean) / scale
+    x /= scale
     multilabel = target.ndim == 2
     softmax = not multilabel and classes > 2
     truth = _columns(target, classes)
     weights = _balance(target, truth) if balanced else None
-    inner, chosen, start = None, 0, None
-    units = len(target) if group is None else len(np.unique(group))
-    folds = min(INNER_FOLDS, units)
-    if folds >= 2:
-        fold = torch.from_numpy(assign_folds(target, folds=folds, rng=rng, group=group, stratify=True).astype(np.int64))
-        seen = (fold[:, None] != torch.arange(folds)).float().repeat_interleave(len(strengths), dim=1)
-        tried = solve(
-            x,
-            truth,
-            seen,
-            torch.tensor(list(strengths)).repeat(folds),
-            basis,
+    options = sorted(float(strength) for strength in strengths)
+    strength, start, inner = options[len(options) // 2], None, None
+    if parts:
+        best = _choose(_Inner(x, truth, parts, basis, weights, softmax), options)
+        strength, start = best.strength, best.heads.part(slice(folds, None))
+        held = best.held[torch.from_numpy(np.argsort(order))].numpy()
+        inner = _probabilities(_both(held, classes, multilabel=multilabel), multilabel)
+    final = start
+    for kind, tolerance in ((torch.float32, ROUGH_TOLERANCE), (torch.float64, FINAL_TOLERANCE)):
+        final = solve(
+            x.to(kind),
+            truth.to(kind),
+            torch.ones(len(x), 1, dtype=kind),
+            torch.tensor([strength], dtype=kind),
+            basis.to(kind),
             softmax=softmax,
-            weights=weights,
-            tolerance=INNER_TOLERANCE,
+            weights=None if weights is None else weights.to(kind),
+            start=None if final is None else final.to(kind),
+            tolerance=tolerance,
+            iterations=500,
         )
-        held = _held_out_logits(x, tried, fold, len(strengths))  # (strengths, n, columns)
-        losses = [_log_loss(z, truth, softmax=softmax) for z in held]
-        chosen = int(np.argmin(losses))
-        start = _middle(tried, chosen, len(strengths))
-        inner = _probabilities(_both(held[chosen].numpy(), classes, multilabel=multilabel), multilabel)
-    strength = float(strengths[chosen] if folds >= 2 else sorted(strengths)[len(strengths) // 2])
-    double = Basis(basis.vectors.double(), basis.values.double())
-    final = solve(x.double(), truth.double(), torch.ones(len(x), 1, dtype=torch.float64), torch.tensor([strength], dtype=torch.float64), double,
-                  softmax=softmax, weights=None if weights is None else weights.double(), start=start, tolerance=FINAL_TOLERANCE, iterations=500)  # fmt: skip
     slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
     offset = final.bias[0].numpy() - mean.double().numpy() @ slope
     if not multilabel and classes == 2:  # one logit becomes two that differ by it
@@ -196,21 +212,67 @@ def _balance(target: np.ndarray, truth: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(weights)[:, None].expand_as(truth)
 
 
-def _middle(tried: Heads, chosen: int, strengths: int) -> Heads:
-    """The mean of the inner folds' heads at the chosen strength: near the head of all of them, so a good start."""
-    weight, bias = tried.weight[chosen::strengths].double(), tried.bias[chosen::strengths].double()
-    return Heads(weight.mean(dim=0, keepdim=True), bias.mean(dim=0, keepdim=True), 0, tried.gradient[:1])
+class _Inner(NamedTuple):
+    """The inner problems of one training part: a head per inner fold, and last one on all rows.
+
+    Attributes:
+        parts: The rows of each fold.
+    """
+
+    x: torch.Tensor
+    truth: torch.Tensor
+    parts: list[slice]
+    basis: Basis
+    weights: torch.Tensor | None
+    softmax: bool
+
+    def solve(self, strength: float, start: Heads | None) -> _Tried:
+        """All heads at one strength, from those at a neighbouring one."""
+        heads = len(self.parts) + 1
+        seen = torch.ones(len(self.x), heads)
+        for k, rows in enumerate(self.parts):
+            seen[rows, k] = 0
+        solved = solve(
+            self.x,
+            self.truth,
+            seen,
+            torch.full((heads,), strength),
+            self.basis,
+            softmax=self.softmax,
+            weights=self.weights,
+            start=start,
+            tolerance=INNER_TOLERANCE,
+        )
+        held = torch.cat([self.x[rows] @ solved.weight[k] + solved.bias[k] for k, rows in enumerate(self.parts)])
+        return _Tried(strength, solved, held, _log_loss(held, self.truth, softmax=self.softmax))
 
 
-def _held_out_logits(x: torch.Tensor, tried: Heads, fold: torch.Tensor, strengths: int) -> torch.Tensor:
-    """`(strengths, n, columns)`: each row's logits from the heads that did not see it."""
-    columns = tried.bias.shape[1]
-    held = x.new_zeros(strengths, len(x), columns)
-    for k in range(int(fold.max()) + 1):
-        rows = torch.nonzero(fold == k)[:, 0]
-        block = slice(k * strengths, (k + 1) * strengths)
-        held[:, rows] = torch.einsum("nd,sdc->snc", x[rows], tried.weight[block]) + tried.bias[block][:, None]
-    return held
+class _Tried(NamedTuple):
+    """One strength: its heads, each row's logits `(n, columns)` from the head that did not see it, their log loss."""
+
+    strength: float
+    heads: Heads
+    held: torch.Tensor
+    loss: float
+
+
+def _choose(inner: _Inner, strengths: Sequence[float]) -> _Tried:
+    """The strength with the least log loss, found by walking along the ascending `strengths` while the loss falls.
+
+    The walk begins at the second strongest (strong penalties are solved fast, and each strength starts from its
+    neighbour) and ends at the first rise: the choice of the whole grid wherever the loss has a single valley.
+    """
+    first = max(len(strengths) - 2, 0)
+    best = begin = inner.solve(strengths[first], None)
+    for path in (range(first - 1, -1, -1), range(first + 1, len(strengths))):
+        if best is not begin:
+            break
+        for i in path:
+            tried = inner.solve(strengths[i], best.heads)
+            if not tried.loss < best.loss:
+                break
+            best = tried
+    return best
 
 
 def _log_loss(z: torch.Tensor, truth: torch.Tensor, *, softmax: bool) -> float:

@@ -41,7 +41,9 @@ def time_model(
     size = image_size or model.preprocessing.size
     device = torch.device(setting.device)
     net = make_network(model, max(2, len(setting.classes))).to(device).to(memory_format=torch.channels_last)
-    pictures = torch.rand(16, 3, size, size, device=device).contiguous(memory_format=torch.channels_last)
+    pictures = torch.rand(16 if network else 8, 3, size, size, device=device).contiguous(
+        memory_format=torch.channels_last
+    )
 
     def forward(chosen: str) -> None:
         net.eval()
