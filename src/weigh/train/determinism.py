@@ -11,6 +11,8 @@ from contextlib import contextmanager
 
 import torch
 
+from weigh.train.pages import keeping_pages
+
 __all__ = ["computing", "forked", "one_thread", "torch_generator"]
 
 
@@ -31,7 +33,8 @@ def computing(*, threads: int) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
-        yield
+        with keeping_pages():
+            yield
     finally:
         torch.set_num_threads(before)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

@@ -63,7 +63,11 @@ class Loop:
         )
         steps = max(1, math.ceil(len(training) / self.batch_size))
         if "weight_decay" in options:
-            self.optimiser = torch.optim.AdamW(_parameter_groups(network, options), lr=options["learning_rate"])
+            self.optimiser = torch.optim.AdamW(
+                _parameter_groups(network, options),
+                lr=options["learning_rate"],
+                fused=True if setting.device == "cpu" else None,  # one pass over memory instead of ten
+            )
             warm = min(steps, max(1, steps * epochs // 5))
             self.schedule = torch.optim.lr_scheduler.LambdaLR(
                 self.optimiser, lambda step: _warm_cosine(step, warm, steps * epochs)

@@ -16,6 +16,7 @@ import torch
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
 from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, load_model
 from weigh.run import RECIPES, Outcome, Run, Setting
@@ -76,6 +77,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
+    if setting.device == "cpu":
+        speed_up_depthwise(network)
     squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
     work = Work(run, setting, network, preparation, squares, examples.target, task)
     started, extra = time.perf_counter(), {}

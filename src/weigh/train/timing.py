@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import Setting
@@ -41,6 +42,8 @@ def time_model(
     size = image_size or model.preprocessing.size
     device = torch.device(setting.device)
     net = make_network(model, max(2, len(setting.classes))).to(device).to(memory_format=torch.channels_last)
+    if setting.device == "cpu":
+        speed_up_depthwise(net)
     pictures = torch.rand(16 if network else 8, 3, size, size, device=device).contiguous(
         memory_format=torch.channels_last
     )
