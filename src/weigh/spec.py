@@ -95,6 +95,9 @@ class RecipeSpec(Section):
     validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(
         default=None, description="Share of the training folds."
     )
+    average: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="The mean of the weights of so many last epochs is validated and kept; 1: no mean."
+    )
     augment: Literal["none", "light", "standard"] | None = None
     views: Annotated[int, Field(ge=1, le=64)] | None = Field(
         default=None,

@@ -25,6 +25,7 @@ from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.tasks.base import TASKS, Task
 from weigh.train.activations import Activations, activations_of
+from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import autocast, peak_bytes
@@ -233,18 +234,19 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
         work.activations,
     )
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
-    best_score = -np.inf
+    best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
     for epoch in range(1, epochs + 1):
         loss = loop.epoch(epoch)
         entry = {"epoch": epoch, "loss": round(loss, 5)}
-        if len(validation):
-            entry["validation"] = round(_validate(work, validation), 5)
-            if entry["validation"] > best_score:
-                best_score, without = entry["validation"], 0
-                best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
-                state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
-            else:
-                without += 1
+        with recent.averaged():
+            if len(validation):
+                entry["validation"] = round(_validate(work, validation), 5)
+                if entry["validation"] > best_score:
+                    best_score, without = entry["validation"], 0
+                    best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
+                    state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
+                else:
+                    without += 1
         history.append(entry)
         if progress:
             progress("epochs", epoch, epochs)
@@ -252,6 +254,8 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
             break
     if state is not None:
         work.network.load_state_dict(state)
+    else:
+        recent.settle()
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
 
 

@@ -21,6 +21,7 @@ _NETWORK = {
     "batch_size": 16,
     "patience": 4,
     "validation": 0.2,
+    "average": 1,
     "augment": "standard",
     "image_size": None,
     "class_weights": "none",
