@@ -29,6 +29,7 @@ class Recipe:
         trains: "head": only a linear head on frozen features (all runs of a model are one job);
             "network": the weights of the network (one run is one job).
         pretrained: False for `scratch`.
+        frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
         control: A yardstick (`scratch`, `textbook`): never recommended.
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError.
@@ -42,6 +43,7 @@ class Recipe:
     defaults: dict[str, Any]
     fit: str
     pretrained: bool = True
+    frozen: bool = False
     control: bool = False
 
 

@@ -83,7 +83,7 @@ class DataSpec(Section):
 class RecipeSpec(Section):
     """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
 
-    name: str = Field(description="probe, finetune, lp-ft, scratch, textbook (see `weigh recipes`).")
+    name: str = Field(description="probe, finetune, last-stage, lp-ft, scratch, textbook (see `weigh recipes`).")
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -95,7 +95,14 @@ class RecipeSpec(Section):
     validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(
         default=None, description="Share of the training folds."
     )
+    average: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        default=None, description="The mean of the weights of so many last epochs is validated and kept; 1: no mean."
+    )
     augment: Literal["none", "light", "standard"] | None = None
+    views: Annotated[int, Field(ge=1, le=64)] | None = Field(
+        default=None,
+        description="Versions of each picture that last-stage keeps: 1 as it is, 2 also mirrored, more: random crops besides.",
+    )
     strengths: list[Annotated[float, Field(gt=0)]] | None = Field(
         default=None, min_length=1, description="L2 strengths of a probe."
     )

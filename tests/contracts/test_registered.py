@@ -40,3 +40,7 @@ def test_the_contract_of_recipes_can_fail():
     probe = RECIPES.get("probe")
     with pytest.raises(AssertionError, match="not settings"):
         check_recipe(replace(probe, defaults={"colour": "red"}))
+    with pytest.raises(AssertionError, match="views"):
+        check_recipe(replace(RECIPES.get("finetune"), frozen=True))
+    with pytest.raises(AssertionError, match="augmented"):
+        check_recipe(replace(RECIPES.get("last-stage"), defaults={"views": 2, "epochs": 1, "augment": "light"}))

@@ -10,9 +10,10 @@ import pytest
 from weigh.data.examples import Examples
 from weigh.errors import DesignError
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.jobs import cut_to_budget, group_jobs
+from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.runs import hold_out_test, merge_groups, plan_runs, refit_run
 from weigh.run import Setting
+from weigh.spec import RecipeSpec
 from weigh.spec_yaml import load_spec
 
 
@@ -153,3 +154,16 @@ def test_a_budget_cuts_the_most_expensive_repeats_and_keeps_one():
     assert cut_to_budget({"a": 5, "b": 5}, {"a": 10.0, "b": 1.0}, 0.0, 30.0) == {"a": 2, "b": 5}
     assert cut_to_budget({"a": 5, "b": 5}, {"a": 10.0, "b": 1.0}, 0.0, 1.0) == {"a": 1, "b": 1}
     assert cut_to_budget({"a": 5}, {"a": 1.0}, 0.0, 100.0) == {"a": 5}
+
+
+def test_epochs_on_a_frozen_part_cost_its_last_stage_and_one_pass_per_view():
+    """The passes over all pictures serve every fold and repeat: they are counted once."""
+    spec = make_spec(repeats=2)
+    spec = spec.model_copy(update={"recipes": [RecipeSpec(name="last-stage", epochs=10, views=3)]})
+    examples = make_examples()
+    runs = [run for run in plan_runs(examples, spec, cross_candidates(spec)).runs if run.model == "timm:resnet18"]
+    timing = {"seconds_per_example": 1.0, "seconds_per_step_example": 3.0, "seconds_per_tail_step_example": 0.5}
+    seconds = [predict_seconds([run], timing, len(examples)) for run in runs]
+    assert len(seconds) == 10
+    assert sum(seconds) == 3 * 60 * 1.0 + 10 * (10 * 48 * 0.5)
+    assert predict_seconds([runs[3]], {"seconds_per_example": 1.0}, 60) == 10 * 48 * 3  # never timed: as a whole step

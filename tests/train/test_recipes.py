@@ -17,7 +17,7 @@ from weigh.train.features import features_of
 from weigh.train.pictures import crops, prepare_squares
 
 FAST = {"epochs": 2, "image_size": 64, "batch_size": 8}
-NETWORKS = ["finetune", "lp-ft", "scratch", "textbook"]
+NETWORKS = ["finetune", "last-stage", "lp-ft", "scratch", "textbook"]
 
 
 def fit(runs, setting, examples, progress=None):

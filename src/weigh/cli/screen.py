@@ -20,6 +20,7 @@ WHAT = {
     "checking": Text("checking pictures", "检查图片"),
     "features": Text("computing features", "计算特征"),
     "decoding": Text("decoding pictures", "解码图片"),
+    "activations": Text("computing activations of the frozen part", "计算冻结部分的激活值"),
     "heads": Text("fitting heads", "拟合线性头"),
     "epochs": Text("training", "训练"),
     "training": Text("training", "训练"),

@@ -305,6 +305,7 @@ def _time_model(address: str, spec: StudySpec, setting: Setting, candidates: Seq
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
+            frozen=any(recipe.frozen for recipe in recipes),
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),
         )

@@ -75,7 +75,7 @@ def _cut_head(module: nn.Module, address: str) -> int:
     )
 
 
-def depth_of_parameters(network: Network) -> dict[str, int]:
+def depth_of_parameters(network: nn.Module) -> dict[str, int]:
     """Parameter name -> depth, 0 for the stem, greatest for the head: for layer-wise learning-rate decay.
 
     Parameters belong to one layer as long as the name up to and including its second number (or second part) is the

@@ -49,16 +49,24 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
 
 
 def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int) -> float:
-    """Seconds that a job will take: the feature pass and its heads, or the epochs of one network."""
+    """Seconds that a job will take: the feature pass and its heads, or the epochs of one network.
+
+    With a frozen part an epoch costs the last stage alone; the passes that all runs share count for the first run.
+    """
     forward = timing.get("seconds_per_example", 0.0)
     step = timing.get("seconds_per_step_example", 3 * forward)
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
         return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
     total = 0.0
+    frozen = RECIPES.get(runs[0].recipe).frozen
+    if frozen:
+        step = timing.get("seconds_per_tail_step_example", step)
     for run in runs:
+        if frozen and (run.purpose, run.repeat, run.fold) == ("main", 0, 0):
+            total += run.options["views"] * n_examples * forward
         epochs = run.epochs or run.options.get("epochs", 10)
-        total += epochs * len(run.train) * step + len(run.test) * forward
+        total += epochs * len(run.train) * step + (0 if frozen else len(run.test) * forward)
     return total
 
 

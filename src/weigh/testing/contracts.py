@@ -74,6 +74,11 @@ def check_recipe(recipe: Recipe) -> None:
     assert recipe.trains == "head" or "epochs" in recipe.defaults, (
         f"{recipe.name}: a network is trained for a number of epochs"
     )
+    if recipe.frozen:  # what is predicted and cached of a frozen part counts its views, and is of pretrained weights
+        assert recipe.trains == "network", f"{recipe.name}: a frozen part leaves a network to train"
+        assert recipe.pretrained, f"{recipe.name}: random weights are not frozen"
+        assert "views" in recipe.defaults, f"{recipe.name}: a frozen part is kept in so many views"
+        assert "augment" not in recipe.defaults, f"{recipe.name}: kept activations cannot be augmented"
     module, function = recipe.fit.split(":")
     assert callable(getattr(import_module(module), function)), f"{recipe.name}: {recipe.fit} is not there"
 

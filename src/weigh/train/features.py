@@ -33,6 +33,7 @@ __all__ = [
     "features_key",
     "features_of",
     "forward_all",
+    "forward_seconds",
 ]
 
 Progress = Callable[[str, int, int], None] | None
@@ -75,11 +76,11 @@ def features_of(
     network = make_network(model, classes)
     cache = array_cache(setting)
     if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
-        seconds = _forward_seconds(network.body, prepared, setting)
+        seconds = forward_seconds(network.body, prepared, setting)
         return Featurised(np.array(found), network, facts, seconds, key)
     body = fold_batch_norms(network.body, prepared.size)
     features = forward_all(body, prepared, examples, setting, progress)
-    seconds = _forward_seconds(body, prepared, setting)
+    seconds = forward_seconds(body, prepared, setting)
     network.body.cpu()
     if features.ndim != 2:
         raise ModelError(
@@ -117,7 +118,7 @@ def forward_all(
     return np.concatenate(rows).astype(np.float32, copy=False)
 
 
-def _forward_seconds(module: torch.nn.Module, prepared: Preprocessing, setting: Setting, pictures: int = 8) -> float:
+def forward_seconds(module: torch.nn.Module, prepared: Preprocessing, setting: Setting, pictures: int = 8) -> float:
     """Seconds per picture of a small batch, after one that warms up."""
     module = module.eval().to(setting.device)
     x = torch.zeros(pictures, 3, prepared.size, prepared.size, device=setting.device)

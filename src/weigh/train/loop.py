@@ -14,8 +14,10 @@ import torch
 
 from weigh.models.network import Network, depth_of_parameters
 from weigh.models.pretrained import Preprocessing
+from weigh.models.stage import Tail
 from weigh.run import Setting
 from weigh.tasks.base import Task
+from weigh.train.activations import Activations
 from weigh.train.augment import augment, draw
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast, empty_cache
@@ -43,9 +45,11 @@ class Loop:
     """Trains `network` on `training` for up to `epochs` epochs; everything random comes from `seeds`."""
 
     def __init__(
-        self, network: Network, preparation: Preprocessing, squares: np.ndarray, target: np.ndarray, task: Task,
+        self, network: Network | Tail, preparation: Preprocessing, squares: np.ndarray, target: np.ndarray, task: Task,
         options: dict[str, Any], setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray,
+        activations: Activations | None = None,
     ) -> None:  # fmt: skip
+        self.activations = activations  # of a frozen part, in place of pictures
         self.network, self.preparation, self.squares, self.target, self.task = (
             network,
             preparation,
@@ -85,6 +89,8 @@ class Loop:
         self.network.train()
         shuffled = self.training[torch.randperm(len(self.training), generator=self.order).numpy()]
         drawn = draw(len(shuffled), self.kind, self.augmentation) if self.kind != "none" else None
+        if self.activations is not None:
+            drawn = self.activations.draw(len(shuffled), self.augmentation)
         total, seen = 0.0, 0
         for i in range(0, len(shuffled), self.batch_size):
             indices = shuffled[i : i + self.batch_size]
@@ -134,6 +140,8 @@ class Loop:
         return total
 
     def _pictures(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
+        if self.activations is not None:
+            return self.activations.batch(indices, drawn)
         size = self.preparation.size
         if drawn is None:
             block = torch.from_numpy(np.ascontiguousarray(center(self.squares[indices], size))).to(self.setting.device)
@@ -156,7 +164,7 @@ def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:
     return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
 
 
-def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameter_groups(network: Network | Tail, options: dict[str, Any]) -> list[dict[str, Any]]:
     depth = depth_of_parameters(network)
     deepest = max(depth.values())
     stages = min(deepest, 12)  # layer_decay speaks of about a dozen layers, however finely a network is named

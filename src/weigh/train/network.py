@@ -1,7 +1,8 @@
-"""Recipes that train the network: `finetune`, `lp-ft`, `scratch`, `textbook`. One run at a time.
+"""Recipes that train the network: `finetune`, `last-stage`, `lp-ft`, `scratch`, `textbook`. One run at a time.
 
 The epoch is chosen on a validation part of the training folds (never on the test fold) and its weights are restored.
-A refit has no validation part: it trains for the number of epochs that the cross-validation found best.
+A refit has no validation part: it trains for the number of epochs that the cross-validation found best. `last-stage`
+trains the tail of the network on activations of its frozen part; everything else is the same.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +20,17 @@ from weigh.data.folds import inner_split
 from weigh.metrics.base import METRICS, Prediction, decide
 from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, load_model
+from weigh.models.pretrained import Preprocessing, Pretrained, load_model
+from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.tasks.base import TASKS, Task
+from weigh.train.activations import Activations, activations_of
+from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import autocast, peak_bytes
+from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.pictures import center, prepare_squares
 from weigh.train.recipes import STRENGTHS
@@ -40,11 +46,12 @@ class Work:
 
     run: Run
     setting: Setting
-    network: Network
+    network: Network | Tail
     preparation: Preprocessing
     squares: np.ndarray
     target: np.ndarray
     task: Task
+    activations: Activations | None = None  # of the frozen part; `network` is then the tail, and there are no squares
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         """`(n, classes)` float32 logits of examples, in eval mode."""
@@ -52,6 +59,9 @@ class Work:
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
             for i in range(0, len(indices), 64):
+                if self.activations is not None:
+                    found.append(self.network(self.activations.batch(indices[i : i + 64])).float().cpu().numpy())
+                    continue
                 block = np.ascontiguousarray(center(self.squares[indices[i : i + 64]], self.preparation.size))
                 pictures = self.preparation.normalise(torch.from_numpy(block).to(self.setting.device))
                 found.append(self.network(pictures).float().cpu().numpy())
@@ -77,11 +87,15 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
+    extra: dict[str, Any] = {}
+    if recipe.frozen:
+        work, extra = _freeze(run, setting, model, network, preparation, examples, task, progress)
+    else:
+        squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
+        work = Work(run, setting, network, preparation, squares, examples.target, task)
     if setting.device == "cpu":
-        speed_up_depthwise(network)
-    squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
-    work = Work(run, setting, network, preparation, squares, examples.target, task)
-    started, extra = time.perf_counter(), {}
+        speed_up_depthwise(work.network)
+    started = time.perf_counter()
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
     training, validation = _split(run, examples)
@@ -106,6 +120,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     started = time.perf_counter()
     logits = work.predict(run.test)
     seconds = time.perf_counter() - started
+    if recipe.frozen:  # a prediction runs the whole network, not its tail alone
+        seconds = len(run.test) * forward_seconds(network.body, preparation, setting)
     if not np.isfinite(logits).all():
         return Outcome(
             run.key, "failed", cause="the trained network predicts values that are not finite", model=facts_of_model
@@ -128,6 +144,33 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     return Outcome(
         run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
     )
+
+
+def _freeze(
+    run: Run,
+    setting: Setting,
+    model: Pretrained,
+    network: Network,
+    preparation: Preprocessing,
+    examples: Examples,
+    task: Task,
+    progress: Progress,
+) -> tuple[Work, dict[str, Any]]:
+    """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
+    stage = split_last_stage(
+        network, size=preparation.size, native=model.preprocessing.size, address=model.address.written
+    )
+    key = features_key(model, preparation, examples, setting)
+    activations = activations_of(
+        stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
+    )
+    none = np.zeros((0, 0, 0, 3), np.uint8)
+    facts = {
+        "trained_from": stage.first,
+        "n_trained": sum(p.numel() for p in stage.tail.parameters() if p.requires_grad),
+        "activation_bytes": activations.bytes_per_picture,
+    }
+    return Work(run, setting, stage.tail, preparation, none, examples.target, task, activations), facts
 
 
 def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -191,20 +234,22 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
         work.run.seeds,
         epochs,
         training,
+        work.activations,
     )
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
-    best_score = -np.inf
+    best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
     for epoch in range(1, epochs + 1):
         loss = loop.epoch(epoch)
         entry = {"epoch": epoch, "loss": round(loss, 5)}
-        if len(validation):
-            entry["validation"] = round(_validate(work, validation), 5)
-            if entry["validation"] > best_score:
-                best_score, without = entry["validation"], 0
-                best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
-                state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
-            else:
-                without += 1
+        with recent.averaged():
+            if len(validation):
+                entry["validation"] = round(_validate(work, validation), 5)
+                if entry["validation"] > best_score:
+                    best_score, without = entry["validation"], 0
+                    best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
+                    state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
+                else:
+                    without += 1
         history.append(entry)
         if progress:
             progress("epochs", epoch, epochs)
@@ -212,6 +257,8 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
             break
     if state is not None:
         work.network.load_state_dict(state)
+    else:
+        recent.settle()
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
 
 

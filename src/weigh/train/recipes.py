@@ -21,6 +21,7 @@ _NETWORK = {
     "batch_size": 16,
     "patience": 4,
     "validation": 0.2,
+    "average": 1,
     "augment": "standard",
     "image_size": None,
     "class_weights": "none",
@@ -51,6 +52,20 @@ RECIPES.register(
         trains="network",
         defaults=_NETWORK,
         fit="weigh.train.network:fit",
+    ),
+)
+RECIPES.register(
+    "last-stage",
+    Recipe(
+        name="last-stage",
+        title=text(
+            "the last stage and the head trained on activations of the frozen rest, which are computed once",
+            "冻结其余部分并只计算一次其激活值，在其上训练最后一个阶段和分类头",
+        ),
+        trains="network",
+        defaults={**{key: value for key, value in _NETWORK.items() if key != "augment"}, "views": 2},
+        fit="weigh.train.network:fit",
+        frozen=True,
     ),
 )
 RECIPES.register(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
 
+from weigh.errors import ModelError
 from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
+from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.train.device import autocast, fast_bf16
 
@@ -24,6 +27,7 @@ def time_model(
     setting: Setting,
     *,
     network: bool,
+    frozen: bool = False,
     precision: str,
     pretrained: bool = True,
     image_size: int | None = None,
@@ -32,11 +36,12 @@ def time_model(
 
     Args:
         network: Time a training step too.
+        frozen: Time a step of the last stage alone too; nothing is said of a network that has none (its runs will say why).
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, precision_head, precision_network, channels_last.
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
     size = image_size or model.preprocessing.size
@@ -70,6 +75,11 @@ def time_model(
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
+    if frozen:
+        with suppress(ModelError):
+            stage = split_last_stage(net, size=size, native=model.preprocessing.size, address=address)
+            net, pictures = stage.tail, torch.rand(len(pictures), *stage.shape, device=device)
+            found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
     return found
 
 

@@ -1,0 +1,149 @@
+"""Activations at the start of the last stage, computed once per model and picture: an epoch then costs the last stage alone.
+
+Before it: `models/stage.py`. After it: the recipe `last-stage` in `network.py`. Kept as float16 in the cache and mapped
+from disk, a file per view: 44 kB a picture and view for EfficientNet-Lite0, 100 kB for ResNet-18 (the recorded fact
+`activation_bytes` says how many). float16 rounds each value by at most 2⁻¹¹ of itself; where a value is beyond its range, the
+view is kept as float32. Augmentation has to happen before the frozen part, so a picture has a fixed number of views: as
+it is, mirrored, then random crops. Each view is one more pass; which one a picture shows is drawn anew in every epoch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from weigh.data import cache
+from weigh.data.examples import Examples
+from weigh.models.fold import fold_batch_norms
+from weigh.models.pretrained import Preprocessing
+from weigh.models.stage import Stage
+from weigh.run import Setting
+from weigh.train.augment import augment, draw
+from weigh.train.determinism import torch_generator
+from weigh.train.device import autocast
+from weigh.train.pictures import center, prepare_squares
+
+__all__ = ["Activations", "activations_of"]
+
+KEPT_AS = np.dtype(np.float16)
+PLAIN, MIRRORED = 0, 1  # views; later ones are random crops
+
+Progress = Callable[[str, int, int], None] | None
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the last stage trains on.
+
+    Attributes:
+        views: Per view `(n, …)` float16 (or float32, beyond its range), all examples in their order.
+        device: Where batches go.
+        channels_last: Their layout.
+    """
+
+    views: tuple[np.ndarray, ...]
+    device: str
+    channels_last: bool
+
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
+        """`(n,)`: the view that each picture shows; None where there is only one."""
+        return torch.randint(len(self.views), (n,), generator=generator) if len(self.views) > 1 else None
+
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+        """`(len(indices), …)` float32 in the drawn views, or of the pictures as they are."""
+        block = np.asarray(self.views[PLAIN][indices], dtype=np.float32)
+        if drawn is not None:
+            for view in range(1, len(self.views)):
+                rows = np.flatnonzero(drawn.numpy() == view)
+                block[rows] = self.views[view][indices[rows]]
+        layout = torch.channels_last if self.channels_last and block.ndim == 4 else torch.contiguous_format
+        return torch.from_numpy(block).to(self.device).contiguous(memory_format=layout)
+
+    @property
+    def bytes_per_picture(self) -> int:
+        """On disk, all views together."""
+        return sum(view[:1].nbytes for view in self.views)
+
+
+def activations_of(
+    stage: Stage,
+    prepared: Preprocessing,
+    examples: Examples,
+    setting: Setting,
+    *,
+    views: int,
+    features_key: str,
+    progress: Progress = None,
+) -> Activations:
+    """The activations of all examples, from the cache where the same weights have seen the same pictures in the same way.
+
+    Args:
+        views: 1: the pictures as they are; 2: also mirrored; more: random crops besides, the same ones in every study.
+        features_key: What the features of this model and these pictures depend on (`features.features_key`).
+    """
+    shape, found = (len(examples), *stage.shape), {}
+    keys = [_key(features_key, stage.first, view) for view in range(views)]
+    if setting.cache is not None:
+        kept = {view: cache.load(key) for view, key in enumerate(keys)}
+        found = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
+    if len(found) < views:
+        squares = prepare_squares(examples, prepared, progress, folder=setting.cache)
+        prefix = fold_batch_norms(stage.prefix, prepared.size)
+        for view in sorted(set(range(views)) - set(found)):
+            made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
+            found[view] = made if setting.cache is None else cache.store(keys[view], made)
+    return Activations(tuple(found[view] for view in range(views)), setting.device, setting.channels_last)
+
+
+def _key(features_key: str, first: str, view: int) -> str:
+    digest = hashlib.blake2b(f"{features_key}\x1f{first}\x1f{view}\x1f{KEPT_AS}".encode(), digest_size=16)
+    return f"stage-{digest.hexdigest()}"
+
+
+def _compute(
+    prefix: nn.Module,
+    shape: tuple[int, ...],
+    squares: np.ndarray,
+    prepared: Preprocessing,
+    setting: Setting,
+    view: int,
+    progress: Progress,
+) -> np.ndarray:
+    """One view of all pictures, written to a file without a name, block by block: memory holds one block."""
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    drawn = draw(len(squares), "standard", torch_generator(view)) if view > MIRRORED else None
+    room = _room((len(squares), *shape), KEPT_AS, setting)
+    with torch.inference_mode():
+        for i in range(0, len(squares), setting.batch):
+            block = squares[i : i + setting.batch]
+            if drawn is None:
+                pictures = torch.from_numpy(np.ascontiguousarray(center(block, prepared.size)))
+                pictures = pictures.flip(2) if view == MIRRORED else pictures
+            else:
+                pictures = augment(torch.from_numpy(np.array(block)), drawn[i : i + len(block)], prepared.size)
+            x = prepared.normalise(pictures.to(setting.device)).contiguous(memory_format=layout)
+            with autocast(setting.device, setting.precision):
+                values = prefix(x).float().cpu().numpy()
+            if room.dtype == KEPT_AS and np.abs(values).max(initial=0) > np.finfo(KEPT_AS).max:
+                wider = _room(room.shape, np.dtype(np.float32), setting)
+                for j in range(0, i, setting.batch):
+                    wider[j : j + setting.batch] = room[j : j + setting.batch]
+                room = wider
+            room[i : i + len(block)] = values
+            if progress:
+                progress("activations", i + len(block), len(squares))
+    return room
+
+
+def _room(shape: tuple[int, ...], dtype: np.dtype, setting: Setting) -> np.ndarray:
+    folder = setting.cache
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
