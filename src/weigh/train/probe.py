@@ -187,6 +187,7 @@ def fit_head(
             tolerance=tolerance,
             iterations=500,
         )
+    assert final is not None
     slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
     offset = final.bias[0].numpy() - mean.double().numpy() @ slope
     if not multilabel and classes == 2:  # one logit becomes two that differ by it
