@@ -29,7 +29,7 @@ def many(tmp_path_factory):
 
 def recipes(count: int = 6) -> list[dict]:
     names = ["best", "second", *(f"poor{i}" for i in range(count - 2))]
-    return [{"name": "finetune", "label": name, "epochs": 1, "image_size": 32} for name in names]
+    return [{"name": "finetune", "label": name, "epochs": i + 1, "image_size": 32} for i, name in enumerate(names)]
 
 
 def planted(calls: list | None = None, fail: str = "", stop_after: int | None = None):

@@ -88,4 +88,6 @@ def run_race(
             for run in missing
             if run.purpose == "main" and run.candidate in alive and run.repeat * race.folds + run.fold < race.upto
         ]
+        if not block:  # two candidates share their runs (the same options under two labels): nothing to decide by
+            return left, group_jobs(missing, setting, timings, len(examples))
         execute(group_jobs(block, setting, timings, len(examples)))
