@@ -146,6 +146,11 @@ class DesignSpec(Section):
     purpose: Literal["ship", "publish"] = Field(
         default="ship", description="ship: claims about this data; publish: about new data."
     )
+    race: bool | None = Field(
+        default=None,
+        description="Candidates that train networks run fold by fold, and who cannot be the best any more is dropped; "
+        "default: with more than four candidates.",
+    )
     order_check: bool = Field(default=True, description="Score contiguous blocks against shuffled folds (probes only).")
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,11 +18,13 @@ from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
 from weigh.execute.local import run_jobs
 from weigh.execute.prediction import Prediction
+from weigh.execute.racing import race_so_far, run_race
 from weigh.language import Text, text
 from weigh.plan.candidates import cross_candidates, recipe_of, recipe_options
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
+from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
@@ -81,11 +84,15 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
         listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
         timings[address] = choose(f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates))
     plan, cut = _keep_budget(plan, prepared, timings, choose)
+    race = race_so_far(ledger, plan, spec, examples)
+    plan = replace(plan, runs=kept_runs(plan.runs, race))
     missing = [run for run in plan.runs if run.key not in recorded]
     jobs = group_jobs(missing, setting, timings, len(examples))
     seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
     seconds += _refit_seconds(plan, prepared, timings) if missing else 0.0
-    return Prediction(prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), cut, timings)
+    return Prediction(
+        prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), cut, timings, race
+    )
 
 
 def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed: bool = False) -> bool:
@@ -103,10 +110,15 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         if not listener.planned(prediction):
             return False
         _remember(ledger, prediction)
-        _execute(prediction.jobs, examples, prediction.workers, ledger, listener)
-        results = read_results(ledger, spec, examples, prediction.plan.candidates)
-        refits = [*_cleaned_runs(results, prediction, ledger), *_refit_runs(results, spec, examples)]
-        ledger.set_planned([*prediction.plan.runs, *refits])
+
+        def execute(jobs: Sequence[Job], results: Results | None = None) -> None:
+            _execute(jobs, examples, prediction.workers, ledger, listener, results=results)
+
+        plan, jobs = run_race(prediction, ledger, execute, listener.stage)
+        execute(jobs)
+        results = read_results(ledger, spec, examples, plan.candidates)
+        refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
+        ledger.set_planned([*plan.runs, *refits])
         recorded = ledger.recorded()
         saved = ledger.fact("saved_model")
         needed = [
@@ -117,7 +129,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         if needed:
             listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
             jobs = group_jobs(needed, prediction.setting, _stored_timings(ledger, needed), len(examples))
-            _execute(jobs, examples, prediction.workers, ledger, listener, results=results)
+            execute(jobs, results)
         ledger.set_facts(finished=True)
     return True
 
@@ -174,6 +186,8 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
         keep = candidate.id == results.winner and spec.output.refit
         if not (keep or has_test) or not results.runs(candidate=candidate.id):
             continue
+        if results.race is not None and candidate.id in results.race.out:
+            continue  # it cannot be the best: no training and no look at the test part for it
         epochs = None
         if RECIPES.get(candidate.recipe).trains == "network":
             epochs = median_epochs(results, candidate.id) or recipe_options(recipe_of(spec, candidate))["epochs"]
@@ -181,9 +195,9 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
     return runs
 
 
-def _cleaned_runs(results: Results, prediction: Prediction, ledger: Ledger) -> list[Run]:
+def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
     """The two leading heads without the suspects; why not is remembered where there is nothing to run."""
-    plan, spec, examples = prediction.plan, results.spec, results.examples
+    spec, examples = results.spec, results.examples
     heads = leading_heads(results)
     suspects = find_suspects(results)
     runs: list[Run] = []
@@ -266,6 +280,7 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
         skipped={key: [value.en, value.zh] for key, value in plan.skipped.items()}
         | ({"budget": list(prediction.cut)} if prediction.cut else {}),
         finished=False,
+        race=None if prediction.race is None else prediction.race.as_json,
     )
     ledger.set_planned(plan.runs)
 

@@ -8,6 +8,7 @@ from typing import Any
 from weigh.language import Text, text
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
+from weigh.plan.racing import Race, racing_words
 from weigh.plan.runs import Plan
 from weigh.run import Job, Run, Setting
 
@@ -33,6 +34,7 @@ class Prediction:
         recorded: Runs of this plan that are recorded already.
         cut: Why there are fewer repeats than asked for, if a budget cut them.
         timings: Model address -> timing.
+        race: The race as far as it is decided; None where all candidates run to the end.
     """
 
     prepared: Prepared
@@ -44,6 +46,7 @@ class Prediction:
     recorded: int
     cut: Text | None
     timings: dict[str, dict[str, Any]]
+    race: Race | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""
@@ -75,6 +78,8 @@ class Prediction:
             )
         if self.cut:
             lines.append(self.cut)
+        if words := racing_words(self.race, prepared.spec, plan.candidates):
+            lines.append(words)
         lines += [
             text("Not planned: {r}", "未列入计划：{r}", r=reason)
             for purpose, reason in plan.skipped.items()

@@ -257,7 +257,9 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
 
 def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
-    return [name for name in evidence.rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
+    race = evidence.results.race  # who was dropped has few by intention
+    rivals = [name for name in evidence.rivals if race is None or name not in race.out]
+    return [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
 
 
 def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:

@@ -23,6 +23,7 @@ from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, Difference, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, estimate_of
+from weigh.stats.racing import look_level
 from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
 
 __all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share"]
@@ -126,7 +127,8 @@ class Evidence:
         return any(check.alarm for check in check_order(self).checks)
 
     def compare(self, names: list[str]) -> Comparisons:
-        """Compare `names` simultaneously, with this study's claim, level and rope."""
+        """Compare `names` simultaneously, with this study's claim, level and rope; a race's many looks are allowed for."""
+        race = self.results.race
         return compare(
             {name: self.measured[name] for name in names},
             self.units,
@@ -135,6 +137,7 @@ class Evidence:
             level=self.level,
             rope=self.rope,
             resampler=self.resampler,
+            once=None if race is None else look_level(race.looks, self.level, race.rivals),
         )
 
     def rng(self, purpose: str) -> np.random.Generator:

@@ -25,6 +25,7 @@ ORDER = (
     "reading",
     "performance",
     "comparison",
+    "racing",
     "cleaned",
     "generalisation",
     "curve",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -194,12 +194,13 @@ class Ledger:
             db.executemany("INSERT OR REPLACE INTO models VALUES (?, ?)", models)
             db.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?, ?)", looks)
 
-    def records(self) -> tuple[RunRecord, ...]:
-        """Every recorded run of the present design."""
-        rows = self._rows(
-            "SELECT r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment "
-            "FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position"
-        )
+    def records(self, keys: Collection[str] | None = None) -> tuple[RunRecord, ...]:
+        """Every recorded run of the present design, or of `keys`."""
+        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment"
+        if keys is None:
+            rows = self._rows(f"SELECT {columns} FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position")
+        else:
+            rows = [row for row in self._rows(f"SELECT {columns} FROM runs r ORDER BY r.key") if row[0] in keys]
         return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows)
 
     def planned_count(self) -> int:

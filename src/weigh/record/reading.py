@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from weigh.data.examples import Examples
 from weigh.language import Text
+from weigh.plan.racing import Race
 from weigh.record.ledger import Ledger, problems_from_json
 from weigh.record.results import Results
 from weigh.record.selection import choose_winner
@@ -30,5 +31,6 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         test_looks=ledger.test_looks(),
         models=ledger.models(),
         unfinished=ledger.unfinished(),
+        race=Race.from_json(ledger.fact("race")),
     )
     return replace(results, winner=choose_winner(results))

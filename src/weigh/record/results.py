@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.data.examples import Examples, Problem
 from weigh.metrics.base import Prediction, decide
+from weigh.plan.racing import Race
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
@@ -118,6 +119,7 @@ class Results:
         unfinished: Candidate id -> planned runs that are not recorded yet; empty for a finished study.
         origin: "study" for our own runs; predictions that others made: "folds" for a cross-validation, "models" for
             trained models on a test set (then `main` holds one fold, one repeat for each run of a model).
+        race: Who was dropped before the end and why; None where all candidates run to the end.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
     """
 
@@ -136,6 +138,7 @@ class Results:
     unfinished: dict[str, int] = field(default_factory=dict)
     origin: Literal["study", "folds", "models"] = "study"
     measured_on: str = ""
+    race: Race | None = None
 
     def runs(
         self,

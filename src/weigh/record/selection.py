@@ -22,7 +22,10 @@ def choose_winner(results: Results) -> str | None:
 
 
 def _ranked(results: Results) -> list[str]:
-    """Candidates (no controls) with a complete repeat, best first; the earlier one of a tie first."""
+    """Candidates (no controls) with a complete repeat, best first; the earlier one of a tie first.
+
+    After a race its leader comes first and who was dropped last: scores of different folds are not comparable.
+    """
     from weigh.metrics.design import score_design
 
     metric = METRICS.get(results.spec.metrics.primary)
@@ -36,7 +39,10 @@ def _ranked(results: Results) -> list[str]:
         score = score_design(metric, out_of_fold).overall
         if score == score:
             scores[candidate.id] = score if metric.greater_is_better else -score
-    return sorted(scores, key=lambda name: -scores[name])  # sorted is stable
+    race = results.race
+    first = race.leader if race is not None and race.stop else None
+    out = race.out if race is not None else frozenset()
+    return sorted(scores, key=lambda name: (name != first, name in out, -scores[name]))  # sorted is stable
 
 
 def leading_heads(results: Results) -> list[str]:

@@ -140,6 +140,7 @@ def compare(
     power: float = 0.8,
     draws: int = DRAWS,
     resampler: Resampler | None = None,
+    once: float | None = None,
 ) -> Comparisons:
     """Compare all pairs of candidates simultaneously on one metric.
 
@@ -152,6 +153,8 @@ def compare(
         rope: Differences smaller than this do not matter; default: the metric's own.
         draws: Of the joint distribution.
         resampler: Influences taken before under the same names.
+        once: Level of a single look, where results are looked at more than once and `level` is promised for all looks
+            together (`racing.look_level`); intervals are made at it. Default: `level`.
 
     Returns:
         All ordered pairs. Where candidates lack runs, a pair is compared on the folds that both have. c candidates
@@ -180,18 +183,20 @@ def compare(
         variances[a, b] = sampling_variance(differences[a, b], units, claim)
     moves = np.stack([resampler.of(name, measured[name]).mean_influence for name in names])
     scores = _joint(moves, rng, draws) if len(names) > 2 else None
-    plain = float(ndtri(0.5 + level / 2))
-    adjusted = plain if scores is None else max(plain, float(np.quantile(_largest(scores), level)))
+    once = level if once is None else once
+    plain = float(ndtri(0.5 + once / 2))
+    adjusted = plain if scores is None else max(plain, float(np.quantile(_largest(scores), once)))
     pairs: dict[tuple[str, str], Difference] = {}
     for a, b in combinations(names, 2):
         whole = masks[a, b].all() and measured[a].repeats == measured[b].repeats
         forward = _difference(
-            a, b, differences[a, b], variances[a, b], masks[a, b], units, metric, claim, level, rope, adjusted, power
+            a, b, differences[a, b], variances[a, b], masks[a, b], units, metric, claim, once, rope, adjusted, power
         )
-        pairs[a, b] = Difference(**{**forward, "complete": bool(whole)})
+        promised = forward["estimate"].model_copy(update={"level": level})
+        pairs[a, b] = Difference(**{**forward, "estimate": promised, "complete": bool(whole)})
         pairs[b, a] = _reversed(pairs[a, b])
     sign = 1.0 if metric.greater_is_better else -1.0
-    best = tuple(name for i, name in enumerate(names) if not _beaten(i, names, pairs, scores, level, sign))
+    best = tuple(name for i, name in enumerate(names) if not _beaten(i, names, pairs, scores, once, sign))
     return Comparisons(pairs, names, claim, level, rope, adjusted, units, metric.greater_is_better, best)
 
 

@@ -1,0 +1,400 @@
+"""Does racing find what the full design finds, and for how much? Replayed studies of eight candidates.
+
+    python -m benchmarks.racing [--studies N] [--seed S] [--pools FOLDER] [--only NAME]
+
+A replay trains the full design once, hands the races only the blocks that they ask for, and trains a second full design of
+the same data with fresh seeds. Cost is the number of runs trained. Real pools (features of pictures, made by
+`python -m benchmarks.audit pools`) are used where they are found; the others are simulated with known truth.
+Every run is noisy (exponential weights per training example), as fine-tuning is; in some studies runs collapse.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks.audit.real import Pool, _head, find_pools, load_pool
+from benchmarks.audit.simulate import Design, _chance, _features, draw_data, fit
+from benchmarks.audit.simulate import score as predict
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.record.results import OutOfFold
+from weigh.stats.comparison import Comparisons, compare
+from weigh.stats.interval import Claim
+from weigh.stats.racing import Look, drop_out, look_level, planned_looks
+from weigh.stats.resampling import Units, make_units
+
+CANDIDATES = 8
+FRESH, REFITS = 2000, 4  # new examples and refits that the truth is measured with
+LADDER = (1.8, 1.65, 1.5, 1.35, 1.2, 1.05, 0.9, 0.75)
+
+
+class Runs(NamedTuple):
+    """A full design.
+
+    Attributes:
+        logits: `(candidates, repeats, n, classes)`.
+        fold: `(repeats, n)`.
+        target: `(n,)`.
+        truth: `(candidates,)` accuracy on new examples of refits on all data.
+    """
+
+    logits: np.ndarray
+    fold: np.ndarray
+    target: np.ndarray
+    truth: np.ndarray
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of study.
+
+    Attributes:
+        strengths: Simulated: signal of each candidate.
+        pool: Real: name of the pool; each candidate is (model, penalty, share of the columns).
+        clear: Whether the design decides it nearly always.
+        null: Whether all candidates are exchangeable.
+    """
+
+    folds: int = 5
+    repeats: int = 5
+    n: int = 300
+    strengths: tuple[float, ...] = ()
+    pool: str = ""
+    heads: tuple[tuple[int, float, float], ...] = ()
+    degenerate: float = 0.0
+    correlation: float = 0.3
+    claim: Claim = "this_data"
+    metric: str = "accuracy"
+    clear: bool = False
+    null: bool = False
+
+
+EQUAL = (1.2,) * 8
+ONE = (3.0, *(0.2,) * 7)
+STEPS = (3.0, 1.0, 1.0, *(0.2,) * 5)
+NEAR = (1.6, *(1.2,) * 7)
+TWO = (2.2, 2.2, *(0.2,) * 6)
+SPREAD = tuple((m, p, c) for m in (0, 1, 2) for p, c in ((0.1, 1.0), (0.003, 1.0), (0.1, 0.05)))[:8]
+FEW = ((0, 0.1, 1.0), *((m, 0.1, 0.03) for m in (0, 1, 2)), *((m, 0.003, 0.03) for m in (0, 1, 2)), (1, 3.0, 0.02))
+SAME = ((0, 0.1, 0.3),) * 8
+
+KINDS: dict[str, Kind] = {
+    "one far ahead": Kind(strengths=ONE, clear=True),
+    "one far ahead, 10 x 3": Kind(strengths=ONE, folds=10, repeats=3, clear=True),
+    "one far ahead, runs collapse": Kind(strengths=ONE, degenerate=0.1, clear=True),
+    "one far ahead, new data": Kind(strengths=ONE, claim="new_data", clear=True),
+    "one far ahead, n 1,000": Kind(strengths=ONE, n=1000, clear=True),
+    "one far ahead, n 1,000, 10 x 3, runs collapse": Kind(
+        strengths=ONE, n=1000, folds=10, repeats=3, degenerate=0.1, clear=True
+    ),
+    "one ahead, two behind, five far": Kind(strengths=STEPS, clear=True),
+    "flowers, one far ahead": Kind(pool="flowers", heads=FEW, n=300, clear=True),
+    "cells, one ahead": Kind(pool="cells", heads=FEW, n=300),
+    "two ahead of six": Kind(strengths=TWO),
+    "one a little ahead": Kind(strengths=NEAR),
+    "ladder": Kind(strengths=LADDER),
+    "ladder, 10 x 3": Kind(strengths=LADDER, folds=10, repeats=3),
+    "ladder, runs collapse": Kind(strengths=LADDER, degenerate=0.1),
+    "flowers, models x penalties": Kind(pool="flowers", heads=SPREAD),
+    "flowers, runs collapse": Kind(pool="flowers", heads=SPREAD, degenerate=0.05),
+    "flowers, balanced accuracy": Kind(pool="flowers", heads=SPREAD, metric="balanced_accuracy"),
+    "cells, models x penalties": Kind(pool="cells", heads=SPREAD),
+    "all equal": Kind(strengths=EQUAL, null=True),
+    "all equal, 10 x 3": Kind(strengths=EQUAL, folds=10, repeats=3, null=True),
+    "all equal, one repeat": Kind(strengths=EQUAL, repeats=1, null=True),
+    "all equal, n 100": Kind(strengths=EQUAL, n=100, null=True),
+    "all equal, runs collapse": Kind(strengths=EQUAL, degenerate=0.1, null=True),
+    "all equal, new data": Kind(strengths=EQUAL, claim="new_data", null=True),
+    "flowers, all equal": Kind(pool="flowers", heads=SAME, null=True),
+    "cells, all equal": Kind(pool="cells", heads=SAME, null=True),
+}
+
+
+def designs(kind: Kind, pools: dict[str, Pool], rng: np.random.Generator) -> tuple[Runs, Runs]:
+    """Two full designs of one data set: other folds, other seeds."""
+    if kind.pool:
+        pool = pools[kind.pool]
+        chosen = rng.permutation(len(pool.target))[: kind.n]
+        columns = [rng.permutation(x.shape[1]) for x in pool.features]  # the same columns in both designs
+        return _real(kind, pool, chosen, columns, rng), _real(kind, pool, chosen, columns, rng)
+    design = Design(
+        n=kind.n, strengths=kind.strengths, folds=kind.folds, repeats=kind.repeats, correlation=kind.correlation
+    )
+    data = draw_data(design, rng)
+    return _simulated(kind, design, data, rng), _simulated(kind, design, data, rng)
+
+
+def _folds(kind: Kind, target: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    fold = np.empty((kind.repeats, len(target)), dtype=np.int64)
+    for repeat in range(kind.repeats):
+        shuffled = rng.permutation(len(target))
+        fold[repeat, shuffled[np.argsort(target[shuffled], kind="stable")]] = np.arange(len(target)) % kind.folds
+    return fold
+
+
+def _simulated(kind: Kind, design: Design, data, rng: np.random.Generator) -> Runs:
+    fold = _folds(kind, data.target, rng)
+    train = (fold[:, None, :] != np.arange(kind.folds)[None, :, None]).reshape(-1, kind.n)
+    logits = np.empty((CANDIDATES, kind.repeats, kind.n, 2), dtype=np.float32)
+    new, _ = _features(design, rng, FRESH, grouped=0)
+    chance, truth = _chance(design, new, data.directions), np.empty(CANDIDATES)
+    everything = np.concatenate([train, np.ones((REFITS, kind.n), dtype=bool)])
+    for m, own in enumerate(data.features):
+        fitted = fit(design, rng, own, data.target, everything)
+        inside = predict(fitted, own, slice(0, len(train)))
+        refits = predict(fitted, new[m], slice(len(train), None)).argmax(axis=2)
+        truth[m] = np.mean([chance[np.arange(FRESH), labels].mean() for labels in refits])
+        inside[rng.random(len(train)) < kind.degenerate] = np.eye(2)[np.bincount(data.target).argmax()]
+        inside = inside.reshape(kind.repeats, kind.folds, kind.n, 2)
+        for repeat in range(kind.repeats):
+            logits[m, repeat] = inside[repeat, fold[repeat], np.arange(kind.n)]
+    return Runs(logits, fold, data.target, truth)
+
+
+def _real(kind: Kind, pool: Pool, chosen: np.ndarray, columns: list[np.ndarray], rng: np.random.Generator) -> Runs:
+    target = pool.target[chosen]
+    rest = np.setdiff1d(np.arange(len(pool.target)), chosen)
+    fold, classes, truth = _folds(kind, target, rng), int(pool.target.max()) + 1, np.empty(CANDIDATES)
+    logits = np.empty((CANDIDATES, kind.repeats, kind.n, classes), dtype=np.float32)
+    majority = np.eye(classes)[np.bincount(target).argmax()]
+    for m, (model, penalty, share) in enumerate(kind.heads):
+        everything = pool.features[model]
+        width = int(share * everything.shape[1])
+        first = m * width // 4 if kind.null else 0  # exchangeable: every candidate sees other columns of the same model
+        own = np.take(columns[model], np.arange(first, first + width), mode="wrap")
+        x, new = everything[np.ix_(chosen, own)].astype(np.float64), everything[np.ix_(rest, own)].astype(np.float64)
+        kernel = x @ x.T
+        refit = _head(kernel, new @ x.T, target, rng.standard_exponential(len(x)), penalty * width, classes)
+        truth[m] = (refit.argmax(axis=1) == pool.target[rest]).mean()
+        for repeat in range(kind.repeats):
+            for k in range(kind.folds):
+                test, train = np.flatnonzero(fold[repeat] == k), np.flatnonzero(fold[repeat] != k)
+                if rng.random() < kind.degenerate:
+                    logits[m, repeat, test] = majority
+                    continue
+                weights = rng.standard_exponential(len(train))
+                logits[m, repeat, test] = _head(
+                    kernel[np.ix_(train, train)],
+                    kernel[test][:, train],
+                    target[train],
+                    weights,
+                    penalty * width,
+                    classes,
+                )
+    return Runs(logits, fold, target, truth)
+
+
+# Replays
+
+
+def measured_upto(kind: Kind, runs: Runs, ends: dict[str, int]) -> dict[str, MeasuredDesign]:
+    """Candidate -> its first blocks, measured."""
+    metric, found = METRICS.get(kind.metric), {}
+    block = runs.fold + kind.folds * np.arange(kind.repeats)[:, None]
+    for name, end in ends.items():
+        logits = np.where((block < end)[:, :, None], runs.logits[int(name)], np.nan)
+        repeats = -(-end // kind.folds)
+        none = np.zeros_like(logits[:repeats])
+        fold = np.where(block < end, runs.fold, -1)[:repeats]
+        found[name] = measure_design(metric, OutOfFold(np.arange(kind.n), logits[:repeats], fold, runs.target, none))
+    return found
+
+
+class Race(NamedTuple):
+    """Looks of a race, and the blocks that each candidate ran."""
+
+    looks: list[Look]
+    ends: dict[str, int]
+
+    @property
+    def leader(self) -> str:
+        return self.looks[-1].leader
+
+    def cost(self, folds: int) -> int:
+        """Runs trained; the winner completes its first repeat."""
+        return sum(self.ends.values()) + max(0, folds - self.ends[self.leader])
+
+
+def race(kind: Kind, runs: Runs, units: Units) -> Race:
+    """Replay a race on a full design."""
+    looks = planned_looks(kind.folds, kind.repeats)
+    ends, seen = {str(m): looks[0] for m in range(CANDIDATES)}, []
+    alive, rope = list(ends), METRICS.get(kind.metric).rope
+    for blocks in looks:
+        ends |= dict.fromkeys(alive, blocks)
+        measured = measured_upto(kind, runs, dict.fromkeys(alive, blocks))
+        look = drop_out(
+            measured,
+            units,
+            rng=np.random.default_rng(1),
+            claim=kind.claim,
+            level=0.95,
+            rope=rope,
+            looks=looks,
+            blocks=blocks,
+            field=CANDIDATES,
+        )
+        seen.append(look)
+        alive = [name for name in alive if name not in {drop.name for drop in look.dropped}]
+        if look.stop:
+            break
+    return Race(seen, ends)
+
+
+class Conclusion(NamedTuple):
+    """What a study says in the end.
+
+    Attributes:
+        winner: The chosen candidate.
+        verdict: "best" (no other one may be best), "equal" or "undecided", winner against all that may be best.
+        claims: Ordered pairs (better, worse).
+    """
+
+    winner: str
+    verdict: str
+    claims: set[tuple[str, str]]
+
+
+def conclude(found: Comparisons, winner: str, out: set[str] = frozenset()) -> Conclusion:
+    """The conclusion that all pairs allow."""
+    pairs = [found.of(winner, name) for name in found.best if name != winner and name not in out]
+    claims = {(a, b) for (a, b), d in found.pairs.items() if d.relation == "better"}
+    verdict = "best" if not pairs else "equal" if all(p.negligible for p in pairs) else "undecided"
+    return Conclusion(winner, verdict, claims)
+
+
+def full_conclusion(kind: Kind, runs: Runs, units: Units) -> Conclusion:
+    ends = {str(m): kind.folds * kind.repeats for m in range(CANDIDATES)}
+    measured = measured_upto(kind, runs, ends)
+    scores = {name: design.score().overall for name, design in measured.items()}
+    found = compare(measured, units, rng=np.random.default_rng(1), claim=kind.claim)
+    return conclude(found, max(scores, key=lambda n: scores[n]))
+
+
+def raced_conclusion(kind: Kind, runs: Runs, units: Units, raced: Race) -> Conclusion:
+    """As the report says it: all pairs on what both have, at the level of a single look."""
+    looks = planned_looks(kind.folds, kind.repeats)
+    once = look_level(looks, 0.95, CANDIDATES)
+    ends = raced.ends | {raced.leader: max(kind.folds, raced.ends[raced.leader])}
+    found = compare(measured_upto(kind, runs, ends), units, rng=np.random.default_rng(1), claim=kind.claim, once=once)
+    out = {drop.name for look in raced.looks for drop in look.dropped}
+    return conclude(found, raced.leader, out)
+
+
+def agree(one: Conclusion, two: Conclusion) -> bool:
+    """The same winner, or the same verdict; two studies that are sure of different winners do not agree."""
+    return one.winner == two.winner or (one.verdict == two.verdict != "best")
+
+
+def replay(kind: Kind, pools: dict[str, Pool], seed: int) -> dict[str, float]:
+    """One study: race, the full design that it shortens, and another one with fresh seeds."""
+    rng = np.random.default_rng([seed, 20261124])
+    first, second = designs(kind, pools, rng)
+    units = make_units(first.target)
+    raced = race(kind, first, units)
+    mine = raced_conclusion(kind, first, units, raced)
+    whole, fresh = full_conclusion(kind, first, units), full_conclusion(kind, second, units)
+    truth = (first.truth + second.truth) / 2
+    dropped = {drop.name for look in raced.looks for drop in look.dropped}
+    return {
+        "agree fresh": agree(mine, fresh),
+        "agree same": agree(mine, whole),
+        "agree full": agree(whole, fresh),
+        "winner fresh": mine.winner == fresh.winner,
+        "winner same": mine.winner == whole.winner,
+        "winner full": whole.winner == fresh.winner,
+        "verdict fresh": mine.verdict == fresh.verdict,
+        "verdict full": whole.verdict == fresh.verdict,
+        "other": "best" in (mine.verdict, fresh.verdict) and mine.winner != fresh.winner,
+        "other full": "best" in (whole.verdict, fresh.verdict) and whole.winner != fresh.winner,
+        "lost": 100 * (truth.max() - truth[int(mine.winner)]),
+        "lost full": 100 * (truth.max() - truth[int(whole.winner)]),
+        "cost": raced.cost(kind.folds) / (CANDIDATES * kind.folds * kind.repeats),
+        "runs": raced.cost(kind.folds),
+        "dropped winner": fresh.winner in dropped,
+        "dropped truth": str(int(truth.argmax())) in dropped,
+        "decided": whole.verdict == "best",
+        "decided, race": whole.verdict == "best" and mine.winner == whole.winner,
+        "decided, fresh": whole.verdict == "best" and fresh.winner == whole.winner,
+        "best": mine.verdict == "best",
+        "best full": whole.verdict == "best",
+        "false claim": bool(mine.claims),
+        "false claim full": bool(whole.claims),
+        "first dropped": "0" in dropped,
+        "any dropped": bool(dropped),
+        "futile": raced.looks[-1].stop == "futile",
+        "one left": raced.looks[-1].stop == "one left",
+        "spent": raced.looks[-1].stop == "spent",
+    }
+
+
+def rows(
+    studies: int, seed: int, pools: dict[str, Pool], only: str
+) -> Iterator[tuple[str, Kind, dict[str, np.ndarray]]]:
+    for name, kind in KINDS.items():
+        if only not in name or (kind.pool and kind.pool not in pools):
+            continue
+        many = [replay(kind, pools, seed + i) for i in range(studies if not kind.pool else -(-studies // 2))]
+        yield name, kind, {key: np.array([one[key] for one in many], dtype=float) for key in many[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--studies", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--pools", type=Path, default=Path("audit-rows"))
+    parser.add_argument("--only", default="")
+    given = parser.parse_args()
+    pools = {name: load_pool(folder) for name, folder in find_pools(given.pools).items()}
+    heads = (
+        "studies", "n", "agree: race, full", "same winner: race, full", "sure: race, full", "sure of another winner: race, full",
+        "cost: mean, median, 90 %", "lost: race, full", "truly best dropped",
+    )  # fmt: skip
+    print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
+    seen: list[tuple[str, Kind, dict[str, np.ndarray]]] = []
+    for name, kind, found in rows(given.studies, given.seed, pools, given.only):
+        seen.append((name, kind, found))
+        _line(name, found)
+    for title, chosen in (
+        ("clearly decided", [f for _, k, f in seen if k.clear]),
+        ("open", [f for _, k, f in seen if not k.clear and not k.null]),
+        ("all equal", [f for _, k, f in seen if k.null]),
+        ("all", [f for _, _, f in seen]),
+    ):
+        if chosen:
+            _line(f"**{title}**", {key: np.concatenate([f[key] for f in chosen]) for key in chosen[0]})
+    print(
+        "\n| equal candidates | n | a given one dropped | any dropped | false better, race | full |\n|---|---|---|---|---|---|"
+    )
+    nulls = [(name, f) for name, k, f in seen if k.null]
+    if nulls:
+        nulls.append(("**all**", {key: np.concatenate([f[key] for _, f in nulls]) for key in nulls[0][1]}))
+    for name, f in nulls:
+        cells = [
+            f"{100 * f[key].mean():.1f}" for key in ("first dropped", "any dropped", "false claim", "false claim full")
+        ]
+        print(f"| {name} | {len(f['cost'])} | " + " | ".join(cells) + " |")
+
+
+def _line(name: str, f: dict[str, np.ndarray]) -> None:
+    def percent(key: str) -> str:
+        return f"{100 * f[key].mean():.1f}"
+
+    middle, late = np.quantile(f["cost"], [0.5, 0.9])
+    print(
+        f"| {name} | {len(f['cost'])} | {percent('agree fresh')}, {percent('agree full')} | "
+        f"{percent('winner fresh')}, {percent('winner full')} | {percent('best')}, {percent('best full')} | "
+        f"{percent('other')}, {percent('other full')} | {100 * f['cost'].mean():.1f}, {100 * middle:.1f}, {100 * late:.1f} | "
+        f"{f['lost'].mean():.2f}, {f['lost full'].mean():.2f} | {percent('dropped truth')} |",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
