@@ -226,7 +226,7 @@ def test_power_before_a_run():
     assert many < few
     # McNemar's normal approximation (1.96 + 0.84) sqrt(disagreement / n), where half of the disagreement is noise that
     # five repeats average away and the other half counts once more for its part in training
-    assert many == pytest.approx((1.96 + 0.8416) * math.sqrt((0.1 + 0.5 * 1.85) * 0.16 / 1000), rel=0.01)
+    assert many == pytest.approx((1.96 + 0.8416) * math.sqrt((0.1 + 0.5 * 1.6) * 0.16 / 1000), rel=0.01)
     assert (
         smallest_detectable_difference(1000, repeats=1).difference
         > smallest_detectable_difference(1000, repeats=5).difference
