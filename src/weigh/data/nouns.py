@@ -10,7 +10,7 @@ from typing import NamedTuple
 from weigh.data.examples import Examples
 from weigh.language import Text, text
 
-__all__ = ["PICTURES", "SENTENCES", "TEXTS", "Noun", "noun_of"]
+__all__ = ["ENTITIES", "PICTURES", "SENTENCES", "TEXTS", "Noun", "noun_of"]
 
 
 class Noun(NamedTuple):
@@ -20,21 +20,54 @@ class Noun(NamedTuple):
         many: "pictures", "图片".
         counted: After a number: "pictures", "张图片".
         one: "picture", "张图片" (after 每, 同一).
-        unit: What copies are counted in: "files", "个文件".
+        measure: The measure word alone (Chinese): "张".
+        unit, units, unit_measure: What copies are counted in: "files", "个文件"; "文件"; "个".
     """
 
     many: Text
     counted: Text
     one: Text
+    measure: Text
     unit: Text
+    units: Text
+    unit_measure: Text
 
 
 PICTURES = Noun(
-    text("pictures", "图片"), text("pictures", "张图片"), text("picture", "张图片"), text("files", "个文件")
+    text("pictures", "图片"),
+    text("pictures", "张图片"),
+    text("picture", "张图片"),
+    text("", "张"),
+    text("files", "个文件"),
+    text("files", "文件"),
+    text("", "个"),
 )
-TEXTS = Noun(text("texts", "文本"), text("texts", "条文本"), text("text", "条文本"), text("texts", "条文本"))
+TEXTS = Noun(
+    text("texts", "文本"),
+    text("texts", "条文本"),
+    text("text", "条文本"),
+    text("", "条"),
+    text("texts", "条文本"),
+    text("texts", "文本"),
+    text("", "条"),
+)
 SENTENCES = Noun(
-    text("sentences", "句子"), text("sentences", "个句子"), text("sentence", "个句子"), text("sentences", "个句子")
+    text("sentences", "句子"),
+    text("sentences", "个句子"),
+    text("sentence", "个句子"),
+    text("", "个"),
+    text("sentences", "个句子"),
+    text("sentences", "句子"),
+    text("", "个"),
+)
+ENTITIES = Noun(
+    text("entities", "实体"),
+    text("entities", "个实体"),
+    text("entity", "个实体"),
+    text("", "个"),
+    text("entities", "个实体"),
+    text("entities", "实体"),
+    text("", "个"),
 )
 
 
