@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples, Problem, rows_of
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import Noun
 from weigh.data.tables import TABLE_SUFFIXES, nearest_columns
@@ -94,10 +94,7 @@ def _joined(columns: list[list[tuple[str, ...]] | None]) -> np.ndarray | None:
     """`(n,)` object array of tuples, or None where no source has such a column."""
     if all(column is None for column in columns):
         return None
-    rows = [row for column in columns for row in column or ()]
-    joined = np.empty(len(rows), dtype=object)
-    joined[:] = rows
-    return joined
+    return rows_of([row for column in columns for row in column or ()])
 
 
 def _types(listing: Listing) -> list[tuple[str, ...]]:
@@ -113,9 +110,7 @@ def _spans(sources: list[Listing], classes: list[str]) -> np.ndarray:
         for source in sources
         for spans in source.spans or ()
     ]
-    target = np.empty(len(rows), dtype=object)
-    target[:] = rows
-    return target
+    return rows_of(rows)
 
 
 def _list_test(given: str, list_source: Callable[[str], Listing], *, key: str) -> Listing:

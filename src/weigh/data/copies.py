@@ -40,34 +40,51 @@ def find_identical(
     return problems + _label_conflicts(examples, groups, what)
 
 
-def find_near(examples: Examples, found: NearDuplicates, pixels: list[str]) -> list[Problem]:
+def find_near(
+    examples: Examples,
+    found: NearDuplicates,
+    keys: Sequence[str],
+    *,
+    limit: int = MOST_PICTURES,
+    conflicts: bool = True,
+) -> list[Problem]:
+    """Near copies, in words.
+
+    Args:
+        keys: Equal for identical examples: all of them belong to the near copies of one.
+        limit: More examples than this are not searched.
+        conflicts: Whether near copies with different labels contradict each other.
+    """
+    noun = noun_of(examples)
     if not found.searched:
         return [
             Problem(
                 "near-duplicate",
                 text(
-                    "Near duplicates were not looked for: {n} pictures are more than {m}. Identical ones were.",
-                    "未查找近似重复：图片数 {n} 超过 {m}。已检查完全相同的图片。",
+                    "Near duplicates were not looked for: {n} {w} are more than {m}. Identical ones were.",
+                    "未查找近似重复：{n} {w}超过上限 {m}。已检查完全相同的{k}。",
                     n=len(examples),
-                    m=MOST_PICTURES,
+                    m=limit,
+                    w=noun.counted,
+                    k=noun.many,
                 ),
                 severity="note",
-                numbers={"n": len(examples), "limit": MOST_PICTURES},
+                numbers={"n": len(examples), "limit": limit},
             )
         ]
     if not len(found.pairs):
         return []
-    # identical copies of a picture belong to the clusters of that picture
+    # identical copies belong to the clusters of the example that was compared
     twins: dict[str, list[int]] = {}
-    for i, value in enumerate(pixels):
+    for i, value in enumerate(keys):
         twins.setdefault(value, []).append(i)
-    pairs = [(a, t) for a, b in found.pairs.tolist() for t in twins[pixels[a]] + twins[pixels[b]] if t != a]
+    pairs = [(a, t) for a, b in found.pairs.tolist() for t in twins[keys[a]] + twins[keys[b]] if t != a]
     best: dict[int, float] = {}
     for (a, b), score in zip(found.pairs.tolist(), found.score.tolist(), strict=True):
-        for i in (*twins[pixels[a]], *twins[pixels[b]]):
+        for i in (*twins[keys[a]], *twins[keys[b]]):
             best[i] = max(best.get(i, 0.0), score)
     groups = clusters(pairs)
-    what = text("near-identical pictures", "几乎相同的图片")
+    what = text("near-identical {w}", "几乎相同的{w}", w=noun.many)
     problems = copies_in_words(
         examples,
         groups,
@@ -76,7 +93,9 @@ def find_near(examples: Examples, found: NearDuplicates, pixels: list[str]) -> l
         what=what,
         details=lambda i: {"agreement": round(best.get(i, 0.0), 3)},
     )
-    mixed = [g for g in groups if len({pixels[i] for i in g}) > 1]
+    if not conflicts:
+        return problems
+    mixed = [g for g in groups if len({keys[i] for i in g}) > 1]
     return problems + _label_conflicts(examples, mixed, what)
 
 
@@ -103,7 +122,25 @@ def copies_in_words(
         extra = len(members) - len(found)
         in_test = sum(1 for i in members if examples.part[i] != "train")
         numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
-        if where == "both":
+        if where == "both" and inside == "near-duplicate" and examples.texts is not None:
+            sentence = text(
+                "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
+                "测试数据中有 {t} {c}在训练数据中有近似副本（{w}共 {k} 组，{n} {u}）。",
+                m=noun.many,
+                c=noun.counted,
+                u=noun.unit,
+                t=in_test,
+                k=len(found),
+                w=what,
+                n=len(members),
+            )
+            why = text(
+                "Of copies the test score is too good; but one changed word can also make another text. Look at them.",
+                "如果是副本，测试得分会偏高；但改动一个词也可能成为另一条文本，请查看。",
+            )
+            do = text("Delete copies from the training or the test part.", "请从训练或测试部分中删除副本。")
+            numbers["test"] = in_test
+        elif where == "both":
             sentence = text(
                 "Test {m} that also stand in training: {t} (sets of {w}: {k}; {u} in all: {n}).",
                 "测试数据中有 {t} {c}也出现在训练数据中（{w}共 {k} 组，{n} {u}）。",

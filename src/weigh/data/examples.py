@@ -7,6 +7,7 @@ that a report needs neither the data nor torch.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ import numpy as np
 
 from weigh.language import Text
 
-__all__ = ["Examples", "Problem"]
+__all__ = ["Examples", "Problem", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,11 @@ class Examples:
             texts=None if self.texts is None else self.texts[indices],
             tokens=None if self.tokens is None else self.tokens[indices],
         )
+
+
+def rows_of(values: Sequence[tuple]) -> np.ndarray:
+    """`(n,)` object array of tuples, whatever their lengths (numpy would make equal ones a matrix)."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class Layout(NamedTuple):
 
     Attributes:
         fits: From the cells of some rows to whether it is this one.
-        names: Of its columns; further cells are left out.
+        names: Of its columns; "" for one that is left out, as are further cells.
         roles: Which is which.
     """
 
@@ -72,7 +72,7 @@ def _most(rows: Sequence[list[str]], holds: Callable[[list[str]], bool]) -> bool
 
 
 LAYOUTS = (
-    Layout("CoLA", _is_cola, ("source", "label", "judgement", "sentence"), Roles(("sentence",), "label")),
+    Layout("CoLA", _is_cola, ("source", "label", "", "sentence"), Roles(("sentence",), "label")),
     Layout(
         "STS-B",
         _is_sts,

@@ -229,6 +229,7 @@ def _from_records(path: Path, records: list[Record], columns: ColumnsSpec, separ
         else:
             broken[record.line] = f"{len(record.cells)} ≠ {len(names)}"
     cells: Columns = {name: [r.cells[i] if r.cells[i] != "" else None for r in rows] for i, name in enumerate(names)}
+    cells.pop("", None)  # another spelling of the label would explain every score
     return TextTable(path, [r.line for r in rows], cells, roles, named, title, broken=broken)
 
 

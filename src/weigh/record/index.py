@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.examples import Examples
+from weigh.data.examples import Examples, rows_of
 from weigh.record.arrays import write_atomically
 
 __all__ = ["read_index", "write_index"]
@@ -48,9 +48,7 @@ def _pack(rows: np.ndarray) -> np.ndarray:
 def _unpack(packed: np.ndarray) -> np.ndarray:
     """`(n,)` object: tuples, of tuples where rows held lists."""
     listed = json.loads(packed.tobytes().decode("utf-8", "surrogatepass"))
-    rows = np.empty(len(listed), dtype=object)
-    rows[:] = [tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in listed]
-    return rows
+    return rows_of([tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in listed])
 
 
 def read_index(folder: Path) -> Examples:
