@@ -9,6 +9,7 @@ import numpy as np
 
 from weigh.data.examples import Examples, Problem
 from weigh.data.nouns import ENTITIES, noun_of
+from weigh.data.tags import joined_tokens
 from weigh.language import text
 
 __all__ = ["check_classes", "class_counts", "few_classes", "label_of"]
@@ -148,7 +149,7 @@ def label_of(examples: Examples, i: int) -> str:
     """The class of an example, or its classes joined; a number; the entities of a sentence."""
     if examples.target.dtype == object:
         tokens = () if examples.tokens is None else examples.tokens[i]
-        found = [f"{examples.classes[k]}: {' '.join(tokens[a:b])} [{a}:{b}]" for a, b, k in examples.target[i]]
+        found = [f"{examples.classes[k]}: {joined_tokens(tokens[a:b])} [{a}:{b}]" for a, b, k in examples.target[i]]
         return "; ".join(found) or "–"
     if examples.multilabel:
         return " + ".join(c for c, on in zip(examples.classes, examples.target[i], strict=True) if on) or "–"
