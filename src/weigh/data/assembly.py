@@ -189,24 +189,34 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
     numbers = {"n": n_val}
     if again and val_is == "train":  # as the test part it would be a leak, which the checks name
         sentence = sentence + text(
-            "Of these, {k} also stand in the training part as it came.",
-            "其中 {k} {w}原本就在训练部分中。",
+            "Of these, {k} ({d} different ones) also stand in the training part as it came.",
+            "其中 {k} {w}（{d} {w}互不相同）原本就在训练部分中。",
             k=len(again),
+            d=len({row for _, row in again}),
             w=noun.counted,
         )
-        numbers["repeated"] = len(again)
+        numbers |= {"repeated": len(again), "different": len({row for _, row in again})}
         why = text("A score on that validation part was too good.", "以往在该验证部分上的得分偏高。")
     return part, [
-        Problem("split", sentence, tuple(again) if val_is == "train" else (), severity="note", why=why, numbers=numbers)
+        Problem(
+            "split",
+            sentence,
+            tuple(path for path, _ in again) if val_is == "train" else (),
+            severity="note",
+            why=why,
+            numbers=numbers,
+        )
     ]
 
 
-def _repeated(train: Listing) -> list[str]:
-    """Validation rows whose text stands in training too."""
+def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
+    """Validation rows whose text stands in training too: where, and the text."""
     rows = train.tokens or train.texts or []
     known = {row for row, part in zip(rows, train.part, strict=False) if part == "train"}
     return [
-        path for path, row, part in zip(train.path, rows, train.part, strict=False) if part == "val" and row in known
+        (path, row)
+        for path, row, part in zip(train.path, rows, train.part, strict=False)
+        if part == "val" and row in known
     ]
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from weigh.data.examples import Examples, Problem
 from weigh.data.nouns import ENTITIES, noun_of
 from weigh.data.tags import joined_tokens
-from weigh.language import text
+from weigh.language import Text, text
 
-__all__ = ["check_classes", "class_counts", "few_classes", "label_of"]
+__all__ = ["check_classes", "class_counts", "few_classes", "label_of", "size_in_words"]
 
 FEW_EXAMPLES = 10  # fewer examples of a class than this: its scores say little
 IMBALANCE = 10.0  # largest class over smallest
@@ -93,10 +93,16 @@ def check_classes(examples: Examples) -> list[Problem]:
                 ),
                 severity="note",
                 why=text(
+                    "A score over all entities mostly speaks of the large types.", "总体得分主要反映数量多的类型。"
+                )
+                if noun is ENTITIES
+                else text(
                     "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
                     "准确率主要反映大类别；平衡准确率则不会。",
                 ),
-                do=text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。"),
+                do=text("Look at the score of each type as well.", "请同时查看每种类型的得分。")
+                if noun is ENTITIES
+                else text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。"),
                 numbers={"largest": int(counts[largest]), "smallest": int(counts[smallest])},
                 details=tuple({"class": c, "examples": int(k)} for c, k in zip(examples.classes, counts, strict=True)),
             )
@@ -133,6 +139,42 @@ def _nothing_left(examples: Examples) -> list[Problem]:
             do=text("Repair what was set aside.", "请修复被搁置的数据。"),
         )
     ]
+
+
+def size_in_words(examples: Examples) -> Problem:
+    """How many examples there are, by part and by class: a note of the kind "size"."""
+    noun = noun_of(examples)
+    parts = {str(name): int(n) for name, n in zip(*np.unique(examples.part, return_counts=True), strict=True)}
+    train, test = parts.pop("train", 0), parts.pop("test", 0)
+    further = "".join(f", {name.removeprefix('shift:')}: {n}" for name, n in parts.items())
+    numbers: dict[str, float] = {"n": len(examples), "train": train, "test": test, **parts}
+    details: tuple[dict, ...] = ()
+    what, listed = text(".", "。"), text("", "")
+    if examples.classes:
+        counts = class_counts(examples, np.arange(len(examples)))
+        line = ", ".join(f"{name}: {n}" for name, n in zip(examples.classes, counts, strict=True))
+        listed = Text(line, line)
+        kinds = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes))
+        types = text(" with {c} types of entities.", "，{c} 种实体。", c=len(examples.classes))
+        what = kinds if examples.tokens is None else types
+        numbers["classes"] = len(examples.classes)
+        details = tuple({"class": c, "examples": int(n)} for c, n in zip(examples.classes, counts, strict=True))
+    elif len(examples):
+        low, high = float(examples.target.min()), float(examples.target.max())
+        listed = text("Labels from {a} to {b}.", "标签从 {a} 到 {b}。", a=f"{low:g}", b=f"{high:g}")
+        numbers |= {"lowest": low, "highest": high}
+    sentence = text(
+        "{n} {w} ({a} train, {b} test{s}){x}",
+        "{n} {w}（训练 {a}，测试 {b}{s}）{x}",
+        n=len(examples),
+        w=noun.counted,
+        a=train,
+        b=test,
+        s=further,
+        x=what,
+    )
+    sentence = sentence + listed
+    return Problem("size", sentence, severity="note", numbers=numbers, details=details)
 
 
 def class_counts(examples: Examples, rows: np.ndarray) -> np.ndarray:
