@@ -19,7 +19,7 @@ from weigh.data.listing import PARTS, natural_key, set_aside
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Candidate", "choose_versions", "family", "part_of", "text_files"]
+__all__ = ["Candidate", "choose_versions", "family", "part_of", "part_within", "text_files"]
 
 NOT_DATA = frozenset(
     [".md", ".rst", ".py", ".sh", ".html", ".htm", ".pdf", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".npy", ".npz", ".pt", ".pth", ".bin", ".safetensors", ".pkl", ".xml", ".yaml", ".yml", ".cfg", ".ini", ".toml", ".log", ".lock", ".ipynb", ".r", ".c", ".h", ".java", ".js", ".css", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".sqlite", ".db", ".arrow", ".exe", ".dll", ".so", ".mp3", ".mp4", ".wav"]
@@ -51,12 +51,14 @@ class Candidate:
 
 def part_of(name: str) -> str | None:
     """The part that a file name speaks of, or None (also where it speaks of two)."""
-    pieces = re.findall(r"[a-z]+", name.casefold())
-    found = {PARTS[p] for p in pieces if p in PARTS}
-    found = found or {
-        part for p in pieces for word, part in PARTS.items() if len(p) > len(word) >= 4 and p.endswith(word)
-    }
+    pieces = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    found = {PARTS[p.casefold()] for p in pieces if p.casefold() in PARTS}
     return found.pop() if len(found) == 1 else None
+
+
+def part_within(path: Path, folder: Path) -> str | None:
+    """The part of a file in `folder`: told by its own name, else by that of a folder between the two."""
+    return part_of(path.name) or (part_of(path.parent.name) if path.parent != folder else None)
 
 
 def family(name: str) -> str:

@@ -17,7 +17,7 @@ from weigh.data.examples import Problem
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import TEXTS
-from weigh.data.part_files import Candidate, choose_versions, family, part_of, text_files
+from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.tables import metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.text_roles import Roles
 from weigh.data.text_tables import TextTable, columns_of_texts, describe, read_text_table
@@ -86,7 +86,7 @@ class TextSource:
         files = text_files(folder)
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
-                candidates.append(self._candidate(path, part_of(path.name) or part_of(path.parent.name)))
+                candidates.append(self._candidate(path, part_within(path, folder)))
             except DataError as problem:
                 error = error or problem
                 unreadable.append(path.relative_to(folder).as_posix())

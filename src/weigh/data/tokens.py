@@ -17,7 +17,7 @@ from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Examples, Problem
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import SENTENCES
-from weigh.data.part_files import Candidate, choose_versions, family, part_of, text_files
+from weigh.data.part_files import Candidate, choose_versions, family, part_within, text_files
 from weigh.data.tags import joined_tokens
 from weigh.data.token_files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError
@@ -65,7 +65,7 @@ def _list(given: str, columns: ColumnsSpec) -> Listing:
     error: DataError | None = None
     for file in text_files(path):
         try:
-            candidates.append(_candidate(file, part_of(file.name) or part_of(file.parent.name), columns))
+            candidates.append(_candidate(file, part_within(file, path), columns))
         except DataError as problem:
             error = error or problem
             untagged.append(file.relative_to(path).as_posix())
