@@ -17,7 +17,7 @@ __all__ = ["copies_in_words", "find_identical", "find_near"]
 
 
 def find_identical(
-    examples: Examples, keys: Sequence[str], *, details: Callable[[Sequence[int]], dict] | None = None
+    examples: Examples, keys: list[str], *, details: Callable[[Sequence[int]], dict] | None = None
 ) -> list[Problem]:
     """Examples with the same key (pixels, whatever their files look like; texts), and those of them with different labels.
 
@@ -43,7 +43,7 @@ def find_identical(
 def find_near(
     examples: Examples,
     found: NearDuplicates,
-    keys: Sequence[str],
+    keys: list[str],
     *,
     limit: int = MOST_PICTURES,
     conflicts: bool = True,

@@ -132,8 +132,9 @@ def _signatures(texts: Sequence[str], size: int, progress: Progress | None) -> n
             length += len(padded[stop])
             stop += 1
         some = padded[start:stop]
-        ends = np.cumsum([len(t) for t in some])
-        begins = ends - [len(t) for t in some]
+        lengths = np.array([len(t) for t in some], dtype=np.int64)
+        ends = np.cumsum(lengths)
+        begins = ends - lengths
         hashes = _hashes(_codes(some), size)
         crossing = np.zeros(len(hashes) + size, dtype=bool)  # windows that reach into the next text
         for k in range(1, size):

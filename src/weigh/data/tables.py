@@ -216,9 +216,6 @@ def nearest_columns(name: str, known: Sequence[str]) -> Text:
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 
-# Reading ------------------------------------------------------------------------------------------------------------
-
-
 def _decode(raw: bytes, table: Path) -> str:
     found = decode(raw)
     if found is None:

@@ -90,7 +90,7 @@ def _from_columns(path: Path, content: str, encoding: str, columns: ColumnsSpec)
     lines = split_lines(content)
     filled = [line for line in lines if line.strip()]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
-    token_at = int(columns.text) - 1 if (columns.text or "").isdigit() else 0
+    token_at = int(columns.text) - 1 if columns.text and columns.text.isdigit() else 0
     tag_at = int(columns.label) - 1 if columns.label.isdigit() else -1
     bad: dict[int, str] = {}
     blocks: list[tuple[list[int], list[str], list[str]]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ NAME = "examples.npz"
 
 def write_index(folder: Path, examples: Examples) -> None:
     """Keep `examples` as examples.npz (fixed-width text and numbers; texts of any length as JSON in UTF-8; no pickle)."""
-    columns = {
+    columns: dict[str, Any] = {
         "path": examples.path.astype(str),
         "target": _pack(examples.target) if examples.target.dtype == object else examples.target,
         "part": examples.part.astype(str),
