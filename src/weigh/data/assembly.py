@@ -186,7 +186,7 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
         )
         why = None
     again = _repeated(train)
-    numbers = {"n": n_val}
+    numbers: dict[str, float] = {"n": n_val}
     if again and val_is == "train":  # as the test part it would be a leak, which the checks name
         sentence = sentence + text(
             "Of these, {k} ({d} different ones) also stand in the training part as it came.",
