@@ -29,10 +29,16 @@ TASKS = (
     "object-detection",
     "semantic-segmentation",
     "text-classification",
+    "text-regression",
     "token-classification",
 )
 Task = Literal[
-    "image-classification", "object-detection", "semantic-segmentation", "text-classification", "token-classification"
+    "image-classification",
+    "object-detection",
+    "semantic-segmentation",
+    "text-classification",
+    "text-regression",
+    "token-classification",
 ]
 
 
@@ -47,6 +53,11 @@ class ColumnsSpec(Section):
     label: str = Field(
         default="label", description="Column with the label; several labels are joined with data.label_separator."
     )
+    text: str | None = Field(
+        default=None,
+        description="Column with the text (its number, from 1, where there is no header); default: told by its name.",
+    )
+    text_pair: str | None = Field(default=None, description="Column with the second text, for sentence pairs.")
     group: str | None = Field(
         default=None, description="Column whose values must not be split (patient, module, site)."
     )
@@ -78,6 +89,21 @@ class DataSpec(Section):
     positive: str | None = Field(
         default=None, description="The class of interest of a two-class task; default: the rarer one."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_short_columns(cls, value: Any) -> Any:
+        """`data.text`, `data.text_pair` and `data.label` are short for data.columns.text and so on."""
+        short = {"text", "text_pair", "label"}
+        if not isinstance(value, dict) or not short & value.keys():
+            return value
+        columns = value.get("columns") or {}
+        if not isinstance(columns, dict):
+            return value
+        named = {key: value[key] for key in short & value.keys()}
+        if twice := sorted(key for key in named if key in columns and columns[key] != named[key]):
+            raise ValueError(f"data.{twice[0]} and data.columns.{twice[0]} name different columns")
+        return {k: v for k, v in value.items() if k not in short} | {"columns": {**columns, **named}}
 
 
 class RecipeSpec(Section):

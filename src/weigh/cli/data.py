@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Lang, Offline, Quiet, Settings
+from weigh.cli.options import Lang, Offline, Quiet, Settings, TaskName
 from weigh.language import detect_language, text
 
 __all__ = ["register"]
@@ -15,55 +15,34 @@ SHOWN = 10  # paths per problem on the terminal; --format json names every one
 
 
 def data(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or table.")],
-    settings: Settings = [], offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
+    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or of texts, or table.")],
+    settings: Settings = [], task: TaskName = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
-    """What is wrong with the data: bad files, copies, leaks, labels that contradict each other."""
-    import numpy as np
-
+    """What is wrong with the data: bad files and lines, copies, leaks, labels that contradict each other."""
     from weigh.cli.screen import Screen
-    from weigh.data.checks import check_pictures
-    from weigh.data.images import read_images
+    from weigh.data.classes import size_in_words
+    from weigh.data.readers import read_and_check, task_of
     from weigh.findings.data_problems import findings_from_problems
     from weigh.spec_yaml import apply_settings, load_spec
 
     language = detect_language(lang)
     content = apply_settings({"data": {"train": source}, "models": ["timm:resnet18"]}, settings)
-    spec = load_spec(content).data
+    if task:
+        content["task"] = task
+    spec = load_spec(content)
     with Screen(language, quiet=quiet, confirmed=True) as screen:
-        examples, problems = read_images(spec, offline=offline, progress=screen.progress)
-        examples, found = check_pictures(examples, progress=screen.progress)
-    findings = findings_from_problems([*problems, *found], examples)
+        examples, problems = read_and_check(
+            spec.data, task_of(spec.data, spec.task), offline=offline, progress=screen.progress
+        )
+    size, *findings = findings_from_problems([size_in_words(examples), *problems], examples)
     if format == "json":
         import json
 
-        print(json.dumps([finding.model_dump(mode="json") for finding in findings], indent=2, ensure_ascii=False))
+        shown = [finding.model_dump(mode="json") for finding in (size, *findings)]
+        print(json.dumps(shown, indent=2, ensure_ascii=False))
         return
-    counts = ", ".join(
-        f"{name}: {n}"
-        for name, n in zip(
-            examples.classes,
-            np.asarray(
-                examples.target.sum(axis=0)
-                if examples.multilabel
-                else np.bincount(examples.target, minlength=len(examples.classes))
-            ),
-            strict=True,
-        )
-    )
-    train, test = len(examples.where("train")), len(examples.where("test"))
-    print(
-        text(
-            "{n} pictures ({a} train, {b} test) in {c} classes. {k}",
-            "{n} 张图片（训练 {a}，测试 {b}），{c} 个类别。{k}",
-            n=len(examples),
-            a=train,
-            b=test,
-            c=len(examples.classes),
-            k=counts,
-        ).render(language)
-    )
+    print(size.sentence.render(language))
     for finding in findings:
         print(f"\n[{finding.kind}] {finding.sentence.render(language)}")
         for path in finding.examples[:SHOWN]:

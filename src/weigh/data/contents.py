@@ -6,6 +6,7 @@ Before it: an index of paths. After it: checks and caches, which are keyed by co
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 
-__all__ = ["content_hashes", "fingerprint", "hash_file"]
+__all__ = ["content_hashes", "fingerprint", "hash_file", "text_hashes"]
 
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
 CHUNK = 1 << 20
@@ -64,6 +65,15 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def text_hashes(rows: np.ndarray) -> np.ndarray:
+    """`(n,)` hash of each row of texts or tokens: of all of them and where one ends and the next begins."""
+    return np.array([hashlib.blake2b(_packed(row), digest_size=16).hexdigest() for row in rows.tolist()], dtype=str)
+
+
+def _packed(row: tuple) -> bytes:
+    return json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
 def fingerprint(examples: Examples) -> str:
     """Names the data set: contents, labels, groups, parts and their order along the file; not where it lies, nor when.
 
@@ -73,7 +83,10 @@ def fingerprint(examples: Examples) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name in examples.classes:
         digest.update(name.encode("utf-8", "surrogatepass") + b"\0")
-    digest.update(np.ascontiguousarray(examples.target).tobytes())
+    if examples.target.dtype == object:
+        digest.update(_packed(examples.target.tolist()))
+    else:
+        digest.update(np.ascontiguousarray(examples.target).tobytes())
     digest.update(np.ascontiguousarray(examples.order, dtype=np.int64).tobytes())
     for column in (examples.content, examples.part, examples.group):
         rows = () if column is None else column.tolist()

@@ -1,4 +1,4 @@
-"""Copies among the pictures of a data set, in words: within a part, across training and test, under two labels.
+"""Copies among the examples of a data set, in words: within a part, across training and test, under two labels.
 
 Before it: facts and the pairs that `duplicates.py` found. After it: `checks.py` collects the problems.
 """
@@ -7,60 +7,85 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from weigh.data.classes import label_of
 from weigh.data.duplicates import MOST_PICTURES, NearDuplicates, clusters
 from weigh.data.examples import Examples, Problem
-from weigh.data.facts import Facts
+from weigh.data.nouns import noun_of
 from weigh.language import Text, text
 
-__all__ = ["find_identical", "find_near", "label_of"]
+__all__ = ["copies_in_words", "find_identical", "find_near"]
 
 
-def find_identical(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
-    """Pictures with the same pixels, whatever their files look like."""
-    by_pixels: dict[str, list[int]] = {}
-    for i, fact in enumerate(facts):
-        by_pixels.setdefault(fact.pixels, []).append(i)
-    groups = [members for members in by_pixels.values() if len(members) > 1]
-    problems = _copies(
+def find_identical(
+    examples: Examples, keys: list[str], *, details: Callable[[Sequence[int]], dict] | None = None
+) -> list[Problem]:
+    """Examples with the same key (pixels, whatever their files look like; texts), and those of them with different labels.
+
+    Args:
+        details: More columns of the table, from the indices of one set of copies.
+    """
+    members: dict[str, list[int]] = {}
+    for i, key in enumerate(keys):
+        members.setdefault(key, []).append(i)
+    groups = [same for same in members.values() if len(same) > 1]
+    what = text("identical {w}", "完全相同的{w}", w=noun_of(examples).many)
+    problems = copies_in_words(
         examples,
         groups,
         inside="duplicate",
         across="leak",
-        what=text("identical pictures", "完全相同的图片"),
-        details=lambda i: {"bytes": "same" if _same_bytes(examples, by_pixels[facts[i].pixels]) else "different"},
+        what=what,
+        details=lambda i: details(members[keys[i]]) if details else {},
     )
-    return problems + _label_conflicts(examples, groups, text("identical pictures", "完全相同的图片"))
+    return problems + _label_conflicts(examples, groups, what)
 
 
-def find_near(examples: Examples, found: NearDuplicates, pixels: list[str]) -> list[Problem]:
+def find_near(
+    examples: Examples,
+    found: NearDuplicates,
+    keys: list[str],
+    *,
+    limit: int = MOST_PICTURES,
+    conflicts: bool = True,
+) -> list[Problem]:
+    """Near copies, in words.
+
+    Args:
+        keys: Equal for identical examples: all of them belong to the near copies of one.
+        limit: More examples than this are not searched.
+        conflicts: Whether near copies with different labels contradict each other.
+    """
+    noun = noun_of(examples)
     if not found.searched:
         return [
             Problem(
                 "near-duplicate",
                 text(
-                    "Near duplicates were not looked for: {n} pictures are more than {m}. Identical ones were.",
-                    "未查找近似重复：图片数 {n} 超过 {m}。已检查完全相同的图片。",
+                    "Near duplicates were not looked for: {n} {w} are more than {m}. Identical ones were.",
+                    "未查找近似重复：{n} {w}超过上限 {m}。已检查完全相同的{k}。",
                     n=len(examples),
-                    m=MOST_PICTURES,
+                    m=limit,
+                    w=noun.counted,
+                    k=noun.many,
                 ),
                 severity="note",
-                numbers={"n": len(examples), "limit": MOST_PICTURES},
+                numbers={"n": len(examples), "limit": limit},
             )
         ]
     if not len(found.pairs):
         return []
-    # identical copies of a picture belong to the clusters of that picture
+    # identical copies belong to the clusters of the example that was compared
     twins: dict[str, list[int]] = {}
-    for i, value in enumerate(pixels):
+    for i, value in enumerate(keys):
         twins.setdefault(value, []).append(i)
-    pairs = [(a, t) for a, b in found.pairs.tolist() for t in twins[pixels[a]] + twins[pixels[b]] if t != a]
+    pairs = [(a, t) for a, b in found.pairs.tolist() for t in twins[keys[a]] + twins[keys[b]] if t != a]
     best: dict[int, float] = {}
     for (a, b), score in zip(found.pairs.tolist(), found.score.tolist(), strict=True):
-        for i in (*twins[pixels[a]], *twins[pixels[b]]):
+        for i in (*twins[keys[a]], *twins[keys[b]]):
             best[i] = max(best.get(i, 0.0), score)
     groups = clusters(pairs)
-    what = text("near-identical pictures", "几乎相同的图片")
-    problems = _copies(
+    what = text("near-identical {w}", "几乎相同的{w}", w=noun.many)
+    problems = copies_in_words(
         examples,
         groups,
         inside="near-duplicate",
@@ -68,11 +93,13 @@ def find_near(examples: Examples, found: NearDuplicates, pixels: list[str]) -> l
         what=what,
         details=lambda i: {"agreement": round(best.get(i, 0.0), 3)},
     )
-    mixed = [g for g in groups if len({pixels[i] for i in g}) > 1]
+    if not conflicts:
+        return problems
+    mixed = [g for g in groups if len({keys[i] for i in g}) > 1]
     return problems + _label_conflicts(examples, mixed, what)
 
 
-def _copies(
+def copies_in_words(
     examples: Examples,
     groups: Sequence[list[int]],
     *,
@@ -82,6 +109,7 @@ def _copies(
     details: Callable[[int], dict],
 ) -> list[Problem]:
     """Sets of copies within training, within test, and across the two."""
+    noun = noun_of(examples)
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
@@ -94,26 +122,50 @@ def _copies(
         extra = len(members) - len(found)
         in_test = sum(1 for i in members if examples.part[i] != "train")
         numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
-        if where == "both":
+        if where == "both" and inside == "near-duplicate" and examples.texts is not None:
             sentence = text(
-                "Test pictures that also stand in training: {t} (sets of {w}: {k}; files in all: {n}).",
-                "有 {t} 张测试图片也出现在训练数据中（{w}共 {k} 组，{n} 个文件）。",
+                "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
+                "测试数据中有 {t} {c}在训练数据中有近似副本（{w}共 {k} 组，{n} {u}）。",
+                m=noun.many,
+                c=noun.counted,
+                u=noun.unit,
                 t=in_test,
                 k=len(found),
                 w=what,
                 n=len(members),
             )
             why = text(
-                "The test score is too good: these pictures were seen in training.",
-                "测试得分会偏高：这些图片在训练中已经见过。",
+                "Of copies the test score is too good; but one changed word can also make another text. Look at them.",
+                "如果是副本，测试得分会偏高；但改动一个词也可能成为另一条文本，请查看。",
+            )
+            do = text("Delete copies from the training or the test part.", "请从训练或测试部分中删除副本。")
+            numbers["test"] = in_test
+        elif where == "both":
+            sentence = text(
+                "Test {m} that also stand in training: {t} (sets of {w}: {k}; {u} in all: {n}).",
+                "测试数据中有 {t} {c}也出现在训练数据中（{w}共 {k} 组，{n} {u}）。",
+                m=noun.many,
+                c=noun.counted,
+                u=noun.unit,
+                t=in_test,
+                k=len(found),
+                w=what,
+                n=len(members),
+            )
+            why = text(
+                "The test score is too good: these {m} were seen in training.",
+                "测试得分会偏高：这些{m}在训练中已经见过。",
+                m=noun.many,
             )
             do = text("Delete them from the training or the test part.", "请从训练或测试部分中删除它们。")
             numbers["test"] = in_test
         else:
             part = text("training", "训练") if where == "train" else text("test", "测试")
             sentence = text(
-                "Sets of {w} in the {p} part: {k} ({n} files, {x} more than needed).",
-                "{p}部分中有 {k} 组{w}：共 {n} 个文件，多出 {x} 个。",
+                "Sets of {w} in the {p} part: {k} ({n} {u}, {x} more than needed).",
+                "{p}部分中有 {k} 组{w}：共 {n} {u}，多出 {x} {c}。",
+                u=noun.unit,
+                c=noun.unit_measure,
                 p=part,
                 k=len(found),
                 w=what,
@@ -128,7 +180,7 @@ def _copies(
                 if where == "train"
                 else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
             )
-            do = text("Delete the superfluous files.", "请删除多余的文件。")
+            do = text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
             numbers["extra"] = extra
         problems.append(
             Problem(
@@ -159,13 +211,15 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
     conflicts = [g for g in groups if len({label_of(examples, i) for i in g}) > 1]
     if not conflicts:
         return []
+    noun = noun_of(examples)
     members = [i for g in conflicts for i in g]
     return [
         Problem(
             "label-conflict",
             text(
-                "Sets of {w} with different labels: {k} ({n} files).",
-                "有 {k} 组{w}带有不同的标签（{n} 个文件）。",
+                "Sets of {w} with different labels: {k} ({n} {u}).",
+                "有 {k} 组{w}带有不同的标签（{n} {u}）。",
+                u=noun.unit,
                 k=len(conflicts),
                 w=what,
                 n=len(members),
@@ -175,7 +229,7 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
             why=text(
                 "At least one of the labels is wrong, or the classes overlap.", "至少有一个标签是错的，或者类别有重叠。"
             ),
-            do=text("Keep each picture in one class.", "每张图片只保留在一个类别中。"),
+            do=text("Give each {o} one label.", "请让每{o}只有一种标签。", o=noun.one),
             numbers={"sets": len(conflicts), "n": len(members)},
             details=tuple(
                 {
@@ -189,14 +243,3 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
             ),
         )
     ]
-
-
-def _same_bytes(examples: Examples, members: Sequence[int]) -> bool:
-    return len({str(examples.content[i]) for i in members}) == 1
-
-
-def label_of(examples: Examples, i: int) -> str:
-    """The class of an example, or its classes joined."""
-    if examples.multilabel:
-        return " + ".join(c for c, on in zip(examples.classes, examples.target[i], strict=True) if on) or "–"
-    return examples.classes[int(examples.target[i])]

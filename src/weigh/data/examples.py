@@ -1,12 +1,13 @@
-"""The index of a data set: which examples there are, their targets, groups and order; no pixels.
+"""The index of a data set: which examples there are, their targets, groups and order; texts, but no pixels.
 
-Before it: a reader (`data/images.py`, later `text.py`, `tokens.py`, `boxes.py`, `masks.py`) turns a folder or a
+Before it: a reader (`data/images.py`, `texts.py`, `tokens.py`, later `boxes.py`, `masks.py`) turns a folder or a
 table into `Examples`. After it: checks, folds, and the record, which keeps the index beside the predictions so
 that a report needs neither the data nor torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +16,7 @@ import numpy as np
 
 from weigh.language import Text
 
-__all__ = ["Examples", "Problem"]
+__all__ = ["Examples", "Problem", "rows_of"]
 
 
 @dataclass(frozen=True)
@@ -24,17 +25,21 @@ class Examples:
 
     Attributes:
         root: Folder that `path` is relative to. Never part of a hash or of findings.json.
-        path: `(n,)` str: relative POSIX path for files, or the row number as text for tables of texts. Unique.
-        target: `(n,)` int64 class index, or `(n, classes)` uint8 for multi-label, or `(n,)` object for other tasks.
-        classes: Class names, sorted naturally; index = target.
+        path: `(n,)` str: relative POSIX path for files; for lines of a table its path and the number of the line, from 1
+            ("train.tsv:12"). Unique.
+        target: `(n,)` int64 class index, or `(n, classes)` uint8 for multi-label, or `(n,)` float64 for numbers (then without
+            classes), or `(n,)` object: for entities a tuple of (first token, token after the last, class index).
+        classes: Class names (for entities their types), sorted naturally; index = target.
         part: `(n,)` str: "train", "test", or "shift:NAME" for a further test set. (A validation folder is part of "train" unless there is no test folder:
             then it is "test", and a `Problem` of severity "note" says so.)
         group: `(n,)` str, or None: examples of one group never stand on both sides of a split.
         order: `(n,)` int64: position in one order for all classes: the table's row, or the natural sort of the file
             names without the class folder.
         order_source: "table" or "names", for the sentence of the order check.
-        content: `(n,)` str: hash of the file's bytes (empty for unreadable files, which are set aside anyway).
+        content: `(n,)` str: hash of the file's bytes (empty for unreadable files, which are set aside anyway), or of the texts.
         slices: Metadata columns, `(n,)` str each.
+        texts: `(n,)` object, or None: a tuple of one text, or of two for pairs. Kept as they were read, control characters included.
+        tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -49,6 +54,8 @@ class Examples:
     order_source: Literal["table", "names"] = "names"
     slices: dict[str, np.ndarray] = field(default_factory=dict)
     fingerprint: str = ""
+    texts: np.ndarray | None = None
+    tokens: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.path)
@@ -72,7 +79,14 @@ class Examples:
             content=self.content[indices],
             group=None if self.group is None else self.group[indices],
             slices={name: column[indices] for name, column in self.slices.items()},
+            texts=None if self.texts is None else self.texts[indices],
+            tokens=None if self.tokens is None else self.tokens[indices],
         )
+
+
+def rows_of(values: Sequence[tuple]) -> np.ndarray:
+    """`(n,)` object array of tuples, whatever their lengths (numpy would make equal ones a matrix)."""
+    return np.fromiter(values, dtype=object, count=len(values))
 
 
 @dataclass(frozen=True)

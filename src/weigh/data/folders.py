@@ -1,4 +1,4 @@
-"""A folder of pictures as rows: one folder per class, with or without train / val / test folders above.
+"""A folder of pictures or of text files as rows: one folder per class, with or without train / val / test folders above.
 
 Before it: what the user typed. After it: `data/images.py`. Names only; a file is opened only where it has no suffix.
 """
@@ -6,22 +6,41 @@ Before it: what the user typed. After it: `data/images.py`. Names only; a file i
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
+from weigh.data.nouns import PICTURES, Noun
 from weigh.errors import DataError
-from weigh.language import text
+from weigh.language import Text, text
 
-__all__ = ["is_picture_name", "list_folder", "part_folders", "subfolders"]
+__all__ = ["FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders"]
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
-def list_folder(folder: Path, *, without: Path | None = None) -> Listing:
-    """The pictures of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
+class FileKind(NamedTuple):
+    """What counts as an example in a folder.
+
+    Attributes:
+        noun: What it is called.
+        by_name: From a file's name to whether it is one.
+        by_head: From a path without a suffix to whether it is one, by its first bytes.
+        strict: A part folder ("train") has none of them beside its class folders.
+    """
+
+    noun: Noun
+    by_name: Callable[[str], bool]
+    by_head: Callable[[Path], bool]
+    strict: bool = True
+
+
+def list_folder(folder: Path, *, without: Path | None = None, kind: FileKind | None = None) -> Listing:
+    """The pictures (or what `kind` says) of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
 
     Args:
         without: A folder inside that is not looked at (the test folder, where it lies within the training folder).
@@ -29,7 +48,8 @@ def list_folder(folder: Path, *, without: Path | None = None) -> Listing:
     Raises:
         DataError: Unreadable, empty, or without class folders.
     """
-    parts = part_folders(folder, without)
+    kind = kind or PICTURE_FILES
+    parts = part_folders(folder, without, kind)
     listing = Listing(root=folder)
     other: list[str] = []
     loose: list[str] = []
@@ -38,9 +58,9 @@ def list_folder(folder: Path, *, without: Path | None = None) -> Listing:
     inner: list[str] = []
     for part, part_folder in parts or [("train", folder)]:
         classes = [c for c in subfolders(part_folder) if without is None or not _same(c, without)]
-        loose += [_relative(p, folder) for p in _pictures_in(part_folder)]
+        loose += [_relative(p, folder) for p in _files_in(part_folder, kind)]
         for class_folder in classes:
-            found, others = _walk(class_folder, without)
+            found, others = _walk(class_folder, without, kind)
             other += [_relative(p, folder) for p in others]
             if not found:
                 empty.append(_relative(class_folder, folder))
@@ -60,26 +80,27 @@ def list_folder(folder: Path, *, without: Path | None = None) -> Listing:
     if parts:
         used = {p for _, p in parts}
         skipped = [s for s in subfolders(folder) if s not in used and (without is None or not _same(s, without))]
-        left = [_relative(p, folder) for s in skipped for p in _walk(s, without)[0]]
+        left = [_relative(p, folder) for s in skipped for p in _walk(s, without, kind)[0]]
         if left:
-            listing.problems.append(_left_out(left, [s.name for s in skipped]))
-        loose += [_relative(p, folder) for p in _pictures_in(folder)]
-    listing.problems += _notes(sorted(other), sorted(set(loose)), strange, empty)
+            listing.problems.append(_left_out(left, [s.name for s in skipped], kind.noun))
+        loose += [_relative(p, folder) for p in _files_in(folder, kind)]
+    listing.problems += _notes(sorted(other), sorted(set(loose)), strange, empty, kind.noun)
     if not listing.path:
-        raise _no_pictures(folder, loose)
+        raise _no_files(folder, loose, kind.noun)
     return listing
 
 
-def part_folders(folder: Path, without: Path | None = None) -> list[tuple[str, Path]]:
+def part_folders(folder: Path, without: Path | None = None, kind: FileKind | None = None) -> list[tuple[str, Path]]:
     """The train / val / test folders of `folder`, or an empty list: then its folders are classes.
 
     "train" may also be a class (buses, cars, trains): a part folder holds folders, and no pictures beside them.
     """
+    kind = kind or PICTURE_FILES
     named = [(PARTS[s.name.casefold()], s) for s in subfolders(folder) if s.name.casefold() in PARTS]
     parts = [
         (part, s)
         for part, s in named
-        if (without is None or not _same(s, without)) and subfolders(s) and not _pictures_in(s)
+        if (without is None or not _same(s, without)) and subfolders(s) and not (kind.strict and _files_in(s, kind))
     ]
     return sorted(parts, key=lambda p: (("train", "val", "test").index(p[0]), p[1].name))
 
@@ -122,12 +143,12 @@ def _is_dir(entry: os.DirEntry) -> bool:
         return False
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    return [Path(e.path) for e in _scan(folder) if not _is_dir(e) and is_picture_name(e.name)]
+def _files_in(folder: Path, kind: FileKind) -> list[Path]:
+    return [Path(e.path) for e in _scan(folder) if not _is_dir(e) and kind.by_name(e.name)]
 
 
-def _walk(folder: Path, without: Path | None) -> tuple[list[Path], list[Path]]:
-    """Pictures and other files at any depth; links are followed, but never in a circle."""
+def _walk(folder: Path, without: Path | None, kind: FileKind) -> tuple[list[Path], list[Path]]:
+    """Files of the kind and other files at any depth; links are followed, but never in a circle."""
     pictures: list[Path] = []
     others: list[Path] = []
     stack: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(folder, (_identity(folder),))]
@@ -139,7 +160,7 @@ def _walk(folder: Path, without: Path | None) -> tuple[list[Path], list[Path]]:
                 identity = _identity(path)
                 if identity not in above and (without is None or not _same(path, without)):
                     stack.append((path, (*above, identity)))
-            elif is_picture_name(entry.name) or ("." not in entry.name and _looks_like_picture(path)):
+            elif kind.by_name(entry.name) or ("." not in entry.name and kind.by_head(path)):
                 pictures.append(path)
             else:
                 others.append(path)
@@ -169,6 +190,9 @@ def _looks_like_picture(path: Path) -> bool:
     return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
 
 
+PICTURE_FILES = FileKind(PICTURES, is_picture_name, _looks_like_picture)
+
+
 def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
 
@@ -181,7 +205,7 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[str]) -> list[Problem]:
+def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[str], noun: Noun) -> list[Problem]:
     problems = []
     if other:
         kinds = sorted({os.path.splitext(p)[1].casefold() or os.path.basename(p) for p in other})
@@ -189,8 +213,9 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "other-files",
                 text(
-                    "Files in the class folders that are not pictures that can be read here: {n} ({k}); not used.",
-                    "类别文件夹中有 {n} 个文件不是此处可读取的图片（{k}），未使用。",
+                    "Files in the class folders that are not {w} that can be read here: {n} ({k}); not used.",
+                    "类别文件夹中有 {n} 个文件不是此处可读取的{w}（{k}），未使用。",
+                    w=noun.many,
                     n=len(other),
                     k=", ".join(kinds),
                 ),
@@ -203,8 +228,9 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "loose-files",
                 text(
-                    "Pictures beside the class folders, without a label: {n}; not used.",
-                    "有 {n} 张图片位于类别文件夹之外，没有标签，未使用。",
+                    "{w} beside the class folders, without a label: {n}; not used.",
+                    "有 {n} {w}位于类别文件夹之外，没有标签，未使用。",
+                    w=Text(noun.many.en.capitalize(), noun.counted.zh),
                     n=len(loose),
                 ),
                 loose,
@@ -229,8 +255,9 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
             set_aside(
                 "empty-class",
                 text(
-                    "Class folders without a picture: {n}: {c}.",
-                    "{n} 个类别文件夹中没有图片：{c}。",
+                    "Class folders without {w}: {n}: {c}.",
+                    "{n} 个类别文件夹中没有{w}：{c}。",
+                    w=noun.many,
                     n=len(empty),
                     c=", ".join(empty),
                 ),
@@ -240,13 +267,14 @@ def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[s
     return problems
 
 
-def _left_out(paths: list[str], folders: list[str]) -> Problem:
+def _left_out(paths: list[str], folders: list[str], noun: Noun) -> Problem:
     return set_aside(
         "left-out",
         text(
-            "Pictures in {f} are not used ({n}): beside train, val and test folders, other folders have no meaning.",
-            "{f} 中的 {n} 张图片未使用：与 train、val、test 并列的其他文件夹没有含义。",
+            "{w} in {f} are not used ({n}): beside train, val and test folders, other folders have no meaning.",
+            "{f} 中的 {n} {w}未使用：与 train、val、test 并列的其他文件夹没有含义。",
             n=len(paths),
+            w=Text(noun.many.en.capitalize(), noun.counted.zh),
             f=", ".join(folders),
         ),
         paths,
@@ -254,20 +282,23 @@ def _left_out(paths: list[str], folders: list[str]) -> Problem:
     )
 
 
-def _no_pictures(folder: Path, loose: list[str]) -> DataError:
+def _no_files(folder: Path, loose: list[str], noun: Noun) -> DataError:
     if loose:
         what = text(
-            "{f} holds {n} pictures but no class folders.",
-            "{f} 中有 {n} 张图片，但没有类别文件夹。",
+            "{f} holds {n} {w} but no class folders.",
+            "{f} 中有 {n} {w}，但没有类别文件夹。",
+            w=noun.counted,
             f=folder,
             n=len(loose),
         )
     else:
-        what = text("{f} holds no pictures in class folders.", "{f} 中没有按类别文件夹存放的图片。", f=folder)
+        what = text("{f} holds no {w} in class folders.", "{f} 中没有按类别文件夹存放的{w}。", f=folder, w=noun.many)
     tables = sorted(e.name for e in _scan(folder) if e.name.casefold().endswith((".csv", ".tsv", ".parquet", ".jsonl")))
     do = text(
-        "Put the pictures of each class into a folder of its own ({f}/CLASS/…), or give a table with the columns path and label.",
-        "请把每个类别的图片放入各自的文件夹（{f}/类别/…），或提供含 path 和 label 两列的表格。",
+        "Put the {w} of each class into a folder of its own ({f}/CLASS/…), or give a table with the columns {c} and label.",
+        "请把每个类别的{w}放入各自的文件夹（{f}/类别/…），或提供含 {c} 和 label 两列的表格。",
+        w=noun.many,
+        c="path" if noun is PICTURES else "text",
         f=folder.name,
     )
     if tables:

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.listing import PARTS, Listing, set_aside
-from weigh.data.tables import LIST_SEPARATOR, metadata_columns, nearest_columns
+from weigh.data.tables import LIST_SEPARATOR, Columns, as_cell, metadata_columns, nearest_columns
 from weigh.errors import DataError, MissingExtra
 from weigh.language import text
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import DataSpec
 
-__all__ = ["list_hub", "list_saved"]
+__all__ = ["list_hub", "list_saved", "load_hub", "load_saved"]
 
 Progress = Callable[[str, int, int], None] | None
 SUFFIXES = {
@@ -41,9 +41,38 @@ def list_saved(folder: Path, spec: DataSpec, *, progress: Progress = None) -> Li
         MissingExtra: `datasets` is not installed.
         DataError: The folder cannot be read, or has no column of pictures and labels.
     """
-    datasets = _library()
+    return _rows(_load_saved(folder), _library(), spec, str(folder), progress)
+
+
+def load_saved(folder: Path) -> dict[str, Columns]:
+    """Every column of a saved folder as text, by split: class numbers as names, pictures and nested values left out."""
+    return _columns_by_split(_load_saved(folder))
+
+
+def load_hub(name: str, *, offline: bool) -> dict[str, Columns]:
+    """Like `load_saved`, for a name on the hub."""
+    return _columns_by_split(_load_hub(name, offline=offline))
+
+
+def _columns_by_split(loaded: Any) -> dict[str, Columns]:
+    splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    found: dict[str, Columns] = {}
+    for split, rows in splits.items():
+        found[split] = {}
+        for name, feature in rows.features.items():
+            names = _label_names(feature)
+            if names is not None:
+                found[split][name] = [_label(v, names) for v in rows[name]]
+            elif getattr(feature, "_type", "") == "Value":
+                found[split][name] = [as_cell(v) for v in rows[name]]
+    return found
+
+
+def _load_saved(folder: Path) -> Any:
     try:
-        loaded = datasets.load_from_disk(str(folder))
+        return _library().load_from_disk(str(folder))
+    except MissingExtra:
+        raise
     except Exception as error:  # the library raises many kinds for damaged folders
         raise DataError(
             text(
@@ -54,7 +83,6 @@ def list_saved(folder: Path, spec: DataSpec, *, progress: Progress = None) -> Li
             ),
             do=text("Save it again with save_to_disk.", "请用 save_to_disk 重新保存。"),
         ) from None
-    return _rows(loaded, datasets, spec, str(folder), progress)
 
 
 def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = None) -> Listing:
@@ -64,6 +92,10 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
         MissingExtra: `datasets` is not installed.
         DataError: Offline, or the dataset cannot be loaded.
     """
+    return _rows(_load_hub(name, offline=offline), _library(), spec, name, progress)
+
+
+def _load_hub(name: str, *, offline: bool) -> Any:
     if offline or offline_by_environment():
         raise DataError(
             text(
@@ -76,7 +108,7 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
         )
     datasets = _library()
     try:
-        loaded = datasets.load_dataset(name)
+        return datasets.load_dataset(name)
     except Exception as error:
         raise DataError(
             text("The dataset '{n}' cannot be loaded: {e}", "无法加载数据集“{n}”：{e}", n=name, e=_first_line(error)),
@@ -85,7 +117,6 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
                 "请检查名称和网络；使用镜像请设置 HF_ENDPOINT。",
             ),
         ) from None
-    return _rows(loaded, datasets, spec, name, progress)
 
 
 def _library() -> Any:

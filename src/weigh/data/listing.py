@@ -1,6 +1,6 @@
-"""What a reader hands to `data/images.py`: rows with a file, a label and whatever else is known, and what went wrong.
+"""What a reader hands to `data/assembly.py`: rows with a file or a text, a label and whatever else is known, and what went wrong.
 
-Before it: folders (`folders.py`), tables (`tables.py`), the `datasets` library (`hub.py`). After it: `images.py` turns
+Before it: folders (`folders.py`), tables (`tables.py`), the `datasets` library (`hub.py`), texts (`text_sources.py`). After it: `assembly.py` turns
 listings of training and test data into one `Examples`.
 """
 
@@ -66,6 +66,8 @@ class Listing:
         group: Group of each row, or None where the source has none.
         columns: Metadata by column name, as text ("" where a cell is empty).
         separator: What joins several labels of one row; None: one label per row.
+        texts: A tuple of one or two texts per row; None for pictures.
+        tokens, spans: Tokens, and entities as (first token, token after the last, type); None for other tasks.
         problems: What was set aside or left out, and everything else a person should know.
     """
 
@@ -78,6 +80,9 @@ class Listing:
     group: list[str] | None = None
     columns: dict[str, list[str]] = field(default_factory=dict)
     separator: str | None = None
+    texts: list[tuple[str, ...]] | None = None
+    tokens: list[tuple[str, ...]] | None = None
+    spans: list[tuple[tuple[int, int, str], ...]] | None = None
     problems: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
@@ -88,8 +93,10 @@ class Listing:
         for name in ("path", "label", "part", "order"):
             column = getattr(self, name)
             setattr(self, name, [column[i] for i in rows])
-        if self.group is not None:
-            self.group = [self.group[i] for i in rows]
+        for name in ("group", "texts", "tokens", "spans"):
+            column = getattr(self, name)
+            if column is not None:
+                setattr(self, name, [column[i] for i in rows])
         self.columns = {name: [column[i] for i in rows] for name, column in self.columns.items()}
 
 

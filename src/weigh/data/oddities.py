@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from weigh.data.copies import label_of
+from weigh.data.classes import label_of
 from weigh.data.examples import Examples, Problem
 from weigh.data.facts import Facts
 from weigh.language import Text, text

@@ -1,4 +1,4 @@
-"""Which task a folder or a table is for, told from names and layout; opens tables, never pictures.
+"""Which task a folder or a table is for, told from names and layout; opens tables and texts, never pictures.
 
 Before it: a path that a person typed, without `task:`. After it: the reader of that task, or a clear error.
 """
@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.folders import is_picture_name, part_folders, subfolders
+from weigh.data.recognise_texts import (
+    read_description,
+    recognise_features,
+    recognise_text_file,
+    recognise_text_folder,
+)
 from weigh.data.tables import TABLE_SUFFIXES, picture_columns, read_table
 from weigh.errors import WeighError
 from weigh.language import Text, text
@@ -20,10 +26,6 @@ from weigh.spec import ColumnsSpec
 __all__ = ["Recognised", "recognise_task"]
 
 MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
-TEXT_COLUMNS = frozenset(
-    ("text", "sentence", "sentence1", "review", "question", "document", "comment", "content", "tweet")
-)
-CONLL = re.compile(r"\S+[\t ](?:\S+[\t ])*(?:O|[BIES]-\S+)$")
 
 
 class Recognised(NamedTuple):
@@ -49,14 +51,15 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None) -> Reco
     if not path.exists():
         return Recognised(None, text("it does not exist.", "路径不存在。"))
     try:
-        return _folder(path) if path.is_dir() else _file(path, columns or ColumnsSpec.model_validate({}))
+        columns = columns or ColumnsSpec.model_validate({})
+        return _folder(path, columns) if path.is_dir() else _file(path, columns)
     except WeighError as error:
         return Recognised(None, error.what)
     except OSError as error:
         return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
 
 
-def _folder(folder: Path) -> Recognised:
+def _folder(folder: Path, columns: ColumnsSpec) -> Recognised:
     files, folders = _names(folder)
     inner = {f.casefold() for f in folders}
     for name in files:
@@ -118,20 +121,10 @@ def _folder(folder: Path) -> Recognised:
     for marker in ("dataset_dict.json", "dataset_info.json"):
         if marker in files:
             return _saved_dataset(folder, marker)
-    texts = [n for n in files if n.casefold().endswith((".txt", ".tsv", ".csv", ".conll", ".train", ".jsonl"))]
-    for name in texts:
-        if _is_conll(folder / name):
-            return Recognised(
-                "token-classification",
-                text("{f} has a token and a tag per line.", "{f} 每行一个词和一个标记。", f=name),
-            )
+    found = recognise_text_folder(folder, columns)
+    if found is not None:
+        return Recognised(*found)
     tables = _tables(files)
-    for name in tables:
-        found = recognise_task(folder / name)
-        if found.task == "text-classification":
-            return found
-    if not tables and files and all(_is_text_lines(folder / f) for f in files):
-        return Recognised("text-classification", text("Files of lines of text.", "逐行的文本文件。"))
     if any(is_picture_name(f) for f in files) or tables:
         hint = text(
             "pictures without class folders; give the table that holds the labels{t}.",
@@ -146,40 +139,27 @@ def _file(path: Path, columns: ColumnsSpec) -> Recognised:
     suffix = path.suffix.casefold()
     if suffix == ".json" and _is_coco(path):
         return Recognised("object-detection", text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
-    if _is_conll(path):
-        return Recognised("token-classification", text("A token and a tag per line.", "每行一个词和一个标记。"))
+    if suffix in TABLE_SUFFIXES:
+        try:
+            cells = read_table(path, wanted=(columns.path, columns.label))
+        except WeighError:  # quotes that mean nothing, rows of other widths: texts may still be read
+            cells = {}
+        pictures = picture_columns(cells, path)
+        if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
+            return Recognised("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
+        if pictures:
+            return Recognised(
+                "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
+            )
+    found = recognise_text_file(path, columns)
+    if found is not None:
+        return Recognised(*found)
     if suffix not in TABLE_SUFFIXES:
         return Recognised(None, text("it is neither a folder nor a table.", "它既不是文件夹也不是表格。"))
-    cells = read_table(path, wanted=(columns.path, columns.label))
-    pictures = picture_columns(cells, path)
-    if columns.path in cells and (columns.label in cells or columns.path in pictures):
-        return Recognised("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
-    if pictures:
-        return Recognised(
-            "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
-        )
-    words = [name for name in cells if name.casefold() in TEXT_COLUMNS]
-    if words:
-        return Recognised("text-classification", text("The column '{c}' holds texts.", "“{c}”列是文本。", c=words[0]))
-    if _is_text_lines(path):
-        return Recognised("text-classification", text("Lines of text.", "逐行的文本。"))
     return Recognised(
         None,
-        text(
-            "no column names pictures or holds texts ({c}).", "没有图片名列或文本列（{c}）。", c=", ".join(cells) or "–"
-        ),
+        text("no column names pictures, and none holds texts with labels.", "没有图片名列，也没有带标签的文本列。"),
     )
-
-
-def _is_text_lines(path: Path) -> bool:
-    """Whether most of the first lines hold four words or more."""
-    try:
-        with path.open("rb") as file:
-            raw = file.read(16_000)
-    except OSError:
-        return False
-    lines = [line for line in raw.decode("utf-8", "replace").splitlines() if line.strip()]
-    return b"\0" not in raw and len(lines) >= 3 and sum(len(line.split()) >= 4 for line in lines) * 10 >= 8 * len(lines)
 
 
 def _is_coco(path: Path) -> bool:
@@ -198,20 +178,6 @@ def _is_coco(path: Path) -> bool:
         return False
 
 
-def _is_conll(path: Path) -> bool:
-    """Whether at least 9 of 10 of the first lines are a token and a tag, and some tag is not O."""
-    if path.suffix.casefold() in (".csv", ".jsonl", ".parquet", ".json"):
-        return False
-    try:
-        with path.open("rb") as file:
-            lines = file.read(64_000).decode("utf-8", "replace").splitlines()[:-1]
-    except OSError:
-        return False
-    lines = [line.rstrip() for line in lines if line.strip() and not line.startswith("-DOCSTART-")]
-    tagged = [line for line in lines if CONLL.match(line)]
-    return len(lines) >= 3 and len(tagged) * 10 >= 9 * len(lines) and any(re.search(r"[BIES]-\S+$", t) for t in tagged)
-
-
 def _tables(files: list[str]) -> list[str]:
     return [n for n in files if os.path.splitext(n)[1].casefold() in TABLE_SUFFIXES]
 
@@ -227,14 +193,20 @@ def _saved_dataset(folder: Path, marker: str) -> Recognised:
     if marker == "dataset_dict.json":
         splits = json.loads((folder / marker).read_text("utf-8")).get("splits") or []
         where = folder / str(splits[0]) if splits else folder
-    try:
-        features = json.loads((where / "dataset_info.json").read_text("utf-8")).get("features") or {}
-        kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
-    except (OSError, ValueError, AttributeError):
-        kinds = []
+    features = read_description(where)
+    kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
     if "Image" in kinds:
         return Recognised("image-classification", text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
-    return Recognised(None, text("a saved dataset without pictures.", "保存在本地的数据集中没有图片。"))
+    found = recognise_features(features)
+    if found is not None:
+        return Recognised(*found)
+    return Recognised(
+        None,
+        text(
+            "a saved dataset without pictures, and without texts with labels.",
+            "保存在本地的数据集中没有图片，也没有带标签的文本。",
+        ),
+    )
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:

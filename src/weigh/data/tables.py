@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weigh.data.encoding import decode
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
 from weigh.data.paths import Resolver
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = [
+    "LIST_SEPARATOR",
     "TABLE_SUFFIXES",
+    "Columns",
     "Resolver",
+    "as_cell",
+    "columns_as_text",
     "list_table",
     "metadata_columns",
     "nearest_columns",
+    "parts_of_rows",
     "picture_columns",
     "read_frame",
     "read_table",
@@ -73,7 +79,7 @@ def list_columns(
         separator = LIST_SEPARATOR
 
     listing = Listing(root=root, order_source="table", separator=separator)
-    parts, odd_parts, split_column = _parts(cells, columns)
+    parts, odd_parts, split_column = parts_of_rows(cells, columns)
     resolver = Resolver(root, [p for p in paths if p])
     seen: dict[str, int] = {}
     conflicts: set[str] = set()
@@ -131,7 +137,7 @@ def read_table(table: Path, wanted: Sequence[str] = ()) -> Columns:
         DataError: Not readable as such a table.
     """
     if table.suffix.casefold() not in (".jsonl", ".ndjson"):
-        return _from_frame(read_frame(table, wanted))
+        return columns_as_text(read_frame(table, wanted))
     try:
         return _read_json_lines(_decode(table.read_bytes(), table), table)
     except OSError as error:
@@ -210,18 +216,11 @@ def nearest_columns(name: str, known: Sequence[str]) -> Text:
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 
-# Reading ------------------------------------------------------------------------------------------------------------
-
-
 def _decode(raw: bytes, table: Path) -> str:
-    """Text of a table: UTF-8 (with or without a mark), UTF-16 with a mark, or GB 18030, which covers GBK and GB 2312."""
-    encodings = ["utf-16"] if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise _unreadable(table, "not UTF-8")
+    found = decode(raw)
+    if found is None:
+        raise _unreadable(table, "not UTF-8")
+    return found.content
 
 
 def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> pl.DataFrame:
@@ -256,15 +255,15 @@ def _read_json_lines(raw: str, table: Path) -> Columns:
             )
         rows.append(row)
     names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [_cell(row.get(name)) for row in rows] for name in names}
+    return {name: [as_cell(row.get(name)) for row in rows] for name in names}
 
 
-def _from_frame(frame: pl.DataFrame) -> Columns:
+def columns_as_text(frame: pl.DataFrame) -> Columns:
     """Columns as text; what is text already stays as it is."""
-    return {c.name: c.to_list() if str(c.dtype) == "String" else [_cell(v) for v in c.to_list()] for c in frame}
+    return {c.name: c.to_list() if str(c.dtype) == "String" else [as_cell(v) for v in c.to_list()] for c in frame}
 
 
-def _cell(value) -> str | None:
+def as_cell(value) -> str | None:
     """One cell as text. Whole floats lose their ".0"; lists of labels are joined; other nested values are JSON."""
     if value is None or value != value:  # NaN
         return None
@@ -273,7 +272,7 @@ def _cell(value) -> str | None:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
     if isinstance(value, (list, tuple)):
-        return LIST_SEPARATOR + LIST_SEPARATOR.join(_cell(v) or "" for v in value)
+        return LIST_SEPARATOR + LIST_SEPARATOR.join(as_cell(v) or "" for v in value)
     if isinstance(value, dict):
         return json.dumps(value, default=str, ensure_ascii=False)
     if isinstance(value, bytes):
@@ -315,7 +314,7 @@ def _join(lines: Sequence[Text]) -> Text:
     return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines))
 
 
-def _parts(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
+def parts_of_rows(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
     """Part of each row, rows whose part is unknown, and the column that says so (None: all rows are "train")."""
     name = columns.split or ("split" if "split" in cells else None)
     rows = len(next(iter(cells.values()), []))

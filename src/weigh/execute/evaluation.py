@@ -80,12 +80,12 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
 
 
 def _read(spec: StudySpec, listener: Listener) -> Examples:
-    from weigh.data.checks import check_pictures
-    from weigh.data.images import read_images
+    from weigh.data.readers import read_and_check
 
-    examples, problems = read_images(spec.data, offline=spec.run.offline, progress=listener.progress)
-    examples, found = check_pictures(examples, progress=listener.progress)
-    for problem in (*problems, *found):
+    examples, problems = read_and_check(
+        spec.data, "image-classification", offline=spec.run.offline, progress=listener.progress
+    )
+    for problem in problems:
         if problem.severity == "error":
             raise DataError(problem.sentence, problem.why, problem.do)
         if problem.severity == "warning":

@@ -6,36 +6,35 @@ from collections import Counter
 from collections.abc import Sequence
 
 from weigh.data.examples import Examples, Problem
+from weigh.data.nouns import PICTURES, Noun, noun_of
 from weigh.findings.model import Bilingual, Finding
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
 __all__ = ["CHECKED", "CHECKED_TABLE", "findings_from_problems"]
 
-# What is asked about each kind; "yes" always means that it was found.
+# What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`data/nouns.py`).
 QUESTIONS: dict[str, Text] = {
     "unreadable": text("Are there files that cannot be opened?", "是否有无法打开的文件？"),
     "missing": text("Are files missing?", "是否有缺失的文件？"),
     "outside-root": text("Do paths lead out of the data folder?", "是否有路径指向数据文件夹之外？"),
     "duplicate": text("Are there identical copies?", "是否有完全相同的副本？"),
-    "near-duplicate": text(
-        "Are there near copies (rescaled, recompressed, cropped)?", "是否有近似副本（缩放、重新压缩、裁剪）？"
-    ),
-    "leak": text("Do identical pictures stand in both training and test?", "训练集与测试集中是否有相同的图片？"),
+    "near-duplicate": text("Are there near copies{how}?", "是否有近似副本{how}？"),
+    "leak": text("Do identical {w} stand in both training and test?", "训练集与测试集中是否有相同的{w}？"),
     "near-leak": text("Do near copies stand in both training and test?", "训练集与测试集中是否有近似副本？"),
-    "label-conflict": text("Does one picture carry two labels?", "是否有同一图片带有两个标签？"),
+    "label-conflict": text("Does one {o} carry two labels?", "是否有同一{o}带有两个标签？"),
     "tiny-class": text("Are there classes with very few examples?", "是否有样本极少的类别？"),
     "imbalance": text("Are the classes unbalanced?", "类别是否不平衡？"),
     "one-class": text("Is there only one class?", "是否只有一个类别？"),
     "odd-picture": text("Are there pictures of unusual kinds?", "是否有不寻常的图片？"),
     "placeholder": text("Are there pictures that look like placeholders?", "是否有疑似占位图的图片？"),
     "class-names": text("Do class names differ only in writing?", "是否有只在写法上不同的类别名称？"),
-    "empty-class": text("Are there class folders without pictures?", "是否有不含图片的类别文件夹？"),
+    "empty-class": text("Are there class folders without {w}?", "是否有不含{w}的类别文件夹？"),
     "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
-    "left-out": text("Are there pictures that are not used?", "是否有未使用的图片？"),
-    "loose-files": text("Are there pictures outside the class folders?", "是否有位于类别文件夹之外的图片？"),
+    "left-out": text("Are there {w} that are not used?", "是否有未使用的{w}？"),
+    "loose-files": text("Are there {w} outside the class folders?", "是否有位于类别文件夹之外的{w}？"),
     "missing-label": text("Are labels missing?", "是否有缺失的标签？"),
-    "other-files": text("Are there files that are not pictures?", "是否有不是图片的文件？"),
+    "other-files": text("Are there files that are not {w}?", "是否有不是{w}的文件？"),
     "repeated-row": text("Does the table repeat files?", "表格中是否有重复的文件？"),
     "unknown-class": text(
         "Are there test classes that do not occur in training?", "测试数据中是否有训练里没有的类别？"
@@ -54,11 +53,27 @@ QUESTIONS: dict[str, Text] = {
     "split-group": text("Were groups split between folds?", "是否有组被拆分到不同的折？"),
     "class-in-one-fold": text("Does one fold hold all examples of a class?", "是否有类别的样本全部在同一折中？"),
     "class-in-fold": text("Do folds lack a class?", "是否有某折缺少某个类别？"),
+    "broken-row": text("Are there broken lines?", "是否有损坏的行？"),
+    "empty-text": text("Are there empty {w}?", "是否有空的{w}？"),
+    "empty": text("Is anything left to train on?", "是否还有可用于训练的数据？"),
+    "unlabelled": text("Are there files without labels?", "是否有不含标签的文件？"),
+    "encoding": text("Are there files that are not UTF-8?", "是否有不是 UTF-8 的文件？"),
+    "script": text("Which scripts are they written in?", "使用了哪些文字？"),
+    "columns": text("How were the files read?", "文件是如何读取的？"),
+    "control-characters": text("Are there control characters?", "是否有控制字符？"),
+    "orphan-tag": text("Do tags continue entities that never began?", "是否有标记延续了并未开始的实体？"),
+    "unclosed-tag": text("Are there entities whose end is not marked?", "是否有未标出结尾的实体？"),
+    "size": text("How many {w} are there?", "有多少{w}？"),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }
 CHECKED = text(
     "files that open, identical and near copies, copies across training and test, labels that contradict each other, class sizes, odd pictures",
     "文件能否打开、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、异常图片",
+)
+
+CHECKED_TEXTS = text(
+    "lines that fit, empty {w}, identical and near copies, copies across training and test, labels that contradict each other, class sizes, encodings, scripts, control characters",
+    "行是否完整、空{w}、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、编码、文字、控制字符",
 )
 
 CHECKED_TABLE = text(
@@ -67,17 +82,22 @@ CHECKED_TABLE = text(
 )
 
 
-def findings_from_problems(problems: Sequence[Problem], examples: Examples, checked: Text = CHECKED) -> list[Finding]:
+def findings_from_problems(
+    problems: Sequence[Problem], examples: Examples, checked: Text | None = None
+) -> list[Finding]:
     """One finding per problem, in the order found; severity "problem" for what may change a conclusion, "detail" for notes.
 
     Args:
-        checked: What was looked for, to be said where nothing was found.
+        checked: What was looked for, to be said where nothing was found; default: what the checks of these examples look for.
     """
+    noun = noun_of(examples)
+    if checked is None:
+        checked = CHECKED if examples.texts is None else _filled(CHECKED_TEXTS, noun)
     seen: Counter[str] = Counter()
     found = []
     for problem in problems:
         seen[problem.kind] += 1  # ids are unique: a second problem of a kind (in the test part, another oddity) is ":2"
-        found.append(_finding(problem, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
+        found.append(_finding(problem, noun, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
     if not any(finding.severity == "problem" for finding in found):
         n = len(examples)
         found.append(
@@ -101,9 +121,20 @@ def findings_from_problems(problems: Sequence[Problem], examples: Examples, chec
     return found
 
 
-def _finding(problem: Problem, suffix: str) -> Finding:
-    question = QUESTIONS.get(
-        problem.kind, text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
+def _filled(template: Text, noun: Noun) -> Text:
+    how = text(" (rescaled, recompressed, cropped)", "（缩放、重新压缩、裁剪）") if noun is PICTURES else text("", "")
+    return Text(
+        template.en.format(w=noun.many.en, o=noun.one.en, how=how.en),
+        template.zh.format(w=noun.many.zh, o=noun.one.zh, how=how.zh),
+    )
+
+
+def _finding(problem: Problem, noun: Noun, suffix: str) -> Finding:
+    asked = QUESTIONS.get(problem.kind)
+    question = (
+        _filled(asked, noun)
+        if asked is not None
+        else text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
     )
     sentence = problem.sentence if problem.why is None else problem.sentence + problem.why
     return Finding(

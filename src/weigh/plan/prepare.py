@@ -44,15 +44,13 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         SpecError: A task that cannot be recognised or is not built yet.
         DataError, DesignError: Data or groups that cannot be used.
     """
-    from weigh.data.checks import check_pictures
     from weigh.data.duplicates import duplicate_groups
-    from weigh.data.images import read_images
+    from weigh.data.readers import read_and_check
     from weigh.stats.order import order_check_variants
 
-    spec = spec.model_copy(update={"task": _task(spec)})
-    examples, problems = read_images(spec.data, offline=spec.run.offline, progress=progress)
-    examples, found = check_pictures(examples, progress=progress)
-    problems = [*problems, *found]
+    task = _task(spec)
+    spec = spec.model_copy(update={"task": task})
+    examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=progress)
     examples = positive_last(examples, spec)
     worst = [problem for problem in problems if problem.severity == "error"]
     if worst:
@@ -68,17 +66,9 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
 
 def _task(spec: StudySpec) -> str:
-    from weigh.data.images import recognise_task
+    from weigh.data.readers import task_of
 
-    if spec.task is None:
-        task, reason = recognise_task(spec.data.train, spec.data.columns)
-        if task is None:
-            raise SpecError(
-                text("The task cannot be told from {d}: {r}", "无法从 {d} 判断任务：{r}", d=spec.data.train, r=reason),
-                do=text("Say it: --task image-classification", "请指明任务：--task image-classification"),
-            )
-    else:
-        task = spec.task
+    task = task_of(spec.data, spec.task)
     if task not in BUILT:
         raise SpecError(
             text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=task),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from weigh.data.examples import Examples
+from weigh.data.examples import Examples, rows_of
 from weigh.record.arrays import write_atomically
 
 __all__ = ["read_index", "write_index"]
@@ -16,10 +18,10 @@ NAME = "examples.npz"
 
 
 def write_index(folder: Path, examples: Examples) -> None:
-    """Keep `examples` as examples.npz (fixed-width text and integers; no pickle)."""
-    columns = {
+    """Keep `examples` as examples.npz (fixed-width text and numbers; texts of any length as JSON in UTF-8; no pickle)."""
+    columns: dict[str, Any] = {
         "path": examples.path.astype(str),
-        "target": examples.target,
+        "target": _pack(examples.target) if examples.target.dtype == object else examples.target,
         "part": examples.part.astype(str),
         "order": examples.order,
         "content": examples.content.astype(str),
@@ -31,20 +33,37 @@ def write_index(folder: Path, examples: Examples) -> None:
     }
     if examples.group is not None:
         columns["group"] = examples.group.astype(str)
+    columns |= {name: _pack(rows) for name in ("texts", "tokens") if (rows := getattr(examples, name)) is not None}
     columns |= {f"slice_{i}": column.astype(str) for i, column in enumerate(examples.slices.values())}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
     write_atomically(folder / NAME, buffer.getvalue())
 
 
+def _pack(rows: np.ndarray) -> np.ndarray:
+    """Rows of any length as bytes: fixed width would cost what the longest text takes, for every row."""
+    packed = json.dumps(rows.tolist(), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    return np.frombuffer(packed, dtype=np.uint8)
+
+
+def _unpack(packed: np.ndarray) -> np.ndarray:
+    """`(n,)` object: tuples, of tuples where rows held lists."""
+    listed = json.loads(packed.tobytes().decode("utf-8", "surrogatepass"))
+    return rows_of([tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in listed])
+
+
 def read_index(folder: Path) -> Examples:
     """The examples of the study in `folder`."""
     with np.load(folder / NAME, allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
+        texts, tokens = (_unpack(stored[name]) if name in stored else None for name in ("texts", "tokens"))
+        packed_target = (
+            tokens is not None
+        )  # uint8 is also what several labels per picture are stored as, in two dimensions
         return Examples(
             root=Path(str(stored["root"])),
             path=stored["path"],
-            target=stored["target"],
+            target=_unpack(stored["target"]) if packed_target else stored["target"],
             classes=tuple(str(name) for name in stored["classes"]),
             part=stored["part"],
             order=stored["order"],
@@ -53,4 +72,6 @@ def read_index(folder: Path) -> Examples:
             order_source=str(stored["order_source"]),  # type: ignore[arg-type]
             slices={name: stored[f"slice_{i}"] for i, name in enumerate(names)},
             fingerprint=str(stored["fingerprint"]),
+            texts=texts,
+            tokens=tokens,
         )

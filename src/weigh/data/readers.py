@@ -1,0 +1,91 @@
+"""What reads and checks the data of each task: one entry per task, one door for whoever has a specification.
+
+Before it: `recognise.py` names the task. After it: `weigh data` and `plan/prepare.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weigh.data.checks import check_pictures
+from weigh.data.examples import Examples, Problem
+from weigh.data.images import read_images
+from weigh.data.nouns import ENTITIES, PICTURES, SENTENCES, TEXTS, Noun
+from weigh.data.recognise import recognise_task
+from weigh.data.text_checks import check_texts
+from weigh.data.texts import read_numbered_texts, read_texts
+from weigh.data.tokens import read_tokens
+from weigh.errors import SpecError
+from weigh.language import text
+from weigh.registry import Registry
+from weigh.spec import TASKS, DataSpec
+
+__all__ = ["READERS", "Reader", "read_and_check", "task_of"]
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How the data of one task are read.
+
+    Attributes:
+        read: (spec, offline=, progress=) -> examples, and what was set aside.
+        check: (examples, progress=) -> examples that can be used, and what is wrong.
+        noun: What an example is called.
+        counted: What is counted by class.
+    """
+
+    task: str
+    read: Callable[..., tuple[Examples, list[Problem]]]
+    check: Callable[..., tuple[Examples, list[Problem]]]
+    noun: Noun
+    counted: Noun
+
+
+READERS: Registry[Reader] = Registry(text("reader", "读取器"))
+for _reader in (
+    Reader("image-classification", read_images, check_pictures, PICTURES, PICTURES),
+    Reader("text-classification", read_texts, check_texts, TEXTS, TEXTS),
+    Reader("text-regression", read_numbered_texts, check_texts, TEXTS, TEXTS),
+    Reader("token-classification", read_tokens, check_texts, SENTENCES, ENTITIES),
+):
+    READERS.register(_reader.task, _reader)
+
+
+def task_of(data: DataSpec, asked: str | None = None) -> str:
+    """The task that was asked for, else the one that the data look like.
+
+    Raises:
+        SpecError: It cannot be told.
+    """
+    if asked is not None:
+        return asked
+    task, reason = recognise_task(data.train, data.columns)
+    if task is None:
+        raise SpecError(
+            text("The task cannot be told from {d}: {r}", "无法从 {d} 判断任务：{r}", d=data.train, r=reason),
+            do=text("Say it: --task {t}", "请指明任务：--task {t}", t=" | ".join(TASKS)),
+        )
+    return task
+
+
+def read_and_check(
+    data: DataSpec, task: str, *, offline: bool = False, progress: Progress | None = None
+) -> tuple[Examples, list[Problem]]:
+    """The examples that can be used, and every problem: what the reader set aside first, then what the checks found.
+
+    Raises:
+        SpecError: No reader for this task yet.
+        DataError: Nothing usable.
+    """
+    if task not in READERS:
+        raise SpecError(
+            text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=task),
+            do=text("Data are read for: {b}.", "可读取数据的任务：{b}。", b=", ".join(READERS)),
+        )
+    reader = READERS.get(task)
+    examples, problems = reader.read(data, offline=offline, progress=progress)
+    examples, found = reader.check(examples, progress=progress)
+    return examples, [*problems, *found]

@@ -1,0 +1,53 @@
+"""The index of a data set of texts: classification, sentiment, sentence pairs, and similarity on a scale.
+
+Before it: `spec.DataSpec` and `text_sources.py`. After it: `text_checks.py` looks for what is wrong; `plan/` assigns folds. Nothing is
+cut into tokens here: that depends on the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from weigh.data.assembly import assemble
+from weigh.data.contents import fingerprint, text_hashes
+from weigh.data.examples import Examples, Problem
+from weigh.data.nouns import TEXTS
+from weigh.data.text_sources import TextSource
+from weigh.spec import DataSpec
+
+__all__ = ["read_numbered_texts", "read_texts"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def read_texts(
+    spec: DataSpec, *, offline: bool = False, progress: Progress | None = None
+) -> tuple[Examples, list[Problem]]:
+    """Texts (one or two per example) with classes, training and test together, and everything that was set aside.
+
+    Args:
+        spec: A table, a folder with a file per part (train, dev, test), a folder of text files per class, a folder of the
+            `datasets` library, or a hub name. Columns that are not named are guessed, and the guess is among the problems.
+            Of lines "COARSE:fine text" (TREC) the class is COARSE; the fine one is metadata.
+        offline: Hub names are refused.
+
+    Raises:
+        DataError: Nothing usable; says what is wrong and what to do.
+    """
+    source = TextSource(spec, offline=offline, progress=progress)
+    return _identified(*assemble(spec, source.list_rows, TEXTS))
+
+
+def read_numbered_texts(
+    spec: DataSpec, *, offline: bool = False, progress: Progress | None = None
+) -> tuple[Examples, list[Problem]]:
+    """Like `read_texts`, for labels on a scale (similarity 0 to 5): `target` is float64, and there are no classes."""
+    source = TextSource(spec, numbers=True, offline=offline, progress=progress)
+    return _identified(*assemble(spec, source.list_rows, TEXTS, "numbers"))
+
+
+def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:
+    assert examples.texts is not None
+    examples = replace(examples, content=text_hashes(examples.texts))
+    return replace(examples, fingerprint=fingerprint(examples)), problems
