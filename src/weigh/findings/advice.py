@@ -242,8 +242,9 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
     names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
     if settled.repeats_help:
         words = text(
-            "Whether {w} is better than {c} is open; more repeats (design.repeats) can settle it.",
-            "{w} 是否优于 {c} 尚无定论；增加重复次数（design.repeats）有望得出结论。",
+            "Whether {w} is better than {c} is open; more repeats ({s}) can settle it.",
+            "{w} 是否优于 {c} 尚无定论；增加重复次数（{s}）有望得出结论。",
+            s=evidence.more_repeats,
             **names,
         )
     else:

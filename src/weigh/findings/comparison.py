@@ -256,8 +256,9 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     if settlement.repeats_help and not fixed:
         said.append(
             text(
-                "More repeats may settle it: raise design.repeats.",
-                "增加重复次数可能分出高下：请调大 design.repeats。",
+                "More repeats may settle it ({s}).",
+                "增加重复次数可能分出高下（{s}）。",
+                s=evidence.more_repeats,
             )
             if evidence.results.origin == "study"
             else text(

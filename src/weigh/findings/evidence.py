@@ -91,6 +91,12 @@ class Evidence:
         }
 
     @cached_property
+    def more_repeats(self) -> str:
+        """The setting that brings more repeats: a race that stopped early would not run them."""
+        race = self.results.race
+        return "design.repeats" if race is None or race.stop in (None, "spent") else "design.race: false"
+
+    @cached_property
     def resampler(self) -> Resampler:
         """Influences of all candidates, and shared weights for those who draw."""
         return Resampler(draw_weights(self.rng("resampling"), self.units, self.draws), self.units)
