@@ -64,6 +64,6 @@ if __name__ == "__main__":
         remember_commit(options.folder)
         run_extra({k: chosen[k] for k in ("reference", "reference-gap")}, FEW, SEALED, options.folder)
         run({**chosen, **real}, FEW, SEALED, **more)
-        run({k: d for k, d in chosen.items() if fast(k, d)}, MANY, SEALED, **more)
+        run({k: d for k, d in chosen.items() if fast(d)}, MANY, SEALED, **more)
     else:
         publish(SEALED, options.folder, (options.folder / COMMIT).read_text("utf-8").strip())

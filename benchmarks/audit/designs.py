@@ -130,11 +130,7 @@ def designs(part: str) -> dict[str, Design | RealDesign]:
     return {**DEVELOPMENT, **UNSEEN, **REAL} if part == "all" else parts[part]
 
 
-def fast(name: str, design: Design) -> bool:
-    """Whether a design is run 5,000 times, the others 1,000 times.
-
-    The reference design and its alternative, and those whose truth needs one refit (some 10 to 15 ms a study; learners
-    with noise of their own take 20 to 70 ms).
-    """
-    single = not design.noisy and design.used == design.features and design.learner != "knn"
-    return name in ("reference", "reference-gap") or (single and design.features <= 40 and design.classes == 2)
+def fast(design: Design) -> bool:
+    """Whether a study takes milliseconds: such designs are run 5,000 times, the others 1,000 times."""
+    fits = design.folds * design.repeats * len(design.strengths)
+    return design.learner != "knn" and design.features <= 40 and design.classes == 2 and fits * design.n <= 31_000
