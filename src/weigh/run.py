@@ -33,6 +33,7 @@ class Recipe:
         control: A yardstick (`scratch`, `textbook`): never recommended.
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError.
+        texts: The same for tasks on texts; None: the recipe is for pictures only.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
     """
@@ -42,9 +43,15 @@ class Recipe:
     trains: Literal["head", "network"]
     defaults: dict[str, Any]
     fit: str
+    texts: dict[str, Any] | None = None
     pretrained: bool = True
     frozen: bool = False
     control: bool = False
+
+
+    def options_for(self, task: str | None) -> dict[str, Any] | None:
+        """The defaults of a task (of pictures where it is not known yet); None where the recipe is not for it."""
+        return self.texts if task is not None and task.startswith(("text-", "token-")) else self.defaults
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))

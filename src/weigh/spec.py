@@ -133,6 +133,15 @@ class RecipeSpec(Section):
         default=None, min_length=1, description="L2 strengths of a probe."
     )
     image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
+    max_length: Annotated[int, Field(ge=8, le=8192)] | None = Field(
+        default=None, description="Most tokens of a text; what is longer is cut. Default: what the model reads, at most 512."
+    )
+    pooling: Literal["mean", "first"] | None = Field(
+        default=None, description="How the vectors of tokens become one: mean, or the first; default: the model's own."
+    )
+    layers: Literal["last", "mean"] | None = Field(
+        default=None, description="Features of texts from the last layer, or the mean of all layers."
+    )
     class_weights: Literal["none", "balanced"] | None = None
     decision: Literal["auto", "argmax", "threshold"] | None = None
 
@@ -221,7 +230,7 @@ class StudySpec(Section):
     task: Task | None = Field(default=None, description="Recognised from the data where it can be.")
     data: DataSpec
     models: list[str] = Field(
-        min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], file:PATH@timm:NAME."
+        min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME."
     )
     recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
     design: DesignSpec = DesignSpec()

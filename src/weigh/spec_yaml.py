@@ -254,6 +254,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
     """Names that the registries do not know, and options that a recipe does not have."""
     from weigh.metrics.base import METRICS
     from weigh.models.address import parse_address
+    from weigh.plan.candidates import recipe_options
     from weigh.run import RECIPES
 
     problems: list[Text] = []
@@ -272,17 +273,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
         recipe = collect(RECIPES.get, given.name)
         if recipe is None:
             continue
-        overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
-        for field in overrides.keys() - recipe.defaults.keys():
-            problems.append(
-                text(
-                    "recipes: {r} has no setting '{f}'. It has: {k}.",
-                    "recipes：{r} 没有设置“{f}”。可用：{k}。",
-                    r=given.name,
-                    f=field,
-                    k=", ".join(recipe.defaults),
-                )
-            )
+        collect(recipe_options, given, spec.task)
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
     return problems

@@ -166,7 +166,7 @@ def test_folded_batch_norms_compute_the_same(name):
                 layer.running_mean.normal_(0, 0.3, generator=torch.Generator().manual_seed(1))
                 layer.running_var.uniform_(0.5, 2, generator=torch.Generator().manual_seed(2))
     x = torch.rand(2, 3, 160, 160)
-    folded = fold_batch_norms(module, 160)
+    folded = fold_batch_norms(module, torch.zeros(2, 3, 160, 160))
     norms = sum(isinstance(layer, torch.nn.BatchNorm2d) for layer in module.modules())
     assert not any(isinstance(layer, torch.nn.BatchNorm2d) for layer in folded.modules())
     assert (folded is module) == (norms == 0)

@@ -18,7 +18,7 @@ from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, torch_generator
 from weigh.train.features import features_key
 from weigh.train.loop import Loop
-from weigh.train.pictures import center, prepare_squares
+from weigh.inputs.pictures import center, prepare_squares
 
 FAST = {"epochs": 3, "image_size": 64, "batch_size": 8, "learning_rate": 0.02}  # a rate that moves random weights
 

@@ -14,7 +14,7 @@ from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.train.determinism import computing
 from weigh.train.features import features_of
-from weigh.train.pictures import crops, prepare_squares
+from weigh.inputs.pictures import crops, prepare_squares
 
 FAST = {"epochs": 2, "image_size": 64, "batch_size": 8}
 NETWORKS = ["finetune", "last-stage", "lp-ft", "scratch", "textbook"]
@@ -210,7 +210,7 @@ def test_validation_never_contains_groups_of_the_rest(examples, make_run):
 
 
 def test_squares_are_decoded_once(examples, setting, tiny, monkeypatch):
-    import weigh.train.pictures as module
+    import weigh.inputs.pictures as module
 
     preparation = load_model(tiny, pretrained=False, offline=True).preprocessing
     first = prepare_squares(examples, preparation, folder=setting.cache)
@@ -219,7 +219,7 @@ def test_squares_are_decoded_once(examples, setting, tiny, monkeypatch):
 
 
 def test_many_squares_are_mapped_from_disk(examples, setting, tiny, monkeypatch, tmp_path):
-    import weigh.train.pictures as module
+    import weigh.inputs.pictures as module
 
     preparation = load_model(tiny, pretrained=False, offline=True).preprocessing
     small = prepare_squares(examples, preparation, folder=None)

@@ -20,7 +20,7 @@ from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
 from weigh.train.device import fast_bf16
 from weigh.train.loop import Loop
-from weigh.train.pictures import prepare_squares
+from weigh.inputs.pictures import prepare_squares
 
 EPOCHS = 50  # of the schedule: far more than are measured
 

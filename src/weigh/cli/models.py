@@ -41,6 +41,9 @@ def recipes(lang: Lang = "") -> None:
     for name, recipe in RECIPES.items():
         print(f"{name:10} {recipe.title.render(detect_language(lang))}")
         print(" " * 11 + ", ".join(f"{key}={value}" for key, value in recipe.defaults.items()))
+        if recipe.texts is not None:
+            print(" " * 11 + text("texts: ", "文本：").render(detect_language(lang)), end="")
+            print(", ".join(f"{key}={value}" for key, value in recipe.texts.items()))
 
 
 def doctor(lang: Lang = "") -> None:
@@ -51,7 +54,7 @@ def doctor(lang: Lang = "") -> None:
         print(f"{name.render(language)}: {value}")
 
     line(Text("Python", "Python"), f"{platform.python_version()} ({platform.system()} {platform.machine()})")
-    for package in ("weigh", "torch", "torchvision", "timm", "numpy", "onnxruntime", "datasets", "cleanlab"):
+    for package in ("weigh", "torch", "torchvision", "timm", "numpy", "transformers", "onnxruntime", "datasets", "cleanlab"):
         try:
             line(Text(package, package), version(package))
         except PackageNotFoundError:

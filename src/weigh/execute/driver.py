@@ -82,7 +82,7 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     timings: dict[str, dict[str, Any]] = {}
     for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
         listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
-        timings[address] = choose(f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates))
+        timings[address] = choose(f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates, examples))
     plan, cut = _keep_budget(plan, prepared, timings, choose)
     race = race_so_far(ledger, plan, spec, examples)
     plan = replace(plan, runs=kept_runs(plan.runs, race))
@@ -190,7 +190,8 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
             continue  # it cannot be the best: no training and no look at the test part for it
         epochs = None
         if RECIPES.get(candidate.recipe).trains == "network":
-            epochs = median_epochs(results, candidate.id) or recipe_options(recipe_of(spec, candidate))["epochs"]
+            options = recipe_options(recipe_of(spec, candidate), spec.task)
+            epochs = median_epochs(results, candidate.id) or options["epochs"]
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep))
     return runs
 
@@ -310,7 +311,9 @@ def _setting(spec: StudySpec, examples: Examples, choose) -> tuple[Setting, int]
     return setting, int(workers)
 
 
-def _time_model(address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate]) -> dict[str, Any]:
+def _time_model(
+    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples
+) -> dict[str, Any]:
     from weigh.train.determinism import computing
     from weigh.train.timing import time_model
 
@@ -323,6 +326,7 @@ def _time_model(address: str, spec: StudySpec, setting: Setting, candidates: Seq
             frozen=any(recipe.frozen for recipe in recipes),
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),
+            examples=examples,
         )
 
 

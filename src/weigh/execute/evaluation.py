@@ -30,7 +30,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
 
     from weigh.models.pretrained import load_model
     from weigh.train.determinism import computing
-    from weigh.train.pictures import crops
+    from weigh.inputs.pictures import crops
 
     examples = _read(spec, listener)
     target = _imagenet_indices(examples)

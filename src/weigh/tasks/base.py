@@ -1,47 +1,101 @@
-"""What differs between tasks, and nothing else: how a batch is made, what the head is, the loss, and what a prediction is.
+"""What differs between tasks, and nothing else: what the network is fed with, its head, the loss, what a prediction is.
 
-`train/` knows how to train and predict; a task tells it on what. One task is one file that registers itself in `TASKS`;
-today that is image classification. Texts, tokens, boxes and masks each add a file; what they will need beyond this
-(outputs that are not one row of logits, augmentation that moves boxes) is added here when the first of them is built.
+`train/` knows how to train and predict; a task tells it on what. One task is one file that registers itself in `TASKS`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from weigh.data.examples import Examples
+from weigh.errors import ModelError
+from weigh.inputs.base import Inputs
 from weigh.language import text
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.pretrained import Pretrained
 from weigh.registry import Registry
+from weigh.run import Setting
 
-__all__ = ["TASKS", "Task"]
+__all__ = ["TASKS", "Progress", "Stream", "Task", "plain_outputs"]
+
+Progress = Callable[[str, int, int], None] | None
+Stream = Iterator[tuple[np.ndarray, torch.Tensor]]
+
+
+def plain_outputs(logits: torch.Tensor, _batch: torch.Tensor, _width: int) -> np.ndarray:
+    """`(n, width)` float32: the logits themselves."""
+    return logits.float().cpu().numpy()
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task. Functions only; state lives in what they are given.
+    """One task. Functions only; state lives in what they are given. `preparation` is `Pretrained.preprocessing`, configured.
 
     Attributes:
         name: As in study.yaml.
-        decode: `(examples, index, preprocessing) -> (size, size, 3) uint8`: one example as the model wants to see it,
-            before augmentation. Pure: called from threads, cached by content.
-        collate: `(targets of a batch) -> tensor` that `loss` takes.
-        adapt: `(pretrained, classes, generator) -> Network`: the body with a new head.
-        loss: `(outputs, target, weight) -> () tensor`: mean over the batch; `weight` per class, or None.
-        headed: Whether frozen features with a linear head make sense (recipes that train only a head).
+        reads: What its examples are; the models must be made for it.
+        inputs: `(examples, preparation, setting, options, progress) -> Inputs`: all examples, prepared for many epochs.
+        stream: `(examples, preparation, setting) -> (positions, batch), …`: every example once, in an order and in batches
+            that depend on nothing but the examples.
+        collate: `(targets of a batch, the batch) -> tensor` that `loss` takes.
+        adapt: `(pretrained, examples, generator, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train
+            the head alone.
+        loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` per class, or None.
+        width: `(examples) -> int`: length of one example's outputs.
+        outputs: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
+        start: `(network, training targets)`: sets the head before training; None: as it was drawn.
+        headed: Whether a linear head on one feature vector per example makes sense (recipe `probe`).
     """
 
     name: str
-    decode: Callable[[Examples, int, Preprocessing], np.ndarray]
-    collate: Callable[[np.ndarray], torch.Tensor]
-    adapt: Callable[[Pretrained, int, torch.Generator | None], Network]
+    reads: Literal["pictures", "texts"]
+    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress], Inputs]
+    stream: Callable[[Examples, Any, Setting], Stream]
+    collate: Callable[[np.ndarray, torch.Tensor], torch.Tensor]
+    adapt: Callable[[Pretrained, Examples, torch.Generator | None, bool], Network]
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+    width: Callable[[Examples], int]
+    outputs: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_outputs
+    start: Callable[[Network, np.ndarray], None] | None = None
     headed: bool = True
 
+    def build(
+        self, model: Pretrained, examples: Examples, generator: torch.Generator | None = None, *, frozen: bool = False
+    ) -> Network:
+        """`model` with a head for this task.
 
-TASKS: Registry[Task] = Registry(text("task", "任务"), modules=("weigh.tasks.image_classification",))
+        Raises:
+            ModelError: A model of pictures for a task on texts, or the other way round.
+        """
+        if model.reads != self.reads:
+            raise ModelError(
+                text(
+                    "{a} reads {r}, and this study has {s}.",
+                    "{a} 处理的是{r}，而本研究的数据是{s}。",
+                    a=model.address.written,
+                    r=KINDS[model.reads],
+                    s=KINDS[self.reads],
+                ),
+                do=text(
+                    "Models of texts: hf:…; of pictures: timm:…, torchvision:….",
+                    "文本模型：hf:…；图片模型：timm:…、torchvision:…。",
+                ),
+            )
+        return self.adapt(model, examples, generator, frozen)
+
+
+KINDS = {"pictures": text("pictures", "图片"), "texts": text("texts", "文本")}
+TASKS: Registry[Task] = Registry(
+    text("task", "任务"),
+    modules=(
+        "weigh.tasks.image_classification",
+        "weigh.tasks.text_classification",
+        "weigh.tasks.text_regression",
+        "weigh.tasks.token_classification",
+    ),
+)

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch.nn import functional
 
 from weigh.data.examples import Examples
-from weigh.data.pictures import open_picture
-from weigh.models.network import make_network
-from weigh.models.pretrained import Preprocessing
-from weigh.tasks.base import TASKS, Task
+from weigh.inputs.pictures import Pictures, crops, prepare_squares
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.run import Setting
+from weigh.tasks.base import TASKS, Progress, Stream, Task
+from weigh.tasks.classes import class_loss, class_targets, count_classes
 
 __all__ = ["IMAGE_CLASSIFICATION"]
 
 
-def _decode(examples: Examples, index: int, preprocessing: Preprocessing) -> np.ndarray:
-    path = examples.root / str(examples.path[index])
-    return preprocessing.crop(open_picture(path, draft_size=preprocessing.resize))
+def _inputs(
+    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress
+) -> Pictures:
+    squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
+    return Pictures(squares, preparation, options.get("augment", "none"), setting.device)
 
 
-def _collate(target: np.ndarray) -> torch.Tensor:
-    """`(n,)` int64 class indices, or `(n, classes)` float32 for several labels."""
-    return torch.from_numpy(target.astype(np.float32 if target.ndim == 2 else np.int64))
+def _stream(examples: Examples, preparation: Preprocessing, setting: Setting) -> Stream:
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    done = 0
+    for block in crops(examples, preparation, setting.batch):
+        pictures = preparation.normalise(torch.from_numpy(block).to(setting.device)).contiguous(memory_format=layout)
+        yield np.arange(done, done + len(block)), pictures
+        done += len(block)
 
 
-def _loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    """Cross-entropy of one label, or the mean binary cross-entropy of several; `weight` is per class."""
-    if target.ndim == 2:
-        return functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
-    if weight is None:
-        return functional.cross_entropy(logits, target)
-    # torch divides by the sum of the weights in the batch; dividing by its size keeps gradients of batches comparable
-    return functional.cross_entropy(logits, target, weight=weight, reduction="sum") / len(target)
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, _frozen: bool) -> Network:
+    return make_network(model, count_classes(examples), generator)
 
 
 IMAGE_CLASSIFICATION = TASKS.register(
     "image-classification",
-    Task(name="image-classification", decode=_decode, collate=_collate, adapt=make_network, loss=_loss),
+    Task(
+        name="image-classification",
+        reads="pictures",
+        inputs=_inputs,
+        stream=_stream,
+        collate=class_targets,
+        adapt=_adapt,
+        loss=class_loss,
+        width=count_classes,
+    ),
 )

@@ -66,10 +66,9 @@ def check_recipe(recipe: Recipe) -> None:
     from importlib import import_module
 
     fields = RecipeSpec.model_fields.keys() - {"name", "label", "repeats"}
-    assert recipe.defaults.keys() <= fields, (
-        f"{recipe.name}: {recipe.defaults.keys() - fields} are not settings of a recipe"
-    )
-    RecipeSpec(name=recipe.name, **recipe.defaults)
+    for defaults in filter(None, (recipe.defaults, recipe.texts)):
+        assert defaults.keys() <= fields, f"{recipe.name}: {defaults.keys() - fields} are not settings of a recipe"
+        RecipeSpec(name=recipe.name, **defaults)
     assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
     assert recipe.trains == "head" or "epochs" in recipe.defaults, (
         f"{recipe.name}: a network is trained for a number of epochs"

@@ -24,10 +24,11 @@ from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing
 from weigh.models.stage import Stage
 from weigh.run import Setting
-from weigh.train.augment import augment, draw
+from weigh.inputs.augment import augment, draw
+from weigh.inputs.base import consecutive
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast
-from weigh.train.pictures import center, prepare_squares
+from weigh.inputs.pictures import center, prepare_squares
 
 __all__ = ["Activations", "activations_of"]
 
@@ -65,6 +66,9 @@ class Activations:
         layout = torch.channels_last if self.channels_last and block.ndim == 4 else torch.contiguous_format
         return torch.from_numpy(block).to(self.device).contiguous(memory_format=layout)
 
+    def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
+        return consecutive(len(indices), size)
+
     @property
     def bytes_per_picture(self) -> int:
         """On disk, all views together."""
@@ -94,7 +98,7 @@ def activations_of(
         found = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
     if len(found) < views:
         squares = prepare_squares(examples, prepared, progress, folder=setting.cache)
-        prefix = fold_batch_norms(stage.prefix, prepared.size)
+        prefix = fold_batch_norms(stage.prefix, prepared.blank(2, setting.device))
         for view in sorted(set(range(views)) - set(found)):
             made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
             found[view] = made if setting.cache is None else cache.store(keys[view], made)

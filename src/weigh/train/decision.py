@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.metrics.outputs import is_classes, prediction_of
 
 __all__ = ["choose_bias", "score_training"]
 
@@ -27,7 +28,7 @@ def choose_bias(
         target: `(n,)` of the training part; multi-label targets keep the most probable.
         inner: `(n, classes)` inner out-of-fold probabilities of the training part, or None.
     """
-    if decision == "argmax" or target.ndim == 2:
+    if decision == "argmax" or not is_classes(target) or target.ndim == 2:
         return None
     counts = np.bincount(target, minlength=classes).astype(np.float64)
     present = counts > 0
@@ -48,9 +49,9 @@ def choose_bias(
 
 
 def score_training(
-    primary: str, probabilities: np.ndarray, target: np.ndarray, bias: list[float] | None
+    primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None
 ) -> dict[str, float]:
     """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
-    shift = 0.0 if bias is None else np.asarray(bias)
-    prediction = Prediction(probabilities, decide(probabilities, shift, multilabel=target.ndim == 2))
-    return {name: float(METRICS.get(name).score(prediction, target)) for name in dict.fromkeys([primary, "accuracy"])}
+    prediction = prediction_of(outputs, target, 0.0 if bias is None else np.asarray(bias))
+    names = dict.fromkeys([primary, "accuracy"] if is_classes(target) else [primary])
+    return {name: float(METRICS.get(name).score(prediction, target)) for name in names}

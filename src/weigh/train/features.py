@@ -19,12 +19,12 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.fold import fold_batch_norms
-from weigh.models.network import Network, make_network
+from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
+from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
 from weigh.train.device import autocast
-from weigh.train.pictures import crops
 
 __all__ = [
     "Featurised",
@@ -58,7 +58,12 @@ class Featurised(NamedTuple):
 
 
 def features_of(
-    address: str, examples: Examples, setting: Setting, *, image_size: int | None = None, progress: Progress = None
+    address: str,
+    examples: Examples,
+    setting: Setting,
+    *,
+    options: dict[str, Any] | None = None,
+    progress: Progress = None,
 ) -> Featurised:
     """Load the model of `address` and compute, or read from the cache, the features of all examples, in their order.
 
@@ -69,16 +74,15 @@ def features_of(
         ModelError, WeightsUnreachable: No such model, no weights, or a network without such features.
     """
     model = load_model(address, pretrained=True, offline=setting.offline)
-    facts = {**model.facts(), **({"input_size": image_size} if image_size else {})}
-    classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
-    prepared = model.preprocessing.at(image_size) if image_size else model.preprocessing
+    prepared = model.configure(options or {})
+    facts = {**model.facts(), "input_size": prepared.size}
     key = features_key(model, prepared, examples, setting)
-    network = make_network(model, classes)
+    network = TASKS.get(setting.task).build(model, examples, frozen=True)
     cache = array_cache(setting)
     if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
         seconds = forward_seconds(network.body, prepared, setting)
         return Featurised(np.array(found), network, facts, seconds, key)
-    body = fold_batch_norms(network.body, prepared.size)
+    body = fold_batch_norms(network.body, prepared.blank(2, setting.device))
     features = forward_all(body, prepared, examples, setting, progress)
     seconds = forward_seconds(body, prepared, setting)
     network.body.cpu()
@@ -94,7 +98,7 @@ def features_of(
 
 def forward_all(
     module: torch.nn.Module,
-    prepared: Preprocessing,
+    prepared: Preprocessing | Tokenisation,
     examples: Examples,
     setting: Setting,
     progress: Progress = None,
@@ -102,41 +106,46 @@ def forward_all(
     what: str = "features",
 ) -> np.ndarray:
     """`module(pictures)` of every example in eval mode: `(n, …)` float32."""
-    device = torch.device(setting.device)
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-    module = module.eval().to(device, memory_format=layout)  # type: ignore[call-overload]
-    rows: list[np.ndarray] = []
+    module = module.eval().to(torch.device(setting.device), memory_format=layout)  # type: ignore[call-overload]
+    found: np.ndarray | None = None
     done = 0
     with torch.inference_mode():
-        for pictures in crops(examples, prepared, setting.batch, decode=TASKS.get(setting.task).decode):
-            x = prepared.normalise(torch.from_numpy(pictures).to(device)).contiguous(memory_format=layout)
+        for positions, batch in TASKS.get(setting.task).stream(examples, prepared, setting):
             with autocast(setting.device, setting.precision):
-                rows.append(module(x).float().cpu().numpy())
-            done += len(pictures)
+                values = module(batch).float().cpu().numpy()
+            if found is None:
+                found = np.empty((len(examples), *values.shape[1:]), np.float32)
+            found[positions] = values
+            done += len(positions)
             if progress is not None:
                 progress(what, done, len(examples))
-    return np.concatenate(rows).astype(np.float32, copy=False)
+    assert found is not None, "no examples"
+    return found
 
 
-def forward_seconds(module: torch.nn.Module, prepared: Preprocessing, setting: Setting, pictures: int = 8) -> float:
-    """Seconds per picture of a small batch, after one that warms up."""
+def forward_seconds(
+    module: torch.nn.Module, prepared: Preprocessing | Tokenisation, setting: Setting, examples: int = 8
+) -> float:
+    """Seconds per example of a small batch, after one that warms up."""
     module = module.eval().to(setting.device)
-    x = torch.zeros(pictures, 3, prepared.size, prepared.size, device=setting.device)
-    if setting.channels_last:
+    x = prepared.blank(examples, setting.device)
+    if setting.channels_last and x.ndim == 4:
         x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), autocast(setting.device, setting.precision):
         for _ in range(2):
             started = time.perf_counter()
             float(module(x).flatten()[0])  # reading a value waits for an accelerator
             seconds = time.perf_counter() - started
-    return seconds / pictures
+    return seconds / examples
 
 
-def features_key(model: Pretrained, prepared: Preprocessing, examples: Examples, setting: Setting) -> str:
+def features_key(model: Pretrained, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting) -> str:
     """What the features depend on: weights, preparation, contents in their order, precision, layout, batch, threads."""
     digest = hashlib.blake2b(digest_size=16)
+    pooled = (getattr(model.module, "pooling", ""), getattr(model.module, "layers", ""))
     how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
-    for part in (model.digest, str(prepared), str(how), torch.__version__, *map(str, examples.content)):
+    for part in (model.digest, str(prepared), str(how), *pooled, setting.task if any(pooled) else "", torch.__version__, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"
 

@@ -12,16 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from weigh.inputs.base import Inputs
 from weigh.models.network import Network, depth_of_parameters
-from weigh.models.pretrained import Preprocessing
 from weigh.models.stage import Tail
 from weigh.run import Setting
 from weigh.tasks.base import Task
-from weigh.train.activations import Activations
-from weigh.train.augment import augment, draw
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast, empty_cache
-from weigh.train.pictures import center
 
 __all__ = ["Diverged", "Epoch", "Loop"]
 
@@ -45,22 +42,13 @@ class Loop:
     """Trains `network` on `training` for up to `epochs` epochs; everything random comes from `seeds`."""
 
     def __init__(
-        self, network: Network | Tail, preparation: Preprocessing, squares: np.ndarray, target: np.ndarray, task: Task,
-        options: dict[str, Any], setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray,
-        activations: Activations | None = None,
+        self, network: Network | Tail, inputs: Inputs, target: np.ndarray, task: Task, options: dict[str, Any],
+        setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray,
     ) -> None:  # fmt: skip
-        self.activations = activations  # of a frozen part, in place of pictures
-        self.network, self.preparation, self.squares, self.target, self.task = (
-            network,
-            preparation,
-            squares,
-            target,
-            task,
-        )
+        self.network, self.inputs, self.target, self.task = network, inputs, target, task
         self.options, self.setting, self.training = options, setting, training
         self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
         self.batch_size, self.accumulated = min(options["batch_size"], len(training)), 1
-        self.kind = options.get("augment", "none")
         balanced = options.get("class_weights") == "balanced"
         self.weights = (
             _class_weights(target[training], network.head.out_features).to(setting.device) if balanced else None
@@ -88,15 +76,13 @@ class Loop:
         """
         self.network.train()
         shuffled = self.training[torch.randperm(len(self.training), generator=self.order).numpy()]
-        drawn = draw(len(shuffled), self.kind, self.augmentation) if self.kind != "none" else None
-        if self.activations is not None:
-            drawn = self.activations.draw(len(shuffled), self.augmentation)
+        drawn = self.inputs.draw(len(shuffled), self.augmentation)
         total, seen = 0.0, 0
-        for i in range(0, len(shuffled), self.batch_size):
-            indices = shuffled[i : i + self.batch_size]
+        for positions in self.inputs.cut(shuffled, self.batch_size, training=True):
+            indices = shuffled[positions]
             if len(indices) == 1 and len(shuffled) > 1:
                 continue  # batch norm has no variance of one picture
-            loss = self._step(indices, None if drawn is None else drawn[i : i + self.batch_size])
+            loss = self._step(indices, None if drawn is None else drawn[torch.from_numpy(positions)])
             if not math.isfinite(loss):
                 raise Diverged(
                     f"the loss became {loss} in epoch {number} (learning rate {self.options['learning_rate']:g})"
@@ -116,7 +102,7 @@ class Loop:
                 self.optimiser.zero_grad(set_to_none=True)
                 held = len(indices) // self.accumulated
                 if held < 4:
-                    raise Diverged(f"memory ran out, even with {held} pictures at a time; set image_size") from None
+                    raise Diverged(f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length") from None
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
             empty_cache(self.setting.device)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
@@ -130,24 +116,14 @@ class Loop:
         self.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for part in np.array_split(np.arange(len(indices)), self.accumulated):
-            pictures = self._pictures(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
-            target = self.task.collate(self.target[indices[part]]).to(self.setting.device)
+            batch = self.inputs.batch(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
+            target = self.task.collate(self.target[indices[part]], batch).to(self.setting.device)
             with autocast(self.setting.device, self.setting.precision):
-                logits = self.network(pictures)
+                logits = self.network(batch)
             loss = self.task.loss(logits.float(), target, self.weights) * (len(part) / len(indices))
             loss.backward()
             total += float(loss.detach())
         return total
-
-    def _pictures(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
-        if self.activations is not None:
-            return self.activations.batch(indices, drawn)
-        size = self.preparation.size
-        if drawn is None:
-            block = torch.from_numpy(np.ascontiguousarray(center(self.squares[indices], size))).to(self.setting.device)
-        else:
-            block = augment(torch.from_numpy(self.squares[indices]).to(self.setting.device), drawn, size)
-        return self.preparation.normalise(block)
 
 
 def _out_of_memory(error: Exception) -> bool:

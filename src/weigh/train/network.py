@@ -17,7 +17,9 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
-from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.inputs.base import Inputs
+from weigh.metrics.base import METRICS
+from weigh.metrics.outputs import is_classes, prediction_of
 from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
@@ -25,14 +27,13 @@ from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.tasks.base import TASKS, Task
-from weigh.train.activations import Activations, activations_of
+from weigh.train.activations import activations_of
 from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import autocast, peak_bytes
 from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
-from weigh.train.pictures import center, prepare_squares
 from weigh.train.recipes import STRENGTHS
 
 __all__ = ["fit"]
@@ -47,25 +48,20 @@ class Work:
     run: Run
     setting: Setting
     network: Network | Tail
-    preparation: Preprocessing
-    squares: np.ndarray
+    inputs: Inputs  # of a frozen part its activations; `network` is then the tail
     target: np.ndarray
     task: Task
-    activations: Activations | None = None  # of the frozen part; `network` is then the tail, and there are no squares
+    width: int  # of one example's outputs
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
-        """`(n, classes)` float32 logits of examples, in eval mode."""
-        found = []
+        """`(n, width)` float32 outputs of examples, in eval mode: logits, or whatever the task records."""
+        found = np.zeros((len(indices), self.width), np.float32)
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
-            for i in range(0, len(indices), 64):
-                if self.activations is not None:
-                    found.append(self.network(self.activations.batch(indices[i : i + 64])).float().cpu().numpy())
-                    continue
-                block = np.ascontiguousarray(center(self.squares[indices[i : i + 64]], self.preparation.size))
-                pictures = self.preparation.normalise(torch.from_numpy(block).to(self.setting.device))
-                found.append(self.network(pictures).float().cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, self.network.head.out_features), np.float32)
+            for positions in self.inputs.cut(indices, 64):
+                batch = self.inputs.batch(indices[positions])
+                found[positions] = self.task.outputs(self.network(batch), batch, self.width)
+        return found
 
 
 def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
@@ -77,22 +73,23 @@ def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Pro
 def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
     recipe, options = RECIPES.get(run.recipe), run.options
     model = load_model(run.model, pretrained=recipe.pretrained, offline=setting.offline, rng_seed=run.seeds["init"])
-    preparation = model.preprocessing.at(options["image_size"]) if options.get("image_size") else model.preprocessing
+    preparation = model.configure(options)
     facts_of_model = {**model.facts(), "input_size": preparation.size}
     if not recipe.pretrained:  # the facts of an address are those of its pretrained weights
         facts_of_model = {}
-    classes = examples.target.shape[1] if examples.multilabel else len(examples.classes)
     task = TASKS.get(setting.task)
-    network = task.adapt(model, classes, torch_generator(run.seeds["init"]))
+    network = task.build(model, examples, torch_generator(run.seeds["init"]))
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
+    if task.start is not None:
+        task.start(network, examples.target[run.train])
     extra: dict[str, Any] = {}
     if recipe.frozen:
         work, extra = _freeze(run, setting, model, network, preparation, examples, task, progress)
     else:
-        squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
-        work = Work(run, setting, network, preparation, squares, examples.target, task)
+        inputs = task.inputs(examples, preparation, setting, options, progress)
+        work = Work(run, setting, network, inputs, examples.target, task, task.width(examples))
     if setting.device == "cpu":
         speed_up_depthwise(work.network)
     started = time.perf_counter()
@@ -112,11 +109,13 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         )
     trained = time.perf_counter() - started
     held = validation if len(validation) else training
-    inner = _probabilities(work.predict(held), multilabel=examples.multilabel)
-    bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, classes)
+    bias = choose_bias(
+        options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width
+    )
     if setting.primary.startswith("f1") and len(validation):
-        bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, classes)
-    train_probabilities = _probabilities(work.predict(run.train), multilabel=examples.multilabel)
+        inner = prediction_of(work.predict(held), examples.target[held]).probabilities
+        bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width)
+    train_scores = score_training(setting.primary, work.predict(run.train), examples.target[run.train], bias)
     started = time.perf_counter()
     logits = work.predict(run.test)
     seconds = time.perf_counter() - started
@@ -128,7 +127,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         )
     facts = {
         **extra, "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
-        "train_scores": score_training(setting.primary, train_probabilities, examples.target[run.train], bias),
+        "train_scores": train_scores,
         **({"bias": bias} if bias is not None else {}),
     }  # fmt: skip
     measured = {
@@ -164,13 +163,12 @@ def _freeze(
     activations = activations_of(
         stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
     )
-    none = np.zeros((0, 0, 0, 3), np.uint8)
     facts = {
         "trained_from": stage.first,
         "n_trained": sum(p.numel() for p in stage.tail.parameters() if p.requires_grad),
         "activation_bytes": activations.bytes_per_picture,
     }
-    return Work(run, setting, stage.tail, preparation, none, examples.target, task, activations), facts
+    return Work(run, setting, stage.tail, activations, examples.target, task, task.width(examples)), facts
 
 
 def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -189,18 +187,13 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
     from weigh.train.logistic import eigenbasis
     from weigh.train.probe import fit_head
 
-    run, found = work.run, []
+    run = work.run
     work.network.eval()
+    features = np.zeros((len(run.train), work.network.head.in_features), np.float32)
     with torch.inference_mode():
-        for i in range(0, len(run.train), 64):
-            block = np.ascontiguousarray(center(work.squares[run.train[i : i + 64]], work.preparation.size))
-            found.append(
-                work.network.body(work.preparation.normalise(torch.from_numpy(block).to(work.setting.device)))
-                .float()
-                .cpu()
-                .numpy()
-            )
-    features = np.concatenate(found)
+        for positions in work.inputs.cut(run.train, 64):
+            batch = work.inputs.batch(run.train[positions])
+            features[positions] = work.network.body(batch).float().cpu().numpy()
     x = torch.from_numpy(features)
     basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
     group = None if examples.group is None else examples.group[run.train]
@@ -224,17 +217,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     options = work.run.options
     epochs = work.run.epochs or options["epochs"]
     loop = Loop(
-        work.network,
-        work.preparation,
-        work.squares,
-        work.target,
-        work.task,
-        options,
-        work.setting,
-        work.run.seeds,
-        epochs,
-        training,
-        work.activations,
+        work.network, work.inputs, work.target, work.task, options, work.setting, work.run.seeds, epochs, training
     )
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
@@ -271,19 +254,10 @@ def _validate(work: Work, validation: np.ndarray) -> float:
     logits, target = work.predict(validation), work.target[validation]
     if not np.isfinite(logits).all():
         raise Diverged("the network's predictions became infinite or undefined")
-    multilabel = target.ndim == 2
-    probabilities = _probabilities(logits, multilabel=multilabel)
     metric = METRICS.get(work.setting.primary)
-    bias = choose_bias(work.run.options.get("decision", "argmax"), work.setting.primary, target, None, logits.shape[1])
-    prediction = Prediction(
-        probabilities, decide(probabilities, 0.0 if bias is None else np.asarray(bias), multilabel=multilabel)
-    )
+    bias = choose_bias(work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width)
+    prediction = prediction_of(logits, target, 0.0 if bias is None else np.asarray(bias))
     score = metric.score(prediction, target)
-    loss = METRICS.get("log_loss").score(prediction, target)
+    loss = METRICS.get("log_loss").score(prediction, target) if is_classes(target) else 0.0
     score = 0.0 if np.isnan(score) else score if metric.greater_is_better else -score
     return score - 0.02 * min(loss, 10.0)
-
-
-def _probabilities(logits: np.ndarray, *, multilabel: bool) -> np.ndarray:
-    z = torch.from_numpy(logits.astype(np.float64))
-    return (torch.sigmoid(z) if multilabel else torch.softmax(z, dim=1)).numpy()

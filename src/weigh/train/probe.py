@@ -51,9 +51,7 @@ def fit(
 ) -> Iterator[Outcome]:
     """All probe runs of one model: one feature pass, then a head per run."""
     started = time.perf_counter()
-    made = features_of(
-        runs[0].model, examples, setting, image_size=runs[0].options.get("image_size"), progress=progress
-    )
+    made = features_of(runs[0].model, examples, setting, options=runs[0].options, progress=progress)
     shared = (time.perf_counter() - started) / len(runs)
     basis = _basis(made, setting)
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
@@ -114,7 +112,7 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     facts = {
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
-        "train_scores": score_training(setting.primary, _probabilities(train_logits, target.ndim == 2), target, bias),
+        "train_scores": score_training(setting.primary, train_logits, target, bias),
     }
     if bias is not None:
         facts["bias"] = bias

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import torch
 
+from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.models.depthwise import speed_up_depthwise
-from weigh.models.network import make_network
-from weigh.models.pretrained import load_model
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.stage import split_last_stage
 from weigh.run import Setting
+from weigh.tasks.base import TASKS
 from weigh.train.device import autocast, fast_bf16
 
 __all__ = ["time_model"]
@@ -30,13 +33,14 @@ def time_model(
     frozen: bool = False,
     precision: str,
     pretrained: bool = True,
-    image_size: int | None = None,
+    examples: Examples | None = None,
 ) -> dict[str, Any]:
     """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
 
     Args:
         network: Time a training step too.
         frozen: Time a step of the last stage alone too; nothing is said of a network that has none (its runs will say why).
+        examples: Of the study; texts are timed at their own lengths.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
@@ -44,24 +48,19 @@ def time_model(
         seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
-    size = image_size or model.preprocessing.size
-    device = torch.device(setting.device)
-    net = make_network(model, max(2, len(setting.classes))).to(device).to(memory_format=torch.channels_last)
+    net, batch = _network_and_batch(model, setting, 16 if network else 8, examples)
     if setting.device == "cpu":
         speed_up_depthwise(net)
-    pictures = torch.rand(16 if network else 8, 3, size, size, device=device).contiguous(
-        memory_format=torch.channels_last
-    )
 
     def forward(chosen: str) -> None:
         net.eval()
         with torch.inference_mode(), autocast(setting.device, chosen):
-            net(pictures)
+            net(batch)
 
     def step(chosen: str) -> None:
         net.train()
         with autocast(setting.device, chosen):
-            loss = net(pictures).float().logsumexp(dim=1).mean()
+            loss = net(batch).float().logsumexp(dim=-1).mean()
         loss.backward()
         net.zero_grad(set_to_none=True)
 
@@ -70,17 +69,33 @@ def time_model(
     found: dict[str, Any] = {
         "precision_head": chosen,
         "precision_network": chosen,
-        "seconds_per_example": max(_seconds(forward, chosen, setting.device) / len(pictures), DECODE_SECONDS),
+        "seconds_per_example": max(
+            _seconds(forward, chosen, setting.device) / len(batch), DECODE_SECONDS if model.reads == "pictures" else 0.0
+        ),
         "channels_last": True,
     }
     if network:
-        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
-    if frozen:
+        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
+    if frozen and model.reads == "pictures":
         with suppress(ModelError):
-            stage = split_last_stage(net, size=size, native=model.preprocessing.size, address=address)
-            net, pictures = stage.tail, torch.rand(len(pictures), *stage.shape, device=device)
-            found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
+            size = model.preprocessing.size
+            stage = split_last_stage(net, size=size, native=size, address=address)
+            net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
+            found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     return found
+
+
+def _network_and_batch(
+    model: Pretrained, setting: Setting, n: int, examples: Examples | None
+) -> tuple[Network, torch.Tensor]:
+    if model.reads == "texts" and examples is not None:
+        task = TASKS.get(setting.task)
+        some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
+        inputs = task.inputs(some, model.configure({}), setting, {}, None)
+        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some)))
+    net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
+    batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)
+    return net, batch.contiguous(memory_format=torch.channels_last)
 
 
 def _seconds(work: Callable[[str], None], option: str, device: str) -> float:

@@ -13,41 +13,66 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
+from weigh.data.pictures import open_picture
+from weigh.inputs.augment import augment, draw
+from weigh.inputs.base import consecutive
 from weigh.models.pretrained import Preprocessing
-from weigh.tasks.base import TASKS
 
-__all__ = ["center", "crops", "prepare_squares"]
+__all__ = ["Pictures", "center", "crops", "prepare_squares"]
 
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
 IN_MEMORY = 2**31  # bytes of decoded pictures; beyond it they are mapped from disk
 
 
-def crops(
-    examples: Examples,
-    preparation: Preprocessing,
-    batch: int,
-    *,
-    decode: Callable[[Examples, int, Preprocessing], np.ndarray] | None = None,
-) -> Iterator[np.ndarray]:
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures as `inputs.base.Inputs`: batches `(n, 3, size, size)` float32, channels last in memory.
+
+    Attributes:
+        squares: `(n, side, side, 3)` uint8, all examples in their order.
+        augment: "none", "light" or "standard".
+    """
+
+    squares: np.ndarray
+    preparation: Preprocessing
+    augment: str
+    device: str
+
+    def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
+        return None if self.augment == "none" else draw(n, self.augment, generator)
+
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+        size = self.preparation.size
+        if drawn is None:
+            block = torch.from_numpy(np.ascontiguousarray(center(self.squares[indices], size))).to(self.device)
+        else:
+            block = augment(torch.from_numpy(self.squares[indices]).to(self.device), drawn, size)
+        return self.preparation.normalise(block)
+
+    def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
+        return consecutive(len(indices), size)
+
+
+def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterator[np.ndarray]:
     """`(batch, size, size, 3)` uint8 of all examples in order, decoded in threads a few batches ahead of their use.
 
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
-    decode = decode or TASKS.get("image-classification").decode
     blocks = [range(i, min(i + batch, len(examples))) for i in range(0, len(examples), batch)]
     with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
         waiting: deque[list[Future[np.ndarray]]] = deque()
         for following in range(len(blocks) + AHEAD):
             if following < len(blocks):
-                waiting.append([pool.submit(decode, examples, i, preparation) for i in blocks[following]])
+                waiting.append([pool.submit(_crop, examples, i, preparation) for i in blocks[following]])
             if following >= AHEAD or following >= len(blocks):
                 if not waiting:
                     return
@@ -58,6 +83,11 @@ def crops(
                         future.cancel()
                     raise
                 yield ready
+
+
+def _crop(examples: Examples, index: int, preparation: Preprocessing) -> np.ndarray:
+    path = examples.root / str(examples.path[index])
+    return preparation.crop(open_picture(path, draft_size=preparation.resize))
 
 
 def prepare_squares(

@@ -1,0 +1,69 @@
+"""An encoder of texts as a body: batches of tokens in, one vector per text (or per token) out.
+
+Whatever the architecture, the batch is one tensor `(n, 3, length)`: ids, mask, segments (see `tokenisation.py`), so a text
+network has the shape that everything else expects: `logits = head(body(batch))`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+__all__ = ["Encoder", "Siamese"]
+
+
+class Encoder(nn.Module):
+    """A model of the transformers library, pooled.
+
+    Attributes:
+        pooling: "mean" over the tokens, "first" token, or "none": `(n, length, width)`.
+        layers: "last", or "mean" of the outputs of all layers (a probe's friend where the last layer is a pretraining head's).
+    """
+
+    def __init__(self, model: nn.Module, *, width: int, pooling: str = "mean", layers: str = "last", segments: bool = False) -> None:
+        super().__init__()
+        self.model, self.width, self.pooling, self.layers, self.segments = model, width, pooling, layers, segments
+
+    def configure(self, options: dict[str, Any]) -> None:
+        """Take the recipe's options `pooling` and `layers` where they are set."""
+        self.pooling = options.get("pooling") or self.pooling
+        self.layers = options.get("layers") or self.layers
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        ids, mask = batch[:, 0], batch[:, 1]
+        given = {"input_ids": ids, "attention_mask": mask}
+        if self.segments:
+            given["token_type_ids"] = batch[:, 2]
+        if self.layers == "mean":
+            outputs = self.model(**given, output_hidden_states=True).hidden_states
+            hidden = torch.stack(outputs[1:]).mean(dim=0)
+        else:
+            hidden = self.model(**given).last_hidden_state
+        if self.pooling == "none":
+            return hidden
+        if self.pooling == "first":
+            return hidden[:, 0]
+        weight = mask.to(hidden.dtype)[..., None]
+        return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
+
+
+class Siamese(nn.Module):
+    """Two texts encoded apart and put together as (u, v, |u - v|, u * v): features of a pair for a linear head.
+
+    The batch is `(n, 6, length)`: the first text, then the second. Source: Conneau et al. 2017 (InferSent), §3.
+    """
+
+    PARTS = 4  # u, v, |u - v|, u * v
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        n = len(batch)
+        if batch.shape[1] == 3:  # a blank batch, for timings and shapes: each text beside itself
+            batch = torch.cat([batch, batch], dim=1)
+        u, v = self.encoder(torch.cat([batch[:, :3], batch[:, 3:]])).split(n)
+        return torch.cat([u, v, (u - v).abs(), u * v], dim=1)

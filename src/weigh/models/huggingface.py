@@ -1,0 +1,150 @@
+"""Encoders of the transformers library: `hf:OWNER/NAME` of the model hub, or `hf:./folder`.
+
+Any encoder that `AutoModel` knows. Weights are read from safetensors; code of a repository is never run. How vectors are pooled comes
+from the model where it says so (sentence encoders), else by family: the first token where pretraining trained it for whole
+texts, the mean elsewhere. Offline, packages of the catalogue answer to their hub names.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weigh.errors import MissingExtra, ModelError
+from weigh.language import text
+from weigh.models.address import Address
+from weigh.models.catalogue import CATALOGUE, PackagedWeights, find_packaged
+from weigh.models.encoder import Encoder
+from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.models.tokenisation import Tokenisation
+
+__all__ = ["load", "names"]
+
+LONGEST = 512  # tokens, unless the model says less; attention costs the square of it
+FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json",
+         "1_Pooling/config.json")  # fmt: skip
+FIRST_TOKEN = {"bert", "roberta", "xlm-roberta", "electra", "deberta", "deberta-v2", "distilbert", "albert", "camembert"}
+PREFIXES = {"intfloat/multilingual-e5": "query: ", "intfloat/e5": "query: "}
+
+
+def names(pattern: str) -> list[str]:
+    """Names of the catalogue, the local cache's encoders being unknown until they are asked for."""
+    import fnmatch
+
+    known = [entry.address.partition(":")[2] for entry in CATALOGUE if entry.address.startswith("hf:")]
+    return [name for name in known if fnmatch.fnmatchcase(name, pattern)]
+
+
+def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
+    """See `pretrained.load_model`."""
+    try:
+        import transformers
+    except ImportError:
+        raise MissingExtra("transformers", text("Models of texts", "文本模型"), "text") from None
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    packaged = find_packaged(address.written)
+    folder, provenance = _folder(address, packaged, pretrained=pretrained, offline=offline)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        module = _module(folder, config, pretrained=pretrained)
+        preparation = _tokenisation(folder, config, address.name)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise ModelError(
+            text(
+                "{a} cannot be used: {e}",
+                "无法使用 {a}：{e}",
+                a=address.written,
+                e=(str(error).strip().splitlines() or [type(error).__name__])[0][:300],
+            ),
+            text(
+                "Encoders with safetensors and a fast tokenizer are read; code of a repository is never run.",
+                "支持带 safetensors 和快速分词器的编码器；绝不运行仓库中的代码。",
+            ),
+        ) from None
+    encoder = Encoder(
+        module, width=int(config.hidden_size), pooling=_pooling(folder, config), segments=preparation.segments
+    )
+    return Pretrained(address, encoder, preparation, provenance if pretrained else Provenance("random"), 0)
+
+
+def _folder(
+    address: Address, packaged: PackagedWeights | None, *, pretrained: bool, offline: bool
+) -> tuple[Path, Provenance]:
+    """A local folder with configuration, tokenizer and, if they are needed, weights."""
+    local = Path(address.name).expanduser()
+    if address.name.startswith((".", "/", "~")):
+        if not (local / "config.json").is_file():
+            raise ModelError(
+                text("{p} is not a model folder: it has no config.json.", "{p} 不是模型文件夹：缺少 config.json。", p=local),
+                do=text("Save one with model.save_pretrained and tokenizer.save_pretrained.", "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存。"),
+            )
+        return local, Provenance("file", local.name)
+    if packaged is not None and (path := packaged.locate()) is not None:
+        from weigh.models.packaged_texts import unpack
+
+        return unpack(packaged, path), Provenance("package", f"{packaged.package} {packaged.version()}", packaged.licence)
+    needed = ("config.json", "model.safetensors") if pretrained else ("config.json",)
+    found = Fetched(None, text("nothing", "无"))
+    for name in needed:
+        found = fetch_from_hub(address.name, (name,), offline=offline)
+        if found.path is None:
+            raise unreachable(address.written, found.tried, offline=offline, packaged=packaged)
+    assert found.path is not None
+    for name in FILES:  # whichever of them the model has
+        fetch_from_hub(address.name, (name,), offline=offline)
+    return found.path.parent, Provenance("hub", address.name)
+
+
+def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
+    """The encoder without pooling layer or language-model head, in float32."""
+    import transformers
+
+    plain = {} if config.model_type not in FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"} else {"add_pooling_layer": False}
+    if not pretrained:
+        return transformers.AutoModel.from_config(config, trust_remote_code=False, **plain).float()
+    return transformers.AutoModel.from_pretrained(
+        folder, config=config, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **plain
+    )
+
+
+def _tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
+    import transformers
+
+    made = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    backend = getattr(made, "backend_tokenizer", None)
+    if backend is None:
+        raise ValueError("its tokenizer has no fast form")
+    backend.no_truncation()
+    backend.no_padding()
+    positions = getattr(config, "max_position_embeddings", None) or LONGEST
+    if config.model_type in ("roberta", "xlm-roberta", "camembert"):
+        positions -= 2  # their positions count from the padding token on
+    said = made.model_max_length if made.model_max_length and made.model_max_length < 10**6 else positions
+    return Tokenisation(
+        written=backend.to_str(),
+        size=int(min(positions, said, LONGEST)),
+        pad=int(made.pad_token_id or 0),
+        unknown=-1 if made.unk_token_id is None else int(made.unk_token_id),
+        segments=int(getattr(config, "type_vocab_size", 0) or 0) > 1,
+        prefix=next((prefix for start, prefix in PREFIXES.items() if name.startswith(start)), ""),
+    )
+
+
+def _pooling(folder: Path, config: Any) -> str:
+    said = folder / "1_Pooling" / "config.json"
+    if said.is_file():
+        how = json.loads(said.read_text("utf-8"))
+        return "first" if how.get("pooling_mode_cls_token") else "mean"
+    return "first" if config.model_type in FIRST_TOKEN else "mean"
+
+
+def _cached(name: str) -> bool:
+    return cached_from_hub(name, ("model.safetensors",)) is not None
+
+
+MODEL_SOURCES.register("hf", ModelSource(load, names, _cached))

@@ -1,0 +1,139 @@
+"""Named entities: every word gets a tag (outside, begin or inside of a type), and tags become spans.
+
+The loss and the answer look at the first token of each word. Of all sequences of tags the likeliest valid one is taken (an
+inside tag only after its own type): the best path, not a repair afterwards. What is recorded is described in `data/tags.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from weigh.data.examples import Examples
+from weigh.inputs.sentences import Sentences, windows
+from weigh.models.encoder import Encoder
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Pretrained
+from weigh.models.tokenisation import Tokenisation
+from weigh.run import Setting
+from weigh.tasks.base import TASKS, Progress, Stream, Task
+
+__all__ = ["TOKEN_CLASSIFICATION", "best_tags"]
+
+NOTHING = -100  # torch's own mark of what the loss leaves out
+
+
+def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting) -> Sentences:
+    assert examples.tokens is not None
+    around = preparation.around()
+    encoded = preparation.encode_sentences(list(examples.tokens))
+    rows = [windows(ids, words, preparation, around) for ids, words in encoded]
+    lengths = np.array([len(tokens) for tokens in examples.tokens], dtype=np.int64)
+    return Sentences(rows, lengths, preparation.pad, setting.device)
+
+
+def _inputs(
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
+) -> Sentences:
+    return _sentences(examples, preparation, setting)
+
+
+def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
+    inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
+    for positions in inputs.cut(everything, setting.batch):
+        yield positions, inputs.batch(positions)
+
+
+def _collate(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
+    """`(rows, length)` int64: the tag of the word that begins at each token, `NOTHING` elsewhere."""
+    words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
+    tags = np.full(words.shape, NOTHING, dtype=np.int64)
+    most = int(words.max(initial=0)) + 1
+    for k, example in enumerate(owner):
+        of_word = np.zeros(most, dtype=np.int64)
+        for start, end, kind in target[example]:
+            of_word[start] = 1 + 2 * kind
+            of_word[start + 1 : end] = 2 + 2 * kind
+        begins = words[k] >= 0
+        tags[k, begins] = of_word[words[k, begins]]
+    return torch.from_numpy(tags)
+
+
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, _frozen: bool) -> Network:  # noqa: FBT001
+    assert isinstance(model.module, Encoder)
+    model.module.pooling = "none"
+    return make_network(model, 1 + 2 * len(examples.classes), generator)
+
+
+def _loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), weight=weight, ignore_index=NOTHING)
+
+
+def _width(examples: Examples) -> int:
+    assert examples.tokens is not None
+    return 2 * max((len(tokens) for tokens in examples.tokens), default=1)
+
+
+def _outputs(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarray:
+    """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
+    logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
+    words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
+    n, most = int(owner.max(initial=-1)) + 1, width // 2
+    found = np.zeros((n, width), dtype=np.float32)
+    lengths = batch[:, 5, 0].cpu().numpy()
+    for example in range(n):
+        rows = np.flatnonzero(owner == example)
+        found[example, lengths[rows[0]] : most] = -1
+        place = [(words[k, j], logs[k, j]) for k in rows for j in np.flatnonzero(words[k] >= 0)]
+        place.sort(key=lambda pair: pair[0])
+        if not place:
+            continue
+        at, scores = np.array([word for word, _ in place]), np.stack([score for _, score in place])
+        tags = best_tags(scores)
+        found[example, at], found[example, most + at] = tags, scores[np.arange(len(tags)), tags]
+    return found
+
+
+def best_tags(scores: np.ndarray) -> np.ndarray:
+    """`(words,)` int64: the likeliest sequence in which an inside tag follows a tag of its own type (Viterbi 1967).
+
+    Args:
+        scores: `(words, 1 + 2 types)` log-probabilities.
+    """
+    tags = scores.shape[1]
+    before = np.zeros((tags, tags))  # [from, to]
+    for inside in range(2, tags, 2):
+        before[:, inside] = -np.inf
+        before[[inside - 1, inside], inside] = 0
+    total = scores[0].copy()
+    total[2::2] = -np.inf
+    came = np.zeros(scores.shape, dtype=np.int64)
+    for word in range(1, len(scores)):
+        paths = total[:, None] + before
+        came[word] = paths.argmax(axis=0)
+        total = paths.max(axis=0) + scores[word]
+    best = np.empty(len(scores), dtype=np.int64)
+    best[-1] = total.argmax()
+    for word in range(len(scores) - 1, 0, -1):
+        best[word - 1] = came[word, best[word]]
+    return best
+
+
+TOKEN_CLASSIFICATION = TASKS.register(
+    "token-classification",
+    Task(
+        name="token-classification",
+        reads="texts",
+        inputs=_inputs,
+        stream=_stream,
+        collate=_collate,
+        adapt=_adapt,
+        loss=_loss,
+        width=_width,
+        outputs=_outputs,
+        headed=False,
+    ),
+)
