@@ -40,6 +40,7 @@ Task = Literal[
     "text-regression",
     "token-classification",
 ]
+PRIMARY = {"text-regression": "pearson_spearman", "token-classification": "entity_f1"}  # others: balanced_accuracy
 
 
 class Section(BaseModel):
@@ -190,8 +191,10 @@ class DesignSpec(Section):
 
 
 class MetricsSpec(Section):
-    primary: str = Field(
-        default="balanced_accuracy", description="Carries the headline, the selection and the corrections."
+    primary: str | None = Field(
+        default=None,
+        description="Carries the headline, the selection and the corrections; default: balanced_accuracy, for numbers "
+        "pearson_spearman, for entities entity_f1.",
     )
     also: list[str] | None = Field(default=None, description="Described beside it; default: all that the task has.")
     rope: Annotated[float, Field(ge=0)] | None = Field(
@@ -252,6 +255,11 @@ class StudySpec(Section):
             if twins:
                 raise ValueError(f"{what}: {', '.join(twins)} is listed twice")
         return self
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary metric: the user's choice, or what suits the task."""
+        return self.metrics.primary or PRIMARY.get(self.task or "", "balanced_accuracy")
 
     @property
     def title(self) -> str:

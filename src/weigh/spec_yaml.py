@@ -266,7 +266,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
 
     for address in spec.models:
         collect(parse_address, address)
-    for name in [spec.metrics.primary, *(spec.metrics.also or [])]:
+    for name in [spec.primary, *(spec.metrics.also or [])]:
         collect(METRICS.get, name)
     for given in spec.recipes:
         recipe = collect(RECIPES.get, given.name)

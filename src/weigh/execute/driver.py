@@ -300,7 +300,7 @@ def _setting(spec: StudySpec, examples: Examples, choose) -> tuple[Setting, int]
     setting = Setting(
         task=spec.task or "",
         classes=examples.classes,
-        primary=spec.metrics.primary,
+        primary=spec.primary,
         device=device,
         threads=int(threads),
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,

@@ -75,7 +75,7 @@ def make_run(
         "test": _digest(test),
         "seeds": seeds,
         "epochs": epochs,
-        "primary": spec.metrics.primary,
+        "primary": spec.primary,
         "precision": spec.run.precision,
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples, Kind, Problem, kind_of
+from weigh.data.tags import decode_codes, unpack_tags
 from weigh.metrics.base import Prediction, decide
 from weigh.plan.racing import Race
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
+__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord", "predict", "probabilities"]
 
 Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
 
@@ -62,9 +63,10 @@ class OutOfFold:
 
     Attributes:
         indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
-        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed.
+        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed. For numbers `(repeats, n, 1)` the predicted
+            number; for spans `(repeats, n, 2 x tokens)` tags as `data.tags.pack_tags` packs them.
         fold: `(repeats, n)` int16; -1 where missing. The same for every candidate of a study (paired).
-        target: `(n,)` or `(n, classes)`.
+        target: `(n,)` or `(n, classes)`, as in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
             chosen inside its training folds; zeros: the most probable class).
     """
@@ -84,10 +86,30 @@ class OutOfFold:
     def multilabel(self) -> bool:
         return self.target.ndim == 2
 
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.target)
+
     def prediction(self, repeat: int) -> Prediction:
-        """Probabilities and decisions of one repeat, `n` examples; the repeat must be complete."""
-        probability = probabilities(self.logits[repeat], multilabel=self.multilabel)
-        return Prediction(probability, decide(probability, self.bias[repeat], multilabel=self.multilabel))
+        """Probabilities and decisions of one repeat, `n` examples; rows without a prediction mean nothing."""
+        return predict(self.logits[repeat], self.kind, self.bias[repeat])
+
+
+def predict(logits: np.ndarray, kind: Kind, bias: np.ndarray | float = 0.0) -> Prediction:
+    """What a run left of `n` examples, as what it says about them.
+
+    Args:
+        logits: `(n, k)`, as `OutOfFold.logits` of one repeat.
+        bias: Added to the log probabilities of classes before deciding.
+    """
+    if kind == "number":
+        values = logits.astype(np.float64)
+        return Prediction(values, values[:, 0])
+    if kind == "spans":
+        tags = unpack_tags(logits)
+        return Prediction(np.exp(tags.log_probabilities.sum(axis=1, keepdims=True)), decode_codes(tags.codes))
+    probability = probabilities(logits, multilabel=kind == "labels")
+    return Prediction(probability, decide(probability, bias, multilabel=kind == "labels"))
 
 
 def probabilities(logits: np.ndarray, *, multilabel: bool = False) -> np.ndarray:
