@@ -30,7 +30,7 @@ BASE = {
 def test_only_data_and_models_are_needed():
     spec = load_spec({"data": "photos/", "models": "timm:resnet18"})
     assert spec.recipes[0].name == "probe"
-    assert spec.metrics.primary == "balanced_accuracy"
+    assert spec.primary == "balanced_accuracy"
     assert spec.title == "photos"
 
 
@@ -63,7 +63,7 @@ def test_settings_override_and_reach_recipes():
         copy.deepcopy(BASE), ["design.folds=7", "recipes.finetune.epochs=9", "metrics.primary=auroc"]
     )
     spec = load_spec(content)
-    assert (spec.design.folds, spec.recipes[1].epochs, spec.metrics.primary) == (7, 9, "auroc")
+    assert (spec.design.folds, spec.recipes[1].epochs, spec.primary) == (7, 9, "auroc")
     assert apply_settings(BASE, ["data.label_separator=|"])["data"]["label_separator"] == "|"
     with pytest.raises(SpecError, match=r"a\.b=value"):
         apply_settings(BASE, ["design.folds"])

@@ -13,10 +13,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from weigh.errors import SpecError
 from weigh.language import Text, text
 from weigh.registry import Registry
+from weigh.spec import RecipeSpec
 
-__all__ = ["RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting"]
+__all__ = ["RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting", "recipe_options"]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,6 @@ class Recipe:
     pretrained: bool = True
     frozen: bool = False
     control: bool = False
-
 
     def options_for(self, task: str | None) -> dict[str, Any] | None:
         """The defaults of a task (of pictures where it is not known yet); None where the recipe is not for it."""
@@ -174,3 +175,38 @@ class Outcome:
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
     model: dict[str, Any] = field(default_factory=dict)
+
+
+def recipe_options(given: RecipeSpec, task: str | None) -> dict:
+    """The recipe's defaults for this task with the user's overrides; nothing unset.
+
+    Args:
+        task: None where it is not known yet: then options of any task are allowed, and the defaults are those of pictures.
+
+    Raises:
+        SpecError: The recipe is not for this task, or has no such option.
+    """
+    recipe = RECIPES.get(given.name)
+    defaults = recipe.options_for(task)
+    if defaults is None:
+        raise SpecError(
+            text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
+            do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(_recipes_for(task))),
+        )
+    known = defaults if task is not None else {**recipe.defaults, **(recipe.texts or {})}
+    overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
+    for unknown in overrides.keys() - known.keys():
+        raise SpecError(
+            text(
+                "recipes: {r} has no setting '{f}'. It has: {k}.",
+                "recipes：{r} 没有设置“{f}”。可用：{k}。",
+                r=given.name,
+                f=unknown,
+                k=", ".join(known),
+            )
+        )
+    return {**defaults, **overrides}
+
+
+def _recipes_for(task: str | None) -> list[str]:
+    return [name for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]

@@ -40,6 +40,7 @@ Task = Literal[
     "text-regression",
     "token-classification",
 ]
+PRIMARY = {"text-regression": "pearson_spearman", "token-classification": "entity_f1"}  # others: balanced_accuracy
 
 
 class Section(BaseModel):
@@ -134,7 +135,8 @@ class RecipeSpec(Section):
     )
     image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
     max_length: Annotated[int, Field(ge=8, le=8192)] | None = Field(
-        default=None, description="Most tokens of a text; what is longer is cut. Default: what the model reads, at most 512."
+        default=None,
+        description="Most tokens of a text; what is longer is cut. Default: what the model reads, at most 512.",
     )
     pooling: Literal["mean", "first"] | None = Field(
         default=None, description="How the vectors of tokens become one: mean, or the first; default: the model's own."
@@ -199,8 +201,10 @@ class DesignSpec(Section):
 
 
 class MetricsSpec(Section):
-    primary: str = Field(
-        default="balanced_accuracy", description="Carries the headline, the selection and the corrections."
+    primary: str | None = Field(
+        default=None,
+        description="Carries the headline, the selection and the corrections; default: balanced_accuracy, for numbers "
+        "pearson_spearman, for entities entity_f1.",
     )
     also: list[str] | None = Field(default=None, description="Described beside it; default: all that the task has.")
     rope: Annotated[float, Field(ge=0)] | None = Field(
@@ -230,7 +234,8 @@ class StudySpec(Section):
     task: Task | None = Field(default=None, description="Recognised from the data where it can be.")
     data: DataSpec
     models: list[str] = Field(
-        min_length=1, description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME."
+        min_length=1,
+        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME.",
     )
     recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
     design: DesignSpec = DesignSpec()
@@ -261,6 +266,11 @@ class StudySpec(Section):
             if twins:
                 raise ValueError(f"{what}: {', '.join(twins)} is listed twice")
         return self
+
+    @property
+    def primary(self) -> str:
+        """Name of the primary metric: the user's choice, or what suits the task."""
+        return self.metrics.primary or PRIMARY.get(self.task or "", "balanced_accuracy")
 
     @property
     def title(self) -> str:

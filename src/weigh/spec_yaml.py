@@ -254,8 +254,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
     """Names that the registries do not know, and options that a recipe does not have."""
     from weigh.metrics.base import METRICS
     from weigh.models.address import parse_address
-    from weigh.plan.candidates import recipe_options
-    from weigh.run import RECIPES
+    from weigh.run import RECIPES, recipe_options
 
     problems: list[Text] = []
 
@@ -267,7 +266,7 @@ def _check_names(spec: StudySpec) -> list[Text]:
 
     for address in spec.models:
         collect(parse_address, address)
-    for name in [spec.metrics.primary, *(spec.metrics.also or [])]:
+    for name in [spec.primary, *(spec.metrics.also or [])]:
         collect(METRICS.get, name)
     for given in spec.recipes:
         recipe = collect(RECIPES.get, given.name)

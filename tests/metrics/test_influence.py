@@ -5,12 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from weigh.data.tags import decode_codes, pack_tags
 from weigh.metrics.base import METRICS, Prediction, decide
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
 
+KINDS = {"two": "label", "three": "label", "many": "label", "ties": "label", "labels": "labels", "number": "number"}
+KINDS |= {"number-ties": "number", "spans": "spans"}
 
-def out_of_fold(rng, *, classes=3, n=60, repeats=2, multilabel=False, ties=False):
+
+def out_of_fold(rng, *, classes=3, n=60, repeats=2, kind="label", ties=False):
+    multilabel = kind == "labels"
+    if kind in ("number", "spans"):
+        return numbers_or_spans(rng, kind, n, repeats, ties=ties)
     target = (rng.random((n, classes)) < 0.4).astype(np.int64) if multilabel else rng.integers(0, classes, n)
     logits = rng.normal(size=(repeats, n, classes))
     if ties:
@@ -19,21 +26,33 @@ def out_of_fold(rng, *, classes=3, n=60, repeats=2, multilabel=False, ties=False
     return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
 
 
+def numbers_or_spans(rng, kind, n, repeats, *, ties):
+    fold = np.stack([rng.permutation(n) % 3 for _ in range(repeats)])
+    if kind == "number":
+        target = rng.normal(size=n)
+        logits = target[:, None] + rng.normal(size=(repeats, n, 1))
+        if ties:
+            target, logits = np.round(target), np.round(logits)
+    else:
+        codes = rng.choice([0, 0, 1, 2, 3, 4], size=(1 + repeats, n, 6))
+        target = decode_codes(codes[0])
+        codes[1:] = np.where(rng.random(codes[1:].shape) < 0.7, codes[0], codes[1:])
+        logits = np.stack([pack_tags(list(c), [np.log(np.full(6, 0.9))] * n, 7) for c in codes[1:]])
+    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
+
+
 def cases():
     for name, metric in METRICS.items():
-        for kind in ("two", "three", "many", "ties", "labels"):
-            if kind == "labels" and not metric.multilabel:
-                continue
-            if kind in ("two", "three", "many", "ties") and not metric.multiclass:
-                continue
-            yield pytest.param(name, kind, id=f"{name}-{kind}")
+        for kind, accepted in KINDS.items():
+            if accepted in metric.kinds:
+                yield pytest.param(name, kind, id=f"{name}-{kind}")
 
 
 @pytest.mark.parametrize(("name", "kind"), cases())
 def test_equals_the_numerical_derivative(name, kind):
     rng = np.random.default_rng(3)
-    classes = {"two": 2, "three": 3, "many": 12, "ties": 2, "labels": 4}[kind]
-    data = out_of_fold(rng, classes=classes, multilabel=kind == "labels", ties=kind == "ties")
+    classes = {"two": 2, "many": 12, "ties": 2, "labels": 4}.get(kind, 3)
+    data = out_of_fold(rng, classes=classes, kind=KINDS[kind], ties="ties" in kind)
     measured = measure_design(METRICS.get(name), data)
     found = measured.influence(1)
     steps = np.eye(measured.n) * 1e-4

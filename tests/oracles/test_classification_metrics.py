@@ -42,6 +42,11 @@ def sklearn_score(name: str, prediction: Prediction, y: np.ndarray, w: np.ndarra
         return skm.accuracy_score(y, labels, **weight)
     if name == "balanced_accuracy":
         return skm.balanced_accuracy_score(y, labels, **weight)
+    if name == "matthews":
+        return skm.matthews_corrcoef(y, labels, **weight)
+    if name == "accuracy_f1":
+        f1 = skm.f1_score(y, labels, average="binary" if binary else "macro", zero_division=0, **weight)
+        return (skm.accuracy_score(y, labels, **weight) + f1) / 2
     if name.split("_")[0] in ("f1", "precision", "recall"):
         kind, _, average = name.partition("_")
         average = average or ("binary" if binary else "macro")
@@ -72,7 +77,8 @@ def sklearn_score(name: str, prediction: Prediction, y: np.ndarray, w: np.ndarra
     raise KeyError(name)
 
 
-NAMES = [name for name in METRICS if name != "ece"]
+CLASSIFICATION = [name for name, metric in METRICS.items() if "label" in metric.kinds]
+NAMES = [name for name in CLASSIFICATION if name != "ece"]
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -81,7 +87,7 @@ NAMES = [name for name in METRICS if name != "ece"]
 def test_equals_scikit_learn(name, kind, weighted):
     labels = kind.startswith("labels")
     metric = METRICS.get(name)
-    if labels and not metric.multilabel:
+    if labels and "labels" not in metric.kinds:
         pytest.skip("not defined for several labels")
     prediction, y, w = draw(
         3,
@@ -98,7 +104,7 @@ def test_equals_scikit_learn(name, kind, weighted):
     assert both[0] == pytest.approx(expected, abs=1e-10)
 
 
-@given(seed=st.integers(0, 10_000), classes=st.integers(2, 5), name=st.sampled_from(list(METRICS)))
+@given(seed=st.integers(0, 10_000), classes=st.integers(2, 5), name=st.sampled_from(CLASSIFICATION))
 @settings(max_examples=80, deadline=None)
 def test_integer_weights_are_repeated_rows(seed, classes, name):
     prediction, y, _ = draw(seed, classes, n=30, ties=True)
@@ -111,7 +117,7 @@ def test_integer_weights_are_repeated_rows(seed, classes, name):
     assert weighted == pytest.approx(repeated, abs=1e-9, nan_ok=True)
 
 
-@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), name=st.sampled_from(list(METRICS)))
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.01, 100), name=st.sampled_from(CLASSIFICATION))
 @settings(max_examples=60, deadline=None)
 def test_only_relative_weights_count(seed, factor, name):
     prediction, y, w = draw(seed, 3, n=25)
@@ -120,7 +126,7 @@ def test_only_relative_weights_count(seed, factor, name):
     assert metric.reduce(statistics, w) == pytest.approx(metric.reduce(statistics, factor * w), abs=1e-9, nan_ok=True)
 
 
-@pytest.mark.parametrize("name", list(METRICS))
+@pytest.mark.parametrize("name", CLASSIFICATION)
 def test_nothing_is_nan_never_zero(name):
     prediction, y, _ = draw(1, 3)
     metric = METRICS.get(name)
@@ -133,6 +139,14 @@ def test_no_positive_example_is_nan(name):
     prediction, y, _ = draw(1, 2)
     prediction = Prediction(prediction.probabilities, np.zeros_like(prediction.labels))
     assert np.isnan(METRICS.get(name).score(prediction, np.zeros_like(y)))
+
+
+def test_matthews_of_a_constant_answer_and_of_one_class():
+    metric, y = METRICS.get("matthews"), np.array([0, 1, 1, 0])
+    constant = Prediction(np.tile([0.2, 0.8], (4, 1)), np.ones(4, dtype=np.int64))
+    assert metric.score(constant, y) == skm.matthews_corrcoef(y, constant.labels) == 0
+    assert (metric.influence_on(metric.measure(constant, y)) == 0).all()
+    assert np.isnan(metric.score(constant, np.ones(4, dtype=np.int64)))
 
 
 def test_the_last_class_is_positive():

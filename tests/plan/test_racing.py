@@ -70,7 +70,7 @@ def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -
 
 
 def _setting(spec, examples) -> Setting:
-    return Setting(spec.task, examples.classes, spec.metrics.primary)
+    return Setting(spec.task, examples.classes, spec.primary)
 
 
 def records_only(study: Study) -> Study:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from weigh.data.examples import Problem
+from weigh.data.examples import Problem, rows_of
+from weigh.data.tags import pack_tags
 from weigh.errors import RecordError, StudyLocked
 from weigh.language import text
 from weigh.record import arrays
@@ -208,3 +209,16 @@ def test_huge_and_missing_logits(tmp_path):
     _, back = arrays.read_predictions(path)
     assert np.isfinite(back[0]).all()
     assert np.isnan(back[1, 0])
+
+
+def test_numbers_and_tags_survive_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "DENSE_BYTES", 10)  # far beyond what is kept whole of classes
+    path, which = tmp_path / "one.npz", np.arange(2)
+    numbers = np.array([[123_456.78], [1 / 3]], np.float32)
+    arrays.write_predictions(path, which, numbers, np.array([1.5, 2.5]))
+    np.testing.assert_array_equal(arrays.read_predictions(path)[1], numbers)
+    tags = pack_tags([np.arange(40), np.array([2001])], [np.linspace(-9, 0, 40), np.array([-0.5])], 40)
+    arrays.write_predictions(path, which, tags, rows_of([(), ((0, 1, 1000),)]))
+    found = arrays.read_predictions(path)[1]
+    np.testing.assert_array_equal(found[:, :40], tags[:, :40])
+    np.testing.assert_allclose(found[:, 40:], tags[:, 40:], rtol=1e-3)

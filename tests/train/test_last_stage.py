@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import weigh.train.activations as module
+from weigh.inputs.pictures import center, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.models.stage import split_last_stage
@@ -18,7 +19,6 @@ from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, torch_generator
 from weigh.train.features import features_key
 from weigh.train.loop import Loop
-from weigh.inputs.pictures import center, prepare_squares
 
 FAST = {"epochs": 3, "image_size": 64, "batch_size": 8, "learning_rate": 0.02}  # a rate that moves random weights
 

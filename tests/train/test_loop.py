@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from weigh.inputs.augment import augment, draw
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.tasks.base import TASKS
-from weigh.inputs.augment import augment, draw
 from weigh.train.determinism import computing
 from weigh.train.loop import Loop
 from weigh.train.network import fit

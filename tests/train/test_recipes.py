@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from weigh.inputs.pictures import crops, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.train.determinism import computing
 from weigh.train.features import features_of
-from weigh.inputs.pictures import crops, prepare_squares
 
 FAST = {"epochs": 2, "image_size": 64, "batch_size": 8}
 NETWORKS = ["finetune", "last-stage", "lp-ft", "scratch", "textbook"]

@@ -14,13 +14,13 @@ import torch
 
 from benchmarks.speed.work import Contender, Epoch, Work, clock
 from weigh.data.examples import Examples
+from weigh.inputs.pictures import prepare_squares
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
 from weigh.train.device import fast_bf16
 from weigh.train.loop import Loop
-from weigh.inputs.pictures import prepare_squares
 
 EPOCHS = 50  # of the schedule: far more than are measured
 

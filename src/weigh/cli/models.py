@@ -54,7 +54,17 @@ def doctor(lang: Lang = "") -> None:
         print(f"{name.render(language)}: {value}")
 
     line(Text("Python", "Python"), f"{platform.python_version()} ({platform.system()} {platform.machine()})")
-    for package in ("weigh", "torch", "torchvision", "timm", "numpy", "transformers", "onnxruntime", "datasets", "cleanlab"):
+    for package in (
+        "weigh",
+        "torch",
+        "torchvision",
+        "timm",
+        "numpy",
+        "transformers",
+        "onnxruntime",
+        "datasets",
+        "cleanlab",
+    ):
         try:
             line(Text(package, package), version(package))
         except PackageNotFoundError:

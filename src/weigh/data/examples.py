@@ -16,7 +16,9 @@ import numpy as np
 
 from weigh.language import Text
 
-__all__ = ["Examples", "Problem", "rows_of"]
+__all__ = ["Examples", "Kind", "Problem", "kind_of", "rows_of"]
+
+Kind = Literal["label", "labels", "number", "spans"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,11 @@ class Examples:
     def multilabel(self) -> bool:
         return self.target.ndim == 2
 
+    @property
+    def kind(self) -> Kind:
+        """What an example is labelled with: one class, several, a number, or spans of tokens."""
+        return kind_of(self.target)
+
     def where(self, part: str) -> np.ndarray:
         """Indices of the examples of `part`, ascending."""
         return np.flatnonzero(self.part == part)
@@ -82,6 +89,15 @@ class Examples:
             texts=None if self.texts is None else self.texts[indices],
             tokens=None if self.tokens is None else self.tokens[indices],
         )
+
+
+def kind_of(target: np.ndarray) -> Kind:
+    """What `target` holds (see `Examples.target`): the one place where its shape and type are read as a meaning."""
+    if target.dtype == object:
+        return "spans"
+    if target.ndim == 2:
+        return "labels"
+    return "number" if target.dtype.kind == "f" else "label"
 
 
 def rows_of(values: Sequence[tuple]) -> np.ndarray:

@@ -20,7 +20,7 @@ from weigh.execute.local import run_jobs
 from weigh.execute.prediction import Prediction
 from weigh.execute.racing import race_so_far, run_race
 from weigh.language import Text, text
-from weigh.plan.candidates import cross_candidates, recipe_of, recipe_options
+from weigh.plan.candidates import cross_candidates, recipe_of
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
@@ -31,7 +31,7 @@ from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
-from weigh.run import RECIPES, Candidate, Job, Outcome, Run, Setting
+from weigh.run import RECIPES, Candidate, Job, Outcome, Run, Setting, recipe_options
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.spec_yaml import dump_spec, parse_duration
@@ -82,7 +82,9 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     timings: dict[str, dict[str, Any]] = {}
     for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
         listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
-        timings[address] = choose(f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates, examples))
+        timings[address] = choose(
+            f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates, examples)
+        )
     plan, cut = _keep_budget(plan, prepared, timings, choose)
     race = race_so_far(ledger, plan, spec, examples)
     plan = replace(plan, runs=kept_runs(plan.runs, race))
@@ -301,7 +303,7 @@ def _setting(spec: StudySpec, examples: Examples, choose) -> tuple[Setting, int]
     setting = Setting(
         task=spec.task or "",
         classes=examples.classes,
-        primary=spec.metrics.primary,
+        primary=spec.primary,
         device=device,
         threads=int(threads),
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,

@@ -28,9 +28,9 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     """
     import torch
 
+    from weigh.inputs.pictures import crops
     from weigh.models.pretrained import load_model
     from weigh.train.determinism import computing
-    from weigh.inputs.pictures import crops
 
     examples = _read(spec, listener)
     target = _imagenet_indices(examples)

@@ -88,6 +88,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
             claim=evidence.claim,
             level=evidence.level,
             unit=evidence.metric.unit,
+            lowest=evidence.metric.lowest,
             present=evidence.scores[name].value,
         )
     return Measured(name, sizes, scores, curve)

@@ -31,7 +31,7 @@ def describe_metrics(evidence: Evidence) -> Finding:
             multilabel=target.ndim == 2,
             classes=len(results.examples.classes),
         )
-    names = list(dict.fromkeys([results.spec.metrics.primary, *names]))
+    names = list(dict.fromkeys([results.spec.primary, *names]))
     rows = []
     for candidate in results.candidates:
         if candidate.id not in evidence.out_of_fold:
@@ -39,9 +39,9 @@ def describe_metrics(evidence: Evidence) -> Finding:
         row: dict = {"candidate": candidate.label}
         for name in names:
             metric = METRICS.get(name)
-            if name == results.spec.metrics.primary:
+            if name == results.spec.primary:
                 value = evidence.scores[candidate.id].value
-            elif evidence.out_of_fold[candidate.id].multilabel and not metric.multilabel:
+            elif results.examples.kind not in metric.kinds:
                 continue
             else:
                 value = score_design(metric, evidence.out_of_fold[candidate.id]).overall

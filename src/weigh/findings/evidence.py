@@ -80,13 +80,7 @@ class Evidence:
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # numpy leaves the interpreter free; each result stands alone
             list(pool.map(lambda item: resampler.of(*item), self.measured.items()))
         return {
-            name: estimate_of(
-                resampler.of(name, design),
-                self.units,
-                claim=self.claim,
-                level=self.level,
-                unit=self.metric.unit,
-            )
+            name: estimate_of(resampler.of(name, design), self.units, self.metric, claim=self.claim, level=self.level)
             for name, design in self.measured.items()
         }
 
@@ -177,7 +171,7 @@ def _read(results: Results) -> Evidence:
     from weigh.record.selection import choose_winner
 
     spec = results.spec
-    metric = METRICS.get(spec.metrics.primary)
+    metric = METRICS.get(spec.primary)
     out_of_fold = {}
     for candidate in results.candidates:
         found = results.out_of_fold(candidate.id)

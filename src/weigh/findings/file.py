@@ -49,7 +49,7 @@ def _study(results: Results) -> dict[str, Any]:
             for c in results.candidates
         ],
         "winner": results.winner,
-        "primary": spec.metrics.primary,
+        "primary": spec.primary,
         "design": _design(results),
         "origin": results.origin,
         "runs": {

@@ -113,7 +113,7 @@ def _dropped(
     results: Results, drop: Dropped, index: int, labels: dict[str, str], estimates: dict[str, Estimate]
 ) -> Text:
     """ "b was dropped after 2 of 25 folds: a was ahead by 12.3 points [4.0, 20.6]." """
-    metric = METRICS.get(results.spec.metrics.primary)
+    metric = METRICS.get(results.spec.primary)
     sign = (1.0 if metric.greater_is_better else -1.0) * (100.0 if metric.unit == "score" else 1.0)
     ends = [None if end is None else sign * end + 0.0 for end in (drop.low, drop.high)]
     low, high = ends if sign > 0 else ends[::-1]

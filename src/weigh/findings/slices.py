@@ -158,7 +158,7 @@ def _score(
     if not math.isfinite(mine.overall):
         return Scored(s, n, inside, None, None, math.nan, "not defined here")
     own_units = make_units(out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None)
-    score = estimate_of(mine, own_units, claim=claim, level=level, unit=measured.metric.unit)
+    score = estimate_of(mine, own_units, measured.metric, claim=claim, level=level)
     reason = _too_few(s, out_of_fold, units)
     rest = resample(measured, weights, units, everywhere & ~s.member)
     if reason or not math.isfinite(rest.overall):
@@ -196,7 +196,7 @@ def _upper_tail(t: float, freedom: float) -> float:
 
 def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], units: Units) -> Finding:
     level = results.spec.design.level
-    metric = METRICS.get(results.spec.metrics.primary)
+    metric = METRICS.get(results.spec.primary)
     adjusted = holm(np.array([s.p for s in scored]))
     # One-sided at half the error of the stated level, so that a named slice's interval excludes zero as well.
     worse = [

@@ -55,7 +55,9 @@ class Sentences:
         return in_stretches(length, size) if training else by_length(length, size * TOKENS)
 
 
-def windows(ids: np.ndarray, words: np.ndarray, preparation: Tokenisation, around: tuple[list[int], list[int]]) -> list[np.ndarray]:
+def windows(
+    ids: np.ndarray, words: np.ndarray, preparation: Tokenisation, around: tuple[list[int], list[int]]
+) -> list[np.ndarray]:
     """The rows of one sentence.
 
     Args:
@@ -82,6 +84,8 @@ def windows(ids: np.ndarray, words: np.ndarray, preparation: Tokenisation, aroun
         place = np.arange(start, min(start + room, len(ids)))
         own = np.where(best[place] == k, named[place], -1)
         rows.append(
-            np.stack([np.r_[before, ids[place], after], np.r_[[-1] * len(before), own, [-1] * len(after)]]).astype(np.int32)
+            np.stack([np.r_[before, ids[place], after], np.r_[[-1] * len(before), own, [-1] * len(after)]]).astype(
+                np.int32
+            )
         )
     return rows

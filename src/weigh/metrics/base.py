@@ -15,21 +15,26 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from weigh.data.examples import Kind
 from weigh.language import Text, text
 from weigh.registry import Registry
 
 __all__ = ["METRICS", "Metric", "Prediction", "decide"]
 
-METRICS: Registry[Metric] = Registry(text("metric", "指标"), modules=("weigh.metrics.classification",))
+METRICS: Registry[Metric] = Registry(
+    text("metric", "指标"),
+    modules=tuple(f"weigh.metrics.{part}" for part in ("classification", "regression", "entities")),
+)
 
 
 class Prediction(NamedTuple):
     """What a model says about `n` examples.
 
     Attributes:
-        probabilities: `(n, classes)` float64.
+        probabilities: `(n, classes)` float64. For numbers `(n, 1)` the number; for spans `(n, 1)` the probability of the whole answer.
         labels: `(n,)` class index, or `(n, classes)` zeros and ones for multi-label: the decision, which differs from
-            the most probable class where a threshold was chosen for unbalanced data.
+            the most probable class where a threshold was chosen for unbalanced data. For numbers `(n,)` the number, for spans
+            `(n,)` object: tuples of (first token, token after the last, class index).
     """
 
     probabilities: np.ndarray
@@ -61,12 +66,14 @@ class Metric:
             averaged over folds weighted by size, then over repeats.
         greater_is_better: Direction.
         measure: `(prediction, target) -> (n, k) float64`. For classification, prediction is a `Prediction`
-            and target `(n,)` class indices, or `(n, classes)` zeros and ones for multi-label.
+            and target what `data.examples.Examples.target` holds.
         reduce: `(statistics (n, k), weights (n,) or (b, n)) -> () or (b,) float64`; NaN where undefined
             (a class without weight, …), never a silent 0.
-        rope: Region of practical equivalence, in units of the metric (0.01 = one point of accuracy).
-        unit: "score" for metrics in [0, 1], otherwise its unit.
-        multilabel, multiclass: Which targets it accepts.
+        rope: Region of practical equivalence, in units of the metric (0.01 = one point of accuracy). 0: nothing is negligible
+            unless the user says what is.
+        unit: "score" for metrics in [lowest, 1], otherwise its unit.
+        lowest: The least value that a score can have; intervals end there.
+        kinds: Which targets it accepts: "label", "labels" (several per example), "number", "spans".
         linear: A mean over examples, or a mean of class means: its variance is known better than that of other metrics.
         influence: `statistics (n, k) -> (n,)`: derivative of the score with respect to each example's weight, at unit
             weights (the empirical influence function over n); sums to 0. None: found numerically, at O(n²).
@@ -81,8 +88,8 @@ class Metric:
     reduce: Callable[[np.ndarray, np.ndarray], np.ndarray]
     rope: float = 0.01
     unit: str = "score"
-    multiclass: bool = True
-    multilabel: bool = False
+    lowest: float = 0.0
+    kinds: frozenset[Kind] = frozenset({"label"})
     linear: bool = False
     influence: Callable[[np.ndarray], np.ndarray] | None = None
 

@@ -10,6 +10,8 @@ Conventions, those of scikit-learn unless said otherwise:
 - Balanced accuracy is the mean recall of the classes that occur in the targets.
 - A score without any example behind it is NaN, never 0. AUROC without a positive or without a negative example and
   average precision without a positive one are NaN (scikit-learn raises, warns or says 0).
+- `matthews` (two or more classes) is 0 where all decisions are the same and NaN where all targets are. `accuracy_f1` is the mean of
+  `accuracy` and `f1`, as GLUE scores MRPC and QQP.
 - `accuracy` of several labels is the share of examples with all labels right.
 - `ece` is the expected calibration error of the most probable class in 15 bins of equal width (Guo et al. 2017).
 - `brier` is the squared error of the positive class's probability for two classes, the sum of squared errors over
@@ -32,6 +34,7 @@ from weigh.metrics.ranking import (
     influence_on_roc,
     measure_scores,
 )
+from weigh.metrics.shares import influence_on_mean, mean_where, share, weighted_mean
 
 __all__ = ["ECE_BINS"]
 
@@ -50,33 +53,19 @@ LINEAR = {
 TINY = np.finfo(np.float64).eps
 
 
-def _share(part: np.ndarray, whole: np.ndarray, otherwise: float = np.nan) -> np.ndarray:
-    """part / whole, `otherwise` where whole is not positive."""
-    positive = whole > 0
-    return np.where(positive, part / np.where(positive, whole, 1.0), otherwise)
-
-
-def _weighted_mean(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return _share(weights @ statistics[:, 0], weights.sum(axis=-1))
-
-
-def _mean_where(values: np.ndarray, where: np.ndarray) -> np.ndarray:
-    return _share(np.where(where, values, 0.0).sum(axis=-1), where.sum(axis=-1))
-
-
 # Per class: ratios of counts
 
 
 def _precision(counts: ClassCounts) -> np.ndarray:
-    return _share(counts.hit, counts.predicted, otherwise=0.0)
+    return share(counts.hit, counts.predicted, otherwise=0.0)
 
 
 def _recall(counts: ClassCounts) -> np.ndarray:
-    return _share(counts.hit, counts.actual, otherwise=0.0)
+    return share(counts.hit, counts.actual, otherwise=0.0)
 
 
 def _f1(counts: ClassCounts) -> np.ndarray:
-    return _share(2 * counts.hit, counts.predicted + counts.actual, otherwise=0.0)
+    return share(2 * counts.hit, counts.predicted + counts.actual, otherwise=0.0)
 
 
 RATIOS = {"precision": _precision, "recall": _recall, "f1": _f1}
@@ -84,21 +73,7 @@ RATIOS = {"precision": _precision, "recall": _recall, "f1": _f1}
 
 def _averaged(ratio, average: str):
     """Reduce and influence of a ratio averaged over classes: "macro", "micro", "weighted" or "positive"."""
-
-    def score(counts: ClassCounts, anything: np.ndarray, *, single: bool) -> np.ndarray:
-        if average == "positive" and single and counts.hit.shape[-1] == 2:
-            positive = ClassCounts(*(part[..., 1:] for part in counts))
-            occurs = positive.actual[..., 0] + positive.predicted[..., 0] > 0  # otherwise nothing is measured
-            return np.where(anything & occurs, ratio(positive)[..., 0], np.nan)
-        if average == "micro":
-            summed = ClassCounts(*(part.sum(axis=-1, keepdims=True) for part in counts))
-            return np.where(anything, ratio(summed)[..., 0], np.nan)
-        if average == "weighted":
-            return _share((ratio(counts) * counts.actual).sum(axis=-1), counts.actual.sum(axis=-1))
-        occurs = counts.actual + counts.predicted > 0
-        if not single:
-            occurs = np.broadcast_to(anything[..., None], occurs.shape)  # several labels: every label counts
-        return _mean_where(ratio(counts), occurs)
+    score = _over_classes(ratio, average)
 
     def reduce(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return score(count(statistics, weights), weights.sum(axis=-1) > 0, single=statistics.shape[1] == 3)
@@ -110,8 +85,29 @@ def _averaged(ratio, average: str):
     return reduce, influence
 
 
+def _over_classes(ratio, average: str):
+    """The averaged ratio of `ClassCounts`; `anything`: whether any example has weight."""
+
+    def score(counts: ClassCounts, anything: np.ndarray, *, single: bool) -> np.ndarray:
+        if average == "positive" and single and counts.hit.shape[-1] == 2:
+            positive = ClassCounts(*(part[..., 1:] for part in counts))
+            occurs = positive.actual[..., 0] + positive.predicted[..., 0] > 0  # otherwise nothing is measured
+            return np.where(anything & occurs, ratio(positive)[..., 0], np.nan)
+        if average == "micro":
+            summed = ClassCounts(*(part.sum(axis=-1, keepdims=True) for part in counts))
+            return np.where(anything, ratio(summed)[..., 0], np.nan)
+        if average == "weighted":
+            return share((ratio(counts) * counts.actual).sum(axis=-1), counts.actual.sum(axis=-1))
+        occurs = counts.actual + counts.predicted > 0
+        if not single:
+            occurs = np.broadcast_to(anything[..., None], occurs.shape)  # several labels: every label counts
+        return mean_where(ratio(counts), occurs)
+
+    return score
+
+
 def _balanced(counts: ClassCounts) -> np.ndarray:
-    return _mean_where(_recall(counts), counts.actual > 0)
+    return mean_where(_recall(counts), counts.actual > 0)
 
 
 def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -120,6 +116,45 @@ def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _influence_balanced(statistics: np.ndarray) -> np.ndarray:
     return influence_of_counts(_balanced, statistics)
+
+
+def _accuracy_and_f1(counts: ClassCounts) -> np.ndarray:
+    total = counts.actual.sum(axis=-1)
+    return (share(counts.hit.sum(axis=-1), total) + _over_classes(_f1, "positive")(counts, total > 0, single=True)) / 2
+
+
+def _reduce_accuracy_and_f1(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return _accuracy_and_f1(count(statistics, weights))
+
+
+def _influence_accuracy_and_f1(statistics: np.ndarray) -> np.ndarray:
+    return influence_of_counts(_accuracy_and_f1, statistics)
+
+
+def _reduce_matthews(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Matthews (1975) for two classes, Gorodkin (2004) for more: the correlation of target and decision."""
+    counts = count(statistics, weights)
+    total = counts.actual.sum(axis=-1)
+    together = counts.hit.sum(axis=-1) * total - (counts.predicted * counts.actual).sum(axis=-1)
+    spread_of_decisions = total**2 - np.square(counts.predicted).sum(axis=-1)
+    spread_of_targets = total**2 - np.square(counts.actual).sum(axis=-1)
+    tiny = 4 * TINY * total**2  # one class only: what rounding leaves is not a spread
+    defined, told = spread_of_targets > tiny, spread_of_decisions > tiny
+    size = np.sqrt(np.where(defined & told, spread_of_decisions * spread_of_targets, 1.0))
+    return np.where(defined, np.where(told, together / size, 0.0), np.nan)
+
+
+def _influence_matthews(statistics: np.ndarray) -> np.ndarray:
+    """The derivative of `_reduce_matthews`; 0 where a constant answer leaves no direction to move in."""
+    target, label = statistics[:, 0].astype(np.int64), statistics[:, 1].astype(np.int64)
+    counts, total = count(statistics, np.ones(len(statistics))), float(len(statistics))
+    together = counts.hit.sum() * total - (counts.predicted * counts.actual).sum()
+    decided, actual = total**2 - np.square(counts.predicted).sum(), total**2 - np.square(counts.actual).sum()
+    if decided <= 0 or actual <= 0:
+        return np.zeros(len(statistics))
+    moved = (target == label) * total + counts.hit.sum() - counts.actual[label] - counts.predicted[target]
+    spread = (total - counts.predicted[label]) / decided + (total - counts.actual[target]) / actual
+    return (moved - together * spread) / np.sqrt(decided * actual)
 
 
 # Per example
@@ -165,11 +200,7 @@ def _reduce_ece(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     # Bins ]0, 1/15], ]1/15, 2/15], ...: the upper edge belongs to the bin
     codes = np.clip(np.ceil(confidence * ECE_BINS).astype(np.int64) - 1, 0, ECE_BINS - 1)
     gaps = totals(weights * (confidence - right), codes, ECE_BINS)
-    return _share(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1))
-
-
-def _influence_mean(statistics: np.ndarray) -> np.ndarray:
-    return statistics[:, 0] / max(len(statistics), 1)  # less its mean: `Metric.influence_on` does that
+    return share(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1))
 
 
 def _influence_ece(statistics: np.ndarray) -> np.ndarray:
@@ -185,13 +216,14 @@ def _register(
     zh: str,
     measure,
     reduce,
-    influence=_influence_mean,
+    influence=influence_on_mean,
     *,
     pooling: Literal["count", "rank"] = "count",
     better: Literal["greater", "less"] = "greater",
     rope: float = 0.01,
     unit: str = "score",
     labels: bool = True,
+    lowest: float = 0.0,
 ) -> None:
     METRICS.register(
         name,
@@ -205,8 +237,8 @@ def _register(
             reduce=reduce,
             rope=rope,
             unit=unit,
-            multiclass=True,
-            multilabel=labels,
+            lowest=lowest,
+            kinds=frozenset({"label", "labels"} if labels else {"label"}),
             linear=name in LINEAR,
             influence=influence,
         ),
@@ -222,7 +254,7 @@ _register(
     _influence_balanced,
     labels=False,
 )
-_register("accuracy", "accuracy", "准确率", _measure_correct, _weighted_mean)
+_register("accuracy", "accuracy", "准确率", _measure_correct, weighted_mean)
 _register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, influence_on_roc, pooling="rank")
 _register(
     "average_precision",
@@ -243,9 +275,29 @@ for _name, _en, _zh in (("f1", "F1", "F1"), ("precision", "precision", "精确�
             measure_decisions,
             *_averaged(RATIOS[_name], _average),
         )
-_register("top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, _weighted_mean, labels=False)
-_register("log_loss", "log loss", "对数损失", _measure_log_loss, _weighted_mean, better="less", unit="nats")
-_register("brier", "Brier score", "Brier 分数", _measure_brier, _weighted_mean, better="less")
+_register(
+    "matthews",
+    "Matthews correlation",
+    "马修斯相关系数",
+    measure_decisions,
+    _reduce_matthews,
+    _influence_matthews,
+    rope=0.02,  # two balanced classes: one point of accuracy is two of this
+    labels=False,
+    lowest=-1.0,
+)
+_register(
+    "accuracy_f1",
+    "mean of accuracy and F1",
+    "准确率与 F1 的均值",
+    measure_decisions,
+    _reduce_accuracy_and_f1,
+    _influence_accuracy_and_f1,
+    labels=False,
+)
+_register("top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, weighted_mean, labels=False)
+_register("log_loss", "log loss", "对数损失", _measure_log_loss, weighted_mean, better="less", unit="nats")
+_register("brier", "Brier score", "Brier 分数", _measure_brier, weighted_mean, better="less")
 _register(
     "ece",
     "calibration error (ECE)",

@@ -154,7 +154,7 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
     """Measure every present prediction of a design once."""
     present = np.asarray(~np.isnan(out_of_fold.logits).any(axis=2))
     repeats, n = out_of_fold.fold.shape
-    statistics = None
+    found = []
     for repeat in range(repeats):
         rows = np.flatnonzero(present[repeat])
         if not len(rows):
@@ -162,12 +162,11 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
         prediction = out_of_fold.prediction(repeat)
         if len(rows) < n:
             prediction = Prediction(prediction.probabilities[rows], prediction.labels[rows])
-        measured = metric.measure(prediction, out_of_fold.target[rows])
-        if statistics is None:
-            statistics = np.zeros((repeats, n, measured.shape[1]))
-        statistics[repeat, rows] = measured
-    if statistics is None:
-        statistics = np.zeros((repeats, n, 1))
+        found.append((repeat, rows, metric.measure(prediction, out_of_fold.target[rows])))
+    # counts per type of entity reach as far as the last type that a repeat holds: those beyond are 0
+    statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in found), default=1)))
+    for repeat, rows, measured in found:
+        statistics[repeat, rows, : measured.shape[1]] = measured
     return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target)
 
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.data.examples import Kind
+from weigh.data.tags import decode_codes, unpack_tags
 from weigh.metrics.base import Prediction, decide
 
-__all__ = ["is_classes", "prediction_of", "probabilities"]
+__all__ = ["predict", "probabilities"]
 
 
-def is_classes(target: np.ndarray) -> bool:
-    """Whether targets are classes, one or several per example (and not numbers or spans)."""
-    return target.dtype.kind in "iub"
+def predict(logits: np.ndarray, kind: Kind, bias: np.ndarray | float = 0.0) -> Prediction:
+    """What a run left of `n` examples, as what it says about them.
+
+    Args:
+        logits: `(n, k)`, as `OutOfFold.logits` of one repeat.
+        bias: Added to the log probabilities of classes before deciding.
+    """
+    if kind == "number":
+        values = logits.astype(np.float64)
+        return Prediction(values, values[:, 0])
+    if kind == "spans":
+        tags = unpack_tags(logits)
+        return Prediction(np.exp(tags.log_probabilities.sum(axis=1, keepdims=True)), decode_codes(tags.codes))
+    probability = probabilities(logits, multilabel=kind == "labels")
+    return Prediction(probability, decide(probability, bias, multilabel=kind == "labels"))
 
 
 def probabilities(logits: np.ndarray, *, multilabel: bool = False) -> np.ndarray:
@@ -21,11 +35,3 @@ def probabilities(logits: np.ndarray, *, multilabel: bool = False) -> np.ndarray
         return 0.5 * (1 + np.tanh(logits / 2))
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-def prediction_of(outputs: np.ndarray, target: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
-    """Probabilities and decisions of `(n, k)` outputs for targets of this kind."""
-    if target.dtype.kind == "f":
-        return Prediction(outputs.astype(np.float64), outputs[:, 0].astype(np.float64))
-    found = probabilities(outputs, multilabel=target.ndim == 2)
-    return Prediction(found, decide(found, bias, multilabel=target.ndim == 2))

@@ -6,9 +6,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.metrics.base import METRICS, Prediction
+from weigh.data.examples import Kind
+from weigh.errors import SpecError
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS, Metric, Prediction
 
-__all__ = ["PerClass", "confusion_matrix", "for_task", "per_class"]
+__all__ = ["PerClass", "confusion_matrix", "for_task", "per_class", "require_metric"]
+
+KINDS: dict[Kind, Text] = {
+    "label": text("examples with one label each", "每个样本只有一个标签的数据"),
+    "labels": text("examples with several labels", "每个样本有多个标签的数据"),
+    "number": text("numbers", "数值"),
+    "spans": text("entities", "实体"),
+}
 
 
 class PerClass(NamedTuple):
@@ -55,7 +65,11 @@ def for_task(task: str, *, multilabel: bool = False, classes: int | None = None)
 
     Two classes get the metrics of the positive class, more classes the macro means, 20 and more also top-5 accuracy.
     """
-    if multilabel:
+    if task == "token-classification":
+        names = ["entity_f1", "entity_precision", "entity_recall", "entity_f1_macro"]
+    elif task == "text-regression":
+        names = ["pearson_spearman", "pearson", "spearman", "mae", "mse"]
+    elif multilabel:
         names = ["f1_macro", "f1_micro", "auroc", "average_precision", "precision_macro", "recall_macro", "accuracy"]
         names += ["log_loss", "brier"]
     elif classes == 2:
@@ -65,3 +79,25 @@ def for_task(task: str, *, multilabel: bool = False, classes: int | None = None)
         names = ["balanced_accuracy", "accuracy", "f1_macro", "f1_weighted", "auroc", "average_precision"]
         names += ["top5_accuracy"] * bool(classes and classes >= 20) + ["log_loss", "brier", "ece"]
     return [name for name in names if task in METRICS.get(name).tasks]
+
+
+def require_metric(name: str, kind: Kind) -> Metric:
+    """The metric `name`, which must be defined for targets of `kind`.
+
+    Raises:
+        SpecError: It is not.
+    """
+    metric = METRICS.get(name)
+    # of several labels the mean recall is what balanced accuracy amounts to; nobody has to choose it
+    if kind in metric.kinds or (kind == "labels" and "label" in metric.kinds):
+        return metric
+    raise SpecError(
+        text(
+            "metrics.primary: {m} is not defined for {k}.", "metrics.primary：{m} 不适用于{k}。", m=name, k=KINDS[kind]
+        ),
+        do=text(
+            "Choose one of: {k}.",
+            "可选：{k}。",
+            k=", ".join(n for n, other in METRICS.items() if kind in other.kinds),
+        ),
+    )

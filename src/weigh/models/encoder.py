@@ -22,7 +22,9 @@ class Encoder(nn.Module):
         layers: "last", or "mean" of the outputs of all layers (a probe's friend where the last layer is a pretraining head's).
     """
 
-    def __init__(self, model: nn.Module, *, width: int, pooling: str = "mean", layers: str = "last", segments: bool = False) -> None:
+    def __init__(
+        self, model: nn.Module, *, width: int, pooling: str = "mean", layers: str = "last", segments: bool = False
+    ) -> None:
         super().__init__()
         self.model, self.width, self.pooling, self.layers, self.segments = model, width, pooling, layers, segments
 

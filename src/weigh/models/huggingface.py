@@ -27,7 +27,17 @@ __all__ = ["load", "names"]
 LONGEST = 512  # tokens, unless the model says less; attention costs the square of it
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json",
          "1_Pooling/config.json")  # fmt: skip
-FIRST_TOKEN = {"bert", "roberta", "xlm-roberta", "electra", "deberta", "deberta-v2", "distilbert", "albert", "camembert"}
+FIRST_TOKEN = {
+    "bert",
+    "roberta",
+    "xlm-roberta",
+    "electra",
+    "deberta",
+    "deberta-v2",
+    "distilbert",
+    "albert",
+    "camembert",
+}
 PREFIXES = {"intfloat/multilingual-e5": "query: ", "intfloat/e5": "query: "}
 
 
@@ -80,14 +90,23 @@ def _folder(
     if address.name.startswith((".", "/", "~")):
         if not (local / "config.json").is_file():
             raise ModelError(
-                text("{p} is not a model folder: it has no config.json.", "{p} 不是模型文件夹：缺少 config.json。", p=local),
-                do=text("Save one with model.save_pretrained and tokenizer.save_pretrained.", "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存。"),
+                text(
+                    "{p} is not a model folder: it has no config.json.",
+                    "{p} 不是模型文件夹：缺少 config.json。",
+                    p=local,
+                ),
+                do=text(
+                    "Save one with model.save_pretrained and tokenizer.save_pretrained.",
+                    "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存。",
+                ),
             )
         return local, Provenance("file", local.name)
     if packaged is not None and (path := packaged.locate()) is not None:
         from weigh.models.packaged_texts import unpack
 
-        return unpack(packaged, path), Provenance("package", f"{packaged.package} {packaged.version()}", packaged.licence)
+        return unpack(packaged, path), Provenance(
+            "package", f"{packaged.package} {packaged.version()}", packaged.licence
+        )
     needed = ("config.json", "model.safetensors") if pretrained else ("config.json",)
     found = Fetched(None, text("nothing", "无"))
     for name in needed:
@@ -104,11 +123,21 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
     """The encoder without pooling layer or language-model head, in float32."""
     import transformers
 
-    plain = {} if config.model_type not in FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"} else {"add_pooling_layer": False}
+    plain = (
+        {}
+        if config.model_type not in FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"}
+        else {"add_pooling_layer": False}
+    )
     if not pretrained:
         return transformers.AutoModel.from_config(config, trust_remote_code=False, **plain).float()
     return transformers.AutoModel.from_pretrained(
-        folder, config=config, local_files_only=True, use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **plain
+        folder,
+        config=config,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        **plain,
     )
 
 

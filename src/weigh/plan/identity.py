@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.plan.candidates import recipe_of, recipe_options
-from weigh.run import Candidate, Run
+from weigh.plan.candidates import recipe_of
+from weigh.run import Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
 
@@ -75,7 +75,7 @@ def make_run(
         "test": _digest(test),
         "seeds": seeds,
         "epochs": epochs,
-        "primary": spec.metrics.primary,
+        "primary": spec.primary,
         "precision": spec.run.precision,
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()

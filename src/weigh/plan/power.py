@@ -18,7 +18,7 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
     train = examples.where("train")
     compared = [c for c in plan.candidates if not c.control]
     group = group_of(examples, spec)
-    balanced = spec.metrics.primary == "balanced_accuracy" and not examples.multilabel
+    balanced = spec.primary == "balanced_accuracy" and not examples.multilabel
     found = smallest_detectable_difference(
         len(train),
         folds=spec.design.folds,

@@ -10,6 +10,7 @@ import numpy as np
 from weigh.data.examples import Examples, Problem
 from weigh.errors import DataError, SpecError
 from weigh.language import text
+from weigh.metrics.tables import require_metric
 from weigh.plan.runs import group_of, hold_out_test
 from weigh.spec import StudySpec
 
@@ -51,6 +52,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     task = _task(spec)
     spec = spec.model_copy(update={"task": task})
     examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=progress)
+    require_metric(spec.primary, examples.kind)
     examples = positive_last(examples, spec)
     worst = [problem for problem in problems if problem.severity == "error"]
     if worst:
@@ -85,7 +87,7 @@ def positive_last(examples: Examples, spec: StudySpec) -> Examples:
             text("data.positive: there is no class '{p}'.", "data.positive：没有类别“{p}”。", p=positive),
             do=text("Classes: {c}.", "类别：{c}。", c=", ".join(examples.classes)),
         )
-    if len(examples.classes) != 2 or examples.multilabel:
+    if len(examples.classes) != 2 or examples.kind != "label":
         return examples
     if positive is None:
         counts = np.bincount(examples.target[examples.where("train")], minlength=2)

@@ -2,7 +2,8 @@
 
 Logits are kept in half precision. Up to `DENSE_BYTES` the whole matrix; beyond it the `TOP` greatest logits of every
 example, that of its true class, and the log of what the others add up to, so that log loss and calibration stay
-exact to half precision and a study of 1,000 classes × 50,000 examples takes 9 MB a run instead of 100.
+exact to half precision and a study of 1,000 classes × 50,000 examples takes 9 MB a run instead of 100. Predicted numbers are kept
+as they are: a label's unit may be anything. Codes of tags are small whole numbers, which half precision holds.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from weigh.data.examples import kind_of
 
 __all__ = ["DENSE_BYTES", "TOP", "read_predictions", "write_atomically", "write_predictions"]
 
@@ -43,14 +46,18 @@ def write_predictions(path: Path, indices: np.ndarray, logits: np.ndarray, targe
 
     Args:
         indices: `(n,)` into the examples of the study.
-        logits: `(n, classes)` float32.
-        target: `(n,)` class index or `(n, classes)`: the true class is always kept.
+        logits: `(n, k)` float32, as `results.OutOfFold.logits` of one repeat.
+        target: Of these examples, as in `Examples.target`: of classes the true one is always kept.
     """
     import io
 
-    logits = np.clip(logits, -FLOAT16_MAX, FLOAT16_MAX)  # half precision overflows beyond; NaN stays NaN
+    kind = kind_of(target)
     arrays = {"indices": indices.astype(np.int32)}
-    if logits.size * 2 <= DENSE_BYTES or target.ndim == 2 or logits.shape[1] <= TOP + 1:
+    if kind != "number":
+        logits = np.clip(logits, -FLOAT16_MAX, FLOAT16_MAX)  # half precision overflows beyond; NaN stays NaN
+    if kind == "number":
+        arrays["logits"] = logits.astype(np.float32)
+    elif kind != "label" or logits.size * 2 <= DENSE_BYTES or logits.shape[1] <= TOP + 1:
         arrays["logits"] = logits.astype(np.float16)
     else:
         top = np.argpartition(-logits, TOP, axis=1)[:, :TOP]

@@ -281,12 +281,12 @@ def _fill(
 ) -> StudySpec:
     also = spec.metrics.also
     if not probable:
-        if not spec.metrics.primary.startswith(DECISIONS):
+        if not spec.primary.startswith(DECISIONS):
             raise SpecError(
                 text(
                     "metrics.primary: {m} needs probabilities, and only decisions were given.",
                     "metrics.primary：{m} 需要概率，而这里只提供了判断结果。",
-                    m=spec.metrics.primary,
+                    m=spec.primary,
                 ),
                 do=text(
                     "Give p:CLASS columns, or choose a metric of decisions, such as accuracy.",

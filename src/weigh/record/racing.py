@@ -74,11 +74,11 @@ def _upto(results: Results, found: OutOfFold, blocks: int, folds: int) -> Measur
     inside = (fold >= 0) & (fold + folds * np.arange(repeats)[:, None] < blocks)
     logits = np.where(inside[:, :, None], found.logits[:repeats], np.nan)
     cut = OutOfFold(found.indices, logits, np.where(inside, fold, -1), found.target, found.bias[:repeats])
-    return measure_design(METRICS.get(results.spec.metrics.primary), cut)
+    return measure_design(METRICS.get(results.spec.primary), cut)
 
 
 def _look(results: Results, race: Race, measured: dict[str, MeasuredDesign], units: Units, blocks: int) -> Look:
-    spec, metric = results.spec, METRICS.get(results.spec.metrics.primary)
+    spec, metric = results.spec, METRICS.get(results.spec.primary)
     return drop_out(
         measured,
         units,

@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
-from weigh.metrics.base import Prediction, decide
+from weigh.data.examples import Examples, Kind, Problem, kind_of
+from weigh.metrics.base import Prediction
+from weigh.metrics.outputs import predict, probabilities
 from weigh.plan.racing import Race
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
+__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord", "predict", "probabilities"]
 
 Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
 
@@ -62,9 +63,10 @@ class OutOfFold:
 
     Attributes:
         indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
-        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed.
+        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed. For numbers `(repeats, n, 1)` the predicted
+            number; for spans `(repeats, n, 2 x tokens)` tags as `data.tags.pack_tags` packs them.
         fold: `(repeats, n)` int16; -1 where missing. The same for every candidate of a study (paired).
-        target: `(n,)` or `(n, classes)`.
+        target: `(n,)` or `(n, classes)`, as in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
             chosen inside its training folds; zeros: the most probable class).
     """
@@ -84,19 +86,13 @@ class OutOfFold:
     def multilabel(self) -> bool:
         return self.target.ndim == 2
 
+    @property
+    def kind(self) -> Kind:
+        return kind_of(self.target)
+
     def prediction(self, repeat: int) -> Prediction:
-        """Probabilities and decisions of one repeat, `n` examples; the repeat must be complete."""
-        probability = probabilities(self.logits[repeat], multilabel=self.multilabel)
-        return Prediction(probability, decide(probability, self.bias[repeat], multilabel=self.multilabel))
-
-
-def probabilities(logits: np.ndarray, *, multilabel: bool = False) -> np.ndarray:
-    """Softmax over the last axis, or a sigmoid each for multi-label, in float64."""
-    logits = logits.astype(np.float64)
-    if multilabel:
-        return 0.5 * (1 + np.tanh(logits / 2))
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+        """Probabilities and decisions of one repeat, `n` examples; rows without a prediction mean nothing."""
+        return predict(self.logits[repeat], self.kind, self.bias[repeat])
 
 
 @dataclass(frozen=True)

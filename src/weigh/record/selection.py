@@ -28,7 +28,7 @@ def _ranked(results: Results) -> list[str]:
     """
     from weigh.metrics.design import score_design
 
-    metric = METRICS.get(results.spec.metrics.primary)
+    metric = METRICS.get(results.spec.primary)
     scores = {}
     for candidate in results.candidates:
         if candidate.control:

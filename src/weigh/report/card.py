@@ -97,8 +97,8 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
                 },
                 "metrics": [
                     {
-                        "type": results.spec.metrics.primary,
-                        "name": f"{results.spec.metrics.primary} ({split})",
+                        "type": results.spec.primary,
+                        "name": f"{results.spec.primary} ({split})",
                         "value": round(estimate.value, 6),
                         **_interval(estimate),
                     }

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from weigh.errors import WeighError
-from weigh.metrics.base import METRICS, Metric, Prediction, decide
-from weigh.record.results import Results, RunRecord, probabilities
+from weigh.metrics.base import METRICS, Metric
+from weigh.record.results import Results, RunRecord, predict
 
 __all__ = ["run_rows"]
 
@@ -49,7 +49,7 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
 
 def _primary(results: Results) -> Metric | None:
     try:
-        return METRICS.get(results.spec.metrics.primary)
+        return METRICS.get(results.spec.primary)
     except WeighError:  # a study made with a plugin that is not installed here: the runs are shown without scores
         return None
 
@@ -60,11 +60,9 @@ def _score(results: Results, run: RunRecord, metric: Metric | None) -> float | N
     which, logits = results.predictions(run.key)
     if not len(which) or not np.isfinite(logits).all():
         return None
-    multilabel = results.examples.multilabel
-    probability = probabilities(logits, multilabel=multilabel)
-    labels = decide(probability, np.asarray(run.facts.get("bias", 0.0)), multilabel=multilabel)
+    prediction = predict(logits, results.examples.kind, np.asarray(run.facts.get("bias", 0.0)))
     with np.errstate(all="ignore"):
-        score = metric.score(Prediction(probability, labels), results.examples.target[which])
+        score = metric.score(prediction, results.examples.target[which])
     return _rounded(score)
 
 

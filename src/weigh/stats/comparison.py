@@ -264,7 +264,8 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         reason = "no interval: too few independent examples"
     elif metric.unit == "score":
         # What never occurred among m units has probability up to -log(1 - level) / m (the rule of three)
-        least = min(1.0, -math.log(1 - level) / max(units.smallest * covered / units.count, 1.0))
+        rare = min(1.0, -math.log(1 - level) / max(units.smallest * covered / units.count, 1.0))
+        least = (1.0 - metric.lowest) * rare
     elif variance.total <= 0:
         reason = "no interval: no variation"
     if reason is None:
@@ -274,7 +275,7 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
             value, half, 0.0 if claim == "these_models" or folds < 2 else math.log(folds / (folds - 1)) * q
         )
         if metric.unit == "score":
-            low, high = max(low, -1.0), min(high, 1.0)
+            low, high = max(low, metric.lowest - 1.0), min(high, 1.0 - metric.lowest)
     relation = relation_of(low, high, rope, greater_is_better=metric.greater_is_better)
     estimate = Estimate(
         value=value,

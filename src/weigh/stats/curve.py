@@ -80,6 +80,7 @@ def learning_curve(
     claim: Claim,
     level: float = 0.95,
     unit: str = "score",
+    lowest: float = 0.0,
     present: float | None = None,
 ) -> LearningCurve | None:
     """The curve through nested training sets, scored on the same examples.
@@ -87,6 +88,7 @@ def learning_curve(
     Args:
         sizes: Training examples, ascending; the last belongs to the present design.
         resamples: One per size, with the same repeats and folds.
+        lowest: The least value that a score can have.
         present: The present score where it is known from more repeats than the curve has.
 
     Returns:
@@ -112,6 +114,7 @@ def learning_curve(
         n=units.count,
         n_unit=units.name,
         unit=unit,
+        lowest=lowest,
         present=present,
     )
 
@@ -177,6 +180,7 @@ def fit_curve(
     n: int = 0,
     n_unit: str = "examples",
     unit: str = "score",
+    lowest: float = 0.0,
     present: float | None = None,
 ) -> LearningCurve:
     """The average of power laws through points with a known covariance.
@@ -217,7 +221,7 @@ def fit_curve(
     common = {"level": level, "n": n, "n_unit": n_unit}
     ends = [now - half, now + half, *predicted]
     if unit == "score":
-        ends = [min(max(end, 0.0), 1.0) for end in ends]
+        ends = [min(max(end, lowest), 1.0) for end in ends]
     method = f"power law averaged over its exponent, influence of {n_unit} and runs"
     cumulated = np.cumsum(weights)
     return LearningCurve(

@@ -19,7 +19,7 @@ hidden and a factor takes its place. The figures behind it: docs/decisions/compa
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -203,20 +203,22 @@ def score_estimate(
     Not for: the score of the best of many candidates, which is optimistic (`selection.py`).
     """
     resampled = resample(measured, np.ones((1, measured.n)), units)
-    return estimate_of(resampled, units, claim=claim, level=level, unit=measured.metric.unit)
+    return estimate_of(resampled, units, measured.metric, claim=claim, level=level)
 
 
-def estimate_of(resampled: Resample, units: Units, *, claim: Claim, level: float, unit: str) -> Estimate:
-    """The estimate behind resampled scores (see `score_estimate`)."""
-    value = resampled.overall
+def estimate_of(resampled: Resample, units: Units, metric: Any, *, claim: Claim, level: float) -> Estimate:
+    """The estimate behind resampled scores of `metric` (see `score_estimate`)."""
+    value, unit = resampled.overall, metric.unit
     variance = sampling_variance(resampled, units, claim)
     method = METHODS[claim].format(u=units.name)
     plain = Estimate(value=value, level=level, n=units.count, n_unit=units.name, method=method, unit=unit)
     if not math.isfinite(value) or not math.isfinite(variance.total):
         return plain.model_copy(update={"method": "no interval: too few independent examples"})
     q = quantile(level, variance.freedom)
-    if unit == "score":
-        low, high = wilson(value, variance.standard_error, q, units.smallest)
+    if unit == "score":  # for correlations as a share of the way from -1 to 1; there it is close to Fisher's z
+        span = 1.0 - metric.lowest
+        ends = wilson((value - metric.lowest) / span, variance.standard_error / span, q, units.smallest)
+        low, high = (metric.lowest + span * end for end in ends)
     elif variance.total <= 0:
         return plain.model_copy(update={"method": "no interval: no variation"})
     else:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from weigh.data.examples import kind_of
+
 __all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "make_units", "resample"]
 
 FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
@@ -56,9 +58,9 @@ class Units:
         count: Number of units.
         name: "examples" or "groups".
         smallest: Independent units behind one example's influence: the smaller of all units and (number of classes)
-            times (units of the smallest class). An event that never occurred among them has probability at most
-            about 3 / smallest.
-        classes: Number of classes that occur (1 for several labels per example).
+            times (units of the smallest class); for spans the sentences that hold any. An event that never occurred among
+            them has probability at most about 3 / smallest.
+        classes: Number of classes that occur (1 for several labels per example, for numbers and for spans).
     """
 
     of: np.ndarray
@@ -69,7 +71,7 @@ class Units:
 
 
 def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
-    """Units of `n` examples with targets `(n,)` or `(n, labels)`."""
+    """Units of `n` examples with targets as in `Examples.target`."""
     n = len(target)
     if groups is None:
         of, units, name = np.arange(n), n, "examples"
@@ -77,7 +79,9 @@ def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
         _, of = np.unique(np.asarray(groups).astype(str), return_inverse=True)
         units, name = int(of.max(initial=-1)) + 1, "groups"
     smallest, classes = n, 1
-    if target.ndim == 1 and n:
+    if kind_of(target) == "spans" and n:
+        smallest = max(sum(bool(spans) for spans in target), 1)
+    elif kind_of(target) == "label" and n:
         sizes = np.bincount(target)
         sizes = sizes[sizes > 0]
         classes = len(sizes)

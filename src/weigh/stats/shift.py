@@ -141,7 +141,7 @@ def compare_sets(
 
     def drop_of(a: Resample, b: Resample, at: float, excess: Estimate | None) -> Drop:
         def estimate(resampled: Resample, side: MeasuredSet, at: float) -> Estimate:
-            return estimate_of(resampled, side.units, claim=side.claim, level=at, unit=metric.unit)
+            return estimate_of(resampled, side.units, metric, claim=side.claim, level=at)
 
         return Drop(
             estimate(a, first, level),
@@ -194,7 +194,8 @@ def _excesses(
     adjusted = _simultaneous(centred[0] - centred[1], inner)
     least = 0.0
     if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
-        least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
+        rare = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
+        least = (1.0 - metric.lowest) * rare
     found = {}
     for name, (a, b) in zip(names, against, strict=True):
         parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)

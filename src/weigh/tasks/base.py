@@ -43,7 +43,7 @@ class Task:
         stream: `(examples, preparation, setting) -> (positions, batch), …`: every example once, in an order and in batches
             that depend on nothing but the examples.
         collate: `(targets of a batch, the batch) -> tensor` that `loss` takes.
-        adapt: `(pretrained, examples, generator, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train
+        adapt: `(pretrained, examples, generator, *, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train
             the head alone.
         loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` per class, or None.
         width: `(examples) -> int`: length of one example's outputs.
@@ -57,7 +57,7 @@ class Task:
     inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress], Inputs]
     stream: Callable[[Examples, Any, Setting], Stream]
     collate: Callable[[np.ndarray, torch.Tensor], torch.Tensor]
-    adapt: Callable[[Pretrained, Examples, torch.Generator | None, bool], Network]
+    adapt: Callable[..., Network]
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
     width: Callable[[Examples], int]
     outputs: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_outputs
@@ -86,7 +86,7 @@ class Task:
                     "文本模型：hf:…；图片模型：timm:…、torchvision:…。",
                 ),
             )
-        return self.adapt(model, examples, generator, frozen)
+        return self.adapt(model, examples, generator, frozen=frozen)
 
 
 KINDS = {"pictures": text("pictures", "图片"), "texts": text("texts", "文本")}

@@ -14,7 +14,7 @@ from weigh.tasks.texts import adapt_texts, stream_texts, text_inputs
 __all__ = ["TEXT_CLASSIFICATION"]
 
 
-def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, frozen: bool) -> Network:  # noqa: FBT001
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:
     return adapt_texts(model, count_classes(examples), examples, generator, frozen=frozen)
 
 

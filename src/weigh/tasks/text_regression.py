@@ -15,7 +15,7 @@ from weigh.tasks.texts import adapt_texts, stream_texts, text_inputs
 __all__ = ["TEXT_REGRESSION"]
 
 
-def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, frozen: bool) -> Network:  # noqa: FBT001
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:
     return adapt_texts(model, 1, examples, generator, frozen=frozen)
 
 

@@ -20,15 +20,15 @@ from torch import nn
 
 from weigh.data import cache
 from weigh.data.examples import Examples
+from weigh.inputs.augment import augment, draw
+from weigh.inputs.base import consecutive
+from weigh.inputs.pictures import center, prepare_squares
 from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing
 from weigh.models.stage import Stage
 from weigh.run import Setting
-from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import consecutive
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast
-from weigh.inputs.pictures import center, prepare_squares
 
 __all__ = ["Activations", "activations_of"]
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.data.examples import kind_of
 from weigh.metrics.base import METRICS, Prediction, decide
-from weigh.metrics.outputs import is_classes, prediction_of
+from weigh.metrics.outputs import predict
 
 __all__ = ["choose_bias", "score_training"]
 
@@ -28,7 +29,7 @@ def choose_bias(
         target: `(n,)` of the training part; multi-label targets keep the most probable.
         inner: `(n, classes)` inner out-of-fold probabilities of the training part, or None.
     """
-    if decision == "argmax" or not is_classes(target) or target.ndim == 2:
+    if decision == "argmax" or kind_of(target) != "label":
         return None
     counts = np.bincount(target, minlength=classes).astype(np.float64)
     present = counts > 0
@@ -48,10 +49,8 @@ def choose_bias(
     return [round(float(b), 6) for b in bias]
 
 
-def score_training(
-    primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None
-) -> dict[str, float]:
+def score_training(primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None) -> dict[str, float]:
     """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
-    prediction = prediction_of(outputs, target, 0.0 if bias is None else np.asarray(bias))
-    names = dict.fromkeys([primary, "accuracy"] if is_classes(target) else [primary])
+    prediction = predict(outputs, kind_of(target), 0.0 if bias is None else np.asarray(bias))
+    names = dict.fromkeys([primary, "accuracy"] if kind_of(target) in ("label", "labels") else [primary])
     return {name: float(METRICS.get(name).score(prediction, target)) for name in names}

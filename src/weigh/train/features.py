@@ -140,12 +140,22 @@ def forward_seconds(
     return seconds / examples
 
 
-def features_key(model: Pretrained, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting) -> str:
+def features_key(
+    model: Pretrained, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting
+) -> str:
     """What the features depend on: weights, preparation, contents in their order, precision, layout, batch, threads."""
     digest = hashlib.blake2b(digest_size=16)
     pooled = (getattr(model.module, "pooling", ""), getattr(model.module, "layers", ""))
     how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
-    for part in (model.digest, str(prepared), str(how), *pooled, setting.task if any(pooled) else "", torch.__version__, *map(str, examples.content)):
+    for part in (
+        model.digest,
+        str(prepared),
+        str(how),
+        *pooled,
+        setting.task if any(pooled) else "",
+        torch.__version__,
+        *map(str, examples.content),
+    ):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"
 

@@ -102,7 +102,9 @@ class Loop:
                 self.optimiser.zero_grad(set_to_none=True)
                 held = len(indices) // self.accumulated
                 if held < 4:
-                    raise Diverged(f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length") from None
+                    raise Diverged(
+                        f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length"
+                    ) from None
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
             empty_cache(self.setting.device)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)

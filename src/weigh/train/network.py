@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples
+from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import inner_split
 from weigh.inputs.base import Inputs
 from weigh.metrics.base import METRICS
-from weigh.metrics.outputs import is_classes, prediction_of
+from weigh.metrics.outputs import predict
 from weigh.models.depthwise import speed_up_depthwise
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
@@ -109,11 +109,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         )
     trained = time.perf_counter() - started
     held = validation if len(validation) else training
-    bias = choose_bias(
-        options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width
-    )
+    bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width)
     if setting.primary.startswith("f1") and len(validation):
-        inner = prediction_of(work.predict(held), examples.target[held]).probabilities
+        inner = predict(work.predict(held), examples.kind).probabilities
         bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width)
     train_scores = score_training(setting.primary, work.predict(run.train), examples.target[run.train], bias)
     started = time.perf_counter()
@@ -256,8 +254,8 @@ def _validate(work: Work, validation: np.ndarray) -> float:
         raise Diverged("the network's predictions became infinite or undefined")
     metric = METRICS.get(work.setting.primary)
     bias = choose_bias(work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width)
-    prediction = prediction_of(logits, target, 0.0 if bias is None else np.asarray(bias))
+    prediction = predict(logits, kind_of(target), 0.0 if bias is None else np.asarray(bias))
     score = metric.score(prediction, target)
-    loss = METRICS.get("log_loss").score(prediction, target) if is_classes(target) else 0.0
+    loss = METRICS.get("log_loss").score(prediction, target) if kind_of(target) in ("label", "labels") else 0.0
     score = 0.0 if np.isnan(score) else score if metric.greater_is_better else -score
     return score - 0.02 * min(loss, 10.0)

@@ -1,0 +1,104 @@
+"""The metrics of entities: exact spans, as conlleval (Tjong Kim Sang & Buchholz 2000) and seqeval count them.
+
+An entity is right if its first token, its last and its type are. Counts are kept per sentence and type, so that any weights of the
+sentences give a score: micro metrics sum them over types, `entity_f1_macro` is the mean over the types that occur in the targets or
+in the predictions. A ratio without anything below it is 0 where something else occurs (as in seqeval), NaN where nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from weigh.language import text
+from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.shares import mean_where, share
+
+__all__ = ["measure_entities", "sum_entities"]
+
+
+def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, 3 * types)` counts per sentence, type by type: right, predicted, in the data. Types as far as any occurs."""
+    said, given = (
+        [(row, *span) for row, spans in enumerate(column) for span in dict.fromkeys(spans)]
+        for column in (prediction.labels, target)
+    )
+    right = set(said) & set(given)
+    types = 1 + max((kind for *_, kind in (*said, *given)), default=0)
+    counts = np.zeros((len(target), types, 3))
+    for place, found in enumerate((right, said, given)):
+        if found:
+            rows = np.array(list(found))
+            np.add.at(counts, (rows[:, 0], rows[:, 3], place), 1.0)
+    return counts.reshape(len(target), 3 * types)
+
+
+def sum_entities(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Totals `(types, 3)` or `(b, types, 3)` under weights `(n,)` or `(b, n)`."""
+    totals = weights @ statistics
+    return totals.reshape(*totals.shape[:-1], -1, 3)
+
+
+# A score is a ratio of two linear functions of (right, predicted, in the data)
+RATIOS = {
+    "entity_f1": (np.array([2.0, 0.0, 0.0]), np.array([0.0, 1.0, 1.0])),
+    "entity_precision": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])),
+    "entity_recall": (np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.0, 1.0])),
+}
+
+
+def _reduce(ratio: tuple[np.ndarray, np.ndarray], *, macro: bool) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    above, below = ratio
+
+    def reduce(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        counts = sum_entities(statistics, weights)
+        if not macro:
+            counts = counts.sum(axis=-2)
+        occurs = counts[..., 1] + counts[..., 2] > 0
+        scores = share(counts @ above, counts @ below, otherwise=0.0)
+        return mean_where(scores, occurs) if macro else np.where(occurs, scores, np.nan)
+
+    return reduce
+
+
+def _influence(ratio: tuple[np.ndarray, np.ndarray], *, macro: bool) -> Callable[[np.ndarray], np.ndarray]:
+    above, below = ratio
+
+    def influence(statistics: np.ndarray) -> np.ndarray:
+        own = statistics.reshape(len(statistics), -1, 3)
+        if not macro:
+            own = own.sum(axis=1, keepdims=True)
+        counts = own.sum(axis=0)
+        occurs = counts[:, 1] + counts[:, 2] > 0
+        if not occurs.any():
+            return np.full(len(statistics), np.nan)
+        bottom = counts @ below
+        scores = share(counts @ above, bottom, otherwise=0.0)
+        moved = share(own @ above - scores * (own @ below), bottom, otherwise=0.0)  # the derivative of a ratio
+        return moved[:, occurs].mean(axis=1)
+
+    return influence
+
+
+def _register(name: str, ratio: str, en: str, zh: str, *, macro: bool = False) -> None:
+    METRICS.register(
+        name,
+        Metric(
+            name=name,
+            title=text(en, zh),
+            tasks=frozenset({"token-classification"}),
+            pooling="count",
+            greater_is_better=True,
+            measure=measure_entities,
+            reduce=_reduce(RATIOS[ratio], macro=macro),
+            kinds=frozenset({"spans"}),
+            influence=_influence(RATIOS[ratio], macro=macro),
+        ),
+    )
+
+
+_register("entity_f1", "entity_f1", "entity F1", "实体 F1")
+_register("entity_precision", "entity_precision", "entity precision", "实体精确率")
+_register("entity_recall", "entity_recall", "entity recall", "实体召回率")
+_register("entity_f1_macro", "entity_f1", "entity F1 (macro)", "实体 F1（宏平均）", macro=True)
