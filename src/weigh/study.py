@@ -150,17 +150,26 @@ class Study:
                 raise
         return self
 
-    def predict(self, paths: Iterable[str | Path], progress=None) -> list[dict[str, Any]]:
-        """Calibrated probabilities of the winner for new files.
+    def predict(
+        self,
+        given: str | Path | Iterable[str | Path | tuple[str, ...]],
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Calibrated probabilities of the winner for new examples.
+
+        Args:
+            given: Pictures: paths. Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
+                the path of a table.
 
         Returns:
-            One dictionary per path: path, label, probability, "p:<class>" per class; an unreadable file has an empty
-            label and an "error".
+            One dictionary per example, in order: path or row (from 1), label, probability, "p:<class>" per class; for numbers
+            "value", for entities "entities". An example that cannot be read has an empty label and an "error".
 
         Raises:
             RecordError: The study has no refitted model yet.
+            DataError: A table without the columns of the training data.
         """
-        from weigh.models.saved import load_saved
+        from weigh.tasks.saved import load_saved
 
         if not (self.folder / "model" / "model.safetensors").exists():
             raise RecordError(
@@ -171,7 +180,23 @@ class Study:
                     f=self.folder,
                 ),
             )
-        return load_saved(self.folder / "model").predict_rows(list(map(str, paths)), progress=progress)
+        model = load_saved(self.folder / "model")
+        if model.reads == "pictures":
+            return model.predict_rows(
+                [str(given)] if isinstance(given, (str, Path)) else list(map(str, given)), progress=progress
+            )
+        from weigh.data.new_texts import read_new_texts
+
+        if isinstance(given, (str, Path)):
+            texts = read_new_texts(Path(given), self.spec, pair=model.pair, tokens=model.kind == "spans")
+        else:
+            texts = [(row,) if isinstance(row, str) else tuple(row) for row in given]
+        answers = iter(model.predict_texts([row for row in texts if any(row)], progress=progress))
+        empty = text("there is no text", "没有文本").en
+        return [
+            {"row": i, **(next(answers) if any(row) else {**model.nothing, "error": empty})}
+            for i, row in enumerate(texts, 1)
+        ]
 
     # ---- evidence (no torch)
 

@@ -43,4 +43,6 @@ def _rounded(value: Any) -> Any:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, list):
+        return defuse(json.dumps(value, ensure_ascii=False))
     return f"{value:.6f}" if isinstance(value, float) else defuse(str(value))

@@ -19,7 +19,7 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder
 
 def predict(
     study: StudyFolder,
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures; or one table of texts; - for lines on standard input.")],
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl.")] = "csv",
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
@@ -32,10 +32,16 @@ def predict(
         raise SpecError(text("--format: {f} is neither csv nor jsonl.", "--format：{f} 不是 csv 或 jsonl。", f=format))
     language = detect_language(lang)
     with Screen(language, quiet=quiet, confirmed=True) as screen:
-        rows = Study.open(study).predict(files, progress=screen.progress)
+        opened = Study.open(study)
+        pictures = (opened.spec.task or "").startswith("image-")
+        if not pictures and len(files) > 1:
+            raise SpecError(
+                text("Give one table of texts, not {n} files.", "请给出一个文本表格，而不是 {n} 个文件。", n=len(files))
+            )
+        rows = opened.predict(files if pictures else files[0], progress=screen.progress)
     for row in rows:
         if row.get("error"):
-            print(f"{row['path']}: {row['error']}", file=sys.stderr)
+            print(f"{row.get('path', row.get('row'))}: {row['error']}", file=sys.stderr)
     write_rows(sys.stdout, rows, format)
 
 
@@ -46,8 +52,8 @@ def export(
 ) -> None:  # fmt: skip
     """The refitted winner as ONNX, checked against torch with onnxruntime."""
     from weigh.errors import RecordError
-    from weigh.models.saved import export_onnx
     from weigh.study import Study
+    from weigh.tasks.saved import export_onnx
 
     if not onnx:
         raise SpecError(text("Say what to export: --onnx", "请指明导出格式：--onnx"))

@@ -156,21 +156,26 @@ def _execute(
 
 
 def _save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
-    from weigh.models.saved import save_model
     from weigh.stats.calibration import fit_temperature
+    from weigh.tasks.saved import save_model
 
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
-    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target)
+    examples = results.examples
+    classes = examples.kind in ("label", "labels")
+    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if classes else 1.0
     save_model(
         ledger.folder / "model",
         address=run.model,
         weights=outcome.weights,
-        classes=results.examples.classes,
+        task=results.spec.task or "",
+        kind=examples.kind,
+        pair=examples.texts is not None and len(examples.texts[0]) == 2,
+        classes=examples.classes,
         options=run.options,
+        frozen=RECIPES.get(run.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),
-        multilabel=results.examples.multilabel,
         facts={**outcome.model, "run": run.key, "candidate": run.candidate},
     )
     ledger.set_facts(saved_model=run.key, temperature=temperature)

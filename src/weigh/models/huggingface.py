@@ -15,14 +15,14 @@ import torch
 
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
-from weigh.models.address import Address
+from weigh.models.address import Address, parse_address
 from weigh.models.catalogue import CATALOGUE, PackagedWeights, find_packaged
 from weigh.models.encoder import Encoder
 from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.models.tokenisation import Tokenisation
 
-__all__ = ["load", "names"]
+__all__ = ["load", "names", "rebuild"]
 
 LONGEST = 512  # tokens, unless the model says less; attention costs the square of it
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json",
@@ -79,7 +79,20 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     encoder = Encoder(
         module, width=int(config.hidden_size), pooling=_pooling(folder, config), segments=preparation.segments
     )
-    return Pretrained(address, encoder, preparation, provenance if pretrained else Provenance("random"), 0)
+    said = provenance if pretrained else Provenance("random")
+    return Pretrained(
+        address, encoder, preparation, said, 0, {"config": json.loads(config.to_json_string(use_diff=False))}
+    )
+
+
+def rebuild(address: str, config: dict[str, Any], preparation: Tokenisation) -> Pretrained:
+    """A saved model's encoder with random weights, from its configuration alone (`Pretrained.extra["config"]`)."""
+    import transformers
+
+    made = transformers.AutoConfig.for_model(**config)
+    module = _module(Path(), made, pretrained=False)
+    encoder = Encoder(module, width=int(made.hidden_size), segments=preparation.segments)
+    return Pretrained(parse_address(address), encoder, preparation, Provenance("random"), 0)
 
 
 def _folder(

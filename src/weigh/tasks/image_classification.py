@@ -34,7 +34,7 @@ def _stream(examples: Examples, preparation: Preprocessing, setting: Setting) ->
         done += len(block)
 
 
-def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:  # noqa: ARG001
     return make_network(model, count_classes(examples), generator)
 
 

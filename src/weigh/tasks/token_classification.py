@@ -62,7 +62,7 @@ def _collate(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(tags)
 
 
-def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:
+def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:  # noqa: ARG001
     assert isinstance(model.module, Encoder)
     model.module.pooling = "none"
     return make_network(model, 1 + 2 * len(examples.classes), generator)

@@ -14,7 +14,7 @@ from weigh.data.pictures import open_picture
 from weigh.errors import MissingExtra, ModelError
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.models.saved import export_onnx, load_saved, save_model
+from weigh.tasks.saved import export_onnx, load_saved, save_model
 
 CLASSES = ("circle", "<img src=x>")
 
