@@ -5,11 +5,16 @@ One row in, one row out, in order: what cannot be read is an empty text, never l
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import sys
 from pathlib import Path
 
 from weigh.data.encoding import read_text
-from weigh.data.text_tables import read_text_table
+from weigh.data.records import parse_json_lines
+from weigh.data.tables import as_cell, columns_as_text, read_frame
+from weigh.data.text_roles import guess_roles
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import StudySpec
@@ -35,18 +40,39 @@ def read_new_texts(path: Path, spec: StudySpec, *, pair: bool = False, tokens: b
             blocks = [block for block in content.split("\n\n") if block.strip()]
             return [tuple(line.split()[0] for line in block.splitlines() if line.strip()) for block in blocks]
         return [_line(line, pair=pair, tokens=tokens) for line in content.splitlines()]
-    table = read_text_table(path, spec.data.columns)
-    columns = [table.columns[name] for name in table.roles.text[: 2 if pair else 1]]
-    if pair and len(columns) < 2:
+    columns = _columns(path)
+    given = spec.data.columns
+    names = [name for name in (given.text, given.text_pair) if name in columns]
+    if len(names) < (2 if pair else 1):
+        names = list(guess_roles(columns).text) or (list(columns) if len(columns) == 1 + pair else [])
+    if len(names) < (2 if pair else 1):
         raise DataError(
             text(
-                "{p} has one column of texts; the model was trained on pairs.",
-                "{p} 只有一列文本；模型是在文本对上训练的。",
+                "{p}: no column is called like the texts of the training data ({c}).",
+                "{p}：没有与训练数据文本列同名的列（{c}）。",
                 p=path,
+                c=", ".join(columns) or "–",
             ),
-            do=text("Name the second: --set data.text_pair=COLUMN", "请指明第二列：--set data.text_pair=列名"),
+            do=text("Call it {n}.", "请将其命名为 {n}。", n=given.text or ("sentence1, sentence2" if pair else "text")),
         )
-    return [tuple(cell or "" for cell in row) for row in zip(*columns, strict=True)]
+    return [tuple(cell or "" for cell in row) for row in zip(*(columns[n] for n in names[: 1 + pair]), strict=True)]
+
+
+def _columns(path: Path) -> dict[str, list[str | None]]:
+    """Every row of a table, also empty ones."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return columns_as_text(read_frame(path))
+    content = read_text(path).content
+    if suffix in (".jsonl", ".json"):
+        whole = json.loads(content) if content.lstrip()[:1] == "[" else None
+        found = whole if whole is not None else [row for _, row in parse_json_lines(content)]
+        rows = [row if isinstance(row, dict) else {} for row in found]
+        names = dict.fromkeys(str(name) for row in rows for name in row)
+        return {name: [as_cell(row.get(name)) for row in rows] for name in names}
+    separator = "\t" if suffix == ".tsv" else ","
+    header, *rows = list(csv.reader(io.StringIO(content), delimiter=separator)) or [[]]
+    return {name: [row[i] if i < len(row) else None for row in rows] for i, name in enumerate(header)}
 
 
 def _line(line: str, *, pair: bool, tokens: bool) -> tuple[str, ...]:
