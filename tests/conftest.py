@@ -102,3 +102,11 @@ def finished(photos, tiny, tmp_path_factory):
     settings = ["design.folds=4", "design.repeats=2", "design.test=0.25", "run.offline=true"]
     recipes = ["probe", {"name": "probe", "label": "weak", "strengths": [1e4]}]
     return Study.from_data(photos, [tiny], recipes, settings=settings, folder=folder).run()
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> str:
+    """Address of a language model that needs no network and no package: a tiny BERT of random weights."""
+    from tests.text_models import save_tiny_encoder
+
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")

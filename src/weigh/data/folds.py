@@ -16,11 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Problem
+from weigh.data.examples import Problem, kind_of
 from weigh.errors import DesignError
 from weigh.language import text
 
-__all__ = ["Blocks", "assign_blocks", "assign_folds", "fold_warnings", "holdout", "inner_split"]
+__all__ = ["Blocks", "assign_blocks", "assign_folds", "fold_warnings", "holdout", "inner_split", "strata"]
+
+STRATA = 5  # of numbers
 
 
 class Blocks(NamedTuple):
@@ -67,7 +69,8 @@ def fold_warnings(target: np.ndarray, folds: int, group: np.ndarray | None = Non
     Returns:
         One `Problem` of kind "tiny-class" or none; `details` has one row per class (`class`, `examples`, `groups`).
     """
-    pairs_example, pairs_label, classes = _labels(np.asarray(target), stratify=True)
+    target = strata(np.asarray(target))
+    pairs_example, pairs_label, classes = _labels(target, stratify=True)
     unit = _unit_ids(group, len(target))
     units_with = np.unique(unit[pairs_example] * classes + pairs_label) % classes
     examples, groups = np.bincount(pairs_label, minlength=classes), np.bincount(units_with, minlength=classes)
@@ -295,11 +298,27 @@ def _unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
     return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)
 
 
+def strata(target: np.ndarray) -> np.ndarray:
+    """What is dealt evenly over folds: classes as they are, numbers by fifths, of spans which types an example has."""
+    kind = kind_of(target)
+    if kind == "number":
+        edges = np.quantile(target, np.linspace(0, 1, STRATA + 1)[1:-1]) if len(target) else []
+        return np.searchsorted(edges, target, side="right").astype(np.int64)
+    if kind == "spans":
+        types = sorted({span[2] for spans in target for span in spans})
+        found = np.zeros((len(target), max(len(types), 1)), dtype=np.uint8)
+        for row, spans in enumerate(target):
+            found[row, [types.index(span[2]) for span in spans]] = 1
+        return found
+    return target
+
+
 def _labels(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarray, int]:
     """(example, label) pairs and the number of labels; an example without any label has the pseudo-label "none"."""
     n = len(target)
     if not stratify:
         return np.arange(n), np.zeros(n, dtype=np.int64), 1
+    target = strata(target)
     if target.ndim == 1:
         return np.arange(n), target.astype(np.int64), int(target.max(initial=0)) + 1
     whole = np.column_stack([target != 0, ~(target != 0).any(axis=1)])
