@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weigh.findings.evidence import bilingual, share
+from weigh.findings.evidence import bilingual
 from weigh.findings.model import Finding
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -37,8 +37,13 @@ def find(results: Results) -> list[Finding]:
     return found
 
 
-def _counted(value: float, counted: dict[str, Any], unit: str = "score") -> Estimate:
+def _counted(value: float, counted: dict[str, Any], unit: str = "percent") -> Estimate:
+    value = 100 * value if unit == "percent" else value
     return Estimate(value=value, n=counted["examples"], method="counted on the texts of this study", unit=unit)
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{estimate.value:.1f} %"
 
 
 def _concerned(address: str, results: Results) -> list[str]:
@@ -51,7 +56,7 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         return None
     estimates = {"unknown": _counted(unknown, counted), "tokens_per_character": _counted(spelt, counted, "1")}
     said = (
-        text("{p} of the tokens are unknown to it", "其中 {p} 的词元不在其词表中", p=share(estimates["unknown"]))
+        text("{p} of the tokens are unknown to it", "其中 {p} 的词元不在其词表中", p=_percent(estimates["unknown"]))
         if unknown > MOST_UNKNOWN
         else text("it needs {k} tokens per character", "平均每个字符需要 {k} 个词元", k=f"{spelt:.1f}")
     )
@@ -87,7 +92,12 @@ def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | N
     cut = counted["cut"] / max(counted["examples"], 1)
     if cut <= MOST_CUT:
         return None
-    estimates = {"cut": _counted(cut, counted), "lost": _counted(counted["lost_share"], counted)}
+    estimates = {
+        "texts": _counted(counted["cut"], counted, "texts"),
+        "length": _counted(counted["length"], counted, "tokens"),
+        "cut": _counted(cut, counted),
+        "lost": _counted(counted["lost_share"], counted),
+    }
     return Finding(
         id=f"tokens:cut:{address}",
         kind="tokens",
@@ -101,8 +111,8 @@ def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | N
                 m=address,
                 k=counted["length"],
                 n=counted["cut"],
-                p=share(estimates["cut"]),
-                l=share(estimates["lost"]),
+                p=_percent(estimates["cut"]),
+                l=_percent(estimates["lost"]),
             )
         ),
         estimates=estimates,
