@@ -8,6 +8,7 @@ from weigh import __version__
 from weigh.findings.data_problems import CHECKED_TABLE, findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
 from weigh.findings.registry import read_findings
+from weigh.findings.targets import left_out
 from weigh.record.results import Results
 
 __all__ = ["findings_file"]
@@ -36,6 +37,7 @@ def _unique(findings: list[Finding]) -> list[Finding]:
 
 def _study(results: Results) -> dict[str, Any]:
     spec, examples = results.spec, results.examples
+    skipped = left_out(results.skipped, examples.kind)
     environment = next((run.environment for run in results.records if run.environment), {})
     return {
         "name": results.name,
@@ -56,7 +58,7 @@ def _study(results: Results) -> dict[str, Any]:
             "done": sum(run.status == "done" for run in results.records),
             "failed": sum(run.status == "failed" for run in results.records),
         },
-        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in results.skipped.items()},
+        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in skipped.items()},
         "test_looks": results.test_looks if results.origin == "study" else None,
         "models": {
             address: {k: v for k, v in facts.items() if not k.endswith("seconds")}
