@@ -251,6 +251,8 @@ WORDS = {
     "no_findings": Text("Nothing was found.", "没有任何结论。"),
     "nothing_to_conclude": Text("Nothing yet.", "暂无。"),
     "other_language": Text("中文版：report.zh.html", "English version: report.html"),
+    "lines": Text("Examples concerned", "涉及的样本"),
+    "texts_shown": Text("The first {n}; all {all} are listed below.", "以下为前 {n} 条，全部 {all} 条列在下面。"),
     "picture_of": Text("picture {path}", "图片 {path}"),
     "picture_given": Text("labelled {given}", "标注为 {given}"),
     "picture_predicted": Text("predicted {predicted}", "预测为 {predicted}"),
