@@ -13,6 +13,7 @@ from tests.report.reading import PageText, numbers
 from weigh.data.examples import rows_of
 from weigh.findings.file import findings_file
 from weigh.record.index import read_index, write_index
+from weigh.report.card import model_card
 from weigh.report.html import render_html
 from weigh.report.markdown import render_markdown
 from weigh.report.terminal import render_terminal
@@ -36,6 +37,7 @@ def test_the_page_says_the_same_in_both_languages(kind):
     for finding in file.findings:
         assert finding.sentence.en in "".join(english.findings[finding.id])
         assert numbers(finding.sentence.en) == numbers(finding.sentence.zh)
+    assert "\nClasses (0)" not in model_card(file, results)
     for language in ("en", "zh"):
         assert render_markdown(file, language=language)
         assert render_terminal(file, language=language, width=100, colour=False)
