@@ -302,7 +302,7 @@ def _class_shares(
     """Whether other shares of the classes could make the drop: the first set weighted to the second's shares."""
     models = list(shift.models) if subject is None else [subject]
     targets = [next(iter(side.measured.values())).target for side in pair]
-    if targets[0].ndim == 2:
+    if kind_of(targets[0]) != "label":
         return []
     classes = int(max(t.max(initial=0) for t in targets)) + 1
     shares = [np.bincount(t, minlength=classes) / max(len(t), 1) for t in targets]
