@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
 from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
@@ -96,11 +95,9 @@ def _from_data(results: Results) -> list[Item]:
         if problem.severity == "note" or problem.do is None:
             continue
         items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
-    target = results.examples.target[results.examples.where("train")]
-    if len(target) and results.origin != "models":
-        counts = (
-            target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(results.examples.classes))
-        )
+    train = results.examples.where("train")
+    if len(train) and results.examples.classes and results.origin != "models":
+        counts = class_counts(results.examples, train)
         small = [
             c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
         ]
