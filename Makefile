@@ -18,7 +18,7 @@ check: $(VENV)/test.stamp
 	$(VENV)/bin/lint-imports
 
 # How often weigh's conclusions are wrong, over simulated and real studies with known truth: writes docs/audit.md.
-# About an hour and a half on two cores; goes on where it was stopped. Rows are kept in audit-rows/.
+# About two and a half hours on two cores; goes on where it was stopped. Rows are kept in audit-rows/.
 audit: $(VENV)/test.stamp
 	$(VENV)/bin/python -m benchmarks.audit pools
 	$(VENV)/bin/python -m benchmarks.audit sealed

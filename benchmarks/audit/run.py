@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.audit.designs import seed_of
 from benchmarks.audit.extra import extra_row
 from benchmarks.audit.real import Pool, RealDesign, load_pool, real_study
 from benchmarks.audit.rules import FOLD_RULES, measure, ours, trained, truth_error, truths
@@ -135,9 +136,10 @@ def run(
     jobs = []
     for start in range(0, studies, CHUNK):
         for name, design in chosen.items():
-            file = folder / f"{name}-{seed}-{start}.npy"
+            used = seed_of(name, seed)
+            file = folder / f"{name}-{used}-{start}.npy"
             if not file.exists():
-                jobs.append(_Chunk(name, design, seed, start, min(CHUNK, studies - start), file, pools or {}))
+                jobs.append(_Chunk(name, design, used, start, min(CHUNK, studies - start), file, pools or {}))
     began = time.perf_counter()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with multiprocessing.get_context("spawn").Pool(processes) as pool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom, binomtest
 
-from benchmarks.audit.designs import designs
+from benchmarks.audit.designs import designs, seed_of
 from benchmarks.audit.real import RealDesign
 from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS, COLUMNS, RELATIONS
@@ -129,7 +129,7 @@ def below(share: float, studies: int, promise: float) -> float:
 
 def read(part: str, seed: int, folder: Path) -> dict[str, dict[str, float]]:
     """Design -> line, for all designs that were run."""
-    loaded = {name: (design, load(folder, seed, name)) for name, design in designs(part).items()}
+    loaded = {name: (design, load(folder, seed_of(name, seed), name)) for name, design in designs(part).items()}
     return {name: summary(design, rows) for name, (design, rows) in loaded.items() if len(rows)}
 
 

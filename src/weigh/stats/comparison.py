@@ -185,7 +185,7 @@ def compare(
     scores = _joint(moves, rng, draws) if len(names) > 2 else None
     once = level if once is None else once
     plain = float(ndtri(0.5 + once / 2))
-    adjusted = plain if scores is None else max(plain, float(np.quantile(_largest(scores), once)))
+    adjusted = plain if scores is None else _further(float(np.quantile(_largest(scores), once)), plain)
     pairs: dict[tuple[str, str], Difference] = {}
     for a, b in combinations(names, 2):
         whole = masks[a, b].all() and measured[a].repeats == measured[b].repeats
@@ -198,6 +198,15 @@ def compare(
     sign = 1.0 if metric.greater_is_better else -1.0
     best = tuple(name for i, name in enumerate(names) if not _beaten(i, names, pairs, scores, once, sign))
     return Comparisons(pairs, names, claim, level, rope, adjusted, units, metric.greater_is_better, best)
+
+
+def _further(several: float, one: float) -> float:
+    """A quantile for several differences at once, given that of one, both for a known standard error.
+
+    A standard error is itself an estimate, and that counts more the further out one looks. The constants of
+    `interval.py` allow for it where two candidates are compared; here only the rest is added, as for Student's t.
+    """
+    return max(one, student(several, ESTIMATED) * one / student(one, ESTIMATED))
 
 
 def _joint(moves: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
@@ -232,7 +241,7 @@ def _beaten(i, names, pairs, scores, level, sign) -> bool:
 
     q = float(ndtri(level))
     if scores is not None:
-        q = max(q, float(np.quantile(_standardised(scores, i).max(axis=1), level)))
+        q = _further(float(np.quantile(_standardised(scores, i).max(axis=1), level)), q)
     for other in names:
         if other == names[i]:
             continue
@@ -335,6 +344,9 @@ def _probabilities(gain: float, error: float, freedom: float, rope: float) -> Pr
     return Probabilities(better, max(0.0, 1.0 - better - worse), worse)
 
 
+ESTIMATED = (
+    15.0  # degrees of freedom that the spread of the standard errors amounts to (docs/decisions/comparison-rule.md)
+)
 METHOD = {
     "these_models": "influence of each on the difference",
     "this_data": "influence of each, with its part in training and the variance between runs,",
