@@ -23,9 +23,8 @@ from weigh.data.text_checks import check_texts
 from weigh.data.texts import read_numbered_texts, read_texts
 from weigh.errors import DataError, SpecError
 from weigh.findings.data_problems import findings_from_problems
-from weigh.plan.prepare import prepare
 from weigh.record.index import read_index, write_index
-from weigh.spec import DataSpec, StudySpec
+from weigh.spec import DataSpec
 
 WORDS = [
     "the",
@@ -473,12 +472,6 @@ def test_saved_datasets(tmp_path):
 
 
 # The door -----------------------------------------------------------------------------------------------------------
-
-
-def test_studies_of_texts_are_still_refused(tmp_path):
-    path = table(tmp_path / "d.tsv", [(s, "ab"[i % 2]) for i, s in enumerate(sentences(20))])
-    with pytest.raises(SpecError, match="text-classification is planned but not built yet"):
-        prepare(StudySpec(data=str(path), models="timm:resnet18"))
 
 
 def test_every_reader_is_called_alike():

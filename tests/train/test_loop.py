@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from weigh.inputs.augment import augment, draw
+from weigh.inputs.pictures import Pictures
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
@@ -25,7 +26,7 @@ def make_loop(setting, tiny):
         network = make_network(model, 2, torch.Generator().manual_seed(0))
         pictures = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
         return Loop(
-            network, model.preprocessing.at(64), pictures, np.arange(12) % 2, TASKS.get(setting.task),
+            network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device), np.arange(12) % 2, TASKS.get(setting.task),
             {**RECIPES.get("finetune").defaults, "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
         )  # fmt: skip
 

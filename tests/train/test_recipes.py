@@ -27,7 +27,7 @@ def fit(runs, setting, examples, progress=None):
 
 
 def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
-    runs = [make_run("probe", fold, image_size=64) for fold in range(3)]
+    runs = [make_run("probe", fold, options={"image_size": 64}) for fold in range(3)]
     told = []
     together = fit(runs, setting, examples, lambda *said: told.append(said))
     assert [o.key for o in together] == [r.key for r in runs]
@@ -46,19 +46,19 @@ def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
 
 
 def test_features_are_cached_by_what_they_depend_on(examples, setting, tiny, monkeypatch):
-    first = features_of(tiny, examples, setting, image_size=64)
+    first = features_of(tiny, examples, setting, options={"image_size": 64})
     import weigh.train.features as module
 
     monkeypatch.setattr(module, "forward_all", None)  # a second pass would fail
-    second = features_of(tiny, examples, setting, image_size=64)
+    second = features_of(tiny, examples, setting, options={"image_size": 64})
     np.testing.assert_array_equal(first.features, second.features)
     for changed in ({"precision": "bf16"}, {"batch": 8}):
         with pytest.raises(TypeError):
-            features_of(tiny, examples, replace(setting, **changed), image_size=64)
+            features_of(tiny, examples, replace(setting, **changed), options={"image_size": 64})
     with pytest.raises(TypeError):
-        features_of(tiny, examples, setting, image_size=96)
+        features_of(tiny, examples, setting, options={"image_size": 96})
     with pytest.raises(TypeError):
-        features_of(tiny, replace(examples, content=examples.content[::-1]), setting, image_size=64)
+        features_of(tiny, replace(examples, content=examples.content[::-1]), setting, options={"image_size": 64})
 
 
 def test_features_are_what_goes_into_the_head(examples, setting, tiny):
@@ -131,7 +131,9 @@ def test_patience_ends_a_run_and_the_best_epoch_is_restored(examples, setting, m
 
 
 def test_divergence_is_a_failed_run_with_words(examples, setting, make_run):
-    outcome = fit([make_run("textbook", learning_rate=100.0, epochs=6, image_size=64)], setting, examples)[0]
+    outcome = fit([make_run("textbook", learning_rate=100.0, epochs=6, options={"image_size": 64})], setting, examples)[
+        0
+    ]
     if outcome.status == "done":  # batch norm can survive a lot
         outcome = fit([make_run("finetune", **FAST, learning_rate=1e2, weight_decay=10)], setting, examples)[0]
     assert outcome.status in ("done", "failed")
@@ -153,19 +155,19 @@ def test_infinite_loss_names_the_epoch(examples, setting, make_run, monkeypatch)
 def test_out_of_memory_halves_the_batch(examples, setting, make_run, monkeypatch):
     from weigh.train.loop import Loop
 
-    original = Loop._pictures
+    original = Loop._batch
 
     def limited(self, indices, drawn):
         if len(indices) > 4:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.")
         return original(self, indices, drawn)
 
-    monkeypatch.setattr(Loop, "_pictures", limited)
+    monkeypatch.setattr(Loop, "_batch", limited)
     outcome = fit([make_run("finetune", **{**FAST, "batch_size": 12})], setting, examples)[0]
     assert outcome.status == "done"
     assert (outcome.facts["batch_size"], outcome.facts["accumulated"]) == (12, 4)
 
-    monkeypatch.setattr(Loop, "_pictures", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(Loop, "_batch", lambda *_: (_ for _ in ()).throw(MemoryError()))
     outcome = fit([make_run("finetune", **FAST)], setting, examples)[0]
     assert outcome.status == "failed"
     assert "memory ran out" in outcome.cause
@@ -231,7 +233,7 @@ def test_many_squares_are_mapped_from_disk(examples, setting, tiny, monkeypatch,
 
 def test_a_run_that_fails_leaves_its_neighbours_alone(examples, setting, make_run):
     runs = [
-        make_run("probe", 0, image_size=64),
+        make_run("probe", 0, options={"image_size": 64}),
         make_run("probe", 1, image_size=64, train=np.array([], dtype=np.int64)),
     ]
     good, bad = fit(runs, setting, examples)

@@ -31,7 +31,10 @@ def save(folder: Path, address: str, **changes) -> Path:
         "options": {"image_size": 64},
         "temperature": 2.0,
         "bias": [0.0, 0.5],
-        "multilabel": False,
+        "task": "image-classification",
+        "kind": "label",
+        "pair": False,
+        "frozen": True,
         "facts": {"sha256": "x"},
     }
     save_model(folder, address=address, weights=weights, classes=CLASSES, **{**given, **changes})
@@ -72,7 +75,7 @@ def test_unreadable_files_are_rows_of_their_own(folder, photos, tmp_path):
 
 
 def test_several_labels_have_a_sigmoid_each(tmp_path, tiny, photos):
-    folder = save(tmp_path / "model", tiny, multilabel=True, bias=None)
+    folder = save(tmp_path / "model", tiny, kind="labels", bias=None)
     row = load_saved(folder).predict_rows([str(next(photos.rglob("*.png")))])[0]
     on = [name for name in CLASSES if row[f"p:{name}"] > 0.5]
     assert row["label"] == "|".join(on)

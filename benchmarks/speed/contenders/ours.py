@@ -14,7 +14,8 @@ import torch
 
 from benchmarks.speed.work import Contender, Epoch, Work, clock
 from weigh.data.examples import Examples
-from weigh.inputs.pictures import prepare_squares
+from weigh.inputs.pictures import Pictures, prepare_squares
+from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.tasks.base import TASKS
@@ -51,7 +52,7 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
     model = load_model(f"file:{work.weights}@timm:{work.model}", pretrained=True, offline=True)
     preparation = model.preprocessing.at(work.size)
     task = TASKS.get(setting.task)
-    network = task.adapt(model, work.classes, torch_generator(1)).to(memory_format=torch.channels_last)
+    network = make_network(model, work.classes, torch_generator(1)).to(memory_format=torch.channels_last)
     seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
     state: dict[str, Loop] = {}
     count = [0]
@@ -63,7 +64,15 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
             if "loop" not in state:
                 training = np.arange(len(examples))
                 state["loop"] = Loop(
-                    network, preparation, squares, examples.target, task, options, setting, seeds, EPOCHS, training
+                    network,
+                    Pictures(squares, preparation, options.get("augment", "none"), setting.device),
+                    examples.target,
+                    task,
+                    options,
+                    setting,
+                    seeds,
+                    EPOCHS,
+                    training,
                 )
             count[0] += 1
             with clock() as timed:

@@ -19,6 +19,7 @@ from weigh.errors import StudyMismatch
 from weigh.execute.local import run_jobs
 from weigh.execute.prediction import Prediction
 from weigh.execute.racing import race_so_far, run_race
+from weigh.execute.winner import model_there, save_winner
 from weigh.language import Text, text
 from weigh.plan.candidates import cross_candidates, recipe_of
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
@@ -31,7 +32,7 @@ from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
-from weigh.run import RECIPES, Candidate, Job, Outcome, Run, Setting, recipe_options
+from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.spec_yaml import dump_spec, parse_duration
@@ -126,7 +127,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         needed = [
             run
             for run in refits
-            if run.key not in recorded or (run.keep_weights and (saved != run.key or not _model_there(folder)))
+            if run.key not in recorded or (run.keep_weights and (saved != run.key or not model_there(folder)))
         ]
         if needed:
             listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
@@ -152,37 +153,7 @@ def _execute(
         listener.job_done(job, len(failed), count, len(jobs))
         for run, outcome in zip(job.runs, outcomes, strict=True):
             if run.keep_weights and outcome.weights is not None and results is not None:
-                _save_winner(ledger, run, outcome, results)
-
-
-def _save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
-    from weigh.stats.calibration import fit_temperature
-    from weigh.tasks.saved import save_model
-
-    out_of_fold = results.out_of_fold(run.candidate)
-    assert out_of_fold is not None
-    examples = results.examples
-    classes = examples.kind in ("label", "labels")
-    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if classes else 1.0
-    save_model(
-        ledger.folder / "model",
-        address=run.model,
-        weights=outcome.weights,
-        task=results.spec.task or "",
-        kind=examples.kind,
-        pair=examples.texts is not None and len(examples.texts[0]) == 2,
-        classes=examples.classes,
-        options=run.options,
-        frozen=RECIPES.get(run.recipe).trains == "head",
-        temperature=temperature,
-        bias=outcome.facts.get("bias"),
-        facts={**outcome.model, "run": run.key, "candidate": run.candidate},
-    )
-    ledger.set_facts(saved_model=run.key, temperature=temperature)
-
-
-def _model_there(folder: Path) -> bool:
-    return (folder / "model" / "model.safetensors").exists()
+                save_winner(ledger, run, outcome, results)
 
 
 def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[Run]:

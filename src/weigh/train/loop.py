@@ -118,7 +118,7 @@ class Loop:
         self.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for part in np.array_split(np.arange(len(indices)), self.accumulated):
-            batch = self.inputs.batch(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
+            batch = self._batch(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
             target = self.task.collate(self.target[indices[part]], batch).to(self.setting.device)
             with autocast(self.setting.device, self.setting.precision):
                 logits = self.network(batch)
@@ -126,6 +126,9 @@ class Loop:
             loss.backward()
             total += float(loss.detach())
         return total
+
+    def _batch(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
+        return self.inputs.batch(indices, drawn)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -1,0 +1,43 @@
+"""The refitted winner, saved with everything that a prediction needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weigh.record.ledger import Ledger
+from weigh.record.results import Results
+from weigh.run import RECIPES, Outcome, Run
+
+__all__ = ["model_there", "save_winner"]
+
+
+def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
+    """Write `model/`: the refitted network, its temperature from the out-of-fold predictions."""
+    from weigh.stats.calibration import fit_temperature
+    from weigh.tasks.saved import save_model
+
+    out_of_fold = results.out_of_fold(run.candidate)
+    assert out_of_fold is not None
+    examples = results.examples
+    classes = examples.kind in ("label", "labels")
+    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if classes else 1.0
+    save_model(
+        ledger.folder / "model",
+        address=run.model,
+        weights=outcome.weights,
+        task=results.spec.task or "",
+        kind=examples.kind,
+        pair=examples.texts is not None and len(examples.texts[0]) == 2,
+        classes=examples.classes,
+        options=run.options,
+        frozen=RECIPES.get(run.recipe).trains == "head",
+        temperature=temperature,
+        bias=outcome.facts.get("bias"),
+        facts={**outcome.model, "run": run.key, "candidate": run.candidate},
+    )
+    ledger.set_facts(saved_model=run.key, temperature=temperature)
+
+
+def model_there(folder: Path) -> bool:
+    """Whether the winner's weights lie in the study folder."""
+    return (folder / "model" / "model.safetensors").exists()

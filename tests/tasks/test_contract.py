@@ -1,0 +1,65 @@
+"""Every registered task: its batches hold every example once, its network learns from them, its outputs have the promised width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.text_models import BAD, GOOD, NAMES, sentences
+from weigh.data.examples import Examples, rows_of
+from weigh.models.pretrained import load_model
+from weigh.run import Setting
+from weigh.tasks.base import TASKS
+
+N = 23
+
+
+def some(name: str, photos: Path) -> Examples:
+    """Examples of a task."""
+    order, part = np.arange(N), np.array(["train"] * N)
+    texts = [(text,) for text, _ in sentences(N, [BAD, GOOD])]
+    if name == "image-classification":
+        path = np.array([str(p.relative_to(photos)) for p in sorted(photos.rglob("*.png"))[:N]])
+        return Examples(photos, path, order % 2, ("a", "b"), part, order, path)
+    if name == "token-classification":
+        tokens = rows_of([(*text.split(), NAMES[i % 6]) for i, (text,) in enumerate(texts)])
+        spans = rows_of([((len(row) - 1, len(row), i % 2),) for i, row in enumerate(tokens)])
+        return Examples(Path(), order.astype(str), spans, ("LOC", "PER"), part, order, order.astype(str), tokens=tokens)
+    target = np.linspace(0, 5, N) if name == "text-regression" else order % 2
+    classes = () if name == "text-regression" else ("bad", "good")
+    return Examples(Path(), order.astype(str), target, classes, part, order, order.astype(str), texts=rows_of(texts))
+
+
+@pytest.mark.parametrize("name", list(TASKS))
+def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
+    task, examples = TASKS.get(name), some(name, photos)
+    assert task.name == name
+    model = load_model(tiny if task.reads == "pictures" else tiny_encoder, pretrained=True, offline=True)
+    setting, preparation = Setting(name, examples.classes, ""), model.configure({})
+    network = task.build(model, examples, torch.Generator().manual_seed(0)).eval()
+    inputs = task.inputs(examples, preparation, setting, {}, None)
+    width, everything = task.width(examples), np.arange(N)
+    for training in (False, True):
+        batches = inputs.cut(everything[::-1], 4, training=training)
+        assert sorted(np.concatenate(batches)) == list(range(N))
+        assert not training or {len(batch) for batch in batches} == {4, 3}
+    outputs = {}
+    for size in (4, N):
+        found = np.full((N, width), np.nan, np.float32)
+        with torch.inference_mode():
+            for positions in inputs.cut(everything, size):
+                batch = inputs.batch(everything[positions])
+                found[positions] = task.outputs(network(batch), batch, width)
+        assert np.isfinite(found).all()
+        outputs[size] = found
+    np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter
+    batch = inputs.batch(everything[:4])
+    loss = task.loss(network(batch), task.collate(examples.target[:4], batch), None)
+    loss.backward()
+    assert loss.ndim == 0
+    assert float(network.head.weight.grad.abs().max()) > 0
+    seen = np.concatenate([positions for positions, _ in task.stream(examples, preparation, setting)])
+    assert sorted(seen) == list(range(N))
