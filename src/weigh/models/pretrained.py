@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -53,6 +53,11 @@ class Preprocessing:
     def at(self, size: int) -> Preprocessing:
         """The same preparation at another input size (same crop share)."""
         return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Preprocessing:
+        """The preparation whose `asdict` was written as JSON."""
+        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
@@ -125,6 +130,10 @@ class Pretrained:
             "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
+
+    def known(self) -> dict[str, Any]:
+        """What names its features and describes it without loading it again: `Setting.model`."""
+        return {"facts": self.facts(), "preprocessing": asdict(self.preprocessing)}
 
     @cached_property
     def macs(self) -> int:

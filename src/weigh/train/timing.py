@@ -41,9 +41,11 @@ def time_model(
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last.
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last;
+        of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`).
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
+    known = model.known() if pretrained else None
     size = image_size or model.preprocessing.size
     device = torch.device(setting.device)
     net = make_network(model, max(2, len(setting.classes))).to(device).to(memory_format=torch.channels_last)
@@ -67,11 +69,13 @@ def time_model(
 
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else "bf16" if fast_bf16(setting.device) else "fp32"
+    seconds = _seconds(forward, chosen, setting.device) / len(pictures)
     found: dict[str, Any] = {
         "precision_head": chosen,
         "precision_network": chosen,
-        "seconds_per_example": max(_seconds(forward, chosen, setting.device) / len(pictures), DECODE_SECONDS),
+        "seconds_per_example": max(seconds, DECODE_SECONDS),
         "channels_last": True,
+        "model": None if known is None else {**known, "seconds_per_picture": seconds},
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(pictures)
