@@ -13,7 +13,7 @@ the memory is carried over exactly, and in double precision it continues where s
 Equal to scikit-learn's `LogisticRegression(C = 1 / (strength · rows))` within tolerance (tests/train/test_probe.py).
 Everything lies heads first, `(heads · columns, …)`: a few rows times a large matrix is several times faster than a large
 matrix times a few columns. Time per iteration 4 · n · width · (heads · columns) flops; memory n × heads × columns and
-2 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on n and the
+3 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on n and the
 number of columns alone. What was tried: docs/decisions/probe-speed.md.
 """
 
