@@ -18,7 +18,7 @@ import torch
 
 __all__ = ["Curvature", "Memory", "together"]
 
-TEACHES = 1e-30  # least step · change: below it a step taught nothing (a head that did not move), and its pair is left out
+TEACHES = 1e-30  # least step · change: below it nothing was learnt (the head did not move), and the pair is left out
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ def together(memories: list[Memory]) -> Memory:
     pairs = max(memory.steps.shape[1] for memory in memories)
 
     def joined(parts: list[torch.Tensor]) -> torch.Tensor:
-        padded = [torch.cat([part.new_zeros(len(part), pairs - part.shape[1], part.shape[2]), part], 1) for part in parts]
+        padded = [
+            torch.cat([part.new_zeros(len(part), pairs - part.shape[1], part.shape[2]), part], 1) for part in parts
+        ]
         return torch.cat(padded)
 
     return Memory(joined([memory.steps for memory in memories]), joined([memory.changes for memory in memories]))

@@ -108,7 +108,9 @@ def load_for(address: str, setting: Setting) -> Pretrained:
                 "{a} 的权重与研究开始时的不同。",
                 a=address,
             ),
-            text("Results of different weights must not be mixed under one name.", "不同权重的结果不能混在同一名称下。"),
+            text(
+                "Results of different weights must not be mixed under one name.", "不同权重的结果不能混在同一名称下。"
+            ),
             text(
                 "Put the former weights back, or start a new study: --output studies/NAME",
                 "请恢复原来的权重，或另开新的研究：--output studies/名称",
