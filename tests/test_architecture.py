@@ -92,7 +92,7 @@ def test_no_pickle_and_no_global_random_state(path):
             ), written
             if written == "torch.load":
                 assert any(k.arg == "weights_only" and getattr(k.value, "value", None) is True for k in node.keywords)
-            if written in ("torch.manual_seed", "torch.set_num_threads", "torch.use_deterministic_algorithms"):
+            if written in ("torch.manual_seed", "torch.set_num_threads", "torch.use_deterministic_algorithms", "torch.set_deterministic_debug_mode"):  # fmt: skip
                 assert path.name == "determinism.py", f"{written} outside train/determinism.py"
 
 

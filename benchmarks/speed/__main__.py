@@ -14,6 +14,8 @@ import argparse
 from benchmarks.speed.contenders import CONTENDERS
 from benchmarks.speed.finetune import MODELS, measure, show
 from benchmarks.speed.pictures import DATA
+from benchmarks.speed.study75 import PARTS
+from benchmarks.speed.study75 import measure as measure_study
 
 
 def words(given: str) -> list[str]:
@@ -29,7 +31,8 @@ parser.add_argument("--models", type=words, default=list(MODELS), help=f"finetun
 parser.add_argument("--contenders", type=words, default=list(CONTENDERS), help=f"finetune: {','.join(CONTENDERS)}")
 parser.add_argument("--pictures", type=int, default=None, help="finetune: pictures of an epoch (default: by model)")
 parser.add_argument("--batch", type=int, default=None, help="finetune: default 32, ResNet-50 16")
-parser.add_argument("--heads-repeats", type=int, default=1, help="study75: repeats that scikit-learn fits, of five")
+parser.add_argument("--parts", type=words, default=list(PARTS), help=f"study75: {','.join(PARTS)}")
+parser.add_argument("--heads-folds", type=int, default=5, help="study75: runs that scikit-learn fits, of 25 a backbone")
 
 if __name__ == "__main__":
     given = parser.parse_args()
@@ -43,9 +46,7 @@ if __name__ == "__main__":
                 if found is not None:
                     show(found)
     elif given.part == "study75":
-        from benchmarks.speed.study75 import measure as measure_study
-
-        measure_study(rounds=given.rounds, threads=given.threads, heads_repeats=given.heads_repeats)
+        measure_study(rounds=given.rounds, threads=given.threads, heads_folds=given.heads_folds, parts=given.parts)
     elif given.part == "statistics":
         from benchmarks import statistics
         from benchmarks.speed.records import machine, save

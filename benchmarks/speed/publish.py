@@ -12,7 +12,7 @@ from benchmarks.speed.finetune import speeds
 from benchmarks.speed.paired import ratios, spread
 from benchmarks.speed.pictures import DATA
 from benchmarks.speed.records import load
-from benchmarks.speed.study75 import REPEATS, quantities
+from benchmarks.speed.study75 import quantities
 from benchmarks.statistics import Timing
 
 __all__ = ["publish"]
@@ -154,8 +154,10 @@ def _stages(measured: dict[str, Any]) -> str:
 
 def _named(name: str, content: dict[str, Any]) -> str:
     if name == "sklearn":
-        scaled = content["heads_repeats"]
-        said = "" if scaled == REPEATS else f" ({scaled} of {REPEATS} repeats fitted, time scaled)"
+        one = next(row["sklearn"] for row in content["rounds"] if "sklearn" in row)
+        said = (
+            "" if one["fits"] == one["planned"] else f" ({one['fits']} of {one['planned']} heads fitted, time scaled)"
+        )
         return f"scikit-learn: StandardScaler and LogisticRegressionCV, same features, folds and strengths{said}"
     return {
         "limit": "limit: bare feature pass of each backbone, plus one decode",

@@ -160,7 +160,7 @@ def _setting(spec: Any, examples: Any, threads: int, precision: str) -> Any:
 
 
 def sklearn(given: Given) -> dict[str, Any]:
-    """A scaler and LogisticRegressionCV for every main run of the first `heads_repeats` repeats, in parallel over runs."""
+    """A scaler and LogisticRegressionCV for the first `heads_folds` main runs of every backbone, in parallel over runs."""
     from joblib import Parallel, delayed
     from sklearn.linear_model import LogisticRegressionCV
     from sklearn.pipeline import make_pipeline
@@ -176,7 +176,8 @@ def sklearn(given: Given) -> dict[str, Any]:
     examples = prepared.examples
     candidates = cross_candidates(prepared.spec)
     plan = plan_runs(examples, prepared.spec, candidates, variants=prepared.variants, copies=prepared.copies)
-    runs = [run for run in plan.runs if run.purpose == "main" and run.repeat < given["heads_repeats"]]
+    main = [run for run in plan.runs if run.purpose == "main"]
+    runs = [run for run in main if run.repeat * spec.design.folds + run.fold < given["heads_folds"]]
     features = {
         address: np.load(Path(given["keep"]) / f"features-{number}.npy") for number, address in enumerate(spec.models)
     }
@@ -190,7 +191,7 @@ def sklearn(given: Given) -> dict[str, Any]:
 
     with clock() as timed:
         Parallel(n_jobs=given["threads"])(delayed(fit)(run) for run in runs)
-    return {"heads": timed.seconds, "fits": len(runs)}
+    return {"heads": timed.seconds, "fits": len(runs), "planned": len(main)}
 
 
 STEPS = {"study": study, "limit": limit, "sklearn": sklearn}

@@ -127,6 +127,8 @@ class Setting:
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
         cache: Folder for features and decoded pictures, local to the machine; None: no cache.
+        model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
+            of a forward pass of one picture); None: it has to be loaded.
     """
 
     task: str
@@ -139,6 +141,7 @@ class Setting:
     batch: int = 32
     offline: bool = False
     cache: Path | None = None
+    model: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,9 @@ def test_the_study_is_compared_with_its_limits(tmp_path):
         "plain": part(50.0, 1.0),
         "limit": {"pass": 40.0, "pass_folded": 38.0, "decode": 10.0},
         "textbook": {"seconds": 100.0, "images": 9},
-        "sklearn": {"heads": 20.0, "fits": 15},
+        "sklearn": {"heads": 20.0, "fits": 15, "planned": 75},
     }
-    content = {"part": "study75", "threads": 2, "machine": MACHINE, "heads_repeats": 1, "rounds": [row]}
+    content = {"part": "study75", "threads": 2, "machine": MACHINE, "rounds": [row]}
     assert study75.quantities(content)[0]["sklearn"] == 100.0
     save("study75", content, tmp_path)
     page = publish.publish(tmp_path, tmp_path / "docs").read_text("utf-8")
@@ -124,6 +124,7 @@ def test_the_study_is_compared_with_its_limits(tmp_path):
     assert "default extras: start-up, run and report / one textbook epoch (ResNet-18, fp32) | 0.640 | < 1" in page
     assert "extras off: four more repeats / first run | 0.020 |" in page
     assert "scikit-learn's 75 heads / weigh's 75 heads (extras off) | 50.000 | > 1" in page
+    assert "(15 of 75 heads fitted, time scaled)" in page
 
 
 def test_growth_lists_its_points_and_is_drawn(tmp_path):

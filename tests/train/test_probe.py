@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from weigh.data.folds import assign_folds
+from weigh.train import probe
 from weigh.train.logistic import eigenbasis, solve
 from weigh.train.probe import fit_head
 
@@ -44,6 +45,20 @@ def test_equal_to_sklearn(shape, classes, strength):
     expected = model.predict_proba(scaler.transform(features.astype(np.float64)))
     got = torch.softmax(torch.from_numpy(head.logits(features)).double(), dim=1).numpy()
     np.testing.assert_allclose(got, expected, atol=2e-4)
+
+
+@pytest.mark.parametrize("large", [2**21, 0], ids=["all inner folds", "one inner fold"])
+def test_many_classes_equal_sklearn(large, monkeypatch):
+    """Beyond `LARGE` the strength is chosen on one inner fold; the head at that strength is the same as ever."""
+    monkeypatch.setattr(probe, "LARGE", large)
+    features, target = blobs(600, 40, 70)
+    options = [0.003, 0.03, 0.3]
+    head = fit_head(features, target, options, 70, basis_of(features), rng=np.random.default_rng(0))
+    scaler, model = sklearn_head(features, target, head.strength)
+    expected = model.predict_proba(scaler.transform(features.astype(np.float64)))
+    got = torch.softmax(torch.from_numpy(head.logits(features)).double(), dim=1).numpy()
+    np.testing.assert_allclose(got, expected, atol=2e-4)
+    assert (head.inner is None) == (large == 0)
 
 
 def test_balanced_weights_equal_sklearn():

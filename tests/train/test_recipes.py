@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from importlib import import_module
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from weigh.errors import ModelError
 from weigh.inputs.pictures import crops, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
@@ -59,6 +61,27 @@ def test_features_are_cached_by_what_they_depend_on(examples, setting, tiny, mon
         features_of(tiny, examples, setting, options={"image_size": 96})
     with pytest.raises(TypeError):
         features_of(tiny, replace(examples, content=examples.content[::-1]), setting, options={"image_size": 64})
+
+
+def test_a_model_that_the_study_knows_is_not_loaded_for_features_that_are_there(examples, setting, tiny, monkeypatch):
+    import weigh.train.features as module
+
+    known = {**load_model(tiny, pretrained=True, offline=True).known(), "seconds_per_picture": 0.25}
+    study = replace(setting, model=json.loads(json.dumps(known)))  # as the ledger keeps it
+    first, unknown = features_of(tiny, examples, study), features_of(tiny, examples, setting)
+    assert first.key == unknown.key
+    assert first.model == unknown.model
+    monkeypatch.setattr(module, "load_model", None)  # loading would fail
+    again = features_of(tiny, examples, study)
+    np.testing.assert_array_equal(again.features, first.features)
+    assert (again.model, again.seconds_per_example) == (first.model, 0.25)
+
+
+def test_other_weights_under_the_same_name_are_refused(examples, setting, tiny):
+    known = load_model(tiny, pretrained=True, offline=True).known()
+    known["facts"]["sha256"] = "those of last week"
+    with pytest.raises(ModelError, match="not those that the study began with"):
+        features_of(tiny, examples, replace(setting, model=known))
 
 
 def test_features_are_what_goes_into_the_head(examples, setting, tiny):

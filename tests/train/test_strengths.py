@@ -105,10 +105,10 @@ def test_memory_of_a_neighbour_is_that_of_the_problem_itself():
     there = solve(x, truth, seen, torch.full((4,), 0.3, dtype=x.dtype), basis, softmax=True, tolerance=1e-4)
     again = solve(x, truth, seen, torch.full((4,), 0.1, dtype=x.dtype), basis, softmax=True, iterations=0, start=there)
     width, columns = x.shape[1], truth.shape[1]
-    steps = there.memory.steps.view(-1, 4, columns, width + 1)
-    expected = there.memory.changes.view_as(steps).clone()
+    steps = there.memory.steps.reshape(4, -1, columns, width + 1)
+    expected = there.memory.changes.reshape(steps.shape).clone()
     expected[..., :width] += (0.1 - 0.3) * steps[..., :width]
-    torch.testing.assert_close(again.memory.changes.view_as(steps), expected, atol=1e-10, rtol=0)
+    torch.testing.assert_close(again.memory.changes.reshape(steps.shape), expected, atol=1e-10, rtol=0)
 
 
 def test_chunks_agree_and_carry_their_memory(monkeypatch):

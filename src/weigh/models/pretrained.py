@@ -68,6 +68,11 @@ class Preprocessing:
         """The same preparation at another input size (same crop share)."""
         return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
 
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Preprocessing:
+        """The preparation whose `asdict` was written as JSON."""
+        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+
     def crop(self, picture: Image.Image) -> np.ndarray:
         """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
         if self.squash:
@@ -150,6 +155,16 @@ class Pretrained:
             "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
+
+    def known(self) -> dict[str, Any]:
+        """What names its features and describes it without loading it again: `Setting.model`."""
+        return {"facts": self.facts(), "preprocessing": self.preprocessing.as_json()}
+
+    @property
+    def pooled(self) -> str:
+        """How an encoder of texts makes one vector of many; "" for pictures."""
+        module = self.module
+        return f"{module.pooling} of {module.layers}" if isinstance(module, Encoder) else ""
 
     @cached_property
     def macs(self) -> int:

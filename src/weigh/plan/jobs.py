@@ -22,7 +22,7 @@ def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[st
     """Jobs in an order that gives a readable report early: cheap ones first, then repeat by repeat.
 
     Args:
-        timings: Model address -> {"seconds_per_example", "seconds_per_step_example", "precision", "channels_last"}.
+        timings: Model address -> what `train/timing.py` found: seconds, precisions, layout, and what names the model.
     """
     heads: dict[tuple, list[Run]] = {}
     networks: list[Run] = []
@@ -43,6 +43,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
         setting,
         precision=timing.get(f"precision_{trains}", setting.precision),
         channels_last=timing.get("channels_last", setting.channels_last),
+        model=timing.get("model"),
     )
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
     return Job(identity, runs, own, predict_seconds(runs, timing, n_examples))

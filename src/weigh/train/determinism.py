@@ -24,12 +24,13 @@ def computing(*, threads: int) -> Iterator[None]:
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    deterministic = torch.get_deterministic_debug_mode()
     benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32
     try:
         torch.set_num_threads(max(1, threads))
-        torch.use_deterministic_algorithms(True, warn_only=True)  # an operator without such a form must not stop a run
+        # An operator without such a form must not stop a run. The same switch as `use_deterministic_algorithms`, which
+        # imports torch's compiler besides: seconds, and nothing is compiled here.
+        torch.set_deterministic_debug_mode("warn")
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -37,7 +38,7 @@ def computing(*, threads: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(deterministic)
         torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32 = benchmark, tf32
 
 

@@ -19,7 +19,6 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.fold import fold_batch_norms
-from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
@@ -34,6 +33,7 @@ __all__ = [
     "features_of",
     "forward_all",
     "forward_seconds",
+    "load_for",
 ]
 
 Progress = Callable[[str, int, int], None] | None
@@ -44,14 +44,12 @@ class Featurised(NamedTuple):
 
     Attributes:
         features: `(n, width)` float32, all examples in their order.
-        network: The network they came from, with an empty head.
         model: Facts on the model.
-        seconds_per_example: One forward pass of one picture in a batch, measured now (features may be from the cache).
+        seconds_per_example: One forward pass of one picture in a batch.
         key: What the features depend on, hashed: for what is derived from them and kept too.
     """
 
     features: np.ndarray
-    network: Network
     model: dict[str, Any]
     seconds_per_example: float
     key: str
@@ -65,36 +63,68 @@ def features_of(
     options: dict[str, Any] | None = None,
     progress: Progress = None,
 ) -> Featurised:
-    """Load the model of `address` and compute, or read from the cache, the features of all examples, in their order.
+    """The features of all examples, in their order: from the cache if the same weights have seen the same pictures in the same way.
 
-    Taken from the cache if the same weights have seen the same pictures in the same way.
+    A model that the study knows (`Setting.model`) is loaded only where its features are not in the cache.
 
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
-        ModelError, WeightsUnreachable: No such model, no weights, or a network without such features.
+        ModelError, WeightsUnreachable: No such model, no weights, not those of the study, or a network without such features.
     """
-    model = load_model(address, pretrained=True, offline=setting.offline)
-    prepared = model.configure(options or {})
-    task = TASKS.get(setting.task)
-    facts = task.facts(model, prepared, examples)
-    key = features_key(model, prepared, examples, setting)
-    network = task.build(model, examples, frozen=True)
-    cache = array_cache(setting)
-    if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
-        seconds = forward_seconds(network.body, prepared, setting)
-        return Featurised(np.array(found), network, facts, seconds, key)
-    body = fold_batch_norms(network.body, prepared.blank(2, setting.device))
-    features = forward_all(body, prepared, examples, setting, progress)
-    seconds = forward_seconds(body, prepared, setting)
-    network.body.cpu()
+    options, task, model = options or {}, TASKS.get(setting.task), None
+    resized = bool(options.get("image_size"))
+    if setting.model and task.reads == "pictures":
+        prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
+        facts, how = {**setting.model["facts"], "input_size": prepared.size}, ""
+    else:
+        model = load_for(address, setting)
+        prepared = model.configure(options)
+        facts, how = task.facts(model, prepared, examples), model.pooled
+    key, cache = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
+    found = None if cache is None else cache.load(key)
+    features = np.array(found) if found is not None and len(found) == len(examples) else None
+    # timed at the model's own size
+    seconds = None if resized or not setting.model else setting.model.get("seconds_per_picture")
+    if features is None or seconds is None:
+        body = task.build(model or load_for(address, setting), examples, frozen=True).body
+        if features is None:
+            body = fold_batch_norms(body, prepared.blank(2, setting.device))
+            features = forward_all(body, prepared, examples, setting, progress)
+            found = None
+        seconds = seconds or forward_seconds(body, prepared, setting)
     if features.ndim != 2:
         raise ModelError(
             text("{a} has no single feature vector per picture.", "{a} 没有每张图片一个特征向量。", a=address),
             do=text("Choose another model.", "请选择其他模型。"),
         )
-    if cache is not None:
+    if cache is not None and found is None:
         cache.store(key, features)
-    return Featurised(features, network, facts, seconds, key)
+    return Featurised(features, facts, seconds, key)
+
+
+def load_for(address: str, setting: Setting) -> Pretrained:
+    """The pretrained model of `address`, with the weights that the study began with.
+
+    Raises:
+        ModelError: Its weights have changed since; and what `load_model` raises.
+    """
+    model = load_model(address, pretrained=True, offline=setting.offline)
+    if setting.model and setting.model["facts"]["sha256"] != model.digest:
+        raise ModelError(
+            text(
+                "The weights of {a} are not those that the study began with.",
+                "{a} 的权重与研究开始时的不同。",
+                a=address,
+            ),
+            text(
+                "Results of different weights must not be mixed under one name.", "不同权重的结果不能混在同一名称下。"
+            ),
+            text(
+                "Put the former weights back, or start a new study: --output studies/NAME",
+                "请恢复原来的权重，或另开新的研究：--output studies/名称",
+            ),
+        )
+    return model
 
 
 def forward_all(
@@ -142,21 +172,17 @@ def forward_seconds(
 
 
 def features_key(
-    model: Pretrained, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting
+    weights: str, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting, pooled: str = ""
 ) -> str:
-    """What the features depend on: weights, preparation, contents in their order, precision, layout, batch, threads."""
+    """What the features depend on, hashed: weights, preparation, contents in their order, precision, layout, batch, threads.
+
+    Args:
+        weights: Their hash.
+        pooled: How tokens become one vector.
+    """
     digest = hashlib.blake2b(digest_size=16)
-    pooled = (getattr(model.module, "pooling", ""), getattr(model.module, "layers", ""))
     how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
-    for part in (
-        model.digest,
-        str(prepared),
-        str(how),
-        *pooled,
-        setting.task if any(pooled) else "",
-        torch.__version__,
-        *map(str, examples.content),
-    ):
+    for part in (weights, str(prepared), str(how), pooled, torch.__version__, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"
 

@@ -13,24 +13,27 @@ the memory is carried over exactly, and in double precision it continues where s
 Equal to scikit-learn's `LogisticRegression(C = 1 / (strength · rows))` within tolerance (tests/train/test_probe.py).
 Everything lies heads first, `(heads · columns, …)`: a few rows times a large matrix is several times faster than a large
 matrix times a few columns. Time per iteration 4 · n · width · (heads · columns) flops; memory n × heads × columns and
-2 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on n and the
+3 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on n and the
 number of columns alone. What was tried: docs/decisions/probe-speed.md.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-__all__ = ["Basis", "Heads", "Memory", "basis_of", "eigenbasis", "solve"]
+from weigh.train.curvature import Curvature, Memory, together
 
-HISTORY = 16
-CURVATURE = 0.1  # typical p(1 - p) of a fitted head: only the speed depends on it
+__all__ = ["Basis", "Heads", "basis_of", "eigenbasis", "solve"]
+
+HISTORY, MANY_COLUMNS = 16, 64  # pairs remembered; half of them with more columns, for a pair is as large as a head
+CURVATURE = 0.1  # typical p(1 - p) of a fitted head of two classes: only the speed depends on it
 LEADING = 256  # eigenvectors kept: more cost more per product than they save
 CHUNK_VALUES = 2**26  # n × heads × columns of one chunk
+STRETCH = 512  # rows of single precision that are read as double at a time
 
 
 @dataclass(frozen=True)
@@ -55,14 +58,6 @@ class Basis:
 
 
 @dataclass(frozen=True)
-class Memory:
-    """The last steps and what they changed in the gradients, newest last: both `(pairs, heads, values)`."""
-
-    steps: torch.Tensor
-    changes: torch.Tensor
-
-
-@dataclass(frozen=True)
 class Heads:
     """Solved heads.
 
@@ -84,14 +79,14 @@ class Heads:
 
     def part(self, which: slice) -> Heads:
         """Some of the heads."""
-        memory = self.memory and Memory(self.memory.steps[:, which], self.memory.changes[:, which])
+        memory = self.memory and self.memory.part(which)
         return Heads(
             self.weight[which], self.bias[which], self.iterations, self.gradient[which], self.strength[which], memory
         )
 
     def to(self, kind: torch.dtype) -> Heads:
         """The same heads in another precision."""
-        memory = self.memory and Memory(self.memory.steps.to(kind), self.memory.changes.to(kind))
+        memory = self.memory and self.memory.to(kind)
         return replace(
             self, weight=self.weight.to(kind), bias=self.bias.to(kind), strength=self.strength.to(kind), memory=memory
         )
@@ -127,8 +122,9 @@ def solve(
     """Solve all heads.
 
     Args:
-        features: `(n, width)`, standardised.
-        target: `(n, columns)` zeros and ones: one column for two classes, one per class for softmax or multi-label.
+        features: `(n, width)`, standardised; in single precision also where the rest is in double.
+        target: `(n, columns)` zeros and ones: one column for two classes, one per class for softmax or multi-label. Its
+            precision is that of the solution.
         rows: `(n, heads)` zeros and ones: which rows a head may see.
         strength: `(heads,)` L2 strength.
         softmax: Softmax over the columns; otherwise a sigmoid each.
@@ -156,15 +152,9 @@ def solve(
 
 def _together(parts: list[Heads]) -> Heads:
     memories = [part.memory for part in parts if part.memory is not None]
-    pairs = max(len(memory.steps) for memory in memories)
-
-    def padded(values: torch.Tensor) -> torch.Tensor:  # pairs of zeros change nothing
-        return torch.cat([values.new_zeros(pairs - len(values), *values.shape[1:]), values])
-
     return Heads(
         torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts]), max(part.iterations for part in parts),
-        torch.cat([part.gradient for part in parts]), torch.cat([part.strength for part in parts]),
-        Memory(torch.cat([padded(memory.steps) for memory in memories], dim=1), torch.cat([padded(memory.changes) for memory in memories], dim=1)),
+        torch.cat([part.gradient for part in parts]), torch.cat([part.strength for part in parts]), together(memories),
     )  # fmt: skip
 
 
@@ -181,67 +171,66 @@ def _solve(
     iterations: int,
 ) -> Heads:
     """One chunk. A head's unknowns are one row of `columns · (width + 1)` values: each column's weights, then its bias."""
-    (columns, n), width, heads = truth.shape, features.shape[1], len(mass)
-    inner = 1 / (CURVATURE * basis.values + strength[:, None, None])  # (heads, 1, kept)
-    outer = 1 / (CURVATURE * basis.rest + strength[:, None, None])
+    (columns, n), width, heads, kind = truth.shape, features.shape[1], len(mass), truth.dtype
+    curvature = CURVATURE * (2 / columns if softmax else 1)  # a class is the more seldom in doubt the more there are
+    inner = 1 / (curvature * basis.values + strength[:, None, None])  # (heads, 1, kept)
+    outer = 1 / (curvature * basis.rest + strength[:, None, None])
 
     def evaluate(at: torch.Tensor):
         """Objective `(heads,)` and gradient `(heads, values)`."""
         unknowns = at.view(heads, columns, width + 1)
         weight = unknowns[..., :width].reshape(-1, width)
-        z = (weight @ features.T).view(heads, columns, n) + unknowns[..., width:]
+        z = torch.cat([weight @ some.T for _, some in _stretches(features, kind)], dim=1)
+        z = z.view(heads, columns, n) + unknowns[..., width:]
         if softmax:
             normaliser = torch.logsumexp(z, dim=1, keepdim=True)
             loss = normaliser - (z * truth).sum(dim=1, keepdim=True)
             residual = torch.exp(z - normaliser)
             objective = (loss * mass[:, :1]).sum(dim=(1, 2))
         else:
-            objective = ((functional.softplus(z) - z * truth) * mass).sum(dim=(1, 2))
+            objective = ((_softplus(z) - z * truth) * mass).sum(dim=(1, 2))
             residual = torch.sigmoid(z)
-        residual = (residual - truth) * mass
+        residual = ((residual - truth) * mass).view(-1, n)
         gradient = torch.empty_like(unknowns)
-        gradient[..., :width] = (residual.view(-1, n) @ features).view(heads, columns, width)
+        pulled = sum(residual[:, rows] @ some for rows, some in _stretches(features, kind))
+        gradient[..., :width] = pulled.view(heads, columns, width)  # type: ignore[union-attr]
         gradient[..., :width] += strength[:, None, None] * unknowns[..., :width]
-        gradient[..., width] = residual.sum(dim=2)
+        gradient[..., width] = residual.view(heads, columns, n).sum(dim=2)
         squares = (weight * weight).view(heads, -1).sum(dim=1)
         return objective + 0.5 * strength * squares, gradient.view(heads, -1)
 
     def precondition(q: torch.Tensor) -> torch.Tensor:
-        unknowns = q.view(heads, columns, width + 1)
+        """`(heads, …, values)`."""
+        unknowns = q.view(heads, -1, width + 1)
         weight = unknowns[..., :width].reshape(-1, width)
-        turned = (weight @ basis.vectors.T).view(heads, columns, -1)
-        back = (((inner - outer) * turned).view(heads * columns, -1) @ basis.vectors).view(heads, columns, width)
+        turned = (weight @ basis.vectors.T).view(heads, -1, len(basis.values))
+        back = (((inner - outer) * turned).view(-1, len(basis.values)) @ basis.vectors).view(heads, -1, width)
         out = torch.empty_like(unknowns)
         out[..., :width] = outer * unknowns[..., :width] + back
-        out[..., width] = unknowns[..., width] / CURVATURE
-        return out.view(heads, -1)
+        out[..., width] = unknowns[..., width] / curvature
+        return out.view(q.shape)
 
-    at = features.new_zeros(heads, columns * (width + 1))
-    steps = changes = at.new_zeros(0, *at.shape)
+    at = truth.new_zeros(heads, columns * (width + 1))
+    memory = Memory(at.new_zeros(heads, 0, at.shape[1]), at.new_zeros(heads, 0, at.shape[1]))
     if start is not None:
         at = torch.cat([start.weight.transpose(1, 2), start.bias[..., None]], dim=2).reshape(heads, -1)
         if start.memory is not None:
-            steps, changes = start.memory.steps, start.memory.changes
+            memory = start.memory
             if not torch.equal(start.strength, strength):  # the gradient of the penalty changes by this much more
                 penalised = torch.ones(width + 1, dtype=at.dtype)
                 penalised[width] = 0
-                changes = changes + (strength - start.strength)[:, None] * penalised.repeat(columns) * steps
-    pairs = [(s, y, _reciprocal(_dot(s, y))) for s, y in zip(steps, changes, strict=True)]
+                more = (strength - start.strength)[:, None, None] * penalised.repeat(columns)
+                memory = Memory(memory.steps, memory.changes + more * memory.steps)
     objective, gradient = evaluate(at)
+    smooth = precondition(gradient)
+    learnt = Curvature(memory, HISTORY if columns <= MANY_COLUMNS else HISTORY // 2, precondition, gradient)
     greatest, used = gradient.abs().amax(dim=1), 0
     moving = greatest > tolerance
     while used < iterations and bool(moving.any()):
-        q, scales = gradient.clone(), []
-        for s, y, rho in reversed(pairs):
-            scales.append(rho * _dot(s, q))
-            q.addcmul_(scales[-1][:, None], y, value=-1)
-        q = precondition(q)
-        for (s, y, rho), scale in zip(pairs, reversed(scales), strict=True):
-            q.addcmul_((scale - rho * _dot(y, q))[:, None], s)
-        q = q * -moving.to(q.dtype)[:, None]
+        q = learnt.direction(smooth) * moving.to(kind)[:, None]
         slope = _dot(gradient, q)
         step = torch.ones_like(objective)
-        slack = 4 * torch.finfo(features.dtype).eps * objective.abs()
+        slack = 4 * torch.finfo(kind).eps * objective.abs()
         for _ in range(12):  # backtracking, each head its own step
             moved = step[:, None] * q
             tried = evaluate(at + moved)
@@ -249,25 +238,30 @@ def _solve(
             if not bool(bad.any()):
                 break
             step = torch.where(bad, 0.4 * step, step)
-        change = tried[1] - gradient
-        pairs = [*pairs[-(HISTORY - 1) :], (moved, change, _reciprocal(_dot(moved, change)))]
-        at, (objective, gradient) = at + moved, tried
+        smoothed = precondition(tried[1])
+        learnt.add(moved, tried[1] - gradient, smoothed - smooth, tried[1])
+        at, (objective, gradient), smooth = at + moved, tried, smoothed
         greatest = gradient.abs().amax(dim=1)
         stuck = moving & bad  # no step made it better: the arithmetic's limit
         moving = moving & (greatest > tolerance) & ~stuck
         used += 1
-    if pairs:
-        steps, changes = torch.stack([pair[0] for pair in pairs]), torch.stack([pair[1] for pair in pairs])
     unknowns = at.view(heads, columns, width + 1)
-    return Heads(
-        unknowns[..., :width].transpose(1, 2), unknowns[..., width], used, greatest, strength, Memory(steps, changes)
-    )
+    weight, bias = unknowns[..., :width].transpose(1, 2), unknowns[..., width]
+    return Heads(weight, bias, used, greatest, strength, learnt.memory())
+
+
+def _stretches(features: torch.Tensor, kind: torch.dtype) -> Iterator[tuple[slice, torch.Tensor]]:
+    """The features in `kind`, whole where they are of that kind, else some rows at a time: a copy of all would cost more."""
+    stretch = len(features) if features.dtype == kind else STRETCH
+    for first in range(0, len(features), max(1, stretch)):
+        rows = slice(first, first + stretch)
+        yield rows, features[rows].to(kind)
+
+
+def _softplus(z: torch.Tensor) -> torch.Tensor:
+    """log(1 + exp(z)) to the arithmetic's absolute precision, in operations that torch has vector instructions for."""
+    return z.clamp_min(0) + torch.log(1 + torch.exp(-z.abs()))
 
 
 def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return (a * b).sum(dim=1)
-
-
-def _reciprocal(curvature: torch.Tensor) -> torch.Tensor:
-    """1 / curvature; 0 where a step taught nothing, so that its pair changes nothing."""
-    return torch.where(curvature > 1e-30, 1 / curvature.clamp_min(1e-30), torch.zeros_like(curvature))

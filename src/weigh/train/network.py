@@ -156,7 +156,7 @@ def _freeze(
     stage = split_last_stage(
         network, size=preparation.size, native=model.preprocessing.size, address=model.address.written
     )
-    key = features_key(model, preparation, examples, setting)
+    key = features_key(model.digest, preparation, examples, setting)
     activations = activations_of(
         stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
     )

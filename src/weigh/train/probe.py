@@ -20,20 +20,23 @@ import torch
 from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import assign_folds
 from weigh.errors import WeighError
-from weigh.models.network import Network
 from weigh.run import Outcome, Run, Setting
+from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
-from weigh.train.features import Featurised, array_cache, features_of
+from weigh.train.features import Featurised, array_cache, features_of, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
 INNER_FOLDS = 5
-INNER_TOLERANCE = 1e-3
-ROUGH_TOLERANCE, FINAL_TOLERANCE = 1e-5, 1e-6  # in single precision, then in double
+INNER_TOLERANCE = 1e-3  # of two classes; gradients are the smaller the more classes there are
+LARGE = 2**21  # rows × classes above which one inner fold is held out instead of all five: its rows are many enough
+# Tolerance and most iterations in single precision, then in double: single precision usually gets all the way, and double
+# then only finds that it did; where rounding stops it, double goes on.
+ROUGH, FINAL = (7e-7, 60), (1e-6, 500)
 
 
 class LinearHead:
@@ -93,7 +96,7 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     started = time.perf_counter()
     target = examples.target[run.train]
     group = None if examples.group is None else examples.group[run.train]
-    classes = made.network.head.out_features
+    classes = TASKS.get(setting.task).width(examples)
     balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
         made.features[run.train],
@@ -117,7 +120,7 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
     }
     if bias is not None:
         facts["bias"] = bias
-    weights = _state(made.network, head) if run.keep_weights else None
+    weights = _state(run.model, setting, head, examples) if run.keep_weights else None
     measured = {
         "train_seconds": trained + shared,
         "feature_seconds": shared,
@@ -157,28 +160,31 @@ def fit_head(
         order = np.argsort(of, kind="stable")
         ends = np.cumsum(np.bincount(of, minlength=folds)).tolist()
         parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    softmax = target.ndim == 1 and classes > 2
+    if softmax and len(target) * classes > LARGE:
+        parts = parts[:1]
     target = target[order]
     x = torch.from_numpy(features[order])
     mean = x.mean(dim=0)
     x -= mean
-    scale = torch.linalg.vector_norm(x, dim=0) / max(len(x) - 1, 1) ** 0.5
+    scale = ((x * x).sum(dim=0) / max(len(x) - 1, 1)).sqrt()
     scale = torch.where(scale > 1e-6, scale, torch.ones_like(scale))  # a constant feature stays zero
     x /= scale
     multilabel = target.ndim == 2
-    softmax = not multilabel and classes > 2
     truth = _columns(target, classes)
     weights = _balance(target, truth) if balanced else None
     options = sorted(float(strength) for strength in strengths)
     strength, start, inner = options[len(options) // 2], None, None
     if parts:
         best = _choose(_Inner(x, truth, parts, basis, weights, softmax), options)
-        strength, start = best.strength, best.heads.part(slice(folds, None))
-        held = best.held[torch.from_numpy(np.argsort(order))].numpy()
-        inner = _probabilities(_both(held, classes, multilabel=multilabel), multilabel)
+        strength, start = best.strength, best.heads.part(slice(len(parts), None))
+        if len(best.held) == len(x):
+            held = best.held[torch.from_numpy(np.argsort(order))].numpy()
+            inner = _probabilities(_both(held, classes, multilabel=multilabel), multilabel)
     final = start
-    for kind, tolerance in ((torch.float32, ROUGH_TOLERANCE), (torch.float64, FINAL_TOLERANCE)):
+    for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL)):
         final = solve(
-            x.to(kind),
+            x,
             truth.to(kind),
             torch.ones(len(x), 1, dtype=kind),
             torch.tensor([strength], dtype=kind),
@@ -187,7 +193,7 @@ def fit_head(
             weights=None if weights is None else weights.to(kind),
             start=None if final is None else final.to(kind),
             tolerance=tolerance,
-            iterations=500,
+            iterations=iterations,
         )
     assert final is not None
     slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
@@ -244,14 +250,14 @@ class _Inner(NamedTuple):
             softmax=self.softmax,
             weights=self.weights,
             start=start,
-            tolerance=INNER_TOLERANCE,
+            tolerance=INNER_TOLERANCE * (2 / self.truth.shape[1] if self.softmax else 1),
         )
         held = torch.cat([self.x[rows] @ solved.weight[k] + solved.bias[k] for k, rows in enumerate(self.parts)])
-        return _Tried(strength, solved, held, _log_loss(held, self.truth, softmax=self.softmax))
+        return _Tried(strength, solved, held, _log_loss(held, self.truth[: len(held)], softmax=self.softmax))
 
 
 class _Tried(NamedTuple):
-    """One strength: its heads, each row's logits `(n, columns)` from the head that did not see it, their log loss."""
+    """One strength: its heads, the logits `(rows held out, columns)` from the heads that did not see them, their log loss."""
 
     strength: float
     heads: Heads
@@ -293,7 +299,8 @@ def _probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:  # noqa:
     return (torch.sigmoid(z) if multilabel else torch.softmax(z, dim=1)).numpy()
 
 
-def _state(network: Network, head: LinearHead) -> dict[str, np.ndarray]:
+def _state(address: str, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:
     """The whole network with this head in it, ready to predict."""
+    network = TASKS.get(setting.task).build(load_for(address, setting), examples, frozen=True)
     state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     return {**state, "head.weight": head.weight.astype(np.float32), "head.bias": head.bias.astype(np.float32)}

@@ -45,10 +45,12 @@ def time_model(
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last.
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last;
+        of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`).
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
     TASKS.get(setting.task).require(model)
+    known = model.known() if pretrained else None
     net, batch = _network_and_batch(model, setting, 16 if network else 8, examples)
     if setting.device == "cpu":
         speed_up_depthwise(net)
@@ -67,13 +69,13 @@ def time_model(
 
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else "bf16" if fast_bf16(setting.device) else "fp32"
+    seconds = _seconds(forward, chosen, setting.device) / len(batch)
     found: dict[str, Any] = {
         "precision_head": chosen,
         "precision_network": chosen,
-        "seconds_per_example": max(
-            _seconds(forward, chosen, setting.device) / len(batch), DECODE_SECONDS if model.reads == "pictures" else 0.0
-        ),
+        "seconds_per_example": max(seconds, DECODE_SECONDS if model.reads == "pictures" else 0.0),
         "channels_last": True,
+        "model": None if known is None else {**known, "seconds_per_picture": seconds},
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
