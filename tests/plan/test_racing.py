@@ -62,7 +62,7 @@ def planted(calls: list | None = None, fail: str = "", stop_after: int | None = 
 def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -> Study:
     """A study whose workers are planted: no network is made, nothing is timed, nothing but records is saved."""
     monkeypatch.setattr("weigh.execute.local.run_job", planted(**given))
-    monkeypatch.setattr(driver, "_save_winner", lambda ledger, run, outcome, results: None)
+    monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
     monkeypatch.setattr(driver, "_model_there", lambda folder: True)
     monkeypatch.setattr(driver, "_time_model", lambda *given: {"seconds_per_example": 0.001})
     monkeypatch.setattr(driver, "_setting", lambda spec, examples, choose: (_setting(spec, examples), 1))
