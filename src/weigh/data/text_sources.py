@@ -83,7 +83,8 @@ class TextSource:
         candidates: list[Candidate] = []
         unreadable: list[str] = []
         error: DataError | None = None
-        files = text_files(folder)
+        elsewhere = {os.path.abspath(Path(p).expanduser()) for p in (self.spec.test, *self.spec.shifted.values()) if p}
+        files = [path for path in text_files(folder) if os.path.abspath(path) not in elsewhere]  # a set of its own
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
                 candidates.append(self._candidate(path, part_within(path, folder)))
