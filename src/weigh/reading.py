@@ -32,13 +32,19 @@ COUNTED = (
 )  # fmt: skip
 
 
-def read_predictions(*paths: str | Path, labels: Sequence[str | Path] = (), settings: Sequence[str] = ()) -> Reading:
+def read_predictions(
+    *paths: str | Path,
+    labels: Sequence[str | Path] = (),
+    gold: str | Path | None = None,
+    settings: Sequence[str] = (),
+) -> Reading:
     """Read predictions that others made.
 
     Args:
         paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
             p:CLASS for each class, optional set, fold, group; or folders with one .npy or .json file for each model.
         labels: For folders: a file of labels for each.
+        gold: For entities: the file with the right tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them.
         settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.
 
     Raises:
@@ -46,6 +52,7 @@ def read_predictions(*paths: str | Path, labels: Sequence[str | Path] = (), sett
         DataError: What is there cannot be read as predictions.
     """
     from weigh.record.predictions import read_predictions as read
+    from weigh.record.predictions_entities import read_entities
 
     for setting in settings:
         if (name := setting.partition("=")[0].strip()) not in COUNTED:
@@ -62,17 +69,28 @@ def read_predictions(*paths: str | Path, labels: Sequence[str | Path] = (), sett
     found = [Path(path).expanduser() for path in paths]
     content = apply_settings({"data": {"train": str(found[0])}, "models": ["timm:none"]}, list(settings))
     named = [Path(path).expanduser() for path in labels]
-    return Reading(read(found, load_spec(content), named), _command(found, named, settings))
+    if gold is None:
+        return Reading(read(found, load_spec(content), named), _command(found, {"--labels": named}, settings))
+    if named:
+        raise SpecError(
+            text("--gold and --labels cannot be used together.", "--gold 与 --labels 不能同时使用。"),
+            do=text(
+                "Tags of tokens have --gold, folders of arrays --labels.", "词的标记用 --gold，数组文件夹用 --labels。"
+            ),
+        )
+    truth = Path(gold).expanduser()
+    return Reading(read_entities(truth, found, load_spec(content)), _command(found, {"--gold": [truth]}, settings))
 
 
-def _command(paths: Sequence[Path], labels: Sequence[Path], settings: Sequence[str]) -> tuple[str, ...]:
+def _command(paths: Sequence[Path], truth: dict[str, list[Path]], settings: Sequence[str]) -> tuple[str, ...]:
     """What gives the same report again; files without their folders, which are nobody's business."""
 
     def name(path: Path) -> str:
         plain = path.name or path.resolve().name
         return f"./{plain}" if plain.startswith("-") else plain
 
-    options = [*(("--labels", name(path)) for path in labels), *(("--set", setting) for setting in settings)]
+    options = [(option, name(path)) for option, files in truth.items() for path in files]
+    options += [("--set", setting) for setting in settings]
     return ("weigh", "read", *map(name, paths), *(word for option in options for word in option))
 
 

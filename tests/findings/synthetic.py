@@ -12,13 +12,15 @@ design, a test part, groups, an order check and failed runs together as the `Res
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples, Problem, kind_of, rows_of
 from weigh.record.results import Candidate, Results, RunRecord
+from weigh.record.selection import choose_winner
 from weigh.spec import StudySpec
 
 __all__ = ["assign_folds", "contiguous_folds", "make_results", "simulate_logits", "simulate_target"]
@@ -72,7 +74,8 @@ def assign_folds(
             where = dict(zip(rng.permutation(names), np.arange(len(names)) % folds, strict=True))
             out[repeat] = [where[g] for g in groups]
             continue
-        key = target if target.ndim == 1 else target[:, 0]
+        kind = kind_of(target)
+        key = {"label": target, "labels": target[:, 0] if target.ndim == 2 else target}.get(kind, np.zeros(len(target)))
         shuffled = rng.permutation(len(target))
         ordered = shuffled[np.argsort(key[shuffled], kind="stable")]
         out[repeat, ordered] = np.arange(len(target)) % folds
@@ -111,6 +114,8 @@ def make_results(
     skipped: Mapping[str, Any] | None = None,
     winner: str | None = None,
     test_looks: int | None = None,
+    texts: Sequence[tuple[str, ...]] | None = None,
+    tokens: Sequence[tuple[str, ...]] | None = None,
     task: str = "image-classification",
     metrics: Mapping[str, Any] | None = None,
     design: Mapping[str, Any] | None = None,
@@ -121,7 +126,7 @@ def make_results(
     Args:
         logits: Candidate name -> `(repeats, n, classes)` out-of-fold logits; NaN rows count as missing. Candidates may
             have different numbers of repeats. The candidate's id is the name itself.
-        target: `(n,)` class indices, or `(n, classes)` zeros and ones for multi-label.
+        target: `(n,)` class indices, or `(n, classes)` zeros and ones for multi-label, or numbers or spans as in `Examples`.
         fold: `(repeats, n)` fold of every example; default: stratified, random (`seed`), group-safe.
         test, test_target: Logits `(m, classes)` of the refitted candidates on a test part of `m` further examples.
         groups, order, slices: For the `n` examples; the test part gets fresh groups "test-…" and later positions.
@@ -132,19 +137,20 @@ def make_results(
         test_facts: Candidate -> facts of its refit ("temperature", ...).
         models: Model address ("timm:NAME") -> facts on the model (n_parameters, macs, size_bytes, ...).
         bias: Candidate -> what is added to its log probabilities before it decides.
-        winner: Default: the candidate (no control) with the best mean balanced accuracy.
+        winner: Default: the candidate (no control) with the best mean balanced accuracy; of numbers and spans as a study chooses.
+        texts, tokens: Of the `n` examples and the test part together.
         metrics, design: Sections of the specification ("primary", "rope"; "purpose", "level", ...).
     """
     rng = np.random.default_rng(seed)
     target = np.asarray(target)
     n, width = len(target), next(iter(logits.values())).shape[2]
     repeats = max(array.shape[0] for array in logits.values())
-    classes = tuple(classes or [f"class{i}" for i in range(width)])
+    classes = tuple([f"class{i}" for i in range(width)] if classes is None else classes)
     if fold is None:
         fold = assign_folds(rng, target, folds, repeats, groups)
     folds = int(fold.max()) + 1
     extra = 0 if test_target is None else len(test_target)
-    examples = _examples(target, test_target, classes, groups, order, slices)
+    examples = _examples(target, test_target, classes, groups, order, slices, texts, tokens)
     recipes = dict(recipes or {})
     names = list(logits)
     candidates = tuple(
@@ -214,13 +220,13 @@ def make_results(
         design={"folds": folds, **(design or {})},
         metrics=dict(metrics or {}),
     )
-    if winner is None:
+    if winner is None and examples.kind in ("label", "labels"):
         winner = max(
             (c.id for c in candidates if not c.control),
             key=lambda name: _mean_balanced_accuracy(logits[name], target, (bias or {}).get(name, 0.0)),
             default=None,
         )
-    return Results(
+    results = Results(
         name="synthetic",
         spec=spec,
         examples=examples,
@@ -233,13 +239,17 @@ def make_results(
         winner=winner,
         models={name: dict(values) for name, values in (models or {}).items()},
     )
+    return results if winner is not None else replace(results, winner=choose_winner(results))
 
 
-def _examples(target, test_target, classes, groups, order, slices) -> Examples:
+def _examples(target, test_target, classes, groups, order, slices, texts, tokens) -> Examples:
     n, m = len(target), 0 if test_target is None else len(test_target)
     everything = target if not m else np.concatenate([target, test_target])
-    first = everything if everything.ndim == 1 else everything.argmax(axis=1)
-    path = np.array([f"{classes[c]}/picture_{i:05d}.jpg" for i, c in enumerate(first)])
+    if texts is None and tokens is None:
+        first = everything if everything.ndim == 1 else everything.argmax(axis=1)
+        path = np.array([f"{classes[c]}/picture_{i:05d}.jpg" for i, c in enumerate(first)])
+    else:
+        path = np.array([f"train.tsv:{i + 2}" for i in range(n + m)])
     order = np.arange(n) if order is None else np.asarray(order)
     fresh = np.array([f"test-{i}" for i in range(m)], dtype=object)
     return Examples(
@@ -256,6 +266,8 @@ def _examples(target, test_target, classes, groups, order, slices) -> Examples:
             for k, v in (slices or {}).items()
         },
         fingerprint="synthetic",
+        texts=None if texts is None else rows_of(texts),
+        tokens=None if tokens is None else rows_of(tokens),
     )
 
 

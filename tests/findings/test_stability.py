@@ -79,7 +79,7 @@ def test_degenerate_runs_are_named():
     found = by_id(stability.find(results))["stability:degenerate"]
     check(found, results)
     assert found.severity == "problem"
-    assert "2 of 40 runs give every example the same label" in found.sentence.en
+    assert "2 of 40 runs give every example the same answer" in found.sentence.en
     assert {(row["repeat"], row["fold"]) for row in found.table} == {(0, 2), (3, 1)}
 
 

@@ -65,14 +65,17 @@ def test_correlations_do_not_care_about_units(seed, scale, level):
 
 
 @pytest.mark.parametrize("name", ["pearson", "spearman", "pearson_spearman"])
-def test_a_constant_has_no_correlation(name):
+def test_a_constant_answer_is_worth_nothing_and_a_constant_target_undefined(name):
     _, y = draw(0)
     metric = METRICS.get(name)
     for constant in (0.0, 2.5, 1 / 3, -1e6):
         constants = said(np.full(len(y), constant))
-        assert np.isnan(metric.score(constants, y))
-        assert np.isnan(metric.score(constants, y, np.random.default_rng(0).exponential(size=len(y))))
-        assert np.isnan(metric.influence_on(metric.measure(constants, y))).all()
+        weights = np.random.default_rng(0).exponential(size=len(y))
+        assert metric.score(constants, y) == metric.score(constants, y, weights) == 0
+        assert (metric.influence_on(metric.measure(constants, y)) == 0).all()
+        assert np.isnan(metric.score(said(y), constants.labels))
+        assert np.isnan(metric.score(said(y), constants.labels, weights))
+        assert np.isnan(metric.score(constants, constants.labels))
     assert metric.score(said(y), y) == pytest.approx(1.0, abs=1e-12)
 
 

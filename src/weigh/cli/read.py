@@ -30,6 +30,13 @@ def read(
         list[Path],
         typer.Option("--labels", help="For a folder: .npy or .json file of its labels; one for each folder."),
     ] = [],
+    gold: Annotated[
+        Path | None,
+        typer.Option(
+            "--gold",
+            help="For entities: the file with the right tags (CoNLL columns); PREDICTIONS are then the tags of one system each, or a folder of them.",
+        ),
+    ] = None,
     format: Annotated[
         str, typer.Option("--format", "-f", help="html (written into the output folder), json, md or text (printed).")
     ] = "html",
@@ -51,7 +58,7 @@ def read(
             do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
         )
     kinds = known_kinds(fail_on)
-    reading = read_predictions(*predictions, labels=labels, settings=settings)
+    reading = read_predictions(*predictions, labels=labels, gold=gold, settings=settings)
     file = reading.findings().file
     if format in ("json", "md"):
         sys.stdout.write(reading.report(format, language))

@@ -36,7 +36,8 @@ __all__ = [
     "unpack_tags",
 ]
 
-OUTSIDE, BEYOND = 0, -1  # codes of a token outside of all entities, and of a place beyond the end of the sentence
+OUTSIDE = 0  # code of a token outside of all entities
+BEYOND = -1  # code of a place beyond the end of the sentence
 
 TAG = re.compile(r"([BIESMLU])(?:[-_](.+))?", re.DOTALL)
 SEVERAL = re.compile(r"[,|;/][BIESMLU][-_]")  # two annotators' answers in one cell

@@ -59,11 +59,12 @@ class TokenFile:
     flaws: int = 0
 
 
-def read_token_file(path: Path, columns: ColumnsSpec) -> TokenFile:
+def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True) -> TokenFile:
     """Read a file of tokens.
 
     Args:
         columns: `text` and `label` may be numbers of columns, from 1; default: the first and the last.
+        tagged: Whether it must hold an entity; a system's output may have none.
 
     Raises:
         DataError: Not readable, or its last column holds no tags.
@@ -75,7 +76,7 @@ def read_token_file(path: Path, columns: ColumnsSpec) -> TokenFile:
     else:
         file = _from_columns(path, content, encoding, columns)
     file.flaws = lost + len(file.bad)
-    if not file.sentences or not any(s.decoded.spans for s in file.sentences):
+    if not file.sentences or (tagged and not any(s.decoded.spans for s in file.sentences)):
         raise DataError(
             text("{p} holds no tokens with tags (O, B-…, I-…).", "{p} 中没有带标记（O、B-…、I-…）的词。", p=path),
             do=text(

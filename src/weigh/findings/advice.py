@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.data.examples import kind_of
 from weigh.findings import reading_advice
 from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
@@ -98,9 +99,7 @@ def _from_data(results: Results) -> list[Item]:
         items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
     target = results.examples.target[results.examples.where("train")]
     if len(target) and results.origin != "models":
-        counts = (
-            target.sum(axis=0) if target.ndim == 2 else np.bincount(target, minlength=len(results.examples.classes))
-        )
+        counts = _count_classes(target, len(results.examples.classes))
         small = [
             c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
         ]
@@ -116,6 +115,16 @@ def _from_data(results: Results) -> list[Item]:
                 )
             )
     return items
+
+
+def _count_classes(target: np.ndarray, classes: int) -> np.ndarray:
+    """`(classes,)` examples of each class, or entities of each type; numbers have none."""
+    kind = kind_of(target)
+    if kind == "labels":
+        return target.sum(axis=0)
+    if kind == "spans":
+        target = np.array([span[2] for spans in target for span in spans], dtype=np.int64)
+    return np.zeros(0) if kind == "number" else np.bincount(target, minlength=classes)
 
 
 def _from_record(results: Results, evidence: Evidence) -> list[Item]:

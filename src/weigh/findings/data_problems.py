@@ -11,7 +11,7 @@ from weigh.findings.model import Bilingual, Finding
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
-__all__ = ["CHECKED", "CHECKED_TABLE", "findings_from_problems"]
+__all__ = ["CHECKED", "CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]
 
 # What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`data/nouns.py`).
 QUESTIONS: dict[str, Text] = {
@@ -42,6 +42,7 @@ QUESTIONS: dict[str, Text] = {
     "unlabelled-class": text(
         "Do predictions name a class that no example has?", "预测中是否有任何样本都不属于的类别？"
     ),
+    "other-tokens": text("Are tokens written otherwise than in the gold file?", "是否有词的写法与标准答案不同？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
     "repeated-prediction": text("Does the table repeat rows?", "表格中是否有重复的行？"),
@@ -77,6 +78,10 @@ CHECKED_TEXTS = text(
     "行是否完整、空{w}、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、编码、文字、控制字符",
 )
 
+CHECKED_TAGS = text(
+    "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have",
+    "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型",
+)
 CHECKED_TABLE = text(
     "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers, class names",
     "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型、类别名称",

@@ -68,10 +68,12 @@ def describe_metrics(evidence: Evidence) -> Finding:
 
 
 def describe_classes(evidence: Evidence) -> list[Finding]:
-    """Scores per class and the confusion matrix of the winner, averaged over repeats."""
+    """Scores per class and the confusion matrix of the winner, averaged over repeats; numbers have no classes."""
     winner = str(evidence.winner)
     found = evidence.out_of_fold[winner]
     classes = evidence.results.examples.classes
+    if found.kind == "number":
+        return []
     fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
     for repeat in range(len(found.logits)):
@@ -80,8 +82,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             continue
         prediction = found.prediction(repeat)
         prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
-        scores.append(per_class(prediction, found.target[rows]))
-        if found.target.ndim == 1:
+        scores.append(per_class(prediction, found.target[rows], classes=len(classes)))
+        if found.kind == "label":
             cells.append(confusion_matrix(prediction, found.target[rows], len(classes)))
     with np.errstate(invalid="ignore"):
         mean = {name: _mean([getattr(s, name) for s in scores]) for name in ("precision", "recall", "f1", "support")}
@@ -213,7 +215,7 @@ def scores_figure(evidence: Evidence) -> Figure:
             value = float(folds[repeat, fold])
             rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
     reference = {} if math.isnan(evidence.baseline) else {"reference": evidence.baseline}
-    label = bilingual(text("most frequent class", "最常见类别")).model_dump()
+    label = bilingual(evidence.blind.short).model_dump()
     title = evidence.metric.title
     return Figure(
         kind="scores",

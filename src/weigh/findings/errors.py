@@ -9,11 +9,16 @@ winner's probabilities (`stats/label_errors.py`). Neither list is proof; both sa
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+from weigh.findings.entities import find_mistakes, written_entities
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.registry import FINDINGS
+from weigh.findings.residuals import find_residuals
+from weigh.findings.targets import distances, look_at
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold, Results, probabilities
 from weigh.stats.estimate import Estimate
@@ -32,13 +37,19 @@ REFERENCES = [
 
 @FINDINGS.named("errors")
 def find(results: Results) -> list[Finding]:
-    """Two findings: the hardest examples, and the labels to look at again (none where nothing ran)."""
+    """The hardest examples, and the labels to look at again (none where nothing ran); numbers and entities in their own way."""
     evidence = read_evidence(results)
     predictions = {name: evidence.out_of_fold[name] for name in evidence.rivals}
     if not predictions:
         return []  # nothing ran: the performance finding says so
     reader = evidence.winner or evidence.rivals[0]
+    kind = results.examples.kind
+    if kind == "number":
+        return find_residuals(evidence, reader)
     findings = [_hardest(results, predictions, reader)]
+    if kind == "spans":
+        mistakes = find_mistakes(evidence, reader)
+        return [mistakes, *findings] if mistakes else findings
     if len(results.examples.classes) > 1:
         findings.append(_labels(results, predictions[reader], reader))
         # `advice` asks how many there are; kept with the records, as `read_evidence` does
@@ -52,11 +63,10 @@ def find(results: Results) -> list[Finding]:
 def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -> Finding:
     first = predictions[reader]
     wrong, seen = _count_wrong(predictions)
-    average = _mean_probability(first)
-    given = _probability_of_given(average, first.target)
+    order, row = (_by_mistakes if first.kind == "spans" else _by_probability)(results, first)
     runs = int(seen.max(initial=0))
     always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
-    always = always[np.argsort(given[always], kind="stable")]
+    always = always[np.argsort(order[always], kind="stable")]
     n, share = len(first.target), len(always) / max(len(first.target), 1)
     judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
     estimates = {
@@ -92,18 +102,7 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
             "With a single prediction for each, a hard example cannot be told from bad luck.",
             "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
         )
-    rows = [_row(results, first, average, given, i, f"{wrong[i]}/{seen[i]}") for i in always.tolist()]
-    next_ = [
-        text(
-            "Look at the pictures below: unclear, unlike the others, or labelled wrongly?",
-            "看看下面这些图片：是不清楚、与众不同，还是标错了？",
-        )
-        if results.origin == "study"
-        else text(
-            "Look at the examples that every model gets wrong: unclear, unlike the others, or labelled wrongly?",
-            "看看所有模型都判错的样本：是不清楚、与众不同，还是标错了？",
-        )
-    ]
+    rows = [row(i, f"{wrong[i]}/{seen[i]}") for i in always.tolist()]
     return Finding(
         id="errors:hardest",
         kind="errors",
@@ -116,7 +115,7 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
         estimates=estimates,
         examples=[row["path"] for row in rows],
         candidates=list(predictions),
-        next=[Bilingual.of(item) for item in next_] if len(always) else [],
+        next=[Bilingual.of(look_at(results))] if len(always) else [],
         table=rows,
     )
 
@@ -128,11 +127,30 @@ def _count_wrong(predictions: dict[str, OutOfFold]) -> tuple[np.ndarray, np.ndar
     for found in predictions.values():
         for repeat in range(len(found.logits)):
             present = ~np.isnan(found.logits[repeat]).any(axis=1)
-            missed = found.prediction(repeat).labels != found.target
-            missed = missed.any(axis=1) if missed.ndim == 2 else missed
-            wrong += missed & present
+            wrong += (distances(found.prediction(repeat).labels, found.target) > 0) & present
             seen += present
     return wrong, seen
+
+
+def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those whose label has the least probability; and the row of an example."""
+    average = _mean_probability(found)
+    given = _probability_of_given(average, found.target)
+    return given, lambda i, why: _row(results, found, average, given, i, why)
+
+
+def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those with the most entities missed or invented; shown with what the first repeat predicts."""
+    labels = [found.prediction(repeat).labels for repeat in range(len(found.logits))]
+    examples = results.examples
+
+    def row(i: int, why: str) -> dict:
+        at = found.indices[i]
+        tokens = None if examples.tokens is None else examples.tokens[at]
+        given, said = (written_entities(spans, tokens, examples.classes) for spans in (found.target[i], labels[0][i]))
+        return {"path": str(examples.path[at]), "given": given, "predicted": said, "why": why}
+
+    return -np.mean([distances(said, found.target) for said in labels], axis=0), row
 
 
 # ---- labels that look wrong

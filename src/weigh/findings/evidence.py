@@ -15,13 +15,14 @@ from functools import cached_property
 import numpy as np
 
 from weigh.findings.model import Assumption, Bilingual
+from weigh.findings.targets import Blind, answer_blindly
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, Difference, compare
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import UNITS, Estimate
 from weigh.stats.interval import Claim, estimate_of
 from weigh.stats.racing import look_level
 from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
@@ -104,20 +105,15 @@ class Evidence:
         return order
 
     @cached_property
-    def baseline(self) -> float:
-        """Score of an answer that looks at nothing: the class shares of the data, the most frequent class."""
+    def blind(self) -> Blind:
+        """An answer that looks at nothing, with its score."""
         target = next(iter(self.out_of_fold.values())).target
-        if target.ndim == 1 and len(np.unique(target)) < 2:
-            return math.nan  # nothing to be told apart
-        if target.ndim == 2:
-            shares = target.mean(axis=0)
-            probabilities = np.tile(shares, (len(target), 1))
-            labels = (probabilities > 0.5).astype(np.int64)
-        else:
-            shares = np.bincount(target, minlength=len(self.results.examples.classes)) / max(len(target), 1)
-            probabilities = np.tile(shares, (len(target), 1))
-            labels = np.full(len(target), int(shares.argmax()))
-        return self.metric.score(Prediction(probabilities, labels), target)
+        return answer_blindly(self.metric, target, len(self.results.examples.classes))
+
+    @property
+    def baseline(self) -> float:
+        """Score of an answer that looks at nothing."""
+        return self.blind.score
 
     @cached_property
     def neighbours_alike(self) -> bool:
@@ -209,6 +205,11 @@ def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
     others = evidence.results.origin != "study"
     alone = (
         text(
+            "Sentences of one document are alike; which belong together is not known here.",
+            "同一文档中的句子彼此相似，而这里不知道哪些句子属于同一文档。",
+        )
+        if others and evidence.results.examples.kind == "spans"
+        else text(
             "If several examples share an origin, say which in a column group.",
             "如果多个样本来自同一来源，请用 group 列注明。",
         )
@@ -320,9 +321,7 @@ def amount(estimate: Estimate) -> Text:
     if estimate.low is not None and estimate.high is not None:
         interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
     value = _number(estimate.value, digits)
-    unit = {"points": text("points", "个百分点"), "nats": text("nats", "奈特")}.get(
-        estimate.unit, text(estimate.unit, estimate.unit)
-    )
+    unit = UNITS.get(estimate.unit, text(estimate.unit, estimate.unit))
     return text("{v} {u}{i}", "{v} {u}{i}", v=value, u=unit, i=interval)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from weigh import __version__
-from weigh.findings.data_problems import CHECKED_TABLE, findings_from_problems
+from weigh.findings.data_problems import CHECKED_TABLE, CHECKED_TAGS, findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
 from weigh.findings.registry import read_findings
+from weigh.findings.targets import left_out
 from weigh.record.results import Results
 
 __all__ = ["findings_file"]
@@ -17,7 +18,8 @@ ORDER = {"headline": 0, "problem": 1, "evidence": 2, "detail": 3}
 
 def findings_file(results: Results) -> FindingsFile:
     """Everything that findings.json holds. Depends on the records alone: the same records give the same file."""
-    checked = None if results.origin == "study" else CHECKED_TABLE
+    others = CHECKED_TAGS if results.examples.kind == "spans" else CHECKED_TABLE
+    checked = None if results.origin == "study" else others
     findings = [*findings_from_problems(results.problems, results.examples, checked), *read_findings(results)]
     findings.sort(key=lambda finding: ORDER[finding.severity])  # stable: the registry's order within a severity
     return FindingsFile(study=_study(results), findings=_unique(findings), measured=_measured(results))
@@ -36,6 +38,7 @@ def _unique(findings: list[Finding]) -> list[Finding]:
 
 def _study(results: Results) -> dict[str, Any]:
     spec, examples = results.spec, results.examples
+    skipped = left_out(results.skipped, examples.kind)
     environment = next((run.environment for run in results.records if run.environment), {})
     return {
         "name": results.name,
@@ -56,7 +59,7 @@ def _study(results: Results) -> dict[str, Any]:
             "done": sum(run.status == "done" for run in results.records),
             "failed": sum(run.status == "failed" for run in results.records),
         },
-        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in results.skipped.items()},
+        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in skipped.items()},
         "test_looks": results.test_looks if results.origin == "study" else None,
         "models": {
             address: {k: v for k, v in facts.items() if not k.endswith("seconds")}

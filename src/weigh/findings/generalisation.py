@@ -26,6 +26,7 @@ from weigh.stats.selection import selection_optimism
 __all__ = ["find"]
 
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
+RELATIVE = 0.1  # the same for metrics in the unit of the label, as a share of the cross-validated score
 GAP = 2.0  # points: training scores closer than this to cross-validation are no sign of memorising
 LOOKS = {1: text("once", "一次"), 2: text("twice", "两次")}
 EASIER = {  # by whether the test part was drawn from the same data
@@ -209,7 +210,7 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
     half = scaled(half, metric).value
     ends = {"low": gap.value - half, "high": gap.value + half, "level": evidence.level, "n_unit": test.n_unit}
     gap = gap.model_copy(update=ends)
-    tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope
+    tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope or RELATIVE * abs(validated.value)
     if gap.high is not None and gap.high < 0:
         return gap, "no"
     return gap, "yes" if gap.low is not None and gap.low > -tolerance else "undecided"
@@ -224,7 +225,8 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
     gap = scaled(
         sign * (train - validated.value), evidence.metric, n=validated.n, method="difference of means, no interval"
     )
-    threshold = GAP if evidence.metric.unit == "score" else 2 * evidence.metric.rope
+    rope = evidence.metric.rope
+    threshold = GAP if evidence.metric.unit == "score" else 2 * rope or RELATIVE * abs(validated.value)
     memorises = gap.value > threshold
     sentence = text(
         "On the examples it was trained on, the {m} of {c} is {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
@@ -302,7 +304,7 @@ def _optimism(evidence: Evidence) -> list[Finding]:
         }
     )
     chosen = Estimate(value=100 * found.chosen.get(winner, 0.0), method="share of bootstrap draws", unit="percent")
-    large = found.optimism.value > evidence.rope
+    large = found.optimism.value > (evidence.rope or RELATIVE * abs(found.reported))
     return [
         Finding(
             id="generalisation:optimism",

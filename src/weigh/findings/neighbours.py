@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.targets import distances
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
 from weigh.stats.dependence import (
@@ -33,6 +34,7 @@ from weigh.stats.multiple import holm
 
 __all__ = ["find_neighbours"]
 
+WITHIN = text(" within classes", "类内")
 SMALL = 1.5  # a design effect below it makes intervals less than a quarter too narrow
 REFERENCES = ["Kish (1965), Survey Sampling", "Phipson & Smyth (2010), Permutation p-values should never be zero"]
 
@@ -44,7 +46,7 @@ def find_neighbours(evidence: Evidence) -> list[Finding]:
     found = evidence.out_of_fold[evidence.winner]
     errors = _errors(found)
     known = np.flatnonzero(~np.isnan(errors))
-    strata = found.target if found.target.ndim == 1 else np.zeros(len(found.target), dtype=np.int64)
+    strata = found.target if found.kind == "label" else np.zeros(len(found.target), dtype=np.int64)
     if evidence.units.name == "groups":
         residual = centre(errors[known], strata[known])
         effect = design_effect(residual, evidence.units.of[known], strata=strata[known], level=evidence.level)
@@ -58,19 +60,18 @@ def find_neighbours(evidence: Evidence) -> list[Finding]:
 
 
 def _errors(found: OutOfFold) -> np.ndarray:
-    """`(n,)` share of the repeats in which an example is wrong (several labels: share of wrong labels); NaN: missing."""
+    """`(n,)` how far off an example's answers are (`distances`), in the mean of its repeats; NaN: missing."""
     wrong = np.full(found.fold.shape, np.nan)
     for repeat in range(len(found.logits)):
         present = ~np.isnan(found.logits[repeat]).any(axis=1)
-        missed = found.prediction(repeat).labels != found.target
-        wrong[repeat, present] = (missed.mean(axis=1) if missed.ndim == 2 else missed)[present]
+        wrong[repeat, present] = distances(found.prediction(repeat).labels, found.target)[present]
     seen = ~np.isnan(wrong)
     amount = seen.sum(axis=0)
     return np.where(amount > 0, np.where(seen, wrong, 0).sum(axis=0) / np.maximum(amount, 1), np.nan)
 
 
 def _p(value: float) -> Estimate:
-    return Estimate(value=value, unit="1", method="permutation within classes")
+    return Estimate(value=value, unit="1", method="permutation within classes, where examples have one")
 
 
 def _assumption(evidence: Evidence) -> list[Assumption]:
@@ -142,6 +143,7 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         "f": factor.format(2),
         "s": found.size,
         "d": effect.format(2),
+        "within": WITHIN if evidence.results.examples.kind == "label" else text("", ""),
     }
     estimates = {"p": _p(found.p), "design_effect": effect, "block": count(found.size, "examples")}
     if found.reach:
@@ -154,10 +156,10 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         verdict: Verdict = "no"
         severe = effect.low is not None and effect.low > SMALL
         sentence = text(
-            "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted within "
-            "classes); this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
+            "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted{within}); "
+            "this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
             "independent ones.",
-            "{c} 的误差在顺序上相近的样本之间彼此相似（类内置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
+            "{c} 的误差在顺序上相近的样本之间彼此相似（{within}置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
             "{n} 个样本因此约相当于 {e} 个独立样本。",
             **values,
         )
@@ -178,9 +180,9 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         severe = False
         verdict = "yes" if effect.high is not None and effect.high < SMALL else "undecided"
         sentence = text(
-            "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted within "
-            "classes; design effect of blocks of {s} neighbours: {d}).",
-            "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（类内置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
+            "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted{within}; "
+            "design effect of blocks of {s} neighbours: {d}).",
+            "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（{within}置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
             **values,
         )
     return Finding(

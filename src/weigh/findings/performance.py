@@ -194,17 +194,17 @@ def _doubt(evidence: Evidence, verdict: Verdict, estimates: dict[str, Estimate])
         return text(
             "Whether it has learnt anything cannot be told from these labels.", "凭这些标注无法判断它是否学到了东西。"
         )
-    estimates["baseline"] = Estimate(value=evidence.baseline, method="most frequent class", unit=evidence.metric.unit)
-    values = {"b": f"{evidence.baseline:.3f}"}
+    estimates["baseline"] = Estimate(value=evidence.baseline, method=evidence.blind.short.en, unit=evidence.metric.unit)
+    values = {"b": f"{evidence.baseline:.3f}", "a": evidence.blind.doing}
     if verdict == "no":
         return text(
-            "That is worse than always giving the most frequent answer ({b}): do not use it.",
-            "这还不如总是回答最常见的类别（{b}）：请不要使用。",
+            "That is worse than {a} ({b}): do not use it.",
+            "这还不如{a}（{b}）：请不要使用。",
             **values,
         )
     return text(
-        "Whether that is better than always giving the most frequent answer ({b}) is not settled.",
-        "它是否优于总是回答最常见的类别（{b}），尚无定论。",
+        "Whether that is better than {a} ({b}) is not settled.",
+        "它是否优于{a}（{b}），尚无定论。",
         **values,
     )
 
@@ -284,17 +284,16 @@ def _baseline(evidence: Evidence) -> list[Finding]:
         Finding(
             id="performance:baseline",
             kind="performance",
-            question=bilingual(
-                text("Is it better than always giving the same answer?", "它比总是给出同一个答案更好吗？")
-            ),
+            question=bilingual(text("Is it better than {a}?", "它比{a}更好吗？", a=evidence.blind.doing)),
             claim=evidence.claim,
             verdict=verdict,
             severity="evidence" if verdict == "yes" else "problem",
             sentence=bilingual(
                 text(
-                    "{a}: the {m} of {c} is {s}; always answering the most frequent class reaches {b}.",
-                    "{a}：{c} 的{m}为 {s}，总是回答最常见的类别则为 {b}。",
+                    "{a}: the {m} of {c} is {s}; {o} reaches {b}.",
+                    "{a}：{c} 的{m}为 {s}，{o}则为 {b}。",
                     a=answer,
+                    o=evidence.blind.doing,
                     c=evidence.label(winner),
                     m=evidence.metric.title,
                     s=score.format(),
@@ -303,7 +302,7 @@ def _baseline(evidence: Evidence) -> list[Finding]:
             ),
             estimates={
                 "score": score,
-                "baseline": Estimate(value=base, n=score.n, method="most frequent class", unit=score.unit),
+                "baseline": Estimate(value=base, n=score.n, method=evidence.blind.short.en, unit=score.unit),
             },
             assumptions=evidence.assumptions([winner]),
             candidates=[winner],

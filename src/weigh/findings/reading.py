@@ -30,6 +30,10 @@ REPEATS = text(
     "Give further repeats of the cross-validation (other values of run): one cannot show how much split and seed matter.",
     "请提供交叉验证的更多次重复（run 列取其他值）：只有一次看不出划分和种子的影响。",
 )
+SYSTEMS = text(
+    "To compare the systems and not only these outputs, train each several times on several parts of the data.",
+    "要比较系统本身而不仅是这些输出，请在数据的多个部分上对每个系统训练多次。",
+)
 PROBABILITIES = text(
     "Give probabilities (p:CLASS columns) to learn about calibration and suspected labels.",
     "请提供概率（p:类别名 列），以便考察校准情况和疑似错误的标注。",
@@ -91,6 +95,8 @@ def find(results: Results) -> list[Finding]:
 
 def needed(results: Results, evidence: Evidence) -> list[Text]:
     """What would have to be handed over to learn more."""
+    if results.examples.kind == "spans":
+        return [SYSTEMS]
     once = max(_runs(evidence), default=0) < 2
     if results.origin == "models":
         found = [*([MORE_RUNS] if once else []), FOLDS]

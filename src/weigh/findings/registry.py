@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.targets import left_out
 from weigh.language import text
 from weigh.record.results import Results
 from weigh.registry import Registry
@@ -46,15 +47,16 @@ log = logging.getLogger(__name__)
 def read_findings(results: Results) -> list[Finding]:
     """Every finding of the study, in the order of the report; the same records give the same findings.
 
-    Kinds and single findings (by id) that `results.skipped` names are left out: they cannot be asked of these records.
+    Kinds and single findings (by id) that `targets.left_out` names are left out: they cannot be asked of these records.
     """
     found: list[Finding] = []
+    skipped = left_out(results.skipped, results.examples.kind)
     known = dict(FINDINGS.items())
     for kind in [*(k for k in ORDER if k in known), *(k for k in known if k not in ORDER)]:
-        if kind in results.skipped:
+        if kind in skipped:
             continue
         try:
-            found += [finding for finding in known[kind](results) if finding.id not in results.skipped]
+            found += [finding for finding in known[kind](results) if finding.id not in skipped]
         except Exception as error:  # a bug in one file must not hide what the others found
             log.exception("the finding %s failed", kind)
             found.append(_internal(kind, error))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from weigh.data.examples import kind_of
 from weigh.findings.evidence import amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.registry import FINDINGS
@@ -216,9 +217,9 @@ def _drop(
 
 
 def _only_in_one(pair: tuple[MeasuredSet, MeasuredSet]) -> int:
-    """How many classes occur in one of the sets alone; 0 for several labels per example."""
+    """How many classes occur in one of the sets alone; 0 where examples have not one label each."""
     first, second = (next(iter(side.measured.values())).target for side in pair)
-    return 0 if first.ndim == 2 else len(np.setxor1d(first, second))
+    return len(np.setxor1d(first, second)) if kind_of(first) == "label" else 0
 
 
 def _judge(drop: Estimate, metric: Metric) -> Verdict:

@@ -81,7 +81,7 @@ def find(results: Results) -> list[Finding]:
     weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
-    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.target.ndim == 1 else None
+    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.kind == "label" else None
     for s in slices:
         measured = whole
         if s.column == CLASS:
@@ -109,7 +109,7 @@ def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list
             left_out.append(column)
         elif len(names) > 1:
             found += [Slice(column, str(name), mine == name) for name in names]
-    if len(classes) > 1:
+    if len(classes) > 1 and out_of_fold.kind in ("label", "labels"):  # types of entities: the table of types has them
         for c, name in enumerate(classes):
             member = target[:, c] > 0 if target.ndim == 2 else target == c
             if member.any():
@@ -131,9 +131,11 @@ def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
     inside, outside = (len(np.unique(units.of[m])) for m in (s.member, ~s.member))
     if min(inside, outside) < LEAST_UNITS:
         return "too few to tell"
-    if s.column == CLASS and out_of_fold.target.ndim == 2:
+    if s.column == CLASS and out_of_fold.kind == "labels":
         return "described, not compared"  # several labels: the rest of a class is not another class
-    if s.column != CLASS and out_of_fold.target.ndim == 1:
+    if out_of_fold.kind == "spans" and make_units(out_of_fold.target[s.member]).smallest < LEAST_UNITS:
+        return "too few entities to tell"
+    if s.column != CLASS and out_of_fold.kind == "label":
         counts = np.bincount(out_of_fold.target[s.member])
         if counts[counts > 0].min() < LEAST_OF_CLASS:
             return "too few of a class to tell"
@@ -174,7 +176,7 @@ def _score(
         return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
     freedom = max(min(variance.freedom, inside - 1, outside - 1), 1.0)
     wide = quantile(1 - (1 - level) / tests, freedom) * error
-    most = 1.0 if measured.metric.unit == "score" else math.inf
+    most = 1.0 - measured.metric.lowest if measured.metric.unit == "score" else math.inf
     shortfall = Estimate(
         value=short,
         low=max(short - wide, -most),
@@ -361,6 +363,8 @@ def _figure(scored: list[Scored], worse: list[Scored], title: Text) -> Figure:
         kind="slices",
         title=Bilingual.of(
             text("Score of each part ({m}; classes: recall)", "各子集的得分（{m}；按类别为召回率）", m=title)
+            if any(s.slice.column == CLASS for s in scored)
+            else text("Score of each part ({m})", "各子集的得分（{m}）", m=title)
         ),
         rows=[
             {

@@ -12,6 +12,7 @@ from collections import Counter
 
 import numpy as np
 
+from weigh.findings.degenerate import find_degenerate
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.registry import FINDINGS
@@ -24,9 +25,6 @@ from weigh.stats.resampling import draw_weights
 __all__ = ["find"]
 
 CHURN = 5.0  # per cent of examples that may change their label between repeats without being called unstable
-LEAST_MINORITY = (
-    3  # examples outside the most frequent class that a fold needs before a constant answer is called degenerate
-)
 SOURCES = {
     "split": text("training sample", "训练样本"),
     "init": text("initialisation", "初始化"),
@@ -39,7 +37,7 @@ SOURCES = {
 def find(results: Results) -> list[Finding]:
     """Failed runs are reported even where nothing else can be said."""
     evidence = read_evidence(results)
-    found = [*_failed(results), *_degenerate(evidence)]
+    found = [*_failed(results), *find_degenerate(evidence)]
     if evidence.winner is None:
         return found
     return [_spread(evidence), *_agreement(evidence), *found]
@@ -298,65 +296,6 @@ def _failed(results: Results) -> list[Finding]:
                 }
                 for run in failed
             ],
-        )
-    ]
-
-
-def _degenerate(evidence: Evidence) -> list[Finding]:
-    """Runs that give every example the same answer although their part holds several classes."""
-    rows, looked = [], 0
-    for name, found in evidence.out_of_fold.items():
-        if found.multilabel or evidence.results.candidate(name).control:
-            continue
-        for repeat in range(len(found.logits)):
-            labels = found.prediction(repeat).labels
-            for fold in range(evidence.measured[name].folds):
-                where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
-                if not where.any():
-                    continue
-                counts = np.bincount(found.target[where])
-                if counts.sum() - counts.max() < LEAST_MINORITY:
-                    continue
-                looked += 1
-                if len(np.unique(labels[where])) == 1:
-                    said = evidence.results.examples.classes[int(labels[where][0])]
-                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
-    if not rows:
-        return []
-    worst, number = Counter(row["candidate"] for row in rows).most_common(1)[0]
-    return [
-        Finding(
-            id="stability:degenerate",
-            kind="stability",
-            question=bilingual(text("Did every run learn to tell the classes apart?", "每次训练都学会区分类别了吗？")),
-            verdict="no",
-            severity="problem",
-            sentence=bilingual(
-                text(
-                    "{k} of {n} runs give every example the same label; most often {c} ({m}). They count in the scores: it can happen again.",
-                    "{n} 次运行中有 {k} 次对所有样本给出同一个标签；最多的是 {c}（{m} 次）。它们仍计入得分，因为这种情况还可能再发生。",
-                    k=len(rows),
-                    n=looked,
-                    c=evidence.label(worst),
-                    m=number,
-                )
-            ),
-            estimates={
-                "degenerate": count(len(rows), "runs"),
-                "runs": count(looked, "runs"),
-                "most_common": count(number, "runs"),
-            },
-            candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
-            next=[
-                bilingual(
-                    text(
-                        "Lower the learning rate, train longer with warm-up, or balance the classes (class_weights: balanced).",
-                        "请降低学习率、延长带预热的训练，或平衡各类别（class_weights: balanced）。",
-                    )
-                )
-            ],
-            table=rows,
-            references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
         )
     ]
 

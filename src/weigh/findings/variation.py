@@ -22,7 +22,7 @@ from weigh.metrics.design import measure_design
 from weigh.plan.purposes import sources_of
 from weigh.record.results import Results
 from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import UNITS, Estimate
 from weigh.stats.resampling import SMALLEST_FOLD, Resample
 
 __all__ = ["find"]
@@ -213,7 +213,7 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
         l=spread.low,
         h=spread.high,
         d=digits,
-        u=text("points", "个百分点") if unit == "points" else unit,
+        u=UNITS.get(unit, text(unit, unit)),
         n=total.n,
         p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
     )

@@ -2,7 +2,8 @@
 
 - `pearson` and `spearman` are reduced within each fold: the models of two folds differ in level, and a model that has learnt nothing
   predicts the mean of its training folds, which is low where the held-out mean is high. Pooled, that would be a negative correlation.
-- They are NaN where all predictions or all targets are the same (scipy warns); so is their mean, GLUE's score of STS-B.
+- They are NaN where all targets are the same, and 0 where all predictions are (scipy says NaN): a run that learnt nothing but the
+  mean must cost its candidate something, and an undefined fold would be left out. `pearson_spearman` is GLUE's score of STS-B.
 - `mse` and `mae` are in the label's own unit, where nobody but the user knows what is negligible: their region of equivalence is empty
   unless `metrics.rope` says otherwise.
 """
@@ -35,18 +36,19 @@ def _measure_distance(prediction: Prediction, target: np.ndarray) -> np.ndarray:
     return np.abs(prediction.labels - target)[:, None].astype(np.float64)
 
 
-def _correlation(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted correlation of `x` and `y`, `(n,)` or `(b, n)` each, for weights `(b, n)`: `(b,)`."""
+def _correlation(target: np.ndarray, value: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted correlation, `(n,)` or `(b, n)` each, for weights `(b, n)`: `(b,)`."""
     total = weights.sum(axis=1, keepdims=True)
     shares = weights / np.where(total > 0, total, 1.0)
     parts = []
-    for values in (x, y):
+    for values in (target, value):
         size = np.abs(values).max(axis=-1, initial=0.0)
         centred = values - (shares * values).sum(axis=1, keepdims=True)
         spread = np.sqrt((shares * np.square(centred)).sum(axis=1))
-        parts.append((centred, np.where(spread > CONSTANT * size, spread, np.nan)))
-    (a, sd_a), (b, sd_b) = parts
-    return np.clip((shares * a * b).sum(axis=1) / (sd_a * sd_b), -1.0, 1.0)
+        parts.append((centred, spread, spread > CONSTANT * size))
+    (a, sd_a, defined), (b, sd_b, told) = parts
+    together = (shares * a * b).sum(axis=1) / np.where(defined & told, sd_a * sd_b, 1.0)
+    return np.where(defined, np.where(told, np.clip(together, -1.0, 1.0), 0.0), np.nan)
 
 
 def _mid_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -83,8 +85,8 @@ def _standard(values: np.ndarray) -> np.ndarray | None:
 def _influence_pearson(statistics: np.ndarray) -> np.ndarray:
     """Devlin, Gnanadesikan & Kettenring (1975)."""
     x, y = (_standard(column) for column in statistics.T) if len(statistics) else (None, None)
-    if x is None or y is None:
-        return np.full(len(statistics), np.nan)
+    if x is None or y is None:  # undefined; or a constant answer, which no weight moves
+        return np.full(len(statistics), np.nan if x is None else 0.0)
     return (x * y - (x * y).mean() * (x * x + y * y) / 2) / len(x)
 
 
@@ -93,7 +95,7 @@ def _influence_spearman(statistics: np.ndarray) -> np.ndarray:
     ones = np.ones((1, len(statistics)))
     ranks = np.stack([_mid_ranks(column, ones)[0] for column in statistics.T], axis=1)
     values = _influence_pearson(ranks)
-    if not len(values) or np.isnan(values).any():
+    if not len(values) or np.isnan(values).any() or not ranks.std(axis=0).all():
         return values
     scaled = (ranks - ranks.mean(axis=0)) / ranks.std(axis=0)
     r = (scaled[:, 0] * scaled[:, 1]).mean()

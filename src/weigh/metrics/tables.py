@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Kind
+from weigh.data.examples import Kind, kind_of
 from weigh.errors import SpecError
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric, Prediction
@@ -33,11 +33,24 @@ class PerClass(NamedTuple):
     support: np.ndarray
 
 
-def per_class(prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> PerClass:
-    """Precision, recall and F1 of every class (or label)."""
-    from weigh.metrics.counting import count, measure_decisions
+def per_class(
+    prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None, *, classes: int = 0
+) -> PerClass:
+    """Precision, recall and F1 of every class, label or type of entity.
 
-    counts = count(measure_decisions(prediction, target), np.ones(len(target)) if weights is None else weights)
+    Args:
+        classes: Number of types; those beyond what occurs have no support.
+    """
+    from weigh.metrics.counting import ClassCounts, count, measure_decisions
+    from weigh.metrics.entities import measure_entities, sum_entities
+
+    ones = np.ones(len(target)) if weights is None else weights
+    if kind_of(target) == "spans":
+        totals = sum_entities(measure_entities(prediction, target), ones)
+        totals = np.pad(totals, ((0, max(classes - len(totals), 0)), (0, 0)))
+        counts = ClassCounts(*totals.T)
+    else:
+        counts = count(measure_decisions(prediction, target), ones)
 
     def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
         return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), np.nan)

@@ -6,6 +6,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.metrics.base import METRICS
 from weigh.plan.runs import Plan, group_of
 from weigh.spec import StudySpec
 from weigh.stats.power import smallest_detectable_difference
@@ -14,11 +15,20 @@ __all__ = ["planned_power"]
 
 
 def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]:
-    """The smallest difference that the design finds in 80 % of studies, with every guess behind it."""
+    """The smallest difference that the design finds in 80 % of studies, with every guess behind it; of shares of right answers."""
+    if examples.kind in ("number", "spans"):
+        return [
+            text(
+                "The smallest difference that it would find cannot be told beforehand: that of {m} depends on how alike the answers of "
+                "the models are. The report says it.",
+                "能发现的最小差异无法事先给出：{m}的最小差异取决于各模型的回答有多相似。报告中会给出。",
+                m=METRICS.get(spec.primary).title,
+            )
+        ]
     train = examples.where("train")
     compared = [c for c in plan.candidates if not c.control]
     group = group_of(examples, spec)
-    balanced = spec.primary == "balanced_accuracy" and not examples.multilabel
+    balanced = spec.primary == "balanced_accuracy" and examples.kind == "label"
     found = smallest_detectable_difference(
         len(train),
         folds=spec.design.folds,

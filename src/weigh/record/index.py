@@ -57,13 +57,12 @@ def read_index(folder: Path) -> Examples:
     with np.load(folder / NAME, allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
         texts, tokens = (_unpack(stored[name]) if name in stored else None for name in ("texts", "tokens"))
-        packed_target = (
-            tokens is not None
-        )  # uint8 is also what several labels per picture are stored as, in two dimensions
+        target = stored["target"]
+        packed = target.dtype == np.uint8 and target.ndim == 1  # several labels per example are uint8 in two dimensions
         return Examples(
             root=Path(str(stored["root"])),
             path=stored["path"],
-            target=_unpack(stored["target"]) if packed_target else stored["target"],
+            target=_unpack(target) if packed else target,
             classes=tuple(str(name) for name in stored["classes"]),
             part=stored["part"],
             order=stored["order"],

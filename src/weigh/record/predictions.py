@@ -30,7 +30,7 @@ from weigh.record.results import Candidate, Results, RunRecord
 from weigh.record.selection import choose_winner
 from weigh.spec import StudySpec
 
-__all__ = ["read_predictions", "results_of"]
+__all__ = ["read_predictions", "results_of", "skipped_of_others"]
 
 SURE, NEVER = 0.0, -70.0  # log probabilities of a bare decision: softmax gives back 1 and 0
 LOWEST = 1e-30  # a stated probability of 0, whose logarithm must stay finite
@@ -131,7 +131,7 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         candidates=tuple(Candidate(id=name, model=name, recipe="", label=name) for name in models),
         records=tuple(records),
         predictions=predictions,
-        skipped=_skipped(folds is not None, probable),
+        skipped=skipped_of_others(folded=folds is not None, probable=probable),
         origin="models" if folds is None else "folds",
         measured_on=sets[0],
     )
@@ -269,8 +269,8 @@ def _logits(a: Answers, rows: np.ndarray, classes: int) -> np.ndarray:
     return logits
 
 
-def _skipped(folded: bool, probable: bool) -> dict[str, Text]:  # noqa: FBT001
-    """Kinds (or ids) of findings that cannot be asked, and why."""
+def skipped_of_others(*, folded: bool, probable: bool = True) -> dict[str, Text]:
+    """Kinds (or ids) of findings that cannot be asked of others' predictions, and why."""
     skipped = dict.fromkeys(TRAINING, UNTRAINED)
     skipped |= {"stability:failed": UNTRAINED} if folded else {"stability": UNFOLDED}
     return skipped | (dict.fromkeys(("calibration", "errors:labels"), UNPROBABLE) if not probable else {})

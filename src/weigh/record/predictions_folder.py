@@ -23,7 +23,7 @@ from weigh.language import text
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_table import Answers, PredictionTable
 
-__all__ = ["read_folders"]
+__all__ = ["model_names", "read_folders"]
 
 SUFFIXES = (".json", ".npy")
 SAY = text(
@@ -51,7 +51,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
                 "请按相同顺序为每个文件夹给出一个标签文件：weigh read A B --labels A.npy --labels B.npy",
             ),
         )
-    sets = _names([folder.name for folder in folders]) if len(folders) > 1 else [""]
+    sets = model_names([folder.name for folder in folders]) if len(folders) > 1 else [""]
     target, names, answers, problems = [], [], [], []
     start, width = 0, 0
     for folder, truth in zip(folders, labels, strict=True):
@@ -66,7 +66,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
             raise DataError(
                 text("{f} holds no .npy or .json files.", "{f} 中没有 .npy 或 .json 文件。", f=folder), do=SAY
             )
-        for file, model in zip(files, _names([f.stem for f in files]), strict=True):
+        for file, model in zip(files, model_names([f.stem for f in files]), strict=True):
             found = _read_numbers(file)
             if len(found) != len(given):
                 raise DataError(
@@ -116,7 +116,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
             do=SAY,
         )
     return PredictionTable(
-        name=_names([folders[0].resolve().name])[0],
+        name=model_names([folders[0].resolve().name])[0],
         example=np.array(names, dtype=object),
         target=target,
         set=np.repeat(np.array(sets, dtype=object), [len(_read_numbers(truth)) for truth in labels]),
@@ -220,7 +220,7 @@ def _of_models(answers: list[Answers]) -> tuple[Answers, ...]:
     )
 
 
-def _names(written: list[str]) -> list[str]:
+def model_names(written: list[str]) -> list[str]:
     """Names without the ending that all of them share ("_predictions"), cut at a word's edge."""
     alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*(name[::-1] for name in written), strict=False))
     shared = "".join(letters[0] for letters in alike)[::-1]

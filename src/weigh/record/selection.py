@@ -76,7 +76,8 @@ def find_suspects(results: Results) -> Suspects:
     examples = results.examples
     indices = examples.where("train")
     total, count = np.zeros((len(indices), 1)), np.zeros((len(indices), 1))
-    for name in _ranked(results):
+    classified = examples.kind in ("label", "labels")  # only classes have probabilities that could contradict a label
+    for name in _ranked(results) if classified else ():
         found = results.out_of_fold(name)
         assert found is not None
         stated = probabilities(found.logits, multilabel=found.multilabel)
@@ -84,7 +85,7 @@ def find_suspects(results: Results) -> Suspects:
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
     doubted = np.zeros(len(examples), dtype=bool)
-    if count.any() and len(examples.classes) > 1:
+    if count.any() and classified and len(examples.classes) > 1:
         known = np.flatnonzero(count[:, 0] > 0)
         flagged = find_label_errors(examples.target[indices[known]], (total / np.maximum(count, 1e-12))[known]).flagged
         doubted[indices[known[flagged]]] = True

@@ -46,6 +46,7 @@ LICENCES = (
     "gpl-3.0",
     "openrail",
 )
+PIPELINES = {"text-regression": "text-classification"}  # the hub has no other name for one number per text
 CLASSES_LISTED = 200
 
 
@@ -63,7 +64,7 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
         facts = dict(facts[candidate.model])
     front = {
         "library_name": LIBRARIES.get(candidate.model.split(":")[0]) if candidate else None,
-        "pipeline_tag": results.spec.task,
+        "pipeline_tag": PIPELINES.get(results.spec.task or "", results.spec.task),
         "tags": ["weigh", *([candidate.recipe] if candidate else [])],
         **_licence(facts.get("license") or facts.get("licence")),
         "base_model": candidate.model.split(":", 1)[-1]
@@ -120,7 +121,8 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
     if story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
-    lines += ["## Use", "", "```", "weigh predict STUDY new/*.jpg", "```", ""]
+    new = "new/*.jpg" if results.examples.texts is None and results.examples.tokens is None else "new.csv"
+    lines += ["## Use", "", "```", f"weigh predict STUDY {new}", "```", ""]
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
     known = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")
@@ -131,7 +133,7 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     classes = list(facts.get("classes") or results.examples.classes)
     listed = ", ".join(escape_markdown(name) for name in classes[:CLASSES_LISTED])
     more = f" and {len(classes) - CLASSES_LISTED} more" if len(classes) > CLASSES_LISTED else ""
-    lines += [f"Classes ({len(classes)}): {listed}{more}.", ""]
+    lines += [f"Classes ({len(classes)}): {listed}{more}.", ""] if classes else []
     lines += ["## Evaluation", ""]
     lines += [f"- {escape_markdown(point.sentence.en)}" for point in story.may] + [""]
     lines += ["## Limits", ""]

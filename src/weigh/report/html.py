@@ -25,6 +25,7 @@ from weigh.report import words
 from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
+from weigh.report.quotes import Quotation, Quotes
 from weigh.report.rows import cell, field_title, isolated, table_of
 from weigh.report.runs import run_rows
 from weigh.report.story import HELD_BACK, Story, main_estimate, tell
@@ -90,12 +91,22 @@ class Thumbnail:
     caption: str
 
 
+@dataclass(frozen=True)
+class Quote:
+    """The texts of an example with what is known about it."""
+
+    path: str
+    texts: tuple[Quotation, ...]
+    caption: str
+
+
 class Page:
     """What the templates ask: words, drawings and lists for one report in one language."""
 
     def __init__(self, file: FindingsFile, story: Story, results: Results | None, language: str, album: Album) -> None:
         self.file, self.story, self.results, self.language, self.album = file, story, results, language, album
         self.study: dict[str, Any] = file.study
+        self.quoted = Quotes(None if results is None else results.examples)
         self.anchors = {finding.id: f"f{at}" for at, finding in enumerate(file.findings, 1)}
 
     def context(self) -> dict[str, Any]:
@@ -218,13 +229,15 @@ class Page:
         found = {assumption.outcome for assumption in finding.assumptions}
         return [outcome for outcome in reversed(HELD_BACK) if outcome in found]
 
+    def quotes(self, finding: Finding) -> list[Quote]:
+        """Texts of the first examples, captioned like pictures."""
+        rows = _rows_by_path(finding)
+        known = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
+        return [Quote(path, said, " · ".join(self._caption(rows.get(path, {})))) for path, said in known if said]
+
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Pictures of the first examples, captioned from the finding's rows where these name the file."""
-        rows = {
-            str(row["path"]): row
-            for row in [*(finding.figure.rows if finding.figure else []), *finding.table]
-            if "path" in row
-        }
+        rows = _rows_by_path(finding)
         shown = []
         for path in finding.examples[:PICTURES_SHOWN]:
             uri = self.album.uri(path)
@@ -332,6 +345,12 @@ class Page:
 
     def skipped(self) -> list[tuple[str, str]]:
         return [(visible_line(key), self.translate(value)) for key, value in (self.study.get("skipped") or {}).items()]
+
+
+def _rows_by_path(finding: Finding) -> dict[str, dict[str, Any]]:
+    """What the finding says about each example."""
+    rows = [*(finding.figure.rows if finding.figure else []), *finding.table]
+    return {str(row["path"]): row for row in rows if "path" in row}
 
 
 def _written(value: Any) -> str:

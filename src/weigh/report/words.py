@@ -7,6 +7,7 @@ the same in every report. No word here contains a digit, so the numbers of both 
 from __future__ import annotations
 
 from weigh.language import Text
+from weigh.stats.estimate import UNITS as METRIC_UNITS
 
 __all__ = [
     "CLAIMS",
@@ -86,8 +87,7 @@ SECTIONS = {
     "other": Text("What else was found?", "还发现了什么？"),
 }
 UNITS = {
-    "points": Text("points", "个百分点"),
-    "nats": Text("nats", "奈特"),
+    **METRIC_UNITS,
     "examples": Text("examples", "个样本"),
     "folds": Text("folds", "折"),
     "repeats": Text("repeats", "次重复"),
@@ -138,8 +138,21 @@ STAGES = {  # values of rows that are words of ours
     "augmentation": Text("augmentation", "数据增强"),
     "done": Text("done", "完成"),
     "failed": Text("failed", "失败"),
+    "missed": Text("missed", "漏掉"),
+    "invented": Text("invented", "凭空找出"),
+    "wrong type": Text("wrong type", "类型不对"),
+    "wrong border": Text("wrong borders", "边界不对"),
+    "wrong type and border": Text("wrong type and borders", "类型和边界都不对"),
 }
-VALUE_KEYS = ("stage", "relation", "status", "purpose", "block", "verdict")  # keys whose values are words of ours
+VALUE_KEYS = (
+    "stage",
+    "relation",
+    "status",
+    "purpose",
+    "block",
+    "verdict",
+    "mistake",
+)  # keys whose values are words of ours
 WORDS = {
     "measured_here": Text("Measured on this machine", "在本机上的测量"),
     "claims_title": Text("What the three claims mean", "三种适用范围的含义"),
@@ -238,6 +251,8 @@ WORDS = {
     "no_findings": Text("Nothing was found.", "没有任何结论。"),
     "nothing_to_conclude": Text("Nothing yet.", "暂无。"),
     "other_language": Text("中文版：report.zh.html", "English version: report.html"),
+    "lines": Text("Examples concerned", "涉及的样本"),
+    "texts_shown": Text("The first {n}; all {all} are listed below.", "以下为前 {n} 条，全部 {all} 条列在下面。"),
     "picture_of": Text("picture {path}", "图片 {path}"),
     "picture_given": Text("labelled {given}", "标注为 {given}"),
     "picture_predicted": Text("predicted {predicted}", "预测为 {predicted}"),

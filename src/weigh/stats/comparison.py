@@ -264,8 +264,7 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         reason = "no interval: too few independent examples"
     elif metric.unit == "score":
         # What never occurred among m units has probability up to -log(1 - level) / m (the rule of three)
-        rare = min(1.0, -math.log(1 - level) / max(units.smallest * covered / units.count, 1.0))
-        least = (1.0 - metric.lowest) * rare
+        least = min(1.0, -math.log(1 - level) / max(units.smallest * covered / units.count, 1.0))
     elif variance.total <= 0:
         reason = "no interval: no variation"
     if reason is None:

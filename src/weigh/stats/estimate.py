@@ -6,7 +6,16 @@ import math
 
 from pydantic import BaseModel, ConfigDict
 
-__all__ = ["Estimate"]
+from weigh.language import text
+
+__all__ = ["UNITS", "Estimate"]
+
+UNITS = {  # of metrics and of their differences, as they stand in a sentence
+    "points": text("points", "个百分点"),
+    "nats": text("nats", "奈特"),
+    "label units": text("units of the label", "个标签单位"),
+    "squared label units": text("squared units of the label", "个标签单位的平方"),
+}
 
 
 class Estimate(BaseModel):

@@ -194,8 +194,7 @@ def _excesses(
     adjusted = _simultaneous(centred[0] - centred[1], inner)
     least = 0.0
     if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
-        rare = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
-        least = (1.0 - metric.lowest) * rare
+        least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
     found = {}
     for name, (a, b) in zip(names, against, strict=True):
         parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)

@@ -1,0 +1,108 @@
+"""Runs that learnt nothing: the same class, the same number or no entity for every example of their part.
+
+Before it: out-of-fold predictions of every candidate. After it: `stability.py`, which reports them beside failed runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from weigh.data.examples import kind_of
+from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.model import Finding
+from weigh.language import text
+
+__all__ = ["find_degenerate"]
+
+LEAST_MINORITY = 3  # examples outside the most frequent class that a fold needs before a constant answer is a failure
+SAME_NUMBER = 1e-4  # numbers spread by less than this share of the labels' spread are one number
+
+
+def find_degenerate(evidence: Evidence) -> list[Finding]:
+    """Runs that give every example the same answer although their part holds different ones; no finding where there is none."""
+    rows, looked = [], 0
+    for name, found in evidence.out_of_fold.items():
+        if found.kind == "labels" or evidence.results.candidate(name).control:
+            continue
+        for repeat in range(len(found.logits)):
+            labels = found.prediction(repeat).labels
+            for fold in range(evidence.measured[name].folds):
+                where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
+                if not where.any():
+                    continue
+                if not _varied(found.target[where]):
+                    continue
+                looked += 1
+                said = _same_answer(labels[where], found.target[where], evidence.results.examples.classes)
+                if said:
+                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
+    if not rows:
+        return []
+    worst, number = Counter(row["candidate"] for row in rows).most_common(1)[0]
+    return [
+        Finding(
+            id="stability:degenerate",
+            kind="stability",
+            question=bilingual(
+                text("Did every run learn to tell the classes apart?", "每次训练都学会区分类别了吗？")
+                if evidence.results.examples.kind == "label"
+                else text("Did every run learn to tell examples apart?", "每次训练都学会区分样本了吗？")
+            ),
+            verdict="no",
+            severity="problem",
+            sentence=bilingual(
+                text(
+                    "{k} of {n} runs give every example the same answer; most often {c} ({m}). They count in the scores: it can happen again.",
+                    "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。它们仍计入得分，因为这种情况还可能再发生。",
+                    k=len(rows),
+                    n=looked,
+                    c=evidence.label(worst),
+                    m=number,
+                )
+            ),
+            estimates={
+                "degenerate": count(len(rows), "runs"),
+                "runs": count(looked, "runs"),
+                "most_common": count(number, "runs"),
+            },
+            candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
+            next=[
+                bilingual(
+                    text(
+                        "Lower the learning rate, train longer with warm-up, or balance the classes (class_weights: balanced).",
+                        "请降低学习率、延长带预热的训练，或平衡各类别（class_weights: balanced）。",
+                    )
+                    if evidence.results.examples.kind == "label"
+                    else text(
+                        "Lower the learning rate, or train longer with warm-up.",
+                        "请降低学习率，或延长带预热的训练。",
+                    )
+                )
+            ],
+            table=rows,
+            references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
+        )
+    ]
+
+
+def _varied(target: np.ndarray) -> bool:
+    """Whether a constant answer would be a failure: examples outside the most frequent class, different numbers, entities."""
+    kind = kind_of(target)
+    if kind == "number":
+        return len(target) >= LEAST_MINORITY and float(np.ptp(target)) > 0
+    if kind == "spans":
+        return sum(bool(spans) for spans in target) >= LEAST_MINORITY
+    counts = np.bincount(target)
+    return counts.sum() - counts.max() >= LEAST_MINORITY
+
+
+def _same_answer(labels: np.ndarray, target: np.ndarray, classes: tuple[str, ...]) -> str:
+    """The one answer that all examples were given (∅: no entity), or ""."""
+    kind = kind_of(target)
+    if kind == "number":
+        return f"{labels[0]:.4g}" if np.ptp(labels) <= SAME_NUMBER * np.ptp(target) else ""
+    if kind == "spans":
+        return "" if any(labels) else "∅"
+    return classes[int(labels[0])] if len(np.unique(labels)) == 1 else ""

@@ -1,0 +1,329 @@
+"""Entities that others' systems found, as the `Results` that findings read: files of tagged tokens beside the gold file.
+
+    weigh read --gold test.conll submissions/
+    weigh read --gold test.conll one.conll two.conll
+
+Every file holds the sentences of the gold file, in its order, token by token; tags may follow any scheme (`data/tags.py`). A file is
+one system, named like the file. What is concluded speaks about exactly these outputs. Before it: files of strangers. After it:
+`findings/`, as for the predictions of `predictions.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.examples import Examples, Problem, rows_of
+from weigh.data.listing import natural_key
+from weigh.data.part_files import text_files
+from weigh.data.tags import code_spans, pack_tags
+from weigh.data.token_files import Sentence, TokenFile, read_token_file
+from weigh.errors import DataError
+from weigh.language import text
+from weigh.metrics.tables import require_metric
+from weigh.record.predictions import skipped_of_others
+from weigh.record.predictions_folder import model_names
+from weigh.record.results import Candidate, Results, RunRecord
+from weigh.record.selection import choose_winner
+from weigh.spec import ColumnsSpec, StudySpec
+
+__all__ = ["read_entities"]
+
+OTHERWISE = 0.5  # share of tokens that may be written otherwise (normalised spelling, another encoding)
+LISTED = 8
+PLAIN = (
+    ".txt",
+    ".conll",
+    ".tsv",
+    ".iob",
+    ".iob2",
+    ".bio",
+    ".jsonl",
+    ".json",
+    ".tags",
+)  # endings that are no part of a system's name
+ALIGN = text(
+    "Give every sentence of the gold file, in its order, token by token.", "请按标准答案文件的顺序逐词给出每个句子。"
+)
+
+
+class Aligned(NamedTuple):
+    """One file set beside the gold file.
+
+    Attributes:
+        sentences: One per sentence of the gold file that is used.
+        respelt: Lines on which a token is written otherwise: (line of the gold file, line of this file, token there, token here).
+    """
+
+    name: str
+    path: Path
+    sentences: list[Sentence]
+    respelt: list[tuple[int, int, str, str]]
+
+
+def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
+    """The records of submissions.
+
+    Args:
+        gold: The file with the right tags.
+        paths: Files of tags, or folders of such files.
+        spec: Its sections `design` (level, seed) and `metrics` count; the rest is filled in.
+
+    Raises:
+        DataError: A file that cannot be read or does not hold the sentences of the gold file; says where.
+        SpecError: A primary metric that is not one of entities.
+    """
+    metric = require_metric(spec.model_copy(update={"task": "token-classification"}).primary, "spans")
+    columns = spec.data.columns
+    truth = read_token_file(gold, columns)
+    files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]
+    files = [file for file in files if not _same(file, gold)]
+    if not files:
+        raise DataError(
+            text("There is no file beside the gold file.", "除标准答案文件外没有其他文件。"),
+            do=text(
+                "Name the files of tags: weigh read --gold {g} SUBMISSION …",
+                "请给出标记文件：weigh read --gold {g} 提交文件 …",
+                g=gold.name,
+            ),
+        )
+    names = model_names([file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(
+            text("Two files are called {n}.", "有两个文件都叫 {n}。", n=twice[0]),
+            do=text("Rename one of them: a system is named like its file.", "请重命名其中一个：系统以文件名命名。"),
+        )
+    answers = [_align(name, file, truth, columns) for name, file in zip(names, files, strict=True)]
+    examples = _examples(truth, answers)
+    logits = {answer.name: _pack(answer, examples) for answer in answers}
+    indices = np.arange(len(examples))
+    results = Results(
+        name=gold.name.partition(".")[0] or gold.name,
+        spec=spec.model_copy(
+            update={
+                "task": "token-classification",
+                "models": names,
+                "recipes": [],
+                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
+                "metrics": spec.metrics.model_copy(update={"primary": metric.name}),
+            }
+        ),
+        examples=examples,
+        problems=tuple(_problems(truth, answers)),
+        candidates=tuple(Candidate(id=name, model=name, recipe="", label=name) for name in names),
+        records=tuple(RunRecord(name, name, "main", 0, 0, "done") for name in names),
+        predictions=lambda key: (indices, logits[key]),
+        skipped=skipped_of_others(folded=False),
+        origin="models",
+    )
+    return replace(results, winner=choose_winner(results))
+
+
+def _same(file: Path, gold: Path) -> bool:
+    """A folder of submissions may hold the gold file as well."""
+    return file.exists() and gold.exists() and file.samefile(gold)
+
+
+def _blocks(file: TokenFile) -> list[int]:
+    """First lines of all sentences, those that were set aside included, in the order of the file."""
+    return sorted([*(s.line for s in file.sentences), *file.left_out])
+
+
+def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Aligned:
+    """The sentences of a submission that stand beside those of the gold file.
+
+    Raises:
+        DataError: Sentences are missing, or one has other tokens.
+    """
+    file = read_token_file(path, columns, tagged=False)
+    if file.bad:
+        line, found = next(iter(file.bad.items()))
+        raise DataError(
+            text(
+                "{p}: {n} lines are no token with a tag (first: line {l}: {f}).",
+                "{p}：有 {n} 行不是“词加标记”（第一处：第 {l} 行：{f}）。",
+                p=path,
+                n=len(file.bad),
+                l=line,
+                f=found,
+            ),
+            do=text("Correct these lines.", "请更正这些行。"),
+        )
+    theirs, ours = file.sentences, _blocks(truth)
+    used = {s.line: s for s in truth.sentences}
+    lengths = {s.line: len(s.tokens) for s in truth.sentences}
+    kept, respelt = [], []
+    for line, sentence in zip(ours, theirs, strict=False):
+        if line in used and len(sentence.tokens) != lengths[line]:
+            raise _misfit(path, truth.path, line, sentence, used[line])
+        if line in used:
+            kept.append(sentence)
+            respelt += [
+                (a_line, b_line, a, b)
+                for a_line, b_line, a, b in zip(
+                    used[line].lines, sentence.lines, used[line].tokens, sentence.tokens, strict=True
+                )
+                if a != b
+            ]
+    if len(theirs) != len(ours):
+        more = len(theirs) > len(ours)
+        at = theirs[len(ours)].line if more else ours[len(theirs)]
+        raise DataError(
+            text(
+                "{p} has {a} sentences, the gold file {g} has {b}. The first without a counterpart begins on line {l} of {w}.",
+                "{p} 有 {a} 个句子，标准答案 {g} 有 {b} 个。第一个没有对应的句子始于 {w} 的第 {l} 行。",
+                p=path,
+                a=len(theirs),
+                g=truth.path.name,
+                b=len(ours),
+                l=at,
+                w=(path if more else truth.path).name,
+            ),
+            do=ALIGN,
+        )
+    tokens = sum(len(s.tokens) for s in truth.sentences)
+    if len(respelt) > OTHERWISE * tokens:
+        a_line, b_line, a, b = respelt[0]
+        raise DataError(
+            text(
+                "{p} holds another text: {n} of {t} tokens differ from the gold file (first: line {l}, '{b}' where line {k} of {g} has '{a}').",
+                "{p} 是另一份文本：{t} 个词中有 {n} 个与标准答案不同（第一处：第 {l} 行的“{b}”，{g} 第 {k} 行为“{a}”）。",
+                p=path,
+                n=len(respelt),
+                t=tokens,
+                l=b_line,
+                b=b,
+                k=a_line,
+                a=a,
+                g=truth.path.name,
+            ),
+            do=ALIGN,
+        )
+    return Aligned(name, path, kept, respelt)
+
+
+def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence) -> DataError:
+    """The first token that differs says where sentences run apart."""
+    at = next((i for i, (a, b) in enumerate(zip(own.tokens, sentence.tokens, strict=False)) if a != b), None)
+    if at is None:
+        at = min(len(own.tokens), len(sentence.tokens)) - 1
+    return DataError(
+        text(
+            "{p}: the sentence on line {l} has {a} tokens; in the gold file {g} it begins on line {k} and has {b}. They part at line {x} "
+            "('{t}').",
+            "{p}：第 {l} 行开始的句子有 {a} 个词；在标准答案 {g} 中它始于第 {k} 行，有 {b} 个词。两者从第 {x} 行（“{t}”）起不同。",
+            p=path,
+            l=sentence.line,
+            a=len(sentence.tokens),
+            g=gold.name,
+            k=line,
+            b=len(own.tokens),
+            x=sentence.lines[at],
+            t=sentence.tokens[at],
+        ),
+        do=ALIGN,
+    )
+
+
+def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
+    sentences = truth.sentences
+    given = {kind for s in sentences for *_, kind in s.decoded.spans}
+    said = {kind for answer in answers for s in answer.sentences for *_, kind in s.decoded.spans}
+    classes = tuple(sorted(given | said, key=natural_key))
+    target = rows_of([_indexed(s, classes) for s in sentences])
+    paths = np.array([f"{truth.path.name}:{s.line}" for s in sentences])
+    hashed = hashlib.blake2b(digest_size=16)
+    for sentence in sentences:
+        hashed.update(repr((sentence.tokens, sentence.decoded.spans)).encode("utf-8", "surrogatepass"))
+    n = len(sentences)
+    return Examples(
+        root=Path("."),
+        path=paths,
+        target=target,
+        classes=classes,
+        part=np.full(n, "train"),
+        order=np.arange(n),
+        content=np.full(n, ""),
+        order_source="table",
+        fingerprint=hashed.hexdigest(),
+        tokens=rows_of([s.tokens for s in sentences]),
+    )
+
+
+def _indexed(sentence: Sentence, classes: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
+    return tuple((a, b, classes.index(kind)) for a, b, kind in sentence.decoded.spans)
+
+
+def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
+    """Bare tags: each as sure as can be."""
+    assert examples.tokens is not None
+    codes = [code_spans(_indexed(s, examples.classes), len(s.tokens)) for s in answer.sentences]
+    return pack_tags(codes, [np.zeros(len(row)) for row in codes], max(map(len, examples.tokens)))
+
+
+def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
+    """What a person should know before anything is concluded."""
+    found = []
+    if truth.bad:
+        found.append(
+            Problem(
+                "broken-row",
+                text(
+                    "Lines of the gold file that are no token with a tag: {n} (first: line {l}); the {k} sentences they stand in are set "
+                    "aside for all systems.",
+                    "标准答案中有 {n} 行不是“词加标记”（第一处：第 {l} 行），所在的 {k} 个句子对所有系统都不计入。",
+                    n=len(truth.bad),
+                    l=next(iter(truth.bad)),
+                    k=len(truth.left_out),
+                ),
+                paths=tuple(f"{truth.path.name}:{line}" for line in truth.bad),
+                numbers={"lines": len(truth.bad), "first": next(iter(truth.bad)), "sentences": len(truth.left_out)},
+                do=text("Correct these lines.", "请更正这些行。"),
+                details=tuple({"path": f"{truth.path.name}:{at}", "line": what} for at, what in truth.bad.items()),
+            )
+        )
+    for answer in answers:
+        if answer.respelt:
+            _, b_line, a, b = answer.respelt[0]
+            found.append(
+                Problem(
+                    "other-tokens",
+                    text(
+                        "{m} writes {n} tokens otherwise than the gold file (first: line {l}, '{b}' for '{a}'); they were taken for the same.",
+                        "{m} 有 {n} 个词的写法与标准答案不同（第一处：第 {l} 行，“{b}”对应“{a}”），按同一个词处理。",
+                        m=answer.name,
+                        n=len(answer.respelt),
+                        l=b_line,
+                        b=b,
+                        a=a,
+                    ),
+                    severity="note",
+                    numbers={"tokens": len(answer.respelt), "line": b_line},
+                    details=tuple(
+                        {"path": f"{truth.path.name}:{x}", "line": y, "token": p, "token here": q}
+                        for x, y, p, q in answer.respelt
+                    ),
+                )
+            )
+    given = {kind for s in truth.sentences for *_, kind in s.decoded.spans}
+    for answer in answers:
+        strange = sorted({kind for s in answer.sentences for *_, kind in s.decoded.spans} - given, key=natural_key)
+        if strange:
+            found.append(
+                Problem(
+                    "unlabelled-class",
+                    text(
+                        "{m} finds entities of types that the gold file does not have: {t}. Each counts as invented.",
+                        "{m} 找出了标准答案中没有的实体类型：{t}。每一个都算凭空找出。",
+                        m=answer.name,
+                        t=", ".join(strange[:LISTED]) + (", …" if len(strange) > LISTED else ""),
+                    ),
+                    do=text("If these are other names of the same types, rename them.", "若只是名称不同，请统一名称。"),
+                )
+            )
+    return found
