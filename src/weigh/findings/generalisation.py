@@ -16,6 +16,7 @@ from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.order_checks import check_order
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
+from weigh.metrics.base import Metric
 from weigh.metrics.design import measure_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
@@ -23,7 +24,7 @@ from weigh.stats.interval import quantile, score_estimate
 from weigh.stats.resampling import make_units
 from weigh.stats.selection import selection_optimism
 
-__all__ = ["find"]
+__all__ = ["find", "test_scores"]
 
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
 RELATIVE = 0.1  # the same for metrics in the unit of the label, as a share of the cross-validated score
@@ -41,7 +42,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
-    tests = _test_scores(evidence)
+    tests = test_scores(results, evidence.metric, evidence.level)
     trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
     figure = _figure(evidence, tests, trained)
     return [
@@ -51,23 +52,18 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
-def _test_scores(evidence: Evidence) -> dict[str, Estimate]:
-    """Candidate id -> primary metric of the refitted candidate on the test part."""
+def test_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
+    """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME")."""
     from weigh.plan.runs import group_of
 
-    results, scores = evidence.results, {}
+    scores = {}
     groups = group_of(results.examples, results.spec)
     for candidate in results.candidates:
-        found = results.test(candidate.id)
+        found = results.test(candidate.id, part)
         if found is None:
             continue
         units = make_units(found.target, None if groups is None else groups[found.indices])
-        scores[candidate.id] = score_estimate(
-            measure_design(evidence.metric, found),
-            units,
-            claim="these_models",
-            level=evidence.level,
-        )
+        scores[candidate.id] = score_estimate(measure_design(metric, found), units, claim="these_models", level=level)
     return scores
 
 
