@@ -102,3 +102,26 @@ def finished(photos, tiny, tmp_path_factory):
     settings = ["design.folds=4", "design.repeats=2", "design.test=0.25", "run.offline=true"]
     recipes = ["probe", {"name": "probe", "label": "weak", "strengths": [1e4]}]
     return Study.from_data(photos, [tiny], recipes, settings=settings, folder=folder).run()
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory) -> str:
+    """Address of an encoder of texts that needs no network: a tiny BERT of random weights that knows letters and a few words."""
+    import string
+
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    folder = tmp_path_factory.mktemp("weights") / "tiny-encoder"
+    folder.mkdir()
+    letters = [*string.ascii_lowercase, *string.digits, ".", "_"]
+    words = "good bad fine poor warm cold film story song night same other the a is was".split()
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
+    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)) + "\n", "utf-8")
+    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
+    shape = BertConfig(vocab_size=len(dict.fromkeys(vocabulary)), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+                       intermediate_size=64, max_position_embeddings=64)  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        BertModel(shape).save_pretrained(folder)
+    return f"hf:{folder}"

@@ -24,7 +24,7 @@ from weigh.stats.interval import quantile, score_estimate
 from weigh.stats.resampling import make_units
 from weigh.stats.selection import selection_optimism
 
-__all__ = ["find", "test_scores"]
+__all__ = ["find", "part_scores"]
 
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
 RELATIVE = 0.1  # the same for metrics in the unit of the label, as a share of the cross-validated score
@@ -42,7 +42,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
-    tests = test_scores(results, evidence.metric, evidence.level)
+    tests = part_scores(results, evidence.metric, evidence.level)
     trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
     figure = _figure(evidence, tests, trained)
     return [
@@ -52,7 +52,7 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
-def test_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
+def part_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
     """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME")."""
     from weigh.plan.runs import group_of
 

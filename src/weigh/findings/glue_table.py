@@ -21,7 +21,7 @@ import numpy as np
 
 from weigh.data.glue import GLUE
 from weigh.errors import SpecError
-from weigh.findings.generalisation import test_scores
+from weigh.findings.generalisation import part_scores
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.record.results import Results
@@ -84,7 +84,7 @@ def glue_table(studies: Sequence[Results], *, level: float = 0.95) -> GlueTable:
         for candidate in results.candidates:
             found.setdefault(candidate.id, {})
         for column, part in parts.items():
-            for candidate, score in test_scores(results, metric, level, part).items():
+            for candidate, score in part_scores(results, metric, level, part).items():
                 if column in found[candidate]:
                     raise _twice(candidate, column)
                 if not math.isnan(score.value):
