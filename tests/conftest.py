@@ -113,13 +113,11 @@ def tiny_encoder(tmp_path_factory) -> str:
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
     folder = tmp_path_factory.mktemp("weights") / "tiny-encoder"
-    folder.mkdir()
     letters = [*string.ascii_lowercase, *string.digits, ".", "_"]
-    words = "good bad fine poor warm cold film story song night same other the a is was".split()
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
-    (folder / "vocab.txt").write_text("\n".join(dict.fromkeys(vocabulary)) + "\n", "utf-8")
-    BertTokenizerFast(vocab_file=str(folder / "vocab.txt")).save_pretrained(folder)
-    shape = BertConfig(vocab_size=len(dict.fromkeys(vocabulary)), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+    words = "good bad fine poor warm cold film story song night same other the is was".split()
+    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
+    BertTokenizerFast(vocab={word: i for i, word in enumerate(known)}).save_pretrained(folder)
+    shape = BertConfig(vocab_size=len(known), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
                        intermediate_size=64, max_position_embeddings=64)  # fmt: skip
     with torch.random.fork_rng():
         torch.manual_seed(0)
