@@ -114,7 +114,23 @@ def tiny_encoder(tmp_path_factory) -> str:
 
     folder = tmp_path_factory.mktemp("weights") / "tiny-encoder"
     letters = [*string.ascii_lowercase, *string.digits, ".", "_"]
-    words = "good bad fine poor warm cold film story song night same other the is was".split()
+    words = [
+        "good",
+        "bad",
+        "fine",
+        "poor",
+        "warm",
+        "cold",
+        "film",
+        "story",
+        "song",
+        "night",
+        "same",
+        "other",
+        "the",
+        "is",
+        "was",
+    ]
     known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
     BertTokenizerFast(vocab={word: i for i, word in enumerate(known)}).save_pretrained(folder)
     shape = BertConfig(vocab_size=len(known), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,

@@ -74,7 +74,9 @@ def make_mnli(folder, train=48, dev=24, test=9):
         write(folder / "MNLI" / f"{part}.tsv", rows, header)
     for part, seed in (("test_matched", 5), ("test_mismatched", 6)):
         write(folder / "MNLI" / f"{part}.tsv", lines(test, seed, ANSWERS["MNLI"], cells[:6]), header[:6])
-    write(folder / "AX" / "diagnostic.tsv", lines(5, 7, ("x",), ("index", "a", "b")), ("index", "sentence1", "sentence2"))
+    write(
+        folder / "AX" / "diagnostic.tsv", lines(5, 7, ("x",), ("index", "a", "b")), ("index", "sentence1", "sentence2")
+    )
     return folder / "MNLI"
 
 
@@ -187,6 +189,8 @@ def test_the_table_of_studies(tmp_path, tiny_encoder, capsys):
 
 def test_a_study_of_something_else_is_refused(tmp_path, tiny_encoder, capsys):
     folder = make(tmp_path, "SST-2")
-    assert run(folder.rename(tmp_path / "reviews"), tmp_path / "study", tiny_encoder, "--set", "output.refit=false") == 0
+    assert (
+        run(folder.rename(tmp_path / "reviews"), tmp_path / "study", tiny_encoder, "--set", "output.refit=false") == 0
+    )
     assert main(["glue", str(tmp_path / "study"), "-o", str(tmp_path / "out")]) == 2
     assert "no task of GLUE" in capsys.readouterr().err

@@ -72,7 +72,9 @@ def write_submissions(
 
 def _answered(file: SubmissionFile, spec: StudySpec, predict: Callable) -> str:
     columns = file.table.columns
-    texts = [tuple(cell or "" for cell in row) for row in zip(*(columns[c] for c in file.table.roles.text), strict=True)]
+    texts = [
+        tuple(cell or "" for cell in row) for row in zip(*(columns[c] for c in file.table.roles.text), strict=True)
+    ]
     named = next((columns[name] for name in columns if name.casefold() in INDEX), None)
     index = named if named and all(named) else [str(i) for i in range(len(texts))]
     known = recognise_glue(spec.data)

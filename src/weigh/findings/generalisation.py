@@ -15,7 +15,8 @@ from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evi
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.order_checks import check_order
 from weigh.findings.registry import FINDINGS
-from weigh.language import text
+from weigh.findings.targets import answer_blindly
+from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.metrics.design import measure_design
 from weigh.record.results import Results
@@ -144,6 +145,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             ),
         }["higher" if higher else verdict]
     )
+    said, poor = _against_blind(evidence, test, said, estimates)
     said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
         said = said + text(
@@ -156,7 +158,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         question=question,
         claim="these_models",
         verdict=verdict,
-        severity="problem" if verdict == "no" else "evidence",
+        severity="problem" if verdict == "no" or poor else "evidence",
         sentence=bilingual(said),
         estimates=estimates,
         assumptions=[
@@ -191,6 +193,27 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             if not math.isnan(score.value)
         ],
     )
+
+
+def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: dict[str, Estimate]) -> tuple[Text, bool]:
+    """The sentence, with what an answer that looks at nothing reaches there, unless the score is above it; whether it is below."""
+    found = evidence.results.test(str(evidence.winner))
+    if found is None or test.low is None or test.high is None:
+        return said, False
+    blind = answer_blindly(evidence.metric, found.target, len(evidence.results.examples.classes))
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    worst, best = sorted((sign * test.low, sign * test.high))
+    if math.isnan(blind.score) or worst > sign * blind.score:
+        return said, False
+    estimates["blind"] = Estimate(value=blind.score, n=test.n, method=blind.short.en, unit=evidence.metric.unit)
+    values = {"a": blind.doing, "b": f"{blind.score:.3f}"}
+    if best < sign * blind.score:
+        return said + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
+    return said + text(
+        "Whether it is better there than {a} ({b}) is not settled.",
+        "在那里，它是否优于{a}（{b}），尚无定论。",
+        **values,
+    ), False
 
 
 def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estimate, Verdict]:

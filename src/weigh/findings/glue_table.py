@@ -100,7 +100,9 @@ def glue_table(studies: Sequence[Results], *, level: float = 0.95) -> GlueTable:
     why = {True: text("not finished", "尚未完成"), False: text("no study", "没有研究")}
     return GlueTable(
         columns=tuple(c for c in columns if c in GLUE or c in any_score),
-        metrics={c: METRICS.get(GLUE.get(c, GLUE["MNLI"]).metric).title for c in columns if c in GLUE or c in any_score},
+        metrics={
+            c: METRICS.get(GLUE.get(c, GLUE["MNLI"]).metric).title for c in columns if c in GLUE or c in any_score
+        },
         rows=tuple(rows),
         scored=scored,
         missing={name: why[name in begun] for name in GLUE if name not in scored},

@@ -59,7 +59,9 @@ def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
     lines = []
     for row in cells:
         padded = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join([row[0] + padded[0], *(p + c for p, c in zip(padded[1:], row[1:], strict=True))]).rstrip())
+        lines.append(
+            "  ".join([row[0] + padded[0], *(p + c for p, c in zip(padded[1:], row[1:], strict=True))]).rstrip()
+        )
     return lines
 
 
@@ -89,9 +91,7 @@ def _notes(table: GlueTable) -> list[Text]:
             )
         )
     notes += [
-        text(
-            "{c} has no mean: it lacks {t}.", "{c} 没有均值：缺少 {t}。", c=row.candidate, t=", ".join(row.lacking)
-        )
+        text("{c} has no mean: it lacks {t}.", "{c} 没有均值：缺少 {t}。", c=row.candidate, t=", ".join(row.lacking))
         for row in table.rows
         if row.lacking
     ]
