@@ -106,36 +106,7 @@ def finished(photos, tiny, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory) -> str:
-    """Address of an encoder of texts that needs no network: a tiny BERT of random weights that knows letters and a few words."""
-    import string
+    """Address of a language model that needs no network and no package: a tiny BERT of random weights."""
+    from tests.text_models import save_tiny_encoder
 
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    folder = tmp_path_factory.mktemp("weights") / "tiny-encoder"
-    letters = [*string.ascii_lowercase, *string.digits, ".", "_"]
-    words = [
-        "good",
-        "bad",
-        "fine",
-        "poor",
-        "warm",
-        "cold",
-        "film",
-        "story",
-        "song",
-        "night",
-        "same",
-        "other",
-        "the",
-        "is",
-        "was",
-    ]
-    known = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words, *letters, *(f"##{c}" for c in letters)]
-    BertTokenizerFast(vocab={word: i for i, word in enumerate(known)}).save_pretrained(folder)
-    shape = BertConfig(vocab_size=len(known), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-                       intermediate_size=64, max_position_embeddings=64)  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertModel(shape).save_pretrained(folder)
-    return f"hf:{folder}"
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "tiny-bert")

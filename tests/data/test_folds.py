@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weigh.data.examples import rows_of
 from weigh.data.folds import assign_blocks, assign_folds, fold_warnings, holdout, inner_split
 from weigh.errors import DesignError
 
@@ -185,3 +186,30 @@ def test_impossible_designs_say_so():
         assign_folds(np.zeros(30, int), folds=1, rng=np.random.default_rng(0))
     with pytest.raises(DesignError):
         holdout(np.zeros(1, int), share=0.5, rng=np.random.default_rng(0))
+
+
+def test_numbers_are_spread_by_their_size():
+    target = np.random.default_rng(0).normal(-3, 2, 500)
+    fold = assign_folds(target, folds=5, rng=np.random.default_rng(1))
+    assert (np.bincount(fold) == 100).all()
+    means = [target[fold == f].mean() for f in range(5)]
+    shuffled = [target[np.arange(500) % 5 == f].mean() for f in range(5)]
+    assert np.std(means) < np.std(shuffled) / 2
+    assert not fold_warnings(target, 5)
+    equal = assign_folds(np.full(20, 2.5), folds=4, rng=np.random.default_rng(1))
+    assert (np.bincount(equal) == 5).all()
+
+
+def test_sentences_are_spread_by_the_types_of_their_entities():
+    rng = np.random.default_rng(0)
+    target = rows_of([tuple((j, j + 1, int(rng.integers(3))) for j in range(rng.integers(0, 3))) for _ in range(400)])
+    target[0] = ((0, 1, 3),)  # one sentence alone has the fourth type
+    fold = assign_folds(target, folds=5, rng=np.random.default_rng(1))
+    assert np.ptp(np.bincount(fold)) <= 4
+    for kind in range(3):
+        held = np.bincount(fold[[any(s[2] == kind for s in spans) for spans in target]], minlength=5)
+        assert np.ptp(held) <= 3
+    (problem,) = fold_warnings(target, 5)
+    assert [row["class"] for row in problem.details] == [3]
+    nothing = rows_of([()] * 10)
+    assert (np.bincount(assign_folds(nothing, folds=5, rng=rng)) == 2).all()

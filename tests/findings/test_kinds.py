@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tests.findings.kinds import TYPES, entity_study, number_study, text_study
+from tests.findings.planned import add_runs
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results
-from weigh.data.examples import rows_of
+from weigh.data.examples import Problem, rows_of
 from weigh.data.tags import code_spans, pack_tags
 from weigh.findings.entities import match_entities
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
+from weigh.language import text
 from weigh.metrics.base import METRICS
+from weigh.record.selection import find_suspects
 
 STUDIES = {
     "numbers": lambda **options: number_study(test=80, **options),
@@ -146,3 +151,34 @@ def test_two_that_hardly_differ_are_not_settled(primary):
     for finding in findings:
         check(finding, results)
     assert next(f for f in findings if f.id.startswith("comparison:")).relation == "undecided"
+
+
+@pytest.mark.parametrize("primary", ["own", "mse"])
+@pytest.mark.parametrize("kind", ["numbers", "entities"])
+def test_further_runs_and_further_sets_are_read_too(kind, primary):
+    if primary == "mse" and kind == "entities":
+        primary = "entity_f1_macro"
+    results = STUDIES[kind](
+        recipes={"good": "finetune"}, **({} if primary == "own" else {"metrics": {"primary": primary}})
+    )
+    part = results.examples.part.astype("<U20")
+    part[-40:] = "shift:web"
+    copies = Problem("duplicate", text("copies", "副本"), pairs=(tuple(map(str, results.examples.path[:3])),))
+    results = replace(results, examples=replace(results.examples, part=part), problems=(copies,))
+    good, fair = (results.out_of_fold(name).logits for name in ("good", "fair"))
+    blend = np.where(np.arange(good.shape[1])[:, None] % 2 > 0, good, fair)  # half as much to learn from
+    for share, logits in ((0.25, fair), (0.5, blend)):
+        results = add_runs(results, "good", "curve", logits, variant=f"size:{share}", n_train=int(240 * share))
+    results = add_runs(results, "good", "components", blend[::-1], variant="init:1")
+    suspects = find_suspects(results)
+    assert (suspects.labels, suspects.copies) == (0, 2)
+    for name, logits in (("fair", fair), ("good", good)):
+        results = add_runs(results, name, "cleaned", logits, left_out=suspects.mask[: good.shape[1]])
+    findings = read_findings(results)
+    assert not [f for f in findings if f.kind == "internal"]
+    for finding in findings:
+        check(finding, results)
+    found = by_id(findings)
+    assert {"shift:web", "shift:web:ranking", "generalisation:test", "variation"} <= found.keys()
+    assert any(f.kind == "curve" for f in findings)
+    assert any(f.kind == "cleaned" for f in findings)

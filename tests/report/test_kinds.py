@@ -10,6 +10,7 @@ import pytest
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.synthetic import make_results
 from tests.report.reading import PageText, numbers
+from tests.report.test_browser import CONTRAST, OPEN_ALL, opened
 from weigh.data.examples import rows_of
 from weigh.findings.file import findings_file
 from weigh.record.index import read_index, write_index
@@ -98,3 +99,19 @@ def test_the_index_keeps_entities_without_tokens(tmp_path):
     examples = replace(entity_study(n=80).examples, tokens=None)
     write_index(tmp_path, examples)
     assert read_index(tmp_path).target.tolist() == examples.target.tolist()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_long_texts_are_wrapped_in_a_narrow_window(browser, tmp_path, language):
+    results = hostile_study()
+    long = rows_of([("x" * 900, CHINESE), (CHINESE, "y"), *results.examples.texts[2:]])
+    path = tmp_path / "report.html"
+    path.write_text(page(replace(results, examples=replace(results.examples, texts=long)), language), encoding="utf-8")
+    with opened(browser, path, 375) as (shown, watch):
+        shown.evaluate(OPEN_ALL)
+        assert shown.evaluate("document.documentElement.scrollWidth") == 375
+        wide = "[...document.querySelectorAll('.quotes, .quotes *')].filter((e) => e.scrollWidth > e.clientWidth + 1).length"
+        assert shown.evaluate(wide) == 0
+        assert shown.evaluate(CONTRAST) == []
+        assert not watch.dialogs
+        assert not watch.console

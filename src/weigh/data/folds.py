@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Problem
+from weigh.data.examples import Problem, kind_of
 from weigh.errors import DesignError
 from weigh.language import text
 
 __all__ = ["Blocks", "assign_blocks", "assign_folds", "fold_warnings", "holdout", "inner_split"]
+
+
+TENTHS = 10  # parts of the range of numbers that are spread evenly
 
 
 class Blocks(NamedTuple):
@@ -41,7 +44,7 @@ def assign_folds(
     """The fold in which each example is tested.
 
     Args:
-        target: `(n,)` class indices, or `(n, classes)` zeros and ones.
+        target: As in `Examples.target`. Numbers are spread by their tenths, sentences by the types of their entities.
         folds: How many.
         rng: The only source of chance: the same generator state gives the same folds.
         group: `(n,)` of any type; examples with the same value share a fold.
@@ -71,7 +74,10 @@ def fold_warnings(target: np.ndarray, folds: int, group: np.ndarray | None = Non
     unit = _unit_ids(group, len(target))
     units_with = np.unique(unit[pairs_example] * classes + pairs_label) % classes
     examples, groups = np.bincount(pairs_label, minlength=classes), np.bincount(units_with, minlength=classes)
-    columns = target.shape[1] if target.ndim == 2 else classes  # the pseudo-class "no label" is not a class
+    kind = kind_of(np.asarray(target))
+    if kind == "number":
+        return []
+    columns = classes if kind == "label" else classes - 1  # the pseudo-class "no label" is not a class
     few = [c for c in range(columns) if 0 < groups[c] < folds]
     if not few:
         return []
@@ -300,8 +306,17 @@ def _labels(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarr
     n = len(target)
     if not stratify:
         return np.arange(n), np.zeros(n, dtype=np.int64), 1
-    if target.ndim == 1:
+    kind = kind_of(target)
+    if kind == "label":
         return np.arange(n), target.astype(np.int64), int(target.max(initial=0)) + 1
+    if kind == "number":
+        edges = np.quantile(target, np.arange(1, TENTHS) / TENTHS) if n else np.zeros(0)
+        return np.arange(n), np.searchsorted(edges, target, side="right"), TENTHS
+    if kind == "spans":
+        pairs = [(i, span[2]) for i, spans in enumerate(target) for span in spans]
+        target = np.zeros((n, 1 + max((label for _, label in pairs), default=0)), dtype=np.uint8)
+        if pairs:
+            target[tuple(np.array(pairs).T)] = 1
     whole = np.column_stack([target != 0, ~(target != 0).any(axis=1)])
     example, label = np.nonzero(whole)
     return example, label, whole.shape[1]

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
-from weigh.data.examples import kind_of
+from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
 from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
@@ -97,9 +95,9 @@ def _from_data(results: Results) -> list[Item]:
         if problem.severity == "note" or problem.do is None:
             continue
         items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
-    target = results.examples.target[results.examples.where("train")]
-    if len(target) and results.origin != "models":
-        counts = _count_classes(target, len(results.examples.classes))
+    train = results.examples.where("train")
+    if len(train) and results.examples.classes and results.origin != "models":
+        counts = class_counts(results.examples, train)
         small = [
             c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
         ]
@@ -115,16 +113,6 @@ def _from_data(results: Results) -> list[Item]:
                 )
             )
     return items
-
-
-def _count_classes(target: np.ndarray, classes: int) -> np.ndarray:
-    """`(classes,)` examples of each class, or entities of each type; numbers have none."""
-    kind = kind_of(target)
-    if kind == "labels":
-        return target.sum(axis=0)
-    if kind == "spans":
-        target = np.array([span[2] for spans in target for span in spans], dtype=np.int64)
-    return np.zeros(0) if kind == "number" else np.bincount(target, minlength=classes)
 
 
 def _from_record(results: Results, evidence: Evidence) -> list[Item]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ __all__ = ["NONE", "find_mistakes", "match_entities", "written_entities"]
 Span = tuple[int, int, int]
 NONE = "∅"  # stands for "no entity" beside the names of types, in every language
 PAIRS_SHOWN = 40
+ALL_PAIRS = 12  # types up to which pairs that never occurred are drawn as well
 
 
 def _overlap(a: Span, b: Span) -> bool:
@@ -53,8 +55,8 @@ def match_entities(given: Sequence[Span], said: Sequence[Span]) -> list[tuple[st
     return [*found, *((MISSED, a[2], -1) for a in mine), *((INVENTED, -1, b[2]) for b in theirs)]
 
 
-def written_entities(spans: Sequence[Span], tokens: Sequence[str] | None, classes: Sequence[str]) -> str:
-    """ "New York [location]; Obama [person]", or ∅."""
+def written_entities(spans: Sequence[Span], tokens: Any | None, classes: Sequence[str]) -> str:
+    """ "New York [location]; Obama [person]", or ∅; `tokens`: those of the sentence, or None where they are not known."""
     named = [(joined_tokens(tokens[a:b]) if tokens is not None else f"{a}–{b}", classes[c]) for a, b, c in spans]
     return "; ".join(f"{what} [{kind}]" for what, kind in named) or NONE
 
@@ -129,6 +131,7 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
     cells: Counter[tuple[int, int]] = Counter()
     for (_, a, b), number in happened.items():
         cells[a, b] += number
+    kinds = [*range(len(classes) - 1), -1]
     return Figure(
         kind="confusion",
         title=bilingual(
@@ -139,10 +142,10 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
             )
         ),
         rows=[
-            {"given": classes[a], "predicted": classes[b], "n": round(number / repeats, 1)}
-            for (a, b), number in sorted(
-                cells.items(), key=lambda item: [c if c >= 0 else len(classes) for c in item[0]]
-            )
+            {"given": classes[a], "predicted": classes[b], "n": round(cells[a, b] / repeats, 1)}
+            for a in kinds
+            for b in kinds
+            if (a, b) != (-1, -1) and (cells[a, b] or len(kinds) <= ALL_PAIRS)
         ],
     )
 

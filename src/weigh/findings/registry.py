@@ -24,6 +24,7 @@ Find = Callable[[Results], list[Finding]]
 ORDER = (
     "progress",
     "reading",
+    "tokens",
     "performance",
     "comparison",
     "racing",

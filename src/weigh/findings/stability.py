@@ -212,8 +212,8 @@ def _agreement(evidence: Evidence) -> list[Finding]:
             severity="evidence" if verdict == "no" else "detail",
             sentence=bilingual(
                 text(
-                    "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different labels; {k} of {n} examples changed at least once over {r} repeats.",
-                    "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同标签；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
+                    "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different answers; {k} of {n} examples changed at least once over {r} repeats.",
+                    "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同的回答；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
                     c=evidence.label(winner),
                     p=churn.value,
                     l=churn.low,

@@ -30,7 +30,7 @@ def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:
     for place, found in enumerate((right, said, given)):
         if found:
             rows = np.array(list(found))
-            np.add.at(counts, (rows[:, 0], rows[:, 3], place), 1.0)
+            np.add.at(counts[:, :, place], (rows[:, 0], rows[:, 3]), 1.0)
     return counts.reshape(len(target), 3 * types)
 
 

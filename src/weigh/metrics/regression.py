@@ -68,7 +68,8 @@ def _reduce_pearson(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def _reduce_spearman(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     rows = np.atleast_2d(weights)
-    found = _correlation(*(_mid_ranks(statistics[:, c], rows) for c in (0, 1)), rows)
+    target, value = (_mid_ranks(column, rows) for column in statistics.T)
+    found = _correlation(target, value, rows)
     return found[0] if weights.ndim == 1 else found
 
 

@@ -65,12 +65,24 @@ class Tokenisation:
         found = tokenizer.encode_batch_fast([row[0] if len(row) == 1 else row for row in given])
         return [np.array([e.ids, e.type_ids if self.segments else [0] * len(e.ids)], dtype=np.int32) for e in found]
 
-    def encode_words(self, tokens: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Of one sentence in words, not cut: `(length,)` ids without special tokens, `(length,)` the word that each belongs to."""
-        return self.encode_sentences([tokens])[0]
+    def count(self, texts: Sequence[tuple[str, ...]]) -> dict[str, Any]:
+        """How these texts fit: examples, cut (how many are longer than `size`), lost_share, unknown_share, tokens_per_character."""
+        rows = self.encode(texts, cut=False)
+        lengths = np.array([row.shape[1] for row in rows], dtype=np.int64)
+        total, special = int(lengths.sum()), len(self.tokenizer.encode("").ids) * len(rows)
+        unknown = sum(int((row[0] == self.unknown).sum()) for row in rows) if self.unknown >= 0 else 0
+        characters = sum(len(part.strip()) for row in texts for part in row)
+        return {
+            "examples": len(rows),
+            "length": self.size,
+            "cut": int((lengths > self.size).sum()),
+            "lost_share": float(np.maximum(lengths - self.size, 0).sum() / max(total, 1)),
+            "unknown_share": unknown / max(total - special, 1),
+            "tokens_per_character": (total - special) / max(characters, 1),
+        }
 
     def encode_sentences(self, sentences: Sequence[Sequence[str]]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """`encode_words` of many sentences, in parallel."""
+        """Of sentences in words, not cut: `(length,)` ids without special tokens, `(length,)` the word that each belongs to."""
         found = self.tokenizer.encode_batch(
             [list(tokens) for tokens in sentences], is_pretokenized=True, add_special_tokens=False
         )

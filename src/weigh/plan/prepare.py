@@ -66,7 +66,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     examples = hold_out_test(examples, spec, copies)
     train = examples.where("train")
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
-    variants = tuple(order_check_variants(in_order, spec.design.folds)) if spec.design.order_check else ()
+    asked = spec.design.order_check and examples.kind in ("label", "labels")  # scored by ranks of classes
+    variants = tuple(order_check_variants(in_order, spec.design.folds)) if asked else ()
     return Prepared(spec, examples, tuple(problems), copies, variants)
 
 

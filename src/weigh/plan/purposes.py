@@ -106,7 +106,7 @@ def _large_enough(examples: Examples, subset: np.ndarray) -> bool:
     classes = len(examples.classes)
     if len(subset) < max(SMALLEST_TRAINING, 2 * classes):
         return False
-    if examples.multilabel:
+    if examples.kind != "label":
         return True
     present = np.bincount(examples.target[examples.where("train")], minlength=classes) > 0
     return bool((np.bincount(examples.target[subset], minlength=classes)[present] > 0).all())

@@ -134,6 +134,8 @@ def plan_runs(
     cheap = [c for c in candidates if c.cheap and not c.control]
     if not design.order_check:
         skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
+    elif examples.kind not in ("label", "labels"):
+        skipped["order-check"] = text("The order check is for classes.", "顺序检查只适用于类别标签。")
     elif not cheap:
         skipped["order-check"] = text(
             "The order check needs a recipe that trains only a head (probe); this study has none.",

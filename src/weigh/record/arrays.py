@@ -12,6 +12,7 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def write_predictions(path: Path, indices: np.ndarray, logits: np.ndarray, targe
     import io
 
     kind = kind_of(target)
-    arrays = {"indices": indices.astype(np.int32)}
+    arrays: dict[str, Any] = {"indices": indices.astype(np.int32)}
     if kind != "number":
         logits = np.clip(logits, -FLOAT16_MAX, FLOAT16_MAX)  # half precision overflows beyond; NaN stays NaN
     if kind == "number":

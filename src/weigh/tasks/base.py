@@ -64,10 +64,8 @@ class Task:
     start: Callable[[Network, np.ndarray], None] | None = None
     headed: bool = True
 
-    def build(
-        self, model: Pretrained, examples: Examples, generator: torch.Generator | None = None, *, frozen: bool = False
-    ) -> Network:
-        """`model` with a head for this task.
+    def require(self, model: Pretrained) -> None:
+        """Nothing, or the error that the model is not made for these examples.
 
         Raises:
             ModelError: A model of pictures for a task on texts, or the other way round.
@@ -86,6 +84,25 @@ class Task:
                     "文本模型：hf:…；图片模型：timm:…、torchvision:…。",
                 ),
             )
+
+    def facts(self, model: Pretrained, preparation: Any, examples: Examples) -> dict[str, Any]:
+        """What is known of the model on these examples: `Pretrained.facts`, and of texts how the vocabulary fits them."""
+        facts = {**model.facts(), "input_size": preparation.size}
+        texts = examples.texts if examples.texts is not None else examples.tokens
+        if self.reads == "texts" and texts is not None:
+            sentences = texts if examples.texts is not None else [(" ".join(tokens),) for tokens in texts]
+            facts["texts"] = preparation.count(list(sentences))
+        return facts
+
+    def build(
+        self, model: Pretrained, examples: Examples, generator: torch.Generator | None = None, *, frozen: bool = False
+    ) -> Network:
+        """`model` with a head for this task.
+
+        Raises:
+            ModelError: A model of pictures for a task on texts, or the other way round.
+        """
+        self.require(model)
         return self.adapt(model, examples, generator, frozen=frozen)
 
 

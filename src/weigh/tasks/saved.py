@@ -335,7 +335,8 @@ def _for_export(saved: SavedModel) -> tuple[torch.Tensor, dict[int, Any]]:
     blank = saved.preparation.blank(3)
     if isinstance(saved.preparation, Preprocessing):
         return torch.rand(blank.shape, generator=generator) * 4 - 2, free
-    blank[:, 0] = torch.randint(4, 1000, blank[:, 0].shape, generator=generator)
+    words = saved.preparation.tokenizer.get_vocab_size()
+    blank[:, 0] = torch.randint(words // 2, words, blank[:, 0].shape, generator=generator)
     blank[0, :, 20:] = 0  # one is shorter
     batch = torch.cat([blank, blank], dim=1) if saved.frozen and saved.pair else blank
     return batch, {**free, 2: torch.export.Dim("length", min=2, max=saved.preparation.size)}

@@ -75,9 +75,10 @@ def features_of(
     """
     model = load_model(address, pretrained=True, offline=setting.offline)
     prepared = model.configure(options or {})
-    facts = {**model.facts(), "input_size": prepared.size}
+    task = TASKS.get(setting.task)
+    facts = task.facts(model, prepared, examples)
     key = features_key(model, prepared, examples, setting)
-    network = TASKS.get(setting.task).build(model, examples, frozen=True)
+    network = task.build(model, examples, frozen=True)
     cache = array_cache(setting)
     if cache is not None and (found := cache.load(key)) is not None and len(found) == len(examples):
         seconds = forward_seconds(network.body, prepared, setting)

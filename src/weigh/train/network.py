@@ -74,10 +74,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     recipe, options = RECIPES.get(run.recipe), run.options
     model = load_model(run.model, pretrained=recipe.pretrained, offline=setting.offline, rng_seed=run.seeds["init"])
     preparation = model.configure(options)
-    facts_of_model = {**model.facts(), "input_size": preparation.size}
-    if not recipe.pretrained:  # the facts of an address are those of its pretrained weights
-        facts_of_model = {}
     task = TASKS.get(setting.task)
+    # the facts of an address are those of its pretrained weights
+    facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples
+from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import assign_folds
 from weigh.errors import WeighError
 from weigh.models.network import Network
@@ -27,6 +27,7 @@ from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
 from weigh.train.features import Featurised, array_cache, features_of
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
+from weigh.train.ridge import fit_ridge
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
@@ -138,13 +139,16 @@ def fit_head(
     group: np.ndarray | None = None,
     balanced: bool = False,
 ) -> LinearHead:
-    """A head whose strength is chosen by inner cross-validation on these examples alone.
+    """A head whose strength is chosen by inner cross-validation on these examples alone; for numbers see `ridge.py`.
 
     Args:
         features: `(n, width)` float32, raw; standardised here with statistics of these rows only.
         target: `(n,)` or `(n, classes)`.
         basis: Preconditioner (see `logistic.py`).
     """
+    if kind_of(target) == "number":
+        found = fit_ridge(features, target, strengths, rng=rng, group=group)
+        return LinearHead(found.weight, found.bias, found.strength, None)
     units = len(target) if group is None else len(np.unique(group))
     folds = min(INNER_FOLDS, units)
     parts, order = [], np.arange(len(target))

@@ -48,6 +48,7 @@ def time_model(
         seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
+    TASKS.get(setting.task).require(model)
     net, batch = _network_and_batch(model, setting, 16 if network else 8, examples)
     if setting.device == "cpu":
         speed_up_depthwise(net)

@@ -1,0 +1,137 @@
+"""What a user does with texts, through the command line: classes, pairs, numbers, entities; run, read, predict, export."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from tests.journeys.test_journey import weigh
+from tests.text_models import sentences, write_entities, write_reviews, write_similarity
+from weigh.study import Study
+
+QUICK = ["--offline", "--yes", "--set", "design.folds=3", "--set", "design.repeats=1"]
+
+
+def run(capsys, data, encoder, folder, recipes, *more) -> Study:
+    code, _, err = weigh(
+        capsys, "run", data, "--models", encoder, "--recipes", recipes, *QUICK, "--output", folder, *more
+    )
+    assert code == 0, err
+    study = Study.open(folder)
+    assert not [finding.sentence.en for finding in study.read() if finding.kind == "internal"]
+    failed = [record.cause for record in study.results().records if record.status == "failed"]
+    assert not failed
+    return study
+
+
+@pytest.fixture(scope="module")
+def reviews(tiny_encoder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("reviews")
+    data = write_reviews(folder / "reviews.csv", 240)
+    settings = ["design.folds=3", "design.repeats=1", "design.test=0.2", "run.offline=true"]
+    recipes = [
+        "probe",
+        {"name": "finetune", "epochs": 12, "learning_rate": 3e-3, "batch_size": 8, "patience": 12},
+        {"name": "scratch", "epochs": 1},
+    ]
+    return Study.from_data(data, [tiny_encoder], recipes, settings=settings, folder=folder / "study").run()
+
+
+def test_classes_are_learnt_and_reported(reviews):
+    findings = reviews.read()
+    assert not [finding.sentence.en for finding in findings if finding.kind == "internal"]
+    results = reviews.results()
+    tuned = results.out_of_fold(next(c.id for c in results.candidates if c.recipe == "finetune"))
+    assert (tuned.prediction(0).labels == tuned.target).mean() > 0.9
+    page = (reviews.folder / "report.html").read_text("utf-8")
+    assert "pictures" not in page.casefold().replace("pictures of", "")
+
+
+def test_new_texts_one_row_out_for_each_row_in(reviews, capsys, tmp_path):
+    table = tmp_path / "new.csv"
+    table.write_text("id,text\n1,the film was great and lovely\n2,\n3,we saw an awful dull play\n", encoding="utf-8")
+    code, out, err = weigh(capsys, "predict", reviews.folder, table)
+    assert code == 0, err
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["row"] for row in rows] == ["1", "2", "3"]
+    assert set(rows[0]) == {"row", "label", "probability", "p:good", "p:bad"}
+    assert [row["label"] for row in rows] == ["good", "", "bad"]
+    assert float(rows[0]["p:good"]) + float(rows[0]["p:bad"]) == pytest.approx(1, abs=1e-5)
+    assert "there is no text" in err
+
+
+def test_lines_on_standard_input(reviews, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("great lovely film\nawful nasty film\n"))
+    code, out, _ = weigh(capsys, "predict", reviews.folder, "-", "--format", "jsonl")
+    assert code == 0
+    assert [json.loads(line)["label"] for line in out.splitlines()] == ["good", "bad"]
+
+
+def test_predictions_do_not_depend_on_the_neighbours(reviews):
+    texts = [text for text, _ in sentences(40, [["great"], ["awful"]], seed=5)]
+    together = reviews.predict(texts)
+    alone = [reviews.predict([text])[0] for text in texts[:5]]
+    for one, same in zip(alone, together, strict=False):
+        assert one["p:good"] == pytest.approx(same["p:good"], abs=1e-5)
+
+
+def test_export_agrees_with_torch(reviews, capsys, tmp_path):
+    pytest.importorskip("onnxruntime")
+    code, out, err = weigh(capsys, "export", reviews.folder, "--onnx", "--output", tmp_path / "model.onnx")
+    assert code == 0, err
+    assert "largest difference" in out
+
+
+def test_the_same_study_gives_the_same_numbers(reviews, tiny_encoder, tmp_path):
+    again = Study(reviews.spec, tmp_path / "again").run()
+    for candidate in (c.id for c in reviews.results().candidates):
+        first, second = (study.results().out_of_fold(candidate).logits for study in (reviews, again))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_pairs_for_numbers(tiny_encoder, capsys, tmp_path):
+    data = write_similarity(tmp_path / "pairs.tsv")
+    study = run(capsys, data, tiny_encoder, tmp_path / "study", "probe,finetune", "--set", "recipes.finetune.epochs=2")
+    results = study.results()
+    assert results.spec.task == "text-regression"
+    probe = results.out_of_fold(next(c.id for c in results.candidates if c.recipe == "probe"))
+    assert np.corrcoef(probe.prediction(0).labels, probe.target)[0, 1] > 0.3
+    rows = study.predict([("great film", "great film"), ("great film", "rome then")])
+    assert rows[0]["value"] > rows[1]["value"]
+
+
+def test_entities(tiny_encoder, capsys, tmp_path):
+    data = write_entities(tmp_path / "train.conll")
+    study = run(
+        capsys, data, tiny_encoder, tmp_path / "study", "finetune", "--set", "recipes.finetune.epochs=12",
+        "--set", "recipes.finetune.learning_rate=0.005", "--set", "recipes.finetune.batch_size=8",
+    )  # fmt: skip
+    performance = study.read().of("performance")[0]
+    score = next(e for e in performance.estimates.values() if e.low is not None)
+    assert score.value > 0.8
+    found = study.predict([("we", "saw", "anna", "and", "then", "paris")])[0]["entities"]
+    assert {(e["text"], e["type"]) for e in found} == {("anna", "PER"), ("paris", "LOC")}
+
+
+def test_a_model_of_pictures_is_refused(tiny, capsys, tmp_path):
+    data = write_reviews(tmp_path / "reviews.csv")
+    code, _, err = weigh(
+        capsys, "run", data, "--models", tiny, "--recipes", "probe", *QUICK, "--output", tmp_path / "s"
+    )
+    assert code != 0
+    assert "reads pictures, and this study has texts" in err
+    assert "Traceback" not in err
+
+
+def test_a_recipe_of_pictures_is_refused(tiny_encoder, capsys, tmp_path):
+    data = write_reviews(tmp_path / "reviews.csv")
+    code, _, err = weigh(
+        capsys, "run", data, "--models", tiny_encoder, "--recipes", "last-stage", *QUICK, "--output", tmp_path / "s"
+    )
+    assert code != 0
+    assert "last-stage" in err
+    assert "text-classification" in err
