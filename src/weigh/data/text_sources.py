@@ -138,8 +138,8 @@ class TextSource:
                 set_aside(
                     "unlabelled",
                     text(
-                        "Files without labels: {n} ({f}); not used.",
-                        "有 {n} 个文件没有标签（{f}），未使用。",
+                        "Files without labels: {n} ({f}); not used for training or scores.",
+                        "有 {n} 个文件没有标签（{f}），不用于训练和评分。",
                         n=len(secret),
                         f=", ".join(names),
                     ),
