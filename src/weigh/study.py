@@ -26,6 +26,7 @@ from weigh.spec_yaml import apply_settings, load_spec, read_yaml
 if TYPE_CHECKING:
     from weigh.execute.driver import Listener
     from weigh.execute.prediction import Prediction
+    from weigh.execute.submission import Submission
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
@@ -69,6 +70,7 @@ class Study:
     def __init__(self, spec: StudySpec, folder: str | Path | None = None) -> None:
         self.spec = spec
         self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
+        self.submissions: list[Submission] = []  # for GLUE, written by `run`
 
     # ---- ways in
 
@@ -145,10 +147,20 @@ class Study:
                 if run_study(self.spec, self.folder, listener or Silent(), retry_failed=retry_failed):
                     self.spec = Study.open(self.folder).spec
                     self.write()
+                    self.submissions = self._submit(listener or Silent())
             except KeyboardInterrupt:
                 log.info("interrupted")
                 raise
         return self
+
+    def _submit(self, listener: Listener) -> list[Submission]:
+        from weigh.execute.submission import write_submissions
+
+        def predict(texts: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
+            listener.stage(text("Answering GLUE's test files", "回答 GLUE 的测试文件"))
+            return self.predict(texts, progress=listener.progress)
+
+        return write_submissions(self.folder, self.spec, predict)
 
     def predict(
         self,

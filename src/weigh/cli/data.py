@@ -22,6 +22,7 @@ def data(
     """What is wrong with the data: bad files and lines, copies, leaks, labels that contradict each other."""
     from weigh.cli.screen import Screen
     from weigh.data.classes import size_in_words
+    from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check, task_of
     from weigh.findings.data_problems import findings_from_problems
     from weigh.spec_yaml import apply_settings, load_spec
@@ -30,12 +31,12 @@ def data(
     content = apply_settings({"data": {"train": source}, "models": ["timm:resnet18"]}, settings)
     if task:
         content["task"] = task
-    spec = load_spec(content)
+    spec, recognised = complete_spec(load_spec(content))
     with Screen(language, quiet=quiet, confirmed=True) as screen:
         examples, problems = read_and_check(
             spec.data, task_of(spec.data, spec.task), offline=offline, progress=screen.progress
         )
-    size, *findings = findings_from_problems([size_in_words(examples), *problems], examples)
+    size, *findings = findings_from_problems([size_in_words(examples), *recognised, *problems], examples)
     if format == "json":
         import json
 

@@ -27,9 +27,9 @@ app = typer.Typer(
 def _register() -> None:
     if app.registered_commands:
         return
-    from weigh.cli import data, models, read, study, winner
+    from weigh.cli import data, glue, models, read, study, winner
 
-    for module in (study, read, winner, data, models):
+    for module in (study, read, glue, winner, data, models):
         module.register(app)
 
 

@@ -123,6 +123,8 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     line = summary_line(file, language)
     print("\n".join(wrap(line, width)) if sys.stdout.isatty() else line)  # a pipe gets one line
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
+    for submission in study.submissions:
+        print(submission.line().render(language))
 
 
 def plan(

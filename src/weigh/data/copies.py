@@ -181,6 +181,11 @@ def copies_in_words(
                 else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
             )
             do = text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
+            if inside == "near-duplicate" and examples.texts is not None:
+                do = text(
+                    "Look at the near-identical texts: one changed word can make another text. Delete those that say the same.",
+                    "请查看几乎相同的文本：改动一个词也可能成为另一条文本。删除意思相同的即可。",
+                )
             numbers["extra"] = extra
         problems.append(
             Problem(

@@ -83,7 +83,8 @@ class TextSource:
         candidates: list[Candidate] = []
         unreadable: list[str] = []
         error: DataError | None = None
-        files = text_files(folder)
+        elsewhere = {os.path.abspath(Path(p).expanduser()) for p in (self.spec.test, *self.spec.shifted.values()) if p}
+        files = [path for path in text_files(folder) if os.path.abspath(path) not in elsewhere]  # a set of its own
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
                 candidates.append(self._candidate(path, part_within(path, folder)))
@@ -137,8 +138,8 @@ class TextSource:
                 set_aside(
                     "unlabelled",
                     text(
-                        "Files without labels: {n} ({f}); not used.",
-                        "有 {n} 个文件没有标签（{f}），未使用。",
+                        "Files without labels: {n} ({f}); not used for training or scores.",
+                        "有 {n} 个文件没有标签（{f}），不用于训练和评分。",
                         n=len(secret),
                         f=", ".join(names),
                     ),

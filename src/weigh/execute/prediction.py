@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
@@ -55,10 +56,10 @@ class Prediction:
         train, test = len(examples.where("train")), len(examples.where("test"))
         lines = [
             text(
-                "{n} examples in {c} classes: {a} for cross-validation, {b} held out for one test.",
-                "{n} 个样本，{c} 个类别：{a} 个用于交叉验证，{b} 个留作一次性测试。",
+                "{n} examples{c}: {a} for cross-validation, {b} held out for one test.",
+                "{n} 个样本{c}：{a} 个用于交叉验证，{b} 个留作一次性测试。",
                 n=len(examples),
-                c=len(examples.classes),
+                c=_kinds(examples),
                 a=train,
                 b=test,
             ),
@@ -110,6 +111,15 @@ class Prediction:
         from html import escape
 
         return f"<pre>{escape(str(self))}</pre>"
+
+
+def _kinds(examples: Examples) -> Text:
+    """ " in 3 classes", " with 4 types of entities"; nothing for numbers."""
+    if not examples.classes:
+        return text("", "")
+    if examples.tokens is not None:
+        return text(" with {c} types of entities", "，{c} 种实体", c=len(examples.classes))
+    return text(" in {c} classes", "，{c} 个类别", c=len(examples.classes))
 
 
 def _besides(runs: list[Run]) -> Text:

@@ -15,7 +15,9 @@ from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evi
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.order_checks import check_order
 from weigh.findings.registry import FINDINGS
-from weigh.language import text
+from weigh.findings.targets import answer_blindly
+from weigh.language import Text, text
+from weigh.metrics.base import Metric
 from weigh.metrics.design import measure_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
@@ -23,7 +25,7 @@ from weigh.stats.interval import quantile, score_estimate
 from weigh.stats.resampling import make_units
 from weigh.stats.selection import selection_optimism
 
-__all__ = ["find"]
+__all__ = ["find", "part_scores"]
 
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
 RELATIVE = 0.1  # the same for metrics in the unit of the label, as a share of the cross-validated score
@@ -41,7 +43,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
-    tests = _test_scores(evidence)
+    tests = part_scores(results, evidence.metric, evidence.level)
     trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
     figure = _figure(evidence, tests, trained)
     return [
@@ -51,23 +53,18 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
-def _test_scores(evidence: Evidence) -> dict[str, Estimate]:
-    """Candidate id -> primary metric of the refitted candidate on the test part."""
+def part_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
+    """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME")."""
     from weigh.plan.runs import group_of
 
-    results, scores = evidence.results, {}
+    scores = {}
     groups = group_of(results.examples, results.spec)
     for candidate in results.candidates:
-        found = results.test(candidate.id)
+        found = results.test(candidate.id, part)
         if found is None:
             continue
         units = make_units(found.target, None if groups is None else groups[found.indices])
-        scores[candidate.id] = score_estimate(
-            measure_design(evidence.metric, found),
-            units,
-            claim="these_models",
-            level=evidence.level,
-        )
+        scores[candidate.id] = score_estimate(measure_design(metric, found), units, claim="these_models", level=level)
     return scores
 
 
@@ -148,6 +145,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             ),
         }["higher" if higher else verdict]
     )
+    said, poor = _against_blind(evidence, test, said, estimates)
     said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
         said = said + text(
@@ -160,7 +158,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         question=question,
         claim="these_models",
         verdict=verdict,
-        severity="problem" if verdict == "no" else "evidence",
+        severity="problem" if verdict == "no" or poor else "evidence",
         sentence=bilingual(said),
         estimates=estimates,
         assumptions=[
@@ -195,6 +193,27 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             if not math.isnan(score.value)
         ],
     )
+
+
+def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: dict[str, Estimate]) -> tuple[Text, bool]:
+    """The sentence, with what an answer that looks at nothing reaches there, unless the score is above it; whether it is below."""
+    found = evidence.results.test(str(evidence.winner))
+    if found is None or test.low is None or test.high is None:
+        return said, False
+    blind = answer_blindly(evidence.metric, found.target, len(evidence.results.examples.classes))
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    worst, best = sorted((sign * test.low, sign * test.high))
+    if math.isnan(blind.score) or worst > sign * blind.score:
+        return said, False
+    estimates["blind"] = Estimate(value=blind.score, n=test.n, method=blind.short.en, unit=evidence.metric.unit)
+    values = {"a": blind.doing, "b": f"{blind.score:.3f}"}
+    if best < sign * blind.score:
+        return said + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
+    return said + text(
+        "Whether it is better there than {a} ({b}) is not settled.",
+        "在那里，它是否优于{a}（{b}），尚无定论。",
+        **values,
+    ), False
 
 
 def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estimate, Verdict]:

@@ -4,7 +4,7 @@ Before it: the refitted models' predictions on the test part and on every furthe
 of others' predictions on several sets. After it: the report. The first set is what the others are compared with; a
 study without a test part compares with cross-validation. All decisions are those of `stats/shift.py`.
 
-A drop says that the sets differ for these models. It does not say why: other pictures, other labels and a harder choice
+A drop says that the sets differ for these models. It does not say why: other examples, other labels and a harder choice
 of examples look the same; only the shares of the classes are checked, since they can be made equal by weighting.
 """
 
@@ -193,8 +193,8 @@ def _drop(
                 outcome="unchecked",
                 detail=bilingual(
                     text(
-                        "Other pictures, other labels and a harder choice of examples look the same in these numbers.",
-                        "图片不同、标注不同或样本更难，在这些数字里看起来没有区别。",
+                        "Other examples, other labels and a harder choice of examples look the same in these numbers.",
+                        "样本不同、标注不同或样本更难，在这些数字里看起来没有区别。",
                     )
                 ),
             ),

@@ -46,12 +46,15 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         DataError, DesignError: Data or groups that cannot be used.
     """
     from weigh.data.duplicates import duplicate_groups
+    from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check
     from weigh.stats.order import order_check_variants
 
+    spec, recognised = complete_spec(spec)
     task = _task(spec)
     spec = spec.model_copy(update={"task": task})
     examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=progress)
+    problems = [*recognised, *problems]
     require_metric(spec.primary, examples.kind)
     examples = positive_last(examples, spec)
     worst = [problem for problem in problems if problem.severity == "error"]

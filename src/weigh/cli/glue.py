@@ -1,0 +1,51 @@
+"""`weigh glue`: studies of GLUE's tasks side by side."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weigh.cli.options import Lang
+from weigh.errors import SpecError
+from weigh.language import detect_language, text
+
+__all__ = ["register"]
+
+FORMATS = {"text": "txt", "md": "md", "json": "json"}
+
+
+def glue(
+    studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Study folders, one for each task.")],
+    format: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, md or json.")] = "text",
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder that glue.txt, glue.md and glue.json are written into.")
+    ] = Path("readings/glue"),
+    lang: Lang = "",
+) -> None:
+    """The GLUE table of studies: a row per candidate, a score with an interval per task, the mean."""
+    from weigh.findings.glue_table import glue_table
+    from weigh.record.arrays import write_atomically
+    from weigh.report.glue_table import render_glue
+    from weigh.study import Study
+
+    language = detect_language(lang)
+    if format not in FORMATS:
+        raise SpecError(
+            text("There is no format '{f}' of this table.", "此表没有格式“{f}”。", f=format),
+            do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
+        )
+    table = glue_table([Study.open(folder).results() for folder in studies])
+    written = {name: render_glue(table, name, language) for name in FORMATS}
+    output.mkdir(parents=True, exist_ok=True)
+    for name, suffix in FORMATS.items():
+        write_atomically(output / f"glue.{suffix}", written[name].encode())
+    sys.stdout.write(written[format])
+    print(text("Written: {p}", "已写入：{p}", p=output).render(language), file=sys.stderr)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this file."""
+    app.command()(glue)
