@@ -63,7 +63,7 @@ def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -
     """A study whose workers are planted: no network is made, nothing is timed, nothing but records is saved."""
     monkeypatch.setattr("weigh.execute.local.run_job", planted(**given))
     monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
-    monkeypatch.setattr(driver, "_model_there", lambda folder: True)
+    monkeypatch.setattr(driver, "model_there", lambda folder: True)
     monkeypatch.setattr(driver, "_time_model", lambda *given: {"seconds_per_example": 0.001})
     monkeypatch.setattr(driver, "_setting", lambda spec, examples, choose: (_setting(spec, examples), 1))
     return Study.from_data(photos, ["timm:none"], recipes(count), settings=[*SETTINGS, *settings], folder=folder)
