@@ -29,7 +29,7 @@ _NETWORK = {
 }
 
 # Small encoders, short schedules: the rates of Mosbach et al. 2021 (§6: bias correction, warm-up, until the loss is
-# small) for 20 to 120 million parameters; chosen on validation parts of SST-2 and TREC, see docs/decisions/text-recipes.md.
+# small) for 20 to 120 million parameters; not tuned, see docs/decisions/text-recipes.md.
 _TEXT_NETWORK = {
     "epochs": 6,
     "learning_rate": 1e-4,
