@@ -36,6 +36,7 @@ class Recipe:
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError.
         texts: The same for tasks on texts; None: the recipe is for pictures only.
+        per_example: It fits a head on one vector per example, which tasks that label every word do not have.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
     """
@@ -46,13 +47,16 @@ class Recipe:
     defaults: dict[str, Any]
     fit: str
     texts: dict[str, Any] | None = None
+    per_example: bool = False
     pretrained: bool = True
     frozen: bool = False
     control: bool = False
 
     def options_for(self, task: str | None) -> dict[str, Any] | None:
         """The defaults of a task (of pictures where it is not known yet); None where the recipe is not for it."""
-        return self.texts if task is not None and task.startswith(("text-", "token-")) else self.defaults
+        if task is not None and task.startswith("token-"):
+            return None if self.per_example else self.texts
+        return self.texts if task is not None and task.startswith("text-") else self.defaults
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))

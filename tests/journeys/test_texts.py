@@ -135,3 +135,14 @@ def test_a_recipe_of_pictures_is_refused(tiny_encoder, capsys, tmp_path):
     assert code != 0
     assert "last-stage" in err
     assert "text-classification" in err
+
+
+def test_recipes_that_need_one_vector_per_example_are_refused_for_entities(tiny_encoder, capsys, tmp_path):
+    data = write_entities(tmp_path / "train.conll")
+    for recipe in ("probe", "lp-ft"):
+        code, _, err = weigh(
+            capsys, "run", data, "--models", tiny_encoder, "--recipes", recipe, *QUICK, "--output", tmp_path / "s"
+        )
+        assert code != 0
+        assert f"Recipe {recipe} is not for token-classification" in err
+        assert "finetune" in err

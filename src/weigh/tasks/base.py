@@ -49,7 +49,6 @@ class Task:
         width: `(examples) -> int`: length of one example's outputs.
         outputs: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
-        headed: Whether a linear head on one feature vector per example makes sense (recipe `probe`).
     """
 
     name: str
@@ -62,7 +61,6 @@ class Task:
     width: Callable[[Examples], int]
     outputs: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_outputs
     start: Callable[[Network, np.ndarray], None] | None = None
-    headed: bool = True
 
     def require(self, model: Pretrained) -> None:
         """Nothing, or the error that the model is not made for these examples.

@@ -13,6 +13,7 @@ import torch
 from torch.nn import functional
 
 from weigh.data.examples import Examples
+from weigh.data.tags import OUTSIDE, code_spans, pack_tags
 from weigh.inputs.sentences import Sentences, windows
 from weigh.models.encoder import Encoder
 from weigh.models.network import Network, make_network
@@ -49,16 +50,11 @@ def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> 
 
 def _collate(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
     """`(rows, length)` int64: the tag of the word that begins at each token, `NOTHING` elsewhere."""
-    words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
+    words, owner, lengths = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy(), batch[:, 5, 0].cpu().numpy()
     tags = np.full(words.shape, NOTHING, dtype=np.int64)
-    most = int(words.max(initial=0)) + 1
     for k, example in enumerate(owner):
-        of_word = np.zeros(most, dtype=np.int64)
-        for start, end, kind in target[example]:
-            of_word[start] = 1 + 2 * kind
-            of_word[start + 1 : end] = 2 + 2 * kind
         begins = words[k] >= 0
-        tags[k, begins] = of_word[words[k, begins]]
+        tags[k, begins] = code_spans(target[example], lengths[k])[words[k, begins]]
     return torch.from_numpy(tags)
 
 
@@ -81,20 +77,21 @@ def _outputs(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarra
     """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
     words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
-    n, most = int(owner.max(initial=-1)) + 1, width // 2
-    found = np.zeros((n, width), dtype=np.float32)
     lengths = batch[:, 5, 0].cpu().numpy()
-    for example in range(n):
+    codes: list[np.ndarray] = []
+    sure: list[np.ndarray] = []
+    for example in range(int(owner.max(initial=-1)) + 1):
         rows = np.flatnonzero(owner == example)
-        found[example, lengths[rows[0]] : most] = -1
+        codes.append(np.full(lengths[rows[0]], OUTSIDE))
+        sure.append(np.zeros(lengths[rows[0]]))
         place = [(words[k, j], logs[k, j]) for k in rows for j in np.flatnonzero(words[k] >= 0)]
         place.sort(key=lambda pair: pair[0])
         if not place:
             continue
         at, scores = np.array([word for word, _ in place]), np.stack([score for _, score in place])
         tags = best_tags(scores)
-        found[example, at], found[example, most + at] = tags, scores[np.arange(len(tags)), tags]
-    return found
+        codes[-1][at], sure[-1][at] = tags, scores[np.arange(len(tags)), tags]
+    return pack_tags(codes, sure, width // 2)
 
 
 def best_tags(scores: np.ndarray) -> np.ndarray:
@@ -134,6 +131,5 @@ TOKEN_CLASSIFICATION = TASKS.register(
         loss=_loss,
         width=_width,
         outputs=_outputs,
-        headed=False,
     ),
 )

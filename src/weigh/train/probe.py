@@ -20,6 +20,7 @@ import torch
 from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import assign_folds
 from weigh.errors import WeighError
+from weigh.metrics.outputs import probabilities
 from weigh.run import Outcome, Run, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
@@ -180,7 +181,7 @@ def fit_head(
         strength, start = best.strength, best.heads.part(slice(len(parts), None))
         if len(best.held) == len(x):
             held = best.held[torch.from_numpy(np.argsort(order))].numpy()
-            inner = _probabilities(_both(held, classes, multilabel=multilabel), multilabel)
+            inner = probabilities(_both(held, classes, multilabel=multilabel), multilabel=multilabel)
     final = start
     for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL)):
         final = solve(
@@ -292,11 +293,6 @@ def _log_loss(z: torch.Tensor, truth: torch.Tensor, *, softmax: bool) -> float:
 
 def _both(z: np.ndarray, classes: int, *, multilabel: bool) -> np.ndarray:
     return np.concatenate([-z / 2, z / 2], axis=1) if classes == 2 and not multilabel else z
-
-
-def _probabilities(logits: np.ndarray, multilabel: bool) -> np.ndarray:  # noqa: FBT001
-    z = torch.from_numpy(logits.astype(np.float64))
-    return (torch.sigmoid(z) if multilabel else torch.softmax(z, dim=1)).numpy()
 
 
 def _state(address: str, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:

@@ -64,6 +64,7 @@ RECIPES.register(
             "decision": "auto",
         },
         fit="weigh.train.probe:fit",
+        per_example=True,
     ),
 )
 RECIPES.register(
@@ -105,6 +106,7 @@ RECIPES.register(
         trains="network",
         defaults={**_NETWORK, "learning_rate": 3e-4, "epochs": 8},
         texts={**_TEXT_NETWORK, "epochs": 4},
+        per_example=True,
         fit="weigh.train.network:fit",
     ),
 )
