@@ -206,6 +206,6 @@ def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
 
 def test_schema_describes_every_setting():
     schema = StudySpec.model_json_schema()
-    assert {"data", "models", "recipes", "design", "metrics", "output", "run", "task", "name"} == set(
+    assert {"data", "models", "recipes", "design", "metrics", "pretrain", "output", "run", "task", "name"} == set(
         schema["properties"]
     )

@@ -34,9 +34,10 @@ class Recipe:
         frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
         control: A yardstick (`scratch`, `textbook`): never recommended.
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
-            is a SpecError.
+            is a SpecError. None: the recipe is for texts only.
         texts: The same for tasks on texts; None: the recipe is for pictures only.
         per_example: It fits a head on one vector per example, which tasks that label every word do not have.
+        unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
     """
@@ -44,10 +45,11 @@ class Recipe:
     name: str
     title: Text
     trains: Literal["head", "network"]
-    defaults: dict[str, Any]
+    defaults: dict[str, Any] | None
     fit: str
     texts: dict[str, Any] | None = None
     per_example: bool = False
+    unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
     frozen: bool = False
     control: bool = False
@@ -194,13 +196,13 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
         SpecError: The recipe is not for this task, or has no such option.
     """
     recipe = RECIPES.get(given.name)
-    defaults = recipe.options_for(task)
+    defaults = recipe.options_for(task) if task is not None else recipe.defaults or recipe.texts
     if defaults is None:
         raise SpecError(
             text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
             do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(_recipes_for(task))),
         )
-    known = defaults if task is not None else {**recipe.defaults, **(recipe.texts or {})}
+    known = defaults if task is not None else {**(recipe.defaults or {}), **(recipe.texts or {})}
     overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
     for unknown in overrides.keys() - known.keys():
         raise SpecError(

@@ -1,7 +1,7 @@
 """What a user asks for: study.yaml as pydantic models.
 
 Everything has a default but the data and the models. Unknown keys are errors, and all errors are reported at once
-(`load_spec`). Sections: data, models, recipes, design, metrics, output, run. `run` holds what must not change a
+(`load_spec`). Sections: data, models, recipes, design, metrics, pretrain, output, run. `run` holds what must not change a
 conclusion (device, jobs, offline) and is left out of every content hash but for `precision`.
 """
 
@@ -19,6 +19,7 @@ __all__ = [
     "DesignSpec",
     "MetricsSpec",
     "OutputSpec",
+    "PretrainSpec",
     "RecipeSpec",
     "RunSpec",
     "StudySpec",
@@ -110,7 +111,9 @@ class DataSpec(Section):
 class RecipeSpec(Section):
     """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
 
-    name: str = Field(description="probe, finetune, last-stage, lp-ft, scratch, textbook (see `weigh recipes`).")
+    name: str = Field(
+        description="probe, finetune, last-stage, lp-ft, adapted, joint, scratch, textbook (see `weigh recipes`)."
+    )
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
     epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
@@ -143,6 +146,9 @@ class RecipeSpec(Section):
     )
     layers: Literal["last", "mean"] | None = Field(
         default=None, description="Features of texts from the last layer, or the mean of all layers."
+    )
+    fine_weight: Annotated[float, Field(gt=0, le=1000)] | None = Field(
+        default=None, description="Weight of the loss on labels in `joint`: L_pre + fine_weight x L_fine."
     )
     class_weights: Literal["none", "balanced"] | None = None
     decision: Literal["auto", "argmax", "threshold"] | None = None
@@ -200,6 +206,16 @@ class DesignSpec(Section):
         return value
 
 
+class PretrainSpec(Section):
+    """Texts without labels for the recipes `adapted` and `joint`: words are hidden and guessed."""
+
+    texts: str = Field(description="Table with a text column, or a file with one text per line; no labels are read.")
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=3, description="Passes over the texts (`adapted`).")
+    learning_rate: Annotated[float, Field(gt=0, le=100)] = 1e-4
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
+    mask: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.15, description="Share of the tokens that are hidden.")
+
+
 class MetricsSpec(Section):
     primary: str | None = Field(
         default=None,
@@ -240,6 +256,7 @@ class StudySpec(Section):
     recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
     design: DesignSpec = DesignSpec()
     metrics: MetricsSpec = MetricsSpec()
+    pretrain: PretrainSpec | None = None
     output: OutputSpec = OutputSpec()
     run: RunSpec = RunSpec()
 
@@ -255,6 +272,8 @@ class StudySpec(Section):
         for key in ("models", "recipes"):
             if isinstance(value.get(key), (str, dict)):
                 value[key] = [value[key]]
+        if isinstance(value.get("pretrain"), str):
+            value["pretrain"] = {"texts": value["pretrain"]}
         if isinstance(value.get("recipes"), list):
             value["recipes"] = [{"name": r} if isinstance(r, str) else r for r in value["recipes"]]
         return value

@@ -321,7 +321,11 @@ def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
 
     data = spec.data.model_copy(update={key: absolute(getattr(spec.data, key)) for key in ("train", "test", "root")})
     data = data.model_copy(update={"shifted": {name: str(absolute(path)) for name, path in data.shifted.items()}})
-    return spec.model_copy(update={"data": data})
+    spec = spec.model_copy(update={"data": data})
+    if spec.pretrain is None:
+        return spec
+    texts = str(absolute(spec.pretrain.texts))
+    return spec.model_copy(update={"pretrain": spec.pretrain.model_copy(update={"texts": texts})})
 
 
 def dump_spec(spec: StudySpec) -> str:

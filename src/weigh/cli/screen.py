@@ -22,6 +22,7 @@ WHAT = {
     "decoding": Text("decoding pictures", "解码图片"),
     "activations": Text("computing activations of the frozen part", "计算冻结部分的激活值"),
     "heads": Text("fitting heads", "拟合线性头"),
+    "pretraining": Text("pretraining further", "继续预训练"),
     "epochs": Text("training", "训练"),
     "training": Text("training", "训练"),
     "predicting": Text("predicting", "预测"),

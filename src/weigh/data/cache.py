@@ -18,7 +18,7 @@ import numpy as np
 
 from weigh.settings import cache_folder, cache_limit
 
-__all__ = ["CacheReport", "cache_report", "clear", "load", "store"]
+__all__ = ["CacheReport", "cache_report", "clear", "forget", "load", "store"]
 
 log = logging.getLogger(__name__)
 WRITING = ".writing-"
@@ -77,6 +77,12 @@ def store(key: str, array: np.ndarray) -> np.ndarray:
         return array
     found = load(key)
     return array if found is None else found
+
+
+def forget(key: str) -> None:
+    """Delete what is stored under `key`, if anything is."""
+    with contextlib.suppress(OSError):
+        _path(key).unlink()
 
 
 def cache_report() -> CacheReport:

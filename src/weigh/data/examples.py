@@ -7,6 +7,7 @@ that a report needs neither the data nor torch.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ class Examples:
         slices: Metadata columns, `(n,)` str each.
         texts: `(n,)` object, or None: a tuple of one text, or of two for pairs. Kept as they were read, control characters included.
         tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
+        unlabelled: Texts without labels for further pretraining; none of them is the text of an example.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -58,9 +60,18 @@ class Examples:
     fingerprint: str = ""
     texts: np.ndarray | None = None
     tokens: np.ndarray | None = None
+    unlabelled: tuple[tuple[str, ...], ...] = ()
 
     def __len__(self) -> int:
         return len(self.path)
+
+    @property
+    def unlabelled_digest(self) -> str:
+        """Hash of the texts without labels, in their order."""
+        digest = hashlib.blake2b(digest_size=16)
+        for row in self.unlabelled:
+            digest.update("\x1e".join(row).encode("utf-8", "surrogatepass") + b"\x1f")
+        return digest.hexdigest()
 
     @property
     def multilabel(self) -> bool:

@@ -23,8 +23,9 @@ from weigh.findings.evidence import (
     scope,
     share,
 )
-from weigh.findings.model import Finding, Relation, Verdict
+from weigh.findings.model import Finding, Verdict
 from weigh.findings.registry import FINDINGS
+from weigh.findings.yardsticks import against_controls, worth_of_pretraining
 from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
@@ -45,7 +46,13 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None or math.isnan(evidence.scores[evidence.winner].value):
         return [_nothing(results)]
-    findings = [_headline(evidence), *_baseline(evidence), *_controls(evidence), describe_metrics(evidence)]
+    findings = [
+        _headline(evidence),
+        *_baseline(evidence),
+        *against_controls(evidence),
+        *worth_of_pretraining(evidence),
+        describe_metrics(evidence),
+    ]
     return [*findings, *describe_classes(evidence)]
 
 
@@ -308,55 +315,3 @@ def _baseline(evidence: Evidence) -> list[Finding]:
             candidates=[winner],
         )
     ]
-
-
-def _controls(evidence: Evidence) -> list[Finding]:
-    """The winner against every control: what pretraining, or a careful recipe, is worth."""
-    winner, found = str(evidence.winner), []
-    for control in evidence.results.candidates:
-        if not control.control or control.id not in evidence.measured or control.id == winner:
-            continue
-        difference = evidence.compare([winner, control.id]).of(winner, control.id)
-        gain = gain_of(difference, evidence.metric)
-        if math.isnan(gain.value):
-            continue  # no folds in common: the table of runs shows it
-        verdict: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
-        about = {
-            "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),
-            "textbook": text("the recipe of the textbooks", "教科书式的做法"),
-        }.get(control.recipe, text("the control", "对照方案"))
-        values = {"c": evidence.label(winner), "o": control.label, "a": about, "d": amount(gain)}
-        sentence = {
-            "better": text("{c} is better than {a} ({o}) by {d}.", "{c} 优于{a}（{o}），领先 {d}。", **values),
-            "worse": text(
-                "{c} is worse than {a} ({o}): the difference is {d}.", "{c} 不如{a}（{o}）：差值为 {d}。", **values
-            ),
-            "equal": text(
-                "{c} and {a} ({o}) are practically equal: the difference is {d}.",
-                "{c} 与{a}（{o}）实际相当：差值为 {d}。",
-                **values,
-            ),
-            "undecided": text(
-                "Whether {c} is better than {a} ({o}) is not settled: the difference is {d}.",
-                "{c} 是否优于{a}（{o}），尚无定论：差值为 {d}。",
-                **values,
-            ),
-        }[difference.relation]
-        found.append(
-            Finding(
-                id=f"performance:control:{control.id}",
-                kind="performance",
-                question=bilingual(
-                    text("Is it better than the control {o}?", "它比对照 {o} 更好吗？", o=control.label)
-                ),
-                claim=evidence.claim,
-                relation=difference.relation,
-                verdict=verdict[difference.relation],
-                sentence=bilingual(sentence),
-                estimates={"difference": gain},
-                assumptions=evidence.assumptions([winner, control.id]),
-                candidates=[winner, control.id],
-                references=REFERENCES[:1],
-            )
-        )
-    return found

@@ -33,21 +33,23 @@ class Encoder(nn.Module):
         self.pooling = options.get("pooling") or self.pooling
         self.layers = options.get("layers") or self.layers
 
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        ids, mask = batch[:, 0], batch[:, 1]
-        given = {"input_ids": ids, "attention_mask": mask}
+    def tokens(self, batch: torch.Tensor) -> torch.Tensor:
+        """`(n, length, width)`: one vector per token, before pooling."""
+        given = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}
         if self.segments:
             given["token_type_ids"] = batch[:, 2]
         if self.layers == "mean":
             outputs = self.model(**given, output_hidden_states=True).hidden_states
-            hidden = torch.stack(outputs[1:]).mean(dim=0)
-        else:
-            hidden = self.model(**given).last_hidden_state
+            return torch.stack(outputs[1:]).mean(dim=0)
+        return self.model(**given).last_hidden_state
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        hidden = self.tokens(batch)
         if self.pooling == "none":
             return hidden
         if self.pooling == "first":
             return hidden[:, 0]
-        weight = mask.to(hidden.dtype)[..., None]
+        weight = batch[:, 1].to(hidden.dtype)[..., None]
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.plan.candidates import recipe_of
-from weigh.run import Candidate, Run, recipe_options
+from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
 
@@ -53,6 +53,10 @@ def make_run(
     given = recipe_of(spec, candidate)
     options, vary, base = recipe_options(given, spec.task), spec.design.vary, spec.design.seed
     changed = changed or {}
+    further: dict[str, Any] = {}
+    if RECIPES.get(given.name).unlabelled and spec.pretrain is not None:  # texts by their content, not by their path
+        options = {**options, "pretrain": spec.pretrain.model_dump(exclude={"texts"})}
+        further = {"unlabelled": examples.unlabelled_digest}
 
     def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats
         parts = (base, source, "main" if paired else purpose, repeat if source in vary else 0, fold)
@@ -77,6 +81,7 @@ def make_run(
         "epochs": epochs,
         "primary": spec.primary,
         "precision": spec.run.precision,
+        **further,
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
     return Run(

@@ -48,6 +48,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     from weigh.data.duplicates import duplicate_groups
     from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check
+    from weigh.data.unlabelled import read_unlabelled
     from weigh.stats.order import order_check_variants
 
     spec, recognised = complete_spec(spec)
@@ -62,6 +63,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
     examples = replace(examples, group=group_of(examples, spec))
+    unlabelled, left_out = read_unlabelled(spec, examples)
+    examples, problems = replace(examples, unlabelled=unlabelled), [*problems, *left_out]
     copies = duplicate_groups(problems, examples)
     examples = hold_out_test(examples, spec, copies)
     train = examples.where("train")

@@ -87,7 +87,7 @@ def check_recipe(recipe: Recipe) -> None:
         assert defaults.keys() <= fields, f"{recipe.name}: {defaults.keys() - fields} are not settings of a recipe"
         RecipeSpec(name=recipe.name, **defaults)
     assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
-    assert recipe.trains == "head" or "epochs" in recipe.defaults, (
+    assert recipe.trains == "head" or "epochs" in (recipe.defaults or recipe.texts or {}), (
         f"{recipe.name}: a network is trained for a number of epochs"
     )
     if recipe.frozen:  # what is predicted and cached of a frozen part counts its views, and is of pretrained weights

@@ -7,7 +7,7 @@ stem, no decay on biases and norms (Loshchilov & Hutter 2019; Bao et al. 2022). 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,7 +20,10 @@ from weigh.tasks.base import Task
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast, empty_cache
 
-__all__ = ["Diverged", "Epoch", "Loop"]
+if TYPE_CHECKING:
+    from weigh.train.pretraining import Beside
+
+__all__ = ["CLIP", "Diverged", "Epoch", "Loop", "warm_cosine"]
 
 CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
 
@@ -43,8 +46,9 @@ class Loop:
 
     def __init__(
         self, network: Network | Tail, inputs: Inputs, target: np.ndarray, task: Task, options: dict[str, Any],
-        setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray,
+        setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray, beside: Beside | None = None,
     ) -> None:  # fmt: skip
+        self.beside = beside
         self.network, self.inputs, self.target, self.task = network, inputs, target, task
         self.options, self.setting, self.training = options, setting, training
         self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
@@ -56,13 +60,13 @@ class Loop:
         steps = max(1, math.ceil(len(training) / self.batch_size))
         if "weight_decay" in options:
             self.optimiser = torch.optim.AdamW(
-                _parameter_groups(network, options),
+                _parameter_groups(network, options) + ([] if beside is None else [_beside_group(beside, options)]),
                 lr=options["learning_rate"],
                 fused=True if setting.device == "cpu" else None,  # one pass over memory instead of ten
             )
             warm = min(steps, max(1, steps * epochs // 5))
             self.schedule = torch.optim.lr_scheduler.LambdaLR(
-                self.optimiser, lambda step: _warm_cosine(step, warm, steps * epochs)
+                self.optimiser, lambda step: warm_cosine(step, warm, steps * epochs)
             )
         else:
             self.optimiser = torch.optim.SGD(network.parameters(), lr=options["learning_rate"], momentum=0.9)
@@ -122,9 +126,14 @@ class Loop:
             target = self.task.collate(self.target[indices[part]], batch).to(self.setting.device)
             with autocast(self.setting.device, self.setting.precision):
                 logits = self.network(batch)
-            loss = self.task.loss(logits.float(), target, self.weights) * (len(part) / len(indices))
+            share = self.options.get("fine_weight", 1.0) * (len(part) / len(indices))
+            loss = self.task.loss(logits.float(), target, self.weights) * share
             loss.backward()
             total += float(loss.detach())
+        if self.beside is not None:
+            more = self.beside.loss()
+            more.backward()
+            total += float(more.detach())
         return total
 
     def _batch(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
@@ -163,7 +172,11 @@ def _parameter_groups(network: Network | Tail, options: dict[str, Any]) -> list[
     ]
 
 
-def _warm_cosine(step: int, warm: int, total: int) -> float:
+def _beside_group(beside: Beside, options: dict[str, Any]) -> dict[str, Any]:
+    return {"params": list(beside.head.parameters()), "lr": options["learning_rate"], "weight_decay": 0.0}
+
+
+def warm_cosine(step: int, warm: int, total: int) -> float:
     if step < warm:
         return (step + 1) / warm
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))

@@ -1,4 +1,4 @@
-"""Recipes that train the network: `finetune`, `last-stage`, `lp-ft`, `scratch`, `textbook`. One run at a time.
+"""Recipes that train the network: `finetune`, `last-stage`, `lp-ft`, `adapted`, `joint`, `scratch`, `textbook`. One run at a time.
 
 The epoch is chosen on a validation part of the training folds (never on the test fold) and its weights are restored.
 A refit has no validation part: it trains for the number of epochs that the cross-validation found best. `last-stage`
@@ -34,6 +34,7 @@ from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import autocast, peak_bytes
 from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
+from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipes import STRENGTHS
 
 __all__ = ["fit"]
@@ -52,6 +53,7 @@ class Work:
     target: np.ndarray
     task: Task
     width: int  # of one example's outputs
+    beside: Beside | None = None  # a loss of its own in every step
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
         """`(n, width)` float32 outputs of examples, in eval mode: logits, or whatever the task records."""
@@ -77,18 +79,27 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     task = TASKS.get(setting.task)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
+    extra: dict[str, Any] = {}
+    if recipe.unlabelled == "before":
+        try:
+            extra |= adapt(model, preparation, examples.unlabelled, options["pretrain"], setting, progress)
+        except Diverged as error:
+            return Outcome(run.key, "failed", cause=str(error), model=facts_of_model)
+    adapted = extra.pop("measured", {})
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
     if task.start is not None:
         task.start(network, examples.target[run.train])
-    extra: dict[str, Any] = {}
     if recipe.frozen:
-        work, extra = _freeze(run, setting, model, network, preparation, examples, task, progress)
+        work, frozen = _freeze(run, setting, model, network, preparation, examples, task, progress)
+        extra |= frozen
     else:
         inputs = task.inputs(examples, preparation, setting, options, progress)
         work = Work(run, setting, network, inputs, examples.target, task, task.width(examples))
+    if recipe.unlabelled == "beside":
+        work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
     if setting.device == "cpu":
         speed_up_depthwise(work.network)
     started = time.perf_counter()
@@ -128,6 +139,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         **({"bias": bias} if bias is not None else {}),
     }  # fmt: skip
     measured = {
+        **adapted,
         "train_seconds": trained,
         **({"predict_seconds_per_example": seconds / len(run.test)} if len(run.test) else {}),
         "peak_bytes": peak_bytes(setting.device),
@@ -214,7 +226,16 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     options = work.run.options
     epochs = work.run.epochs or options["epochs"]
     loop = Loop(
-        work.network, work.inputs, work.target, work.task, options, work.setting, work.run.seeds, epochs, training
+        work.network,
+        work.inputs,
+        work.target,
+        work.task,
+        options,
+        work.setting,
+        work.run.seeds,
+        epochs,
+        training,
+        work.beside,
     )
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))

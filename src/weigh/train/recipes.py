@@ -111,6 +111,36 @@ RECIPES.register(
     ),
 )
 RECIPES.register(
+    "adapted",
+    Recipe(
+        name="adapted",
+        title=text(
+            "pretrained further on texts without labels (pretrain.texts), then fine-tuned (Gururangan et al. 2020)",
+            "先在无标签文本（pretrain.texts）上继续预训练，再微调（Gururangan 等，2020）",
+        ),
+        trains="network",
+        defaults=None,
+        texts=_TEXT_NETWORK,
+        fit="weigh.train.network:fit",
+        unlabelled="before",
+    ),
+)
+RECIPES.register(
+    "joint",
+    Recipe(
+        name="joint",
+        title=text(
+            "fine-tuned while it goes on guessing hidden words of texts without labels: L_pre + fine_weight x L_fine",
+            "微调的同时继续在无标签文本上猜被遮盖的词：L_pre + fine_weight × L_fine",
+        ),
+        trains="network",
+        defaults=None,
+        texts={**_TEXT_NETWORK, "fine_weight": 1.0},
+        fit="weigh.train.network:fit",
+        unlabelled="beside",
+    ),
+)
+RECIPES.register(
     "scratch",
     Recipe(
         name="scratch",

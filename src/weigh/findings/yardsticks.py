@@ -1,0 +1,103 @@
+"""The winner against the controls, and what texts without labels are worth: part of the question of `performance.py`."""
+
+from __future__ import annotations
+
+import math
+
+from weigh.findings.evidence import Evidence, amount, bilingual, gain_of
+from weigh.findings.model import Finding, Relation, Verdict
+from weigh.language import Text, text
+from weigh.run import RECIPES, Candidate
+
+__all__ = ["against_controls", "worth_of_pretraining"]
+
+REFERENCE = "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52"
+ABOUT = {
+    "scratch": text("the same kind of network without pretraining", "同类但未经预训练的网络"),
+    "textbook": text("the recipe of the textbooks", "教科书式的做法"),
+}
+
+
+def against_controls(evidence: Evidence) -> list[Finding]:
+    """The winner against every control: what pretraining, or a careful recipe, is worth."""
+    winner, found = str(evidence.winner), []
+    for control in evidence.results.candidates:
+        if not control.control or control.id not in evidence.measured or control.id == winner:
+            continue
+        about = ABOUT.get(control.recipe, text("the control", "对照方案"))
+        question = text("Is it better than the control {o}?", "它比对照 {o} 更好吗？", o=control.label)
+        found += _compared(
+            evidence, winner, control.id, [winner, control.id], about, f"performance:control:{control.id}", question
+        )
+    return found
+
+
+def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
+    """Each candidate that used texts without labels against plain fine-tuning of the same model; one family per model."""
+    found = []
+    for plain in evidence.results.candidates:
+        if plain.recipe != "finetune" or plain.id not in evidence.measured:
+            continue
+        using = [
+            c.id
+            for c in evidence.results.candidates
+            if c.model == plain.model and _uses_unlabelled(c) and c.id in evidence.measured
+        ]
+        about = text("fine-tuning the same model without them", "不使用这些文本、直接微调同一模型")
+        for name in using:
+            question = text(
+                "What are the texts without labels worth in {c}?",
+                "在 {c} 中，无标签文本值多少？",
+                c=evidence.label(name),
+            )
+            found += _compared(
+                evidence, name, plain.id, [plain.id, *using], about, f"performance:pretraining:{name}", question
+            )
+    return found
+
+
+def _uses_unlabelled(candidate: Candidate) -> bool:
+    return RECIPES.get(candidate.recipe).unlabelled is not None
+
+
+def _compared(
+    evidence: Evidence, name: str, other: str, family: list[str], about: Text, id: str, question: Text
+) -> list[Finding]:
+    """`name` against `other`, corrected for all comparisons of `family`; nothing where they have no folds in common."""
+    difference = evidence.compare(family).of(name, other)
+    gain = gain_of(difference, evidence.metric)
+    if math.isnan(gain.value):
+        return []  # the table of runs shows it
+    verdict: dict[Relation, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
+    values = {"c": evidence.label(name), "o": evidence.label(other), "a": about, "d": amount(gain)}
+    sentence = {
+        "better": text("{c} is better than {a} ({o}) by {d}.", "{c} 优于{a}（{o}），领先 {d}。", **values),
+        "worse": text(
+            "{c} is worse than {a} ({o}): the difference is {d}.", "{c} 不如{a}（{o}）：差值为 {d}。", **values
+        ),
+        "equal": text(
+            "{c} and {a} ({o}) are practically equal: the difference is {d}.",
+            "{c} 与{a}（{o}）实际相当：差值为 {d}。",
+            **values,
+        ),
+        "undecided": text(
+            "Whether {c} is better than {a} ({o}) is not settled: the difference is {d}.",
+            "{c} 是否优于{a}（{o}），尚无定论：差值为 {d}。",
+            **values,
+        ),
+    }[difference.relation]
+    return [
+        Finding(
+            id=id,
+            kind="performance",
+            question=bilingual(question),
+            claim=evidence.claim,
+            relation=difference.relation,
+            verdict=verdict[difference.relation],
+            sentence=bilingual(sentence),
+            estimates={"difference": gain},
+            assumptions=evidence.assumptions([name, other]),
+            candidates=[name, other],
+            references=[REFERENCE],
+        )
+    ]
