@@ -5,7 +5,7 @@ comes out of them says anything about real people, places or products. What they
 (`about`, never split), half of them positive, and for each message its `wording`: plain, negated, ironic or mixed. A model that
 counts nice words is right on the first kind only, which the scores by wording are there to show. The first 400 messages say it in roundabout
 ways, and heads on these encoders read hardly any tone in them (0.63 balanced accuracy); 80 in plain words ("wonderful coffee") were then
-added, so the score of the demo says how the messages were mixed.
+added (0.66), so the score of the demo says how the messages were mixed.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from weigh.record.results import Results
 __all__ = ["Effects", "Piece", "effects_by_path", "marked"]
 
 STEPS = (0.15, 0.4, 0.75)  # of the strongest effect in the text: from where on a mark is faint, middling, strong
-NOTHING = 0.05  # log odds: less than this moves a probability by about a hundredth; nothing is marked then
+NOTHING = 0.1  # log odds: less than this moves a probability by at most 0.025; such words are not marked
 NAMED = 3  # words in each direction below the text
 
 

@@ -255,8 +255,8 @@ WORDS = {
     "lines": Text("Examples concerned", "涉及的样本"),
     "words_marked": Text(
         "Words marked in {n} of these texts: taken out one at a time (Li, Monroe & Jurafsky 2016), they changed the log odds of the predicted "
-        "class, in the winner's run of the first repeat that had not trained on the text. Underlined, + : pushed towards that class. "
-        "Dotted, − : pushed away from it. This explains the model and not the truth: words that say the same hide each other, and a "
+        "class, in the winner's run of the first repeat that had not trained on the text. An underline with a plus: pushed towards that "
+        "class; dots with a minus: away from it. This explains the model and not the truth: words that say the same hide each other, and a "
         "text with a hole is unlike those that a model knows. Asked about: the 8 hardest texts of each of these runs, up to 400 "
         "characters, their first 40 words.",
         "其中 {n} 条文本标出了起作用的词：逐个删去一词（Li、Monroe 与 Jurafsky 2016），看所预测类别的对数几率变化多少；"
