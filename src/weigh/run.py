@@ -173,6 +173,7 @@ class Outcome:
         environment: Versions, device, processor.
         weights: Name -> array, if `keep_weights`: the state dict of the whole network with its head, ready to predict.
         model: Facts about the model (parameters, macs, size_bytes, weights provenance, licence, input size, sha256).
+        words: As in `RunRecord`.
     """
 
     key: str
@@ -184,6 +185,7 @@ class Outcome:
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
     model: dict[str, Any] = field(default_factory=dict)
+    words: list[dict[str, Any]] = field(default_factory=list)
 
 
 def recipe_options(given: RecipeSpec, task: str | None) -> dict:

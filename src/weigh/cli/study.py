@@ -24,7 +24,7 @@ from weigh.cli.options import (
     open_study,
     tell_failures,
 )
-from weigh.language import detect_language, text
+from weigh.language import Text, detect_language, text
 
 __all__ = ["register"]
 
@@ -67,21 +67,33 @@ def demo(
     quiet: Quiet = False,
     lang: Lang = "",
     settings: Settings = [],
+    texts: Annotated[bool, typer.Option("--text", help="Two language models on 480 messages written for it.")] = False,
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
     from weigh.data.demo import demo_spec
+    from weigh.data.demo_texts import WRITTEN, text_demo_spec
     from weigh.spec_yaml import apply_settings, load_spec
     from weigh.study import Study
 
-    folder = output or Path("studies/solar-cells")
-    folder.mkdir(parents=True, exist_ok=True)
-    study = Study(load_spec(apply_settings(demo_spec(folder), settings), base=folder), folder)
-    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True)
+    folder = output or Path("studies/messages" if texts else "studies/solar-cells")
+    make_spec = text_demo_spec if texts else demo_spec
+    study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
+    said = WRITTEN if texts else None
+    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, said=said)
 
 
 def _run(
-    study, *, quiet: bool, yes: bool, fail_on: list[str], language: str, retry_failed: bool = False, brief: bool = False
+    study,
+    *,
+    quiet: bool,
+    yes: bool,
+    fail_on: list[str],
+    language: str,
+    retry_failed: bool = False,
+    brief: bool = False,
+    said: Text | None = None,
 ) -> None:
+    """Run and tell; `said` is said of the data, after the verdict."""
     from weigh.cli.screen import Screen
 
     with Screen(language, quiet=quiet, confirmed=yes) as screen:
@@ -95,6 +107,8 @@ def _run(
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
     _tell(study, language, quiet=quiet, brief=brief)
+    if said:
+        print(said.render(language))
     file = study.read().file
     failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]

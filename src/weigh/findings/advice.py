@@ -319,7 +319,17 @@ def _limits(results: Results, evidence: Evidence) -> list[Text]:
                 "某个方案普遍更好（结论只针对这份数据）",
             )
         )
-    limits.append(text("why a model decides as it does (nothing was explained)", "模型为何这样判断（未做解释分析）"))
+    if any(run.words for run in results.records):
+        limits.append(
+            text(
+                "why a model decides as it does (only the words of the hardest texts were taken out, one at a time)",
+                "模型为何这样判断（只对最难的文本逐词做过删除分析）",
+            )
+        )
+    else:
+        limits.append(
+            text("why a model decides as it does (nothing was explained)", "模型为何这样判断（未做解释分析）")
+        )
     return limits
 
 

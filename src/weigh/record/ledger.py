@@ -32,7 +32,7 @@ CREATE TABLE IF NOT EXISTS runs (
     key TEXT PRIMARY KEY, candidate TEXT NOT NULL, purpose TEXT NOT NULL, variant TEXT NOT NULL,
     repeat INTEGER NOT NULL, fold INTEGER NOT NULL, status TEXT NOT NULL, cause TEXT NOT NULL, n_train INTEGER NOT NULL,
     facts TEXT NOT NULL, measured TEXT NOT NULL, seeds TEXT NOT NULL, environment TEXT NOT NULL,
-    explanations TEXT  -- reserved: file of attributions
+    explanations TEXT  -- effects of words, as JSON; NULL: none
 );
 CREATE TABLE IF NOT EXISTS planned (position INTEGER PRIMARY KEY, key TEXT NOT NULL, candidate TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS models (address TEXT PRIMARY KEY, facts TEXT NOT NULL);
@@ -183,6 +183,7 @@ class Ledger:
                     _json(outcome.measured),
                     _json(run.seeds),
                     _json(outcome.environment),
+                    _json(outcome.words) if outcome.words else None,
                 )
             )
             if outcome.model:
@@ -190,13 +191,13 @@ class Ledger:
             if run.purpose == "refit" and len(run.test) and outcome.status == "done":
                 looks.append((run.key, run.candidate, len(run.test)))
         with closing(self._open()) as db, db:
-            db.executemany(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 13)}, NULL)", rows)
+            db.executemany(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 14)})", rows)
             db.executemany("INSERT OR REPLACE INTO models VALUES (?, ?)", models)
             db.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?, ?)", looks)
 
     def records(self, keys: Collection[str] | None = None) -> tuple[RunRecord, ...]:
         """Every recorded run of the present design, or of `keys`."""
-        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment"
+        columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
         if keys is None:
             rows = self._rows(f"SELECT {columns} FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position")
         else:

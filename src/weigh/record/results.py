@@ -40,6 +40,8 @@ class RunRecord:
             the decision threshold chosen inside the training folds; absent = zeros), temperature (refits).
         measured: train_seconds, predict_seconds_per_example, peak_bytes, started, … (changes from run to run).
         seeds: {"split": …, "init": …, "order": …, "augmentation": …}.
+        words: Of the texts with the largest loss: {"example": index, "class": the predicted one, "words": [[text of a pair,
+            start, end, change of the log odds], …]} (`train/words.py`); for classes of texts, in the first repeat.
     """
 
     key: str
@@ -55,6 +57,7 @@ class RunRecord:
     measured: dict[str, Any] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
+    words: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

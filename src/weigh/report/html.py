@@ -98,6 +98,7 @@ class Quote:
     path: str
     texts: tuple[Quotation, ...]
     caption: str
+    effects: str  # which words mattered, in a sentence; "" where nobody asked
 
 
 class Page:
@@ -106,7 +107,7 @@ class Page:
     def __init__(self, file: FindingsFile, story: Story, results: Results | None, language: str, album: Album) -> None:
         self.file, self.story, self.results, self.language, self.album = file, story, results, language, album
         self.study: dict[str, Any] = file.study
-        self.quoted = Quotes(None if results is None else results.examples)
+        self.quoted = Quotes(results)
         self.anchors = {finding.id: f"f{at}" for at, finding in enumerate(file.findings, 1)}
 
     def context(self) -> dict[str, Any]:
@@ -233,7 +234,27 @@ class Page:
         """Texts of the first examples, captioned like pictures."""
         rows = _rows_by_path(finding)
         known = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
-        return [Quote(path, said, " · ".join(self._caption(rows.get(path, {})))) for path, said in known if said]
+        return [
+            Quote(path, said, " · ".join(self._caption(rows.get(path, {}))), self._effects(path, said))
+            for path, said in known
+            if said
+        ]
+
+    def _effects(self, path: str, texts: tuple[Quotation, ...]) -> str:
+        """The strongest words in a sentence: the marks again, for who does not see them."""
+        effects = self.quoted.effects(path)
+        if effects is None:
+            return ""
+        parts = []
+        for sign, key in ((1, "words_for"), (-1, "words_against")):
+            said = tuple(text.said for text in texts)
+            words = [
+                f"{visible_line(word)} {'+' if effect > 0 else '−'}{abs(effect):.2f}"
+                for word, effect in effects.strongest(said, sign)
+            ]
+            if words:
+                parts.append(self.say(key, c=visible_line(effects.predicted), w=self.say("comma").join(words)))
+        return self.say("semicolon").join(parts) if parts else self.say("words_none")
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Pictures of the first examples, captioned from the finding's rows where these name the file."""

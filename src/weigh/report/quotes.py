@@ -1,6 +1,6 @@
 """Texts of examples, quoted on the page where pictures would be shown.
 
-Before it: the index of the examples, which keeps texts and tokens. After it: `html.py`, which escapes them like every other text of
+Before it: the index of the examples, which keeps texts and tokens, and `effects.py`. After it: `html.py`, which escapes them like every other text of
 a user. The script of a text names its language to the browser, which chooses fonts and line breaks by it: Chinese has no blanks to
 break at.
 """
@@ -10,9 +10,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-from weigh.data.examples import Examples
 from weigh.data.scripts import main_script
 from weigh.data.tags import joined_tokens
+from weigh.record.results import Results
+from weigh.report.effects import Effects, Piece, effects_by_path, marked
 
 __all__ = ["Quotation", "Quotes"]
 
@@ -21,22 +22,33 @@ LANGUAGES = {"Han": "zh", "Kana": "ja", "Hangul": "ko", "Arabic": "ar", "Hebrew"
 
 
 class Quotation(NamedTuple):
-    """One text: what it says, cut to a length that a page can hold, and its language where the script tells it ("" elsewhere)."""
+    """One text: what it says, cut to a length that a page can hold, its language where the script tells it ("" elsewhere), and
+    the same in pieces, of which those that mattered are marked."""
 
     said: str
     lang: str
+    pieces: tuple[Piece, ...]
 
 
 class Quotes:
     """The texts of examples by path."""
 
-    def __init__(self, examples: Examples | None) -> None:
-        self._examples = examples
+    def __init__(self, results: Results | None) -> None:
+        self._examples = examples = None if results is None else results.examples
+        self._results = results
         self._rows = None if examples is None else examples.tokens if examples.tokens is not None else examples.texts
 
     @cached_property
     def _places(self) -> dict[str, int]:
         return {} if self._examples is None else {str(path): i for i, path in enumerate(self._examples.path)}
+
+    @cached_property
+    def _effects(self) -> dict[str, Effects]:
+        return {} if self._results is None else effects_by_path(self._results)
+
+    def effects(self, path: str) -> Effects | None:
+        """What words did in this example; None where nobody asked."""
+        return self._effects.get(path)
 
     def __bool__(self) -> bool:
         return self._rows is not None
@@ -47,7 +59,11 @@ class Quotes:
             return ()
         row = self._rows[self._places[path]]
         texts = row if self._examples.tokens is None else (joined_tokens(row),)
-        return tuple(Quotation(_cut(said), LANGUAGES.get(main_script(said), "")) for said in texts)
+        effects = self.effects(path)
+        return tuple(
+            Quotation(_cut(said), LANGUAGES.get(main_script(said), ""), marked(_cut(said), part, effects))
+            for part, said in enumerate(texts)
+        )
 
 
 def _cut(said: str) -> str:

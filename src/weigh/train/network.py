@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipes import STRENGTHS
+from weigh.train.words import add_words, asks_words
 
 __all__ = ["fit"]
 
@@ -149,9 +150,17 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         if run.keep_weights
         else None
     )
-    return Outcome(
+    outcome = Outcome(
         run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
     )
+    if not asks_words(run, setting, examples):
+        return outcome
+
+    def outputs(given: Examples) -> np.ndarray:
+        asked = replace(work, inputs=task.inputs(given, preparation, setting, options, None))
+        return asked.predict(np.arange(len(given)))
+
+    return add_words(outcome, run, examples, preparation.tokenizer, outputs)
 
 
 def _freeze(

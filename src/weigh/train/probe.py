@@ -12,6 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,9 +27,10 @@ from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
-from weigh.train.features import Featurised, array_cache, features_of, load_for
+from weigh.train.features import Featurised, array_cache, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
+from weigh.train.words import add_words, asks_words
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
@@ -62,12 +64,29 @@ def fit(
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
     with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
-        for done, outcome in enumerate(
-            pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared), runs), 1
-        ):
+        tried = pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared), runs)
+        encoder = None
+        for done, (run, (outcome, head)) in enumerate(zip(runs, tried, strict=True), 1):
             if progress:
                 progress("heads", done, len(runs))
+            if head is not None and asks_words(run, setting, examples):
+                encoder = encoder or _Body(run, setting, examples)
+                outcome = add_words(outcome, run, examples, encoder.tokenizer, partial(encoder.logits, head))
             yield outcome
+
+
+class _Body:
+    """The frozen body of the job, loaded for texts that are not among the features."""
+
+    def __init__(self, run: Run, setting: Setting, examples: Examples) -> None:
+        model = load_for(run.model, setting)
+        self.setting, self.prepared = setting, model.configure(run.options)
+        self.tokenizer = self.prepared.tokenizer
+        self.body = TASKS.get(setting.task).build(model, examples, frozen=True).body
+
+    def logits(self, head: LinearHead, examples: Examples) -> np.ndarray:
+        """`(n, classes)` of any examples."""
+        return head.logits(forward_all(self.body, self.prepared, examples, self.setting))
 
 
 def _basis(made: Featurised, setting: Setting) -> Basis:
@@ -82,18 +101,23 @@ def _basis(made: Featurised, setting: Setting) -> Basis:
     return basis
 
 
-def _try_run(run: Run, *given) -> Outcome:
-    """One run; what goes wrong in it is its own failure and not that of its neighbours."""
+def _try_run(run: Run, *given) -> tuple[Outcome, LinearHead | None]:
+    """One run and its head; what goes wrong in it is its own failure and not that of its neighbours."""
     try:
         return _fit_run(run, *given)
     except WeighError as error:
-        return Outcome(run.key, "failed", cause=error.render("en"))
+        return Outcome(run.key, "failed", cause=error.render("en")), None
     except Exception as error:
         trace = traceback.format_exc(limit=-6)
-        return Outcome(run.key, "failed", cause=f"{type(error).__name__}: {error}"[:300], measured={"traceback": trace})
+        failed = Outcome(
+            run.key, "failed", cause=f"{type(error).__name__}: {error}"[:300], measured={"traceback": trace}
+        )
+        return failed, None
 
 
-def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float) -> Outcome:
+def _fit_run(
+    run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float
+) -> tuple[Outcome, LinearHead]:
     started = time.perf_counter()
     target = examples.target[run.train]
     group = None if examples.group is None else examples.group[run.train]
@@ -129,7 +153,8 @@ def _fit_run(run: Run, made: Featurised, basis: Basis, examples: Examples, setti
         + (time.perf_counter() - started) / max(1, len(run.test)),
         "peak_bytes": peak_bytes(setting.device),
     }
-    return Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
+    outcome = Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
+    return outcome, head
 
 
 def fit_head(
