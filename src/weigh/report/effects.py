@@ -6,11 +6,14 @@ these words. What a text says stays a string until Jinja escapes it; the classes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from weigh.record.results import Results
+from weigh.report.visible import visible_line
+from weigh.report.words import say
 
-__all__ = ["Effects", "Piece", "effects_by_path", "marked"]
+__all__ = ["Effects", "Piece", "effects_by_path", "effects_sentence", "marked"]
 
 STEPS = (0.15, 0.4, 0.75)  # of the strongest effect in the text: from where on a mark is faint, middling, strong
 NOTHING = 0.1  # log odds: less than this moves a probability by at most 0.025; such words are not marked
@@ -35,7 +38,7 @@ class Effects(NamedTuple):
     predicted: str
     words: list[tuple[int, int, int, float]]
 
-    def strongest(self, texts: tuple[str, ...], sign: int) -> list[tuple[str, float]]:
+    def strongest(self, texts: Sequence[str], sign: int) -> list[tuple[str, float]]:
         """The words that pushed most towards (1) or away from (-1) the prediction, the strongest first."""
         chosen = [word for word in self.words if sign * word[3] >= self._least]
         chosen.sort(key=lambda word: -abs(word[3]))
@@ -64,6 +67,20 @@ def effects_by_path(results: Results) -> dict[str, Effects]:
             words = [(int(part), int(a), int(b), float(effect)) for part, a, b, effect in one["words"]]
             found[str(path[one["example"]])] = Effects(classes[one["class"]], words)
     return found
+
+
+def effects_sentence(effects: Effects, texts: Sequence[str], language: str) -> str:
+    """The strongest words: the marks again, for who does not see them."""
+    parts = []
+    for sign, key in ((1, "words_for"), (-1, "words_against")):
+        words = [
+            f"{visible_line(word)} {'+' if effect > 0 else '−'}{abs(effect):.2f}"
+            for word, effect in effects.strongest(texts, sign)
+        ]
+        if words:
+            said = say("comma", language).join(words)
+            parts.append(say(key, language, c=visible_line(effects.predicted), w=said))
+    return say("semicolon", language).join(parts) if parts else say("words_none", language)
 
 
 def marked(said: str, part: int, effects: Effects | None) -> tuple[Piece, ...]:

@@ -235,26 +235,10 @@ class Page:
         rows = _rows_by_path(finding)
         known = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
         return [
-            Quote(path, said, " · ".join(self._caption(rows.get(path, {}))), self._effects(path, said))
+            Quote(path, said, " · ".join(self._caption(rows.get(path, {}))), self.quoted.said(path, self.language))
             for path, said in known
             if said
         ]
-
-    def _effects(self, path: str, texts: tuple[Quotation, ...]) -> str:
-        """The strongest words in a sentence: the marks again, for who does not see them."""
-        effects = self.quoted.effects(path)
-        if effects is None:
-            return ""
-        parts = []
-        for sign, key in ((1, "words_for"), (-1, "words_against")):
-            said = tuple(text.said for text in texts)
-            words = [
-                f"{visible_line(word)} {'+' if effect > 0 else '−'}{abs(effect):.2f}"
-                for word, effect in effects.strongest(said, sign)
-            ]
-            if words:
-                parts.append(self.say(key, c=visible_line(effects.predicted), w=self.say("comma").join(words)))
-        return self.say("semicolon").join(parts) if parts else self.say("words_none")
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Pictures of the first examples, captioned from the finding's rows where these name the file."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from weigh.data.scripts import main_script
 from weigh.data.tags import joined_tokens
 from weigh.record.results import Results
-from weigh.report.effects import Effects, Piece, effects_by_path, marked
+from weigh.report.effects import Effects, Piece, effects_by_path, effects_sentence, marked
 
 __all__ = ["Quotation", "Quotes"]
 
@@ -49,6 +49,11 @@ class Quotes:
     def effects(self, path: str) -> Effects | None:
         """What words did in this example; None where nobody asked."""
         return self._effects.get(path)
+
+    def said(self, path: str, language: str) -> str:
+        """The strongest words in a sentence; "" where nobody asked."""
+        effects = self.effects(path)
+        return "" if effects is None else effects_sentence(effects, [quote.said for quote in self.of(path)], language)
 
     def __bool__(self) -> bool:
         return self._rows is not None
