@@ -33,6 +33,11 @@ class Encoder(nn.Module):
         self.pooling = options.get("pooling") or self.pooling
         self.layers = options.get("layers") or self.layers
 
+    @property
+    def table(self) -> torch.Tensor:
+        """`(vocabulary, width)`: the vectors that tokens start as."""
+        return self.model.get_input_embeddings().weight  # type: ignore[operator]
+
     def tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, length, width)`: one vector per token, before pooling."""
         given = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}

@@ -85,8 +85,7 @@ class MaskedHead(nn.Module):
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        table = encoder.model.get_input_embeddings()
-        rows, width = table.weight.shape
+        rows, width = encoder.table.shape
         self.dense, self.norm = nn.Linear(encoder.width, width), nn.LayerNorm(width)
         self.bias = nn.Parameter(torch.zeros(rows))
         with torch.no_grad():
@@ -102,5 +101,5 @@ def masked_loss(
 ) -> torch.Tensor:
     """`()` cross-entropy of the hidden tokens of `batch`; only they go through the head (memory: hidden tokens × vocabulary)."""
     vectors = encoder.tokens(hidden)[chosen]
-    scores = head(vectors, encoder.model.get_input_embeddings().weight)
+    scores = head(vectors, encoder.table)
     return functional.cross_entropy(scores.float(), batch[:, 0][chosen])
