@@ -26,6 +26,8 @@ from weigh.data.examples import Examples
 from weigh.data.readers import read_and_check
 from weigh.models.address import parse_address
 from weigh.models.catalogue import find_packaged
+from weigh.models.dropout import speed_up_dropout
+from weigh.models.encoder import speed_up_attention
 from weigh.models.huggingface import _folder
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
@@ -57,6 +59,8 @@ class Weigh:
         preparation = model.configure(options)
         self.task = TASKS.get(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))
+        speed_up_dropout(self.network)
+        speed_up_attention(self.network)
         self.inputs = self.task.inputs(examples, preparation, self.setting, options, None)
         seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
         self.loop = Loop(

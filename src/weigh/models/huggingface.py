@@ -38,6 +38,7 @@ FIRST_TOKEN = {
     "albert",
     "camembert",
 }
+ATTENTION_DROPOUT = {"attention_probs_dropout_prob", "attention_dropout"}
 PREFIXES = {"intfloat/multilingual-e5": "query: ", "intfloat/e5": "query: "}
 
 
@@ -136,6 +137,10 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
     """The encoder without pooling layer or language-model head, in float32."""
     import transformers
 
+    for name in (
+        ATTENTION_DROPOUT & vars(config).keys()
+    ):  # what is dropped in attention costs a random number for each pair of tokens
+        setattr(config, name, 0.0)
     plain = (
         {}
         if config.model_type not in FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"}

@@ -21,6 +21,8 @@ from weigh.inputs.base import Inputs
 from weigh.metrics.base import METRICS
 from weigh.metrics.outputs import predict
 from weigh.models.depthwise import speed_up_depthwise
+from weigh.models.dropout import speed_up_dropout
+from weigh.models.encoder import speed_up_attention
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.stage import Tail, split_last_stage
@@ -103,6 +105,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
     if setting.device == "cpu":
         speed_up_depthwise(work.network)
+        speed_up_dropout(work.network)
+        speed_up_attention(work.network)
     started = time.perf_counter()
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
