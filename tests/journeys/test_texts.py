@@ -11,8 +11,10 @@ import pytest
 
 from tests.journeys.test_journey import weigh
 from tests.text_models import sentences, write_entities, write_reviews, write_similarity
+from weigh.errors import ModelError
 from weigh.study import Study
 
+QUICK_STUDY = ["design.folds=3", "design.repeats=1", "run.offline=true", "run.threads=1"]
 QUICK = ["--offline", "--yes", "--set", "design.folds=3", "--set", "design.repeats=1"]
 
 
@@ -146,3 +148,31 @@ def test_recipes_that_need_one_vector_per_example_are_refused_for_entities(tiny_
         assert code != 0
         assert f"Recipe {recipe} is not for token-classification" in err
         assert "finetune" in err
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("recipe", ["probe", "finetune"])
+def test_the_saved_model_predicts_what_was_trained(recipe, pooling, tiny_encoder, tmp_path):
+    """Also with the pooling of the model itself, which for a BERT is the first token."""
+    data = write_reviews(tmp_path / "reviews.csv", 80)
+    given = (
+        {"name": recipe} if recipe == "probe" else {"name": recipe, "epochs": 2, "learning_rate": 3e-3, "batch_size": 8}
+    )
+    given |= {} if pooling == "first" else {"pooling": pooling}
+    settings = [*QUICK_STUDY, "run.precision=fp32", "design.order_check=false"]  # predictions are made in fp32
+    study = Study.from_data(data, [tiny_encoder], [given], settings=settings, folder=tmp_path / "study").run()
+    assert same_as_refit(study, data)
+    config = json.loads((study.folder / "model" / "config.json").read_text("utf-8"))
+    assert config["options"] == {"pooling": pooling, "layers": "last"}
+    (study.folder / "model" / "config.json").write_text(json.dumps({**config, "options": {}}), encoding="utf-8")
+    with pytest.raises(ModelError, match="how the vectors of tokens become one"):
+        study.predict(["a film"])
+
+
+def same_as_refit(study, data) -> bool:
+    """The saved model is right on the training texts as often as the refit recorded of itself."""
+    rows = list(csv.DictReader(data.open(encoding="utf-8")))
+    said = study.predict([row["text"] for row in rows])
+    right = np.mean([one["label"] == row["label"] for one, row in zip(said, rows, strict=True)])
+    (refit,) = [record for record in study.results().records if record.purpose == "refit"]
+    return right == pytest.approx(refit.facts["train_scores"]["accuracy"], abs=1e-9)
