@@ -35,7 +35,9 @@ __all__ = [
 Models = Annotated[str, typer.Option("--models", "-m", help="Model addresses, separated by commas.")]
 Recipes = Annotated[
     str,
-    typer.Option("--recipes", "-r", help="probe, finetune, last-stage, lp-ft, scratch, textbook; separated by commas."),
+    typer.Option(
+        "--recipes", "-r", help="probe, finetune, last-stage, lp-ft, lora, scratch, textbook; separated by commas."
+    ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]
 TaskName = Annotated[str, typer.Option("--task", help="Recognised from the data where it can be.")]
