@@ -32,7 +32,7 @@ class Recipe:
             "network": the weights of the network (one run is one job).
         pretrained: False for `scratch`.
         frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
-        adapted: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
+        low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError. None: the recipe is for texts only.
@@ -51,7 +51,7 @@ class Recipe:
     per_example: bool = False
     pretrained: bool = True
     frozen: bool = False
-    adapted: bool = False
+    low_rank: bool = False
     control: bool = False
 
     def options_for(self, task: str | None) -> dict[str, Any] | None:

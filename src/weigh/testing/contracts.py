@@ -92,7 +92,7 @@ def check_recipe(recipe: Recipe) -> None:
         assert recipe.trains == "head" or "epochs" in defaults, (
             f"{recipe.name}: a network is trained for a number of epochs"
         )
-    if recipe.adapted:
+    if recipe.low_rank:
         assert recipe.trains == "network", f"{recipe.name}: adapters are trained as a network is"
         assert recipe.pretrained, f"{recipe.name}: random weights are not adapted"
         assert all({"rank", "alpha", "dropout", "targets"} <= defaults.keys() for defaults in given), (

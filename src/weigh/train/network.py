@@ -97,7 +97,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
     adapters = None
-    if recipe.adapted:
+    if recipe.low_rank:
         adapters = add_adapters(
             network, options, rng_seed=seed(run.seeds["init"], "adapters"), address=model.address.written
         )

@@ -132,7 +132,7 @@ RECIPES.register(
             "patience": 3,
         },
         fit="weigh.train.network:fit",
-        adapted=True,
+        low_rank=True,
     ),
 )
 RECIPES.register(

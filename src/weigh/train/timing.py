@@ -32,7 +32,7 @@ def time_model(
     *,
     network: bool,
     frozen: bool = False,
-    adapted: Sequence[dict[str, Any]] = (),
+    low_rank: Sequence[dict[str, Any]] = (),
     precision: str,
     pretrained: bool = True,
     examples: Examples | None = None,
@@ -43,12 +43,12 @@ def time_model(
         network: Time a training step too.
         frozen: Time a step of the last stage alone too; nothing is said of a network that has none (its runs will say why).
         examples: Of the study; texts are timed at their own lengths.
-        adapted: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
+        low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_adapted_step_example, precision_head,
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_low_rank_step_example, precision_head,
         precision_network, channels_last;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`).
     """
@@ -83,10 +83,10 @@ def time_model(
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
-    for options in adapted:
+    for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)
         seconds = _seconds(step, chosen, setting.device) / len(batch)
-        found["seconds_per_adapted_step_example"] = max(seconds, found.get("seconds_per_adapted_step_example", 0.0))
+        found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
     if frozen and model.reads == "pictures":
         with suppress(ModelError):
