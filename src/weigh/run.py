@@ -32,6 +32,7 @@ class Recipe:
             "network": the weights of the network (one run is one job).
         pretrained: False for `scratch`.
         frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
+        low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError. None: the recipe is for texts only.
@@ -52,13 +53,16 @@ class Recipe:
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
     frozen: bool = False
+    low_rank: bool = False
     control: bool = False
 
     def options_for(self, task: str | None) -> dict[str, Any] | None:
-        """The defaults of a task (of pictures where it is not known yet); None where the recipe is not for it."""
-        if task is not None and task.startswith("token-"):
+        """The defaults of a task (the first there are where it is not known yet); None where the recipe is not for it."""
+        if task is None:
+            return self.texts if self.defaults is None else self.defaults
+        if task.startswith("token-"):
             return None if self.per_example else self.texts
-        return self.texts if task is not None and task.startswith("text-") else self.defaults
+        return self.texts if task.startswith("text-") else self.defaults
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))
@@ -192,13 +196,13 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
     """The recipe's defaults for this task with the user's overrides; nothing unset.
 
     Args:
-        task: None where it is not known yet: then options of any task are allowed, and the defaults are those of pictures.
+        task: None where it is not known yet: then options of any task are allowed, and the defaults are those of pictures if it has any.
 
     Raises:
         SpecError: The recipe is not for this task, or has no such option.
     """
     recipe = RECIPES.get(given.name)
-    defaults = recipe.options_for(task) if task is not None else recipe.defaults or recipe.texts
+    defaults = recipe.options_for(task)
     if defaults is None:
         raise SpecError(
             text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),

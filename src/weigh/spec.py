@@ -112,7 +112,7 @@ class RecipeSpec(Section):
     """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
 
     name: str = Field(
-        description="probe, finetune, last-stage, lp-ft, adapted, joint, scratch, textbook (see `weigh recipes`)."
+        description="probe, finetune, last-stage, lp-ft, lora, adapted, joint, scratch, textbook (see `weigh recipes`)."
     )
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
@@ -149,6 +149,18 @@ class RecipeSpec(Section):
     )
     fine_weight: Annotated[float, Field(gt=0, le=1000)] | None = Field(
         default=None, description="Weight of the loss on labels in `joint`: L_pre + fine_weight x L_fine."
+    )
+    rank: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="Of lora's adapters: the size of the space that each layer's change lies in."
+    )
+    alpha: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
+        default=None, description="lora's adapters are scaled by alpha / rank."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        default=None, description="On the inputs of lora's adapters."
+    )
+    targets: Literal["all-linear", "query-value"] | None = Field(
+        default=None, description="Which layers lora adapts: every linear one, or the query and value projections."
     )
     class_weights: Literal["none", "balanced"] | None = None
     decision: Literal["auto", "argmax", "threshold"] | None = None

@@ -8,11 +8,14 @@ import json
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 from tests.journeys.test_journey import weigh
 from tests.text_models import sentences, write_entities, write_reviews, write_similarity
+from weigh.errors import ModelError
 from weigh.study import Study
 
+QUICK_STUDY = ["design.folds=3", "design.repeats=1", "run.offline=true", "run.threads=1"]
 QUICK = ["--offline", "--yes", "--set", "design.folds=3", "--set", "design.repeats=1"]
 
 
@@ -146,3 +149,107 @@ def test_recipes_that_need_one_vector_per_example_are_refused_for_entities(tiny_
         assert code != 0
         assert f"Recipe {recipe} is not for token-classification" in err
         assert "finetune" in err
+
+
+@pytest.mark.parametrize("pooling", ["first", "mean"])
+@pytest.mark.parametrize("recipe", ["probe", "finetune"])
+def test_the_saved_model_predicts_what_was_trained(recipe, pooling, tiny_encoder, tmp_path):
+    """Also with the pooling of the model itself, which for a BERT is the first token."""
+    data = write_reviews(tmp_path / "reviews.csv", 80)
+    given = (
+        {"name": recipe} if recipe == "probe" else {"name": recipe, "epochs": 2, "learning_rate": 3e-3, "batch_size": 8}
+    )
+    given |= {} if pooling == "first" else {"pooling": pooling}
+    settings = [*QUICK_STUDY, "run.precision=fp32", "design.order_check=false"]  # predictions are made in fp32
+    study = Study.from_data(data, [tiny_encoder], [given], settings=settings, folder=tmp_path / "study").run()
+    assert same_as_refit(study, data)
+    config = json.loads((study.folder / "model" / "config.json").read_text("utf-8"))
+    assert config["options"] == {"pooling": pooling, "layers": "last"}
+    (study.folder / "model" / "config.json").write_text(json.dumps({**config, "options": {}}), encoding="utf-8")
+    with pytest.raises(ModelError, match="how the vectors of tokens become one"):
+        study.predict(["a film"])
+
+
+def same_as_refit(study, data) -> bool:
+    """The saved model is right on the training texts as often as the refit recorded of itself."""
+    rows = list(csv.DictReader(data.open(encoding="utf-8")))
+    said = study.predict([row["text"] for row in rows])
+    right = np.mean([one["label"] == row["label"] for one, row in zip(said, rows, strict=True)])
+    (refit,) = [record for record in study.results().records if record.purpose == "refit"]
+    return right == pytest.approx(refit.facts["train_scores"]["accuracy"], abs=1e-9)
+
+
+QUICK_LORA = {"name": "lora", "epochs": 12, "learning_rate": 3e-3, "batch_size": 8, "patience": 12}
+
+
+def test_lora_beside_probe_and_finetune(tiny_encoder, tmp_path):
+    pytest.importorskip("peft")
+    data = write_reviews(tmp_path / "reviews.csv", 240)
+    recipes = ["probe", {"name": "finetune", "epochs": 1}, QUICK_LORA]
+    study = Study.from_data(data, [tiny_encoder], recipes, settings=QUICK_STUDY, folder=tmp_path / "study").run()
+    assert not [finding.sentence.en for finding in study.read() if finding.kind == "internal"]
+    results = study.results()
+    assert not [record.cause for record in results.records if record.status == "failed"]
+    assert {c.recipe for c in results.candidates} == {"probe", "finetune", "lora"}
+    adapted = results.out_of_fold(f"{tiny_encoder} × lora")
+    assert (adapted.prediction(0).labels == adapted.target).mean() > 0.8  # by chance: 0.5
+    facts = [record.facts for record in results.records if record.candidate.endswith("lora")]
+    assert {f["adapted_layers"] for f in facts} == {12}  # six in each of two layers
+    assert all(f["n_trained"] < f["n_parameters"] for f in facts)
+
+
+def test_what_lora_saves_is_a_plain_encoder_that_predicts_the_same(tiny_encoder, capsys, tmp_path):
+    pytest.importorskip("peft")
+    data = write_reviews(tmp_path / "reviews.csv", 240)
+    settings = [*QUICK_STUDY, "run.precision=fp32"]  # as predictions are made
+    study = Study.from_data(data, [tiny_encoder], [QUICK_LORA], settings=settings, folder=tmp_path / "study").run()
+    assert same_as_refit(study, data)
+    with safe_open(study.folder / "model" / "model.safetensors", "np") as held:
+        assert not [name for name in list(held.keys()) if "lora" in name or "base_layer" in name]
+    pytest.importorskip("onnxruntime")
+    code, out, err = weigh(capsys, "export", study.folder, "--onnx", "--output", tmp_path / "model.onnx")
+    assert code == 0, err
+    assert "largest difference" in out
+
+
+def test_lora_for_entities(tiny_encoder, capsys, tmp_path):
+    pytest.importorskip("peft")
+    data = write_entities(tmp_path / "train.conll")
+    study = run(
+        capsys, data, tiny_encoder, tmp_path / "study", "lora", "--set", "recipes.lora.epochs=4",
+        "--set", "recipes.lora.learning_rate=0.005", "--set", "recipes.lora.batch_size=8", "--set", "run.threads=1",
+    )  # fmt: skip
+    for record in (r for r in study.results().records if r.purpose == "main"):
+        losses = [entry["loss"] for entry in record.facts["history"]]
+        assert losses[-1] < losses[0]
+    assert "entities" in study.predict([("we", "saw", "anna", "and", "then", "paris")])[0]
+
+
+@pytest.mark.parametrize("recipes", ["lora", "probe,lora"])
+def test_lora_without_peft_is_refused_before_anything_runs(recipes, tiny_encoder, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("weigh.train.lora.find_spec", lambda name: None)
+    data = write_reviews(tmp_path / "reviews.csv")
+    code, _, err = weigh(
+        capsys, "run", data, "--models", tiny_encoder, "--recipes", recipes, *QUICK, "--output", tmp_path / "s"
+    )
+    assert code == 2
+    assert "pip install 'weigh[lora]'" in err
+    assert "Traceback" not in err
+
+
+def test_lora_is_for_texts_and_its_options_are_checked(tiny, tiny_encoder, photos, capsys, tmp_path):
+    code, _, err = weigh(
+        capsys, "run", photos, "--models", tiny, "--recipes", "lora", *QUICK, "--output", tmp_path / "s"
+    )
+    assert code == 2
+    assert "Recipe lora is not for image-classification" in err
+    assert "last-stage" in err
+    data = write_reviews(tmp_path / "reviews.csv")
+    for setting in ("rank=0", "alpha=-1", "dropout=1", "targets=everything"):
+        code, _, err = weigh(
+            capsys, "run", data, "--models", tiny_encoder, "--recipes", "lora", *QUICK, "--output", tmp_path / "s",
+            "--set", f"recipes.lora.{setting}",
+        )  # fmt: skip
+        assert code == 2
+        assert setting.partition("=")[0] in err
+        assert "Traceback" not in err

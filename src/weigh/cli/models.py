@@ -40,7 +40,8 @@ def recipes(lang: Lang = "") -> None:
 
     for name, recipe in RECIPES.items():
         print(f"{name:10} {recipe.title.render(detect_language(lang))}")
-        print(" " * 11 + ", ".join(f"{key}={value}" for key, value in recipe.defaults.items()))
+        if recipe.defaults is not None:
+            print(" " * 11 + ", ".join(f"{key}={value}" for key, value in recipe.defaults.items()))
         if recipe.texts is not None:
             print(" " * 11 + text("texts: ", "文本：").render(detect_language(lang)), end="")
             print(", ".join(f"{key}={value}" for key, value in recipe.texts.items()))
@@ -61,6 +62,7 @@ def doctor(lang: Lang = "") -> None:
         "timm",
         "numpy",
         "transformers",
+        "peft",
         "onnxruntime",
         "datasets",
         "cleanlab",

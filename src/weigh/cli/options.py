@@ -38,7 +38,7 @@ Recipes = Annotated[
     typer.Option(
         "--recipes",
         "-r",
-        help="probe, finetune, last-stage, lp-ft, adapted, joint, scratch, textbook; separated by commas.",
+        help="probe, finetune, last-stage, lp-ft, lora, adapted, joint, scratch, textbook; separated by commas.",
     ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]

@@ -80,6 +80,10 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     setting, workers = _setting(spec, examples, choose)
     plan = plan_runs(examples, spec, candidates, variants=prepared.variants, copies=prepared.copies)
     recorded = ledger.recorded() if ledger is not None else {}
+    if any(RECIPES.get(run.recipe).low_rank for run in plan.runs if run.key not in recorded):
+        from weigh.train.lora import require_peft
+
+        require_peft()
     timings: dict[str, dict[str, Any]] = {}
     for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
         listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
@@ -296,12 +300,18 @@ def _time_model(
     from weigh.train.timing import time_model
 
     recipes = [RECIPES.get(c.recipe) for c in candidates if c.model == address]
+    low_rank = [
+        recipe_options(recipe_of(spec, c), spec.task)
+        for c in candidates
+        if c.model == address and RECIPES.get(c.recipe).low_rank
+    ]
     with computing(threads=setting.threads):
         return time_model(
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
             frozen=any(recipe.frozen for recipe in recipes),
+            low_rank=low_rank,
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),
             examples=examples,

@@ -67,7 +67,7 @@ def _cause(error: Exception) -> str:
 def environment(device: str) -> dict:
     """Versions and processor: what a reader needs to judge whether numbers can be repeated."""
     versions = {}
-    for package in ("weigh", "torch", "torchvision", "timm", "transformers", "numpy"):
+    for package in ("weigh", "torch", "torchvision", "timm", "transformers", "peft", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

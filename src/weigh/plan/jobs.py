@@ -63,6 +63,8 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
         step = timing.get("seconds_per_tail_step_example", step)
+    if RECIPES.get(runs[0].recipe).low_rank:
+        step = timing.get("seconds_per_low_rank_step_example", step)
     for run in runs:
         if frozen and (run.purpose, run.repeat, run.fold) == ("main", 0, 0):
             total += run.options["views"] * n_examples * forward

@@ -20,6 +20,7 @@ from weigh.data.pictures import PictureError, open_picture
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.metrics.outputs import predict, probabilities
+from weigh.models.encoder import Encoder
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
@@ -206,7 +207,7 @@ def save_model(
     from weigh import __version__
 
     model = load_model(address, pretrained=False, offline=True)
-    preparation = model.configure(options)
+    preparation, encoder = model.configure(options), model.module
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)
     temporary = folder / ".model.safetensors"
@@ -217,7 +218,7 @@ def save_model(
     config = {
         "format": FORMAT, "weigh": __version__, "architecture": model.address.architecture, "task": task, "kind": kind,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
-        "options": {key: value for key, value in options.items() if key in ("pooling", "layers") and value},
+        "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
         "encoder": model.extra.get("config"), "temperature": temperature, "bias": bias, "facts": facts,
     }  # fmt: skip
     if isinstance(preparation, Tokenisation):
@@ -285,6 +286,8 @@ def _architecture(config: dict[str, Any], folder: Path) -> Pretrained:
         return replace(load_model(config["architecture"], pretrained=False, offline=True), preprocessing=preparation)
     from weigh.models.huggingface import rebuild
 
+    if "pooling" not in config["options"]:  # a model's own way is not in its configuration; older folders lack it
+        raise ValueError("it does not say how the vectors of tokens become one")
     written = (folder / "tokenizer.json").read_text(encoding="utf-8")
     model = rebuild(config["architecture"], config["encoder"], Tokenisation(written=written, **said))
     model.configure(config["options"])

@@ -83,16 +83,25 @@ def check_recipe(recipe: Recipe) -> None:
     from importlib import import_module
 
     fields = RecipeSpec.model_fields.keys() - {"name", "label", "repeats"}
-    for defaults in filter(None, (recipe.defaults, recipe.texts)):
+    given = [defaults for defaults in (recipe.defaults, recipe.texts) if defaults is not None]
+    assert given, f"{recipe.name}: neither for pictures nor for texts"
+    assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
+    for defaults in given:
         assert defaults.keys() <= fields, f"{recipe.name}: {defaults.keys() - fields} are not settings of a recipe"
         RecipeSpec(name=recipe.name, **defaults)
-    assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
-    assert recipe.trains == "head" or "epochs" in (recipe.defaults or recipe.texts or {}), (
-        f"{recipe.name}: a network is trained for a number of epochs"
-    )
+        assert recipe.trains == "head" or "epochs" in defaults, (
+            f"{recipe.name}: a network is trained for a number of epochs"
+        )
+    if recipe.low_rank:
+        assert recipe.trains == "network", f"{recipe.name}: adapters are trained as a network is"
+        assert recipe.pretrained, f"{recipe.name}: random weights are not adapted"
+        assert all({"rank", "alpha", "dropout", "targets"} <= defaults.keys() for defaults in given), (
+            f"{recipe.name}: adapters have a rank, alpha, dropout and targets"
+        )
     if recipe.frozen:  # what is predicted and cached of a frozen part counts its views, and is of pretrained weights
         assert recipe.trains == "network", f"{recipe.name}: a frozen part leaves a network to train"
         assert recipe.pretrained, f"{recipe.name}: random weights are not frozen"
+        assert recipe.defaults is not None, f"{recipe.name}: only networks of pictures have a last stage"
         assert "views" in recipe.defaults, f"{recipe.name}: a frozen part is kept in so many views"
         assert "augment" not in recipe.defaults, f"{recipe.name}: kept activations cannot be augmented"
     module, function = recipe.fit.split(":")

@@ -1,8 +1,9 @@
-"""Recipes that train the network: `finetune`, `last-stage`, `lp-ft`, `adapted`, `joint`, `scratch`, `textbook`. One run at a time.
+"""Recipes that train the network: `finetune`, `last-stage`, `lp-ft`, `lora`, `adapted`, `joint`, `scratch`, `textbook`. One run at a time.
 
 The epoch is chosen on a validation part of the training folds (never on the test fold) and its weights are restored.
 A refit has no validation part: it trains for the number of epochs that the cross-validation found best. `last-stage`
-trains the tail of the network on activations of its frozen part; everything else is the same.
+trains the tail of the network on activations of its frozen part, `lora` adapters that are added to the weights; everything
+else is the same.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import autocast, peak_bytes
 from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
+from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipes import STRENGTHS
 from weigh.train.words import add_words, asks_words
@@ -110,6 +112,12 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     started = time.perf_counter()
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
+    adapters = None
+    if recipe.low_rank:
+        adapters = add_adapters(
+            network, options, rng_seed=seed(run.seeds["init"], "adapters"), address=model.address.written
+        )
+        extra |= {"n_trained": adapters.n_trained, "adapted_layers": adapters.layers}
     training, validation = _split(run, examples)
     try:
         with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
@@ -122,6 +130,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
             measured={"train_seconds": time.perf_counter() - started},
             model=facts_of_model,
         )
+    if adapters is not None:
+        adapters.merge()
     trained = time.perf_counter() - started
     held = validation if len(validation) else training
     bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width)

@@ -141,6 +141,31 @@ RECIPES.register(
     ),
 )
 RECIPES.register(
+    "lora",
+    Recipe(
+        name="lora",
+        title=text(
+            "low-rank adapters beside every linear layer of a text encoder, added to its weights afterwards (Hu et al. 2021)",
+            "在文本编码器的每个线性层旁训练低秩适配器，训练后并入权重（Hu 等，2021）",
+        ),
+        trains="network",
+        defaults=None,
+        texts={
+            "rank": 8,
+            "alpha": 16.0,
+            "dropout": 0.0,
+            "targets": "all-linear",
+            **_TEXT_NETWORK,
+            "epochs": 10,
+            "learning_rate": 1e-3,
+            "layer_decay": 1.0,
+            "patience": 3,
+        },
+        fit="weigh.train.network:fit",
+        low_rank=True,
+    ),
+)
+RECIPES.register(
     "scratch",
     Recipe(
         name="scratch",

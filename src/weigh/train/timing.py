@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
 from weigh.train.device import autocast, fast_bf16
+from weigh.train.lora import add_adapters
 
 __all__ = ["time_model"]
 
@@ -31,6 +32,7 @@ def time_model(
     *,
     network: bool,
     frozen: bool = False,
+    low_rank: Sequence[dict[str, Any]] = (),
     precision: str,
     pretrained: bool = True,
     examples: Examples | None = None,
@@ -41,11 +43,13 @@ def time_model(
         network: Time a training step too.
         frozen: Time a step of the last stage alone too; nothing is said of a network that has none (its runs will say why).
         examples: Of the study; texts are timed at their own lengths.
+        low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, precision_head, precision_network, channels_last;
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_low_rank_step_example, precision_head,
+        precision_network, channels_last;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`).
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
@@ -79,6 +83,11 @@ def time_model(
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
+    for options in low_rank:
+        adapters = add_adapters(net, options, rng_seed=0, address=address)
+        seconds = _seconds(step, chosen, setting.device) / len(batch)
+        found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
+        adapters.merge()
     if frozen and model.reads == "pictures":
         with suppress(ModelError):
             size = model.preprocessing.size
