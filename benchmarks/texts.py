@@ -169,6 +169,10 @@ def accuracy(makers: dict[str, Callable[[], Any]], epochs: int, examples: Exampl
         print(f"{name}: {right[name].mean():.4f} of {len(test)}", flush=True)
     difference = right["weigh"].astype(float) - right["trainer-bf16"]
     half = 1.96 * difference.std(ddof=1) / np.sqrt(len(test))
+    content: dict[str, Any] = {"part": "texts-accuracy", "machine": machine(), "epochs": epochs, "n": len(test)}
+    content |= {name: float(answers.mean()) for name, answers in right.items()}
+    content["difference"] = [float(difference.mean()), float(difference.mean() - half), float(difference.mean() + half)]
+    save("texts-accuracy", content)
     print(
         f"difference {difference.mean():+.4f} [{difference.mean() - half:+.4f}, {difference.mean() + half:+.4f}], paired"
     )

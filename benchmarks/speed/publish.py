@@ -35,7 +35,7 @@ AXIS = {
 
 def publish(folder: Path | None = None, docs: Path = DOCS) -> Path:
     """Write the page and its picture; parts that were not measured are said to be missing."""
-    page = [HEAD, *_finetune(folder), *_study(folder), *_statistics(folder), *_growth(folder, docs)]
+    page = [HEAD, *_finetune(folder), *_texts(folder), *_study(folder), *_statistics(folder), *_growth(folder, docs)]
     docs.mkdir(parents=True, exist_ok=True)
     file = docs / "benchmarks.md"
     file.write_text("\n\n".join(page) + "\n", "utf-8")
@@ -101,6 +101,41 @@ def _contenders(found: dict[str, dict[str, Any]]) -> str:
             lines.append(f"- `{name}`: {named.what} ({', '.join(f'{k} {v}' for k, v in versions[name].items())}).")
     lines += [f"- Not in the table: {name}: {why}" for name, why in absent.items()]
     return "\n".join(lines)
+
+
+TRAINERS = {
+    "weigh": "weigh's loop, as the recipe finetune enters it",
+    "trainer": "Hugging Face Trainer, defaults",
+    "trainer-bf16": "the same with bf16=True",
+    "trainer-bf16-grouped": "the same with bf16=True and batches grouped by length",
+    "trainer-padded": "defaults, all padded to 128 tokens, as many tutorials do",
+}
+
+
+def _texts(folder: Path | None) -> list[str]:
+    out = ["## Fine-tuning: sentences a second"]
+    content = load("texts", folder).get("texts")
+    if content is None:
+        return [*out, "Not measured yet: `python -m benchmarks.texts`."]
+    rows = content["rounds"]
+    out.append(
+        f"One pass over {content['sentences']:,} sentences of SST-2 with MiniLM-L6, batch {content['batch']}, {len(rows)} rounds; tokenising is not counted for "
+        "anybody. weigh drops nothing in attention and draws its dropout from bytes. " + _measured_on(content)
+    )  # fmt: skip
+    lines = []
+    for name, what in TRAINERS.items():
+        speed, found = spread([row[name] for row in rows if name in row]), ratios(rows, "weigh", name)
+        if speed is not None and found is not None:
+            lines.append([what, speed.written(1), found.written()])
+    out.append(_table(["who", "sentences/s", "weigh / it"], lines))
+    trained = load("texts-accuracy", folder).get("texts-accuracy")
+    if trained is not None:
+        mean, low, high = (100 * value for value in trained["difference"])
+        out.append(
+            f"Trained once each for {trained['epochs']} passes at the same rate, {trained['n']:,} test sentences: weigh {trained['weigh']:.3f}, Trainer with bf16 "
+            f"{trained['trainer-bf16']:.3f}; difference {mean:+.1f} points [{low:+.1f}, {high:+.1f}], paired, about these two trained models alone."
+        )  # fmt: skip
+    return out
 
 
 def _study(folder: Path | None) -> list[str]:
