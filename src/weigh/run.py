@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,24 @@ from weigh.language import Text, text
 from weigh.registry import Registry
 from weigh.spec import RecipeSpec
 
-__all__ = ["RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting", "recipe_options"]
+__all__ = ["ASKED_WORDS", "RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting", "recipe_options"]
+
+
+class AskedWords(NamedTuple):
+    """About which words a run asks what they did (`train/words.py`); the report says it.
+
+    Attributes:
+        texts: Of a run, those with the largest loss.
+        words: Of a text, the first ones.
+        characters: Longer texts are not asked about.
+    """
+
+    texts: int = 8
+    words: int = 40
+    characters: int = 400
+
+
+ASKED_WORDS = AskedWords()
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,14 @@ def test_a_failure_costs_no_run():
     assert again.status == "done"
 
 
-def test_the_limits_on_the_page_are_those_of_the_method():
-    from weigh.report.words import WORDS as said
+def test_the_page_says_the_limits_of_the_method():
+    from weigh.report.words import say
 
-    for language in (said["words_marked"].en, said["words_marked"].zh):
-        assert all(str(number) in language for number in (ASKED, LONGEST, WORDS))
+    limits = {"t": ASKED, "c": LONGEST, "w": WORDS}
+    for language in ("en", "zh"):
+        said = say("words_marked", language, n=1, y=2016, **limits)
+        assert all(str(number) in said for number in limits.values())
+        assert "{" not in said
 
 
 # ---- marks

@@ -30,6 +30,7 @@ from weigh.report.rows import cell, field_title, isolated, table_of
 from weigh.report.runs import run_rows
 from weigh.report.story import HELD_BACK, Story, main_estimate, tell
 from weigh.report.visible import visible, visible_line
+from weigh.run import ASKED_WORDS
 
 __all__ = ["page_style", "render_finding", "render_html"]
 
@@ -114,6 +115,7 @@ class Page:
         """Names that the templates use without `page.`."""
         return {
             "say": self.say,
+            "asked": ASKED_WORDS,
             "t": self.translate,
             "words": words,
             "language": self.language,

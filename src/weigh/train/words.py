@@ -29,16 +29,14 @@ import numpy as np
 from weigh.data.examples import Examples, rows_of
 from weigh.data.near_texts import UNSPACED
 from weigh.metrics.outputs import predict
-from weigh.run import Outcome, Run, Setting
+from weigh.run import ASKED_WORDS, Outcome, Run, Setting
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = ["add_words", "asks_words", "pieces"]
 
-ASKED = 8  # texts of a run
-WORDS = 40  # words of a text, the first ones
-LONGEST = 400  # characters of an example; longer ones are not asked about
+ASKED, WORDS, LONGEST = ASKED_WORDS.texts, ASKED_WORDS.words, ASKED_WORDS.characters
 
 log = logging.getLogger("weigh")
 Outputs = Callable[[Examples], np.ndarray]
