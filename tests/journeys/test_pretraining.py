@@ -102,7 +102,7 @@ def adapted(encoder, texts, cache, monkeypatch, stop=None):
         if done == stop:
             raise KeyboardInterrupt
 
-    facts = pretraining.adapt(model, model.configure({}), texts, OPTIONS, setting, progress)
+    facts, _ = pretraining.adapt(model, model.configure({}), texts, OPTIONS, setting, progress)
     return {name: tensor.clone() for name, tensor in model.module.state_dict().items()}, facts
 
 

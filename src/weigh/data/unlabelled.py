@@ -1,7 +1,7 @@
 """Texts without labels for further pretraining: read, and freed of every text that the study has a label for.
 
 A text that is trained on before the folds are cut would be known to the network when it stands in the test part, so none of
-the study's own texts is used, whichever part it stands in: scores stay those of texts never seen.
+the study's own texts is used, whichever part it stands in. Same text: the same letters and digits; near copies are not looked for.
 """
 
 from __future__ import annotations

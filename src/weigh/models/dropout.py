@@ -1,6 +1,6 @@
 """Dropout from random bytes: one draw of the generator serves eight values, where torch's own takes one for each, in one thread.
 
-On two cores torch's dropout was a seventh of a step of a small encoder. The share is rounded to 1/256 (0.1 becomes 26/256), and what
+Torch's draws were 7.6 % of the processor's time of a step of a small encoder. The share is rounded to 1/256 (0.1 becomes 26/256), and what
 stays is scaled by exactly what is kept, so the mean is kept too (Srivastava et al. 2014, §10, inverted dropout).
 """
 

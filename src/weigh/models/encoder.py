@@ -59,7 +59,7 @@ class Encoder(nn.Module):
 
 
 def speed_up_attention(network: nn.Module) -> None:
-    """Plain attention in every encoder, in place: on a processor its backward pass takes two thirds of the fused one's time (short texts)."""
+    """Plain attention in every encoder, in place: on a processor, training on short texts takes less time than with the fused kernel."""
     for module in network.modules():
         if isinstance(module, Encoder):
             module.model.set_attn_implementation("eager")  # type: ignore[operator]

@@ -85,12 +85,14 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     extra: dict[str, Any] = {}
+    adapted: dict[str, float] = {}
     if recipe.unlabelled == "before":
         try:
-            extra |= adapt(model, preparation, examples.unlabelled, options["pretrain"], setting, progress)
+            extra, adapted["pretrain_seconds"] = adapt(
+                model, preparation, examples.unlabelled, options["pretrain"], setting, progress
+            )
         except Diverged as error:
             return Outcome(run.key, "failed", cause=str(error), model=facts_of_model)
-    adapted = extra.pop("measured", {})
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format

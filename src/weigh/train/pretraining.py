@@ -45,8 +45,8 @@ def adapt(
     options: dict[str, Any],
     setting: Setting,
     progress: Progress = None,
-) -> dict[str, Any]:
-    """Train the encoder of `model` further on `texts`, in place; facts about it. From the cache where it was done before.
+) -> tuple[dict[str, Any], float]:
+    """Train the encoder of `model` further on `texts`, in place; facts about it, and seconds. From the cache where it was done before.
 
     Args:
         options: `epochs`, `learning_rate`, `batch_size`, `mask` of the section `pretrain`.
@@ -69,12 +69,12 @@ def adapt(
         seconds = 0.0
     losses, weights = kept[: options["epochs"]], np.array(kept[options["epochs"] :])  # a copy: the cache is read-only
     _fill(list(encoder.parameters()), weights)
-    return {
+    facts = {
         "unlabelled": len(texts),
         "pretrain_epochs": options["epochs"],
         "pretrain_loss": [round(float(loss), 4) for loss in losses],
-        "measured": {"pretrain_seconds": seconds},
     }
+    return facts, seconds
 
 
 def _require(model: Pretrained, preparation: Any) -> tuple[Encoder, Masking]:
