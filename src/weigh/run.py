@@ -149,7 +149,7 @@ class Setting:
         primary: Name of the primary metric: epochs, strengths and thresholds are chosen by it, inside the training folds.
         device: "cpu", "cuda:0", "mps" … (resolved, never "auto").
         threads: Threads inside torch for one job.
-        precision: "fp32" or "bf16" (resolved).
+        precision: "fp32", "bf16" or "fp16" (resolved).
         channels_last: Memory layout of convolutions.
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.

@@ -219,13 +219,26 @@ class DesignSpec(Section):
 
 
 class PretrainSpec(Section):
-    """Texts without labels for the recipes `adapted` and `joint`: words are hidden and guessed."""
+    """Data without labels for the recipes `adapted` and `joint`: hidden words are guessed, two views of a picture are told
+    from those of others."""
 
-    texts: str = Field(description="Table with a text column, or a file with one text per line; no labels are read.")
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=3, description="Passes over the texts (`adapted`).")
+    texts: str | None = Field(
+        default=None, description="Table with a text column, or a file with one text per line; no labels are read."
+    )
+    pictures: str | None = Field(default=None, description="Folder of pictures, at any depth; no labels are read.")
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = Field(default=3, description="Passes over them (`adapted`).")
     learning_rate: Annotated[float, Field(gt=0, le=100)] = 1e-4
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 32
     mask: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.15, description="Share of the tokens that are hidden.")
+    temperature: Annotated[float, Field(gt=0, le=10)] = Field(
+        default=0.1, description="Pictures: of the contrastive loss (smaller: the most alike others count more)."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> PretrainSpec:
+        if (self.texts is None) == (self.pictures is None):
+            raise ValueError("give either texts or pictures, for example pretrain.texts=more.csv")
+        return self
 
 
 class MetricsSpec(Section):
@@ -251,7 +264,7 @@ class RunSpec(Section):
     device: str = "auto"
     jobs: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
     threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = "auto"
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     offline: bool = False
 
 

@@ -324,8 +324,8 @@ def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
     spec = spec.model_copy(update={"data": data})
     if spec.pretrain is None:
         return spec
-    texts = str(absolute(spec.pretrain.texts))
-    return spec.model_copy(update={"pretrain": spec.pretrain.model_copy(update={"texts": texts})})
+    named = {key: absolute(getattr(spec.pretrain, key)) for key in ("texts", "pictures")}
+    return spec.model_copy(update={"pretrain": spec.pretrain.model_copy(update=named)})
 
 
 def dump_spec(spec: StudySpec) -> str:

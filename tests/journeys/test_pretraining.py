@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from tests.journeys.test_journey import weigh
 from tests.text_models import BAD, GOOD, sentences, write_reviews
-from weigh.errors import SpecError
+from weigh.data.contents import text_hashes
+from weigh.data.examples import Examples, rows_of
 from weigh.inputs.texts import Texts
 from weigh.models.masked import Masking
+from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.run import Setting, recipe_options
-from weigh.spec import RecipeSpec
+from weigh.run import Setting
 from weigh.study import Study
 from weigh.train import pretraining
+from weigh.train.objectives import HiddenWords
 
 QUICK = ["--offline", "--yes", "--set", "design.folds=2", "--set", "output.refit=false"]
+NEAR = "a text of the study that is long enough to be told from all the others even with just one small word changed"
 RECIPES = [{"name": name, "epochs": 2, "learning_rate": 3e-3} for name in ("finetune", "adapted", "joint", "scratch")]
 
 
@@ -30,7 +35,12 @@ def write_texts(path, n=150, seed=9):
 def pretrained(tiny_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pretraining")
     data, more = write_reviews(folder / "reviews.csv", 120), write_texts(folder / "more.txt")
-    more.write_text(more.read_text("utf-8") + "\n".join(_texts(data)[:7]).upper() + "\n", encoding="utf-8")
+    with data.open("a", encoding="utf-8") as file:
+        label = data.read_text("utf-8").splitlines()[1].rpartition(",")[2]
+        file.write(f"{NEAR.replace('small', 'tiny')},{label}\n")
+    more.write_text(
+        more.read_text("utf-8") + "\n".join(_texts(data)[:7]).upper() + "\n" + NEAR + "\n", encoding="utf-8"
+    )
     settings = ["design.folds=2", "design.repeats=1", "run.offline=true", f"pretrain.texts={more}", "pretrain.epochs=6",
                 "pretrain.learning_rate=3e-3"]  # fmt: skip
     return Study.from_data(data, [tiny_encoder], RECIPES, settings=settings, folder=folder / "study").run()
@@ -60,7 +70,7 @@ def test_what_pretraining_is_worth_is_said(pretrained):
 def test_texts_of_the_study_are_never_used(pretrained):
     found = [f for f in pretrained.read() if "without labels are used" in f.sentence.en]
     assert len(found) == 1
-    assert "7 are texts of the study itself" in found[0].sentence.en
+    assert "7 are of the study itself and 1 are near copies of one" in found[0].sentence.en
 
 
 def test_only_texts_of_the_study_is_an_error(tiny_encoder, capsys, tmp_path):
@@ -84,12 +94,27 @@ def test_the_recipes_say_what_they_need(tiny_encoder, capsys, tmp_path):
     assert "pretrain.texts" in err
 
 
-def test_pictures_are_refused():
-    with pytest.raises(SpecError, match="adapted is not for image-classification"):
-        recipe_options(RecipeSpec(name="adapted"), "image-classification")
+def test_pictures_for_a_study_of_texts_are_refused(tiny_encoder, capsys, tmp_path):
+    data = write_reviews(tmp_path / "reviews.csv", 60)
+    code, _, err = weigh(
+        capsys, "run", data, "--models", tiny_encoder, "--recipes", "adapted", *QUICK, "--output", tmp_path / "s",
+        "--set", f"pretrain.pictures={tmp_path}",
+    )  # fmt: skip
+    assert code != 0
+    assert "this study has texts" in err
+    assert "pretrain.texts" in err
 
 
 OPTIONS = {"epochs": 2, "learning_rate": 1e-3, "batch_size": 8, "mask": 0.15}
+
+
+def index_of(texts):
+    rows = rows_of(texts)
+    n = len(rows)
+    return Examples(
+        root=Path(), path=np.arange(n).astype(str), target=np.zeros(n, np.int64), classes=(), part=np.full(n, "unlabelled"),
+        order=np.arange(n), content=text_hashes(rows), texts=rows,
+    )  # fmt: skip
 
 
 def adapted(encoder, texts, cache, monkeypatch, stop=None):
@@ -102,7 +127,8 @@ def adapted(encoder, texts, cache, monkeypatch, stop=None):
         if done == stop:
             raise KeyboardInterrupt
 
-    facts, _ = pretraining.adapt(model, model.configure({}), texts, OPTIONS, setting, progress)
+    network = make_network(model, 2)
+    facts, _ = pretraining.adapt(model, network, model.configure({}), index_of(texts), OPTIONS, setting, progress)
     return {name: tensor.clone() for name, tensor in model.module.state_dict().items()}, facts
 
 
@@ -113,8 +139,8 @@ def test_a_stop_changes_nothing(tiny_encoder, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         adapted(tiny_encoder, texts, tmp_path / "b", monkeypatch, stop=9)
     steps = []
-    original = pretraining._loss
-    monkeypatch.setattr(pretraining, "_loss", lambda *given: steps.append(1) or original(*given))
+    original = HiddenWords.loss
+    monkeypatch.setattr(HiddenWords, "loss", lambda *given: steps.append(1) or original(*given))
     resumed, again = adapted(tiny_encoder, texts, tmp_path / "b", monkeypatch)
     assert 0 < len(steps) < 16, "it began anew, or did nothing"
     assert again["pretrain_loss"] == facts["pretrain_loss"]

@@ -12,7 +12,7 @@ from weigh.errors import DesignError
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.runs import hold_out_test, merge_groups, plan_runs, refit_run
-from weigh.run import Setting
+from weigh.run import Run, Setting
 from weigh.spec import RecipeSpec
 from weigh.spec_yaml import load_spec
 
@@ -167,3 +167,19 @@ def test_epochs_on_a_frozen_part_cost_its_last_stage_and_one_pass_per_view():
     assert len(seconds) == 10
     assert sum(seconds) == 3 * 60 * 1.0 + 10 * (10 * 48 * 0.5)
     assert predict_seconds([runs[3]], {"seconds_per_example": 1.0}, 60) == 10 * 48 * 3  # never timed: as a whole step
+
+
+def test_further_pretraining_is_predicted_once_before_and_in_every_step_beside():
+    timing = {"seconds_per_step_example": 1.0, "seconds_per_example": 0.0}
+    pretrain = {"epochs": 2, "batch_size": 8, "of": "texts", "n": 1000}
+    seconds = {}
+    for recipe in ("finetune", "adapted", "joint"):
+        for fold in (0, 1):
+            run = Run(
+                "key", "c", "m", recipe, {"epochs": 3, "batch_size": 16, "pretrain": pretrain}, "main", "", 0, fold,
+                np.arange(40), np.arange(40, 50), {},
+            )  # fmt: skip
+            seconds[recipe, fold] = predict_seconds([run], timing, 50)
+    assert seconds["finetune", 0] == seconds["finetune", 1] == seconds["adapted", 1] == 3 * 40
+    assert seconds["adapted", 0] == pytest.approx(3 * 40 + 1.2 * 2 * 1000)
+    assert seconds["joint", 0] == seconds["joint", 1] == pytest.approx(3 * 40 * (1 + 1.2 * 8 / 16))

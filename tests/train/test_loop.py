@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing
+from weigh.train.device import ahead
 from weigh.train.loop import Loop
 from weigh.train.network import fit
 
@@ -64,6 +66,64 @@ def test_a_depthwise_network_trains_to_the_same_bits_again(model, examples, sett
     assert found[0].status == "done", found[0].cause
     np.testing.assert_array_equal(found[0].logits, found[1].logits)
     assert found[0].facts["history"] == found[1].facts["history"]
+
+
+def test_fp16_with_its_scaled_loss_takes_the_steps_of_fp32(setting, make_loop):
+    """What a GPU without bf16 does, on the processor: the loss is scaled, gradients unscaled before they are clipped."""
+    plain, half = make_loop(), make_loop()
+    half.setting = replace(setting, precision="fp16")
+    half.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    assert not plain.scaler.is_enabled()
+    start = torch.cat([p.detach().flatten().clone() for p in plain.network.head.parameters()])
+    losses = [[loop.epoch(number) for number in (1, 2)] for loop in (plain, half)]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.01)
+    ends = [torch.cat([p.detach().flatten() for p in loop.network.head.parameters()]) for loop in (plain, half)]
+    moved = [end - start for end in ends]
+    assert torch.nn.functional.cosine_similarity(moved[0], moved[1], dim=0) > 0.95
+
+
+def test_fp16_is_scaled_without_being_asked(examples, setting, make_run):
+    run = make_run("finetune", epochs=2, image_size=64, batch_size=8)
+    (outcome,) = fit([run], replace(setting, precision="fp16"), examples)
+    assert outcome.status == "done", outcome.cause
+    assert np.isfinite(outcome.logits).all()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_batches_made_ahead_are_those_made_when_asked_for(count):
+    made = []
+
+    def make(item):
+        made.append(item)
+        return item * 10
+
+    assert list(ahead(make, range(5), "cpu", count)) == [(i, i * 10) for i in range(5)]
+    assert made == list(range(5))
+    first = ahead(make, range(5), "cpu", count)
+    next(first)
+    first.close()  # an epoch that ends early leaves no thread behind
+    assert not [t for t in threading.enumerate() if t.name.startswith("ThreadPool") and t.is_alive()]
+
+
+def test_an_error_in_the_thread_reaches_the_loop():
+    def make(item):
+        if item == 1:
+            raise MemoryError("no room")
+        return item
+
+    with pytest.raises(MemoryError, match="no room"):
+        list(ahead(make, range(3), "cpu", 2))
+
+
+def test_an_epoch_fed_from_a_thread_equals_one_that_is_not(make_loop, monkeypatch):
+    losses = []
+    for count in (0, 2):
+        monkeypatch.setattr(
+            "weigh.train.loop.ahead", lambda make, items, device, count=count: ahead(make, items, device, count)
+        )
+        loop = make_loop()
+        losses.append([loop.epoch(number) for number in (1, 2)])
+    assert losses[0] == losses[1]
 
 
 def test_a_picture_becomes_what_its_draw_says_whatever_the_batch():

@@ -175,22 +175,32 @@ def test_infinite_loss_names_the_epoch(examples, setting, make_run, monkeypatch)
     assert "nan in epoch 1" in outcome.cause
 
 
+@pytest.mark.parametrize(("kind", "epochs", "kept"), [("label", 3, 1), ("spans", 4, 4)])
+def test_ties_stop_training_but_for_entities(kind, epochs, kept, examples, setting, make_run, monkeypatch):
+    """F1 of entities is 0 until the first one is found."""
+    monkeypatch.setattr("weigh.train.network._validate", lambda *_: 0.0)
+    monkeypatch.setattr("weigh.train.network._kind", lambda _work: kind)
+    run = make_run("finetune", **{**FAST, "epochs": 4}, patience=2)
+    facts = fit([run], setting, examples)[0].facts
+    assert (len(facts["history"]), facts["best_epoch"]) == (epochs, kept)
+
+
 def test_out_of_memory_halves_the_batch(examples, setting, make_run, monkeypatch):
     from weigh.train.loop import Loop
 
-    original = Loop._batch
+    original = Loop._logits
 
-    def limited(self, indices, drawn):
-        if len(indices) > 4:
+    def limited(self, batch):
+        if len(batch) > 4:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.")
-        return original(self, indices, drawn)
+        return original(self, batch)
 
-    monkeypatch.setattr(Loop, "_batch", limited)
+    monkeypatch.setattr(Loop, "_logits", limited)
     outcome = fit([make_run("finetune", **{**FAST, "batch_size": 12})], setting, examples)[0]
     assert outcome.status == "done"
     assert (outcome.facts["batch_size"], outcome.facts["accumulated"]) == (12, 4)
 
-    monkeypatch.setattr(Loop, "_batch", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(Loop, "_logits", lambda *_: (_ for _ in ()).throw(MemoryError()))
     outcome = fit([make_run("finetune", **FAST)], setting, examples)[0]
     assert outcome.status == "failed"
     assert "memory ran out" in outcome.cause

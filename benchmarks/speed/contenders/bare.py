@@ -1,6 +1,6 @@
 """The limit: forward, backward and an AdamW step on normalised tensors that lie in memory, in weigh's arithmetic.
 
-Nothing is decoded, augmented, checked or logged. At most `RESIDENT` different pictures lie in memory and are used again.
+Nothing is decoded, augmented, checked or logged; fast layers, settings of torch and of memory are those of weigh. At most `RESIDENT` different pictures lie in memory and are used again.
 """
 
 from __future__ import annotations
@@ -8,22 +8,25 @@ from __future__ import annotations
 import torch
 
 from benchmarks.speed.work import Contender, Epoch, Work, build, clock
-from weigh.train.device import autocast, fast_bf16
+from weigh.models.fast import speed_up
+from weigh.train.determinism import computing
+from weigh.train.device import autocast, best_precision
 
 RESIDENT = 512
 
 
 def prepare(work: Work, precision: str = "auto") -> Contender:
-    chosen = precision if precision != "auto" else "bf16" if fast_bf16("cpu") else "fp32"
+    chosen = precision if precision != "auto" else best_precision("cpu")
     network = build(work).to(memory_format=torch.channels_last).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4)
+    speed_up(network, "cpu")
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
     held = min(work.pictures, RESIDENT) // work.batch * work.batch or work.batch
     pictures = torch.randn(held, 3, work.size, work.size).contiguous(memory_format=torch.channels_last)
     target = torch.randint(0, work.classes, (held,))
 
     def epoch() -> Epoch:
         done = 0
-        with clock() as timed:
+        with computing(threads=work.threads), clock() as timed:
             while done < work.pictures:
                 start = done % held
                 stop = min(start + work.batch, start + work.pictures - done)

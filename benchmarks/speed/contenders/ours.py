@@ -15,12 +15,13 @@ import torch
 from benchmarks.speed.work import Contender, Epoch, Work, clock
 from weigh.data.examples import Examples
 from weigh.inputs.pictures import Pictures, prepare_squares
+from weigh.models.fast import speed_up
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
-from weigh.train.device import fast_bf16
+from weigh.train.device import best_precision
 from weigh.train.loop import Loop
 
 EPOCHS = 50  # of the schedule: far more than are measured
@@ -42,7 +43,7 @@ def read_examples(folder: Path) -> Examples:
 
 
 def prepare(work: Work, precision: str = "auto") -> Contender:
-    chosen = precision if precision != "auto" else "bf16" if fast_bf16("cpu") else "fp32"
+    chosen = precision if precision != "auto" else best_precision("cpu")
     examples = read_examples(Path(work.folder))
     setting = Setting(
         "image-classification", examples.classes, "balanced_accuracy",
@@ -53,6 +54,7 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
     preparation = model.preprocessing.at(work.size)
     task = TASKS.get(setting.task)
     network = make_network(model, work.classes, torch_generator(1)).to(memory_format=torch.channels_last)
+    speed_up(network, setting.device)
     seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
     state: dict[str, Loop] = {}
     count = [0]

@@ -28,7 +28,8 @@ def data(
     from weigh.spec_yaml import apply_settings, load_spec
 
     language = detect_language(lang)
-    content = apply_settings({"data": {"train": source}, "models": ["timm:resnet18"]}, settings)
+    given = {"data": {"train": source}, "models": ["timm:resnet18"], "run": {"offline": offline}}
+    content = apply_settings(given, settings)
     if task:
         content["task"] = task
     spec, recognised = complete_spec(load_spec(content))

@@ -43,7 +43,7 @@ class Examples:
         slices: Metadata columns, `(n,)` str each.
         texts: `(n,)` object, or None: a tuple of one text, or of two for pairs. Kept as they were read, control characters included.
         tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
-        unlabelled: Texts without labels for further pretraining; none of them is the text of an example.
+        unlabelled: Examples without labels for further pretraining (targets of zeros); none of them is a copy of one of these.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -60,18 +60,15 @@ class Examples:
     fingerprint: str = ""
     texts: np.ndarray | None = None
     tokens: np.ndarray | None = None
-    unlabelled: tuple[tuple[str, ...], ...] = ()
+    unlabelled: Examples | None = None
 
     def __len__(self) -> int:
         return len(self.path)
 
     @property
-    def unlabelled_digest(self) -> str:
-        """Hash of the texts without labels, in their order."""
-        digest = hashlib.blake2b(digest_size=16)
-        for row in self.unlabelled:
-            digest.update("\x1e".join(row).encode("utf-8", "surrogatepass") + b"\x1f")
-        return digest.hexdigest()
+    def digest(self) -> str:
+        """Hash of the contents in their order, whatever they are labelled with."""
+        return hashlib.blake2b("\x1f".join(self.content.tolist()).encode(), digest_size=16).hexdigest()
 
     @property
     def multilabel(self) -> bool:

@@ -16,7 +16,7 @@ from weigh.data.nouns import PICTURES, Noun
 from weigh.errors import DataError
 from weigh.language import Text, text
 
-__all__ = ["FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders"]
+__all__ = ["PICTURE_FILES", "FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders", "walk_files"]
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
@@ -60,7 +60,7 @@ def list_folder(folder: Path, *, without: Path | None = None, kind: FileKind | N
         classes = [c for c in subfolders(part_folder) if without is None or not _same(c, without)]
         loose += [_relative(p, folder) for p in _files_in(part_folder, kind)]
         for class_folder in classes:
-            found, others = _walk(class_folder, without, kind)
+            found, others = walk_files(class_folder, without, kind)
             other += [_relative(p, folder) for p in others]
             if not found:
                 empty.append(_relative(class_folder, folder))
@@ -80,7 +80,7 @@ def list_folder(folder: Path, *, without: Path | None = None, kind: FileKind | N
     if parts:
         used = {p for _, p in parts}
         skipped = [s for s in subfolders(folder) if s not in used and (without is None or not _same(s, without))]
-        left = [_relative(p, folder) for s in skipped for p in _walk(s, without, kind)[0]]
+        left = [_relative(p, folder) for s in skipped for p in walk_files(s, without, kind)[0]]
         if left:
             listing.problems.append(_left_out(left, [s.name for s in skipped], kind.noun))
         loose += [_relative(p, folder) for p in _files_in(folder, kind)]
@@ -147,7 +147,7 @@ def _files_in(folder: Path, kind: FileKind) -> list[Path]:
     return [Path(e.path) for e in _scan(folder) if not _is_dir(e) and kind.by_name(e.name)]
 
 
-def _walk(folder: Path, without: Path | None, kind: FileKind) -> tuple[list[Path], list[Path]]:
+def walk_files(folder: Path, without: Path | None, kind: FileKind) -> tuple[list[Path], list[Path]]:
     """Files of the kind and other files at any depth; links are followed, but never in a circle."""
     pictures: list[Path] = []
     others: list[Path] = []

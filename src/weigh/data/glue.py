@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.examples import Problem
+from weigh.data.glue_hub import fetch_glue, named_on_hub
 from weigh.data.part_files import part_within, text_files
 from weigh.data.text_roles import are_numbers
 from weigh.data.text_tables import TextTable, read_text_table
@@ -102,9 +103,15 @@ def recognise_glue(data: DataSpec) -> GlueTask | None:
 def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
     """The specification with GLUE's own task, metric and further test sets where the user has set none, and a note that says so.
 
+    A task by its name on the hub is downloaded at first, and is a folder from then on.
+
     Raises:
-        DataError: The folder of the diagnostics, which has nothing to train on.
+        DataError: The folder of the diagnostics, which has nothing to train on; a name on the hub that cannot be reached.
     """
+    on_hub = named_on_hub(spec.data.train)
+    if on_hub is not None:
+        folder = fetch_glue(on_hub, offline=spec.run.offline)
+        spec = spec.model_copy(update={"data": spec.data.model_copy(update={"train": str(folder)})})
     folder = Path(spec.data.train).expanduser()
     if folder.name in DIAGNOSTICS and any(p.name.startswith("diagnostic") for p in _listed(folder)):
         raise DataError(

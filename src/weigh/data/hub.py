@@ -20,7 +20,7 @@ from weigh.language import text
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import DataSpec
 
-__all__ = ["list_hub", "list_saved", "load_hub", "load_saved"]
+__all__ = ["list_hub", "list_saved", "load_hub", "load_raw", "load_saved"]
 
 Progress = Callable[[str, int, int], None] | None
 SUFFIXES = {
@@ -51,7 +51,7 @@ def load_saved(folder: Path) -> dict[str, Columns]:
 
 def load_hub(name: str, *, offline: bool) -> dict[str, Columns]:
     """Like `load_saved`, for a name on the hub."""
-    return _columns_by_split(_load_hub(name, offline=offline))
+    return _columns_by_split(load_raw(name, offline=offline))
 
 
 def _columns_by_split(loaded: Any) -> dict[str, Columns]:
@@ -92,10 +92,16 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
         MissingExtra: `datasets` is not installed.
         DataError: Offline, or the dataset cannot be loaded.
     """
-    return _rows(_load_hub(name, offline=offline), _library(), spec, name, progress)
+    return _rows(load_raw(name, offline=offline), _library(), spec, name, progress)
 
 
-def _load_hub(name: str, *, offline: bool) -> Any:
+def load_raw(name: str, configuration: str | None = None, *, offline: bool) -> Any:
+    """The data set as the library loads it, splits by name.
+
+    Raises:
+        MissingExtra: `datasets` is not installed.
+        DataError: Offline, or the data set cannot be loaded.
+    """
     if offline or offline_by_environment():
         raise DataError(
             text(
@@ -108,7 +114,7 @@ def _load_hub(name: str, *, offline: bool) -> Any:
         )
     datasets = _library()
     try:
-        return datasets.load_dataset(name)
+        return datasets.load_dataset(name, configuration)
     except Exception as error:
         raise DataError(
             text("The dataset '{n}' cannot be loaded: {e}", "无法加载数据集“{n}”：{e}", n=name, e=_first_line(error)),

@@ -28,6 +28,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     """
     import torch
 
+    from weigh.inputs.base import to_device
     from weigh.inputs.pictures import crops
     from weigh.models.pretrained import load_model
     from weigh.train.determinism import computing
@@ -42,7 +43,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
         with computing(threads=setting.threads), torch.inference_mode():
             network = model.module.to(setting.device).to(memory_format=torch.channels_last)
             for block in crops(examples, model.preprocessing, setting.batch):
-                logits = network(model.preprocessing.normalise(torch.from_numpy(block).to(setting.device)))
+                logits = network(model.preprocessing.normalise(to_device(block, setting.device)))
                 best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu().numpy()
                 hits.append(best == target[done : done + len(block), None])
                 done += len(block)

@@ -61,6 +61,7 @@ QUESTIONS: dict[str, Text] = {
     "encoding": text("Are there files that are not UTF-8?", "是否有不是 UTF-8 的文件？"),
     "script": text("Which scripts are they written in?", "使用了哪些文字？"),
     "pretrain-texts": text("Which texts without labels are used?", "使用了哪些无标签文本？"),
+    "pretrain-pictures": text("Which pictures without labels are used?", "使用了哪些无标签图片？"),
     "glue": text("Is this a task of GLUE?", "这是 GLUE 的任务吗？"),
     "columns": text("How were the files read?", "文件是如何读取的？"),
     "control-characters": text("Are there control characters?", "是否有控制字符？"),

@@ -33,7 +33,7 @@ def against_controls(evidence: Evidence) -> list[Finding]:
 
 
 def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
-    """Each candidate that used texts without labels against plain fine-tuning of the same model; one family per model."""
+    """Each candidate that used data without labels against plain fine-tuning of the same model; one family per model."""
     found = []
     for plain in evidence.results.candidates:
         if plain.recipe != "finetune" or plain.id not in evidence.measured:
@@ -43,11 +43,11 @@ def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
             for c in evidence.results.candidates
             if c.model == plain.model and _uses_unlabelled(c) and c.id in evidence.measured
         ]
-        about = text("fine-tuning the same model without them", "不使用这些文本、直接微调同一模型")
+        about = text("fine-tuning the same model without them", "不使用这些数据、直接微调同一模型")
         for name in using:
             question = text(
-                "What are the texts without labels worth in {c}?",
-                "在 {c} 中，无标签文本值多少？",
+                "What are the data without labels worth in {c}?",
+                "在 {c} 中，无标签数据值多少？",
                 c=evidence.label(name),
             )
             found += _compared(

@@ -2,7 +2,8 @@
 
 "standard": a random crop of 35 to 100 % of the area (aspect 3/4 to 4/3) resized to the input, mirrored half of the
 time (Szegedy et al. 2015, §6; the lower bound is raised from 8 % for small data sets). "light": a shift of up to 12 %
-and mirroring. One affine grid and one bilinear sampling serve all pictures of a batch.
+and mirroring; "contrast" a crop of 20 to 100 %, for two views of one picture (Chen et al. 2020, appendix A). One affine grid
+and one bilinear sampling serve all pictures of a batch.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import math
 
 import torch
 
-__all__ = ["augment", "draw"]
+__all__ = ["augment", "draw", "draw_colours", "recolour"]
+
+LEAST_AREA = {"standard": 0.35, "contrast": 0.2}
+JITTER, GREY = 0.4, 0.2  # brightness, contrast and saturation change by up to so much; share of pictures without colour
 
 
 def draw(n: int, kind: str, generator: torch.Generator) -> torch.Tensor:
@@ -20,7 +24,8 @@ def draw(n: int, kind: str, generator: torch.Generator) -> torch.Tensor:
     if kind == "light":
         width = height = torch.full((n,), 0.88)
     else:
-        area = 0.35 + 0.65 * u[:, 0]
+        least = LEAST_AREA[kind]
+        area = least + (1 - least) * u[:, 0]
         aspect = torch.exp((2 * u[:, 1] - 1) * math.log(4 / 3))
         width, height = (area * aspect).sqrt().clamp_max(1), (area / aspect).sqrt().clamp_max(1)
     x, y = (2 * u[:, 2] - 1) * (1 - width), (2 * u[:, 3] - 1) * (1 - height)
@@ -38,3 +43,21 @@ def augment(squares: torch.Tensor, drawn: torch.Tensor, size: int) -> torch.Tens
         pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
     return sampled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def draw_colours(n: int, generator: torch.Generator) -> torch.Tensor:
+    """`(n, 3)`: factors of brightness, contrast and saturation, the last 0 for a fifth of the pictures."""
+    u = torch.rand(n, 4, generator=generator)
+    factors = 1 + JITTER * (2 * u[:, :3] - 1)
+    return torch.cat([factors[:, :2], torch.where(u[:, 3:] < GREY, 0.0, factors[:, 2:])], dim=1)
+
+
+def recolour(pictures: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """`(n, size, size, 3)` uint8 in other colours, as uint8; the contrast is about each picture's mean grey."""
+    brightness, contrast, saturation = drawn.to(pictures.device).view(len(drawn), 3, 1, 1, 1).unbind(dim=1)
+    x = pictures.float() * brightness
+    grey = (x * x.new_tensor([0.299, 0.587, 0.114])).sum(dim=3, keepdim=True)
+    middle = grey.mean(dim=(1, 2), keepdim=True)
+    x = grey + saturation * (x - grey)
+    x = middle + contrast * (x - middle)
+    return x.round_().clamp_(0, 255).to(torch.uint8)

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-__all__ = ["Inputs", "consecutive"]
+__all__ = ["Inputs", "consecutive", "to_device"]
 
 
 class Inputs(Protocol):
@@ -30,6 +30,14 @@ class Inputs(Protocol):
         In training the order of `indices` is random and decides which examples meet.
         """
         ...
+
+
+def to_device(block: np.ndarray, device: str) -> torch.Tensor:
+    """`block` on the device; to a GPU from pinned memory, so that the copy runs while the processor goes on."""
+    tensor = torch.from_numpy(block)
+    if device.startswith("cuda"):
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def consecutive(n: int, size: int) -> list[np.ndarray]:

@@ -23,7 +23,7 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.pictures import open_picture
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import consecutive
+from weigh.inputs.base import consecutive, to_device
 from weigh.models.pretrained import Preprocessing
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares"]
@@ -52,9 +52,9 @@ class Pictures:
     def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
         size = self.preparation.size
         if drawn is None:
-            block = torch.from_numpy(np.ascontiguousarray(center(self.squares[indices], size))).to(self.device)
+            block = to_device(np.ascontiguousarray(center(self.squares[indices], size)), self.device)
         else:
-            block = augment(torch.from_numpy(self.squares[indices]).to(self.device), drawn, size)
+            block = augment(to_device(self.squares[indices], self.device), drawn, size)
         return self.preparation.normalise(block)
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:

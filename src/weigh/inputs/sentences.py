@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from weigh.inputs.base import to_device
 from weigh.inputs.texts import TOKENS, by_length, in_stretches
 from weigh.models.tokenisation import Tokenisation
 
@@ -48,7 +49,7 @@ class Sentences:
             length = row.shape[1]
             block[k, 0, :length], block[k, 1, :length], block[k, 3, :length] = row[0], 1, row[1]
             block[k, 4], block[k, 5] = owner, self.words[indices[owner]]
-        return torch.from_numpy(block).to(self.device)
+        return to_device(block, self.device)
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         length = np.array([sum(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)

@@ -22,7 +22,7 @@ from weigh.spec import StudySpec
 __all__ = ["SOURCES", "make_run"]
 
 NUMBERS = (
-    2  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+    3  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
 )
 SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
 
@@ -54,9 +54,14 @@ def make_run(
     options, vary, base = recipe_options(given, spec.task), spec.design.vary, spec.design.seed
     changed = changed or {}
     further: dict[str, Any] = {}
-    if RECIPES.get(given.name).unlabelled and spec.pretrain is not None:  # texts by their content, not by their path
-        options = {**options, "pretrain": spec.pretrain.model_dump(exclude={"texts"})}
-        further = {"unlabelled": examples.unlabelled_digest}
+    if RECIPES.get(given.name).unlabelled and examples.unlabelled is not None:  # by content, not by path
+        assert spec.pretrain is not None
+        pictures = examples.unlabelled.texts is None
+        unused = {"texts", "pictures", *(("mask",) if pictures else ("temperature",))}
+        pretrain = spec.pretrain.model_dump(exclude=unused)
+        pretrain |= {"of": "pictures" if pictures else "texts", "n": len(examples.unlabelled)}
+        options = {**options, "pretrain": pretrain}
+        further = {"unlabelled": examples.unlabelled.digest}
 
     def derived(source: str) -> int:  # a source that is not varied has one seed for all repeats
         parts = (base, source, "main" if paired else purpose, repeat if source in vary else 0, fold)

@@ -63,7 +63,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
     examples = replace(examples, group=group_of(examples, spec))
-    unlabelled, left_out = read_unlabelled(spec, examples)
+    unlabelled, left_out = read_unlabelled(spec, examples, progress=progress)
     examples, problems = replace(examples, unlabelled=unlabelled), [*problems, *left_out]
     copies = duplicate_groups(problems, examples)
     examples = hold_out_test(examples, spec, copies)

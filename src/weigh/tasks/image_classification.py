@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples
+from weigh.inputs.base import to_device
 from weigh.inputs.pictures import Pictures, crops, prepare_squares
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Preprocessing, Pretrained
@@ -29,7 +30,7 @@ def _stream(examples: Examples, preparation: Preprocessing, setting: Setting) ->
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     done = 0
     for block in crops(examples, preparation, setting.batch):
-        pictures = preparation.normalise(torch.from_numpy(block).to(setting.device)).contiguous(memory_format=layout)
+        pictures = preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
         yield np.arange(done, done + len(block)), pictures
         done += len(block)
 

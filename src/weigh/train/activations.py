@@ -21,7 +21,7 @@ from torch import nn
 from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import consecutive
+from weigh.inputs.base import consecutive, to_device
 from weigh.inputs.pictures import center, prepare_squares
 from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing
@@ -64,7 +64,7 @@ class Activations:
                 rows = np.flatnonzero(drawn.numpy() == view)
                 block[rows] = self.views[view][indices[rows]]
         layout = torch.channels_last if self.channels_last and block.ndim == 4 else torch.contiguous_format
-        return torch.from_numpy(block).to(self.device).contiguous(memory_format=layout)
+        return to_device(block, self.device).contiguous(memory_format=layout)
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)

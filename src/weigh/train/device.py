@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
 import torch
 
 from weigh.errors import SpecError
 from weigh.language import text
+from weigh.run import Setting
 
-__all__ = ["autocast", "empty_cache", "fast_bf16", "peak_bytes", "resolve_device"]
+__all__ = ["ahead", "autocast", "best_precision", "empty_cache", "make_scaler", "peak_bytes", "resolve_device"]
+
+HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
+AHEAD = 2  # batches that a GPU finds ready
+
+Item, Batch = TypeVar("Item"), TypeVar("Batch")
 
 
 def resolve_device(asked: str = "auto") -> str:
@@ -54,15 +65,51 @@ def peak_bytes(device: str) -> int:
     return int(most if sys.platform == "darwin" else most * 1024)
 
 
-def fast_bf16(device: str) -> bool:
-    """Whether bf16 has instructions of its own here; otherwise it is emulated and slower."""
+def best_precision(device: str) -> str:
+    """bf16 where it has instructions of its own, fp16 on older GPUs, else fp32: what is emulated is slower."""
     if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device == "cpu":
-        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    return False
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return "bf16"
+    return "fp32"
 
 
 def autocast(device: str, precision: str):
     """A context in which convolutions and matrix products run in `precision`."""
-    return torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=precision == "bf16")
+    return torch.autocast(device.split(":")[0], dtype=HALF.get(precision, torch.bfloat16), enabled=precision in HALF)
+
+
+def make_scaler(setting: Setting) -> torch.amp.GradScaler:
+    """Scales the loss in fp16, whose gradients would fall below its least number; other precisions pass unchanged."""
+    return torch.amp.GradScaler(setting.device.split(":")[0], enabled=setting.precision == "fp16")
+
+
+def ahead(
+    make: Callable[[Item], Batch], items: Sequence[Item], device: str, count: int | None = None
+) -> Iterator[tuple[Item, Batch]]:
+    """Every item with what `make` makes of it, in order, a few made in a thread before they are asked for.
+
+    A GPU computes meanwhile. A processor makes each when it is asked for: a second thread would only take its cores.
+
+    Args:
+        count: How many at most are ready at a time; None: as the device says.
+    """
+    count = (AHEAD if device.startswith("cuda") else 0) if count is None else count
+    if count == 0:
+        for item in items:
+            yield item, make(item)
+        return
+    with ThreadPoolExecutor(1) as thread:
+        waiting: deque[tuple[Item, Future[Batch]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, thread.submit(make, item)))
+                if len(waiting) > count:
+                    first, future = waiting.popleft()
+                    yield first, future.result()
+            while waiting:
+                first, future = waiting.popleft()
+                yield first, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()

@@ -7,6 +7,7 @@ stem, no decay on biases and norms (Loshchilov & Hutter 2019; Bao et al. 2022). 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from weigh.models.stage import Tail
 from weigh.run import Setting
 from weigh.tasks.base import Task
 from weigh.train.determinism import torch_generator
-from weigh.train.device import autocast, empty_cache
+from weigh.train.device import ahead, autocast, empty_cache, make_scaler
 
 if TYPE_CHECKING:
     from weigh.train.pretraining import Beside
@@ -71,6 +72,7 @@ class Loop:
         else:
             self.optimiser = torch.optim.SGD(network.parameters(), lr=options["learning_rate"], momentum=0.9)
             self.schedule = None
+        self.scaler = make_scaler(setting)
 
     def epoch(self, number: int) -> float:
         """One pass over the training part; returns the mean loss.
@@ -81,12 +83,16 @@ class Loop:
         self.network.train()
         shuffled = self.training[torch.randperm(len(self.training), generator=self.order).numpy()]
         drawn = self.inputs.draw(len(shuffled), self.augmentation)
+        cut = self.inputs.cut(shuffled, self.batch_size, training=True)
+        cut = [part for part in cut if len(part) > 1 or len(shuffled) == 1]  # batch norm has no variance of one picture
+
+        def make(positions: np.ndarray) -> torch.Tensor:
+            return self.inputs.batch(shuffled[positions], None if drawn is None else drawn[torch.from_numpy(positions)])
+
         total, seen = 0.0, 0
-        for positions in self.inputs.cut(shuffled, self.batch_size, training=True):
+        for positions, batch in ahead(make, cut, self.setting.device):
             indices = shuffled[positions]
-            if len(indices) == 1 and len(shuffled) > 1:
-                continue  # batch norm has no variance of one picture
-            loss = self._step(indices, None if drawn is None else drawn[torch.from_numpy(positions)])
+            loss = self._step(indices, batch, lambda part, positions=positions: make(positions[part]))
             if not math.isfinite(loss):
                 raise Diverged(
                     f"the loss became {loss} in epoch {number} (learning rate {self.options['learning_rate']:g})"
@@ -94,11 +100,16 @@ class Loop:
             total, seen = total + loss * len(indices), seen + len(indices)
         return total / max(1, seen)
 
-    def _step(self, indices: np.ndarray, drawn: torch.Tensor | None) -> float:
-        """One optimiser step; out of memory halves the batch for good and accumulates gradients instead."""
+    def _step(self, indices: np.ndarray, batch: torch.Tensor, make: Callable[[np.ndarray], torch.Tensor]) -> float:
+        """One optimiser step; out of memory halves the batch for good and accumulates gradients instead.
+
+        Args:
+            batch: Of all `indices`.
+            make: The batch of some of them, given as positions.
+        """
         while True:
             try:
-                loss = self._accumulate(indices, drawn)
+                loss = self._accumulate(indices, batch, make)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not _out_of_memory(error):
@@ -111,33 +122,37 @@ class Loop:
                     ) from None
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
             empty_cache(self.setting.device)
+        self.scaler.unscale_(self.optimiser)
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
-        self.optimiser.step()
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
         if self.schedule is not None:
             self.schedule.step()
         return loss
 
-    def _accumulate(self, indices: np.ndarray, drawn: torch.Tensor | None) -> float:
+    def _accumulate(
+        self, indices: np.ndarray, batch: torch.Tensor, make: Callable[[np.ndarray], torch.Tensor]
+    ) -> float:
         """Gradients of one batch in `accumulated` parts. Batch norm then sees the parts: recorded as `accumulated`."""
         self.optimiser.zero_grad(set_to_none=True)
         total = 0.0
         for part in np.array_split(np.arange(len(indices)), self.accumulated):
-            batch = self._batch(indices[part], None if drawn is None else drawn[torch.from_numpy(part)])
-            target = self.task.collate(self.target[indices[part]], batch).to(self.setting.device)
-            with autocast(self.setting.device, self.setting.precision):
-                logits = self.network(batch)
+            some = batch if self.accumulated == 1 else make(part)
+            target = self.task.collate(self.target[indices[part]], some).to(self.setting.device)
+            logits = self._logits(some)
             share = self.options.get("fine_weight", 1.0) * (len(part) / len(indices))
             loss = self.task.loss(logits.float(), target, self.weights) * share
-            loss.backward()
+            self.scaler.scale(loss).backward()
             total += float(loss.detach())
         if self.beside is not None:
             more = self.beside.loss()
-            more.backward()
+            self.scaler.scale(more).backward()
             total += float(more.detach())
         return total
 
-    def _batch(self, indices: np.ndarray, drawn: torch.Tensor | None) -> torch.Tensor:
-        return self.inputs.batch(indices, drawn)
+    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
+        with autocast(self.setting.device, self.setting.precision):
+            return self.network(batch)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -21,9 +21,7 @@ from weigh.data.folds import inner_split
 from weigh.inputs.base import Inputs
 from weigh.metrics.base import METRICS
 from weigh.metrics.outputs import predict
-from weigh.models.depthwise import speed_up_depthwise
-from weigh.models.dropout import speed_up_dropout
-from weigh.models.encoder import speed_up_attention
+from weigh.models.fast import speed_up
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.stage import Tail, split_last_stage
@@ -34,7 +32,7 @@ from weigh.train.activations import activations_of
 from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
-from weigh.train.device import autocast, peak_bytes
+from weigh.train.device import ahead, autocast, peak_bytes
 from weigh.train.features import features_key, forward_seconds
 from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.lora import add_adapters
@@ -65,8 +63,8 @@ class Work:
         found = np.zeros((len(indices), self.width), np.float32)
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
-            for positions in self.inputs.cut(indices, 64):
-                batch = self.inputs.batch(indices[positions])
+            cut = self.inputs.cut(indices, 64)
+            for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
                 found[positions] = self.task.outputs(self.network(batch), batch, self.width)
         return found
 
@@ -86,31 +84,32 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     extra: dict[str, Any] = {}
     adapted: dict[str, float] = {}
-    if recipe.unlabelled == "before":
-        try:
-            extra, adapted["pretrain_seconds"] = adapt(
-                model, preparation, examples.unlabelled, options["pretrain"], setting, progress
-            )
-        except Diverged as error:
-            return Outcome(run.key, "failed", cause=str(error), model=facts_of_model)
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
     network.to(setting.device).to(
         memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
     )
+    if not recipe.frozen:
+        speed_up(network, setting.device)
+    if recipe.unlabelled == "before":
+        assert examples.unlabelled is not None
+        try:
+            extra, adapted["pretrain_seconds"] = adapt(
+                model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
+            )
+        except Diverged as error:
+            return Outcome(run.key, "failed", cause=str(error), model=facts_of_model)
     if task.start is not None:
         task.start(network, examples.target[run.train])
     if recipe.frozen:
         work, frozen = _freeze(run, setting, model, network, preparation, examples, task, progress)
         extra |= frozen
+        speed_up(work.network, setting.device)
     else:
         inputs = task.inputs(examples, preparation, setting, options, progress)
         work = Work(run, setting, network, inputs, examples.target, task, task.width(examples))
     if recipe.unlabelled == "beside":
+        assert examples.unlabelled is not None
         work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
-    if setting.device == "cpu":
-        speed_up_depthwise(work.network)
-        speed_up_dropout(work.network)
-        speed_up_attention(work.network)
     started = time.perf_counter()
     if run.recipe == "lp-ft":
         extra["probe_strength"] = _start_from_probe(work, examples)
@@ -264,13 +263,16 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     )
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
+    # F1 of entities is 0 until the first is found: an epoch that is as good has then learned more, and is no reason to stop
+    ties_go_on = _kind(work) == "spans"
     for epoch in range(1, epochs + 1):
         loss = loop.epoch(epoch)
         entry = {"epoch": epoch, "loss": round(loss, 5)}
         with recent.averaged():
             if len(validation):
                 entry["validation"] = round(_validate(work, validation), 5)
-                if entry["validation"] > best_score:
+                score = entry["validation"]
+                if score > best_score or (ties_go_on and score == best_score):
                     best_score, without = entry["validation"], 0
                     best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
                     state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
@@ -286,6 +288,10 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     else:
         recent.settle()
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
+
+
+def _kind(work: Work) -> str:
+    return kind_of(work.target)
 
 
 def _validate(work: Work, validation: np.ndarray) -> float:

@@ -1,8 +1,9 @@
-"""Texts without labels, used: masked-language modelling before fine-tuning (`adapted`) or beside it (`joint`).
+"""Data without labels, used: pretraining goes on before fine-tuning (`adapted`) or beside it (`joint`).
 
-`adapted` trains the encoder once per model; all folds and repeats start from those weights, which are kept in the cache by
+`adapted` trains the network once per model; all folds and repeats start from those weights, which are kept in the cache by
 content, and a stop loses at most two minutes. `joint` adds the loss on masked texts to every step: L = L_pre + λ L_fine.
-Sources: Gururangan et al. 2020 (Don't stop pretraining), §3; Devlin et al. 2019.
+What is minimised: `objectives.py`. Sources: Gururangan et al. 2020 (Don't stop pretraining), §3; Azizi et al. 2021 (Big
+self-supervised models advance medical image classification).
 """
 
 from __future__ import annotations
@@ -15,21 +16,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.nn.utils import parameters_to_vector
+from torch import nn
 
-from weigh.errors import ModelError
-from weigh.inputs.texts import Texts
-from weigh.language import text
-from weigh.models.encoder import Encoder
-from weigh.models.masked import MaskedHead, Masking, masked_loss
-from weigh.models.pretrained import Pretrained
+from weigh.data.examples import Examples
+from weigh.models.network import Network
+from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
-from weigh.train.device import autocast
+from weigh.train.device import make_scaler
 from weigh.train.features import array_cache
 from weigh.train.loop import CLIP, Diverged, warm_cosine
+from weigh.train.objectives import HiddenWords, Objective, make_objective
 
 __all__ = ["Beside", "adapt"]
 
@@ -40,27 +39,30 @@ BETAS, WARM = (0.9, 0.98), 0.06  # RoBERTa's, as in Gururangan et al. 2020, tabl
 
 def adapt(
     model: Pretrained,
-    preparation: Tokenisation,
-    texts: Sequence[tuple[str, ...]],
+    network: Network,
+    preparation: Tokenisation | Preprocessing,
+    unlabelled: Examples,
     options: dict[str, Any],
     setting: Setting,
     progress: Progress = None,
 ) -> tuple[dict[str, Any], float]:
-    """Train the encoder of `model` further on `texts`, in place; facts about it, and seconds. From the cache where it was done before.
+    """Train the body of `network` further, in place; facts about it, and seconds. From the cache where it was done before.
 
     Args:
-        options: `epochs`, `learning_rate`, `batch_size`, `mask` of the section `pretrain`.
+        network: Built from `model`, and not trained yet.
+        options: Of the section `pretrain`: `epochs`, `learning_rate`, `batch_size`, and `mask` or `temperature`.
 
     Raises:
         Diverged: The loss left the finite numbers.
-        ModelError: Not a model of texts, or one without a mask.
+        ModelError: A model of texts without a mask.
+        MissingExtra: lightly is not installed (pictures).
     """
-    encoder, masking = _require(model, preparation)
-    cache, key = array_cache(setting), _key(model, preparation, texts, options, setting)
+    objective = make_objective(model, network, preparation, unlabelled, options, setting, progress)
+    cache, key = array_cache(setting), _key(model, preparation, unlabelled, options, setting)
     kept = None if cache is None else cache.load(key)
     if kept is None:
         started = time.perf_counter()
-        kept = _train(encoder, masking, preparation, texts, options, setting, key, progress)
+        kept = _train(objective, len(unlabelled), options, setting, key, progress)
         seconds = time.perf_counter() - started
         if cache is not None:
             cache.store(key, kept)
@@ -68,59 +70,40 @@ def adapt(
     else:
         seconds = 0.0
     losses, weights = kept[: options["epochs"]], np.array(kept[options["epochs"] :])  # a copy: the cache is read-only
-    _fill(list(encoder.parameters()), weights)
+    _fill(_kept(objective.body), weights)
     facts = {
-        "unlabelled": len(texts),
+        "unlabelled": len(unlabelled),
         "pretrain_epochs": options["epochs"],
         "pretrain_loss": [round(float(loss), 4) for loss in losses],
     }
     return facts, seconds
 
 
-def _require(model: Pretrained, preparation: Any) -> tuple[Encoder, Masking]:
-    if not isinstance(model.module, Encoder):
-        raise ModelError(
-            text(
-                "{a} reads pictures: further pretraining is for texts.",
-                "{a} 处理的是图片：继续预训练只适用于文本。",
-                a=model.address.written,
-            )
-        )
-    return model.module, Masking.of(preparation, model.address.written)
-
-
-def _key(
-    model: Pretrained,
-    preparation: Tokenisation,
-    texts: Sequence[tuple[str, ...]],
-    options: dict[str, Any],
-    setting: Setting,
-) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    how = (sorted(options.items()), setting.precision, setting.device.split(":")[0], setting.threads, torch.__version__)
-    for part in (model.digest, str(preparation), str(how), *("\x1e".join(row) for row in texts)):
-        digest.update(part.encode("utf-8", "surrogatepass") + b"\x1f")
-    return f"pretrained-{digest.hexdigest()}"
+def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dict[str, Any], setting: Setting) -> str:
+    device = setting.device.split(":")[0]
+    how = (
+        sorted(options.items()),
+        setting.precision,
+        setting.channels_last,
+        device,
+        setting.threads,
+        torch.__version__,
+    )
+    parts = "\x1f".join((model.digest, str(preparation), str(how), unlabelled.digest))
+    return f"further-{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}"
 
 
 def _train(
-    encoder: Encoder,
-    masking: Masking,
-    preparation: Tokenisation,
-    texts: Sequence[tuple[str, ...]],
-    options: dict[str, Any],
-    setting: Setting,
-    key: str,
-    progress: Progress,
+    objective: Objective, n: int, options: dict[str, Any], setting: Setting, key: str, progress: Progress
 ) -> np.ndarray:
-    """Mean loss of every epoch, then all weights of the encoder, in one float32 vector.
+    """Mean loss of every epoch, then all weights of the body, in one float32 vector.
 
     Every step draws from a seed of its own, so training that goes on from a checkpoint gives the same numbers.
     """
-    inputs = Texts([(row,) for row in preparation.encode(texts)], preparation.pad, setting.device)
-    encoder.to(setting.device).train()
-    head = MaskedHead(encoder).to(setting.device)
-    parameters = [*encoder.parameters(), *head.parameters()]
+    objective.body.train()
+    objective.head.train()
+    parameters = [*objective.body.parameters(), *objective.head.parameters()]
+    statistics = _statistics(objective.body)
     optimiser = torch.optim.AdamW(
         parameters,
         lr=options["learning_rate"],
@@ -128,99 +111,104 @@ def _train(
         weight_decay=0.01,
         fused=True if setting.device == "cpu" else None,
     )
-    epochs, per_epoch = options["epochs"], math.ceil(len(texts) / options["batch_size"])
+    scaler = make_scaler(setting)
+    epochs, per_epoch = options["epochs"], math.ceil(n / options["batch_size"])
     total = epochs * per_epoch
     warm = max(1, round(WARM * total))
     cache, losses = array_cache(setting), np.zeros(epochs, np.float32)
     part = None if cache is None else cache.load(f"{key}-part")
-    done = 0 if part is None else _take_up(part, losses, parameters, optimiser)
+    done = 0 if part is None else _take_up(part, losses, parameters, statistics, optimiser)
     saved = time.monotonic()
     for number in range(done, total):
         epoch, step = divmod(number, per_epoch)
         if step == 0 or number == done:
-            batches = _batches(inputs, len(texts), options["batch_size"], seed("pretrain", "order", epoch))
-        positions = batches[step]
+            batches = _batches(objective, n, options["batch_size"], seed("pretrain", "order", epoch))
         for group in optimiser.param_groups:
             group["lr"] = options["learning_rate"] * warm_cosine(number, warm, total)
         optimiser.zero_grad(set_to_none=True)
         generator = torch_generator(seed("pretrain", "mask", number))
         with forked(seed("pretrain", "dropout", number)):
-            loss = _loss(encoder, head, inputs.batch(positions), masking, options["mask"], generator, setting)
-            loss.backward()
+            loss = objective.loss(batches[step], generator)
+            scaler.scale(loss).backward()
         value = float(loss.detach())
         if not math.isfinite(value):
             raise Diverged(f"further pretraining: the loss became {value} in epoch {epoch + 1}; set a smaller "
                            f"pretrain.learning_rate (now {options['learning_rate']:g})")  # fmt: skip
+        scaler.unscale_(optimiser)
         torch.nn.utils.clip_grad_norm_(parameters, CLIP)
-        optimiser.step()
+        scaler.step(optimiser)
+        scaler.update()
         losses[epoch] += value / per_epoch
         if progress is not None:
             progress("pretraining", number + 1, total)
         if cache is not None and time.monotonic() - saved > CHECKPOINT and number + 1 < total:
-            cache.store(f"{key}-part", _checkpoint(number + 1, losses, parameters, optimiser))
+            cache.store(f"{key}-part", _checkpoint(number + 1, losses, parameters, statistics, optimiser))
             saved = time.monotonic()
-    encoder.eval()
-    return np.concatenate([losses, parameters_to_vector(encoder.parameters()).detach().float().cpu().numpy()])
+    objective.body.eval()
+    return np.concatenate([losses, _vector(_kept(objective.body))])
 
 
-def _batches(inputs: Texts, n: int, size: int, order: int) -> list[np.ndarray]:
+def _batches(objective: Objective, n: int, size: int, order: int) -> list[np.ndarray]:
     shuffled = torch.randperm(n, generator=torch_generator(order)).numpy()
-    return [shuffled[positions] for positions in inputs.cut(shuffled, size, training=True)]
+    return [shuffled[positions] for positions in objective.cut(shuffled, size)]
 
 
-def _loss(
-    encoder: Encoder,
-    head: MaskedHead,
-    batch: torch.Tensor,
-    masking: Masking,
-    share: float,
-    generator: torch.Generator,
-    setting: Setting,
-) -> torch.Tensor:
-    hidden, chosen = masking.hide(batch, share, generator)
-    if not chosen.any():  # texts of special tokens alone
-        return sum((p.sum() * 0 for p in head.parameters()), torch.zeros((), device=batch.device))
-    with autocast(setting.device, setting.precision):
-        return masked_loss(encoder, head, batch, hidden, chosen)
+# Weights as one vector ------------------------------------------------------------------------------------------------
 
 
-def _checkpoint(
-    done: int, losses: np.ndarray, parameters: list[torch.nn.Parameter], optimiser: torch.optim.Optimizer
-) -> np.ndarray:
-    """Steps done, losses, weights and both moments of AdamW in one vector."""
-    states = [optimiser.state[p] for p in parameters]
-    vectors = [
-        parameters_to_vector(tensors).detach().float().cpu().numpy()
-        for tensors in (parameters, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states])
-    ]
-    return np.concatenate([np.array([done], np.float32), losses, *vectors])
+def _statistics(body: nn.Module) -> list[torch.Tensor]:
+    """Running means and variances of batch norms."""
+    return [buffer for buffer in body.buffers() if buffer.is_floating_point()]
 
 
-def _fill(parameters: Sequence[torch.nn.Parameter], vector: np.ndarray) -> None:
+def _kept(body: nn.Module) -> list[torch.Tensor]:
+    return [*body.parameters(), *_statistics(body)]
+
+
+def _vector(tensors: Sequence[torch.Tensor]) -> np.ndarray:
+    return np.concatenate([t.detach().reshape(-1).float().cpu().numpy() for t in tensors] or [np.empty(0, np.float32)])
+
+
+def _fill(tensors: Sequence[torch.Tensor], vector: np.ndarray) -> None:
     """Copied into place: views of one vector would lie otherwise in memory, and sums would differ in their last bits."""
     start = 0
     with torch.no_grad():
-        for p in parameters:
-            p.copy_(torch.from_numpy(vector[start : start + p.numel()]).view_as(p))
-            start += p.numel()
+        for tensor in tensors:
+            tensor.copy_(torch.from_numpy(vector[start : start + tensor.numel()]).view(tensor.shape))
+            start += tensor.numel()
+
+
+def _checkpoint(
+    done: int,
+    losses: np.ndarray,
+    parameters: list[nn.Parameter],
+    statistics: list[torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+) -> np.ndarray:
+    """Steps done, losses, weights, both moments of AdamW and running statistics in one vector."""
+    states = [optimiser.state[p] for p in parameters]
+    vectors = [
+        _vector(given) for given in (parameters, [s["exp_avg"] for s in states], [s["exp_avg_sq"] for s in states])
+    ]
+    return np.concatenate([np.array([done], np.float32), losses, *vectors, _vector(statistics)])
 
 
 def _take_up(
-    part: np.ndarray, losses: np.ndarray, parameters: list[torch.nn.Parameter], optimiser: torch.optim.Optimizer
+    part: np.ndarray,
+    losses: np.ndarray,
+    parameters: list[nn.Parameter],
+    statistics: list[torch.Tensor],
+    optimiser: torch.optim.Optimizer,
 ) -> int:
     done, size = int(part[0]), sum(p.numel() for p in parameters)
     losses[:] = part[1 : 1 + len(losses)]
-    weights, first, second = np.array(part[1 + len(losses) :]).reshape(3, size)
-    _fill(parameters, weights)
-    start = 0
-    for p in parameters:
-        cut = slice(start, start + p.numel())
-        optimiser.state[p] = {
-            "step": torch.tensor(float(done)),
-            "exp_avg": torch.from_numpy(first[cut]).view_as(p).to(p.device).clone(),
-            "exp_avg_sq": torch.from_numpy(second[cut]).view_as(p).to(p.device).clone(),
-        }
-        start += p.numel()
+    rest = np.array(part[1 + len(losses) :])
+    moments = [torch.zeros_like(p) for p in parameters], [torch.zeros_like(p) for p in parameters]
+    for number, tensors in enumerate((parameters, *moments)):
+        _fill(tensors, rest[number * size : (number + 1) * size])
+    _fill(statistics, rest[3 * size :])
+    for p, first, second in zip(parameters, *moments, strict=True):
+        optimiser.state[p] = {"step": torch.tensor(float(done)), "exp_avg": first, "exp_avg_sq": second}
     return done
 
 
@@ -231,25 +219,25 @@ class Beside:
         self,
         model: Pretrained,
         preparation: Tokenisation,
-        texts: Sequence[tuple[str, ...]],
+        unlabelled: Examples,
         options: dict[str, Any],
         setting: Setting,
         seeds: dict[str, int],
     ) -> None:
-        self.encoder, self.masking = _require(model, preparation)
-        self.inputs = Texts([(row,) for row in preparation.encode(texts)], preparation.pad, setting.device)
-        self.head = MaskedHead(self.encoder).to(setting.device)
-        self.setting, self.share = setting, options["mask"]
+        self.objective = HiddenWords(model, preparation, unlabelled, options["mask"], setting)
         self.generator = torch_generator(seed(seeds["augmentation"], "mask"))
-        self.batches = self._batches(len(texts), options["batch_size"], seeds["order"])
+        self.batches = self._batches(len(unlabelled), options["batch_size"], seeds["order"])
+
+    @property
+    def head(self) -> nn.Module:
+        return self.objective.head
 
     def _batches(self, n: int, size: int, order: int) -> Iterator[np.ndarray]:
         epoch = 0
         while True:
-            yield from _batches(self.inputs, n, size, seed(order, "unlabelled", epoch))
+            yield from _batches(self.objective, n, size, seed(order, "unlabelled", epoch))
             epoch += 1
 
     def loss(self) -> torch.Tensor:
         """`()`: L_pre of the next batch."""
-        batch = self.inputs.batch(next(self.batches))
-        return _loss(self.encoder, self.head, batch, self.masking, self.share, self.generator, self.setting)
+        return self.objective.loss(next(self.batches), self.generator)

@@ -115,11 +115,11 @@ RECIPES.register(
     Recipe(
         name="adapted",
         title=text(
-            "pretrained further on texts without labels (pretrain.texts), then fine-tuned (Gururangan et al. 2020)",
-            "先在无标签文本（pretrain.texts）上继续预训练，再微调（Gururangan 等，2020）",
+            "pretrained further on data without labels (pretrain.texts, pretrain.pictures), then fine-tuned (Gururangan et al. 2020)",
+            "先在无标签数据（pretrain.texts、pretrain.pictures）上继续预训练，再微调（Gururangan 等，2020）",
         ),
         trains="network",
-        defaults=None,
+        defaults=_NETWORK,
         texts=_TEXT_NETWORK,
         fit="weigh.train.network:fit",
         unlabelled="before",

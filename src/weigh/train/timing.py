@@ -12,13 +12,13 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
-from weigh.models.depthwise import speed_up_depthwise
+from weigh.models.fast import speed_up
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
-from weigh.train.device import autocast, fast_bf16
+from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
 
 __all__ = ["time_model"]
@@ -57,8 +57,7 @@ def time_model(
     TASKS.get(setting.task).require(model)
     known = model.known() if pretrained else None
     net, batch = _network_and_batch(model, setting, 16 if network else 8, examples)
-    if setting.device == "cpu":
-        speed_up_depthwise(net)
+    speed_up(net, setting.device)
 
     def forward(chosen: str) -> None:
         net.eval()
@@ -73,7 +72,7 @@ def time_model(
         net.zero_grad(set_to_none=True)
 
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
-    chosen = precision if precision != "auto" else "bf16" if fast_bf16(setting.device) else "fp32"
+    chosen = precision if precision != "auto" else best_precision(setting.device)
     seconds = _seconds(forward, chosen, setting.device) / len(batch)
     found: dict[str, Any] = {
         "precision_head": chosen,
