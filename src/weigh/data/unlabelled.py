@@ -133,7 +133,7 @@ def _problems(name: str, found: Examples, left: LeftOut, using: list[str], *, pi
     if not left.searched:
         said = said + text("There are too many to look for near copies.", "数量过多，未查找近似重复。")
     worth_a_look = left.inside or left.near or left.unreadable or not left.searched
-    numbers = {
+    numbers: dict[str, float] = {
         "used": len(found),
         "given": left.given,
         "inside": left.inside,

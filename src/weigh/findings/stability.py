@@ -20,7 +20,7 @@ from weigh.language import text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import between_folds, quantile, wilson
-from weigh.stats.resampling import draw_weights
+from weigh.stats.resampling import draw_weights, in_blocks
 
 __all__ = ["find"]
 
@@ -186,8 +186,9 @@ def _agreement(evidence: Evidence) -> list[Finding]:
         differs = [d.any(axis=1) for d in differs]
     changed = np.mean(differs, axis=0)
     value = float(changed.mean())
-    weights = draw_weights(evidence.rng("agreement"), evidence.units, 300)
-    spread = float((weights @ changed / weights.sum(axis=1)).std())
+    rng = evidence.rng("agreement")
+    blocks = (draw_weights(rng, evidence.units, rows) for rows in in_blocks(300, len(changed)))
+    spread = float(np.concatenate([weights @ changed / weights.sum(axis=1) for weights in blocks]).std())
     q = quantile(evidence.level, max(evidence.units.count - 1, 1))
     low, high = wilson(value, spread, q, evidence.units.count)
     churn = Estimate(

@@ -10,6 +10,7 @@ Before it: `metrics/design.py` (measured predictions). After it: `interval.py`, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,8 +18,9 @@ import numpy as np
 
 from weigh.data.examples import kind_of
 
-__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "make_units", "resample"]
+__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "in_blocks", "make_units", "resample"]
 
+CELLS = 10_000_000  # of a matrix of draws times examples that is made at once: 80 MB
 FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
 
@@ -93,6 +95,13 @@ def draw_weights(rng: np.random.Generator, units: Units, draws: int) -> np.ndarr
     """`(draws, n)` weights of the Bayesian bootstrap; examples of one unit share their weight."""
     weights = rng.standard_exponential((draws, units.count))
     return weights if units.name == "examples" else weights[:, units.of]
+
+
+def in_blocks(draws: int, n: int) -> Iterator[int]:
+    """`draws` in parts, so that no matrix of draws times `n` has more than `CELLS` cells: memory does not grow with `n`."""
+    step = max(1, CELLS // max(n, 1))
+    for start in range(0, draws, step):
+        yield min(step, draws - start)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import Measured, Units, resample
+from weigh.stats.resampling import Measured, Units, in_blocks, resample
 
 __all__ = ["Optimism", "may_be_best", "selection_optimism"]
 
@@ -63,20 +63,16 @@ def selection_optimism(
     names = list(measured)
     metric = measured[names[0]].metric
     sign = 1.0 if metric.greater_is_better else -1.0
-    inside = rng.multinomial(units.count, np.full(units.count, 1 / units.count), size=draws).astype(np.float64)
-    outside = (inside == 0).astype(np.float64)
-    keep = outside.sum(axis=1) > 0
-    inside, outside = inside[keep], outside[keep]
-    if not len(inside):
-        return None
     resampled = [resample(measured[name], np.ones((1, measured[name].n)), units) for name in names]
     moves = np.stack([r.mean_influence for r in resampled], axis=1)  # (units, candidates)
     whole = np.array([r.overall for r in resampled])
     if np.isnan(whole).any():
         return None
+    bags = [_in_and_out_of_bag(rng, units.count, rows, moves) for rows in in_blocks(draws, units.count)]
     # To first order; exact for means. Weights are scaled to a mean of 1, and influences sum to 0.
-    seen = sign * (whole + inside @ moves).T
-    unseen = sign * (whole + (outside / outside.mean(axis=1, keepdims=True)) @ moves).T
+    seen, unseen = (sign * (whole + np.concatenate(moved)).T for moved in zip(*bags, strict=True))
+    if not seen.shape[1]:
+        return None
     whole = sign * whole
     chosen = (seen >= seen.max(axis=0) - 1e-12).astype(np.float64)
     chosen /= chosen.sum(axis=0)  # ties are shared
@@ -93,3 +89,14 @@ def selection_optimism(
     return Optimism(
         sign * float(whole[best]), sign * corrected, optimism, dict(zip(names, share.tolist(), strict=True))
     )
+
+
+def _in_and_out_of_bag(
+    rng: np.random.Generator, n: int, draws: int, moves: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """`(draws, candidates)` how far the scores move in the bag and outside; draws that leave nobody outside are dropped."""
+    inside = rng.multinomial(n, np.full(n, 1 / n), size=draws)
+    outside = inside == 0
+    share = outside.mean(axis=1, keepdims=True)
+    keep = share[:, 0] > 0
+    return inside[keep] @ moves, (outside[keep] @ moves) / share[keep]

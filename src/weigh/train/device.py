@@ -18,7 +18,8 @@ __all__ = ["ahead", "autocast", "best_precision", "empty_cache", "make_scaler", 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 AHEAD = 2  # batches that a GPU finds ready
 
-Item, Batch = TypeVar("Item"), TypeVar("Batch")
+Item = TypeVar("Item")
+Batch = TypeVar("Batch")
 
 
 def resolve_device(asked: str = "auto") -> str:
