@@ -39,13 +39,17 @@ def main() -> None:
     parser.add_argument("--models", default=DEMO_MODELS[0])
     parser.add_argument("--recipe", default="probe")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--set", action="append", default=[], help="of the recipe: epochs=3")
     parser.add_argument("--folder", type=Path, default=Path("studies/precision"))
     options = parser.parse_args()
     recipe = {"name": options.recipe, **dict(pair.split("=", 1) for pair in options.set)}
     data, settings = source(options.pool, options.folder)
     switched_off = ["order_check=false", "curve=false", "cleaned=false"]
-    settings += [f"design.{s}" for s in switched_off] + [f"design.repeats={options.repeats}"]
+    settings += [f"design.{s}" for s in switched_off] + [
+        f"design.repeats={options.repeats}",
+        f"design.folds={options.folds}",
+    ]
     settings += ["output.refit=false", "run.offline=true"]
     print("| model | metric | bf16 | fp32 | bf16 - fp32 | relation |\n|---|---|---|---|---|---|", flush=True)
     for model in options.models.split(","):

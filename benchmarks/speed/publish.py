@@ -70,7 +70,9 @@ def _finetune(folder: Path | None) -> list[str]:
     )
     for content in found.values():
         rows = speeds(content)
-        title = f"### {content['model']}, {DATA.get(content['data'], content['data'])}, {content['machine']['processor']}"
+        title = (
+            f"### {content['model']}, {DATA.get(content['data'], content['data'])}, {content['machine']['processor']}"
+        )
         sizes = f"{content['pictures']} pictures, batch {content['batch']}, {content['threads']} threads, {len(rows)} rounds."
         lines = []
         for name in dict.fromkeys(name for row in rows for name in row):

@@ -47,6 +47,38 @@ def gradients(function, *arguments: torch.Tensor) -> tuple[torch.Tensor, ...]:
     ],
 )  # fmt: skip
 def test_gradients_are_those_of_torch(dtype, order, size, stride, kernel, pads):
+    compare_gradients(dtype, order, size, stride, kernel, pads)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (4, 4), (3, 9)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("kernel", "pads"),
+    [
+        ((3, 3), (1, 1, 1, 1)),
+        ((5, 5), (2, 2, 2, 2)),
+        ((7, 7), (3, 3, 3, 3)),
+        ((5, 3), (2, 2, 1, 1)),
+    ],
+)
+def test_gradients_on_maps_that_are_lower_than_the_kernel(dtype, size, stride, kernel, pads):
+    compare_gradients(dtype, torch.channels_last, size, stride, kernel, pads)
+
+
+def test_a_three_by_three_layer_takes_the_new_path_on_small_maps_alone(monkeypatch):
+    layer = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+    assert can_replace(layer)
+    used = []
+    original = _Depthwise.apply
+    monkeypatch.setattr(_Depthwise, "apply", lambda *given: used.append(1) or original(*given))
+    for side, calls in ((7, 0), (2, 1)):
+        used.clear()
+        Depthwise(layer)(torch.randn(2, 8, side, side))
+        assert len(used) == calls
+
+
+def compare_gradients(dtype, order, size, stride, kernel, pads):
     generator = torch.Generator().manual_seed(0)
     pictures = torch.randn(3, 24, *size, generator=generator).to(dtype).contiguous(memory_format=order)
     weight = torch.randn(24, 1, *kernel, generator=generator).to(dtype)
@@ -95,7 +127,6 @@ def test_gradients_of_bf16_are_as_near_the_truth_as_those_of_torch():
         nn.Conv2d(8, 16, 5, groups=8),
         nn.Conv2d(8, 8, 5, groups=4),
         nn.Conv2d(8, 8, 5),
-        nn.Conv2d(8, 8, 3, groups=8),  # not slow
         nn.Conv2d(8, 8, 5, groups=8, padding=2, padding_mode="reflect"),
         nn.Conv2d(8, 8, 5, groups=8, padding="same"),
         nn.utils.parametrizations.weight_norm(nn.Conv2d(8, 8, 5, groups=8)),

@@ -1,9 +1,10 @@
 """Depthwise convolutions that are trained on the processor: torch's own, with a backward pass on oneDNN's fast kernels.
 
-In bf16 oneDNN has fast depthwise kernels for all but two cases, and there falls back to kernels for grouped convolutions,
+In bf16 oneDNN has fast depthwise kernels for all but three cases, and there falls back to kernels for grouped convolutions,
 which treat every channel as a convolution of its own and take 10 to 100 times as long: the gradient of the input when the
-stride is not one, and the gradient of weights that are wider than three. Both are written here as problems that the fast
-kernels take; the sums stay the same (docs/decisions/fine-tuning-speed.md). In fp32 only the second is slow.
+stride is not one, the gradient of weights that are wider than three, and that of weights that are higher than the map (small
+pictures). All are written here as problems that the fast kernels take; the sums stay the same
+(docs/decisions/fine-tuning-speed.md). In fp32 the first is not slow.
 
 Before it: `network.make_network`; after it: the training loop. What is saved and what predicts needs none of this: the
 replaced layers hold the same parameters under the same names.
@@ -88,7 +89,7 @@ def speed_up_depthwise(module: nn.Module) -> int:
 
 
 def can_replace(layer: nn.Module) -> bool:
-    """Whether `layer` is a plain depthwise convolution of a kind that has a slow backward pass."""
+    """Whether `layer` is a plain depthwise convolution; which of its passes are slow depends on the size of the map too."""
     if not (type(layer) is nn.Conv2d or _pads_by_size(layer)):
         return False
     assert isinstance(layer, nn.Conv2d)
@@ -97,7 +98,6 @@ def can_replace(layer: nn.Module) -> bool:
         layer.groups == layer.in_channels == layer.out_channels > 1
         and _pair(layer.dilation) == (1, 1)
         and (_pads_by_size(layer) or (layer.padding_mode == "zeros" and not isinstance(layer.padding, str)))
-        and (max(_pair(layer.stride)) > 1 or _pair(layer.kernel_size)[1] > WIDEST)
         and not any(hooks)
         and set(dict(layer.named_parameters(recurse=False))) <= {"weight", "bias"}
     )
@@ -113,10 +113,17 @@ def depthwise(
 ) -> torch.Tensor:
     """A depthwise convolution, `(n, c, h, w)` with `(c, 1, kh, kw)`; torch's own wherever the fast backward does not apply."""
     needed = torch.is_grad_enabled() and (pictures.requires_grad or weight.requires_grad)
-    if needed and pictures.device.type == "cpu" and _covered(pictures, weight, geometry):
+    if needed and _slow(pictures, weight, geometry) and _covered(pictures, weight, geometry):
         return _Depthwise.apply(pictures, weight, bias, geometry)  # type: ignore[return-value]
     padded, padding = _pad(pictures, geometry)
     return F.conv2d(padded, weight, bias, geometry.stride, padding, 1, len(weight))
+
+
+def _slow(pictures: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> bool:
+    """Whether torch's own backward pass falls to a slow kernel."""
+    rows, columns = weight.shape[2:]
+    strided = geometry.stride != (1, 1)
+    return pictures.device.type == "cpu" and (strided or columns > WIDEST or rows > pictures.shape[2])
 
 
 def _covered(pictures: torch.Tensor, weight: torch.Tensor, geometry: Geometry) -> bool:
@@ -197,7 +204,11 @@ def _gradient_of_weight(
     padding: tuple[int, int], *, biased: bool,
 ) -> tuple[torch.Tensor, torch.Tensor | None]:  # fmt: skip
     """By blocks of columns of the kernel, each with the part of the pictures that it meets."""
-    columns = weight.shape[3]
+    rows, columns = weight.shape[2:]
+    if (
+        rows > padded.shape[2]
+    ):  # a kernel that is higher than the map: rows of zeros that are there are fast, implied ones slow
+        padded, padding = F.pad(padded, (0, 0, padding[0], padding[0])), (0, padding[1])
     if columns <= WIDEST:
         return _backward(gradient, padded, weight, stride, padding, (False, True, biased))[1:]
     width, reach = padded.shape[3], (gradient.shape[3] - 1) * stride[1]
