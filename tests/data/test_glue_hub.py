@@ -85,7 +85,7 @@ def test_it_is_downloaded_once_and_then_works_offline(hub):
 
 
 def test_offline_and_never_downloaded_is_said(hub):
-    with pytest.raises(DataError, match="offline"):
+    with pytest.raises(DataError, match="glue/RTE.*offline"):
         complete_spec(spec_of("glue/RTE", offline=True))
     assert hub == []
 

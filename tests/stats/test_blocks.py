@@ -41,7 +41,8 @@ def test_memory_of_the_optimism_is_bounded(monkeypatch):
     in_parts = selection_optimism(measured, make_units(target), rng=np.random.default_rng(3))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert at_once is not None and in_parts is not None
+    assert at_once is not None
+    assert in_parts is not None
     np.testing.assert_allclose(
         [in_parts.corrected, *in_parts.chosen.values()], [at_once.corrected, *at_once.chosen.values()], rtol=1e-12
     )

@@ -110,7 +110,7 @@ def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
     """
     on_hub = named_on_hub(spec.data.train)
     if on_hub is not None:
-        folder = fetch_glue(on_hub, offline=spec.run.offline)
+        folder = fetch_glue(on_hub, offline=spec.run.offline, typed=spec.data.train)
         spec = spec.model_copy(update={"data": spec.data.model_copy(update={"train": str(folder)})})
     folder = Path(spec.data.train).expanduser()
     if folder.name in DIAGNOSTICS and any(p.name.startswith("diagnostic") for p in _listed(folder)):

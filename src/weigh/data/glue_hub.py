@@ -38,8 +38,11 @@ def named_on_hub(given: str) -> str | None:
     return next((name for name in CONFIGURATIONS if re.sub(r"\W", "", name).casefold() == wanted), None)
 
 
-def fetch_glue(task: str, *, offline: bool) -> Path:
+def fetch_glue(task: str, *, offline: bool, typed: str = "") -> Path:
     """The folder of `task`, downloaded at its first use.
+
+    Args:
+        typed: What the user called it, for errors.
 
     Raises:
         MissingExtra: `datasets` is not installed.
@@ -47,9 +50,9 @@ def fetch_glue(task: str, *, offline: bool) -> Path:
     """
     folder = cache_folder() / "glue" / task
     if not (folder / "train.jsonl").is_file():  # written last
-        splits = dict(load_raw(REPOSITORY, CONFIGURATIONS[task], offline=offline))
+        splits = dict(load_raw(REPOSITORY, CONFIGURATIONS[task], offline=offline, typed=typed))
         if task == "MNLI":
-            _write(folder / "diagnostic.jsonl", load_raw(REPOSITORY, "ax", offline=offline)["test"], task)
+            _write(folder / "diagnostic.jsonl", load_raw(REPOSITORY, "ax", offline=offline, typed=typed)["test"], task)
         for split in sorted(splits, key=lambda name: name == "train"):
             _write(folder / f"{FILES.get(split, split)}.jsonl", splits[split], task)
     return folder

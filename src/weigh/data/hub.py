@@ -95,8 +95,11 @@ def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = N
     return _rows(load_raw(name, offline=offline), _library(), spec, name, progress)
 
 
-def load_raw(name: str, configuration: str | None = None, *, offline: bool) -> Any:
+def load_raw(name: str, configuration: str | None = None, *, offline: bool, typed: str = "") -> Any:
     """The data set as the library loads it, splits by name.
+
+    Args:
+        typed: What the user called it, for errors; "": the name.
 
     Raises:
         MissingExtra: `datasets` is not installed.
@@ -107,7 +110,7 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool) -> A
             text(
                 "'{n}' is a name on the hub, but weigh runs offline.",
                 "“{n}”是 hub 上的名称，但 weigh 正在离线运行。",
-                n=name,
+                n=typed or name,
             ),
             text("No local folder or table has that name.", "本地没有同名的文件夹或表格。"),
             text("Check the path, or run without --offline.", "请检查路径，或去掉 --offline。"),
@@ -117,7 +120,7 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool) -> A
         return datasets.load_dataset(name, configuration)
     except Exception as error:
         raise DataError(
-            text("The dataset '{n}' cannot be loaded: {e}", "无法加载数据集“{n}”：{e}", n=name, e=_first_line(error)),
+            text("The dataset '{n}' cannot be loaded: {e}", "无法加载数据集“{n}”：{e}", n=typed or name, e=_first_line(error)),
             do=text(
                 "Check the name and the network; set HF_ENDPOINT for a mirror.",
                 "请检查名称和网络；使用镜像请设置 HF_ENDPOINT。",
