@@ -51,8 +51,9 @@ def _measured_on(content: dict[str, Any]) -> str:
     """One line on the machine."""
     on = content["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in on["versions"].items())
+    known = f" ({', '.join(on['instructions'])})" if on.get("instructions") else ""
     return (
-        f"Measured on {on['processor']}, {on['cores']} cores, load before the start {on['load_before']}; Python "
+        f"Measured on {on['processor']}{known}, {on['cores']} cores, load before the start {on['load_before']}; Python "
         f"{on['python']}, {versions}; commit {on['commit']}."
     )
 

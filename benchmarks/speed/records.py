@@ -21,16 +21,18 @@ PACKAGES = ("torch", "torchvision", "timm", "numpy", "scikit-learn", "pillow", "
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores, the load before the start, versions, the commit."""
-    name = platform.processor() or platform.machine()
+    """The processor, what decides about bf16, its cores, the load before the start, versions, the commit."""
+    name, lines = platform.processor() or platform.machine(), list[str]()
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
     head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "processor": name,
+        "instructions": [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags],
         "cores": os.cpu_count(),
         "load_before": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),

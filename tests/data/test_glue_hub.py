@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from weigh.data.glue import complete_spec, submission_files
@@ -85,7 +87,7 @@ def test_it_is_downloaded_once_and_then_works_offline(hub):
 
 
 def test_offline_and_never_downloaded_is_said(hub):
-    with pytest.raises(DataError, match="glue/RTE.*offline"):
+    with pytest.raises(DataError, match=r"glue/RTE.*offline"):
         complete_spec(spec_of("glue/RTE", offline=True))
     assert hub == []
 
@@ -115,3 +117,51 @@ def test_other_names_and_folders_that_exist_are_left_alone(tmp_path, monkeypatch
     assert named_on_hub("glue/sst2") == named_on_hub("glue/SST-2") == "SST-2"
     (tmp_path / "glue" / "RTE").mkdir(parents=True)
     assert named_on_hub("glue/RTE") is None
+
+
+# Layouts of the authors -----------------------------------------------------------------------------------------------
+
+
+def write_table(path, header, rows, start=""):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = ["\t".join(header), *("\t".join(row) for row in rows)]
+    path.write_text(start + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_multinli_as_its_authors_hand_it_out(tmp_path):
+    """Two formats of the same rows, two development sets, and "-" where the annotators did not agree."""
+    folder, header = tmp_path / "multinli_1.0", ("gold_label", "sentence1", "sentence2", "pairID", "genre")
+    for part, n in (("train", 60), ("dev_matched", 20), ("dev_mismatched", 20)):
+        answers = ["-" if i % 10 == 0 else NAMES["mnli"][i % 3] for i in range(n)]
+        rows = [(a, f"{part} premise {i}", f"{part} claim {i * 7}", f"{i}e", "fiction") for i, a in enumerate(answers)]
+        write_table(folder / f"multinli_1.0_{part}.txt", header, rows)
+        as_json = "\n".join(json.dumps(dict(zip(header, row, strict=True))) for row in rows)
+        (folder / f"multinli_1.0_{part}.jsonl").write_text(as_json + "\n", encoding="utf-8")
+    spec, _ = complete_spec(spec_of(str(folder)))
+    examples, problems = read_and_check(spec.data, spec.task, offline=True)
+    assert sorted(examples.classes) == sorted(NAMES["mnli"])
+    sizes = {part: int((examples.part == part).sum()) for part in set(examples.part)}
+    assert sizes == {"train": 54, "test": 18, "shift:mismatched": 18}
+    assert not [p for p in problems if p.kind in ("duplicate", "leak")]
+    assert any(p.kind == "missing-label" for p in problems)
+
+
+def test_mrpc_and_qqp_as_their_authors_hand_them_out(tmp_path):
+    folder = tmp_path / "MSRParaphraseCorpus"
+    for part, n in (("train", 40), ("test", 20)):
+        rows = [
+            (str(i % 2), str(i), str(i + 99), f'{part} one {i}, "quoted', f"{part} other {i * 3}") for i in range(n)
+        ]
+        header = ("Quality", "#1 ID", "#2 ID", "#1 String", "#2 String")
+        write_table(folder / f"msr_paraphrase_{part}.txt", header, rows, start="\ufeff")
+    spec, _ = complete_spec(spec_of(str(folder)))
+    assert (spec.primary, spec.data.positive) == ("accuracy_f1", "1")
+    examples, _ = read_and_check(spec.data, spec.task, offline=True)
+    assert [(examples.part == part).sum() for part in ("train", "test")] == [40, 20]
+
+    file = tmp_path / "quora_duplicate_questions.tsv"
+    rows = [(str(i), str(i), str(i + 50), f"question {i}?", f"asked {i * 3}?", str(i % 2)) for i in range(30)]
+    write_table(file, ("id", "qid1", "qid2", "question1", "question2", "is_duplicate"), rows)
+    spec, _ = complete_spec(spec_of(str(file)))
+    assert (spec.task, spec.primary) == ("text-classification", "accuracy_f1")
+    assert submission_files(spec) == []

@@ -71,7 +71,8 @@ GLUE: dict[str, GlueTask] = {  # in the order of GLUE's table
     )
 }  # fmt: skip
 NAMES = {re.sub(r"\W", "", name).casefold(): name for name in GLUE} | {
-    "stsbenchmark": "STS-B", "colapublic": "CoLA", "quoraquestionpairs": "QQP", "multinli": "MNLI", "multinli10": "MNLI",
+    "stsbenchmark": "STS-B", "colapublic": "CoLA", "multinli": "MNLI", "multinli10": "MNLI", "quoraquestionpairs": "QQP",
+    "quoraduplicatequestions": "QQP", "msrparaphrasecorpus": "MRPC", "msrparaphrase": "MRPC",
 }  # fmt: skip
 
 
@@ -83,10 +84,10 @@ class SubmissionFile(NamedTuple):
 
 
 def recognise_glue(data: DataSpec) -> GlueTask | None:
-    """The task whose name the folder bears and whose columns and labels its training file has; else None."""
+    """The task whose name the folder, or the single file, bears and whose columns and labels the training file has; else None."""
     folder = Path(data.train).expanduser()
-    name = NAMES.get(re.sub(r"[\W_]", "", folder.name).casefold())
-    if name is None or not folder.is_dir():
+    name = NAMES.get(re.sub(r"[\W_]", "", folder.name if folder.is_dir() else folder.stem).casefold())
+    if name is None or not folder.exists():
         return None
     known = GLUE[name]
     table = _training_table(folder, data)
@@ -131,7 +132,7 @@ def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
         data["positive"] = known.positive
     if known.slices is not None and spec.data.slices is None:
         table = _training_table(folder, spec.data)
-        data["slices"] = [name for name in known.slices if table is not None and name in table.columns]
+        data["slices"] = [n for n in known.slices if table is not None and len(set(table.columns.get(n, ()))) > 1]
     if known.name == "MNLI" and not spec.data.shifted:
         data["shifted"] = _further_sets(folder)
     metric = spec.metrics.primary or known.metric
@@ -162,7 +163,8 @@ def submission_files(spec: StudySpec) -> list[SubmissionFile]:
         return []
     folder = Path(spec.data.train).expanduser()
     train = _training_table(folder, spec.data)
-    paths = [(known.name + _half(path), path) for path in text_files(folder) if part_within(path, folder) == "test"]
+    files = text_files(folder) if folder.is_dir() else []
+    paths = [(known.name + _half(path), path) for path in files if part_within(path, folder) == "test"]
     if known.name == "MNLI":
         paths += [("AX", path) for path in _diagnostics(folder)]
     found: dict[str, SubmissionFile] = {}
@@ -203,8 +205,11 @@ def _listed(folder: Path) -> Iterable[Path]:
 
 def _training_table(folder: Path, data: DataSpec) -> TextTable | None:
     """A first look at the training file, as the reader of texts will read it."""
-    for path in text_files(folder):
-        if part_within(path, folder) == "train":
+    files = (
+        [path for path in text_files(folder) if part_within(path, folder) == "train"] if folder.is_dir() else [folder]
+    )
+    for path in files:
+        if path.is_file():
             try:
                 return read_text_table(path, data.columns, limit=LOOK)
             except DataError:

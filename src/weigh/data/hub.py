@@ -120,7 +120,12 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
         return datasets.load_dataset(name, configuration)
     except Exception as error:
         raise DataError(
-            text("The dataset '{n}' cannot be loaded: {e}", "无法加载数据集“{n}”：{e}", n=typed or name, e=_first_line(error)),
+            text(
+                "The dataset '{n}' cannot be loaded: {e}",
+                "无法加载数据集“{n}”：{e}",
+                n=typed or name,
+                e=_first_line(error),
+            ),
             do=text(
                 "Check the name and the network; set HF_ENDPOINT for a mirror.",
                 "请检查名称和网络；使用镜像请设置 HF_ENDPOINT。",

@@ -18,7 +18,7 @@ from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import TEXTS
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
-from weigh.data.tables import metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.tables import TABLE_SUFFIXES, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.text_roles import Roles
 from weigh.data.text_tables import TextTable, columns_of_texts, describe, read_text_table
 from weigh.errors import DataError
@@ -27,12 +27,19 @@ from weigh.spec import DataSpec
 
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
 
+MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree
+
 TEXT_FILES = FileKind(
     TEXTS,
     by_name=lambda name: name.casefold().endswith((".txt", ".text")),
     by_head=lambda _: False,
     strict=False,  # the reviews of IMDb have lists of addresses beside their class folders
 )
+
+
+def _whatever_format(path: Path) -> Path:
+    """The path without a table's suffix: dev.txt and dev.jsonl hold the same rows; TREC.train and TREC.test do not."""
+    return path.with_suffix("") if path.suffix.casefold() in (*TABLE_SUFFIXES, ".txt") else path
 
 
 @dataclass
@@ -83,8 +90,11 @@ class TextSource:
         candidates: list[Candidate] = []
         unreadable: list[str] = []
         error: DataError | None = None
-        elsewhere = {os.path.abspath(Path(p).expanduser()) for p in (self.spec.test, *self.spec.shifted.values()) if p}
-        files = [path for path in text_files(folder) if os.path.abspath(path) not in elsewhere]  # a set of its own
+        apart = [
+            Path(os.path.abspath(Path(p).expanduser())) for p in (self.spec.test, *self.spec.shifted.values()) if p
+        ]
+        elsewhere = {_whatever_format(p) for p in apart}  # sets of their own
+        files = [path for path in text_files(folder) if _whatever_format(Path(os.path.abspath(path))) not in elsewhere]
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
             try:
                 candidates.append(self._candidate(path, part_within(path, folder)))
@@ -181,6 +191,7 @@ class TextSource:
         rows = listing.texts = [] if listing.texts is None else listing.texts
         for row, line in enumerate(table.lines):
             where, label = f"{name}:{line}", (labels[row] or "").strip()
+            label = "" if label == NO_MAJORITY and table.roles.label == MAJORITY else label
             if row in odd_parts:
                 found.unknown_part.append(where)
             elif not label and self.spec.label_separator is None:
