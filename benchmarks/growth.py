@@ -160,7 +160,7 @@ def measure(only: list[str], *, large: bool, threads: int, limit: float, folder:
             place = {"folder": str(root / f"study-{number}"), "cache": str(root / f"cache-{number}")}
             given = {**design, **place, "data": str(data), "models": models[: design["candidates"]], "threads": threads}
             started = time.perf_counter()
-            row: dict[str, Any] = {"axis": axis, **design}
+            row: dict[str, Any] = {"axis": axis, **design, "processor": content["machine"]["processor"]}
             content["rows"].append(row)
             try:
                 row |= call("study", given, module="benchmarks.growth", limit=limit)

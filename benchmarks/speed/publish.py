@@ -232,7 +232,9 @@ def _growth(folder: Path | None, docs: Path) -> list[str]:
         if not rows:
             continue
         rows.sort(key=lambda row: row[axis])
-        out += [f"### {AXIS[axis].capitalize()}", _growth_table(axis, rows)]
+        other = sorted({row["processor"] for row in rows if "processor" in row} - {content["machine"]["processor"]})
+        elsewhere = [f"Measured on another machine: {', '.join(other)}."] if other else []
+        out += [f"### {AXIS[axis].capitalize()}", *elsewhere, _growth_table(axis, rows)]
         done = [row for row in rows if "stopped" not in row]
         if done:
             drawn.append(Panel(AXIS[axis], _lines(axis, done)))

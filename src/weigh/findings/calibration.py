@@ -20,6 +20,8 @@ from weigh.metrics.base import METRICS, Prediction
 from weigh.plan.runs import group_of
 from weigh.record.results import OutOfFold, Results, probabilities
 from weigh.stats.calibration import (
+    BINS,
+    Reliability,
     bin_statistics,
     calibration_error,
     fit_temperature,
@@ -59,7 +61,7 @@ class Stage(NamedTuple):
     log_loss: Estimate
     brier: Estimate
     losses: np.ndarray
-    statistics: np.ndarray
+    bars: list[Reliability]
 
 
 class Described(NamedTuple):
@@ -113,20 +115,19 @@ def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -
 def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level: float) -> Stage:
     repeats, n, _ = logits.shape
     losses, brier, excess = np.full((3, repeats, n), np.nan)
-    statistics = []
-    for r in range(repeats):
-        rows = ~np.isnan(logits[r]).any(axis=1)
+    present = ~np.isnan(logits).any(axis=2)
+    stacked = np.zeros((int(present.any(axis=1).sum()), n, 3, BINS))
+    filled = iter(stacked)
+    for r, rows in enumerate(present):
         if rows.any():
             p = probabilities(logits[r, rows], multilabel=target.ndim == 2)
             prediction = Prediction(p, p.argmax(axis=1) if target.ndim == 1 else (p > 0.5).astype(np.int64))
             losses[r, rows] = METRICS.get("log_loss").measure(prediction, target[rows])[:, 0]
             brier[r, rows] = METRICS.get("brier").measure(prediction, target[rows])[:, 0]
             inside = bin_statistics(p, target[rows])
-            bins = np.zeros((n, *inside.shape[1:]))
-            bins[rows] = inside
+            next(filled)[rows] = inside
             excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
-            statistics.append(bins)
-    stacked, of = np.stack(statistics), {"level": level, "units": units}
+    of = {"level": level, "units": units}
     difference = _with_unseen(mean_with_interval(_over_repeats(excess), weights, **of), stacked)
     return Stage(
         _at_least(calibration_error(stacked, weights, **of), difference),
@@ -134,7 +135,7 @@ def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units:
         mean_with_interval(_over_repeats(losses), weights, unit="nats", **of),
         mean_with_interval(_over_repeats(brier), weights, **of),
         _over_repeats(losses),
-        stacked,
+        reliability(stacked),
     )
 
 
@@ -383,7 +384,7 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
         }
         for name, found in described.items()
         for stage, measured in (("before", found.before), ("after", found.after))
-        for bar in reliability(measured.statistics)
+        for bar in measured.bars
     ]
     return Figure(
         kind="reliability",
