@@ -124,8 +124,7 @@ def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units:
             prediction = Prediction(p, p.argmax(axis=1) if target.ndim == 1 else (p > 0.5).astype(np.int64))
             losses[r, rows] = METRICS.get("log_loss").measure(prediction, target[rows])[:, 0]
             brier[r, rows] = METRICS.get("brier").measure(prediction, target[rows])[:, 0]
-            inside = bin_statistics(p, target[rows])
-            next(filled)[rows] = inside
+            next(filled)[rows] = inside = bin_statistics(p, target[rows])
             excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
     of = {"level": level, "units": units}
     difference = _with_unseen(mean_with_interval(_over_repeats(excess), weights, **of), stacked)
