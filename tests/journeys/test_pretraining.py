@@ -73,36 +73,25 @@ def test_texts_of_the_study_are_never_used(pretrained):
     assert "7 are of the study itself and 1 are near copies of one" in found[0].sentence.en
 
 
-def test_only_texts_of_the_study_is_an_error(tiny_encoder, capsys, tmp_path):
-    data = write_reviews(tmp_path / "reviews.csv", 60)
-    (tmp_path / "more.txt").write_text("\n".join(_texts(data)), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("recipe", "setting", "said"),
+    [
+        ("adapted", "pretrain.texts={more}", ["none of its"]),
+        ("adapted", "pretrain.pictures={folder}", ["this study has texts", "pretrain.texts"]),
+        ("joint", "", ["pretrain.texts"]),
+    ],
+    ids=["only the study's own", "pictures for texts", "none"],
+)
+def test_what_cannot_be_used_is_said(recipe, setting, said, tiny_encoder, capsys, tmp_path):
+    data, more = write_reviews(tmp_path / "reviews.csv", 60), tmp_path / "more.txt"
+    more.write_text("\n".join(_texts(data)), encoding="utf-8")
+    given = ["--set", setting.format(more=more, folder=tmp_path)] if setting else []
     code, _, err = weigh(
-        capsys, "run", data, "--models", tiny_encoder, "--recipes", "adapted", *QUICK, "--output", tmp_path / "s",
-        "--set", f"pretrain.texts={tmp_path / 'more.txt'}",
-    )  # fmt: skip
-    assert code != 0
-    assert "none of its" in err
-    assert "Traceback" not in err
-
-
-def test_the_recipes_say_what_they_need(tiny_encoder, capsys, tmp_path):
-    data = write_reviews(tmp_path / "reviews.csv", 60)
-    code, _, err = weigh(
-        capsys, "run", data, "--models", tiny_encoder, "--recipes", "joint", *QUICK, "--output", tmp_path / "s"
+        capsys, "run", data, "--models", tiny_encoder, "--recipes", recipe, *QUICK, "--output", tmp_path / "s", *given
     )
     assert code != 0
-    assert "pretrain.texts" in err
-
-
-def test_pictures_for_a_study_of_texts_are_refused(tiny_encoder, capsys, tmp_path):
-    data = write_reviews(tmp_path / "reviews.csv", 60)
-    code, _, err = weigh(
-        capsys, "run", data, "--models", tiny_encoder, "--recipes", "adapted", *QUICK, "--output", tmp_path / "s",
-        "--set", f"pretrain.pictures={tmp_path}",
-    )  # fmt: skip
-    assert code != 0
-    assert "this study has texts" in err
-    assert "pretrain.texts" in err
+    assert all(words in err for words in said), err
+    assert "Traceback" not in err
 
 
 OPTIONS = {"epochs": 2, "learning_rate": 1e-3, "batch_size": 8, "mask": 0.15}

@@ -16,7 +16,7 @@ from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing
-from weigh.train.device import ahead
+from weigh.train.device import ahead, make_scaler
 from weigh.train.loop import Loop
 from weigh.train.network import fit
 
@@ -87,6 +87,8 @@ def test_fp16_is_scaled_without_being_asked(examples, setting, make_run):
     (outcome,) = fit([run], replace(setting, precision="fp16"), examples)
     assert outcome.status == "done", outcome.cause
     assert np.isfinite(outcome.logits).all()
+    enabled = {p: make_scaler(replace(setting, precision=p)).is_enabled() for p in ("fp16", "bf16", "fp32")}
+    assert enabled == {"fp16": True, "bf16": False, "fp32": False}
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9])

@@ -179,7 +179,7 @@ def test_infinite_loss_names_the_epoch(examples, setting, make_run, monkeypatch)
 def test_ties_stop_training_but_for_entities(kind, epochs, kept, examples, setting, make_run, monkeypatch):
     """F1 of entities is 0 until the first one is found."""
     monkeypatch.setattr("weigh.train.network._validate", lambda *_: 0.0)
-    monkeypatch.setattr("weigh.train.network._kind", lambda _work: kind)
+    monkeypatch.setattr("weigh.train.network.kind_of", lambda _target: kind)
     run = make_run("finetune", **{**FAST, "epochs": 4}, patience=2)
     facts = fit([run], setting, examples)[0].facts
     assert (len(facts["history"]), facts["best_epoch"]) == (epochs, kept)

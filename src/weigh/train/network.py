@@ -264,7 +264,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
     # F1 of entities is 0 until the first is found: an epoch that is as good has then learned more, and is no reason to stop
-    ties_go_on = _kind(work) == "spans"
+    ties_go_on = kind_of(work.target) == "spans"
     for epoch in range(1, epochs + 1):
         loss = loop.epoch(epoch)
         entry = {"epoch": epoch, "loss": round(loss, 5)}
@@ -273,7 +273,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
                 entry["validation"] = round(_validate(work, validation), 5)
                 score = entry["validation"]
                 if score > best_score or (ties_go_on and score == best_score):
-                    best_score, without = entry["validation"], 0
+                    best_score, without = score, 0
                     best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
                     state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
                 else:
@@ -288,10 +288,6 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     else:
         recent.settle()
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
-
-
-def _kind(work: Work) -> str:
-    return kind_of(work.target)
 
 
 def _validate(work: Work, validation: np.ndarray) -> float:

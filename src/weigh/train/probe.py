@@ -36,7 +36,7 @@ __all__ = ["LinearHead", "fit", "fit_head"]
 
 INNER_FOLDS = 5
 INNER_TOLERANCE = 1e-3  # of two classes; gradients are the smaller the more classes there are
-LARGE = 2**19  # rows × classes above which one inner fold is held out instead of all five: its rows are many enough
+LARGE = 2**21  # rows × classes above which one inner fold is held out instead of all five: its rows are many enough
 # Tolerance and most iterations in single precision, then in double: single precision usually gets all the way, and double
 # then only finds that it did; where rounding stops it, double goes on.
 ROUGH, FINAL = (7e-7, 60), (1e-6, 500)
