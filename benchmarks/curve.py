@@ -41,6 +41,7 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
     from weigh.train.logistic import eigenbasis
     from weigh.train.probe import fit_head
     from weigh.train.recipes import STRENGTHS
+    from weigh.train.rows import Rows
 
     torch.set_num_threads(1)
     stored = np.load(features)
@@ -48,8 +49,7 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
     x = (x - x.mean(axis=0)) / x.std(axis=0).clip(1e-6)
     turn = generator("curve", "columns").standard_normal((x.shape[1], COLUMNS)) / np.sqrt(x.shape[1])
     x = (x @ turn).astype(np.float32)
-    scaled = torch.from_numpy((x - x.mean(axis=0)) / x.std(axis=0))
-    basis, classes = eigenbasis(scaled), int(target.max()) + 1
+    basis, classes = eigenbasis(Rows.standardise(x)), int(target.max()) + 1
 
     def head(rows: np.ndarray, rng: np.random.Generator):
         return fit_head(x[rows], target[rows], STRENGTHS, classes, basis, rng=rng)

@@ -61,6 +61,23 @@ def test_a_cache_that_cannot_be_written_says_so_once(tmp_path, monkeypatch, capl
     assert memo.get_many(["k"]) == {}
 
 
+def test_room_beyond_memory_is_a_file_and_a_full_disk_is_said(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(cache, "IN_MEMORY", 100)
+    large = cache.room((10, 20), np.float32, tmp_path / "new")
+    large[:] = 1
+    assert isinstance(large, np.memmap)
+    assert list((tmp_path / "new").iterdir()) == []  # without a name: it ends with its last user
+    assert not isinstance(cache.room((5, 5), np.uint8, tmp_path), np.memmap)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    kept = cache.room((10, 20), np.float32, tmp_path / "full")
+    assert (kept.shape, kept.dtype, isinstance(kept, np.memmap)) == ((10, 20), np.float32, False)
+    assert "No space left" in caplog.text
+
+
 def test_clear_leaves_what_is_not_ours(folder):
     cache.store("a", np.arange(3))
     (folder / "letters").mkdir()

@@ -12,6 +12,7 @@ from weigh.data.folds import assign_folds
 from weigh.train import probe
 from weigh.train.logistic import eigenbasis, solve
 from weigh.train.probe import fit_head
+from weigh.train.rows import Rows
 
 
 def blobs(n: int, width: int, classes: int, seed: int = 0, spread: float = 1.0):
@@ -23,8 +24,7 @@ def blobs(n: int, width: int, classes: int, seed: int = 0, spread: float = 1.0):
 
 
 def basis_of(features: np.ndarray):
-    x = torch.from_numpy(features)
-    return eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+    return eigenbasis(Rows.standardise(features))
 
 
 def sklearn_head(features, target, strength, **kwargs):
@@ -87,28 +87,27 @@ def test_several_labels_are_one_head_each(balanced):
 
 def test_heads_solved_together_and_alone_agree():
     features, target = blobs(90, 30, 3)
-    x = torch.from_numpy((features - features.mean(0)) / features.std(0))
-    truth = torch.nn.functional.one_hot(torch.from_numpy(target), 3).float()
+    x, truth = Rows.standardise(features), torch.from_numpy(target)
     fold = torch.from_numpy(assign_folds(target, folds=3, rng=np.random.default_rng(0)).astype(np.int64))
     rows = (fold[:, None] != torch.arange(3)).float().repeat_interleave(2, dim=1)
     strength, basis = torch.tensor([0.01, 1.0] * 3), eigenbasis(x)
-    together = solve(x, truth, rows, strength, basis, softmax=True, tolerance=1e-5)
+    together = solve(x, truth, rows, strength, basis, columns=3, tolerance=1e-5)
     assert float(together.gradient.max()) <= 1e-5
     for head in range(6):
-        alone = solve(x, truth, rows[:, [head]], strength[[head]], basis, softmax=True, tolerance=1e-5)
+        alone = solve(x, truth, rows[:, [head]], strength[[head]], basis, columns=3, tolerance=1e-5)
         torch.testing.assert_close(alone.weight[0], together.weight[head], atol=2e-3, rtol=0)
-    other = solve(x, truth, rows, strength, eigenbasis(torch.randn(90, 30, generator=torch.Generator().manual_seed(1))), softmax=True, tolerance=1e-5, iterations=2000)  # fmt: skip
+    other = solve(x, truth, rows, strength, eigenbasis(Rows.given(torch.randn(90, 30, generator=torch.Generator().manual_seed(1)))), columns=3, tolerance=1e-5, iterations=2000)  # fmt: skip
     torch.testing.assert_close(other.weight, together.weight, atol=3e-3, rtol=0)  # the basis steers only the path
 
 
 def test_rows_that_may_not_be_seen_do_not_matter():
     features, target = blobs(90, 10, 2)
-    x = torch.from_numpy(features)
+    x = Rows.given(torch.from_numpy(features))
     truth = torch.from_numpy(target).float()[:, None]
     rows = (torch.arange(90) < 60).float()[:, None]
     other = truth.clone()
     other[60:] = 1 - other[60:]
-    one, two = (solve(x, t, rows, torch.tensor([0.1]), eigenbasis(x), softmax=False) for t in (truth, other))
+    one, two = (solve(x, t, rows, torch.tensor([0.1]), eigenbasis(x), columns=1) for t in (truth, other))
     assert torch.equal(one.weight, two.weight)
 
 

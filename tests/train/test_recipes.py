@@ -254,11 +254,9 @@ def test_squares_are_decoded_once(examples, setting, tiny, monkeypatch):
 
 
 def test_many_squares_are_mapped_from_disk(examples, setting, tiny, monkeypatch, tmp_path):
-    import weigh.inputs.pictures as module
-
     preparation = load_model(tiny, pretrained=False, offline=True).preprocessing
     small = prepare_squares(examples, preparation, folder=None)
-    monkeypatch.setattr(module, "IN_MEMORY", 1000)
+    monkeypatch.setattr("weigh.data.cache.IN_MEMORY", 1000)
     large = prepare_squares(examples, preparation, folder=None)
     assert isinstance(large, np.memmap)
     np.testing.assert_array_equal(small, large)

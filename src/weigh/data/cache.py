@@ -18,7 +18,7 @@ import numpy as np
 
 from weigh.settings import cache_folder, cache_limit
 
-__all__ = ["CacheReport", "cache_report", "clear", "forget", "load", "store"]
+__all__ = ["CacheReport", "cache_report", "clear", "forget", "load", "room", "store"]
 
 log = logging.getLogger(__name__)
 WRITING = ".writing-"
@@ -26,6 +26,7 @@ WRITING = ".writing-"
 # else is ever counted or deleted: WEIGH_CACHE may name a folder that holds other things too.
 FOLDERS = ("arrays", "facts", "pictures")
 _told: set[str] = set()  # folders whose failure was said: once is enough
+IN_MEMORY = 2**26  # bytes of a new array that stay in memory
 
 
 class CacheReport(NamedTuple):
@@ -67,16 +68,37 @@ def store(key: str, array: np.ndarray) -> np.ndarray:
                 os.unlink(name)
             raise
     except OSError as error:
-        if str(path.parent) not in _told:
-            _told.add(str(path.parent))
-            log.warning(
-                "the cache in %s cannot be written (%s): computed values are used but not kept",
-                path.parent,
-                error.strerror or error,
-            )
+        _tell(path.parent, error)
         return array
     found = load(key)
     return array if found is None else found
+
+
+def room(shape: tuple[int, ...], dtype: np.dtype | type, folder: Path | None) -> np.ndarray:
+    """An array to be filled: in memory, or beyond `IN_MEMORY` in a file without a name that ends with its last user.
+
+    Args:
+        folder: Where such a file may lie (the folder of the cache); None: where the system puts temporary files.
+    """
+    size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    if size > IN_MEMORY:
+        try:
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as file:
+                if hasattr(os, "posix_fallocate"):  # a full disk is an error here, not a crash when a page is written
+                    os.posix_fallocate(file.fileno(), 0, size)
+                return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+        except OSError as error:
+            _tell(folder or Path(tempfile.gettempdir()), error)
+    return np.empty(shape, dtype)
+
+
+def _tell(folder: Path, error: OSError) -> None:
+    if str(folder) not in _told:
+        _told.add(str(folder))
+        reason = error.strerror or error
+        log.warning("the cache in %s cannot be written (%s): computed values are used but not kept", folder, reason)
 
 
 def forget(key: str) -> None:

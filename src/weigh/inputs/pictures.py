@@ -2,14 +2,13 @@
 
 `prepare_squares` gives every example's centre square at the model's resize length, uint8; the evaluation crop and all
 augmentations are cut from it, in batches. Memory: n × side² × 3 bytes (256 pixels: 197 kB a picture), held in the
-disk cache as a memory map beyond `IN_MEMORY`.
+disk cache as a memory map where they are many.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -29,7 +28,6 @@ from weigh.models.pretrained import Preprocessing
 __all__ = ["Pictures", "center", "crops", "prepare_squares"]
 
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
-IN_MEMORY = 2**31  # bytes of decoded pictures; beyond it they are mapped from disk
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def prepare_squares(
     key = f"squares-{digest}-{preparation.resize}-{preparation.interpolation}"
     if folder is not None and (stored := cache.load(key)) is not None and len(stored) == len(examples):
         return stored
-    found = _room((len(examples), preparation.resize, preparation.resize, 3), folder)
+    found = cache.room((len(examples), preparation.resize, preparation.resize, 3), np.uint8, folder)
     done = 0
     for block in crops(examples, side, 64):
         found[done : done + len(block)] = block
@@ -115,16 +113,6 @@ def prepare_squares(
         if progress:
             progress("decoding", done, len(examples))
     return found if folder is None else cache.store(key, found)
-
-
-def _room(shape: tuple[int, ...], folder: Path | None) -> np.ndarray:
-    """An array of bytes: in memory, or beyond `IN_MEMORY` in a file without a name that ends with its last user."""
-    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
-        return np.empty(shape, dtype=np.uint8)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, dtype=np.uint8, mode="w+", shape=shape)
 
 
 def center(squares: np.ndarray, size: int) -> np.ndarray:

@@ -10,7 +10,6 @@ it is, mirrored, then random crops. Each view is one more pass; which one a pict
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -119,10 +118,10 @@ def _compute(
     view: int,
     progress: Progress,
 ) -> np.ndarray:
-    """One view of all pictures, written to a file without a name, block by block: memory holds one block."""
+    """One view of all pictures, block by block: where they are many, memory holds one block."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     drawn = draw(len(squares), "standard", torch_generator(view)) if view > MIRRORED else None
-    room = _room((len(squares), *shape), KEPT_AS, setting)
+    room = cache.room((len(squares), *shape), KEPT_AS, setting.cache)
     with torch.inference_mode():
         for i in range(0, len(squares), setting.batch):
             block = squares[i : i + setting.batch]
@@ -135,7 +134,7 @@ def _compute(
             with autocast(setting.device, setting.precision):
                 values = prefix(x).float().cpu().numpy()
             if room.dtype == KEPT_AS and np.abs(values).max(initial=0) > np.finfo(KEPT_AS).max:
-                wider = _room(room.shape, np.dtype(np.float32), setting)
+                wider = cache.room(room.shape, np.float32, setting.cache)
                 for j in range(0, i, setting.batch):
                     wider[j : j + setting.batch] = room[j : j + setting.batch]
                 room = wider
@@ -143,11 +142,3 @@ def _compute(
             if progress:
                 progress("activations", i + len(block), len(squares))
     return room
-
-
-def _room(shape: tuple[int, ...], dtype: np.dtype, setting: Setting) -> np.ndarray:
-    folder = setting.cache
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

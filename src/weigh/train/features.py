@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.language import text
@@ -80,9 +80,9 @@ def features_of(
         model = load_for(address, setting)
         prepared = model.configure(options)
         facts, how = task.facts(model, prepared, examples), model.pooled
-    key, cache = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
-    found = None if cache is None else cache.load(key)
-    features = np.array(found) if found is not None and len(found) == len(examples) else None
+    key, kept = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
+    found = None if kept is None else kept.load(key)
+    features = found if found is not None and len(found) == len(examples) else None
     # timed at the model's own size
     seconds = None if resized or not setting.model else setting.model.get("seconds_per_picture")
     if features is None or seconds is None:
@@ -97,8 +97,8 @@ def features_of(
             text("{a} has no single feature vector per picture.", "{a} 没有每张图片一个特征向量。", a=address),
             do=text("Choose another model.", "请选择其他模型。"),
         )
-    if cache is not None and found is None:
-        cache.store(key, features)
+    if kept is not None and found is None:
+        features = kept.store(key, features)
     return Featurised(features, facts, seconds, key)
 
 
@@ -146,7 +146,7 @@ def forward_all(
             with autocast(setting.device, setting.precision):
                 values = module(batch).float().cpu().numpy()
             if found is None:
-                found = np.empty((len(examples), *values.shape[1:]), np.float32)
+                found = cache.room((len(examples), *values.shape[1:]), np.float32, setting.cache)
             found[positions] = values
             done += len(positions)
             if progress is not None:
@@ -189,9 +189,4 @@ def features_key(
 
 def array_cache(setting: Setting):
     """The cache of arrays, or None where it is switched off."""
-    if setting.cache is None:
-        return None
-    try:
-        return import_module("weigh.data.cache")
-    except ImportError:
-        return None
+    return None if setting.cache is None else cache

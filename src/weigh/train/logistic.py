@@ -12,28 +12,30 @@ the memory is carried over exactly, and in double precision it continues where s
 
 Equal to scikit-learn's `LogisticRegression(C = 1 / (strength · rows))` within tolerance (tests/train/test_probe.py).
 Everything lies heads first, `(heads · columns, …)`: a few rows times a large matrix is several times faster than a large
-matrix times a few columns. Time per iteration 4 · n · width · (heads · columns) flops; memory n × heads × columns and
-3 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on n and the
-number of columns alone. What was tried: docs/decisions/probe-speed.md.
+matrix times a few columns. Logits and residuals are never there for all rows: both products are made of a stretch of rows that
+fits the processor's memory. Time per iteration 4 · n · width · (heads · columns) flops; memory n × heads and
+3 × `HISTORY` × width × heads × columns values; more heads than fit are solved in chunks whose size depends on the
+width and the number of columns alone. What was tried: docs/decisions/probe-speed.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from weigh.train.curvature import Curvature, Memory, together
+from weigh.train.rows import Rows
 
 __all__ = ["Basis", "Heads", "basis_of", "eigenbasis", "solve"]
 
 HISTORY, MANY_COLUMNS = 16, 64  # pairs remembered; half of them with more columns, for a pair is as large as a head
 CURVATURE = 0.1  # typical p(1 - p) of a fitted head of two classes: only the speed depends on it
 LEADING = 256  # eigenvectors kept: more cost more per product than they save
-CHUNK_VALUES = 2**26  # n × heads × columns of one chunk
-STRETCH = 512  # rows of single precision that are read as double at a time
+CHUNK_VALUES = 2**24  # width × heads × columns of one chunk: a pair of all its heads in single precision is 64 MiB
+LOGITS, FEWEST = 2**18, 512  # values heads × columns × rows at a time, but no fewer rows
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,12 @@ class Heads:
         )
 
 
-def eigenbasis(features: torch.Tensor) -> Basis:
-    """The preconditioner's basis from standardised features `(n, width)`; it steers the path, not the solution."""
-    values, vectors = torch.linalg.eigh(features.T @ features / len(features))
+def eigenbasis(features: Rows) -> Basis:
+    """The preconditioner's basis from standardised features; it steers the path, not the solution."""
+    products = torch.zeros(features.width, features.width, dtype=features.mean.dtype)
+    for _, some in features.stretches(products.dtype, max(len(features), 1)):
+        products += some.T @ some
+    values, vectors = torch.linalg.eigh(products / len(features))
     values, kept = values.clamp_min(0), min(LEADING, len(values))
     rest = values[:-kept].mean().item() if kept < len(values) else 0.0
     return Basis(vectors[:, -kept:].T.contiguous(), values[-kept:], rest)
@@ -107,46 +112,45 @@ def basis_of(array: np.ndarray) -> Basis:
 
 
 def solve(
-    features: torch.Tensor,
+    features: Rows,
     target: torch.Tensor,
     rows: torch.Tensor,
     strength: torch.Tensor,
     basis: Basis,
     *,
-    softmax: bool,
+    columns: int,
     weights: torch.Tensor | None = None,
     start: Heads | None = None,
     tolerance: float = 1e-4,
+    gain: float = 0.0,
     iterations: int = 200,
 ) -> Heads:
     """Solve all heads.
 
     Args:
         features: `(n, width)`, standardised; in single precision also where the rest is in double.
-        target: `(n, columns)` zeros and ones: one column for two classes, one per class for softmax or multi-label. Its
-            precision is that of the solution.
+        target: `(n,)` class numbers for softmax, or `(n, columns)` zeros and ones for a sigmoid each: one column for two
+            classes, one per label for several.
         rows: `(n, heads)` zeros and ones: which rows a head may see.
-        strength: `(heads,)` L2 strength.
-        softmax: Softmax over the columns; otherwise a sigmoid each.
-        weights: `(n, columns)` weight of each row's loss (balanced classes; the same in every column for softmax);
-            None: ones. They should have a mean of one: the loss is divided by the number of rows.
+        strength: `(heads,)` L2 strength. Its precision is that of the solution.
+        columns: Classes of a softmax, or columns of `target`.
+        weights: `(n,)` or `(n, columns)` weight of each row's loss, of the shape of `target` (balanced classes); None: ones.
+            They should have a mean of one: the loss is divided by the number of rows.
         start: Where to begin, one per head: solved on the same rows, with any strength; None: zeros.
         tolerance: Greatest absolute gradient at which a head ends.
+        gain: Expected fall of the objective at which it ends too. Single precision cannot reach every gradient with many classes.
     """
-    n, columns = target.shape
-    chunk = max(1, CHUNK_VALUES // (n * columns))
-    truth = target.T.contiguous()
-    balance = None if weights is None else weights.T.contiguous()
+    chunk, kind = max(1, CHUNK_VALUES // (features.width * columns)), strength.dtype
+    truth, balance = (
+        given.T.contiguous() if given is not None and given.ndim > 1 else given for given in (target, weights)
+    )
     solved = []
     for first in range(0, rows.shape[1], chunk):
         which = slice(first, first + chunk)
-        seen = rows[:, which].T.contiguous()
-        mass = (seen / seen.sum(dim=1, keepdim=True))[:, None]  # (heads, 1 or columns, n)
-        if balance is not None:
-            mass = mass * balance
+        seen = rows[:, which].T.to(kind)
+        data = _Data(features, truth, seen / seen.sum(dim=1, keepdim=True), balance, columns)
         begin = None if start is None else start.part(which)
-        problem = (features, truth, mass, strength[which], basis, begin)
-        solved.append(_solve(*problem, softmax=softmax, tolerance=tolerance, iterations=iterations))
+        solved.append(_solve(data, strength[which], basis, begin, tolerance, gain, iterations))
     return solved[0] if len(solved) == 1 else _together(solved)
 
 
@@ -158,46 +162,84 @@ def _together(parts: list[Heads]) -> Heads:
     )  # fmt: skip
 
 
+class _Data(NamedTuple):
+    """What the heads of one chunk are fitted to.
+
+    Attributes:
+        truth: `(n,)` class numbers for softmax, else `(columns, n)` zeros and ones.
+        seen: `(heads, n)`: the share of each row in each head's mean; its precision is that of the solution.
+        balance: Of the shape of `truth`, or None.
+    """
+
+    features: Rows
+    truth: torch.Tensor
+    seen: torch.Tensor
+    balance: torch.Tensor | None
+    columns: int
+
+    @property
+    def softmax(self) -> bool:
+        return self.truth.ndim == 1
+
+    def loss(self, weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log losses `(heads,)` and their gradients `(heads, columns, width)` and `(heads, columns)`, for weight and bias of these shapes."""
+        kind, (heads, _), columns = self.seen.dtype, self.seen.shape, self.columns
+        flat, compute = weight.reshape(heads * columns, -1), self._softmax if self.softmax else self._sigmoid
+        objective, pushed = weight.new_zeros(heads), torch.zeros_like(bias)
+        pulled = torch.zeros_like(flat)
+        for rows, some in self.features.stretches(kind, max(FEWEST, LOGITS // (heads * columns))):
+            z = (flat @ some.T).view(heads, columns, len(some)).add_(bias[..., None])
+            mass = self.seen[:, None, rows]
+            if self.balance is not None:
+                mass = mass * self.balance[..., rows]
+            loss, residual = compute(z, rows, mass)
+            objective += loss
+            pushed += residual.sum(dim=2)
+            pulled.addmm_(residual.view(heads * columns, -1), some)
+        return objective, pulled.view_as(weight), pushed
+
+    def _softmax(self, z: torch.Tensor, rows: slice, mass: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss `(heads,)` and residuals in the place of the logits `z` `(heads, columns, rows)`; mass `(heads, 1, rows)`."""
+        label = self.truth[rows].expand(len(z), 1, -1)
+        z -= z.amax(dim=1, keepdim=True)
+        true = z.gather(1, label)
+        total = z.exp_().sum(dim=1, keepdim=True)
+        loss = ((torch.log(total) - true) * mass).sum(dim=(1, 2))
+        residual = z.mul_(mass / total)
+        return loss, residual.scatter_add_(1, label, -mass)
+
+    def _sigmoid(self, z: torch.Tensor, rows: slice, mass: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The same for columns that are a question each; mass `(heads, 1 or columns, rows)`."""
+        truth = self.truth[:, rows].to(z.dtype)
+        loss = ((_softplus(z) - z * truth) * mass).sum(dim=(1, 2))
+        return loss, torch.sigmoid_(z).sub_(truth).mul_(mass)
+
+
 def _solve(
-    features: torch.Tensor,
-    truth: torch.Tensor,
-    mass: torch.Tensor,
+    data: _Data,
     strength: torch.Tensor,
     basis: Basis,
     start: Heads | None,
-    *,
-    softmax: bool,
     tolerance: float,
+    gain: float,
     iterations: int,
 ) -> Heads:
     """One chunk. A head's unknowns are one row of `columns · (width + 1)` values: each column's weights, then its bias."""
-    (columns, n), width, heads, kind = truth.shape, features.shape[1], len(mass), truth.dtype
-    curvature = CURVATURE * (2 / columns if softmax else 1)  # a class is the more seldom in doubt the more there are
+    (heads, _), columns, width, kind = data.seen.shape, data.columns, data.features.width, strength.dtype
+    # a class is the more seldom in doubt the more there are
+    curvature = CURVATURE * (2 / columns if data.softmax else 1)
     inner = 1 / (curvature * basis.values + strength[:, None, None])  # (heads, 1, kept)
     outer = 1 / (curvature * basis.rest + strength[:, None, None])
 
     def evaluate(at: torch.Tensor):
         """Objective `(heads,)` and gradient `(heads, values)`."""
         unknowns = at.view(heads, columns, width + 1)
-        weight = unknowns[..., :width].reshape(-1, width)
-        z = torch.cat([weight @ some.T for _, some in _stretches(features, kind)], dim=1)
-        z = z.view(heads, columns, n) + unknowns[..., width:]
-        if softmax:
-            normaliser = torch.logsumexp(z, dim=1, keepdim=True)
-            loss = normaliser - (z * truth).sum(dim=1, keepdim=True)
-            residual = torch.exp(z - normaliser)
-            objective = (loss * mass[:, :1]).sum(dim=(1, 2))
-        else:
-            objective = ((_softplus(z) - z * truth) * mass).sum(dim=(1, 2))
-            residual = torch.sigmoid(z)
-        residual = ((residual - truth) * mass).view(-1, n)
+        weight = unknowns[..., :width]
+        loss, pulled, pushed = data.loss(weight, unknowns[..., width])
         gradient = torch.empty_like(unknowns)
-        pulled = sum(residual[:, rows] @ some for rows, some in _stretches(features, kind))
-        gradient[..., :width] = pulled.view(heads, columns, width)  # type: ignore[union-attr]
-        gradient[..., :width] += strength[:, None, None] * unknowns[..., :width]
-        gradient[..., width] = residual.view(heads, columns, n).sum(dim=2)
-        squares = (weight * weight).view(heads, -1).sum(dim=1)
-        return objective + 0.5 * strength * squares, gradient.view(heads, -1)
+        torch.add(pulled, strength[:, None, None] * weight, out=gradient[..., :width])
+        gradient[..., width] = pushed
+        return loss + 0.5 * strength * weight.square().sum(dim=(1, 2)), gradient.view(heads, -1)
 
     def precondition(q: torch.Tensor) -> torch.Tensor:
         """`(heads, …, values)`."""
@@ -210,7 +252,7 @@ def _solve(
         out[..., width] = unknowns[..., width] / curvature
         return out.view(q.shape)
 
-    at = truth.new_zeros(heads, columns * (width + 1))
+    at = strength.new_zeros(heads, columns * (width + 1))
     memory = Memory(at.new_zeros(heads, 0, at.shape[1]), at.new_zeros(heads, 0, at.shape[1]))
     if start is not None:
         at = torch.cat([start.weight.transpose(1, 2), start.bias[..., None]], dim=2).reshape(heads, -1)
@@ -227,7 +269,9 @@ def _solve(
     greatest, used = gradient.abs().amax(dim=1), 0
     moving = greatest > tolerance
     while used < iterations and bool(moving.any()):
-        q = learnt.direction(smooth) * moving.to(kind)[:, None]
+        q = learnt.direction(smooth)
+        moving &= _dot(gradient, q) < -2 * gain
+        q *= moving[:, None]
         slope = _dot(gradient, q)
         step = torch.ones_like(objective)
         slack = 4 * torch.finfo(kind).eps * objective.abs()
@@ -248,14 +292,6 @@ def _solve(
     unknowns = at.view(heads, columns, width + 1)
     weight, bias = unknowns[..., :width].transpose(1, 2), unknowns[..., width]
     return Heads(weight, bias, used, greatest, strength, learnt.memory())
-
-
-def _stretches(features: torch.Tensor, kind: torch.dtype) -> Iterator[tuple[slice, torch.Tensor]]:
-    """The features in `kind`, whole where they are of that kind, else some rows at a time: a copy of all would cost more."""
-    stretch = len(features) if features.dtype == kind else STRETCH
-    for first in range(0, len(features), max(1, stretch)):
-        rows = slice(first, first + stretch)
-        yield rows, features[rows].to(kind)
 
 
 def _softplus(z: torch.Tensor) -> torch.Tensor:

@@ -219,6 +219,7 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
     """Put the head of a probe, fitted on the training part alone, on the network; returns its strength."""
     from weigh.train.logistic import eigenbasis
     from weigh.train.probe import fit_head
+    from weigh.train.rows import Rows
 
     run = work.run
     work.network.eval()
@@ -227,15 +228,13 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
         for positions in work.inputs.cut(run.train, 64):
             batch = work.inputs.batch(run.train[positions])
             features[positions] = work.network.body(batch).float().cpu().numpy()
-    x = torch.from_numpy(features)
-    basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
     group = None if examples.group is None else examples.group[run.train]
     head = fit_head(
         features,
         work.target[run.train],
         run.options.get("strengths", STRENGTHS),
         work.network.head.out_features,
-        basis,
+        eigenbasis(Rows.standardise(features)),
         rng=np.random.default_rng(run.seeds["split"]),
         group=group,
         balanced=run.options.get("class_weights") == "balanced",

@@ -30,13 +30,17 @@ from weigh.train.device import peak_bytes
 from weigh.train.features import Featurised, array_cache, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
+from weigh.train.rows import Rows
 from weigh.train.words import add_words, asks_words
 
 __all__ = ["LinearHead", "fit", "fit_head"]
 
 INNER_FOLDS = 5
-INNER_TOLERANCE = 1e-3  # of two classes; gradients are the smaller the more classes there are
+# Of two classes; gradients are the smaller the more classes there are. With a hundred, single precision does not reach it:
+# such heads end where less than `INNER_GAIN` of log loss is left to gain.
+INNER_TOLERANCE, INNER_GAIN = 1e-3, 1e-5
 LARGE = 2**21  # rows × classes above which one inner fold is held out instead of all five: its rows are many enough
+AT_A_TIME = 4096  # rows whose logits are computed at a time
 # Tolerance and most iterations in single precision, then in double: single precision usually gets all the way, and double
 # then only finds that it did; where rounding stops it, double goes on.
 ROUGH, FINAL = (7e-7, 60), (1e-6, 500)
@@ -48,9 +52,14 @@ class LinearHead:
     def __init__(self, weight: np.ndarray, bias: np.ndarray, strength: float, inner: np.ndarray | None) -> None:
         self.weight, self.bias, self.strength, self.inner = weight, bias, strength, inner
 
-    def logits(self, features: np.ndarray) -> np.ndarray:
-        """`(n, classes)` float32."""
-        return (features.astype(np.float64) @ self.weight.T + self.bias).astype(np.float32)
+    def logits(self, features: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """`(n, classes)` float32, of some rows of the features or of all."""
+        rows = np.arange(len(features)) if rows is None else rows
+        found = np.empty((len(rows), len(self.bias)), np.float32)
+        for i in range(0, len(rows), AT_A_TIME):
+            some = features[rows[i : i + AT_A_TIME]].astype(np.float64)
+            found[i : i + AT_A_TIME] = some @ self.weight.T + self.bias
+        return found
 
 
 def fit(
@@ -94,8 +103,7 @@ def _basis(made: Featurised, setting: Setting) -> Basis:
     cache, key = array_cache(setting), f"basis-{LEADING}-{made.key}"
     if cache is not None and (stored := cache.load(key)) is not None:
         return basis_of(np.array(stored))
-    x = torch.from_numpy(np.array(made.features))
-    basis = eigenbasis((x - x.mean(dim=0)) / x.std(dim=0).clamp_min(1e-6))
+    basis = eigenbasis(Rows.standardise(made.features))
     if cache is not None:
         cache.store(key, basis.array())
     return basis
@@ -124,20 +132,21 @@ def _fit_run(
     classes = TASKS.get(setting.task).width(examples)
     balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
-        made.features[run.train],
+        made.features,
         target,
         run.options["strengths"],
         classes,
         basis,
         rng=np.random.default_rng(run.seeds["split"]),
+        rows=run.train,
         group=group,
         balanced=balanced,
     )
     trained = time.perf_counter() - started
     bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
-    train_logits = head.logits(made.features[run.train])
+    train_logits = head.logits(made.features, run.train)
     started = time.perf_counter()
-    logits = head.logits(made.features[run.test]) if len(run.test) else np.zeros((0, classes), np.float32)
+    logits = head.logits(made.features, run.test)
     facts = {
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
@@ -165,18 +174,22 @@ def fit_head(
     basis: Basis,
     *,
     rng: np.random.Generator,
+    rows: np.ndarray | None = None,
     group: np.ndarray | None = None,
     balanced: bool = False,
 ) -> LinearHead:
     """A head whose strength is chosen by inner cross-validation on these examples alone; for numbers see `ridge.py`.
 
     Args:
-        features: `(n, width)` float32, raw; standardised here with statistics of these rows only.
+        features: `(all, width)` float32, raw; standardised here with statistics of the rows in use only.
         target: `(n,)` or `(n, classes)`.
         basis: Preconditioner (see `logistic.py`).
+        rows: `(n,)` which features are the examples'; None: all, in their order.
+        group: `(n,)`: examples that inner folds do not split.
     """
+    rows = np.arange(len(features)) if rows is None else rows
     if kind_of(target) == "number":
-        found = fit_ridge(features, target, strengths, rng=rng, group=group)
+        found = fit_ridge(features, target, strengths, rng=rng, rows=rows, group=group)
         return LinearHead(found.weight, found.bias, found.strength, None)
     units = len(target) if group is None else len(np.unique(group))
     folds = min(INNER_FOLDS, units)
@@ -186,23 +199,18 @@ def fit_head(
         order = np.argsort(of, kind="stable")
         ends = np.cumsum(np.bincount(of, minlength=folds)).tolist()
         parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
-    softmax = target.ndim == 1 and classes > 2
+    multilabel, softmax = target.ndim == 2, target.ndim == 1 and classes > 2
     if softmax and len(target) * classes > LARGE:
         parts = parts[:1]
     target = target[order]
-    x = torch.from_numpy(features[order])
-    mean = x.mean(dim=0)
-    x -= mean
-    scale = ((x * x).sum(dim=0) / max(len(x) - 1, 1)).sqrt()
-    scale = torch.where(scale > 1e-6, scale, torch.ones_like(scale))  # a constant feature stays zero
-    x /= scale
-    multilabel = target.ndim == 2
-    truth = _columns(target, classes)
+    x = Rows.standardise(features, rows[order])
+    truth = torch.from_numpy(target.astype(np.int64) if softmax else _questions(target).astype(np.float32))
     weights = _balance(target, truth) if balanced else None
+    columns = classes if softmax else truth.shape[1]
     options = sorted(float(strength) for strength in strengths)
     strength, start, inner = options[len(options) // 2], None, None
     if parts:
-        best = _choose(_Inner(x, truth, parts, basis, weights, softmax), options)
+        best = _choose(_Inner(x, truth, parts, basis, weights, columns), options)
         strength, start = best.strength, best.heads.part(slice(len(parts), None))
         if len(best.held) == len(x):
             held = best.held[torch.from_numpy(np.argsort(order))].numpy()
@@ -211,40 +219,37 @@ def fit_head(
     for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL)):
         final = solve(
             x,
-            truth.to(kind),
+            truth,
             torch.ones(len(x), 1, dtype=kind),
             torch.tensor([strength], dtype=kind),
             basis.to(kind),
-            softmax=softmax,
-            weights=None if weights is None else weights.to(kind),
+            columns=columns,
+            weights=weights,
             start=None if final is None else final.to(kind),
             tolerance=tolerance,
             iterations=iterations,
         )
     assert final is not None
-    slope = final.weight[0].numpy() / scale.double().numpy()[:, None]  # (width, columns), on raw features
-    offset = final.bias[0].numpy() - mean.double().numpy() @ slope
+    slope = final.weight[0].numpy() / x.scale.double().numpy()[:, None]  # (width, columns), on raw features
+    offset = final.bias[0].numpy() - x.mean.double().numpy() @ slope
     if not multilabel and classes == 2:  # one logit becomes two that differ by it
         slope, offset = np.concatenate([-slope / 2, slope / 2], axis=1), np.concatenate([-offset / 2, offset / 2])
     return LinearHead(slope.T, offset, strength, inner)
 
 
-def _columns(target: np.ndarray, classes: int) -> torch.Tensor:
-    if target.ndim == 2:
-        return torch.from_numpy(target.astype(np.float32))
-    if classes == 2:
-        return torch.from_numpy((target == 1).astype(np.float32))[:, None]
-    return torch.nn.functional.one_hot(torch.from_numpy(target.astype(np.int64)), classes).float()
+def _questions(target: np.ndarray) -> np.ndarray:
+    """`(n, columns)` answers to yes-or-no questions: is it the second of two classes, or every label."""
+    return target if target.ndim == 2 else (target == 1)[:, None]
 
 
 def _balance(target: np.ndarray, truth: torch.Tensor) -> torch.Tensor:
-    """`(n, columns)` weights, mean one, that give every class (or both answers of every label) the same total."""
+    """Weights of the shape of `truth`, mean one, that give every class (or both answers of every label) the same total."""
     if target.ndim == 2:
         share = truth.mean(dim=0).clamp(1 / (2 * len(truth)), 1 - 1 / (2 * len(truth)))
         return torch.where(truth > 0, 0.5 / share, 0.5 / (1 - share))
     counts = np.bincount(target)
     weights = (len(target) / (np.maximum(counts, 1) * (counts > 0).sum()))[target].astype(np.float32)
-    return torch.from_numpy(weights)[:, None].expand_as(truth)
+    return torch.from_numpy(weights).view(truth.shape)
 
 
 class _Inner(NamedTuple):
@@ -254,12 +259,12 @@ class _Inner(NamedTuple):
         parts: The rows of each fold.
     """
 
-    x: torch.Tensor
+    x: Rows
     truth: torch.Tensor
     parts: list[slice]
     basis: Basis
     weights: torch.Tensor | None
-    softmax: bool
+    columns: int
 
     def solve(self, strength: float, start: Heads | None) -> _Tried:
         """All heads at one strength, from those at a neighbouring one."""
@@ -273,13 +278,17 @@ class _Inner(NamedTuple):
             seen,
             torch.full((heads,), strength),
             self.basis,
-            softmax=self.softmax,
+            columns=self.columns,
             weights=self.weights,
             start=start,
-            tolerance=INNER_TOLERANCE * (2 / self.truth.shape[1] if self.softmax else 1),
+            tolerance=INNER_TOLERANCE * (2 / self.columns if self.truth.ndim == 1 else 1),
+            gain=INNER_GAIN,
         )
-        held = torch.cat([self.x[rows] @ solved.weight[k] + solved.bias[k] for k, rows in enumerate(self.parts)])
-        return _Tried(strength, solved, held, _log_loss(held, self.truth[: len(held)], softmax=self.softmax))
+        held = torch.empty(self.parts[-1].stop, self.columns)
+        for k, rows in enumerate(self.parts):
+            for which, some in self.x.stretches(torch.float32, AT_A_TIME, rows):
+                held[which] = some @ solved.weight[k] + solved.bias[k]
+        return _Tried(strength, solved, held, _log_loss(held, self.truth[: len(held)]))
 
 
 class _Tried(NamedTuple):
@@ -310,9 +319,9 @@ def _choose(inner: _Inner, strengths: Sequence[float]) -> _Tried:
     return best
 
 
-def _log_loss(z: torch.Tensor, truth: torch.Tensor, *, softmax: bool) -> float:
-    if softmax:
-        return float((torch.logsumexp(z, dim=1) - (z * truth).sum(dim=1)).double().mean())
+def _log_loss(z: torch.Tensor, truth: torch.Tensor) -> float:
+    if truth.ndim == 1:
+        return float(torch.nn.functional.cross_entropy(z, truth, reduction="none").double().mean())
     return float((torch.nn.functional.softplus(z) - z * truth).double().mean())
 
 

@@ -1,7 +1,8 @@
 """A linear head for numbers: ridge regression, its strength chosen by inner cross-validation on the squared error.
 
 The normal equations are added up fold by fold, so that each strength and inner fold costs one Cholesky factorisation of
-`width` x `width`: O(width³) each, O(n width²) for all together. Equal to scikit-learn's `Ridge` on standardised features
+`width` x `width`: O(width³) each, O(n width²) for all together. Numbers with a large mean lose digits in such sums: they are
+centred first. Equal to scikit-learn's `Ridge` on standardised features
 with alpha = strength x examples (tested).
 """
 
@@ -11,14 +12,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy.linalg import cho_factor, cho_solve
 
 from weigh.data.folds import assign_folds
+from weigh.train.rows import Rows
 
 __all__ = ["Ridge", "fit_ridge"]
 
 INNER_FOLDS = 5
-SMALLEST_SPREAD = 1e-6
 
 
 class Ridge(NamedTuple):
@@ -35,42 +37,73 @@ def fit_ridge(
     strengths: Sequence[float],
     *,
     rng: np.random.Generator,
+    rows: np.ndarray | None = None,
     group: np.ndarray | None = None,
 ) -> Ridge:
     """The head with the strength that predicts best inside these examples.
 
     Args:
-        features: `(n, width)` float32, raw; standardised here with statistics of these rows only.
+        features: `(all, width)` float32, raw; standardised here with statistics of the rows in use only.
         target: `(n,)` numbers.
         strengths: L2 penalties per example on standardised features.
+        rows: `(n,)` which features are the examples'; None: all, in their order.
         group: `(n,)`: examples that are not split.
     """
-    x = features.astype(np.float64)
-    mean, spread = x.mean(axis=0), x.std(axis=0)
-    spread = np.where(spread > SMALLEST_SPREAD, spread, 1.0)
-    x = (x - mean) / spread
+    rows = np.arange(len(features)) if rows is None else rows
     units = len(target) if group is None else len(np.unique(group))
     options = sorted(float(strength) for strength in strengths)
-    strength = options[len(options) // 2]
-    if (folds := min(INNER_FOLDS, units)) >= 2 and len(options) > 1:
+    strength, folds = options[len(options) // 2], min(INNER_FOLDS, units)
+    choose = folds >= 2 and len(options) > 1
+    of = np.zeros(len(target), np.int64)
+    if choose:
         of = assign_folds(target, folds=folds, rng=rng, group=group, stratify=True)
+    order = np.argsort(of, kind="stable")
+    ends = np.cumsum(np.bincount(of)).tolist()
+    x, y = Rows.standardise(features, rows[order]), target[order].astype(np.float64)
+    centre = float(y.mean())
+    y -= centre
+    parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    sums = [_sums(x, y, part) for part in parts]
+    every = _together(sums)
+    if choose:
         errors = np.zeros(len(options))
-        for fold in range(folds):
-            seen, held = x[of != fold], x[of == fold]
-            centre, middle = seen.mean(axis=0), target[of != fold].mean()
-            gram, moment = _equations(seen - centre, target[of != fold] - middle)
-            for i, option in enumerate(options):
-                slope = _solve(gram, moment, option * len(seen))
-                errors[i] += np.square((held - centre) @ slope + middle - target[of == fold]).sum()
+        for fold, part in enumerate(parts):
+            seen = _together(sums[:fold] + sums[fold + 1 :])
+            solved = [seen.solve(option) for option in options]
+            slopes, offsets = np.stack([slope for slope, _ in solved], axis=1), [offset for _, offset in solved]
+            for which, some in x.stretches(torch.float64, len(x), part):
+                errors += np.square(some.numpy() @ slopes + offsets - y[which, None]).sum(axis=0)
         strength = options[int(errors.argmin())]
-    middle = float(target.mean())
-    slope = _solve(*_equations(x, target - middle), strength * len(x)) / spread
-    return Ridge(slope[None], np.array([middle - mean @ slope]), strength)
+    slope, offset = every.solve(strength)
+    slope = slope / x.scale.double().numpy()
+    return Ridge(slope[None], np.array([centre + offset - x.mean.double().numpy() @ slope]), strength)
 
 
-def _equations(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return x.T @ x, x.T @ y
+class _Sums(NamedTuple):
+    """Sums over some examples: 1, x, y, x xᵀ, x y."""
+
+    n: float
+    x: np.ndarray
+    y: float
+    squares: np.ndarray
+    products: np.ndarray
+
+    def solve(self, strength: float) -> tuple[np.ndarray, float]:
+        """Slope `(width,)` and offset with a penalty of strength per example."""
+        mean, middle = self.x / self.n, self.y / self.n
+        gram = self.squares - self.n * np.outer(mean, mean) + strength * self.n * np.eye(len(mean))
+        slope = cho_solve(cho_factor(gram, overwrite_a=True), self.products - self.n * mean * middle)
+        return slope, middle - float(mean @ slope)
 
 
-def _solve(gram: np.ndarray, moment: np.ndarray, penalty: float) -> np.ndarray:
-    return cho_solve(cho_factor(gram + penalty * np.eye(len(gram)), overwrite_a=True), moment)
+def _sums(x: Rows, y: np.ndarray, part: slice) -> _Sums:
+    zero = np.zeros(x.width)
+    found = _Sums(0.0, zero, 0.0, np.zeros((x.width, x.width)), zero)
+    for which, some in x.stretches(torch.float64, len(x), part):
+        one, of = some.numpy(), y[which]
+        found = _together([found, _Sums(len(of), one.sum(axis=0), float(of.sum()), one.T @ one, one.T @ of)])
+    return found
+
+
+def _together(sums: Sequence[_Sums]) -> _Sums:
+    return _Sums(*(sum(values) for values in zip(*sums, strict=True)))

@@ -1,0 +1,102 @@
+"""Standardised features of some examples, for solvers that look at all of them again and again.
+
+Features lie where the pass put them, usually in a file of the cache that is only mapped. What the solver needs is a copy of the
+training rows, each feature with mean zero and variance one by those rows. Up to `RESIDENT` values the copy is made once; beyond
+it a stretch of rows is copied and standardised whenever it is looked at, so that memory does not grow with the examples. The rows
+are the same to the last bit in both ways; sums over them are taken in other stretches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+__all__ = ["Rows"]
+
+RESIDENT = 2**24  # values of one copy: 64 MiB in single precision, once per thread that solves heads
+STRETCH = 2**19  # values that are copied at a time where nothing is resident, or where the precision changes
+LEAST_SCALE = 1e-6  # below it a feature is constant, and stays zero
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of features in an order of their own.
+
+    Attributes:
+        source: `(all, width)` float32, raw; may be mapped.
+        index: `(n,)` which of them, in the order wanted.
+        mean: `(width,)`.
+        scale: `(width,)`, one for a constant feature.
+        whole: `(n, width)` all standardised rows, where they are kept.
+    """
+
+    source: np.ndarray
+    index: np.ndarray
+    mean: torch.Tensor
+    scale: torch.Tensor
+    whole: torch.Tensor | None = None
+
+    @classmethod
+    def standardise(cls, source: np.ndarray, index: np.ndarray | None = None) -> Rows:
+        """With the means and standard deviations of these rows; None: of all, in their order."""
+        index = np.arange(len(source)) if index is None else index
+        rows = cls(source, index, torch.zeros(source.shape[1]), torch.ones(source.shape[1]))
+        mean = torch.zeros(rows.width, dtype=torch.float64)
+        for _, some in rows.raw():
+            mean += some.sum(dim=0, dtype=torch.float64)
+        rows = cls(source, index, (mean / max(len(index), 1)).float(), rows.scale)
+        squares = torch.zeros(rows.width, dtype=torch.float64)
+        for _, some in rows.raw():
+            some -= rows.mean
+            squares += some.square_().sum(dim=0, dtype=torch.float64)
+        scale = (squares / max(len(index) - 1, 1)).sqrt().float()
+        rows = cls(source, index, rows.mean, torch.where(scale > LEAST_SCALE, scale, torch.ones_like(scale)))
+        if len(index) * rows.width > RESIDENT:
+            return rows
+        whole = torch.empty(len(index), rows.width)
+        for which, some in rows.stretches(torch.float32, len(index)):
+            whole[which] = some
+        return cls(source, index, rows.mean, rows.scale, whole)
+
+    @classmethod
+    def given(cls, features: torch.Tensor) -> Rows:
+        """Features `(n, width)` as they are, already standardised."""
+        width = features.shape[1]
+        ones = torch.ones(width, dtype=features.dtype)
+        return cls(features.numpy(), np.arange(len(features)), torch.zeros_like(ones), ones, features)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def width(self) -> int:
+        return self.source.shape[1]
+
+    def raw(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Copies of the rows as they came, some at a time."""
+        step = max(1, STRETCH // self.width)
+        for first in range(0, len(self), step):
+            which = slice(first, first + step)
+            yield which, torch.from_numpy(np.asarray(self.source[self.index[which]], dtype=np.float32))
+
+    def stretches(
+        self, kind: torch.dtype, most: int, among: slice = slice(None)
+    ) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Standardised rows in precision `kind`, `most` at a time or fewer: where they are, and they.
+
+        Args:
+            among: Only these.
+        """
+        start, end, _ = among.indices(len(self))
+        whole = self.whole
+        step = max(1, min(most, most if whole is not None and whole.dtype == kind else STRETCH // self.width))
+        for first in range(start, end, step):
+            which = slice(first, min(first + step, end))
+            if whole is not None:
+                yield which, whole[which].to(kind)
+            else:
+                taken = torch.from_numpy(np.asarray(self.source[self.index[which]], dtype=np.float32))
+                yield which, taken.sub_(self.mean).div_(self.scale).to(kind)
