@@ -38,7 +38,11 @@ def check_pictures(examples: Examples, *, progress: Progress | None = None) -> t
     problems = _unreadable(examples, facts)
     good = np.array([i for i, f in enumerate(facts) if not f.reason], dtype=np.int64)
     if len(good) < len(examples):
-        facts, grey = [facts[i] for i in good], grey[good]
+        facts = [facts[i] for i in good]
+        for start in range(0, len(good), 2048):  # moved up in their place: a copy of all could be too large for memory
+            some = good[start : start + 2048]
+            grey[start : start + len(some)] = grey[some]
+        grey = grey[: len(good)]
         examples = examples.subset(good)
         examples = replace(examples, fingerprint=fingerprint(examples))
     problems += few_classes(examples)

@@ -10,18 +10,18 @@ import json
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
+from weigh.lookahead import look_ahead
 
 __all__ = ["content_hashes", "fingerprint", "hash_file", "text_hashes"]
 
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
-CHUNK = 1 << 20
+CHUNK, AHEAD = 1 << 20, 64
 
 
 def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
@@ -38,15 +38,14 @@ def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], No
         else:
             todo.append((i, stamp))
     if todo:
-        with ThreadPoolExecutor(2) as pool:
-            found = pool.map(lambda item: hash_file(examples.root / examples.path[item[0]]), todo, chunksize=16)
-            new = {}
-            for done, ((i, stamp), value) in enumerate(zip(todo, found, strict=True), 1):
-                hashes[i] = value
-                if stamp and value:
-                    new[stamp] = value.encode()
-                if progress and (done % 64 == 0 or done == len(todo)):
-                    progress("reading", done, len(todo))
+        new = {}
+        found = look_ahead(lambda item: hash_file(examples.root / examples.path[item[0]]), todo, threads=2, count=AHEAD)
+        for done, ((i, stamp), value) in enumerate(found, 1):
+            hashes[i] = value
+            if stamp and value:
+                new[stamp] = value.encode()
+            if progress and (done % 64 == 0 or done == len(todo)):
+                progress("reading", done, len(todo))
         memo.put_many(new)
     return np.array(hashes, dtype=str)
 

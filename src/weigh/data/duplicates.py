@@ -40,6 +40,7 @@ COPY = 0.90  # partial correlation of copies of one photo; other pairs of photos
 STRICT = 0.995  # the same where pictures look alike: what only rescaling or a good recompression leaves
 MOST_PICTURES = 200_000  # the search takes O(n^2); beyond this it would take hours
 NEAREST, SIMILAR = 6, 0.45  # candidates of one picture, and their least similarity
+NEAREST_BLOCK = 2**21  # similarities that are sorted at a time, some 40 bytes each
 COARSE, MIDDLE, FINE = 32, 64, 128  # sides of the copies that are aligned and compared
 COARSE_PASS, MIDDLE_PASS, ALIKE_PASS = 0.55, 0.75, 0.99  # least correlation to go on
 LOOKS_ALIKE = 0.5  # correlation with an ordinary neighbour above which a picture looks like the others
@@ -120,7 +121,7 @@ def near_duplicates(
     for i, value in enumerate(pixels):
         first.setdefault(value, i)
     which = np.array(sorted(first.values()), dtype=np.int64)
-    which = which[grey[which].reshape(len(which), -1).std(axis=1) > 1.0] if len(which) else which
+    which = which[_detailed(grey, which)]
     nothing = NearDuplicates(np.empty((0, 2), np.int64), np.empty(0))
     if len(which) < 2:
         return nothing
@@ -200,6 +201,15 @@ def _look_like_others(grey: np.ndarray, which: np.ndarray, near: np.ndarray, pic
     return alike
 
 
+def _detailed(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """`(len(which),)` bool: is there anything to see, more than one grey level of standard deviation?"""
+    found = np.empty(len(which), dtype=bool)
+    for start in range(0, len(which), 2048):
+        some = grey[which[start : start + 2048]].reshape(-1, grey[0].size)
+        found[start : start + 2048] = some.std(axis=1, dtype=np.float32) > 1.0
+    return found
+
+
 def _low_frequencies(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
     from scipy.fft import dctn
 
@@ -222,7 +232,7 @@ def _whiten(x: np.ndarray) -> np.ndarray:
 def _nearest(x: np.ndarray, k: int, progress: Progress | None) -> tuple[np.ndarray, np.ndarray]:
     """`(n, k)` nearest rows and their cosines, descending; one block of rows against all at a time."""
     n = len(x)
-    block = max(1, min(n, 16_000_000 // n))
+    block = max(1, min(n, NEAREST_BLOCK // n))
     near, similarity = np.empty((n, k), np.int64), np.empty((n, k), np.float32)
     for start in range(0, n, block):
         cosines = x[start : start + block] @ x.T

@@ -10,21 +10,24 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from weigh.data.cache import room
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.data.pictures import DEEP, PictureError, guarded, open_checked, read_bytes, to_rgb
+from weigh.lookahead import look_ahead
+from weigh.settings import cache_folder
 
 __all__ = ["GREY_SIDE", "Facts", "picture_facts"]
 
 VERSION = "facts-1"  # raised when a fact is computed in another way
 GREY_SIDE = 64
+AHEAD = 64  # pictures opened before their facts are asked for
 COLOUR_SIDE = 32  # colours are counted on a copy of at most this side
 
 
@@ -68,7 +71,7 @@ def picture_facts(
     memo = Memo(VERSION)
     contents = examples.content.tolist()
     facts: list[Facts | None] = [None] * len(examples)
-    grey = np.zeros((len(examples), GREY_SIDE, GREY_SIDE), dtype=np.uint8)
+    grey = room((len(examples), GREY_SIDE, GREY_SIDE), np.uint8, cache_folder())
     known = memo.get_many(c for c in contents if c)
     first: dict[str, int] = {}
     todo = []
@@ -78,19 +81,18 @@ def picture_facts(
         elif not content or content not in first:
             first.setdefault(content, i)
             todo.append(i)
-    with ThreadPoolExecutor(threads) as pool:
-        opened = pool.map(lambda i: look(examples.root / examples.path[i]), todo)
-        new: dict[str, bytes] = {}
-        for done, (i, (found, copy)) in enumerate(zip(todo, opened, strict=True), 1):
-            facts[i], grey[i] = found, copy
-            if contents[i] and found.reason not in ("missing", "no permission", "unreadable"):
-                new[contents[i]] = _pack(found, copy)
-            if len(new) >= 2000:  # an interrupted first look is not lost
-                memo.put_many(new)
-                new = {}
-            if progress and (done % 16 == 0 or done == len(todo)):
-                progress("opening pictures", done, len(todo))
-        memo.put_many(new)
+    new: dict[str, bytes] = {}
+    opened = look_ahead(lambda i: look(examples.root / examples.path[i]), todo, threads=threads, count=AHEAD)
+    for done, (i, (found, copy)) in enumerate(opened, 1):
+        facts[i], grey[i] = found, copy
+        if contents[i] and found.reason not in ("missing", "no permission", "unreadable"):
+            new[contents[i]] = _pack(found, copy)
+        if len(new) >= 2000:  # an interrupted first look is not lost
+            memo.put_many(new)
+            new = {}
+        if progress and (done % 16 == 0 or done == len(todo)):
+            progress("opening pictures", done, len(todo))
+    memo.put_many(new)
     for i, content in enumerate(contents):
         if facts[i] is None:  # the same bytes as an earlier file
             facts[i], grey[i] = facts[first[content]], grey[first[content]]

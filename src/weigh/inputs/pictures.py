@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from weigh.data.examples import Examples
 from weigh.data.pictures import open_picture
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import consecutive, to_device
+from weigh.lookahead import look_ahead
 from weigh.models.pretrained import Preprocessing
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares"]
@@ -65,22 +64,15 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
-    blocks = [range(i, min(i + batch, len(examples))) for i in range(0, len(examples), batch)]
-    with ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1))) as pool:
-        waiting: deque[list[Future[np.ndarray]]] = deque()
-        for following in range(len(blocks) + AHEAD):
-            if following < len(blocks):
-                waiting.append([pool.submit(_crop, examples, i, preparation) for i in blocks[following]])
-            if following >= AHEAD or following >= len(blocks):
-                if not waiting:
-                    return
-                try:
-                    ready = np.stack([future.result() for future in waiting.popleft()])
-                except BaseException:
-                    for future in (future for futures in waiting for future in futures):
-                        future.cancel()
-                    raise
-                yield ready
+    threads, block = max(2, min(8, os.cpu_count() or 1)), []
+    made = look_ahead(
+        lambda i: _crop(examples, i, preparation), range(len(examples)), threads=threads, count=AHEAD * batch
+    )
+    for i, picture in made:
+        block.append(picture)
+        if len(block) == batch or i == len(examples) - 1:
+            yield np.stack(block)
+            block = []
 
 
 def _crop(examples: Examples, index: int, preparation: Preprocessing) -> np.ndarray:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
 
 from weigh.errors import SpecError
 from weigh.language import text
+from weigh.lookahead import look_ahead
 from weigh.run import Setting
 
 __all__ = ["ahead", "autocast", "best_precision", "empty_cache", "make_scaler", "peak_bytes", "resolve_device"]
@@ -100,17 +99,4 @@ def ahead(
         for item in items:
             yield item, make(item)
         return
-    with ThreadPoolExecutor(1) as thread:
-        waiting: deque[tuple[Item, Future[Batch]]] = deque()
-        try:
-            for item in items:
-                waiting.append((item, thread.submit(make, item)))
-                if len(waiting) > count:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    yield from look_ahead(make, items, threads=1, count=count)
