@@ -19,6 +19,9 @@ from weigh.findings.registry import read_findings
 from weigh.language import text
 from weigh.metrics.base import METRICS
 from weigh.record.selection import find_suspects
+from weigh.report.html import Page
+from weigh.report.pictures import Album
+from weigh.report.story import tell
 
 STUDIES = {
     "numbers": lambda **options: number_study(test=80, **options),
@@ -182,3 +185,11 @@ def test_further_runs_and_further_sets_are_read_too(kind, primary):
     assert {"shift:web", "shift:web:ranking", "generalisation:test", "variation"} <= found.keys()
     assert any(f.kind == "curve" for f in findings)
     assert any(f.kind == "cleaned" for f in findings)
+
+
+def test_a_study_is_cited_with_the_year_it_was_run_in():
+    """Records keep seconds since 1970: cut to four digits they once gave the year 1795."""
+    results = text_study(measured={name: {"started": 1767600000.0} for name in ("good", "fair")})
+    file = findings_file(results)
+    assert file.measured["started"] == "2026-01-05T08:00:00+00:00"
+    assert Page(file, tell(file), None, "en", Album(None)).citation().endswith(", 2026.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from weigh import __version__
@@ -79,4 +80,9 @@ def _design(results: Results) -> dict[str, Any]:
 def _measured(results: Results) -> dict[str, Any]:
     seconds = sum(run.measured.get("train_seconds") or 0.0 for run in results.records)
     started = [run.measured["started"] for run in results.records if run.measured.get("started")]
-    return {"compute_seconds": round(seconds, 1), "started": min(started, default=None)}
+    return {"compute_seconds": round(seconds, 1), "started": _date(min(started, default=None))}
+
+
+def _date(seconds: float | None) -> str | None:
+    """Seconds since 1970 as a moment in UTC that people can read."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -257,11 +257,13 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             "factor": error_factor(found.effect),
         }
         sentence = text(
-            "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} columns): the {n} "
-            "examples are worth about {e} independent ones, and intervals that count single examples are too narrow: they should "
-            "be about {f} times as wide.",
-            "{c} 的误差在“{k}”的各组内彼此相似（共 {g} 组；p = {p}，已按 {t} 列校正）：{n} 个样本约相当于 {e} 个独立样本，"
-            "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+            "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} columns). If new "
+            "examples come from other groups (other patients or sites), the {n} examples are worth about {e} independent ones, and "
+            "intervals that count single examples should be about {f} times as wide. If they come from these same groups in the "
+            "same shares (kinds of questions, say), the intervals stand.",
+            "{c} 的误差在“{k}”的各组内彼此相似（共 {g} 组；p = {p}，已按 {t} 列校正）。如果新样本来自其他组（例如别的病人或地点），"
+            "{n} 个样本约相当于 {e} 个独立样本，按单个样本计算的区间应放宽到约 {f} 倍；如果新样本仍来自这些组、且各组占比不变"
+            "（例如问题的类型），现有区间依然成立。",
             c=evidence.label(str(evidence.winner)),
             k=best,
             g=found.groups,
@@ -281,7 +283,9 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
         Finding(
             id="order:groups",
             kind="order",
-            question=bilingual(text("Do the data show a need for groups?", "数据是否表明需要分组？")),
+            question=bilingual(
+                text("Are errors alike within the groups of some column?", "误差在某一列的各组内彼此相似吗？")
+            ),
             claim="these_models",
             verdict="yes" if alike else "undecided",
             severity=_severity(tested, alike),
@@ -314,7 +318,8 @@ def _severity(tested: dict[str, tuple[Clustering, np.ndarray]], alike: list[str]
 
 def _proposal(column: str) -> Text:
     return text(
-        "Set design.group_by: {k}. Groups then stay on one side of every split, and intervals count groups.",
-        "请设置 design.group_by: {k}。这样每组始终位于划分的同一侧，区间也按组计算。",
+        "If new examples will come from other groups, set design.group_by: {k}. Groups then stay on one side of every split, and "
+        "intervals count groups.",
+        "如果新样本将来自其他组，请设置 design.group_by: {k}。这样每组始终位于划分的同一侧，区间也按组计算。",
         k=column,
     )

@@ -257,7 +257,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         estimates["columns_left_out"] = _number(len(left_out), "columns")
         parts.append(
             text(
-                "{c} metadata columns have too many values to be parts.",
+                "Columns with too many values to be parts: {c}.",
                 "有 {c} 个元数据列取值过多，未作为子集。",
                 c=len(left_out),
             )

@@ -116,13 +116,18 @@ def _interval(estimate: Estimate) -> dict[str, Any]:
     return {"args": {"interval": ends, "level": estimate.level, "method": visible_line(estimate.method)}}
 
 
+def new_files(results: Results | None) -> str:
+    """What to type for new examples of this kind."""
+    pictures = results is None or (results.examples.texts is None and results.examples.tokens is None)
+    return "new/*.jpg" if pictures else "new.csv"
+
+
 def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: str) -> list[str]:
     story = tell(file)
     lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
     if story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
-    new = "new/*.jpg" if results.examples.texts is None and results.examples.tokens is None else "new.csv"
-    lines += ["## Use", "", "```", f"weigh predict STUDY {new}", "```", ""]
+    lines += ["## Use", "", "```", f"weigh predict STUDY {new_files(results)}", "```", ""]
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
     known = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")

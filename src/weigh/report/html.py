@@ -22,6 +22,7 @@ from markupsafe import Markup
 from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
+from weigh.report.card import new_files
 from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
@@ -119,6 +120,7 @@ class Page:
             "t": self.translate,
             "words": words,
             "language": self.language,
+            "new_files": new_files(self.results),
             "lang": "zh-CN" if self.language == "zh" else "en",
         }
 

@@ -45,7 +45,7 @@ def render_markdown(file: FindingsFile, results: Results | None = None, *, langu
         lines += _finding(finding, language)
     if story.next or story.advice:
         lead = [_text(story.advice.sentence.render(language)), ""] if story.advice else []
-        lines += [f"## {say('next', language)}", "", *lead, *_points(story.next, language), ""]
+        lines += [f"## {say('next', language)}", "", *lead, *_steps(story.next, language), ""]
     for section in story.sections:
         lines += [f"## {SECTIONS[section.key].render(language)}", ""]
         for finding in (*section.shown, *section.folded):
@@ -70,6 +70,14 @@ def _text(source: Any) -> str:
 def _points(points: Sequence[Point], language: str) -> Iterable[str]:
     return [f"- {_text(point.sentence.render(language))}" for point in points] or [
         f"- {say('nothing_to_conclude', language)}"
+    ]
+
+
+def _steps(points: Sequence[Point], language: str) -> list[str]:
+    """What to do, each with the question that it answers."""
+    asked = [f" *{_text(point.finding.question.render(language))}*" if point.finding else "" for point in points]
+    return [
+        f"- {_text(point.sentence.render(language))}{question}" for point, question in zip(points, asked, strict=True)
     ]
 
 

@@ -209,12 +209,8 @@ def _doubt(assumption: Assumption) -> Bilingual:
 
 
 def _next(findings: list[Finding], advice: list[Finding]) -> tuple[Point, ...]:
-    """Proposals without repetition: `advice` has weighed them all; without it, those of the headline first."""
-    points: list[Point] = []
-    seen: set[str] = set()
-    for finding in [*advice, *findings]:
-        for sentence in finding.next:
-            if sentence.en not in seen:
-                seen.add(sentence.en)
-                points.append(Point(sentence, finding))
-    return tuple(points[:STEPS])
+    """Proposals without repetition, each with the finding below that made it; `advice` has weighed them all, else the headline's first."""
+    below = [finding for finding in reversed(findings) if finding.severity != "headline"]
+    source = {sentence.en: finding for finding in below for sentence in finding.next}
+    sentences = {sentence.en: sentence for finding in [*advice, *findings] for sentence in finding.next}
+    return tuple(Point(sentence, source.get(en)) for en, sentence in list(sentences.items())[:STEPS])

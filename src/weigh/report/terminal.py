@@ -67,7 +67,10 @@ def render_terminal(file: FindingsFile, *, language: str, width: int = 100, colo
         sheet.rule(say("next", language))
         if story.advice:
             sheet.write(story.advice.sentence.render(language))
-        _points(sheet, story.next, language, mark="→")
+        for point in story.next:
+            sheet.write(point.sentence.render(language), mark="→", indent=2)
+            if point.finding:
+                sheet.write(visible_line(point.finding.question.render(language)), style="dim", indent=4)
     for section in story.sections:
         sheet.rule(SECTIONS[section.key].render(language))
         for finding in (*section.shown, *section.folded):
