@@ -20,9 +20,9 @@ from weigh.metrics.base import METRICS, Prediction
 from weigh.plan.runs import group_of
 from weigh.record.results import OutOfFold, Results, probabilities
 from weigh.stats.calibration import (
-    BINS,
     Reliability,
     bin_statistics,
+    blank_statistics,
     calibration_error,
     fit_temperature,
     mean_with_interval,
@@ -116,7 +116,7 @@ def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units:
     repeats, n, _ = logits.shape
     losses, brier, excess = np.full((3, repeats, n), np.nan)
     present = ~np.isnan(logits).any(axis=2)
-    stacked = np.zeros((int(present.any(axis=1).sum()), n, 3, BINS))
+    stacked = blank_statistics(int(present.any(axis=1).sum()), n)
     filled = iter(stacked)
     for r, rows in enumerate(present):
         if rows.any():

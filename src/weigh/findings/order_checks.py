@@ -20,7 +20,7 @@ from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import TRAINING, quantile
 from weigh.stats.order import contiguous, unfit
-from weigh.stats.resampling import draw_weights, make_units
+from weigh.stats.resampling import draw_weights, in_blocks, make_units
 
 __all__ = ["Check", "Checked", "Step", "check_order"]
 
@@ -236,10 +236,13 @@ def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray)
 
 def _spread_of_examples(evidence, one, other, common, draws, together) -> tuple[float, float]:
     """Standard errors of the drop and of the blocked score for just these blocks, resampling examples within them."""
-    units = make_units(one.target, together)
-    weights = draw_weights(evidence.rng("order"), units, draws)
-    after = _mean_score(other, weights, common)
-    drops = _mean_score(one, weights, common) - after
+    units, rng = make_units(one.target, together), evidence.rng("order")
+    scores = []
+    for rows in in_blocks(draws, one.n):
+        weights = draw_weights(rng, units, rows)
+        scores.append([_mean_score(measured, weights, common) for measured in (one, other)])
+    before, after = np.concatenate(scores, axis=1)
+    drops = before - after
     correction = math.sqrt((units.count + 1) / max(units.count - 1, 1))
     return correction * float(np.nanstd(drops)), correction * float(np.nanstd(after))
 

@@ -21,6 +21,8 @@ __all__ = [
     "measure_scores",
 ]
 
+CELLS = 2_000_000  # weightings times examples that are summed at a time
+
 
 def measure_scores(prediction: Prediction, target: np.ndarray) -> np.ndarray:
     """`(n, 2 * c)` rows (membership bits, scores); c = 1 for two classes, otherwise the number of classes or labels."""
@@ -49,8 +51,12 @@ def _mean_over_columns(
 ) -> np.ndarray:
     columns = statistics.shape[1] // 2
     rows = np.atleast_2d(weights)
-    values = [column(statistics[:, c] > 0, statistics[:, columns + c], rows) for c in range(columns)]
-    stacked = np.stack(values) if values else np.full((1, len(rows)), np.nan)
+    stacked = np.full((max(columns, 1), len(rows)), np.nan)
+    step = max(1, CELLS // max(len(statistics), 1))
+    for c in range(columns):
+        for start in range(0, len(rows), step):
+            some = slice(start, start + step)
+            stacked[c, some] = column(statistics[:, c] > 0, statistics[:, columns + c], rows[some])
     defined = ~np.isnan(stacked)
     sums, counts = np.where(defined, stacked, 0.0).sum(axis=0), defined.sum(axis=0)
     mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)

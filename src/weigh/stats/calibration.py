@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.data.cache import room
+from weigh.settings import cache_folder
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Units
 
@@ -28,6 +30,7 @@ __all__ = [
     "BINS",
     "Scaled",
     "bin_statistics",
+    "blank_statistics",
     "calibration_error",
     "expected_calibration_error",
     "fit_temperature",
@@ -145,6 +148,13 @@ def scale_across_folds(logits: np.ndarray, fold: np.ndarray, target: np.ndarray)
     return Scaled(scaled, temperatures)
 
 
+def blank_statistics(repeats: int, n: int, bins: int = BINS) -> np.ndarray:
+    """`(repeats, n, 3, bins)` zeros to be filled with `bin_statistics`; many lie in a mapped file."""
+    statistics = room((repeats, n, 3, bins), np.float64, cache_folder())
+    statistics[:] = 0
+    return statistics
+
+
 def bin_statistics(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:
     """What each example adds to the bins of a reliability diagram.
 
@@ -216,16 +226,16 @@ def calibration_error(
     whole = statistics.sum(axis=1)
     value = float(expected_calibration_error(whole).mean())
     # Only confidence minus accuracy is summed per bin and draw; the size of a draw is one number.
-    gaps, sizes = statistics[:, :, 1] - statistics[:, :, 2], statistics[:, :, 0].sum(axis=2)
     seen, chance, debiased = np.zeros(len(weights)), np.zeros(len(weights)), 0.0
     noise_by_chance = _noise_by_chance(whole)
     for r in range(repeats):
-        drawn, size = weights @ gaps[r], weights @ sizes[r]
-        centre = np.outer(size / sizes[r].sum(), gaps[r].sum(axis=0))
+        gaps, sizes = statistics[r, :, 1] - statistics[r, :, 2], statistics[r, :, 0].sum(axis=1)
+        drawn, size = weights @ gaps, weights @ sizes
+        centre = np.outer(size / sizes.sum(), gaps.sum(axis=0))
         seen += np.abs(drawn).sum(axis=1) / size / repeats
         chance += np.abs(drawn - centre).sum(axis=1) / size / repeats
         noise = np.maximum((drawn - centre).std(axis=0), noise_by_chance[r])
-        debiased += _without_noise(gaps[r].sum(axis=0), noise) / sizes[r].sum() / repeats
+        debiased += _without_noise(gaps.sum(axis=0), noise) / sizes.sum() / repeats
     tail = (1 - level) / 2
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])

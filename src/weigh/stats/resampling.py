@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from weigh.data.cache import room
 from weigh.data.examples import kind_of
+from weigh.settings import cache_folder
 
 __all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "in_blocks", "make_units", "resample"]
 
-CELLS = 10_000_000  # of a matrix of draws times examples that is made at once: 80 MB
+CELLS = 2_000_000  # of a matrix of draws times examples that is made at once: 16 MB
 FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
 
@@ -92,9 +94,13 @@ def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
 
 
 def draw_weights(rng: np.random.Generator, units: Units, draws: int) -> np.ndarray:
-    """`(draws, n)` weights of the Bayesian bootstrap; examples of one unit share their weight."""
-    weights = rng.standard_exponential((draws, units.count))
-    return weights if units.name == "examples" else weights[:, units.of]
+    """`(draws, n)` weights of the Bayesian bootstrap; examples of one unit share their weight. Large ones lie in a mapped file."""
+    weights = room((draws, units.count), np.float64, cache_folder())
+    rng.standard_exponential(out=weights)
+    if units.name == "examples":
+        return weights
+    of_examples = room((draws, len(units.of)), np.float64, cache_folder())
+    return np.take(weights, units.of, axis=1, out=of_examples)
 
 
 def in_blocks(draws: int, n: int) -> Iterator[int]:
