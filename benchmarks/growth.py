@@ -1,6 +1,6 @@
 """What grows with what: time, memory and disk against pictures, folds, repeats, candidates and classes.
 
-    python -m benchmarks.growth                 about a quarter of an hour on two cores
+    python -m benchmarks.growth                 about twenty minutes on two cores
     python -m benchmarks.growth --large         with 100,000 pictures
     python -m benchmarks.growth --only classes
 
@@ -35,7 +35,7 @@ __all__ = ["AXES", "BASE", "points"]
 
 BASE = {"pictures": 1000, "folds": 5, "repeats": 5, "candidates": 2, "classes": 2}
 AXES: dict[str, tuple[int, ...]] = {
-    "pictures": (1000, 3000, 10_000),
+    "pictures": (1000, 3000, 10_000, 30_000),
     "folds": (2, 5, 10, 20),
     "repeats": (1, 5, 10, 20),
     "candidates": (1, 2, 5, 10),
