@@ -31,7 +31,10 @@ from weigh.train.rows import Rows
 
 __all__ = ["Basis", "Heads", "basis_of", "eigenbasis", "solve"]
 
-HISTORY, MANY_COLUMNS = 16, 64  # pairs remembered; half of them with more columns, for a pair is as large as a head
+HISTORY, LARGE_HEAD = (
+    16,
+    2**17,
+)  # pairs remembered; half of them for heads of more values, for a pair is twice as large as a head
 CURVATURE = 0.1  # typical p(1 - p) of a fitted head of two classes: only the speed depends on it
 LEADING = 256  # eigenvectors kept: more cost more per product than they save
 CHUNK_VALUES = 2**24  # width × heads × columns of one chunk: a pair of all its heads in single precision is 64 MiB
@@ -265,7 +268,7 @@ def _solve(
                 memory = Memory(memory.steps, memory.changes + more * memory.steps)
     objective, gradient = evaluate(at)
     smooth = precondition(gradient)
-    learnt = Curvature(memory, HISTORY if columns <= MANY_COLUMNS else HISTORY // 2, precondition, gradient)
+    learnt = Curvature(memory, HISTORY if at.shape[1] <= LARGE_HEAD else HISTORY // 2, precondition, gradient)
     greatest, used = gradient.abs().amax(dim=1), 0
     moving = greatest > tolerance
     while used < iterations and bool(moving.any()):

@@ -8,7 +8,7 @@ are the same to the last bit in both ways; sums over them are taken in other str
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,23 +43,22 @@ class Rows:
     def standardise(cls, source: np.ndarray, index: np.ndarray | None = None) -> Rows:
         """With the means and standard deviations of these rows; None: of all, in their order."""
         index = np.arange(len(source)) if index is None else index
-        rows = cls(source, index, torch.zeros(source.shape[1]), torch.ones(source.shape[1]))
-        mean = torch.zeros(rows.width, dtype=torch.float64)
-        for _, some in rows.raw():
-            mean += some.sum(dim=0, dtype=torch.float64)
-        rows = cls(source, index, (mean / max(len(index), 1)).float(), rows.scale)
-        squares = torch.zeros(rows.width, dtype=torch.float64)
-        for _, some in rows.raw():
-            some -= rows.mean
-            squares += some.square_().sum(dim=0, dtype=torch.float64)
-        scale = (squares / max(len(index) - 1, 1)).sqrt().float()
-        rows = cls(source, index, rows.mean, torch.where(scale > LEAST_SCALE, scale, torch.ones_like(scale)))
-        if len(index) * rows.width > RESIDENT:
-            return rows
-        whole = torch.empty(len(index), rows.width)
-        for which, some in rows.stretches(torch.float32, len(index)):
-            whole[which] = some
-        return cls(source, index, rows.mean, rows.scale, whole)
+        n, width = len(index), source.shape[1]
+        whole = _take(source, index) if n * width <= RESIDENT else None
+
+        def summed(of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+            total, step = torch.zeros(width, dtype=torch.float64), max(1, STRETCH // width)
+            for first in range(0, n, step):
+                which = slice(first, first + step)
+                total += of(_take(source, index[which]) if whole is None else whole[which]).sum(dim=0)
+            return total
+
+        mean = (summed(lambda some: some) / max(n, 1)).float()
+        scale = (summed(lambda some: (some - mean).square_()) / max(n - 1, 1)).sqrt().float()
+        scale = torch.where(scale > LEAST_SCALE, scale, torch.ones_like(scale))
+        if whole is not None:
+            whole.sub_(mean).div_(scale)
+        return cls(source, index, mean, scale, whole)
 
     @classmethod
     def given(cls, features: torch.Tensor) -> Rows:
@@ -74,13 +73,6 @@ class Rows:
     @property
     def width(self) -> int:
         return self.source.shape[1]
-
-    def raw(self) -> Iterator[tuple[slice, torch.Tensor]]:
-        """Copies of the rows as they came, some at a time."""
-        step = max(1, STRETCH // self.width)
-        for first in range(0, len(self), step):
-            which = slice(first, first + step)
-            yield which, torch.from_numpy(np.asarray(self.source[self.index[which]], dtype=np.float32))
 
     def stretches(
         self, kind: torch.dtype, most: int, among: slice = slice(None)
@@ -98,5 +90,9 @@ class Rows:
             if whole is not None:
                 yield which, whole[which].to(kind)
             else:
-                taken = torch.from_numpy(np.asarray(self.source[self.index[which]], dtype=np.float32))
-                yield which, taken.sub_(self.mean).div_(self.scale).to(kind)
+                yield which, _take(self.source, self.index[which]).sub_(self.mean).div_(self.scale).to(kind)
+
+
+def _take(source: np.ndarray, index: np.ndarray) -> torch.Tensor:
+    """A copy of some rows."""
+    return torch.from_numpy(np.asarray(source[index], dtype=np.float32))
