@@ -51,6 +51,23 @@ def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
     assert not re.search("is better|优于", pair.sentence.en + pair.sentence.zh)
 
 
+def test_after_two_runs_that_differ_nothing_is_said_about_examples():
+    """One repeat of two folds, one of which failed to learn: an interval of ± 19 points once said "choose by cost"."""
+    rng = np.random.default_rng(1)
+    target = simulate_target(rng, 4000)
+    fold = np.arange(4000)[None] % 2
+    steady = simulate_logits(rng, target, separation=2.0)
+    shaky = np.where(
+        fold[..., None] == 0, simulate_logits(rng, target, separation=2.1), simulate_logits(rng, target, separation=1.7)
+    )
+    results = make_results({"steady": steady, "shaky": shaky}, target, folds=2, fold=fold)
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert pair.relation == "undecided"
+    assert pair.next[0].en.startswith("More repeats come first (design.repeats): 2 runs")
+    assert "choose by cost" not in str(pair.next)
+
+
 def test_a_copy_is_practically_equal_in_a_large_study():
     rng = np.random.default_rng(0)
     target = simulate_target(rng, 1500)

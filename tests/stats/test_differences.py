@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.stats.comparison import compare, relation_of
+from weigh.stats.interval import student
 from weigh.stats.power import smallest_detectable_difference, what_settles
 from weigh.stats.resampling import make_units
 from weigh.stats.selection import may_be_best, selection_optimism
@@ -247,3 +249,6 @@ def test_what_would_settle_it():
     settled = what_settles(found, 0.01)
     assert settled.units > 200
     assert not settled.repeats_help
+    assert settled.widened == pytest.approx(1, abs=0.05)
+    few = replace(found, q=student(1.96, 1.0), variance=found.variance._replace(freedom=1.0))
+    assert what_settles(few, 0.01).widened == pytest.approx(12.706 / 1.972, rel=1e-3)  # Student's t, 1 and 199 degrees

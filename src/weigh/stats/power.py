@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from weigh.language import Text, text
 from weigh.stats.comparison import Difference
-from weigh.stats.interval import TWICE, Claim, quantile
+from weigh.stats.interval import TWICE, Claim, quantile, student
 
 __all__ = ["Detectable", "Settlement", "smallest_detectable_difference", "what_settles"]
 
@@ -110,6 +110,8 @@ class Settlement(NamedTuple):
         factor: So many times the independent units would be needed; infinite where nothing can be said.
         units: The same as a number of independent units (`Difference.estimate.n_unit`).
         repeats_help: Whether more repeats alone could settle it; more repeats cannot buy what the sample lacks.
+        widened: So many times is the interval as wide as it would be if the spread between runs were known: much above 1
+            after few runs. Nothing can be said about examples before there are more.
         equal: Whether it would be settled as practically equal; otherwise as better or worse.
     """
 
@@ -117,6 +119,7 @@ class Settlement(NamedTuple):
     units: float
     repeats_help: bool
     equal: bool = False
+    widened: float = 1.0
 
 
 def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> Settlement:
@@ -124,7 +127,7 @@ def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> 
 
     The easier of both is reported. It is a rough guide: the observed difference is itself uncertain.
     """
-    from scipy.special import ndtri
+    from scipy.special import ndtri, stdtr
 
     value, variance, q = abs(difference.estimate.value), difference.variance, difference.q
     distance = max(value, rope - value)
@@ -133,5 +136,7 @@ def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> 
         return Settlement(math.inf, math.inf, repeats_help=False)
     reach = q + float(ndtri(power))
     factor = max(1.0, (reach * variance.standard_error / distance) ** 2, difference.least / distance)
-    helped = max(reach * math.sqrt(max(variance.examples, 0.0)), difference.least)
-    return Settlement(factor, factor * difference.estimate.n, bool(helped < distance), rope - value > value)
+    # With many repeats the degrees of freedom are those of the examples
+    many = min(q, student(float(ndtri(stdtr(variance.freedom, q))), max(variance.units - 1, 1)))
+    helped = max((many + float(ndtri(power))) * math.sqrt(max(variance.examples, 0.0)), difference.least)
+    return Settlement(factor, factor * difference.estimate.n, bool(helped < distance), rope - value > value, q / many)
