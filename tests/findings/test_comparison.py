@@ -9,7 +9,7 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import comparison
+from weigh.findings import advice, comparison
 
 
 def study(separations, n=400, repeats=3, seed=0, **options):
@@ -66,6 +66,7 @@ def test_after_two_runs_that_differ_nothing_is_said_about_examples():
     assert pair.relation == "undecided"
     assert pair.next[0].en.startswith("More repeats come first (design.repeats): 2 runs")
     assert "choose by cost" not in str(pair.next)
+    assert any("more repeats (design.repeats) come first" in step.en for step in advice.find(results)[0].next)
 
 
 def test_a_copy_is_practically_equal_in_a_large_study():

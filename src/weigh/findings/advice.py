@@ -237,7 +237,14 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
     winner = str(evidence.winner)
     settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
     names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
-    if settled.repeats_help:
+    if settled.few_runs:
+        words = text(
+            "Whether {w} is better than {c} is open; more repeats ({s}) come first: so few runs hardly show how much runs differ.",
+            "{w} 是否优于 {c} 尚无定论；首先应增加重复次数（{s}）：运行太少，几乎看不出各次运行相差多少。",
+            s=evidence.more_repeats,
+            **names,
+        )
+    elif settled.repeats_help:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) can settle it.",
             "{w} 是否优于 {c} 尚无定论；增加重复次数（{s}）有望得出结论。",

@@ -26,7 +26,6 @@ REFERENCES = [
     "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
-WIDENED = 1.25  # an interval so many times as wide for want of runs can be told nothing about examples
 MANY, NEAREST = 8, 3  # with more rivals than MANY, one table tells of all and only the nearest are told one by one
 VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 
@@ -254,7 +253,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     unit = difference.estimate.n_unit
     said = []
     fixed = evidence.claim == "these_models"  # nothing can be repeated: only examples tell more of them
-    if settlement.widened > WIDENED and not fixed:  # after few runs nobody knows what examples could still settle
+    if settlement.few_runs and not fixed:  # after few runs nobody knows what examples could still settle
         ours = evidence.results.origin == "study"
         few = text(
             "More repeats come first{s}: {r} runs hardly show how much runs differ, and that alone makes the interval {w:.1f} times "

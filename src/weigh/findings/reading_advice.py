@@ -24,11 +24,11 @@ def proposals(results: Results, evidence: Evidence, undecided: Sequence[str]) ->
     if undecided and evidence.comparisons is not None:
         winner = str(evidence.winner)
         names = {"w": evidence.label(winner), "c": _names(evidence, undecided)}
-        help_ = what_settles(evidence.comparisons.of(winner, undecided[0]), evidence.rope).repeats_help
-        if help_ and results.origin == "folds":
+        settled = what_settles(evidence.comparisons.of(winner, undecided[0]), evidence.rope)
+        if (settled.repeats_help or settled.few_runs) and results.origin == "folds":
             words = text(
-                "Whether {w} is better than {c} is open; more repeats of the cross-validation can settle it.",
-                "{w} 是否优于 {c} 尚无定论；增加交叉验证的重复次数有望得出结论。",
+                "Whether {w} is better than {c} is open; more repeats of the cross-validation may settle it.",
+                "{w} 是否优于 {c} 尚无定论；增加交叉验证的重复次数可能得出结论。",
                 **names,
             )
         else:

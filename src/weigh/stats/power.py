@@ -16,6 +16,8 @@ from weigh.stats.interval import TWICE, Claim, quantile, student
 
 __all__ = ["Detectable", "Settlement", "smallest_detectable_difference", "what_settles"]
 
+WIDENED = 1.25  # an interval so many times as wide for want of runs can be told nothing about examples
+
 
 class Detectable(NamedTuple):
     """The smallest true difference that a design finds in `power` of studies.
@@ -120,6 +122,11 @@ class Settlement(NamedTuple):
     repeats_help: bool
     equal: bool = False
     widened: float = 1.0
+
+    @property
+    def few_runs(self) -> bool:
+        """More repeats come first."""
+        return self.widened > WIDENED
 
 
 def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> Settlement:
