@@ -130,7 +130,7 @@ def test_the_study_is_compared_with_its_limits(tmp_path):
 def test_growth_lists_its_points_and_is_drawn(tmp_path):
     axes = [axis for axis, _ in growth.points([], large=True)]
     assert {axis: axes.count(axis) for axis in axes} == {
-        "pictures": 4,
+        "pictures": 5,
         "folds": 4,
         "repeats": 4,
         "candidates": 4,

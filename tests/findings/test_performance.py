@@ -45,7 +45,7 @@ def test_equals_are_not_ranked_with_confidence():
     check(top, results)
     assert top.verdict == "undecided"
     assert "not settled" in top.sentence.en
-    assert "3 of 3 candidates are not shown to be worse than another" in top.sentence.en
+    assert "None of the 3 candidates is shown to be worse than another." in top.sentence.en
 
 
 def test_publishing_claims_recipes_in_general():

@@ -98,7 +98,9 @@ def _tell(folder: Path, error: OSError) -> None:
     if str(folder) not in _told:
         _told.add(str(folder))
         reason = error.strerror or error
-        log.warning("the cache in %s cannot be written (%s): computed values stay in memory and are not kept", folder, reason)
+        log.warning(
+            "the cache in %s cannot be written (%s): computed values stay in memory and are not kept", folder, reason
+        )
 
 
 def forget(key: str) -> None:

@@ -230,7 +230,7 @@ def _against_runner_up(
     }
     standing = [name for name, relations in others.items() if "worse" not in relations]  # as the pairs show it
     estimates["candidates"] = count(len(comparisons.candidates), "candidates")
-    values = {"b": evidence.label(runner_up), "d": amount(gain), "k": len(comparisons.candidates)}
+    values = {"b": evidence.label(runner_up), "d": amount(gain)}
     if useful != "yes":
         return _doubt(evidence, useful, estimates), useful
     if difference.relation == "better":
@@ -247,7 +247,7 @@ def _against_runner_up(
         alone = standing == [winner]
         return Text(said.en + tail.en, said.zh + tail.zh), "yes" if alone else "undecided"
     estimates["standing"] = count(len(standing), "candidates")
-    values["p"] = len(standing)
+    values["all"] = _standing(len(standing), len(comparisons.candidates))
     if difference.relation == "equal":
         estimates["rope"] = Estimate(
             value=100 * evidence.rope if evidence.metric.unit == "score" else evidence.rope,
@@ -255,25 +255,41 @@ def _against_runner_up(
             unit=gain.unit,
         )
         said = text(
-            "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {p} of {k} candidates are not shown to be worse than another.",
-            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
+            "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {all}",
+            "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{all}",
             e=amount(estimates["rope"]),
             **values,
         )
         return said, "undecided"
     if gain.low is None:
         return text(
-            "Whether it is better than the runner-up, {b}, cannot be told. {p} of {k} candidates are not shown to be worse than another.",
-            "它是否优于第二名 {b}，无从判断。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
+            "Whether it is better than the runner-up, {b}, cannot be told. {all}",
+            "它是否优于第二名 {b}，无从判断。{all}",
             **values,
         ), "undecided"
     said = text(
         "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
-        "{p} of {k} candidates are not shown to be worse than another.",
-        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
+        "{all}",
+        "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{all}",
         **values,
     )
     return said, "undecided"
+
+
+def _standing(p: int, k: int) -> Text:
+    """How many of the candidates may still be the best."""
+    if p < k:
+        return text(
+            "{p} of {k} candidates are not shown to be worse than another.",
+            "{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
+            p=p,
+            k=k,
+        )
+    if k == 2:
+        return text("Neither is shown to be worse.", "两者都未被证明更差。")
+    return text(
+        "None of the {k} candidates is shown to be worse than another.", "{k} 个候选方案都未被证明逊于其他方案。", k=k
+    )
 
 
 def _baseline(evidence: Evidence) -> list[Finding]:
