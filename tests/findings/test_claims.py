@@ -54,7 +54,8 @@ COMPARES = {
 }
 HEDGES = {
     "en": re.compile(
-        r"whether|not shown|nothing is settled|may be|cannot|no part|undecided|not settled|not certain|if ", re.I
+        r"whether|not shown|nothing is settled|may be|cannot|no part|undecided|not settled|not certain|if |neither is shown|none of the \d+ candidates is shown",
+        re.I,
     ),
     "zh": re.compile(r"是否|没有证据|尚无定论|可能|不能|无法|没有哪个|尚不能|未|若|如果"),
 }
