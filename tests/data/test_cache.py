@@ -64,6 +64,7 @@ def test_a_cache_that_cannot_be_written_says_so_once(tmp_path, monkeypatch, capl
 def test_room_beyond_memory_is_a_file_and_a_full_disk_is_said(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(cache, "IN_MEMORY", 100)
     large = cache.room((10, 20), np.float32, tmp_path / "new")
+    assert not large.any()
     large[:] = 1
     assert isinstance(large, np.memmap)
     assert list((tmp_path / "new").iterdir()) == []  # without a name: it ends with its last user

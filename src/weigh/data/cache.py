@@ -75,7 +75,7 @@ def store(key: str, array: np.ndarray) -> np.ndarray:
 
 
 def room(shape: tuple[int, ...], dtype: np.dtype | type, folder: Path | None) -> np.ndarray:
-    """An array to be filled: in memory, or beyond `IN_MEMORY` in a file without a name that ends with its last user.
+    """An array of zeros to be filled: in memory, or beyond `IN_MEMORY` in a file without a name that ends with its last user.
 
     Args:
         folder: Where such a file may lie (the folder of the cache); None: where the system puts temporary files.
@@ -91,7 +91,7 @@ def room(shape: tuple[int, ...], dtype: np.dtype | type, folder: Path | None) ->
                 return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
         except OSError as error:
             _tell(folder or Path(tempfile.gettempdir()), error)
-    return np.empty(shape, dtype)
+    return np.zeros(shape, dtype)
 
 
 def _tell(folder: Path, error: OSError) -> None:

@@ -150,9 +150,7 @@ def scale_across_folds(logits: np.ndarray, fold: np.ndarray, target: np.ndarray)
 
 def blank_statistics(repeats: int, n: int, bins: int = BINS) -> np.ndarray:
     """`(repeats, n, 3, bins)` zeros to be filled with `bin_statistics`; many lie in a mapped file."""
-    statistics = room((repeats, n, 3, bins), np.float64, cache_folder())
-    statistics[:] = 0
-    return statistics
+    return room((repeats, n, 3, bins), np.float64, cache_folder())
 
 
 def bin_statistics(probabilities: np.ndarray, target: np.ndarray, bins: int = BINS) -> np.ndarray:

@@ -38,7 +38,7 @@ __all__ = ["LinearHead", "fit", "fit_head"]
 INNER_FOLDS = 5
 # Of two classes; gradients are the smaller the more classes there are. With a hundred, single precision does not reach it:
 # such heads end where less than `INNER_GAIN` of log loss is left to gain.
-INNER_TOLERANCE, INNER_GAIN = 1e-3, 1e-5
+INNER_TOLERANCE, INNER_GAIN = 1e-3, 3e-6
 LARGE = 2**21  # rows × classes above which one inner fold is held out instead of all five: its rows are many enough
 AT_A_TIME = 4096  # rows whose logits are computed at a time
 # Tolerance and most iterations in single precision, then in double: single precision usually gets all the way, and double
