@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
 
-.PHONY: demo demo-text test check audit bench bench-frameworks clean
+.PHONY: demo demo-text test check audit torture bench bench-frameworks clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -26,6 +26,11 @@ audit: $(VENV)/test.stamp
 	$(VENV)/bin/python -m benchmarks.audit pools
 	$(VENV)/bin/python -m benchmarks.audit sealed
 	$(VENV)/bin/python -m benchmarks.audit publish
+
+# What happens under kills, full disks, damaged files and hostile inputs: writes docs/reliability.md. Some hours on two cores.
+# One part: .venv/bin/python -m benchmarks.torture PART --count N
+torture: $(VENV)/test.stamp
+	$(VENV)/bin/python -m benchmarks.torture all; $(VENV)/bin/python -m benchmarks.torture publish
 
 # How fast weigh is, next to the limit of this machine and to other frameworks: writes docs/benchmarks.md. Some hours on two cores.
 # make bench ROWS=statistics,study75 ROUNDS=5 DATA=cells MODELS=resnet18; the frameworks: make bench-frameworks first.
