@@ -8,6 +8,7 @@ each entry point is imported when a registry is first read, and registers itself
 from __future__ import annotations
 
 import difflib
+import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -34,6 +35,7 @@ class Registry(Generic[T]):
         self.kind, self.modules = kind, modules
         self._entries: dict[str, T] = {}
         self._loaded = False
+        self._loading: set[int] = set()  # threads that are importing the entries just now
 
     def register(self, name: str, entry: T) -> T:
         """Add `entry`; a second entry of the same name is a programming error."""
@@ -76,11 +78,20 @@ class Registry(Generic[T]):
         return list(self._entries.items())
 
     def _load(self) -> None:
-        if self._loaded:
+        """Import what registers the entries. Nobody sees a registry that is half full: a thread that comes while another one
+        imports goes through the same imports and waits at each module for it. Python's own locks of modules do that, and
+        they see when two threads wait for each other, which a lock of our own around them would not.
+        """
+        thread = threading.get_ident()
+        if self._loaded or thread in self._loading:  # a module that reads the registry while registering must not loop
             return
-        self._loaded = True  # first, so that a module that reads the registry while registering does not loop
-        for module in self.modules:
-            import_module(module)
-        for point in entry_points(group="weigh.plugins"):
-            if point.name.split(".")[0] == self.kind.en.replace(" ", "-"):
-                point.load()
+        self._loading.add(thread)
+        try:
+            for module in self.modules:
+                import_module(module)
+            for point in entry_points(group="weigh.plugins"):
+                if point.name.split(".")[0] == self.kind.en.replace(" ", "-"):
+                    point.load()
+            self._loaded = True
+        finally:
+            self._loading.discard(thread)
