@@ -138,7 +138,7 @@ def test_the_saved_network_is_whole_and_only_its_last_stage_has_changed(examples
 def test_views_are_the_picture_its_mirror_image_and_crops(examples, setting, make_run):
     run = make_run("last-stage", **FAST)
     model, stage, prepared = cut(run.model, run)
-    key = features_key(model.digest, prepared, examples, setting)
+    key = features_key(model.digest, prepared, examples, setting, model.built)
     made = module.activations_of(stage, prepared, examples, setting, views=4, features_key=key)
     assert made.bytes_per_picture == 4 * 2 * np.prod(stage.shape)
     squares = prepare_squares(examples, prepared, folder=None)
@@ -168,7 +168,7 @@ def test_values_beyond_float16_are_kept_as_float32(examples, setting, make_run, 
 
     monkeypatch.setattr(module, "fold_batch_norms", lambda *_: Loud())
     some = examples.subset(np.arange(setting.batch + 3))  # the second block is beyond the range
-    key = features_key(model.digest, prepared, some, setting)
+    key = features_key(model.digest, prepared, some, setting, model.built)
     view = module.activations_of(stage, prepared, some, setting, views=1, features_key=key).views[0]
     assert view.dtype == np.float32
     assert np.abs(view[-3:]).max() > np.finfo(np.float16).max

@@ -14,18 +14,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 from PIL import Image
 
 from weigh.data.cache import room
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
-from weigh.data.pictures import DEEP, PictureError, guarded, open_checked, read_bytes, to_rgb
+from weigh.data.pictures import DEEP, MAX_PIXELS, PictureError, guarded, open_checked, read_bytes, to_rgb
 from weigh.lookahead import look_ahead
 from weigh.settings import cache_folder
 
 __all__ = ["GREY_SIDE", "Facts", "picture_facts"]
 
 VERSION = "facts-1"  # raised when a fact is computed in another way
+OPENED_BY = f"{VERSION}-{PIL.__version__}-{MAX_PIXELS}"  # what does not open today may open tomorrow
 GREY_SIDE = 64
 AHEAD = 64  # pictures opened before their facts are asked for
 COLOUR_SIDE = 32  # colours are counted on a copy of at most this side
@@ -68,7 +70,7 @@ def picture_facts(
     examples: Examples, *, progress: Callable[[str, int, int], None] | None = None, threads: int = 2
 ) -> tuple[list[Facts], np.ndarray]:
     """Facts and `(n, 64, 64)` uint8 grey copies (zeros where a file does not open), one pass over unknown files."""
-    memo = Memo(VERSION)
+    memo = Memo(OPENED_BY)
     contents = examples.content.tolist()
     facts: list[Facts | None] = [None] * len(examples)
     grey = room((len(examples), GREY_SIDE, GREY_SIDE), np.uint8, cache_folder())

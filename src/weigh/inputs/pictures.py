@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 
 from weigh.data import cache
@@ -24,7 +25,7 @@ from weigh.inputs.base import consecutive, to_device
 from weigh.lookahead import look_ahead
 from weigh.models.pretrained import Preprocessing
 
-__all__ = ["Pictures", "center", "crops", "prepare_squares"]
+__all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]
 
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
 
@@ -77,7 +78,7 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
 
 def _crop(examples: Examples, index: int, preparation: Preprocessing) -> np.ndarray:
     path = examples.root / str(examples.path[index])
-    return preparation.crop(open_picture(path, draft_size=preparation.resize))
+    return preparation.crop(open_picture(path, draft_size=preparation.side))
 
 
 def prepare_squares(
@@ -87,24 +88,30 @@ def prepare_squares(
     *,
     folder: Path | None = None,
 ) -> np.ndarray:
-    """`(n, side, side, 3)` uint8, side = the resize length; from the cache where it holds them.
+    """`(n, side, side, 3)` uint8, side = `preparation.side`; from the cache where it holds them.
 
     Args:
         folder: The cache's folder; None: nothing is read from disk or kept there, unless memory would not do.
     """
-    side = replace(preparation, size=preparation.resize)
-    digest = hashlib.blake2b("\n".join(map(str, examples.content)).encode(), digest_size=16).hexdigest()
-    key = f"squares-{digest}-{preparation.resize}-{preparation.interpolation}"
-    if folder is not None and (stored := cache.load(key)) is not None and len(stored) == len(examples):
+    key, shape = squares_key(examples, preparation), (len(examples), preparation.side, preparation.side, 3)
+    if folder is not None and (stored := cache.load(key)) is not None and stored.shape == shape:
         return stored
-    found = cache.room((len(examples), preparation.resize, preparation.resize, 3), np.uint8, folder)
+    found = cache.room(shape, np.uint8, folder)
     done = 0
-    for block in crops(examples, side, 64):
+    for block in crops(examples, preparation.whole, 64):
         found[done : done + len(block)] = block
         done += len(block)
         if progress:
             progress("decoding", done, len(examples))
     return found if folder is None else cache.store(key, found)
+
+
+def squares_key(examples: Examples, preparation: Preprocessing) -> str:
+    """What the squares depend on, hashed: the whole preparation, the decoder, contents in their order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (str(preparation), PIL.__version__, *map(str, examples.content)):
+        digest.update(part.encode() + b"\x1f")
+    return f"squares-{digest.hexdigest()}"
 
 
 def center(squares: np.ndarray, size: int) -> np.ndarray:

@@ -9,6 +9,7 @@ replaces the head.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -25,12 +26,41 @@ from weigh.models.encoder import Encoder
 from weigh.models.tokenisation import Tokenisation
 from weigh.registry import Registry
 
-__all__ = ["MODEL_SOURCES", "ModelSource", "Preprocessing", "Pretrained", "Provenance", "load_model", "weights_digest"]
+__all__ = [
+    "MODEL_SOURCES",
+    "ModelSource",
+    "Preprocessing",
+    "Pretrained",
+    "Provenance",
+    "design_digest",
+    "load_model",
+    "weights_digest",
+]
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
 }  # fmt: skip
+STRIP = 64  # squares: the length of a picture that is scaled whole
+REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
+
+
+class _Span(NamedTuple):
+    """Pixels [first, beyond) of one side of a picture, and where within them the wanted part starts and stops."""
+
+    first: int
+    beyond: int
+    start: float
+    stop: float
+
+
+def _span(start: int, length: int, scaled: int, real: int) -> _Span:
+    """What `length` pixels from `start` on need of a side of `real` pixels that is scaled to `scaled`."""
+    step = real / scaled
+    reach = REACH * max(1.0, step)
+    first = max(0, math.floor(start * step - reach))
+    beyond = min(real, math.ceil((start + length) * step + reach))
+    return _Span(first, beyond, max(0.0, start * step - first), min((start + length) * step, real) - first)
 
 
 @dataclass(frozen=True)
@@ -73,17 +103,39 @@ class Preprocessing:
         """The preparation whose `asdict` was written as JSON."""
         return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
 
+    @property
+    def whole(self) -> Preprocessing:
+        """That of the squares from which the evaluation crop and all augmentations are cut."""
+        return replace(self, size=self.side)
+
+    @property
+    def side(self) -> int:
+        """Of these squares: the resize length, or the input itself where pictures are squashed to it."""
+        return self.size if self.squash else self.resize
+
     def crop(self, picture: Image.Image) -> np.ndarray:
-        """Resize the shorter side, crop the centre: `(size, size, 3)` uint8."""
+        """Resize the shorter side, crop the centre: `(size, size, 3)` uint8.
+
+        Of a strip that is longer than `STRIP` squares only the part that the crop needs is scaled: 1 × 16,000 pixels would become
+        four million rows. Both ways agree but for roundings.
+        """
+        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
         if self.squash:
-            return np.asarray(picture.resize((self.size, self.size), RESAMPLING.get(self.interpolation)))
+            return np.asarray(picture.resize((self.size, self.size), how))
         width, height = picture.size
         scale = self.resize / min(width, height)
+        if scale == 1:
+            wide, high = width, height
+        else:
+            wide, high = max(self.size, round(width * scale)), max(self.size, round(height * scale))
+        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
+        if scale != 1 and max(wide, high) > STRIP * self.resize:
+            across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
+            picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
+            box = (across.start, down.start, across.stop, down.stop)
+            return np.asarray(picture.resize((self.size, self.size), how, box=box))
         if scale != 1:
-            target = (max(self.size, round(width * scale)), max(self.size, round(height * scale)))
-            picture = picture.resize(target, RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR))
-            width, height = target
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+            picture = picture.resize((wide, high), how)
         return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
 
     def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
@@ -121,6 +173,7 @@ class Pretrained:
         preprocessing: How its pictures, or its texts, are prepared.
         provenance: Where the weights came from.
         classes: Number of outputs of its own head.
+        built: Hash of what it computes besides its weights (`design_digest`), as it was loaded.
     """
 
     address: Address
@@ -129,6 +182,10 @@ class Pretrained:
     provenance: Provenance
     classes: int = 1000
     extra: dict[str, Any] = field(default_factory=dict)
+    built: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.built = design_digest(self.module)
 
     @property
     def reads(self) -> Literal["pictures", "texts"]:
@@ -158,7 +215,7 @@ class Pretrained:
 
     def known(self) -> dict[str, Any]:
         """What names its features and describes it without loading it again: `Setting.model`."""
-        return {"facts": self.facts(), "preprocessing": self.preprocessing.as_json()}
+        return {"facts": self.facts(), "preprocessing": self.preprocessing.as_json(), "built": self.built}
 
     @property
     def pooled(self) -> str:
@@ -217,6 +274,29 @@ def weights_digest(module: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def design_digest(module: nn.Module) -> str:
+    """Hash over types and settings of all layers: two networks with the same weights may still compute different things (`quickgelu`)."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name, layer in module.named_modules():
+        settings = {key: _plain(value) for key, value in vars(layer).items() if key[0] != "_" and key != "training"}
+        kinds = [(weight, str(tensor.dtype)) for weight, tensor in layer.named_parameters(recurse=False)]
+        digest.update(f"{name} {type(layer).__qualname__} {sorted(settings.items())} {kinds}\n".encode())
+    return digest.hexdigest()
+
+
+def _plain(value: Any) -> str:
+    """A setting of a layer as text that is the same in every process."""
+    if isinstance(value, (bool, int, float, str, type(None))):
+        return repr(value)
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_plain, value))})"
+    if isinstance(value, dict):
+        return _plain(sorted((str(key), _plain(inner)) for key, inner in value.items()))
+    if hasattr(value, "to_json_string"):  # a configuration of transformers
+        return value.to_json_string()
+    return getattr(value, "__qualname__", type(value).__qualname__)  # a function by its name
 
 
 def load_model(address: str, *, pretrained: bool, offline: bool, rng_seed: int = 0) -> Pretrained:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import PIL
 import torch
 
 from weigh.data import cache
@@ -73,13 +74,13 @@ def features_of(
     """
     options, task, model = options or {}, TASKS.get(setting.task), None
     resized = bool(options.get("image_size"))
-    if setting.model and task.reads == "pictures":
+    if setting.model and "built" in setting.model and task.reads == "pictures":
         prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
-        facts, how = {**setting.model["facts"], "input_size": prepared.size}, ""
+        facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
     else:
         model = load_for(address, setting)
         prepared = model.configure(options)
-        facts, how = task.facts(model, prepared, examples), model.pooled
+        facts, how = task.facts(model, prepared, examples), model.built + model.pooled
     key, kept = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
     found = None if kept is None else kept.load(key)
     features = found if found is not None and len(found) == len(examples) else None
@@ -172,17 +173,18 @@ def forward_seconds(
 
 
 def features_key(
-    weights: str, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting, pooled: str = ""
+    weights: str, prepared: Preprocessing | Tokenisation, examples: Examples, setting: Setting, built: str
 ) -> str:
-    """What the features depend on, hashed: weights, preparation, contents in their order, precision, layout, batch, threads.
+    """What the features depend on, hashed: weights, network, preparation, decoder, contents in their order, precision, layout, batch, threads.
 
     Args:
         weights: Their hash.
-        pooled: How tokens become one vector.
+        built: `Pretrained.built`, and of texts how tokens become one vector.
     """
     digest = hashlib.blake2b(digest_size=16)
     how = (setting.precision, setting.channels_last, setting.batch, setting.device.split(":")[0], setting.threads)
-    for part in (weights, str(prepared), str(how), pooled, torch.__version__, *map(str, examples.content)):
+    libraries = (torch.__version__, PIL.__version__)
+    for part in (weights, str(prepared), str(how), built, *libraries, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"
 

@@ -192,7 +192,7 @@ def _freeze(
     stage = split_last_stage(
         network, size=preparation.size, native=model.preprocessing.size, address=model.address.written
     )
-    key = features_key(model.digest, preparation, examples, setting)
+    key = features_key(model.digest, preparation, examples, setting, model.built)
     activations = activations_of(
         stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
     )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import PIL
 import torch
 from torch import nn
 
@@ -88,8 +89,9 @@ def _key(model: Pretrained, preparation: Any, unlabelled: Examples, options: dic
         device,
         setting.threads,
         torch.__version__,
+        PIL.__version__,
     )
-    parts = "\x1f".join((model.digest, str(preparation), str(how), unlabelled.digest))
+    parts = "\x1f".join((model.digest, model.built, str(preparation), str(how), unlabelled.digest))
     return f"further-{hashlib.blake2b(parts.encode(), digest_size=16).hexdigest()}"
 
 
