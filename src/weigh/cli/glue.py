@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Lang
+from weigh.cli.output import print_data
 from weigh.errors import SpecError
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json
 
 __all__ = ["register"]
 
@@ -42,7 +44,7 @@ def glue(
     output.mkdir(parents=True, exist_ok=True)
     for name, suffix in FORMATS.items():
         write_atomically(output / f"glue.{suffix}", written[name].encode())
-    sys.stdout.write(written[format])
+    print_data(visible_json(written[format]) if format == "json" else written[format])
     print(text("Written: {p}", "已写入：{p}", p=output).render(language), file=sys.stderr)
 
 

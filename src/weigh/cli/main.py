@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from weigh.cli.output import printing, tell_unexpected
 from weigh.errors import WeighError
 from weigh.language import detect_language, text
 
@@ -34,10 +35,14 @@ def _register() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 70 a mistake of ours, 130 interrupted."""
+    with printing():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
     gc.set_threshold(200_000, 50, 100)  # short-lived commands make many small objects and few cycles
     _register()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
     language = _language(arguments)
     try:
         code = app(args=arguments, standalone_mode=False)
@@ -52,12 +57,15 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `weigh predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # not a usage error of the parser: a bug of ours, shown in full
-            raise
-        if hasattr(error, "show"):
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # also the panics of libraries written in Rust
+        if hasattr(error, "format_message") and hasattr(error, "show"):  # a usage error of the parser
             error.show()
-        code = 2
+            code = 2
+        else:
+            tell_unexpected(error, language)
+            code = 70
     if code == 130:
         said = text(
             "\nInterrupted. What was finished is kept; the same command goes on from here.",

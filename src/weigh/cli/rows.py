@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, TextIO
+
+from weigh.report.visible import visible, visible_json
 
 __all__ = ["defuse", "write_rows"]
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def defuse(cell: str) -> str:
     """A cell that no spreadsheet executes (OWASP, CSV injection): a leading apostrophe before =, +, -, @, tab, CR, LF."""
     return "'" + cell if cell.startswith(_FORMULA) else cell
+
+
+def _written(cell: str) -> str:
+    """Defused for spreadsheets, and with marks for control characters that would command a terminal."""
+    return _CONTROLS.sub(lambda match: visible(match[0]), defuse(cell))
 
 
 def write_rows(out: TextIO, rows: Sequence[dict[str, Any]], format: str) -> None:
@@ -28,10 +37,11 @@ def write_rows(out: TextIO, rows: Sequence[dict[str, Any]], format: str) -> None
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "error"))
     if format == "jsonl":
         for row in rows:
-            out.write(json.dumps({key: _rounded(row.get(key)) for key in columns}, ensure_ascii=False) + "\n")
+            written = json.dumps({key: _rounded(row.get(key)) for key in columns}, ensure_ascii=False)
+            out.write(visible_json(written) + "\n")
         return
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([defuse(column) for column in columns])
+    writer.writerow([_written(column) for column in columns])
     for row in rows:
         writer.writerow([_cell(row.get(key)) for key in columns])
 
@@ -44,5 +54,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return defuse(json.dumps(value, ensure_ascii=False))
-    return f"{value:.6f}" if isinstance(value, float) else defuse(str(value))
+        return _written(json.dumps(value, ensure_ascii=False))
+    return f"{value:.6f}" if isinstance(value, float) else _written(str(value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,10 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, open_study
+from weigh.cli.output import print_data
 from weigh.errors import SpecError
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json, visible_line
 
 __all__ = ["register"]
 
@@ -41,8 +44,10 @@ def predict(
         rows = opened.predict(files if pictures else files[0], progress=screen.progress)
     for row in rows:
         if row.get("error"):
-            print(f"{row.get('path', row.get('row'))}: {row['error']}", file=sys.stderr)
-    write_rows(sys.stdout, rows, format)
+            print(f"{visible_line(row.get('path', row.get('row')))}: {row['error']}", file=sys.stderr)
+    out = io.StringIO()
+    write_rows(out, rows, format)
+    print_data(out.getvalue())
 
 
 def export(
@@ -99,7 +104,8 @@ def evaluate(
     if format == "json":
         import json
 
-        print(json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False))
+        document = json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False)
+        print_data(visible_json(document) + "\n")
         return
     for row in rows:
         print(

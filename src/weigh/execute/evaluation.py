@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,7 @@ def _setting(spec: StudySpec, examples: Examples) -> Setting:
 def _imagenet_indices(examples: Examples) -> np.ndarray:
     """Class names as ImageNet-1k indices: numbers 0 to 999, or names of synsets (n01440764) in their sorted order."""
     names = examples.classes
-    if all(name.lstrip("-").isdigit() for name in names):
+    if all(re.fullmatch(r"-?\d{1,9}", name) for name in names):
         numbers = np.array([int(name) for name in names])
     else:
         synsets = _synsets()
