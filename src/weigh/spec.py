@@ -80,6 +80,9 @@ class DataSpec(Section):
     root: str | None = Field(
         default=None, description="Folder that paths in a table are relative to; default: the table's folder."
     )
+    class_folder: Literal["outer", "inner"] | None = Field(
+        default=None, description="Which names the class where class folders hold folders of their own; default: outer."
+    )
     columns: ColumnsSpec = ColumnsSpec()
     slices: list[str] | None = Field(
         default=None, description="Metadata columns to report scores by; default: all short ones."

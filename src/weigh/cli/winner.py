@@ -11,7 +11,7 @@ import typer
 
 from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, open_study
 from weigh.cli.output import print_data
-from weigh.errors import SpecError
+from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json, visible_line
 
@@ -48,6 +48,12 @@ def predict(
     out = io.StringIO()
     write_rows(out, rows, format)
     print_data(out.getvalue())
+    if rows and all(row.get("error") for row in rows):
+        raise DataError(
+            text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=len(rows)),
+            text("The rows above hold no prediction.", "以上各行都没有预测结果。"),
+            text("Check the paths: {p}", "请检查路径：{p}", p=", ".join(map(visible_line, files[:3]))),
+        )
 
 
 def export(

@@ -69,7 +69,7 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
             return list_saved(path, spec, progress=progress)
         inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and given == spec.train else None
         inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
-        listing = list_folder(path, without=inside)
+        listing = list_folder(path, without=inside, level=spec.class_folder)
         listing.separator = spec.label_separator
         return listing
     if path.suffix.casefold() not in TABLE_SUFFIXES:

@@ -224,7 +224,7 @@ class TextSource:
             else None
         )
         inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
-        listing = list_folder(folder, without=inside, kind=TEXT_FILES)
+        listing = list_folder(folder, without=inside, kind=TEXT_FILES, level=self.spec.class_folder)
         read = []
         encodings: dict[str, str] = {}
         unreadable = []

@@ -13,8 +13,9 @@ from weigh.data.contents import content_hashes
 from weigh.data.duplicates import near_duplicates
 from weigh.data.examples import Examples
 from weigh.data.facts import picture_facts
-from weigh.data.folders import PICTURE_FILES, walk_files
+from weigh.data.folders import PICTURE_FILES
 from weigh.data.listing import natural_key
+from weigh.data.trees import walk_files
 from weigh.errors import DataError
 from weigh.language import text
 
@@ -53,9 +54,8 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
             text("pretrain.pictures: {f} is not a folder.", "pretrain.pictures：{f} 不是文件夹。", f=folder),
             do=text("Give a folder of pictures.", "请提供图片文件夹。"),
         )
-    files = sorted(
-        (p.relative_to(folder).as_posix() for p in walk_files(folder, None, PICTURE_FILES)[0]), key=natural_key
-    )
+    tree = walk_files([folder], PICTURE_FILES.holds, root=folder.parent)
+    files = sorted((p.relative_to(folder).as_posix() for p in tree.files[folder]), key=natural_key)
     if not files:
         raise DataError(
             text("pretrain.pictures: {f} holds no pictures.", "pretrain.pictures：{f} 中没有图片。", f=folder)
