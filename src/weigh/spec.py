@@ -254,6 +254,12 @@ class MetricsSpec(Section):
     rope: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="Region of practical equivalence; default: per metric."
     )
+    decision: Literal["auto", "argmax", "threshold"] = Field(
+        default="auto",
+        description="How probabilities become a label. argmax: the most probable class, always. auto: so that the primary metric "
+        "is best, which for balanced accuracy and F1 of unbalanced classes is not always the most probable class. threshold: "
+        "rare classes are answered earlier, whatever the metric. A recipe's own `decision` comes first.",
+    )
 
 
 class OutputSpec(Section):

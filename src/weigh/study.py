@@ -259,8 +259,22 @@ class Study:
             from weigh.report.card import model_card
 
             written["model"] = self.folder / "model" / "README.md"
-            write_atomically(written["model"], model_card(file, results, facts=results.models).encode())
+            card = model_card(file, results, facts=self._facts_of_saved() or results.models)
+            write_atomically(written["model"], card.encode())
         return written
+
+    def _facts_of_saved(self) -> dict[str, Any]:
+        """What the saved model's own file says of it, for its card; nothing where that cannot be read."""
+        import json
+
+        try:
+            own = json.loads((self.folder / "model" / "config.json").read_text(encoding="utf-8"))["weigh"]
+            return {
+                **own["facts"],
+                **{name: own[name] for name in ("temperature", "decision", "bias", "preprocessing")},
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
         return render_report(file, results, format, language, self._picture)

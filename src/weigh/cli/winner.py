@@ -26,7 +26,11 @@ def predict(
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl.")] = "csv",
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Calibrated probabilities of the winner for new files, on standard output."""
+    """Calibrated probabilities of the winner for new files, on standard output.
+
+    The label is not always the most probable class: where classes are unbalanced, a study on balanced accuracy or F1 decides by a
+    threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax
+    """
     from weigh.cli.rows import write_rows
     from weigh.cli.screen import Screen
     from weigh.study import Study
@@ -64,7 +68,7 @@ def export(
     """The refitted winner as ONNX, checked against torch with onnxruntime."""
     from weigh.errors import RecordError
     from weigh.study import Study
-    from weigh.tasks.saved import export_onnx
+    from weigh.tasks.onnx_file import export_onnx
 
     if not onnx:
         raise SpecError(text("Say what to export: --onnx", "请指明导出格式：--onnx"))

@@ -26,6 +26,7 @@ ORDER = (
     "reading",
     "tokens",
     "performance",
+    "decision",
     "comparison",
     "racing",
     "cleaned",

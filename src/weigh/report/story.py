@@ -17,7 +17,7 @@ __all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "rival_line", "tell
 
 # kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
 KINDS = {
-    "performance": ("performance", "reading", "baseline", "classes", "test"),
+    "performance": ("performance", "decision", "reading", "baseline", "classes", "test"),
     "comparison": ("comparison", "ranking", "selection", "choice", "racing", "cleaned"),
     "generalisation": ("generalisation", "order", "order-check", "optimism", "groups", "curve", "shift"),
     "stability": ("stability", "variation", "agreement", "runs"),
