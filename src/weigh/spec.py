@@ -84,6 +84,10 @@ class DataSpec(Section):
         default=None, description="Which names the class where class folders hold folders of their own; default: outer."
     )
     columns: ColumnsSpec = ColumnsSpec()
+    encoding: str | None = Field(
+        default=None,
+        description="What the files are written in where it is not UTF-8 (cp949, cp1251 …); default: told from the letters.",
+    )
     slices: list[str] | None = Field(
         default=None, description="Metadata columns to report scores by; default: all short ones."
     )
@@ -94,6 +98,19 @@ class DataSpec(Section):
     positive: str | None = Field(
         default=None, description="The class of interest of a two-class task; default: the rarer one."
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+                b"".decode(value)
+            except (LookupError, ValueError):
+                raise ValueError(
+                    f"there is no encoding called '{value}'; for example: utf-8, cp949, cp1251, shift_jis, big5, cp1252"
+                ) from None
+        return value
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,8 @@ import numpy as np
 from weigh.data.examples import Examples, Problem, rows_of
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import Noun
-from weigh.data.tables import TABLE_SUFFIXES, nearest_columns
+from weigh.data.table_files import TABLE_SUFFIXES
+from weigh.data.tables import nearest_columns
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import DataSpec
@@ -64,7 +65,7 @@ def assemble(
         keep, unknown = _known_only(label_sets, set(known), paths, noun)
         problems += unknown
         if kind == "classes" and len(known) < 2:
-            raise _too_few_classes(known, spec)
+            raise _too_few_classes(known, spec, problems)
         if not known:
             raise DataError(
                 text("No training sentence has an entity.", "训练句子中没有任何实体。"),
@@ -354,7 +355,8 @@ def _target(label_sets: list[tuple[str, ...]], classes: list[str], *, multilabel
     return target
 
 
-def _too_few_classes(known: list[str], spec: DataSpec) -> DataError:
+def _too_few_classes(known: list[str], spec: DataSpec, problems: list[Problem]) -> DataError:
+    lost = [p.sentence for p in problems if p.paths and p.severity != "note"]
     do = text("Give labels of two or more classes.", "请提供两个或更多类别的标签。")
     folder = Path(spec.train).expanduser()
     if len(known) == 1 and (folder / known[0]).is_dir():
@@ -379,7 +381,7 @@ def _too_few_classes(known: list[str], spec: DataSpec) -> DataError:
         text("There is only one class: {c}.", "只有一个类别：{c}。", c=known[0])
         if known
         else text("No example has a label.", "没有任何样本带有标签。"),
-        text("A classifier needs at least two.", "分类器至少需要两个类别。"),
+        sum(lost, text("A classifier needs at least two.", "分类器至少需要两个类别。")),
         do,
     )
 

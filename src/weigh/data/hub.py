@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.listing import PARTS, Listing, set_aside
-from weigh.data.tables import LIST_SEPARATOR, Columns, as_cell, metadata_columns, nearest_columns
+from weigh.data.table_files import LIST_SEPARATOR, Columns, as_cell
+from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.errors import DataError, MissingExtra
 from weigh.language import text
 from weigh.settings import cache_folder, offline_by_environment
