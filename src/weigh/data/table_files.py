@@ -40,7 +40,8 @@ __all__ = [
     "whole_table",
 ]
 
-PARQUET, JSON = (".parquet", ".pq"), (".jsonl", ".ndjson", ".json")
+PARQUET = (".parquet", ".pq")
+JSON = (".jsonl", ".ndjson", ".json")
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", *PARQUET, ".jsonl", ".ndjson"))
 LIST_SEPARATOR = "\x1f"  # joins the cells of a list column; no label contains it
 LARGE = 20_000_000  # characters from which on a plain table is parsed by polars
