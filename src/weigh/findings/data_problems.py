@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from weigh.data.examples import Examples, Problem
 from weigh.data.nouns import PICTURES, Noun, noun_of
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
@@ -58,7 +59,7 @@ QUESTIONS: dict[str, Text] = {
     "class-in-fold": text("Do folds lack a class?", "是否有某折缺少某个类别？"),
     "broken-row": text("Are there broken lines?", "是否有损坏的行？"),
     "empty-text": text("Are there empty {w}?", "是否有空的{w}？"),
-    "empty": text("Is anything left to train on?", "是否还有可用于训练的数据？"),
+    "empty": text("Is nothing left to train on?", "是否已经没有可用于训练的数据？"),
     "unlabelled": text("Are there files without labels?", "是否有不含标签的文件？"),
     "encoding": text("Are there files that are not UTF-8?", "是否有不是 UTF-8 的文件？"),
     "script": text("Which scripts are they written in?", "使用了哪些文字？"),
@@ -114,8 +115,7 @@ def findings_from_problems(
             Finding(
                 id="data:clean",
                 kind="data",
-                question=Bilingual.of(text("Is anything wrong with the data?", "数据有问题吗？")),
-                verdict="no",
+                **asked("data:clean", "no"),
                 severity="detail",
                 sentence=Bilingual.of(
                     text(
