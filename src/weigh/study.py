@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.errors import DataError, RecordError, SpecError
+from weigh.disk import write_file
+from weigh.errors import DataError, RecordError, SpecError, StorageError
 from weigh.language import text
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec, read_yaml
@@ -246,21 +247,20 @@ class Study:
     def write(self) -> dict[str, Path]:
         """Write report.html, report.zh.html, findings.json and the model card; returns where they are."""
         from weigh.findings.file import findings_file
-        from weigh.record.arrays import write_atomically
 
         results = self.results()
         file, written = findings_file(results), {}
         for language, name in LANGUAGE_FILES.items():
             written[name] = self.folder / name
-            write_atomically(written[name], self._render(file, results, "html", language).encode())
+            write_file(written[name], self._render(file, results, "html", language))
         written["findings.json"] = self.folder / "findings.json"
-        write_atomically(written["findings.json"], self._render(file, results, "json", "en").encode())
+        write_file(written["findings.json"], self._render(file, results, "json", "en"))
         if (self.folder / "model" / "config.json").exists():
             from weigh.report.card import model_card
 
             written["model"] = self.folder / "model" / "README.md"
             card = model_card(file, results, facts=self._facts_of_saved() or results.models)
-            write_atomically(written["model"], card.encode())
+            write_file(written["model"], card)
         return written
 
     def _facts_of_saved(self) -> dict[str, Any]:
@@ -282,7 +282,6 @@ class Study:
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
         from weigh.data.pictures import thumbnail_bytes
-        from weigh.record.arrays import write_atomically
         from weigh.record.index import read_index
         from weigh.record.ledger import problems_from_json
         from weigh.seeds import seed
@@ -298,9 +297,9 @@ class Study:
         if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
                 found = thumbnail_bytes(file, 192)
-                write_atomically(kept, found)  # the report can be rebuilt without the data
-            except (OSError, ValueError, DataError):
-                pass  # moved or damaged since: the report shows the name alone
+                write_file(kept, found)  # the report can be rebuilt without the data
+            except (OSError, ValueError, DataError, StorageError):
+                pass  # moved or damaged since: the report shows the name alone; or the picture is not kept
         self._pictures[path] = found
         return found
 

@@ -47,6 +47,7 @@ def _run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments, standalone_mode=False)
         code = code if isinstance(code, int) else 0
+        sys.stdout.flush()  # a full disk behind `> file` is said now, not at the end of the interpreter
     except typer.Exit as stop:
         code = stop.exit_code
     except WeighError as error:
@@ -57,6 +58,12 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:  # `weigh predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:  # a disk that is full, read-only, without permission, wherever it was touched
+        from weigh.disk import storage_error
+
+        fault = storage_error(error, _where(error))
+        print(fault.render(language), file=sys.stderr)
+        code = fault.exit_code
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # also the panics of libraries written in Rust
@@ -73,6 +80,18 @@ def _run(arguments: list[str]) -> int:
         )
         print(said.render(language), file=sys.stderr)
     return code
+
+
+def _where(error: OSError) -> str | None:
+    """The file that an error speaks of; standard output where it names none and that cannot be written."""
+    if error.filename is not None:
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again as it ends
+        return "standard output"
+    return None
 
 
 def _language(arguments: list[str]) -> str:

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from weigh.cli.output import unfiltered
 from weigh.execute.prediction import duration
 from weigh.language import Text, text
+from weigh.notices import notices_to
 from weigh.report.visible import visible
 
 __all__ = ["Screen"]
@@ -57,10 +58,13 @@ class Screen:
 
     def __enter__(self) -> Screen:
         self.bars.start()
+        self.notices = notices_to(self.say)
+        self.notices.__enter__()
         return self
 
     def __exit__(self, *_) -> None:
         self.bars.stop()
+        self.notices.__exit__(None, None, None)
 
     def say(self, what: Text) -> None:
         if not self.quiet:

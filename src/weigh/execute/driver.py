@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from weigh.data.examples import Examples
+from weigh.disk import write_file
 from weigh.errors import StudyMismatch
 from weigh.execute.local import run_jobs
 from weigh.execute.prediction import Prediction
@@ -29,6 +30,7 @@ from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
+from weigh.record.lock import lock_study
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
@@ -108,8 +110,10 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
     Raises:
         WeighError: A mistake that the user can act on. KeyboardInterrupt passes through; the ledger is valid.
     """
-    ledger = Ledger(folder, create=True)
-    with ledger.lock():
+    with lock_study(folder):
+        ledger = Ledger(folder, create=True)
+        if lost := ledger.lost_sentence():
+            listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
         prediction = plan_study(spec, ledger, listener)
@@ -117,6 +121,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         if not listener.planned(prediction):
             return False
         _remember(ledger, prediction)
+        ledger.keep_copy()
 
         def execute(jobs: Sequence[Job], results: Results | None = None) -> None:
             _execute(jobs, examples, prediction.workers, ledger, listener, results=results)
@@ -138,6 +143,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
             jobs = group_jobs(needed, prediction.setting, _stored_timings(ledger, needed), len(examples))
             execute(jobs, results)
         ledger.set_facts(finished=True)
+        ledger.keep_copy()
     return True
 
 
@@ -248,8 +254,9 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
 
     spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
     write_index(ledger.folder, examples)
-    (ledger.folder / "study.yaml").write_text(dump_spec(spec), encoding="utf-8")
+    write_file(ledger.folder / "study.yaml", dump_spec(spec))
     ledger.set_facts(
+        spec=dump_spec(spec),
         identity={
             "task": spec.task,
             "data": examples.fingerprint,

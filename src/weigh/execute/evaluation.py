@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.disk import replacing
 from weigh.errors import DataError
 from weigh.execute.driver import Listener
 from weigh.language import text
@@ -64,20 +65,15 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
 
     examples = _read(spec, listener)
     setting = _setting(spec, examples)
-    folder.mkdir(parents=True, exist_ok=True)
     labels = examples.target if examples.multilabel else np.array(examples.classes)[examples.target]
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
         with computing(threads=setting.threads):
             made = features_of(address, examples, setting, progress=listener.progress)
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
-        np.savez_compressed(
-            folder / name,
-            path=examples.path.astype(str),
-            label=labels,
-            part=examples.part.astype(str),
-            features=made.features,
-        )
+        columns = {"path": examples.path.astype(str), "label": labels, "part": examples.part.astype(str)}
+        with replacing(folder / name) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **columns, features=made.features)
         yield folder / name, made.features.shape
 
 

@@ -25,6 +25,8 @@ def find(results: Results) -> list[Finding]:
         m=missing,
         n=missing + recorded,
     )
+    if results.lost:
+        said += results.lost
     if untouched:
         said += text("Nothing is known yet about: {c}.", "以下候选方案尚无任何结果：{c}。", c=", ".join(untouched))
     counts = {"missing": missing, "recorded": recorded}
