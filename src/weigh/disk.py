@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 WRITING = ".writing-"
-SEAL = b"\nweigh-1\n"  # before the checksum at the end of a sealed file
+SEAL = b"\nsealed\n"  # before the checksum at the end of a sealed file
 NO_LOCKS = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
@@ -166,14 +166,13 @@ def storage_error(error: OSError | sqlite3.Error, path: Path | str | None = None
         named = path if path is not None and WRITING in written else written
     reason = getattr(error, "strerror", None) or str(error)
     where = {"p": "?" if named is None else named, "e": reason}
-    what, why, do = _words(found)
-    return StorageError(*(text(part.en, part.zh, **where) for part in (what, why, do)))
+    return StorageError(*(part and text(part.en, part.zh, **where) for part in _words(found)))
 
 
 _KEPT = Text("What was recorded before is kept.", "此前的记录都已保存。")
 
 
-def _words(found: int | None) -> tuple[Text, Text, Text]:
+def _words(found: int | None) -> tuple[Text, Text | None, Text]:
     if found in FULL:
         return (
             Text("There is no room left on the disk for {p} ({e}).", "磁盘空间不足，无法写入 {p}（{e}）。"),
@@ -223,8 +222,8 @@ def _words(found: int | None) -> tuple[Text, Text, Text]:
             ),
         )
     return (
-        Text("{p} cannot be used ({e}).", "无法使用 {p}（{e}）。"),
-        _KEPT,
+        Text("{p} cannot be read or written ({e}).", "无法读写 {p}（{e}）。"),
+        None,
         Text(
             "Mend that, or name another folder (--output), then run the same command again.",
             "请排除该问题，或另选文件夹（--output），再运行同一命令。",
