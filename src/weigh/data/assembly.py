@@ -16,6 +16,7 @@ import numpy as np
 
 from weigh.data.examples import Examples, Problem, rows_of
 from weigh.data.listing import Listing, natural_key, set_aside
+from weigh.data.names import compose_names
 from weigh.data.nouns import Noun
 from weigh.data.table_files import TABLE_SUFFIXES
 from weigh.data.tables import nearest_columns
@@ -23,7 +24,7 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import DataSpec
 
-__all__ = ["assemble", "no_such_path"]
+__all__ = ["assemble"]
 
 Kind = Literal["classes", "numbers", "entities"]
 
@@ -46,7 +47,7 @@ def assemble(
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
     further = ([test] if test else []) + list(shifted.values())
     sources = [train, *further]
-    problems = [problem for source in sources for problem in source.problems]
+    problems = [problem for source in sources for problem in (*source.problems, *compose_names(source))]
     part, split_problems = _settle_parts(train, test, noun)
     part += [f"shift:{name}" for name, source in shifted.items() for _ in range(len(source))]
     problems += split_problems
@@ -384,17 +385,3 @@ def _too_few_classes(known: list[str], spec: DataSpec, problems: list[Problem]) 
         sum(lost, text("A classifier needs at least two.", "分类器至少需要两个类别。")),
         do,
     )
-
-
-def no_such_path(path: Path) -> DataError:
-    """For a path that does not exist, with the nearest name beside it."""
-    import difflib
-
-    parent = path.parent if path.parent.is_dir() else None
-    near = difflib.get_close_matches(path.name, [p.name for p in parent.iterdir()], n=1) if parent else []
-    do = (
-        text("Did you mean {n}?", "您是想用 {n} 吗？", n=parent / near[0])
-        if parent and near
-        else text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的名称写作 hub:名称。")
-    )
-    return DataError(text("There is no {p}.", "{p} 不存在。", p=path), do=do)

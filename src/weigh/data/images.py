@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.data.assembly import assemble, no_such_path
+from weigh.data.assembly import assemble
 from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.examples import Examples, Problem
 from weigh.data.folders import list_folder
 from weigh.data.listing import Listing
 from weigh.data.nouns import PICTURES
+from weigh.data.paths import no_such_path
 from weigh.data.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.data.tables import list_table
 from weigh.errors import DataError

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weigh.data.encoding import read_text, split_lines
+from weigh.data.names import compose
 from weigh.data.records import Record, Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.text_roles import Roles, first_is_header, is_number
 from weigh.errors import DataError
@@ -107,7 +108,9 @@ def read_table(
         DataError: Not readable as such a table.
     """  # fmt: skip
     if is_written_as(path, PARQUET):
-        return _parquet(path, limit=limit)
+        table = _parquet(path, limit=limit)
+        table.columns = {compose(name): column for name, column in table.columns.items()}
+        return table
     content, found = read_text(path, limit=limit, encoding=encoding)
     if is_written_as(path, JSON):
         table = json_table(path, content)
@@ -117,6 +120,7 @@ def read_table(
         shape = written[0] if written else Shape("\t" if suffix else ",")
         table = separated_table(path, content, shape, wanted, header=header)
     table.encoding = found
+    table.columns = {compose(name): column for name, column in table.columns.items()}
     return table
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
-from weigh.data.paths import Resolver
+from weigh.data.paths import Resolver, found_otherwise
 from weigh.data.several_labels import label_columns, labels_of
 from weigh.data.table_files import Columns, TableFile, read_table
 from weigh.errors import DataError
@@ -148,7 +148,9 @@ def list_columns(
         raise DataError(text("The table {t} has no rows.", "表格 {t} 没有数据行。", t=table))
     listing = Listing(root=root, order_source="table", separator=separator)
     parts, odd_parts, split_column = parts_of_rows(cells, columns)
-    resolver = Resolver(root, [p for p in paths if p])
+    beside = Path(os.path.abspath(table)).parent if isinstance(table, Path) else None
+    resolver = Resolver(root, [p for p in paths if p], beside=beside)
+    otherwise: list[tuple[str, str]] = []
     seen: dict[str, int] = {}
     conflicts: set[str] = set()
     outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
@@ -172,6 +174,8 @@ def list_columns(
         else:
             seen[found.path] = row
             kept.append(row)
+            if found.otherwise:
+                otherwise.append((written, found.path))
             listing.path.append(found.path)
             listing.label.append(label)
             listing.part.append(parts[row])
@@ -181,17 +185,15 @@ def list_columns(
     listing.keep([i for i, path in enumerate(listing.path) if path not in conflicts])
     listing.problems += [note] if note else []
     listing.problems += _table_problems(
-        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows
-    )
+        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows,
+        resolver,
+    )  # fmt: skip
+    listing.problems += found_otherwise(otherwise, rows)
     if not listing.path:
         raise DataError(
             text("No row of {t} can be used.", "{t} 中没有可用的行。", t=table),
             _join([p.sentence for p in listing.problems]),
-            text(
-                "Paths are looked for in {r}. Set data.root to another folder if they start elsewhere.",
-                "在 {r} 中查找路径。如果路径以别处为起点，请设置 data.root。",
-                r=root,
-            ),
+            resolver.remedy([*outside, *missing][0]) if outside or missing else None,
         )
     return listing
 
@@ -299,6 +301,7 @@ def _table_problems(
     conflicts: list[str],
     unknown_part: list[str],
     rows: int,
+    resolver: Resolver,
 ) -> list[Problem]:
     def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
         if not paths:
@@ -312,14 +315,14 @@ def _table_problems(
             "Rows whose path leads outside the data folder: {n} of {r}; set aside, not opened.",
             "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
             outside,
-            text("Set data.root to the folder that holds all pictures.", "请把 data.root 设为包含所有图片的文件夹。"),
+            resolver.remedy(outside[0]) if outside else None,
         ),
         *problem(
             "missing",
             "Rows whose file does not exist: {n} of {r}; set aside.",
             "{r} 行中有 {n} 行的文件不存在，已搁置。",
             missing,
-            text("Correct the paths, or set data.root.", "请更正路径，或设置 data.root。"),
+            resolver.remedy(missing[0]) if missing else None,
         ),
         *problem(
             "missing-label",

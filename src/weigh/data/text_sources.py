@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.assembly import no_such_path
 from weigh.data.encoding import encoding_problem, read_text
 from weigh.data.examples import Problem
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
@@ -19,6 +18,7 @@ from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import TEXTS
 from weigh.data.numbers import number_style, plain_number
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
+from weigh.data.paths import no_such_path
 from weigh.data.several_labels import labels_of
 from weigh.data.table_files import TABLE_SUFFIXES, TableFile
 from weigh.data.tables import line_problems, metadata_columns, nearest_columns, parts_of_rows

@@ -14,7 +14,7 @@ from weigh.data.listing import natural_key
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Tree", "files_in", "same_folder", "subfolders", "walk_files"]
+__all__ = ["Tree", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
 
 SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
 SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
@@ -108,6 +108,7 @@ def scan(folder: Path) -> list[os.DirEntry]:
 
 
 def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a link that points nowhere, or to itself

@@ -32,6 +32,7 @@ QUESTIONS: dict[str, Text] = {
     "class-names": text("Do class names differ only in writing?", "是否有只在写法上不同的类别名称？"),
     "empty-class": text("Are there class folders without {w}?", "是否有不含{w}的类别文件夹？"),
     "levels": text("Are there folders within the class folders?", "类别文件夹内是否还有文件夹？"),
+    "paths": text("Were files found under other paths than those written?", "是否有文件是按不同于所写的路径找到的？"),
     "links": text("Do links lead back into the data?", "是否有链接指回数据自身？"),
     "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
     "left-out": text("Are there {w} that are not used?", "是否有未使用的{w}？"),
