@@ -171,7 +171,7 @@ class Study:
         """Calibrated probabilities of the winner for new examples.
 
         Args:
-            given: Pictures: paths. Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
+            given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
                 the path of a table.
 
         Returns:
@@ -195,9 +195,17 @@ class Study:
             )
         model = load_saved(self.folder / "model")
         if model.reads == "pictures":
-            return model.predict_rows(
-                [str(given)] if isinstance(given, (str, Path)) else list(map(str, given)), progress=progress
-            )
+            from weigh.data.unlabelled_pictures import list_pictures
+
+            paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
+            files = [
+                file
+                for path in paths
+                for file in (
+                    [str(Path(path, name)) for name in list_pictures(Path(path))] if Path(path).is_dir() else [path]
+                )
+            ]
+            return model.predict_rows(files, progress=progress)
         from weigh.data.new_texts import read_new_texts
 
         if isinstance(given, (str, Path)):
@@ -275,6 +283,26 @@ class Study:
             }
         except (OSError, ValueError, KeyError, TypeError):
             return {}
+
+    def table(self, name: str) -> Any:
+        """What is recorded, as a polars table: "predictions" (out of fold and on test sets), "runs" or "suspects".
+
+        Raises:
+            SpecError: Another name.
+        """
+        from weigh.report import tables
+
+        known = {
+            "predictions": tables.predictions_table,
+            "runs": tables.runs_table,
+            "suspects": tables.suspects_table,
+        }
+        if name not in known:
+            raise SpecError(
+                text("There is no table '{n}'.", "没有名为“{n}”的表格。", n=name),
+                do=text("Choose one of {k}.", "可选：{k}。", k=", ".join(known)),
+            )
+        return known[name](self.results())
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
         return render_report(file, results, format, language, self._picture)
