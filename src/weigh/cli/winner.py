@@ -146,6 +146,7 @@ def evaluate(
     if format == "json":
         import json
 
+        rows = [{**row, "hint": row["hint"] and row["hint"]._asdict()} for row in rows]
         document = json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False)
         print_data(visible_json(document) + "\n")
         return
@@ -161,6 +162,8 @@ def evaluate(
                 w=row["weights"],
             ).render(language)
         )
+        if row["hint"]:
+            print("  " + row["hint"].render(language))
 
 
 def features(
