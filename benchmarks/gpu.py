@@ -109,6 +109,7 @@ def measure_features(folder: Path, rounds: int) -> None:
 
 def measure_study(folder: Path, rounds: int) -> None:
     """75 heads (three networks, five folds, five repeats) and five epochs of fine-tuning in three folds, start to report."""
+    from benchmarks.speed.steps import run_noting_stages
     from weigh.study import Study
 
     rows = []
@@ -118,21 +119,21 @@ def measure_study(folder: Path, rounds: int) -> None:
         addresses = [f"file:{finetune.write_weights(n, root / f'{n}.safetensors')}@timm:{n}" for n in MODELS]
         for number in range(rounds):
             os.environ["WEIGH_CACHE"] = str(root / f"cache-{number}")
-            with clock() as heads:
-                settings = [*QUIET, "design.folds=5", "design.repeats=5"]
-                Study.from_data(root / "all", addresses, ["probe"], settings=settings, folder=root / f"h{number}").run()
-            with clock() as networks:
-                settings = [*QUIET, "design.folds=3", "design.repeats=1"]
-                recipe = {"name": "finetune", "epochs": 5, "batch_size": 64}
-                trained = Study.from_data(
-                    root / "all", addresses[:1], [recipe], settings=settings, folder=root / f"n{number}"
-                ).run()
-            failed = [run for run in trained.results().records if run.status != "done"]
-            rows.append({"heads": heads.seconds, "networks": networks.seconds, "failed": len(failed)})
-            print(
-                f"study: 75 heads {heads.seconds:.1f} s, 15 epochs {networks.seconds:.1f} s, {len(failed)} failed",
-                flush=True,
-            )
+            row: dict[str, Any] = {}
+            for name, models, recipe, folds, repeats in (
+                ("heads", addresses, "probe", 5, 5),
+                ("networks", addresses[:1], {"name": "finetune", "epochs": 5, "batch_size": 64}, 3, 1),
+            ):
+                settings = [*QUIET, f"design.folds={folds}", f"design.repeats={repeats}"]
+                study = Study.from_data(
+                    root / "all", models, [recipe], settings=settings, folder=root / f"{name}{number}"
+                )
+                with clock() as timed:
+                    stages = run_noting_stages(study.spec, study.folder)
+                failed = sum(run.status != "done" for run in study.results().records)
+                row |= {name: timed.seconds, f"{name}_stages": stages, f"{name}_failed": failed}
+                print(f"study {name}: {timed.seconds:.1f} s, {failed} failed, {stages}", flush=True)
+            rows.append(row)
     save("study", {"part": "study", "machine": card(), "pictures": STUDY_PICTURES, "rows": rows}, folder)
 
 
