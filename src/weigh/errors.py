@@ -9,7 +9,7 @@
     ├── RecordError        the study folder
     │   ├── StudyMismatch        other data or another task than what is recorded
     │   └── StudyLocked          another process is writing
-    ├── StorageError       the disk: full, read-only, without locks, no permission
+    ├── ExecutionError     worker processes cannot be used on this machine
     └── MissingExtra       an optional package is not installed
 
 Every error says what is wrong (with the value), why it matters, and what to do now. The command line prints
@@ -23,11 +23,11 @@ from weigh.language import Text, text
 __all__ = [
     "DataError",
     "DesignError",
+    "ExecutionError",
     "MissingExtra",
     "ModelError",
     "RecordError",
     "SpecError",
-    "StorageError",
     "StudyLocked",
     "StudyMismatch",
     "WeighError",
@@ -90,8 +90,8 @@ class StudyLocked(RecordError):
     """Another process is writing to this study."""
 
 
-class StorageError(WeighError):
-    """The disk does not take or give a file; made by `disk.storage_error`. The same command resumes what it stopped."""
+class ExecutionError(WeighError):
+    """Worker processes cannot be used here."""
 
 
 class MissingExtra(WeighError):

@@ -14,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weigh.disk import write_file
-from weigh.errors import SpecError
+from weigh.errors import RecordError, SpecError
 from weigh.language import text
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
@@ -134,13 +133,21 @@ class Reading:
         """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>.
 
         Raises:
-            StorageError: The folder cannot be made or written.
+            RecordError: The folder cannot be made or written.
         """
+        from weigh.record.arrays import write_atomically
+
         folder = Path(folder or Path("readings") / safe_name(self.results.name))
         pages = {name: self.report("html", language) for language, name in LANGUAGE_FILES.items()}
         written = {name: folder / name for name in (*pages, "findings.json")}
-        for name, content in {**pages, "findings.json": self.report("json")}.items():
-            write_file(written[name], content.encode("utf-8", "backslashreplace"))
+        try:
+            for name, content in {**pages, "findings.json": self.report("json")}.items():
+                write_atomically(written[name], content.encode("utf-8", "backslashreplace"))
+        except OSError as error:
+            raise RecordError(
+                text("{p} cannot be written: {e}.", "无法写入 {p}：{e}。", p=folder, e=error.strerror or str(error)),
+                do=text("Choose another folder with --output.", "请用 --output 指定其他文件夹。"),
+            ) from None
         return written
 
     def __repr__(self) -> str:

@@ -121,18 +121,6 @@ def test_predict(finished, photos, capsys, tmp_path, format, reader):
     assert "none.png" in err
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no picture", b"\xff\xd8\xff\xe0 cut off"])
-def test_predict_fails_where_nothing_could_be_read(finished, capsys, tmp_path, content):
-    """Exit code 0 would tell a script that there are predictions."""
-    paths = [tmp_path / f"{i}.png" for i in range(2)]
-    for path in paths if content is not None else ():
-        path.write_bytes(content)
-    code, out, err = weigh(capsys, "predict", finished.folder, *paths)
-    assert code == 2
-    assert len(out.splitlines()) == 3  # rows out = rows in
-    assert "None of the 2 inputs" in err
-
-
 def test_predict_agrees_with_the_record(finished, capsys):
     """The saved model says of the test part what the refit said when it was scored."""
     import numpy as np
@@ -305,25 +293,24 @@ def test_a_hostile_table(tiny, photos, capsys, tmp_path):
 
 def test_interrupted_by_the_user(photos, tiny, capsys, tmp_path, monkeypatch):
     """Ctrl-C: exit code 130, a report of what was finished, and the same command goes on."""
-    import weigh.execute.driver as driver
+    import weigh.execute.local as local
 
-    real, calls = driver.run_jobs, []
+    real, calls = local.run_job, []
 
-    def interrupt_after_first(jobs, *rest, **options):
-        for item in real(jobs, *rest, **options):
-            yield item
-            calls.append(1)
-            if len(calls) == 1:
-                raise KeyboardInterrupt
+    def interrupt_after_first(*given):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*given)
 
-    monkeypatch.setattr(driver, "run_jobs", interrupt_after_first)
+    monkeypatch.setattr(local, "run_job", interrupt_after_first)
     arguments = ["run", photos, "--models", tiny, "--recipes", "probe,scratch", "--offline", "--set", "design.folds=2", "--set", "design.repeats=1",
                  "--set", "recipes.scratch.epochs=1", "--set", "recipes.scratch.image_size=32", "--output", tmp_path / "s", "--quiet"]  # fmt: skip
     code, _, err = weigh(capsys, *arguments)
     assert code == 130
     assert "goes on from here" in err
     assert (tmp_path / "s" / "report.html").exists()
-    monkeypatch.setattr(driver, "run_jobs", real)
+    monkeypatch.setattr(local, "run_job", real)
     code, _, err = weigh(capsys, *arguments)
     assert code == 0, err
     assert Study.open(tmp_path / "s").read().file.study["runs"]["failed"] == 0

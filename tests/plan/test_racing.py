@@ -64,8 +64,8 @@ def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -
     monkeypatch.setattr("weigh.execute.local.run_job", planted(**given))
     monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
     monkeypatch.setattr(driver, "model_there", lambda folder: True)
-    monkeypatch.setattr(driver, "_time_model", lambda *given: {"seconds_per_example": 0.001})
-    monkeypatch.setattr(driver, "_setting", lambda spec, examples, choose: (_setting(spec, examples), 1))
+    monkeypatch.setattr(driver, "time_address", lambda *given: {"seconds_per_example": 0.001})
+    monkeypatch.setattr(driver, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
     return Study.from_data(photos, ["timm:none"], recipes(count), settings=[*SETTINGS, *settings], folder=folder)
 
 

@@ -8,11 +8,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from weigh.cli.output import unfiltered
 from weigh.execute.prediction import duration
 from weigh.language import Text, text
-from weigh.notices import notices_to
-from weigh.report.visible import visible
 
 __all__ = ["Screen"]
 
@@ -43,7 +40,7 @@ class Screen:
 
     def __init__(self, language: str, *, quiet: bool, confirmed: bool) -> None:
         self.language, self.quiet, self.confirmed = language, quiet, confirmed
-        self.console = Console(file=unfiltered(sys.stderr), highlight=False)  # texts are filtered in `say`
+        self.console = Console(stderr=True, highlight=False)
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -58,24 +55,21 @@ class Screen:
 
     def __enter__(self) -> Screen:
         self.bars.start()
-        self.notices = notices_to(self.say)
-        self.notices.__enter__()
         return self
 
     def __exit__(self, *_) -> None:
         self.bars.stop()
-        self.notices.__exit__(None, None, None)
 
     def say(self, what: Text) -> None:
         if not self.quiet:
-            self.console.print(visible(what.render(self.language)), markup=False, soft_wrap=True)
+            self.console.print(what.render(self.language), markup=False, soft_wrap=True)
 
     def stage(self, what: Text) -> None:
         self._drop_inner()
         self.say(what)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        title = visible(WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language))
+        title = WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language)
         if self.inner is None or self.bars.tasks[-1].description != title:
             self._drop_inner()
             self.inner = self.bars.add_task(title, total=total)
@@ -90,6 +84,14 @@ class Screen:
         jobs, runs = len(prediction.jobs), sum(len(job.runs) for job in prediction.jobs)
         if prediction.recorded:
             self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=prediction.recorded))
+        if prediction.failed:
+            self.say(
+                text(
+                    "{n} of them failed and are not run again; --retry-failed does that.",
+                    "其中 {n} 次失败，不会再次运行；加上 --retry-failed 可重试。",
+                    n=prediction.failed,
+                )
+            )
         if prediction.cut:
             self.say(prediction.cut)
         if runs:
@@ -132,8 +134,8 @@ class Screen:
         if failed:
             self.say(
                 text(
-                    "{f} of {n} runs of {c} failed (see log.txt).",
-                    "{c} 的 {n} 次运行中有 {f} 次失败（见 log.txt）。",
+                    "{f} of {n} runs of {c} failed (see log.txt). The same command with --retry-failed tries them again.",
+                    "{c} 的 {n} 次运行中有 {f} 次失败（见 log.txt）。用同一命令加上 --retry-failed 可重试。",
                     f=failed,
                     n=len(job.runs),
                     c=job.runs[0].candidate,

@@ -24,9 +24,7 @@ from weigh.cli.options import (
     open_study,
     tell_failures,
 )
-from weigh.cli.output import print_data, unfiltered
 from weigh.language import Text, detect_language, text
-from weigh.report.visible import visible_json
 
 __all__ = ["register"]
 
@@ -117,7 +115,9 @@ def _run(
     if runs["failed"] and not runs["done"]:
         print(
             text(
-                "Every run failed; the causes are in {f}.", "所有运行都失败了；原因见 {f}。", f=study.folder / "log.txt"
+                "Every run failed; the causes are in {f}. When they are gone, the same command with --retry-failed goes on.",
+                "所有运行都失败了；原因见 {f}。排除原因后，用同一命令加上 --retry-failed 继续。",
+                f=study.folder / "log.txt",
             ).render(language),
             file=sys.stderr,
         )
@@ -135,8 +135,7 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     file = study.read().file
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     if not (quiet or brief):
-        sheet = render_terminal(file, language=language, width=width, colour=sys.stdout.isatty())
-        print(sheet, file=unfiltered(sys.stdout))
+        print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
     line = summary_line(file, language)
     print("\n".join(wrap(line, width)) if sys.stdout.isatty() else line)  # a pipe gets one line
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
@@ -186,8 +185,7 @@ def report(
     elif format == "text":
         _tell(opened, language, quiet=False, brief=False)
     else:
-        document = opened.report(format, language)
-        print_data(visible_json(document) if format == "json" else document)
+        sys.stdout.write(opened.report(format, language))
 
 
 def schema() -> None:
@@ -196,7 +194,7 @@ def schema() -> None:
 
     from weigh.spec import StudySpec
 
-    print_data(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+    print(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False))
 
 
 def register(app: typer.Typer) -> None:

@@ -8,36 +8,42 @@ Everything here may be interrupted at any moment and started again.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from weigh.data.examples import Examples
-from weigh.disk import write_file
 from weigh.errors import StudyMismatch
-from weigh.execute.local import run_jobs
+from weigh.execute.choices import (
+    choose_setting,
+    chooser,
+    count_workers,
+    keep_budget,
+    refit_seconds,
+    stored_timings,
+    time_address,
+)
+from weigh.execute.executor import Executor, open_executor
+from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.prediction import Prediction
 from weigh.execute.racing import race_so_far, run_race
 from weigh.execute.winner import model_there, save_winner
 from weigh.language import Text, text
 from weigh.plan.candidates import cross_candidates, recipe_of
-from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
-from weigh.plan.prepare import Prepared, prepare
+from weigh.plan.jobs import group_jobs
+from weigh.plan.prepare import prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
-from weigh.record.lock import lock_study
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
-from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
-from weigh.settings import cache_folder, offline_by_environment
+from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
-from weigh.spec_yaml import dump_spec, parse_duration
+from weigh.spec_yaml import dump_spec
 
 __all__ = ["Listener", "Silent", "plan_study", "run_study"]
 
@@ -73,13 +79,8 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
         _same_study(ledger, spec, examples)
     candidates = cross_candidates(spec)
 
-    def choose(key: str, make) -> Any:
-        if ledger is None:
-            return make()
-        stored = ledger.fact(f"choice:{key}")
-        return stored if stored is not None else ledger.choose(key, make())
-
-    setting, workers = _setting(spec, examples, choose)
+    choose, workers = chooser(ledger), count_workers(spec)
+    setting = choose_setting(spec, examples, choose)
     plan = plan_runs(examples, spec, candidates, variants=prepared.variants, copies=prepared.copies)
     recorded = ledger.recorded() if ledger is not None else {}
     if any(RECIPES.get(run.recipe).low_rank for run in plan.runs if run.key not in recorded):
@@ -90,17 +91,18 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
         listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
         timings[address] = choose(
-            f"timing:{address}", lambda a=address: _time_model(a, spec, setting, candidates, examples)
+            f"timing:{address}", lambda a=address: time_address(a, spec, setting, candidates, examples)
         )
-    plan, cut = _keep_budget(plan, prepared, timings, choose)
+    plan, cut = keep_budget(plan, prepared, timings, choose)
     race = race_so_far(ledger, plan, spec, examples)
     plan = replace(plan, runs=kept_runs(plan.runs, race))
     missing = [run for run in plan.runs if run.key not in recorded]
     jobs = group_jobs(missing, setting, timings, len(examples))
     seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
-    seconds += _refit_seconds(plan, prepared, timings) if missing else 0.0
+    seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
+    failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
     return Prediction(
-        prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), cut, timings, race
+        prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), failed, cut, timings, race
     )
 
 
@@ -110,10 +112,8 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
     Raises:
         WeighError: A mistake that the user can act on. KeyboardInterrupt passes through; the ledger is valid.
     """
-    with lock_study(folder):
-        ledger = Ledger(folder, create=True)
-        if lost := ledger.lost_sentence():
-            listener.stage(lost)
+    ledger = Ledger(folder, create=True)
+    with interruptible() as interruption, ledger.lock():
         if retry_failed:
             ledger.forget_failed()
         prediction = plan_study(spec, ledger, listener)
@@ -121,49 +121,58 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         if not listener.planned(prediction):
             return False
         _remember(ledger, prediction)
-        ledger.keep_copy()
-
-        def execute(jobs: Sequence[Job], results: Results | None = None) -> None:
-            _execute(jobs, examples, prediction.workers, ledger, listener, results=results)
-
-        plan, jobs = run_race(prediction, ledger, execute, listener.stage)
-        execute(jobs)
-        results = read_results(ledger, spec, examples, plan.candidates)
-        refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
-        ledger.set_planned([*plan.runs, *refits])
-        recorded = ledger.recorded()
-        saved = ledger.fact("saved_model")
-        needed = [
-            run
-            for run in refits
-            if run.key not in recorded or (run.keep_weights and (saved != run.key or not model_there(folder)))
-        ]
-        if needed:
-            listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
-            jobs = group_jobs(needed, prediction.setting, _stored_timings(ledger, needed), len(examples))
-            execute(jobs, results)
+        with open_executor(prediction.workers, examples, listener.stage) as executor:
+            recorder = _Recorder(executor, examples, ledger, listener, interruption)
+            plan, jobs = run_race(prediction, ledger, recorder.execute, listener.stage)
+            recorder.execute(jobs)
+            results = read_results(ledger, spec, examples, plan.candidates)
+            refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
+            ledger.set_planned([*plan.runs, *refits])
+            recorded = ledger.recorded()
+            saved = ledger.fact("saved_model")
+            needed = [
+                run
+                for run in refits
+                if run.key not in recorded or (run.keep_weights and (saved != run.key or not model_there(folder)))
+            ]
+            if needed:
+                listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
+                jobs = group_jobs(needed, prediction.setting, stored_timings(ledger, needed), len(examples))
+                recorder.execute(jobs, results)
         ledger.set_facts(finished=True)
-        ledger.keep_copy()
     return True
 
 
-def _execute(
-    jobs: Sequence[Job],
-    examples: Examples,
-    workers: int,
-    ledger: Ledger,
-    listener: Listener,
-    results: Results | None = None,
-) -> None:
-    for count, (job, outcomes) in enumerate(run_jobs(jobs, examples, workers=workers, progress=listener.progress), 1):
-        ledger.commit(job.runs, outcomes, examples.target)
-        failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-        for outcome in failed:
-            log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
-        listener.job_done(job, len(failed), count, len(jobs))
-        for run, outcome in zip(job.runs, outcomes, strict=True):
-            if run.keep_weights and outcome.weights is not None and results is not None:
-                save_winner(ledger, run, outcome, results)
+@dataclass(frozen=True)
+class _Recorder:
+    """Hands jobs to the executor and records what comes back, unless somebody asked for the end meanwhile."""
+
+    executor: Executor
+    examples: Examples
+    ledger: Ledger
+    listener: Listener
+    interruption: Interruption
+
+    def execute(self, jobs: Sequence[Job], results: Results | None = None) -> None:
+        """Run and record.
+
+        Args:
+            results: Of the cross-validation, where the winner is among the runs and is to be saved.
+        """
+        for count, (job, outcomes) in enumerate(self.executor.run(jobs, self._progress), 1):
+            self.interruption.check()  # what failed because of it has not failed
+            self.ledger.commit(job.runs, outcomes, self.examples.target)
+            failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+            for outcome in failed:
+                log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
+            self.listener.job_done(job, len(failed), count, len(jobs))
+            for run, outcome in zip(job.runs, outcomes, strict=True):
+                if run.keep_weights and outcome.weights is not None and results is not None:
+                    save_winner(self.ledger, run, outcome, results)
+
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self.interruption.check()  # an interrupt that was swallowed
+        self.listener.progress(what, done, total)
 
 
 def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[Run]:
@@ -254,9 +263,8 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
 
     spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
     write_index(ledger.folder, examples)
-    write_file(ledger.folder / "study.yaml", dump_spec(spec))
+    (ledger.folder / "study.yaml").write_text(dump_spec(spec), encoding="utf-8")
     ledger.set_facts(
-        spec=dump_spec(spec),
         identity={
             "task": spec.task,
             "data": examples.fingerprint,
@@ -273,120 +281,3 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
         race=None if prediction.race is None else prediction.race.as_json,
     )
     ledger.set_planned(plan.runs)
-
-
-# ---- choices
-
-
-def _setting(spec: StudySpec, examples: Examples, choose) -> tuple[Setting, int]:
-    from weigh.train.device import resolve_device
-
-    device = choose("device", lambda: resolve_device(spec.run.device))
-    cores = os.cpu_count() or 1
-    workers = choose("workers", lambda: spec.run.jobs if spec.run.jobs != "auto" else 1)
-    threads = choose(
-        "threads", lambda: spec.run.threads if spec.run.threads != "auto" else max(1, cores // int(workers))
-    )
-    setting = Setting(
-        task=spec.task or "",
-        classes=examples.classes,
-        primary=spec.primary,
-        device=device,
-        threads=int(threads),
-        precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
-        offline=spec.run.offline or offline_by_environment(),
-        cache=cache_folder(),
-    )
-    return setting, int(workers)
-
-
-def _time_model(
-    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples
-) -> dict[str, Any]:
-    from weigh.train.determinism import computing
-    from weigh.train.timing import time_model
-
-    recipes = [RECIPES.get(c.recipe) for c in candidates if c.model == address]
-    low_rank = [
-        recipe_options(recipe_of(spec, c), spec.task)
-        for c in candidates
-        if c.model == address and RECIPES.get(c.recipe).low_rank
-    ]
-    with computing(threads=setting.threads):
-        return time_model(
-            address,
-            setting,
-            network=any(recipe.trains == "network" for recipe in recipes),
-            frozen=any(recipe.frozen for recipe in recipes),
-            low_rank=low_rank,
-            precision=spec.run.precision,
-            pretrained=any(recipe.pretrained for recipe in recipes),
-            examples=examples,
-        )
-
-
-def _stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    return {run.model: ledger.fact(f"choice:timing:{run.model}") or {} for run in runs}
-
-
-def _keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose) -> tuple[Plan, Text | None]:
-    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
-    spec = prepared.spec
-    if spec.design.budget is None:
-        return plan, None
-    budget, examples = parse_duration(spec.design.budget), prepared.examples
-    once = {
-        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
-        for c in plan.candidates
-    }
-    seconds = {}
-    for candidate in plan.candidates:
-        timing = timings.get(candidate.model, {})
-        # the feature pass of a head is paid once, whatever the number of repeats
-        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
-    fixed = sum(
-        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
-    )
-    cheap = {c.id for c in plan.candidates if c.cheap}
-    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
-        predict_seconds([run], timings.get(run.model, {}), len(examples))
-        for run in plan.runs
-        if run.purpose != "main" and run.candidate not in cheap
-    )
-    fixed += _refit_seconds(plan, prepared, timings)
-    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
-    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
-    total = fixed + sum(cut[c] * seconds[c] for c in cut)
-    said = None
-    if cut != plan.repeats:
-        said = text(
-            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
-            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
-            b=spec.design.budget,
-            n=sum(cut.values()),
-            m=sum(plan.repeats.values()),
-        )
-    if total > budget:
-        over = text(
-            "Even one repeat of everything is predicted to take longer than {b}.",
-            "即使每项只重复一次，预计也会超过 {b}。",
-            b=spec.design.budget,
-        )
-        said = over if said is None else said + over
-    shorter = plan_runs(
-        examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
-    )
-    return shorter, said
-
-
-def _refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
-    examples, total = prepared.examples, 0.0
-    has_test = bool((examples.part != "train").any())
-    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-    costs = []
-    for candidate in networks:
-        run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
-        costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
-    if costs:
-        total = sum(costs) if has_test else max(costs)
-    return total

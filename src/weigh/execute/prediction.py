@@ -33,6 +33,7 @@ class Prediction:
         setting: The choices.
         seconds: Predicted time of the jobs and the refits.
         recorded: Runs of this plan that are recorded already.
+        failed: Those of them that failed.
         cut: Why there are fewer repeats than asked for, if a budget cut them.
         timings: Model address -> timing.
         race: The race as far as it is decided; None where all candidates run to the end.
@@ -45,6 +46,7 @@ class Prediction:
     workers: int
     seconds: float
     recorded: int
+    failed: int
     cut: Text | None
     timings: dict[str, dict[str, Any]]
     race: Race | None = None

@@ -1,7 +1,7 @@
 """One job, from start to end: the place where work enters the compute wing.
 
-A job is a picklable value and so is what comes back, so the same function serves the local process, a pool of
-processes and a cluster. A run that fails becomes a failed outcome with its cause; it never stops the study.
+A job is a picklable value and so is what comes back, so the same function serves this process, worker processes and a cluster. A run
+that fails becomes a failed outcome with its cause; it never stops the study.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from weigh.data.examples import Examples
 from weigh.errors import WeighError
-from weigh.run import RECIPES, Job, Outcome
+from weigh.run import RECIPES, Job, Outcome, Setting
 
 __all__ = ["Progress", "environment", "run_job"]
 
@@ -27,7 +27,7 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
     from weigh.train.determinism import computing
 
     started, found = time.time(), {}
-    facts = environment(job.setting.device)
+    facts = environment(job.setting)
     module, function = RECIPES.get(job.runs[0].recipe).fit.split(":")
     try:
         fit = getattr(import_module(module), function)
@@ -64,12 +64,19 @@ def _cause(error: Exception) -> str:
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
-def environment(device: str) -> dict:
-    """Versions and processor: what a reader needs to judge whether numbers can be repeated."""
+def environment(setting: Setting) -> dict:
+    """Versions, processor, threads and arithmetic: what a reader needs to judge whether numbers can be repeated."""
     versions = {}
     for package in ("weigh", "torch", "torchvision", "timm", "transformers", "peft", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return {"versions": versions, "python": platform.python_version(), "machine": platform.machine(), "device": device}
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "device": setting.device,
+        "threads": setting.threads,
+        "precision": setting.precision,
+    }

@@ -11,7 +11,6 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
-from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
@@ -51,7 +50,8 @@ def describe_metrics(evidence: Evidence) -> Finding:
     return Finding(
         id="performance:metrics",
         kind="performance",
-        **asked("performance:metrics", "yes"),
+        question=bilingual(text("What do the other metrics say?", "其他指标怎么说？")),
+        verdict="yes",
         severity="detail",
         sentence=bilingual(
             text(
@@ -105,7 +105,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         Finding(
             id="performance:classes",
             kind="performance",
-            **asked("performance:classes", "yes"),
+            question=bilingual(text("How does every class do?", "每个类别表现如何？")),
+            verdict="yes",
             severity="detail",
             sentence=bilingual(
                 text(
@@ -141,7 +142,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             Finding(
                 id="performance:confusion",
                 kind="performance",
-                **asked("performance:confusion", "yes"),
+                question=bilingual(text("Which classes are confused?", "哪些类别被混淆？")),
+                verdict="yes" if wrong > 0 else "no",
                 severity="detail",
                 sentence=bilingual(
                     text(

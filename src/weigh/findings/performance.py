@@ -24,7 +24,6 @@ from weigh.findings.evidence import (
     share,
 )
 from weigh.findings.model import Finding, Verdict
-from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.yardsticks import against_controls, worth_of_pretraining
 from weigh.language import Text, text
@@ -33,6 +32,7 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
+QUESTION = text("Which candidate should be used, and how well will it do?", "应当使用哪个候选方案？效果会如何？")
 REFERENCES = [
     "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
     "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
@@ -62,7 +62,8 @@ def _nothing(results: Results) -> Finding:
     return Finding(
         id="verdict",
         kind="performance",
-        **asked("verdict", "undecided"),
+        question=bilingual(QUESTION),
+        verdict="undecided",
         severity="headline",
         sentence=bilingual(
             text(
@@ -147,8 +148,9 @@ def _headline(evidence: Evidence) -> Finding:
     return Finding(
         id="verdict",
         kind="performance",
-        **asked("verdict", verdict),
+        question=bilingual(QUESTION),
         claim=evidence.claim,
+        verdict=verdict,
         severity="headline",
         sentence=bilingual(said),
         estimates=estimates,
@@ -298,15 +300,16 @@ def _baseline(evidence: Evidence) -> list[Finding]:
     score, base = evidence.scores[winner], evidence.baseline
     answer = {
         "yes": text("It has learnt something", "确实学到了东西"),
-        "no": text("It is worse than looking at nothing", "还不如{x}", x=evidence.blind.short),
+        "no": text("It is worse than looking at nothing", "还不如什么都不看"),
         "undecided": text("It is not certain that it has learnt anything", "尚不能确定它学到了东西"),
     }[verdict]
     return [
         Finding(
             id="performance:baseline",
             kind="performance",
-            **asked("performance:baseline", verdict, a=evidence.blind.doing),
+            question=bilingual(text("Is it better than {a}?", "它比{a}更好吗？", a=evidence.blind.doing)),
             claim=evidence.claim,
+            verdict=verdict,
             severity="evidence" if verdict == "yes" else "problem",
             sentence=bilingual(
                 text(

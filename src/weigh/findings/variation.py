@@ -16,7 +16,6 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
-from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import measure_design
@@ -28,6 +27,7 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample
 
 __all__ = ["find"]
 
+QUESTION = text("Would more repeats make the score noticeably more certain?", "增加重复次数，会让得分明显更确定吗？")
 SOURCES = {
     EVALUATION: text("which examples are in the fold", "折中恰好是哪些样本"),
     "split": text("how the examples are split", "样本如何划分"),
@@ -65,7 +65,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
         return Finding(
             id=id,
             kind="variation",
-            **asked("variation", "undecided"),
+            question=bilingual(QUESTION),
+            verdict="undecided",
             severity="detail",
             sentence=bilingual(
                 text(
@@ -87,8 +88,9 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     return Finding(
         id=id,
         kind="variation",
-        **asked("variation", verdict),
+        question=bilingual(QUESTION),
         claim=evidence.claim,
+        verdict=verdict,
         severity="evidence" if name == evidence.winner else "detail",
         sentence=bilingual(sentence),
         estimates=estimates,

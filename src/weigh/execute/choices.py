@@ -1,0 +1,167 @@
+"""What is decided once, at the first start of a study, and stored: device, threads, timings, weights, repeats within the budget.
+
+Before it: the data. After it: `driver.py`, which plans with these choices and never decides them anew. How many workers share the work
+is no such choice: it changes no number, so every start may say it differently.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from weigh.data.examples import Examples
+from weigh.language import Text, text
+from weigh.plan.candidates import recipe_of
+from weigh.plan.jobs import cut_to_budget, predict_seconds
+from weigh.plan.prepare import Prepared
+from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.record.ledger import Ledger
+from weigh.run import RECIPES, Candidate, Run, Setting, recipe_options
+from weigh.settings import cache_folder, offline_by_environment
+from weigh.spec import StudySpec
+from weigh.spec_yaml import parse_duration
+
+__all__ = [
+    "Choose",
+    "choose_setting",
+    "chooser",
+    "count_workers",
+    "keep_budget",
+    "refit_seconds",
+    "stored_timings",
+    "time_address",
+]
+
+Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> what was decided, now or at the first start
+
+
+def chooser(ledger: Ledger | None) -> Choose:
+    """Choices of a study; without a ledger they are made and forgotten."""
+
+    def choose(key: str, make: Callable[[], Any]) -> Any:
+        if ledger is None:
+            return make()
+        stored = ledger.fact(f"choice:{key}")
+        return stored if stored is not None else ledger.choose(key, make())
+
+    return choose
+
+
+def count_workers(spec: StudySpec) -> int:
+    """How many processes share the work of this start."""
+    return 1 if spec.run.jobs == "auto" else int(spec.run.jobs)
+
+
+def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setting:
+    """Device, threads and what else all jobs share."""
+    from weigh.train.device import resolve_device
+
+    device = choose("device", lambda: resolve_device(spec.run.device))
+    cores, asked = os.cpu_count() or 1, spec.run.threads
+    threads = choose("threads", lambda: asked if asked != "auto" else max(1, cores // count_workers(spec)))
+    return Setting(
+        task=spec.task or "",
+        classes=examples.classes,
+        primary=spec.primary,
+        device=device,
+        threads=int(threads),
+        precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
+        offline=spec.run.offline or offline_by_environment(),
+        cache=cache_folder(),
+    )
+
+
+def time_address(
+    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples
+) -> dict[str, Any]:
+    """What a pass of this model costs here, in the arithmetic that is chosen for it (`train/timing.py`)."""
+    from weigh.train.determinism import computing
+    from weigh.train.timing import time_model
+
+    recipes = [RECIPES.get(c.recipe) for c in candidates if c.model == address]
+    low_rank = [
+        recipe_options(recipe_of(spec, c), spec.task)
+        for c in candidates
+        if c.model == address and RECIPES.get(c.recipe).low_rank
+    ]
+    with computing(threads=setting.threads):
+        return time_model(
+            address,
+            setting,
+            network=any(recipe.trains == "network" for recipe in recipes),
+            frozen=any(recipe.frozen for recipe in recipes),
+            low_rank=low_rank,
+            precision=spec.run.precision,
+            pretrained=any(recipe.pretrained for recipe in recipes),
+            examples=examples,
+        )
+
+
+def stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Those of the models of these runs."""
+    return {run.model: ledger.fact(f"choice:timing:{run.model}") or {} for run in runs}
+
+
+def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None]:
+    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
+    spec = prepared.spec
+    if spec.design.budget is None:
+        return plan, None
+    budget, examples = parse_duration(spec.design.budget), prepared.examples
+    once = {
+        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
+        for c in plan.candidates
+    }
+    seconds = {}
+    for candidate in plan.candidates:
+        timing = timings.get(candidate.model, {})
+        # the feature pass of a head is paid once, whatever the number of repeats
+        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
+    fixed = sum(
+        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
+    )
+    cheap = {c.id for c in plan.candidates if c.cheap}
+    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
+        predict_seconds([run], timings.get(run.model, {}), len(examples))
+        for run in plan.runs
+        if run.purpose != "main" and run.candidate not in cheap
+    )
+    fixed += refit_seconds(plan, prepared, timings)
+    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
+    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
+    total = fixed + sum(cut[c] * seconds[c] for c in cut)
+    said = None
+    if cut != plan.repeats:
+        said = text(
+            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
+            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
+            b=spec.design.budget,
+            n=sum(cut.values()),
+            m=sum(plan.repeats.values()),
+        )
+    if total > budget:
+        over = text(
+            "Even one repeat of everything is predicted to take longer than {b}.",
+            "即使每项只重复一次，预计也会超过 {b}。",
+            b=spec.design.budget,
+        )
+        said = over if said is None else said + over
+    shorter = plan_runs(
+        examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
+    )
+    return shorter, said
+
+
+def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
+    """Predicted time of the refits that follow."""
+    examples, total = prepared.examples, 0.0
+    has_test = bool((examples.part != "train").any())
+    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
+    costs = []
+    for candidate in networks:
+        run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
+        costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
+    if costs:
+        total = sum(costs) if has_test else max(costs)
+    return total

@@ -1,0 +1,43 @@
+"""Values that kill the worker process that receives them, or keep it busy."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+
+class Deadly:
+    """Put into a job. Pickled, it is a call of `die`, so nothing happens in the driver.
+
+    Args:
+        folder: Where its victims are counted.
+        times: How many workers it kills.
+    """
+
+    def __init__(self, folder: Path, times: int) -> None:
+        self.folder, self.times = folder, times
+
+    def __reduce__(self):
+        return die, (self.folder, self.times)
+
+
+def die(folder: Path, times: int) -> None:
+    assert multiprocessing.parent_process() is not None, "only a worker may die"
+    died = len(list(folder.iterdir()))
+    if died < times:
+        (folder / str(died)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Endless:
+    """Whoever receives it computes for ever."""
+
+    def __reduce__(self):
+        return compute, ()
+
+
+def compute() -> None:
+    while True:
+        sum(range(1000))
