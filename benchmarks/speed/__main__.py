@@ -13,7 +13,6 @@ import argparse
 
 from benchmarks.speed.contenders import CONTENDERS
 from benchmarks.speed.finetune import MODELS, measure, show
-from benchmarks.speed.pictures import DATA
 from benchmarks.speed.study75 import PARTS
 from benchmarks.speed.study75 import measure as measure_study
 
@@ -26,7 +25,7 @@ parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.R
 parser.add_argument("part", choices=["finetune", "study75", "statistics", "publish"])
 parser.add_argument("--rounds", type=int, default=3)
 parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--data", type=words, default=list(DATA), help="finetune: cells,photos")
+parser.add_argument("--data", type=words, default=["cells", "photos"], help="finetune: cells,photos,drawn")
 parser.add_argument("--models", type=words, default=list(MODELS), help=f"finetune: {','.join(MODELS)}")
 parser.add_argument("--contenders", type=words, default=list(CONTENDERS), help=f"finetune: {','.join(CONTENDERS)}")
 parser.add_argument("--pictures", type=int, default=None, help="finetune: pictures of an epoch (default: by model)")

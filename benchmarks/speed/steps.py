@@ -49,11 +49,9 @@ def study_spec(given: Given) -> Any:
     return load_spec(content)
 
 
-def study(given: Given) -> dict[str, Any]:
-    """Run or extend the study in `folder`, then write its report."""
-    os.environ["WEIGH_CACHE"] = given["cache"]
+def run_noting_stages(spec: Any, folder: Path) -> dict[str, float]:
+    """Runs the study; seconds by stage, as the study itself names its stages."""
     from weigh.execute.driver import Silent, run_study
-    from weigh.study import Study
 
     marks: list[tuple[str, float]] = []
 
@@ -67,13 +65,22 @@ def study(given: Given) -> dict[str, Any]:
             if not marks or marks[-1][0] != what:
                 marks.append((what, time.perf_counter()))
 
-    spec, folder = study_spec(given), Path(given["folder"])
-    with clock() as running:
-        run_study(spec, folder, Noting())
+    run_study(spec, folder, Noting())
     ended = time.perf_counter()
     stages: dict[str, float] = {}
     for (what, since), until in zip(marks, [since for _, since in marks[1:]] + [ended], strict=True):
         stages[what] = stages.get(what, 0.0) + until - since
+    return stages
+
+
+def study(given: Given) -> dict[str, Any]:
+    """Run or extend the study in `folder`, then write its report."""
+    os.environ["WEIGH_CACHE"] = given["cache"]
+    from weigh.study import Study
+
+    spec, folder = study_spec(given), Path(given["folder"])
+    with clock() as running:
+        stages = run_noting_stages(spec, folder)
     with clock() as reporting:
         opened = Study.open(folder)
         opened.write()

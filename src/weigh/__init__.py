@@ -3,6 +3,7 @@
 Names are loaded on first use, so that `import weigh` costs nothing and never imports torch by itself.
 """
 
+import os
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -15,6 +16,10 @@ _HOMES = {
     "read_predictions": "weigh.reading",
 }
 __all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__", "read_predictions"]
+
+# Libraries that report to their makers are told not to before they are loaded, in every process that knows weigh.
+for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_name, "1")
 
 try:
     __version__ = version("weigh")

@@ -9,6 +9,7 @@
     ├── RecordError        the study folder
     │   ├── StudyMismatch        other data or another task than what is recorded
     │   └── StudyLocked          another process is writing
+    ├── StorageError       the disk: full, read-only, without locks, no permission
     ├── ExecutionError     worker processes cannot be used on this machine
     └── MissingExtra       an optional package is not installed
 
@@ -28,6 +29,7 @@ __all__ = [
     "ModelError",
     "RecordError",
     "SpecError",
+    "StorageError",
     "StudyLocked",
     "StudyMismatch",
     "WeighError",
@@ -88,6 +90,10 @@ class StudyMismatch(RecordError):
 
 class StudyLocked(RecordError):
     """Another process is writing to this study."""
+
+
+class StorageError(WeighError):
+    """The disk does not take or give a file; made by `disk.storage_error`. The same command resumes what it stopped."""
 
 
 class ExecutionError(WeighError):

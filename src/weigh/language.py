@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import locale
 import os
+import re
+from string import Formatter
 from typing import Any, Literal, NamedTuple
 
 __all__ = ["LANGUAGES", "Language", "Text", "detect_language", "text"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
+_HAN = re.compile("[\u3400-\u9fff]")
 
 
 class Text(NamedTuple):
@@ -40,9 +43,29 @@ def text(en: str, zh: str, **values: Any) -> Text:
 
     def fill(template: str, language: str) -> str:
         chosen = {k: v.render(language) if isinstance(v, Text) else v for k, v in values.items()}
-        return template.format(**chosen) if values else template
+        if not values:
+            return template
+        return _spaced(template, chosen) if language == "zh" else template.format(**chosen)
 
     return Text(fill(en, "en"), fill(zh, "zh"))
+
+
+def _spaced(template: str, values: dict[str, Any]) -> str:
+    """A Chinese template filled, with a blank where a value in Latin letters or digits meets a Chinese character ("F1 为 0.9")."""
+    filled = ""
+    for literal, name, form, conversion in Formatter().parse(template):
+        filled += f" {literal}" if literal and _touch(filled, literal) else literal
+        if name is not None:
+            blank = f"{{{name}{f'!{conversion}' if conversion else ''}{f':{form}' if form else ''}}}"
+            value = blank.format(**values)
+            filled += f" {value}" if value and _touch(filled, value) else value
+    return filled
+
+
+def _touch(before: str, after: str) -> bool:
+    """Whether a Chinese character and a Latin letter or digit would stand side by side."""
+    pair = before[-1:] + after[:1]
+    return len(pair) == 2 and any(_HAN.match(a) and b.isascii() and b.isalnum() for a, b in (pair, pair[::-1]))
 
 
 def detect_language(asked: str | None = None) -> Language:

@@ -14,7 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weigh.errors import RecordError, SpecError
+from weigh.disk import write_file
+from weigh.errors import SpecError
 from weigh.language import text
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
@@ -133,21 +134,13 @@ class Reading:
         """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>.
 
         Raises:
-            RecordError: The folder cannot be made or written.
+            StorageError: The folder cannot be made or written.
         """
-        from weigh.record.arrays import write_atomically
-
         folder = Path(folder or Path("readings") / safe_name(self.results.name))
         pages = {name: self.report("html", language) for language, name in LANGUAGE_FILES.items()}
         written = {name: folder / name for name in (*pages, "findings.json")}
-        try:
-            for name, content in {**pages, "findings.json": self.report("json")}.items():
-                write_atomically(written[name], content.encode("utf-8", "backslashreplace"))
-        except OSError as error:
-            raise RecordError(
-                text("{p} cannot be written: {e}.", "无法写入 {p}：{e}。", p=folder, e=error.strerror or str(error)),
-                do=text("Choose another folder with --output.", "请用 --output 指定其他文件夹。"),
-            ) from None
+        for name, content in {**pages, "findings.json": self.report("json")}.items():
+            write_file(written[name], content.encode("utf-8", "backslashreplace"))
         return written
 
     def __repr__(self) -> str:

@@ -7,10 +7,11 @@ conclusion (device, jobs, offline) and is left out of every content hash but for
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 __all__ = [
     "TASKS",
@@ -44,6 +45,10 @@ Task = Literal[
 PRIMARY = {"text-regression": "pearson_spearman", "token-classification": "entity_f1"}  # others: balanced_accuracy
 
 
+# "ö" as one character: what the user typed and what a table holds are compared in one Unicode form
+Name = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", name))]
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True)
 
@@ -51,19 +56,21 @@ class Section(BaseModel):
 class ColumnsSpec(Section):
     """Names of the columns of a table."""
 
-    path: str = Field(default="path", description="Column with the file path, relative to data.root or to the table.")
-    label: str = Field(
+    path: Name = Field(default="path", description="Column with the file path, relative to data.root or to the table.")
+    label: Name = Field(
         default="label", description="Column with the label; several labels are joined with data.label_separator."
     )
-    text: str | None = Field(
+    text: Name | None = Field(
         default=None,
         description="Column with the text (its number, from 1, where there is no header); default: told by its name.",
     )
-    text_pair: str | None = Field(default=None, description="Column with the second text, for sentence pairs.")
-    group: str | None = Field(
+    text_pair: Name | None = Field(default=None, description="Column with the second text, for sentence pairs.")
+    group: Name | None = Field(
         default=None, description="Column whose values must not be split (patient, module, site)."
     )
-    split: str | None = Field(default=None, description="Column with train / val / test; 'split' is used if it exists.")
+    split: Name | None = Field(
+        default=None, description="Column with train / val / test; 'split' is used if it exists."
+    )
 
 
 class DataSpec(Section):
@@ -80,17 +87,37 @@ class DataSpec(Section):
     root: str | None = Field(
         default=None, description="Folder that paths in a table are relative to; default: the table's folder."
     )
+    class_folder: Literal["outer", "inner"] | None = Field(
+        default=None, description="Which names the class where class folders hold folders of their own; default: outer."
+    )
     columns: ColumnsSpec = ColumnsSpec()
-    slices: list[str] | None = Field(
+    encoding: str | None = Field(
+        default=None,
+        description="What the files are written in where it is not UTF-8 (cp949, cp1251 …); default: told from the letters.",
+    )
+    slices: list[Name] | None = Field(
         default=None, description="Metadata columns to report scores by; default: all short ones."
     )
     label_offset: int = Field(0, description="Added to numeric labels (-1 where labels count from 1).")
     label_separator: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="Set it ('|') where one example has several labels."
     )
-    positive: str | None = Field(
+    positive: Name | None = Field(
         default=None, description="The class of interest of a two-class task; default: the rarer one."
     )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+                b"".decode(value)
+            except (LookupError, ValueError):
+                raise ValueError(
+                    f"there is no encoding called '{value}'; for example: utf-8, cp949, cp1251, shift_jis, big5, cp1252"
+                ) from None
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -173,7 +200,7 @@ class DesignSpec(Section):
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="Default: 5 for recipes that train only a head, 1 for recipes that train the network."
     )
-    group_by: str | None = Field(
+    group_by: Name | None = Field(
         default=None, description="Metadata column whose values stay on one side of every split."
     )
     stratify: bool = True
@@ -250,6 +277,12 @@ class MetricsSpec(Section):
     also: list[str] | None = Field(default=None, description="Described beside it; default: all that the task has.")
     rope: Annotated[float, Field(ge=0)] | None = Field(
         default=None, description="Region of practical equivalence; default: per metric."
+    )
+    decision: Literal["auto", "argmax", "threshold"] = Field(
+        default="auto",
+        description="How probabilities become a label. argmax: the most probable class, always. auto: so that the primary metric "
+        "is best, which for balanced accuracy and F1 of unbalanced classes is not always the most probable class. threshold: "
+        "rare classes are answered earlier, whatever the metric. A recipe's own `decision` comes first.",
     )
 
 

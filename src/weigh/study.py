@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.errors import DataError, RecordError, SpecError
+from weigh.disk import write_file
+from weigh.errors import DataError, RecordError, SpecError, StorageError
 from weigh.language import text
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec, read_yaml
@@ -170,7 +171,7 @@ class Study:
         """Calibrated probabilities of the winner for new examples.
 
         Args:
-            given: Pictures: paths. Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
+            given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
                 the path of a table.
 
         Returns:
@@ -194,9 +195,17 @@ class Study:
             )
         model = load_saved(self.folder / "model")
         if model.reads == "pictures":
-            return model.predict_rows(
-                [str(given)] if isinstance(given, (str, Path)) else list(map(str, given)), progress=progress
-            )
+            from weigh.data.unlabelled_pictures import list_pictures
+
+            paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
+            files = [
+                file
+                for path in paths
+                for file in (
+                    [str(Path(path, name)) for name in list_pictures(Path(path))] if Path(path).is_dir() else [path]
+                )
+            ]
+            return model.predict_rows(files, progress=progress)
         from weigh.data.new_texts import read_new_texts
 
         if isinstance(given, (str, Path)):
@@ -246,21 +255,54 @@ class Study:
     def write(self) -> dict[str, Path]:
         """Write report.html, report.zh.html, findings.json and the model card; returns where they are."""
         from weigh.findings.file import findings_file
-        from weigh.record.arrays import write_atomically
 
         results = self.results()
         file, written = findings_file(results), {}
         for language, name in LANGUAGE_FILES.items():
             written[name] = self.folder / name
-            write_atomically(written[name], self._render(file, results, "html", language).encode())
+            write_file(written[name], self._render(file, results, "html", language))
         written["findings.json"] = self.folder / "findings.json"
-        write_atomically(written["findings.json"], self._render(file, results, "json", "en").encode())
+        write_file(written["findings.json"], self._render(file, results, "json", "en"))
         if (self.folder / "model" / "config.json").exists():
             from weigh.report.card import model_card
 
             written["model"] = self.folder / "model" / "README.md"
-            write_atomically(written["model"], model_card(file, results, facts=results.models).encode())
+            card = model_card(file, results, facts=self._facts_of_saved() or results.models)
+            write_file(written["model"], card)
         return written
+
+    def _facts_of_saved(self) -> dict[str, Any]:
+        """What the saved model's own file says of it, for its card; nothing where that cannot be read."""
+        import json
+
+        try:
+            own = json.loads((self.folder / "model" / "config.json").read_text(encoding="utf-8"))["weigh"]
+            return {
+                **own["facts"],
+                **{name: own[name] for name in ("temperature", "decision", "bias", "preprocessing")},
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def table(self, name: str) -> Any:
+        """What is recorded, as a polars table: "predictions" (out of fold and on test sets), "runs" or "suspects".
+
+        Raises:
+            SpecError: Another name.
+        """
+        from weigh.report import tables
+
+        known = {
+            "predictions": tables.predictions_table,
+            "runs": tables.runs_table,
+            "suspects": tables.suspects_table,
+        }
+        if name not in known:
+            raise SpecError(
+                text("There is no table '{n}'.", "没有名为“{n}”的表格。", n=name),
+                do=text("Choose one of {k}.", "可选：{k}。", k=", ".join(known)),
+            )
+        return known[name](self.results())
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
         return render_report(file, results, format, language, self._picture)
@@ -268,7 +310,6 @@ class Study:
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
         from weigh.data.pictures import thumbnail_bytes
-        from weigh.record.arrays import write_atomically
         from weigh.record.index import read_index
         from weigh.record.ledger import problems_from_json
         from weigh.seeds import seed
@@ -284,9 +325,9 @@ class Study:
         if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
                 found = thumbnail_bytes(file, 192)
-                write_atomically(kept, found)  # the report can be rebuilt without the data
-            except (OSError, ValueError, DataError):
-                pass  # moved or damaged since: the report shows the name alone
+                write_file(kept, found)  # the report can be rebuilt without the data
+            except (OSError, ValueError, DataError, StorageError):
+                pass  # moved or damaged since: the report shows the name alone; or the picture is not kept
         self._pictures[path] = found
         return found
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from weigh.data import hub
 from weigh.data.contents import hash_file
-from weigh.data.images import read_images, recognise_task
+from weigh.data.images import read_images
+from weigh.data.recognise import recognise_task
 from weigh.data.slices import slices_to_report
 from weigh.errors import DataError, MissingExtra
 from weigh.spec import ColumnsSpec, DataSpec

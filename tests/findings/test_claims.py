@@ -45,7 +45,7 @@ USELESS = {
     ),
     "zh": re.compile(rf"为 {NUMBER} {ENDS}（.*这还不如总是回答最常见的类别（{NUMBER}）：请不要使用。"),
 }
-FIRST = {"en": re.compile(r"(m\d) comes out best"), "zh": re.compile(r"(m\d) (?:与 m\d(?: 等)?并列第一|排名第一)")}
+FIRST = {"en": re.compile(r"(m\d) comes out best"), "zh": re.compile(r"(m\d) (?:与 m\d(?: 等)? ?并列第一|排名第一)")}
 SET = {"en": re.compile(r"is among these (\d+): ([m\d, ]+)\."), "zh": re.compile(r"在这 (\d+) 个之中：([m\d, ]+)。")}
 # Words that compare, and words that take a comparison back
 COMPARES = {

@@ -177,7 +177,7 @@ def test_a_broken_finding_is_visible_and_does_no_harm(monkeypatch):
     monkeypatch.setattr(FINDINGS, "_entries", entries)
     found = by_id(read_findings(study([2.0, 1.0])))
     assert found["internal:order"].kind == "internal"
-    assert found["internal:order"].verdict == "undecided"
+    assert found["internal:order"].verdict == "no"
     assert "verdict" in found
 
 

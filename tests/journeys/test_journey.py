@@ -121,6 +121,18 @@ def test_predict(finished, photos, capsys, tmp_path, format, reader):
     assert "none.png" in err
 
 
+@pytest.mark.parametrize("content", [None, b"", b"no picture", b"\xff\xd8\xff\xe0 cut off"])
+def test_predict_fails_where_nothing_could_be_read(finished, capsys, tmp_path, content):
+    """Exit code 0 would tell a script that there are predictions."""
+    paths = [tmp_path / f"{i}.png" for i in range(2)]
+    for path in paths if content is not None else ():
+        path.write_bytes(content)
+    code, out, err = weigh(capsys, "predict", finished.folder, *paths)
+    assert code == 2
+    assert len(out.splitlines()) == 3  # rows out = rows in
+    assert "None of the 2 inputs" in err
+
+
 def test_predict_agrees_with_the_record(finished, capsys):
     """The saved model says of the test part what the refit said when it was scored."""
     import numpy as np

@@ -137,7 +137,7 @@ def test_a_report_that_cannot_be_written_is_told(tmp_path, capsys):
     (tmp_path / "file").write_text("mine")
     for output in ("file", "file/below"):
         assert main(["read", str(table), "--output", str(tmp_path / output)]) == 2
-        assert "cannot be written" in capsys.readouterr().err
+        assert "cannot be read or written" in capsys.readouterr().err
     assert (tmp_path / "file").read_text() == "mine"
 
 

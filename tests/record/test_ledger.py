@@ -17,6 +17,7 @@ from weigh.errors import RecordError, StudyLocked
 from weigh.language import text
 from weigh.record import arrays
 from weigh.record.ledger import Ledger, problems_from_json, problems_to_json
+from weigh.record.lock import lock_study
 from weigh.run import Outcome, Run
 
 
@@ -133,7 +134,7 @@ def test_missing_arrays_are_said(tmp_path):
 
 
 def _hold(folder, held, release):
-    with Ledger(folder).lock():
+    with lock_study(folder):
         held.set()
         release.wait(20)
 
@@ -146,13 +147,13 @@ def test_a_second_writer_is_told_so_and_readers_are_not_disturbed(tmp_path):
     process.start()
     try:
         assert held.wait(30)
-        with pytest.raises(StudyLocked, match="Another process"):
-            Ledger(tmp_path).lock()
+        with pytest.raises(StudyLocked, match="Another process"), lock_study(tmp_path):
+            pass
         assert Ledger(tmp_path).records() == ()
     finally:
         release.set()
         process.join()
-    with Ledger(tmp_path).lock():
+    with lock_study(tmp_path):
         pass
 
 
@@ -160,7 +161,7 @@ def test_a_transaction_that_was_cut_leaves_nothing(tmp_path):
     ledger = Ledger(tmp_path, create=True)
     db = sqlite3.connect(ledger.path)
     db.execute("BEGIN IMMEDIATE")
-    db.execute("INSERT INTO planned VALUES (0, 'half', 'm')")
+    db.execute("INSERT INTO planned (position, key, candidate) VALUES (0, 'half', 'm')")
     db.close()  # as a kill does: no commit
     assert ledger.planned_count() == 0
 
@@ -188,14 +189,14 @@ def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
     logits = rng.normal(0, 4, (n, classes)).astype(np.float32)
     target, indices = rng.integers(0, classes, n), rng.permutation(1000)[:n]
     path = tmp_path_factory.mktemp("arrays") / "run.npz"
-    arrays.write_predictions(path, indices, logits, target)
-    back_indices, back = arrays.read_predictions(path)
+    digest = arrays.write_predictions(path, "run", indices, logits, target)
+    back_indices, back = arrays.read_predictions(path, digest)
     assert (back_indices == indices).all()
     np.testing.assert_allclose(back, logits, rtol=1e-3, atol=1e-3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arrays, "DENSE_BYTES", 0)
-        arrays.write_predictions(path, indices, logits, target)
-    _, cut = arrays.read_predictions(path)
+        digest = arrays.write_predictions(path, "run", indices, logits, target)
+    _, cut = arrays.read_predictions(path, digest)
     rows = np.arange(n)
     assert (cut.argmax(axis=1) == back.argmax(axis=1)).all() or classes > arrays.TOP + 1
     np.testing.assert_allclose(
@@ -205,8 +206,10 @@ def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
 
 def test_huge_and_missing_logits(tmp_path):
     path = tmp_path / "run.npz"
-    arrays.write_predictions(path, np.arange(2), np.array([[1e9, -1e9], [np.nan, 0]], np.float32), np.zeros(2, int))
-    _, back = arrays.read_predictions(path)
+    digest = arrays.write_predictions(
+        path, "run", np.arange(2), np.array([[1e9, -1e9], [np.nan, 0]], np.float32), np.zeros(2, int)
+    )
+    _, back = arrays.read_predictions(path, digest)
     assert np.isfinite(back[0]).all()
     assert np.isnan(back[1, 0])
 
@@ -215,10 +218,10 @@ def test_numbers_and_tags_survive_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(arrays, "DENSE_BYTES", 10)  # far beyond what is kept whole of classes
     path, which = tmp_path / "one.npz", np.arange(2)
     numbers = np.array([[123_456.78], [1 / 3]], np.float32)
-    arrays.write_predictions(path, which, numbers, np.array([1.5, 2.5]))
-    np.testing.assert_array_equal(arrays.read_predictions(path)[1], numbers)
+    digest = arrays.write_predictions(path, "run", which, numbers, np.array([1.5, 2.5]))
+    np.testing.assert_array_equal(arrays.read_predictions(path, digest)[1], numbers)
     tags = pack_tags([np.arange(40), np.array([2001])], [np.linspace(-9, 0, 40), np.array([-0.5])], 40)
-    arrays.write_predictions(path, which, tags, rows_of([(), ((0, 1, 1000),)]))
-    found = arrays.read_predictions(path)[1]
+    digest = arrays.write_predictions(path, "run", which, tags, rows_of([(), ((0, 1, 1000),)]))
+    found = arrays.read_predictions(path, digest)[1]
     np.testing.assert_array_equal(found[:, :40], tags[:, :40])
     np.testing.assert_allclose(found[:, 40:], tags[:, 40:], rtol=1e-3)

@@ -14,7 +14,8 @@ from weigh.data.pictures import open_picture
 from weigh.errors import MissingExtra, ModelError
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.tasks.saved import export_onnx, load_saved, save_model
+from weigh.tasks.onnx_file import export_onnx
+from weigh.tasks.saved import load_saved, save_model
 
 CLASSES = ("circle", "<img src=x>")
 
@@ -57,6 +58,7 @@ def test_predictions_are_those_of_the_network(folder, photos, tiny, monkeypatch)
     np.testing.assert_allclose(got, expected, atol=1e-6)
     labels = [CLASSES[i] for i in (np.log(expected) + np.array([0.0, 0.5])).argmax(axis=1)]
     assert [row["label"] for row in rows] == labels
+    assert [row["most_probable"] for row in rows] == [CLASSES[i] for i in expected.argmax(axis=1)]
     assert all(row["probability"] == row[f"p:{row['label']}"] for row in rows)
     assert told[-1][1:] == (5, 5)
 
@@ -82,7 +84,7 @@ def test_several_labels_have_a_sigmoid_each(tmp_path, tiny, photos):
 
 
 @pytest.mark.parametrize(
-    "damage", ["no weights", "cut weights", "no config", "bad config", "newer format", "other classes"]
+    "damage", ["no weights", "cut weights", "no config", "bad config", "newer format", "older format", "other classes"]
 )
 def test_damage_is_said(folder, damage):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -96,12 +98,16 @@ def test_damage_is_said(folder, damage):
     if damage == "bad config":
         (folder / "config.json").write_text("{", encoding="utf-8")
     if damage == "newer format":
-        (folder / "config.json").write_text(json.dumps({**config, "format": 99}), encoding="utf-8")
+        (folder / "config.json").write_text(json.dumps({"weigh": {**config["weigh"], "format": 99}}), encoding="utf-8")
+    if damage == "older format":
+        (folder / "config.json").write_text(json.dumps({"format": 2, "weigh": "0.3"}), encoding="utf-8")
     if damage == "other classes":
-        (folder / "config.json").write_text(json.dumps({**config, "classes": ["a", "b", "c"]}), encoding="utf-8")
+        changed = {"weigh": {**config["weigh"], "classes": ["a", "b", "c"]}}
+        (folder / "config.json").write_text(json.dumps(changed), encoding="utf-8")
     with pytest.raises(ModelError) as error:
         load_saved(folder)
     assert error.value.do
+    assert ("format" in str(error.value)) == ("format" in damage)
 
 
 def test_a_saved_model_needs_not_the_file_it_came_from(tmp_path, tiny):
@@ -122,9 +128,21 @@ def test_onnx_computes_the_same(folder, tmp_path):
     pictures = (
         np.random.default_rng(0).normal(size=(7, 3, 64, 64)).astype(np.float32)
     )  # a batch it was not exported with
-    got = onnxruntime.InferenceSession(str(target)).run(["logits"], {"pictures": pictures})[0]
+    session = onnxruntime.InferenceSession(str(target))
+    logits, probabilities, label = session.run(["logits", "probabilities", "label"], {"pictures": pictures})
+    saved = load_saved(folder)
     with torch.inference_mode():
-        np.testing.assert_allclose(got, load_saved(folder).network(torch.from_numpy(pictures)).numpy(), atol=1e-4)
+        np.testing.assert_allclose(logits, saved.network(torch.from_numpy(pictures)).numpy(), atol=1e-4)
+    expected, decided = saved.predict(torch.from_numpy(pictures))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert label.tolist() == decided.tolist()
+    facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
+    assert facts["classes"] == list(CLASSES)
+    assert facts["temperature"] == 2.0
+    assert (facts["decision"], facts["bias"]) == ("threshold", [0.0, 0.5])
+    assert facts["preprocessing"] == saved.preparation.as_json() | {
+        k: list(facts["preprocessing"][k]) for k in ("mean", "std")
+    }
 
 
 def test_onnx_says_what_is_missing(folder, tmp_path, monkeypatch):

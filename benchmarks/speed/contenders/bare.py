@@ -10,19 +10,20 @@ import torch
 from benchmarks.speed.work import Contender, Epoch, Work, build, clock
 from weigh.models.fast import speed_up
 from weigh.train.determinism import computing
-from weigh.train.device import autocast, best_precision
+from weigh.train.device import autocast, best_precision, resolve_device
 
 RESIDENT = 512
 
 
 def prepare(work: Work, precision: str = "auto") -> Contender:
-    chosen = precision if precision != "auto" else best_precision("cpu")
-    network = build(work).to(memory_format=torch.channels_last).train()
-    speed_up(network, "cpu")
+    device = resolve_device()
+    chosen = precision if precision != "auto" else best_precision(device)
+    network = build(work).to(device, memory_format=torch.channels_last).train()
+    speed_up(network, device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=1e-4, fused=True)
     held = min(work.pictures, RESIDENT) // work.batch * work.batch or work.batch
-    pictures = torch.randn(held, 3, work.size, work.size).contiguous(memory_format=torch.channels_last)
-    target = torch.randint(0, work.classes, (held,))
+    pictures = torch.randn(held, 3, work.size, work.size, device=device).contiguous(memory_format=torch.channels_last)
+    target = torch.randint(0, work.classes, (held,), device=device)
 
     def epoch() -> Epoch:
         done = 0
@@ -31,7 +32,7 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
                 start = done % held
                 stop = min(start + work.batch, start + work.pictures - done)
                 optimiser.zero_grad(set_to_none=True)
-                with autocast("cpu", chosen):
+                with autocast(device, chosen):
                     logits = network(pictures[start:stop])
                 torch.nn.functional.cross_entropy(logits.float(), target[start:stop]).backward()
                 optimiser.step()

@@ -21,7 +21,7 @@ from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
-from weigh.train.device import best_precision
+from weigh.train.device import best_precision, resolve_device
 from weigh.train.loop import Loop
 
 EPOCHS = 50  # of the schedule: far more than are measured
@@ -43,17 +43,18 @@ def read_examples(folder: Path) -> Examples:
 
 
 def prepare(work: Work, precision: str = "auto") -> Contender:
-    chosen = precision if precision != "auto" else best_precision("cpu")
+    device = resolve_device()
+    chosen = precision if precision != "auto" else best_precision(device)
     examples = read_examples(Path(work.folder))
     setting = Setting(
         "image-classification", examples.classes, "balanced_accuracy",
-        threads=work.threads, precision=chosen, offline=True, cache=None,
+        threads=work.threads, precision=chosen, offline=True, cache=None, device=device,
     )  # fmt: skip
     options = {**RECIPES.get("finetune").defaults, "batch_size": work.batch, "image_size": work.size}
     model = load_model(f"file:{work.weights}@timm:{work.model}", pretrained=True, offline=True)
     preparation = model.preprocessing.at(work.size)
     task = TASKS.get(setting.task)
-    network = make_network(model, work.classes, torch_generator(1)).to(memory_format=torch.channels_last)
+    network = make_network(model, work.classes, torch_generator(1)).to(device, memory_format=torch.channels_last)
     speed_up(network, setting.device)
     seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
     state: dict[str, Loop] = {}

@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Lang, Offline, Quiet, Settings, TaskName
+from weigh.cli.output import print_data
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json, visible_line
 
 __all__ = ["register"]
 
@@ -42,13 +44,13 @@ def data(
         import json
 
         shown = [finding.model_dump(mode="json") for finding in (size, *findings)]
-        print(json.dumps(shown, indent=2, ensure_ascii=False))
+        print_data(visible_json(json.dumps(shown, indent=2, ensure_ascii=False)) + "\n")
         return
     print(size.sentence.render(language))
     for finding in findings:
         print(f"\n[{finding.kind}] {finding.sentence.render(language)}")
         for path in finding.examples[:SHOWN]:
-            print(f"    {path}")
+            print(f"    {visible_line(path)}")
         if len(finding.examples) > SHOWN:
             print(
                 text(

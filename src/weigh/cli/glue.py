@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Lang
+from weigh.cli.output import print_data
 from weigh.errors import SpecError
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json
 
 __all__ = ["register"]
 
@@ -26,8 +28,8 @@ def glue(
     lang: Lang = "",
 ) -> None:
     """The GLUE table of studies: a row per candidate, a score with an interval per task, the mean."""
+    from weigh.disk import write_file
     from weigh.findings.glue_table import glue_table
-    from weigh.record.arrays import write_atomically
     from weigh.report.glue_table import render_glue
     from weigh.study import Study
 
@@ -39,10 +41,9 @@ def glue(
         )
     table = glue_table([Study.open(folder).results() for folder in studies])
     written = {name: render_glue(table, name, language) for name in FORMATS}
-    output.mkdir(parents=True, exist_ok=True)
     for name, suffix in FORMATS.items():
-        write_atomically(output / f"glue.{suffix}", written[name].encode())
-    sys.stdout.write(written[format])
+        write_file(output / f"glue.{suffix}", written[name])
+    print_data(visible_json(written[format]) if format == "json" else written[format])
     print(text("Written: {p}", "已写入：{p}", p=output).render(language), file=sys.stderr)
 
 

@@ -8,6 +8,7 @@ import sys
 
 import typer
 
+from weigh.cli.output import printing, tell_unexpected
 from weigh.errors import WeighError
 from weigh.language import detect_language, text
 
@@ -34,14 +35,19 @@ def _register() -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 130 interrupted."""
+    """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 70 a mistake of ours, 130 interrupted."""
+    with printing():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(arguments: list[str]) -> int:
     gc.set_threshold(200_000, 50, 100)  # short-lived commands make many small objects and few cycles
     _register()
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
     language = _language(arguments)
     try:
         code = app(args=arguments, standalone_mode=False)
         code = code if isinstance(code, int) else 0
+        sys.stdout.flush()  # a full disk behind `> file` is said now, not at the end of the interpreter
     except typer.Exit as stop:
         code = stop.exit_code
     except WeighError as error:
@@ -52,12 +58,21 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:  # `weigh predict … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:
-        if not hasattr(error, "format_message"):  # not a usage error of the parser: a bug of ours, shown in full
-            raise
-        if hasattr(error, "show"):
+    except OSError as error:  # a disk that is full, read-only, without permission, wherever it was touched
+        from weigh.disk import storage_error
+
+        fault = storage_error(error, _where(error))
+        print(fault.render(language), file=sys.stderr)
+        code = fault.exit_code
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # also the panics of libraries written in Rust
+        if hasattr(error, "format_message") and hasattr(error, "show"):  # a usage error of the parser
             error.show()
-        code = 2
+            code = 2
+        else:
+            tell_unexpected(error, language)
+            code = 70
     if code == 130:
         said = text(
             "\nInterrupted. What was finished is kept; the same command goes on from here.",
@@ -65,6 +80,18 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(said.render(language), file=sys.stderr)
     return code
+
+
+def _where(error: OSError) -> str | None:
+    """The file that an error speaks of; standard output where it names none and that cannot be written."""
+    if error.filename is not None:
+        return None
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again as it ends
+        return "standard output"
+    return None
 
 
 def _language(arguments: list[str]) -> str:

@@ -47,7 +47,7 @@ def recipes(lang: Lang = "") -> None:
             print(", ".join(f"{key}={value}" for key, value in recipe.texts.items()))
 
 
-def doctor(lang: Lang = "") -> None:
+def doctor(offline: Offline = False, lang: Lang = "") -> None:
     """What this machine can do: processor, accelerators, versions, weights within reach."""
     language = detect_language(lang)
 
@@ -92,7 +92,9 @@ def doctor(lang: Lang = "") -> None:
     line(Text("Cache", "缓存"), str(cache_folder()))
     hub = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     forbidden = text("not used (offline)", "不使用（离线）").render(language)
-    line(Text("Hub", "模型库"), forbidden if offline_by_environment() else f"{hub} – {_reach(hub, language)}")
+    line(
+        Text("Hub", "模型库"), forbidden if offline or offline_by_environment() else f"{hub} – {_reach(hub, language)}"
+    )
     from weigh.models.catalogue import installed_weights
 
     for weights in installed_weights():

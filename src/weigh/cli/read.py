@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import FailOn, Lang, Settings, known_kinds, tell_failures
+from weigh.cli.output import print_data, unfiltered
 from weigh.errors import SpecError
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json
 
 __all__ = ["register"]
 
@@ -61,14 +63,16 @@ def read(
     reading = read_predictions(*predictions, labels=labels, gold=gold, settings=settings)
     file = reading.findings().file
     if format in ("json", "md"):
-        sys.stdout.write(reading.report(format, language))
+        document = reading.report(format, language)
+        print_data(visible_json(document) if format == "json" else document)
     elif format == "text":
         import shutil
 
         from weigh.report.terminal import render_terminal
 
         width = min(shutil.get_terminal_size((100, 24)).columns, 110)
-        print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
+        sheet = render_terminal(file, language=language, width=width, colour=sys.stdout.isatty())
+        print(sheet, file=unfiltered(sys.stdout))
     else:
         from weigh.report.terminal import summary_line
 

@@ -1,20 +1,39 @@
-"""Predictions as CSV or JSON lines; cells that a spreadsheet would execute are defused."""
+"""Predictions and tables as CSV, JSON lines or Parquet; cells that a spreadsheet would execute are defused."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from collections.abc import Sequence
-from typing import Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-__all__ = ["defuse", "write_rows"]
+from weigh.errors import SpecError
+from weigh.language import text
+from weigh.record.arrays import write_atomically
+from weigh.report.visible import visible, visible_json
 
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["TABLES", "check_suffix", "defuse", "write_rows", "write_table"]
+
+TABLES = (".csv", ".tsv", ".parquet")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)  # a class may be called -1
 
 
 def defuse(cell: str) -> str:
-    """A cell that no spreadsheet executes (OWASP, CSV injection): a leading apostrophe before =, +, -, @, tab, CR, LF."""
-    return "'" + cell if cell.startswith(_FORMULA) else cell
+    """A cell that no spreadsheet executes (OWASP, CSV injection): a leading apostrophe before =, +, -, @, tab, CR, LF; numbers stay."""
+    return "'" + cell if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
+
+
+def _written(cell: str) -> str:
+    """Defused for spreadsheets, and with marks for control characters that would command a terminal."""
+    return _CONTROLS.sub(lambda match: visible(match[0]), defuse(cell))
 
 
 def write_rows(out: TextIO, rows: Sequence[dict[str, Any]], format: str) -> None:
@@ -28,10 +47,11 @@ def write_rows(out: TextIO, rows: Sequence[dict[str, Any]], format: str) -> None
     columns = list(dict.fromkeys(key for row in rows for key in row if key != "error"))
     if format == "jsonl":
         for row in rows:
-            out.write(json.dumps({key: _rounded(row.get(key)) for key in columns}, ensure_ascii=False) + "\n")
+            written = json.dumps({key: _rounded(row.get(key)) for key in columns}, ensure_ascii=False)
+            out.write(visible_json(written) + "\n")
         return
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([defuse(column) for column in columns])
+    writer.writerow([_written(column) for column in columns])
     for row in rows:
         writer.writerow([_cell(row.get(key)) for key in columns])
 
@@ -44,5 +64,35 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return defuse(json.dumps(value, ensure_ascii=False))
-    return f"{value:.6f}" if isinstance(value, float) else defuse(str(value))
+        return _written(json.dumps(value, ensure_ascii=False))
+    return f"{value:.6f}" if isinstance(value, float) else _written(str(value))
+
+
+def check_suffix(path: Path, known: Sequence[str] = TABLES) -> str:
+    """The kind of table that the name of a file asks for.
+
+    Raises:
+        SpecError: Another kind.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in known:
+        raise SpecError(
+            text("{p}: a table is written as one of {k}.", "{p}：表格只能写为 {k}。", p=path, k=", ".join(known)),
+            do=text("Call it {n}.", "请改名为 {n}。", n=f"{path.stem or 'table'}{known[0]}"),
+        )
+    return suffix
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """A table by the suffix of `path`; in text, cells are defused and numbers have all their digits."""
+    import polars as pl
+
+    out, suffix = io.BytesIO(), check_suffix(path)
+    if suffix == ".parquet":
+        frame.write_parquet(out)
+    else:
+        texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+        safe = frame.with_columns(pl.col(name).map_elements(_written, return_dtype=pl.String) for name in texts)
+        separator = "\t" if suffix == ".tsv" else ","
+        safe.rename({name: _written(name) for name in safe.columns}).write_csv(out, separator=separator)
+    write_atomically(path, out.getvalue())

@@ -8,8 +8,11 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from weigh.cli.output import unfiltered
 from weigh.execute.prediction import duration
 from weigh.language import Text, text
+from weigh.notices import notices_to
+from weigh.report.visible import visible
 
 __all__ = ["Screen"]
 
@@ -40,7 +43,7 @@ class Screen:
 
     def __init__(self, language: str, *, quiet: bool, confirmed: bool) -> None:
         self.language, self.quiet, self.confirmed = language, quiet, confirmed
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(file=unfiltered(sys.stderr), highlight=False)  # texts are filtered in `say`
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -55,21 +58,24 @@ class Screen:
 
     def __enter__(self) -> Screen:
         self.bars.start()
+        self.notices = notices_to(self.say)
+        self.notices.__enter__()
         return self
 
     def __exit__(self, *_) -> None:
         self.bars.stop()
+        self.notices.__exit__(None, None, None)
 
     def say(self, what: Text) -> None:
         if not self.quiet:
-            self.console.print(what.render(self.language), markup=False, soft_wrap=True)
+            self.console.print(visible(what.render(self.language)), markup=False, soft_wrap=True)
 
     def stage(self, what: Text) -> None:
         self._drop_inner()
         self.say(what)
 
     def progress(self, what: str, done: int, total: int) -> None:
-        title = WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language)
+        title = visible(WHAT.get(what.split()[0].lower() if what else "", Text(what, what)).render(self.language))
         if self.inner is None or self.bars.tasks[-1].description != title:
             self._drop_inner()
             self.inner = self.bars.add_task(title, total=total)

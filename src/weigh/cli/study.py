@@ -24,7 +24,9 @@ from weigh.cli.options import (
     open_study,
     tell_failures,
 )
+from weigh.cli.output import print_data, unfiltered
 from weigh.language import Text, detect_language, text
+from weigh.report.visible import visible_json
 
 __all__ = ["register"]
 
@@ -135,7 +137,8 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     file = study.read().file
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     if not (quiet or brief):
-        print(render_terminal(file, language=language, width=width, colour=sys.stdout.isatty()))
+        sheet = render_terminal(file, language=language, width=width, colour=sys.stdout.isatty())
+        print(sheet, file=unfiltered(sys.stdout))
     line = summary_line(file, language)
     print("\n".join(wrap(line, width)) if sys.stdout.isatty() else line)  # a pipe gets one line
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
@@ -185,7 +188,8 @@ def report(
     elif format == "text":
         _tell(opened, language, quiet=False, brief=False)
     else:
-        sys.stdout.write(opened.report(format, language))
+        document = opened.report(format, language)
+        print_data(visible_json(document) if format == "json" else document)
 
 
 def schema() -> None:
@@ -194,7 +198,7 @@ def schema() -> None:
 
     from weigh.spec import StudySpec
 
-    print(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False))
+    print_data(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
 def register(app: typer.Typer) -> None:

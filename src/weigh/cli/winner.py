@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +10,10 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, open_study
-from weigh.errors import SpecError
+from weigh.cli.output import print_data
+from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
+from weigh.report.visible import visible_json, visible_line
 
 __all__ = ["register"]
 
@@ -19,15 +22,23 @@ StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder
 
 def predict(
     study: StudyFolder,
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures; or one table of texts; - for lines on standard input.")],
-    format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl.")] = "csv",
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures, or folders of them; or one table of texts; - for lines on standard input.")],
+    format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl; default: as the file of --output is called, else csv.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.")] = None,
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Calibrated probabilities of the winner for new files, on standard output."""
-    from weigh.cli.rows import write_rows
+    """Calibrated probabilities of the winner for new files, on standard output or in a file.
+
+    The label is not always the most probable class: where classes are unbalanced, a study on balanced accuracy or F1 decides by a
+    threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax
+    """
+    from weigh.cli.rows import check_suffix, write_rows
     from weigh.cli.screen import Screen
+    from weigh.record.arrays import write_atomically
     from weigh.study import Study
 
+    if not format:
+        format = "csv" if output is None else check_suffix(output, (".csv", ".jsonl")).removeprefix(".")
     if format not in ("csv", "jsonl"):
         raise SpecError(text("--format: {f} is neither csv nor jsonl.", "--format：{f} 不是 csv 或 jsonl。", f=format))
     language = detect_language(lang)
@@ -41,23 +52,59 @@ def predict(
         rows = opened.predict(files if pictures else files[0], progress=screen.progress)
     for row in rows:
         if row.get("error"):
-            print(f"{row.get('path', row.get('row'))}: {row['error']}", file=sys.stderr)
-    write_rows(sys.stdout, rows, format)
+            print(f"{visible_line(row.get('path', row.get('row')))}: {row['error']}", file=sys.stderr)
+    out = io.StringIO()
+    write_rows(out, rows, format)
+    if output is None:
+        print_data(out.getvalue())
+    else:
+        write_atomically(output, out.getvalue().encode("utf-8", "backslashreplace"))
+        told = text("{p}: {n} predictions", "{p}：{n} 条预测", p=output, n=len(rows))
+        print(told.render(language), file=sys.stderr)
+    if rows and all(row.get("error") for row in rows):
+        raise DataError(
+            text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=len(rows)),
+            text("The rows above hold no prediction.", "以上各行都没有预测结果。"),
+            text("Check the paths: {p}", "请检查路径：{p}", p=", ".join(map(visible_line, files[:3]))),
+        )
 
 
 def export(
     study: StudyFolder,
-    onnx: Annotated[bool, typer.Option("--onnx", help="ONNX, checked against torch.")] = False,
-    output: Output = None, lang: Lang = "",
+    onnx: Annotated[bool, typer.Option("--onnx", help="The refitted winner as ONNX, checked against torch with onnxruntime.")] = False,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Every prediction, out of fold and on test sets; weigh read reads it.")] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Every run: scores, facts, seeds, times.")] = None,
+    suspects: Annotated[Path | None, typer.Option("--suspects", help="Labels that are suspected to be wrong.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study.")] = None,
+    lang: Lang = "",
 ) -> None:  # fmt: skip
-    """The refitted winner as ONNX, checked against torch with onnxruntime."""
+    """The winner as ONNX, and what was recorded as tables (.csv, .tsv, .parquet) for other tools."""
+    from weigh.cli.rows import check_suffix, write_table
     from weigh.errors import RecordError
     from weigh.study import Study
-    from weigh.tasks.saved import export_onnx
 
+    tables = {"predictions": predictions, "runs": runs, "suspects": suspects}
+    wanted = {name: path for name, path in tables.items() if path is not None}
+    if not onnx and not wanted:
+        raise SpecError(
+            text("Say what to export.", "请指明要导出什么。"),
+            do=text(
+                "--onnx, --predictions FILE.csv, --runs FILE.csv, --suspects FILE.csv",
+                "--onnx、--predictions 文件.csv、--runs 文件.csv、--suspects 文件.csv",
+            ),
+        )
+    for path in wanted.values():
+        check_suffix(path)
+    opened, language = Study.open(study), detect_language(lang)
+    for name, path in wanted.items():
+        table = opened.table(name)
+        write_table(table, path)
+        print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
-        raise SpecError(text("Say what to export: --onnx", "请指明导出格式：--onnx"))
-    folder = Study.open(study).folder / "model"
+        return
+    from weigh.tasks.onnx_file import export_onnx
+
+    folder = opened.folder / "model"
     if not (folder / "model.safetensors").exists():
         raise RecordError(text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=study))
     target = output or folder / "model.onnx"
@@ -65,7 +112,7 @@ def export(
     print(
         text(
             "{p}: largest difference to torch {d}", "{p}：与 torch 的最大差异为 {d}", p=target, d=f"{difference:.1e}"
-        ).render(detect_language(lang))
+        ).render(language)
     )
 
 
@@ -99,7 +146,9 @@ def evaluate(
     if format == "json":
         import json
 
-        print(json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False))
+        rows = [{**row, "hint": row["hint"] and row["hint"]._asdict()} for row in rows]
+        document = json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False)
+        print_data(visible_json(document) + "\n")
         return
     for row in rows:
         print(
@@ -113,6 +162,8 @@ def evaluate(
                 w=row["weights"],
             ).render(language)
         )
+        if row["hint"]:
+            print("  " + row["hint"].render(language))
 
 
 def features(

@@ -18,7 +18,7 @@ from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.lookahead import look_ahead
 
-__all__ = ["content_hashes", "fingerprint", "hash_file", "text_hashes"]
+__all__ = ["content_hashes", "fingerprint", "hash_file", "identity", "text_hashes"]
 
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
 CHUNK, AHEAD = 1 << 20, 64
@@ -62,6 +62,15 @@ def hash_file(path: Path) -> str:
     except (OSError, ValueError):
         return ""
     return digest.hexdigest()
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes when somebody writes to a file: number, size, time; None where there is none. For one process's memory only."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def text_hashes(rows: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
+from weigh.disk import replacing
 from weigh.errors import DataError, MissingExtra
 from weigh.language import text
 
@@ -57,9 +58,8 @@ def demo_table(folder: Path) -> Path:
     """
     root = demo_root()
     rows = [line.split() for line in (root / "labels.csv").read_text("utf-8").splitlines() if line.strip()]
-    folder.mkdir(parents=True, exist_ok=True)
     table = folder / "cells.csv"
-    with table.open("w", encoding="utf-8", newline="") as file:
+    with replacing(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "type"])
         for path, probability, kind in rows:

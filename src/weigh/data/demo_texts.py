@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from weigh.disk import write_file
 from weigh.errors import ModelError
 from weigh.language import text
 
@@ -38,9 +39,8 @@ def text_demo_table(folder: Path) -> Path:
     """Write `folder/messages.csv` (text, label, wording, area, about) without the words at its head, and return its path."""
     packaged = files("weigh.data").joinpath("demo_messages.csv").read_text("utf-8")
     rows = [line for line in packaged.splitlines() if not line.startswith("#")]
-    folder.mkdir(parents=True, exist_ok=True)
     table = folder / "messages.csv"
-    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    write_file(table, "\n".join(rows) + "\n")
     return table
 
 

@@ -8,28 +8,41 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.examples import Problem
+from weigh.data.letters import ENCODINGS, guess_encoding
 from weigh.errors import DataError
 from weigh.language import text
 
 __all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines"]
 
 HEAD = 64_000  # bytes looked at where only the beginning counts
-MOST_GUESSED = 1_000_000  # bytes that decide between GB 18030 and Windows-1252
+MOST_GUESSED = 1_000_000  # bytes that decide between damaged UTF-8 and another encoding
+SURE = ("UTF-8", "UTF-16")  # with a mark, or valid: no guess
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Decoded(NamedTuple):
-    """Characters of a file, and the name of the encoding they were read with ("UTF-8", "UTF-16", "GB 18030", "Windows-1252")."""
+    """Characters of a file, and the name of the encoding they were read with ("UTF-8", "UTF-16", "GB 18030", "Windows-1252" …).
+
+    Where the user named the encoding (`data.encoding`), it is called "as told".
+    """
 
     content: str
     encoding: str
 
 
-def read_text(path: Path, *, limit: int | None = None) -> Decoded:
-    """A whole file (packed by gzip or not), or its first `limit` bytes up to the end of a line.
+def read_text(
+    path: Path, *, limit: int | None = None, encoding: str | None = None, prefer: str | None = None
+) -> Decoded:
+    """A whole file (packed by gzip or not), or its first `limit` bytes up to the end of a line. Every line ends with "\\n" or "\\r\\n".
+
+    Args:
+        encoding: What the user says that it is written in; a mark at the beginning of the file counts more.
+        prefer: What the training data were read as: breaks a tie where the file has to be guessed.
 
     Raises:
         DataError: It cannot be read, or holds no text.
@@ -41,57 +54,98 @@ def read_text(path: Path, *, limit: int | None = None) -> Decoded:
             packed = file.read(2) == b"\x1f\x8b"
         with gzip.open(path, "rb") if packed else path.open("rb") as file:
             raw = file.read() if limit is None else file.read(limit)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise DataError(text("{p} cannot be read: {e}", "无法读取 {p}：{e}", p=path, e=reason)) from None
-    if limit is not None and len(raw) == limit and raw[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-        raw = raw[: raw.rfind(b"\n") + 1] or raw
-    found = decode(raw[: len(raw) // 2 * 2] if limit is not None and raw[:2] in (b"\xff\xfe", b"\xfe\xff") else raw)
-    if found is None:
+    cut = limit is not None and len(raw) == limit
+    if cut and raw[:2] not in UTF16_MARKS:
+        raw = raw[: raw.rfind(b"\n") + 1] or raw[: raw.rfind(b"\r") + 1] or raw
+    if cut and raw[:2] in UTF16_MARKS:
+        raw = raw[: len(raw) // 2 * 2]
+    decoded = decode(raw, prefer=prefer) if encoding is None else _as_told(path, raw, encoding)
+    if decoded is None:
         raise DataError(
             text("{p} is not a file of text.", "{p} 不是文本文件。", p=path),
             do=text("Save it as text in UTF-8.", "请另存为 UTF-8 文本。"),
         )
-    return found
+    return Decoded(_whole_lines(decoded.content), decoded.encoding)
 
 
-def decode(raw: bytes) -> Decoded | None:
-    """The first that fits: UTF-8 (with or without a mark), UTF-16 with a mark, GB 18030 (covers GBK and GB 2312), Windows-1252.
+def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
+    """The first that fits: UTF-8 (with or without a mark), UTF-16, else what its letters look like.
 
     Returns:
-        None for bytes that are no text: a NUL without a mark of UTF-16.
-
-    GB 18030 reads much that is Western European as well ("é " is not valid in it, but "él" is a Chinese character): there,
-    bytes above 127 mostly stand alone, while in Chinese text they stand in pairs and longer runs.
+        None for bytes that are no text: many NULs that are not those of UTF-16.
     """
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+    if raw[:2] in UTF16_MARKS:
         try:
             return Decoded(raw.decode("utf-16"), "UTF-16")
         except UnicodeDecodeError:
             return None
     if b"\0" in raw[:HEAD] and raw[:3] != b"\xef\xbb\xbf" and _mostly_zero(raw[:HEAD]):
-        return None
+        return _without_mark(raw)
     try:
         return Decoded(raw.decode("utf-8-sig"), "UTF-8")
     except UnicodeDecodeError:
         pass
     high = re.findall(rb"[\x80-\xff]+", raw[:MOST_GUESSED])
-    alone = sum(len(run) == 1 for run in high)
-    if alone * 2 < len(high):
-        # damaged or cut-off UTF-8 is not Chinese in another encoding: most of it still reads as UTF-8
-        damaged = raw.decode("utf-8-sig", "replace")
-        if damaged.count("\ufffd") * 20 < len(high):
-            return Decoded(damaged, "UTF-8 (damaged)")
-        try:
-            return Decoded(raw.decode("gb18030"), "GB 18030")
-        except UnicodeDecodeError:
-            pass
-    return Decoded(raw.decode("cp1252", "replace"), "Windows-1252")
+    # damaged or cut-off UTF-8 is not another encoding: most of it still reads as UTF-8
+    damaged = raw.decode("utf-8-sig", "replace")
+    if damaged[:MOST_GUESSED].count("\ufffd") * 20 < len(high):
+        return Decoded(damaged, "UTF-8 (damaged)")
+    guessed = guess_encoding(raw, prefer)
+    if (
+        guessed is None
+    ):  # Chinese stands in pairs and longer runs of bytes, a Western letter with an accent mostly alone
+        alone = sum(len(run) == 1 for run in high)
+        guessed = next(e for e in ENCODINGS if e.codec == ("gb18030" if alone * 2 < len(high) else "cp1252"))
+    return Decoded(raw.decode(guessed.codec, "replace"), guessed.name)
+
+
+def _as_told(path: Path, raw: bytes, encoding: str) -> Decoded:
+    if raw[:2] in UTF16_MARKS or raw[:3] == b"\xef\xbb\xbf":
+        marked = decode(raw)
+        if marked is not None:
+            return marked
+    try:
+        return Decoded(raw.decode(encoding), "as told")
+    except UnicodeError as error:
+        at = error.start if isinstance(error, UnicodeDecodeError) else 0
+        raise DataError(
+            text(
+                "data.encoding: {p} is not written in {e}; line {n} holds {b}.",
+                "data.encoding：{p} 并非 {e} 编码；第 {n} 行含有 {b}。",
+                p=path, e=encoding, n=raw.count(b"\n", 0, at) + 1, b=raw[at : at + 4].hex(" "),
+            ),
+            text("These bytes stand for no character there.", "这些字节在该编码中不对应任何字符。"),
+            text("Name another encoding, or leave data.encoding out.", "请指定其他编码，或去掉 data.encoding。"),
+        ) from None  # fmt: skip
+
+
+def _without_mark(raw: bytes) -> Decoded | None:
+    """UTF-16 without its mark: of mostly Latin text every second byte is zero."""
+    even, odd = raw[:HEAD:2], raw[1:HEAD:2]
+    for name, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if zeros.count(0) * 10 >= 4 * len(zeros) and others.count(0) * 50 < len(others) and len(raw) % 2 == 0:
+            try:
+                return Decoded(raw.decode(name), "UTF-16")
+            except UnicodeDecodeError:
+                return None
+    return None
 
 
 def _mostly_zero(raw: bytes) -> bool:
     """More than one NUL in fifty bytes: binary, not a text with a stray control character."""
     return raw.count(0) * 50 > len(raw)
+
+
+def _whole_lines(content: str) -> str:
+    """Lines that end with a lone "\\r" (old spreadsheets) end with "\\n"; there a "\\n" stands only inside of quotes, if at all."""
+    lone = content.count("\r") - content.count("\r\n")
+    if not lone:
+        return content
+    bare = re.sub(r'"[^"]*"', "", content) if '"' in content and "\n" in content else content
+    return content if "\n" in bare.rstrip("\r\n") else content.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def split_lines(content: str) -> list[str]:
@@ -103,9 +157,9 @@ def split_lines(content: str) -> list[str]:
 
 
 def encoding_problem(encodings: dict[str, str]) -> list[Problem]:
-    """What is not UTF-8, from file name to encoding: a note, or a warning where characters were lost."""
+    """What is not UTF-8, from file name to encoding: a note where a mark says so, a warning where it was guessed or characters were lost."""
     problems = []
-    for name in sorted(set(encodings.values()) - {"UTF-8"}):
+    for name in sorted(set(encodings.values()) - {"UTF-8", "as told"}):
         files = tuple(sorted(f for f, found in encodings.items() if found == name))
         damaged = name == "UTF-8 (damaged)"
         sentence = (
@@ -124,14 +178,27 @@ def encoding_problem(encodings: dict[str, str]) -> list[Problem]:
                 f=", ".join(files[:5]),
             )
         )
+        guessed = name not in SURE and not damaged
         problems.append(
             Problem(
                 "encoding",
                 sentence,
                 files,
-                severity="warning" if damaged else "note",
-                why=None if damaged else text("The encoding was guessed from the bytes.", "编码是根据字节推断的。"),
-                do=text("Save it as UTF-8 if characters look wrong.", "如果字符显示不对，请另存为 UTF-8。"),
+                severity="warning" if damaged or guessed else "note",
+                why=text(
+                    "The encoding was guessed from the letters; in a wrong one every letter beyond A to Z is another.",
+                    "编码是根据字符推断的；如果推断有误，除英文字母外的字符全都会变成别的字符。",
+                )
+                if guessed
+                else None,
+                do=text(
+                    "Look at the texts. If letters are wrong, name the encoding: --set data.encoding=NAME (cp949, cp1251, shift_jis, big5 …); "
+                    "if they are right: --set data.encoding={c}",
+                    "请查看文本。字符不对时请指定编码：--set data.encoding=编码名（cp949、cp1251、shift_jis、big5 等）；没有问题则：--set data.encoding={c}",
+                    c=next(e.codec for e in ENCODINGS if e.name == name),
+                )
+                if guessed
+                else text("Save it as UTF-8 if characters look wrong.", "如果字符显示不对，请另存为 UTF-8。"),
                 numbers={"n": len(files)},
             )
         )

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.examples import Problem
+from weigh.data.levels import Level, Placed, settle_levels
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
 from weigh.data.nouns import PICTURES, Noun
+from weigh.data.trees import files_in, same_folder, scan, subfolders, walk_files
 from weigh.errors import DataError
 from weigh.language import Text, text
 
-__all__ = ["PICTURE_FILES", "FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders", "walk_files"]
+__all__ = ["PICTURE_FILES", "FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders"]
 
-SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
-SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
 MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 
 
@@ -38,12 +38,19 @@ class FileKind(NamedTuple):
     by_head: Callable[[Path], bool]
     strict: bool = True
 
+    def holds(self, entry: os.DirEntry) -> bool:
+        """Whether an entry of a folder is one of them."""
+        return self.by_name(entry.name) or ("." not in entry.name and self.by_head(Path(entry.path)))
 
-def list_folder(folder: Path, *, without: Path | None = None, kind: FileKind | None = None) -> Listing:
+
+def list_folder(
+    folder: Path, *, without: Path | None = None, kind: FileKind | None = None, level: Level | None = None
+) -> Listing:
     """The pictures (or what `kind` says) of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
 
     Args:
         without: A folder inside that is not looked at (the test folder, where it lies within the training folder).
+        level: Which of two levels of folders names the class (`data.class_folder`).
 
     Raises:
         DataError: Unreadable, empty, or without class folders.
@@ -51,40 +58,46 @@ def list_folder(folder: Path, *, without: Path | None = None, kind: FileKind | N
     kind = kind or PICTURE_FILES
     parts = part_folders(folder, without, kind)
     listing = Listing(root=folder)
-    other: list[str] = []
     loose: list[str] = []
     strange: list[str] = []
     empty: list[str] = []
-    inner: list[str] = []
+    rows: list[Placed] = []
+    classes: list[tuple[str, Path]] = []
     for part, part_folder in parts or [("train", folder)]:
-        classes = [c for c in subfolders(part_folder) if without is None or not _same(c, without)]
-        loose += [_relative(p, folder) for p in _files_in(part_folder, kind)]
-        for class_folder in classes:
-            found, others = walk_files(class_folder, without, kind)
-            other += [_relative(p, folder) for p in others]
-            if not found:
-                empty.append(_relative(class_folder, folder))
-            for file in sorted(found, key=lambda p: natural_key(p.relative_to(class_folder).as_posix())):
-                relative = _relative(file, folder)
-                if not _is_text(relative):
-                    strange.append(relative.encode("utf-8", "backslashreplace").decode())
-                    continue
-                name = file.relative_to(class_folder).as_posix()
-                listing.path.append(relative)
-                listing.label.append(class_folder.name)
-                listing.part.append(part)
-                listing.order.append((natural_key(name), natural_key(relative)))
-                inner.append(name.rpartition("/")[0])
-    if any(inner):
-        listing.columns["folder"] = inner
+        loose += [_relative(p, folder) for p in files_in(part_folder, kind.by_name)]
+        inside = subfolders(part_folder)
+        classes += [(part, c) for c in inside if without is None or not same_folder(c, without)]
+    tree = walk_files([c for _, c in classes], kind.holds, root=folder, without=without)
+    for part, class_folder in classes:
+        found = tree.files[class_folder]
+        if not found and class_folder not in tree.repeated:
+            empty.append(_relative(class_folder, folder))
+        for file in sorted(found, key=lambda p: natural_key(p.relative_to(class_folder).as_posix())):
+            relative = _relative(file, folder)
+            if not _is_text(relative):
+                strange.append(relative.encode("utf-8", "backslashreplace").decode())
+                continue
+            within = file.relative_to(class_folder)
+            rows.append(Placed(part, class_folder.name, within.parts[:-1], relative))
+            listing.order.append((natural_key(within.as_posix()), natural_key(relative)))
+    settled = settle_levels(rows, level, folder, kind.noun)
+    listing.path = [row.path for row in rows]
+    listing.label = [label or "" for label in settled.label]
+    listing.part = settled.part
+    if any(settled.folder):
+        listing.columns["folder"] = settled.folder
+    listing.keep([i for i, label in enumerate(settled.label) if label is not None])
+    listing.problems += settled.problems
     if parts:
         used = {p for _, p in parts}
-        skipped = [s for s in subfolders(folder) if s not in used and (without is None or not _same(s, without))]
-        left = [_relative(p, folder) for s in skipped for p in walk_files(s, without, kind)[0]]
+        skipped = [s for s in subfolders(folder) if s not in used and (without is None or not same_folder(s, without))]
+        beside = walk_files(skipped, kind.holds, root=folder, without=without).files
+        left = [_relative(p, folder) for files in beside.values() for p in files]
         if left:
             listing.problems.append(_left_out(left, [s.name for s in skipped], kind.noun))
-        loose += [_relative(p, folder) for p in _files_in(folder, kind)]
-    listing.problems += _notes(sorted(other), sorted(set(loose)), strange, empty, kind.noun)
+        loose += [_relative(p, folder) for p in files_in(folder, kind.by_name)]
+    other, repeated = (sorted(_relative(p, folder) for p in some) for some in (tree.others, tree.repeated))
+    listing.problems += _notes(other, sorted(set(loose)), strange, empty, repeated, kind.noun)
     if not listing.path:
         raise _no_files(folder, loose, kind.noun)
     return listing
@@ -100,83 +113,16 @@ def part_folders(folder: Path, without: Path | None = None, kind: FileKind | Non
     parts = [
         (part, s)
         for part, s in named
-        if (without is None or not _same(s, without)) and subfolders(s) and not (kind.strict and _files_in(s, kind))
+        if (without is None or not same_folder(s, without))
+        and subfolders(s)
+        and not (kind.strict and files_in(s, kind.by_name))
     ]
     return sorted(parts, key=lambda p: (("train", "val", "test").index(p[0]), p[1].name))
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """Folders in `folder` in natural order, links followed, hidden ones left out.
-
-    Raises:
-        DataError: No permission, or not a folder.
-    """
-    return sorted((Path(e.path) for e in _scan(folder) if _is_dir(e)), key=lambda p: natural_key(p.name))
 
 
 def is_picture_name(name: str) -> bool:
     """Whether the suffix is one of a picture."""
     return os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES
-
-
-def _scan(folder: Path) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return [
-                e
-                for e in entries
-                if not e.name.startswith(".") and e.name.casefold() not in SILENT_FILES | SILENT_FOLDERS
-            ]
-    except OSError as error:
-        raise DataError(
-            text(
-                "The folder {f} cannot be read: {e}.", "无法读取文件夹 {f}：{e}。", f=folder, e=error.strerror or error
-            ),
-            do=text("Check the path and its permissions.", "请检查路径和权限。"),
-        ) from None
-
-
-def _is_dir(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that points nowhere, or to itself
-        return False
-
-
-def _files_in(folder: Path, kind: FileKind) -> list[Path]:
-    return [Path(e.path) for e in _scan(folder) if not _is_dir(e) and kind.by_name(e.name)]
-
-
-def walk_files(folder: Path, without: Path | None, kind: FileKind) -> tuple[list[Path], list[Path]]:
-    """Files of the kind and other files at any depth; links are followed, but never in a circle."""
-    pictures: list[Path] = []
-    others: list[Path] = []
-    stack: list[tuple[Path, tuple[tuple[int, int], ...]]] = [(folder, (_identity(folder),))]
-    while stack:
-        here, above = stack.pop()
-        for entry in _scan(here):
-            path = Path(entry.path)
-            if _is_dir(entry):
-                identity = _identity(path)
-                if identity not in above and (without is None or not _same(path, without)):
-                    stack.append((path, (*above, identity)))
-            elif kind.by_name(entry.name) or ("." not in entry.name and kind.by_head(path)):
-                pictures.append(path)
-            else:
-                others.append(path)
-    return pictures, others
-
-
-def _identity(folder: Path) -> tuple[int, int]:
-    status = os.stat(folder)
-    return status.st_dev, status.st_ino
-
-
-def _same(a: Path, b: Path) -> bool:
-    try:
-        return os.path.samefile(a, b)
-    except OSError:
-        return False
 
 
 def _looks_like_picture(path: Path) -> bool:
@@ -205,8 +151,25 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _notes(other: list[str], loose: list[str], strange: list[str], empty: list[str], noun: Noun) -> list[Problem]:
+def _notes(
+    other: list[str], loose: list[str], strange: list[str], empty: list[str], repeated: list[str], noun: Noun
+) -> list[Problem]:
     problems = []
+    if repeated:
+        problems.append(
+            set_aside(
+                "links",
+                text(
+                    "Links to folders that hold these classes or are listed already: {n} ({f}); not followed.",
+                    "有 {n} 个链接（{f}）指向已列出的或包含这些类别的文件夹，未跟随。",
+                    n=len(repeated),
+                    f=", ".join(repeated[:5]),
+                ),
+                repeated,
+                why=text("Followed, they would give one file several classes.", "若跟随，同一文件会属于多个类别。"),
+                do=text("Delete them.", "请删除这些链接。"),
+            )
+        )
     if other:
         kinds = sorted({os.path.splitext(p)[1].casefold() or os.path.basename(p) for p in other})
         problems.append(
@@ -293,7 +256,7 @@ def _no_files(folder: Path, loose: list[str], noun: Noun) -> DataError:
         )
     else:
         what = text("{f} holds no {w} in class folders.", "{f} 中没有按类别文件夹存放的{w}。", f=folder, w=noun.many)
-    tables = sorted(e.name for e in _scan(folder) if e.name.casefold().endswith((".csv", ".tsv", ".parquet", ".jsonl")))
+    tables = sorted(e.name for e in scan(folder) if e.name.casefold().endswith((".csv", ".tsv", ".parquet", ".jsonl")))
     do = text(
         "Put the {w} of each class into a folder of its own ({f}/CLASS/…), or give a table with the columns {c} and label.",
         "请把每个类别的{w}放入各自的文件夹（{f}/类别/…），或提供含 {c} 和 label 两列的表格。",

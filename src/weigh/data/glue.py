@@ -14,8 +14,9 @@ from typing import NamedTuple
 from weigh.data.examples import Problem
 from weigh.data.glue_hub import fetch_glue, named_on_hub
 from weigh.data.part_files import part_within, text_files
+from weigh.data.table_files import TableFile
 from weigh.data.text_roles import are_numbers
-from weigh.data.text_tables import TextTable, read_text_table
+from weigh.data.text_tables import read_text_table
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import DataSpec, StudySpec
@@ -80,7 +81,7 @@ class SubmissionFile(NamedTuple):
     """A test file without labels, and the name under which GLUE takes the answers ("MNLI-mm")."""
 
     name: str
-    table: TextTable
+    table: TableFile
 
 
 def recognise_glue(data: DataSpec) -> GlueTask | None:
@@ -203,7 +204,7 @@ def _listed(folder: Path) -> Iterable[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
 
 
-def _training_table(folder: Path, data: DataSpec) -> TextTable | None:
+def _training_table(folder: Path, data: DataSpec) -> TableFile | None:
     """A first look at the training file, as the reader of texts will read it."""
     files = (
         [path for path in text_files(folder) if part_within(path, folder) == "train"] if folder.is_dir() else [folder]

@@ -6,12 +6,12 @@ Before it: what the user typed ("glue/RTE", "nyu-mll/glue/rte"). After it: `glue
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
 
 from weigh.data.hub import load_raw
+from weigh.disk import write_file
 from weigh.settings import cache_folder
 
 __all__ = ["CONFIGURATIONS", "fetch_glue", "named_on_hub"]
@@ -68,7 +68,4 @@ def _write(file: Path, rows: Any, task: str) -> None:
         if label is not None and label >= 0:
             row["label"] = names[label] if names is not None and task not in NUMBERED else label
         lines.append(json.dumps(row, ensure_ascii=False))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.{os.getpid()}")
-    partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    partial.replace(file)
+    write_file(file, "\n".join(lines) + "\n")

@@ -7,14 +7,15 @@ row and the hash of its contents, and indexed there: from then on such a data se
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from weigh.data.listing import PARTS, Listing, set_aside
-from weigh.data.tables import LIST_SEPARATOR, Columns, as_cell, metadata_columns, nearest_columns
+from weigh.data.table_files import LIST_SEPARATOR, Columns, as_cell
+from weigh.data.tables import metadata_columns, nearest_columns
+from weigh.disk import write_file
 from weigh.errors import DataError, MissingExtra
 from weigh.language import text
 from weigh.settings import cache_folder, offline_by_environment
@@ -259,10 +260,7 @@ def _write(raw: bytes, store: Path, row: str) -> str:
     relative = f"{row}-{digest}{SUFFIXES.get(raw[:2], '')}"
     target = store / relative
     if not target.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name}.{os.getpid()}")
-        partial.write_bytes(raw)
-        partial.replace(target)
+        write_file(target, raw)
     return relative
 
 

@@ -12,19 +12,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.data.assembly import assemble, no_such_path
+from weigh.data.assembly import assemble
 from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.examples import Examples, Problem
 from weigh.data.folders import list_folder
 from weigh.data.listing import Listing
 from weigh.data.nouns import PICTURES
-from weigh.data.recognise import recognise_task
-from weigh.data.tables import TABLE_SUFFIXES, list_table
+from weigh.data.paths import no_such_path
+from weigh.data.table_files import TABLE_SUFFIXES, is_written_as
+from weigh.data.tables import list_table
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import DataSpec
 
-__all__ = ["Progress", "read_images", "recognise_task"]
+__all__ = ["Progress", "read_images"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -69,10 +70,10 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
             return list_saved(path, spec, progress=progress)
         inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and given == spec.train else None
         inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
-        listing = list_folder(path, without=inside)
+        listing = list_folder(path, without=inside, level=spec.class_folder)
         listing.separator = spec.label_separator
         return listing
-    if path.suffix.casefold() not in TABLE_SUFFIXES:
+    if not is_written_as(path, (*TABLE_SUFFIXES, ".json", ".txt", ".tab")):
         raise DataError(
             text("{p} is neither a folder nor a table.", "{p} 既不是文件夹也不是表格。", p=path),
             do=text(
@@ -80,7 +81,9 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
                 "请提供按类别分文件夹的目录，或 .csv、.tsv、.parquet、.jsonl 表格。",
             ),
         )
-    return list_table(path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator)
+    return list_table(
+        path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator, encoding=spec.encoding
+    )
 
 
 def _root(spec: DataSpec, table: Path) -> Path | None:

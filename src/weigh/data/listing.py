@@ -103,8 +103,8 @@ class Listing:
 def natural_key(name: str) -> tuple:
     """Sorts "cell9" before "cell10", without regard to case; equal keys only for equal names."""
     pieces = re.split(r"(\d+)", name.casefold())
-    # digits that int() does not read (superscripts) never match \d; very long numbers stay text of equal length
-    numbers = tuple((0, int(p), "") if p.isdigit() and len(p) < 300 else (1, 0, p) for p in pieces)
+    # superscripts and circled digits are digits that int() does not read; very long numbers stay text of equal length
+    numbers = tuple((0, int(p), "") if p.isdecimal() and len(p) < 300 else (1, 0, p) for p in pieces)
     return (*numbers, (2, 0, name))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from weigh.data.encoding import read_text
 from weigh.data.records import parse_json_lines
-from weigh.data.tables import as_cell, columns_as_text, read_frame
+from weigh.data.table_files import as_cell, columns_as_text, read_frame
 from weigh.data.text_roles import guess_roles
 from weigh.errors import DataError
 from weigh.language import text

@@ -1,88 +1,325 @@
 """From paths as strangers wrote them in a table to files below one root; what leads out of the root is never touched.
 
-Before it: cells of a table (`tables.py`). After it: rows that name existing files.
+Before it: cells of a table (`tables.py`). After it: rows that name existing files, and those that name none, with the reason.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
 
+from weigh.data.examples import Problem
 from weigh.data.listing import PICTURE_SUFFIXES
+from weigh.data.names import compose
+from weigh.data.trees import is_folder
+from weigh.errors import DataError
+from weigh.language import Text, text
 
-__all__ = ["Found", "Resolver"]
+__all__ = ["Found", "Resolver", "found_otherwise", "no_such_path"]
 
 # Where the pictures of a table of bare ids usually lie, beside the table.
 USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")
+SAMPLE = 100  # paths that decide where all of them lead
+MOST_FOLDERS, DEPTH = 200, 3  # folders below the root that paths of another machine may continue in
+LEAST = (0.5, 0.2)  # share of paths that must be found by their name alone, and with a folder before it
+MOST_FILES = 100_000  # files that are looked through for one that is missing
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+DRIVE = re.compile(r"[A-Za-z]:[\\/]")
 
 
-class Found:
-    """Where a written path leads: `path` relative to the root, or None; `outside` if it leaves the root."""
+class Found(NamedTuple):
+    """Where a written path leads.
 
-    __slots__ = ("outside", "path")
+    Attributes:
+        path: Relative to the root, as it is on disk; None: to no file.
+        outside: It leads out of the root.
+        otherwise: Found by its end, or in other letters ("IMG.JPG" for "img.jpg").
+    """
 
-    def __init__(self, path: str | None, *, outside: bool = False) -> None:
-        self.path, self.outside = path, outside
+    path: str | None
+    outside: bool = False
+    otherwise: bool = False
 
 
 class Resolver:
     """From paths as written in a table to files below one root, by listing folders (never by opening a file).
 
-    A path may lack its suffix (lists of ids), and the pictures may lie in a usual folder beside the table: the folder in
-    which most of the first paths exist is used for all of them.
+    A path may lack its suffix (lists of ids) or differ in upper and lower case, and the pictures may lie in a usual folder beside the
+    table: the folder in which most of the first paths exist is used for all of them. Paths of another machine are found by their end:
+    as many of their last folders as lead to a file of its own for each of them.
+
+    Args:
+        paths: All that will be asked for.
+        beside: The folder of the table, where paths may start as well.
     """
 
-    def __init__(self, root: Path, paths: Sequence[str]) -> None:
+    def __init__(self, root: Path, paths: Sequence[str], *, beside: Path | None = None) -> None:
         self.root = root
-        self._folders: dict[str, dict[str, str]] = {}
+        self.starts = (root, beside) if beside is not None and beside != root else (root,)
+        self._folders: dict[str, _Folder] = {}
         sample = [p.strip() for p in paths[:200]]
         hits = [sum(self._in(base, p) is not None for p in sample) for base in USUAL_FOLDERS]
         self.base = USUAL_FOLDERS[hits.index(max(hits))]
+        written = list(dict.fromkeys(p.strip() for p in paths))
+        self._known = {p: found for p in written if (found := self._directly(p)) is not None}
+        self._known |= self._by_their_end([p for p in written if p and p not in self._known], len(written))
 
     def find(self, written: str) -> Found:
         """Where `written` leads; text that no file system accepts is simply not found."""
         if not written or "\0" in written:
             return Found(None)
-        for name in dict.fromkeys((written, written.replace("\\", "/"))):
-            relative = self._inside(name)
-            if relative is None:
-                return Found(None, outside=True)
-        return Found(self._in(self.base, written) or self._in("", written))
+        found = self._known.get(written) or self._directly(written)
+        if found is not None:
+            return found
+        inside = (self._inside(self.root, name) for name in (written, written.replace("\\", "/")))
+        return Found(None, outside=ADDRESS.match(written) is None and None in inside)
 
-    def _inside(self, written: str) -> str | None:
-        """`written` relative to the root without dots, or None if it leaves the root."""
-        if re.match(r"^[A-Za-z]:[\\/]", written):  # a drive of another machine
-            return None
-        relative = os.path.relpath(os.path.normpath(os.path.join(self.root, written)), self.root)
-        return None if relative == ".." or relative.startswith("../") or os.path.isabs(relative) else relative
+    def remedy(self, written: str) -> Text:
+        """What to do about a path that leads to no file: which file may be meant, or where to look."""
+        pieces = _pieces(written)
+        name = pieces[-1] if pieces else written
+        alike = self._called(name)
+        if alike:
+            seen = text(
+                "{k} files are called so ({f}).", "有 {k} 个同名文件（{f}）。", k=len(alike), f=", ".join(alike[:3])
+            )
+        elif similar := self._called(os.path.splitext(name)[0], stem=True):
+            seen = text("There is {f}.", "有 {f}。", f=", ".join(similar[:3]))
+        else:
+            seen = text("No file below {r} is called {n}.", "{r} 下没有名为 {n} 的文件。", r=self.root, n=name)
+        if ADDRESS.match(written) and not written.casefold().startswith("file:"):
+            load = text("Addresses of the web are not opened: download the pictures.", "不会打开网址：请先下载图片。")
+            seen = load + seen
+        return seen + text(
+            "Name the folder that holds the pictures, or one above it: --set data.root=FOLDER",
+            "请指明存放图片的文件夹（或其上级文件夹）：--set data.root=文件夹",
+        )
 
-    def _in(self, base: str, written: str) -> str | None:
-        for name in dict.fromkeys((written, written.replace("\\", "/"))):
-            if not name or "\0" in name:
-                continue
-            relative = self._inside(os.path.join(base, name))
-            if relative is None:
-                continue
-            folder, file = os.path.split(relative)
-            names = self._names(folder)
-            if file in names:
-                return os.path.join(folder, names[file])
+    # Directly ----------------------------------------------------------------------------------------------------
+
+    def _directly(self, written: str) -> Found | None:
+        for base in dict.fromkeys((self.base, "")):
+            if (found := self._in(base, written)) is not None:
+                return found
         return None
 
-    def _names(self, folder: str) -> dict[str, str]:
-        """Files of a folder by name, and by name without the suffix of a picture where that is unambiguous."""
-        if folder not in self._folders:
-            try:
-                with os.scandir(self.root / folder) as entries:
-                    files = sorted(e.name for e in entries if not e.is_dir())
-            except (OSError, ValueError):
-                files = []
-            stems: dict[str, str | None] = {}
-            for file in files:
-                stem, suffix = os.path.splitext(file)
-                if suffix.casefold() in PICTURE_SUFFIXES:
-                    stems[stem] = None if stem in stems else file
-            self._folders[folder] = {s: f for s, f in stems.items() if f} | {f: f for f in files}
-        return self._folders[folder]
+    def _in(self, base: str, written: str) -> Found | None:
+        for name in dict.fromkeys((written, written.replace("\\", "/"))):
+            if not name or "\0" in name or ADDRESS.match(name):
+                continue
+            for start in self.starts:
+                relative = self._inside(start, os.path.join(base, name))
+                found = None if relative is None else self._descend(relative.split("/"))
+                if found is not None:
+                    return found
+        return None
+
+    def _inside(self, start: Path, written: str) -> str | None:
+        """`written` relative to the root without dots, or None if it leaves the root."""
+        if DRIVE.match(written):
+            return None
+        relative = os.path.relpath(os.path.normpath(os.path.join(start, written)), self.root)
+        return None if relative == ".." or relative.startswith("../") or os.path.isabs(relative) else relative
+
+    def _descend(self, pieces: Sequence[str]) -> Found | None:
+        """The file that these folders and this name lead to, as they are called on disk."""
+        here, otherwise = "", False
+        for piece in pieces[:-1]:
+            name = self._folder(here).folder(piece)
+            if name is None:
+                return None
+            otherwise |= compose(name) != compose(piece)
+            here = os.path.join(here, name)
+        name = self._folder(here).file(pieces[-1])
+        if name is None:
+            return None
+        otherwise |= not compose(name).startswith(compose(pieces[-1]))
+        return Found(os.path.join(here, name), otherwise=otherwise)
+
+    def _folder(self, relative: str) -> _Folder:
+        if relative not in self._folders:
+            self._folders[relative] = _Folder(self.root / relative)
+        return self._folders[relative]
+
+    # By their end ------------------------------------------------------------------------------------------------
+
+    def _by_their_end(self, rest: list[str], rows: int) -> dict[str, Found]:
+        """Files for paths that lead nowhere as they stand, if they are those of another place."""
+        foreign = [p for p in rest if _is_foreign(p)]
+        rest = rest if len(rest) * 2 > rows else foreign
+        pieces = {p: cleaned for p in rest if (cleaned := _pieces(p)) and "\0" not in p}
+        if not pieces:
+            return {}
+        some = list(pieces.values())
+        some = [some[i * len(some) // min(SAMPLE, len(some))] for i in range(min(SAMPLE, len(some)))]
+        taken = {found.path for found in self._known.values()}
+        ranked = []
+        for order, base in enumerate(self._bases()):
+            start = base.split("/") if base else []
+            for kept in range(1, max(map(len, some)) + 1):
+                if (
+                    kept == 1 and base not in USUAL_FOLDERS
+                ):  # the folder of another class may hold files of the same names
+                    continue
+                led = [self._descend([*start, *p[-kept:]]) for p in some if len(p) >= kept]
+                if sum(f is not None for f in led) > LEAST[kept > 1] * len(some):
+                    ranked.append((sum(f is not None for f in led), kept, -order, start))
+        ranked.sort(key=lambda r: r[:3], reverse=True)
+        for hits, kept, _, start in ranked:
+            equal = [r for r in ranked if r[:2] == (hits, kept)]
+            if (
+                "/".join(start) not in USUAL_FOLDERS and len(equal) > 1
+            ):  # which of several folders is meant cannot be told
+                continue
+            led = {
+                p: self._descend([*start, *cleaned[-kept:]]) for p, cleaned in pieces.items() if len(cleaned) >= kept
+            }
+            reached = {
+                p: Found(f.path, otherwise=True) for p, f in led.items() if f is not None and f.path not in taken
+            }
+            if len({f.path for f in reached.values()}) == len(reached) and len(reached) > LEAST[kept > 1] * len(pieces):
+                return reached
+        return {}
+
+    def _bases(self) -> Iterator[str]:
+        """Folders in which paths may go on: the root, usual ones, others in natural order."""
+        yield from (base for base in USUAL_FOLDERS if not base or (self.root / base).is_dir())
+        below = [f for f in self._walk(MOST_FOLDERS) if f and f not in USUAL_FOLDERS]
+        yield from below
+
+    def _walk(self, most: int) -> Iterator[str]:
+        """Folders below the root, level by level."""
+        level = [""]
+        for _ in range(DEPTH + 1):
+            after = []
+            for folder in level:
+                if most <= 0:
+                    return
+                most -= 1
+                yield folder
+                after += [os.path.join(folder, name) for name in self._folder(folder).folders]
+            level = after
+
+    def _called(self, name: str, *, stem: bool = False) -> list[str]:
+        """Files below the root with this name, or with this name and another suffix."""
+        looked, alike = 0, []
+        for here, folders, files in os.walk(self.root):
+            folders[:] = sorted(f for f in folders if not f.startswith("."))
+            looked += len(files)
+            for file in sorted(files):
+                if _folded(os.path.splitext(file)[0] if stem else file) == _folded(name):
+                    alike.append(os.path.relpath(os.path.join(here, file), self.root))
+            if looked > MOST_FILES or len(alike) > 9:
+                break
+        return alike
+
+
+class _Folder:
+    """Names in one folder: as written, in one Unicode form, without regard to case, files also without their suffix."""
+
+    def __init__(self, path: Path) -> None:
+        self.folders: list[str] = []
+        files: list[str] = []
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    (self.folders if is_folder(entry) else files).append(entry.name)
+        except (OSError, ValueError):
+            pass
+        self.folders.sort()
+        pictures = [f for f in sorted(files) if os.path.splitext(f)[1].casefold() in PICTURE_SUFFIXES]
+        stems = [(os.path.splitext(f)[0], f) for f in pictures]
+        named = [(f, f) for f in sorted(files)]
+        self._files = _Names(named, stems)
+        self._inner = _Names([(f, f) for f in self.folders], [])
+
+    def file(self, name: str) -> str | None:
+        return self._files.find(name)
+
+    def folder(self, name: str) -> str | None:
+        return self._inner.find(name)
+
+
+class _Names:
+    """From what a name may be written as to the name; what stands for several names stands for none."""
+
+    def __init__(self, named: list[tuple[str, str]], stems: list[tuple[str, str]]) -> None:
+        self._levels = [
+            dict(named),
+            _unambiguous((compose(key), name) for key, name in named),
+            _unambiguous((compose(key), name) for key, name in stems),
+            _unambiguous((_folded(key), name) for key, name in named),
+            _unambiguous((_folded(key), name) for key, name in stems),
+        ]
+
+    def find(self, written: str) -> str | None:
+        composed, folded = compose(written), _folded(written)
+        for level, key in zip(self._levels, (written, composed, composed, folded, folded), strict=True):
+            if (name := level.get(key)) is not None:
+                return name
+        return None
+
+
+def _unambiguous(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    names: dict[str, str | None] = {}
+    for key, name in pairs:
+        names[key] = name if names.get(key, name) == name else None
+    return {key: name for key, name in names.items() if name is not None}
+
+
+def _folded(name: str) -> str:
+    return compose(compose(name).casefold())
+
+
+def _is_foreign(written: str) -> bool:
+    """Whether a path starts at a drive, a share, a root, an address, or above."""
+    return re.match(r"[A-Za-z]:[\\/]|[\\/]|\.\.[\\/]|[A-Za-z][A-Za-z0-9+.-]+://", written) is not None
+
+
+def _pieces(written: str) -> list[str]:
+    """Folders and name of a path of any system, or of an address; what leads up is left out."""
+    if (address := ADDRESS.match(written)) is not None:
+        written = unquote(re.split(r"[?#]", written[address.end() :])[0])
+    return [piece for piece in re.split(r"[\\/]+", written) if piece and piece not in (".", "..")]
+
+
+def found_otherwise(pairs: Sequence[tuple[str, str]], rows: int) -> list[Problem]:
+    """A note on rows whose file was found by the end of its path, or in other letters."""
+    if not pairs:
+        return []
+    return [
+        Problem(
+            "paths",
+            text(
+                "Rows whose path leads to no file as it is written, but to one by its end: {n} of {r} (first: {w} → {f}).",
+                "{r} 行中有 {n} 行的路径按原样找不到文件，已按路径末尾找到（第一行：{w} → {f}）。",
+                n=len(pairs),
+                r=rows,
+                w=pairs[0][0],
+                f=pairs[0][1],
+            ),
+            tuple(path for _, path in pairs),
+            severity="note",
+            do=text("If these are other pictures, correct the paths.", "如果对应的不是这些图片，请更正路径。"),
+            numbers={"n": len(pairs), "rows": rows},
+            details=tuple({"path": path, "written": written} for written, path in pairs),
+        )
+    ]
+
+
+def no_such_path(path: Path) -> DataError:
+    """For a path that does not exist, with the nearest name beside it."""
+    import difflib
+
+    parent = path.parent if path.parent.is_dir() else None
+    near = difflib.get_close_matches(path.name, [p.name for p in parent.iterdir()], n=1) if parent else []
+    do = (
+        text("Did you mean {n}?", "您是想用 {n} 吗？", n=parent / near[0])
+        if parent and near
+        else text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的名称写作 hub:名称。")
+    )
+    return DataError(text("There is no {p}.", "{p} 不存在。", p=path), do=do)

@@ -1,4 +1,4 @@
-"""Which task a folder or a table is for, told from names and layout; opens tables and texts, never pictures.
+"""Which task a folder or a table is for, told from names and layout; opens tables and texts, never pictures. Of files, see `looks.py`.
 
 Before it: a path that a person typed, without `task:`. After it: the reader of that task, or a clear error.
 """
@@ -12,13 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.folders import is_picture_name, part_folders, subfolders
-from weigh.data.recognise_texts import (
-    read_description,
-    recognise_features,
-    recognise_text_file,
-    recognise_text_folder,
-)
-from weigh.data.tables import TABLE_SUFFIXES, picture_columns, read_table
+from weigh.data.looks import task_by_looks
+from weigh.data.recognise_texts import read_description, recognise_features, recognise_text_folder
+from weigh.data.table_files import TABLE_SUFFIXES
 from weigh.errors import WeighError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
@@ -35,12 +31,13 @@ class Recognised(NamedTuple):
     reason: Text
 
 
-def recognise_task(path: Path | str, columns: ColumnsSpec | None = None) -> Recognised:
+def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encoding: str | None = None) -> Recognised:
     """The task that the data at `path` is for.
 
     Args:
         path: A folder, a table, any other file, or a hub name.
         columns: Names of the columns where they are not the usual ones.
+        encoding: What the user says that files are written in.
 
     Returns:
         (task or None, reason). Never raises for odd data: what cannot be told is None.
@@ -52,14 +49,14 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None) -> Reco
         return Recognised(None, text("it does not exist.", "路径不存在。"))
     try:
         columns = columns or ColumnsSpec.model_validate({})
-        return _folder(path, columns) if path.is_dir() else _file(path, columns)
+        return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
     except WeighError as error:
         return Recognised(None, error.what)
     except OSError as error:
         return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
 
 
-def _folder(folder: Path, columns: ColumnsSpec) -> Recognised:
+def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
     files, folders = _names(folder)
     inner = {f.casefold() for f in folders}
     for name in files:
@@ -121,7 +118,7 @@ def _folder(folder: Path, columns: ColumnsSpec) -> Recognised:
     for marker in ("dataset_dict.json", "dataset_info.json"):
         if marker in files:
             return _saved_dataset(folder, marker)
-    found = recognise_text_folder(folder, columns)
+    found = recognise_text_folder(folder, columns, encoding)
     if found is not None:
         return Recognised(*found)
     tables = _tables(files)
@@ -135,31 +132,10 @@ def _folder(folder: Path, columns: ColumnsSpec) -> Recognised:
     return Recognised(None, text("no class folders with pictures were found.", "没有找到含图片的类别文件夹。"))
 
 
-def _file(path: Path, columns: ColumnsSpec) -> Recognised:
-    suffix = path.suffix.casefold()
-    if suffix == ".json" and _is_coco(path):
+def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
+    if path.suffix.casefold() == ".json" and _is_coco(path):
         return Recognised("object-detection", text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
-    if suffix in TABLE_SUFFIXES:
-        try:
-            cells = read_table(path, wanted=(columns.path, columns.label))
-        except WeighError:  # quotes that mean nothing, rows of other widths: texts may still be read
-            cells = {}
-        pictures = picture_columns(cells, path)
-        if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
-            return Recognised("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
-        if pictures:
-            return Recognised(
-                "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
-            )
-    found = recognise_text_file(path, columns)
-    if found is not None:
-        return Recognised(*found)
-    if suffix not in TABLE_SUFFIXES:
-        return Recognised(None, text("it is neither a folder nor a table.", "它既不是文件夹也不是表格。"))
-    return Recognised(
-        None,
-        text("no column names pictures, and none holds texts with labels.", "没有图片名列，也没有带标签的文本列。"),
-    )
+    return Recognised(*task_by_looks(path, columns, encoding))
 
 
 def _is_coco(path: Path) -> bool:

@@ -1,37 +1,60 @@
-"""Lines of a table of texts as records: which line each begins on, and which lines are broken.
+"""Lines of a separated table as records: which line each begins on, how many it takes, and which lines are broken.
 
-Before it: the characters of a file (`encoding.py`). After it: `text_tables.py` tells which column is which. Tables of pictures are
-read by `tables.py`; texts need what no reader of tables offers: quotes that mean nothing (GLUE), no header, line numbers.
+Before it: the characters of a file (`encoding.py`). After it: `table_files.py` makes columns of them. What no library of tables offers
+is needed here: quotes that mean nothing (GLUE), quotes that do not close, line numbers, cells of any length.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from weigh.data.encoding import split_lines
 
-__all__ = ["Record", "parse_json_lines", "parse_separated", "quotes_matter"]
+__all__ = ["Record", "Shape", "find_shape", "parse_json_lines", "parse_separated", "quotes_matter"]
 
 LONGEST_RECORD = 2_000  # lines of one quoted cell; beyond it the opening quote is a stray one
+SAMPLE = 1_000  # lines that decide how a table is written
+SEPARATORS = (",", ";", "\t", "|")
 
 
 class Record(NamedTuple):
-    """One row. `line` counts from 1; `broken` says that its quotes do not close."""
+    """One row.
+
+    Attributes:
+        line: Its first line, from 1.
+        broken: Its quotes do not close; `cells` are then those of the line as it stands.
+        lines: How many it takes.
+    """
 
     line: int
     cells: list[str]
     broken: bool = False
+    lines: int = 1
 
 
-def parse_separated(content: str, separator: str, *, quoted: bool) -> list[Record]:
+class Shape(NamedTuple):
+    """How a separated table is written.
+
+    Attributes:
+        quoted: Cells may stand in double quotes.
+        backslash: Inside of quotes, a quote is written \\" (Spark, MySQL) rather than doubled (RFC 4180).
+    """
+
+    separator: str
+    quoted: bool = True
+    backslash: bool = False
+
+
+def parse_separated(content: str, separator: str, *, quoted: bool, backslash: bool = False) -> list[Record]:
     """Rows of separated cells; blank lines are left out.
 
     Args:
         quoted: Cells may stand in double quotes, hold separators and line breaks, and double their own quotes (RFC 4180). A row
             whose quotes do not close is broken, alone: reading goes on at the next line.
+        backslash: Inside of quotes a backslash stands before quotes (and before itself).
     """
     lines = split_lines(content)
     if not quoted:
@@ -44,13 +67,14 @@ def parse_separated(content: str, separator: str, *, quoted: bool) -> list[Recor
             records.append(Record(i + 1, lines[i].split(separator)))
             i += 1
         else:
-            cells, after = _quoted(lines, i, separator)
-            records.append(Record(i + 1, cells if after else lines[i].split(separator), broken=not after))
+            cells, after = _quoted(lines, i, separator, backslash=backslash)
+            whole = Record(i + 1, cells, lines=after - i)
+            records.append(whole if after else Record(i + 1, lines[i].split(separator), broken=True))
             i = after or i + 1
     return records
 
 
-def _quoted(lines: list[str], first: int, separator: str) -> tuple[list[str], int]:
+def _quoted(lines: list[str], first: int, separator: str, *, backslash: bool) -> tuple[list[str], int]:
     """Cells of the row that begins at line `first`, and the line after it; 0 where the quotes make no row."""
     cells: list[str] = []
     i, at = first, 0
@@ -67,7 +91,14 @@ def _quoted(lines: list[str], first: int, separator: str) -> tuple[list[str], in
         pieces: list[str] = []
         while True:
             end = line.find('"', at)
-            if end < 0:  # the cell goes on in the next line
+            slash = line.find("\\", at, end if end >= 0 else len(line)) if backslash else -1
+            if slash >= 0 and line[slash + 1 : slash + 2] in ('"', "\\"):
+                pieces += [line[at:slash], line[slash + 1]]
+                at = slash + 2
+            elif slash >= 0:
+                pieces.append(line[at : slash + 1])
+                at = slash + 1
+            elif end < 0:  # the cell goes on in the next line
                 pieces += [line[at:], "\n"]
                 i += 1
                 if i >= len(lines) or i - first > LONGEST_RECORD:
@@ -88,6 +119,55 @@ def _quoted(lines: list[str], first: int, separator: str) -> tuple[list[str], in
         at += len(separator)
 
 
+def find_shape(
+    content: str, *, separators: Sequence[str] = SEPARATORS, wanted: Sequence[str] = (), suffix: str = ""
+) -> tuple[Shape, float] | None:
+    """How a table is written, and the share of its first lines that have one width; None where no separator gives two cells.
+
+    Args:
+        separators: The likelier ones first.
+        wanted: Names that the header should hold.
+        suffix: ".tsv" says tabs.
+    """
+    lines = [line for line in split_lines(content[:1_000_000]) if line.strip()][:SAMPLE]
+    head = "\n".join(lines)
+    best: tuple[tuple, Shape, float] | None = None
+    for place, separator in enumerate(separators):
+        if not lines or separator not in head:
+            continue
+        shape = Shape(separator, *_quoting(head, separator))
+        records = parse_separated(head, *shape[:1], quoted=shape.quoted, backslash=shape.backslash)
+        widths = Counter(len(r.cells) for r in (records[1:] or records) if not r.broken)
+        if not widths:
+            continue
+        width, count = max(widths.items(), key=lambda one: (one[1], one[0]))
+        first = [cell.strip() for cell in records[0].cells]
+        even = 2 if len(first) == width else 1 if len(first) == width - 1 > 1 else 0
+        if max(width, len(first)) < 2 or (width < 2 and even == 0 and len(records) > 1):
+            continue
+        share = count / max(len(records) - 1, 1)
+        names = sum(name in first for name in wanted)
+        preferred = separator == "\t" and suffix == ".tsv"
+        ranked = (names, even, round(share, 2), preferred, width > 1, -place)
+        if best is None or ranked > best[0]:
+            best = (ranked, shape, share)
+    return (best[1], best[2]) if best else None
+
+
+def _quoting(head: str, separator: str) -> tuple[bool, bool]:
+    """Whether quotes wrap cells, and whether a backslash stands before quotes inside."""
+    if '\\"' not in head or '"' not in head.replace('\\"', ""):
+        return quotes_matter(head, separator), False
+    broken = {}
+    for backslash in (False, True):
+        records = parse_separated(head, separator, quoted=True, backslash=backslash)
+        usual = Counter(len(r.cells) for r in records).most_common(1)[0][0]
+        broken[backslash] = len(records) - sum(not r.broken and len(r.cells) == usual for r in records)
+    if broken[True] < broken[False]:
+        return True, True
+    return quotes_matter(head, separator), False
+
+
 def quotes_matter(content: str, separator: str) -> bool:
     """Whether double quotes wrap cells, judged from the first lines.
 
@@ -100,11 +180,11 @@ def quotes_matter(content: str, separator: str) -> bool:
     opened = [cell for line in lines for cell in line.split("\t") if cell.startswith('"')]
     if not opened:
         return False
-    widths = Counter(line.count("\t") for line in lines if line.strip())
-    even = len(widths) == 1
+    filled = [line for line in lines if line.strip()]
+    widths = Counter(line.count("\t") for line in filled[1:] or filled)  # R writes a name less than there are columns
     whole = [c for c in opened if len(c) > 1 and c.endswith('"') and '"' not in c[1:-1].replace('""', "")]
-    if even:
-        cells = sum(line.count("\t") + 1 for line in lines if line.strip())
+    if len(widths) == 1:
+        cells = sum(line.count("\t") + 1 for line in filled)
         return len(whole) == len(opened) and (any('""' in c[1:-1] for c in whole) or len(whole) * 2 >= cells)
     wanted = widths.most_common(1)[0][0] + 1
     with_quotes = parse_separated("\n".join(lines), "\t", quoted=True)

@@ -7,84 +7,154 @@ set aside and never opened, labels are only ever names.
 from __future__ import annotations
 
 import difflib
-import gzip
-import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from weigh.data.encoding import decode
+from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
-from weigh.data.paths import Resolver
+from weigh.data.paths import Resolver, found_otherwise
+from weigh.data.several_labels import label_columns, labels_of
+from weigh.data.table_files import Columns, TableFile, read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
-if TYPE_CHECKING:
-    import polars as pl
-
 __all__ = [
-    "LIST_SEPARATOR",
-    "TABLE_SUFFIXES",
-    "Columns",
     "Resolver",
-    "as_cell",
-    "columns_as_text",
+    "line_problems",
+    "list_columns",
     "list_table",
     "metadata_columns",
     "nearest_columns",
     "parts_of_rows",
     "picture_columns",
-    "read_frame",
-    "read_table",
 ]
 
-TABLE_SUFFIXES = frozenset((".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson"))
-LIST_SEPARATOR = "\x1f"  # joins the cells of a list column; no label contains it
 FEW = 20  # a column of numbers with more values than this is a measurement, not a category
 
-Columns = dict[str, list[str | None]]
 
-
-def list_table(table: Path, *, columns: ColumnsSpec, root: Path | None = None, separator: str | None = None) -> Listing:
+def list_table(
+    table: Path,
+    *,
+    columns: ColumnsSpec,
+    root: Path | None = None,
+    separator: str | None = None,
+    encoding: str | None = None,
+) -> Listing:
     """The rows of `table` that name an existing file inside `root` and carry a label.
 
     Args:
         columns: Which columns hold what.
         root: What paths are relative to; default: the table's folder.
         separator: Joins several labels in one cell; None: one label per row (unless the column holds lists).
+        encoding: What the user says that it is written in.
 
     Raises:
         DataError: Not readable, empty, or columns are missing (all of them named, with the nearest names there are).
     """
-    cells = read_table(table, wanted=(columns.path, columns.label))
-    return list_columns(
-        cells, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
+    read = read_table(table, wanted=(columns.path, columns.label), encoding=encoding)
+    listing = list_columns(
+        read.columns, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
     )
+    listing.problems += [*encoding_problem({table.name: read.encoding}), *line_problems([read], len(read.lines))]
+    return listing
+
+
+def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = None) -> list[Problem]:
+    """Lines of files that are no rows, or were read in an unusual way; `rows` counts those that are."""
+
+    def named(lines_of: Callable[[TableFile], Iterable[int]]) -> list[str]:
+        return [f"{_name(t.path, root)}:{line}" for t in tables for line in lines_of(t)]
+
+    broken, repeated, literal = named(lambda t: t.broken), named(lambda t: t.repeated), named(lambda t: t.literal)
+    problems = []
+    if broken:
+        every = rows + len(broken)
+        problems.append(
+            set_aside(
+                "broken-row",
+                text(
+                    "Lines that do not fit the table (too many or too few cells, quotes that do not close): {n} of {r} (first: {f}); set aside.",
+                    "{r} 行中有 {n} 行与表格不符（单元格过多或过少、引号未闭合；第一行：{f}），已搁置。",
+                    n=len(broken),
+                    r=every,
+                    f=broken[0],
+                ),
+                broken,
+                text(
+                    "Correct these lines; texts with separators belong in quotes.",
+                    "请更正这些行；含分隔符的文本应加引号。",
+                ),
+                more={"rows": every},
+                details=tuple(
+                    {"path": f"{_name(t.path, root)}:{line}", "cells": why}
+                    for t in tables
+                    for line, why in t.broken.items()
+                ),
+            )
+        )
+    if repeated:
+        problems.append(
+            set_aside(
+                "repeated-header",
+                text(
+                    "Lines that repeat the header: {n} (first: {f}); left out.",
+                    "重复表头的行：{n} 行（第一行：{f}），已略去。",
+                    n=len(repeated),
+                    f=repeated[0],
+                ),
+                repeated,
+                text(
+                    "Files were put together with their headers; delete these lines.",
+                    "合并文件时带入了表头，请删除这些行。",
+                ),
+            )
+        )
+    if literal:
+        problems.append(
+            set_aside(
+                "stray-quote",
+                text(
+                    "Lines with a quote that does not close: {n} (first: {f}); read as they stand.",
+                    "有未闭合引号的行：{n} 行（第一行：{f}），按原样读取。",
+                    n=len(literal),
+                    f=literal[0],
+                ),
+                literal,
+                text("Double a quote inside of quotes, or delete it.", "请把引号内的引号写两遍，或将其删除。"),
+                severity="note",
+            )
+        )
+    return problems
+
+
+def _name(path: Path, root: Path | None) -> str:
+    return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else path.name
 
 
 def list_columns(
     cells: Columns, table: Path | str, *, columns: ColumnsSpec, root: Path, separator: str | None
 ) -> Listing:
     """Like `list_table`, for columns that were read already; `table` is for messages."""
-    _check_columns(cells, table, columns)
-    paths, labels = cells[columns.path], cells[columns.label]
+    marks = () if columns.label in cells or columns.label != "label" else label_columns(cells, {columns.path})
+    _check_columns(cells, table, columns, without_label=bool(marks))
+    paths = cells[columns.path]
+    labels, separator, note = labels_of(cells, None if marks else columns.label, marks, separator)
     rows = len(paths)
     if not rows:
         raise DataError(text("The table {t} has no rows.", "表格 {t} 没有数据行。", t=table))
-    if separator is None and any(label is not None and LIST_SEPARATOR in label for label in labels):
-        separator = LIST_SEPARATOR
-
     listing = Listing(root=root, order_source="table", separator=separator)
     parts, odd_parts, split_column = parts_of_rows(cells, columns)
-    resolver = Resolver(root, [p for p in paths if p])
+    beside = Path(os.path.abspath(table)).parent if isinstance(table, Path) else None
+    resolver = Resolver(root, [p for p in paths if p], beside=beside)
+    otherwise: list[tuple[str, str]] = []
     seen: dict[str, int] = {}
     conflicts: set[str] = set()
     outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
-    metadata = metadata_columns(cells, {columns.path, columns.label, split_column, columns.group})
+    metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split_column, columns.group})
     for row in range(rows):
         written = (paths[row] or "").strip()
         label = (labels[row] or "").strip()
@@ -104,6 +174,8 @@ def list_columns(
         else:
             seen[found.path] = row
             kept.append(row)
+            if found.otherwise:
+                otherwise.append((written, found.path))
             listing.path.append(found.path)
             listing.label.append(label)
             listing.part.append(parts[row])
@@ -111,60 +183,19 @@ def list_columns(
     listing.group = [cells[columns.group][r] or "" for r in kept] if columns.group else None
     listing.columns = {name: [column[r] or "" for r in kept] for name, column in metadata.items()}
     listing.keep([i for i, path in enumerate(listing.path) if path not in conflicts])
+    listing.problems += [note] if note else []
     listing.problems += _table_problems(
-        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows
-    )
+        outside, missing, unlabelled, [p for p in repeated if p not in conflicts], sorted(conflicts), unknown_part, rows,
+        resolver,
+    )  # fmt: skip
+    listing.problems += found_otherwise(otherwise, rows)
     if not listing.path:
         raise DataError(
             text("No row of {t} can be used.", "{t} 中没有可用的行。", t=table),
             _join([p.sentence for p in listing.problems]),
-            text(
-                "Paths are looked for in {r}. Set data.root to another folder if they start elsewhere.",
-                "在 {r} 中查找路径。如果路径以别处为起点，请设置 data.root。",
-                r=root,
-            ),
+            resolver.remedy([*outside, *missing][0]) if outside or missing else None,
         )
     return listing
-
-
-def read_table(table: Path, wanted: Sequence[str] = ()) -> Columns:
-    """Every column as text (None where a cell is empty), in the order of the table.
-
-    Numbers keep their digits; whole numbers that a table stores as 1.0 read "1". `wanted` helps to tell which separator
-    a CSV file uses.
-
-    Raises:
-        DataError: Not readable as such a table.
-    """
-    if table.suffix.casefold() not in (".jsonl", ".ndjson"):
-        return columns_as_text(read_frame(table, wanted))
-    try:
-        return _read_json_lines(_decode(table.read_bytes(), table), table)
-    except OSError as error:
-        raise _unreadable(table, error.strerror or str(error)) from None
-
-
-def read_frame(table: Path, wanted: Sequence[str] = ()) -> pl.DataFrame:
-    """A CSV, TSV or Parquet file, also packed by gzip; the cells of the first two are text, empty ones null.
-
-    Raises:
-        DataError: Not readable as such a table.
-    """
-    import polars as pl
-
-    try:
-        if table.suffix.casefold() in (".parquet", ".pq"):
-            return pl.read_parquet(table, use_pyarrow=False)
-        raw = table.read_bytes()
-        raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        tabs = ".tsv" in (suffix.casefold() for suffix in table.suffixes)
-        return _read_separated(_decode(raw, table), "\t" if tabs else ",", wanted)
-    except DataError:
-        raise
-    except OSError as error:
-        raise _unreadable(table, error.strerror or str(error)) from None
-    except Exception as error:  # polars raises several kinds for damaged files
-        raise _unreadable(table, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
 
 
 def metadata_columns(cells: Columns, taken: set[str | None]) -> Columns:
@@ -216,76 +247,12 @@ def nearest_columns(name: str, known: Sequence[str]) -> Text:
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 
-def _decode(raw: bytes, table: Path) -> str:
-    found = decode(raw)
-    if found is None:
-        raise _unreadable(table, "not UTF-8")
-    return found.content
-
-
-def _read_separated(raw: str, separator: str, wanted: Sequence[str]) -> pl.DataFrame:
-    import polars as pl
-
-    header = raw.split("\n", 1)[0].rstrip("\r")
-    for candidate in (separator, ",", ";", "\t"):  # spreadsheets of many countries write semicolons
-        names = {n.strip().strip('"') for n in header.split(candidate)}
-        if len(names) > 1 and all(w in names for w in wanted):
-            separator = candidate
-            break
-    else:
-        separator = max((separator, ",", ";", "\t"), key=header.count)
-    if not raw.strip():
-        return pl.DataFrame()
-    frame = pl.read_csv(raw.encode(), separator=separator, infer_schema=False)
-    return frame.rename({name: name.strip() for name in frame.columns})
-
-
-def _read_json_lines(raw: str, table: Path) -> Columns:
-    rows = []
-    for number, line in enumerate(raw.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict):
-            raise DataError(
-                text("Line {n} of {t} is not a JSON object.", "{t} 的第 {n} 行不是 JSON 对象。", n=number, t=table)
-            )
-        rows.append(row)
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [as_cell(row.get(name)) for row in rows] for name in names}
-
-
-def columns_as_text(frame: pl.DataFrame) -> Columns:
-    """Columns as text; what is text already stays as it is."""
-    return {c.name: c.to_list() if str(c.dtype) == "String" else [as_cell(v) for v in c.to_list()] for c in frame}
-
-
-def as_cell(value) -> str | None:
-    """One cell as text. Whole floats lose their ".0"; lists of labels are joined; other nested values are JSON."""
-    if value is None or value != value:  # NaN
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, (list, tuple)):
-        return LIST_SEPARATOR + LIST_SEPARATOR.join(as_cell(v) or "" for v in value)
-    if isinstance(value, dict):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
-
-
 # Problems -----------------------------------------------------------------------------------------------------------
 
 
-def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec) -> None:
+def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec, *, without_label: bool) -> None:
     lines = []
-    for role in ("path", "label", "group", "split"):
+    for role in ("path", "group", "split") if without_label else ("path", "label", "group", "split"):
         name = getattr(columns, role)
         if name is not None and name not in cells:
             what = text(
@@ -334,6 +301,7 @@ def _table_problems(
     conflicts: list[str],
     unknown_part: list[str],
     rows: int,
+    resolver: Resolver,
 ) -> list[Problem]:
     def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
         if not paths:
@@ -347,14 +315,14 @@ def _table_problems(
             "Rows whose path leads outside the data folder: {n} of {r}; set aside, not opened.",
             "{r} 行中有 {n} 行的路径在数据文件夹之外，已搁置，未打开。",
             outside,
-            text("Set data.root to the folder that holds all pictures.", "请把 data.root 设为包含所有图片的文件夹。"),
+            resolver.remedy(outside[0]) if outside else None,
         ),
         *problem(
             "missing",
             "Rows whose file does not exist: {n} of {r}; set aside.",
             "{r} 行中有 {n} 行的文件不存在，已搁置。",
             missing,
-            text("Correct the paths, or set data.root.", "请更正路径，或设置 data.root。"),
+            resolver.remedy(missing[0]) if missing else None,
         ),
         *problem(
             "missing-label",
@@ -385,13 +353,3 @@ def _table_problems(
             unknown_part,
         ),
     ]
-
-
-def _unreadable(table: Path, reason: str) -> DataError:
-    return DataError(
-        text("The table {t} cannot be read: {e}", "无法读取表格 {t}：{e}", t=table, e=reason),
-        do=text(
-            "Save it as CSV (UTF-8) with a header line, TSV, Parquet or JSON lines.",
-            "请另存为带表头的 CSV（UTF-8）、TSV、Parquet 或 JSON Lines。",
-        ),
-    )

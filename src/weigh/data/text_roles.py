@@ -7,10 +7,13 @@ whatever was guessed is said, and `data.text`, `data.text_pair`, `data.label` ov
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-__all__ = ["LAYOUTS", "Layout", "Roles", "are_numbers", "first_is_header", "guess_roles"]
+from weigh.data.numbers import number_style, plain_number
+
+__all__ = ["LABELS", "LAYOUTS", "Layout", "Roles", "are_numbers", "first_is_header", "guess_roles", "is_number"]
 
 PAIRS = (
     ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("sentence_a", "sentence_b"), ("sent1", "sent2"),
@@ -35,10 +38,11 @@ UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")  # kana, Han,
 
 
 class Roles(NamedTuple):
-    """Names of the columns of texts (none, one or two) and of the label."""
+    """Names of the columns of texts (none, one or two) and of the label; `several`: columns of 0 and 1, one per label, instead of it."""
 
     text: tuple[str, ...]
     label: str | None
+    several: tuple[str, ...] = ()
 
 
 class Layout(NamedTuple):
@@ -83,20 +87,49 @@ LAYOUTS = (
 
 
 def first_is_header(rows: Sequence[list[str]], wanted: Sequence[str] = ()) -> bool:
-    """Whether the first row names the columns: by known names, or by being unlike the rows below it."""
+    """Whether the first row names the columns: by known names, or by being unlike the rows below it.
+
+    Args:
+        wanted: Names that were asked for; numbers say that there are no names.
+    """
     if not rows:
         return False
-    first, rest = [cell.strip() for cell in rows[0]], rows[1 : 1 + SAMPLE]
-    if any(name in first for name in wanted if not name.isdigit()):
+    first = [_plain(cell) for cell in rows[0]]
+    if any(name in first for name in wanted):
         return True
-    below = [{row[i].strip() for row in rest if i < len(row)} for i in range(len(first))]
-    if any(cell and cell in values for cell, values in zip(first, below, strict=True)):
+    if wanted and all(name.isdigit() for name in wanted):
+        return False
+    rest = [row for row in rows[1 : 1 + SAMPLE] if [_plain(cell) for cell in row] != first]  # headers may come again
+    below = [[row[i].strip() for row in rest if i < len(row)] for i in range(len(first))]
+    if any(cell and cell in cells for cell, cells in zip(first, below, strict=True)):
+        return False
+    if any(len(cell) > 60 for cell in first):
         return False
     if any(cell.casefold() in KNOWN for cell in first):
         return True
-    if len(set(first)) < len(first) or any(not cell or len(cell) > 40 or _number(cell) is not None for cell in first):
+    if len(set(first)) < len(first) or any(not cell or len(cell) > 40 or is_number(cell) for cell in first):
         return False
-    return any(len(values) * 2 <= len(rest) for values in below)  # some column repeats, and its first cell does not
+    verdicts = [_unlike(cell, cells) for cell, cells in zip(first, below, strict=True)]
+    return True in verdicts and False not in verdicts
+
+
+def _unlike(first: str, below: list[str]) -> bool | None:
+    """Whether the first cell of a column is of another kind than those below; None where that cannot be told."""
+    filled = [cell for cell in below if cell]
+    if len(filled) < 2:
+        return None
+    if sum(map(is_number, filled)) * 10 >= 9 * len(filled):
+        return True  # the first is no number
+    ends = Counter(cell.rpartition(".")[2].casefold() for cell in filled if re.search(r"\.\w{2,4}$", cell))
+    if sum(ends.values()) * 10 >= 9 * len(filled) and len(ends) <= 5:  # names of files
+        return first.rpartition(".")[2].casefold() not in ends
+    words = sorted(map(_words, filled))
+    if words[len(words) // 2] >= 4:  # sentences
+        return _words(first) <= 3 and _words(first) < words[len(words) // 50]
+    once = sum(n == 1 for n in Counter(filled).values())
+    if once * 50 <= len(filled):  # a few values that come again and again, of which the first is none
+        return True
+    return None
 
 
 def guess_roles(columns: dict[str, list[str | None]]) -> Roles:
@@ -121,7 +154,7 @@ def _by_contents(columns: dict[str, list[str | None]], taken: set[str | None]) -
     lengths: dict[str, float] = {}
     for name, column in columns.items():
         cells = [c for c in column[:SAMPLE] if c]
-        if name in taken or not cells or sum(_number(c) is not None for c in cells) * 2 > len(cells):
+        if name in taken or not cells or sum(map(is_number, cells)) * 2 > len(cells):
             continue
         if len(set(cells)) * 2 < len(cells) and len(cells) > 10:
             continue
@@ -154,20 +187,23 @@ def _label_by_contents(columns: dict[str, list[str | None]], taken: set[str]) ->
 
 def are_numbers(labels: Sequence[str | None]) -> bool:
     """Whether labels are measured numbers (similarity 0 to 5) rather than names: all are numbers, some with a fraction."""
-    values = [_number(label) for label in labels if label and label.strip()]
-    if not values or any(v is None for v in values):
+    style = number_style(labels)
+    if style is None:
         return False
-    return len(set(values)) > 2 and any(v is not None and not v.is_integer() for v in values)
+    values = {plain_number(label, style) for label in labels if label and label.strip()}
+    return len(values) > 2 and (style.percent or any(v is not None and not v.is_integer() for v in values))
 
 
-def _number(cell: str) -> float | None:
-    try:
-        value = float(cell)
-    except ValueError:
-        return None
-    return value if abs(value) < float("inf") else None
+def is_number(cell: str) -> bool:
+    """Whether a cell is one number, written in any usual way."""
+    return number_style((cell,)) is not None
 
 
 def _words(cell: str) -> float:
     """Words between blanks; of scripts without blanks about two characters make one."""
     return max(len(cell.split()), len(UNSPACED.findall(cell[:400])) / 2)
+
+
+def _plain(cell: str) -> str:
+    """Without blanks, and without the mark that stands where files were put one behind the other."""
+    return cell.strip().lstrip("\ufeff")

@@ -11,16 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.assembly import no_such_path
 from weigh.data.encoding import encoding_problem, read_text
 from weigh.data.examples import Problem
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import TEXTS
+from weigh.data.numbers import number_style, plain_number
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
-from weigh.data.tables import TABLE_SUFFIXES, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.paths import no_such_path
+from weigh.data.several_labels import labels_of
+from weigh.data.table_files import TABLE_SUFFIXES, TableFile
+from weigh.data.tables import line_problems, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.text_roles import Roles
-from weigh.data.text_tables import TextTable, columns_of_texts, describe, read_text_table
+from weigh.data.text_tables import columns_of_texts, describe, read_text_table
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import DataSpec
@@ -28,6 +31,8 @@ from weigh.spec import DataSpec
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
 
 MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree
+
+LIKE_A_NUMBER = re.compile("[-+\u2212]?[\\d.,\u00a0\u202f\u2009' eE%+-]*\\d[\\d.,\u00a0\u202f\u2009' eE%+-]*")
 
 TEXT_FILES = FileKind(
     TEXTS,
@@ -82,7 +87,7 @@ class TextSource:
         return self._from_folder(path)
 
     def _candidate(self, path: Path, part: str | None) -> Candidate:
-        table = read_text_table(path, self.spec.columns, roles=self.roles)
+        table = read_text_table(path, self.spec.columns, roles=self.roles, encoding=self.spec.encoding)
         texts = [table.columns[name] for name in table.roles.text]
         return Candidate(path, part, list(zip(*texts, strict=True)), len(table.broken), table)
 
@@ -129,7 +134,7 @@ class TextSource:
         listing = Listing(root=root, order_source="table", texts=[], problems=list(problems))
         listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
         several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
-        secret = [c for c in files if c.content.roles.label is None]
+        secret = [c for c in files if c.content.roles.label is None and not c.content.roles.several]
         if len(secret) == len(files) or (self.spec.columns.label != "label" and len(files) == 1 and secret):
             table = files[0].content
             raise DataError(
@@ -162,14 +167,15 @@ class TextSource:
             if candidate not in secret:
                 self._append(listing, candidate, found, root, several=several)
         self.roles = self.roles or files[0].content.roles
-        listing.problems += found.problems(len(listing))
+        read = [c.content for c in files if c not in secret]
+        listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
         listing.problems.append(_columns_note(files[0].content))
         if not listing.path:
-            raise DataError(text("No row of {t} can be used.", "{t} 中没有可用的行。", t=files[0].path))
+            raise _nothing_usable(files[0].path, listing.problems)
         return listing
 
     def _append(self, listing: Listing, candidate: Candidate, found: _Found, root: Path, *, several: bool) -> None:
-        table: TextTable = candidate.content
+        table: TableFile = candidate.content
         columns, name = table.columns, candidate.path.relative_to(root).as_posix()
         parts, odd_parts, split_column = parts_of_rows(columns, self.spec.columns)
         group = self.spec.columns.group
@@ -183,10 +189,14 @@ class TextSource:
                 )
                 + nearest_columns(group, list(columns))
             )
-        metadata = metadata_columns(columns, {*table.roles.text, table.roles.label, split_column, group})
-        labels = columns[table.roles.label] if table.roles.label else []
-        texts = [columns[t] for t in table.roles.text]
-        found.broken += [f"{name}:{line}" for line in table.broken]
+        roles = table.roles
+        metadata = metadata_columns(columns, {*roles.text, roles.label, *roles.several, split_column, group})
+        labels, separator, note = labels_of(columns, roles.label, roles.several, self.spec.label_separator)
+        if note is not None and not self.numbers and note not in listing.problems:
+            listing.problems.append(note)
+        if self.numbers:
+            labels, separator = _numbers(labels, roles.label, candidate.path), None
+        texts = [columns[t] for t in roles.text]
         before, kept = len(listing), []
         rows = listing.texts = [] if listing.texts is None else listing.texts
         for row, line in enumerate(table.lines):
@@ -194,10 +204,10 @@ class TextSource:
             label = "" if label == NO_MAJORITY and table.roles.label == MAJORITY else label
             if row in odd_parts:
                 found.unknown_part.append(where)
-            elif not label and self.spec.label_separator is None:
-                found.unlabelled.append(where)
-            elif self.numbers and not _is_number(label):
-                found.no_number.append(where)
+            elif not label and separator is None:
+                (found.no_number if self.numbers and columns[roles.label or ""][row] else found.unlabelled).append(
+                    where
+                )
             else:
                 kept.append(row)
                 listing.path.append(where)
@@ -215,7 +225,7 @@ class TextSource:
             whole += [""] * (len(listing) - len(whole))
         if group is not None:
             listing.group = (listing.group or []) + [columns[group][row] or "" for row in kept]
-        listing.separator = self.spec.label_separator
+        listing.separator = separator or listing.separator
 
     def _from_class_folders(self, folder: Path, given: str) -> Listing:
         inside = (
@@ -224,7 +234,7 @@ class TextSource:
             else None
         )
         inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
-        listing = list_folder(folder, without=inside, kind=TEXT_FILES)
+        listing = list_folder(folder, without=inside, kind=TEXT_FILES, level=self.spec.class_folder)
         read = []
         encodings: dict[str, str] = {}
         unreadable = []
@@ -255,7 +265,7 @@ class TextSource:
         candidates = []
         for split, cells in splits.items():
             rows = len(next(iter(cells.values()), []))
-            table = TextTable(root / split, list(range(1, rows + 1)), cells, Roles((), None), True, "datasets")
+            table = TableFile(root / split, list(range(1, rows + 1)), cells, True, "datasets")
             table.roles = columns_of_texts(table, self.spec.columns, self.roles)
             candidates.append(Candidate(root / split, part_of(split), [], 0, table))
         kept, problems = choose_versions(candidates, root)
@@ -266,13 +276,12 @@ class TextSource:
 class _Found:
     """Rows that are set aside, over all files of a source."""
 
-    broken: list[str] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
     no_number: list[str] = field(default_factory=list)
     unknown_part: list[str] = field(default_factory=list)
 
     def problems(self, kept: int) -> list[Problem]:
-        rows = kept + len(self.broken) + len(self.unlabelled) + len(self.no_number) + len(self.unknown_part)
+        rows = kept + len(self.unlabelled) + len(self.no_number) + len(self.unknown_part)
 
         def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
             return (
@@ -280,16 +289,6 @@ class _Found:
             )
 
         return [
-            *problem(
-                "broken-row",
-                "Lines that do not fit the table (too many or too few cells, quotes that do not close): {n} of {r}; set aside.",
-                "{r} 行中有 {n} 行与表格不符（单元格过多或过少、引号未闭合），已搁置。",
-                self.broken,
-                text(
-                    "Correct these lines; texts with separators belong in quotes.",
-                    "请更正这些行；含分隔符的文本应加引号。",
-                ),
-            ),
             *problem(
                 "missing-label",
                 "Rows without a label: {n} of {r}; set aside.",
@@ -311,7 +310,7 @@ class _Found:
         ]
 
 
-def _columns_note(table: TextTable) -> Problem:
+def _columns_note(table: TableFile) -> Problem:
     return Problem(
         "columns",
         text("Read as {l} ({d}).", "按 {l} 读取（{d}）。", l=table.layout, d=describe(table)),
@@ -323,11 +322,37 @@ def _columns_note(table: TextTable) -> Problem:
     )
 
 
-def _is_number(label: str) -> bool:
-    try:
-        return abs(float(label)) < float("inf")
-    except ValueError:
-        return False
+def _numbers(labels: list[str | None], column: str | None, path: Path) -> list[str | None]:
+    """Labels as plain numbers, None where there is none.
+
+    Raises:
+        DataError: Written in several ways, or in one that may mean two things.
+    """
+    like_numbers = [c for c in labels if c and LIKE_A_NUMBER.fullmatch(c.strip())]
+    style = number_style(like_numbers)
+    if like_numbers and (style is None or style.decimal == "?"):
+        odd = next((c for c in like_numbers if "," in c), like_numbers[0])
+        raise DataError(
+            text("Column '{c}' of {p}: '{v}' may be one of two numbers.", "{p} 的“{c}”列：“{v}”可能表示两个不同的数。", c=column or "", p=path.name, v=odd)
+            if style is not None
+            else text("Column '{c}' of {p}: numbers are written in several ways ('{v}').", "{p} 的“{c}”列：数字的写法不一致（“{v}”）。", c=column or "", p=path.name, v=odd),
+            text("The comma may stand for the point, or between thousands.", "逗号可能是小数点，也可能是千位分隔符。"),
+            text("Write numbers with a decimal point and nothing between thousands.", "请用小数点书写数字，千位之间不加分隔。"),
+        )  # fmt: skip
+    values = [plain_number(c, style) if style and c and LIKE_A_NUMBER.fullmatch(c.strip()) else None for c in labels]
+    return [None if value is None else repr(value) for value in values]
+
+
+def _nothing_usable(path: Path, problems: list[Problem]) -> DataError:
+    """Every row was set aside; the reasons are what was found."""
+    reasons = [p for p in problems if p.paths]
+    said = Text("\n".join(p.sentence.en for p in reasons), "\n".join(p.sentence.zh for p in reasons))
+    do = next((p.do for p in reasons if p.do is not None), None)
+    columns = next((p for p in problems if p.kind == "columns"), None)
+    what = text("No row of {t} can be used.", "{t} 中没有可用的行。", t=path)
+    return DataError(
+        what + columns.sentence if columns else what, said if reasons else None, do or (columns.do if columns else None)
+    )
 
 
 def has_text_classes(folder: Path) -> bool:

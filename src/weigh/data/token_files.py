@@ -91,8 +91,8 @@ def _from_columns(path: Path, content: str, encoding: str, columns: ColumnsSpec)
     lines = split_lines(content)
     filled = [line for line in lines if line.strip()]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
-    token_at = int(columns.text) - 1 if columns.text and columns.text.isdigit() else 0
-    tag_at = int(columns.label) - 1 if columns.label.isdigit() else -1
+    token_at = int(columns.text) - 1 if columns.text and columns.text.isdecimal() else 0
+    tag_at = int(columns.label) - 1 if columns.label.isdecimal() else -1
     bad: dict[int, str] = {}
     blocks: list[tuple[list[int], list[str], list[str]]] = []
     block: tuple[list[int], list[str], list[str]] = ([], [], [])
@@ -127,8 +127,8 @@ def _from_columns(path: Path, content: str, encoding: str, columns: ColumnsSpec)
 
 def _have_positions(tokens: list[str]) -> bool:
     """Whether tokens are characters with the digit of their place in a word ("科0", "技1"), as in Weibo NER."""
-    marked = sum(len(t) == 2 and t[1].isdigit() and not t[0].isascii() for t in tokens)
-    ended = sum(t[-1:].isdigit() for t in tokens)
+    marked = sum(len(t) == 2 and t[1].isdecimal() and not t[0].isascii() for t in tokens)
+    ended = sum(t[-1:].isdecimal() for t in tokens)
     return len(tokens) >= 3 and marked * 2 >= len(tokens) and ended * 100 >= 98 * len(tokens)
 
 

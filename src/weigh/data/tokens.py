@@ -11,13 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.data.assembly import assemble, no_such_path
+from weigh.data.assembly import assemble
 from weigh.data.contents import fingerprint, text_hashes
 from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Examples, Problem
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import SENTENCES
 from weigh.data.part_files import Candidate, choose_versions, family, part_within, text_files
+from weigh.data.paths import no_such_path
 from weigh.data.tags import joined_tokens
 from weigh.data.token_files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError

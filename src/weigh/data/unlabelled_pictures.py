@@ -13,12 +13,13 @@ from weigh.data.contents import content_hashes
 from weigh.data.duplicates import near_duplicates
 from weigh.data.examples import Examples
 from weigh.data.facts import picture_facts
-from weigh.data.folders import PICTURE_FILES, walk_files
-from weigh.data.listing import natural_key
+from weigh.data.folders import PICTURE_FILES
+from weigh.data.listing import PICTURE_SUFFIXES, natural_key
+from weigh.data.trees import walk_files
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["LeftOut", "read_pictures"]
+__all__ = ["LeftOut", "list_pictures", "read_pictures"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -53,13 +54,7 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
             text("pretrain.pictures: {f} is not a folder.", "pretrain.pictures：{f} 不是文件夹。", f=folder),
             do=text("Give a folder of pictures.", "请提供图片文件夹。"),
         )
-    files = sorted(
-        (p.relative_to(folder).as_posix() for p in walk_files(folder, None, PICTURE_FILES)[0]), key=natural_key
-    )
-    if not files:
-        raise DataError(
-            text("pretrain.pictures: {f} holds no pictures.", "pretrain.pictures：{f} 中没有图片。", f=folder)
-        )
+    files = list_pictures(folder)
     n = len(files)
     found = Examples(
         root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), classes=(),
@@ -86,6 +81,24 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
     near = {kept[int(j) - own] for i, j in alike.pairs if i < own <= j}
     left = np.array([i - own for i in kept if i not in near], dtype=np.int64)
     return found.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
+
+
+def list_pictures(folder: Path) -> list[str]:
+    """The pictures at any depth below `folder`, relative to it, in natural order.
+
+    Raises:
+        DataError: There are none, or a folder cannot be read.
+    """
+    tree = walk_files([folder], PICTURE_FILES.holds, root=folder.parent)
+    files = sorted((p.relative_to(folder).as_posix() for p in tree.files[folder]), key=natural_key)
+    if not files:
+        raise DataError(
+            text("{f} holds no pictures.", "{f} 中没有图片。", f=folder),
+            do=text(
+                "Files are told by their names: {k}.", "按文件名识别：{k}。", k=", ".join(sorted(PICTURE_SUFFIXES))
+            ),
+        )
+    return files
 
 
 def _together(examples: Examples, more: Examples) -> Examples:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from weigh.data.examples import Examples
+from weigh.disk import write_file
 from weigh.errors import StudyMismatch
 from weigh.execute.choices import (
     choose_setting,
@@ -38,6 +39,7 @@ from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
+from weigh.record.lock import lock_study
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
@@ -112,8 +114,10 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
     Raises:
         WeighError: A mistake that the user can act on. KeyboardInterrupt passes through; the ledger is valid.
     """
-    ledger = Ledger(folder, create=True)
-    with interruptible() as interruption, ledger.lock():
+    with interruptible() as interruption, lock_study(folder):
+        ledger = Ledger(folder, create=True)
+        if lost := ledger.lost_sentence():
+            listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
         prediction = plan_study(spec, ledger, listener)
@@ -121,6 +125,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         if not listener.planned(prediction):
             return False
         _remember(ledger, prediction)
+        ledger.keep_copy()
         with open_executor(prediction.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption)
             plan, jobs = run_race(prediction, ledger, recorder.execute, listener.stage)
@@ -140,6 +145,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
                 jobs = group_jobs(needed, prediction.setting, stored_timings(ledger, needed), len(examples))
                 recorder.execute(jobs, results)
         ledger.set_facts(finished=True)
+        ledger.keep_copy()
     return True
 
 
@@ -263,8 +269,9 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
 
     spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
     write_index(ledger.folder, examples)
-    (ledger.folder / "study.yaml").write_text(dump_spec(spec), encoding="utf-8")
+    write_file(ledger.folder / "study.yaml", dump_spec(spec))
     ledger.set_facts(
+        spec=dump_spec(spec),
         identity={
             "task": spec.task,
             "data": examples.fingerprint,

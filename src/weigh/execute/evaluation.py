@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.disk import replacing
 from weigh.errors import DataError
 from weigh.execute.driver import Listener
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.run import Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
@@ -19,9 +21,11 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["evaluate_models", "export_features"]
 
+GUESSING = 0.05  # top-1 of 1,000 classes below which a pretrained head has not recognised anything
+
 
 def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]:
-    """Top-1 and top-5 accuracy of each model's own 1000-class head, with Wilson intervals.
+    """Top-1 and top-5 accuracy of each model's own 1000-class head, with Wilson intervals; and a hint where labels seem to be numbered otherwise.
 
     Raises:
         DataError: Labels that are not ImageNet indices (0 to 999, after data.label_offset) or names of synsets.
@@ -39,19 +43,21 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     for address in spec.models:
         listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline)
-        hits, done = [], 0
+        answers, done = [], 0
         with computing(threads=setting.threads), torch.inference_mode():
             network = model.module.to(setting.device).to(memory_format=torch.channels_last)
             for block in crops(examples, model.preprocessing, setting.batch):
                 logits = network(model.preprocessing.normalise(to_device(block, setting.device)))
                 best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu().numpy()
-                hits.append(best == target[done : done + len(block), None])
+                answers.append(best)
                 done += len(block)
                 listener.progress("predicting", done, len(examples))
-        found = np.concatenate(hits)
+        answered = np.concatenate(answers)
+        hits = answered == target[:, None]
         rows.append({
-            "model": address, "top1": _wilson(found[:, 0]), "top5": _wilson(found.any(axis=1)), "n": len(found),
+            "model": address, "top1": _wilson(hits[:, 0]), "top5": _wilson(hits.any(axis=1)), "n": len(hits),
             "weights": f"{model.provenance.source} {model.provenance.name}".strip(),
+            "hint": _hint(answered, target, examples.classes, spec.data.label_offset),
         })  # fmt: skip
     return rows
 
@@ -63,20 +69,15 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
 
     examples = _read(spec, listener)
     setting = _setting(spec, examples)
-    folder.mkdir(parents=True, exist_ok=True)
     labels = examples.target if examples.multilabel else np.array(examples.classes)[examples.target]
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
         with computing(threads=setting.threads):
             made = features_of(address, examples, setting, progress=listener.progress)
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
-        np.savez_compressed(
-            folder / name,
-            path=examples.path.astype(str),
-            label=labels,
-            part=examples.part.astype(str),
-            features=made.features,
-        )
+        columns = {"path": examples.path.astype(str), "label": labels, "part": examples.part.astype(str)}
+        with replacing(folder / name) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **columns, features=made.features)
         yield folder / name, made.features.shape
 
 
@@ -116,7 +117,7 @@ def _setting(spec: StudySpec, examples: Examples) -> Setting:
 def _imagenet_indices(examples: Examples) -> np.ndarray:
     """Class names as ImageNet-1k indices: numbers 0 to 999, or names of synsets (n01440764) in their sorted order."""
     names = examples.classes
-    if all(name.lstrip("-").isdigit() for name in names):
+    if all(re.fullmatch(r"-?\d{1,9}", name) for name in names):
         numbers = np.array([int(name) for name in names])
     else:
         synsets = _synsets()
@@ -153,6 +154,35 @@ def _imagenet_indices(examples: Examples) -> np.ndarray:
             ),
         )
     return numbers[examples.target]
+
+
+def _hint(best: np.ndarray, target: np.ndarray, names: tuple[str, ...], offset: int) -> Text | None:
+    """What to try where the labels seem to be numbered otherwise than the outputs of the head; None where they fit.
+
+    Args:
+        best: `(n, k)` indices of the most probable classes, the first one first.
+        offset: What was added to the labels already.
+    """
+    own = _wilson(best[:, 0] == target)
+    if not all(name.lstrip("-").isdigit() for name in names):
+        return None
+    for shift in (-1, 1):
+        moved = target + shift
+        shifted = _wilson(best[:, 0] == moved)
+        if shifted.low > max(own.high, GUESSING) and moved.min() >= 0 and moved.max() <= 999:
+            return text(
+                "The labels seem to be shifted by one: with --set data.label_offset={o} top-1 is {s}.",
+                "标签似乎错开了一位：用 --set data.label_offset={o} 时 top-1 为 {s}。",
+                o=offset + shift,
+                s=f"{shifted.value:.3f}",
+            )
+    if own.high < GUESSING:
+        return text(
+            "That is hardly better than guessing: either the labels are numbered in another order than ImageNet-1k's "
+            "(names of synsets, n01440764, leave no doubt), or these are pictures that such models get wrong.",
+            "这与乱猜相差无几：要么标签的编号顺序与 ImageNet-1k 不同（改用 synset 名称，如 n01440764，即可避免歧义），要么这些图片正是此类模型会认错的。",
+        )
+    return None
 
 
 def _synsets() -> dict[str, int]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from weigh.data.glue import SubmissionFile, recognise_glue, submission_files
+from weigh.disk import write_file
 from weigh.language import Text, text
-from weigh.record.arrays import write_atomically
 from weigh.spec import StudySpec
 
 __all__ = ["Submission", "write_submissions"]
@@ -64,8 +64,7 @@ def write_submissions(
     for file in submission_files(spec):
         target = folder / "submission" / f"{file.name}.tsv"
         if not target.exists() or target.stat().st_mtime_ns < model.stat().st_mtime_ns:
-            target.parent.mkdir(exist_ok=True)
-            write_atomically(target, _answered(file, spec, predict).encode())
+            write_file(target, _answered(file, spec, predict))
         written.append(Submission(target, len(file.table.lines), len(file.table.broken)))
     return written
 

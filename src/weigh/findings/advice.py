@@ -17,6 +17,7 @@ from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.order import check_order
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -27,7 +28,6 @@ __all__ = ["find"]
 
 SPOILS = ("leak", "near-leak", "label-conflict", "duplicate", "near-duplicate", "one-class", "split")
 FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
-QUESTION = text("Is there something worth doing before relying on this study?", "在采信本研究之前，还有值得做的事吗？")
 
 
 class Item(NamedTuple):
@@ -78,8 +78,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="advice",
             kind="advice",
-            question=Bilingual.of(QUESTION),
-            verdict="yes" if unique else "no",
+            **asked("advice", "yes" if unique else "no"),
             sentence=Bilingual.of(first + shown),
             estimates=estimates,
             candidates=[evidence.winner] if evidence.winner else [],
@@ -173,7 +172,7 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
                 9,
                 text(
                     "Add the recipe scratch: only this control says what the pretrained weights are worth.",
-                    "请加入 scratch 方案：只有这个对照才能说明预训练权重值多少。",
+                    "请加入 scratch 方案：只有这个对照才能说明预训练权重带来多少提升。",
                 ),
             )
         )
@@ -311,7 +310,7 @@ def _limits(results: Results, evidence: Evidence) -> list[Text]:
             )
         )
     if not any(c.recipe == "scratch" for c in results.candidates):
-        limits.append(text("what pretraining is worth (no scratch control)", "预训练值多少（没有 scratch 对照）"))
+        limits.append(text("what pretraining is worth (no scratch control)", "预训练带来多少提升（没有 scratch 对照）"))
     if evidence.winner is None or not check_order(evidence).checks:
         limits.append(
             text(

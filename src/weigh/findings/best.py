@@ -11,6 +11,7 @@ import math
 
 from weigh.findings.evidence import Evidence, bilingual, count, share
 from weigh.findings.model import Figure, Finding
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
@@ -66,9 +67,8 @@ def find_best(evidence: Evidence) -> list[Finding]:
         Finding(
             id="comparison:matrix",
             kind="comparison",
-            question=bilingual(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+            **asked("comparison:matrix", "yes" if len(possible) == 1 else "undecided"),
             claim=evidence.claim,
-            verdict="yes" if len(possible) == 1 else "undecided",
             severity="detail",
             sentence=bilingual(said),
             estimates=estimates,

@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Prediction
@@ -36,7 +37,6 @@ __all__ = ["TOLERANCE", "find"]
 
 TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
 FEW_DRAWS = 200  # for candidates that only stand in the table
-QUESTION = text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？")
 SAME_SOURCE = Assumption(
     name=Bilingual.of(
         text(
@@ -86,7 +86,6 @@ def find(results: Results) -> list[Finding]:
         return []  # nothing ran: the performance finding says so
     common = {
         "kind": "calibration",
-        "question": Bilingual.of(QUESTION),
         "claim": "these_models",
         "figure": _figure(results, described),
         "table": [_row(results, name, found) for name, found in described.items()],
@@ -97,7 +96,8 @@ def find(results: Results) -> list[Finding]:
             "No candidate has been chosen yet; the table describes the probabilities of each.",
             "尚未选出候选方案；各方案的概率质量见下表。",
         )
-        return [Finding(id="calibration", verdict="undecided", sentence=Bilingual.of(sentence), **common)]
+        common |= {**asked("calibration", "undecided"), "sentence": Bilingual.of(sentence)}
+        return [Finding(id="calibration", **common)]
     return [_judge(results, winner, described[winner], common)]
 
 
@@ -247,7 +247,7 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         )
     return Finding(
         id="calibration",
-        verdict=verdict,
+        **asked("calibration", verdict),
         sentence=Bilingual.of(sentence),
         estimates=estimates,
         assumptions=[*assumptions, SAME_SOURCE],
@@ -264,7 +264,7 @@ def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict)
     known = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
     return Finding(
         id="calibration",
-        verdict=verdict,
+        **asked("calibration", verdict),
         sentence=Bilingual.of(
             text(
                 "{w}: what it states and how often it is right differ by {b} on average{d}.",

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope
 from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import MeasuredDesign, measure_design
@@ -21,11 +22,6 @@ from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Resampler
 
 __all__ = ["find"]
-
-QUESTION = text(
-    "Does the comparison stand when suspected labels and copies are left out?",
-    "去掉疑似标错的样本和重复样本后，比较结果还成立吗？",
-)
 
 
 @FINDINGS.named("cleaned")
@@ -132,10 +128,9 @@ def _finding(
     return Finding(
         id="cleaned",
         kind="cleaned",
-        question=bilingual(QUESTION),
+        **asked("cleaned", verdict),
         claim=evidence.claim,
         relation=new.relation,
-        verdict=verdict,
         severity="problem" if verdict == "no" else "evidence",
         sentence=bilingual(lead + answer + rise + about),
         estimates=estimates,

@@ -12,6 +12,7 @@ import math
 from weigh.findings.best import find_best, listed
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope, share
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -108,10 +109,9 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     return Finding(
         id=f"comparison:{winner}:{other}",
         kind="comparison",
-        question=bilingual(text("Is {a} better than {b}?", "{a} 比 {b} 更好吗？", a=a, b=b)),
+        **asked("comparison", VERDICTS[difference.relation], a=a, b=b),
         claim=evidence.claim,
         relation=difference.relation,
-        verdict=VERDICTS[difference.relation],
         sentence=bilingual(said),
         estimates=estimates,
         assumptions=[*evidence.assumptions([winner, other]), *_common(evidence, difference)],
@@ -175,9 +175,12 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
     return Finding(
         id="comparison:rest",
         kind="comparison",
-        question=bilingual(text("Is {a} better than the others?", "{a} 比其他方案更好吗？", a=evidence.label(winner))),
+        **asked(
+            "comparison:rest",
+            "yes" if not close else "no" if number["worse"] else "undecided",
+            a=evidence.label(winner),
+        ),
         claim=evidence.claim,
-        verdict="yes" if not close else "no" if number["worse"] else "undecided",
         sentence=bilingual(said + _scope(evidence, comparisons.count)),
         estimates=estimates,
         assumptions=evidence.assumptions(evidence.rivals),

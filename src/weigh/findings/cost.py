@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Bilingual, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Candidate, Results
@@ -21,7 +22,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find", "front"]
 
-QUESTION = text("Is the winner also the cheapest one to run?", "胜出者也是运行代价最低的吗？")
 WORK = (
     ("macs", 1e9, text("GMACs for each prediction", "GMACs（每次预测）")),
     ("parameters", 1e6, text("M parameters", "M 参数")),
@@ -61,8 +61,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="cost",
             kind="cost",
-            question=Bilingual.of(QUESTION),
-            verdict=verdict,
+            **asked("cost", verdict),
             severity="detail" if verdict == "undecided" else "evidence",  # nothing was asked that examples could settle
             sentence=Bilingual.of(sentence),
             estimates=estimates,

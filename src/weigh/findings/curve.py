@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import measure_design
@@ -23,7 +24,6 @@ from weigh.stats.curve import LearningCurve, learning_curve
 
 __all__ = ["find"]
 
-QUESTION = text("Would twice as many examples help noticeably?", "样本翻一倍，会有明显帮助吗？")
 REFERENCES = [
     "Cortes et al. (1994), Learning Curves: Asymptotic Values and Rate of Convergence, NeurIPS",
     "Viering & Loog (2023), The Shape of Learning Curves: A Review, IEEE TPAMI 45",
@@ -101,9 +101,8 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
     return Finding(
         id="curve",
         kind="curve",
-        question=bilingual(QUESTION),
+        **asked("curve", verdict),
         claim=evidence.claim,
-        verdict=verdict,
         sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=[

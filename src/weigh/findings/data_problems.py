@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from weigh.data.examples import Examples, Problem
 from weigh.data.nouns import PICTURES, Noun, noun_of
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
@@ -30,6 +31,9 @@ QUESTIONS: dict[str, Text] = {
     "placeholder": text("Are there pictures that look like placeholders?", "是否有疑似占位图的图片？"),
     "class-names": text("Do class names differ only in writing?", "是否有只在写法上不同的类别名称？"),
     "empty-class": text("Are there class folders without {w}?", "是否有不含{w}的类别文件夹？"),
+    "levels": text("Are there folders within the class folders?", "类别文件夹内是否还有文件夹？"),
+    "paths": text("Were files found under other paths than those written?", "是否有文件是按不同于所写的路径找到的？"),
+    "links": text("Do links lead back into the data?", "是否有链接指回数据自身？"),
     "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
     "left-out": text("Are there {w} that are not used?", "是否有未使用的{w}？"),
     "loose-files": text("Are there {w} outside the class folders?", "是否有位于类别文件夹之外的{w}？"),
@@ -56,7 +60,7 @@ QUESTIONS: dict[str, Text] = {
     "class-in-fold": text("Do folds lack a class?", "是否有某折缺少某个类别？"),
     "broken-row": text("Are there broken lines?", "是否有损坏的行？"),
     "empty-text": text("Are there empty {w}?", "是否有空的{w}？"),
-    "empty": text("Is anything left to train on?", "是否还有可用于训练的数据？"),
+    "empty": text("Is nothing left to train on?", "是否已经没有可用于训练的数据？"),
     "unlabelled": text("Are there files without labels?", "是否有不含标签的文件？"),
     "encoding": text("Are there files that are not UTF-8?", "是否有不是 UTF-8 的文件？"),
     "script": text("Which scripts are they written in?", "使用了哪些文字？"),
@@ -112,8 +116,7 @@ def findings_from_problems(
             Finding(
                 id="data:clean",
                 kind="data",
-                question=Bilingual.of(text("Is anything wrong with the data?", "数据有问题吗？")),
-                verdict="no",
+                **asked("data:clean", "no"),
                 severity="detail",
                 sentence=Bilingual.of(
                     text(

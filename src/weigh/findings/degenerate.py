@@ -12,11 +12,13 @@ import numpy as np
 from weigh.data.examples import kind_of
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Finding
+from weigh.findings.questions import asked
 from weigh.language import text
 
 __all__ = ["find_degenerate"]
 
 LEAST_MINORITY = 3  # examples outside the most frequent class that a fold needs before a constant answer is a failure
+TOLD_APART = {True: text("the classes", "类别"), False: text("examples", "样本")}
 SAME_NUMBER = 1e-4  # numbers spread by less than this share of the labels' spread are one number
 
 
@@ -45,12 +47,7 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
         Finding(
             id="stability:degenerate",
             kind="stability",
-            question=bilingual(
-                text("Did every run learn to tell the classes apart?", "每次训练都学会区分类别了吗？")
-                if evidence.results.examples.kind == "label"
-                else text("Did every run learn to tell examples apart?", "每次训练都学会区分样本了吗？")
-            ),
-            verdict="no",
+            **asked("stability:degenerate", "no", w=TOLD_APART[evidence.results.examples.kind == "label"]),
             severity="problem",
             sentence=bilingual(
                 text(

@@ -11,6 +11,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
@@ -50,8 +51,7 @@ def describe_metrics(evidence: Evidence) -> Finding:
     return Finding(
         id="performance:metrics",
         kind="performance",
-        question=bilingual(text("What do the other metrics say?", "其他指标怎么说？")),
-        verdict="yes",
+        **asked("performance:metrics", "yes"),
         severity="detail",
         sentence=bilingual(
             text(
@@ -105,8 +105,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         Finding(
             id="performance:classes",
             kind="performance",
-            question=bilingual(text("How does every class do?", "每个类别表现如何？")),
-            verdict="yes",
+            **asked("performance:classes", "yes"),
             severity="detail",
             sentence=bilingual(
                 text(
@@ -142,8 +141,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             Finding(
                 id="performance:confusion",
                 kind="performance",
-                question=bilingual(text("Which classes are confused?", "哪些类别被混淆？")),
-                verdict="yes" if wrong > 0 else "no",
+                **asked("performance:confusion", "yes"),
                 severity="detail",
                 sentence=bilingual(
                     text(

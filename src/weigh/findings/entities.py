@@ -17,6 +17,7 @@ import numpy as np
 from weigh.data.tags import joined_tokens
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
+from weigh.findings.questions import asked
 from weigh.language import text
 from weigh.stats.estimate import Estimate
 
@@ -76,7 +77,6 @@ def find_mistakes(evidence: Evidence, reader: str) -> Finding | None:
     for (name, _, _), number in happened.items():
         of[name] += number / len(repeats)
     entities = sum(of.values()) - of[INVENTED]
-    wrong = sum(of.values()) - of["right"]
     one = {name: _amount(value) for name, value in of.items()}
     said = text(
         "Of {n} entities in the data {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
@@ -116,8 +116,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> Finding | None:
     return Finding(
         id="errors:entities",
         kind="errors",
-        question=bilingual(text("How does it get entities wrong?", "它在实体上错在哪里？")),
-        verdict="yes" if wrong else "no",
+        **asked("errors:entities", "yes"),
         sentence=bilingual(said),
         estimates=estimates,
         candidates=[reader],

@@ -16,6 +16,7 @@ import numpy as np
 from weigh.findings.entities import find_mistakes, written_entities
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.residuals import find_residuals
 from weigh.findings.targets import distances, look_at
@@ -106,10 +107,7 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
     return Finding(
         id="errors:hardest",
         kind="errors",
-        question=Bilingual.of(
-            text("Are there examples that every candidate gets wrong?", "有没有所有候选方案都判错的样本？")
-        ),
-        verdict=judged,
+        **asked("errors:hardest", judged),
         severity="evidence" if runs >= 2 else "detail",
         sentence=Bilingual.of(sentence),
         estimates=estimates,
@@ -231,8 +229,7 @@ def _labels(results: Results, out_of_fold: OutOfFold, reader: str) -> Finding:
     return Finding(
         id="errors:labels",
         kind="label-errors",
-        question=Bilingual.of(text("Are some labels suspected to be wrong?", "有没有疑似标错的标注？")),
-        verdict="undecided" if many else "yes" if len(flagged) else "no",
+        **asked("errors:labels", "undecided" if many else "yes" if len(flagged) else "no"),
         severity="evidence",
         sentence=Bilingual.of(sentence),
         estimates=estimates,
@@ -260,12 +257,12 @@ def look_again(count: int, *, ours: bool = True) -> Text:
     if not ours:
         return text(
             "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and read the table again.",
-            "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新读取表格。",
+            "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新读取表格。",
             k=count,
         )
     return text(
         "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and run again.",
-        "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确有错误的，然后重新运行。",
+        "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新运行。",
         k=count,
     )
 

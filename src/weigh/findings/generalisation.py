@@ -14,6 +14,7 @@ import numpy as np
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.order_checks import check_order
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import answer_blindly
 from weigh.language import Text, text
@@ -75,14 +76,12 @@ def _train_score(results: Results, name: str, metric: str) -> float:
 
 
 def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
-    question = bilingual(text("Does the score hold on the test part?", "在测试部分上，得分还成立吗？"))
     winner = str(evidence.winner)
     if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
         return Finding(
             id="generalisation:test",
             kind="generalisation",
-            question=question,
-            verdict="undecided",
+            **asked("generalisation:test", "undecided"),
             severity="detail",
             sentence=bilingual(
                 text(
@@ -155,9 +154,8 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
     return Finding(
         id="generalisation:test",
         kind="generalisation",
-        question=question,
+        **asked("generalisation:test", verdict),
         claim="these_models",
-        verdict=verdict,
         severity="problem" if verdict == "no" or poor else "evidence",
         sentence=bilingual(said),
         estimates=estimates,
@@ -267,12 +265,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
         Finding(
             id="generalisation:train",
             kind="generalisation",
-            question=bilingual(
-                text(
-                    "Is it better on its own training examples than on new ones?", "它在训练样本上比在新样本上更好吗？"
-                )
-            ),
-            verdict="yes" if memorises else "no",
+            **asked("generalisation:train", "yes" if memorises else "no"),
             severity="detail",
             sentence=bilingual(sentence),
             estimates={
@@ -296,15 +289,13 @@ def _optimism(evidence: Evidence) -> list[Finding]:
         rng=evidence.rng("optimism"),
         draws=min(500, evidence.draws),
     )
-    question = bilingual(text("Is the best score too good because it was chosen?", "最高分是否因为“挑出来的”而偏高？"))
     winner = str(evidence.winner)
     if found is None:
         return [
             Finding(
                 id="generalisation:optimism",
                 kind="generalisation",
-                question=question,
-                verdict="undecided",
+                **asked("generalisation:optimism", "undecided"),
                 severity="detail",
                 sentence=bilingual(
                     text(
@@ -328,9 +319,8 @@ def _optimism(evidence: Evidence) -> list[Finding]:
         Finding(
             id="generalisation:optimism",
             kind="generalisation",
-            question=question,
+            **asked("generalisation:optimism", "yes" if large else "no"),
             claim=evidence.claim,
-            verdict="yes" if large else "no",
             severity="evidence" if large else "detail",
             sentence=bilingual(
                 text(

@@ -20,6 +20,7 @@ SCHEMA = "weigh.findings/1"
 Claim = Literal["these_models", "this_data", "new_data"]
 Relation = Literal["better", "worse", "equal", "undecided"]
 Verdict = Literal["yes", "no", "undecided"]
+OPEN = ("Which", "What", "How", "Where", "When", "Who", "Why")  # first words of questions that no yes or no answers
 
 
 class Strict(BaseModel):
@@ -38,6 +39,11 @@ class Bilingual(Strict):
 
     def render(self, language: str) -> str:
         return self.zh if language == "zh" else self.en
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is a question that no yes or no answers: which, what, how …"""
+        return self.en.split(" ", 1)[0] in OPEN
 
 
 class Assumption(Strict):
@@ -67,7 +73,8 @@ class Finding(Strict):
         question: The question that `verdict` answers.
         claim: What the conclusion speaks about; None for facts that are not inferences.
         relation: For comparisons.
-        verdict: Answer to the stated question.
+        verdict: Answer to the stated question; of an open question ("which …") only whether it is settled.
+        answer: What the verdict says, as a sentence of its own; None for open and undecided questions (`questions.py`).
         severity: "headline" opens the report, "problem" is a warning, "evidence" is the body, "detail" is folded away.
         sentence: The conclusion with its numbers.
         estimates: Every number in the sentence, by name.
@@ -87,6 +94,7 @@ class Finding(Strict):
     claim: Claim | None = None
     relation: Relation | None = None
     verdict: Verdict
+    answer: Bilingual | None = None
     severity: Literal["headline", "problem", "evidence", "detail"] = "evidence"
     sentence: Bilingual
     estimates: dict[str, Estimate] = Field(default_factory=dict)

@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.targets import distances
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
@@ -97,9 +98,8 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
         Finding(
             id="order:groups",
             kind="order",
-            question=bilingual(text("Are errors within groups independent?", "组内各样本的误差相互独立吗？")),
+            **asked("order:groups", "no" if effect.low is not None and effect.low > 1 else "undecided"),
             claim="these_models",
-            verdict="no" if effect.low is not None and effect.low > 1 else "undecided",
             severity="detail",
             sentence=bilingual(
                 text(
@@ -188,9 +188,8 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
     return Finding(
         id="order:neighbours",
         kind="order",
-        question=bilingual(text("Are the errors of neighbours independent?", "相邻样本的误差相互独立吗？")),
+        **asked("order:neighbours", verdict),
         claim="these_models",
-        verdict=verdict,
         severity="problem" if severe else "evidence" if found.reach else "detail",
         sentence=bilingual(sentence),
         estimates=estimates,
@@ -283,11 +282,8 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
         Finding(
             id="order:groups",
             kind="order",
-            question=bilingual(
-                text("Are errors alike within the groups of some column?", "误差在某一列的各组内彼此相似吗？")
-            ),
+            **asked("order:columns", "yes" if alike else "undecided"),
             claim="these_models",
-            verdict="yes" if alike else "undecided",
             severity=_severity(tested, alike),
             sentence=bilingual(sentence),
             estimates=estimates,

@@ -19,6 +19,7 @@ from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evi
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.neighbours import find_neighbours
 from weigh.findings.order_checks import Check, Checked, check_order
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -29,7 +30,6 @@ from weigh.stats.estimate import Estimate
 __all__ = ["Check", "check_order", "find"]
 
 TOLERANCE = 0.03  # a drop below three points of AUROC is called small
-QUESTION = text("Does the score survive when neighbours are kept together?", "让相邻样本待在同一折时，得分还能保持吗？")
 REFERENCES = [
     "Roberts et al. (2017), Cross-validation strategies for data with temporal, spatial, hierarchical structure, Ecography 40"
 ]
@@ -53,9 +53,8 @@ def _checked(evidence: Evidence) -> Finding:
     return Finding(
         id="order",
         kind="order",
-        question=bilingual(QUESTION),
+        **asked("order", verdict),
         claim="this_data",
-        verdict=verdict,
         severity="problem" if alarms else "evidence",
         sentence=bilingual(sentence),
         estimates=estimates,
@@ -104,8 +103,7 @@ def _skipped(checked: Checked) -> Finding:
     return Finding(
         id="order",
         kind="order",
-        question=bilingual(QUESTION),
-        verdict="undecided",
+        **asked("order", "undecided"),
         severity="detail",
         sentence=bilingual(text("The order check was skipped: {r}.", "顺序检查已跳过：{r}。", r=reason)),
         estimates={f"number{i}": Estimate(value=float(v), unit="1") for i, v in enumerate(_numbers(reason.en))},

@@ -24,6 +24,7 @@ from weigh.findings.evidence import (
     share,
 )
 from weigh.findings.model import Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.yardsticks import against_controls, worth_of_pretraining
 from weigh.language import Text, text
@@ -32,7 +33,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
-QUESTION = text("Which candidate should be used, and how well will it do?", "应当使用哪个候选方案？效果会如何？")
 REFERENCES = [
     "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
     "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
@@ -62,8 +62,7 @@ def _nothing(results: Results) -> Finding:
     return Finding(
         id="verdict",
         kind="performance",
-        question=bilingual(QUESTION),
-        verdict="undecided",
+        **asked("verdict", "undecided"),
         severity="headline",
         sentence=bilingual(
             text(
@@ -148,9 +147,8 @@ def _headline(evidence: Evidence) -> Finding:
     return Finding(
         id="verdict",
         kind="performance",
-        question=bilingual(QUESTION),
+        **asked("verdict", verdict),
         claim=evidence.claim,
-        verdict=verdict,
         severity="headline",
         sentence=bilingual(said),
         estimates=estimates,
@@ -300,16 +298,15 @@ def _baseline(evidence: Evidence) -> list[Finding]:
     score, base = evidence.scores[winner], evidence.baseline
     answer = {
         "yes": text("It has learnt something", "确实学到了东西"),
-        "no": text("It is worse than looking at nothing", "还不如什么都不看"),
+        "no": text("It is worse than looking at nothing", "还不如{x}", x=evidence.blind.short),
         "undecided": text("It is not certain that it has learnt anything", "尚不能确定它学到了东西"),
     }[verdict]
     return [
         Finding(
             id="performance:baseline",
             kind="performance",
-            question=bilingual(text("Is it better than {a}?", "它比{a}更好吗？", a=evidence.blind.doing)),
+            **asked("performance:baseline", verdict, a=evidence.blind.doing),
             claim=evidence.claim,
-            verdict=verdict,
             severity="evidence" if verdict == "yes" else "problem",
             sentence=bilingual(
                 text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
 from weigh.record.results import Results
@@ -24,6 +25,8 @@ def find(results: Results) -> list[Finding]:
         m=missing,
         n=missing + recorded,
     )
+    if results.lost:
+        said += results.lost
     if untouched:
         said += text("Nothing is known yet about: {c}.", "以下候选方案尚无任何结果：{c}。", c=", ".join(untouched))
     counts = {"missing": missing, "recorded": recorded}
@@ -31,8 +34,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="progress",
             kind="progress",
-            question=Bilingual.of(text("Is the study finished?", "研究完成了吗？")),
-            verdict="no",
+            **asked("progress", "no"),
             severity="problem",
             sentence=Bilingual.of(said),
             estimates={

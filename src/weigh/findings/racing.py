@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from weigh.findings.evidence import amount, bilingual, count, share
 from weigh.findings.model import Assumption, Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -85,9 +86,8 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="racing",
             kind="racing",
-            question=bilingual(text("Did every candidate run to the end?", "每个候选方案都跑完全程了吗？")),
+            **asked("racing", "no" if kept < planned else "yes"),
             claim="this_data" if results.spec.design.purpose == "ship" else "new_data",
-            verdict="no" if kept < planned else "yes",
             severity="evidence",
             sentence=bilingual(said),
             estimates=estimates,

@@ -10,6 +10,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
 from weigh.findings.model import Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -17,7 +18,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find", "needed"]
 
-QUESTION = text("What was read, and what can it tell?", "读到了什么？它能说明什么？")
 MORE_RUNS = text(
     "To see how much the seed matters, give several runs of each model (column run).",
     "要了解随机种子的影响，请提供每个模型的多次运行（run 列）。",
@@ -83,8 +83,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="reading",
             kind="reading",
-            question=bilingual(QUESTION),
-            verdict="yes",
+            **asked("reading", "yes"),
             sentence=bilingual(said),
             estimates=estimates,
             candidates=list(evidence.measured),

@@ -2,7 +2,7 @@
 
 Each file of this folder answers one kind of question: it has a function `find(results) -> list[Finding]` and
 registers it with `@FINDINGS.named("kind")`. `read_findings` runs them all. A file that raises never takes the report
-with it: its place is taken by a visible finding of kind "internal", whose verdict is "undecided" (and the tests
+with it: its place is taken by a visible finding of kind "internal" (and the tests
 assert that none occurs). Findings about the data itself come from `data_problems.py`, which reads `results.problems`.
 """
 
@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
 from weigh.findings.targets import left_out
 from weigh.language import text
 from weigh.record.results import Results
@@ -26,6 +27,7 @@ ORDER = (
     "reading",
     "tokens",
     "performance",
+    "decision",
     "comparison",
     "racing",
     "cleaned",
@@ -69,8 +71,7 @@ def _internal(kind: str, error: Exception) -> Finding:
     return Finding(
         id=f"internal:{kind}",
         kind="internal",
-        question=Bilingual.of(text("Could everything be read?", "所有结果都读出来了吗？")),
-        verdict="undecided",
+        **asked("internal", "no"),
         severity="problem",
         sentence=Bilingual.of(
             text(

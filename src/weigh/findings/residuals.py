@@ -9,6 +9,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Finding
+from weigh.findings.questions import asked
 from weigh.findings.targets import look_at
 from weigh.language import text
 from weigh.stats.estimate import Estimate
@@ -73,8 +74,7 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
         Finding(
             id="errors:hardest",
             kind="errors",
-            question=bilingual(text("How far off is it, and where most?", "偏差有多大？哪里最大？")),
-            verdict="yes" if distance.any() else "no",
+            **asked("errors:residuals", "yes"),
             sentence=bilingual(said),
             estimates=estimates,
             examples=[row["path"] for row in rows],

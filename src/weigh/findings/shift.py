@@ -18,6 +18,7 @@ import numpy as np
 from weigh.data.examples import kind_of
 from weigh.findings.evidence import amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.shift_ranking import read_ranking
 from weigh.language import Text, text
@@ -176,9 +177,8 @@ def _drop(
     return Finding(
         id=f"shift:{name}",
         kind="shift",
-        question=bilingual(text("Does the score hold on {t}?", "在{t}上，得分还成立吗？", t=said[1])),
-        claim="these_models" if pair[0].claim == "these_models" else None,
-        verdict=verdict,
+        **asked("shift", verdict, t=said[1]),
+        claim="these_models",
         severity="problem" if verdict == "no" else "evidence",
         sentence=bilingual(sentence),
         estimates=estimates,

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from weigh.findings.evidence import bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.stats.shift import Shift
 
@@ -84,11 +85,8 @@ def read_ranking(
     return Finding(
         id=f"shift:{name}:ranking",
         kind="shift",
-        question=bilingual(
-            text("Is the ranking of the models kept on {t}?", "在{t}上，模型的排名还保持吗？", t=said[1])
-        ),
+        **asked("shift:ranking", verdict, t=said[1]),
         claim="these_models",
-        verdict=verdict,
         severity="problem" if verdict == "no" else "evidence" if verdict == "yes" else "detail",
         sentence=bilingual(sentence),
         estimates=estimates,

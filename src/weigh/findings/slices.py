@@ -17,6 +17,7 @@ import numpy as np
 
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -35,7 +36,6 @@ LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall 
 DRAWS = 400  # only the spread is taken from them, never a far quantile
 CLAIM = "this_data"  # but of others' trained models nothing more than these_models
 CLASS = ""  # the "column" of slices by class
-QUESTION = text("Does it work equally well for every part of the data?", "它对数据的每个部分都同样有效吗？")
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
 
 
@@ -288,10 +288,9 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     return Finding(
         id="slices",
         kind="slices",
-        question=Bilingual.of(QUESTION),
-        claim=_claim(results),
         # "yes" would need every slice shown to be as good: absence of evidence is no evidence
-        verdict="no" if worse else "undecided",
+        **asked("slices", "no" if worse else "undecided"),
+        claim=_claim(results),
         severity="evidence" if worse else "detail",
         sentence=Bilingual.of(sentence),
         estimates=estimates,

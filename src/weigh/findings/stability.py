@@ -15,6 +15,7 @@ import numpy as np
 from weigh.findings.degenerate import find_degenerate
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
 from weigh.record.results import Results
@@ -48,9 +49,6 @@ def _spread(evidence: Evidence) -> Finding:
     scores = evidence.measured[winner].score()
     repeats = scores.repeat[~np.isnan(scores.repeat)]
     folds = scores.fold[~np.isnan(scores.fold)]
-    question = bilingual(
-        text("Would other splits and seeds give the same winner?", "换一组划分和随机种子，优胜者会变吗？")
-    )
     figure = _figure(evidence)
     metric = evidence.metric
     factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
@@ -87,7 +85,9 @@ def _spread(evidence: Evidence) -> Finding:
             "It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1]
         )
         verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
-    elif len(repeats) <= 1:
+    elif len(repeats) > 1:
+        verdict = "yes"  # the sentence tells how much
+    else:
         said = said + text(
             "With one repeat it cannot be told how much the split and the seeds matter.",
             "只有一次重复，无法判断划分和种子的影响有多大。",
@@ -102,8 +102,7 @@ def _spread(evidence: Evidence) -> Finding:
     return Finding(
         id="stability:spread",
         kind="stability",
-        question=question,
-        verdict=verdict,
+        **(asked("stability:spread", verdict) if len(evidence.rivals) > 1 else asked("stability:alone", verdict)),
         sentence=bilingual(said),
         estimates=estimates,
         assumptions=[
@@ -207,9 +206,8 @@ def _agreement(evidence: Evidence) -> list[Finding]:
         Finding(
             id="stability:agreement",
             kind="stability",
-            question=bilingual(text("Do repeats agree on single examples?", "各次重复对单个样本的判断一致吗？")),
+            **asked("stability:agreement", verdict),
             claim="this_data",
-            verdict=verdict,
             severity="evidence" if verdict == "no" else "detail",
             sentence=bilingual(
                 text(
@@ -240,15 +238,13 @@ def _failed(results: Results) -> list[Finding]:
     failed = [run for run in runs if run.status == "failed"]
     if not runs:
         return []
-    question = bilingual(text("Did every run finish?", "所有运行都完成了吗？"))
     estimates = {"failed": count(len(failed), "runs"), "runs": count(len(runs), "runs")}
     if not failed:
         return [
             Finding(
                 id="stability:failed",
                 kind="stability",
-                question=question,
-                verdict="yes",
+                **asked("stability:failed", "yes"),
                 severity="detail",
                 sentence=bilingual(text("All {n} runs finished.", "全部 {n} 次运行均已完成。", n=len(runs))),
                 estimates={"runs": count(len(runs), "runs")},
@@ -262,8 +258,7 @@ def _failed(results: Results) -> list[Finding]:
         Finding(
             id="stability:failed",
             kind="stability",
-            question=question,
-            verdict="no",
+            **asked("stability:failed", "no"),
             severity="problem",
             sentence=bilingual(
                 text(

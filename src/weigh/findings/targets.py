@@ -56,10 +56,10 @@ class Blind(NamedTuple):
 
 FREQUENT = (
     text("always giving the most frequent answer", "总是回答最常见的类别"),
-    text("most frequent class", "最常见类别"),
+    text("most frequent class", "多数类基线"),
 )
-MEAN = text("always answering the mean", "总是回答平均值"), text("mean", "平均值")
-NOTHING = text("finding no entity at all", "一个实体也不找出"), text("no entity", "不找实体")
+MEAN = text("always answering the mean", "总是回答平均值"), text("mean", "均值基线")
+NOTHING = text("finding no entity at all", "一个实体也不找"), text("no entity", "不找实体的基线")
 
 
 def answer_blindly(metric: Metric, target: np.ndarray, classes: int) -> Blind:

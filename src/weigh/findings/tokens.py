@@ -10,6 +10,7 @@ from typing import Any
 
 from weigh.findings.evidence import bilingual
 from weigh.findings.model import Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
@@ -20,8 +21,6 @@ __all__ = ["MOST_TOKENS", "MOST_UNKNOWN", "find"]
 MOST_UNKNOWN = 0.05  # of all tokens; names and signs make up less in a language that a vocabulary was made for
 MOST_TOKENS = 1.2  # per character: texts are then spelt out in pieces of letters
 MOST_CUT = 0.01  # of all texts
-
-WHOLE = text("Are texts read to their end?", "文本是否被完整读取？")
 
 
 @FINDINGS.named("tokens")
@@ -63,8 +62,7 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
     return Finding(
         id=f"tokens:{address}",
         kind="tokens",
-        question=bilingual(text("Does the model's vocabulary fit these texts?", "模型的词表适合这些文本吗？")),
-        verdict="no",
+        **asked("tokens", "no"),
         severity="problem",
         sentence=bilingual(
             text(
@@ -101,8 +99,7 @@ def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | N
     return Finding(
         id=f"tokens:cut:{address}",
         kind="tokens",
-        question=bilingual(WHOLE),
-        verdict="no",
+        **asked("tokens:cut", "no"),
         severity="evidence",
         sentence=bilingual(
             text(

@@ -16,6 +16,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import measure_design
@@ -27,7 +28,6 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample
 
 __all__ = ["find"]
 
-QUESTION = text("Would more repeats make the score noticeably more certain?", "增加重复次数，会让得分明显更确定吗？")
 SOURCES = {
     EVALUATION: text("which examples are in the fold", "折中恰好是哪些样本"),
     "split": text("how the examples are split", "样本如何划分"),
@@ -65,8 +65,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
         return Finding(
             id=id,
             kind="variation",
-            question=bilingual(QUESTION),
-            verdict="undecided",
+            **asked("variation", "undecided"),
             severity="detail",
             sentence=bilingual(
                 text(
@@ -88,9 +87,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     return Finding(
         id=id,
         kind="variation",
-        question=bilingual(QUESTION),
+        **asked("variation", verdict),
         claim=evidence.claim,
-        verdict=verdict,
         severity="evidence" if name == evidence.winner else "detail",
         sentence=bilingual(sentence),
         estimates=estimates,

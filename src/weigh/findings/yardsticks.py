@@ -6,6 +6,7 @@ import math
 
 from weigh.findings.evidence import Evidence, amount, bilingual, gain_of
 from weigh.findings.model import Finding, Relation, Verdict
+from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.run import RECIPES, Candidate
 
@@ -25,10 +26,7 @@ def against_controls(evidence: Evidence) -> list[Finding]:
         if not control.control or control.id not in evidence.measured or control.id == winner:
             continue
         about = ABOUT.get(control.recipe, text("the control", "对照方案"))
-        question = text("Is it better than the control {o}?", "它比对照 {o} 更好吗？", o=control.label)
-        found += _compared(
-            evidence, winner, control.id, [winner, control.id], about, f"performance:control:{control.id}", question
-        )
+        found += _compared(evidence, winner, control.id, [winner, control.id], about, "performance:control")
     return found
 
 
@@ -45,14 +43,7 @@ def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
         ]
         about = text("fine-tuning the same model without them", "不使用这些数据、直接微调同一模型")
         for name in using:
-            question = text(
-                "What are the data without labels worth in {c}?",
-                "在 {c} 中，无标签数据值多少？",
-                c=evidence.label(name),
-            )
-            found += _compared(
-                evidence, name, plain.id, [plain.id, *using], about, f"performance:pretraining:{name}", question
-            )
+            found += _compared(evidence, name, plain.id, [plain.id, *using], about, "performance:pretraining")
     return found
 
 
@@ -60,10 +51,12 @@ def _uses_unlabelled(candidate: Candidate) -> bool:
     return RECIPES.get(candidate.recipe).unlabelled is not None
 
 
-def _compared(
-    evidence: Evidence, name: str, other: str, family: list[str], about: Text, id: str, question: Text
-) -> list[Finding]:
-    """`name` against `other`, corrected for all comparisons of `family`; nothing where they have no folds in common."""
+def _compared(evidence: Evidence, name: str, other: str, family: list[str], about: Text, key: str) -> list[Finding]:
+    """`name` against `other`, corrected for all comparisons of `family`; nothing where they have no folds in common.
+
+    Args:
+        key: Of the question; the id also names the one of the two that is not the same in all of them.
+    """
     difference = evidence.compare(family).of(name, other)
     gain = gain_of(difference, evidence.metric)
     if math.isnan(gain.value):
@@ -88,12 +81,11 @@ def _compared(
     }[difference.relation]
     return [
         Finding(
-            id=id,
+            id=f"{key}:{other if key == 'performance:control' else name}",
             kind="performance",
-            question=bilingual(question),
+            **asked(key, verdict[difference.relation], c=values["c"], o=values["o"]),
             claim=evidence.claim,
             relation=difference.relation,
-            verdict=verdict[difference.relation],
             sentence=bilingual(sentence),
             estimates={"difference": gain},
             assumptions=evidence.assumptions([name, other]),

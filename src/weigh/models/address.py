@@ -19,6 +19,21 @@ __all__ = ["BUILT_IN", "Address", "parse_address", "source_names"]
 
 BUILT_IN = ("timm", "torchvision", "hf", "file")
 _REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,95}")
+OWNERS = {  # beginnings of names that people write without their owner, and whose repository on the hub they mean
+    "bert-": "google-bert",
+    "distilbert": "distilbert",
+    "distilroberta": "distilbert",
+    "roberta-": "FacebookAI",
+    "xlm-roberta": "FacebookAI",
+    "albert-": "albert",
+    "electra-": "google",
+    "deberta-": "microsoft",
+    "chinese-": "hfl",
+    "e5-": "intfloat",
+    "multilingual-e5": "intfloat",
+    "bge-": "BAAI",
+    "all-minilm": "sentence-transformers",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")
 
 
@@ -28,6 +43,16 @@ def source_names() -> tuple[str, ...]:
     points = entry_points(group="weigh.plugins")
     plugged = [point.name.split(".", 1)[1] for point in points if point.name.startswith("model-source.")]
     return (*BUILT_IN, *plugged)
+
+
+def _likely(name: str) -> str:
+    """The address that a bare name most likely stands for: models of texts stand on the hub, under their owners."""
+    owner = next((owner for start, owner in OWNERS.items() if name.lower().startswith(start)), None)
+    if owner is not None and _REPOSITORY.fullmatch(name):
+        return f"hf:{name if '/' in name else f'{owner}/{name}'}"
+    if "/" in name and _REPOSITORY.fullmatch(name):
+        return f"hf:{name}"
+    return f"timm:{name}" if _NAME.fullmatch(name) else "timm:resnet18"
 
 
 @dataclass(frozen=True)
@@ -68,13 +93,7 @@ def parse_address(written: str) -> Address:
         )
     if not colon or source not in sources:
         near = difflib.get_close_matches(source, sources, n=1)
-        example = (
-            f"{near[0]}:{rest}"
-            if colon and near
-            else f"timm:{written}"
-            if _NAME.fullmatch(written)
-            else "timm:resnet18"
-        )
+        example = f"{near[0]}:{rest}" if colon and near else _likely(written)
         raise ModelError(
             text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=written[:200]),
             text(

@@ -78,8 +78,8 @@ class Siamese(nn.Module):
         self.encoder = encoder
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        n = len(batch)
         if batch.shape[1] == 3:  # a blank batch, for timings and shapes: each text beside itself
             batch = torch.cat([batch, batch], dim=1)
-        u, v = self.encoder(torch.cat([batch[:, :3], batch[:, 3:]])).split(n)
+        vectors = self.encoder(torch.cat([batch[:, :3], batch[:, 3:]]))
+        u, v = vectors[: batch.shape[0]], vectors[batch.shape[0] :]  # `split` would fix the number where it is exported
         return torch.cat([u, v, (u - v).abs(), u * v], dim=1)

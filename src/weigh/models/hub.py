@@ -57,7 +57,6 @@ def cached_from_hub(repository: str, files: tuple[str, ...]) -> Path | None:
 def fetch_from_hub(repository: str, files: tuple[str, ...], *, offline: bool) -> Fetched:
     """The first of `files` that the local cache or the hub has."""
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", str(SECONDS))
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 

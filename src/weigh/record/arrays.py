@@ -1,4 +1,4 @@
-"""Predictions on disk: one small file per run, written atomically, never pickled.
+"""Predictions on disk: one small file per run, never pickled, known to the ledger by its digest.
 
 Logits are kept in half precision. Up to `DENSE_BYTES` the whole matrix; beyond it the `TOP` greatest logits of every
 example, that of its true class, and the log of what the others add up to, so that log loss and calibration stay
@@ -8,52 +8,36 @@ as they are: a label's unit may be anything. Codes of tags are small whole numbe
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from weigh.data.contents import hash_file, identity
 from weigh.data.examples import kind_of
+from weigh.disk import write_file
 
-__all__ = ["DENSE_BYTES", "TOP", "read_predictions", "write_atomically", "write_predictions"]
+__all__ = ["DENSE_BYTES", "TOP", "intact", "read_predictions", "write_predictions"]
 
 DENSE_BYTES = 32 * 2**20
 TOP = 20
 FLOAT16_MAX = 60_000.0
+_intact: dict[Path, tuple] = {}  # the identity and digest under which this process has seen a file to be intact
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write to a temporary file beside `path`, flush it to disk, rename: a reader sees all of it or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def write_predictions(path: Path, indices: np.ndarray, logits: np.ndarray, target: np.ndarray) -> None:
-    """Keep the predictions of one run.
+def write_predictions(path: Path, key: str, indices: np.ndarray, logits: np.ndarray, target: np.ndarray) -> str:
+    """Keep the predictions of one run; returns the digest of the file, which the ledger keeps.
 
     Args:
+        key: Of the run: no two files are alike.
         indices: `(n,)` into the examples of the study.
         logits: `(n, k)` float32, as `results.OutOfFold.logits` of one repeat.
         target: Of these examples, as in `Examples.target`: of classes the true one is always kept.
     """
-    import io
-
     kind = kind_of(target)
-    arrays: dict[str, Any] = {"indices": indices.astype(np.int32)}
+    arrays: dict[str, Any] = {"run": np.array(key), "indices": indices.astype(np.int32)}
     if kind != "number":
         logits = np.clip(logits, -FLOAT16_MAX, FLOAT16_MAX)  # half precision overflows beyond; NaN stays NaN
     if kind == "number":
@@ -76,12 +60,34 @@ def write_predictions(path: Path, indices: np.ndarray, logits: np.ndarray, targe
         }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    write_atomically(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_file(path, content, flush=False)
+    return _digest(content)
 
 
-def read_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """`(indices, logits float32 (n, classes))`; classes that were not kept share the remaining mass equally."""
-    with np.load(path, allow_pickle=False) as stored:
+def intact(path: Path, digest: str) -> bool:
+    """Whether the file holds what was written; a file that nobody touched since is not read again by this process."""
+    now = (identity(path), digest)
+    if now[0] is None:
+        return False
+    if _intact.get(path) != now:
+        if hash_file(path) != digest:
+            return False
+        _intact[path] = now
+    return True
+
+
+def read_predictions(path: Path, digest: str) -> tuple[np.ndarray, np.ndarray]:
+    """`(indices, logits float32 (n, classes))`; classes that were not kept share the remaining mass equally.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not what was written.
+    """
+    content = path.read_bytes()
+    if _digest(content) != digest:
+        raise ValueError("it is not what was written")
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         indices = stored["indices"].astype(np.int64)
         if "logits" in stored:
             return indices, stored["logits"].astype(np.float32)
@@ -92,3 +98,7 @@ def read_predictions(path: Path) -> tuple[np.ndarray, np.ndarray]:
         logits = np.repeat((stored["rest"] - np.log(others))[:, None], classes, axis=1).astype(np.float32)
         np.put_along_axis(logits, top, stored["top_logits"].astype(np.float32), axis=1)
         return indices, logits
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()

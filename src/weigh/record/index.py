@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples, rows_of
-from weigh.record.arrays import write_atomically
+from weigh.disk import seal, storage_errors, unseal, write_file
+from weigh.errors import RecordError
+from weigh.language import text
+from weigh.notices import notice
 
 __all__ = ["read_index", "write_index"]
 
@@ -37,7 +40,20 @@ def write_index(folder: Path, examples: Examples) -> None:
     columns |= {f"slice_{i}": column.astype(str) for i, column in enumerate(examples.slices.values())}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
-    write_atomically(folder / NAME, buffer.getvalue())
+    path = folder / NAME
+    if path.exists() and _read(path) is None:
+        notice(text("{p} was damaged; it is written anew.", "{p} 已损坏，现重新写入。", p=path))
+    write_file(path, seal(buffer.getvalue()))
+
+
+def _read(path: Path) -> bytes | None:
+    """What was written; None where it is damaged."""
+    with storage_errors(path):
+        content = path.read_bytes()
+    try:
+        return unseal(content)
+    except ValueError:
+        return None
 
 
 def _pack(rows: np.ndarray) -> np.ndarray:
@@ -53,8 +69,20 @@ def _unpack(packed: np.ndarray) -> np.ndarray:
 
 
 def read_index(folder: Path) -> Examples:
-    """The examples of the study in `folder`."""
-    with np.load(folder / NAME, allow_pickle=False) as stored:
+    """The examples of the study in `folder`.
+
+    Raises:
+        RecordError: The file is missing or damaged.
+    """
+    path = folder / NAME
+    content = _read(path) if path.exists() else None
+    if content is None:
+        raise RecordError(
+            text("{p} is missing or damaged.", "{p} 缺失或已损坏。", p=path),
+            text("It says which example is which.", "它记录了各个样本的身份。"),
+            text("Run the study again: it is written anew from the data.", "请再次运行研究：会根据数据重新写入。"),
+        )
+    with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
         texts, tokens = (_unpack(stored[name]) if name in stored else None for name in ("texts", "tokens"))
         target = stored["target"]

@@ -2,14 +2,20 @@
 
 Rows of a job are committed in one transaction, after their arrays are on disk: whenever the process is killed, the
 ledger is valid and at most the job in progress is lost. Readers need no lock; a second writer is told so.
+
+Every row has a checksum and every array its digest in the row of its run. A ledger that is damaged is replaced by its copy,
+which is at most `COPY_EVERY` older; a run whose array is missing or damaged counts as not recorded, so it runs again.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import closing
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,27 +23,42 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Problem
-from weigh.errors import RecordError, StudyLocked
+from weigh.disk import flush_folder, replacing, storage_errors
+from weigh.errors import RecordError, StorageError
 from weigh.language import Text, text
-from weigh.record.arrays import read_predictions, write_predictions
+from weigh.notices import notice
+from weigh.record.arrays import intact, read_predictions, write_predictions
 from weigh.record.results import RunRecord
+from weigh.record.tables import (
+    Table,
+    check_tables,
+    connect,
+    copy_tables,
+    create_tables,
+    damaged,
+    insert,
+    read_rows,
+    unusable,
+)
 from weigh.run import Outcome, Run
 
 __all__ = ["FORMAT", "Ledger"]
 
-FORMAT = 1
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS runs (
-    key TEXT PRIMARY KEY, candidate TEXT NOT NULL, purpose TEXT NOT NULL, variant TEXT NOT NULL,
-    repeat INTEGER NOT NULL, fold INTEGER NOT NULL, status TEXT NOT NULL, cause TEXT NOT NULL, n_train INTEGER NOT NULL,
-    facts TEXT NOT NULL, measured TEXT NOT NULL, seeds TEXT NOT NULL, environment TEXT NOT NULL,
-    explanations TEXT  -- effects of words, as JSON; NULL: none
-);
-CREATE TABLE IF NOT EXISTS planned (position INTEGER PRIMARY KEY, key TEXT NOT NULL, candidate TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS models (address TEXT PRIMARY KEY, facts TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS looks (key TEXT PRIMARY KEY, candidate TEXT NOT NULL, n INTEGER NOT NULL);
-"""
+FORMAT = 2
+COPY_EVERY = 60.0  # seconds
+FACTS = Table("facts", {"key": "TEXT", "value": "TEXT"})
+RUNS = Table(
+    "runs",
+    dict.fromkeys(("key", "candidate", "purpose", "variant"), "TEXT")
+    | dict.fromkeys(("repeat", "fold"), "INTEGER")
+    | {"status": "TEXT", "cause": "TEXT", "n_train": "INTEGER"}
+    | dict.fromkeys(("facts", "measured", "seeds", "environment"), "TEXT")
+    | {"explanations": "TEXT", "digest": "TEXT"},  # effects of words, as JSON; of its array; NULL: none
+)
+PLANNED = Table("planned", {"position": "INTEGER", "key": "TEXT", "candidate": "TEXT"})
+MODELS = Table("models", {"address": "TEXT", "facts": "TEXT"})
+LOOKS = Table("looks", {"key": "TEXT", "candidate": "TEXT", "n": "INTEGER"})
+TABLES = (FACTS, RUNS, PLANNED, MODELS, LOOKS)
 
 
 class Ledger:
@@ -45,12 +66,19 @@ class Ledger:
 
     Args:
         folder: The study folder.
-        create: Make it if it is not there; otherwise a missing ledger is a RecordError.
+        create: Make it if it is not there, and put the copy in the place of a damaged one (the caller holds the lock);
+            otherwise a missing ledger is a RecordError, and of a damaged one the copy is read.
+
+    Raises:
+        RecordError: No ledger, another format, or both ledger and copy are damaged.
+        StorageError: The disk does not give or take it.
     """
 
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder, self.path, self.arrays = folder, folder / "ledger.sqlite", folder / "arrays"
-        if not self.path.exists() and not create:
+        self._copied = time.monotonic()
+        kept = folder / "ledger.copy.sqlite"
+        if not (self.path.exists() or kept.exists() or create):
             raise RecordError(
                 text("{f} holds no study.", "{f} 中没有研究。", f=folder),
                 text(
@@ -63,29 +91,78 @@ class Ledger:
                     f=folder,
                 ),
             )
+        if self.path.exists() or kept.exists():
+            self._take_copy_if_damaged(kept, write=create)
         if create:
-            folder.mkdir(parents=True, exist_ok=True)
-            with closing(self._open()) as db, db:
-                db.executescript(_SCHEMA)
-                db.execute("INSERT OR IGNORE INTO facts VALUES ('format', ?)", (json.dumps(FORMAT),))
+            with storage_errors(self.path):
+                folder.mkdir(parents=True, exist_ok=True)
+            with self._change(create=True) as db:
+                create_tables(db, TABLES)
+                insert(db, FACTS, [("format", json.dumps(FORMAT))], known="IGNORE")
         self._check_format()
 
-    def _open(self) -> sqlite3.Connection:
-        try:
-            db = sqlite3.connect(self.path, timeout=30)
-            db.execute("PRAGMA synchronous=FULL")
-            return db
-        except sqlite3.Error as error:
-            raise self._damaged(error) from None
-
-    def _damaged(self, error: Exception) -> RecordError:
-        return RecordError(
-            text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=self.path, e=error),
-            do=text(
-                "Restore it from a copy, or start the study anew in another folder (--output).",
-                "请从备份恢复，或用 --output 在另一个文件夹中重新开始。",
-            ),
+    def _take_copy_if_damaged(self, kept: Path, *, write: bool) -> None:
+        if write and not kept.exists() and os.path.getsize(self.path) == 0:
+            return  # killed before its first transaction
+        reason = self._damage(self.path)
+        if reason is None:
+            return
+        if not kept.exists() or self._damage(kept) is not None:
+            raise damaged(self.path, reason)
+        notice(
+            text(
+                "{p} is damaged ({e}); its copy {c} is used: what was recorded after it runs again.",
+                "{p} 已损坏（{e}），改用其副本 {c}：副本之后的记录会重新运行。",
+                p=self.path,
+                e=reason,
+                c=kept.name,
+            )
         )
+        if not write:
+            self.path = kept
+            return
+        with replacing(self.path) as temporary:
+            copy_tables(kept, temporary)
+        for name in ("-journal", "-wal", "-shm"):  # of the damaged one: they must not be applied to the copy
+            Path(f"{self.path}{name}").unlink(missing_ok=True)
+
+    def _damage(self, path: Path) -> str | None:
+        if not path.exists():
+            return "it is missing"
+        reason = check_tables(path, [FACTS])
+        if reason is not None and "seal" in reason:  # of a version that had no checksums
+            return None
+        return reason if reason is not None or self._format_of(path) != FORMAT else check_tables(path, TABLES)
+
+    @staticmethod
+    def _format_of(path: Path) -> Any:
+        """The format that a file says it has; None where it says none that can be read."""
+        try:
+            with closing(connect(path)) as db:
+                rows = db.execute("SELECT value FROM facts WHERE key = 'format'").fetchall()
+            return json.loads(rows[0][0]) if rows else None
+        except (sqlite3.Error, ValueError):
+            return None
+
+    @contextmanager
+    def _change(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction."""
+        try:
+            with closing(connect(self.path, create=create)) as db, db:
+                yield db
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
+
+    def keep_copy(self) -> None:
+        """A copy of the ledger beside it, for the day on which a disk damages it; a full disk is no reason to stop."""
+        self._copied = time.monotonic()
+        try:
+            with replacing(self.folder / "ledger.copy.sqlite") as temporary:
+                copy_tables(self.path, temporary)
+        except StorageError as error:
+            notice(error.what)
+        except sqlite3.Error as error:
+            raise unusable(self.path, error) from None
 
     def _check_format(self) -> None:
         found = self.fact("format")
@@ -106,11 +183,7 @@ class Ledger:
             )
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
-        try:
-            with closing(self._open()) as db:
-                return db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._damaged(error) from None
+        return read_rows(self.path, sql, values)
 
     # ---- facts: small values by name; `choices` are those that must never be decided anew
 
@@ -121,8 +194,8 @@ class Ledger:
 
     def set_facts(self, **facts: Any) -> None:
         """Store facts, replacing older ones, in one transaction."""
-        with closing(self._open()) as db, db:
-            db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [(k, _json(v)) for k, v in facts.items()])
+        with self._change() as db:
+            insert(db, FACTS, [(k, _json(v)) for k, v in facts.items()])
 
     def choose(self, key: str, value: Any) -> Any:
         """The choice made at the first start; `value` becomes it if there is none yet."""
@@ -136,27 +209,44 @@ class Ledger:
 
     def set_planned(self, runs: Iterable[Run]) -> None:
         """The runs of the present design, in order; records of other designs stay but are not read."""
-        with closing(self._open()) as db, db:
+        with self._change() as db:
             db.execute("DELETE FROM planned")
-            db.executemany(
-                "INSERT INTO planned VALUES (?, ?, ?)", [(i, run.key, run.candidate) for i, run in enumerate(runs)]
-            )
+            insert(db, PLANNED, [(i, run.key, run.candidate) for i, run in enumerate(runs)])
 
     def unfinished(self) -> dict[str, int]:
         """Candidate -> planned runs that are not recorded; only candidates that have any."""
-        return dict(
-            self._rows(
-                "SELECT candidate, count(*) FROM planned WHERE key NOT IN (SELECT key FROM runs) GROUP BY candidate ORDER BY min(position)"
-            )
-        )
+        recorded = self.recorded()
+        planned = self._rows("SELECT key, candidate FROM planned ORDER BY position")
+        return dict(Counter(candidate for key, candidate in planned if key not in recorded))
 
     def recorded(self) -> dict[str, str]:
-        """Run key -> status of everything that is recorded."""
-        return dict(self._rows("SELECT key, status FROM runs"))
+        """Run key -> status of everything that is recorded and whose array is at hand."""
+        lost = self.lost()
+        return {key: status for key, status in self._rows("SELECT key, status FROM runs") if key not in lost}
+
+    def lost(self) -> dict[str, str]:
+        """Run key -> candidate of runs that were recorded, but whose array is missing, damaged or another run's.
+
+        They count as not recorded: the same command runs them again.
+        """
+        rows = self._rows("SELECT key, candidate, digest FROM runs WHERE digest IS NOT NULL")
+        return {key: candidate for key, candidate, digest in rows if not intact(self._array(key), digest)}
+
+    def lost_sentence(self) -> Text | None:
+        """What is lost, for readers; None where nothing is."""
+        lost = self.lost()
+        if not lost:
+            return None
+        return text(
+            "The predictions of {n} recorded runs are missing or damaged ({c}): these runs count as not recorded.",
+            "有 {n} 次已记录运行的预测缺失或损坏（{c}）：这些运行按未记录处理。",
+            n=len(lost),
+            c=", ".join(dict.fromkeys(lost.values())),
+        )
 
     def forget_failed(self) -> int:
         """Drop failed records, so that they run again; returns how many there were."""
-        with closing(self._open()) as db, db:
+        with self._change() as db:
             return db.execute("DELETE FROM runs WHERE status = 'failed'").rowcount
 
     def commit(self, runs: Sequence[Run], outcomes: Sequence[Outcome], target: np.ndarray) -> None:
@@ -165,8 +255,9 @@ class Ledger:
         rows, models, looks = [], [], []
         for outcome in outcomes:
             run = by_key[outcome.key]
+            digest = None
             if outcome.logits is not None:
-                write_predictions(self._array(run.key), run.test, outcome.logits, target[run.test])
+                digest = write_predictions(self._array(run.key), run.key, run.test, outcome.logits, target[run.test])
             facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}
             rows.append(
                 (
@@ -184,25 +275,31 @@ class Ledger:
                     _json(run.seeds),
                     _json(outcome.environment),
                     _json(outcome.words) if outcome.words else None,
+                    digest,
                 )
             )
             if outcome.model:
                 models.append((run.model, _json(outcome.model)))
             if run.purpose == "refit" and len(run.test) and outcome.status == "done":
                 looks.append((run.key, run.candidate, len(run.test)))
-        with closing(self._open()) as db, db:
-            db.executemany(f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 14)})", rows)
-            db.executemany("INSERT OR REPLACE INTO models VALUES (?, ?)", models)
-            db.executemany("INSERT OR IGNORE INTO looks VALUES (?, ?, ?)", looks)
+        if self.arrays.exists():
+            flush_folder(self.arrays)
+        with self._change() as db:
+            insert(db, RUNS, rows)
+            insert(db, MODELS, models)
+            insert(db, LOOKS, looks, known="IGNORE")
+        if time.monotonic() - self._copied > COPY_EVERY:
+            self.keep_copy()
 
     def records(self, keys: Collection[str] | None = None) -> tuple[RunRecord, ...]:
-        """Every recorded run of the present design, or of `keys`."""
+        """Every recorded run of the present design, or of `keys`; without those that are lost."""
         columns = "r.key, r.candidate, purpose, repeat, fold, status, variant, cause, n_train, facts, measured, seeds, environment, coalesce(explanations, '[]')"
         if keys is None:
             rows = self._rows(f"SELECT {columns} FROM runs r JOIN planned p ON p.key = r.key ORDER BY p.position")
         else:
             rows = [row for row in self._rows(f"SELECT {columns} FROM runs r ORDER BY r.key") if row[0] in keys]
-        return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows)
+        lost = self.lost()
+        return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows if row[0] not in lost)
 
     def planned_count(self) -> int:
         return self._rows("SELECT count(*) FROM planned")[0][0]
@@ -213,18 +310,15 @@ class Ledger:
         Raises:
             RecordError: The array file is missing or damaged.
         """
+        digests = self._rows("SELECT digest FROM runs WHERE key = ?", (key,))
         try:
-            return read_predictions(self._array(key))
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            return read_predictions(self._array(key), digests[0][0] if digests else "")
+        except (OSError, ValueError) as error:
             raise RecordError(
                 text(
                     "The predictions of run {k} cannot be read: {e}.", "无法读取运行 {k} 的预测：{e}。", k=key, e=error
                 ),
-                do=text(
-                    "Restore {f}, or delete the study and run it anew.",
-                    "请恢复 {f}，或删除研究后重新运行。",
-                    f=self._array(key),
-                ),
+                do=text("Run the study again: only this run is repeated.", "请再次运行研究：只会重做这一次运行。"),
             ) from None
 
     def models(self) -> dict[str, dict[str, Any]]:
@@ -239,30 +333,6 @@ class Ledger:
 
     def _array(self, key: str) -> Path:
         return self.arrays / f"{key}.npz"
-
-    # ---- one writer
-
-    def lock(self):
-        """A context manager: only one process writes to a study.
-
-        Raises:
-            StudyLocked: Another process holds it.
-        """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / ".lock")
-        try:
-            return lock.acquire(timeout=0)
-        except Timeout:
-            raise StudyLocked(
-                text("Another process is writing to {f}.", "另一个进程正在写入 {f}。", f=self.folder),
-                text("Two writers would mix their records.", "两个进程同时写入会混淆记录。"),
-                text(
-                    "Wait for it or stop it; `weigh report {f}` works meanwhile.",
-                    "请等待或停止它；其间 `weigh report {f}` 可照常使用。",
-                    f=self.folder,
-                ),
-            ) from None
 
 
 def problems_to_json(problems: Sequence[Problem]) -> list[dict]:

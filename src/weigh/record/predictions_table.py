@@ -18,7 +18,8 @@ import numpy as np
 
 from weigh.data.examples import Problem
 from weigh.data.listing import natural_key
-from weigh.data.tables import metadata_columns, nearest_columns, read_frame, read_table
+from weigh.data.table_files import read_frame
+from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.record.predictions_checks import check_probabilities
@@ -132,11 +133,8 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
 def _read(path: Path) -> pl.DataFrame:
     import polars as pl
 
-    if path.suffix.casefold() in (".jsonl", ".ndjson"):
-        frame = pl.DataFrame(read_table(path), infer_schema_length=None)
-    else:
-        _check_text(path)
-        frame = read_frame(path, wanted=NEEDED)
+    _check_text(path)
+    frame = read_frame(path, wanted=NEEDED)
     frame = frame.rename({name: name.strip() for name in frame.columns})
     missing = [name for name in NEEDED if name not in frame.columns]
     if not missing and "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):

@@ -32,5 +32,6 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         models=ledger.models(),
         unfinished=ledger.unfinished(),
         race=Race.from_json(ledger.fact("race")),
+        lost=ledger.lost_sentence(),
     )
     return replace(results, winner=choose_winner(results))

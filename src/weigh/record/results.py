@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from weigh.data.examples import Examples, Kind, Problem, kind_of
+from weigh.language import Text
 from weigh.metrics.base import Prediction
 from weigh.metrics.outputs import predict, probabilities
 from weigh.plan.racing import Race
@@ -119,6 +120,7 @@ class Results:
         origin: "study" for our own runs; predictions that others made: "folds" for a cross-validation, "models" for
             trained models on a test set (then `main` holds one fold, one repeat for each run of a model).
         race: Who was dropped before the end and why; None where all candidates run to the end.
+        lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
     """
 
@@ -138,6 +140,7 @@ class Results:
     origin: Literal["study", "folds", "models"] = "study"
     measured_on: str = ""
     race: Race | None = None
+    lost: Text | None = None
 
     def runs(
         self,

@@ -48,6 +48,16 @@ LICENCES = (
 )
 PIPELINES = {"text-regression": "text-classification"}  # the hub has no other name for one number per text
 CLASSES_LISTED = 200
+OPENED_ELSEWHERE = (
+    "The folder opens with the transformers library too; the linear head lies in the same file:",
+    "",
+    "```python",
+    'encoder = AutoModel.from_pretrained("model")',
+    'tokenizer = AutoTokenizer.from_pretrained("model")',
+    'weights = safetensors.torch.load_file("model/model.safetensors")  # weigh_head.weight, weigh_head.bias',
+    'own = json.load(open("model/config.json"))["weigh"]  # classes, pooling, prefix of texts, temperature, bias',
+    "```",
+)
 
 
 def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any] | None = None) -> str:
@@ -129,6 +139,10 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
     lines += ["## Use", "", "```", f"weigh predict STUDY {new_files(results)}", "```", ""]
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
+    decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
+    lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
+    if results.examples.texts is not None or results.examples.tokens is not None:
+        lines += [*OPENED_ELSEWHERE, ""]
     known = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")
     ]

@@ -24,12 +24,13 @@ from weigh.record.results import Results
 from weigh.report import words
 from weigh.report.card import new_files
 from weigh.report.figures import draw_figure, figure_numbers
+from weigh.report.methods import method_in_words
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
 from weigh.report.quotes import Quotation, Quotes
 from weigh.report.rows import cell, field_title, isolated, table_of
 from weigh.report.runs import run_rows
-from weigh.report.story import HELD_BACK, Story, main_estimate, tell
+from weigh.report.story import HELD_BACK, Story, answer_of, main_estimate, tell
 from weigh.report.visible import visible, visible_line
 from weigh.run import ASKED_WORDS
 
@@ -160,10 +161,7 @@ class Page:
         return self.anchors.get(finding.id, "f0")
 
     def answer(self, finding: Finding) -> str:
-        if finding.relation:
-            answer = words.RELATIONS[finding.relation].render(self.language)
-            return answer[:1].upper() + answer[1:]
-        return words.VERDICTS[finding.verdict].render(self.language)
+        return answer_of(finding, self.language)
 
     def estimate(self, estimate: Any) -> str:
         return show_estimate(estimate, self.language)
@@ -179,6 +177,9 @@ class Page:
             else visible(estimate.n_unit)
         )
         return f"{estimate.n} {unit}" if estimate.n else ""
+
+    def method(self, estimate: Any) -> str:
+        return method_in_words(estimate.method, self.language)
 
     def value_only(self, estimate: Any) -> str:
         return quantity(estimate.value, estimate.unit, self.language)

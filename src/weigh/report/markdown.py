@@ -13,10 +13,11 @@ from typing import Any
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report.columns import COLUMNS
+from weigh.report.methods import method_in_words
 from weigh.report.quantities import show_estimate, show_value
-from weigh.report.story import Point, rival_line, tell
+from weigh.report.story import Point, answer_of, rival_line, tell
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, RELATIONS, SECTIONS, UNITS, VERDICTS, say
+from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, SECTIONS, UNITS, say
 
 __all__ = ["escape_markdown", "render_markdown"]
 
@@ -82,17 +83,20 @@ def _steps(points: Sequence[Point], language: str) -> list[str]:
 
 
 def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[str]:
-    answer = RELATIONS[finding.relation] if finding.relation else VERDICTS[finding.verdict]
+    answer = answer_of(finding, language)
     lines = []
     if heading:
         lines += [f"### {_text(finding.question.render(language))}", ""]
-    lines += [f"**{answer.render(language)}** · {_text(finding.sentence.render(language))}", ""]
+    badge = f"**{answer}** · " if answer else ""
+    lines += [f"{badge}{_text(finding.sentence.render(language))}", ""]
     if finding.claim:
         claim, explained = CLAIMS[finding.claim].render(language), CLAIMS_EXPLAINED[finding.claim].render(language)
         lines += [f"*{say('claim', language)}*: **{claim}**. {explained}", ""]
     for key, estimate in finding.estimates.items():
         unit = UNITS[estimate.n_unit].render(language) if estimate.n_unit in UNITS else estimate.n_unit
-        counted = f" ({estimate.n} {_text(unit)}; {_text(estimate.method)})" if estimate.n else ""
+        counted = (
+            f" ({estimate.n} {_text(unit)}; {_text(method_in_words(estimate.method, language))})" if estimate.n else ""
+        )
         title = " · ".join(
             COLUMNS[part].render(language) if part in COLUMNS else part for part in key.split(":") if part
         )

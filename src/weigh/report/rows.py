@@ -17,7 +17,7 @@ from weigh.report.columns import COLUMNS
 from weigh.report.quantities import quantity, short_count, show_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import PURPOSES, RELATIONS, STAGES, VALUE_KEYS, say
+from weigh.report.words import PURPOSES, RELATIONS, STAGES, VALUE_KEYS, VALUES, say
 
 __all__ = ["cell", "field_title", "isolated", "label_of", "plain_label", "table_of"]
 
@@ -59,7 +59,7 @@ def written_value(key: str, value: Any, language: str) -> str:
     if isinstance(value, bool):
         return say("yes" if value else "no", language)
     if isinstance(value, str) and key in VALUE_KEYS:
-        for words in (STAGES, RELATIONS, PURPOSES):
+        for words in (VALUES.get(key, {}), STAGES, RELATIONS, PURPOSES):
             if value in words:
                 return words[value].render(language)
     if finite(value) is not None and key.endswith("_bytes"):

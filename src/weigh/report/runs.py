@@ -15,13 +15,12 @@ from weigh.errors import WeighError
 from weigh.metrics.base import METRICS, Metric
 from weigh.record.results import Results, RunRecord, predict
 
-__all__ = ["run_rows"]
+__all__ = ["run_rows", "score_run"]
 
 
 def run_rows(results: Results) -> list[dict[str, Any]]:
     """Flat rows with the keys of `words.COLUMNS`; candidates by their label."""
     labels = {candidate.id: candidate.label for candidate in results.candidates}
-    metric = _primary(results)
     rows = []
     ours = results.origin == "study"
     for run in results.records if ours else results.runs("main"):
@@ -33,7 +32,7 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
                 "repeat": run.repeat if run.repeat >= 0 else None,
                 "fold": run.fold if run.fold >= 0 and results.origin != "models" else None,
                 "status": run.status,
-                "score": _score(results, run, metric),
+                "score": _rounded(score_run(results, run)),
                 "n_train": run.n_train or None,
                 "seconds": _rounded(run.measured.get("train_seconds")),
                 "seeds": " ".join(f"{name}={value}" for name, value in sorted(run.seeds.items())),
@@ -54,7 +53,9 @@ def _primary(results: Results) -> Metric | None:
         return None
 
 
-def _score(results: Results, run: RunRecord, metric: Metric | None) -> float | None:
+def score_run(results: Results, run: RunRecord) -> float | None:
+    """The primary metric of a run on its own test fold; None where there is none: it failed, or saw no test example."""
+    metric = _primary(results)
     if metric is None or run.status != "done":
         return None
     which, logits = results.predictions(run.key)
@@ -62,8 +63,7 @@ def _score(results: Results, run: RunRecord, metric: Metric | None) -> float | N
         return None
     prediction = predict(logits, results.examples.kind, np.asarray(run.facts.get("bias", 0.0)))
     with np.errstate(all="ignore"):
-        score = metric.score(prediction, results.examples.target[which])
-    return _rounded(score)
+        return metric.score(prediction, results.examples.target[which])
 
 
 def _rounded(value: Any) -> float | None:

@@ -13,11 +13,11 @@ from weigh.report.quantities import show_estimate
 from weigh.report.words import OUTCOMES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
-__all__ = ["HELD_BACK", "Section", "Story", "main_estimate", "rival_line", "tell"]
+__all__ = ["HELD_BACK", "Section", "Story", "answer_of", "main_estimate", "rival_line", "tell"]
 
 # kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
 KINDS = {
-    "performance": ("performance", "reading", "baseline", "classes", "test"),
+    "performance": ("performance", "decision", "reading", "baseline", "classes", "test"),
     "comparison": ("comparison", "ranking", "selection", "choice", "racing", "cleaned"),
     "generalisation": ("generalisation", "order", "order-check", "optimism", "groups", "curve", "shift"),
     "stability": ("stability", "variation", "agreement", "runs"),
@@ -118,14 +118,22 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
     return next(iter(finding.estimates.values()))
 
 
+def answer_of(finding: Finding, language: str) -> str:
+    """ "Yes", "better", "Undecided"; "" where the question is open and the sentence has answered it."""
+    if finding.relation:
+        answer = RELATIONS[finding.relation].render(language)
+        return answer[:1].upper() + answer[1:]
+    if finding.question.is_open and finding.verdict != "undecided":
+        return ""
+    return VERDICTS[finding.verdict].render(language)
+
+
 def rival_line(file: FindingsFile, rival: Finding, language: str) -> str:
     """ "Against the runner-up: lite0 probe: undecided, 0.4 points [-0.9, 1.7]" as plain text."""
     winner = file.study.get("winner")
     name = next((c for c in rival.candidates if c != winner), rival.candidates[-1])
     labels = {c.get("id"): c.get("label") for c in file.study.get("candidates", []) if isinstance(c, dict)}
-    relation = (
-        RELATIONS[rival.relation].render(language) if rival.relation else VERDICTS[rival.verdict].render(language)
-    )
+    relation = RELATIONS[rival.relation].render(language) if rival.relation else answer_of(rival, language)
     gap = main_estimate(rival)
     colon, comma = say("colon", language), say("comma", language)
     shown = f"{comma}{show_estimate(gap, language)}" if gap else ""

@@ -11,9 +11,9 @@ from rich.style import Style
 
 from weigh.findings.model import Finding, FindingsFile
 from weigh.report.quantities import show_estimate
-from weigh.report.story import HELD_BACK, Point, Story, rival_line, tell
+from weigh.report.story import HELD_BACK, Point, Story, answer_of, rival_line, tell
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import CLAIMS, OUTCOMES, RELATIONS, SECTIONS, VERDICTS, say
+from weigh.report.words import CLAIMS, OUTCOMES, SECTIONS, say
 from weigh.report.wrapping import wrap
 
 __all__ = ["render_terminal", "summary_line"]
@@ -124,9 +124,8 @@ def _points(sheet: Sheet, points: tuple[Point, ...] | list[Point], language: str
 
 
 def _finding(sheet: Sheet, finding: Finding, language: str) -> None:
-    answer = RELATIONS[finding.relation] if finding.relation else VERDICTS[finding.verdict]
     question = visible_line(finding.question.render(language))
-    sheet.write(f"{question} {answer.render(language)}", style=STYLES[finding.verdict])
+    sheet.write(f"{question} {answer_of(finding, language)}".rstrip(), style=STYLES[finding.verdict])
     sheet.write(finding.sentence.render(language), indent=2)
     for assumption in finding.assumptions:
         if assumption.outcome in HELD_BACK:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-__all__ = ["visible", "visible_line"]
+__all__ = ["visible", "visible_json", "visible_line"]
 
 # C0 without tab and newline, DEL and C1; direction marks, embeddings, overrides and isolates; line and paragraph
 # separators; invisible joiners are left alone (Persian, emoji), zero-width space and byte-order mark are not.
@@ -23,6 +23,11 @@ _HIDDEN = re.compile(
 def visible(source: Any) -> str:
     """`source` as text in which every control, direction override and broken character stands as `‹U+202E›`."""
     return _HIDDEN.sub(lambda match: f"‹U+{ord(match[0]):04X}›", str(source))
+
+
+def visible_json(document: str) -> str:
+    """A JSON document with the same meaning in which such characters are written as `\\u202e`."""
+    return _HIDDEN.sub(lambda match: f"\\u{ord(match[0]):04x}", document)
 
 
 def visible_line(source: Any) -> str:

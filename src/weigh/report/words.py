@@ -6,6 +6,7 @@ the same in every report. No word here contains a digit, so the numbers of both 
 
 from __future__ import annotations
 
+from weigh.data.scripts import WORDS as SCRIPTS
 from weigh.language import Text
 from weigh.stats.estimate import UNITS as METRIC_UNITS
 
@@ -18,6 +19,7 @@ __all__ = [
     "RELATIONS",
     "SECTIONS",
     "UNITS",
+    "VALUES",
     "VERDICTS",
     "WORDS",
     "say",
@@ -100,6 +102,13 @@ UNITS = {
     "candidates": Text("candidates", "个候选方案"),
     "models": Text("models", "个模型"),
     "count": Text("", ""),
+    "columns": Text("columns", "列"),
+    "entities": Text("entities", "个实体"),
+    "tokens": Text("tokens", "个词元"),
+    "texts": Text("texts", "条文本"),
+    "GMACs for each prediction": Text("GMACs for each prediction", "GMACs（每次预测）"),
+    "M parameters": Text("M parameters", "M 参数"),
+    "MB of weights": Text("MB of weights", "MB 权重"),
     "items": Text("items", "项"),
     "looks": Text("looks", "次"),
     "metrics": Text("metrics", "个指标"),
@@ -144,7 +153,24 @@ STAGES = {  # values of rows that are words of ours
     "wrong border": Text("wrong borders", "边界不对"),
     "wrong type and border": Text("wrong type and borders", "类型和边界都不对"),
 }
+VALUES = {  # the same by column, where a word means another thing elsewhere
+    "part": {"train": Text("training part", "训练部分"), "test": Text("test part", "测试部分")},
+    "script": SCRIPTS,
+    "note": {
+        "worse than the rest": Text("worse than the rest", "比其余部分差"),
+        "too few to tell": Text("too few to tell", "样本太少，无法判断"),
+        "too few entities to tell": Text("too few entities to tell", "实体太少，无法判断"),
+        "too few of a class to tell": Text("too few of a class to tell", "某一类别样本太少，无法判断"),
+        "described, not compared": Text("described, not compared", "仅供描述，未作比较"),
+        "not defined here": Text("not defined here", "在此无定义"),
+        "the rest cannot be scored": Text("the rest cannot be scored", "其余部分无法评分"),
+        "no spread to judge by": Text("no spread to judge by", "没有波动可供判断"),
+        "never trained on when tested": Text("never trained on when tested", "测试时从未训练过"),
+    },
+    "slice": {"class": Text("class", "类别")},
+}
 VALUE_KEYS = (
+    *VALUES,
     "stage",
     "relation",
     "status",
@@ -170,13 +196,14 @@ WORDS = {
     "quantity": Text("quantity", "量"),
     "seed": Text("seed", "随机种子"),
     "blocks_of": Text("blocks of {n}", "每块 {n} 个样本"),
-    "chosen_no": Text("Best of those tried; the answer is no", "已尝试方案中最好的，但答案是否定的"),
-    "chosen_undecided": Text("Ahead so far; the question is undecided", "目前领先，尚无定论"),
+    "chosen_no": Text("Best of those tried, but not good enough to use", "已尝试方案中得分最高，但不宜使用"),
+    "chosen_undecided": Text("Ahead so far, but not settled", "目前领先，尚无定论"),
     "chosen_yes": Text("Recommended", "推荐使用"),
     "cite_as": Text("Cite as", "引用格式"),
     "comma": Text(", ", "，"),
     "colon": Text(": ", "："),
     "semicolon": Text("; ", "；"),
+    "stop": Text(".", "。"),
     "confusions_of_many": Text(
         "The {n} most frequent confusions of {all} classes.", "{all} 个类别中最常见的 {n} 种混淆。"
     ),

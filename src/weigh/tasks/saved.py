@@ -1,7 +1,11 @@
 """The refitted winner on disk: safetensors and JSON files; loaded without the network, without pickle.
 
-`model/config.json` holds everything a prediction needs: architecture, task, classes, preprocessing, temperature, decision
-bias. `model/model.safetensors` holds the whole network, body and head; `model/tokenizer.json` the tokenizer of a model of texts.
+`model/config.json` holds everything a prediction needs in its section `weigh`: architecture, task, classes, preprocessing,
+temperature, how it decides. `model/model.safetensors` holds the whole network, body and head.
+
+The folder of a model of texts is also one that the transformers library opens (`AutoModel`, `AutoTokenizer`): its configuration stands
+at the top of config.json, the weights of the encoder have the library's own names, and `tokenizer.json` lies beside them. The linear
+head, which the library has no class for, is `weigh_head.weight` and `weigh_head.bias` in the same file.
 """
 
 from __future__ import annotations
@@ -27,9 +31,10 @@ from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
 
-__all__ = ["SavedModel", "export_onnx", "load_saved", "save_model"]
+__all__ = ["SavedModel", "load_saved", "save_model"]
 
-FORMAT = 2
+FORMAT = 3
+HEAD = "weigh_head."  # of the names of weights: no encoder has parts that are called so
 BATCH = 32
 STRETCH = 1024  # texts whose batches are cut together
 
@@ -74,7 +79,13 @@ class SavedModel:
         """The answer for an example that cannot be read."""
         if self.kind in ("number", "spans"):
             return {"value": None} if self.kind == "number" else {"entities": None}
-        return {"label": "", "probability": None, **{f"p:{name}": None for name in self.classes}}
+        probable = {"most_probable": ""} if self.by_threshold else {}
+        return {"label": "", "probability": None, **probable, **{f"p:{name}": None for name in self.classes}}
+
+    @property
+    def by_threshold(self) -> bool:
+        """Whether the label may be another class than the most probable one; then each answer tells both."""
+        return bool(self.bias.any())
 
     def predict(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Calibrated probabilities `(n, classes)` and decisions of a prepared batch."""
@@ -105,6 +116,8 @@ class SavedModel:
         self, texts: Sequence[tuple[str, ...]], *, progress: Callable[[str, int, int], None] | None = None
     ) -> list[dict[str, Any]]:
         """One dictionary per text (or pair), in order: label, probability, p:<class>…; for numbers: value.
+
+        Where a threshold decides, `most_probable` follows: the class that would be the label without it.
 
         For entities each text is a sentence of tokens: entities, a list of {"start", "end", "type", "text"} in tokens.
         """
@@ -172,9 +185,11 @@ class SavedModel:
             sure = float(np.where(decision > 0, probability, 1 - probability).min())
         else:
             label, sure = self.classes[int(decision)], float(probability[int(decision)])
+        probable = {"most_probable": self.classes[int(probability.argmax())]} if self.by_threshold else {}
         return {
             "label": label,
             "probability": sure,
+            **probable,
             **{f"p:{n}": float(p) for n, p in zip(self.classes, probability, strict=True)},
         }
 
@@ -211,19 +226,51 @@ def save_model(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").unlink(missing_ok=True)
     temporary = folder / ".model.safetensors"
-    save_file(
-        {name: np.ascontiguousarray(array) for name, array in weights.items()}, temporary, metadata={"format": "pt"}
-    )
+    body = _body_prefix(preparation, frozen=frozen, pair=pair)
+    kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
+    save_file(kept, temporary, metadata={"format": "pt"})
     temporary.replace(folder / "model.safetensors")
-    config = {
-        "format": FORMAT, "weigh": __version__, "architecture": model.address.architecture, "task": task, "kind": kind,
+    own = {
+        "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
         "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
-        "encoder": model.extra.get("config"), "temperature": temperature, "bias": bias, "facts": facts,
+        "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
     }  # fmt: skip
     if isinstance(preparation, Tokenisation):
         (folder / "tokenizer.json").write_text(preparation.written, encoding="utf-8")
-    (folder / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        _write_json(folder / "tokenizer_config.json", _tokenizer_config(preparation))
+    _write_json(folder / "config.json", {**model.extra.get("config", {}), "weigh": own})
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def _body_prefix(preparation: Any, *, frozen: bool, pair: bool) -> str:
+    """What stands before the transformers library's own names of an encoder's weights in a network; "" for pictures."""
+    if not isinstance(preparation, Tokenisation):
+        return ""
+    return "body.encoder.model." if frozen and pair else "body.model."  # pairs that are encoded apart: `Siamese`
+
+
+def _renamed(name: str, prefixes: dict[str, str]) -> str:
+    """`name` with the first of `prefixes` that it begins with exchanged."""
+    for old, new in prefixes.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
+def _tokenizer_config(preparation: Tokenisation) -> dict[str, Any]:
+    """What `AutoTokenizer` needs besides tokenizer.json."""
+    tokenizer = preparation.tokenizer
+    words = {"pad_token": preparation.pad, "unk_token": preparation.unknown}
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": preparation.size,
+        "model_input_names": ["input_ids", *(["token_type_ids"] if preparation.segments else []), "attention_mask"],
+        **{name: tokenizer.id_to_token(number) for name, number in words.items() if number >= 0},
+    }
 
 
 def load_saved(folder: Path) -> SavedModel:
@@ -236,7 +283,10 @@ def load_saved(folder: Path) -> SavedModel:
     from safetensors.torch import load_file
 
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        whole = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = whole["weigh"]
+        if isinstance(config, str):  # formats 1 and 2: the version stood here
+            config = {**whole, "version": config}
         if config["format"] != FORMAT:
             raise ModelError(
                 text(
@@ -249,14 +299,17 @@ def load_saved(folder: Path) -> SavedModel:
                 do=text(
                     "Open it with the version that wrote it: {v}.",
                     "请用写入它的版本打开：{v}。",
-                    v=config.get("weigh", "?"),
+                    v=config.get("version", "?"),
                 ),
             )
-        pretrained = _architecture(config, folder)
+        encoder = {name: value for name, value in whole.items() if name != "weigh"}
+        pretrained = _architecture(config, encoder, folder)
         kind, classes = config["kind"], tuple(config["classes"])
         like = _examples(kind, classes, [("", "")] if config["pair"] else [("",)])
         network = TASKS.get(config["task"]).build(pretrained, like, frozen=config["frozen"])
-        network.load_state_dict(load_file(folder / "model.safetensors"))
+        body = _body_prefix(pretrained.preprocessing, frozen=config["frozen"], pair=config["pair"])
+        weights = load_file(folder / "model.safetensors")
+        network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             text(
@@ -278,68 +331,17 @@ def load_saved(folder: Path) -> SavedModel:
     )  # fmt: skip
 
 
-def _architecture(config: dict[str, Any], folder: Path) -> Pretrained:
+def _architecture(config: dict[str, Any], encoder: dict[str, Any], folder: Path) -> Pretrained:
     """The network without its weights, from what lies in the folder alone."""
     said = config["preprocessing"]
-    if config["encoder"] is None:
-        preparation = Preprocessing(**{**said, "mean": tuple(said["mean"]), "std": tuple(said["std"])})
+    if not encoder:
+        preparation = Preprocessing.from_json(said)
         return replace(load_model(config["architecture"], pretrained=False, offline=True), preprocessing=preparation)
     from weigh.models.huggingface import rebuild
 
     if "pooling" not in config["options"]:  # a model's own way is not in its configuration; older folders lack it
         raise ValueError("it does not say how the vectors of tokens become one")
     written = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    model = rebuild(config["architecture"], config["encoder"], Tokenisation(written=written, **said))
+    model = rebuild(config["architecture"], encoder, Tokenisation(written=written, **said))
     model.configure(config["options"])
     return model
-
-
-def export_onnx(folder: Path, path: Path) -> float:
-    """Write the network (logits, before the temperature) as ONNX and check it against torch; returns the greatest difference.
-
-    Raises:
-        MissingExtra: onnx or onnxruntime is not installed.
-        ModelError: The exported model disagrees with torch.
-    """
-    from weigh.errors import MissingExtra
-
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
-    saved = load_saved(folder)
-    name = "pictures" if isinstance(saved.preparation, Preprocessing) else "tokens"
-    examples, free = _for_export(saved)
-    program = torch.onnx.export(saved.network, (examples[:2],), dynamo=True, dynamic_shapes=(free,), input_names=[name],
-                                output_names=["logits"], verbose=False)  # fmt: skip
-    assert program is not None
-    program.save(str(path))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    difference = 0.0
-    for n in (1, 3):  # another batch size than the exported one
-        with torch.inference_mode():
-            expected = saved.network(examples[:n]).numpy()
-        got = session.run(["logits"], {name: examples[:n].numpy()})[0]
-        difference = max(difference, float(np.abs(expected - got).max()))
-    if not difference < 1e-2:
-        raise ModelError(
-            text(
-                "The exported model differs from torch by {d}.", "导出的模型与 torch 相差 {d}。", d=f"{difference:.2g}"
-            )
-        )
-    return difference
-
-
-def _for_export(saved: SavedModel) -> tuple[torch.Tensor, dict[int, Any]]:
-    """Three examples, and which of their dimensions are free."""
-    generator, free = torch.Generator().manual_seed(0), {0: torch.export.Dim("batch", min=1)}
-    blank = saved.preparation.blank(3)
-    if isinstance(saved.preparation, Preprocessing):
-        return torch.rand(blank.shape, generator=generator) * 4 - 2, free
-    words = saved.preparation.tokenizer.get_vocab_size()
-    blank[:, 0] = torch.randint(words // 2, words, blank[:, 0].shape, generator=generator)
-    blank[0, :, 20:] = 0  # one is shorter
-    batch = torch.cat([blank, blank], dim=1) if saved.frozen and saved.pair else blank
-    return batch, {**free, 2: torch.export.Dim("length", min=2, max=saved.preparation.size)}

@@ -1,0 +1,165 @@
+"""What a file looks like, told from its first lines; lines that do not fit the others are passed over.
+
+Before it: a path. After it: `recognise.py` names the task, and the reader of that task reads the whole file and says what is wrong with
+it. A file that looks like one thing is never tried as another: the error of its own reader is the one that helps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from weigh.data.encoding import read_text
+from weigh.data.records import parse_json_lines
+from weigh.data.table_files import JSON, PARQUET, TableFile, columns_as_text, is_written_as, read_frame, read_table
+from weigh.data.tables import picture_columns
+from weigh.data.text_roles import are_numbers, is_number
+from weigh.data.text_tables import read_text_table
+from weigh.data.token_looks import holds_tokens
+from weigh.errors import DataError
+from weigh.language import Text, text
+from weigh.spec import ColumnsSpec
+
+__all__ = ["LOOKS", "Look", "TextTask", "look_at", "task_by_looks"]
+
+BYTES = 300_000  # of a file that are looked at
+ROWS = 500
+
+
+class TextTask(NamedTuple):
+    """A task, or None where it cannot be told, and why."""
+
+    task: str | None
+    reason: Text
+
+
+@dataclass(frozen=True)
+class Look:
+    """The beginning of a file.
+
+    Attributes:
+        content: First characters; "" of Parquet.
+        rows: Objects of JSON, and rows of Parquet, as they are: lists stay lists.
+        table: The same as columns of text; None where it is no table.
+    """
+
+    path: Path
+    columns: ColumnsSpec
+    content: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    table: TableFile | None = None
+
+
+def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Look:
+    """The beginning of the file at `path`.
+
+    Raises:
+        DataError: It cannot be read, or holds no text.
+    """
+    wanted = [n for n in (columns.path, columns.label, columns.text) if n]
+    if is_written_as(path, PARQUET):
+        frame = read_frame(path, rows=ROWS)
+        cells = columns_as_text(frame)
+        return Look(
+            path, columns, "", frame.to_dicts(), TableFile(path, list(range(1, len(frame) + 1)), cells, True, "Parquet")
+        )
+    content, _ = read_text(path, limit=BYTES, encoding=encoding)
+    if is_written_as(path, JSON):
+        whole = content.lstrip()[:1] != "[" and [row for _, row in parse_json_lines(content)]
+        if not whole or not any(whole):  # a list cannot be cut
+            content, _ = read_text(path, encoding=encoding)
+        table = read_table(path, wanted, limit=len(content) if whole and any(whole) else None, encoding=encoding)
+        return Look(path, columns, content[:BYTES], _objects(content), table)
+    try:
+        table = read_table(path, wanted, limit=BYTES, encoding=encoding)
+    except DataError:
+        table = None
+    return Look(path, columns, content, _objects(content) if content.lstrip()[:1] == "{" else [], table)
+
+
+def _objects(content: str) -> list[dict[str, Any]]:
+    if content.lstrip()[:1] == "[":
+        try:
+            listed = json.loads(content)
+        except (ValueError, RecursionError):
+            return []
+        return [row for row in listed[:ROWS] if isinstance(row, dict)]
+    return [row for _, row in parse_json_lines(content) if row is not None][:ROWS]
+
+
+def looks_like_tokens(look: Look) -> TextTask | None:
+    """Sentences of tagged tokens, in whatever layout."""
+    reason = holds_tokens(look.path, look.content, look.rows, look.table.columns if look.table else {})
+    return None if reason is None else TextTask("token-classification", reason)
+
+
+def looks_like_pictures(look: Look) -> TextTask | None:
+    """A table one of whose columns names pictures."""
+    cells = look.table.columns if look.table else {}
+    pictures, columns = picture_columns(cells, look.path), look.columns
+    if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
+        return TextTask("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
+    if pictures:
+        return TextTask(
+            "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
+        )
+    return None
+
+
+def looks_like_texts(look: Look) -> TextTask | None:
+    """Texts with labels, or with numbers."""
+    packed_list = is_written_as(look.path, JSON) and look.content.lstrip()[:1] == "["
+    table = read_text_table(look.path, look.columns, limit=None if packed_list else BYTES)
+    where, label = ", ".join(table.roles.text), table.roles.label
+    if label is None and table.roles.several:
+        marks = ", ".join(table.roles.several[:5])
+        return TextTask(
+            "text-classification",
+            text("Texts ({c}) with columns of 0 and 1 ({l}).", "文本（{c}）带有 0/1 标签列（{l}）。", c=where, l=marks),
+        )
+    if label is None:
+        return TextTask(None, text("no column holds labels ({c}).", "没有标签列（{c}）。", c=", ".join(table.columns)))
+    cells = [c for c in table.columns[label] if c]
+    if are_numbers(cells) or _mostly_numbers(cells):
+        return TextTask(
+            "text-regression", text("Texts ({c}) with numbers ({l}).", "文本（{c}）带有数值（{l}）。", c=where, l=label)
+        )
+    if len(cells) > 20 and len(set(cells)) * 2 > len(cells):
+        return TextTask(
+            None,
+            text(
+                "column '{l}' has {k} different values in {n} rows: neither classes nor numbers.",
+                "“{l}”列在 {n} 行中有 {k} 个不同取值：既不像类别，也不像数值。",
+                l=label, k=len(set(cells)), n=len(cells),
+            ),
+        )  # fmt: skip
+    return TextTask(
+        "text-classification", text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
+    )
+
+
+def _mostly_numbers(cells: list[str]) -> bool:
+    """Numbers with a few cells that are none; the reader sets those aside by name."""
+    numbers = [c for c in cells if is_number(c)]
+    return len(numbers) * 10 >= 9 * len(cells) and are_numbers(numbers) and len(set(numbers)) > 10
+
+
+# The first that fits says what a file is.
+LOOKS: tuple[Callable[[Look], TextTask | None], ...] = (looks_like_tokens, looks_like_pictures, looks_like_texts)
+
+
+def task_by_looks(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> TextTask:
+    """The task of one file; None with the reason where it looks like nothing that is known.
+
+    Raises:
+        DataError: The reader of what it looks like cannot read it.
+    """
+    look = look_at(path, columns, encoding)
+    for looks_like in LOOKS:
+        task = looks_like(look)
+        if task is not None:
+            return task
+    return TextTask(None, text("it is neither a folder nor a table.", "它既不是文件夹也不是表格。"))

@@ -1,0 +1,399 @@
+"""One table, however it is written, as columns of text: CSV and its kin, JSON, Parquet; packed or not, with or without a header.
+
+Before it: a path. After it: pictures (`tables.py`), texts (`text_tables.py`), new texts (`new_texts.py`) and predictions that others
+made all read their tables here, so that the same file means the same everywhere. Nothing is dropped in silence: lines that do not
+fit are in `broken`, header lines that come again in `repeated`, quotes that do not close in `literal`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weigh.data.encoding import read_text, split_lines
+from weigh.data.names import compose
+from weigh.data.records import Record, Shape, find_shape, parse_json_lines, parse_separated
+from weigh.data.text_roles import Roles, first_is_header, is_number
+from weigh.errors import DataError
+from weigh.language import text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = [
+    "JSON",
+    "LIST_SEPARATOR",
+    "PARQUET",
+    "TABLE_SUFFIXES",
+    "Columns",
+    "TableFile",
+    "as_cell",
+    "columns_as_text",
+    "is_written_as",
+    "json_table",
+    "read_frame",
+    "read_table",
+    "separated_table",
+    "whole_table",
+]
+
+PARQUET = (".parquet", ".pq")
+JSON = (".jsonl", ".ndjson", ".json")
+TABLE_SUFFIXES = frozenset((".csv", ".tsv", *PARQUET, ".jsonl", ".ndjson"))
+LIST_SEPARATOR = "\x1f"  # joins the cells of a list column; no label contains it
+LARGE = 20_000_000  # characters from which on a plain table is parsed by polars
+FEW_VALUES = 20
+
+Columns = dict[str, list[str | None]]
+
+
+@dataclass
+class TableFile:
+    """Rows of one file.
+
+    Attributes:
+        lines: Line of every row, from 1 (of Parquet and of JSON lists: number of the row).
+        columns: Every column as text, None where a cell is empty.
+        named: False where columns are numbered from 1, since the file has no header.
+        layout: How the file is written, for people: "TSV", "TREC lines", …
+        encoding: What the file was read as.
+        shape: Of separated cells.
+        header: Names as they stand in the first line.
+        broken: Lines that do not fit the others, and why.
+        literal: Lines with a quote that does not close, read as they stand.
+        repeated: Lines that repeat the header.
+        roles: Which columns are texts and label, for those who ask; the label is None where there is none.
+    """
+
+    path: Path
+    lines: list[int]
+    columns: Columns
+    named: bool
+    layout: str
+    encoding: str = "UTF-8"
+    shape: Shape | None = None
+    header: tuple[str, ...] = ()
+    broken: dict[int, str] = field(default_factory=dict)
+    literal: list[int] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    roles: Roles = field(default_factory=lambda: Roles((), None))
+
+
+def is_written_as(path: Path, suffixes: Sequence[str]) -> bool:
+    """Whether a name ends so, also when packed ("new.CSV", "new.csv.gz")."""
+    return path.name.casefold().removesuffix(".gz").endswith(tuple(suffixes))
+
+
+def read_table(
+    path: Path,
+    wanted: Sequence[str] = (),
+    *,
+    limit: int | None = None,
+    encoding: str | None = None,
+    header: bool | None = None,
+) -> TableFile:
+    """A table of any kind.
+
+    Args:
+        wanted: Names that the header should hold: they help to tell the separator.
+        limit: Look at the first so many bytes only.
+        encoding: What the user says that it is written in.
+        header: Whether the first line names the columns; None: told from the lines.
+
+    Raises:
+        DataError: Not readable as such a table.
+    """  # fmt: skip
+    if is_written_as(path, PARQUET):
+        table = _parquet(path, limit=limit)
+        table.columns = {compose(name): column for name, column in table.columns.items()}
+        return table
+    content, found = read_text(path, limit=limit, encoding=encoding)
+    if is_written_as(path, JSON):
+        table = json_table(path, content)
+    else:
+        suffix = ".tsv" if is_written_as(path, (".tsv",)) else ""
+        written = find_shape(content, wanted=wanted, suffix=suffix)
+        shape = written[0] if written else Shape("\t" if suffix else ",")
+        table = separated_table(path, content, shape, wanted, header=header)
+    table.encoding = found
+    table.columns = {compose(name): column for name, column in table.columns.items()}
+    return table
+
+
+def whole_table(table: TableFile) -> TableFile:
+    """The same table, where every line could be read.
+
+    Raises:
+        DataError: A line does not fit; says which.
+    """
+    if table.broken:
+        line, reason = next(iter(sorted(table.broken.items())))
+        raise broken_line(table.path, line, reason, len(table.broken))
+    return table
+
+
+def broken_line(path: Path, line: int, reason: str, n: int = 1) -> DataError:
+    """Line `line` is no row of the table."""
+    cells, _, names = reason.partition(" ≠ ")
+    what = (
+        text("Line {l} of {t} has {a} cells; the header has {b}.", "{t} 的第 {l} 行有 {a} 个单元格，而表头有 {b} 个。", l=line, t=path, a=cells, b=names)
+        if names
+        else text("Line {l} of {t} is not a JSON object.", "{t} 的第 {l} 行不是 JSON 对象。", l=line, t=path)
+        if reason == "JSON"
+        else text("Line {l} of {t} has a quote that does not close.", "{t} 的第 {l} 行有未闭合的引号。", l=line, t=path)
+    )  # fmt: skip
+    if n > 1:
+        what = what + text("There are {n} such lines.", "这样的行共有 {n} 行。", n=n)
+    return DataError(
+        what,
+        text("One answer belongs to every row.", "每一行都应有一个结果。"),
+        text(
+            "Correct the line: a text that holds a separator, a quote or a line break stands in double quotes, its own quotes doubled.",
+            "请更正该行：含分隔符、引号或换行的文本应放在双引号中，其中的引号写两遍。",
+        ),
+    )
+
+
+# Separated cells ----------------------------------------------------------------------------------------------------
+
+
+def separated_table(
+    path: Path, content: str, shape: Shape, wanted: Sequence[str] = (), *, header: bool | None = None
+) -> TableFile:
+    """Rows of separated cells. Names of rows (R) and a separator at the end of every line are no columns."""
+    records = parse_separated(content, shape.separator, quoted=shape.quoted, backslash=shape.backslash)
+    title = "TSV" if shape.separator == "\t" else "CSV"
+    if not records:
+        return TableFile(path, [], {}, True, title, shape=shape)
+    widths = Counter(len(r.cells) for r in records[1:2001] if not r.broken) or Counter((len(records[0].cells),))
+    width = max(widths.items(), key=lambda one: (one[1], one[0]))[0]
+    first = [cell.strip().lstrip("\ufeff") for cell in records[0].cells]
+    if header is None:
+        header = _row_names_come_first(records, first, width) or first_is_header(
+            [r.cells for r in records[:1001]], wanted
+        )
+    written: tuple[str, ...] = ()
+    if header:
+        written, records, names = tuple(first), records[1:], list(first)
+        if len(first) == width - 1:
+            bare = all(not r.cells[-1].strip() for r in records if len(r.cells) == width)
+            names = [*first, ""] if bare else ["", *first]
+    else:
+        names = [str(i + 1) for i in range(width)]
+    if shape.quoted:
+        records = _let_go(records, split_lines(content), shape.separator, len(names))
+    table = TableFile(path, [], {}, header, title, shape=shape, header=written)
+    rows: list[list[str]] = []
+    for record in records:
+        cells = record.cells
+        if written and len(cells) == len(written) and tuple(c.strip().lstrip("\ufeff") for c in cells) == written:
+            table.repeated.append(record.line)
+            continue
+        if len(cells) > len(names) and not any(c.strip() for c in cells[len(names) :]):
+            cells = cells[: len(names)]  # separators at the end of a line
+        if len(cells) != len(names):
+            table.broken[record.line] = "quotes" if record.broken else f"{len(cells)} ≠ {len(names)}"
+            continue
+        if record.broken:
+            table.literal.append(record.line)
+        table.lines.append(record.line)
+        rows.append(cells)
+    columns = {i: [cells[i] or None for cells in rows] for i in range(len(names))}
+    for i, name in enumerate(_unique(names)):
+        if names[i] or not _is_no_column(columns[i]):
+            table.columns[name] = columns[i]
+    return table
+
+
+def _row_names_come_first(records: list[Record], first: list[str], width: int) -> bool:
+    """A first line with one cell less than the others is a header: of names of rows (R), or of lines that end with a separator."""
+    others = [r for r in records[1:1001] if not r.broken]
+    return 1 < len(first) == width - 1 and sum(len(r.cells) == width for r in others) * 100 >= 95 * len(others)
+
+
+def _is_no_column(cells: list[str | None]) -> bool:
+    """Without a name: empty, or numbers of rows. (Another spelling of the label there would explain every score.)"""
+    filled = [c for c in cells if c]
+    return not filled or len(set(filled)) == len(cells)
+
+
+def _let_go(records: list[Record], lines: list[str], separator: str, width: int) -> list[Record]:
+    """Rows that a stray quote had swallowed: several lines that read as one cell, but of which each looks like a row of this table.
+
+    A cell of several lines is right by the rules. It is rows where every line has the right number of cells and, in a column of numbers
+    or of a few values, holds such a number or value.
+    """
+    several = [r for r in records if r.lines > 1]
+    if not several:
+        return records
+    alone = [r.cells for r in records if r.lines == 1 and not r.broken and len(r.cells) == width]
+    allowed: dict[int, set[str] | None] = {}
+    for i in range(width) if len(alone) >= 3 else ():
+        values = {cells[i] for cells in alone}
+        if all(is_number(v) for v in values):
+            allowed[i] = None
+        elif len(values) <= FEW_VALUES and len(values) * 3 <= len(alone):
+            allowed[i] = values
+    if not allowed:
+        return records
+    freed: list[Record] = []
+    for record in records:
+        split = [lines[n].split(separator) for n in range(record.line - 1, record.line - 1 + record.lines)]
+        if record.lines > 1 and all(
+            len(cells) == width
+            and all(is_number(cells[i]) if known is None else cells[i] in known for i, known in allowed.items())
+            for cells in split
+        ):
+            freed += [Record(record.line + n, cells, broken='"' in "".join(cells)) for n, cells in enumerate(split)]
+        else:
+            freed.append(record)
+    return freed
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names of a header, the second of two equal ones and empty ones numbered."""
+    seen: dict[str, int] = {}
+    unique = []
+    for i, name in enumerate(names):
+        name = name or f"({i + 1})"
+        seen[name] = seen.get(name, 0) + 1
+        unique.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return unique
+
+
+# JSON and Parquet ---------------------------------------------------------------------------------------------------
+
+
+def json_table(path: Path, content: str) -> TableFile:
+    """A list of objects, or an object per line; "{"data": [...]}" is such a list too.
+
+    Raises:
+        DataError: Neither.
+    """
+    broken: dict[int, str] = {}
+    rows: list[tuple[int, dict]] = []
+    start = content.lstrip()[:1]
+    lined = start != "[" and [row for _, row in parse_json_lines(content)]
+    if start == "[" or (start == "{" and lined and not any(lined)):
+        listed = _listed(path, content)
+        for n, row in enumerate(listed, 1):
+            if isinstance(row, dict):
+                rows.append((n, row))
+            else:
+                broken[n] = "JSON"
+    else:
+        for line, row in parse_json_lines(content):
+            if row is None:
+                broken[line] = "JSON"
+            else:
+                rows.append((line, row))
+    if broken and not rows:
+        raise broken_line(path, next(iter(broken)), "JSON", len(broken))
+    names = dict.fromkeys(str(name) for _, row in rows for name in row)
+    cells: Columns = {name: [as_cell(row.get(name)) for _, row in rows] for name in names}
+    return TableFile(path, [line for line, _ in rows], cells, True, "JSON", broken=broken)
+
+
+def _listed(path: Path, content: str) -> list[Any]:
+    try:
+        listed = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        where = f" ({error})" if isinstance(error, json.JSONDecodeError) else ""
+        raise DataError(
+            text("{t} is not valid JSON{w}.", "{t} 不是有效的 JSON{w}。", t=path, w=where),
+            do=text("Write a list of objects, or one object per line.", "请写成对象列表，或每行一个对象。"),
+        ) from None
+    if isinstance(listed, dict):
+        inner = [value for value in listed.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
+        listed = inner[0] if len(inner) == 1 else [listed]
+    return listed
+
+
+def _parquet(path: Path, *, limit: int | None = None) -> TableFile:
+    cells = columns_as_text(read_frame(path, rows=None if limit is None else 2_000))
+    rows = len(next(iter(cells.values()), []))
+    repeated = [i for i in range(rows) if len(cells) > 1 and all(cells[name][i] == name for name in cells)]
+    if repeated:
+        cells = {name: [c for i, c in enumerate(column) if i not in set(repeated)] for name, column in cells.items()}
+    left = [n for n in range(1, rows + 1) if n - 1 not in set(repeated)]
+    return TableFile(path, left, cells, True, "Parquet", repeated=[i + 1 for i in repeated])
+
+
+def read_frame(path: Path, wanted: Sequence[str] = (), *, rows: int | None = None) -> pl.DataFrame:
+    """A table as a frame of polars; cells of all but Parquet are text, empty ones null. Every line must be readable.
+
+    Raises:
+        DataError: Not readable as such a table; says which line.
+    """
+    import polars as pl
+
+    if is_written_as(path, PARQUET):
+        try:
+            return pl.read_parquet(path, use_pyarrow=False, n_rows=rows)
+        except OSError as error:
+            raise _unreadable(path, error.strerror or str(error)) from None
+        except BaseException as error:  # polars raises several kinds for damaged files, one of them no Exception
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            raise _unreadable(path, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
+    if not is_written_as(path, JSON):
+        content, _ = read_text(path)
+        plain = _plain_frame(content, path, wanted)
+        if plain is not None:
+            return plain
+    table = whole_table(read_table(path, wanted, header=True))
+    return pl.DataFrame(table.columns, schema=dict.fromkeys(table.columns, pl.String))
+
+
+def _plain_frame(content: str, path: Path, wanted: Sequence[str]) -> pl.DataFrame | None:
+    """Large tables without quotes whose lines all have one width are read by polars: the same, in less memory."""
+    import polars as pl
+
+    if len(content) < LARGE or '"' in content:
+        return None
+    written = find_shape(content, wanted=wanted, suffix=".tsv" if is_written_as(path, (".tsv",)) else "")
+    lines = split_lines(content)
+    separator = written[0].separator if written else ","
+    names = [name.strip() for name in lines[0].split(separator)]
+    if len(set(names)) < len(names) or not all(names) or lines[0] in lines[1:]:
+        return None
+    if any(line.count(separator) != len(names) - 1 for line in lines):
+        return None
+    frame = pl.read_csv(content.encode(), separator=separator, infer_schema=False, quote_char=None)
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
+
+
+def columns_as_text(frame: pl.DataFrame) -> Columns:
+    """Columns as text; what is text already stays as it is."""
+    return {c.name: c.to_list() if str(c.dtype) == "String" else [as_cell(v) for v in c.to_list()] for c in frame}
+
+
+def as_cell(value) -> str | None:
+    """One cell as text. Whole floats lose their ".0"; lists of labels are joined; other nested values are JSON."""
+    if value is None or value != value:  # NaN
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if isinstance(value, (list, tuple)):
+        return LIST_SEPARATOR + LIST_SEPARATOR.join(as_cell(v) or "" for v in value)
+    if isinstance(value, dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def _unreadable(table: Path, reason: str) -> DataError:
+    return DataError(
+        text("The table {t} cannot be read: {e}", "无法读取表格 {t}：{e}", t=table, e=reason),
+        do=text(
+            "Save it as CSV (UTF-8) with a header line, TSV, Parquet or JSON lines.",
+            "请另存为带表头的 CSV（UTF-8）、TSV、Parquet 或 JSON Lines。",
+        ),
+    )

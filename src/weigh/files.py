@@ -1,0 +1,283 @@
+"""Files of users, opened so that nothing hangs and nothing fills the memory.
+
+Only regular files are opened: a pipe, a socket or a device would be waited for, or read, for ever. What a file may hold once it is
+unpacked is limited by its own size and by `$WEIGH_READ_LIMIT`. Before it: paths from users. After it: readers of texts, tables and arrays.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import stat
+import sys
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from weigh.errors import DataError
+from weigh.language import Text, text
+from weigh.settings import parse_bytes
+
+__all__ = [
+    "LONGEST_TEXT",
+    "check_text",
+    "check_unpacked",
+    "is_panic",
+    "is_regular",
+    "open_regular",
+    "read_array",
+    "read_file",
+    "read_stdin",
+]
+
+READ_LIMIT = "2GB"  # of one file, unpacked
+FREE = 256_000_000  # bytes that any packed file may unpack to
+RATIO = 20  # beyond that: text is packed to a fifth or a tenth, hostile files to a thousandth
+LONGEST_TEXT = 10_000_000  # characters of one text; models read some 2,000 of them
+CHUNK = 1 << 20
+
+
+def open_regular(path: Path | str) -> BinaryIO:
+    """The file at `path`, opened for reading.
+
+    Raises:
+        DataError: A pipe, a socket, a device or a folder.
+        OSError: As `open`.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+    try:
+        kind = os.stat(path).st_mode  # some devices do something when they are opened
+        if not stat.S_ISREG(kind):
+            raise _not_regular(path, kind)
+        file = os.fdopen(os.open(path, flags), "rb")
+    except ValueError as error:  # a NUL in the name
+        raise OSError(0, str(error)) from None
+    kind = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(kind):  # it was replaced in between
+        file.close()
+        raise _not_regular(path, kind)
+    return file
+
+
+def is_regular(path: Path | str) -> bool:
+    """Whether `path` leads to a regular file that `open_regular` would open."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_file(path: Path | str, *, head: int | None = None) -> bytes:
+    """The contents of a regular file, unpacked where it is packed by gzip; of `head` bytes only where that is given.
+
+    Raises:
+        DataError: Missing, not a regular file, damaged, or larger than what may be read.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(2)
+            file.seek(0)
+            if start == b"\x1f\x8b":
+                return _unpack(file, path, size, head)
+            if head is not None:
+                return file.read(head)
+            if size > read_limit():
+                raise _too_large(path, size, read_limit(), packed=False)
+            return _read_up_to(file, path)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except MemoryError:
+        raise _unreadable(path, "MemoryError") from None
+
+
+def read_stdin() -> bytes:
+    """Everything on standard input.
+
+    Raises:
+        DataError: More than what may be read.
+    """
+    return _read_up_to(getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode()), "-")
+
+
+def read_limit() -> int:
+    """Bytes that one file may hold (`$WEIGH_READ_LIMIT`, default 2 GB)."""
+    return parse_bytes(os.environ.get("WEIGH_READ_LIMIT") or READ_LIMIT)
+
+
+def check_unpacked(path: Path | str, *, packed: int, unpacked: int) -> None:
+    """Refuse a file that unpacks to more than any honest one of its size.
+
+    Raises:
+        DataError: Names the file, both sizes and what to do.
+    """
+    limit = _unpacked_limit(packed)
+    if unpacked > limit:
+        raise _too_large(path, unpacked, limit, packed=True)
+
+
+def check_text(path: Path | str, row: int, length: int) -> None:
+    """Refuse a text that no model reads and whose tokens would fill the memory; `row` is counted from 1.
+
+    Raises:
+        DataError: Names file, row, length and limit.
+    """
+    if length <= LONGEST_TEXT:
+        return
+    raise DataError(
+        text(
+            "{p}: text {r} has {n} characters; the limit is {m}.",
+            "{p}：第 {r} 个文本有 {n} 个字符，上限为 {m}。",
+            p=path,
+            r=row,
+            n=f"{length:,}",
+            m=f"{LONGEST_TEXT:,}",
+        ),
+        text(
+            "Models read some hundred words of a text; a text as long as this is mostly a file without line ends.",
+            "模型只读取文本开头的几百个词；这么长的文本多半是缺少换行的文件。",
+        ),
+        text("Cut it, or check how its rows are separated.", "请截短该文本，或检查各行是如何分隔的。"),
+    )
+
+
+def read_array(path: Path | str) -> np.ndarray:
+    """The array in a .npy file; its header is checked against the size of the file before memory is taken. No pickle.
+
+    Raises:
+        DataError: Missing, not a regular file, no such array, or more than what may be read.
+    """
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            version = np.lib.format.read_magic(file)
+            readers = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }
+            if version not in readers:  # 3.0: names of fields that are not Latin
+                raise ValueError(f"it is of version {version}; plain numbers are written as 1.0")
+            shape, _, dtype = readers[version](file)
+            needed = math.prod(map(int, shape)) * dtype.itemsize
+            if not 0 <= needed <= size - file.tell():
+                raise ValueError(f"its header promises {needed:,} bytes, it holds {size - file.tell():,}")
+            if needed > read_limit():
+                raise _too_large(path, needed, read_limit(), packed=False)
+            file.seek(0)
+            found = np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error)) from None
+    except DataError:
+        raise
+    except Exception as error:  # a header is a Python literal: parsing it raises almost anything
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise _unreadable(path, reason) from None
+    return found
+
+
+def is_panic(error: BaseException) -> bool:
+    """Whether a library written in Rust gave up: its exceptions are no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
+def _unpack(file: BinaryIO, path: Path | str, size: int, head: int | None) -> bytes:
+    """All members of a gzip file, at most `head` bytes, stopping where more comes out than can be honest."""
+    limit, chunks, length = _unpacked_limit(size), [], 0
+    unpacker = zlib.decompressobj(wbits=31)
+    waiting = b""
+    try:
+        while head is None or length < head:
+            waiting = waiting or file.read(CHUNK)
+            if unpacker.eof:
+                waiting = waiting.lstrip(b"\0")  # padding between members
+                if not waiting:
+                    break
+                unpacker = zlib.decompressobj(wbits=31)
+            if not waiting:
+                break
+            chunk = unpacker.decompress(waiting, CHUNK)
+            waiting = unpacker.unused_data or unpacker.unconsumed_tail
+            chunks.append(chunk)
+            length += len(chunk)
+            if length > limit:
+                raise _too_large(path, f"> {limit:,}", limit, packed=True)
+    except zlib.error as error:
+        raise _unreadable(path, f"gzip: {error}") from None
+    if not unpacker.eof and head is None:
+        raise _unreadable(path, "gzip: unexpected end of file")
+    return b"".join(chunks)[:head]
+
+
+def _read_up_to(file: BinaryIO, path: Path | str) -> bytes:
+    """Everything, also of a file that grows while it is read."""
+    limit, chunks, length = read_limit(), [], 0
+    while chunk := file.read(CHUNK):
+        chunks.append(chunk)
+        length += len(chunk)
+        if length > limit:
+            raise _too_large(path, f"> {limit:,}", limit, packed=False)
+    return b"".join(chunks)
+
+
+def _unpacked_limit(packed: int) -> int:
+    return min(max(FREE, RATIO * packed), read_limit())
+
+
+def _too_large(path: Path | str, size: int | str, limit: int, *, packed: bool) -> DataError:
+    size = size if isinstance(size, str) else f"{size:,}"
+    return DataError(
+        text(
+            "{p} unpacks to {n} bytes; the limit is {m}.",
+            "{p} 解压后有 {n} 字节，上限为 {m}。",
+            p=path,
+            n=size,
+            m=f"{limit:,}",
+        )
+        if packed
+        else text(
+            "{p} has {n} bytes; the limit is {m}.", "{p} 有 {n} 字节，上限为 {m}。", p=path, n=size, m=f"{limit:,}"
+        ),
+        text(
+            "A file that grows so much could fill the memory; it is read only if you say that it is meant.",
+            "这样的文件可能占满内存；只有在您确认之后才会读取。",
+        ),
+        text(
+            "Is it meant? Unpack it first and give the unpacked file (as CSV); beyond 2 GB also set WEIGH_READ_LIMIT=8GB.",
+            "如果确实如此：请先解压，再给出解压后的文件（CSV）；超过 2 GB 时还需设置 WEIGH_READ_LIMIT=8GB。",
+        )
+        if packed
+        else text(
+            "Take a part of it, or set WEIGH_READ_LIMIT (now {m} bytes), e.g. WEIGH_READ_LIMIT=8GB.",
+            "请只取其中一部分，或设置 WEIGH_READ_LIMIT（现为 {m} 字节），例如 WEIGH_READ_LIMIT=8GB。",
+            m=f"{limit:,}",
+        ),
+    )
+
+
+_KINDS = {
+    stat.S_IFDIR: Text("a folder", "文件夹"),
+    stat.S_IFIFO: Text("a pipe", "管道"),
+    stat.S_IFSOCK: Text("a socket", "套接字"),
+    stat.S_IFCHR: Text("a device", "设备"),
+    stat.S_IFBLK: Text("a device", "设备"),
+}
+
+
+def _not_regular(path: Path | str, mode: int) -> DataError:
+    return DataError(
+        text(
+            "{p} is {k}, not a file.", "{p} 是{k}，不是文件。", p=path, k=_KINDS.get(stat.S_IFMT(mode), Text("?", "？"))
+        ),
+        text(
+            "Reading it could wait, or go on, for ever; only regular files are opened.",
+            "读取它可能永远等待或永无止境；weigh 只打开普通文件。",
+        ),
+        text("Write its contents to a file and name that file.", "请把内容写入文件，再给出该文件。"),
+    )
+
+
+def _unreadable(path: Path | str, reason: str) -> DataError:
+    return DataError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=reason.rstrip(".")))

@@ -1,0 +1,117 @@
+"""Is the label always the most probable class? Where a threshold was chosen for unbalanced classes it is not, and scores depend on it.
+
+Before it: the biases that runs chose inside their training folds (`train/decision.py`). After it: the report and the model card say
+how many labels differ and what the other decision scores; `metrics.decision` switches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.model import Finding
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import measure_design
+from weigh.record.results import OutOfFold, Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["find"]
+
+QUESTION = text("Is the label always the most probable class?", "给出的标签总是概率最大的类别吗？")
+SWITCH = text(
+    "If every mistake costs the same, let the most probable class decide: --set metrics.decision=argmax",
+    "如果各种错误的代价相同，可改为按概率最大的类别判定：--set metrics.decision=argmax",
+)
+
+
+@FINDINGS.named("decision")
+def find(results: Results) -> list[Finding]:
+    """One finding where the winner decides by a threshold; none where its label is the most probable class anyway."""
+    evidence = read_evidence(results)
+    if results.origin != "study" or evidence.winner is None or evidence.out_of_fold[evidence.winner].kind != "label":
+        return []
+    decided = evidence.out_of_fold[evidence.winner]
+    if not decided.bias.any():
+        return []
+    probable = replace(decided, bias=np.zeros_like(decided.bias))
+    differing, whole = _differing(decided, probable)
+    names = dict.fromkeys((evidence.metric.name, "accuracy"))
+    scores = {name: (_score(name, decided), _score(name, probable)) for name in names}
+    estimates = {
+        "differing": Estimate(value=100 * differing, n=whole, method="share of out-of-fold labels", unit="percent"),
+        "examples": count(whole, "examples"),
+    }
+    for name, both in scores.items():
+        of = "score" if name == evidence.metric.name else name
+        for key, score in zip((f"{of}_decided", f"{of}_most_probable"), both, strict=True):
+            estimates[key] = Estimate(value=score, n=whole, method="mean of the repeats, no interval")
+    return [
+        Finding(
+            id="decision",
+            kind="decision",
+            question=bilingual(QUESTION),
+            verdict="no" if differing else "yes",
+            severity="evidence" if differing else "detail",
+            sentence=bilingual(_sentence(evidence, differing, whole, scores)),
+            estimates=estimates,
+            candidates=[evidence.winner],
+            next=[bilingual(SWITCH)] if differing else [],
+            table=[
+                {"metric": name, "decided": round(both[0], 4), "most_probable": round(both[1], 4)}
+                for name, both in scores.items()
+            ],
+            references=[
+                "Menon et al. (2013), On the Statistical Consistency of Algorithms for Binary Classification, ICML"
+            ],
+        )
+    ]
+
+
+def _differing(decided: OutOfFold, probable: OutOfFold) -> tuple[float, int]:
+    """Share of labels that are not the most probable class, over all repeats; and how many examples there are."""
+    present = ~np.isnan(decided.logits).any(axis=2)
+    shares = [
+        (decided.prediction(r).labels != probable.prediction(r).labels)[present[r]] for r in range(len(decided.logits))
+    ]
+    return float(np.concatenate(shares).mean()), int(present.any(axis=0).sum())
+
+
+def _score(name: str, predicted: OutOfFold) -> float:
+    return float(measure_design(METRICS.get(name), predicted).score().overall)
+
+
+def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str, tuple[float, float]]) -> Text:
+    values = {"c": evidence.label(str(evidence.winner)), "m": evidence.metric.title, "n": whole}
+    if not differing:
+        return text(
+            "{c} decides by a threshold that was chosen for {m}; for these {n} examples the label is the most probable class all the same.",
+            "{c} 按为{m}选定的阈值判定标签；不过在这 {n} 个样本上，标签仍都是概率最大的类别。",
+            **values,
+        )
+    shown = [
+        text(
+            "{t} {a} instead of {b}",
+            "{t} {a}（否则为 {b}）",
+            t=METRICS.get(name).title,
+            a=f"{decided:.4f}",
+            b=f"{probable:.4f}",
+        )
+        for name, (decided, probable) in scores.items()
+    ]
+    listed = Text(" and ".join(one.en for one in shown), "，".join(one.zh for one in shown))
+    return text(
+        "{c} does not always answer with its most probable class: a threshold was chosen for {m} inside the training folds, "
+        "so that rare classes are answered earlier, and {s} % of the labels of {n} examples differ. That makes {l}.",
+        "{c} 给出的标签并不总是概率最大的类别：为优化{m}，在训练折内选定了阈值，使少数类更容易被选中；"
+        "{n} 个样本的标签中有 {s} % 因此不同。结果：{l}。",
+        s=f"{100 * differing:.1f}",
+        l=listed,
+        **values,
+    ) + text(
+        "All scores of labels in this report (accuracy, F1 and the like) count the labels as decided; `weigh predict` gives both.",
+        "本报告中所有针对标签的得分（准确率、F1 等）都按这样判定的标签计算；`weigh predict` 会同时给出两种标签。",
+    )

@@ -1,0 +1,259 @@
+"""What every finding asks, and what its answers say: one table, in both languages.
+
+Before it: nothing. After it: every finding takes its question from here (`asked`), so that no verdict can meet a question that
+it does not answer. A question that begins with which, what or how is open: its sentence answers it, and no "yes" or "no" is shown.
+What "yes" and "no" say stands beside the question in both languages: a translation that turns a question round
+disagrees with its own row, which `tests/findings/test_questions.py` checks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from weigh.findings.model import Bilingual, Verdict
+from weigh.language import Text, text
+
+__all__ = ["QUESTIONS", "Question", "asked"]
+
+
+class Question(NamedTuple):
+    """A question and its answers in words.
+
+    Attributes:
+        ask: With blanks ({a}) that `asked` fills.
+        yes, no: What these verdicts say; None where the verdict is never given, and for open questions.
+    """
+
+    ask: Text
+    yes: Text | None = None
+    no: Text | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the sentence, not a verdict, answers it."""
+        return Bilingual.of(self.ask).is_open
+
+
+QUESTIONS: dict[str, Question] = {
+    "progress": Question(
+        text("Is the study finished?", "研究完成了吗？"),
+        no=text("The study is not finished", "研究尚未完成"),
+    ),
+    "reading": Question(text("What was read, and what can it tell?", "读到了什么？能说明什么？")),
+    "tokens": Question(
+        text("Does the model's vocabulary fit these texts?", "模型的词表适合这些文本吗？"),
+        no=text("The model's vocabulary does not fit these texts", "模型的词表不适合这些文本"),
+    ),
+    "tokens:cut": Question(
+        text("Are texts read to their end?", "文本都完整读取了吗？"),
+        no=text("Some texts are not read to their end", "部分文本没有完整读取"),
+    ),
+    "verdict": Question(
+        text("Which candidate should be used, and how well will it do?", "应当使用哪个候选方案？效果会如何？")
+    ),
+    "performance:baseline": Question(
+        text("Is it better than {a}?", "它比{a}更好吗？"),
+        yes=text("It is better than {a}", "它比{a}更好"),
+        no=text("It is not better than {a} but worse", "它不比{a}更好，反而更差"),
+    ),
+    "performance:control": Question(
+        text("Is it better than the control {o}?", "它比对照 {o} 更好吗？"),
+        yes=text("It is better than the control {o}", "它比对照 {o} 更好"),
+        no=text("It is not better than the control {o}", "它并不比对照 {o} 更好"),
+    ),
+    "performance:pretraining": Question(
+        text("Is {c} better than fine-tuning without the unlabelled data?", "{c} 比不用无标签数据的直接微调更好吗？"),
+        yes=text("{c} is better than fine-tuning without the unlabelled data", "{c} 比不用无标签数据的直接微调更好"),
+        no=text(
+            "{c} is not better than fine-tuning without the unlabelled data", "{c} 并不比不用无标签数据的直接微调更好"
+        ),
+    ),
+    "performance:metrics": Question(text("What do the other metrics say?", "其他指标怎么说？")),
+    "performance:classes": Question(text("How does every class do?", "各类别表现如何？")),
+    "performance:confusion": Question(text("Which classes are confused?", "哪些类别容易混淆？")),
+    "comparison": Question(
+        text("Is {a} better than {b}?", "{a} 比 {b} 更好吗？"),
+        yes=text("{a} is better than {b}", "{a} 比 {b} 更好"),
+        no=text("{a} is not better than {b}", "{a} 并不比 {b} 更好"),
+    ),
+    "comparison:rest": Question(
+        text("Is {a} better than the others?", "{a} 比其他方案都更好吗？"),
+        yes=text("{a} is better than the others", "{a} 比其他方案都更好"),
+        no=text("{a} is not better than the others: one of them is better", "{a} 并非最好：有方案优于它"),
+    ),
+    "comparison:matrix": Question(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+    "racing": Question(
+        text("Did every candidate run to the end?", "每个候选方案都跑完全程了吗？"),
+        yes=text("Every candidate ran to the end", "每个候选方案都跑完全程"),
+        no=text("Not every candidate ran to the end", "有候选方案没有跑完全程"),
+    ),
+    "cleaned": Question(
+        text(
+            "Does the comparison stand when suspected labels and copies are left out?",
+            "去掉疑似标错的样本和重复样本后，比较结果还成立吗？",
+        ),
+        yes=text(
+            "The comparison stands when suspected labels and copies are left out",
+            "去掉疑似标错的样本和重复样本后，比较结果仍然成立",
+        ),
+        no=text(
+            "The comparison does not stand when suspected labels and copies are left out",
+            "去掉疑似标错的样本和重复样本后，比较结果不再成立",
+        ),
+    ),
+    "generalisation:test": Question(
+        text("Does the score hold on the test part?", "在测试部分上，得分还成立吗？"),
+        yes=text("The score holds on the test part", "在测试部分上，得分仍然成立"),
+        no=text("The score does not hold on the test part", "在测试部分上，得分不再成立"),
+    ),
+    "generalisation:choice": Question(
+        text("Does the test part confirm the choice?", "测试部分支持这一选择吗？"),
+        yes=text("The test part confirms the choice", "测试部分支持这一选择"),
+        no=text("The test part does not confirm the choice but contradicts it", "测试部分不支持这一选择，反而与之矛盾"),
+    ),
+    "generalisation:train": Question(
+        text("Has it memorised its training examples?", "它把训练样本死记下来了吗？"),
+        yes=text("It has partly memorised its training examples", "它在一定程度上把训练样本死记下来了"),
+        no=text("It has not memorised its training examples", "没有迹象表明它死记训练样本"),
+    ),
+    "generalisation:optimism": Question(
+        text("Is the best score too good because it was chosen?", "最高分是否因为是挑出来的而偏高？"),
+        yes=text("The best score is too good because it was chosen", "最高分因为是挑出来的而偏高"),
+        no=text("The best score is not noticeably too good", "最高分并没有明显偏高"),
+    ),
+    "curve": Question(
+        text("Would twice as many examples help noticeably?", "样本翻一倍，会有明显帮助吗？"),
+        yes=text("Twice as many examples would help noticeably", "样本翻一倍，会有明显帮助"),
+        no=text("Twice as many examples would not help noticeably", "样本翻一倍，不会有明显帮助"),
+    ),
+    "shift": Question(
+        text("Does the score hold on {t}?", "在{t}上，得分还成立吗？"),
+        yes=text("The score holds on {t}", "在{t}上，得分仍然成立"),
+        no=text("The score does not hold on {t}", "在{t}上，得分不再成立"),
+    ),
+    "shift:ranking": Question(
+        text("Is the ranking of the models kept on {t}?", "在{t}上，模型的排名还保持吗？"),
+        yes=text("The ranking of the models is kept on {t}", "在{t}上，模型的排名大体保持"),
+        no=text("The ranking of the models is not kept on {t}", "在{t}上，模型的排名没有保持"),
+    ),
+    "order": Question(
+        text(
+            "Does the score survive when neighbours are kept together?",
+            "让相邻样本始终分在同一折时，得分还能保持吗？",
+        ),
+        yes=text("The score survives when neighbours are kept together", "让相邻样本始终分在同一折时，得分仍能保持"),
+        no=text(
+            "The score does not survive when neighbours are kept together",
+            "让相邻样本始终分在同一折时，得分不能保持",
+        ),
+    ),
+    "order:groups": Question(
+        text("Are errors within groups independent?", "组内各样本的误差相互独立吗？"),
+        no=text("Errors within groups are not independent", "组内各样本的误差并不相互独立"),
+    ),
+    "order:columns": Question(
+        text("Are errors alike within the groups of some column?", "按某一列分组时，组内的误差彼此相似吗？"),
+        yes=text("Errors are alike within the groups of a column", "按某一列分组时，组内的误差彼此相似"),
+    ),
+    "order:neighbours": Question(
+        text("Are the errors of neighbours independent?", "相邻样本的误差相互独立吗？"),
+        yes=text("The errors of neighbours are practically independent", "相邻样本的误差可视为相互独立"),
+        no=text("The errors of neighbours are not independent", "相邻样本的误差并不相互独立"),
+    ),
+    "stability:spread": Question(
+        text("Would other splits and seeds give the same winner?", "换一组划分和随机种子，优胜者还是同一个吗？"),
+        yes=text("Other splits and seeds give the same winner", "换一组划分和随机种子，优胜者还是同一个"),
+        no=text("Other splits and seeds do not give the same winner", "换一组划分和随机种子，优胜者常常不是同一个"),
+    ),
+    "stability:alone": Question(text("How much do splits and seeds matter?", "划分和随机种子的影响有多大？")),
+    "stability:agreement": Question(
+        text("Do repeats agree on single examples?", "各次重复对单个样本的判断一致吗？"),
+        yes=text("Repeats agree on nearly all single examples", "各次重复对单个样本的判断几乎一致"),
+        no=text("Repeats do not agree on many single examples", "各次重复对不少单个样本的判断并不一致"),
+    ),
+    "stability:failed": Question(
+        text("Did every run finish?", "所有运行都完成了吗？"),
+        yes=text("Every run finished", "所有运行都完成了"),
+        no=text("Some runs did not finish", "有运行没有完成"),
+    ),
+    "stability:degenerate": Question(
+        text("Did every run learn to tell {w} apart?", "每次运行都学会区分{w}了吗？"),
+        no=text("Some runs did not learn to tell {w} apart", "有运行没有学会区分{w}"),
+    ),
+    "training": Question(
+        text("Was training long enough?", "训练得够久吗？"),
+        yes=text("Training was long enough", "训练得够久"),
+        no=text("Training was not long enough", "训练得不够久"),
+    ),
+    "variation": Question(
+        text("Would more repeats make the score noticeably more certain?", "增加重复次数，会让得分明显更确定吗？"),
+        yes=text("More repeats would make the score noticeably more certain", "增加重复次数，会让得分明显更确定"),
+        no=text("More repeats would hardly make the score more certain", "增加重复次数，也不会让得分明显更确定"),
+    ),
+    "calibration": Question(
+        text("Can its probabilities be taken at face value?", "它给出的概率可以直接采信吗？"),
+        yes=text("Its probabilities can be taken at face value", "它给出的概率可以直接采信"),
+        no=text("Its probabilities cannot be taken at face value", "它给出的概率不可直接采信"),
+    ),
+    "slices": Question(
+        text("Does it work equally well for every part of the data?", "它在数据的每个部分上都同样有效吗？"),
+        no=text("It does not work equally well for every part of the data", "它并非在数据的每个部分上都同样有效"),
+    ),
+    "errors:hardest": Question(
+        text("Are there examples that every candidate gets wrong?", "是否存在所有候选方案都判错的样本？"),
+        yes=text("There are examples that every candidate gets wrong", "存在所有候选方案都判错的样本"),
+        no=text("There are no examples that every candidate gets wrong", "不存在所有候选方案都判错的样本"),
+    ),
+    "errors:residuals": Question(text("How far off is it, and where most?", "偏差有多大？哪里最大？")),
+    "errors:entities": Question(text("How does it get entities wrong?", "它在实体上错在哪里？")),
+    "errors:labels": Question(
+        text("Are some labels suspected to be wrong?", "是否有标注疑似有误？"),
+        yes=text("Some labels are suspected to be wrong", "有标注疑似有误"),
+        no=text("No labels are suspected to be wrong", "没有标注疑似有误"),
+    ),
+    "cost": Question(
+        text("Is the winner also the cheapest one to run?", "优胜方案也是运行代价最低的吗？"),
+        yes=text("The winner is also the cheapest one to run", "优胜方案也是运行代价最低的"),
+        no=text("The winner is not the cheapest one to run", "优胜方案不是运行代价最低的"),
+    ),
+    "advice": Question(
+        text("Is there something worth doing before relying on this study?", "在采信本研究之前，还有值得做的事吗？"),
+        yes=text("There is something worth doing before relying on this study", "在采信本研究之前，还有值得做的事"),
+        no=text(
+            "There is nothing that must be done before relying on this study", "在采信本研究之前，没有必须补做的事"
+        ),
+    ),
+    "internal": Question(
+        text("Could everything be read?", "所有结果都读出来了吗？"),
+        no=text("Not everything could be read", "有结果没有读出来"),
+    ),
+    "data:clean": Question(
+        text("Is anything wrong with the data?", "数据有问题吗？"),
+        no=text("Nothing wrong was found with the data", "没有发现数据有问题"),
+    ),
+}
+
+
+def asked(key: str, verdict: Verdict, **values: Any) -> dict[str, Any]:
+    """The fields of a `Finding` that belong together: question, verdict, and what this verdict says.
+
+    Args:
+        key: Row of `QUESTIONS`.
+        values: What fills the blanks of the row.
+
+    Raises:
+        ValueError: The row does not know this answer: a verdict that its question was never meant to have.
+    """
+    question = QUESTIONS[key]
+    said = {"yes": question.yes, "no": question.no, "undecided": None}[verdict]
+    if said is None and verdict != "undecided" and not question.open:
+        raise ValueError(f"the question {key!r} has no answer {verdict!r}")
+    return {
+        "question": Bilingual.of(_filled(question.ask, values)),
+        "verdict": verdict,
+        "answer": None if said is None else Bilingual.of(_filled(said, values)),
+    }
+
+
+def _filled(template: Text, values: dict[str, Any]) -> Text:
+    return text(template.en, template.zh, **values) if values else template

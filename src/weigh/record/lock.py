@@ -1,0 +1,64 @@
+"""One writer per study: a lock that the system takes back when its process ends, however it ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from weigh.disk import storage_error, storage_errors, sweep
+from weigh.errors import StudyLocked
+from weigh.language import text
+
+__all__ = ["lock_study"]
+
+TAKEN = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK})
+
+
+@contextmanager
+def lock_study(folder: Path) -> Iterator[None]:
+    """Only this process writes to the study in `folder`; what killed writers left there half written is deleted.
+
+    Raises:
+        StudyLocked: Another process holds it.
+        StorageError: The folder cannot be written, or its file system has no locks.
+    """
+    path, started = folder / ".lock", time.time()
+    with storage_errors(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        try:
+            _take(handle)
+        except OSError as error:
+            raise (_locked(folder) if error.errno in TAKEN else storage_error(error, path)) from None
+        sweep(folder, started)
+        yield
+    finally:
+        os.close(handle)  # gives the lock back
+
+
+def _take(handle: int) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _locked(folder: Path) -> StudyLocked:
+    return StudyLocked(
+        text("Another process is writing to {f}.", "另一个进程正在写入 {f}。", f=folder),
+        text("Two writers would mix their records.", "两个进程同时写入会混淆记录。"),
+        text(
+            "Wait for it or stop it; `weigh report {f}` works meanwhile.",
+            "请等待或停止它；其间 `weigh report {f}` 可照常使用。",
+            f=folder,
+        ),
+    )

@@ -1,0 +1,133 @@
+"""What a study recorded, as tables for other tools: every prediction, every run, the suspected labels.
+
+Before it: the records. After it: `weigh export`. The table of predictions has the columns that `weigh read` reads, so that anybody can
+recompute a number of the report, with our statistics or with others'.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from weigh.findings.file import findings_file
+from weigh.record.results import OutOfFold, Results
+from weigh.report.runs import score_run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["predictions_table", "runs_table", "suspects_table"]
+
+CROSS_VALIDATION = (
+    "cross-validation"  # what the column `set` says of out-of-fold predictions; others: "test", names of further sets
+)
+WHOLE = -1  # the fold of predictions on a test set, as in the records: the model was trained on all of them
+
+
+class _Said(NamedTuple):
+    """Predictions of one candidate on one set."""
+
+    candidate: str
+    set: str
+    predictions: OutOfFold
+
+
+def predictions_table(results: Results) -> pl.DataFrame:
+    """Every prediction that scores are made of, out of fold and on test sets; examples without one are left out.
+
+    Columns: example, label, model (the candidate), run (the repeat), set, fold, group (where the design has groups), prediction
+    (as decided), and `p:CLASS` as trained, before the temperature. For numbers label and prediction are numbers; of several labels both are
+    joined by "|"; entities are JSON lists of [first token, token after the last, type].
+    """
+    import polars as pl
+
+    return pl.concat([_frame(results, said, repeat) for said in _said(results) for repeat in range(_repeats(said))])
+
+
+def _said(results: Results) -> Iterator[_Said]:
+    for candidate in results.candidates:
+        if (found := results.out_of_fold(candidate.id)) is not None:
+            yield _Said(candidate.id, CROSS_VALIDATION, found)
+    for part in ("test", *(f"shift:{name}" for name in results.shifted)):
+        for candidate in results.candidates:
+            if (found := results.test(candidate.id, part)) is not None:
+                yield _Said(candidate.id, part.removeprefix("shift:"), found)
+
+
+def _repeats(said: _Said) -> int:
+    return len(said.predictions.logits)
+
+
+def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
+    import polars as pl
+
+    from weigh.plan.runs import group_of
+
+    found, examples = said.predictions, results.examples
+    rows = np.flatnonzero(~np.isnan(found.logits[repeat]).any(axis=1))
+    which, prediction = found.indices[rows], found.prediction(repeat)
+    columns: dict[str, Any] = {
+        "example": examples.path[which].astype(str),
+        "label": _written(found.kind, found.target[rows], examples.classes),
+        "model": [said.candidate] * len(rows),
+        "run": np.full(len(rows), repeat),
+        "set": [said.set] * len(rows),
+        "fold": found.fold[repeat, rows].astype(np.int64)
+        if said.set == CROSS_VALIDATION
+        else np.full(len(rows), WHOLE),
+    }
+    if (group := group_of(examples, results.spec)) is not None:
+        columns["group"] = group[which].astype(str)
+    columns["prediction"] = _written(found.kind, prediction.labels[rows], examples.classes)
+    if found.kind in ("label", "labels"):
+        columns |= {f"p:{name}": prediction.probabilities[rows, i] for i, name in enumerate(examples.classes)}
+    return pl.DataFrame(columns)
+
+
+def _written(kind: str, labels: np.ndarray, classes: tuple[str, ...]) -> Any:
+    """Labels, or decisions, as cells."""
+    if kind == "number":
+        return labels.astype(np.float64)
+    if kind == "labels":
+        return ["|".join(name for name, on in zip(classes, row, strict=True) if on) for row in labels]
+    if kind == "spans":
+        return [json.dumps([[a, b, classes[c]] for a, b, c in spans], ensure_ascii=False) for spans in labels]
+    return np.array(classes, dtype=object)[labels.astype(np.int64)].astype(str)
+
+
+def runs_table(results: Results) -> pl.DataFrame:
+    """Every recorded run, failed ones included: what it was, its score, and what it measured and decided (facts, as JSON where they are lists)."""
+    import polars as pl
+
+    rows = []
+    for run in results.records:
+        scores = {f"train_{name}": value for name, value in (run.facts.get("train_scores") or {}).items()}
+        facts = {name: _plain(value) for name, value in run.facts.items() if name != "train_scores"}
+        measured = {name: _plain(value) for name, value in run.measured.items() if name != "traceback"}
+        rows.append({
+            "key": run.key, "candidate": run.candidate, "purpose": run.purpose, "variant": run.variant,
+            "repeat": run.repeat, "fold": run.fold, "status": run.status, "cause": run.cause, "n_train": run.n_train,
+            f"{results.spec.primary}": score_run(results, run), **scores, **facts, **measured,
+            **{f"seed_{name}": str(value) for name, value in run.seeds.items()},
+        })  # fmt: skip
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pl.DataFrame(
+        [{name: row.get(name) for name in names} for row in rows], infer_schema_length=None, strict=False
+    )
+
+
+def _plain(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict, tuple)) else value
+
+
+def suspects_table(results: Results) -> pl.DataFrame:
+    """Labels that are suspected to be wrong, the most suspicious first: path, given, predicted, probability_of_given, why."""
+    import polars as pl
+
+    found = next((f for f in findings_file(results).findings if f.kind == "label-errors"), None)
+    names = ("path", "given", "predicted", "probability_of_given", "why")
+    rows = found.table if found else []
+    return pl.DataFrame({name: [row[name] for row in rows] for name in names})

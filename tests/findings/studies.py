@@ -1,0 +1,256 @@
+"""Small synthetic studies that together bring every finding in every verdict: what tests of whole reports walk over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from tests.findings.kinds import entity_study, number_study, text_study
+from tests.findings.planned import add_runs
+from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
+from weigh.data.examples import Problem
+from weigh.findings.file import findings_file
+from weigh.findings.model import FindingsFile
+from weigh.language import text
+from weigh.record.results import Results
+from weigh.record.selection import find_suspects
+
+__all__ = ["STUDIES", "file_of", "pictures", "shifted"]
+
+
+def pictures(
+    separations: tuple[float, ...] = (2.0, 1.0),
+    n: int = 300,
+    repeats: int = 3,
+    seed: int = 0,
+    prevalence: tuple[float, ...] = (0.5, 0.5),
+    noise: float = 0.5,
+    sharpness: float = 1.0,
+    test: int = 0,
+    tested: tuple[float, ...] = (),
+    alike: float = 0.0,
+    **options: Any,
+) -> Results:
+    """Pictures of two classes; learners m0, m1 … with `separations`, on a test part of `test` examples with `tested`.
+
+    `alike`: share of the examples' difficulty that neighbours of ten have in common.
+    """
+    rng = np.random.default_rng(seed)
+    target = simulate_target(rng, n, prevalence)
+    own = rng.standard_normal((n, len(prevalence)))
+    common = np.repeat(rng.standard_normal((n // 10 + 1, len(prevalence))), 10, axis=0)[:n]
+    hard = np.sqrt(1 - alike) * own + np.sqrt(alike) * common
+    how = {"repeats": repeats, "noise": noise, "sharpness": sharpness, "difficulty": hard}
+    logits = {f"m{i}": simulate_logits(rng, target, separation=s, **how) for i, s in enumerate(separations)}
+    if test:
+        truth = simulate_target(rng, test, prevalence)
+        options["test_target"] = truth
+        options["test"] = {
+            f"m{i}": simulate_logits(rng, truth, separation=s)[0] for i, s in enumerate(tested or separations)
+        }
+    return make_results(logits, target, **options)
+
+
+def shifted(results: Results, *names: str) -> Results:
+    """The same study whose test part is split evenly: the first piece stays the test part, the others are further sets."""
+    part = results.examples.part.astype("<U20")
+    at = np.flatnonzero(part == "test")
+    for name, piece in zip(names, np.array_split(at, len(names) + 1)[1:], strict=True):
+        part[piece] = f"shift:{name}"
+    return replace(results, examples=replace(results.examples, part=part))
+
+
+def cleaned(before: tuple[float, float], after: tuple[float, float], n: int = 800, seed: int = 0) -> Results:
+    """Two heads, labels flipped, and runs without the suspects."""
+    rng = np.random.default_rng(seed)
+    truth = simulate_target(rng, n)
+    target = truth.copy()
+    flipped = rng.choice(n, n // 20, replace=False)
+    target[flipped] = 1 - target[flipped]
+    how = {"repeats": 3, "sharpness": 2.0}
+    logits = {f"m{i}": simulate_logits(rng, truth, separation=s, **how) for i, s in enumerate(before)}
+    results = make_results(logits, target)
+    mask = find_suspects(results).mask
+    for i, s in enumerate(after):
+        made = simulate_logits(rng, truth, separation=s, repeats=2, sharpness=2.0)
+        results = add_runs(results, f"m{i}", "cleaned", made, left_out=mask)
+    return results
+
+
+def ordered(alike: float, seed: int = 0, n: int = 400, **options: Any) -> Results:
+    """An order check in which blocks score worse by `alike`."""
+    rng = np.random.default_rng(seed)
+    target = simulate_target(rng, n)
+    hard = rng.standard_normal((n, 2))
+    logits = {"m0": simulate_logits(rng, target, separation=2.0, difficulty=hard)}
+    order = np.arange(n)
+    fold = assign_folds(rng, target, 5, 1)
+    checks = {}
+    for variant, size in (("fifths", None), ("blocks:8", 8)):
+        made = simulate_logits(rng, target, separation=2.0 - alike, difficulty=hard)
+        checks[variant] = (made, contiguous_folds(order, 5, size))
+    return make_results(logits, target, fold=fold, order=order, order_checks={"m0": checks}, **options)
+
+
+def curve(gains: tuple[float, ...], n: int = 600) -> Results:
+    """A learning curve whose points have the separations `gains`; the last is the whole study's."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, n)
+    how = {"difficulty": rng.standard_normal((n, 2)), "noise": 0.2, "repeats": 2}
+    logits = [simulate_logits(rng, target, separation=s, **how) for s in gains]
+    results = make_results({"m0": logits[-1]}, target)
+    for i, made in enumerate(logits[:-1]):
+        share = 2.0 ** (i + 1 - len(gains))
+        results = add_runs(results, "m0", "curve", made, variant=f"size:{share}", n_train=int(0.8 * n * share))
+    return results
+
+
+def history(best: int, epochs: int = 10, *, rising: bool = True) -> dict[str, Any]:
+    """Facts of a trained network: its loss falls, its validation score rises until `best`."""
+    rows = [
+        {
+            "epoch": e,
+            "loss": round(0.9 ** min(e, best), 4),
+            "validation": round(0.5 + (0.04 * min(e, best) if rising else 0.0), 4),
+        }
+        for e in range(1, epochs + 1)
+    ]
+    return {"history": rows, "best_epoch": best, "n_parameters": 10**6}
+
+
+def waiting(results: Results) -> Results:
+    """An interrupted study: the refits, and with them the test part, were not reached."""
+    kept = tuple(run for run in results.records if run.purpose != "refit")
+    missing = {candidate.id: 1 for candidate in results.candidates}
+    return replace(results, records=kept, unfinished=missing, test_looks=0)
+
+
+NETWORK = {"recipes": {"m0": "finetune"}}
+GROUPS = np.arange(300) // 6
+WEB = {"slices": {"source": np.array(["web", "talk", "news"])[np.arange(300) % 3]}}
+MODELS = {f"timm:m{i}": {"macs": (2 - i) * 1e9, "n_parameters": 10**7, "size_bytes": 4 * 10**7} for i in range(2)}
+TOKENS = {
+    "examples": 200,
+    "unknown_share": 0.3,
+    "tokens_per_character": 1.0,
+    "cut": 40,
+    "length": 64,
+    "lost_share": 0.2,
+}
+FAILED = [("m1", 0, 1, "out of memory")]
+
+
+def empty() -> Results:
+    nothing = np.full((1, 60, 2), np.nan, dtype=np.float32)
+    return make_results({"m0": nothing}, np.arange(60) % 2, winner=None)
+
+
+def hopeless(kind: str) -> Results:
+    """Nobody learns anything: one class, one number, no entity for every example."""
+    if kind == "entities":
+        results = entity_study(n=120)
+        blind = results.out_of_fold("blind").logits
+        return make_results(
+            {"a": blind, "b": blind},
+            results.examples.target,
+            classes=results.examples.classes,
+            tokens=list(results.examples.tokens),
+            task="token-classification",
+            recipes={"a": "finetune", "b": "finetune"},
+            facts={"a": history(10, rising=False), "b": history(10, rising=False)},
+        )
+    if kind == "numbers":
+        flat = number_study(n=120).out_of_fold("flat").logits
+        results = number_study(n=120)
+        return make_results(
+            {"a": flat, "b": flat},
+            results.examples.target,
+            classes=(),
+            texts=list(results.examples.texts),
+            task="text-regression",
+        )
+    target = simulate_target(np.random.default_rng(0), 200, (0.7, 0.3))
+    constant = np.tile(np.array([2.0, 0.0], np.float32), (2, 200, 1))
+    return make_results({"a": constant, "b": constant * 2}, target, **({} if kind == "heads" else NETWORK_AB))
+
+
+NETWORK_AB: dict[str, Any] = {"recipes": {"a": "finetune", "b": "finetune"}}
+
+
+def doubtful() -> Results:
+    """Labels that a good model contradicts, hard examples, problems of the data, controls, costs."""
+    rng = np.random.default_rng(4)
+    target = simulate_target(rng, 300)
+    logits = {
+        "m0": simulate_logits(rng, target, separation=8, repeats=3),
+        "m1": simulate_logits(rng, target, separation=4, repeats=3),
+        "none": simulate_logits(rng, target, separation=0.5, repeats=3),
+    }
+    target[:10] = 1 - target[:10]
+    copies = Problem(
+        "duplicate", text("copies", "副本"), do=text("Keep one.", "只保留一份。"), pairs=(("class0/a.jpg", "b.jpg"),)
+    )
+    note = Problem("size", text("300 pictures.", "300 张图片。"), severity="note")
+    return make_results(
+        logits, target, controls=["none"], problems=[copies, note], models=MODELS, failed=FAILED, winner="m0"
+    )
+
+
+STUDIES: dict[str, Callable[[], Results]] = {
+    "clear": lambda: pictures((4.0, 1.0), n=600, repeats=4, test=400, **WEB_OF(600)),
+    "level": lambda: pictures((2.0, 2.0), repeats=1, test=40, slices=None),
+    "equal": lambda: pictures((5.0, 5.0), n=4000, repeats=3, test=2000, models=MODELS, noise=0.0, winner="m0"),
+    "useless": lambda: pictures((-1.5, -2.0), repeats=3),
+    "chance": lambda: pictures((0.0,), n=100, repeats=3),
+    "fallen": lambda: shifted(pictures((3.0, 1.0), n=600, test=900, tested=(0.3, 2.5)), "winter", "night"),
+    "held": lambda: shifted(pictures((3.0, 1.0), n=600, test=3000), "winter"),
+    "small": lambda: shifted(pictures((2.0, 1.9), n=200, test=40), "winter"),
+    "contradicted": lambda: pictures((2.3, 2.0), n=800, repeats=5, test=500, tested=(1.0, 3.0)),
+    "waiting": lambda: waiting(pictures((2.0, 1.0), test=100)),
+    "many": lambda: pictures(tuple(2.0 - 0.1 * i for i in range(11)), n=300, repeats=2),
+    "alone": lambda: pictures((2.0,), repeats=3),
+    "once": lambda: pictures((2.0,), repeats=1),
+    "restless": lambda: pictures((1.0, 0.95, 0.9), noise=3.0, repeats=6),
+    "grouped": lambda: pictures((2.0, 1.0), groups=GROUPS, alike=0.5),
+    "alike": lambda: pictures((2.0,), n=600, alike=0.9),
+    "sites": lambda: pictures((2.0,), n=600, alike=0.95, order=PERMUTED, slices={"site": SITES}),
+    "sure": lambda: pictures((1.0,), n=800, sharpness=6.0, repeats=2),
+    "clean-stays": lambda: cleaned((4.0, 2.0), (4.5, 2.2)),
+    "clean-turns": lambda: cleaned((4.0, 2.0), (2.0, 4.5)),
+    "clean-open": lambda: cleaned((2.6, 2.5), (2.6, 2.5), n=300),
+    "clean-fewer": lambda: cleaned((3.0, 2.72), (3.0, 2.72), n=500, seed=2),
+    "order-alarm": lambda: ordered(1.2),
+    "order-clear": lambda: ordered(0.0, n=2000),
+    "order-open": lambda: ordered(0.05, n=120),
+    "curve-yes": lambda: curve((0.5, 1.0, 1.5, 2.0)),
+    "curve-no": lambda: curve((2.00, 2.02, 2.03, 2.03), n=4000),
+    "curve-open": lambda: curve((1.8, 1.9, 2.0), n=150),
+    "doubtful": doubtful,
+    "empty": empty,
+    "memorised": lambda: pictures(facts={"m0": {"train_scores": {"balanced_accuracy": 1.0}}}),
+    "not-memorised": lambda: pictures((6.0, 1.0), facts={"m0": {"train_scores": {"balanced_accuracy": 1.0}}}),
+    "short": lambda: pictures(facts={"m0": history(10), "m1": {}}, **NETWORK),
+    "long": lambda: pictures(facts={"m0": history(4), "m1": {}}, **NETWORK),
+    "numbers": lambda: number_study(test=80),
+    "entities": lambda: entity_study(test=80),
+    "texts": lambda: text_study(models={"timm:good": {"texts": TOKENS}}),
+    "labels": lambda: text_study(several=True),
+    **{f"hopeless-{kind}": (lambda kind=kind: hopeless(kind)) for kind in ("heads", "networks", "numbers", "entities")},
+}
+SITES = np.repeat([f"s{i}" for i in range(61)], 10)[:600]
+PERMUTED = np.random.default_rng(9).permutation(600)
+
+
+def WEB_OF(n: int) -> dict[str, Any]:
+    """A column of which one value is harder is left to other tests: here only its presence matters."""
+    return {"slices": {"source": np.array(["web", "talk", "news"])[np.arange(n) % 3]}}
+
+
+@cache
+def file_of(name: str) -> FindingsFile:
+    """The findings of a study of `STUDIES`, read once per session."""
+    return findings_file(STUDIES[name]())
