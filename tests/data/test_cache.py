@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -123,3 +125,118 @@ def test_a_memo_that_is_no_database_is_replaced(folder):
     assert memo.get_many(["k"]) == {}
     memo.put_many({"k": b"w"})
     assert memo.get_many(["k"]) == {"k": b"w"}
+
+
+def _flip(path, where: float, *, bit: int = 1) -> None:
+    content = bytearray(path.read_bytes())
+    content[min(int(where * len(content)), len(content) - 1)] ^= bit
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("where", [0.0, 0.0001, 0.01, 0.3, 0.7, 0.99, 0.9999, 1.0])
+def test_one_bit_is_noticed_wherever_it_lies(folder, caplog, where):
+    array = np.random.default_rng(0).normal(size=(2000, 300)).astype(np.float32)  # several blocks
+    cache.store("a", array)
+    _flip(next(folder.rglob("a.npy")), where)
+    assert cache.load("a") is None
+    assert caplog.text.count("Computed anew: a.npy") == 1
+    assert cache.load("a") is None  # it is gone: nothing is said twice
+    assert caplog.text.count("Computed anew") == 1
+    np.testing.assert_array_equal(cache.store("a", array), array)
+
+
+def _zero_half(path, other):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + b"\0" * (len(content) - len(content) // 2))
+
+
+def _shuffle_rows(path, other):
+    whole = np.lib.format.open_memmap(path, mode="r+")
+    whole[:] = np.random.default_rng(0).permutation(whole)
+    whole.flush()
+
+
+def _swap(path, other):
+    path.write_bytes(other.read_bytes())
+
+
+def _swap_blocks(path, other):
+    content = path.read_bytes()
+    path.write_bytes(
+        content[:128] + content[2**20 + 128 : 2 * 2**20 + 128] + content[128 : 2**20 + 128] + content[2 * 2**20 + 128 :]
+    )
+
+
+def _cut(path, other):
+    path.write_bytes(path.read_bytes()[:-500_000])
+
+
+def _lengthen(path, other):
+    path.write_bytes(path.read_bytes() + b"\0" * 100)
+
+
+def _empty(path, other):
+    path.write_bytes(b"")
+
+
+def _unsealed(path, other):
+    np.save(path, np.load(other, mmap_mode="r"))
+
+
+@pytest.mark.parametrize("damage", [_zero_half, _shuffle_rows, _swap, _swap_blocks, _cut, _lengthen, _empty, _unsealed])
+def test_damage_is_noticed(folder, caplog, damage):
+    rng = np.random.default_rng(1)
+    for key in ("a", "b"):
+        cache.store(key, rng.normal(size=(2500, 300)).astype(np.float32))
+    damage(*(next(folder.rglob(f"{key}.npy")) for key in ("a", "b")))
+    assert cache.load("a") is None
+    assert "Computed anew: a.npy" in caplog.text
+    assert cache.load("b") is not None
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.float32(3.0) * np.ones(()), np.zeros((0, 4)), np.asfortranarray(np.arange(12.0).reshape(3, 4)), np.arange(10)[::3], np.arange(3.0, dtype=">f4")],
+    ids=["scalar", "empty", "fortran", "strided", "big-endian"],
+)  # fmt: skip
+def test_every_kind_of_array_comes_back(array):
+    assert cache.store("a", array).tolist() == array.tolist()
+    found = cache.load("a")
+    assert found is not None
+    assert (found.shape, found.dtype) == (array.shape, array.dtype)
+    assert found.tolist() == array.tolist()
+
+
+def test_an_entry_is_read_through_once(monkeypatch):
+    checks = []
+    check = cache._check
+    monkeypatch.setattr(cache, "_check", lambda file, key: (checks.append(key), check(file, key)))
+    cache.store("a", np.arange(1000))
+    for _ in range(3):
+        assert cache.load("a") is not None
+    assert checks == []  # this process wrote it
+    cache._checked.clear()  # as in another process
+    for _ in range(3):
+        assert cache.load("a") is not None
+    assert checks == ["a"]
+
+
+def test_what_a_killed_writer_left_is_swept(folder):
+    cache.store("a", np.arange(3))
+    left = folder / "arrays" / ".writing-0123"
+    left.write_bytes(b"half")
+    cache.store("b", np.arange(3))
+    assert left.exists()  # somebody may be writing it
+    os.utime(left, (1, 1))
+    cache.store("c", np.arange(3))
+    assert not left.exists()
+
+
+def test_a_damaged_fact_is_forgotten(caplog):
+    memo = Memo("m-1")
+    memo.put_many({"k": b"value", "l": b"value"})
+    with closing(sqlite3.connect(memo.path)) as db, db:
+        db.execute("UPDATE memo SET value = replace(value, 'value', 'valve') WHERE key = 'k'")
+        db.execute("UPDATE memo SET key = 'm' WHERE key = 'l'")  # one fact in another's place
+    assert memo.get_many(["k", "m"]) == {}
+    assert "2 damaged facts" in caplog.text

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -64,10 +65,10 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def identity(path: Path) -> tuple[int, int, int] | None:
+def identity(file: Path | BinaryIO) -> tuple[int, int, int] | None:
     """What changes when somebody writes to a file: number, size, time; None where there is none. For one process's memory only."""
     try:
-        status = os.stat(path)
+        status = os.stat(file if isinstance(file, Path) else file.fileno())
     except (OSError, ValueError):
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
