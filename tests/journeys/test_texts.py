@@ -164,9 +164,10 @@ def test_the_saved_model_predicts_what_was_trained(recipe, pooling, tiny_encoder
     study = Study.from_data(data, [tiny_encoder], [given], settings=settings, folder=tmp_path / "study").run()
     assert same_as_refit(study, data)
     config = json.loads((study.folder / "model" / "config.json").read_text("utf-8"))
-    assert config["options"] == {"pooling": pooling, "layers": "last"}
-    (study.folder / "model" / "config.json").write_text(json.dumps({**config, "options": {}}), encoding="utf-8")
-    with pytest.raises(ModelError, match="how the vectors of tokens become one"):
+    assert config["weigh"]["options"] == {"pooling": pooling, "layers": "last"}
+    changed = {**config, "weigh": {**config["weigh"], "options": {"pooling": "mean", "layers": "last-4"}}}
+    (study.folder / "model" / "config.json").write_text(json.dumps(changed), encoding="utf-8")
+    with pytest.raises(ModelError, match="not what was written"):
         study.predict(["a film"])
 
 

@@ -45,7 +45,9 @@ class Memo:
                 for start in range(0, len(wanted), 500):
                     some = wanted[start : start + 500]
                     marks = ",".join("?" * len(some))
-                    known = connection.execute(f"SELECT key, CAST(value AS BLOB) FROM memo WHERE key IN ({marks})", some)
+                    known = connection.execute(
+                        f"SELECT key, CAST(value AS BLOB) FROM memo WHERE key IN ({marks})", some
+                    )
                     for key, sealed in known:
                         try:
                             found[key] = unseal(sealed, key)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from weigh.language import text
+from weigh.notices import notice
 from weigh.record.ledger import Ledger
 from weigh.record.results import Results
 from weigh.run import RECIPES, Outcome, Run
@@ -39,5 +41,19 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
 
 
 def model_there(folder: Path) -> bool:
-    """Whether the winner's weights lie in the study folder."""
-    return (folder / "model" / "model.safetensors").exists()
+    """Whether the winner lies in the study folder as it was written; a damaged one is said."""
+    from weigh.tasks.model_folder import FORMAT, read_config
+
+    try:
+        own = read_config(folder / "model").get("weigh")
+        return isinstance(own, dict) and own.get("format") == FORMAT
+    except (OSError, ValueError, AttributeError) as error:
+        if (folder / "model").exists():
+            notice(
+                text(
+                    "The saved model is not what was written ({e}): the winner is refitted.",
+                    "保存的模型与写入时不符（{e}）：重新拟合优胜者。",
+                    e=error,
+                )
+            )
+        return False

@@ -10,7 +10,6 @@ head, which the library has no class for, is `weigh_head.weight` and `weigh_head
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,10 +29,10 @@ from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
+from weigh.tasks.model_folder import FORMAT, read_config, write_model
 
 __all__ = ["SavedModel", "load_saved", "save_model"]
 
-FORMAT = 3
 HEAD = "weigh_head."  # of the names of weights: no encoder has parts that are called so
 BATCH = 32
 STRETCH = 1024  # texts whose batches are cut together
@@ -216,34 +215,23 @@ def save_model(
     folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Write model.safetensors, then config.json: a folder with a config.json is complete."""
-    from safetensors.numpy import save_file
-
+    """Write the files of a model (`model_folder.py`)."""
     from weigh import __version__
 
     model = load_model(address, pretrained=False, offline=True)
     preparation, encoder = model.configure(options), model.module
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").unlink(missing_ok=True)
-    temporary = folder / ".model.safetensors"
     body = _body_prefix(preparation, frozen=frozen, pair=pair)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
-    save_file(kept, temporary, metadata={"format": "pt"})
-    temporary.replace(folder / "model.safetensors")
     own = {
         "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
         "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
     }  # fmt: skip
+    files: dict[str, str | dict[str, Any]] = {}
     if isinstance(preparation, Tokenisation):
-        (folder / "tokenizer.json").write_text(preparation.written, encoding="utf-8")
-        _write_json(folder / "tokenizer_config.json", _tokenizer_config(preparation))
-    _write_json(folder / "config.json", {**model.extra.get("config", {}), "weigh": own})
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        files = {"tokenizer.json": preparation.written, "tokenizer_config.json": _tokenizer_config(preparation)}
+    write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, files)
 
 
 def _body_prefix(preparation: Any, *, frozen: bool, pair: bool) -> str:
@@ -283,7 +271,7 @@ def load_saved(folder: Path) -> SavedModel:
     from safetensors.torch import load_file
 
     try:
-        whole = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        whole = read_config(folder)
         config = whole["weigh"]
         if isinstance(config, str):  # formats 1 and 2: the version stood here
             config = {**whole, "version": config}
@@ -339,8 +327,6 @@ def _architecture(config: dict[str, Any], encoder: dict[str, Any], folder: Path)
         return replace(load_model(config["architecture"], pretrained=False, offline=True), preprocessing=preparation)
     from weigh.models.huggingface import rebuild
 
-    if "pooling" not in config["options"]:  # a model's own way is not in its configuration; older folders lack it
-        raise ValueError("it does not say how the vectors of tokens become one")
     written = (folder / "tokenizer.json").read_text(encoding="utf-8")
     model = rebuild(config["architecture"], encoder, Tokenisation(written=written, **said))
     model.configure(config["options"])

@@ -1,0 +1,89 @@
+"""The files of a saved model: written one by one, the one that names the others last, and checked before they are used.
+
+config.json holds the digest of every other file and one of itself, so weights that a disk damaged, or that belong to another
+model, are never predicted with. No torch here: whether a study has its model is asked without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weigh.data.contents import hash_file
+from weigh.disk import replacing, write_file
+
+__all__ = ["FORMAT", "read_config", "write_model"]
+
+FORMAT = 3  # of what stands under "weigh"
+WEIGHTS, CONFIG, OWN = "model.safetensors", "config.json", "weigh"
+
+
+def write_model(
+    folder: Path, weights: Mapping[str, np.ndarray], config: dict[str, Any], files: Mapping[str, str | dict[str, Any]]
+) -> None:
+    """A folder with a config.json is complete.
+
+    Args:
+        config: Of config.json; what is ours stands under "weigh".
+        files: Name -> text, or a mapping that is written as JSON.
+
+    Raises:
+        StorageError: The disk does not take it.
+    """
+    (folder / CONFIG).unlink(missing_ok=True)
+    with replacing(folder / WEIGHTS) as temporary:
+        _save(weights, temporary)
+    for name, content in files.items():
+        write_file(folder / name, content if isinstance(content, str) else _as_json(content))
+    own = {**config[OWN], "files": {name: hash_file(folder / name) for name in (WEIGHTS, *files)}}
+    own["digest"] = _digest({**config, OWN: own})
+    write_file(folder / CONFIG, _as_json({**config, OWN: own}))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What config.json holds, if all files are as they were written; of another format it is not known how they were.
+
+    Raises:
+        OSError, ValueError: They are not, or one is missing; says which.
+    """
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    own = config.get(OWN) if isinstance(config, dict) else None
+    if not isinstance(own, dict) or own.get("format") != FORMAT:
+        return config
+    if own.get("digest") != _digest({**config, OWN: {name: value for name, value in own.items() if name != "digest"}}):
+        raise ValueError(f"{CONFIG} is not what was written")
+    for name, digest in own["files"].items():
+        if hash_file(folder / name) != digest:
+            raise ValueError(f"{name} is missing or not what was written")
+    return config
+
+
+def _save(weights: Mapping[str, np.ndarray], path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save_file
+
+    try:
+        save_file(dict(weights), path, metadata={"format": "pt"})
+    except SafetensorError as error:
+        code = re.search(r"os error (\d+)|code: (\d+)", str(error))
+        if code is None:
+            raise
+        number = int(code[1] or code[2])
+        raise OSError(number, os.strerror(number)) from None
+
+
+def _as_json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+
+
+def _digest(config: dict[str, Any]) -> str:
+    """Of the values as they are read back: tuples are lists by then."""
+    written = json.dumps(json.loads(json.dumps(config)), sort_keys=True)
+    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
