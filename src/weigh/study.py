@@ -209,7 +209,13 @@ class Study:
         from weigh.data.new_texts import read_new_texts
 
         if isinstance(given, (str, Path)):
-            texts = read_new_texts(Path(given), self.spec, pair=model.pair, tokens=model.kind == "spans")
+            texts = read_new_texts(
+                Path(given),
+                model.written,
+                pair=model.pair,
+                tokens=model.kind == "spans",
+                encoding=self.spec.data.encoding,
+            )
         else:
             texts = [(row,) if isinstance(row, str) else tuple(row) for row in given]
         answers = iter(model.predict_texts([row for row in texts if any(row)], progress=progress))

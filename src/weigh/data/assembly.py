@@ -88,6 +88,7 @@ def assemble(
         slices=columns,
         texts=_joined([s.texts for s in sources]),
         tokens=_joined([s.tokens for s in sources]),
+        written=train.written,
     )
     return examples.subset(np.array(keep, dtype=np.int64)), problems
 

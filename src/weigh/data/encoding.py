@@ -17,7 +17,7 @@ from weigh.data.letters import ENCODINGS, guess_encoding
 from weigh.errors import DataError
 from weigh.language import text
 
-__all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines"]
+__all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines", "whole_lines"]
 
 HEAD = 64_000  # bytes looked at where only the beginning counts
 MOST_GUESSED = 1_000_000  # bytes that decide between damaged UTF-8 and another encoding
@@ -68,7 +68,7 @@ def read_text(
             text("{p} is not a file of text.", "{p} 不是文本文件。", p=path),
             do=text("Save it as text in UTF-8.", "请另存为 UTF-8 文本。"),
         )
-    return Decoded(_whole_lines(decoded.content), decoded.encoding)
+    return Decoded(whole_lines(decoded.content), decoded.encoding)
 
 
 def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
@@ -139,7 +139,7 @@ def _mostly_zero(raw: bytes) -> bool:
     return raw.count(0) * 50 > len(raw)
 
 
-def _whole_lines(content: str) -> str:
+def whole_lines(content: str) -> str:
     """Lines that end with a lone "\\r" (old spreadsheets) end with "\\n"; there a "\\n" stands only inside of quotes, if at all."""
     lone = content.count("\r") - content.count("\r\n")
     if not lone:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from weigh.data.written import Written
 from weigh.language import Text
 
 __all__ = ["Examples", "Kind", "Problem", "kind_of", "rows_of"]
@@ -44,6 +45,7 @@ class Examples:
         texts: `(n,)` object, or None: a tuple of one text, or of two for pairs. Kept as they were read, control characters included.
         tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
         unlabelled: Examples without labels for further pretraining (targets of zeros); none of them is a copy of one of these.
+        written: How the training data are written, where they are a table of texts: new texts are read in the same way.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -61,6 +63,7 @@ class Examples:
     texts: np.ndarray | None = None
     tokens: np.ndarray | None = None
     unlabelled: Examples | None = None
+    written: Written | None = None
 
     def __len__(self) -> int:
         return len(self.path)

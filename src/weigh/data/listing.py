@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from weigh.data.examples import Problem
+from weigh.data.written import Written
 from weigh.language import Text
 
 __all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "set_aside"]
@@ -68,6 +69,7 @@ class Listing:
         separator: What joins several labels of one row; None: one label per row.
         texts: A tuple of one or two texts per row; None for pictures.
         tokens, spans: Tokens, and entities as (first token, token after the last, type); None for other tasks.
+        written: How a table of texts is written.
         problems: What was set aside or left out, and everything else a person should know.
     """
 
@@ -84,6 +86,7 @@ class Listing:
     tokens: list[tuple[str, ...]] | None = None
     spans: list[tuple[tuple[int, int, str], ...]] | None = None
     problems: list[Problem] = field(default_factory=list)
+    written: Written | None = None
 
     def __len__(self) -> int:
         return len(self.path)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from weigh.data.encoding import split_lines
 
-__all__ = ["Record", "Shape", "find_shape", "parse_json_lines", "parse_separated", "quotes_matter"]
+__all__ = ["SEPARATORS", "Record", "Shape", "find_shape", "parse_json_lines", "parse_separated", "quotes_matter"]
 
 LONGEST_RECORD = 2_000  # lines of one quoted cell; beyond it the opening quote is a stray one
 SAMPLE = 1_000  # lines that decide how a table is written

@@ -32,6 +32,7 @@ __all__ = [
     "Columns",
     "TableFile",
     "as_cell",
+    "broken_line",
     "columns_as_text",
     "is_written_as",
     "json_table",

@@ -13,7 +13,17 @@ from typing import NamedTuple
 
 from weigh.data.numbers import number_style, plain_number
 
-__all__ = ["LABELS", "LAYOUTS", "Layout", "Roles", "are_numbers", "first_is_header", "guess_roles", "is_number"]
+__all__ = [
+    "LABELS",
+    "LAYOUTS",
+    "Layout",
+    "Roles",
+    "are_numbers",
+    "first_is_header",
+    "guess_roles",
+    "is_number",
+    "words_in",
+]
 
 PAIRS = (
     ("sentence1", "sentence2"), ("sentence_1", "sentence_2"), ("sentence_a", "sentence_b"), ("sent1", "sent2"),
@@ -123,9 +133,9 @@ def _unlike(first: str, below: list[str]) -> bool | None:
     ends = Counter(cell.rpartition(".")[2].casefold() for cell in filled if re.search(r"\.\w{2,4}$", cell))
     if sum(ends.values()) * 10 >= 9 * len(filled) and len(ends) <= 5:  # names of files
         return first.rpartition(".")[2].casefold() not in ends
-    words = sorted(map(_words, filled))
+    words = sorted(map(words_in, filled))
     if words[len(words) // 2] >= 4:  # sentences
-        return _words(first) <= 3 and _words(first) < words[len(words) // 50]
+        return words_in(first) <= 3 and words_in(first) < words[len(words) // 50]
     once = sum(n == 1 for n in Counter(filled).values())
     if once * 50 <= len(filled):  # a few values that come again and again, of which the first is none
         return True
@@ -158,7 +168,7 @@ def _by_contents(columns: dict[str, list[str | None]], taken: set[str | None]) -
             continue
         if len(set(cells)) * 2 < len(cells) and len(cells) > 10:
             continue
-        words = [_words(c) for c in cells]
+        words = [words_in(c) for c in cells]
         if sum(words) / len(words) >= 2:
             lengths[name] = sum(words) / len(words)
     ranked = sorted(lengths, key=lambda name: -lengths[name])
@@ -199,7 +209,7 @@ def is_number(cell: str) -> bool:
     return number_style((cell,)) is not None
 
 
-def _words(cell: str) -> float:
+def words_in(cell: str) -> float:
     """Words between blanks; of scripts without blanks about two characters make one."""
     return max(len(cell.split()), len(UNSPACED.findall(cell[:400])) / 2)
 

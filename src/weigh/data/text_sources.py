@@ -23,7 +23,7 @@ from weigh.data.several_labels import labels_of
 from weigh.data.table_files import TABLE_SUFFIXES, TableFile
 from weigh.data.tables import line_problems, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.text_roles import Roles
-from weigh.data.text_tables import columns_of_texts, describe, read_text_table
+from weigh.data.text_tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import DataSpec
@@ -167,6 +167,7 @@ class TextSource:
             if candidate not in secret:
                 self._append(listing, candidate, found, root, several=several)
         self.roles = self.roles or files[0].content.roles
+        listing.written = written_as(files[0].content)
         read = [c.content for c in files if c not in secret]
         listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
         listing.problems.append(_columns_note(files[0].content))

@@ -27,11 +27,22 @@ from weigh.data.table_files import (
 )
 from weigh.data.tables import nearest_columns
 from weigh.data.text_roles import LABELS, LAYOUTS, Layout, Roles, first_is_header, guess_roles
+from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["LINE_LAYOUTS", "LineLayout", "columns_of_texts", "no_texts", "read_text_table", "rows_by_pattern"]
+__all__ = [
+    "LINE_LAYOUTS",
+    "LineLayout",
+    "columns_of_texts",
+    "is_json_lines",
+    "known_layout_table",
+    "no_texts",
+    "read_text_table",
+    "rows_by_pattern",
+    "written_as",
+]
 
 FASTTEXT = re.compile(r"__label__(\S+)\s+(.*)", re.DOTALL)
 TREC = re.compile(r"([A-Z]{2,}):(\w+)\s+(.*)", re.DOTALL)
@@ -86,7 +97,7 @@ def read_text_table(
         table = read_table(path, limit=limit)
     else:
         content, decoded = read_text(path, limit=limit, encoding=encoding)
-        if is_written_as(path, JSON) or _is_json_lines(content):
+        if is_written_as(path, JSON) or is_json_lines(content):
             table = json_table(path, content)
         else:
             table = _from_lines(path, content, wanted)
@@ -99,7 +110,7 @@ def _named(columns: ColumnsSpec) -> list[str]:
     return [n for n in (columns.text, columns.text_pair, columns.label if columns.label != "label" else None) if n]
 
 
-def _is_json_lines(content: str) -> bool:
+def is_json_lines(content: str) -> bool:
     head = content[:20_000].lstrip("\ufeff \r\n\t")
     first = [row for _, row in parse_json_lines(head[: head.rfind("\n") + 1 or None])][:20] if head[:1] == "{" else []
     return sum(row is not None for row in first) * 2 > len(first)
@@ -230,6 +241,17 @@ def known_layout_table(path: Path, content: str, shape: Shape, known: Layout) ->
     cells: Columns = {name: [r.cells[i] or None for r in rows] for i, name in enumerate(known.names) if name}
     lines = [r.line for r in rows]
     return TableFile(path, lines, cells, True, known.title, shape=shape, broken=broken, roles=known.roles)
+
+
+def written_as(table: TableFile) -> Written:
+    """How a table is written whose roles are known."""
+    roles, shape = table.roles, table.shape
+    labels = (roles.label,) if roles.label is not None else roles.several
+    first_words = {c for c in table.columns[labels[0]] if c} if table.layout == "lines" else ()
+    return Written(
+        table.layout, shape.separator if shape else "", shape.quoted if shape else True, table.named,
+        table.header if table.header else tuple(table.columns), roles.text, labels, table.encoding, tuple(sorted(first_words)),
+    )  # fmt: skip
 
 
 def describe(table: TableFile) -> Text:

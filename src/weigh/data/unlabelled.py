@@ -83,7 +83,7 @@ def _missing(using: list[str], pictures: bool, *, section: bool) -> SpecError:  
 
 
 def _read_texts(path: Path, spec: StudySpec, examples: Examples) -> tuple[Examples, LeftOut]:
-    given = [" ".join(row).strip() for row in read_new_texts(path, spec)]
+    given = [" ".join(row).strip() for row in read_new_texts(path, examples.written, encoding=spec.data.encoding)]
     own = _own(examples)
     kept: dict[str, str] = {}
     inside = repeated = 0

@@ -35,6 +35,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         frozen=RECIPES.get(run.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),
+        written=examples.written,
         facts={**outcome.model, "run": run.key, "candidate": run.candidate},
     )
     ledger.set_facts(saved_model=run.key, temperature=temperature)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples, rows_of
+from weigh.data.written import Written
 from weigh.disk import seal, storage_errors, unseal, write_file
 from weigh.errors import RecordError
 from weigh.language import text
@@ -37,6 +38,8 @@ def write_index(folder: Path, examples: Examples) -> None:
     if examples.group is not None:
         columns["group"] = examples.group.astype(str)
     columns |= {name: _pack(rows) for name in ("texts", "tokens") if (rows := getattr(examples, name)) is not None}
+    if examples.written is not None:
+        columns["written"] = np.array(json.dumps(examples.written.as_json(), ensure_ascii=False))
     columns |= {f"slice_{i}": column.astype(str) for i, column in enumerate(examples.slices.values())}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **columns)
@@ -101,4 +104,5 @@ def read_index(folder: Path) -> Examples:
             fingerprint=str(stored["fingerprint"]),
             texts=texts,
             tokens=tokens,
+            written=Written.from_json(json.loads(str(stored["written"]))) if "written" in stored else None,
         )

@@ -20,6 +20,7 @@ import torch
 
 from weigh.data.examples import Examples, Kind, rows_of
 from weigh.data.pictures import PictureError, open_picture
+from weigh.data.written import Written
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.metrics.outputs import predict, probabilities
@@ -52,6 +53,7 @@ class SavedModel:
         kind: What is predicted: "label", "labels", "number" or "spans".
         frozen: Only the head was trained (then pairs of texts are encoded apart).
         pair: Texts come in pairs.
+        written: How the training data were written; new texts are read in the same way.
     """
 
     network: Network
@@ -63,6 +65,7 @@ class SavedModel:
     kind: Kind
     frozen: bool = False
     pair: bool = False
+    written: Written | None = None
 
     @property
     def multilabel(self) -> bool:
@@ -214,6 +217,7 @@ def _examples(
 def save_model(
     folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
+    written: Written | None = None,
 ) -> None:  # fmt: skip
     """Write the files of a model (`model_folder.py`)."""
     from weigh import __version__
@@ -227,6 +231,7 @@ def save_model(
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
         "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
+        "written": None if written is None else written.as_json(),
     }  # fmt: skip
     files: dict[str, str | dict[str, Any]] = {}
     if isinstance(preparation, Tokenisation):
@@ -315,7 +320,7 @@ def load_saved(folder: Path) -> SavedModel:
     bias = np.zeros(len(classes)) if config["bias"] is None else np.asarray(config["bias"])
     return SavedModel(
         network, config["task"], pretrained.preprocessing, classes, config["temperature"], bias, kind, config["frozen"],
-        config["pair"],
+        config["pair"], Written.from_json(config.get("written")),
     )  # fmt: skip
 
 
