@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from weigh.disk import write_file
 from weigh.errors import SpecError
 from weigh.language import text
-from weigh.record.arrays import write_atomically
 from weigh.report.visible import visible, visible_json
 
 if TYPE_CHECKING:
@@ -95,4 +95,4 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         safe = frame.with_columns(pl.col(name).map_elements(_written, return_dtype=pl.String) for name in texts)
         separator = "\t" if suffix == ".tsv" else ","
         safe.rename({name: _written(name) for name in safe.columns}).write_csv(out, separator=separator)
-    write_atomically(path, out.getvalue())
+    write_file(path, out.getvalue())

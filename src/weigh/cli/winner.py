@@ -34,7 +34,7 @@ def predict(
     """
     from weigh.cli.rows import check_suffix, write_rows
     from weigh.cli.screen import Screen
-    from weigh.record.arrays import write_atomically
+    from weigh.disk import write_file
     from weigh.study import Study
 
     if not format:
@@ -58,7 +58,7 @@ def predict(
     if output is None:
         print_data(out.getvalue())
     else:
-        write_atomically(output, out.getvalue().encode("utf-8", "backslashreplace"))
+        write_file(output, out.getvalue().encode("utf-8", "backslashreplace"))
         told = text("{p}: {n} predictions", "{p}：{n} 条预测", p=output, n=len(rows))
         print(told.render(language), file=sys.stderr)
     if rows and all(row.get("error") for row in rows):
