@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
-from weigh.findings.errors import look_again
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.order import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
+from weigh.findings.suspects import look_again, suspected_labels
 from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
@@ -47,7 +47,7 @@ def find(results: Results) -> list[Finding]:
         found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
     else:
         found = [
-            *_suspected(results),
+            *_suspected(results, evidence),
             *(Item(*found) for found in reading_advice.proposals(results, evidence, undecided)),
         ]
     items = sorted([*_from_data(results), *found], key=lambda item: item.worth)
@@ -182,7 +182,7 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
 def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
     """What the comparisons, the order check and the label check propose."""
     items = []
-    if any(check.alarm for check in check_order(evidence).checks):
+    if any(check.alarm for check in evidence.once(check_order).checks):
         items.append(
             Item(
                 2,
@@ -192,7 +192,7 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
                 ),
             )
         )
-    items += _suspected(results)
+    items += _suspected(results, evidence)
     items += _open_comparison(evidence)
     cheap = _cheaper_equal(results, evidence)
     if cheap is not None:
@@ -210,10 +210,12 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
     return items
 
 
-def _suspected(results: Results) -> list[Item]:
-    flagged = 0 if "errors:labels" in results.skipped else results.__dict__.get("_suspected_labels", 0)
-    words = look_again(flagged, ours=results.origin == "study")
-    return [Item(4, words, ("suspected_labels", flagged))] if flagged else []
+def _suspected(results: Results, evidence: Evidence) -> list[Item]:
+    found = None if "errors:labels" in results.skipped else evidence.once(suspected_labels)
+    if found is None or not len(found.flagged):
+        return []
+    flagged = len(found.flagged)
+    return [Item(4, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
 
 
 def _undecided(evidence: Evidence) -> list[str]:
@@ -311,7 +313,7 @@ def _limits(results: Results, evidence: Evidence) -> list[Text]:
         )
     if not any(c.recipe == "scratch" for c in results.candidates):
         limits.append(text("what pretraining is worth (no scratch control)", "预训练带来多少提升（没有 scratch 对照）"))
-    if evidence.winner is None or not check_order(evidence).checks:
+    if evidence.winner is None or not evidence.once(check_order).checks:
         limits.append(
             text(
                 "whether scores gain from neighbours in the training set (the order check could not be made)",

@@ -6,6 +6,7 @@ Before it: out-of-fold predictions of every candidate. After it: `stability.py`,
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,20 +14,39 @@ from weigh.data.examples import kind_of
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
+from weigh.findings.training import what_to_change
 from weigh.language import text
 
-__all__ = ["find_degenerate"]
+__all__ = ["ConstantRuns", "constant_runs", "find_degenerate"]
 
 LEAST_MINORITY = 3  # examples outside the most frequent class that a fold needs before a constant answer is a failure
+AT_TIMES = text(
+    "Lower the learning rate, or train longer with warm-up: now and then a training fails to start.",
+    "请降低学习率，或延长带预热的训练：偶尔会有训练没有起步。",
+)
 TOLD_APART = {True: text("the classes", "类别"), False: text("examples", "样本")}
 SAME_NUMBER = 1e-4  # numbers spread by less than this share of the labels' spread are one number
 
 
-def find_degenerate(evidence: Evidence) -> list[Finding]:
-    """Runs that give every example the same answer although their part holds different ones; no finding where there is none."""
-    rows, looked = [], 0
+class ConstantRuns(NamedTuple):
+    """Runs that give every example the same answer although their part holds different ones.
+
+    Attributes:
+        rows: One for each such run: candidate, repeat, fold, the answer.
+        looked: Candidate -> runs that were looked at (controls are not).
+        throughout: Candidates all of whose runs are such.
+    """
+
+    rows: list[dict]
+    looked: dict[str, int]
+    throughout: tuple[str, ...]
+
+
+def constant_runs(evidence: Evidence) -> ConstantRuns:
+    """Look through the runs of all candidates but controls; to be asked for through `evidence.once`."""
+    rows, looked = [], Counter()
     for name, found in evidence.out_of_fold.items():
-        if found.kind == "labels" or evidence.results.candidate(name).control:
+        if evidence.results.candidate(name).control:
             continue
         for repeat in range(len(found.logits)):
             labels = found.prediction(repeat).labels
@@ -36,10 +56,17 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
                     continue
                 if not _varied(found.target[where]):
                     continue
-                looked += 1
+                looked[name] += 1
                 said = _same_answer(labels[where], found.target[where], evidence.results.examples.classes)
                 if said:
                     rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
+    constant = Counter(row["candidate"] for row in rows)
+    return ConstantRuns(rows, dict(looked), tuple(name for name, n in looked.items() if n and constant[name] == n))
+
+
+def find_degenerate(evidence: Evidence) -> list[Finding]:
+    """One finding where there are such runs."""
+    rows, looked, throughout = evidence.once(constant_runs)
     if not rows:
         return []
     worst, number = Counter(row["candidate"] for row in rows).most_common(1)[0]
@@ -54,30 +81,18 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
                     "{k} of {n} runs give every example the same answer; most often {c} ({m}). They count in the scores: it can happen again.",
                     "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。它们仍计入得分，因为这种情况还可能再发生。",
                     k=len(rows),
-                    n=looked,
+                    n=sum(looked.values()),
                     c=evidence.label(worst),
                     m=number,
                 )
             ),
             estimates={
                 "degenerate": count(len(rows), "runs"),
-                "runs": count(looked, "runs"),
+                "runs": count(sum(looked.values()), "runs"),
                 "most_common": count(number, "runs"),
             },
             candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
-            next=[
-                bilingual(
-                    text(
-                        "Lower the learning rate, train longer with warm-up, or balance the classes (class_weights: balanced).",
-                        "请降低学习率、延长带预热的训练，或平衡各类别（class_weights: balanced）。",
-                    )
-                    if evidence.results.examples.kind == "label"
-                    else text(
-                        "Lower the learning rate, or train longer with warm-up.",
-                        "请降低学习率，或延长带预热的训练。",
-                    )
-                )
-            ],
+            next=[bilingual(item) for item in what_to_change(evidence)] if throughout else [bilingual(AT_TIMES)],
             table=rows,
             references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
         )
@@ -91,7 +106,7 @@ def _varied(target: np.ndarray) -> bool:
         return len(target) >= LEAST_MINORITY and float(np.ptp(target)) > 0
     if kind == "spans":
         return sum(bool(spans) for spans in target) >= LEAST_MINORITY
-    counts = np.bincount(target)
+    counts = np.unique(target, axis=0, return_counts=True)[1]
     return counts.sum() - counts.max() >= LEAST_MINORITY
 
 
@@ -102,4 +117,7 @@ def _same_answer(labels: np.ndarray, target: np.ndarray, classes: tuple[str, ...
         return f"{labels[0]:.4g}" if np.ptp(labels) <= SAME_NUMBER * np.ptp(target) else ""
     if kind == "spans":
         return "" if any(labels) else "∅"
+    if kind == "labels":
+        same = (labels == labels[0]).all()
+        return "|".join(classes[c] for c in np.flatnonzero(labels[0])) or "∅" if same else ""
     return classes[int(labels[0])] if len(np.unique(labels)) == 1 else ""

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
-from weigh.findings.model import Assumption, Bilingual
+from weigh.findings.model import Assumption, Bilingual, Verdict
 from weigh.findings.targets import Blind, answer_blindly
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
@@ -29,6 +31,7 @@ from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
 
 __all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share"]
 
+T = TypeVar("T")
 BUDGET = 1e7  # cells of a weight matrix: large data need, and get, fewer draws
 LEAST_DRAWS, MOST_DRAWS = 200, 1000
 
@@ -115,12 +118,42 @@ class Evidence:
         """Score of an answer that looks at nothing."""
         return self.blind.score
 
+    def once(self, compute: Callable[[Evidence], T]) -> T:
+        """What `compute` finds, worked out once: findings that speak of the same thing ask here, and none hands it to another."""
+        if compute not in self._known:
+            self._known[compute] = compute(self)
+        return self._known[compute]
+
+    @cached_property
+    def _known(self) -> dict[Callable[[Evidence], Any], Any]:
+        return {}
+
+    @cached_property
+    def useful(self) -> Verdict:
+        """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse."""
+        if self.winner is None:
+            return "undecided"
+        score, base = self.scores[self.winner], self.baseline
+        if score.low is None or score.high is None or math.isnan(base):
+            return "undecided"
+        if self.metric.greater_is_better:
+            return "yes" if score.low > base else "no" if score.high < base else "undecided"
+        return "yes" if score.high < base else "no" if score.low > base else "undecided"
+
+    @cached_property
+    def nothing_learnt(self) -> bool:
+        """Whether every run of the winner gives every example the same answer: then there is nothing to rank."""
+        from weigh.findings.degenerate import constant_runs  # it builds on this module
+
+        return self.winner is not None and self.winner in self.once(constant_runs).throughout
+
     @cached_property
     def neighbours_alike(self) -> bool:
-        """Whether the order check raised an alarm."""
-        from weigh.findings.order_checks import check_order  # it builds on this module
+        """Whether the order check raised an alarm, or errors of neighbours are alike by more than chance explains."""
+        from weigh.findings.neighbours import dependence  # they build on this module
+        from weigh.findings.order_checks import check_order
 
-        return any(check.alarm for check in check_order(self).checks)
+        return any(check.alarm for check in self.once(check_order).checks) or self.once(dependence) is not None
 
     def compare(self, names: list[str]) -> Comparisons:
         """Compare `names` simultaneously, with this study's claim, level and rope; a race's many looks are allowed for."""
@@ -228,8 +261,8 @@ def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
         outcome="doubtful" if alarmed else "unchecked",
         detail=bilingual(
             text(
-                "See the order check: neighbours are alike, or conditions drift.",
-                "见顺序检查：相邻样本相似，或条件随顺序漂移。",
+                "Neighbours are alike, or conditions drift: see what was found about the order of the examples.",
+                "相邻样本相似，或条件随顺序漂移：见关于样本顺序的结论。",
             )
             if alarmed
             else text("Groups were resampled as a whole.", "重抽样以整组为单位。")

@@ -8,8 +8,7 @@ from typing import Any
 from weigh import __version__
 from weigh.findings.data_problems import CHECKED_TABLE, CHECKED_TAGS, findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
-from weigh.findings.registry import read_findings
-from weigh.findings.targets import left_out
+from weigh.findings.registry import read_findings, unasked
 from weigh.record.results import Results
 
 __all__ = ["findings_file"]
@@ -39,7 +38,7 @@ def _unique(findings: list[Finding]) -> list[Finding]:
 
 def _study(results: Results) -> dict[str, Any]:
     spec, examples = results.spec, results.examples
-    skipped = left_out(results.skipped, examples.kind)
+    skipped = unasked(results)
     environment = next((run.environment for run in results.records if run.environment), {})
     return {
         "name": results.name,

@@ -168,7 +168,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             Assumption(
                 name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
                 outcome="doubtful"
-                if higher or (drawn and any(c.alarm for c in check_order(evidence).checks))
+                if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
                 else "unchecked",
                 detail=bilingual(
                     text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")

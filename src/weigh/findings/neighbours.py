@@ -33,7 +33,7 @@ from weigh.stats.dependence import (
 from weigh.stats.estimate import Estimate
 from weigh.stats.multiple import holm
 
-__all__ = ["find_neighbours"]
+__all__ = ["dependence", "find_neighbours"]
 
 WITHIN = text(" within classes", "类内")
 SMALL = 1.5  # a design effect below it makes intervals less than a quarter too narrow
@@ -44,20 +44,41 @@ def find_neighbours(evidence: Evidence) -> list[Finding]:
     """ "order:neighbours" and "order:groups", where there is a winner and something to look at."""
     if evidence.winner is None:
         return []
-    found = evidence.out_of_fold[evidence.winner]
+    errors, strata, indices = evidence.once(_known_errors)
+    if evidence.units.name == "groups":
+        of = evidence.units.of[np.searchsorted(evidence.out_of_fold[evidence.winner].indices, indices)]
+        effect = design_effect(centre(errors, strata), of, strata=strata, level=evidence.level)
+        return _grouped(evidence, len(errors), effect)
+    neighbours = evidence.once(_neighbours)
+    listed = [] if neighbours is None else [_along(evidence, len(errors), neighbours)]
+    return [*listed, *_columns(evidence, errors, strata, indices)]
+
+
+def dependence(evidence: Evidence) -> Estimate | None:
+    """How many times as wide intervals that count examples should be; None where errors of neighbours are not shown to be alike by
+    more than matters (or groups are resampled as a whole). To be asked for through `evidence.once`."""
+    if evidence.winner is None or evidence.units.name == "groups":
+        return None
+    found = evidence.once(_neighbours)
+    if found is None or not found.reach:
+        return None
+    factor = error_factor(found.effect)
+    return factor if factor.low is not None and factor.low > 1 else None
+
+
+def _known_errors(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Errors of the winner, the stratum (class) of each example and its index; those with a prediction only."""
+    found = evidence.out_of_fold[str(evidence.winner)]
     errors = _errors(found)
     known = np.flatnonzero(~np.isnan(errors))
     strata = found.target if found.kind == "label" else np.zeros(len(found.target), dtype=np.int64)
-    if evidence.units.name == "groups":
-        residual = centre(errors[known], strata[known])
-        effect = design_effect(residual, evidence.units.of[known], strata=strata[known], level=evidence.level)
-        return _grouped(evidence, len(known), effect)
-    order = evidence.results.examples.order[found.indices]
-    along = known[np.argsort(order[known], kind="stable")]
-    rng = evidence.rng("neighbours")
-    neighbours = read_neighbours(errors[along], strata[along], rng=rng, level=evidence.level)
-    listed = [] if neighbours is None else [_along(evidence, len(known), neighbours)]
-    return [*listed, *_columns(evidence, errors[known], strata[known], found.indices[known])]
+    return errors[known], strata[known], found.indices[known]
+
+
+def _neighbours(evidence: Evidence) -> Neighbours | None:
+    errors, strata, indices = evidence.once(_known_errors)
+    along = np.argsort(evidence.results.examples.order[indices], kind="stable")
+    return read_neighbours(errors[along], strata[along], rng=evidence.rng("neighbours"), level=evidence.level)
 
 
 def _errors(found: OutOfFold) -> np.ndarray:
@@ -210,7 +231,7 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
                 )
             ),
         ]
-        if found.reach
+        if factor.low is not None and factor.low > 1 and found.reach  # else these examples are worth what they count
         else [],
         table=[
             {

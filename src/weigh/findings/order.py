@@ -45,7 +45,7 @@ def find(results: Results) -> list[Finding]:
 
 
 def _checked(evidence: Evidence) -> Finding:
-    checked = check_order(evidence)
+    checked = evidence.once(check_order)
     if checked.candidate is None or not checked.checks:
         return _skipped(checked)
     alarms = [check for check in checked.checks if check.alarm]

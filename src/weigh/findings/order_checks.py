@@ -84,15 +84,7 @@ class Checked(NamedTuple):
 
 
 def check_order(evidence: Evidence) -> Checked:
-    """Judge the order checks of a study; made once per evidence."""
-    kept = evidence.__dict__.get("_order")
-    if kept is None:
-        kept = _check(evidence)
-        evidence.__dict__["_order"] = kept
-    return kept
-
-
-def _check(evidence: Evidence) -> Checked:
+    """Judge the order checks of a study; to be asked for through `evidence.once`."""
     results = evidence.results
     indices = results.examples.where("train")
     position = np.argsort(np.argsort(results.examples.order[indices], kind="stable"), kind="stable")

@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from typing import Any
 
+from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.findings.targets import left_out
@@ -19,7 +21,7 @@ from weigh.language import text
 from weigh.record.results import Results
 from weigh.registry import Registry
 
-__all__ = ["FINDINGS", "Find", "read_findings"]
+__all__ = ["FINDINGS", "Find", "read_findings", "unasked"]
 
 Find = Callable[[Results], list[Finding]]
 ORDER = (
@@ -37,12 +39,29 @@ ORDER = (
     "order",
     "stability",
     "variation",
+    "training",
     "calibration",
     "slices",
     "errors",
     "cost",
     "advice",
 )
+RANKING = (  # what compares, explains or promises a score, and so says nothing where no run has learnt anything
+    "comparison",
+    "cleaned",
+    "generalisation",
+    "curve",
+    "shift",
+    "order",
+    "stability:spread",
+    "stability:agreement",
+    "variation",
+    "calibration",
+    "slices",
+    "errors",
+    "cost",
+)
+NOTHING_LEARNT = text("no candidate has learnt anything", "没有任何候选方案学到东西")
 FINDINGS: Registry[Find] = Registry(text("finding", "结论"), modules=tuple(f"weigh.findings.{kind}" for kind in ORDER))
 log = logging.getLogger(__name__)
 
@@ -53,7 +72,7 @@ def read_findings(results: Results) -> list[Finding]:
     Kinds and single findings (by id) that `targets.left_out` names are left out: they cannot be asked of these records.
     """
     found: list[Finding] = []
-    skipped = left_out(results.skipped, results.examples.kind)
+    skipped = unasked(results)
     known = dict(FINDINGS.items())
     for kind in [*(k for k in ORDER if k in known), *(k for k in known if k not in ORDER)]:
         if kind in skipped:
@@ -64,6 +83,16 @@ def read_findings(results: Results) -> list[Finding]:
             log.exception("the finding %s failed", kind)
             found.append(_internal(kind, error))
     return found
+
+
+def unasked(results: Results) -> dict[str, Any]:
+    """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
+    known = left_out(results.skipped, results.examples.kind)
+    try:
+        learnt = not read_evidence(results).nothing_learnt
+    except Exception:  # then every finding that reads the evidence says so
+        return known
+    return known if learnt else {**dict.fromkeys(RANKING, NOTHING_LEARNT), **known}
 
 
 def _internal(kind: str, error: Exception) -> Finding:

@@ -8,9 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.metrics.base import METRICS
+from weigh.plan.runs import group_of
 from weigh.record.results import Results, probabilities
 
-__all__ = ["Suspects", "choose_winner", "find_suspects", "leading_heads", "median_epochs"]
+__all__ = [
+    "Suspects",
+    "choose_winner",
+    "find_suspects",
+    "leading_heads",
+    "median_epochs",
+    "strange_groups",
+    "trained_on",
+]
+
+STRANGE, FEWEST = 0.25, 5  # share of a group's labels, and number, from which the model and not the labels are to blame
 
 
 def choose_winner(results: Results) -> str | None:
@@ -81,7 +92,7 @@ def find_suspects(results: Results) -> Suspects:
         found = results.out_of_fold(name)
         assert found is not None
         stated = probabilities(found.logits, multilabel=found.multilabel)
-        present = ~np.isnan(stated).any(axis=2, keepdims=True)
+        present = ~np.isnan(stated).any(axis=2, keepdims=True) & trained_on(found.fold, found.target)[..., None]
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
     doubted = np.zeros(len(examples), dtype=bool)
@@ -89,6 +100,9 @@ def find_suspects(results: Results) -> Suspects:
         known = np.flatnonzero(count[:, 0] > 0)
         flagged = find_label_errors(examples.target[indices[known]], (total / np.maximum(count, 1e-12))[known]).flagged
         doubted[indices[known[flagged]]] = True
+        group = group_of(examples, results.spec)
+        if group is not None:
+            doubted[indices] &= ~strange_groups(doubted[indices], group[indices])
     copies = np.zeros(len(examples), dtype=bool)
     of = duplicate_groups(results.problems, examples)
     order = indices[np.argsort(of[indices], kind="stable")]
@@ -97,6 +111,32 @@ def find_suspects(results: Results) -> Suspects:
     if conflicts:
         copies[indices[np.isin(examples.path[indices], sorted(conflicts))]] = True
     return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()))
+
+
+def trained_on(fold: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`(repeats, n)` bool: whether the run that was tested on an example had trained on its class (on all its labels).
+
+    False where all examples of the class stand in one fold, as where only one group has it: whatever is predicted for them then
+    says nothing about their labels.
+
+    Args:
+        fold: `(repeats, n)`; -1 where missing.
+        target: `(n,)` classes or `(n, classes)` labels.
+    """
+    holds = np.eye(int(target.max(initial=0)) + 1, dtype=bool)[target] if target.ndim == 1 else target > 0
+    known = np.zeros(fold.shape, dtype=bool)
+    for row, mine in zip(known, fold, strict=True):
+        counts = np.stack([holds[mine == k].sum(axis=0) for k in range(int(mine.max(initial=0)) + 1)])
+        elsewhere = (counts.sum(axis=0) - counts)[mine] > 0
+        row[:] = (elsewhere | ~holds).all(axis=1) & (mine >= 0)
+    return known
+
+
+def strange_groups(doubted: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """`(n,)` bool: examples of groups in which a large part of all labels is doubted: the model fails there, not the labels."""
+    _, of = np.unique(group, return_inverse=True)
+    number, size = np.bincount(of, doubted), np.bincount(of)
+    return ((number > STRANGE * size) & (number >= FEWEST))[of]
 
 
 def median_epochs(results: Results, candidate: str) -> int | None:

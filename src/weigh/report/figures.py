@@ -201,6 +201,23 @@ def _curve(figure: Figure, language: str) -> Markup:
     return draw_plane(series, **_titles(figure, language, x_key, y_key))
 
 
+def _training(figure: Figure, language: str) -> Markup:
+    """Loss and score by epoch side by side, one line per candidate."""
+    planes = []
+    for rows in _grouped(figure.rows, "stage"):
+        part = figure.model_copy(update={"rows": rows})
+        series = [
+            Series(name, tuple(_points(own, "epoch", "value", name, language, part)), joined=True)
+            for own in _grouped(rows, "candidate", "label")
+            for name in (plain_label(own[0], language),)
+        ]
+        titles = _titles(part, language, "epoch", "value") | {"title": plain_label(rows[0], language, ("stage",))}
+        planes.append(draw_plane(series, **titles))
+    return Markup('<p class="plot-title"><b>{}</b></p><div class="planes">{}</div>').format(
+        visible(figure.title.render(language)), join(planes)
+    )
+
+
 def _axes(figure: Figure, x: str, y: str) -> tuple[str, str]:
     """The keys of the two axes: what the options say, else x and y where rows have them, else the usual names."""
     has = {key for row in figure.rows for key in row}
@@ -243,6 +260,7 @@ DRAWINGS: dict[str, Callable[[Figure, str], Markup]] = {
     "slices": _slices,
     "front": _front,
     "curve": _curve,
+    "training": _training,
     "classes": draw_classes,
 }
 

@@ -20,7 +20,7 @@ KINDS = {
     "performance": ("performance", "decision", "reading", "baseline", "classes", "test"),
     "comparison": ("comparison", "ranking", "selection", "choice", "racing", "cleaned"),
     "generalisation": ("generalisation", "order", "order-check", "optimism", "groups", "curve", "shift"),
-    "stability": ("stability", "variation", "agreement", "runs"),
+    "stability": ("stability", "variation", "agreement", "runs", "training"),
     "calibration": ("calibration", "temperature"),
     "slices": ("slices", "slice"),
     "errors": ("errors", "hardest", "label-error", "label-errors"),

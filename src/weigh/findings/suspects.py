@@ -1,0 +1,308 @@
+"""Which labels look wrong? Confident learning on the winner's probabilities, where a model had a chance to know better.
+
+Before it: out-of-fold predictions of the winner. After it: `errors.py`, whose report shows the first of them, and `advice.py`,
+which proposes to look at them: both ask for the same computation (`suspected_labels`).
+
+A label is not suspected where the model could not know it: its class was in no training part when it was tested (all its
+examples stand in one fold), or its group is one in which the model contradicts a large part of all labels (a domain that it never saw).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence
+from weigh.findings.model import Assumption, Bilingual, Finding
+from weigh.findings.questions import asked
+from weigh.language import Text, text
+from weigh.plan.runs import group_of
+from weigh.record.results import OutOfFold, Results, probabilities
+from weigh.record.selection import strange_groups, trained_on
+from weigh.stats.estimate import Estimate
+from weigh.stats.label_errors import LabelErrors, find_label_errors
+
+__all__ = [
+    "Suspected",
+    "example_row",
+    "find_labels",
+    "look_again",
+    "mean_probability",
+    "suspected_labels",
+    "untrained_classes",
+]
+
+MOST = 0.25  # of the labels: in none of those ten test sets were so many flagged
+CONFIRMED = 0.51  # share of such flags that people confirmed, over ten test sets (Northcutt, Athalye & Mueller 2021)
+REFERENCES = [
+    "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
+    "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks",
+]
+
+
+class Suspected(NamedTuple):
+    """The labels that the winner contradicts with confidence.
+
+    Attributes:
+        reader: Candidate id.
+        flagged: Positions among the training examples, the most suspect first; empty where there are too many to be errors of labels.
+        contradicted: How many are contradicted in all, those of strange groups left out.
+        judged: How many labels were looked at.
+        why: Position -> "bee: 0.93 ≥ 0.81".
+        average: `(n, classes)` the probabilities that decided.
+        unknown: Labels that were not looked at, since no model had trained on their class.
+        strange: Contradicted labels in groups where so many are that the model is to blame.
+        groups: How many such groups.
+    """
+
+    reader: str
+    flagged: np.ndarray
+    contradicted: int
+    judged: int
+    why: dict[int, str]
+    average: np.ndarray
+    unknown: int
+    strange: int
+    groups: int
+
+    @property
+    def many(self) -> bool:
+        return self.contradicted > MOST * self.judged
+
+
+def suspected_labels(evidence: Evidence) -> Suspected | None:
+    """To be asked for through `evidence.once`; None where labels are no classes, or nothing ran."""
+    results = evidence.results
+    if results.examples.kind not in ("label", "labels") or len(results.examples.classes) < 2 or not evidence.rivals:
+        return None
+    reader = evidence.winner or evidence.rivals[0]
+    out_of_fold = evidence.out_of_fold[reader]
+    fixed = results.origin == "models"  # trained elsewhere, on other examples
+    known = None if fixed else trained_on(out_of_fold.fold, out_of_fold.target)
+    average = mean_probability(out_of_fold, known=known)
+    present = np.flatnonzero(~np.isnan(average).any(axis=1))
+    predicted = (~np.isnan(out_of_fold.logits).any(axis=2)).any(axis=0)
+    found = find_label_errors(out_of_fold.target[present], average[present])
+    flagged = present[found.order]
+    group = group_of(results.examples, results.spec)
+    strange = np.zeros(len(average), dtype=bool)
+    if group is not None:
+        doubted = np.zeros(len(average), dtype=bool)
+        doubted[flagged] = True
+        strange = strange_groups(doubted, group[out_of_fold.indices])
+    kept = flagged[~strange[flagged]]
+    places = np.searchsorted(present, kept)
+    why = {i: _why(results, found, average, p, i) for p, i in zip(places.tolist(), kept.tolist(), strict=True)}
+    suspected = Suspected(
+        reader,
+        kept,
+        len(kept),
+        len(present),
+        why,
+        average,
+        int(predicted.sum()) - len(present),
+        len(flagged) - len(kept),
+        0 if group is None else len(np.unique(group[out_of_fold.indices][strange])),
+    )
+    return suspected._replace(flagged=kept[:0]) if suspected.many else suspected
+
+
+def untrained_classes(evidence: Evidence) -> list[str]:
+    """Classes that no run had trained on when it was tested on them: all their examples stand in one fold, in every repeat."""
+    if evidence.winner is None or evidence.results.origin == "models":
+        return []
+    found = evidence.out_of_fold[evidence.winner]
+    if found.kind not in ("label", "labels"):
+        return []
+    known = trained_on(found.fold, found.target).any(axis=0)
+    classes = evidence.results.examples.classes
+    holds = np.eye(len(classes), dtype=bool)[found.target] if found.target.ndim == 1 else found.target > 0
+    return [name for c, name in enumerate(classes) if holds[:, c].any() and not known[holds[:, c]].any()]
+
+
+def find_labels(evidence: Evidence) -> list[Finding]:
+    """The finding "errors:labels"; none where labels are no classes."""
+    found = evidence.once(suspected_labels)
+    if found is None:
+        return []
+    results, reader, n = evidence.results, found.reader, found.judged
+    out_of_fold, flagged = evidence.out_of_fold[reader], found.flagged
+    many, contradicted = found.many, found.contradicted
+    given = probability_of_given(found.average, out_of_fold.target)
+    estimates = {
+        "flagged": _count(contradicted, "examples", n),
+        "share_flagged": Estimate(
+            value=100 * contradicted / max(n, 1), n=n, method="share of the examples", unit="percent"
+        ),
+        "examples": _count(n, "examples", n),
+        "confirmed_elsewhere": Estimate(
+            value=100 * CONFIRMED,
+            method="share of such flags that people confirmed, ten test sets (Northcutt 2021)",
+            unit="percent",
+        ),
+    }
+    ours = results.origin == "study"
+    if many:  # the first assumption below is broken: nobody should look at what is wrong with the model, one by one
+        sentence = text(
+            "{w} is confident of another class for {k} of {n} labels ({s} %). So many are rather errors of the model than of the "
+            "labels: no label is suspected for it.",
+            "{w} 对 {n} 个标注中的 {k} 个（{s} %）确信属于别的类别。数量如此之多，更可能是模型的错误而不是标注的错误：不据此怀疑任何标注。",
+            k=contradicted,
+            n=n,
+            s=f"{100 * contradicted / n:.1f}",
+            w=results.candidate(reader).label,
+        )
+    elif len(flagged):
+        who = (
+            text(
+                "{w}, which never trained on these examples, is confident of another class",
+                "{w} 未用这些样本训练，却确信它们属于别的类别",
+                w=results.candidate(reader).label,
+            )
+            if ours
+            else text(
+                "{w} is confident of another class (this counts only if it never trained on these examples)",
+                "{w} 确信它们属于别的类别（前提是它没有用这些样本训练过）",
+                w=results.candidate(reader).label,
+            )
+        )
+        sentence = text(
+            "Labels suspected to be wrong: {k} of {n} ({s} %). {w}. "
+            "A suspicion is not an error: in ten well-known test sets about half ({c} %) of such flags were confirmed by people, "
+            "and a hard example looks the same to a model.",
+            "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w}。"
+            "疑似不等于有误：在十个知名测试集中，这类标记经人工核对约有一半（{c} %）属实；对模型来说，难样本与错标注看起来没有区别。",
+            k=len(flagged),
+            n=n,
+            s=f"{100 * len(flagged) / n:.1f}",
+            w=who,
+            c=f"{100 * CONFIRMED:.0f}",
+        )
+    else:
+        sentence = text(
+            "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
+            "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
+            n=n,
+            w=results.candidate(reader).label,
+        )
+    sentence = sentence + _left_out(evidence, found, estimates)
+    rows = [example_row(results, out_of_fold, found.average, given, i, found.why[i]) for i in flagged.tolist()]
+    next_ = [look_again(len(flagged), ours=ours)] if len(flagged) else []
+    return [
+        Finding(
+            id="errors:labels",
+            kind="label-errors",
+            **asked("errors:labels", "undecided" if many else "yes" if len(flagged) else "no"),
+            severity="evidence",
+            sentence=Bilingual.of(sentence),
+            estimates=estimates,
+            assumptions=[
+                Assumption(
+                    name=Bilingual.of(
+                        text(
+                            "The candidate is right more often than the labels are wrong",
+                            "候选方案判对的比例高于标注出错的比例",
+                        )
+                    ),
+                    outcome="doubtful" if many else "unchecked",
+                )
+            ],
+            examples=[row["path"] for row in rows],
+            candidates=[reader],
+            next=[Bilingual.of(item) for item in next_],
+            table=rows,
+            references=REFERENCES,
+        )
+    ]
+
+
+def _left_out(evidence: Evidence, found: Suspected, estimates: dict[str, Estimate]) -> Text:
+    """Labels about which the model can say nothing, and why."""
+    said = text("", "")
+    if found.unknown:
+        estimates["unknown"] = _count(found.unknown, "examples", found.unknown)
+        names = evidence.once(untrained_classes)
+        said = said + text(
+            "Not looked at: {k} labels of classes that no model had trained on when it was tested"
+            + (" ({c})." if names else "."),
+            "另有 {k} 个标注未作判断：测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
+            k=found.unknown,
+            c=", ".join(names),
+        )
+    if found.strange:
+        estimates |= {
+            "strange": _count(found.strange, "examples", found.judged),
+            "groups": _count(found.groups, "groups", found.groups),
+        }
+        said = said + text(
+            "Not suspected: {k} further labels in {g} groups where the model contradicts a large part of all labels; it never saw these "
+            "groups, so that tells of the model.",
+            "另有 {k} 个标注也与预测矛盾，但不作怀疑：它们所在的 {g} 个组中，模型与大部分标注不符；模型训练时没有见过这些组，问题更可能在模型。",
+            k=found.strange,
+            g=found.groups,
+        )
+    return said
+
+
+def look_again(count: int, *, ours: bool = True) -> Text:
+    """The proposal that follows from suspected labels; `advice` makes the same one. `ours`: of a study, not of a table."""
+    if not ours:
+        return text(
+            "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and read the table again.",
+            "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新读取表格。",
+            k=count,
+        )
+    return text(
+        "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and run again.",
+        "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新运行。",
+        k=count,
+    )
+
+
+def _why(results: Results, found: LabelErrors, average: np.ndarray, position: int, i: int) -> str:
+    """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts. The same in every language."""
+    c = int(found.suggested[position])
+    stated = average[i, c]
+    if results.examples.multilabel:
+        stated = max(stated, 1 - stated)
+    return f"{results.examples.classes[c]}: {stated:.2f} ≥ {found.threshold[position]:.2f}"
+
+
+def mean_probability(out_of_fold: OutOfFold, *, known: np.ndarray | None = None) -> np.ndarray:
+    """`(n, classes)` mean over the repeats that have the example, and that `known` `(repeats, n)` allows; NaN rows where none has."""
+    p = np.stack([probabilities(logits, multilabel=out_of_fold.multilabel) for logits in out_of_fold.logits])
+    present = np.asarray(~np.isnan(p).any(axis=2))
+    if known is not None:
+        present = present & known
+    count = present.sum(axis=0)[:, None]
+    summed = np.where(present[..., None], p, 0.0).sum(axis=0)
+    return np.where(count > 0, summed / np.maximum(count, 1), np.nan)
+
+
+def probability_of_given(average: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """`(n,)` probability of the given label; for several labels that of the worst one."""
+    if target.ndim == 2:
+        return np.where(target > 0, average, 1 - average).min(axis=1)
+    return average[np.arange(len(target)), target]
+
+
+def example_row(
+    results: Results, out_of_fold: OutOfFold, average: np.ndarray, given: np.ndarray, i: int, why: str
+) -> dict:
+    classes, target = results.examples.classes, out_of_fold.target
+    if target.ndim == 2:
+        labels = ["|".join(classes[c] for c in np.flatnonzero(row)) for row in (target[i], average[i] > 0.5)]
+    else:
+        labels = [classes[int(target[i])], classes[int(average[i].argmax())]]
+    return {
+        "path": str(results.examples.path[out_of_fold.indices[i]]),
+        "given": labels[0],
+        "predicted": labels[1],
+        "probability_of_given": round(float(given[i]), 4),
+        "why": why,
+    }
+
+
+def _count(value: int, unit: str, n: int) -> Estimate:
+    return Estimate(value=value, n=n, n_unit=unit, method="count", unit=unit)

@@ -1,0 +1,244 @@
+"""Was training long enough, and what should be changed where nothing was learnt? Read from the kept loss curves.
+
+Before it: the history of each run of a network: the loss of every epoch, and the score on the part held back inside the training
+folds. After it: the curves in the report, and the advice. Heads on frozen features are fitted to the end and have no history.
+"""
+
+from __future__ import annotations
+
+import statistics
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.model import Figure, Finding, Verdict
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["Trained", "find", "read_training", "what_to_change"]
+
+MOST_LAST, FEWEST_LAST = (
+    0.5,
+    0.25,
+)  # shares of runs whose last epoch was the best: above is too short, up to here long enough
+HARDLY = 0.9  # a loss that keeps this share of its first value has hardly fallen
+RISEN = 1.02  # and one that ends above so many times its first value has risen
+
+
+class Trained(NamedTuple):
+    """The runs of one candidate.
+
+    Attributes:
+        runs: With a history.
+        epochs: The most that a run was trained.
+        best: Median of the best epochs; None where no part was held back to tell.
+        last: Runs whose last epoch was the best, and better than the one before.
+        loss, score: Mean over the runs, by epoch; a run that stopped early counts while it ran. `score` is empty where nothing was
+            held back.
+    """
+
+    runs: int
+    epochs: int
+    best: float | None
+    last: int
+    loss: list[float]
+    score: list[float]
+
+    @property
+    def kept(self) -> float:
+        """The last loss as a share of the first."""
+        return self.loss[-1] / self.loss[0] if self.loss[0] > 0 else 1.0
+
+
+def read_training(evidence: Evidence) -> dict[str, Trained]:
+    """Candidate id -> how its runs went, for those that were trained by epochs; to be asked for through `evidence.once`."""
+    found = {}
+    for candidate in evidence.results.candidates:
+        runs = [run for run in evidence.results.runs(candidate=candidate.id) if len(run.facts.get("history") or ()) > 1]
+        if runs:
+            found[candidate.id] = _read([run.facts for run in runs])
+    return found
+
+
+def _read(facts: list[dict]) -> Trained:
+    histories = [fact["history"] for fact in facts]
+    judged = [fact for fact in facts if all("validation" in row for row in fact["history"])]
+    best = [int(fact["best_epoch"]) for fact in judged if fact.get("best_epoch")]
+    last = sum(_last_is_best([row["validation"] for row in fact["history"]]) for fact in judged)
+    return Trained(
+        len(facts),
+        max(map(len, histories)),
+        statistics.median(best) if best else None,
+        last,
+        _mean_by_epoch([[row["loss"] for row in history] for history in histories]),
+        _mean_by_epoch([[row["validation"] for row in fact["history"]] for fact in judged]),
+    )
+
+
+def _last_is_best(scores: list[float]) -> bool:
+    return scores[-1] > max(scores[:-1])
+
+
+def _mean_by_epoch(curves: list[list[float]]) -> list[float]:
+    return [
+        float(np.mean([curve[epoch] for curve in curves if len(curve) > epoch]))
+        for epoch in range(max(map(len, curves), default=0))
+    ]
+
+
+@FINDINGS.named("training")
+def find(results: Results) -> list[Finding]:
+    """One finding with the curves of all networks, about the winner or the best of them; none where none was trained."""
+    evidence = read_evidence(results)
+    trained = evidence.once(read_training)
+    name = next((name for name in (*evidence.ranked, *trained) if name in trained), None)
+    return [] if name is None else [_finding(evidence, name, trained)]
+
+
+def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Finding:
+    own = trained[name]
+    estimates = {
+        "runs": count(own.runs, "runs"),
+        "epochs": count(own.epochs, "epochs"),
+        "loss_first": Estimate(value=own.loss[0], n=own.runs, n_unit="runs", method="mean over runs", unit="1"),
+        "loss_last": Estimate(value=own.loss[-1], n=own.runs, n_unit="runs", method="mean over runs", unit="1"),
+    }
+    said = text(
+        "Over up to {e} epochs the loss of {c} went from {a:.3f} to {b:.3f} (mean of {n} runs).",
+        "{c} 最多训练 {e} 轮，损失从 {a:.3f} 变为 {b:.3f}（{n} 次运行的平均）。",
+        c=evidence.label(name),
+        e=own.epochs,
+        n=own.runs,
+        a=own.loss[0],
+        b=own.loss[-1],
+    )
+    verdict, judged = _judge(own, estimates)
+    return Finding(
+        id="training",
+        kind="training",
+        **asked("training", verdict),
+        severity="evidence" if verdict == "no" else "detail",
+        sentence=bilingual(said + judged),
+        estimates=estimates,
+        candidates=list(trained),
+        next=[bilingual(item) for item in (what_to_change(evidence) if evidence.nothing_learnt else longer(own))],
+        figure=_figure(evidence, trained),
+    )
+
+
+def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]:
+    if own.best is None:
+        return "undecided", text(
+            "Nothing was held back to see which epoch was the best.", "没有留出样本来判断哪一轮最好。"
+        )
+    values = {"k": own.last, "n": own.runs, "m": f"{own.best:g}"}
+    estimates |= {
+        "last_best": count(own.last, "runs"),
+        "best_epoch": Estimate(value=own.best, method="median", unit="1"),
+    }
+    said = text(
+        "The best epoch on the examples held back was number {m} in the median; in {k} of {n} runs it was the last one.",
+        "在留出的样本上，最好的一轮（中位数）是第 {m} 轮；{n} 次运行中有 {k} 次最后一轮最好。",
+        **values,
+    )
+    if max(own.score) - min(own.score) <= 0:
+        estimates.pop("last_best")
+        estimates.pop("best_epoch")
+        return "undecided", text(
+            "The score on the examples held back never changed, so no epoch can be called the best.",
+            "在留出的样本上，得分始终没有变化，谈不上哪一轮最好。",
+        )
+    if own.last > MOST_LAST * own.runs:
+        return "no", said + text("The score was still rising when training ended.", "训练结束时，得分仍在上升。")
+    if own.last <= FEWEST_LAST * own.runs:
+        return "yes", said + text("More epochs would hardly help.", "增加轮数作用不大。")
+    return "undecided", said
+
+
+def longer(own: Trained) -> list[Text]:
+    """Train longer, where the last epoch was mostly the best."""
+    if own.best is None or own.last <= MOST_LAST * own.runs:
+        return []
+    return [
+        text(
+            "Train longer (epochs: {d}, now {e}): the last epoch was mostly the best.",
+            "延长训练（epochs: {d}，现为 {e}）：多数运行的最后一轮最好。",
+            d=2 * own.epochs,
+            e=own.epochs,
+        )
+    ]
+
+
+def what_to_change(evidence: Evidence) -> list[Text]:
+    """Where nothing was learnt: what of the training to change first, as its loss tells; where only heads were fitted, the recipe."""
+    own = evidence.once(read_training).get(str(evidence.winner))
+    items: list[Text] = []
+    if own is None:
+        items.append(
+            text(
+                "Train the network itself (recipe finetune) or take another model: a head on these frozen features finds nothing.",
+                "训练网络本身（finetune 方案）或换一个模型：只在这些冻结特征上训练分类头，什么也没学到。",
+            )
+        )
+    elif own.kept > RISEN:
+        items.append(
+            text(
+                "Lower the learning rate (recipes: learning_rate), to a tenth say: the loss rose from {a:.3f} to {b:.3f}.",
+                "降低学习率（recipes 中的 learning_rate），例如降到十分之一：损失从 {a:.3f} 升到了 {b:.3f}。",
+                a=own.loss[0],
+                b=own.loss[-1],
+            )
+        )
+    else:
+        first = text("hardly fell", "几乎没有下降") if own.kept > HARDLY else text("was still falling", "仍在下降")
+        items.append(
+            text(
+                "Train longer and faster: more epochs (epochs: {d}, now {e}) and a higher learning rate (learning_rate, five times as "
+                "high say); the loss {f}, from {a:.3f} to {b:.3f}.",
+                "加大训练力度：增加轮数（epochs: {d}，现为 {e}），并提高学习率（learning_rate，例如提高到五倍）；损失从 {a:.3f} 到 {b:.3f}，{f}。",
+                d=3 * own.epochs,
+                e=own.epochs,
+                f=first,
+                a=own.loss[0],
+                b=own.loss[-1],
+            )
+        )
+    if evidence.results.examples.kind == "label":
+        items.append(
+            text(
+                "Balance the classes (class_weights: balanced), or judge by balanced accuracy.",
+                "平衡各类别（class_weights: balanced），或改用平衡准确率评判。",
+            )
+        )
+    items.append(
+        text(
+            "Check that labels and examples belong together: `weigh data` shows how they were read.",
+            "检查标注与样本是否对应：`weigh data` 会显示数据是如何读取的。",
+        )
+    )
+    return items
+
+
+def _figure(evidence: Evidence, trained: dict[str, Trained]) -> Figure:
+    rows = []
+    for name, own in trained.items():
+        label = evidence.label(name)
+        for stage, curve in (("loss", own.loss), ("validation", own.score)):
+            rows += [
+                {"candidate": name, "label": label, "stage": stage, "epoch": at, "value": round(value, 5)}
+                for at, value in enumerate(curve, 1)
+            ]
+    return Figure(
+        kind="training",
+        title=bilingual(text("Loss and score by epoch, mean over runs", "各轮的损失与得分（各次运行的平均）")),
+        rows=rows,
+        fields={
+            "epoch": bilingual(text("epoch", "轮次")),
+            "value": bilingual(text("value", "值")),
+            "stage": bilingual(text("curve", "曲线")),
+        },
+    )
