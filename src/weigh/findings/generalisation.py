@@ -11,8 +11,10 @@ import math
 
 import numpy as np
 
+from weigh.findings.choice import find_choice
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.optimism import RELATIVE, find_optimism
 from weigh.findings.order_checks import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -24,14 +26,16 @@ from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import quantile, score_estimate
 from weigh.stats.resampling import make_units
-from weigh.stats.selection import selection_optimism
 
-__all__ = ["find", "part_scores"]
+__all__ = ["GIVE_A_TEST", "find", "part_scores"]
 
 TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
-RELATIVE = 0.1  # the same for metrics in the unit of the label, as a share of the cross-validated score
 GAP = 2.0  # points: training scores closer than this to cross-validation are no sign of memorising
 LOOKS = {1: text("once", "一次"), 2: text("twice", "两次")}
+GIVE_A_TEST = text(
+    "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
+    "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
+)
 EASIER = {  # by whether the test part was drawn from the same data
     True: text("the test part may happen to be easier", "测试部分可能碰巧更容易"),
     False: text("the test part may be easier, or come from elsewhere", "测试部分可能更容易，或来自别处"),
@@ -49,8 +53,9 @@ def find(results: Results) -> list[Finding]:
     figure = _figure(evidence, tests, trained)
     return [
         _test(evidence, tests, figure),
+        *find_choice(evidence),
         *_train(evidence, trained, None if tests else figure),
-        *_optimism(evidence),
+        *find_optimism(evidence),
     ]
 
 
@@ -78,27 +83,7 @@ def _train_score(results: Results, name: str, metric: str) -> float:
 def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
     winner = str(evidence.winner)
     if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
-        return Finding(
-            id="generalisation:test",
-            kind="generalisation",
-            **asked("generalisation:test", "undecided"),
-            severity="detail",
-            sentence=bilingual(
-                text(
-                    "There is no score on a test part: everything here rests on cross-validation.",
-                    "没有测试部分的得分：这里的一切都依据交叉验证。",
-                )
-            ),
-            candidates=[winner],
-            next=[
-                bilingual(
-                    text(
-                        "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
-                        "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
-                    )
-                )
-            ],
-        )
+        return _no_score(evidence, tests)
     test, validated = tests[winner], evidence.scores[winner]
     gap, verdict = _gap(evidence, test, validated)
     looks, drawn = evidence.results.test_looks, evidence.results.spec.design.test > 0
@@ -193,6 +178,61 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
     )
 
 
+def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
+    """Why there is no score of the winner on a test part: none was given, it was not reached, its refit failed, or no score is defined."""
+    results, winner = evidence.results, str(evidence.winner)
+    n = len(results.examples.where("test"))
+    failed = [run for run in results.runs("refit", candidate=winner, status="failed") if run.cause]
+    estimates = {"examples": count(n, "examples")} if n else {}
+    values = {
+        "n": n,
+        "m": evidence.metric.title,
+        "c": evidence.label(winner),
+        "w": failed[0].cause.rstrip(".") if failed else "",
+    }
+    proposal = text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
+    if not n:
+        said = text(
+            "There is no test part: everything here rests on cross-validation.",
+            "没有测试部分：这里的一切都依据交叉验证。",
+        )
+        proposal = GIVE_A_TEST
+    elif winner in tests:
+        said = text(
+            "The {m} is not defined on the test part ({n} examples): its labels are too much alike to be told apart.",
+            "在测试部分（{n} 个样本）上，{m}没有定义：那里的标注过于单一，无从区分。",
+            **values,
+        )
+        proposal = text(
+            "Give a test part with labels that differ (data.test).", "请提供标注有差异的测试部分（data.test）。"
+        )
+    elif failed:
+        said = text(
+            "The test part ({n} examples) has no score: training {c} on all training data failed ({w}).",
+            "测试部分（{n} 个样本）没有得分：用全部训练数据重新训练 {c} 时失败（{w}）。",
+            **values,
+        )
+        proposal = text(
+            "Remove the cause, then run with --retry-failed.", "请消除原因，然后用 --retry-failed 重新运行。"
+        )
+    else:
+        said = text(
+            "The test part ({n} examples) has not been scored yet: so far everything rests on cross-validation.",
+            "测试部分（{n} 个样本）尚未评分：目前的一切都依据交叉验证。",
+            **values,
+        )
+    return Finding(
+        id="generalisation:test",
+        kind="generalisation",
+        **asked("generalisation:test", "undecided"),
+        severity="detail",
+        sentence=bilingual(said),
+        estimates=estimates,
+        candidates=[winner],
+        next=[bilingual(proposal)],
+    )
+
+
 def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: dict[str, Estimate]) -> tuple[Text, bool]:
     """The sentence, with what an answer that looks at nothing reaches there, unless the score is above it; whether it is below."""
     found = evidence.results.test(str(evidence.winner))
@@ -275,85 +315,6 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
             },
             candidates=[winner],
             figure=figure,
-        )
-    ]
-
-
-def _optimism(evidence: Evidence) -> list[Finding]:
-    rivals = evidence.rivals
-    if len(rivals) < 2:
-        return []  # nothing was chosen
-    found = selection_optimism(
-        {name: evidence.measured[name] for name in rivals},
-        evidence.units,
-        rng=evidence.rng("optimism"),
-        draws=min(500, evidence.draws),
-    )
-    winner = str(evidence.winner)
-    if found is None:
-        return [
-            Finding(
-                id="generalisation:optimism",
-                kind="generalisation",
-                **asked("generalisation:optimism", "undecided"),
-                severity="detail",
-                sentence=bilingual(
-                    text(
-                        "How much luck is in having chosen the best cannot be told: too few examples or missing runs.",
-                        "无法判断挑选最优方案带来多少运气成分：样本太少或缺少运行。",
-                    )
-                ),
-                candidates=[winner],
-            )
-        ]
-    factor = 100.0 if evidence.metric.unit == "score" else 1.0
-    optimism = found.optimism.model_copy(
-        update={
-            "value": factor * found.optimism.value,
-            "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
-        }
-    )
-    chosen = Estimate(value=100 * found.chosen.get(winner, 0.0), method="share of bootstrap draws", unit="percent")
-    large = found.optimism.value > (evidence.rope or RELATIVE * abs(found.reported))
-    return [
-        Finding(
-            id="generalisation:optimism",
-            kind="generalisation",
-            **asked("generalisation:optimism", "yes" if large else "no"),
-            claim=evidence.claim,
-            severity="evidence" if large else "detail",
-            sentence=bilingual(
-                text(
-                    "Having chosen the best of {k} candidates by these scores adds about {o} of luck: {r:.3f} becomes {s:.3f} without it. "
-                    "{c} would have been chosen in {p:.0f} % of resampled studies.",
-                    "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p:.0f} % 的机会被选中。",
-                    k=len(rivals),
-                    o=amount(optimism),
-                    r=found.reported,
-                    s=found.corrected,
-                    c=evidence.label(winner),
-                    p=chosen.value,
-                )
-            ),
-            estimates={
-                "optimism": optimism,
-                "reported": Estimate(value=found.reported, n=evidence.units.count, unit=evidence.metric.unit),
-                "corrected": Estimate(
-                    value=found.corrected,
-                    n=evidence.units.count,
-                    method="bootstrap bias correction (BBC-CV), no interval",
-                    unit=evidence.metric.unit,
-                ),
-                "candidates": count(len(rivals), "candidates"),
-                "chosen": chosen,
-            },
-            candidates=[winner],
-            table=[
-                {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in found.chosen.items()
-            ],
-            references=[
-                "Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions, ML 107"
-            ],
         )
     ]
 

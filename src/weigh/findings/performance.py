@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from weigh.findings.degenerate import constant_runs
+from weigh.findings.caveats import caveats, lead_is_lost
 from weigh.findings.descriptions import describe_classes, describe_metrics, scores_figure
 from weigh.findings.evidence import (
     Evidence,
@@ -27,17 +27,14 @@ from weigh.findings.evidence import (
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.findings.training import what_to_change
+from weigh.findings.unlearnt import no_verdict, not_learnt
 from weigh.findings.yardsticks import against_controls, worth_of_pretraining
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS
-from weigh.metrics.design import score_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
-RANKS = 0.6  # AUROC from which probabilities are said to rank, though every decision is the same
 REFERENCES = [
     "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
     "Bates, Hastie & Tibshirani (2024), Cross-Validation: What Does It Estimate and How Well Does It Do It?, JASA 119",
@@ -50,9 +47,9 @@ def find(results: Results) -> list[Finding]:
     """The headline and what stands directly beside it."""
     evidence = read_evidence(results)
     if evidence.winner is None or math.isnan(evidence.scores[evidence.winner].value):
-        return [_nothing(results)]
+        return [no_verdict(results)]
     if evidence.nothing_learnt:
-        return [_not_learnt(evidence), describe_metrics(evidence)]
+        return [not_learnt(evidence), describe_metrics(evidence)]
     findings = [
         _headline(evidence),
         *_baseline(evidence),
@@ -61,93 +58,6 @@ def find(results: Results) -> list[Finding]:
         describe_metrics(evidence),
     ]
     return [*findings, *describe_classes(evidence)]
-
-
-def _nothing(results: Results) -> Finding:
-    done = sum(run.purpose == "main" and run.status == "done" for run in results.records)
-    failed = sum(run.purpose == "main" and run.status == "failed" for run in results.records)
-    return Finding(
-        id="verdict",
-        kind="performance",
-        **asked("verdict", "undecided"),
-        severity="headline",
-        sentence=bilingual(
-            text(
-                "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
-                "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
-                d=done,
-                f=failed,
-            )
-        ),
-        estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
-        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))]
-        if results.origin == "study"
-        else [],
-    )
-
-
-def _not_learnt(evidence: Evidence) -> Finding:
-    """The verdict where every run of the best candidate gives every example the same answer: nothing is ranked."""
-    winner, constant = str(evidence.winner), evidence.once(constant_runs)
-    everybody = set(evidence.rivals) <= set(constant.throughout)
-    mine = constant.looked[winner]
-    runs = sum(constant.looked[name] for name in evidence.rivals if name in constant.looked) if everybody else mine
-    answer = next(row["predicted"] for row in constant.rows if row["candidate"] == winner)
-    score = evidence.scores[winner].model_copy(update={"low": None, "high": None, "method": "mean over runs"})
-    estimates = {"score": score, "runs": count(runs, "runs")}
-    values = {
-        "c": evidence.label(winner),
-        "n": runs,
-        "a": answer,
-        "m": evidence.metric.title,
-        "s": score.format(),
-        "b": evidence.blind.doing,
-    }
-    said = text(
-        "Nothing was learnt: all {n} runs"
-        + ("" if everybody else " of {c}")
-        + " give every example the same answer ('{a}'). "
-        "The {m} is {s}, that of {b}, so there is no candidate to recommend and nothing to rank.",
-        "没有学到任何东西："
-        + ("" if everybody else "{c} 的")
-        + "全部 {n} 次运行都对每个样本给出同样的回答（“{a}”）。{m}为 {s}，与{b}无异，"
-        "因此没有可推荐的方案，也无从排名。",
-        **values,
-    )
-    if not everybody:
-        said = said + text("No other candidate scores higher.", "其他候选方案的得分也没有更高。")
-    ranks = _ranks(evidence, winner)
-    if ranks is not None:
-        estimates["auroc"] = ranks
-        said = said + text(
-            "Its probabilities do rank the examples (AUROC {r}); only its decisions do not show it.",
-            "不过它给出的概率能把样本排出次序（AUROC {r}），只是判断结果没有体现出来。",
-            r=ranks.format(),
-        )
-    return Finding(
-        id="verdict",
-        kind="performance",
-        **asked("verdict", "no"),
-        claim=evidence.claim,
-        severity="headline",
-        sentence=bilingual(said),
-        estimates=estimates,
-        assumptions=evidence.assumptions([winner]),
-        candidates=[winner],
-        next=[bilingual(item) for item in what_to_change(evidence)],
-        figure=scores_figure(evidence),
-    )
-
-
-def _ranks(evidence: Evidence, name: str) -> Estimate | None:
-    """AUROC of a candidate whose decisions are all the same, where its probabilities tell classes apart nevertheless."""
-    found = evidence.out_of_fold[name]
-    if found.kind != "label":
-        return None
-    value = score_design(METRICS.get("auroc"), found).overall
-    return (
-        Estimate(value=value, n=len(found.target), method="mean within folds, no interval") if value > RANKS else None
-    )
 
 
 def _headline(evidence: Evidence) -> Finding:
@@ -201,12 +111,6 @@ def _headline(evidence: Evidence) -> Finding:
             "这说的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
-        if evidence.neighbours_alike:
-            said = said + text(
-                "The order check found neighbours to be alike: for examples from elsewhere the score is too good, and the "
-                "interval is too narrow.",
-                "顺序检查发现相邻样本彼此相似：对来自其他来源的样本，这一得分偏高，区间也偏窄。",
-            )
     candidates, verdict, against = [winner], evidence.useful, None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
         runner_up = evidence.ranked[1]
@@ -215,6 +119,9 @@ def _headline(evidence: Evidence) -> Finding:
         said = said + against
     elif verdict != "yes":
         said = said + _doubt(evidence, verdict, estimates)
+    said = said + caveats(evidence, estimates)
+    if verdict == "yes" and lead_is_lost(evidence):
+        verdict = "undecided"
     return Finding(
         id="verdict",
         kind="performance",
@@ -232,6 +139,8 @@ def _headline(evidence: Evidence) -> Finding:
 
 def _lead(evidence: Evidence, winner: str) -> Text:
     level = [n for n in evidence.rivals if n != winner and evidence.scores[n].value == evidence.scores[winner].value]
+    if evidence.useful != "yes":  # the highest of scores that are none
+        return text("{c} scores highest", "{c} 得分最高", c=evidence.label(winner))
     if not level:
         return text("{c} comes out best", "{c} 排名第一", c=evidence.label(winner))
     return text(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from weigh.data.examples import kind_of
-from weigh.findings.evidence import amount, bilingual, count, read_evidence
+from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -29,7 +29,7 @@ from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Measured, make_units
 from weigh.stats.shift import Drop, MeasuredSet, Shift, compare_sets
 
-__all__ = ["find", "read_shift"]
+__all__ = ["find", "find_shifts", "read_shift"]
 
 TOLERANCE = 5.0  # points: as for the test part; a larger drop would change what one expects of a model
 TITLES = {"test": text("the test part", "测试部分"), "cv": text("cross-validation", "交叉验证")}
@@ -42,9 +42,14 @@ REFERENCES = [
 @FINDINGS.named("shift")
 def find(results: Results) -> list[Finding]:
     """Two findings for every further test set: the drop, and the ranking; none where there is no such set."""
+    return read_evidence(results).once(find_shifts)
+
+
+def find_shifts(evidence: Evidence) -> list[Finding]:
+    """The findings of all further test sets; to be asked for through `evidence.once`, as the headline does."""
     from weigh.plan.runs import group_of
 
-    evidence = read_evidence(results)
+    results = evidence.results
     groups = group_of(results.examples, results.spec)
     sets: dict[str, MeasuredSet] = {}
     parts = {"test": "test"} if results.origin == "study" else {}

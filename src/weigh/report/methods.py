@@ -36,6 +36,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"mean over examples", "各样本的平均"),
     (r"mean within folds, no interval", "折内平均，不设区间"),
     (r"difference of means, no interval", "均值之差，不设区间"),
+    (r"both measurements, weighted by their precision", "两次测量按精度加权"),
     (r"difference of independent samples", "独立样本之差"),
     (r"difference of independent samples \(MOVER\), simultaneous over models and sets", "独立样本之差（MOVER），对所有模型和集合同时成立"),
     (r"difference of drops, models paired within each set, simultaneous over models and sets", "下降幅度之差，模型在每个集合内配对，对所有模型和集合同时成立"),

@@ -1,0 +1,193 @@
+"""Does the test part confirm the choice? The candidates compared there too, beside what cross-validation said of the same pair.
+
+Before it: the refits of all candidates on the test part, which no choice has seen. After it: `generalisation.py`, which reports it,
+and the headline, which takes a claim back that both together do not support (`stats/agreement.py`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of
+from weigh.findings.model import Finding, Relation, Verdict
+from weigh.findings.questions import asked
+from weigh.language import Text, text
+from weigh.metrics.design import measure_design
+from weigh.plan.runs import group_of
+from weigh.stats.agreement import both_together
+from weigh.stats.comparison import compare
+from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import make_units
+
+__all__ = ["Choice", "find_choice", "read_choice"]
+
+UNITS = {"groups": text("groups", "组"), "examples": text("examples", "个样本")}
+
+
+class Choice(NamedTuple):
+    """The winner against the candidate that does best on the test part besides it.
+
+    Attributes:
+        rival: Candidate id.
+        validated, tested: How far the winner is ahead, in cross-validation and on the test part; positive is better.
+        said, relation: What each allows to say of the winner.
+        together: Both, weighted; None where one has no interval.
+        verdict: Whether the test part confirms the choice.
+        candidates: How many were compared there.
+        n, unit: What the test part holds.
+    """
+
+    rival: str
+    validated: Estimate
+    tested: Estimate
+    said: Relation
+    relation: Relation
+    together: Estimate | None
+    verdict: Verdict
+    candidates: int
+    n: int
+    unit: str
+
+    @property
+    def opposed(self) -> bool:
+        """Whether the test part points the other way."""
+        return self.tested.value < 0 < self.validated.value
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether the winner's lead in cross-validation is no lead any more where both count."""
+        lost = self.together is None or self.together.low is None or self.together.low <= 0
+        return self.verdict == "no" or (self.opposed and lost)
+
+
+def read_choice(evidence: Evidence) -> Choice | None:
+    """To be asked for through `evidence.once`; None where fewer than two candidates were scored on a test part."""
+    results = evidence.results
+    if results.origin != "study" or evidence.winner is None or evidence.comparisons is None:
+        return None
+    tested = {name: results.test(name) for name in evidence.ranked}
+    whole = {name: found for name, found in tested.items() if found is not None and not np.isnan(found.logits).any()}
+    if evidence.winner not in whole or len(whole) < 2:
+        return None
+    groups = group_of(results.examples, results.spec)
+    one = whole[evidence.winner]
+    compared = compare(
+        {name: measure_design(evidence.metric, found) for name, found in whole.items()},
+        make_units(one.target, None if groups is None else groups[one.indices]),
+        rng=evidence.rng("test part"),
+        claim="these_models",
+        level=evidence.level,
+        rope=evidence.rope,
+    )
+    others = [name for name in whole if name != evidence.winner]
+    gains = {name: gain_of(compared.of(evidence.winner, name), evidence.metric) for name in others}
+    known = [name for name in others if np.isfinite(gains[name].value)]
+    if not known:
+        return None
+    relations = {name: compared.of(evidence.winner, name).relation for name in known}
+    rival = min(known, key=lambda name: (relations[name] != "worse", gains[name].value))
+    before = evidence.comparisons.of(evidence.winner, rival)
+    validated = gain_of(before, evidence.metric)
+    verdict: Verdict = (
+        "no"
+        if relations[rival] == "worse"
+        else "yes"
+        if all(relation == "better" for relation in relations.values())
+        else "undecided"
+    )
+    return Choice(
+        rival,
+        validated,
+        gains[rival],
+        before.relation,
+        relations[rival],
+        both_together(validated, gains[rival]),
+        verdict,
+        len(known) + 1,
+        gains[rival].n,
+        gains[rival].n_unit,
+    )
+
+
+def find_choice(evidence: Evidence) -> list[Finding]:
+    """One finding where there is something to compare."""
+    found = evidence.once(read_choice)
+    if found is None:
+        return []
+    winner = str(evidence.winner)
+    estimates = {
+        "cross_validation": found.validated,
+        "test": found.tested,
+        "examples": count(found.n, found.unit),
+        "candidates": count(found.candidates, "candidates"),
+    }
+    said = _said(evidence, found, estimates)
+    return [
+        Finding(
+            id="generalisation:choice",
+            kind="generalisation",
+            **asked("generalisation:choice", found.verdict),
+            claim="these_models",
+            severity="problem" if found.taken_back else "evidence",
+            sentence=bilingual(said),
+            estimates=estimates,
+            candidates=[winner, found.rival],
+            next=[
+                bilingual(
+                    text(
+                        "Do not choose between {a} and {b} by these scores: take the cheaper one, or label more examples and compare again.",
+                        "不要凭这些得分在 {a} 与 {b} 之间取舍：请选代价更低的，或标注更多样本后重新比较。",
+                        a=evidence.label(winner),
+                        b=evidence.label(found.rival),
+                    )
+                )
+            ]
+            if found.taken_back
+            else [],
+        )
+    ]
+
+
+def _said(evidence: Evidence, found: Choice, estimates: dict[str, Estimate]) -> Text:
+    values = {
+        "w": evidence.label(str(evidence.winner)),
+        "r": evidence.label(found.rival),
+        "y": amount(found.tested),
+        "x": amount(found.validated),
+        "n": found.n,
+        "u": UNITS.get(found.unit, UNITS["examples"]),
+        "k": found.candidates,
+    }
+    lead = text(
+        "On the test part ({n} {u}) {w} is ahead of {r} by {y} (negative: {r} is ahead); in cross-validation by {x}.",
+        "在测试部分（{n} {u}）上，{w} 领先 {r} {y}（负值表示 {r} 领先）；交叉验证中领先 {x}。",
+        **values,
+    )
+    if found.verdict == "yes":
+        return lead + text(
+            "There, too, it is better than every other candidate that was scored ({k} in all).",
+            "在那里，它同样优于其他所有参评方案（共 {k} 个）。",
+            **values,
+        )
+    if found.verdict == "no":
+        said = lead + text(
+            "There {r} is better: that contradicts the choice.", "在那里 {r} 更好：这与所作的选择相矛盾。", **values
+        )
+    elif found.opposed:
+        said = lead + text(
+            "The two point in opposite directions, and the test part alone does not settle it.",
+            "两者方向相反，而仅凭测试部分也分不出高下。",
+        )
+    elif found.relation == "equal":
+        return lead + text("There the two are practically equal.", "在那里两者实际相当。")
+    else:
+        return lead + text(
+            "That alone is too little to confirm the choice or to contradict it.",
+            "仅凭这一点，既不足以证实也不足以否定这一选择。",
+        )
+    if found.together is not None:
+        estimates["together"] = found.together
+        said = said + text("Both together: {z}.", "两者合计：{z}。", z=amount(found.together))
+    return said

@@ -1,0 +1,97 @@
+"""How much luck is in having chosen the best of several candidates by the scores that are then reported?
+
+Before it: the out-of-fold scores of all candidates. After it: `generalisation.py`, which reports it beside the test part.
+"""
+
+from __future__ import annotations
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count
+from weigh.findings.model import Finding
+from weigh.findings.questions import asked
+from weigh.language import text
+from weigh.stats.estimate import Estimate
+from weigh.stats.selection import selection_optimism
+
+__all__ = ["RELATIVE", "find_optimism"]
+
+RELATIVE = 0.1  # of a score in the unit of the label: so much of luck would change what one expects of a model
+
+
+def find_optimism(evidence: Evidence) -> list[Finding]:
+    """One finding; none where nothing was chosen."""
+    rivals = evidence.rivals
+    if len(rivals) < 2:
+        return []  # nothing was chosen
+    found = selection_optimism(
+        {name: evidence.measured[name] for name in rivals},
+        evidence.units,
+        rng=evidence.rng("optimism"),
+        draws=min(500, evidence.draws),
+    )
+    winner = str(evidence.winner)
+    if found is None:
+        return [
+            Finding(
+                id="generalisation:optimism",
+                kind="generalisation",
+                **asked("generalisation:optimism", "undecided"),
+                severity="detail",
+                sentence=bilingual(
+                    text(
+                        "How much luck is in having chosen the best cannot be told: too few examples or missing runs.",
+                        "无法判断挑选最优方案带来多少运气成分：样本太少或缺少运行。",
+                    )
+                ),
+                candidates=[winner],
+            )
+        ]
+    factor = 100.0 if evidence.metric.unit == "score" else 1.0
+    optimism = found.optimism.model_copy(
+        update={
+            "value": factor * found.optimism.value,
+            "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
+        }
+    )
+    chosen = Estimate(value=100 * found.chosen.get(winner, 0.0), method="share of bootstrap draws", unit="percent")
+    large = found.optimism.value > (evidence.rope or RELATIVE * abs(found.reported))
+    return [
+        Finding(
+            id="generalisation:optimism",
+            kind="generalisation",
+            **asked("generalisation:optimism", "yes" if large else "no"),
+            claim=evidence.claim,
+            severity="evidence" if large else "detail",
+            sentence=bilingual(
+                text(
+                    "Having chosen the best of {k} candidates by these scores adds about {o} of luck: {r:.3f} becomes {s:.3f} without it. "
+                    "{c} would have been chosen in {p:.0f} % of resampled studies.",
+                    "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p:.0f} % 的机会被选中。",
+                    k=len(rivals),
+                    o=amount(optimism),
+                    r=found.reported,
+                    s=found.corrected,
+                    c=evidence.label(winner),
+                    p=chosen.value,
+                )
+            ),
+            estimates={
+                "optimism": optimism,
+                "reported": Estimate(value=found.reported, n=evidence.units.count, unit=evidence.metric.unit),
+                "corrected": Estimate(
+                    value=found.corrected,
+                    n=evidence.units.count,
+                    method="bootstrap bias correction (BBC-CV), no interval",
+                    unit=evidence.metric.unit,
+                ),
+                "candidates": count(len(rivals), "candidates"),
+                "chosen": chosen,
+            },
+            candidates=[winner],
+            table=[
+                {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in found.chosen.items()
+            ],
+            references=[
+                "Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions, ML 107"
+            ],
+        )
+    ]
