@@ -63,7 +63,8 @@ def test_equal_and_cheaper_is_recommended():
 
 
 def test_missing_controls_repeats_and_test_part_are_asked_for():
-    said = " ".join(words(study(repeats=1)))
+    networks = {"recipes": {"good": "finetune", "near": "finetune"}, "design": {"purpose": "publish"}}
+    said = " ".join(words(study(repeats=1, **networks)))
     for part in ("scratch", "design.repeats", "test folder"):
         assert part in said
     rng = np.random.default_rng(2)

@@ -238,8 +238,9 @@ def test_undecided_and_doubtful_stand_under_what_may_not_be_concluded():
     for finding in example_file().findings:
         if "undecided" in (finding.verdict, finding.relation):
             assert finding.id not in allowed
-    assert {"order", "performance"} <= held
-    assert any("AUROC" in p.sentence.en for p in story.may_not)
+    assert "performance" in held
+    assert "order" in allowed  # what the check has shown is shown, though it warns
+    assert any("Neighbours in the file are alike" in p.sentence.en for p in story.may_not)
 
 
 def test_a_violated_assumption_keeps_a_sentence_out_of_what_may_be_concluded():

@@ -14,13 +14,17 @@ from typing import NamedTuple
 from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
 from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.generalisation import GIVE_A_TEST
+from weigh.findings.limits import study_limits, undecided_rivals
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.order import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.suspects import look_again, suspected_labels
+from weigh.findings.training import longer, read_training, what_to_change
 from weigh.language import Text, text
 from weigh.record.results import Results
+from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
 from weigh.stats.power import what_settles
 
@@ -42,8 +46,10 @@ class Item(NamedTuple):
 def find(results: Results) -> list[Finding]:
     """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
     evidence = read_evidence(results)
-    ours, undecided = results.origin == "study", _undecided(evidence)
-    if ours:
+    ours, undecided = results.origin == "study", undecided_rivals(evidence)
+    if evidence.nothing_learnt:  # what else there is to say of the training can wait
+        found = [Item(1, words) for words in what_to_change(evidence)] if ours else []
+    elif ours:
         found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
     else:
         found = [
@@ -55,7 +61,7 @@ def find(results: Results) -> list[Finding]:
     for item in items:
         if all(item.words.en != other.words.en for other in unique):
             unique.append(item)
-    limits = _limits(results, evidence) if ours else reading_advice.limits(results, evidence, undecided)
+    limits = study_limits(results, evidence) if ours else reading_advice.limits(results, evidence, undecided)
     estimates = {"items": _count(len(unique), "items")}
     for item in unique:
         if item.number is not None:
@@ -145,15 +151,7 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
             )
         )
     if not len(results.examples.where("test")) and main:
-        items.append(
-            Item(
-                6,
-                text(
-                    "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
-                    "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
-                ),
-            )
-        )
+        items.append(Item(6, GIVE_A_TEST))
     few = _few_repeats(evidence)
     if few:
         items.append(
@@ -166,7 +164,35 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
                 ),
             )
         )
-    if main and not any(c.recipe == "scratch" for c in results.candidates):
+    return [*items, *_further_recipes(results, evidence)]
+
+
+def _further_recipes(results: Results, evidence: Evidence) -> list[Item]:
+    """Recipes that could change what is concluded: training the network where only heads were fitted and there is room above, and
+    the control without pretraining where a method is to be recommended."""
+    winner = evidence.winner
+    if winner is None:
+        return []
+    items = []
+    score, recipes = evidence.scores[winner], {c.recipe for c in results.candidates}
+    best = 1.0 if evidence.metric.greater_is_better and evidence.metric.unit == "score" else None
+    room = best is None or score.high is None or best - score.value > evidence.rope
+    heads_only = all(RECIPES.get(recipe).trains == "head" for recipe in recipes)
+    if heads_only and room:
+        own = text("finetune", "finetune")
+        if results.examples.texts is None and results.examples.tokens is None:
+            own = text("last-stage or finetune", "last-stage 或 finetune")
+        items.append(
+            Item(
+                6,
+                text(
+                    "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score higher.",
+                    "可尝试 {r} 方案：目前只在冻结特征上拟合了分类头，训练网络本身可能得分更高。",
+                    r=own,
+                ),
+            )
+        )
+    if results.spec.design.purpose == "publish" and "scratch" not in recipes and not heads_only:
         items.append(
             Item(
                 9,
@@ -176,6 +202,9 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
                 ),
             )
         )
+    own_training = evidence.once(read_training).get(winner)
+    if own_training is not None:
+        items += [Item(6, words) for words in longer(own_training)]
     return items
 
 
@@ -218,34 +247,23 @@ def _suspected(results: Results, evidence: Evidence) -> list[Item]:
     return [Item(4, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
 
 
-def _undecided(evidence: Evidence) -> list[str]:
-    """Rivals whose comparison with the winner is open, the nearest first."""
-    if evidence.winner is None or evidence.comparisons is None:
-        return []
-    pairs = evidence.comparisons
-    return [
-        name
-        for name in evidence.ranked
-        if name != evidence.winner and pairs.of(evidence.winner, name).relation == "undecided"
-    ]
-
-
 def _open_comparison(evidence: Evidence) -> list[Item]:
     """More repeats where they can settle it, more examples where only those can."""
-    rivals = _undecided(evidence)
+    rivals = undecided_rivals(evidence)
     if not rivals or evidence.comparisons is None:
         return []
     winner = str(evidence.winner)
     settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
     names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
-    if settled.few_runs:
+    varies = evidence.more_repeats_help(winner, rivals[0])
+    if settled.few_runs and varies:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) come first: so few runs hardly show how much runs differ.",
             "{w} 是否优于 {c} 尚无定论；首先应增加重复次数（{s}）：运行太少，几乎看不出各次运行相差多少。",
             s=evidence.more_repeats,
             **names,
         )
-    elif settled.repeats_help:
+    elif settled.repeats_help and varies:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) can settle it.",
             "{w} 是否优于 {c} 尚无定论；增加重复次数（{s}）有望得出结论。",
@@ -265,12 +283,13 @@ def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
     race = evidence.results.race  # who was dropped has few by intention
     rivals = [name for name in evidence.rivals if race is None or name not in race.out]
-    return [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
+    few = [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
+    return [name for name in few if evidence.more_repeats_help(name)]
 
 
 def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
     """A candidate that the comparison calls equal to the winner and whose model needs fewer multiply-adds."""
-    if evidence.winner is None or evidence.comparisons is None:
+    if evidence.winner is None or evidence.comparisons is None or evidence.useful != "yes":
         return None
 
     def macs(name: str) -> float | None:
@@ -284,61 +303,6 @@ def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
         if work is not None and least is not None and work < least:
             least, cheapest = work, name
     return cheapest
-
-
-def _limits(results: Results, evidence: Evidence) -> list[Text]:
-    """What may not be concluded, each from a fact of this study."""
-    limits = [
-        text(
-            "how well the models do on data from elsewhere (no other source was measured)",
-            "模型在其他来源的数据上表现如何（没有测过其他来源）",
-        )
-    ]
-    rivals = _undecided(evidence)
-    if rivals:
-        limits.append(
-            text(
-                "that {w} is better than {c}",
-                "{w} 优于 {c}",
-                w=evidence.label(str(evidence.winner)),
-                c=", ".join(map(evidence.label, rivals)),
-            )
-        )
-    if not len(results.examples.where("test")):
-        limits.append(
-            text(
-                "how the refitted model scores on examples that chose nothing (there is no test part)",
-                "重新拟合的模型在未参与任何选择的样本上得分如何（没有测试部分）",
-            )
-        )
-    if not any(c.recipe == "scratch" for c in results.candidates):
-        limits.append(text("what pretraining is worth (no scratch control)", "预训练带来多少提升（没有 scratch 对照）"))
-    if evidence.winner is None or not evidence.once(check_order).checks:
-        limits.append(
-            text(
-                "whether scores gain from neighbours in the training set (the order check could not be made)",
-                "得分是否因训练集中有相邻样本而偏高（未能做顺序检查）",
-            )
-        )
-    if results.spec.design.purpose == "ship":
-        limits.append(
-            text(
-                "that a recipe is better in general (the claim is about this data)",
-                "某个方案普遍更好（结论只针对这份数据）",
-            )
-        )
-    if any(run.words for run in results.records):
-        limits.append(
-            text(
-                "why a model decides as it does (only the words of the hardest texts were taken out, one at a time)",
-                "模型为何这样判断（只对最难的文本逐词做过删除分析）",
-            )
-        )
-    else:
-        limits.append(
-            text("why a model decides as it does (nothing was explained)", "模型为何这样判断（未做解释分析）")
-        )
-    return limits
 
 
 def _count(value: float, unit: str) -> Estimate:

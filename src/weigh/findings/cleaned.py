@@ -36,8 +36,9 @@ def find(results: Results) -> list[Finding]:
     repeats = min(design.repeats for design in after.values())
     before = {name: _first(evidence.measured[name], repeats) for name in names}
     a, b = names
-    old, new = _compare(evidence, before).of(a, b), _compare(evidence, after).of(a, b)
-    return [_finding(evidence, a, b, old, new, before[a].score().overall, after[a].score().overall, repeats)]
+    assert evidence.comparisons is not None
+    full, old, new = (c.of(a, b) for c in (evidence.comparisons, _compare(evidence, before), _compare(evidence, after)))
+    return [_finding(evidence, a, b, full, old, new, before[a].score().overall, after[a].score().overall, repeats)]
 
 
 def _measure(evidence: Evidence, name: str) -> MeasuredDesign:
@@ -64,11 +65,28 @@ def _compare(evidence: Evidence, measured: dict[str, MeasuredDesign]):
         level=evidence.level,
         rope=evidence.rope,
         resampler=Resampler(evidence.resampler.weights, evidence.units),
+        once=_level_of_a_pair(evidence),
     )
 
 
+def _level_of_a_pair(evidence: Evidence) -> float:
+    """The level at which a pair alone gets an interval as wide as among all pairs of the study: else two verdicts on one pair differ."""
+    from scipy.special import ndtr
+
+    assert evidence.comparisons is not None
+    return float(2 * ndtr(evidence.comparisons.adjusted) - 1)
+
+
 def _finding(
-    evidence: Evidence, a: str, b: str, old: Difference, new: Difference, before: float, after: float, repeats: int
+    evidence: Evidence,
+    a: str,
+    b: str,
+    full: Difference,
+    old: Difference,
+    new: Difference,
+    before: float,
+    after: float,
+    repeats: int,
 ) -> Finding:
     suspects = find_suspects(evidence.results)
     gains = gain_of(old, evidence.metric), gain_of(new, evidence.metric)
@@ -83,7 +101,7 @@ def _finding(
         "score_after": Estimate(value=after, n=new.examples, method="cross-validation, no interval", unit=unit),
     }
     same = old.relation == new.relation
-    decided = "undecided" not in (old.relation, new.relation)
+    decided = "undecided" not in (full.relation, old.relation, new.relation)
     verdict: Verdict = "yes" if same and decided else "no" if decided else "undecided"
     values = {
         "a": evidence.label(a),
@@ -118,6 +136,23 @@ def _finding(
             "两种情况下都尚无定论。" if same else "只有一种情况能得出结论，因此无法断定它是否成立。",
         ),
     }[verdict]
+    if full.relation != old.relation:  # one pair, two relations: say why
+        estimates |= {"all_repeats": count(full.repeats, "repeats"), "difference": gain_of(full, evidence.metric)}
+        whole = {"n": full.repeats, "z": amount(estimates["difference"]), "v": _relation(full.relation), "r": repeats}
+        answer = (
+            text(
+                "The whole study, with its {n} repeats, leaves the difference open ({z}), so there is no result that could stand or fall.",
+                "整个研究共 {n} 次重复，差值仍无定论（{z}），因此没有可供检验的比较结果。",
+                **whole,
+            )
+            if full.relation == "undecided"
+            else text(
+                "With all {n} repeats of the study the difference is {z} ({v}); this check has {r} of them, too few to show that even with "
+                "the suspects. Whether it stands cannot be said.",
+                "研究的全部 {n} 次重复给出的差值为 {z}（{v}）；本检查只用了其中 {r} 次，即使保留可疑样本也不足以得出这一结论，因此无法断定它是否成立。",
+                **whole,
+            )
+        )
     rise = text(
         "The {m} of {a} goes from {p} to {q}; part of such a change is a matter of course, because what models get wrong was left out.",
         "{a} 的得分（{m}）从 {p} 变为 {q}；去掉的正是模型判错的样本，所以这种变化有一部分是必然的。",

@@ -255,8 +255,10 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     needed = float(f"{settlement.units:.2g}")
     unit = difference.estimate.n_unit
     said = []
-    fixed = evidence.claim == "these_models"  # nothing can be repeated: only examples tell more of them
-    if settlement.few_runs and not fixed:  # after few runs nobody knows what examples could still settle
+    # Where nothing can be repeated, or would come out the same, only examples tell more
+    fixed = evidence.claim == "these_models"
+    varies = not fixed and evidence.more_repeats_help(difference.a, difference.b)
+    if settlement.few_runs and varies:  # after few runs nobody knows what examples could still settle
         ours = evidence.results.origin == "study"
         few = text(
             "More repeats come first{s}: {r} runs hardly show how much runs differ, and that alone makes the interval {w:.1f} times "
@@ -267,7 +269,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             s=text(" ({s})", "（{s}）", s=evidence.more_repeats) if ours else text("", ""),
         )
         return [bilingual(few)]
-    if settlement.repeats_help and not fixed:
+    if settlement.repeats_help and varies:
         said.append(
             text(
                 "More repeats may settle it ({s}).",
@@ -285,7 +287,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
         estimates["power"] = share(0.8)
         lead = (
             text("", "")
-            if settlement.repeats_help or fixed
+            if (settlement.repeats_help and varies) or fixed
             else text("More repeats alone cannot settle it.", "仅增加重复次数无法分出高下。")
         )
         values = {
@@ -313,7 +315,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 )
             )
         )
-    elif fixed or not settlement.repeats_help:
+    elif not (settlement.repeats_help and varies):
         said.append(
             text(
                 "The difference is too small to settle with more of the same data: choose by cost.",

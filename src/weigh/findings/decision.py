@@ -12,6 +12,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
 from weigh.findings.model import Finding
+from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -21,7 +22,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
-QUESTION = text("Is the label always the most probable class?", "给出的标签总是概率最大的类别吗？")
 SWITCH = text(
     "If every mistake costs the same, let the most probable class decide: --set metrics.decision=argmax",
     "如果各种错误的代价相同，可改为按概率最大的类别判定：--set metrics.decision=argmax",
@@ -53,8 +53,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="decision",
             kind="decision",
-            question=bilingual(QUESTION),
-            verdict="no" if differing else "yes",
+            **asked("decision", "no" if differing else "yes"),
             severity="evidence" if differing else "detail",
             sentence=bilingual(_sentence(evidence, differing, whole, scores)),
             estimates=estimates,

@@ -24,7 +24,7 @@ from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, Difference, compare
-from weigh.stats.estimate import UNITS, Estimate
+from weigh.stats.estimate import UNITS, Estimate, digits_that_show
 from weigh.stats.interval import Claim, estimate_of
 from weigh.stats.racing import look_level
 from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
@@ -139,6 +139,21 @@ class Evidence:
         if self.metric.greater_is_better:
             return "yes" if score.low > base else "no" if score.high < base else "undecided"
         return "yes" if score.high < base else "no" if score.low > base else "undecided"
+
+    def more_repeats_help(self, *names: str) -> bool:
+        """Whether a further repeat of any of these candidates would give other numbers.
+
+        Not where heads are fitted to frozen features and there are no more groups than folds: every repeat then makes the same parts.
+        """
+        few = self.units.name == "groups" and self.units.count <= self.results.spec.design.folds
+
+        def varies(name: str) -> bool:
+            found = self.out_of_fold[name]
+            if len(found.logits) > 1 and found.complete[:2].all():
+                return not np.array_equal(found.logits[0], found.logits[1])
+            return not (few and self.results.candidate(name).cheap)
+
+        return any(varies(name) for name in names)
 
     @cached_property
     def nothing_learnt(self) -> bool:
@@ -346,10 +361,7 @@ def scaled(value: float, metric: Metric, *, n: int = 0, method: str = "") -> Est
 
 def amount(estimate: Estimate) -> Text:
     """ "1.7 points [0.4, 3.0]" in both languages; never rounded so far that an end changes its side of zero."""
-    digits = 1 if estimate.unit == "points" else 3
-    ends = [end for end in (estimate.low, estimate.high) if end is not None and end != 0]
-    while digits < 4 and any(round(end, digits) == 0 for end in ends):
-        digits += 1
+    digits = digits_that_show((estimate.low, estimate.high), 1 if estimate.unit == "points" else 3)
     interval = ""
     if estimate.low is not None and estimate.high is not None:
         interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"

@@ -218,6 +218,9 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         "让相邻样本待在同一折时，没有看到分数下降：{c} 的 AUROC 在随机打乱时为 {a:.3f}，{v}时为 {b:.3f}（差值 {d}）。",
         **values,
     )
+    lead, below = lead + _own_metric(evidence, checked, worst.variant, estimates), "below" in estimates
+    if below:
+        return lead, "undecided", estimates
     if small:
         return (
             lead + text("A drop of {t} points is excluded.", "可以排除 {t} 个百分点的下降。", **values),
@@ -228,6 +231,31 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         lead + text("A drop of {t} points cannot be excluded.", "但不能排除 {t} 个百分点的下降。", **values),
         "undecided",
         estimates,
+    )
+
+
+def _own_metric(evidence: Evidence, checked: Checked, variant: str, estimates: dict[str, Estimate]) -> Text:
+    """What the primary metric does in the blocks, where it falls below the interval that the headline gives for it."""
+    check = next((c for c in checked.primary if c.variant == variant), None)
+    score = evidence.scores[str(checked.candidate)]
+    if check is None or score.low is None or score.high is None:
+        return text("", "")
+    fallen = check.blocked.value < score.low if check.metric.greater_is_better else check.blocked.value > score.high
+    if not fallen:
+        return text("", "")
+    estimates |= {
+        "below": check.blocked,
+        "score": score,
+        "together": Estimate(value=check.shuffled, n=check.examples, method="same blocks"),
+    }
+    return text(
+        "Its {m}, however, goes from {a:.3f} to {b:.3f} there, outside the interval of its score ({s}). Blocks differ in their class "
+        "shares, which alone can do that; so this is no all-clear.",
+        "但它的{m}在那里从 {a:.3f} 变为 {b:.3f}，已超出其得分的区间（{s}）。各区块的类别占比不同，仅此就可能造成这种变化，所以不能据此排除问题。",
+        m=check.metric.title,
+        a=check.shuffled,
+        b=check.blocked.value,
+        s=score.format(),
     )
 
 

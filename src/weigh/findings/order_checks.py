@@ -71,6 +71,7 @@ class Checked(NamedTuple):
     Attributes:
         candidate: The one that is judged.
         checks: Of that candidate, on AUROC.
+        primary: Of that candidate, on the primary metric where that is another one; without intervals.
         described: Every candidate, variant and metric, as table rows.
         reasons: Variant -> why it was not judged; "" stands for the whole check.
         steps: From each block size to the next larger one, for the judged candidate.
@@ -78,6 +79,7 @@ class Checked(NamedTuple):
 
     candidate: str | None
     checks: list[Check]
+    primary: list[Check]
     described: list[dict]
     reasons: dict[str, Text]
     steps: list[Step]
@@ -99,7 +101,7 @@ def check_order(evidence: Evidence) -> Checked:
         reason = (
             skipped if isinstance(skipped, Text) else unfit(in_order, contiguous(len(target), "fifths", folds), folds)
         )
-        return Checked(None, [], [], {"": reason or text("it was not run", "没有运行")}, [])
+        return Checked(None, [], [], [], {"": reason or text("it was not run", "没有运行")}, [])
     judged = next((name for name in evidence.ranked if any(run.candidate == name for run in runs)), None)
     fit = {}
     for variant in variants:
@@ -111,7 +113,7 @@ def check_order(evidence: Evidence) -> Checked:
             reasons[variant] = reason
     primary = evidence.metric
     metrics = [METRICS.get("auroc")] + ([primary] if primary.name != "auroc" else [])
-    checks, described = [], []
+    checks, own, described = [], [], []
     stretch = _stretches(evidence, len(next(iter(fit.values()))) if fit else 0)
     for candidate in results.candidates:
         for variant, block in fit.items():
@@ -134,7 +136,9 @@ def check_order(evidence: Evidence) -> Checked:
                     )
                 elif mine:
                     checks.append(check)
-    return Checked(judged, checks, described, reasons, _steps(evidence, judged, checks, fit))
+                elif candidate.id == judged:
+                    own.append(check)
+    return Checked(judged, checks, own, described, reasons, _steps(evidence, judged, checks, fit))
 
 
 def _stretches(evidence: Evidence, n: int) -> np.ndarray:

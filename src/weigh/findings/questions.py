@@ -35,6 +35,11 @@ class Question(NamedTuple):
 
 
 QUESTIONS: dict[str, Question] = {
+    "decision": Question(
+        text("Is the label always the most probable class?", "给出的标签总是概率最大的类别吗？"),
+        yes=text("The label is always the most probable class", "给出的标签总是概率最大的类别"),
+        no=text("The label is not always the most probable class", "给出的标签并不总是概率最大的类别"),
+    ),
     "progress": Question(
         text("Is the study finished?", "研究完成了吗？"),
         no=text("The study is not finished", "研究尚未完成"),

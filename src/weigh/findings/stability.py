@@ -79,15 +79,22 @@ def _spread(evidence: Evidence) -> Finding:
         )
         leads = _leads(evidence, winner)
     verdict: Verdict = "undecided"
+    varies = evidence.more_repeats_help(*evidence.rivals)
+    if not varies and len(repeats) > 1:
+        leads = None
+        said = said + text(
+            "All repeats are identical: every one makes the same parts and fits the same heads.",
+            "各次重复完全相同：每次的划分一样，拟合出的分类头也一样。",
+        )
     if leads is not None:
         estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
         said = said + text(
             "It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1]
         )
         verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
-    elif len(repeats) > 1:
+    elif len(repeats) > 1 and len(evidence.rivals) < 2:
         verdict = "yes"  # the sentence tells how much
-    else:
+    elif len(repeats) <= 1:
         said = said + text(
             "With one repeat it cannot be told how much the split and the seeds matter.",
             "只有一次重复，无法判断划分和种子的影响有多大。",
@@ -122,7 +129,7 @@ def _spread(evidence: Evidence) -> Finding:
         ],
         candidates=[winner],
         next=[]
-        if len(repeats) > 1 or not ours
+        if len(repeats) > 1 or not ours or not varies
         else [bilingual(text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。"))],
         figure=figure,
     )

@@ -19,7 +19,7 @@ from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["Trained", "find", "read_training", "what_to_change"]
+__all__ = ["Trained", "find", "longer", "read_training", "what_to_change"]
 
 MOST_LAST, FEWEST_LAST = (
     0.5,

@@ -84,6 +84,12 @@ def _finding(evidence: Evidence, name: str) -> Finding:
         )
     sentence, estimates = _say(evidence, name, found, seeds)
     verdict = _verdict(found)
+    if verdict != "no" and not evidence.more_repeats_help(name):
+        verdict = "no"
+        sentence = sentence + text(
+            "Here further repeats would be identical: there are no more groups than folds, so every repeat makes the same parts.",
+            "不过在这里增加重复毫无作用：组数不多于折数，每次重复的划分完全相同。",
+        )
     return Finding(
         id=id,
         kind="variation",
@@ -117,7 +123,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
         ],
         candidates=[name],
-        next=[bilingual(item) for item in _next(found, seeds)],
+        next=[bilingual(item) for item in _next(verdict, found, seeds)],
         figure=_figure(found),
         references=REFERENCES,
     )
@@ -265,9 +271,8 @@ def _per_cent(share: Estimate) -> str:
     return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
 
 
-def _next(found: Components, seeds: list[str]) -> list[Text]:
+def _next(verdict: Verdict, found: Components, seeds: list[str]) -> list[Text]:
     items = []
-    verdict = _verdict(found)
     if verdict == "no":
         items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
     elif verdict == "yes":

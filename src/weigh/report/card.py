@@ -30,7 +30,7 @@ LIBRARIES = {
     "timm": "timm",
     "torchvision": "torchvision",
     "file": "timm",
-    "huggingface": "transformers",
+    "hf": "transformers",
     "keras": "keras",
 }
 LICENCES = (
@@ -77,13 +77,18 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
         "pipeline_tag": PIPELINES.get(results.spec.task or "", results.spec.task),
         "tags": ["weigh", *([candidate.recipe] if candidate else [])],
         **_licence(facts.get("license") or facts.get("licence")),
-        "base_model": candidate.model.split(":", 1)[-1]
-        if candidate and candidate.model.startswith("huggingface:")
-        else None,
+        "base_model": _repository(candidate.model) if candidate else None,
         "model-index": [{"name": visible_line(f"{results.name} {winner}"), "results": _index(file, results)}],
     }
     head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
     return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(winner))) + "\n"
+
+
+def _repository(address: str) -> str | None:
+    """The repository of the hub that an address names; folders on somebody's disk are none."""
+    source, _, name = address.partition(":")
+    named = source == "hf" and not name.startswith((".", "/", "~")) and "\\" not in name
+    return visible_line(name.partition("@")[0]) if named else None
 
 
 def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:

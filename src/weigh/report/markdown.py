@@ -47,6 +47,8 @@ def render_markdown(file: FindingsFile, results: Results | None = None, *, langu
     if story.next or story.advice:
         lead = [_text(story.advice.sentence.render(language)), ""] if story.advice else []
         lines += [f"## {say('next', language)}", "", *lead, *_steps(story.next, language), ""]
+        if story.later:
+            lines += [f"### {say('next_more', language)}", "", *_steps(story.later, language), ""]
     for section in story.sections:
         lines += [f"## {SECTIONS[section.key].render(language)}", ""]
         for finding in (*section.shown, *section.folded):

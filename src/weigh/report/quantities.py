@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from weigh.report.words import UNITS
-from weigh.stats.estimate import Estimate
+from weigh.stats.estimate import Estimate, digits_that_show
 
 __all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
 
@@ -76,8 +76,12 @@ def show_estimate(estimate: Estimate, language: str) -> str:
         low, high = (quantity(end, estimate.unit, language) for end in (estimate.low, estimate.high))
         return f"{quantity(estimate.value, estimate.unit, language)} [{low}, {high}]"
     digits = {"score": 3, "points": 1}.get(estimate.unit)
-    interval = f"[{number(estimate.low, digits)}, {number(estimate.high, digits)}]"
-    return f"{quantity(estimate.value, estimate.unit, language)} {interval}"
+    more = digits if digits is None else digits_that_show((estimate.low, estimate.high), digits)
+    interval = f"[{number(estimate.low, more)}, {number(estimate.high, more)}]"
+    if more == digits:
+        return f"{quantity(estimate.value, estimate.unit, language)} {interval}"
+    unit = UNITS[estimate.unit].render(language) if estimate.unit in UNITS else ""
+    return f"{number(estimate.value, more)} {unit}".rstrip() + f" {interval}"
 
 
 def show_value(value: Any) -> str:

@@ -7,6 +7,7 @@ Before it: `findings/` made the findings, in the order of their kinds. After it:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from weigh.findings.model import Assumption, Bilingual, Finding, FindingsFile
 from weigh.report.quantities import show_estimate
@@ -29,8 +30,10 @@ KINDS = {
 }
 SECTION_OF = {kind: section for section, kinds in KINDS.items() for kind in kinds}
 ADVICE = ("advice", "next")
+TESTED = ("generalisation", "test")  # kinds that speak of a test part
 HELD_BACK = ("doubtful", "violated")  # outcomes of assumptions that limit what may be concluded
 STEPS = 12
+FIRST = 3  # proposals that are shown at once; the others are folded away
 LIMIT = 8  # a list that is read in full; everything stands in the evidence below
 
 
@@ -63,7 +66,8 @@ class Story:
         problems: Findings about the data.
         warnings: Problems that the evidence found; they stand in their sections and are pointed at from the top.
         advice: What the advice says in a sentence, or None.
-        next: What to do next, most useful first.
+        next: What to do next, most useful first: at most three.
+        later: The other proposals.
         sections: The evidence.
     """
 
@@ -76,6 +80,7 @@ class Story:
     warnings: tuple[Finding, ...]
     advice: Finding | None
     next: tuple[Point, ...]
+    later: tuple[Point, ...]
     sections: tuple[Section, ...]
 
 
@@ -94,16 +99,18 @@ def tell(file: FindingsFile) -> Story:
             shown = tuple(f for f in chosen if f.severity != "detail")
             folded = tuple(f for f in chosen if f.severity == "detail")
             sections.append(Section(key, shown, folded) if shown else Section(key, folded, ()))
+    steps = _next([*([headline] if headline else []), *problems, *evidence], advice)
     return Story(
         headline,
         main_estimate(headline),
         rival,
         _may(evidence),
-        _may_not(headline, evidence, str(file.study.get("origin", "study"))),
+        _may_not(headline, evidence, file.study),
         problems,
         tuple(f for f in evidence if f.severity == "problem"),
         advice[0] if advice else None,
-        _next([*([headline] if headline else []), *problems, *evidence], advice),
+        steps[:FIRST],
+        steps[FIRST:],
         tuple(sections),
     )
 
@@ -168,27 +175,40 @@ def _rival(headline: Finding | None, evidence: list[Finding]) -> Finding | None:
 
 
 def _may(evidence: list[Finding]) -> tuple[Point, ...]:
-    """Inferences that were answered and whose assumptions are not known to fail."""
+    """Inferences that were answered and whose assumptions are not known to fail: what was shown to be worse is shown as well.
+
+    A proven drop stands first: it limits all that follows. Its assumptions say why it may be so, not whether.
+    """
     chosen = [
-        f
-        for f in evidence
-        if f.claim is not None
-        and f.verdict != "undecided"
-        and f.relation != "undecided"
-        and f.severity in ("evidence", "headline")
-        and not any(a.outcome == "violated" for a in f.assumptions)
+        f for f in evidence if _decided(f) and (_is_shown(f) or not any(a.outcome == "violated" for a in f.assumptions))
     ]
     chosen.sort(
-        key=lambda f: ("performance", "comparison").index(f.kind) if f.kind in ("performance", "comparison") else 2
+        key=lambda f: (
+            not _is_shown(f),
+            ("performance", "comparison").index(f.kind) if f.kind in ("performance", "comparison") else 2,
+        )
     )
     return tuple(Point(f.sentence, f) for f in chosen[:LIMIT])
 
 
-def _may_not(headline: Finding | None, evidence: list[Finding], origin: str) -> tuple[Point, ...]:
+def _decided(finding: Finding) -> bool:
+    return (
+        finding.claim is not None
+        and "undecided" not in (finding.verdict, finding.relation)
+        and finding.severity in ("evidence", "headline", "problem")
+    )
+
+
+def _is_shown(finding: Finding) -> bool:
+    """Whether it is an inference with an answer that warns: a drop, a contradiction, a score below looking at nothing."""
+    return finding.severity == "problem" and _decided(finding)
+
+
+def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str, Any]) -> tuple[Point, ...]:
     """What was left undecided, what rests on assumptions that fail, and claims that nobody examined."""
     points: list[Point] = []
     everything = [*([headline] if headline else []), *evidence]
-    points += [Point(f.sentence, f) for f in evidence if f.severity == "problem"]
+    points += [Point(f.sentence, f) for f in evidence if f.severity == "problem" and not _decided(f)]
     points += [
         Point(f.sentence, f)
         for f in evidence
@@ -201,12 +221,14 @@ def _may_not(headline: Finding | None, evidence: list[Finding], origin: str) -> 
                 seen.add(assumption.name.en)
                 points.append(Point(_doubt(assumption), finding))
     points = points[:LIMIT]
-    claims = {f.claim for f in everything}
-    general = "missing_claim_recipes" if origin == "models" else "missing_claim_new_data"
-    for claim, word in (("these_models", "missing_claim_test"), ("new_data", general)):
-        if everything and claim not in claims:
-            points.append(Point(Bilingual.of(WORDS[word])))
-    return tuple(points)
+    claims, others = {f.claim for f in everything}, study.get("origin", "study") == "models"
+    missing = []
+    if not others and not any(f.kind in TESTED and f.claim == "these_models" for f in everything):
+        given = (study.get("examples") or {}).get("test")
+        missing.append("missing_claim_test_waits" if given else "missing_claim_test")
+    if "new_data" not in claims:
+        missing.append("missing_claim_recipes" if others else "missing_claim_new_data")
+    return (*points, *(Point(Bilingual.of(WORDS[word])) for word in missing if everything))
 
 
 def _doubt(assumption: Assumption) -> Bilingual:

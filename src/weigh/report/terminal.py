@@ -71,6 +71,8 @@ def render_terminal(file: FindingsFile, *, language: str, width: int = 100, colo
             sheet.write(point.sentence.render(language), mark="→", indent=2)
             if point.finding:
                 sheet.write(visible_line(point.finding.question.render(language)), style="dim", indent=4)
+        if story.later:
+            sheet.write(say("next_further", language, n=len(story.later)), style="dim", indent=2)
     for section in story.sections:
         sheet.rule(SECTIONS[section.key].render(language))
         for finding in (*section.shown, *section.folded):

@@ -272,6 +272,12 @@ WORDS = {
         "There was no independent test part: every score comes from cross-validation on the same data.",
         "没有独立的测试部分：所有得分都来自同一份数据上的交叉验证。",
     ),
+    "missing_claim_test_waits": Text(
+        "The independent test part was not scored: so far every score comes from cross-validation on the same data.",
+        "独立的测试部分没有得分：目前所有得分都来自同一份数据上的交叉验证。",
+    ),
+    "next_more": Text("Further proposals", "其他建议"),
+    "next_further": Text("Further proposals: {n}, with their findings below.", "其他建议共 {n} 条，见下方各项结论。"),
     "more_rows": Text("{n} more rows stand in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"),
     "next": Text("What to do next", "下一步做什么"),
     "next_none": Text("Nothing is left to do on this question.", "此问题已无后续工作。"),

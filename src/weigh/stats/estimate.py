@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
 from weigh.language import text
 
-__all__ = ["UNITS", "Estimate"]
+__all__ = ["UNITS", "Estimate", "digits_that_show"]
 
 UNITS = {  # of metrics and of their differences, as they stand in a sentence
     "points": text("points", "个百分点"),
@@ -16,6 +17,17 @@ UNITS = {  # of metrics and of their differences, as they stand in a sentence
     "label units": text("units of the label", "个标签单位"),
     "squared label units": text("squared units of the label", "个标签单位的平方"),
 }
+
+
+MOST_DIGITS = 6
+
+
+def digits_that_show(ends: Iterable[float | None], digits: int) -> int:
+    """Decimals, at least `digits`, with which no end of an interval is written as 0 that is not 0: its sign decides what may be said."""
+    known = [end for end in ends if end is not None and end != 0 and math.isfinite(end)]
+    while digits < MOST_DIGITS and any(round(end, digits) == 0 for end in known):
+        digits += 1
+    return digits
 
 
 class Estimate(BaseModel):
@@ -49,6 +61,8 @@ class Estimate(BaseModel):
         """ "0.912 [0.894, 0.927]"; the same characters in every language."""
         if not math.isfinite(self.value):
             return "–"
+
+        digits = digits_that_show((self.low, self.high), digits)
 
         def written(value: float) -> str:
             return f"{round(value, digits) + 0.0:.{digits}f}"  # never "-0.000"
