@@ -21,6 +21,7 @@ from weigh.language import Text, text
 __all__ = [
     "WRITING",
     "flush_folder",
+    "is_read_only",
     "is_storage_fault",
     "replacing",
     "seal",
@@ -146,6 +147,11 @@ def storage_errors(path: Path) -> Iterator[None]:
 def is_storage_fault(error: BaseException) -> bool:
     """Whether the machine is at fault and not what it was computing: then nothing is recorded, and a resume tries again."""
     return isinstance(error, StorageError) or number(error) in FAULTS
+
+
+def is_read_only(error: StorageError) -> bool:
+    """Whether the place cannot be written to at all, so that another one may be tried."""
+    return error.__cause__ is not None and number(error.__cause__) in DENIED | {errno.EROFS}
 
 
 def number(error: BaseException) -> int | None:

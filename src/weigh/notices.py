@@ -1,34 +1,55 @@
-"""What whoever runs weigh must be told though nothing stops: into the log, and on the screen in their language."""
+"""What whoever runs weigh must be told though nothing stops: into the log, and on the screen in their language. And that log."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from weigh.language import Text
 
-__all__ = ["notice", "notices_to"]
+__all__ = ["logging_to", "notice", "notices_to"]
 
 _log = logging.getLogger("weigh.notices")
+_listeners: list[Callable[[Text], None]] = []
 
 
 def notice(sentence: Text) -> None:
-    """Log `sentence` as a warning, and say it to whoever listens."""
-    _log.warning("%s", sentence.en, extra={"sentence": sentence})
+    """Log `sentence` as a warning, and tell the listener that came last; without one, logging prints it."""
+    _log.warning("%s", sentence.en)
+    if _listeners:
+        _listeners[-1](sentence)
 
 
 @contextmanager
 def notices_to(say: Callable[[Text], None]) -> Iterator[None]:
     """Inside the block `say` is called with every notice of this process."""
-
-    class _Teller(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            say(getattr(record, "sentence", Text(record.getMessage(), record.getMessage())))
-
-    teller = _Teller(logging.WARNING)
-    _log.addHandler(teller)
+    silent = logging.NullHandler()  # or logging would print it too where nobody keeps a log
+    _log.addHandler(silent)
+    _listeners.append(say)
     try:
         yield
     finally:
-        _log.removeHandler(teller)
+        _listeners.remove(say)
+        _log.removeHandler(silent)
+
+
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """What weigh logs inside the block is added to the file at `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.handleError = lambda _record: None  # type: ignore[method-assign]  # a full disk must not print a traceback for every line
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger = logging.getLogger("weigh")
+    logger.addHandler(handler)
+    previous = logger.level
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(previous)
+        with suppress(OSError):
+            handler.close()

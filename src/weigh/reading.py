@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from weigh.disk import write_file
 from weigh.errors import SpecError
 from weigh.language import text
+from weigh.report.formats import render_report
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
-from weigh.study import LANGUAGE_FILES, Findings, render_report, safe_name
+from weigh.study import LANGUAGE_FILES, Findings, safe_name
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile

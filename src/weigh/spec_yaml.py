@@ -17,7 +17,7 @@ from weigh.errors import SpecError, WeighError
 from weigh.language import Text, text
 from weigh.spec import StudySpec
 
-__all__ = ["apply_settings", "dump_spec", "load_spec", "parse_duration", "read_yaml"]
+__all__ = ["apply_settings", "changed_settings", "dump_spec", "load_spec", "parse_duration", "read_yaml"]
 
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
 
@@ -326,6 +326,20 @@ def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
         return spec
     named = {key: absolute(getattr(spec.pretrain, key)) for key in ("texts", "pictures")}
     return spec.model_copy(update={"pretrain": spec.pretrain.model_copy(update=named)})
+
+
+def changed_settings(before: Any, after: Any, name: str = "") -> list[str]:
+    """ "design.folds: 5 → 10" for every setting that differs; nothing where there was none before."""
+    if before is None and not name:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+        return [
+            line
+            for key in keys
+            for line in changed_settings(before.get(key), after.get(key), f"{name}.{key}".strip("."))
+        ]
+    return [f"{name}: {'-' if before is None else before} → {'-' if after is None else after}"]
 
 
 def dump_spec(spec: StudySpec) -> str:

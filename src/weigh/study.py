@@ -13,16 +13,16 @@ torch is imported only inside `plan`, `run`, `predict`, `export` and `features`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.disk import write_file
+from weigh.disk import is_read_only, storage_errors, write_file
 from weigh.errors import DataError, RecordError, SpecError, StorageError
 from weigh.language import text
+from weigh.notices import logging_to, notice
 from weigh.spec import StudySpec
-from weigh.spec_yaml import apply_settings, load_spec, read_yaml
+from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
 
 if TYPE_CHECKING:
     from weigh.execute.driver import Listener
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
 
-__all__ = ["LANGUAGE_FILES", "Findings", "Study", "render_report", "safe_name"]
+__all__ = ["LANGUAGE_FILES", "Findings", "Study", "safe_name"]
 
 log = logging.getLogger("weigh")
 LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
@@ -116,8 +116,8 @@ class Study:
         from weigh.record.ledger import Ledger
 
         folder = Path(folder)
-        Ledger(folder)
-        if not (folder / "study.yaml").exists():
+        content = Ledger(folder).fact("spec")
+        if content is None:
             raise RecordError(
                 text(
                     "The study in {f} was never started: it stopped before its first run.",
@@ -126,7 +126,17 @@ class Study:
                 ),
                 do=text("Run the command that began it again.", "请再次运行当初的命令。"),
             )
-        return cls(load_spec(read_yaml(folder / "study.yaml"), base=folder.resolve()), folder)
+        study = cls(load_spec(content, base=folder.resolve()), folder)
+        written = folder / "study.yaml"
+        if not (written.is_file() and written.read_bytes() == dump_spec(study.spec).encode()):
+            notice(
+                text(
+                    "{p} is not what was run last: this speaks of the study as it was run.",
+                    "{p} 与上次运行时不同：以下内容针对实际运行的研究。",
+                    p=written,
+                )
+            )
+        return study
 
     # ---- compute
 
@@ -142,8 +152,7 @@ class Study:
         """Run what is not recorded yet, then write findings and reports. May be interrupted and called again."""
         from weigh.execute.driver import Silent, run_study
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with _logging_to(self.folder / "log.txt"):
+        with storage_errors(self.folder), logging_to(self.folder / "log.txt"):
             try:
                 if run_study(self.spec, self.folder, listener or Silent(), retry_failed=retry_failed):
                     self.spec = Study.open(self.folder).spec
@@ -239,7 +248,17 @@ class Study:
         from weigh.record.index import read_index
         from weigh.record.reading import read_results
 
-        return read_results(self.ledger(), self.spec, read_index(self.folder), cross_candidates(self.spec))
+        ledger, examples = self.ledger(), read_index(self.folder)
+        if examples.fingerprint != (ledger.fact("identity") or {}).get("data"):
+            raise RecordError(
+                text(
+                    "The ledger and the examples in {f} belong to different studies.",
+                    "{f} 中的记录库和样本属于不同的研究。",
+                    f=self.folder,
+                ),
+                do=text("Put the files of one study together again.", "请把同一研究的文件放回一起。"),
+            )
+        return read_results(ledger, self.spec, examples, cross_candidates(self.spec))
 
     def read(self) -> Findings:
         """What may be concluded from what is recorded so far."""
@@ -259,20 +278,37 @@ class Study:
         return self._render(findings_file(results), results, format, language)
 
     def write(self) -> dict[str, Path]:
-        """Write report.html, report.zh.html, findings.json and the model card; returns where they are."""
+        """Write report.html, report.zh.html, findings.json and the model card; returns where they are.
+
+        Where the study cannot be written to (a read-only disk, somebody else's folder), they go to readings/NAME, and that is said.
+
+        Raises:
+            StorageError: Neither folder takes them.
+        """
         from weigh.findings.file import findings_file
 
         results = self.results()
-        file, written = findings_file(results), {}
-        for language, name in LANGUAGE_FILES.items():
-            written[name] = self.folder / name
-            write_file(written[name], self._render(file, results, "html", language))
-        written["findings.json"] = self.folder / "findings.json"
-        write_file(written["findings.json"], self._render(file, results, "json", "en"))
+        file = findings_file(results)
+        try:
+            return self._write_into(self.folder, file, results)
+        except StorageError as error:
+            if not is_read_only(error):
+                raise
+            elsewhere = Path("readings") / safe_name(self.folder.resolve().name)
+            written = self._write_into(elsewhere, file, results)
+            notice(error.what + text("The report stands in {f} instead.", "报告改写到 {f}。", f=elsewhere))
+            return written
+
+    def _write_into(self, folder: Path, file: FindingsFile, results: Results) -> dict[str, Path]:
+        pages = {name: self._render(file, results, "html", language) for language, name in LANGUAGE_FILES.items()}
+        pages["findings.json"] = self._render(file, results, "json", "en")
+        written = {name: folder / name for name in pages}
+        for name, page in pages.items():
+            write_file(written[name], page)
         if (self.folder / "model" / "config.json").exists():
             from weigh.report.card import model_card
 
-            written["model"] = self.folder / "model" / "README.md"
+            written["model"] = folder / "model" / "README.md"
             card = model_card(file, results, facts=self._facts_of_saved() or results.models)
             write_file(written["model"], card)
         return written
@@ -311,6 +347,8 @@ class Study:
         return known[name](self.results())
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
+        from weigh.report.formats import render_report
+
         return render_report(file, results, format, language, self._picture)
 
     def _picture(self, path: str) -> bytes | None:
@@ -348,53 +386,7 @@ class Study:
         return self.read()._repr_html_()
 
 
-def render_report(
-    file: FindingsFile,
-    results: Results,
-    format: str,
-    language: str,
-    picture: Callable[[str], bytes | None] | None = None,
-) -> str:
-    """The findings as "html", "json" or "md".
-
-    Raises:
-        SpecError: Another format.
-    """
-    if format == "json":
-        from weigh.report.json_file import to_json
-
-        return to_json(file)
-    if format == "md":
-        from weigh.report.markdown import render_markdown
-
-        return render_markdown(file, results, language=language)
-    if format == "html":
-        from weigh.report.html import render_html
-
-        return render_html(file, results, language=language, picture=picture)
-    raise SpecError(
-        text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
-        do=text("Choose html, json or md.", "可选 html、json 或 md。"),
-    )
-
-
 def safe_name(title: str) -> str:
     """A folder name from the name of the data: nothing that leaves the folder or troubles a shell."""
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in title).strip("-.")
     return name[:80] or "study"
-
-
-@contextmanager
-def _logging_to(path: Path) -> Iterator[None]:
-    handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger = logging.getLogger("weigh")
-    logger.addHandler(handler)
-    previous = logger.level
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(previous)
-        handler.close()

@@ -11,6 +11,7 @@ import typer
 from weigh.cli.output import printing, tell_unexpected
 from weigh.errors import WeighError
 from weigh.language import detect_language, text
+from weigh.notices import notices_to
 
 __all__ = ["app", "main"]
 
@@ -36,14 +37,15 @@ def _register() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 70 a mistake of ours, 130 interrupted."""
-    with printing():
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    language = _language(arguments)
+    with printing(), notices_to(lambda sentence: print(sentence.render(language), file=sys.stderr)):
+        return _run(arguments, language)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], language: str) -> int:
     gc.set_threshold(200_000, 50, 100)  # short-lived commands make many small objects and few cycles
     _register()
-    language = _language(arguments)
     try:
         code = app(args=arguments, standalone_mode=False)
         code = code if isinstance(code, int) else 0

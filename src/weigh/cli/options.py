@@ -76,6 +76,7 @@ def open_study(
     Raises:
         SpecError: Nothing there, no models, or any wrong setting.
     """
+    from weigh.record.ledger import Ledger
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
     from weigh.study import Study
 
@@ -84,7 +85,8 @@ def open_study(
     if path.suffix.lower() in (".yaml", ".yml"):
         content, base = read_yaml(path), path.resolve().parent
     elif (path / "ledger.sqlite").exists():
-        content, output = read_yaml(path / "study.yaml"), output or path
+        written, output = path / "study.yaml", output or path
+        content = read_yaml(written) if written.exists() else Ledger(path).fact("spec") or {}
     else:
         content = {"data": {"train": source}}
     if task:

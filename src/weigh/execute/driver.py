@@ -31,6 +31,7 @@ from weigh.execute.prediction import Prediction
 from weigh.execute.racing import race_so_far, run_race
 from weigh.execute.winner import model_there, save_winner
 from weigh.language import Text, text
+from weigh.notices import notice
 from weigh.plan.candidates import cross_candidates, recipe_of
 from weigh.plan.jobs import group_jobs
 from weigh.plan.prepare import prepare
@@ -45,7 +46,7 @@ from weigh.record.results import Results
 from weigh.record.selection import find_suspects, leading_heads, median_epochs
 from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
-from weigh.spec_yaml import dump_spec
+from weigh.spec_yaml import changed_settings, dump_spec
 
 __all__ = ["Listener", "Silent", "plan_study", "run_study"]
 
@@ -268,10 +269,13 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
     from weigh import __version__
 
     spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
+    changed = changed_settings(ledger.fact("spec"), spec.model_dump(mode="json", exclude_none=True))
+    if changed:
+        notice(text("Changed since the last run: {c}", "与上次运行相比的改动：{c}", c="; ".join(changed)))
     write_index(ledger.folder, examples)
     write_file(ledger.folder / "study.yaml", dump_spec(spec))
     ledger.set_facts(
-        spec=dump_spec(spec),
+        spec=spec.model_dump(mode="json", exclude_none=True),
         identity={
             "task": spec.task,
             "data": examples.fingerprint,

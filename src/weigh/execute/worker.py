@@ -14,6 +14,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from weigh.data.examples import Examples
+from weigh.disk import is_storage_fault, storage_error
 from weigh.errors import WeighError
 from weigh.run import RECIPES, Job, Outcome, Setting
 
@@ -35,6 +36,8 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
             for outcome in fit(job.runs, job.setting, examples, progress):
                 found[outcome.key] = _stamp(outcome, facts, started)
     except Exception as error:  # the cause is recorded; the study goes on
+        if is_storage_fault(error):  # not the run's failure: nothing is recorded, and the same command tries again
+            raise error if isinstance(error, WeighError) else storage_error(error) from error
         for run in job.runs:
             if run.key not in found:
                 failed = Outcome(

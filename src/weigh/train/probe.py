@@ -20,7 +20,8 @@ import torch
 
 from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import assign_folds
-from weigh.errors import WeighError
+from weigh.disk import is_storage_fault
+from weigh.errors import StorageError, WeighError
 from weigh.metrics.outputs import probabilities
 from weigh.run import Outcome, Run, Setting
 from weigh.tasks.base import TASKS
@@ -113,9 +114,13 @@ def _try_run(run: Run, *given) -> tuple[Outcome, LinearHead | None]:
     """One run and its head; what goes wrong in it is its own failure and not that of its neighbours."""
     try:
         return _fit_run(run, *given)
+    except StorageError:  # of the machine, not of the run
+        raise
     except WeighError as error:
         return Outcome(run.key, "failed", cause=error.render("en")), None
     except Exception as error:
+        if is_storage_fault(error):
+            raise
         trace = traceback.format_exc(limit=-6)
         failed = Outcome(
             run.key, "failed", cause=f"{type(error).__name__}: {error}"[:300], measured={"traceback": trace}

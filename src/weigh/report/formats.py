@@ -1,0 +1,42 @@
+"""The findings in one of the three formats of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from weigh.errors import SpecError
+from weigh.findings.model import FindingsFile
+from weigh.language import text
+from weigh.record.results import Results
+
+__all__ = ["render_report"]
+
+
+def render_report(
+    file: FindingsFile,
+    results: Results,
+    format: str,
+    language: str,
+    picture: Callable[[str], bytes | None] | None = None,
+) -> str:
+    """The findings as "html", "json" or "md".
+
+    Raises:
+        SpecError: Another format.
+    """
+    if format == "json":
+        from weigh.report.json_file import to_json
+
+        return to_json(file)
+    if format == "md":
+        from weigh.report.markdown import render_markdown
+
+        return render_markdown(file, results, language=language)
+    if format == "html":
+        from weigh.report.html import render_html
+
+        return render_html(file, results, language=language, picture=picture)
+    raise SpecError(
+        text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
+        do=text("Choose html, json or md.", "可选 html、json 或 md。"),
+    )
