@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from weigh.disk import write_file
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
 from weigh.models.pretrained import Preprocessing
@@ -115,7 +116,7 @@ def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
         beside = folder / "tokenizer.json"
         if path.resolve().parent != folder.resolve():
             beside = path.with_suffix(".tokenizer.json")
-            beside.write_text(saved.preparation.written, encoding="utf-8")
+            write_file(beside, saved.preparation.written)
         facts["tokenizer"] = beside.name
     return {name: json.dumps(value, ensure_ascii=False) for name, value in facts.items()}
 

@@ -1,0 +1,1 @@
+"""What several parts try things on."""

@@ -1,0 +1,117 @@
+"""A small study that runs in a forked process of its own: what it finds, what it said, how it ended.
+
+Two candidates on 48 pictures with a held-out test part, an order check and a saved model: some three seconds without starting
+an interpreter, so that hundreds can be tried.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SETTINGS = ["design.folds=3", "design.repeats=2", "design.test=0.25", "run.offline=true", "run.threads=1"]
+RECIPES = ["probe", {"name": "probe", "label": "weak", "strengths": [1e4]}]
+LIMIT = 300.0  # seconds of one trial: longer is a hang
+
+
+@dataclass
+class Ending:
+    """How a trial ended.
+
+    Attributes:
+        kind: "done", "told" (an error of weigh.errors), "traceback" (any other), "hung", "died".
+        found: What the trial returned.
+        said: Notices, and the error's text.
+    """
+
+    kind: str
+    found: Any = None
+    said: list[str] = field(default_factory=list)
+
+
+def make_inputs(folder: Path) -> tuple[Path, str]:
+    """Pictures and a model, the same ones every time."""
+    from tests.conftest import make_photos
+
+    def make() -> None:
+        import timm
+        import torch
+        from safetensors.torch import save_file
+
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), folder / "tiny.safetensors")
+
+    make_photos(folder / "photos")
+    in_child(make)
+    return folder / "photos", f"file:{folder / 'tiny.safetensors'}@timm:test_resnet"
+
+
+def run_study(inputs: tuple[Path, str], folder: Path, cache: Path) -> dict[str, Any]:
+    """Run the study in `folder`, or what is missing of it; returns its findings without measured times."""
+    from weigh.study import Study
+
+    os.environ["WEIGH_CACHE"] = str(cache)
+    study = Study.from_data(inputs[0], [inputs[1]], RECIPES, settings=SETTINGS, folder=folder).run()
+    return findings(study.folder)
+
+
+def findings(folder: Path) -> dict[str, Any]:
+    """The findings of what is recorded, read anew."""
+    from weigh.report.json_file import strip_measured, to_json
+    from weigh.study import Study
+
+    return json.loads(json.dumps(strip_measured(json.loads(to_json(Study.open(folder).read().file))), sort_keys=True))
+
+
+def in_child(trial: Callable[[], Any]) -> Ending:
+    """`trial()` in a fork of this process, which has imported everything but used nothing."""
+    _warm_up()
+    with tempfile.NamedTemporaryFile() as answer:
+        child = os.fork()
+        if child == 0:
+            os.setsid()
+            for number in (1, 2):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+            Path(answer.name).write_bytes(pickle.dumps(_end(trial)))
+            os._exit(0)
+        deadline = time.monotonic() + LIMIT
+        while os.waitpid(child, os.WNOHANG) == (0, 0):
+            if time.monotonic() > deadline:
+                os.killpg(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return Ending("hung")
+            time.sleep(0.01)
+        content = Path(answer.name).read_bytes()
+    return pickle.loads(content) if content else Ending("died")
+
+
+def _end(trial: Callable[[], Any]) -> Ending:
+    from weigh.errors import WeighError
+    from weigh.notices import notices_to
+
+    said: list[str] = []
+    with notices_to(lambda sentence: said.append(sentence.en)):
+        try:
+            return Ending("done", trial(), said)
+        except WeighError as error:
+            return Ending("told", None, [*said, error.render("en")])
+        except BaseException:
+            return Ending("traceback", None, [*said, traceback.format_exc(limit=-4)])
+
+
+def _warm_up() -> None:
+    """Import what a trial needs; nothing that starts threads."""
+    import weigh.execute.driver
+    import weigh.findings.file
+    import weigh.report.html
+    import weigh.train.probe
+    import weigh.train.timing  # noqa: F401
