@@ -30,7 +30,7 @@ from benchmarks.speed.work import clock
 
 MODELS = {"resnet50": 128, "vit_small_patch16_224": 128, "tf_efficientnet_lite0": 128}  # pictures a step
 CONTENDERS = ("bare", "weigh", "textbook")
-PICTURES, STUDY_PICTURES = 4096, 4096
+PICTURES, STUDY_PICTURES, SAME_PICTURES = 4096, 4096, 300
 QUIET = [
     "design.order_check=false",
     "design.curve=false",
@@ -138,16 +138,13 @@ def measure_study(folder: Path, rounds: int) -> None:
 
 
 SAME = """
-import sys
-from pathlib import Path
+import hashlib, sys
 from weigh.study import Study
-kind, data, address, folder = sys.argv[1:5]
-quiet = sys.argv[5:]
-options = {"epochs": 2, "batch_size": 32} | ({"image_size": 96} if kind == "pictures" else {})
-study = Study.from_data(data, [address], [{"name": "finetune", **options}], settings=[*quiet, "design.folds=3", "design.repeats=1"], folder=folder).run()
-results = study.results()
-import hashlib
-print(hashlib.sha256(results.out_of_fold(results.candidates[0].id).prediction.tobytes()).hexdigest())
+data, address, options, folder = sys.argv[1], sys.argv[2], dict(pair.split("=") for pair in sys.argv[3].split(",")), sys.argv[4]
+settings = [*sys.argv[5:], "design.folds=3", "design.repeats=1"]
+results = Study.from_data(data, [address], [{"name": "finetune", **options}], settings=settings, folder=folder).run().results()
+bad = [run.cause for run in results.records if run.status != "done"]
+print(bad[0][:200] if bad else hashlib.sha256(results.out_of_fold(results.candidates[0].id).logits.tobytes()).hexdigest())
 """
 
 
@@ -156,31 +153,31 @@ def measure_same(folder: Path, rounds: int) -> None:
     rows = []
     with tempfile.TemporaryDirectory() as made:
         root = Path(made)
-        draw_pictures(300, root / "pictures")
+        draw_pictures(SAME_PICTURES, root / "pictures")
         _write_texts(root / "texts.csv")
         cases = [
-            ("pictures", root / "pictures", f"file:{finetune.write_weights('resnet50', root / 'r.safetensors')}@timm:resnet50"),
-            ("pictures", root / "pictures", f"file:{finetune.write_weights('vit_small_patch16_224', root / 'v.safetensors')}@timm:vit_small_patch16_224"),
-            ("texts", root / "texts.csv", f"hf:{_write_encoder(root / 'bert')}"),
-        ]  # fmt: skip
-        for kind, data, address in cases:
+            ("pictures", "resnet50", "epochs=2,batch_size=32,image_size=96"),
+            ("pictures", "vit_small_patch16_224", "epochs=2,batch_size=32"),
+            ("texts", "BERT, 6 layers of 384", "epochs=2,batch_size=32"),
+        ]
+        for kind, name, options in cases:
+            if kind == "pictures":
+                data, address = (
+                    root / "pictures",
+                    f"file:{finetune.write_weights(name, root / f'{name}.safetensors')}@timm:{name}",
+                )
+            else:
+                data, address = root / "texts.csv", f"hf:{_write_encoder(root / 'bert')}"
             answers = []
             for number in range(max(2, rounds)):
                 place = root / f"{kind}-{len(rows)}-{number}"
-                command = [sys.executable, "-W", "ignore", "-c", SAME, kind, str(data), address, str(place), *QUIET]
+                command = [sys.executable, "-W", "ignore", "-c", SAME, str(data), address, options, str(place), *QUIET]
                 environment = {**os.environ, "WEIGH_CACHE": str(place) + "-cache"}
                 done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
                 answers.append(done.stdout.strip().splitlines()[-1] if done.returncode == 0 else done.stderr[-300:])
-            name = address.split("@")[-1] if kind == "pictures" else "BERT, 6 layers of 384"
-            rows.append(
-                {
-                    "kind": kind,
-                    "model": name,
-                    "processes": len(answers),
-                    "same": len(set(answers)) == 1 and len(answers[0]) == 64,
-                }
-            )
-            print(f"same {kind} {name}: {rows[-1]['same']} {answers if not rows[-1]['same'] else ''}", flush=True)
+            same = len(set(answers)) == 1 and len(answers[0]) == 64  # a hash, and no message
+            rows.append({"kind": kind, "model": name, "processes": len(answers), "same": same})
+            print(f"same {kind} {name}: {same} {'' if same else answers}", flush=True)
     save("same", {"part": "same", "machine": card(), "rows": rows}, folder)
 
 

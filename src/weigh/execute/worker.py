@@ -9,7 +9,8 @@ from __future__ import annotations
 import platform
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
@@ -25,16 +26,13 @@ Progress = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> list[Outcome]:
     """Execute the runs of `job`; one outcome per run, in any order."""
-    from weigh.train.determinism import computing
-
     started, found = time.time(), {}
     facts = environment(job.setting)
     module, function = RECIPES.get(job.runs[0].recipe).fit.split(":")
     try:
         fit = getattr(import_module(module), function)
-        with computing(threads=job.setting.threads):
-            for outcome in fit(job.runs, job.setting, examples, progress):
-                found[outcome.key] = _stamp(outcome, facts, started)
+        for outcome in _compute(fit, job, examples, progress):
+            found[outcome.key] = _stamp(outcome, facts, started)
     except Exception as error:  # the cause is recorded; the study goes on
         if is_storage_fault(error):  # not the run's failure: nothing is recorded, and the same command tries again
             raise error if isinstance(error, WeighError) else storage_error(error) from error
@@ -52,9 +50,29 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
     return [found[run.key] for run in job.runs]
 
 
-def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
-    from dataclasses import replace
+def _compute(fit: Callable, job: Job, examples: Examples, progress: Progress | None) -> Iterator[Outcome]:
+    """Outcomes as the recipe makes them; on a GPU by deterministic operators alone.
 
+    Where a network needs an operator that has no deterministic form, the runs that are left are computed with it, and their
+    environment says `"deterministic": False`: another start may give other last bits.
+    """
+    from weigh.train.determinism import computing, is_nondeterministic
+
+    left, strict, promise = list(job.runs), job.setting.device.startswith("cuda"), {}
+    while left:
+        try:
+            with computing(threads=job.setting.threads, strict=strict):
+                for outcome in fit(left, job.setting, examples, progress):
+                    left = [run for run in left if run.key != outcome.key]
+                    yield replace(outcome, environment={**promise, **outcome.environment})
+            return
+        except RuntimeError as error:
+            if not (strict and is_nondeterministic(error)):
+                raise
+            strict, promise = False, {"deterministic": False}
+
+
+def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
     return replace(
         outcome, environment={**facts, **outcome.environment}, measured={"started": started, **outcome.measured}
     )

@@ -13,14 +13,18 @@ import torch
 
 from weigh.train.pages import keeping_pages
 
-__all__ = ["computing", "forked", "one_thread", "torch_generator"]
+__all__ = ["computing", "forked", "is_nondeterministic", "one_thread", "torch_generator"]
 
 
 @contextmanager
-def computing(*, threads: int) -> Iterator[None]:
+def computing(*, threads: int, strict: bool = False) -> Iterator[None]:
     """Compute with `threads` threads and deterministic algorithms; everything is put back afterwards.
 
     The number of threads changes how sums are split and so the last bits: it is stored with the study's choices.
+
+    Args:
+        strict: Only deterministic operators: one that has no such form raises an error that `is_nondeterministic` knows. Attention on a
+            GPU takes its deterministic form only then.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     before = torch.get_num_threads()
@@ -28,9 +32,9 @@ def computing(*, threads: int) -> Iterator[None]:
     benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32
     try:
         torch.set_num_threads(max(1, threads))
-        # An operator without such a form must not stop a run. The same switch as `use_deterministic_algorithms`, which
-        # imports torch's compiler besides: seconds, and nothing is compiled here.
-        torch.set_deterministic_debug_mode("warn")
+        # The same switch as `use_deterministic_algorithms`, which imports torch's compiler besides: seconds, and nothing is
+        # compiled here.
+        torch.set_deterministic_debug_mode("error" if strict else "warn")
         torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
         torch.backends.cudnn.benchmark = False
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -40,6 +44,15 @@ def computing(*, threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
         torch.set_deterministic_debug_mode(deterministic)
         torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32 = benchmark, tf32
+
+
+def is_nondeterministic(error: Exception) -> bool:
+    """Whether an operator refused to compute because it has no deterministic form on this device."""
+    return (
+        isinstance(error, RuntimeError)
+        and "deterministic" in str(error)
+        and "use_deterministic_algorithms" in str(error)
+    )
 
 
 @contextmanager
