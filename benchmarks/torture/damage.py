@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.torture.rows import Row
-from benchmarks.torture.trials.study import Ending, findings, in_child, make_inputs, run_study
+from benchmarks.torture.trials.study import Ending, findings, import_all, in_child, make_inputs, run_study
 
 COUNT = 500
 PLACES = ("cache", "arrays", "examples.npz", "ledger.sqlite", "ledger.copy.sqlite", "study.yaml", "model")
@@ -34,6 +35,7 @@ def run(*, count: int | None, seed: int) -> list[Row]:
         whole = in_child(lambda: run_study(inputs, home / "study", home / "cache"))
         assert whole.kind == "done", whole.said
         predicted = in_child(lambda: predict(home / "study", inputs[0]))
+        import_all(in_child(lambda: (run_study(inputs, home / "other", home / "cache"), sorted(sys.modules))[1]).found)
         for i in range(count):
             copy = home / "damaged"
             name, read, again = _try(rng, home, copy, inputs)
@@ -46,6 +48,10 @@ def run(*, count: int | None, seed: int) -> list[Row]:
             if again.kind not in ("done", "told"):
                 unrepaired.append(f"try {i}: {name}: {brief(again)}")
             shutil.rmtree(copy)
+            if i % 50 == 49:
+                print(
+                    f"{i + 1}: {repairs} repaired, {len(wrong)} wrong, {len(unrepaired)} with a traceback", flush=True
+                )
     command, seconds = f"python -m benchmarks.torture damage --seed {seed}", time.monotonic() - started
     return [
         Row("damage", "damaged files change nothing that is read, or the damage is named", count, count - len(wrong), seconds, command, wrong),

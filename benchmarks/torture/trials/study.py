@@ -6,6 +6,8 @@ an interpreter, so that hundreds can be tried.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import pickle
@@ -57,11 +59,14 @@ def make_inputs(folder: Path) -> tuple[Path, str]:
 
 def run_study(inputs: tuple[Path, str], folder: Path, cache: Path) -> dict[str, Any]:
     """Run the study in `folder`, or what is missing of it; returns its findings without measured times."""
+    from weigh.execute.driver import Silent
+    from weigh.execute.driver import run_study as run
     from weigh.study import Study
 
     os.environ["WEIGH_CACHE"] = str(cache)
-    study = Study.from_data(inputs[0], [inputs[1]], RECIPES, settings=SETTINGS, folder=folder).run()
-    return findings(study.folder)
+    study = Study.from_data(inputs[0], [inputs[1]], RECIPES, settings=SETTINGS, folder=folder)
+    run(study.spec, folder, Silent())  # without the pages of the report, which take longer than all the rest
+    return findings(folder)
 
 
 def findings(folder: Path) -> dict[str, Any]:
@@ -73,8 +78,7 @@ def findings(folder: Path) -> dict[str, Any]:
 
 
 def in_child(trial: Callable[[], Any]) -> Ending:
-    """`trial()` in a fork of this process, which has imported everything but used nothing."""
-    _warm_up()
+    """`trial()` in a fork of this process, which has used nothing that has threads."""
     with tempfile.NamedTemporaryFile() as answer:
         child = os.fork()
         if child == 0:
@@ -108,10 +112,8 @@ def _end(trial: Callable[[], Any]) -> Ending:
             return Ending("traceback", None, [*said, traceback.format_exc(limit=-4)])
 
 
-def _warm_up() -> None:
-    """Import what a trial needs; nothing that starts threads."""
-    import weigh.execute.driver
-    import weigh.findings.file
-    import weigh.report.html
-    import weigh.train.probe
-    import weigh.train.timing  # noqa: F401
+def import_all(names: list[str]) -> None:
+    """Import what a first trial imported, so that the next ones need not; importing starts no threads."""
+    for name in names:
+        with contextlib.suppress(Exception):
+            importlib.import_module(name)

@@ -93,13 +93,14 @@ class Ledger:
             )
         if self.path.exists() or kept.exists():
             self._take_copy_if_damaged(kept, write=create)
+            if self._format_of(self.path) is not None:
+                self._check_format()
         if create:
             with storage_errors(self.path):
                 folder.mkdir(parents=True, exist_ok=True)
             with self._change(create=True) as db:
                 create_tables(db, TABLES)
                 insert(db, FACTS, [("format", json.dumps(FORMAT))], known="IGNORE")
-        self._check_format()
 
     def _take_copy_if_damaged(self, kept: Path, *, write: bool) -> None:
         if write and not kept.exists() and os.path.getsize(self.path) == 0:
