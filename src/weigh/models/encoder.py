@@ -19,6 +19,7 @@ class Encoder(nn.Module):
 
     Attributes:
         pooling: "mean" over the tokens, "first" token, or "none": `(n, length, width)`.
+        plain_below: Texts shorter than so many tokens go through plain attention, longer ones through the model's own.
         layers: "last", or "mean" of the outputs of all layers (a probe's friend where the last layer is a pretraining head's).
     """
 
@@ -27,6 +28,7 @@ class Encoder(nn.Module):
     ) -> None:
         super().__init__()
         self.model, self.width, self.pooling, self.layers, self.segments = model, width, pooling, layers, segments
+        self.plain_below, self._own = 0, getattr(getattr(model, "config", None), "_attn_implementation", None)
 
     def configure(self, options: dict[str, Any]) -> None:
         """Take the recipe's options `pooling` and `layers` where they are set."""
@@ -40,6 +42,8 @@ class Encoder(nn.Module):
 
     def tokens(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, length, width)`: one vector per token, before pooling."""
+        if self.plain_below:
+            self._choose_attention(batch.shape[2])
         given = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}
         if self.segments:
             given["token_type_ids"] = batch[:, 2]
@@ -47,6 +51,11 @@ class Encoder(nn.Module):
             outputs = self.model(**given, output_hidden_states=True).hidden_states
             return torch.stack(outputs[1:]).mean(dim=0)
         return self.model(**given).last_hidden_state
+
+    def _choose_attention(self, length: int) -> None:
+        wanted = "eager" if length < self.plain_below else self._own
+        if wanted and self.model.config._attn_implementation != wanted:  # type: ignore[union-attr]
+            self.model.set_attn_implementation(wanted)  # type: ignore[operator]
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         hidden = self.tokens(batch)
@@ -58,11 +67,14 @@ class Encoder(nn.Module):
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
 
 
+LONG = 200  # tokens from which on the fused kernel is faster on a processor; it also keeps nothing that grows with their square
+
+
 def speed_up_attention(network: nn.Module) -> None:
-    """Plain attention in every encoder, in place: on a processor, training on short texts takes less time than with the fused kernel."""
+    """Plain attention for short texts in every encoder, in place: on a processor, training then takes less time than with the fused kernel."""
     for module in network.modules():
         if isinstance(module, Encoder):
-            module.model.set_attn_implementation("eager")  # type: ignore[operator]
+            module.plain_below = LONG
 
 
 class Siamese(nn.Module):

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CLIP", "Diverged", "Epoch", "Loop", "warm_cosine"]
 
+TOKENS_AT_A_TIME = (
+    2048  # on a processor: what is kept for the gradients of more would take gigabytes (about 0.5 MB a token)
+)
 CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
 LOSSES_UNREAD = 2  # reading a loss waits for the GPU; so many steps are given to it before the oldest is read
 
@@ -153,11 +156,15 @@ class Loop:
         self.optimiser.zero_grad(set_to_none=True)
         kind = torch.float32 if self.setting.device == "mps" else torch.float64  # Apple GPUs have no double precision
         total = torch.zeros((), device=self.setting.device, dtype=kind)
-        for part in np.array_split(np.arange(len(indices)), self.accumulated):
-            some = batch if self.accumulated == 1 else make(part)
-            target = self.task.collate(self.target[indices[part]], some).to(self.setting.device)
+        pieces = min(max(self.accumulated, self._pieces(batch)), len(indices))
+        parts = np.array_split(np.arange(len(indices)), pieces)
+        inputs = [batch] if pieces == 1 else [make(part) for part in parts]
+        targets = [self.task.collate(self.target[indices[p]], some) for p, some in zip(parts, inputs, strict=True)]
+        counts = [_count(target) for target in targets]
+        for some, target, count in zip(inputs, targets, counts, strict=True):
+            target = target.to(self.setting.device)
             logits = self._logits(some)
-            share = self.options.get("fine_weight", 1.0) * (len(part) / len(indices))
+            share = self.options.get("fine_weight", 1.0) * (count / max(1, sum(counts)))
             loss = self.task.loss(logits.float(), target, self.weights) * share
             self.scaler.scale(loss).backward()
             total += loss.detach()
@@ -167,9 +174,20 @@ class Loop:
             total += more.detach()
         return total
 
+    def _pieces(self, batch: torch.Tensor) -> int:
+        """In how many parts a batch of long texts is passed, so that memory does not grow with their length. Pictures: one part."""
+        if batch.ndim != 3 or batch.is_floating_point() or self.setting.device != "cpu":
+            return 1
+        return math.ceil(batch.shape[0] * batch.shape[2] / TOKENS_AT_A_TIME)
+
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         with autocast(self.setting.device, self.setting.precision):
             return self.network(batch)
+
+
+def _count(target: torch.Tensor) -> int:
+    """Of how many labels the loss is a mean: examples, or the words of sentences."""
+    return int((target >= 0).sum()) if target.ndim == 2 and not target.is_floating_point() else len(target)
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -38,6 +38,7 @@ from weigh.train.loop import Diverged, Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipes import STRENGTHS
+from weigh.train.vocabulary import shorten_vocabulary
 from weigh.train.words import add_words, asks_words
 
 __all__ = ["fit"]
@@ -120,6 +121,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         )
         extra |= {"n_trained": adapters.n_trained, "adapted_layers": adapters.layers}
     training, validation = _split(run, examples)
+    # adapters leave the table as it is; hidden words are guessed among all of it
+    shortened = None if recipe.low_rank or work.beside else shorten_vocabulary(work.network, work.inputs)
     try:
         with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
             best = _train(work, training, validation, progress)
@@ -133,6 +136,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         )
     if adapters is not None:
         adapters.merge()
+    if shortened is not None:
+        shortened.restore()
     trained = time.perf_counter() - started
     held = validation if len(validation) else training
     bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width)
