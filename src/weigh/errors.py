@@ -5,7 +5,8 @@
     ├── DataError          pictures, tables, labels
     ├── DesignError        folds, groups, repeats that cannot be made or analysed
     ├── ModelError         a model address, its weights, its preprocessing
-    │   └── WeightsUnreachable   no hub, no package, no file has them
+    │   ├── WeightsUnreachable   no hub, no package, no file has them
+    │   └── WeightsReplaced      not those that the study began with
     ├── RecordError        the study folder
     │   ├── StudyMismatch        other data or another task than what is recorded
     │   └── StudyLocked          another process is writing
@@ -33,6 +34,7 @@ __all__ = [
     "StudyLocked",
     "StudyMismatch",
     "WeighError",
+    "WeightsReplaced",
     "WeightsUnreachable",
 ]
 
@@ -78,6 +80,10 @@ class ModelError(WeighError):
 
 class WeightsUnreachable(ModelError):
     """No hub, no installed package and no file has the weights."""
+
+
+class WeightsReplaced(ModelError):
+    """Another model lies under the name of one that the study began with. It concerns the whole study: no run has failed."""
 
 
 class RecordError(WeighError):

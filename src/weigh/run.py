@@ -96,6 +96,7 @@ class Candidate:
         label: Short name for figures.
         control: True for `scratch` and `textbook`: a yardstick; never recommended, never in the multiplicity count.
         cheap: True where a run costs only a linear head on cached features.
+        weights: `Pretrained.identity` of what its runs start from; "" where nobody knows it, as in a report.
     """
 
     id: str
@@ -104,6 +105,7 @@ class Candidate:
     label: str
     control: bool = False
     cheap: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ class Run:
         seeds: For "init", "order", "augmentation", "split" (inner splits and folds).
         keep_weights: The outcome must carry the trained weights (the refitted winner).
         epochs: For refits of networks: train exactly so many epochs, no validation part; None otherwise.
+        weights: `Pretrained.identity` of the model; "": any.
     """
 
     key: str
@@ -137,6 +140,7 @@ class Run:
     seeds: dict[str, int]
     keep_weights: bool = False
     epochs: int | None = None
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,13 +153,14 @@ class Setting:
         primary: Name of the primary metric: epochs, strengths and thresholds are chosen by it, inside the training folds.
         device: "cpu", "cuda:0", "mps" … (resolved, never "auto").
         threads: Threads inside torch for one job.
-        precision: "fp32", "bf16" or "fp16" (resolved).
+        precision: "fp32", "bf16" or "fp16" (resolved); "fp64" only for heads, where "fp32" failed.
         channels_last: Memory layout of convolutions.
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
         cache: Folder for features and decoded pictures, local to the machine; None: no cache.
         model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
             of a forward pass of one picture); None: it has to be loaded.
+        weights: `Pretrained.identity` of the job's model: another one is refused; "": any.
     """
 
     task: str
@@ -169,6 +174,7 @@ class Setting:
     offline: bool = False
     cache: Path | None = None
     model: dict[str, Any] | None = None
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +193,9 @@ class Outcome:
 
     Attributes:
         key: The run's key.
-        status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3").
+        status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3"); one that is done only
+            after it failed in a lower precision says that.
+        numerical: It failed because numbers left what the arithmetic holds: another arithmetic may do.
         logits: `(len(run.test), classes)` float32, in the order of `run.test`; None if failed.
         facts: Decided or observed, the same on every execution (see `RunRecord.facts`).
         measured: Seconds, bytes (changes from run to run).
@@ -206,6 +214,7 @@ class Outcome:
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
     model: dict[str, Any] = field(default_factory=dict)
+    numerical: bool = False
     words: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -65,6 +65,8 @@ def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -
     monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
     monkeypatch.setattr(driver, "model_there", lambda folder: True)
     monkeypatch.setattr(driver, "time_address", lambda *given: {"seconds_per_example": 0.001})
+    monkeypatch.setattr(driver, "name_weights", lambda candidates, *given: candidates)
+    monkeypatch.setattr(driver, "check_weights", lambda *given: None)
     monkeypatch.setattr(driver, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
     return Study.from_data(photos, ["timm:none"], recipes(count), settings=[*SETTINGS, *settings], folder=folder)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from weigh.errors import ModelError
+from weigh.errors import WeightsReplaced
 from weigh.inputs.pictures import crops, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
@@ -78,10 +78,8 @@ def test_a_model_that_the_study_knows_is_not_loaded_for_features_that_are_there(
 
 
 def test_other_weights_under_the_same_name_are_refused(examples, setting, tiny):
-    known = load_model(tiny, pretrained=True, offline=True).known()
-    known["facts"]["sha256"] = "those of last week"
-    with pytest.raises(ModelError, match="not those that the study began with"):
-        features_of(tiny, examples, replace(setting, model=known))
+    with pytest.raises(WeightsReplaced, match="not the model that the study began with"):
+        features_of(tiny, examples, replace(setting, weights="those of last week"))
 
 
 def test_features_are_what_goes_into_the_head(examples, setting, tiny):

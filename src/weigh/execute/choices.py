@@ -7,7 +7,8 @@ is no such choice: it changes no number, so every start may say it differently.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from weigh.data.examples import Examples
@@ -24,10 +25,12 @@ from weigh.spec_yaml import parse_duration
 
 __all__ = [
     "Choose",
+    "check_weights",
     "choose_setting",
     "chooser",
     "count_workers",
     "keep_budget",
+    "name_weights",
     "refit_seconds",
     "stored_timings",
     "time_address",
@@ -37,11 +40,14 @@ Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> wha
 
 
 def chooser(ledger: Ledger | None) -> Choose:
-    """Choices of a study; without a ledger they are made and forgotten."""
+    """Choices of a study; without a ledger they are made for this once."""
+    made: dict[str, Any] = {}
 
     def choose(key: str, make: Callable[[], Any]) -> Any:
         if ledger is None:
-            return make()
+            if key not in made:
+                made[key] = make()
+            return made[key]
         stored = ledger.fact(f"choice:{key}")
         return stored if stored is not None else ledger.choose(key, make())
 
@@ -96,6 +102,57 @@ def time_address(
             pretrained=any(recipe.pretrained for recipe in recipes),
             examples=examples,
         )
+
+
+def name_weights(
+    candidates: Sequence[Candidate], choose: Choose, timed: Callable[[str], dict[str, Any]], setting: Setting
+) -> tuple[Candidate, ...]:
+    """The candidates with the identities of their models, which enter the keys of their runs. Nothing is loaded for them but once.
+
+    Args:
+        timed: Address -> what `time_address` says, stored or made.
+    """
+
+    def identify(candidate: Candidate) -> dict[str, Any]:
+        known = timed(candidate.model).get("model") if RECIPES.get(candidate.recipe).pretrained else None
+        known = known or _load(candidate, setting).known()
+        return {"identity": known["identity"], "files": known["files"]}
+
+    return tuple(replace(c, weights=choose(_weights_key(c), lambda c=c: identify(c))["identity"]) for c in candidates)
+
+
+def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Setting) -> None:
+    """Nothing where the models of these candidates are those that the study began with.
+
+    A model is loaded only where one of its files is not as it was.
+
+    Raises:
+        WeightsReplaced: They are not.
+    """
+    from weigh.models.pretrained import stamps
+    from weigh.train.features import weights_replaced
+
+    for key, candidate in {_weights_key(c): c for c in candidates}.items():
+        stored = ledger.fact(f"choice:{key}")
+        now = stamps(stored["files"])
+        if now == stored["files"]:
+            continue
+        model = _load(candidate, setting)
+        if model.identity != stored["identity"]:
+            raise weights_replaced(
+                candidate.model, [path for path, stamp in now.items() if stamp != stored["files"][path]]
+            )
+        ledger.set_facts(**{f"choice:{key}": {**stored, "files": stamps(model.provenance.files)}})
+
+
+def _weights_key(candidate: Candidate) -> str:
+    return f"weights:{candidate.model}" + ("" if RECIPES.get(candidate.recipe).pretrained else ":random")
+
+
+def _load(candidate: Candidate, setting: Setting):
+    from weigh.models.pretrained import load_model
+
+    return load_model(candidate.model, pretrained=RECIPES.get(candidate.recipe).pretrained, offline=setting.offline)
 
 
 def stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,10 +18,12 @@ from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.errors import StudyMismatch
 from weigh.execute.choices import (
+    check_weights,
     choose_setting,
     chooser,
     count_workers,
     keep_budget,
+    name_weights,
     refit_seconds,
     stored_timings,
     time_address,
@@ -80,22 +83,31 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     spec, examples = prepared.spec, prepared.examples
     if ledger is not None:
         _same_study(ledger, spec, examples)
-    candidates = cross_candidates(spec)
-
     choose, workers = chooser(ledger), count_workers(spec)
     setting = choose_setting(spec, examples, choose)
+    crossed = cross_candidates(spec)
+    timings: dict[str, dict[str, Any]] = {}
+
+    def timed(address: str) -> dict[str, Any]:
+        if address not in timings:
+            listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
+            make = partial(time_address, address, spec, setting, crossed, examples)
+            timings[address] = choose(f"timing:{address}", make)
+        return timings[address]
+
+    candidates = name_weights(crossed, choose, timed, setting)
     plan = plan_runs(examples, spec, candidates, variants=prepared.variants, copies=prepared.copies)
     recorded = ledger.recorded() if ledger is not None else {}
-    if any(RECIPES.get(run.recipe).low_rank for run in plan.runs if run.key not in recorded):
+    missing = [run for run in plan.runs if run.key not in recorded]
+    if any(RECIPES.get(run.recipe).low_rank for run in missing):
         from weigh.train.lora import require_peft
 
         require_peft()
-    timings: dict[str, dict[str, Any]] = {}
-    for address in dict.fromkeys(run.model for run in plan.runs if run.key not in recorded):
-        listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
-        timings[address] = choose(
-            f"timing:{address}", lambda a=address: time_address(a, spec, setting, candidates, examples)
-        )
+    if ledger is not None:
+        ids = {run.candidate for run in missing}
+        check_weights([candidate for candidate in candidates if candidate.id in ids], ledger, setting)
+    for run in missing:
+        timed(run.model)
     plan, cut = keep_budget(plan, prepared, timings, choose)
     race = race_so_far(ledger, plan, spec, examples)
     plan = replace(plan, runs=kept_runs(plan.runs, race))

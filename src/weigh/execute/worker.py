@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import platform
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
 from weigh.data.examples import Examples
-from weigh.disk import is_storage_fault, storage_error
-from weigh.errors import WeighError
 from weigh.run import RECIPES, Job, Outcome, Setting
 
 __all__ = ["Progress", "environment", "run_job"]
@@ -25,29 +22,49 @@ Progress = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
 def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> list[Outcome]:
-    """Execute the runs of `job`; one outcome per run, in any order."""
-    started, found = time.time(), {}
-    facts = environment(job.setting)
+    """Execute the runs of `job`; one outcome per run, in any order.
+
+    Runs that failed for numerical reasons are tried once more in a more exact arithmetic, and say so.
+
+    Raises:
+        WeightsReplaced, StorageError: What is not the run's failure: nothing is recorded, and the same command tries again.
+    """
+    from weigh.train.failures import MORE_EXACT
+
+    outcomes = _attempt(job, examples, progress)
+    precision = MORE_EXACT[RECIPES.get(job.runs[0].recipe).trains].get(job.setting.precision)
+    failed = {outcome.key: outcome for outcome in outcomes if outcome.numerical}
+    if precision is None or not failed:
+        return outcomes
+    runs = tuple(run for run in job.runs if run.key in failed)
+    again = _attempt(replace(job, runs=runs, setting=replace(job.setting, precision=precision)), examples, progress)
+    done = {
+        outcome.key: replace(
+            outcome, cause=f"done in {precision}, after in {job.setting.precision}: {failed[outcome.key].cause}"
+        )
+        for outcome in again
+        if outcome.status == "done"
+    }
+    return [done.get(outcome.key, outcome) for outcome in outcomes]
+
+
+def _attempt(job: Job, examples: Examples, progress: Progress | None) -> list[Outcome]:
+    from weigh.train.failures import failed_outcome
+
+    started, outcome_by_key = time.time(), {}
     module, function = RECIPES.get(job.runs[0].recipe).fit.split(":")
     try:
         fit = getattr(import_module(module), function)
         for outcome in _compute(fit, job, examples, progress):
-            found[outcome.key] = _stamp(outcome, facts, started)
+            outcome_by_key[outcome.key] = outcome
     except Exception as error:  # the cause is recorded; the study goes on
-        if is_storage_fault(error):  # not the run's failure: nothing is recorded, and the same command tries again
-            raise error if isinstance(error, WeighError) else storage_error(error) from error
-        for run in job.runs:
-            if run.key not in found:
-                failed = Outcome(
-                    run.key, "failed", cause=_cause(error), measured={"traceback": traceback.format_exc(limit=-6)}
-                )
-                found[run.key] = _stamp(failed, facts, started)
+        outcome_by_key = {run.key: failed_outcome(run.key, error) for run in job.runs} | outcome_by_key
     for run in job.runs:
-        if run.key not in found:
-            found[run.key] = _stamp(
-                Outcome(run.key, "failed", cause="the recipe returned nothing for this run"), facts, started
-            )
-    return [found[run.key] for run in job.runs]
+        if run.key not in outcome_by_key:
+            nothing = "the recipe returned nothing for this run"
+            outcome_by_key[run.key] = Outcome(run.key, "failed", cause=nothing)
+    facts = environment(job.setting)
+    return [_stamp(outcome_by_key[run.key], facts, started) for run in job.runs]
 
 
 def _compute(fit: Callable, job: Job, examples: Examples, progress: Progress | None) -> Iterator[Outcome]:
@@ -76,13 +93,6 @@ def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
     return replace(
         outcome, environment={**facts, **outcome.environment}, measured={"started": started, **outcome.measured}
     )
-
-
-def _cause(error: Exception) -> str:
-    if isinstance(error, WeighError):
-        return error.render("en")
-    first = (str(error).strip().splitlines() or [""])[0][:300]
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def environment(setting: Setting) -> dict:

@@ -52,7 +52,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 text("Name the architecture that the file was saved from.", "请指明保存该文件时所用的架构。"),
             )
         base.module.load_state_dict({name: own[name] if name in head else tensor for name, tensor in state.items()})
-    provenance = Provenance("file", path.name) if pretrained else Provenance("random")
+    provenance = Provenance("file", path.name, files=(path.resolve(),)) if pretrained else Provenance("random")
     return Pretrained(address, base.module, base.preprocessing, provenance, base.classes)
 
 

@@ -7,7 +7,9 @@ texts, the mean elsewhere. Offline, packages of the catalogue answer to their hu
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ __all__ = ["load", "names", "rebuild"]
 LONGEST = 512  # tokens, unless the model says less; attention costs the square of it
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json",
          "1_Pooling/config.json")  # fmt: skip
+CONFIGURATION = ("config.json", "1_Pooling/config.json")
 FIRST_TOKEN = {
     "bert",
     "roberta",
@@ -80,10 +83,30 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     encoder = Encoder(
         module, width=int(config.hidden_size), pooling=_pooling(folder, config), segments=preparation.segments
     )
-    said = provenance if pretrained else Provenance("random")
-    return Pretrained(
-        address, encoder, preparation, said, 0, {"config": json.loads(config.to_json_string(use_diff=False))}
+    files = _files(folder, pretrained=pretrained)
+    provenance = replace(provenance, files=files) if pretrained else Provenance("random", files=files)
+    extra = {
+        "config": json.loads(config.to_json_string(use_diff=False)),
+        "configured_by": _digest_of_configuration(folder),
+    }
+    return Pretrained(address, encoder, preparation, provenance, 0, extra)
+
+
+def _files(folder: Path, *, pretrained: bool) -> tuple[Path, ...]:
+    """Those of a model's folder that are read."""
+    weights = sorted(folder.glob("*.safetensors*")) if pretrained else []
+    return tuple(
+        path for path in (folder / "config.json", *weights, *(folder / name for name in FILES)) if path.is_file()
     )
+
+
+def _digest_of_configuration(folder: Path) -> str:
+    """Hash of what says how the weights are used: layers, and how vectors are pooled."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in CONFIGURATION:
+        if (folder / name).is_file():
+            digest.update(name.encode() + b"\x1f" + (folder / name).read_bytes())
+    return digest.hexdigest()
 
 
 def rebuild(address: str, config: dict[str, Any], preparation: Tokenisation) -> Pretrained:

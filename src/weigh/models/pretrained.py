@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -34,6 +35,7 @@ __all__ = [
     "Provenance",
     "design_digest",
     "load_model",
+    "stamps",
     "weights_digest",
 ]
 
@@ -155,12 +157,14 @@ class Provenance:
         name: Repository, package with version, path, or "".
         licence: As stated by the source; "" where unknown.
         note: Why this source was used where another would be expected.
+        files: What was read, as it lies on this machine.
     """
 
     source: Literal["hub", "package", "file", "random"]
     name: str = ""
     licence: str = ""
     note: str = ""
+    files: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -203,6 +207,16 @@ class Pretrained:
         """Hash of all weights and buffers."""
         return weights_digest(self.module)
 
+    @cached_property
+    def identity(self) -> str:
+        """Hash of everything that a run takes from this model's files: its weights (of random ones only names and shapes), its preparation, its
+        configuration. Part of a run's key. Other than `built` it stays the same when a library is renewed.
+        """
+        shapes = [(name, tuple(tensor.shape)) for name, tensor in self.module.state_dict().items()]
+        weights = str(shapes) if self.provenance.source == "random" else self.digest
+        parts = (weights, str(self.preprocessing), str(self.extra.get("configured_by", "")))
+        return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+
     def facts(self) -> dict[str, Any]:
         """What a report says about the model."""
         parameters = sum(p.numel() for p in self.module.parameters())
@@ -215,7 +229,13 @@ class Pretrained:
 
     def known(self) -> dict[str, Any]:
         """What names its features and describes it without loading it again: `Setting.model`."""
-        return {"facts": self.facts(), "preprocessing": self.preprocessing.as_json(), "built": self.built}
+        return {
+            "facts": self.facts(),
+            "preprocessing": self.preprocessing.as_json(),
+            "built": self.built,
+            "identity": self.identity,
+            "files": stamps(self.provenance.files),
+        }
 
     @property
     def pooled(self) -> str:
@@ -274,6 +294,18 @@ def weights_digest(module: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def stamps(files: Iterable[Path]) -> dict[str, list[int] | None]:
+    """Size, time of the last change and number of each file: while they stay the same, so does what is in it. None: it is not there."""
+    stamp_by_file: dict[str, list[int] | None] = {}
+    for path in files:
+        try:
+            status = Path(path).stat()
+            stamp_by_file[str(path)] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        except OSError:
+            stamp_by_file[str(path)] = None
+    return stamp_by_file
 
 
 def design_digest(module: nn.Module) -> str:

@@ -57,7 +57,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 module = timm.create_model(
                     address.name, pretrained=True, pretrained_cfg_overlay={"file": str(fetched.path)}
                 )
-                provenance = Provenance("hub", repository, str(config.get("license") or ""))
+                provenance = Provenance("hub", repository, str(config.get("license") or ""), files=(fetched.path,))
         if provenance is None:
             provenance = load_packaged(address.architecture, module)
         if provenance is None:

@@ -51,7 +51,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             provenance = load_packaged(packaged.address, module)
         if provenance is None and (state := _download(weights.url, offline=offline)) is not None:
             module.load_state_dict(state)
-            provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause")
+            read = (_cache_path(weights.url),)
+            provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause", files=read)
         if provenance is None and packaged is not None and first is not None and address.weights is None:
             provenance = load_packaged(packaged.address, module)
             if provenance is not None:

@@ -74,6 +74,7 @@ def make_run(
         "classes": list(examples.classes),
         "task": spec.task,
         "model": candidate.model,
+        "weights": candidate.weights,
         "recipe": given.name,
         "options": options,
         "purpose": purpose,
@@ -104,6 +105,7 @@ def make_run(
         seeds,
         keep_weights,
         epochs,
+        candidate.weights,
     )
 
 

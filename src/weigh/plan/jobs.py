@@ -46,6 +46,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
         precision=timing.get(f"precision_{trains}", setting.precision),
         channels_last=timing.get("channels_last", setting.channels_last),
         model=timing.get("model"),
+        weights=runs[0].weights,
     )
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
     return Job(identity, runs, own, predict_seconds(runs, timing, n_examples))

@@ -56,7 +56,7 @@ RUNS = Table(
     | {"explanations": "TEXT", "digest": "TEXT"},  # effects of words, as JSON; of its array; NULL: none
 )
 PLANNED = Table("planned", {"position": "INTEGER", "key": "TEXT", "candidate": "TEXT"})
-MODELS = Table("models", {"address": "TEXT", "facts": "TEXT"})
+MODELS = Table("models", {"candidate": "TEXT", "facts": "TEXT"})
 LOOKS = Table("looks", {"key": "TEXT", "candidate": "TEXT", "n": "INTEGER"})
 TABLES = (FACTS, RUNS, PLANNED, MODELS, LOOKS)
 
@@ -280,7 +280,7 @@ class Ledger:
                 )
             )
             if outcome.model:
-                models.append((run.model, _json(outcome.model)))
+                models.append((run.candidate, _json(outcome.model)))
             if run.purpose == "refit" and len(run.test) and outcome.status == "done":
                 looks.append((run.key, run.candidate, len(run.test)))
         if self.arrays.exists():
@@ -323,10 +323,8 @@ class Ledger:
             ) from None
 
     def models(self) -> dict[str, dict[str, Any]]:
-        return {
-            address: json.loads(facts)
-            for address, facts in self._rows("SELECT address, facts FROM models ORDER BY address")
-        }
+        """Candidate -> facts on its model, which depend on its options (the input size)."""
+        return {id: json.loads(facts) for id, facts in self._rows("SELECT candidate, facts FROM models")}
 
     def test_looks(self) -> int:
         """The greatest number of times that the test part was scored for one candidate."""

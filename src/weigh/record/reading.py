@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text
@@ -29,9 +30,18 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         predictions=ledger.predictions,
         skipped={key: Text(*value) for key, value in (ledger.fact("skipped") or {}).items()},
         test_looks=ledger.test_looks(),
-        models=ledger.models(),
+        models=_models(ledger, candidates),
         unfinished=ledger.unfinished(),
         race=Race.from_json(ledger.fact("race")),
         lost=ledger.lost_sentence(),
     )
     return replace(results, winner=choose_winner(results))
+
+
+def _models(ledger: Ledger, candidates: Sequence[Candidate]) -> dict[str, dict[str, Any]]:
+    """Address -> facts on the model as its first candidate uses it, whatever the order in which runs ended."""
+    facts_by_candidate, facts_by_address = ledger.models(), {}
+    for candidate in candidates:
+        if candidate.id in facts_by_candidate:
+            facts_by_address.setdefault(candidate.model, facts_by_candidate[candidate.id])
+    return dict(sorted(facts_by_address.items()))

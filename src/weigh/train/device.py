@@ -12,7 +12,7 @@ from weigh.language import text
 from weigh.lookahead import look_ahead
 from weigh.run import Setting
 
-__all__ = ["ahead", "autocast", "best_precision", "empty_cache", "make_scaler", "peak_bytes", "resolve_device"]
+__all__ = ["HALF", "ahead", "autocast", "best_precision", "empty_cache", "make_scaler", "peak_bytes", "resolve_device"]
 
 HALF = {"bf16": torch.bfloat16, "fp16": torch.float16}
 AHEAD = 2  # batches that a GPU finds ready

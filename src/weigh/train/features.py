@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,14 +18,14 @@ import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.errors import ModelError
+from weigh.errors import ModelError, WeightsReplaced
 from weigh.language import text
 from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
-from weigh.train.device import autocast
+from weigh.train.device import HALF, autocast
 
 __all__ = [
     "Featurised",
@@ -35,6 +36,7 @@ __all__ = [
     "forward_all",
     "forward_seconds",
     "load_for",
+    "weights_replaced",
 ]
 
 Progress = Callable[[str, int, int], None] | None
@@ -103,29 +105,38 @@ def features_of(
     return Featurised(features, facts, seconds, key)
 
 
-def load_for(address: str, setting: Setting) -> Pretrained:
-    """The pretrained model of `address`, with the weights that the study began with.
+def load_for(address: str, setting: Setting, *, pretrained: bool = True, rng_seed: int = 0) -> Pretrained:
+    """The model of `address`, the one that the study began with.
+
+    Args:
+        pretrained: False: random weights drawn with `rng_seed`.
 
     Raises:
-        ModelError: Its weights have changed since; and what `load_model` raises.
+        WeightsReplaced: Another model lies under this name now; and what `load_model` raises.
     """
-    model = load_model(address, pretrained=True, offline=setting.offline)
-    if setting.model and setting.model["facts"]["sha256"] != model.digest:
-        raise ModelError(
-            text(
-                "The weights of {a} are not those that the study began with.",
-                "{a} 的权重与研究开始时的不同。",
-                a=address,
-            ),
-            text(
-                "Results of different weights must not be mixed under one name.", "不同权重的结果不能混在同一名称下。"
-            ),
-            text(
-                "Put the former weights back, or start a new study: --output studies/NAME",
-                "请恢复原来的权重，或另开新的研究：--output studies/名称",
-            ),
-        )
+    model = load_model(address, pretrained=pretrained, offline=setting.offline, rng_seed=rng_seed)
+    if setting.weights and setting.weights != model.identity:
+        raise weights_replaced(address, model.provenance.files)
     return model
+
+
+def weights_replaced(address: str, files: Iterable[Path | str]) -> WeightsReplaced:
+    """The error that names what was replaced and says what to do."""
+    names = ", ".join(map(str, files))
+    where = text(" ({f})", "（{f}）", f=names) if names else text("", "")
+    return WeightsReplaced(
+        text(
+            "{a}{w} is not the model that the study began with: its weights, its tokenizer or its configuration were replaced since.",
+            "{a}{w} 已不是研究开始时的模型：其权重、分词器或配置此后被替换过。",
+            a=address,
+            w=where,
+        ),
+        text("Results of different weights must not be mixed under one name.", "不同权重的结果不能混在同一名称下。"),
+        text(
+            "Put the former files back and run the same command again; or start a study with the new ones in another folder: --output studies/NAME",
+            "请恢复原来的文件并再次运行同一命令；或用新文件在另一个文件夹中开始新的研究：--output studies/名称",
+        ),
+    )
 
 
 def forward_all(
@@ -146,6 +157,10 @@ def forward_all(
         for positions, batch in TASKS.get(setting.task).stream(examples, prepared, setting):
             with autocast(setting.device, setting.precision):
                 values = module(batch).float().cpu().numpy()
+            if not np.isfinite(values).all():
+                raise _not_finite(
+                    examples, positions[~np.isfinite(values).reshape(len(values), -1).all(axis=1)], setting
+                )
             if found is None:
                 found = cache.room((len(examples), *values.shape[1:]), np.float32, setting.cache)
             found[positions] = values
@@ -154,6 +169,21 @@ def forward_all(
                 progress(what, done, len(examples))
     assert found is not None, "no examples"
     return found
+
+
+def _not_finite(examples: Examples, rows: np.ndarray, setting: Setting) -> Exception:
+    """Half precision may be too narrow for a network: another one is tried then. If single precision is, nothing helps."""
+    name = str(examples.path[rows[0]])
+    if setting.precision in HALF:
+        return FloatingPointError(f"the features of {name} are not finite in {setting.precision}")
+    return ModelError(
+        text("The features of {n} are not finite.", "{n} 的特征不是有限数值。", n=name),
+        text("No head can be fitted to them.", "无法在其上拟合线性头。"),
+        text(
+            "Look at this example and at the weights; or choose another model.",
+            "请检查该样本和模型权重，或换一个模型。",
+        ),
+    )
 
 
 def forward_seconds(

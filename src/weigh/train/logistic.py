@@ -102,10 +102,24 @@ def eigenbasis(features: Rows) -> Basis:
     products = torch.zeros(features.width, features.width, dtype=features.mean.dtype)
     for _, some in features.stretches(products.dtype, max(len(features), 1)):
         products += some.T @ some
-    values, vectors = torch.linalg.eigh(products / len(features))
+    values, vectors = _eigen(products / len(features))
     values, kept = values.clamp_min(0), min(LEADING, len(values))
     rest = values[:-kept].mean().item() if kept < len(values) else 0.0
     return Basis(vectors[:, -kept:].T.contiguous(), values[-kept:], rest)
+
+
+def _eigen(symmetric: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Eigenvalues, ascending, and eigenvectors as columns. Single precision does not always converge where few rows make many
+    columns, depending on how many threads share the sums: double precision then decides, and only the path of the solver changes.
+    """
+    try:
+        values, vectors = torch.linalg.eigh(symmetric)
+        if bool(vectors.isfinite().all()):
+            return values, vectors
+    except torch.linalg.LinAlgError:
+        pass
+    values, vectors = torch.linalg.eigh(symmetric.double())
+    return values.to(symmetric.dtype), vectors.to(symmetric.dtype)
 
 
 def basis_of(array: np.ndarray) -> Basis:

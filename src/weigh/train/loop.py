@@ -21,21 +21,18 @@ from weigh.run import Setting
 from weigh.tasks.base import Task
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
+from weigh.train.failures import Diverged, OutOfMemory
 
 if TYPE_CHECKING:
     from weigh.train.pretraining import Beside
 
-__all__ = ["CLIP", "Diverged", "Epoch", "Loop", "warm_cosine"]
+__all__ = ["CLIP", "Epoch", "Loop", "warm_cosine"]
 
 TOKENS_AT_A_TIME = (
     2048  # on a processor: what is kept for the gradients of more would take gigabytes (about 0.5 MB a token)
 )
 CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
 LOSSES_UNREAD = 2  # reading a loss waits for the GPU; so many steps are given to it before the oldest is read
-
-
-class Diverged(Exception):
-    """Training left the finite numbers, or the memory; the message says when, for the record."""
 
 
 class Epoch(NamedTuple):
@@ -136,7 +133,7 @@ class Loop:
                 self.optimiser.zero_grad(set_to_none=True)
                 held = len(indices) // self.accumulated
                 if held < 4:
-                    raise Diverged(
+                    raise OutOfMemory(
                         f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length"
                     ) from None
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more

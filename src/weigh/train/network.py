@@ -23,7 +23,7 @@ from weigh.metrics.base import METRICS
 from weigh.metrics.outputs import predict
 from weigh.models.fast import speed_up
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, Pretrained, load_model
+from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
@@ -33,8 +33,9 @@ from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, autocast, peak_bytes
-from weigh.train.features import features_key, forward_seconds
-from weigh.train.loop import Diverged, Epoch, Loop
+from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
+from weigh.train.features import features_key, forward_seconds, load_for
+from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipes import STRENGTHS
@@ -73,12 +74,15 @@ class Work:
 def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
     """Train and predict, one outcome per run; a run that diverges is a failed outcome."""
     for run in runs:
-        yield _fit_run(run, setting, examples, progress)
+        try:
+            yield _fit_run(run, setting, examples, progress)
+        except (Diverged, OutOfMemory) as error:
+            yield failed_outcome(run.key, error)
 
 
 def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
     recipe, options = RECIPES.get(run.recipe), run.options
-    model = load_model(run.model, pretrained=recipe.pretrained, offline=setting.offline, rng_seed=run.seeds["init"])
+    model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
     preparation = model.configure(options)
     task = TASKS.get(setting.task)
     # the facts of an address are those of its pretrained weights
@@ -93,12 +97,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         speed_up(network, setting.device)
     if recipe.unlabelled == "before":
         assert examples.unlabelled is not None
-        try:
-            extra, adapted["pretrain_seconds"] = adapt(
-                model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
-            )
-        except Diverged as error:
-            return Outcome(run.key, "failed", cause=str(error), model=facts_of_model)
+        extra, adapted["pretrain_seconds"] = adapt(
+            model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
+        )
     if task.start is not None:
         task.start(network, examples.target[run.train])
     if recipe.frozen:
@@ -123,17 +124,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     training, validation = _split(run, examples)
     # adapters leave the table as it is; hidden words are guessed among all of it
     shortened = None if recipe.low_rank or work.beside else shorten_vocabulary(work.network, work.inputs)
-    try:
-        with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
-            best = _train(work, training, validation, progress)
-    except Diverged as error:
-        return Outcome(
-            run.key,
-            "failed",
-            cause=str(error),
-            measured={"train_seconds": time.perf_counter() - started},
-            model=facts_of_model,
-        )
+    with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
+        best = _train(work, training, validation, progress)
     if adapters is not None:
         adapters.merge()
     if shortened is not None:
@@ -151,9 +143,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     if recipe.frozen:  # a prediction runs the whole network, not its tail alone
         seconds = len(run.test) * forward_seconds(network.body, preparation, setting)
     if not np.isfinite(logits).all():
-        return Outcome(
-            run.key, "failed", cause="the trained network predicts values that are not finite", model=facts_of_model
-        )
+        raise Diverged("the trained network predicts values that are not finite")
     facts = {
         **extra, "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
         "train_scores": train_scores,

@@ -27,8 +27,9 @@ from weigh.run import Setting
 from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import make_scaler
+from weigh.train.failures import Diverged
 from weigh.train.features import array_cache
-from weigh.train.loop import CLIP, Diverged, warm_cosine
+from weigh.train.loop import CLIP, warm_cosine
 from weigh.train.objectives import HiddenWords, Objective, make_objective
 
 __all__ = ["Beside", "adapt"]

@@ -9,9 +9,9 @@ head is then fitted to the whole training part in double precision.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -20,14 +20,13 @@ import torch
 
 from weigh.data.examples import Examples, kind_of
 from weigh.data.folds import assign_folds
-from weigh.disk import is_storage_fault
-from weigh.errors import StorageError, WeighError
 from weigh.metrics.outputs import probabilities
 from weigh.run import Outcome, Run, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
+from weigh.train.failures import failed_outcome
 from weigh.train.features import Featurised, array_cache, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
@@ -67,14 +66,17 @@ def fit(
     runs: Sequence[Run], setting: Setting, examples: Examples, progress: Callable[[str, int, int], None] | None = None
 ) -> Iterator[Outcome]:
     """All probe runs of one model: one feature pass, then a head per run."""
+    exact = setting.precision == "fp64"
+    setting = replace(setting, precision="fp32") if exact else setting  # features are the same
     started = time.perf_counter()
     made = features_of(runs[0].model, examples, setting, options=runs[0].options, progress=progress)
     shared = (time.perf_counter() - started) / len(runs)
     basis = _basis(made, setting)
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
-    with ThreadPoolExecutor(setting.threads, initializer=one_thread) as pool:
-        tried = pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared), runs)
+    pool = ThreadPoolExecutor(setting.threads, initializer=one_thread)
+    try:
+        tried = pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared, exact=exact), runs)
         encoder = None
         for done, (run, (outcome, head)) in enumerate(zip(runs, tried, strict=True), 1):
             if progress:
@@ -83,6 +85,8 @@ def fit(
                 encoder = encoder or _Body(run, setting, examples)
                 outcome = add_words(outcome, run, examples, encoder.tokenizer, partial(encoder.logits, head))
             yield outcome
+    finally:
+        pool.shutdown(cancel_futures=True)  # after an interrupt no further head is begun
 
 
 class _Body:
@@ -110,26 +114,16 @@ def _basis(made: Featurised, setting: Setting) -> Basis:
     return basis
 
 
-def _try_run(run: Run, *given) -> tuple[Outcome, LinearHead | None]:
+def _try_run(run: Run, *given, **options) -> tuple[Outcome, LinearHead | None]:
     """One run and its head; what goes wrong in it is its own failure and not that of its neighbours."""
     try:
-        return _fit_run(run, *given)
-    except StorageError:  # of the machine, not of the run
-        raise
-    except WeighError as error:
-        return Outcome(run.key, "failed", cause=error.render("en")), None
+        return _fit_run(run, *given, **options)
     except Exception as error:
-        if is_storage_fault(error):
-            raise
-        trace = traceback.format_exc(limit=-6)
-        failed = Outcome(
-            run.key, "failed", cause=f"{type(error).__name__}: {error}"[:300], measured={"traceback": trace}
-        )
-        return failed, None
+        return failed_outcome(run.key, error), None
 
 
 def _fit_run(
-    run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float
+    run: Run, made: Featurised, basis: Basis, examples: Examples, setting: Setting, shared: float, *, exact: bool
 ) -> tuple[Outcome, LinearHead]:
     started = time.perf_counter()
     target = examples.target[run.train]
@@ -146,12 +140,15 @@ def _fit_run(
         rows=run.train,
         group=group,
         balanced=balanced,
+        exact=exact,
     )
     trained = time.perf_counter() - started
     bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
     train_logits = head.logits(made.features, run.train)
     started = time.perf_counter()
     logits = head.logits(made.features, run.test)
+    if not np.isfinite(logits).all():
+        raise FloatingPointError("the fitted head predicts values that are not finite")
     facts = {
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
@@ -182,6 +179,7 @@ def fit_head(
     rows: np.ndarray | None = None,
     group: np.ndarray | None = None,
     balanced: bool = False,
+    exact: bool = False,
 ) -> LinearHead:
     """A head whose strength is chosen by inner cross-validation on these examples alone; for numbers see `ridge.py`.
 
@@ -191,6 +189,7 @@ def fit_head(
         basis: Preconditioner (see `logistic.py`).
         rows: `(n,)` which features are the examples'; None: all, in their order.
         group: `(n,)`: examples that inner folds do not split.
+        exact: Everything in double precision, where single precision failed.
     """
     rows = np.arange(len(features)) if rows is None else rows
     if kind_of(target) == "number":
@@ -215,13 +214,14 @@ def fit_head(
     options = sorted(float(strength) for strength in strengths)
     strength, start, inner = options[len(options) // 2], None, None
     if parts:
-        best = _choose(_Inner(x, truth, parts, basis, weights, columns), options)
+        kind = torch.float64 if exact else torch.float32
+        best = _choose(_Inner(x, truth, parts, basis.to(kind), weights, columns, kind), options)
         strength, start = best.strength, best.heads.part(slice(len(parts), None))
         if len(best.held) == len(x):
             held = best.held[torch.from_numpy(np.argsort(order))].numpy()
             inner = probabilities(_both(held, classes, multilabel=multilabel), multilabel=multilabel)
     final = start
-    for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL)):
+    for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL))[exact:]:
         final = solve(
             x,
             truth,
@@ -262,6 +262,7 @@ class _Inner(NamedTuple):
 
     Attributes:
         parts: The rows of each fold.
+        kind: The precision in which they are solved.
     """
 
     x: Rows
@@ -270,18 +271,19 @@ class _Inner(NamedTuple):
     basis: Basis
     weights: torch.Tensor | None
     columns: int
+    kind: torch.dtype
 
     def solve(self, strength: float, start: Heads | None) -> _Tried:
         """All heads at one strength, from those at a neighbouring one."""
         heads = len(self.parts) + 1
-        seen = torch.ones(len(self.x), heads)
+        seen = torch.ones(len(self.x), heads, dtype=self.kind)
         for k, rows in enumerate(self.parts):
             seen[rows, k] = 0
         solved = solve(
             self.x,
             self.truth,
             seen,
-            torch.full((heads,), strength),
+            torch.full((heads,), strength, dtype=self.kind),
             self.basis,
             columns=self.columns,
             weights=self.weights,
@@ -289,9 +291,9 @@ class _Inner(NamedTuple):
             tolerance=INNER_TOLERANCE * (2 / self.columns if self.truth.ndim == 1 else 1),
             gain=INNER_GAIN,
         )
-        held = torch.empty(self.parts[-1].stop, self.columns)
+        held = torch.empty(self.parts[-1].stop, self.columns, dtype=self.kind)
         for k, rows in enumerate(self.parts):
-            for which, some in self.x.stretches(torch.float32, AT_A_TIME, rows):
+            for which, some in self.x.stretches(self.kind, AT_A_TIME, rows):
                 held[which] = some @ solved.weight[k] + solved.bias[k]
         return _Tried(strength, solved, held, _log_loss(held, self.truth[: len(held)]))
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 
 from weigh.data.folds import assign_folds
 from weigh.train.rows import Rows
@@ -92,7 +92,11 @@ class _Sums(NamedTuple):
         """Slope `(width,)` and offset with a penalty of strength per example."""
         mean, middle = self.x / self.n, self.y / self.n
         gram = self.squares - self.n * np.outer(mean, mean) + strength * self.n * np.eye(len(mean))
-        slope = cho_solve(cho_factor(gram, overwrite_a=True), self.products - self.n * mean * middle)
+        right = self.products - self.n * mean * middle
+        try:
+            slope = cho_solve(cho_factor(gram), right)
+        except LinAlgError:  # a strength so small that the matrix is singular to the last digit: the shortest solution
+            slope = lstsq(gram, right)[0]
         return slope, middle - float(mean @ slope)
 
 

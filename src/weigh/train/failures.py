@@ -1,0 +1,48 @@
+"""What goes wrong in one run, as its outcome: the cause in words, and whether another arithmetic may do better."""
+
+from __future__ import annotations
+
+import traceback
+
+import numpy as np
+import torch
+
+from weigh.disk import is_storage_fault, storage_error
+from weigh.errors import WeighError, WeightsReplaced
+from weigh.run import Outcome
+
+__all__ = ["MORE_EXACT", "Diverged", "OutOfMemory", "failed_outcome"]
+
+# trains -> precision -> the one in which a run is tried once more. A network that leaves the finite numbers in single precision does so
+# because of its learning rate, and would in double precision too.
+MORE_EXACT = {"head": {"bf16": "fp32", "fp16": "fp32", "fp32": "fp64"}, "network": {"bf16": "fp32", "fp16": "fp32"}}
+
+
+class Diverged(FloatingPointError):
+    """Training left the finite numbers; the message says when, for the record."""
+
+
+class OutOfMemory(Exception):
+    """Not even a few examples at a time fit into the memory; the message says what to set."""
+
+
+NUMERICAL = (ArithmeticError, np.linalg.LinAlgError, torch.linalg.LinAlgError)
+
+
+def failed_outcome(key: str, error: Exception) -> Outcome:
+    """The outcome of a run that raised.
+
+    Raises:
+        WeightsReplaced, StorageError: The study or the machine is at fault and not the run.
+    """
+    if isinstance(error, WeightsReplaced) or is_storage_fault(error):
+        raise error if isinstance(error, WeighError) else storage_error(error) from error
+    if isinstance(error, WeighError):
+        cause = error.render("en")
+    elif isinstance(error, (Diverged, OutOfMemory)):
+        cause = str(error)
+    else:
+        first = (str(error).strip().splitlines() or [""])[0][:300]
+        cause = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    measured = {"traceback": "".join(traceback.format_exception(error)[-6:])}
+    return Outcome(key, "failed", cause=cause, measured=measured, numerical=isinstance(error, NUMERICAL))
