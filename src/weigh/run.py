@@ -195,7 +195,7 @@ class Outcome:
         key: The run's key.
         status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3"); one that is done only
             after it failed in a lower precision says that.
-        numerical: It failed because numbers left what the arithmetic holds: another arithmetic may do.
+        remedy: What may help a failed run: "exact" arithmetic, where numbers left what it holds; to be "alone", where memory ran out; "": nothing.
         logits: `(len(run.test), classes)` float32, in the order of `run.test`; None if failed.
         facts: Decided or observed, the same on every execution (see `RunRecord.facts`).
         measured: Seconds, bytes (changes from run to run).
@@ -214,7 +214,7 @@ class Outcome:
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
     model: dict[str, Any] = field(default_factory=dict)
-    numerical: bool = False
+    remedy: Literal["", "exact", "alone"] = ""
     words: list[dict[str, Any]] = field(default_factory=list)
 
 

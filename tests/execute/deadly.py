@@ -31,6 +31,19 @@ def die(folder: Path, times: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Hungry:
+    """In the place of what a study knows of a model: the first worker that looks at it has no memory left, later ones take it for nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __bool__(self) -> bool:
+        if not list(self.folder.iterdir()):
+            (self.folder / "looked").touch()
+            raise MemoryError("planted")
+        return False
+
+
 class Endless:
     """Whoever receives it computes for ever."""
 

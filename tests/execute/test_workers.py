@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.execute.deadly import Deadly
+from tests.execute.deadly import Deadly, Hungry
 from weigh.errors import ExecutionError
 from weigh.execute.driver import Silent, plan_study
 from weigh.execute.executor import open_executor
@@ -30,8 +30,8 @@ ORPHAN_SECONDS = 5.0
 
 
 def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path):
-    """One job kills its first worker, one every worker, two none: three are done with the numbers of this process, one is failed."""
-    strengths = {"kills once": 1.0, "kills always": 10.0, "calm": 100.0, "the same as calm": 100.0}
+    """One job kills its first worker, one every worker, one has no memory left beside others, two are calm: four are done with the numbers of this process, one is failed."""
+    strengths = {"kills once": 1.0, "kills always": 10.0, "hungry": 0.1, "calm": 100.0, "the same as calm": 100.0}
     recipes = [{"name": "probe", "label": name, "strengths": [value]} for name, value in strengths.items()]
     prediction = plan_study(Study.from_data(photos, [tiny], recipes, settings=SETTINGS).spec, None, Silent())
     examples, said = prediction.prepared.examples, []
@@ -44,6 +44,8 @@ def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path):
         jobs[name] = replace(
             job, setting=replace(job.setting, model={**job.setting.model, "deadly": Deadly(tmp_path / name, times)})
         )
+    (tmp_path / "hungry").mkdir()
+    jobs["hungry"] = replace(jobs["hungry"], setting=replace(jobs["hungry"].setting, model=Hungry(tmp_path / "hungry")))
     with open_executor(2, examples, said.append) as workers:
         outcomes_by_job = {job.id: outcomes for job, outcomes in workers.run(list(jobs.values()))}
         again = {job.id: outcomes for job, outcomes in workers.run([jobs["calm"]])}  # the workers serve further jobs
@@ -65,8 +67,12 @@ def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path):
     ]
     assert len(list((tmp_path / "kills always").iterdir())) == TRIES
     assert len(list((tmp_path / "kills once").iterdir())) == 1
-    assert len(said) == TRIES  # one death of the first job, and those of the second that were not the last
-    assert all("SIGKILL" in sentence.en and "重试" in sentence.zh for sentence in said)
+    # one death of the first job, those of the second that were not the last, and the third without memory
+    assert sorted(("SIGKILL" in sentence.en, "out of memory" in sentence.en) for sentence in said) == [
+        (False, True),
+        *[(True, False)] * TRIES,
+    ]
+    assert all("重试" in sentence.zh for sentence in said)
 
 
 def test_workers_that_never_begin_are_an_error_and_not_failed_runs(photos, tiny, tmp_path):

@@ -41,10 +41,11 @@ log = logging.getLogger("weigh")
 
 @dataclass
 class _Task:
-    """A job, and how many workers died at it."""
+    """A job, how many workers died at it, and whether it has been tried alone."""
 
     job: Job
     deaths: int = 0
+    alone: bool = False
 
 
 @dataclass
@@ -74,7 +75,8 @@ class WorkerProcesses:
         waiting, lost = deque(_Task(job) for job in jobs), deque[_Task]()
         while waiting or lost or self._busy():
             if not waiting and lost and not self._busy():
-                waiting.append(lost.popleft())  # alone, with all the memory that there is
+                waiting.append(lost.popleft())
+                waiting[0].alone = True  # with all the memory that there is
                 self._end(self._workers[1:])
             self._hand_out(waiting)
             for worker in self._speaking():
@@ -84,7 +86,7 @@ class WorkerProcesses:
                     task.deaths += 1
                     if task.deaths < TRIES:
                         lost.append(task)
-                        self._tell_loss(task.job, worker)
+                        self._tell_loss(task.job, _how_ended(worker))
                     else:
                         yield task.job, _failed(task.job, worker)
                 if message is None:
@@ -97,7 +99,11 @@ class WorkerProcesses:
                 elif what == "done" and task is not None:
                     worker.task = None
                     self._hand_out(waiting)
-                    yield task.job, content
+                    if not task.alone and any(outcome.remedy == "alone" for outcome in content):
+                        lost.append(task)
+                        self._tell_loss(task.job, "out of memory")
+                    else:
+                        yield task.job, content
 
     def _busy(self) -> list[_Worker]:
         return [worker for worker in self._workers if worker.task is not None]
@@ -135,15 +141,13 @@ class WorkerProcesses:
                     raise _cannot_start(worker) from None
             return None
 
-    def _tell_loss(self, job: Job, worker: _Worker) -> None:
-        log.warning(
-            "a worker process died (%s) at %s; its job is tried again", _how_ended(worker), job.runs[0].candidate
-        )
+    def _tell_loss(self, job: Job, reason: str) -> None:
+        log.warning("a worker process lost a job of %s (%s); it is tried again", job.runs[0].candidate, reason)
         self.say(
             text(
-                "A worker process died ({h}); its job is tried again alone when the others are done.",
-                "一个工作进程已终止（{h}）；其他任务完成后会单独重试它的任务。",
-                h=_how_ended(worker),
+                "A worker process lost its job ({h}); it is tried again alone when the others are done.",
+                "一个工作进程丢失了它的任务（{h}）；其他任务完成后会单独重试。",
+                h=reason,
             )
         )
 

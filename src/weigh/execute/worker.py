@@ -33,7 +33,7 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
 
     outcomes = _attempt(job, examples, progress)
     precision = MORE_EXACT[RECIPES.get(job.runs[0].recipe).trains].get(job.setting.precision)
-    failed = {outcome.key: outcome for outcome in outcomes if outcome.numerical}
+    failed = {outcome.key: outcome for outcome in outcomes if outcome.remedy == "exact"}
     if precision is None or not failed:
         return outcomes
     runs = tuple(run for run in job.runs if run.key in failed)

@@ -1,4 +1,4 @@
-"""What goes wrong in one run, as its outcome: the cause in words, and whether another arithmetic may do better."""
+"""What goes wrong in one run, as its outcome: the cause in words, and what may help."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from weigh.disk import is_storage_fault, storage_error
 from weigh.errors import WeighError, WeightsReplaced
 from weigh.run import Outcome
 
-__all__ = ["MORE_EXACT", "Diverged", "OutOfMemory", "failed_outcome"]
+__all__ = ["MORE_EXACT", "Diverged", "OutOfMemory", "failed_outcome", "out_of_memory"]
 
 # trains -> precision -> the one in which a run is tried once more. A network that leaves the finite numbers in single precision does so
 # because of its learning rate, and would in double precision too.
@@ -45,4 +45,10 @@ def failed_outcome(key: str, error: Exception) -> Outcome:
         first = (str(error).strip().splitlines() or [""])[0][:300]
         cause = f"{type(error).__name__}: {first}" if first else type(error).__name__
     measured = {"traceback": "".join(traceback.format_exception(error)[-6:])}
-    return Outcome(key, "failed", cause=cause, measured=measured, numerical=isinstance(error, NUMERICAL))
+    remedy = "exact" if isinstance(error, NUMERICAL) else "alone" if out_of_memory(error) else ""
+    return Outcome(key, "failed", cause=cause, measured=measured, remedy=remedy)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Accelerators have their own exception; the processor's allocator says it in words."""
+    return isinstance(error, (OutOfMemory, torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error)

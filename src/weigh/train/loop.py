@@ -21,7 +21,7 @@ from weigh.run import Setting
 from weigh.tasks.base import Task
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
-from weigh.train.failures import Diverged, OutOfMemory
+from weigh.train.failures import Diverged, OutOfMemory, out_of_memory
 
 if TYPE_CHECKING:
     from weigh.train.pretraining import Beside
@@ -128,7 +128,7 @@ class Loop:
                 loss = self._accumulate(indices, batch, make)
                 break
             except (RuntimeError, MemoryError) as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
                 self.optimiser.zero_grad(set_to_none=True)
                 held = len(indices) // self.accumulated
@@ -185,11 +185,6 @@ class Loop:
 def _count(target: torch.Tensor) -> int:
     """Of how many labels the loss is a mean: examples, or the words of sentences."""
     return int((target >= 0).sum()) if target.ndim == 2 and not target.is_floating_point() else len(target)
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Accelerators have their own exception; the processor's allocator says it in words."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error)
 
 
 def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:
