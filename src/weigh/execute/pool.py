@@ -133,6 +133,7 @@ class WorkerProcesses:
                 worker.ready, self._stillborn = True, 0
             return what, content
         except (EOFError, OSError):
+            worker.process.join(PATIENCE)  # so that it says itself how it ended
             self._end([worker])
             if not worker.ready:
                 self._stillborn += 1
