@@ -1,0 +1,84 @@
+"""Ten thousand hostile inputs through the public doors: no traceback, no wait of more than ten seconds, no memory beyond two gigabytes.
+
+    python -m benchmarks.torture inputs --count 10000 --seed 0
+    python -m benchmarks.torture.inputs KIND NUMBER SEED        one of them again, in this process, its files kept
+
+Study files, tables, lines, sentences, JSON, Parquet, arrays, predictions, new inputs and study folders, written well and then bent
+(`fuzz/`); every input follows from kind, number and seed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.torture.fuzz.children import KINDS, Try, in_child, make, plan_tries, try_all
+from benchmarks.torture.rows import Row
+
+COUNT = 10_000
+PROMISE = "hostile inputs ({kind}): an answer or a clear error, within 10 s and 2 GB"
+
+
+def run(*, count: int | None, seed: int) -> list[Row]:
+    """One row for each kind of input."""
+    from benchmarks.torture.fuzz.studies import make_studies
+
+    finished = Path(tempfile.gettempdir()) / "weigh-fuzz-studies"
+    in_child(lambda: make_studies(finished))
+    _import_before_forking()
+    count, rows = count or COUNT, []
+    planned = plan_tries(count, seed)
+    for kind in KINDS:
+        tries = [t for t in planned if t.kind == kind]
+        started = time.monotonic()
+        failures = try_all(tries, finished, tell=lambda line: print("   ", line, flush=True))
+        print(f"{kind}: {len(tries)} tries, {len(failures)} failures, {time.monotonic() - started:.0f} s", flush=True)
+        failed = {str(failure.tried) for failure in failures}
+        rows.append(
+            Row(
+                part="inputs",
+                promise=PROMISE.format(kind=kind),
+                tried=len(tries),
+                held=len(tries) - len(failed),
+                seconds=time.monotonic() - started,
+                command=f"python -m benchmarks.torture inputs --count {count} --seed {seed}",
+                failures=[str(failure) for failure in failures],
+            )  # fmt: skip
+        )
+    return rows
+
+
+def _import_before_forking() -> None:
+    """What children would each import again; nothing is called that starts threads."""
+
+    import weigh.cli.main
+    import weigh.findings.registry
+    import weigh.study
+    import weigh.tasks.saved  # noqa: F401
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=list(KINDS))
+    parser.add_argument("number", type=int)
+    parser.add_argument("seed", type=int, default=0, nargs="?")
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix=f"weigh-{options.kind}-{options.number}-"))
+    finished = Path(tempfile.gettempdir()) / "weigh-fuzz-studies"
+    if options.kind in ("new", "study"):
+        from benchmarks.torture.fuzz.studies import make_studies
+
+        make_studies(finished)
+    arguments = make(Try(options.kind, options.number, options.seed), folder, finished)
+    print("weigh", *arguments, file=sys.stderr)
+    if arguments[0] == "plan-only":
+        from weigh.cli.options import open_study
+
+        print(open_study(arguments[1], task="", models="", recipes="", settings=arguments[3:], output=None).spec)
+    else:
+        from weigh.cli.main import main
+
+        sys.exit(main(arguments))
