@@ -46,7 +46,7 @@ def run(*, count: int | None, seed: int) -> list[Row]:
                 seconds=time.monotonic() - started,
                 command=f"python -m benchmarks.torture inputs --count {count} --seed {seed}",
                 failures=[str(failure) for failure in failures],
-            )  # fmt: skip
+            )
         )
     return rows
 

@@ -7,13 +7,14 @@ unpacked is limited by its own size and by `$WEIGH_READ_LIMIT`. Before it: paths
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import stat
 import sys
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -26,10 +27,10 @@ __all__ = [
     "check_text",
     "check_unpacked",
     "is_panic",
-    "is_regular",
     "open_regular",
     "read_array",
     "read_file",
+    "read_json",
     "read_stdin",
 ]
 
@@ -62,14 +63,6 @@ def open_regular(path: Path | str) -> BinaryIO:
     return file
 
 
-def is_regular(path: Path | str) -> bool:
-    """Whether `path` leads to a regular file that `open_regular` would open."""
-    try:
-        return stat.S_ISREG(os.stat(path).st_mode)
-    except (OSError, ValueError):
-        return False
-
-
 def read_file(path: Path | str, *, head: int | None = None) -> bytes:
     """The contents of a regular file, unpacked where it is packed by gzip; of `head` bytes only where that is given.
 
@@ -92,6 +85,23 @@ def read_file(path: Path | str, *, head: int | None = None) -> bytes:
         raise _unreadable(path, error.strerror or str(error)) from None
     except MemoryError:
         raise _unreadable(path, "MemoryError") from None
+
+
+def read_json(path: Path | str) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        DataError: As `read_file`, or not JSON.
+    """
+    raw = read_file(path)
+    try:
+        return json.loads(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        raise DataError(
+            text("{p} is not valid JSON: {e}.", "{p} 不是有效的 JSON：{e}。", p=path, e=reason[:200]),
+            do=text("Write the file anew.", "请重新写出该文件。"),
+        ) from None
 
 
 def read_stdin() -> bytes:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from weigh.errors import SpecError, WeighError
+from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.spec import StudySpec
 
@@ -51,14 +52,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
         SpecError: Not readable, not YAML, not a mapping, a key given twice.
     """
     try:
-        raw = path.read_bytes()
+        with open_regular(path) as file:
+            raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise SpecError(
                 text(
-                    "{p} has {n} bytes; a study.yaml is short.",
-                    "{p} 有 {n} 字节；study.yaml 应该很短。",
+                    "{p} has more than {n} bytes; a study.yaml is short.",
+                    "{p} 超过 {n} 字节；study.yaml 应该很短。",
                     p=path,
-                    n=len(raw),
+                    n=MAX_BYTES,
                 )
             )
         content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)

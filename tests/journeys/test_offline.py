@@ -53,7 +53,9 @@ def attempts(commands: list[list[str]], tmp_path: Path, *, control: bool = False
     """Exit code of each command, all in one process, and every attempt at the network."""
     (tmp_path / "sitecustomize.py").write_text(SPY, encoding="utf-8")
     script, log = tmp_path / "commands.py", tmp_path / "attempts.txt"
-    script.write_text(ALL + ("import socket\nsocket.getaddrinfo('localhost', 9)\n" if control else ""), encoding="utf-8")
+    script.write_text(
+        ALL + ("import socket\nsocket.getaddrinfo('localhost', 9)\n" if control else ""), encoding="utf-8"
+    )
     environment = {**os.environ, "SPY_FILE": str(log), "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     for name in ("HF_HUB_OFFLINE", "WEIGH_OFFLINE", "ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
         environment.pop(name, None)  # this process has imported weigh, which sets two of them
@@ -70,7 +72,9 @@ def test_no_command_asks_the_network_when_it_must_not(finished, photos, tiny, tm
     pytest.importorskip("onnxruntime")
     picture = next(photos.rglob("*.png"))
     table = tmp_path / "answers.csv"
-    table.write_text("example,label,model,prediction\n" + "".join(f"{i},{'ab'[i % 2]},m,a\n" for i in range(20)), "utf-8")
+    table.write_text(
+        "example,label,model,prediction\n" + "".join(f"{i},{'ab'[i % 2]},m,a\n" for i in range(20)), "utf-8"
+    )
     study = str(finished.folder)
     common = [str(photos), "--models", tiny, "--offline", "--quiet"]
     commands = [

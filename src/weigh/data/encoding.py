@@ -6,15 +6,14 @@ since a wrong guess is visible only in the texts themselves.
 
 from __future__ import annotations
 
-import gzip
 import re
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.examples import Problem
 from weigh.data.letters import ENCODINGS, guess_encoding
 from weigh.errors import DataError
+from weigh.files import read_file
 from weigh.language import text
 
 __all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines", "whole_lines"]
@@ -47,16 +46,7 @@ def read_text(
     Raises:
         DataError: It cannot be read, or holds no text.
     """
-    try:
-        if not path.is_file():  # a pipe or a device would block for ever
-            raise DataError(text("{p} is not a file.", "{p} 不是文件。", p=path))
-        with path.open("rb") as file:
-            packed = file.read(2) == b"\x1f\x8b"
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:
-            raw = file.read() if limit is None else file.read(limit)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise DataError(text("{p} cannot be read: {e}", "无法读取 {p}：{e}", p=path, e=reason)) from None
+    raw = read_file(path, head=limit)
     cut = limit is not None and len(raw) == limit
     if cut and raw[:2] not in UTF16_MARKS:
         raw = raw[: raw.rfind(b"\n") + 1] or raw[: raw.rfind(b"\r") + 1] or raw

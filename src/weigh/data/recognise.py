@@ -15,7 +15,8 @@ from weigh.data.folders import is_picture_name, part_folders, subfolders
 from weigh.data.looks import task_by_looks
 from weigh.data.recognise_texts import read_description, recognise_features, recognise_text_folder
 from weigh.data.table_files import TABLE_SUFFIXES
-from weigh.errors import WeighError
+from weigh.errors import DataError, WeighError
+from weigh.files import open_regular, read_json
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
@@ -141,8 +142,8 @@ def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
 def _is_coco(path: Path) -> bool:
     """Whether a JSON file has the keys of COCO; large files are judged by their first and last megabyte."""
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
             if size <= 4_000_000:
                 content = json.loads(file.read())
                 return isinstance(content, dict) and {"images", "annotations"} <= set(content)
@@ -150,7 +151,7 @@ def _is_coco(path: Path) -> bool:
             file.seek(max(size - 1_000_000, 0))
             ends = head + file.read()
         return b'"bbox"' in ends and (b'"annotations"' in ends or b'"images"' in ends)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError, DataError):
         return False
 
 
@@ -167,8 +168,9 @@ def _lone_picture_folder(folder: Path, files: list[str]) -> bool:
 def _saved_dataset(folder: Path, marker: str) -> Recognised:
     where = folder
     if marker == "dataset_dict.json":
-        splits = json.loads((folder / marker).read_text("utf-8")).get("splits") or []
-        where = folder / str(splits[0]) if splits else folder
+        written = read_json(folder / marker)
+        splits = written.get("splits") if isinstance(written, dict) else None
+        where = folder / str(splits[0]) if isinstance(splits, list) and splits else folder
     features = read_description(where)
     kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
     if "Image" in kinds:

@@ -5,7 +5,6 @@ Before it: `recognise.py`, after it has excluded pictures. After it: the readers
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from weigh.data.part_files import part_of, text_files
 from weigh.data.text_roles import Roles, guess_roles
 from weigh.data.text_sources import has_text_classes
 from weigh.errors import DataError
+from weigh.files import read_json
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
@@ -70,7 +70,7 @@ def recognise_features(features: dict[str, Any]) -> TextTask | None:
 def read_description(folder: Path) -> dict[str, Any]:
     """Features of a saved dataset; empty where its description cannot be read."""
     try:
-        features = json.loads((folder / "dataset_info.json").read_text("utf-8")).get("features")
-    except (OSError, ValueError, AttributeError):
+        features = read_json(folder / "dataset_info.json").get("features")
+    except (DataError, AttributeError):
         return {}
     return features if isinstance(features, dict) else {}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from weigh.data.encoding import read_text, split_lines
 from weigh.data.names import compose
+from weigh.data.parquet import read_parquet
 from weigh.data.records import Record, Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.text_roles import Roles, first_is_header, is_number
 from weigh.errors import DataError
@@ -333,14 +334,7 @@ def read_frame(path: Path, wanted: Sequence[str] = (), *, rows: int | None = Non
     import polars as pl
 
     if is_written_as(path, PARQUET):
-        try:
-            return pl.read_parquet(path, use_pyarrow=False, n_rows=rows)
-        except OSError as error:
-            raise _unreadable(path, error.strerror or str(error)) from None
-        except BaseException as error:  # polars raises several kinds for damaged files, one of them no Exception
-            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-                raise
-            raise _unreadable(path, str(error).splitlines()[0][:200] if str(error) else type(error).__name__) from None
+        return read_parquet(path, rows=rows)
     if not is_written_as(path, JSON):
         content, _ = read_text(path)
         plain = _plain_frame(content, path, wanted)
@@ -388,13 +382,3 @@ def as_cell(value) -> str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
-
-
-def _unreadable(table: Path, reason: str) -> DataError:
-    return DataError(
-        text("The table {t} cannot be read: {e}", "无法读取表格 {t}：{e}", t=table, e=reason),
-        do=text(
-            "Save it as CSV (UTF-8) with a header line, TSV, Parquet or JSON lines.",
-            "请另存为带表头的 CSV（UTF-8）、TSV、Parquet 或 JSON Lines。",
-        ),
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.sparse import find
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
@@ -129,14 +130,12 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         )
     ]
     if cells:
-        mean_cells = np.mean(cells, axis=0)
-        wrong = float(mean_cells.sum() - np.trace(mean_cells))
-        rows = [
-            {"given": classes[i], "predicted": classes[j], "n": round(float(mean_cells[i, j]), 1)}
-            for i in range(len(classes))
-            for j in range(len(classes))
-            if mean_cells[i, j] > 0 or len(classes) <= 12
-        ]
+        mean_cells = sum(cells[1:], cells[0]) / len(cells)
+        wrong = float(mean_cells.sum() - mean_cells.trace())
+        shown = {(int(i), int(j)): float(n) for i, j, n in zip(*find(mean_cells), strict=True)}
+        if len(classes) <= 12:  # then pairs that were never confused are shown too
+            shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}
+        rows = [{"given": classes[i], "predicted": classes[j], "n": round(n, 1)} for (i, j), n in sorted(shown.items())]
         made.append(
             Finding(
                 id="performance:confusion",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from weigh.data.examples import Kind, kind_of
 from weigh.errors import SpecError
@@ -65,12 +66,12 @@ def per_class(
 
 def confusion_matrix(
     prediction: Prediction, target: np.ndarray, classes: int, weights: np.ndarray | None = None
-) -> np.ndarray:
-    """`(classes, classes)`: rows are the labels in the data, columns what was predicted. One label per example."""
+) -> csr_array:
+    """`(classes, classes)`, sparse: rows are the labels in the data, columns what was predicted. One label per example."""
     if target.ndim != 1:
         raise ValueError("a confusion matrix needs one label per example")
-    cells = np.bincount(target * classes + prediction.labels, weights=weights, minlength=classes * classes)
-    return cells.reshape(classes, classes).astype(np.float64)
+    counted = np.ones(len(target)) if weights is None else np.asarray(weights, dtype=np.float64)
+    return csr_array((counted, (target, prediction.labels)), shape=(classes, classes))
 
 
 def for_task(task: str, *, multilabel: bool = False, classes: int | None = None) -> list[str]:

@@ -10,7 +10,6 @@ the model that it is named after. Before it: folders of strangers (no pickle). A
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from weigh.data.listing import natural_key
 from weigh.errors import DataError
+from weigh.files import read_array, read_json
 from weigh.language import text
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_table import Answers, PredictionTable
@@ -26,6 +26,7 @@ from weigh.record.predictions_table import Answers, PredictionTable
 __all__ = ["model_names", "read_folders"]
 
 SUFFIXES = (".json", ".npy")
+MOST_CLASSES = 30_000  # ImageNet has 21,841 at most
 SAY = text(
     "Write one .npy or .json file for each model: n class numbers (from 0), or n rows of probabilities.",
     "请为每个模型写一个 .npy 或 .json 文件：n 个类别编号（从 0 开始），或 n 行概率。",
@@ -129,13 +130,10 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
 def _read_numbers(file: Path) -> np.ndarray:
     try:
         if file.suffix.casefold() == ".json":
-            found = np.asarray(json.loads(file.read_text(encoding="utf-8-sig")))
+            found = np.asarray(read_json(file))
         else:
-            found = np.load(file, allow_pickle=False)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(text("{f} cannot be read: {e}.", "无法读取 {f}：{e}。", f=file, e=reason), do=SAY) from None
-    except (ValueError, RecursionError, EOFError) as error:
+            found = read_array(file)
+    except (ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise DataError(text("{f} cannot be read: {e}.", "无法读取 {f}：{e}。", f=file, e=reason), do=SAY) from None
     if (
@@ -199,6 +197,23 @@ def _class_numbers(file: Path, found: np.ndarray) -> np.ndarray:
                 v=found[at],
             ),
             do=SAY,
+        )
+    if len(found) and found.max() >= MOST_CLASSES:
+        at = int(np.argmax(found))
+        raise DataError(
+            text(
+                "{f}: entry {i} is class number {v}; the limit is {m} classes.",
+                "{f}：第 {i} 项的类别编号为 {v}；类别数上限为 {m}。",
+                f=file,
+                i=at,
+                v=f"{int(found[at]):,}",
+                m=f"{MOST_CLASSES:,}",
+            ),
+            text(
+                "Classes are counted from 0; every number up to the greatest is a class.",
+                "类别从 0 开始编号；到最大编号为止的每个数都算一个类别。",
+            ),
+            text("Number the classes that occur: 0, 1, 2, …", "请把出现的类别重新编号为 0、1、2……"),
         )
     return found.astype(np.int64)
 

@@ -18,9 +18,10 @@ import numpy as np
 
 from weigh.data.examples import Problem
 from weigh.data.listing import natural_key
-from weigh.data.table_files import read_frame
+from weigh.data.table_files import as_cell, read_frame
 from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.errors import DataError
+from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.record.predictions_checks import check_probabilities
 
@@ -145,6 +146,11 @@ def _read(path: Path) -> pl.DataFrame:
             for n in missing
         ]
         raise DataError(Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)), do=FORMAT)
+    frame = frame.with_columns(  # lists, bytes and times as text: no column of a table may be of a type that stops it
+        pl.Series(c.name, [as_cell(v) for v in c.to_list()], pl.String)
+        for c in frame
+        if not (c.dtype.is_numeric() or c.dtype in (pl.String, pl.Boolean))
+    )
     others = [c for c in frame.columns if not c.startswith("p:")]
     stripped = pl.col(others).cast(pl.String).str.strip_chars()
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
@@ -157,7 +163,7 @@ def _read(path: Path) -> pl.DataFrame:
 def _check_text(path: Path) -> None:
     """A workbook is a packed folder, and so are arrays: their first bytes say so."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             packed = file.read(4) == b"PK\x03\x04"
     except OSError:
         return  # reading it will say why
