@@ -13,6 +13,7 @@ import os
 import stat
 import sys
 import zlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +25,7 @@ from weigh.settings import parse_bytes
 
 __all__ = [
     "LONGEST_TEXT",
-    "check_text",
+    "check_texts",
     "check_unpacked",
     "is_panic",
     "open_regular",
@@ -129,29 +130,33 @@ def check_unpacked(path: Path | str, *, packed: int, unpacked: int) -> None:
         raise _too_large(path, unpacked, limit, packed=True)
 
 
-def check_text(path: Path | str, row: int, length: int) -> None:
-    """Refuse a text that no model reads and whose tokens would fill the memory; `row` is counted from 1.
+def check_texts(rows: Iterable[Sequence[str]], name: Callable[[int], str]) -> None:
+    """Refuse texts that no model reads and whose tokens would fill the memory.
+
+    Args:
+        rows: Parts or tokens of each text.
+        name: Where row i (from 0) stands, for the message: "train.csv:3".
 
     Raises:
-        DataError: Names file, row, length and limit.
+        DataError: Names the place, the length and the limit.
     """
-    if length <= LONGEST_TEXT:
-        return
-    raise DataError(
-        text(
-            "{p}: text {r} has {n} characters; the limit is {m}.",
-            "{p}：第 {r} 个文本有 {n} 个字符，上限为 {m}。",
-            p=path,
-            r=row,
-            n=f"{length:,}",
-            m=f"{LONGEST_TEXT:,}",
-        ),
-        text(
-            "Models read some hundred words of a text; a text as long as this is mostly a file without line ends.",
-            "模型只读取文本开头的几百个词；这么长的文本多半是缺少换行的文件。",
-        ),
-        text("Cut it, or check how its rows are separated.", "请截短该文本，或检查各行是如何分隔的。"),
-    )
+    for i, row in enumerate(rows):
+        length = sum(map(len, row))
+        if length > LONGEST_TEXT:
+            raise DataError(
+                text(
+                    "{p}: the text has {n} characters; the limit is {m}.",
+                    "{p}：文本有 {n} 个字符，上限为 {m}。",
+                    p=name(i),
+                    n=f"{length:,}",
+                    m=f"{LONGEST_TEXT:,}",
+                ),
+                text(
+                    "Models read some hundred words of a text; one as long as this is mostly a file without line ends.",
+                    "模型只读取文本开头的几百个词；这么长的文本多半是缺少换行的文件。",
+                ),
+                text("Cut it, or check how the rows are separated.", "请截短该文本，或检查各行是如何分隔的。"),
+            )
 
 
 def read_array(path: Path | str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Settings of this machine and this person: where caches live, how large they may grow, whether the network is allowed.
 
-Read from the environment each time (never stored in a study): WEIGH_CACHE, WEIGH_CACHE_LIMIT ("20GB"),
+Read from the environment each time (never stored in a study): WEIGH_CACHE, WEIGH_CACHE_LIMIT ("20GB"), WEIGH_READ_LIMIT ("2GB", in `files.py`),
 WEIGH_OFFLINE or HF_HUB_OFFLINE. Hub libraries read HF_ENDPOINT, HF_HOME, HTTP(S)_PROXY themselves, so mirrors work
 as users set them.
 """

@@ -216,6 +216,7 @@ class Study:
             ]
             return model.predict_rows(files, progress=progress)
         from weigh.data.new_texts import read_new_texts
+        from weigh.files import check_texts
 
         if isinstance(given, (str, Path)):
             texts = read_new_texts(
@@ -227,6 +228,7 @@ class Study:
             )
         else:
             texts = [(row,) if isinstance(row, str) else tuple(row) for row in given]
+        check_texts(texts, lambda i: f"{given}:{i + 1}" if isinstance(given, (str, Path)) else str(i + 1))
         answers = iter(model.predict_texts([row for row in texts if any(row)], progress=progress))
         empty = text("there is no text", "没有文本").en
         return [

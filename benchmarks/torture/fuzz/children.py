@@ -173,14 +173,14 @@ def _work(batch: list[Try], finished: Path | None, out: int) -> None:
         os.chdir(folder)
         os.write(out, b"begin\n")
         arguments = make(tried, folder, finished)
-        before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+        before, started = _peak(), time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         problem = _call(arguments, folder)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        seconds, peak = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        seconds, peak = time.monotonic() - started, _peak()
         if not problem and seconds > SECONDS:
             problem = f"hang {seconds:.0f} s"
-        if not problem and peak > BYTES and peak > before * 1024:
+        if not problem and peak > BYTES and peak > before:
             problem = f"memory {peak / 1e9:.1f} GB"
         if problem:
             os.write(out, problem.replace("\n", " ").encode("utf-8", "replace")[:2000] + b"\n")
@@ -189,6 +189,12 @@ def _work(batch: list[Try], finished: Path | None, out: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(rest, ignore_errors=True)
     os._exit(0)
+
+
+def _peak() -> int:
+    """Most memory that this process ever held, in bytes; of Linux."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        return next((1024 * int(line.split()[1]) for line in file if line.startswith("VmHWM:")), 0)
 
 
 class _TooSlow(BaseException):

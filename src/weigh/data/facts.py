@@ -20,7 +20,7 @@ from PIL import Image
 from weigh.data.cache import room
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
-from weigh.data.pictures import DEEP, MAX_PIXELS, PictureError, guarded, open_checked, read_bytes, to_rgb
+from weigh.data.pictures import DEEP, MAX_PIXELS, PictureError, guarded, open_checked, read_bytes, room_for, to_rgb
 from weigh.lookahead import look_ahead
 from weigh.settings import cache_folder
 
@@ -30,6 +30,7 @@ VERSION = "facts-1"  # raised when a fact is computed in another way
 OPENED_BY = f"{VERSION}-{PIL.__version__}-{MAX_PIXELS}"  # what does not open today may open tomorrow
 GREY_SIDE = 64
 AHEAD = 64  # pictures opened before their facts are asked for
+ROWS = 512  # hashed at once
 COLOUR_SIDE = 32  # colours are counted on a copy of at most this side
 
 
@@ -115,18 +116,21 @@ def _look(raw: bytes, path: Path) -> tuple[Facts, np.ndarray]:
     image = open_checked(raw, path)
     mode, frames = image.mode, getattr(image, "n_frames", 1)
     rotated = image.getexif().get(0x0112, 1) not in (1, None)
-    image.load()
-    transparent = image.has_transparency_data
-    rgb = to_rgb(image)
-    copy = np.asarray(rgb.convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BOX))
-    small = rgb.copy()
-    small.thumbnail((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.NEAREST)
-    digest = hashlib.blake2b(struct.pack("<II", *rgb.size), digest_size=16)
-    digest.update(rgb.tobytes())
+    with room_for(image):
+        image.load()
+        transparent = image.has_transparency_data
+        rgb = to_rgb(image)
+        copy = np.asarray(rgb.convert("L").resize((GREY_SIDE, GREY_SIDE), Image.Resampling.BOX))
+        width, height = rgb.size
+        digest = hashlib.blake2b(struct.pack("<II", *rgb.size), digest_size=16)
+        for top in range(0, rgb.height, ROWS):
+            digest.update(rgb.crop((0, top, rgb.width, min(top + ROWS, rgb.height))).tobytes())
+        small = rgb
+        small.thumbnail((COLOUR_SIDE, COLOUR_SIDE), Image.Resampling.NEAREST)
     facts = Facts(
         pixels=digest.hexdigest(),
-        width=rgb.width,
-        height=rgb.height,
+        width=width,
+        height=height,
         format=image.format or "",
         mode=mode,
         frames=int(frames),

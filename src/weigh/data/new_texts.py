@@ -8,7 +8,6 @@ without a header means.
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from weigh.data.text_roles import LAYOUTS, guess_roles, words_in
 from weigh.data.text_tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
 from weigh.errors import DataError
+from weigh.files import read_stdin
 from weigh.language import text
 
 __all__ = ["read_new_texts"]
@@ -76,10 +76,7 @@ def read_new_texts(
 
 
 def _standard_input() -> str:
-    raw = getattr(sys.stdin, "buffer", None)
-    if raw is None:
-        return sys.stdin.read()
-    found = decode(raw.read())
+    found = decode(read_stdin())
     if found is None:
         raise DataError(text("Standard input holds no text.", "标准输入不是文本。"))
     return found.content

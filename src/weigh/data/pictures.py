@@ -9,8 +9,11 @@ frame), sizes that would exhaust the memory.
 from __future__ import annotations
 
 import io
+import math
+import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +31,10 @@ __all__ = [
     "open_checked",
     "open_picture",
     "read_bytes",
+    "room_for",
     "thumbnail_bytes",
     "to_rgb",
+    "use_picture",
 ]
 
 T = TypeVar("T")
@@ -39,6 +44,7 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd metadata of users' files
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses by default: 2 x 89.5 million pixels, 537 MB as RGB
+STRIP_PIXELS = 4_000_000  # converted at once
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes with more than 8 bits per channel
 
 
@@ -69,20 +75,55 @@ def open_picture(path: Path | str, *, draft_size: int | None = None) -> Image.Im
     Raises:
         PictureError: Missing, unreadable, truncated, not a picture, or larger than `MAX_PIXELS`.
     """
-    return decode(read_bytes(path), path, draft_size=draft_size)
+    return use_picture(path, lambda image: image, draft_size=draft_size)
 
 
-def decode(raw: bytes, path: Path | str, *, draft_size: int | None = None) -> Image.Image:
-    """Like `open_picture`, from bytes that were read already; `path` is for messages only."""
+def use_picture(path: Path | str, use: Callable[[Image.Image], T], *, draft_size: int | None = None) -> T:
+    """What `use` makes of the picture that `open_picture` returns; the picture itself is let go before others are decoded.
 
-    def work() -> Image.Image:
+    Raises:
+        PictureError: As `open_picture`.
+    """
+    raw = read_bytes(path)
+
+    def opened() -> Image.Image:
         image = open_checked(raw, path)
         if draft_size is not None and image.format == "JPEG":
             _draft(image, draft_size)
+        return image
+
+    def decoded() -> Image.Image:
         image.load()
         return to_rgb(image)
 
-    return guarded(path, work)
+    image = guarded(path, opened)
+    with room_for(image):
+        return use(guarded(path, decoded))
+
+
+@contextmanager
+def room_for(image: Image.Image) -> Iterator[None]:
+    """Waits until the pixels of all pictures that are decoded at this moment, in all threads, are at most `MAX_PIXELS`."""
+    pixels = image.width * image.height
+    with _room.freed:
+        _room.freed.wait_for(lambda: not _room.used or _room.used + pixels <= MAX_PIXELS)
+        _room.used += pixels
+    try:
+        yield
+    finally:
+        with _room.freed:
+            _room.used -= pixels
+            _room.freed.notify_all()
+
+
+class _Room:
+    """Pixels being decoded in this process."""
+
+    def __init__(self) -> None:
+        self.used, self.freed = 0, threading.Condition()
+
+
+_room = _Room()
 
 
 def guarded(path: Path | str, work: Callable[[], T]) -> T:
@@ -123,7 +164,8 @@ def open_checked(raw: bytes, path: Path | str) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """A decoded picture, upright and as 8-bit RGB; transparency is put on white."""
     try:
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(0x0112, 1) != 1:  # else it would only be copied
+            image = ImageOps.exif_transpose(image)
     except Exception:  # a damaged EXIF block says nothing about the pixels: keep the picture as it is stored
         pass
     if image.mode in DEEP:
@@ -131,9 +173,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, image).convert("RGB")
+        made = Image.new("RGB", image.size)
+        for box in _strips(image):
+            part = image.crop(box).convert("RGBA")
+            made.paste(
+                Image.alpha_composite(Image.new("RGBA", part.size, (255, 255, 255, 255)), part).convert("RGB"), box
+            )
+        return made
     return image.convert("RGB")
 
 
@@ -143,12 +189,17 @@ def thumbnail_bytes(path: Path | str, side: int) -> bytes:
     Raises:
         PictureError: As `open_picture`.
     """
-    image = open_picture(path, draft_size=side)
-    image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    image = Image.frombytes("RGB", image.size, image.tobytes())  # a bare copy: no EXIF, no colour profile, no comment
-    out = io.BytesIO()
-    image.save(out, "WEBP", quality=80, method=4)
-    return out.getvalue()
+
+    def shrink(image: Image.Image) -> bytes:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        image = Image.frombytes(
+            "RGB", image.size, image.tobytes()
+        )  # a bare copy: no EXIF, no colour profile, no comment
+        out = io.BytesIO()
+        image.save(out, "WEBP", quality=80, method=4)
+        return out.getvalue()
+
+    return use_picture(path, shrink, draft_size=side)
 
 
 def read_bytes(path: Path | str) -> bytes:
@@ -181,20 +232,36 @@ def _draft(image: Image.Image, side: int) -> None:
 
 def _to_eight_bits(image: Image.Image) -> np.ndarray:
     """Deep pixels as `(h, w)` uint8: 16 bits divided by 257; 32-bit and float files by the range that they use."""
-    pixels = np.asarray(image)
+    made = np.empty((image.height, image.width), np.uint8)
+    strips = [(slice(box[1], box[3]), box) for box in _strips(image)]
     if image.mode.startswith("I;16"):
-        return np.round(pixels.astype(np.float32) / 257).astype(np.uint8)
-    pixels = pixels.astype(np.float64)
-    finite = pixels[np.isfinite(pixels)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+        for rows, box in strips:
+            made[rows] = np.round(np.asarray(image.crop(box)).astype(np.float32) / 257)
+        return made
+    low, high = math.inf, -math.inf
+    for _, box in strips:
+        pixels = np.asarray(image.crop(box)).astype(np.float64)
+        finite = pixels[np.isfinite(pixels)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    low, high = (low, high) if low <= high else (0.0, 0.0)
     if low >= 0 and high <= 65535 and image.mode == "I" and (high > 255 or image.format in ("PNG", "PPM")):
         low, high = 0.0, 65535.0  # 16 bits that Pillow opens as 32
     elif low >= 0 and high <= 255 and high > 1:
         low, high = 0.0, 255.0
     elif low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    scaled = (np.nan_to_num(pixels, nan=low, posinf=high, neginf=low) - low) * (255 / max(high - low, 1e-12))
-    return np.round(np.clip(scaled, 0, 255)).astype(np.uint8)
+    for rows, box in strips:
+        pixels = np.nan_to_num(np.asarray(image.crop(box)).astype(np.float64), nan=low, posinf=high, neginf=low)
+        made[rows] = np.round(np.clip((pixels - low) * (255 / max(high - low, 1e-12)), 0, 255))
+    return made
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of full width, one below the other, small enough that copies of one take little memory."""
+    rows = max(1, STRIP_PIXELS // max(image.width, 1))
+    for top in range(0, image.height, rows):
+        yield (0, top, image.width, min(top + rows, image.height))
 
 
 def _too_large(path: Path | str, pixels: int | str) -> PictureError:

@@ -14,6 +14,7 @@ from weigh.data.contents import fingerprint, text_hashes
 from weigh.data.examples import Examples, Problem
 from weigh.data.nouns import TEXTS
 from weigh.data.text_sources import TextSource
+from weigh.files import check_texts
 from weigh.spec import DataSpec
 
 __all__ = ["read_numbered_texts", "read_texts"]
@@ -49,5 +50,6 @@ def read_numbered_texts(
 
 def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:
     assert examples.texts is not None
+    check_texts(examples.texts, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.texts))
     return replace(examples, fingerprint=fingerprint(examples)), problems

@@ -22,6 +22,7 @@ from weigh.data.paths import no_such_path
 from weigh.data.tags import joined_tokens
 from weigh.data.token_files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError
+from weigh.files import check_texts
 from weigh.language import text
 from weigh.spec import ColumnsSpec, DataSpec
 
@@ -50,6 +51,7 @@ def read_tokens(
     """
     examples, problems = assemble(spec, lambda given: _list(given, spec.columns), SENTENCES, "entities")
     assert examples.tokens is not None
+    check_texts(examples.tokens, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.tokens))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.disk import replacing
-from weigh.errors import DataError
+from weigh.errors import DataError, ModelError
 from weigh.execute.driver import Listener
 from weigh.language import Text, text
 from weigh.run import Setting
@@ -43,6 +43,16 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     for address in spec.models:
         listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline)
+        if not model.classes:
+            raise ModelError(
+                text(
+                    "{m} has no head of its own: its weights come without one, or with one of other classes.",
+                    "{m} 没有自己的分类头：其权重不含分类头，或分类头的类别不同。",
+                    m=address,
+                ),
+                text("Its answers would be random.", "其回答将是随机的。"),
+                text("Train one: weigh run DATA --models {m}", "请训练一个：weigh run DATA --models {m}", m=address),
+            )
         answers, done = [], 0
         with computing(threads=setting.threads), torch.inference_mode():
             network = model.module.to(setting.device).to(memory_format=torch.channels_last)

@@ -19,7 +19,7 @@ import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.data.pictures import open_picture
+from weigh.data.pictures import use_picture
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import consecutive, to_device
 from weigh.lookahead import look_ahead
@@ -78,7 +78,7 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
 
 def _crop(examples: Examples, index: int, preparation: Preprocessing) -> np.ndarray:
     path = examples.root / str(examples.path[index])
-    return preparation.crop(open_picture(path, draft_size=preparation.side))
+    return use_picture(path, preparation.crop, draft_size=preparation.side)
 
 
 def prepare_squares(

@@ -15,12 +15,14 @@ from typing import Any
 
 import torch
 
-from weigh.errors import MissingExtra, ModelError
+from weigh.errors import MissingExtra, ModelError, WeighError
+from weigh.files import read_json
 from weigh.language import text
 from weigh.models.address import Address, parse_address
 from weigh.models.catalogue import CATALOGUE, PackagedWeights, find_packaged
 from weigh.models.encoder import Encoder
 from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
+from weigh.models.limits import check_settings, check_size
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.models.tokenisation import Tokenisation
 
@@ -63,11 +65,14 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     transformers.utils.logging.disable_progress_bar()
     packaged = find_packaged(address.written)
     folder, provenance = _folder(address, packaged, pretrained=pretrained, offline=offline)
+    check_settings(address.written, read_json(folder / "config.json"))
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         module = _module(folder, config, pretrained=pretrained)
         preparation = _tokenisation(folder, config, address.name)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except WeighError:
+        raise
+    except Exception as error:  # a library that reads a stranger's settings raises almost anything
         raise ModelError(
             text(
                 "{a} cannot be used: {e}",
@@ -113,6 +118,7 @@ def rebuild(address: str, config: dict[str, Any], preparation: Tokenisation) -> 
     """A saved model's encoder with random weights, from its configuration alone (`Pretrained.extra["config"]`)."""
     import transformers
 
+    check_settings(address, config)
     made = transformers.AutoConfig.for_model(**config)
     module = _module(Path(), made, pretrained=False)
     encoder = Encoder(module, width=int(made.hidden_size), segments=preparation.segments)
@@ -136,6 +142,12 @@ def _folder(
                     "Save one with model.save_pretrained and tokenizer.save_pretrained.",
                     "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存。",
                 ),
+            )
+        odd = [entry.name for entry in local.iterdir() if not (entry.is_file() or entry.is_dir())]
+        if odd:  # a pipe would be waited for
+            raise ModelError(
+                text("{p} holds something that is no file: {o}.", "{p} 中有不是文件的内容：{o}。", p=local, o=odd[0]),
+                do=text("Remove it.", "请将其移除。"),
             )
         return local, Provenance("file", local.name)
     if packaged is not None and (path := packaged.locate()) is not None:
@@ -164,11 +176,17 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
         ATTENTION_DROPOUT & vars(config).keys()
     ):  # what is dropped in attention costs a random number for each pair of tokens
         setattr(config, name, 0.0)
-    plain = (
+    plain: dict[str, Any] = (
         {}
         if config.model_type not in FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"}
         else {"add_pooling_layer": False}
     )
+    family = transformers.AutoModel._model_mapping[type(config)]
+    # Said here, since a configuration may name a kernel that would be fetched from the hub and run.
+    plain["attn_implementation"] = "sdpa" if getattr(family, "_supports_sdpa", False) else "eager"
+    with torch.device("meta"):  # takes no memory
+        outline = transformers.AutoModel.from_config(config, trust_remote_code=False, **plain)
+    check_size(folder, sum(p.numel() for p in outline.parameters()), pretrained=pretrained)
     if not pretrained:
         return transformers.AutoModel.from_config(config, trust_remote_code=False, **plain).float()
     return transformers.AutoModel.from_pretrained(
@@ -208,8 +226,8 @@ def _tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
 def _pooling(folder: Path, config: Any) -> str:
     said = folder / "1_Pooling" / "config.json"
     if said.is_file():
-        how = json.loads(said.read_text("utf-8"))
-        return "first" if how.get("pooling_mode_cls_token") else "mean"
+        how = read_json(said)
+        return "first" if isinstance(how, dict) and how.get("pooling_mode_cls_token") else "mean"
     return "first" if config.model_type in FIRST_TOKEN else "mean"
 
 

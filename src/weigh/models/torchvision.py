@@ -15,7 +15,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
-from weigh.models.file import read_checkpoint
+from weigh.models.checkpoint import read_checkpoint
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
@@ -91,7 +91,7 @@ def _download(url: str, *, offline: bool) -> dict | None:
     """The state dict from torch's own cache or its server; None where neither may be had."""
     cached = _cache_path(url)
     if cached.is_file():
-        return read_checkpoint(cached)
+        return read_checkpoint(cached).plain
     parts = urlsplit(url)
     if offline or not reachable(f"{parts.scheme}://{parts.netloc}"):
         return None

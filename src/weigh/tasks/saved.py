@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples, Kind, rows_of
-from weigh.data.pictures import PictureError, open_picture
+from weigh.data.pictures import PictureError, use_picture
 from weigh.data.written import Written
 from weigh.errors import ModelError
 from weigh.language import text
@@ -157,7 +157,7 @@ class SavedModel:
             chunk, opened, prepared = paths[i : i + BATCH], [], []
             for path in chunk:
                 try:
-                    prepared.append(self.preparation.crop(open_picture(path, draft_size=self.preparation.resize)))
+                    prepared.append(use_picture(path, self.preparation.crop, draft_size=self.preparation.resize))
                     opened.append(None)
                 except (PictureError, OSError) as error:
                     opened.append(error)
