@@ -7,7 +7,6 @@ the prefix that makes the most of them fit is taken off. Before it: a path. Afte
 
 from __future__ import annotations
 
-import pickle
 import pickletools
 import re
 import warnings
@@ -261,19 +260,15 @@ def _unpickle(path: Path) -> tuple[Any, tuple[str, ...]]:
                 held = torch.load(file, map_location="cpu", weights_only=True)
         except _Call as call:
             raise _needs_code(path, str(call)) from None
-        except pickle.UnpicklingError as error:
-            named = re.search(r"GLOBAL (\S+) (?:was not|whose module)", str(error))
-            blocked = "is blocked" in str(error)
-            if named and not blocked and named[1] not in kinds and len(kinds) < MOST_KINDS:
-                kinds |= {named[1], f"builtins.{named[1]}"} if "." not in named[1] else {named[1]}
-                continue
-            if named:
-                raise _needs_code(path, named[1]) from None
-            raise (_needs_code(path, call) if (call := _first_name(path)) else _unreadable(path, error)) from None
         except ModelError:
             raise
-        except Exception as error:
-            raise _unreadable(path, error) from None
+        except Exception as error:  # UnpicklingError, or almost anything of a damaged file
+            named = re.search(r"GLOBAL (\S+) (was not|whose module)", str(error))
+            if named and named[2] == "was not" and named[1] not in kinds and len(kinds) < MOST_KINDS:
+                kinds |= {named[1], f"builtins.{named[1]}"} if "." not in named[1] else {named[1]}
+                continue
+            refused = named[1] if named else _first_name(path) if "operand" in str(error) else ""
+            raise (_needs_code(path, refused) if refused else _unreadable(path, error)) from None
         if id(held) in made:
             kind = made[id(held)][0]
             held = _LeftOut()
