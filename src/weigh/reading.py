@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Reading", "read_predictions"]
 
 COUNTED = (
-    "name", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
+    "name", "data.label_offset", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
     "metrics.primary", "metrics.also", "metrics.rope",
 )  # fmt: skip
 

@@ -30,7 +30,12 @@ def data(
     from weigh.spec_yaml import apply_settings, load_spec
 
     language = detect_language(lang)
-    given = {"data": {"train": source}, "models": ["timm:resnet18"], "run": {"offline": offline}}
+    given = {
+        "data": {"train": source},
+        "models": ["timm:resnet18"],
+        "recipes": ["finetune"],
+        "run": {"offline": offline},
+    }
     content = apply_settings(given, settings)
     if task:
         content["task"] = task

@@ -265,6 +265,8 @@ def _labels(listing: Listing, spec: DataSpec) -> list[tuple[str, ...]]:
             for label in listing.label
         ]
     every = {name for row in names for name in row}
+    if every and {name.casefold() for name in every} <= {"true", "false"}:  # True of Python, TRUE of R, true of JSON
+        return [tuple(name.capitalize() for name in row) for row in names]
     if every and all(re.fullmatch(r"[-+]?\d+(\.0*)?", name) for name in every):
         digits = {name: name.split(".")[0] for name in every}
         if spec.label_offset:

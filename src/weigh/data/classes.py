@@ -12,7 +12,7 @@ from weigh.data.nouns import ENTITIES, noun_of
 from weigh.data.tags import joined_tokens
 from weigh.language import Text, text
 
-__all__ = ["check_classes", "class_counts", "few_classes", "label_of", "size_in_words"]
+__all__ = ["check_classes", "check_numbers", "class_counts", "few_classes", "label_of", "size_in_words"]
 
 FEW_EXAMPLES = 10  # fewer examples of a class than this: its scores say little
 IMBALANCE = 10.0  # largest class over smallest
@@ -41,6 +41,65 @@ def few_classes(examples: Examples) -> list[Problem]:
             numbers={"classes": len(left)},
         )
     ]
+
+
+def check_numbers(examples: Examples) -> list[Problem]:
+    """Numbers that do not vary: an error in training, where a correlation then says nothing, a warning in a test part."""
+    if examples.kind != "number":
+        return []
+    problems = []
+    for part in dict.fromkeys(examples.part.tolist()):
+        values, counts = np.unique(examples.target[examples.where(part)], return_counts=True)
+        n, others = int(counts.sum()), int(counts.sum() - counts.max())
+        where = part.removeprefix("shift:")
+        if part == "train" and n and (not others or (others < FEW_EXAMPLES and others * 5 < n)):
+            what = (
+                text("All {n} training labels are {v:g}.", "全部 {n} 个训练标签都是 {v:g}。", n=n, v=values[0])
+                if not others
+                else text(
+                    "All but {k} of {n} training labels are {v:g}.",
+                    "{n} 个训练标签中，除 {k} 个外都是 {v:g}。",
+                    n=n,
+                    k=others,
+                    v=values[counts.argmax()],
+                )
+            )
+            problems.append(
+                Problem(
+                    "constant-label",
+                    what,
+                    severity="error",
+                    why=text(
+                        "There is nothing to learn, and a correlation with what does not vary says nothing.",
+                        "没有可学习的内容；与不变的数值计算相关性没有意义。",
+                    ),
+                    do=text(
+                        "Check that the right column holds the labels: --set data.label=NAME",
+                        "请检查标签列是否正确：--set data.label=列名",
+                    ),
+                    numbers={"n": n, **({"others": others} if others else {})},
+                )
+            )
+        elif part != "train" and n and not others:
+            problems.append(
+                Problem(
+                    "constant-label",
+                    text(
+                        "All {n} labels of the part {p} are {v:g}: no correlation can be measured there.",
+                        "{p} 部分的 {n} 个标签全是 {v:g}：无法在其上计算相关性。",
+                        n=n,
+                        v=values[0],
+                        p=where,
+                    ),
+                    why=text("A score that is a correlation is missing there.", "以相关性为得分的指标在该部分缺失。"),
+                    do=text(
+                        "Give test examples whose labels differ, or choose another metric: --set metrics.primary=mae",
+                        "请提供标签有差异的测试样本，或改用其他指标：--set metrics.primary=mae",
+                    ),
+                    numbers={"n": n},
+                )
+            )
+    return problems
 
 
 def check_classes(examples: Examples) -> list[Problem]:

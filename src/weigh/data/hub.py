@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from weigh.data.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.data.listing import PARTS, Listing, set_aside
-from weigh.data.table_files import LIST_SEPARATOR, Columns, as_cell
 from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.disk import write_file
 from weigh.errors import DataError, MissingExtra

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from weigh.data.cells import columns_as_text
 from weigh.data.encoding import read_text
+from weigh.data.numbers import number_style
+from weigh.data.parquet import read_parquet
 from weigh.data.records import parse_json_lines
-from weigh.data.table_files import JSON, PARQUET, TableFile, columns_as_text, is_written_as, read_frame, read_table
+from weigh.data.table_files import JSON, PARQUET, TableFile, is_written_as, read_table
 from weigh.data.tables import picture_columns
 from weigh.data.text_roles import are_numbers, is_number
 from weigh.data.text_tables import read_text_table
@@ -27,13 +30,18 @@ __all__ = ["LOOKS", "Look", "TextTask", "look_at", "task_by_looks"]
 
 BYTES = 300_000  # of a file that are looked at
 ROWS = 500
+NAME_THE_LABEL = text(
+    "Name the column of labels: --set data.label=NAME; or say what to make of them: --task text-classification | text-regression",
+    "请指明标签列：--set data.label=列名；或指明任务：--task text-classification | text-regression",
+)
 
 
 class TextTask(NamedTuple):
-    """A task, or None where it cannot be told, and why."""
+    """A task, or None where it cannot be told; why; and what to do about it."""
 
     task: str | None
     reason: Text
+    do: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
     """
     wanted = [n for n in (columns.path, columns.label, columns.text) if n]
     if is_written_as(path, PARQUET):
-        frame = read_frame(path, rows=ROWS)
+        frame = read_parquet(path, rows=ROWS)
         cells = columns_as_text(frame)
         return Look(
             path, columns, "", frame.to_dicts(), TableFile(path, list(range(1, len(frame) + 1)), cells, True, "Parquet")
@@ -121,7 +129,11 @@ def looks_like_texts(look: Look) -> TextTask | None:
             text("Texts ({c}) with columns of 0 and 1 ({l}).", "文本（{c}）带有 0/1 标签列（{l}）。", c=where, l=marks),
         )
     if label is None:
-        return TextTask(None, text("no column holds labels ({c}).", "没有标签列（{c}）。", c=", ".join(table.columns)))
+        return TextTask(
+            None,
+            text("no column holds labels ({c}).", "没有标签列（{c}）。", c=", ".join(table.columns)),
+            NAME_THE_LABEL,
+        )
     cells = [c for c in table.columns[label] if c]
     if are_numbers(cells) or _mostly_numbers(cells):
         return TextTask(
@@ -135,6 +147,7 @@ def looks_like_texts(look: Look) -> TextTask | None:
                 "“{l}”列在 {n} 行中有 {k} 个不同取值：既不像类别，也不像数值。",
                 l=label, k=len(set(cells)), n=len(cells),
             ),
+            NAME_THE_LABEL,
         )  # fmt: skip
     return TextTask(
         "text-classification", text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
@@ -142,9 +155,12 @@ def looks_like_texts(look: Look) -> TextTask | None:
 
 
 def _mostly_numbers(cells: list[str]) -> bool:
-    """Numbers with a few cells that are none; the reader sets those aside by name."""
+    """Numbers with a few cells that are none (the reader sets those aside by name); whole ones where they hardly repeat."""
     numbers = [c for c in cells if is_number(c)]
-    return len(numbers) * 10 >= 9 * len(cells) and are_numbers(numbers) and len(set(numbers)) > 10
+    different = len(set(numbers))
+    if len(numbers) * 10 < 9 * len(cells) or different <= 10:
+        return False
+    return are_numbers(numbers) or (different > 20 and different * 2 > len(cells) and number_style(numbers) is not None)
 
 
 # The first that fits says what a file is.

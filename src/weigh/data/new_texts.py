@@ -8,19 +8,17 @@ without a header means.
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from weigh.data.cells import Columns, as_cell
 from weigh.data.encoding import decode, read_text, split_lines, whole_lines
 from weigh.data.new_sentences import read_sentences
 from weigh.data.records import SEPARATORS, Shape, find_shape, parse_separated
 from weigh.data.table_files import (
     JSON,
     PARQUET,
-    Columns,
     TableFile,
-    as_cell,
     broken_line,
     is_written_as,
     json_table,
@@ -28,7 +26,7 @@ from weigh.data.table_files import (
     separated_table,
     whole_table,
 )
-from weigh.data.text_roles import LAYOUTS, guess_roles, words_in
+from weigh.data.text_roles import KNOWN, LAYOUTS, guess_roles, words_in
 from weigh.data.text_tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
 from weigh.errors import DataError
@@ -38,6 +36,7 @@ from weigh.language import text
 __all__ = ["read_new_texts"]
 
 Rows = list[tuple[str, ...]]
+FEW_LINES = 5
 
 
 def read_new_texts(
@@ -86,7 +85,7 @@ def _lines(content: str, path: Path, *, pair: bool) -> Rows:
     """A text per line, or two with a tab between them; blank lines are rows without a text."""
     lines = split_lines(content)
     if not pair:
-        return [(line.lstrip("\ufeff"),) for line in lines]
+        return [(line,) for line in lines]
     rows = [tuple(line.split("\t")) for line in lines]
     wrong = next((n for n, row in enumerate(rows, 1) if len(row) != 2 and row != ("",)), None)
     if wrong is not None:
@@ -108,7 +107,7 @@ def _with_header(path: Path, content: str, written: Written) -> TableFile | None
         if wanted and set(wanted) <= {_bare(cell) for cell in cells}:
             if len(cells) == 1:
                 return _single_column(path, content, cells[0].strip())
-            found = find_shape(content, separators=(separator,))
+            found = find_shape(content, separators=(separator,), backslash=written.backslash)
             shape = found[0] if found else Shape(separator)
             return separated_table(path, content, shape, header=True)
     if not is_written_as(path, (".csv", ".tsv")) or written.layout in LINE_LAYOUTS:
@@ -118,7 +117,8 @@ def _with_header(path: Path, content: str, written: Written) -> TableFile | None
         known = guess_roles({_bare(first.strip('"')): []}).text
         return _single_column(path, content, first.strip().strip('"')) if known else None
     table = separated_table(path, content, found[0])
-    return table if table.named else None
+    known = written.named or any(_bare(name) in KNOWN for name in table.columns)
+    return table if table.named and known else None
 
 
 def _single_column(path: Path, content: str, name: str) -> TableFile:
@@ -225,8 +225,11 @@ def _without_header(path: Path, content: str, written: Written, *, pair: bool) -
         return _lines(content, path, pair=False)
     known = next((known for known in LAYOUTS if known.title == written.layout), None)
     named_table = is_written_as(path, (".csv", ".tsv"))
+    tabs = is_written_as(path, (".tsv",))
     separators = [s for s in (written.separator if not written.named or named_table else "", "\t") if s]
-    found = find_shape(content, separators=list(dict.fromkeys([*separators, *(SEPARATORS if named_table else ())])))
+    found = find_shape(
+        content, separators=list(dict.fromkeys([*separators, *(SEPARATORS if named_table and not tabs else ())]))
+    )
     if found is None:
         if named_table and not pair:
             return [(cell,) for _, cell in _single_cells(content)]
@@ -235,16 +238,13 @@ def _without_header(path: Path, content: str, written: Written, *, pair: bool) -
     records = parse_separated(content, shape.separator, quoted=shape.quoted, backslash=shape.backslash)
     if known is not None and known.fits([r.cells for r in records[:2000]]):
         return _from_columns(known_layout_table(path, content, shape, known), written, pair=pair)
-    widths = Counter(len(r.cells) for r in records)
-    if (
-        not named_table
-        and shape.separator == "\t"
-        and max(widths) > 1
-        and len(widths) > 1
-        and written.separator != "\t"
-        and not pair
-    ):
-        return _lines(content, path, pair=False)  # tabs inside of some texts
+    apart = sum(len(r.cells) > 1 for r in records)
+    as_trained = named_table or (written.separator == shape.separator and not written.named)
+    uneven = len({len(r.cells) for r in records}) > 1
+    if not pair and (apart * 2 < len(records) or (uneven and not as_trained)):  # separators inside of some texts
+        return [(cell,) for _, cell in _single_cells(content)] if named_table else _lines(content, path, pair=False)
+    if not pair and not as_trained and len(records) < FEW_LINES:  # columns, or as many tabs by chance in every text
+        raise _which_column(path, len(records[0].cells), written)
     table = whole_table(separated_table(path, content, shape, header=False))
     width = len(table.columns)
     places = _places(width, written, 1 + pair)

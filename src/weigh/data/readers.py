@@ -62,11 +62,11 @@ def task_of(data: DataSpec, asked: str | None = None) -> str:
     """
     if asked is not None:
         return asked
-    task, reason = recognise_task(data.train, data.columns, data.encoding)
+    task, reason, do = recognise_task(data.train, data.columns, data.encoding)
     if task is None:
         raise SpecError(
             text("The task cannot be told from {d}: {r}", "无法从 {d} 判断任务：{r}", d=data.train, r=reason),
-            do=text("Say it: --task {t}", "请指明任务：--task {t}", t=" | ".join(TASKS)),
+            do=do or text("Say it: --task {t}", "请指明任务：--task {t}", t=" | ".join(TASKS)),
         )
     return task
 

@@ -26,10 +26,11 @@ MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "g
 
 
 class Recognised(NamedTuple):
-    """A task of `spec.TASKS`, or None, and why."""
+    """A task of `spec.TASKS`, or None; why; and what to do about it."""
 
     task: str | None
     reason: Text
+    do: Text | None = None
 
 
 def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encoding: str | None = None) -> Recognised:
@@ -52,7 +53,7 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
         columns = columns or ColumnsSpec.model_validate({})
         return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
     except WeighError as error:
-        return Recognised(None, error.what)
+        return Recognised(None, error.what, error.do)
     except OSError as error:
         return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
 

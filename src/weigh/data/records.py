@@ -7,6 +7,7 @@ is needed here: quotes that mean nothing (GLUE), quotes that do not close, line 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -82,7 +83,8 @@ def _quoted(lines: list[str], first: int, separator: str, *, backslash: bool) ->
         line = lines[i]
         if not line.startswith('"', at):
             end = line.find(separator, at)
-            cells.append(line[at:] if end < 0 else line[at:end])
+            cell = line[at:] if end < 0 else line[at:end]
+            cells.append(re.sub(r"\\([\"\\])", r"\1", cell) if backslash and '\\"' in cell else cell)
             if end < 0:
                 return cells, i + 1
             at = end + len(separator)
@@ -120,7 +122,12 @@ def _quoted(lines: list[str], first: int, separator: str, *, backslash: bool) ->
 
 
 def find_shape(
-    content: str, *, separators: Sequence[str] = SEPARATORS, wanted: Sequence[str] = (), suffix: str = ""
+    content: str,
+    *,
+    separators: Sequence[str] = SEPARATORS,
+    wanted: Sequence[str] = (),
+    suffix: str = "",
+    backslash: bool = False,
 ) -> tuple[Shape, float] | None:
     """How a table is written, and the share of its first lines that have one width; None where no separator gives two cells.
 
@@ -128,6 +135,7 @@ def find_shape(
         separators: The likelier ones first.
         wanted: Names that the header should hold.
         suffix: ".tsv" says tabs.
+        backslash: Whether the training data are written so; a file without quotes inside of cells does not show it.
     """
     lines = [line for line in split_lines(content[:1_000_000]) if line.strip()][:SAMPLE]
     head = "\n".join(lines)
@@ -135,7 +143,7 @@ def find_shape(
     for place, separator in enumerate(separators):
         if not lines or separator not in head:
             continue
-        shape = Shape(separator, *_quoting(head, separator))
+        shape = Shape(separator, *_quoting(head, separator, usual=backslash))
         records = parse_separated(head, *shape[:1], quoted=shape.quoted, backslash=shape.backslash)
         widths = Counter(len(r.cells) for r in (records[1:] or records) if not r.broken)
         if not widths:
@@ -154,15 +162,15 @@ def find_shape(
     return (best[1], best[2]) if best else None
 
 
-def _quoting(head: str, separator: str) -> tuple[bool, bool]:
+def _quoting(head: str, separator: str, *, usual: bool) -> tuple[bool, bool]:
     """Whether quotes wrap cells, and whether a backslash stands before quotes inside."""
     if '\\"' not in head or '"' not in head.replace('\\"', ""):
-        return quotes_matter(head, separator), False
+        return quotes_matter(head, separator), usual
     broken = {}
     for backslash in (False, True):
         records = parse_separated(head, separator, quoted=True, backslash=backslash)
-        usual = Counter(len(r.cells) for r in records).most_common(1)[0][0]
-        broken[backslash] = len(records) - sum(not r.broken and len(r.cells) == usual for r in records)
+        width = Counter(len(r.cells) for r in records).most_common(1)[0][0]
+        broken[backslash] = len(records) - sum(not r.broken and len(r.cells) == width for r in records)
     if broken[True] < broken[False]:
         return True, True
     return quotes_matter(head, separator), False
@@ -180,16 +188,24 @@ def quotes_matter(content: str, separator: str) -> bool:
     opened = [cell for line in lines for cell in line.split("\t") if cell.startswith('"')]
     if not opened:
         return False
-    filled = [line for line in lines if line.strip()]
-    widths = Counter(line.count("\t") for line in filled[1:] or filled)  # R writes a name less than there are columns
-    whole = [c for c in opened if len(c) > 1 and c.endswith('"') and '"' not in c[1:-1].replace('""', "")]
-    if len(widths) == 1:
-        cells = sum(line.count("\t") + 1 for line in filled)
-        return len(whole) == len(opened) and (any('""' in c[1:-1] for c in whole) or len(whole) * 2 >= cells)
-    wanted = widths.most_common(1)[0][0] + 1
     with_quotes = parse_separated("\n".join(lines), "\t", quoted=True)
-    right = sum(not r.broken and len(r.cells) == wanted for r in with_quotes)
-    return right * 100 >= 99 * len(with_quotes)
+    header = len(with_quotes[0].cells)
+    with_quotes = with_quotes[1:] or with_quotes  # R writes a name less than there are columns
+    read = Counter(len(r.cells) for r in with_quotes if not r.broken)
+    width, right = read.most_common(1)[0] if read else (0, 0)
+    fits = right * 100 >= 99 * len(with_quotes)
+    if fits and all(lines[r.line - 1].startswith('"') for r in with_quotes):
+        return True
+    filled = [line for line in lines if line.strip()]
+    widths = Counter(line.count("\t") + 1 for line in filled[1:] or filled)
+    if len(widths) == 1:
+        whole = [c for c in opened if len(c) > 1 and c.endswith('"') and '"' not in c[1:-1].replace('""', "")]
+        cells = sum(line.count("\t") + 1 for line in filled)
+        shown = (
+            any('""' in c[1:-1] for c in whole) or len(whole) * 2 >= cells or (width == header != next(iter(widths)))
+        )
+        return (len(whole) == len(opened) or (fits and width == header != next(iter(widths)))) and shown
+    return fits and width in (header, widths.most_common(1)[0][0])
 
 
 def parse_json_lines(content: str) -> Iterator[tuple[int, dict | None]]:

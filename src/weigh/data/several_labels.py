@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
+from weigh.data.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.data.examples import Problem
-from weigh.data.table_files import LIST_SEPARATOR, Columns, as_cell
 from weigh.language import Text, text
 
 __all__ = ["Labels", "joined_labels", "label_columns", "labels_of"]

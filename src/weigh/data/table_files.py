@@ -11,9 +11,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from weigh.data.cells import Columns, as_cell, columns_as_text
 from weigh.data.encoding import read_text, split_lines
 from weigh.data.names import compose
 from weigh.data.parquet import read_parquet
@@ -22,22 +24,14 @@ from weigh.data.text_roles import Roles, first_is_header, is_number
 from weigh.errors import DataError
 from weigh.language import text
 
-if TYPE_CHECKING:
-    import polars as pl
-
 __all__ = [
     "JSON",
-    "LIST_SEPARATOR",
     "PARQUET",
     "TABLE_SUFFIXES",
-    "Columns",
     "TableFile",
-    "as_cell",
     "broken_line",
-    "columns_as_text",
     "is_written_as",
     "json_table",
-    "read_frame",
     "read_table",
     "separated_table",
     "whole_table",
@@ -46,11 +40,7 @@ __all__ = [
 PARQUET = (".parquet", ".pq")
 JSON = (".jsonl", ".ndjson", ".json")
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", *PARQUET, ".jsonl", ".ndjson"))
-LIST_SEPARATOR = "\x1f"  # joins the cells of a list column; no label contains it
-LARGE = 20_000_000  # characters from which on a plain table is parsed by polars
 FEW_VALUES = 20
-
-Columns = dict[str, list[str | None]]
 
 
 @dataclass
@@ -174,14 +164,13 @@ def separated_table(
     widths = Counter(len(r.cells) for r in records[1:2001] if not r.broken) or Counter((len(records[0].cells),))
     width = max(widths.items(), key=lambda one: (one[1], one[0]))[0]
     first = [cell.strip().lstrip("\ufeff") for cell in records[0].cells]
+    unnamed = _one_name_less(records, first, width)
     if header is None:
-        header = _row_names_come_first(records, first, width) or first_is_header(
-            [r.cells for r in records[:1001]], wanted
-        )
+        header = unnamed or first_is_header([r.cells for r in records[:1001]], wanted)
     written: tuple[str, ...] = ()
     if header:
         written, records, names = tuple(first), records[1:], list(first)
-        if len(first) == width - 1:
+        if unnamed:
             bare = all(not r.cells[-1].strip() for r in records if len(r.cells) == width)
             names = [*first, ""] if bare else ["", *first]
     else:
@@ -211,10 +200,19 @@ def separated_table(
     return table
 
 
-def _row_names_come_first(records: list[Record], first: list[str], width: int) -> bool:
-    """A first line with one cell less than the others is a header: of names of rows (R), or of lines that end with a separator."""
-    others = [r for r in records[1:1001] if not r.broken]
-    return 1 < len(first) == width - 1 and sum(len(r.cells) == width for r in others) * 100 >= 95 * len(others)
+def _one_name_less(records: list[Record], first: list[str], width: int) -> bool:
+    """A first line with one cell less than the others is a header: over names of rows (R), or over lines that end with a separator.
+
+    A comma inside of a text makes a cell more, too; but not in every line, and the next cell then begins with a blank.
+    """
+    others = [r.cells for r in records[1:1001] if not r.broken]
+    if not 1 <= len(first) == width - 1 or sum(len(cells) == width for cells in others) * 100 < 95 * len(others):
+        return False
+    if all(not cells[-1].strip() for cells in others if len(cells) == width):
+        return True
+    names = [cells[0] for cells in others]
+    blanks = sum(any(c.startswith(" ") for c in cells[1:]) for cells in others)
+    return len(set(names)) == len(names) and blanks * 2 < len(others) and (len(first) > 1 or all(map(is_number, names)))
 
 
 def _is_no_column(cells: list[str | None]) -> bool:
@@ -224,36 +222,42 @@ def _is_no_column(cells: list[str | None]) -> bool:
 
 
 def _let_go(records: list[Record], lines: list[str], separator: str, width: int) -> list[Record]:
-    """Rows that a stray quote had swallowed: several lines that read as one cell, but of which each looks like a row of this table.
+    """Rows that a stray quote had swallowed: several lines that read as one cell, but of which each is a row of this table.
 
-    A cell of several lines is right by the rules. It is rows where every line has the right number of cells and, in a column of numbers
-    or of a few values, holds such a number or value.
+    A cell of several lines is right by the rules. It is rows where every line has the right number of cells, and a column that counts the
+    rows goes on in them, or one of a few values holds such a value in each.
     """
-    several = [r for r in records if r.lines > 1]
-    if not several:
+    if not any(r.lines > 1 for r in records):
         return records
     alone = [r.cells for r in records if r.lines == 1 and not r.broken and len(r.cells) == width]
-    allowed: dict[int, set[str] | None] = {}
-    for i in range(width) if len(alone) >= 3 else ():
-        values = {cells[i] for cells in alone}
-        if all(is_number(v) for v in values):
-            allowed[i] = None
-        elif len(values) <= FEW_VALUES and len(values) * 3 <= len(alone):
-            allowed[i] = values
-    if not allowed:
-        return records
+    few = {
+        i: values for i in range(width) if len(alone) >= 10 and len(values := {c[i] for c in alone}) * 3 <= len(alone)
+    }
+    few = {i: values for i, values in few.items() if len(values) <= FEW_VALUES}
     freed: list[Record] = []
     for record in records:
         split = [lines[n].split(separator) for n in range(record.line - 1, record.line - 1 + record.lines)]
-        if record.lines > 1 and all(
-            len(cells) == width
-            and all(is_number(cells[i]) if known is None else cells[i] in known for i, known in allowed.items())
-            for cells in split
+        before = freed[-1].cells if freed else []
+        if (
+            record.lines > 1
+            and all(len(cells) == width for cells in split)
+            and (
+                any(_counts_on(before, split, i) for i in range(width))
+                or (few and all(cells[i] in values for cells in split for i, values in few.items()))
+            )
         ):
             freed += [Record(record.line + n, cells, broken='"' in "".join(cells)) for n, cells in enumerate(split)]
         else:
             freed.append(record)
     return freed
+
+
+def _counts_on(before: list[str], rows: list[list[str]], i: int) -> bool:
+    """Whether cell `i` of the rows counts on by ones from the row before them."""
+    cells = [*([before[i]] if i < len(before) else []), *(row[i] for row in rows)]
+    if len(cells) < 3 or not all(c.isascii() and c.isdigit() and len(c) < 15 for c in cells):
+        return False
+    return all(int(b) == int(a) + 1 for a, b in pairwise(cells))
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -280,7 +284,7 @@ def json_table(path: Path, content: str) -> TableFile:
     rows: list[tuple[int, dict]] = []
     start = content.lstrip()[:1]
     lined = start != "[" and [row for _, row in parse_json_lines(content)]
-    if start == "[" or (start == "{" and lined and not any(lined)):
+    if start == "[" or (start == "{" and lined and not any(lined) and is_written_as(path, (".json",))):
         listed = _listed(path, content)
         for n, row in enumerate(listed, 1):
             if isinstance(row, dict):
@@ -316,69 +320,10 @@ def _listed(path: Path, content: str) -> list[Any]:
 
 
 def _parquet(path: Path, *, limit: int | None = None) -> TableFile:
-    cells = columns_as_text(read_frame(path, rows=None if limit is None else 2_000))
+    cells = columns_as_text(read_parquet(path, rows=None if limit is None else 2_000))
     rows = len(next(iter(cells.values()), []))
     repeated = [i for i in range(rows) if len(cells) > 1 and all(cells[name][i] == name for name in cells)]
     if repeated:
         cells = {name: [c for i, c in enumerate(column) if i not in set(repeated)] for name, column in cells.items()}
     left = [n for n in range(1, rows + 1) if n - 1 not in set(repeated)]
     return TableFile(path, left, cells, True, "Parquet", repeated=[i + 1 for i in repeated])
-
-
-def read_frame(path: Path, wanted: Sequence[str] = (), *, rows: int | None = None) -> pl.DataFrame:
-    """A table as a frame of polars; cells of all but Parquet are text, empty ones null. Every line must be readable.
-
-    Raises:
-        DataError: Not readable as such a table; says which line.
-    """
-    import polars as pl
-
-    if is_written_as(path, PARQUET):
-        return read_parquet(path, rows=rows)
-    if not is_written_as(path, JSON):
-        content, _ = read_text(path)
-        plain = _plain_frame(content, path, wanted)
-        if plain is not None:
-            return plain
-    table = whole_table(read_table(path, wanted, header=True))
-    return pl.DataFrame(table.columns, schema=dict.fromkeys(table.columns, pl.String))
-
-
-def _plain_frame(content: str, path: Path, wanted: Sequence[str]) -> pl.DataFrame | None:
-    """Large tables without quotes whose lines all have one width are read by polars: the same, in less memory."""
-    import polars as pl
-
-    if len(content) < LARGE or '"' in content:
-        return None
-    written = find_shape(content, wanted=wanted, suffix=".tsv" if is_written_as(path, (".tsv",)) else "")
-    lines = split_lines(content)
-    separator = written[0].separator if written else ","
-    names = [name.strip() for name in lines[0].split(separator)]
-    if len(set(names)) < len(names) or not all(names) or lines[0] in lines[1:]:
-        return None
-    if any(line.count(separator) != len(names) - 1 for line in lines):
-        return None
-    frame = pl.read_csv(content.encode(), separator=separator, infer_schema=False, quote_char=None)
-    return frame.rename(dict(zip(frame.columns, names, strict=True)))
-
-
-def columns_as_text(frame: pl.DataFrame) -> Columns:
-    """Columns as text; what is text already stays as it is."""
-    return {c.name: c.to_list() if str(c.dtype) == "String" else [as_cell(v) for v in c.to_list()] for c in frame}
-
-
-def as_cell(value) -> str | None:
-    """One cell as text. Whole floats lose their ".0"; lists of labels are joined; other nested values are JSON."""
-    if value is None or value != value:  # NaN
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, (list, tuple)):
-        return LIST_SEPARATOR + LIST_SEPARATOR.join(as_cell(v) or "" for v in value)
-    if isinstance(value, dict):
-        return json.dumps(value, default=str, ensure_ascii=False)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)

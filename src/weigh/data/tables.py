@@ -12,18 +12,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from weigh.data.cells import Columns
 from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
 from weigh.data.paths import Resolver, found_otherwise
 from weigh.data.several_labels import label_columns, labels_of
-from weigh.data.table_files import Columns, TableFile, read_table
+from weigh.data.table_files import TableFile, read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 
 __all__ = [
     "Resolver",
+    "columns_note",
     "line_problems",
     "list_columns",
     "list_table",
@@ -59,8 +61,30 @@ def list_table(
     listing = list_columns(
         read.columns, table, columns=columns, root=Path(os.path.abspath(root or table.parent)), separator=separator
     )
+    used = {columns.path, columns.label, columns.group, columns.split, "split", *listing.columns}
+    marked = bool(listing.separator) and columns.label not in read.columns
+    left = [] if marked else [name for name in read.columns if name not in used]
+    said = text(
+        "Read as pictures (paths: {p}; labels: {l}).",
+        "按图片读取（路径：{p}；标签：{l}）。",
+        p=columns.path,
+        l=columns.label,
+    )
+    do = text(
+        "If that is wrong: --set data.columns.path=NAME --set data.columns.label=NAME",
+        "如有误：--set data.columns.path=列名 --set data.columns.label=列名",
+    )
+    listing.problems += [] if marked else [columns_note(said, left, do)]
     listing.problems += [*encoding_problem({table.name: read.encoding}), *line_problems([read], len(read.lines))]
     return listing
+
+
+def columns_note(sentence: Text, left: Sequence[str], do: Text) -> Problem:
+    """How a table was read; `left` are the columns that play no part."""
+    if left:
+        names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
+        sentence = sentence + text("Not used: {c}.", "未使用：{c}。", c=names)
+    return Problem("columns", sentence, severity="note", do=do)
 
 
 def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = None) -> list[Problem]:

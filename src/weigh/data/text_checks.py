@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.data.classes import check_classes, few_classes, label_of
+from weigh.data.classes import check_classes, check_numbers, few_classes, label_of
 from weigh.data.contents import fingerprint
 from weigh.data.copies import find_identical, find_near
 from weigh.data.examples import Examples, Problem
@@ -47,7 +47,7 @@ def check_texts(examples: Examples, *, progress: Progress | None = None) -> tupl
     if len(full) < len(examples):
         examples = examples.subset(full)
         examples = replace(examples, fingerprint=fingerprint(examples))
-    problems += few_classes(examples)
+    problems += [*few_classes(examples), *check_numbers(examples)]
     if len(examples):
         rows = [] if examples.texts is None else examples.texts.tolist()
         keys = examples.content.tolist()

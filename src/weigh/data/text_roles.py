@@ -14,6 +14,7 @@ from typing import NamedTuple
 from weigh.data.numbers import number_style, plain_number
 
 __all__ = [
+    "KNOWN",
     "LABELS",
     "LAYOUTS",
     "Layout",
@@ -186,7 +187,7 @@ def _label_by_contents(columns: dict[str, list[str | None]], taken: set[str]) ->
         filled = sum(c is not None and c != "" for c in column)
         if name in taken or not 2 <= len(values) <= MOST_CLASSES or filled * 100 < 90 * len(column):
             continue
-        if len(values) * 2 > len(column) and len(column) > 10:
+        if len(values) == filled or (len(values) * 2 > len(column) and len(column) > 10):
             continue
         if any(len(v) > 60 for v in values):
             continue

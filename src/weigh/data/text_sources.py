@@ -21,18 +21,17 @@ from weigh.data.part_files import Candidate, choose_versions, family, part_of, p
 from weigh.data.paths import no_such_path
 from weigh.data.several_labels import labels_of
 from weigh.data.table_files import TABLE_SUFFIXES, TableFile
-from weigh.data.tables import line_problems, metadata_columns, nearest_columns, parts_of_rows
-from weigh.data.text_roles import Roles
+from weigh.data.tables import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.text_roles import Roles, is_number
 from weigh.data.text_tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text
-from weigh.spec import DataSpec
+from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
 
 MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree
 
-LIKE_A_NUMBER = re.compile("[-+\u2212]?[\\d.,\u00a0\u202f\u2009' eE%+-]*\\d[\\d.,\u00a0\u202f\u2009' eE%+-]*")
 
 TEXT_FILES = FileKind(
     TEXTS,
@@ -170,7 +169,7 @@ class TextSource:
         listing.written = written_as(files[0].content)
         read = [c.content for c in files if c not in secret]
         listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
-        listing.problems.append(_columns_note(files[0].content))
+        listing.problems.append(_columns_note(files[0].content, listing, self.spec.columns))
         if not listing.path:
             raise _nothing_usable(files[0].path, listing.problems)
         return listing
@@ -311,12 +310,20 @@ class _Found:
         ]
 
 
-def _columns_note(table: TableFile) -> Problem:
-    return Problem(
-        "columns",
+def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> Problem:
+    used = {
+        *table.roles.text,
+        table.roles.label,
+        *table.roles.several,
+        columns.group,
+        columns.split,
+        "split",
+        *listing.columns,
+    }
+    return columns_note(
         text("Read as {l} ({d}).", "按 {l} 读取（{d}）。", l=table.layout, d=describe(table)),
-        severity="note",
-        do=text(
+        [name for name in table.columns if name not in used],
+        text(
             "If that is wrong: --set data.text=NAME --set data.label=NAME",
             "如有误：--set data.text=列名 --set data.label=列名",
         ),
@@ -329,7 +336,7 @@ def _numbers(labels: list[str | None], column: str | None, path: Path) -> list[s
     Raises:
         DataError: Written in several ways, or in one that may mean two things.
     """
-    like_numbers = [c for c in labels if c and LIKE_A_NUMBER.fullmatch(c.strip())]
+    like_numbers = [c for c in labels if c and is_number(c)]
     style = number_style(like_numbers)
     if like_numbers and (style is None or style.decimal == "?"):
         odd = next((c for c in like_numbers if "," in c), like_numbers[0])
@@ -340,7 +347,7 @@ def _numbers(labels: list[str | None], column: str | None, path: Path) -> list[s
             text("The comma may stand for the point, or between thousands.", "逗号可能是小数点，也可能是千位分隔符。"),
             text("Write numbers with a decimal point and nothing between thousands.", "请用小数点书写数字，千位之间不加分隔。"),
         )  # fmt: skip
-    values = [plain_number(c, style) if style and c and LIKE_A_NUMBER.fullmatch(c.strip()) else None for c in labels]
+    values = [plain_number(c, style) if style and c and is_number(c) else None for c in labels]
     return [None if value is None else repr(value) for value in values]
 
 

@@ -11,20 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from weigh.data.cells import Columns
 from weigh.data.encoding import read_text, split_lines
 from weigh.data.listing import natural_key
 from weigh.data.records import Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.several_labels import label_columns
-from weigh.data.table_files import (
-    JSON,
-    PARQUET,
-    Columns,
-    TableFile,
-    is_written_as,
-    json_table,
-    read_table,
-    separated_table,
-)
+from weigh.data.table_files import JSON, PARQUET, TableFile, is_written_as, json_table, read_table, separated_table
 from weigh.data.tables import nearest_columns
 from weigh.data.text_roles import LABELS, LAYOUTS, Layout, Roles, first_is_header, guess_roles
 from weigh.data.written import Written
@@ -250,7 +242,7 @@ def written_as(table: TableFile) -> Written:
     first_words = {c for c in table.columns[labels[0]] if c} if table.layout == "lines" else ()
     return Written(
         table.layout, shape.separator if shape else "", shape.quoted if shape else True, table.named,
-        table.header if table.header else tuple(table.columns), roles.text, labels, table.encoding, tuple(sorted(first_words)),
+        table.header if table.header else tuple(table.columns), roles.text, labels, table.encoding, tuple(sorted(first_words)), shape is not None and shape.backslash,
     )  # fmt: skip
 
 

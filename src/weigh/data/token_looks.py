@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from weigh.data.cells import Columns
 from weigh.data.encoding import split_lines
-from weigh.data.table_files import JSON, PARQUET, Columns, is_written_as
+from weigh.data.table_files import JSON, PARQUET, is_written_as
 from weigh.data.tags import parse_tag
 from weigh.data.token_files import SPANS, TAGS, TOKENS
 from weigh.language import Text, text

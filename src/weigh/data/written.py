@@ -20,6 +20,7 @@ class Written:
         layout: "CSV", "TSV", "JSON", "Parquet", "fastText", "TREC", "lines", "CoLA", …; "" where it is not known.
         separator: Of cells; "" where there is none.
         quoted: Cells may stand in double quotes.
+        backslash: Inside of them a backslash stands before quotes and before itself.
         named: The file has a header; else columns are called by their numbers, from 1.
         names: Of the columns, in the order of the file.
         text: The columns of texts, one or two.
@@ -37,6 +38,7 @@ class Written:
     labels: tuple[str, ...] = ()
     encoding: str = "UTF-8"
     first_words: tuple[str, ...] = ()
+    backslash: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for files."""
@@ -47,4 +49,5 @@ class Written:
         """What `as_json` gave; None for None."""
         if kept is None:
             return None
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
+        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in kept.items()}
+        return cls(**values)

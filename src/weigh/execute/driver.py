@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.errors import StudyMismatch
@@ -81,6 +82,8 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
+    for line in what_was_read(examples, prepared.problems):
+        listener.stage(line)
     if ledger is not None:
         _same_study(ledger, spec, examples)
     choose, workers = chooser(ledger), count_workers(spec)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from weigh.plan.prepare import positive_last
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
+from weigh.record.predictions_shift import check_shift, moved_labels
 from weigh.record.predictions_table import Answers, PredictionTable, read_tables
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.record.selection import choose_winner
@@ -80,7 +82,11 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
             ),
             do=text("Leave out --labels.", "请去掉 --labels。"),
         )
-    return results_of(read_folders(folders, labels) if folders else read_tables(paths), spec)
+    offset = spec.data.label_offset
+    table = (
+        read_folders(folders, labels, offset) if folders else read_tables(paths, partial(moved_labels, offset=offset))
+    )
+    return results_of(check_shift(table), spec)
 
 
 def results_of(table: PredictionTable, spec: StudySpec) -> Results:

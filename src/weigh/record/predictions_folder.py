@@ -21,6 +21,7 @@ from weigh.errors import DataError
 from weigh.files import read_array, read_json
 from weigh.language import text
 from weigh.record.predictions_checks import check_probabilities
+from weigh.record.predictions_shift import counted_from_one
 from weigh.record.predictions_table import Answers, PredictionTable
 
 __all__ = ["model_names", "read_folders"]
@@ -33,8 +34,11 @@ SAY = text(
 )
 
 
-def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionTable:
+def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 0) -> PredictionTable:
     """One test set from each folder, with its file of labels; models are named by what differs in their files' names.
+
+    Args:
+        offset: Added to the labels.
 
     Raises:
         DataError: Files that do not hold such numbers, or lengths that do not fit the labels.
@@ -56,7 +60,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
     target, names, answers, problems = [], [], [], []
     start, width = 0, 0
     for folder, truth in zip(folders, labels, strict=True):
-        given = _read_numbers(truth)
+        given = _read_numbers(truth) + offset
         if given.ndim != 1 or not len(given):
             raise _unfit(truth, given)
         files = sorted(
@@ -93,6 +97,10 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path]) -> PredictionT
         names += [str(i) for i in range(len(given))]
         start += len(given)
     target = np.concatenate(target)
+    wide = [answer.probabilities.shape[1] for answer in answers if answer.probabilities is not None]
+    shifted = counted_from_one(target, wide[0]) if wide and len(set(wide)) == 1 else None
+    if shifted is not None:
+        raise shifted
     width = max(width, int(target.max()) + 1)
     for answer in answers:
         if answer.probabilities is not None and answer.probabilities.shape[1] != width:

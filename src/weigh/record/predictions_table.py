@@ -9,21 +9,24 @@ error that says how much of it there is and where it begins, or a `Problem` that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weigh.data.cells import as_cell
 from weigh.data.examples import Problem
+from weigh.data.frames import read_frame
 from weigh.data.listing import natural_key
-from weigh.data.table_files import as_cell, read_frame
-from weigh.data.tables import metadata_columns, nearest_columns
+from weigh.data.table_files import TableFile
+from weigh.data.tables import line_problems, metadata_columns
 from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.record.predictions_checks import check_probabilities
+from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -33,7 +36,6 @@ __all__ = ["Answers", "PredictionTable", "read_tables"]
 NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 NEEDED = ("example", "label")
 NEVER_NAN = ("label", "prediction", "fold", "group")  # there "NaN" is how a program wrote a missing cell
-WHOLE = r"^[+-]?\d+(\.0+)?$"  # class numbers: a table with an empty cell once held them as 3.0
 FORMAT = text(
     "Columns: example, label, model, run, and prediction or one p:CLASS column for each class; optional: set, fold, group.",
     "所需的列：example、label、model、run，以及 prediction 或每个类别一列 p:类别名；可选：set、fold、group。",
@@ -82,7 +84,7 @@ class PredictionTable:
     problems: tuple[Problem, ...] = ()
 
 
-def read_tables(paths: Sequence[Path]) -> PredictionTable:
+def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list) -> PredictionTable:
     """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file.
 
     Raises:
@@ -90,7 +92,8 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
     """
     import polars as pl
 
-    frame = pl.concat([_read(path) for path in paths], how="diagonal")
+    repeats: list[Problem] = []
+    frame = pl.concat([_read(path, repeats) for path in paths], how="diagonal")
     if not len(frame):
         raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
     frame = frame.with_row_index("row", 1).with_columns(pl.when(pl.col("set") != "").then(pl.col("set")).alias("set"))
@@ -104,7 +107,8 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
         _check_cells(frame, ["prediction"])
     else:
         hard = False
-    frame = _whole_numbers(frame, [n for n in ("label", "prediction") if n in frame.columns])
+    frame = whole_numbers(frame, [n for n in ("label", "prediction") if n in frame.columns])
+    frame = frame.with_columns(pl.Series("label", move(frame["label"].to_list()), dtype=pl.String))
     examples = _examples(frame)
     classes = _classes(frame, examples["label"], probable, hard=hard)
     frame = frame.join(
@@ -127,25 +131,23 @@ def read_tables(paths: Sequence[Path]) -> PredictionTable:
         answers=_answers(frame, chosen, probabilities),
         group=group,
         slices=_slices(examples),
-        problems=(*note, *repeated),
+        problems=(*repeats, *note, *repeated),
     )
 
 
-def _read(path: Path) -> pl.DataFrame:
+def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     import polars as pl
 
     _check_text(path)
-    frame = read_frame(path, wanted=NEEDED)
+    frame, repeated = read_frame(path, wanted=NEEDED)
+    if repeated:
+        problems += line_problems([TableFile(path, [], {}, True, "", repeated=repeated)], len(frame))
     frame = frame.rename({name: name.strip() for name in frame.columns})
     missing = [name for name in NEEDED if name not in frame.columns]
-    if not missing and "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
-        missing = ["prediction"]
+    if "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
+        missing.append("prediction")
     if missing:
-        lines = [
-            text("{p} has no column '{n}'.", "{p} 中没有“{n}”列。", p=path, n=n) + nearest_columns(n, frame.columns)
-            for n in missing
-        ]
-        raise DataError(Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)), do=FORMAT)
+        raise missing_columns(path, frame, missing, FORMAT)
     frame = frame.with_columns(  # lists, bytes and times as text: no column of a table may be of a type that stops it
         pl.Series(c.name, [as_cell(v) for v in c.to_list()], pl.String)
         for c in frame
@@ -154,8 +156,14 @@ def _read(path: Path) -> pl.DataFrame:
     others = [c for c in frame.columns if not c.startswith("p:")]
     stripped = pl.col(others).cast(pl.String).str.strip_chars()
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
+    named = {c[2:].strip() for c in frame.columns if c.startswith("p:")}  # a class may be called so
     answers = pl.col([c for c in NEVER_NAN if c in others])
-    frame = frame.with_columns(pl.when(answers.str.to_lowercase() == "nan").then(None).otherwise(answers).name.keep())
+    frame = frame.with_columns(
+        pl.when((answers.str.to_lowercase() == "nan") & ~answers.is_in(sorted(named)))
+        .then(None)
+        .otherwise(answers)
+        .name.keep()
+    )
     defaults = {"model": path.name.partition(".")[0], "run": "1", "set": ""}
     return frame.with_columns(pl.lit(value).alias(n) for n, value in defaults.items() if n not in frame.columns)
 
@@ -201,18 +209,11 @@ def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
             Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)),
             text("An empty cell could mean anything.", "空单元格含义不明。"),
             text(
-                "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported.",
-                "请补全单元格。如果模型没有给出答案，请删去该行：缺失的行会被统计并报告。",
+                "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported. "
+                "If NaN is the name of a class, call it otherwise (not-a-number).",
+                "请补全单元格。如果模型没有给出答案，请删去该行：缺失的行会被统计并报告。如果 NaN 是类别名，请改用别的名称（如 not-a-number）。",
             ),
         )
-
-
-def _whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    import polars as pl
-
-    if all(frame[name].drop_nulls().str.contains(WHOLE).all() for name in columns):
-        return frame.with_columns(pl.col(name).str.replace(r"\.0+$", "") for name in columns)
-    return frame
 
 
 def _examples(frame: pl.DataFrame) -> pl.DataFrame:
@@ -255,7 +256,7 @@ def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, har
     given = set(labels)
     said = set(frame["prediction"]) if hard else set()
     if probable:
-        named = [name[2:].strip() for name in probable]
+        named = [class_of(name, probable) for name in probable]
         unknown = sorted((given | said) - set(named), key=natural_key)
         if unknown:
             raise DataError(
@@ -297,8 +298,10 @@ def _probabilities(frame: pl.DataFrame, probable: list[str]) -> tuple[np.ndarray
 
     if not probable:
         return None, []
-    named = sorted(probable, key=lambda name: natural_key(name[2:].strip()))
+    named = sorted(probable, key=lambda name: natural_key(class_of(name, probable)))
     numbers = frame.select(pl.col(named).cast(pl.Float64, strict=False)).to_numpy()
+    if not np.isfinite(numbers).all():
+        numbers = probabilities_as_written(frame, named, numbers)
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]
