@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.disk import is_read_only, storage_errors, write_file
+from weigh.disk import is_read_only, seal, storage_errors, unseal, write_file
 from weigh.errors import DataError, RecordError, SpecError, StorageError
 from weigh.language import text
 from weigh.notices import logging_to, notice
@@ -367,11 +368,13 @@ class Study:
         if path in self._pictures:
             return self._pictures[path]
         file, kept = self._root / path, self.folder / "thumbnails" / f"{seed(path):016x}"
-        found = kept.read_bytes() if kept.exists() else None
+        found = None
+        with suppress(OSError, ValueError):
+            found = unseal(kept.read_bytes(), path)
         if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
                 found = thumbnail_bytes(file, 192)
-                write_file(kept, found)  # the report can be rebuilt without the data
+                write_file(kept, seal(found, path))  # the report can be rebuilt without the data
             except (OSError, ValueError, DataError, StorageError):
                 pass  # moved or damaged since: the report shows the name alone; or the picture is not kept
         self._pictures[path] = found

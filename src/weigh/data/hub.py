@@ -255,11 +255,11 @@ def _bytes(cell: Any) -> bytes | None:
 
 
 def _write(raw: bytes, store: Path, row: str) -> str:
-    """Write a picture under its row and the hash of its bytes, unless it is there; its path relative to `store`."""
+    """Write a picture under its row and the hash of its bytes, unless it is there undamaged; its path relative to `store`."""
     digest = hashlib.blake2b(raw, digest_size=8).hexdigest()
     relative = f"{row}-{digest}{SUFFIXES.get(raw[:2], '')}"
     target = store / relative
-    if not target.is_file():
+    if not (target.is_file() and target.read_bytes() == raw):
         write_file(target, raw)
     return relative
 
