@@ -76,11 +76,11 @@ def _try(rng: random.Random, home: Path, copy: Path, inputs: tuple[Path, str]) -
     return f"{kind} in {path.relative_to(copy)}", read, again
 
 
-def predict(study: Path, photos: Path) -> list[dict[str, Any]]:
+def predict(study: Path, table: Path) -> list[dict[str, Any]]:
     """Of three pictures, by the saved model."""
     from weigh.study import Study
 
-    return Study.open(study).predict(sorted(map(str, photos.rglob("*.png")))[:3])
+    return Study.open(study).predict(sorted(map(str, table.parent.glob("photos/*/*.png")))[:3])
 
 
 def places(copy: Path, place: str) -> list[Path]:

@@ -164,7 +164,7 @@ def number(error: BaseException) -> int | None:
     return None
 
 
-def storage_error(error: OSError | sqlite3.Error, path: Path | str | None = None) -> StorageError:
+def storage_error(error: OSError | sqlite3.Error, path: Path | str | Text | None = None) -> StorageError:
     """What went wrong at `path`, why it matters and what to do now."""
     found, named = number(error), path
     if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):

@@ -41,7 +41,7 @@ class Ending:
 
 
 def make_inputs(folder: Path) -> tuple[Path, str]:
-    """Pictures and a model, the same ones every time."""
+    """A table of pictures, whose order mixes the classes so that it is checked, and a model; the same ones every time."""
     from tests.conftest import make_photos
 
     def make() -> None:
@@ -52,9 +52,12 @@ def make_inputs(folder: Path) -> tuple[Path, str]:
         torch.manual_seed(0)
         save_file(timm.create_model("test_resnet", pretrained=False).state_dict(), folder / "tiny.safetensors")
 
-    make_photos(folder / "photos")
+    photos = make_photos(folder / "photos")
+    classes = [sorted(path.iterdir()) for path in sorted(photos.iterdir())]
+    rows = [f"{path.relative_to(folder)},{path.parent.name}" for pair in zip(*classes, strict=True) for path in pair]
+    (folder / "photos.csv").write_text("\n".join(["path,label", *rows]) + "\n", encoding="utf-8")
     in_child(make)
-    return folder / "photos", f"file:{folder / 'tiny.safetensors'}@timm:test_resnet"
+    return folder / "photos.csv", f"file:{folder / 'tiny.safetensors'}@timm:test_resnet"
 
 
 def run_study(inputs: tuple[Path, str], folder: Path, cache: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextlib import suppress
 
 import typer
 
@@ -63,7 +64,10 @@ def _run(arguments: list[str], language: str) -> int:
     except OSError as error:  # a disk that is full, read-only, without permission, wherever it was touched
         from weigh.disk import storage_error
 
-        fault = storage_error(error, _where(error))
+        fault = storage_error(error, None if error.filename else text("standard output", "标准输出"))
+        if not error.filename:
+            with suppress(OSError, ValueError):  # or the interpreter tries again as it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(fault.render(language), file=sys.stderr)
         code = fault.exit_code
     except (SystemExit, GeneratorExit):
@@ -82,18 +86,6 @@ def _run(arguments: list[str], language: str) -> int:
         )
         print(said.render(language), file=sys.stderr)
     return code
-
-
-def _where(error: OSError) -> str | None:
-    """The file that an error speaks of; standard output where it names none and that cannot be written."""
-    if error.filename is not None:
-        return None
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter tries again as it ends
-        return "standard output"
-    return None
 
 
 def _language(arguments: list[str]) -> str:
