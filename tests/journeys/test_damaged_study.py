@@ -69,7 +69,7 @@ def test_one_lost_array_is_one_run_again(ordered, tmp_path, capsys, purpose):
     code, _, err = run_again(capsys, finished, copy)
     assert code == 0
     assert "missing or damaged" in err
-    assert "1 recorded runs" in err
+    assert "missing or damaged: 1 (" in err
     assert {other: other.stat().st_mtime_ns for other in kept} == kept
     assert findings(copy) == findings(finished.folder)
 

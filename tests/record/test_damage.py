@@ -177,7 +177,7 @@ def test_a_lost_array_is_a_run_that_is_not_recorded(folder, whole, damage):
     assert ledger.unfinished() == {"a": 1}
     sentence = ledger.lost_sentence()
     assert sentence is not None
-    assert "1 recorded runs" in sentence.en
+    assert "missing or damaged: 1 (a)" in sentence.en
     with pytest.raises(RecordError, match="run3 cannot be read") as caught:
         ledger.predictions("run3")
     assert "only this run is repeated" in str(caught.value)

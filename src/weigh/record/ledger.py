@@ -239,8 +239,8 @@ class Ledger:
         if not lost:
             return None
         return text(
-            "The predictions of {n} recorded runs are missing or damaged ({c}): these runs count as not recorded.",
-            "有 {n} 次已记录运行的预测缺失或损坏（{c}）：这些运行按未记录处理。",
+            "Recorded predictions that are missing or damaged: {n} ({c}). These runs count as not recorded.",
+            "已记录的预测中有 {n} 份缺失或损坏（{c}），相应的运行按未记录处理。",
             n=len(lost),
             c=", ".join(dict.fromkeys(lost.values())),
         )
