@@ -16,9 +16,9 @@ from weigh.errors import StorageError, StudyLocked
 from weigh.record import lock
 
 SOURCES = sorted((Path(__file__).parents[1] / "src" / "weigh").rglob("*.py"))
-# Who writes otherwise, and why that is no half-written file: the writer itself; a file without a name; a folder that is renamed as a
+# Who writes otherwise, and why that is no half-written file: the writer itself; a folder that is renamed as a
 # whole when it is complete; the description of an unexpected error, which nobody reads back.
-WRITERS = {"disk.py", "cache.py", "packaged_texts.py", "output.py"}
+WRITERS = {"disk.py", "packaged_texts.py", "output.py"}
 FAULTS = [
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENOTDIR,
     errno.ENAMETOOLONG, errno.EMFILE,

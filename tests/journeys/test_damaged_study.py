@@ -46,9 +46,9 @@ def ordered(photos, tiny, tmp_path_factory):
     """A study of a table whose order mixes the classes, so that the order is checked. Do not change it."""
     folder = tmp_path_factory.mktemp("ordered")
     classes = [sorted(path.iterdir()) for path in sorted(photos.iterdir())]
-    rows = [f"{path},{path.parent.name}" for pair in zip(*classes, strict=True) for path in pair]
+    rows = [f"{path.relative_to(photos)},{path.parent.name}" for pair in zip(*classes, strict=True) for path in pair]
     (folder / "photos.csv").write_text("\n".join(["path,label", *rows]) + "\n", encoding="utf-8")
-    settings = ["design.folds=2", "design.repeats=2", "design.test=0.25", "run.offline=true"]
+    settings = [f"data.root={photos}", "design.folds=2", "design.repeats=2", "design.test=0.25", "run.offline=true"]
     return Study.from_data(folder / "photos.csv", [tiny], settings=settings, folder=folder / "finished").run()
 
 
