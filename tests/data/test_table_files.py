@@ -18,6 +18,7 @@ from weigh.data.readers import read_and_check, task_of
 from weigh.data.recognise import recognise_task
 from weigh.data.table_files import read_table
 from weigh.data.text_roles import first_is_header
+from weigh.data.text_tables import read_text_table
 from weigh.errors import DataError, SpecError, WeighError
 from weigh.spec import ColumnsSpec, DataSpec
 
@@ -255,6 +256,46 @@ def test_no_row_can_be_used_says_why(tmp_path):
             DataSpec(train=str(tmp_path / "t.csv"), columns=ColumnsSpec(text="text", label="label")),
             "text-classification",
         )
+
+
+def test_absolute_paths_name_the_root_that_helps(tmp_path):
+    from PIL import Image
+
+    (tmp_path / "elsewhere" / "more").mkdir(parents=True)
+    (tmp_path / "tables").mkdir()
+    rows = []
+    for i in range(12):
+        path = tmp_path / "elsewhere" / ("more" if i % 3 else "") / f"{i}.png"
+        Image.new("RGB", (8, 8), (i * 20, 99, 255 - i * 20)).save(path)
+        rows.append((str(path), "ab"[i % 2]))
+    (tmp_path / "tables" / "t.csv").write_text(lines("path,label", rows=rows))
+    spec = DataSpec(train=str(tmp_path / "tables" / "t.csv"))
+    with pytest.raises(DataError, match="Paths are absolute") as caught:
+        read_and_check(spec, "image-classification")
+    root = caught.value.do.en.rpartition("data.root=")[2]
+    assert root == str(tmp_path / "elsewhere")
+    examples, _ = read_and_check(spec.model_copy(update={"root": root}), "image-classification")
+    assert len(examples) == 12
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("pos", "neg"), ("1", "2", "3", "4", "5")])
+def test_lines_sorted_by_their_labels(tmp_path, labels):
+    """Files called .all, of a label and a sentence, one class after the other: the beginning shows one class only."""
+    rows = [(k, f"{t}, as was said by many people there {n}") for k in labels for n in range(150) for t in TEXTS[:30]]
+    (tmp_path / "custrev.all").write_text(lines(separator=" ", rows=rows))
+    spec = DataSpec(train=str(tmp_path / "custrev.all"))
+    assert task_of(spec) == "text-classification"
+    table = read_text_table(tmp_path / "custrev.all", ColumnsSpec())
+    assert (len(table.lines), set(table.columns["label"])) == (len(rows), set(labels))
+
+
+@pytest.mark.parametrize("name", ["devel", "development", "dev", "valid"])
+def test_names_of_development_parts(tmp_path, name):
+    for part, n in (("train", 40), (name, 12), ("test", 12)):
+        (tmp_path / f"{part}.tsv").write_text(lines(separator="\t", rows=[(f"{t} {part}", k) for t, k in ROWS[:n]]))
+    examples, problems = read_and_check(DataSpec(train=str(tmp_path)), "text-classification")
+    assert (len(examples.where("train")), len(examples.where("test"))) == (52, 12)
+    assert "left-out" not in {p.kind for p in problems}
 
 
 # Frames -------------------------------------------------------------------------------------------------------------

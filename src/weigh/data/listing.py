@@ -49,6 +49,8 @@ PARTS: dict[str, Literal["train", "val", "test"]] = {
     "valid": "val",
     "validation": "val",
     "dev": "val",
+    "devel": "val",
+    "development": "val",
     "test": "test",
     "testing": "test",
 }

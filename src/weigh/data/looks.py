@@ -50,6 +50,7 @@ class Look:
 
     Attributes:
         content: First characters; "" of Parquet.
+        encoding: What the user says that it is written in.
         rows: Objects of JSON, and rows of Parquet, as they are: lists stay lists.
         table: The same as columns of text; None where it is no table.
     """
@@ -57,6 +58,7 @@ class Look:
     path: Path
     columns: ColumnsSpec
     content: str = ""
+    encoding: str | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     table: TableFile | None = None
 
@@ -72,7 +74,12 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
         frame = read_parquet(path, rows=ROWS)
         cells = columns_as_text(frame)
         return Look(
-            path, columns, "", frame.to_dicts(), TableFile(path, list(range(1, len(frame) + 1)), cells, True, "Parquet")
+            path,
+            columns,
+            "",
+            None,
+            frame.to_dicts(),
+            TableFile(path, list(range(1, len(frame) + 1)), cells, True, "Parquet"),
         )
     content, _ = read_text(path, limit=BYTES, encoding=encoding)
     if is_written_as(path, JSON):
@@ -80,12 +87,12 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
         if not whole or not any(whole):  # a list cannot be cut
             content, _ = read_text(path, encoding=encoding)
         table = read_table(path, wanted, limit=len(content) if whole and any(whole) else None, encoding=encoding)
-        return Look(path, columns, content[:BYTES], _objects(content), table)
+        return Look(path, columns, content[:BYTES], encoding, _objects(content), table)
     try:
         table = read_table(path, wanted, limit=BYTES, encoding=encoding)
     except DataError:
         table = None
-    return Look(path, columns, content, _objects(content) if content.lstrip()[:1] == "{" else [], table)
+    return Look(path, columns, content, encoding, _objects(content) if content.lstrip()[:1] == "{" else [], table)
 
 
 def _objects(content: str) -> list[dict[str, Any]]:
@@ -120,7 +127,12 @@ def looks_like_pictures(look: Look) -> TextTask | None:
 def looks_like_texts(look: Look) -> TextTask | None:
     """Texts with labels, or with numbers."""
     packed_list = is_written_as(look.path, JSON) and look.content.lstrip()[:1] == "["
-    table = read_text_table(look.path, look.columns, limit=None if packed_list else BYTES)
+    try:
+        table = read_text_table(look.path, look.columns, limit=None if packed_list else BYTES, encoding=look.encoding)
+    except DataError:
+        table = None
+    if table is None or (table.roles.label is None and not table.roles.several):  # files may be sorted by label
+        table = read_text_table(look.path, look.columns, encoding=look.encoding)
     where, label = ", ".join(table.roles.text), table.roles.label
     if label is None and table.roles.several:
         marks = ", ".join(table.roles.several[:5])

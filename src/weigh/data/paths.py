@@ -65,6 +65,7 @@ class Resolver:
         hits = [sum(self._in(base, p) is not None for p in sample) for base in USUAL_FOLDERS]
         self.base = USUAL_FOLDERS[hits.index(max(hits))]
         written = list(dict.fromkeys(p.strip() for p in paths))
+        self._absolute = [p for p in written if os.path.isabs(p)]
         self._known = {p: found for p in written if (found := self._directly(p)) is not None}
         self._known |= self._by_their_end([p for p in written if p and p not in self._known], len(written))
 
@@ -80,6 +81,13 @@ class Resolver:
 
     def remedy(self, written: str) -> Text:
         """What to do about a path that leads to no file: which file may be meant, or where to look."""
+        if os.path.isabs(written) and os.path.isdir(os.path.dirname(written)):  # of this machine, elsewhere
+            folders = [os.path.dirname(p) for p in self._absolute if os.path.isdir(os.path.dirname(p))]
+            return text(
+                "Paths are absolute and lie elsewhere. If these are your pictures: --set data.root={r}",
+                "路径是绝对路径，且位于别处。如果这些就是您的图片：--set data.root={r}",
+                r=os.path.commonpath(folders),
+            )
         pieces = _pieces(written)
         name = pieces[-1] if pieces else written
         alike = self._called(name)
