@@ -18,7 +18,18 @@ from weigh.language import Text, text
 from weigh.registry import Registry
 from weigh.spec import RecipeSpec
 
-__all__ = ["ASKED_WORDS", "RECIPES", "Candidate", "Job", "Outcome", "Recipe", "Run", "Setting", "recipe_options"]
+__all__ = [
+    "ASKED_WORDS",
+    "RECIPES",
+    "Candidate",
+    "Job",
+    "Outcome",
+    "Recipe",
+    "Run",
+    "Setting",
+    "recipe_options",
+    "recipes_for",
+]
 
 
 class AskedWords(NamedTuple):
@@ -232,7 +243,7 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
     if defaults is None:
         raise SpecError(
             text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
-            do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(_recipes_for(task))),
+            do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(recipes_for(task))),
         )
     known = defaults if task is not None else {**(recipe.defaults or {}), **(recipe.texts or {})}
     overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
@@ -249,5 +260,6 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
     return {**defaults, **overrides}
 
 
-def _recipes_for(task: str | None) -> list[str]:
+def recipes_for(task: str | None) -> list[str]:
+    """Names of the recipes that this task can be trained with."""
     return [name for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]

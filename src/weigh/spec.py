@@ -71,6 +71,12 @@ class ColumnsSpec(Section):
     split: Name | None = Field(
         default=None, description="Column with train / val / test; 'split' is used if it exists."
     )
+    tag_names: list[Name] | None = Field(
+        default=None, description="What numeric tags of tokens stand for, in their order: [O, B-PER, I-PER]."
+    )
+    kept: Name | None = Field(
+        default=None, exclude=True, description="A column that is kept whatever it holds; design.group_by sets it."
+    )
 
 
 class DataSpec(Section):
@@ -122,8 +128,8 @@ class DataSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _accept_short_columns(cls, value: Any) -> Any:
-        """`data.text`, `data.text_pair` and `data.label` are short for data.columns.text and so on."""
-        short = {"text", "text_pair", "label"}
+        """`data.text`, `data.text_pair`, `data.label` and `data.tag_names` are short for data.columns.text and so on."""
+        short = {"text", "text_pair", "label", "tag_names"}
         if not isinstance(value, dict) or not short & value.keys():
             return value
         columns = value.get("columns") or {}

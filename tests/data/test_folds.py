@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weigh.data.examples import rows_of
-from weigh.data.folds import assign_blocks, assign_folds, fold_warnings, holdout, inner_split
+from weigh.data.fold_checks import fold_warnings
+from weigh.data.folds import assign_blocks, assign_folds, holdout, inner_split
 from weigh.errors import DesignError
 
 
@@ -172,15 +173,17 @@ def test_fifths_are_as_many_blocks_as_folds():
 def test_classes_smaller_than_the_folds_are_warned_of():
     target = np.array([0] * 20 + [1] * 3 + [2] * 20)
     group = np.concatenate([np.arange(20), [50, 50, 50], np.repeat([60, 61], 10)])
-    (problem,) = fold_warnings(target, 5)
-    assert problem.details == ({"class": 1, "examples": 3, "groups": 3},)
-    (problem,) = fold_warnings(target, 5, group)
-    assert [d["class"] for d in problem.details] == [1, 2]
-    assert not fold_warnings(np.arange(50) % 2, 5)
+    (problem,) = fold_warnings(target, 5, "abc")
+    assert problem.details == ({"class": "b", "examples": 3, "groups": 3},)
+    assert problem.kind == "class-in-fold"
+    alone, few = fold_warnings(target, 5, "abc", group)
+    assert (alone.kind, alone.severity, [d["class"] for d in alone.details]) == ("never-trained", "warning", ["b"])
+    assert [d["class"] for d in few.details] == ["c"]
+    assert not fold_warnings(np.arange(50) % 2, 5, "ab")
 
 
 def test_impossible_designs_say_so():
-    with pytest.raises(DesignError, match="3 groups"):
+    with pytest.raises(DesignError, match="5 parts need as many groups; the data have 3"):
         assign_folds(np.zeros(30, int), folds=5, rng=np.random.default_rng(0), group=np.arange(30) % 3)
     with pytest.raises(DesignError):
         assign_folds(np.zeros(30, int), folds=1, rng=np.random.default_rng(0))
@@ -195,7 +198,7 @@ def test_numbers_are_spread_by_their_size():
     means = [target[fold == f].mean() for f in range(5)]
     shuffled = [target[np.arange(500) % 5 == f].mean() for f in range(5)]
     assert np.std(means) < np.std(shuffled) / 2
-    assert not fold_warnings(target, 5)
+    assert not fold_warnings(target, 5, ())
     equal = assign_folds(np.full(20, 2.5), folds=4, rng=np.random.default_rng(1))
     assert (np.bincount(equal) == 5).all()
 
@@ -209,7 +212,7 @@ def test_sentences_are_spread_by_the_types_of_their_entities():
     for kind in range(3):
         held = np.bincount(fold[[any(s[2] == kind for s in spans) for spans in target]], minlength=5)
         assert np.ptp(held) <= 3
-    (problem,) = fold_warnings(target, 5)
-    assert [row["class"] for row in problem.details] == [3]
+    (problem,) = fold_warnings(target, 5, "abcd")
+    assert [row["class"] for row in problem.details] == ["d"]
     nothing = rows_of([()] * 10)
     assert (np.bincount(assign_folds(nothing, folds=5, rng=rng)) == 2).all()

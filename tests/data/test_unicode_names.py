@@ -101,3 +101,24 @@ def test_case_of_a_table_in_the_other_form(shared):
     assert examples.classes == ("Apfel", nfc("Brötchen"))
     assert len(examples) == 24
     assert "missing" not in problems
+
+
+def test_predictions_in_the_other_form_are_right_answers(tmp_path):
+    import weigh
+
+    rows = ["example,label,model,prediction"]
+    rows += [f"{nfc('é')}{i},{nfc(c)},m,{nfd(c)}" for i, c in enumerate(["Brötchen", "Äpfel"] * 12)]
+    (tmp_path / "t.csv").write_text("\n".join(rows), "utf-8")
+    results = weigh.read_predictions(tmp_path / "t.csv").results
+    assert set(results.examples.classes) == {nfc("Brötchen"), nfc("Äpfel")}
+    probable = [f"example,label,model,p:{nfd('Brötchen')},p:Apfel"]
+    probable += [f"{i},{nfc('Brötchen') if i % 2 else 'Apfel'},m,{i % 2},{1 - i % 2}" for i in range(24)]
+    (tmp_path / "p.csv").write_text("\n".join(probable), "utf-8")
+    assert set(weigh.read_predictions(tmp_path / "p.csv").results.examples.classes) == {nfc("Brötchen"), "Apfel"}
+
+
+def test_case_of_predictions_in_two_forms(shared):
+    import weigh
+
+    results = weigh.read_predictions(shared / "cases" / "c10_unicode_forms" / "d_read.csv").results
+    assert results.examples.classes == ("Apfel", "Birne", nfc("Brötchen"))

@@ -184,3 +184,12 @@ def test_a_broken_finding_is_visible_and_does_no_harm(monkeypatch):
 def test_the_same_records_give_the_same_findings():
     one, two = ([f.model_dump() for f in performance.find(study([1.5, 1.4]))] for _ in range(2))
     assert one == two
+
+
+@pytest.mark.parametrize(("separation", "n", "rare"), [(60.0, 200, True), (60.0, 20, False), (3.0, 200, False)])
+def test_a_perfect_score_is_said_to_be_rare(separation, n, rare):
+    """As of a folder of pictures and their masks: 1.000 is rarer than data that give the classes away."""
+    results = study([separation, 1.0], n=n)
+    top = by_id(performance.find(results))["verdict"]
+    check(top, results)
+    assert ("which is rare" in top.sentence.en) == ("很少见" in top.sentence.zh) == rare

@@ -27,6 +27,7 @@ def data(
     from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check, task_of
     from weigh.findings.data_problems import findings_from_problems
+    from weigh.run import recipes_for
     from weigh.spec_yaml import apply_settings, load_spec
 
     language = detect_language(lang)
@@ -38,7 +39,7 @@ def data(
     }
     content = apply_settings(given, settings)
     if task:
-        content["task"] = task
+        content = {"recipes": recipes_for(task)[:1], **content, "task": task}  # nothing is trained here
     spec, recognised = complete_spec(load_spec(content))
     with Screen(language, quiet=quiet, confirmed=True) as screen:
         examples, problems = read_and_check(

@@ -20,6 +20,7 @@ from weigh.data.examples import Examples, Problem
 from weigh.data.facts import Facts, picture_facts
 from weigh.data.listing import set_aside
 from weigh.data.oddities import find_odd_pictures, find_placeholders
+from weigh.data.shortcuts import find_shortcuts
 from weigh.language import Text, text
 
 __all__ = ["check_pictures"]
@@ -59,6 +60,7 @@ def check_pictures(examples: Examples, *, progress: Progress | None = None) -> t
         problems += find_placeholders(examples, facts)
         problems += check_classes(examples)
         problems += find_odd_pictures(examples, facts)
+        problems += find_shortcuts(examples, facts)
     rank = {"error": 0, "warning": 1, "note": 2}
     return examples, sorted(problems, key=lambda p: rank[p.severity])
 

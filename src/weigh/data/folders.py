@@ -13,6 +13,7 @@ from typing import NamedTuple
 from weigh.data.examples import Problem
 from weigh.data.levels import Level, Placed, settle_levels
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
+from weigh.data.masks import find_mask_class, masks_beside
 from weigh.data.nouns import PICTURES, Noun
 from weigh.data.trees import files_in, same_folder, scan, subfolders, walk_files
 from weigh.errors import DataError
@@ -80,6 +81,11 @@ def list_folder(
             within = file.relative_to(class_folder)
             rows.append(Placed(part, class_folder.name, within.parts[:-1], relative))
             listing.order.append((natural_key(within.as_posix()), natural_key(relative)))
+    if kind is PICTURE_FILES and level is None:
+        listing.problems += find_mask_class(rows, folder)
+        keep, beside_pictures = masks_beside(rows)
+        rows, listing.order = [rows[i] for i in keep], [listing.order[i] for i in keep]
+        listing.problems += beside_pictures
     settled = settle_levels(rows, level, folder, kind.noun)
     listing.path = [row.path for row in rows]
     listing.label = [label or "" for label in settled.label]

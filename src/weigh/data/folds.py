@@ -16,13 +16,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Problem, kind_of
+from weigh.data.examples import kind_of
 from weigh.errors import DesignError
-from weigh.language import text
+from weigh.language import Text, text
 
-__all__ = ["Blocks", "assign_blocks", "assign_folds", "fold_warnings", "holdout", "inner_split"]
+__all__ = [
+    "COPIES",
+    "GROUPS",
+    "Blocks",
+    "assign_blocks",
+    "assign_folds",
+    "holdout",
+    "inner_split",
+    "labels_of_each",
+    "unit_ids",
+]
 
 
+GROUPS = text("groups", "分组")  # what is dealt whole: groups that the user named,
+COPIES = text("different examples", "互不相同的样本")  # or sets of copies
 TENTHS = 10  # parts of the range of numbers that are spread evenly
 
 
@@ -40,6 +52,7 @@ def assign_folds(
     rng: np.random.Generator,
     group: np.ndarray | None = None,
     stratify: bool = True,
+    units: Text | None = None,
 ) -> np.ndarray:
     """The fold in which each example is tested.
 
@@ -49,6 +62,7 @@ def assign_folds(
         rng: The only source of chance: the same generator state gives the same folds.
         group: `(n,)` of any type; examples with the same value share a fold.
         stratify: Spread every class evenly. Without groups, the counts of a class differ by at most one between folds.
+        units: What the groups are, for messages ("groups").
 
     Returns:
         `(n,)` int16 in [0, folds). Sizes differ by at most one where there are no groups; no fold is empty.
@@ -60,42 +74,8 @@ def assign_folds(
         raise DesignError(
             text("design.folds is {f}; it takes at least 2.", "design.folds 为 {f}，至少应为 2。", f=folds)
         )
-    dealt = _deal(target, group, np.full(folds, 1 / folds), rng, stratify=stratify)
+    dealt = _deal(target, group, np.full(folds, 1 / folds), rng, stratify=stratify, units=units)
     return rng.permutation(folds)[dealt].astype(np.int16)
-
-
-def fold_warnings(target: np.ndarray, folds: int, group: np.ndarray | None = None) -> list[Problem]:
-    """Classes that cannot stand in every fold: fewer examples, or fewer groups, than folds. Class *indices* are named.
-
-    Returns:
-        One `Problem` of kind "tiny-class" or none; `details` has one row per class (`class`, `examples`, `groups`).
-    """
-    pairs_example, pairs_label, classes = _labels(np.asarray(target), stratify=True)
-    unit = _unit_ids(group, len(target))
-    units_with = np.unique(unit[pairs_example] * classes + pairs_label) % classes
-    examples, groups = np.bincount(pairs_label, minlength=classes), np.bincount(units_with, minlength=classes)
-    kind = kind_of(np.asarray(target))
-    if kind == "number":
-        return []
-    columns = classes if kind == "label" else classes - 1  # the pseudo-class "no label" is not a class
-    few = [c for c in range(columns) if 0 < groups[c] < folds]
-    if not few:
-        return []
-    return [
-        Problem(
-            "tiny-class",
-            text(
-                "{k} classes have fewer examples or groups than the {f} folds; in some folds they cannot be tested.",
-                "有 {k} 个类别的样本数或分组数少于折数 {f}，在某些折中无法测试这些类别。",
-                k=len(few),
-                f=folds,
-            ),
-            why=text("Scores of such a class rest on a few examples.", "这类类别的得分只依据极少的样本。"),
-            do=text("Collect more examples, or set fewer folds.", "请收集更多样本，或减少折数。"),
-            numbers={"classes": len(few), "folds": folds},
-            details=tuple({"class": c, "examples": int(examples[c]), "groups": int(groups[c])} for c in few),
-        )
-    ]
 
 
 def assign_blocks(order: np.ndarray, *, block_size: int | None, folds: int, rng: np.random.Generator) -> Blocks:
@@ -141,6 +121,7 @@ def holdout(
     rng: np.random.Generator,
     group: np.ndarray | None = None,
     stratify: bool = True,
+    units: Text | None = None,
 ) -> np.ndarray:
     """`(n,)` bool: True for the examples held out, about `share` of them; whole groups, classes in proportion.
 
@@ -151,7 +132,7 @@ def holdout(
     """
     if not 0 < share < 1:
         raise DesignError(text("A share of {s} cannot be held out.", "无法留出 {s} 的比例。", s=share))
-    return _deal(target, group, np.array([1 - share, share]), rng, stratify=stratify) == 1
+    return _deal(target, group, np.array([1 - share, share]), rng, stratify=stratify, units=units) == 1
 
 
 def inner_split(
@@ -174,42 +155,31 @@ def inner_split(
 
 
 def _deal(
-    target: np.ndarray, group: np.ndarray | None, weights: np.ndarray, rng: np.random.Generator, *, stratify: bool
+    target: np.ndarray,
+    group: np.ndarray | None,
+    weights: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    stratify: bool,
+    units: Text | None = None,
 ) -> np.ndarray:
     """`(n,)` part of each example; part f gets about `weights[f]` of every class, and whole units only."""
     target = np.asarray(target)
     n, parts = len(target), len(weights)
-    unit = _unit_ids(group, n)
-    units = int(unit.max()) + 1 if n else 0
-    if units < parts:
-        raise DesignError(
-            text(
-                "There are {u} {w} for {f} parts.",
-                "只有 {u} 个{w}，不够分成 {f} 份。",
-                u=units,
-                w=text("examples", "样本") if group is None else text("groups", "分组"),
-                f=parts,
-            ),
-            text(
-                "Every fold needs at least one, and a group must not be split.",
-                "每一折至少需要一个，且分组不能拆开。",
-            ),
-            text(
-                "Set design.folds to {u} or fewer, or group by something finer.",
-                "请把 design.folds 设为不超过 {u}，或使用更细的分组。",
-                u=max(units, 2),
-            ),
-        )
-    pair_example, pair_label, classes = _labels(target, stratify=stratify)
+    unit = unit_ids(group, n)
+    n_units = int(unit.max()) + 1 if n else 0
+    if n_units < parts:
+        raise _too_few(n_units, parts, text("examples", "样本") if group is None else units or GROUPS)
+    pair_example, pair_label, classes = labels_of_each(target, stratify=stratify)
     key, count = np.unique(unit[pair_example] * classes + pair_label, return_counts=True)
     of_unit, label = key // classes, key % classes
-    start = np.searchsorted(of_unit, np.arange(units + 1))
-    size = np.bincount(unit, minlength=units)
+    start = np.searchsorted(of_unit, np.arange(n_units + 1))
+    size = np.bincount(unit, minlength=n_units)
     total = np.bincount(label, weights=count, minlength=classes)
 
     # Units with the same labels in the same numbers are of one kind, and interchangeable but for chance.
-    kind = _kinds(label, count, of_unit, size, units)
-    shuffled = rng.permutation(units)
+    kind = _kinds(label, count, of_unit, size, n_units)
+    shuffled = rng.permutation(n_units)
     by_kind = shuffled[np.argsort(kind[shuffled], kind="stable")]
     bounds = np.concatenate([[0], np.cumsum(np.bincount(kind))])
     first = by_kind[bounds[:-1]]
@@ -217,7 +187,7 @@ def _deal(
     sequence = np.lexsort((rng.permutation(len(first)), rarest[first], -size[first]))
 
     filled, sizes = np.zeros((parts, classes)), np.zeros(parts)
-    part_of = np.empty(units, dtype=np.int64)
+    part_of = np.empty(n_units, dtype=np.int64)
     for k in sequence:
         members = by_kind[bounds[k] : bounds[k + 1]]
         lo, hi = start[members[0]], start[members[0] + 1]
@@ -231,6 +201,32 @@ def _deal(
         part_of[members] = np.repeat(np.arange(parts), dealt)
     _fill_empty_parts(part_of, size, parts)
     return part_of[unit]
+
+
+def _too_few(n: int, parts: int, units: Text) -> DesignError:
+    """There is nothing to split, or less than was asked for."""
+    if n >= 2:
+        do = text("Fewer folds would do: --set design.folds={n}", "可减少折数：--set design.folds={n}", n=n)
+    elif units is GROUPS:
+        do = text(
+            "Group by another column, or leave design.group_by out.", "请使用其他分组列，或去掉 design.group_by。"
+        )
+    else:
+        do = text("Give more examples that differ.", "请提供更多互不相同的样本。")
+    return DesignError(
+        text(
+            "{p} parts need as many {w}; the data have {n}.",
+            "划分为 {p} 份需要同样多的{w}，而数据只有 {n} 个。",
+            p=parts,
+            w=units,
+            n=n,
+        ),
+        text(
+            "Every part needs at least one, and none may stand in two.",
+            "每一份至少需要一个，且任何一个都不能同时属于两份。",
+        ),
+        do,
+    )
 
 
 def _fill(
@@ -295,13 +291,13 @@ def _fill_empty_parts(part_of: np.ndarray, size: np.ndarray, parts: int) -> None
             part_of[donors[size[donors].argmin()]] = part
 
 
-def _unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
+def unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
     if group is None:
         return np.arange(n)
     return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)
 
 
-def _labels(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarray, int]:
+def labels_of_each(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarray, int]:
     """(example, label) pairs and the number of labels; an example without any label has the pseudo-label "none"."""
     n = len(target)
     if not stratify:

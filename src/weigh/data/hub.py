@@ -10,18 +10,19 @@ import hashlib
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from weigh.data.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.data.listing import PARTS, Listing, set_aside
 from weigh.data.tables import metadata_columns, nearest_columns
+from weigh.data.token_objects import list_columns
 from weigh.disk import write_file
 from weigh.errors import DataError, MissingExtra
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.settings import cache_folder, offline_by_environment
-from weigh.spec import DataSpec
+from weigh.spec import ColumnsSpec, DataSpec
 
-__all__ = ["list_hub", "list_saved", "load_hub", "load_raw", "load_saved"]
+__all__ = ["list_hub", "list_saved", "load_hub", "load_raw", "load_saved", "read_saved", "sequences"]
 
 Progress = Callable[[str, int, int], None] | None
 SUFFIXES = {
@@ -53,6 +54,58 @@ def load_saved(folder: Path) -> dict[str, Columns]:
 def load_hub(name: str, *, offline: bool) -> dict[str, Columns]:
     """Like `load_saved`, for a name on the hub."""
     return _columns_by_split(load_raw(name, offline=offline))
+
+
+class Sequences(NamedTuple):
+    """Rows of tokens with tags; `names` of the tags, where they are numbers that the dataset names."""
+
+    rows: list[tuple[list[str], list[str]]]
+    names: list[str] | None
+
+
+def read_saved(folder: Path) -> Any:
+    """A folder that `save_to_disk` wrote, as the library loads it."""
+    return _load_saved(folder)
+
+
+def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
+    """The lists of tokens and of their tags, by split.
+
+    Raises:
+        DataError: No such lists.
+    """
+    splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
+    found: dict[str, Sequences] = {}
+    for split, rows in splits.items():
+        features = {name: f for name, f in rows.features.items() if getattr(f, "feature", None) is not None}
+        named = [name for name, f in features.items() if _label_names(f)]
+        some = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
+        chosen = list_columns(
+            [{n: [str(c) for c in v] if n not in named else v for n, v in row.items()} for row in some]
+        )
+        tag = columns.label if columns.label in features else chosen[1] if chosen else (named or [None])[0]
+        token = columns.text if columns.text in features else chosen[0] if chosen else None
+        if token is None:
+            token = next(
+                (n for n, f in features.items() if n != tag and getattr(f.feature, "dtype", "") == "string"), None
+            )
+        if token is None or tag is None:
+            raise DataError(
+                text(
+                    "The dataset has no lists of tokens and tags (columns: {c}).",
+                    "数据集中没有词列表和标记列表（列：{c}）。",
+                    c=", ".join(rows.features),
+                ),
+                do=text(
+                    "Name them: --set data.text=NAME --set data.label=NAME",
+                    "请指明：--set data.text=列名 --set data.label=列名",
+                ),
+            )
+        pairs = zip(rows[token], rows[tag], strict=True)
+        found[split] = Sequences(
+            [(list(map(str, a)), list(map(str, b))) for a, b in pairs], _label_names(features[tag])
+        )
+    return found
 
 
 def _columns_by_split(loaded: Any) -> dict[str, Columns]:
@@ -181,7 +234,7 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
             listing.order.append(done)
             for column, values in cells.items():
                 values.append(_text(row[column], features[column]))
-    columns = metadata_columns(cells, {spec.columns.group})
+    columns = metadata_columns(cells, {spec.columns.group}, spec.columns.kept)
     listing.columns = {n: [v or "" for v in c] for n, c in columns.items()}
     if spec.columns.group:
         if spec.columns.group not in cells:
@@ -192,7 +245,9 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
         listing.group = [v or "" for v in cells[spec.columns.group]]
     listing.problems = _problems(unknown, unlabelled, empty)
     if not listing.path:
-        raise DataError(text("No row of {n} can be used.", "{n} 中没有可用的行。", n=name))
+        reasons = [p.sentence for p in listing.problems] or [text("It has no rows.", "其中没有任何行。")]
+        why = Text(" ".join(r.en for r in reasons), "".join(r.zh for r in reasons))
+        raise DataError(text("No row of {n} can be used.", "{n} 中没有可用的行。", n=name), why)
     return listing
 
 

@@ -6,7 +6,6 @@ it. A file that looks like one thing is never tried as another: the error of its
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from weigh.data.tables import picture_columns
 from weigh.data.text_roles import are_numbers, is_number
 from weigh.data.text_tables import read_text_table
 from weigh.data.token_looks import holds_tokens
+from weigh.data.token_objects import holds_sentences, json_objects
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
@@ -59,7 +59,7 @@ class Look:
     columns: ColumnsSpec
     content: str = ""
     encoding: str | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
     table: TableFile | None = None
 
 
@@ -86,23 +86,21 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
         whole = content.lstrip()[:1] != "[" and [row for _, row in parse_json_lines(content)]
         if not whole or not any(whole):  # a list cannot be cut
             content, _ = read_text(path, encoding=encoding)
-        table = read_table(path, wanted, limit=len(content) if whole and any(whole) else None, encoding=encoding)
-        return Look(path, columns, content[:BYTES], encoding, _objects(content), table)
+        rows = [row for _, row in json_objects(path, content)][:ROWS]
+        try:
+            table = read_table(path, wanted, limit=len(content) if whole and any(whole) else None, encoding=encoding)
+        except DataError:
+            if not holds_sentences(rows):
+                raise
+            table = None
+        return Look(path, columns, content[:BYTES], encoding, rows, table)
     try:
         table = read_table(path, wanted, limit=BYTES, encoding=encoding)
     except DataError:
         table = None
-    return Look(path, columns, content, encoding, _objects(content) if content.lstrip()[:1] == "{" else [], table)
-
-
-def _objects(content: str) -> list[dict[str, Any]]:
-    if content.lstrip()[:1] == "[":
-        try:
-            listed = json.loads(content)
-        except (ValueError, RecursionError):
-            return []
-        return [row for row in listed[:ROWS] if isinstance(row, dict)]
-    return [row for _, row in parse_json_lines(content) if row is not None][:ROWS]
+    lined = content.lstrip()[:1] == "{"
+    rows = [row for _, row in parse_json_lines(content) if row is not None][:ROWS] if lined else []
+    return Look(path, columns, content, encoding, rows, table)
 
 
 def looks_like_tokens(look: Look) -> TextTask | None:

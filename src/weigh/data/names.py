@@ -21,11 +21,9 @@ def compose(name: str) -> str:
 
 
 def compose_names(listing: Listing) -> list[Problem]:
-    """Labels, types, groups and metadata of a listing in one form, in place; a note where two spellings became one class."""
-    written = set(listing.label) | {kind for spans in listing.spans or () for _, _, kind in spans}
+    """Labels, groups and metadata of a listing in one form, in place; a note where two spellings became one class."""
+    written = set(listing.label)
     listing.label = [compose(label) for label in listing.label]
-    if listing.spans is not None:
-        listing.spans = [tuple((a, b, compose(kind)) for a, b, kind in spans) for spans in listing.spans]
     if listing.group is not None:
         listing.group = [compose(group) for group in listing.group]
     listing.columns = {compose(name): [compose(cell) for cell in column] for name, column in listing.columns.items()}

@@ -5,14 +5,15 @@ Before it: the characters of a file (`new_texts.py`). After it: one tuple of tok
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
 from weigh.data.encoding import split_lines
-from weigh.data.records import parse_json_lines
-from weigh.data.table_files import JSON, broken_line
-from weigh.data.token_files import TOKENS
-from weigh.data.token_looks import has_tagged_lines
+from weigh.data.table_files import JSON, PARQUET, broken_line, is_written_as, read_table
+from weigh.data.token_columns import column_tokens, has_tagged_lines
+from weigh.data.token_objects import TEXT, TOKENS, WORD, json_objects
+from weigh.data.token_tables import table_sentences
 
 __all__ = ["read_sentences"]
 
@@ -25,20 +26,19 @@ def read_sentences(content: str, path: Path, suffix: str) -> list[tuple[str, ...
     """
     if suffix in JSON:
         return _from_json(content, path)
+    if is_written_as(path, (".csv", ".tsv", *PARQUET)):
+        table = read_table(path)
+        sentences = (
+            None if table.broken and not has_tagged_lines(content) else table_sentences(table.columns, table.lines)
+        )
+        if sentences is not None:
+            return sentences
     lines = split_lines(content)
     filled = [line for line in lines if line.strip() and not line.startswith(("-DOCSTART-", "# "))]
     separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
-    if not _is_in_columns(content, lines, filled, separator):
-        return [tuple(line.split()) for line in lines]
-    sentences: list[tuple[str, ...]] = []
-    tokens: list[str] = []
-    for line in [*lines, ""]:
-        if line.strip() and not line.startswith(("-DOCSTART-", "# ")):
-            tokens.append(line.split(separator)[0])
-        elif tokens and not line.startswith("# "):
-            sentences.append(tuple(tokens))
-            tokens = []
-    return sentences
+    if _is_in_columns(content, lines, filled, separator):
+        return column_tokens(content)
+    return [tuple(piece for piece in re.split(r"[ \t]+", line) if piece) for line in lines]
 
 
 def _is_in_columns(content: str, lines: list[str], filled: list[str], separator: str | None) -> bool:
@@ -56,10 +56,12 @@ def _is_in_columns(content: str, lines: list[str], filled: list[str], separator:
 
 def _from_json(content: str, path: Path) -> list[tuple[str, ...]]:
     sentences = []
-    for number, row in parse_json_lines(content):
-        tokens = next((row[name] for name in TOKENS if isinstance(row.get(name), list)), None) if row else None
-        if row is not None and tokens is None and isinstance(row.get("text"), str):
-            tokens = row["text"].split()
+    for number, row in json_objects(path, content):
+        row = row if isinstance(row, dict) else {}
+        tokens = next((row[name] for name in TOKENS if isinstance(row.get(name), list)), None)
+        written = next((row[name] for name in TEXT if isinstance(row.get(name), str)), None)
+        if tokens is None and written is not None:
+            tokens = WORD.findall(written)  # as texts with spans are cut for training
         if tokens is None:
             raise broken_line(path, number, "JSON")
         sentences.append(tuple(map(str, tokens)))

@@ -60,6 +60,8 @@ def read_new_texts(
     if not path.is_file():
         raise DataError(text("There is no file {p}.", "没有文件 {p}。", p=path))
     if is_written_as(path, PARQUET):
+        if tokens:
+            return read_sentences("", path, ".parquet")
         return _from_columns(read_table(path), written, pair=pair)
     content = read_text(path, encoding=encoding, prefer=written.encoding).content
     if tokens:

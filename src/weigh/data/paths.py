@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +27,7 @@ USUAL_FOLDERS = ("", "images", "imgs", "img", "pictures", "photos", "data")
 SAMPLE = 100  # paths that decide where all of them lead
 MOST_FOLDERS, DEPTH = 200, 3  # folders below the root that paths of another machine may continue in
 LEAST = (0.5, 0.2)  # share of paths that must be found by their name alone, and with a folder before it
+LONGEST = 2_000  # characters of a path
 MOST_FILES = 100_000  # files that are looked through for one that is missing
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 DRIVE = re.compile(r"[A-Za-z]:[\\/]")
@@ -43,6 +45,14 @@ class Found(NamedTuple):
     path: str | None
     outside: bool = False
     otherwise: bool = False
+
+
+class _End(NamedTuple):
+    """The last `kept` pieces of paths, looked for in the folder `base`, led to `hits` files of a sample."""
+
+    hits: int
+    kept: int
+    base: str
 
 
 class Resolver:
@@ -157,41 +167,34 @@ class Resolver:
 
     def _by_their_end(self, rest: list[str], rows: int) -> dict[str, Found]:
         """Files for paths that lead nowhere as they stand, if they are those of another place."""
-        foreign = [p for p in rest if _is_foreign(p)]
-        rest = rest if len(rest) * 2 > rows else foreign
+        rest = [p for p in rest if _is_path(p)]
+        rest = rest if len(rest) * 2 > rows else [p for p in rest if _is_foreign(p)]
         pieces = {p: cleaned for p in rest if (cleaned := _pieces(p)) and "\0" not in p}
-        if not pieces:
-            return {}
-        some = list(pieces.values())
-        some = [some[i * len(some) // min(SAMPLE, len(some))] for i in range(min(SAMPLE, len(some)))]
         taken = {found.path for found in self._known.values()}
-        ranked = []
-        for order, base in enumerate(self._bases()):
-            start = base.split("/") if base else []
-            for kept in range(1, max(map(len, some)) + 1):
-                if (
-                    kept == 1 and base not in USUAL_FOLDERS
-                ):  # the folder of another class may hold files of the same names
-                    continue
-                led = [self._descend([*start, *p[-kept:]]) for p in some if len(p) >= kept]
-                if sum(f is not None for f in led) > LEAST[kept > 1] * len(some):
-                    ranked.append((sum(f is not None for f in led), kept, -order, start))
-        ranked.sort(key=lambda r: r[:3], reverse=True)
-        for hits, kept, _, start in ranked:
-            equal = [r for r in ranked if r[:2] == (hits, kept)]
-            if (
-                "/".join(start) not in USUAL_FOLDERS and len(equal) > 1
-            ):  # which of several folders is meant cannot be told
-                continue
+        for end in self._ends(list(pieces.values())):
             led = {
-                p: self._descend([*start, *cleaned[-kept:]]) for p, cleaned in pieces.items() if len(cleaned) >= kept
+                p: self._descend([*_split(end.base), *c[-end.kept :]]) for p, c in pieces.items() if len(c) >= end.kept
             }
-            reached = {
-                p: Found(f.path, otherwise=True) for p, f in led.items() if f is not None and f.path not in taken
-            }
-            if len({f.path for f in reached.values()}) == len(reached) and len(reached) > LEAST[kept > 1] * len(pieces):
+            reached = {p: f._replace(otherwise=True) for p, f in led.items() if f is not None and f.path not in taken}
+            apart = len({found.path for found in reached.values()}) == len(reached)
+            if apart and len(reached) > LEAST[end.kept > 1] * len(pieces):
                 return reached
         return {}
+
+    def _ends(self, paths: list[list[str]]) -> list[_End]:
+        """Where these paths may go on below the root, those that lead to most files and keep most of them first."""
+        some = [paths[i * len(paths) // min(SAMPLE, len(paths))] for i in range(min(SAMPLE, len(paths)))]
+        ends = []
+        for base in self._bases() if some else ():
+            # by its name alone a file is not looked for in just any folder: that of another class may hold the same names
+            for kept in range(1 if base in USUAL_FOLDERS else 2, max(map(len, some)) + 1):
+                hits = sum(self._descend([*_split(base), *p[-kept:]]) is not None for p in some if len(p) >= kept)
+                if hits > LEAST[kept > 1] * len(some):
+                    ends.append(_End(hits, kept, base))
+        ends.sort(key=lambda end: (end.hits, end.kept), reverse=True)  # equal ones stay in the order of the folders
+        alike = Counter((end.hits, end.kept) for end in ends)
+        # which of several folders is meant cannot be told, unless it is a usual one
+        return [end for end in ends if end.base in USUAL_FOLDERS or alike[end.hits, end.kept] == 1]
 
     def _bases(self) -> Iterator[str]:
         """Folders in which paths may go on: the root, usual ones, others in natural order."""
@@ -286,6 +289,18 @@ def _folded(name: str) -> str:
 def _is_foreign(written: str) -> bool:
     """Whether a path starts at a drive, a share, a root, an address, or above."""
     return re.match(r"[A-Za-z]:[\\/]|[\\/]|\.\.[\\/]|[A-Za-z][A-Za-z0-9+.-]+://", written) is not None
+
+
+def _is_path(written: str) -> bool:
+    """Whether text may be a path at all: folders need not be searched for what are words."""
+    if len(written) > LONGEST or "\n" in written:
+        return False
+    picture = os.path.splitext(re.split(r"[?#]", written)[0])[1].casefold() in PICTURE_SUFFIXES
+    return picture or (re.search(r"[\\/]", written) is not None and " " not in written)
+
+
+def _split(base: str) -> list[str]:
+    return base.split("/") if base else []
 
 
 def _pieces(written: str) -> list[str]:

@@ -12,6 +12,7 @@ from weigh.data.looks import TextTask, look_at, looks_like_texts, looks_like_tok
 from weigh.data.part_files import part_of, text_files
 from weigh.data.text_roles import Roles, guess_roles
 from weigh.data.text_sources import has_text_classes
+from weigh.data.token_objects import TAGS
 from weigh.errors import DataError
 from weigh.files import read_json
 from weigh.language import text
@@ -52,12 +53,19 @@ def recognise_text_folder(folder: Path, columns: ColumnsSpec, encoding: str | No
 
 def recognise_features(features: dict[str, Any]) -> TextTask | None:
     """The task of a saved dataset, from the features that its description lists."""
+    lists = {name: inner for name, f in features.items() if (inner := _inner(f)) is not None}
+    named = [name for name, inner in lists.items() if inner.get("_type") == "ClassLabel"]
+    words = [name for name, inner in lists.items() if inner.get("dtype") == "string" and inner.get("_type") == "Value"]
+    if words and (named or [name for name in lists if name in TAGS and name not in words[:1]]):
+        return TextTask(
+            "token-classification", text("A saved dataset of tagged tokens.", "保存在本地的数据集，带有标记的词。")
+        )
     columns: dict[str, list[str | None]] = {
         name: [] for name, f in features.items() if isinstance(f, dict) and f.get("_type") in ("Value", "ClassLabel")
     }
     roles: Roles = guess_roles(columns)
     classes = [n for n, f in features.items() if isinstance(f, dict) and f.get("_type") == "ClassLabel"]
-    label = roles.label or (classes[0] if len(classes) == 1 else None)
+    label = roles.label or (classes[0] if len(classes) == 1 else named[0] if len(named) == 1 else None)
     if not roles.text or label is None:
         return None
     if str(features[label].get("dtype", "")).startswith("float"):
@@ -65,6 +73,16 @@ def recognise_features(features: dict[str, Any]) -> TextTask | None:
             "text-regression", text("A saved dataset of texts with numbers.", "保存在本地的文本数据集，带有数值。")
         )
     return TextTask("text-classification", text("A saved dataset of texts.", "保存在本地的文本数据集。"))
+
+
+def _inner(feature: Any) -> dict[str, Any] | None:
+    """What a list holds, however the version of the library writes it; None for other features."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0] if isinstance(feature[0], dict) else None
+    if isinstance(feature, dict) and feature.get("_type") in ("Sequence", "List", "LargeList"):
+        inner = feature.get("feature")
+        return inner if isinstance(inner, dict) and "_type" in inner else None
+    return None
 
 
 def read_description(folder: Path) -> dict[str, Any]:

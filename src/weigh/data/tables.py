@@ -7,6 +7,7 @@ set aside and never opened, labels are only ever names.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -35,6 +36,7 @@ __all__ = [
     "picture_columns",
 ]
 
+LONG = 100  # characters: longer cells are texts or addresses, not the names of kinds
 FEW = 20  # a column of numbers with more values than this is a measurement, not a category
 
 
@@ -178,7 +180,7 @@ def list_columns(
     seen: dict[str, int] = {}
     conflicts: set[str] = set()
     outside, missing, unlabelled, repeated, unknown_part, kept = [], [], [], [], [], []
-    metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split_column, columns.group})
+    metadata = metadata_columns(cells, {columns.path, columns.label, *marks, split_column, columns.group}, columns.kept)
     for row in range(rows):
         written = (paths[row] or "").strip()
         label = (labels[row] or "").strip()
@@ -222,19 +224,30 @@ def list_columns(
     return listing
 
 
-def metadata_columns(cells: Columns, taken: set[str | None]) -> Columns:
-    """Columns that sort examples into kinds: repeated short texts, yes/no, whole numbers; not measurements or free text."""
+def metadata_columns(cells: Columns, taken: set[str | None], kept: str | None = None) -> Columns:
+    """Columns that sort examples into kinds: repeated short texts, yes/no, whole numbers; not measurements or free text.
+
+    Args:
+        kept: A column that is asked for by name, whatever it holds; its long cells are shortened and stay different.
+    """
     chosen = {}
     for name, column in cells.items():
+        if name == kept:
+            chosen[name] = [cell if cell is None or len(cell) <= LONG else _shortened(cell) for cell in column]
+            continue
         if name in taken:
             continue
         values = {v for v in column if v is not None and v != ""}
-        if not 2 <= len(values) < max(len(column), 3) or any(len(v) > 100 for v in values):
+        if not 2 <= len(values) < max(len(column), 3) or any(len(v) > LONG for v in values):
             continue
         if len(values) > FEW and _are_measurements(values):
             continue
         chosen[name] = column
     return chosen
+
+
+def _shortened(cell: str) -> str:
+    return f"{cell[: LONG - 20]}…{hashlib.blake2b(cell.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
 
 
 def _are_measurements(values: set[str]) -> bool:

@@ -1,4 +1,4 @@
-"""From tags of tokens to entities: IOB1, IOB2, BIOES, BMES, BILOU; what does not follow the scheme is repaired and named.
+"""From tags of tokens to entities: IO, IOB1, IOB2, BIOES, BMES, BILOU; what does not follow the scheme is repaired and named.
 
 Before it: the tag column of a file (`tokens.py`). After it: entities as (first token, token after the last, type), which no scheme
 changes. The repair is that of conlleval (Tjong Kim Sang & Buchholz 2000): an entity begins wherever one cannot continue.
@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.data.examples import rows_of
+from weigh.data.names import compose
 
 __all__ = [
     "BEYOND",
@@ -65,14 +66,14 @@ def parse_tag(tag: str) -> tuple[str, str] | None:
     match = TAG.fullmatch(tag)
     if match is None or SEVERAL.search(tag):
         return None
-    return match[1], match[2] or "entity"
+    return match[1], compose(match[2] or "entity")
 
 
 def scheme_of(sentences: Sequence[Sequence[tuple[str, str]]]) -> str:
     """The scheme that the tags of a file follow.
 
     IOB1 marks a beginning only where two entities of a type touch; so there every B follows a tag of its type, and entities
-    that begin with I are the rule. In IOB2 they are mistakes.
+    that begin with I are the rule. In IOB2 they are mistakes. Where there is no B at all (IO), two entities of a type that touch are one.
     """
     letters = Counter(letter for tags in sentences for letter, _ in tags)
     if letters["L"] or letters["U"]:
@@ -89,6 +90,8 @@ def scheme_of(sentences: Sequence[Sequence[tuple[str, str]]]) -> str:
             orphans += letter == "I" and not continues
             inner_beginnings += letter == "B" and continues
             before = (letter, kind)
+    if not letters["B"]:
+        return "IO" if letters["I"] else "IOB2"
     return "IOB1" if orphans and inner_beginnings == letters["B"] else "IOB2"
 
 
@@ -116,7 +119,7 @@ def decode_tags(tags: Sequence[tuple[str, str]], scheme: str) -> Decoded:
             close(i, marked=False)
             continue
         if letter in STARTS or start < 0 or this != kind:
-            if letter not in STARTS and scheme != "IOB1":
+            if letter not in STARTS and scheme not in ("IO", "IOB1"):
                 repairs.append((i, "orphan"))
             close(i, marked=False)
             start, kind = i, this

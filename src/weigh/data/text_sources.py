@@ -190,7 +190,9 @@ class TextSource:
                 + nearest_columns(group, list(columns))
             )
         roles = table.roles
-        metadata = metadata_columns(columns, {*roles.text, roles.label, *roles.several, split_column, group})
+        metadata = metadata_columns(
+            columns, {*roles.text, roles.label, *roles.several, split_column, group}, self.spec.columns.kept
+        )
         labels, separator, note = labels_of(columns, roles.label, roles.several, self.spec.label_separator)
         if note is not None and not self.numbers and note not in listing.problems:
             listing.problems.append(note)

@@ -1,40 +1,27 @@
-"""One file of tokens with tags: CoNLL columns (a token per line, a blank line between sentences), or JSON lines.
+"""One file of tokens with tags, in whatever layout, as sentences with entities.
 
-Before it: a path. After it: `tokens.py`. JSON lines hold tokens and tags, or a text and spans of characters.
+Before it: a path. After it: `tokens.py`. What stands where: `token_columns.py` (CoNLL), `token_objects.py` (JSON), `token_tables.py`
+(CSV, Parquet); how tags are meant: `token_blocks.py`, `tags.py`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from weigh.data.encoding import read_text, split_lines
-from weigh.data.records import parse_json_lines
-from weigh.data.tags import Decoded, decode_tags, parse_tag, scheme_of
+from weigh.data.encoding import read_text
+from weigh.data.table_files import JSON, PARQUET, is_written_as, json_table, read_table
+from weigh.data.tags import decode_tags, scheme_of
+from weigh.data.token_blocks import Blocks, Sentence, tag_reader
+from weigh.data.token_columns import column_blocks, has_tagged_lines
+from weigh.data.token_objects import object_blocks
+from weigh.data.token_tables import table_blocks, token_columns
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec
 
-__all__ = ["Sentence", "TokenFile", "read_token_file"]
-
-WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
-TOKENS, TAGS = ("tokens", "words"), ("tags", "ner_tags", "labels", "ner", "entities_tags")
-SPANS = ("entities", "spans", "label", "labels", "annotations")
-JSON = (".jsonl", ".ndjson", ".json")
-
-
-class Sentence(NamedTuple):
-    """Tokens of one sentence with their lines and entities; `repairs` are positions."""
-
-    line: int
-    lines: tuple[int, ...]
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...]
-    decoded: Decoded
+__all__ = ["Sentence", "TokenFile", "decode_blocks", "read_token_file"]
 
 
 @dataclass
@@ -42,10 +29,11 @@ class TokenFile:
     """Sentences of one file.
 
     Attributes:
-        scheme: "IOB1", "IOB2", "BIOES", "BMES", "BILOU", or "spans".
+        scheme: "IO", "IOB1", "IOB2", "BIOES", "BMES", "BILOU", or "spans".
         bad: Lines that are no token with a tag, and what stands there; their sentences are set aside.
         left_out: First lines of these sentences.
         positions: Tokens were characters followed by the digit of their place in the word, which was taken off.
+        columns: Which hold tokens and tags, where that was a guess.
         flaws: Bad lines and lost characters: of two versions of a file, the one with fewer is used.
     """
 
@@ -56,154 +44,107 @@ class TokenFile:
     bad: dict[int, str] = field(default_factory=dict)
     left_out: list[int] = field(default_factory=list)
     positions: bool = False
+    columns: tuple[str, ...] = ()
     flaws: int = 0
 
 
-def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True) -> TokenFile:
+def read_token_file(path: Path, columns: ColumnsSpec, *, tagged: bool = True, encoding: str | None = None) -> TokenFile:
     """Read a file of tokens.
 
     Args:
-        columns: `text` and `label` may be numbers of columns, from 1; default: the first and the last.
+        columns: `text` and `label` may name columns, or number them from 1; default: told from what they hold. `tag_names` names
+            numeric tags.
         tagged: Whether it must hold an entity; a system's output may have none.
 
     Raises:
-        DataError: Not readable, or its last column holds no tags.
+        DataError: Not readable, or it holds no tokens with tags.
     """
-    content, encoding = read_text(path)
-    lost = content.count("\ufffd")
-    if path.suffix.casefold() in JSON:
-        file = _from_json(path, content, encoding)
+    lost, found_encoding = 0, "UTF-8"
+    if is_written_as(path, PARQUET):
+        blocks = _from_table(path, columns, encoding)
     else:
-        file = _from_columns(path, content, encoding, columns)
+        content, found_encoding = read_text(path, encoding=encoding)
+        lost = content.count("\ufffd")
+        if is_written_as(path, JSON):
+            blocks = object_blocks(path, content)
+            if not blocks.blocks and not blocks.spanned:
+                table = json_table(path, content)
+                roles = token_columns(table.columns, columns, table.lines)
+                blocks = blocks if roles is None else table_blocks(table.columns, table.lines, roles)
+        elif is_written_as(path, (".csv",)) or not (has_tagged_lines(content) or columns.label.isdecimal()):
+            blocks = _from_table(path, columns, encoding) or column_blocks(content, columns)
+        else:
+            blocks = column_blocks(content, columns)
+    file = decode_blocks(path, blocks or Blocks(), found_encoding, columns.tag_names)
     file.flaws = lost + len(file.bad)
     if not file.sentences or (tagged and not any(s.decoded.spans for s in file.sentences)):
-        raise DataError(
-            text("{p} holds no tokens with tags (O, B-…, I-…).", "{p} 中没有带标记（O、B-…、I-…）的词。", p=path),
-            do=text(
-                "Each line holds a token and, last, its tag; a blank line ends a sentence. Other columns: --set data.label=NUMBER",
-                "每行一个词，最后一列为标记，空行分隔句子。标记在其他列时：--set data.label=列号",
-            ),
-        )
+        raise _no_tokens(path)
     return file
 
 
-def _from_columns(path: Path, content: str, encoding: str, columns: ColumnsSpec) -> TokenFile:
-    lines = split_lines(content)
-    filled = [line for line in lines if line.strip()]
-    separator = "\t" if sum("\t" in line for line in filled) * 10 >= 9 * len(filled) else None
-    token_at = int(columns.text) - 1 if columns.text and columns.text.isdecimal() else 0
-    tag_at = int(columns.label) - 1 if columns.label.isdecimal() else -1
-    bad: dict[int, str] = {}
-    blocks: list[tuple[list[int], list[str], list[str]]] = []
-    block: tuple[list[int], list[str], list[str]] = ([], [], [])
-    for number, line in enumerate([*lines, ""], 1):
-        if not line.strip() or line.startswith("-DOCSTART-"):
-            if block[0]:
-                blocks.append(block)
-            block = ([], [], [])
-            continue
-        cells = line.rstrip().split(separator)
-        try:
-            token, tag = cells[token_at], cells[tag_at].strip()
-        except IndexError:
-            token, tag = "", ""
-        if len(cells) < 2 or not token.strip() or parse_tag(tag) is None:
-            if line.startswith("# "):  # CoNLL-U: a comment between sentences
-                continue
-            bad[number] = line.strip()[:80]
-        block[0].append(number)
-        block[1].append(token)
-        block[2].append(tag)
-    positions = _have_positions([t for _, tokens, _ in blocks for t in tokens])
-    good, left_out = [], []
-    for numbers, tokens, tags in blocks:
-        if any(n in bad for n in numbers):
-            left_out.append(numbers[0])
+def _from_table(path: Path, columns: ColumnsSpec, encoding: str | None) -> Blocks | None:
+    """Sentences of a table; None where it is none, or holds no tokens."""
+    try:
+        table = read_table(path, [n for n in (columns.text, columns.label) if n], encoding=encoding)
+    except DataError:
+        return None
+    roles = token_columns(table.columns, columns, [] if table.broken else table.lines)
+    if roles is None:
+        return None
+    blocks = table_blocks(table.columns, table.lines, roles)
+    blocks.bad |= table.broken
+    if table.broken and not roles.lists:  # a sentence with a line that cannot be read is not whole
+        broken = set(table.broken)
+        torn = [b for b in blocks.blocks if broken & set(range(b.lines[0] - 1, b.lines[-1] + 2))]
+        blocks.left_out += [b.lines[0] for b in torn]
+        blocks.blocks = [b for b in blocks.blocks if b not in torn]
+    return blocks
+
+
+def decode_blocks(path: Path, blocks: Blocks, encoding: str, names: Sequence[str] | None) -> TokenFile:
+    """Sentences with their entities.
+
+    Args:
+        names: Of numeric tags, in their order.
+
+    Raises:
+        DataError: Tags are numbers and nobody says which.
+    """
+    read = tag_reader([tag for block in blocks.blocks for tag in block.tags], names, path)
+    whole = []
+    for block in blocks.blocks:
+        wrong = [line for line, tag in zip(block.lines, block.tags, strict=True) if read(tag) is None]
+        if wrong:
+            blocks.bad |= {line: "–" for line in wrong if line not in blocks.bad}
+            blocks.left_out.append(block.lines[0])
         else:
-            tokens = [re.sub(r"(?<=.)\d$", "", t) for t in tokens] if positions else tokens
-            good.append((numbers, tokens, tags))
-    return _decoded(path, good, encoding, bad, left_out, positions=positions)
-
-
-def _have_positions(tokens: list[str]) -> bool:
-    """Whether tokens are characters with the digit of their place in a word ("科0", "技1"), as in Weibo NER."""
-    marked = sum(len(t) == 2 and t[1].isdecimal() and not t[0].isascii() for t in tokens)
-    ended = sum(t[-1:].isdecimal() for t in tokens)
-    return len(tokens) >= 3 and marked * 2 >= len(tokens) and ended * 100 >= 98 * len(tokens)
-
-
-def _decoded(
-    path: Path,
-    blocks: list[tuple[list[int], list[str], list[str]]],
-    encoding: str,
-    bad: dict[int, str],
-    left_out: list[int],
-    *,
-    positions: bool = False,
-) -> TokenFile:
-    parsed = [[parse_tag(tag) or ("O", "") for tag in tags] for _, _, tags in blocks]
-    scheme = scheme_of(parsed)
+            whole.append(block)
+    parsed = [[read(tag) or ("O", "") for tag in block.tags] for block in whole]
+    scheme = "spans" if blocks.spanned and not whole else scheme_of(parsed)
     sentences = [
-        Sentence(numbers[0], tuple(numbers), tuple(tokens), tuple(tags), decode_tags(pairs, scheme))
-        for (numbers, tokens, tags), pairs in zip(blocks, parsed, strict=True)
+        Sentence(b.lines[0], tuple(b.lines), tuple(b.tokens), tuple(b.tags), decode_tags(pairs, scheme))
+        for b, pairs in zip(whole, parsed, strict=True)
     ]
-    return TokenFile(path, sentences, scheme, encoding, bad, left_out, positions)
+    every = sorted([*sentences, *blocks.spanned], key=lambda s: s.line) if blocks.spanned else sentences
+    return TokenFile(
+        path,
+        every,
+        scheme,
+        encoding,
+        dict(sorted(blocks.bad.items())),
+        sorted(blocks.left_out),
+        blocks.positions,
+        blocks.columns,
+    )
 
 
-def _from_json(path: Path, content: str, encoding: str) -> TokenFile:
-    bad: dict[int, str] = {}
-    blocks: list[tuple[list[int], list[str], list[str]]] = []
-    spanned: list[Sentence] = []
-    for number, row in parse_json_lines(content):
-        tokens = next((row[k] for k in TOKENS if isinstance(row.get(k), list)), None) if row else None
-        tags = next((row[k] for k in TAGS if isinstance(row.get(k), list)), None) if row else None
-        if row is not None and tokens is None and isinstance(row.get("text"), str):
-            spans = next((row[k] for k in SPANS if isinstance(row.get(k), list)), None)
-            sentence = None if spans is None else _from_spans(number, row["text"], spans)
-            if sentence is not None:
-                spanned.append(sentence)
-                continue
-        fits = tokens and tags and len(tokens) == len(tags) and all(isinstance(t, str) for t in (*tokens, *tags))
-        if not fits or any(parse_tag(tag) is None for tag in tags or ()):
-            bad[number] = "JSON"
-            continue
-        blocks.append(([number] * len(tokens or ()), list(tokens or ()), list(tags or ())))
-    if spanned and not blocks:
-        return TokenFile(path, spanned, "spans", encoding, bad, list(bad))
-    return _decoded(path, blocks, encoding, bad, list(bad))
-
-
-def _from_spans(number: int, written: str, spans: list[Any]) -> Sentence | None:
-    """A sentence of a text and spans of characters; tokens end where spans do. None where a span lies outside or two overlap."""
-    found = sorted(set(_span_triples(spans)))
-    if len(found) < len(spans) or any(not 0 <= a < b <= len(written) for a, b, _ in found):
-        return None
-    if any(one[1] > two[0] for one, two in pairwise(found)):
-        return None
-    cuts = {0, len(written), *(edge for a, b, _ in found for edge in (a, b))}
-    edges = sorted(cuts)
-    pieces = [(a + m.start(), a + m.end()) for a, b in pairwise(edges) for m in WORD.finditer(written[a:b])]
-    entities = []
-    for a, b, kind in found:
-        inside = [i for i, (x, y) in enumerate(pieces) if a <= x and y <= b]
-        if inside:
-            entities.append((inside[0], inside[-1] + 1, kind))
-    tokens = tuple(written[a:b] for a, b in pieces)
-    if not tokens:
-        return None
-    return Sentence(number, (number,) * len(tokens), tokens, (), Decoded(tuple(entities), ()))
-
-
-def _span_triples(spans: list[Any]) -> Iterator[tuple[int, int, str]]:
-    """(start, end, type) of [0, 5, "PER"] and of {"start": 0, "end": 5, "label": "PER"}; others are left out."""
-    for span in spans:
-        if isinstance(span, dict):
-            start = span.get("start", span.get("start_offset"))
-            end = span.get("end", span.get("end_offset"))
-            kind = span.get("label", span.get("type", span.get("entity")))
-        elif isinstance(span, (list, tuple)) and len(span) == 3:
-            start, end, kind = span
-        else:
-            continue
-        if isinstance(start, int) and isinstance(end, int) and isinstance(kind, str):
-            yield start, end, kind
+def _no_tokens(path: Path) -> DataError:
+    return DataError(
+        text("{p} holds no tokens with tags (O, B-…, I-…).", "{p} 中没有带标记（O、B-…、I-…）的词。", p=path),
+        do=text(
+            "A line (or a row of a table) holds a token and its tag, and a blank line ends a sentence; or a row holds a list of tokens and "
+            "a list of tags. Other columns: --set data.text=COLUMN --set data.label=COLUMN (name or number)",
+            "每行（或表格的每一行）一个词及其标记，空行分隔句子；或每行一个词列表和一个标记列表。"
+            "如在其他列：--set data.text=列 --set data.label=列（列名或列号）",
+        ),
+    )

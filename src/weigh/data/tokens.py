@@ -6,10 +6,12 @@ Before it: `spec.DataSpec`, `token_files.py`, `part_files.py`. After it: `text_c
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from weigh.data.assembly import assemble
 from weigh.data.contents import fingerprint, text_hashes
@@ -17,14 +19,15 @@ from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Examples, Problem
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import SENTENCES
-from weigh.data.part_files import Candidate, choose_versions, family, part_within, text_files
+from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.paths import no_such_path
 from weigh.data.tags import joined_tokens
-from weigh.data.token_files import Sentence, TokenFile, read_token_file
+from weigh.data.token_blocks import Block, Blocks
+from weigh.data.token_files import Sentence, TokenFile, decode_blocks, read_token_file
 from weigh.errors import DataError
 from weigh.files import check_texts
 from weigh.language import text
-from weigh.spec import ColumnsSpec, DataSpec
+from weigh.spec import DataSpec
 
 __all__ = ["read_tokens"]
 
@@ -34,14 +37,14 @@ Progress = Callable[[str, int, int], None]
 def read_tokens(
     spec: DataSpec,
     *,
-    offline: bool = False,  # noqa: ARG001 - every reader is called alike
-    progress: Progress | None = None,  # noqa: ARG001
+    offline: bool = False,
+    progress: Progress | None = None,  # noqa: ARG001 - every reader is called alike
 ) -> tuple[Examples, list[Problem]]:
     """Sentences with their tokens and entities, training and test together, and everything that was set aside or repaired.
 
     Args:
-        spec: A file of CoNLL columns or JSON lines, or a folder with one for each part. `data.text` and `data.label` may give the numbers
-            of the columns; default: the first and the last.
+        spec: A file of CoNLL columns, JSON or a table, a folder with one for each part, or a saved dataset. `data.text` and `data.label`
+            may name the columns, or number them; default: told from what they hold.
 
     Returns:
         Examples whose `target` holds entities, whatever scheme marked them, and whose `classes` are their types.
@@ -49,26 +52,34 @@ def read_tokens(
     Raises:
         DataError: Nothing usable; says what is wrong and what to do.
     """
-    examples, problems = assemble(spec, lambda given: _list(given, spec.columns), SENTENCES, "entities")
+    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, "entities")
     assert examples.tokens is not None
     check_texts(examples.tokens, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.tokens))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 
 
-def _list(given: str, columns: ColumnsSpec) -> Listing:
+def _list(given: str, spec: DataSpec, *, offline: bool) -> Listing:
     path = Path(given).expanduser()
+    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        from weigh.data.hub import load_raw
+
+        return _from_datasets(load_raw(given.removeprefix("hub:"), offline=offline), Path.cwd(), spec)
     if not path.exists():
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
     if not path.is_dir():
-        return _from_files([_candidate(path, "train", columns)], path.parent, [])
+        return _from_files([_candidate(path, "train", spec)], path.parent, [])
+    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        from weigh.data.hub import read_saved
+
+        return _from_datasets(read_saved(path), path, spec)
     candidates: list[Candidate] = []
     untagged: list[str] = []
     error: DataError | None = None
     for file in text_files(path):
         try:
-            candidates.append(_candidate(file, part_within(file, path), columns))
+            candidates.append(_candidate(file, part_within(file, path), spec))
         except DataError as problem:
             error = error or problem
             untagged.append(file.relative_to(path).as_posix())
@@ -92,8 +103,25 @@ def _list(given: str, columns: ColumnsSpec) -> Listing:
     return _from_files(kept, path, problems)
 
 
-def _candidate(path: Path, part: str | None, columns: ColumnsSpec) -> Candidate:
-    file = read_token_file(path, columns)
+def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
+    """The splits of a dataset as the `datasets` library loads it: numbers of tags have their names there."""
+    from weigh.data.hub import sequences
+
+    candidates = []
+    for split, found in sequences(loaded, spec.columns).items():
+        blocks = [
+            Block([n] * len(tokens), list(tokens), list(tags))
+            for n, (tokens, tags) in enumerate(found.rows, 1)
+            if len(tokens)
+        ]
+        file = decode_blocks(root / split, Blocks(blocks), "UTF-8", found.names or spec.columns.tag_names)
+        candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
+    kept, problems = choose_versions(candidates, root)
+    return _from_files(kept, root, problems)
+
+
+def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
+    file = read_token_file(path, spec.columns, encoding=spec.encoding)
     return Candidate(path, part, [s.tokens for s in file.sentences], file.flaws, file)
 
 
@@ -119,8 +147,26 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
             spans.append(sentence.decoded.spans)
             if several:
                 listing.columns["file"].append(family(candidate.path.name))
+    if len(listing) == 1:
+        raise _one_sentence(files[0].content)
     listing.problems += [*_bad_lines(files, root), *_repairs(files, root), _scheme_note(files)]
     return listing
+
+
+def _one_sentence(file: TokenFile) -> DataError:
+    return DataError(
+        text(
+            "{p} holds a single sentence of {n} tokens: nothing parts sentences.",
+            "{p} 只有一个含 {n} 个词的句子：没有任何内容用来分隔句子。",
+            p=file.path,
+            n=len(file.sentences[0].tokens),
+        ),
+        text("Training and test sentences are chosen among whole sentences.", "训练与测试句子以整句为单位划分。"),
+        text(
+            "Put a blank line after each sentence, or a column that numbers the sentences (sentence_id) into a table.",
+            "请在每个句子后加一个空行，或使用带句子编号列（sentence_id）的表格。",
+        ),
+    )
 
 
 def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
@@ -202,6 +248,15 @@ def _scheme_note(files: list[Candidate]) -> Problem:
         t=tokens,
         e=entities,
     )
+    if "IO" in schemes:
+        sentence = sentence + text(
+            "Nothing marks where an entity begins: two of one type side by side are read as one.",
+            "没有标记表示实体的开头：同类型的两个相邻实体按一个读取。",
+        )
+    if columns := next((file.columns for file in contents if file.columns), ()):
+        sentence = sentence + text(
+            "Tokens: column {t}; tags: column {l}.", "词：{t} 列；标记：{l} 列。", t=columns[0], l=columns[1]
+        )
     if any(file.positions for file in contents):
         sentence = sentence + text(
             "The digit after each character (its place in the word) was taken off.",

@@ -6,23 +6,27 @@ Before it: the computations of `neighbours.py`, `order_checks.py`, `choice.py`, 
 
 from __future__ import annotations
 
+import numpy as np
+
 from weigh.findings.choice import read_choice
 from weigh.findings.evidence import Evidence, amount, count, gain_of
 from weigh.findings.neighbours import dependence
 from weigh.findings.order_checks import check_order
 from weigh.findings.shift import find_shifts
 from weigh.findings.suspects import untrained_classes
+from weigh.findings.targets import distances
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
 __all__ = ["caveats", "lead_is_lost"]
 
+SUSPICIOUS = 30  # examples: of fewer, all may be right
 LISTED = 5  # sets and classes named in the headline
 
 
 def caveats(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """Sentences that follow the headline's score, with their numbers in `estimates`."""
-    said = _of_order(evidence, estimates)
+    said = _of_perfection(evidence, estimates) + _of_order(evidence, estimates)
     said = said + _of_classes(evidence)
     said = said + _of_the_choice(evidence, estimates)
     return said + _of_other_sets(evidence, estimates)
@@ -32,6 +36,22 @@ def lead_is_lost(evidence: Evidence) -> bool:
     """Whether a lead that cross-validation shows is no lead any more: by the test part, or by intervals as wide as they should be."""
     choice = evidence.once(read_choice)
     return (choice is not None and choice.taken_back) or _too_narrow(evidence)
+
+
+def _of_perfection(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+    """A score of 1.000 is rarer than data that give their classes away."""
+    found = None if evidence.winner is None else evidence.out_of_fold[evidence.winner]
+    if found is None or found.kind == "number" or len(found.target) < SUSPICIOUS or not found.complete.any():
+        return text("", "")
+    if any(distances(found.prediction(r).labels, found.target).any() for r in np.flatnonzero(found.complete).tolist()):
+        return text("", "")
+    estimates["all_right"] = count(len(found.target), "examples")
+    return text(
+        "Not one of the {n} examples is answered wrongly, which is rare: look whether something beside the contents tells the classes "
+        "apart (copies, sizes, file formats, masks, a source for each class).",
+        "{n} 个样本没有一个判错，这很少见：请检查是否有内容以外的线索能区分类别（副本、尺寸、文件格式、掩码、每类各有来源）。",
+        n=len(found.target),
+    )
 
 
 def _too_narrow(evidence: Evidence) -> bool:

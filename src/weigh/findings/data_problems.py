@@ -33,6 +33,13 @@ QUESTIONS: dict[str, Text] = {
     "empty-class": text("Are there class folders without {w}?", "是否有不含{w}的类别文件夹？"),
     "levels": text("Are there folders within the class folders?", "类别文件夹内是否还有文件夹？"),
     "paths": text("Were files found under other paths than those written?", "是否有文件是按不同于所写的路径找到的？"),
+    "never-trained": text(
+        "Are there classes that no model was trained on when they were tested?",
+        "是否有测试时没有任何模型训练过的类别？",
+    ),
+    "groups": text("Does every example have a group of its own?", "是否每个样本自成一组？"),
+    "masks": text("Are there masks among the pictures?", "图片中是否混有掩码？"),
+    "shortcut": text("Can the class be told without looking at the pictures?", "不看图片内容能否判断类别？"),
     "links": text("Do links lead back into the data?", "是否有链接指回数据自身？"),
     "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
     "left-out": text("Are there {w} that are not used?", "是否有未使用的{w}？"),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from weigh.data.examples import Examples, Problem
+from weigh.data.fold_checks import fold_warnings
 from weigh.errors import DataError, SpecError
 from weigh.language import text
 from weigh.metrics.tables import require_metric
-from weigh.plan.runs import group_of, hold_out_test
+from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.spec import StudySpec
 
 __all__ = ["Prepared", "positive_last", "prepare"]
@@ -54,13 +55,13 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     spec, recognised = complete_spec(spec)
     task = _task(spec)
     spec = spec.model_copy(update={"task": task})
-    examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=progress)
+    columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})
+    data = spec.data.model_copy(update={"columns": columns})  # a column that groups is kept whatever it holds
+    examples, problems = read_and_check(data, task, offline=spec.run.offline, progress=progress)
     problems = [*recognised, *problems]
     require_metric(spec.primary, examples.kind)
     examples = positive_last(examples, spec)
-    worst = [problem for problem in problems if problem.severity == "error"]
-    if worst:
-        raise DataError(worst[0].sentence, worst[0].why, worst[0].do)
+    _refuse(problems)
     # a misspelt column is reported before anything slow happens; inner splits and intervals respect the same groups
     examples = replace(examples, group=group_of(examples, spec))
     unlabelled, left_out = read_unlabelled(spec, examples, progress=progress)
@@ -68,10 +69,27 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     copies = duplicate_groups(problems, examples)
     examples = hold_out_test(examples, spec, copies)
     train = examples.where("train")
+    dealt = merge_groups(group_of(examples, spec), copies)
+    alone = fold_warnings(
+        examples.target[train],
+        spec.design.folds,
+        examples.classes,
+        None if dealt is None else dealt[train],
+        units=units_of(examples, spec),
+    )
+    _refuse(alone)
+    problems += alone
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
     asked = spec.design.order_check and examples.kind in ("label", "labels")  # scored by ranks of classes
     variants = tuple(order_check_variants(in_order, spec.design.folds)) if asked else ()
     return Prepared(spec, examples, tuple(problems), copies, variants)
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    """Raise the first problem that forbids a study."""
+    worst = next((problem for problem in problems if problem.severity == "error"), None)
+    if worst is not None:
+        raise DataError(worst.sentence, worst.why, worst.do)
 
 
 def _task(spec: StudySpec) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.folds import assign_blocks, assign_folds, holdout
+from weigh.data.folds import COPIES, GROUPS, assign_blocks, assign_folds, holdout
 from weigh.errors import DesignError
 from weigh.language import Text, text
 from weigh.plan.candidates import planned_repeats, recipe_of
@@ -59,7 +59,16 @@ def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:
             ),
             text("Columns found: {k}.", "找到的列：{k}。", k=known),
         )
-    return examples.slices[name]
+    column = examples.slices[name]
+    if not (column == "").any():
+        return column
+    # an empty cell is a group of its own: nothing is known about it
+    return np.array([cell or f"(row {i + 1})" for i, cell in enumerate(column.tolist())], dtype=str)
+
+
+def units_of(examples: Examples, spec: StudySpec) -> Text:
+    """What `merge_groups` returns: groups that the user named, or sets of copies."""
+    return COPIES if group_of(examples, spec) is None else GROUPS
 
 
 def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None = None) -> Examples:
@@ -86,7 +95,14 @@ def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None
     group = merge_groups(group_of(examples, spec), copies)
     train, part = examples.where("train"), examples.part.copy()
     group = None if group is None else group[train]
-    mask = holdout(examples.target[train], share=spec.design.test, rng=rng, group=group, stratify=spec.design.stratify)
+    mask = holdout(
+        examples.target[train],
+        share=spec.design.test,
+        rng=rng,
+        group=group,
+        stratify=spec.design.stratify,
+        units=units_of(examples, spec),
+    )
     part[train[mask]] = "test"
     return replace(examples, part=part)
 
@@ -118,7 +134,12 @@ def plan_runs(
         split = seed(design.seed, "split", repeat if "split" in design.vary else 0)
         folds.append(
             assign_folds(
-                target, folds=design.folds, rng=np.random.default_rng(split), group=group, stratify=design.stratify
+                target,
+                folds=design.folds,
+                rng=np.random.default_rng(split),
+                group=group,
+                stratify=design.stratify,
+                units=units_of(examples, spec),
             )
         )
     cuts = [

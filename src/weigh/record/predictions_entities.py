@@ -20,6 +20,7 @@ import numpy as np
 
 from weigh.data.examples import Examples, Problem, rows_of
 from weigh.data.listing import natural_key
+from weigh.data.names import compose
 from weigh.data.part_files import text_files
 from weigh.data.tags import code_spans, pack_tags
 from weigh.data.token_files import Sentence, TokenFile, read_token_file
@@ -168,7 +169,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
                 for a_line, b_line, a, b in zip(
                     used[line].lines, sentence.lines, used[line].tokens, sentence.tokens, strict=True
                 )
-                if a != b
+                if compose(a) != compose(b)
             ]
     if len(theirs) != len(ours):
         more = len(theirs) > len(ours)

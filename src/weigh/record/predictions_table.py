@@ -20,6 +20,7 @@ from weigh.data.cells import as_cell
 from weigh.data.examples import Problem
 from weigh.data.frames import read_frame
 from weigh.data.listing import natural_key
+from weigh.data.names import compose
 from weigh.data.table_files import TableFile
 from weigh.data.tables import line_problems, metadata_columns
 from weigh.errors import DataError
@@ -142,7 +143,7 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
     frame, repeated = read_frame(path, wanted=NEEDED)
     if repeated:
         problems += line_problems([TableFile(path, [], {}, True, "", repeated=repeated)], len(frame))
-    frame = frame.rename({name: name.strip() for name in frame.columns})
+    frame = frame.rename({name: compose(name.strip()) for name in frame.columns})
     missing = [name for name in NEEDED if name not in frame.columns]
     if "prediction" not in frame.columns and not any(c.startswith("p:") for c in frame.columns):
         missing.append("prediction")
@@ -154,7 +155,7 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
         if not (c.dtype.is_numeric() or c.dtype in (pl.String, pl.Boolean))
     )
     others = [c for c in frame.columns if not c.startswith("p:")]
-    stripped = pl.col(others).cast(pl.String).str.strip_chars()
+    stripped = pl.col(others).cast(pl.String).str.strip_chars().str.normalize("NFC")
     frame = frame.with_columns(pl.when(stripped == "").then(None).otherwise(stripped).name.keep())
     named = {c[2:].strip() for c in frame.columns if c.startswith("p:")}  # a class may be called so
     answers = pl.col([c for c in NEVER_NAN if c in others])

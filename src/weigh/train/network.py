@@ -206,6 +206,8 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
         return run.train, run.train[:0]
     rng = np.random.default_rng(run.seeds["split"])
     group = None if examples.group is None else examples.group[run.train]
+    if group is not None and len(np.unique(group)) < 2:  # one group is all there is: its examples choose the epoch
+        group = None
     held = inner_split(examples.target[run.train], share=share, rng=rng, group=group, stratify=True)
     return run.train[~held], run.train[held]
 

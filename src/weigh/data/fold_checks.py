@@ -1,0 +1,133 @@
+"""Which classes a cross-validation can train and test at all, said before anything is trained.
+
+Before it: targets, and what is dealt whole (groups, sets of copies). After it: `plan/prepare.py` refuses a design that measures nothing;
+the report repeats the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from weigh.data.examples import Problem, kind_of
+from weigh.data.folds import GROUPS, labels_of_each, unit_ids
+from weigh.language import Text, text
+
+__all__ = ["fold_warnings"]
+
+NAMED = 10  # classes that a sentence lists
+
+
+def fold_warnings(
+    target: np.ndarray, folds: int, classes: Sequence[str], group: np.ndarray | None = None, *, units: Text = GROUPS
+) -> list[Problem]:
+    """Classes of a single group (or example), classes of fewer than there are folds, and groups of one example each.
+
+    Args:
+        target: Of the training part; `classes` names what stands in it.
+        units: What the groups are: `folds.GROUPS` that the user named, or `folds.COPIES`.
+
+    Returns:
+        Problems of the kinds "never-trained" (an error where fewer than two classes can be both trained and tested),
+        "class-in-fold" and "groups"; `details` has one row per class (`class`, `examples`, `groups`).
+    """
+    target = np.asarray(target)
+    kind, named = kind_of(target), group is not None and units is GROUPS
+    unit = unit_ids(group, len(target))
+    problems = []
+    if named and len(target) and len(np.unique(unit)) == len(target):
+        problems.append(
+            Problem(
+                "groups",
+                text(
+                    "Every example has a group of its own ({n}): nothing is kept together.",
+                    "每个样本自成一组（{n} 组）：没有任何样本被放在一起。",
+                    n=len(target),
+                ),
+                do=text("Group by a column whose values repeat.", "请使用取值有重复的分组列。"),
+                numbers={"n": len(target)},
+            )
+        )
+    if kind == "number":
+        return problems
+    pairs_example, pairs_label, labels = labels_of_each(target, stratify=True)
+    units_with = np.unique(unit[pairs_example] * labels + pairs_label) % labels
+    examples, groups = np.bincount(pairs_label, minlength=labels), np.bincount(units_with, minlength=labels)
+    columns = labels if kind == "label" else labels - 1  # the pseudo-class "no label" is not a class
+    present = [c for c in range(columns) if groups[c]]
+    lone, few = [c for c in present if groups[c] == 1], [c for c in present if 1 < groups[c] < folds]
+
+    def listed(some: list[int]) -> str:
+        return ", ".join(f"{classes[c]} ({examples[c]})" for c in some[:NAMED]) + (", …" if len(some) > NAMED else "")
+
+    def details(some: list[int]) -> tuple[dict[str, str | int], ...]:
+        return tuple({"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])} for c in some)
+
+    if lone:
+        values = {"k": len(lone), "c": len(present), "l": listed(lone)}
+        nothing = kind == "label" and len(present) - len(lone) < 2
+        sentence = (
+            text(
+                "Classes that stand in one group only: {k} of {c}: {l}.",
+                "只出现在一个分组中的类别：{c} 个中有 {k} 个：{l}。",
+                **values,
+            )
+            if named
+            else text(
+                "Classes of a single example (copies count once): {k} of {c}: {l}.",
+                "只有一个样本的类别（副本只算一个）：{c} 个中有 {k} 个：{l}。",
+                **values,
+            )
+        )
+        problems.append(
+            Problem(
+                "never-trained",
+                sentence
+                + text(
+                    "When it is tested, no model has been trained on it.", "测试这样的类别时，没有任何模型用它训练过。"
+                ),
+                severity="error" if nothing else "warning",
+                why=text(
+                    "Fewer than two classes would be left to measure: the score would be that of the design, not of a model.",
+                    "能够衡量的类别不足两个：得分反映的是设计，而不是模型。",
+                )
+                if nothing
+                else text(
+                    "Every answer to it is wrong, whatever the model, and lowers the score.",
+                    "无论用什么模型，对它的回答都会是错的，得分因此偏低。",
+                ),
+                do=text(
+                    "Group by a column whose groups hold several classes each, or leave design.group_by out.",
+                    "请使用每组含多个类别的分组列，或去掉 design.group_by。",
+                )
+                if named
+                else text(
+                    "Collect more examples of these classes, or leave the classes out.",
+                    "请收集这些类别的更多样本，或去掉这些类别。",
+                ),
+                numbers={"lone": len(lone), "classes": len(present)},
+                details=details(lone),
+            )
+        )
+    if few:
+        what = GROUPS if named else text("examples", "样本")
+        problems.append(
+            Problem(
+                "class-in-fold",
+                text(
+                    "Classes with fewer {w} than there are folds ({f}): {k}: {l}. Some folds do not test them.",
+                    "{w}数少于折数（{f}）的类别：{k} 个：{l}。某些折不会测试它们。",
+                    w=what,
+                    f=folds,
+                    k=len(few),
+                    l=listed(few),
+                ),
+                severity="note",
+                why=text("Scores of such a class rest on a few {w}.", "这类类别的得分只依据极少的{w}。", w=what),
+                do=text("Collect more examples, or set fewer folds.", "请收集更多样本，或减少折数。"),
+                numbers={"classes": len(few), "folds": folds},
+                details=details(few),
+            )
+        )
+    return problems
