@@ -165,3 +165,13 @@ def test_mrpc_and_qqp_as_their_authors_hand_them_out(tmp_path):
     spec, _ = complete_spec(spec_of(str(file)))
     assert (spec.task, spec.primary) == ("text-classification", "accuracy_f1")
     assert submission_files(spec) == []
+
+
+def test_a_damaged_file_in_the_cache_is_written_anew(hub, tmp_path, caplog):
+    complete_spec(spec_of("glue/RTE"))
+    file = tmp_path / "cache" / "glue" / "RTE" / "train.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"entailment", b"entailmint", 1))
+    complete_spec(spec_of("glue/RTE"))
+    assert file.read_bytes() == whole
+    assert "Made anew: RTE" in caplog.text

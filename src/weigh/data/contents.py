@@ -17,12 +17,16 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
+from weigh.disk import write_file
+from weigh.language import text
 from weigh.lookahead import look_ahead
+from weigh.notices import notice
 
-__all__ = ["content_hashes", "fingerprint", "hash_file", "identity", "text_hashes"]
+__all__ = ["content_hashes", "fingerprint", "hash_file", "identity", "is_whole", "keep_digests", "text_hashes"]
 
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
 CHUNK, AHEAD = 1 << 20, 64
+DIGESTS = ".digests"  # of the files of a folder in the cache
 
 
 def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
@@ -72,6 +76,31 @@ def identity(file: Path | BinaryIO) -> tuple[int, int, int] | None:
     except (OSError, ValueError):
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def keep_digests(folder: Path) -> None:
+    """Note what the files of a finished folder hold, for `is_whole`."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    write_file(folder / DIGESTS, json.dumps({file.relative_to(folder).as_posix(): hash_file(file) for file in files}))
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder of the cache is finished and holds what was written; one that does not is said, and to be made anew."""
+    try:
+        digests = json.loads((folder / DIGESTS).read_text("utf-8"))
+        if all(hash_file(folder / name) == digest for name, digest in digests.items()):
+            return True
+    except (OSError, ValueError, AttributeError):
+        pass
+    if folder.exists() and any(folder.iterdir()):
+        notice(
+            text(
+                "Made anew: {f} in the cache (damaged, unfinished or of an older version).",
+                "重新生成：缓存中的 {f}（已损坏、未完成或来自旧版本）。",
+                f=folder.name,
+            )
+        )
+    return False
 
 
 def text_hashes(rows: np.ndarray) -> np.ndarray:

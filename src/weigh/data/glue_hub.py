@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from weigh.data.contents import is_whole, keep_digests
 from weigh.data.hub import load_raw
 from weigh.disk import write_file
 from weigh.settings import cache_folder
@@ -49,12 +50,13 @@ def fetch_glue(task: str, *, offline: bool, typed: str = "") -> Path:
         DataError: Offline and not downloaded before, or it cannot be loaded.
     """
     folder = cache_folder() / "glue" / task
-    if not (folder / "train.jsonl").is_file():  # written last
+    if not is_whole(folder):
         splits = dict(load_raw(REPOSITORY, CONFIGURATIONS[task], offline=offline, typed=typed))
         if task == "MNLI":
             _write(folder / "diagnostic.jsonl", load_raw(REPOSITORY, "ax", offline=offline, typed=typed)["test"], task)
-        for split in sorted(splits, key=lambda name: name == "train"):
+        for split in splits:
             _write(folder / f"{FILES.get(split, split)}.jsonl", splits[split], task)
+        keep_digests(folder)
     return folder
 
 

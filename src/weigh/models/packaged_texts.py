@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from weigh.data.contents import is_whole, keep_digests
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
 from weigh.models.catalogue import PackagedWeights, find_packaged
@@ -43,16 +44,19 @@ def unpack(entry: PackagedWeights, path: Path) -> Path:
     if entry.layout == "folder":
         return path.parent
     folder = cache_folder() / "models" / f"{entry.package}-{entry.version()}"
-    if (folder / "config.json").is_file():
+    if is_whole(folder):
         return folder
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
     try:
         (_unpack_e5 if entry.layout == "e5-q4" else _unpack_l3)(path, made)
+        keep_digests(made)
         try:
             made.rename(folder)
         except OSError:  # another process was faster
-            if not (folder / "config.json").is_file():
+            if not is_whole(folder):
                 raise
     except (struct.error, KeyError, IndexError, ValueError) as error:
         raise ModelError(
