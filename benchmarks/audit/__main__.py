@@ -3,6 +3,7 @@
 python -m benchmarks.audit run --part development --studies 400 --seed 101      while rules are chosen
 python -m benchmarks.audit show --part development --seed 101
 python -m benchmarks.audit sealed --pools cells=FOLDER,flowers=FOLDER           the published run
+python -m benchmarks.audit second                                              single scores, shift, networks, unlike strengths
 python -m benchmarks.audit publish                                             tables and docs/audit.md
 """
 
@@ -14,9 +15,10 @@ from pathlib import Path
 
 from benchmarks.audit.designs import SEALED, designs, fast
 from benchmarks.audit.packages import package_row
-from benchmarks.audit.publish import publish
+from benchmarks.audit.publish import SECOND_ROWS, publish
 from benchmarks.audit.real import find_pools, make_pools
 from benchmarks.audit.run import run, run_extra
+from benchmarks.audit.second import SECOND, run_second
 from benchmarks.audit.tables import show
 
 MANY, FEW, SLOW = 5000, 1000, 300
@@ -33,7 +35,7 @@ def remember_commit(folder: Path) -> None:
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "publish"])
+parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "second", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
 parser.add_argument("--studies", type=int, default=400)
 parser.add_argument("--seed", type=int, default=101)
@@ -57,6 +59,10 @@ if __name__ == "__main__":
     elif options.what == "packages":
         chosen = {k: designs("development")[k] for k in ("reference", "reference-gap")}
         run_extra(chosen, SLOW, SEALED, options.folder, package_row, "packages")
+    elif options.what == "second":
+        chosen = options.seed != parser.get_default("seed")
+        file = options.folder / f"second-{options.seed}.csv" if chosen else SECOND_ROWS
+        run_second(options.studies if chosen else 2000, options.seed if chosen else SECOND, file)
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
         real = {k: d for k, d in designs("real").items() if d.pool in pools}

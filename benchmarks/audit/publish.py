@@ -16,11 +16,13 @@ from benchmarks.audit.packages import PACKAGE_RULES
 from benchmarks.audit.real import REAL
 from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS
+from benchmarks.audit.second import second_section
 from benchmarks.audit.tables import below, calibration, holm, load, pooled, read
 
-__all__ = ["publish"]
+__all__ = ["SECOND_ROWS", "publish"]
 
 RESULTS = Path("benchmarks/audit/results")
+SECOND_ROWS = RESULTS / "second.csv"
 DOCS = Path("docs")
 
 
@@ -51,7 +53,10 @@ def publish(seed: int, folder: Path, commit: str) -> None:
         page.append(_as_it_stands("## The reference design"))
     page += [_claims(table), _coverage(table)]
     page.append(_probabilities(table, seed, folder) if whole else _as_it_stands("## Stated probabilities"))
-    page += [_best(table), _tail()]
+    page.append(_best(table))
+    if SECOND_ROWS.exists():
+        page.append(second_section(SECOND_ROWS))
+    page.append(_tail())
     (DOCS / "audit.md").write_text("\n\n".join(page) + "\n", "utf-8")
 
 

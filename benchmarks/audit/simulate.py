@@ -40,7 +40,8 @@ class Design:
         folds, repeats, metric: Of the study.
         group: Examples per group that share 70 % of their features' variance; folds respect groups.
         correlation: Between the features of different candidates.
-        same: All candidates see the same features and differ by their seeds only.
+        same: All candidates see the same features and differ by their seeds (and penalties) only.
+        penalties: Of each candidate, in place of `penalty`: one that is under-fitted or hardly regularised.
     """
 
     n: int = 300
@@ -61,11 +62,12 @@ class Design:
     group: int = 0
     correlation: float = 0.0
     same: bool = False
+    penalties: tuple[float, ...] = ()
 
     @property
     def null(self) -> bool:
         """Whether all candidates are equal by symmetry."""
-        return not self.gap and len(set(self.strengths)) == 1
+        return not self.gap and len(set(self.strengths)) == 1 and len(set(self.penalties)) < 2
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def simulate(design: Design, rng: np.random.Generator, *, truth: bool = True) ->
     majority = int(np.bincount(target).argmax())
     for m in range(count):
         own = features[m]
-        predicted = fit(design, rng, own, target, np.concatenate([train, everything]))
+        alone = replace(design, penalty=design.penalties[m]) if design.penalties else design
+        predicted = fit(alone, rng, own, target, np.concatenate([train, everything]))
         inside = score(predicted, own, slice(0, len(train)))
         fresh[m] = score(predicted, new[m], slice(len(train), None))
         failed = rng.random(len(train)) < design.degenerate

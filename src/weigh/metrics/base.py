@@ -17,6 +17,7 @@ import numpy as np
 
 from weigh.data.examples import Kind
 from weigh.language import Text, text
+from weigh.metrics.parts import Parts
 from weigh.registry import Registry
 
 __all__ = ["METRICS", "Metric", "Prediction", "decide"]
@@ -77,6 +78,8 @@ class Metric:
         linear: A mean over examples, or a mean of class means: its variance is known better than that of other metrics.
         influence: `statistics (n, k) -> (n,)`: derivative of the score with respect to each example's weight, at unit
             weights (the empirical influence function over n); sums to 0. None: found numerically, at O(n²).
+        parts: `statistics (n, k) -> Parts`: the shares, class by class, that the score is a mean of, for its interval.
+            None: the score itself is taken for a share.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Metric:
     kinds: frozenset[Kind] = frozenset({"label"})
     linear: bool = False
     influence: Callable[[np.ndarray], np.ndarray] | None = None
+    parts: Callable[[np.ndarray], Parts] | None = None
 
     def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""

@@ -20,6 +20,7 @@ Conventions, those of scikit-learn unless said otherwise:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -27,12 +28,15 @@ import numpy as np
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric, Prediction
 from weigh.metrics.counting import ClassCounts, count, influence_of_counts, measure_decisions, totals
+from weigh.metrics.parts import Parts, one_part, size_of_f1
 from weigh.metrics.ranking import (
     area_under_roc,
     average_precision,
     influence_on_precision,
     influence_on_roc,
     measure_scores,
+    parts_of_precision,
+    parts_of_roc,
 )
 from weigh.metrics.shares import influence_on_mean, mean_where, share, weighted_mean
 
@@ -108,6 +112,49 @@ def _over_classes(ratio, average: str):
 
 def _balanced(counts: ClassCounts) -> np.ndarray:
     return mean_where(_recall(counts), counts.actual > 0)
+
+
+def _parts_averaged(name: str, average: str) -> Callable[[np.ndarray], Parts]:
+    """The shares behind `_averaged(RATIOS[name], average)`."""
+
+    def parts(statistics: np.ndarray) -> Parts:
+        counts = count(statistics, np.ones(len(statistics)))
+        single = statistics.shape[1] == 3
+        if average == "positive" and single and counts.hit.shape[-1] == 2:
+            counts = ClassCounts(*(part[1:] for part in counts))
+        elif average == "micro":
+            counts = ClassCounts(*(part.sum(keepdims=True) for part in counts))
+        weight = np.ones(len(counts.hit))
+        if average == "weighted":
+            weight = counts.actual
+        elif single and average != "micro":
+            weight = (counts.actual + counts.predicted > 0).astype(np.float64)
+        shares = RATIOS[name](counts)
+        if name == "f1":
+            size = size_of_f1(shares, counts.predicted + counts.actual - counts.hit)
+            return Parts(weight / max(weight.sum(), 1.0), shares, size, kind="f1")
+        size = counts.predicted if name == "precision" else counts.actual
+        return Parts(weight / max(weight.sum(), 1.0), shares, size)
+
+    return parts
+
+
+def _parts_balanced(statistics: np.ndarray) -> Parts:
+    counts = count(statistics, np.ones(len(statistics)))
+    occurs = (counts.actual > 0).astype(np.float64)
+    return Parts(occurs / max(occurs.sum(), 1.0), _recall(counts), counts.actual)
+
+
+def _parts_accuracy_and_f1(statistics: np.ndarray) -> Parts:
+    counts = count(statistics, np.ones(len(statistics)))
+    f1 = _parts_averaged("f1", "positive")(statistics)
+    weight = np.concatenate([[0.5], f1.weight / 2])
+    right = counts.hit.sum(keepdims=True) / len(statistics)
+    return Parts(weight, np.concatenate([right, f1.share]), np.concatenate([[len(statistics)], f1.size]))
+
+
+def _parts_mean(statistics: np.ndarray) -> Parts:
+    return one_part(float(statistics[:, 0].mean()), len(statistics))
 
 
 def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -224,6 +271,7 @@ def _register(
     unit: str = "score",
     labels: bool = True,
     lowest: float = 0.0,
+    parts: Callable[[np.ndarray], Parts] | None = None,
 ) -> None:
     METRICS.register(
         name,
@@ -241,6 +289,7 @@ def _register(
             kinds=frozenset({"label", "labels"} if labels else {"label"}),
             linear=name in LINEAR,
             influence=influence,
+            parts=parts,
         ),
     )
 
@@ -253,9 +302,12 @@ _register(
     _reduce_balanced,
     _influence_balanced,
     labels=False,
+    parts=_parts_balanced,
 )
-_register("accuracy", "accuracy", "准确率", _measure_correct, weighted_mean)
-_register("auroc", "AUROC", "AUROC", measure_scores, area_under_roc, influence_on_roc, pooling="rank")
+_register("accuracy", "accuracy", "准确率", _measure_correct, weighted_mean, parts=_parts_mean)
+_register(
+    "auroc", "AUROC", "AUROC", measure_scores, area_under_roc, influence_on_roc, pooling="rank", parts=parts_of_roc
+)
 _register(
     "average_precision",
     "average precision",
@@ -264,9 +316,17 @@ _register(
     average_precision,
     influence_on_precision,
     pooling="rank",
+    parts=parts_of_precision,
 )
 for _name, _en, _zh in (("f1", "F1", "F1"), ("precision", "precision", "精确率"), ("recall", "recall", "召回率")):
-    _register(_name, _en, _zh, measure_decisions, *_averaged(RATIOS[_name], "positive"))
+    _register(
+        _name,
+        _en,
+        _zh,
+        measure_decisions,
+        *_averaged(RATIOS[_name], "positive"),
+        parts=_parts_averaged(_name, "positive"),
+    )
     for _average, _word in (("macro", "宏平均"), ("micro", "微平均"), ("weighted", "加权平均")):
         _register(
             f"{_name}_{_average}",
@@ -274,6 +334,7 @@ for _name, _en, _zh in (("f1", "F1", "F1"), ("precision", "precision", "精确�
             f"{_zh}（{_word}）",
             measure_decisions,
             *_averaged(RATIOS[_name], _average),
+            parts=_parts_averaged(_name, _average),
         )
 _register(
     "matthews",
@@ -294,8 +355,11 @@ _register(
     _reduce_accuracy_and_f1,
     _influence_accuracy_and_f1,
     labels=False,
+    parts=_parts_accuracy_and_f1,
 )
-_register("top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, weighted_mean, labels=False)
+_register(
+    "top5_accuracy", "top-5 accuracy", "前五准确率", _measure_top5, weighted_mean, labels=False, parts=_parts_mean
+)
 _register("log_loss", "log loss", "对数损失", _measure_log_loss, weighted_mean, better="less", unit="nats")
 _register("brier", "Brier score", "Brier 分数", _measure_brier, weighted_mean, better="less")
 _register(

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from weigh.metrics.base import Metric, Prediction
+from weigh.metrics.parts import Parts, parts_over_folds
 
 __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
 
@@ -124,6 +125,21 @@ class MeasuredDesign:
             own = self.metric.influence_on(self.statistics[repeat, rows])
             values[rows] = (own * len(rows) + scores[fold] - overall) / total  # its fold's weight grows with it
         return values
+
+    def parts(self, repeat: int, mask: np.ndarray | None = None) -> Parts | None:
+        """The shares that `score_repeat` is a mean of (`metrics/parts.py`); None where the metric knows none."""
+        if self.metric.parts is None:
+            return None
+        present = self.present[repeat] if mask is None else self.present[repeat] & mask
+        if self.metric.pooling == "count":
+            rows = np.flatnonzero(present)
+            return self.metric.parts(self.statistics[repeat, rows]) if len(rows) else None
+        scores, sizes = self.score_folds(repeat, np.ones(self.n), present)
+        found = [
+            self.metric.parts(self.statistics[repeat, np.flatnonzero(present & (self.fold[repeat] == fold))])
+            for fold in np.flatnonzero(~np.isnan(scores))
+        ]
+        return parts_over_folds(found, sizes[~np.isnan(scores)])
 
     def score(self) -> DesignScore:
         """The score of the design, per fold, per repeat and over all."""

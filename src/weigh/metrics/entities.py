@@ -13,6 +13,7 @@ import numpy as np
 
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.parts import Parts, size_of_f1
 from weigh.metrics.shares import mean_where, share
 
 __all__ = ["measure_entities", "sum_entities"]
@@ -81,6 +82,23 @@ def _influence(ratio: tuple[np.ndarray, np.ndarray], *, macro: bool) -> Callable
     return influence
 
 
+def _parts(ratio: str, *, macro: bool) -> Callable[[np.ndarray], Parts]:
+    above, below = RATIOS[ratio]
+
+    def parts(statistics: np.ndarray) -> Parts:
+        counts = sum_entities(statistics, np.ones(len(statistics)))
+        if not macro:
+            counts = counts.sum(axis=0, keepdims=True)
+        shares = share(counts @ above, counts @ below, otherwise=0.0)
+        occurs = (counts[:, 1] + counts[:, 2] > 0).astype(np.float64)
+        size = counts @ below
+        if ratio == "entity_f1":
+            size = size_of_f1(shares, counts[:, 1] + counts[:, 2] - counts[:, 0])
+        return Parts(occurs / max(occurs.sum(), 1.0), shares, size)
+
+    return parts
+
+
 def _register(name: str, ratio: str, en: str, zh: str, *, macro: bool = False) -> None:
     METRICS.register(
         name,
@@ -94,6 +112,7 @@ def _register(name: str, ratio: str, en: str, zh: str, *, macro: bool = False) -
             reduce=_reduce(RATIOS[ratio], macro=macro),
             kinds=frozenset({"spans"}),
             influence=_influence(RATIOS[ratio], macro=macro),
+            parts=_parts(ratio, macro=macro),
         ),
     )
 

@@ -8,10 +8,14 @@ is left out; if none is defined, NaN). Several labels per example: the mean over
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from weigh.metrics.base import Prediction
+from weigh.metrics.parts import Parts
+from weigh.metrics.shares import share
 
 __all__ = [
     "area_under_roc",
@@ -19,6 +23,8 @@ __all__ = [
     "influence_on_precision",
     "influence_on_roc",
     "measure_scores",
+    "parts_of_precision",
+    "parts_of_roc",
 ]
 
 CELLS = 2_000_000  # weightings times examples that are summed at a time
@@ -113,6 +119,42 @@ def _mean_influence(
     found = [column(statistics[:, c] > 0, statistics[:, columns + c]) for c in range(columns)]
     defined = [values for values in found if values is not None]
     return np.mean(defined, axis=0) if defined else np.full(len(statistics), np.nan)
+
+
+def parts_of_roc(statistics: np.ndarray) -> Parts:
+    """The areas of the columns, each among its positive and negative examples."""
+    return _parts_of_columns(statistics, _roc_column, "area")
+
+
+def parts_of_precision(statistics: np.ndarray) -> Parts:
+    """The average precision of the columns, each among its positive examples.
+
+    A positive example is among those that its own precision is taken over: with few of them that is too good. Without
+    it the average is too low; the truth lies between.
+    """
+    parts = _parts_of_columns(statistics, _precision_column, "precision")
+    columns = statistics.shape[1] // 2
+    without = [_precision_of_others(m > 0, s) for m, s in zip(*np.split(statistics.T, 2), strict=True)]
+    return replace(parts, optimism=np.maximum(parts.share - np.array(without[:columns]), 0.0))
+
+
+def _precision_of_others(member: np.ndarray, scores: np.ndarray) -> float:
+    """Average precision in which no positive example counts itself; 1 where nothing else is ranked so high."""
+    positive, negative = np.sort(scores[member]), np.sort(scores[~member])
+    if not len(positive):
+        return 0.0
+    others = len(positive) - np.searchsorted(positive, positive, "left") - 1.0
+    everything = others + len(negative) - np.searchsorted(negative, positive, "left")
+    return float(share(others, everything, otherwise=1.0).mean())
+
+
+def _parts_of_columns(statistics: np.ndarray, column: Callable, kind: Literal["precision", "area"]) -> Parts:
+    columns, ones = statistics.shape[1] // 2, np.ones((1, len(statistics)))
+    scores = np.array([float(column(m > 0, s, ones)[0]) for m, s in zip(*np.split(statistics.T, 2), strict=True)])
+    positives = (statistics[:, :columns] > 0).sum(axis=0).astype(np.float64)
+    known = ~np.isnan(scores)
+    weight = known / max(int(known.sum()), 1)
+    return Parts(weight, np.where(known, scores, 0.0), positives, len(statistics) - positives, kind=kind)
 
 
 def _roc_influence(member: np.ndarray, scores: np.ndarray) -> np.ndarray | None:

@@ -23,7 +23,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from weigh.metrics.parts import one_part
 from weigh.stats.estimate import Estimate
+from weigh.stats.limits import distances
 from weigh.stats.resampling import SMALLEST_FOLD, Measured, Resample, Units, resample
 
 __all__ = [
@@ -46,6 +48,7 @@ HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
 LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
 TRAINING = 1.5  # a rough single factor, for planning before there are results
 SUSPECT = 0.1  # folds differ more than this probability allows: whole runs differ
+FEWEST = 8.0  # degrees of freedom of a single score's variance that few examples may be read as
 DRAWS = 1000
 
 
@@ -109,6 +112,14 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
         freedom = count - 1
     shrinkable = min(runs + noise, total)
     return Variance(total, total - shrinkable, shrinkable, max(freedom, 1.0), len(used), units.count)
+
+
+def usual_factor(resampled: Resample, claim: Claim) -> float:
+    """The variance over that of independent examples where no example shows any: the factor of `sampling_variance`."""
+    if claim == "these_models":
+        return 1.0
+    folds = max(resampled.fold_score.shape[1], 2)
+    return ALONE[claim] + HALVES / folds if len(resampled.score) == 1 else 1.0 + TWICE[claim]
 
 
 def _chance(ratio: float, freedom: int) -> float:
@@ -206,6 +217,24 @@ def score_estimate(
     return estimate_of(resampled, units, measured.metric, claim=claim, level=level)
 
 
+def _freedom(resampled: Resample, units: Units, variance: Variance) -> float:
+    """Degrees of freedom behind the variance of a single score.
+
+    The variance of a share follows from the share: nothing is estimated, unless whole runs differ. Where a few examples
+    make most of the variance of ranks, it is known as badly as from a few examples.
+    """
+    if variance.runs > 0 or resampled.parts is None:
+        return variance.freedom
+    if not resampled.parts.ranked:
+        return math.inf
+    squares = np.square(resampled.mean_influence)
+    total = float(squares.sum())
+    if total <= 0:
+        return variance.freedom
+    heavy = float(np.square(squares).sum()) / total**2 - 1 / max(units.smallest, 2.0)
+    return min(variance.freedom, max(2 / max(heavy, 1e-9), FEWEST))
+
+
 def estimate_of(resampled: Resample, units: Units, metric: Any, *, claim: Claim, level: float) -> Estimate:
     """The estimate behind resampled scores of `metric` (see `score_estimate`)."""
     value, unit = resampled.overall, metric.unit
@@ -214,11 +243,13 @@ def estimate_of(resampled: Resample, units: Units, metric: Any, *, claim: Claim,
     plain = Estimate(value=value, level=level, n=units.count, n_unit=units.name, method=method, unit=unit)
     if not math.isfinite(value) or not math.isfinite(variance.total):
         return plain.model_copy(update={"method": "no interval: too few independent examples"})
-    q = quantile(level, variance.freedom)
-    if unit == "score":  # for correlations as a share of the way from -1 to 1; there it is close to Fisher's z
-        span = 1.0 - metric.lowest
-        ends = wilson((value - metric.lowest) / span, variance.standard_error / span, q, units.smallest)
-        low, high = (metric.lowest + span * end for end in ends)
+    q = quantile(level, _freedom(resampled, units, variance))
+    if unit == "score":
+        span = 1.0 - metric.lowest  # correlations as a share of the way from -1 to 1; there it is close to Fisher's z
+        parts = resampled.parts or one_part(min(max((value - metric.lowest) / span, 0.0), 1.0), units.smallest)
+        usual = usual_factor(resampled, claim) * len(units.of) / units.count  # groups: at worst all alike
+        room = distances(parts, variance.total / span**2, usual, q, level)
+        low, high = max(metric.lowest, value - span * room.below), min(1.0, value + span * room.above)
     elif variance.total <= 0:
         return plain.model_copy(update={"method": "no interval: no variation"})
     else:

@@ -18,6 +18,7 @@ import numpy as np
 
 from weigh.data.cache import room
 from weigh.data.examples import kind_of
+from weigh.metrics.parts import Parts, mean_of_parts
 from weigh.settings import cache_folder
 
 __all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "in_blocks", "make_units", "resample"]
@@ -47,6 +48,7 @@ class Measured(Protocol):
     @property
     def folds(self) -> int: ...
     def influence(self, repeat: int, mask: np.ndarray | None = None) -> np.ndarray: ...
+    def parts(self, repeat: int, mask: np.ndarray | None = None) -> Parts | None: ...
     def score_repeat(self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray: ...
     def score_folds(
         self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None
@@ -130,6 +132,7 @@ class Resample:
         linear: As the metric says.
         plain: Whether the score is a mean in which every example weighs the same.
         weights: `(b, units)` of the draws; shared by all candidates.
+        parts: The shares that `overall` is a mean of; None for differences and for metrics that know none.
     """
 
     present: np.ndarray
@@ -143,6 +146,7 @@ class Resample:
     linear: bool
     plain: bool
     weights: np.ndarray
+    parts: Parts | None = None
 
     @property
     def overall(self) -> float:
@@ -221,6 +225,7 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
     fold_score = np.full((repeats, folds), np.nan)
     fold_units = np.zeros((repeats, folds))
     present = np.zeros(repeats)
+    parts: list[Parts | None] = [None] * repeats
 
     def gathered(values: np.ndarray) -> np.ndarray:
         return values if units.name == "examples" else np.bincount(units.of, values, minlength=units.count)
@@ -232,6 +237,7 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
             continue
         score[repeat] = measured.score_repeat(repeat, ones, chosen)
         influence[repeat] = gathered(measured.influence(repeat, chosen))
+        parts[repeat] = measured.parts(repeat, chosen)
         fold_score[repeat] = measured.score_folds(repeat, ones, chosen)[0]
         some = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
         holders = first if chosen.all() else _first_present(units, chosen, first)
@@ -263,6 +269,7 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
         bool(measured.metric.linear),
         plain,
         weights,
+        mean_of_parts([p for p in parts if p], [w for p, w in zip(parts, present, strict=True) if p]),
     )
 
 

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.metrics.parts import mean_of_parts
 from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import DRAWS, Claim, estimate_of, quantile, sampling_variance
@@ -295,6 +296,7 @@ def _mean(resamples: Sequence[Resample]) -> Resample:
     def of(name: str) -> np.ndarray:
         return np.mean([getattr(r, name)[:repeats] for r in resamples], axis=0)
 
+    parts = [r.parts for r in resamples if r.parts]
     return replace(
         resamples[0],
         present=of("present"),
@@ -304,6 +306,7 @@ def _mean(resamples: Sequence[Resample]) -> Resample:
         fold_influence=of("fold_influence"),
         fold_units=resamples[0].fold_units[:repeats],
         cell=min(r.cell for r in resamples),
+        parts=mean_of_parts(parts, [1.0] * len(parts)),
     )
 
 
