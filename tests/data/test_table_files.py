@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weigh.data.encoding import decode, read_text
 from weigh.data.frames import LARGE, read_frame
 from weigh.data.readers import read_and_check, task_of
 from weigh.data.recognise import recognise_task
@@ -68,6 +67,22 @@ SPELLINGS = {
     "JSON list inside": (
         "t.json",
         json.dumps({"version": 1, "data": [{"text": a, "label": b} for a, b in ROWS]}, indent=1),
+    ),
+    "JSON columns": ("t.json", json.dumps({"text": TEXTS, "label": KINDS})),
+    "JSON of pandas": ("t.json", json.dumps({"text": dict(enumerate(TEXTS)), "label": dict(enumerate(KINDS))})),
+    "JSON of pandas, split": (
+        "t.json",
+        json.dumps({"columns": ["text", "label"], "index": [*range(60)], "data": ROWS}),
+    ),
+    "JSON of pandas, by row": (
+        "t.json",
+        json.dumps({str(i): {"text": a, "label": b} for i, (a, b) in enumerate(ROWS)}),
+    ),
+    "blanks before quotes": ("t.csv", '"text", "label"\n' + "".join(f'"{a}", "{b}"\n' for a, b in ROWS)),
+    "sep=": ("t.csv", "sep=;\r\n" + lines("text;label", separator=";", end="\r\n")),
+    "header again in other letters": (
+        "t.csv",
+        lines("text,label", *(",".join(r) for r in ROWS[:9]), "Text,LABEL", rows=ROWS[9:]),
     ),
     ".ndjson": ("t.ndjson", "\r\n".join(json.dumps({"label": b, "text": a}) for a, b in ROWS)),
 }
@@ -149,6 +164,12 @@ def test_a_cell_of_several_lines_stays_one(tmp_path):
     csv.writer(out).writerows([("text", "label"), *rows])
     (tmp_path / "t.csv").write_text(out.getvalue(), newline="")
     assert [c.replace("\r\n", "\n") for c in read_table(tmp_path / "t.csv").columns["text"]] == [a for a, _ in rows]
+
+
+def test_lines_above_a_table_are_named(tmp_path):
+    (tmp_path / "t.csv").write_text("# made on Monday\n# by me\n" + lines("text,label"))
+    table = read_table(tmp_path / "t.csv")
+    assert (table.columns, list(table.broken)) == (WANTED, [1, 2])
 
 
 # Headers ------------------------------------------------------------------------------------------------------------
@@ -345,48 +366,3 @@ def test_what_the_standard_library_writes_is_read_back(tmp_path_factory, rows, s
         assert [[c.replace("\r\n", "\n") for c in r] for r in cells] == [
             [c.replace("\r\n", "\n") for c in r] for r in expected
         ]
-
-
-# Encodings ----------------------------------------------------------------------------------------------------------
-
-LETTERS = {
-    "cp949": "이 식당 음식이 정말 맛있고 직원도 친절했어요",
-    "cp1251": "Очень вкусный суп и вежливые официанты, пришли снова",
-    "koi8-r": "Очень вкусный суп и вежливые официанты, пришли снова",
-    "cp932": "スープがとてもおいしくて店員も親切でした",
-    "euc_jp": "スープがとてもおいしくて店員も親切でした",
-    "big5": "這家餐廳的菜非常好吃，服務也很周到，下次還會再來",
-    "gb18030": "这家餐厅的菜非常好吃，服务也很周到，下次还会再来",
-    "cp1252": "La soupe était délicieuse, le café à refaire",
-    "cp1250": "Ten film był świetny, bardzo mi się podobał, żółć",
-    "cp1253": "Η ταινία ήταν πολύ καλή και οι ηθοποιοί υπέροχοι",
-    "cp1254": "Bu film çok güzeldi, oyuncular harikaydı, şahane ışık",
-    "cp1255": "הסרט היה טוב מאוד והשחקנים היו נפלאים",
-    "cp1256": "الفيلم كان جيدا جدا والممثلون كانوا رائعين",
-    "cp874": "หนังเรื่องนี้ดีมากและนักแสดงก็เก่งมาก",
-}
-
-
-@pytest.mark.parametrize("encoding", LETTERS)
-def test_letters_tell_the_encoding_and_it_is_a_warning(tmp_path, encoding):
-    rows = [(f"{LETTERS[encoding]} {i}", "ab"[i % 2]) for i in range(40)]
-    (tmp_path / "t.csv").write_bytes(lines("text;label", separator=";", rows=rows).encode(encoding))
-    spec = DataSpec(train=str(tmp_path / "t.csv"))
-    examples, problems = read_and_check(spec, "text-classification")
-    assert [t for (t,) in examples.texts] == [a for a, _ in rows]
-    (warned,) = [p for p in problems if p.kind == "encoding"]
-    assert warned.severity == "warning"
-    assert "data.encoding=" in warned.do.en
-    named = spec.model_copy(update={"encoding": encoding})
-    examples, problems = read_and_check(named, "text-classification")
-    assert [t for (t,) in examples.texts] == [a for a, _ in rows]
-    assert "encoding" not in {p.kind for p in problems}
-
-
-def test_an_encoding_that_does_not_fit_is_told(tmp_path):
-    (tmp_path / "t.csv").write_bytes(lines("text,label").encode() + "é,a\n".encode("cp1252"))
-    with pytest.raises(DataError, match=r"(?s)data.encoding: .* is not written in ascii; line 62"):
-        read_text(tmp_path / "t.csv", encoding="ascii")
-    with pytest.raises(ValueError, match="no encoding called 'klingon'"):
-        DataSpec(train="x", encoding="klingon")
-    assert decode("für".encode("cp1252")).encoding == "Windows-1252"

@@ -114,7 +114,7 @@ def _with_header(path: Path, content: str, written: Written) -> TableFile | None
             return separated_table(path, content, shape, header=True)
     if not is_written_as(path, (".csv", ".tsv")) or written.layout in LINE_LAYOUTS:
         return None
-    found = find_shape(content, suffix=".tsv" if is_written_as(path, (".tsv",)) else "")
+    found = find_shape(content, separators=("\t",) if is_written_as(path, (".tsv",)) else SEPARATORS)
     if found is None:
         known = guess_roles({_bare(first.strip('"')): []}).text
         return _single_column(path, content, first.strip().strip('"')) if known else None

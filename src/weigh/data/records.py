@@ -19,6 +19,8 @@ __all__ = ["SEPARATORS", "Record", "Shape", "find_shape", "parse_json_lines", "p
 LONGEST_RECORD = 2_000  # lines of one quoted cell; beyond it the opening quote is a stray one
 SAMPLE = 1_000  # lines that decide how a table is written
 SEPARATORS = (",", ";", "\t", "|")
+SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(.)\"?")  # the first line that spreadsheets write for one another
+PADDED = re.compile(r' +"((?:[^"]|"")*)" *')
 
 
 class Record(NamedTuple):
@@ -58,6 +60,8 @@ def parse_separated(content: str, separator: str, *, quoted: bool, backslash: bo
         backslash: Inside of quotes a backslash stands before quotes (and before itself).
     """
     lines = split_lines(content)
+    if lines and SEPARATOR_LINE.fullmatch(lines[0]):
+        lines[0] = ""
     if not quoted:
         return [Record(n, line.split(separator)) for n, line in enumerate(lines, 1) if line.strip()]
     records, i = [], 0
@@ -81,6 +85,13 @@ def _quoted(lines: list[str], first: int, separator: str, *, backslash: bool) ->
     i, at = first, 0
     while True:
         line = lines[i]
+        padded = PADDED.match(line, at) if line.startswith(" ", at) else None
+        if padded and (padded.end() == len(line) or line.startswith(separator, padded.end())):
+            cells.append(padded[1].replace('""', '"'))  # "a", "b": a blank before the quotes
+            if padded.end() == len(line):
+                return cells, i + 1
+            at = padded.end() + len(separator)
+            continue
         if not line.startswith('"', at):
             end = line.find(separator, at)
             cell = line[at:] if end < 0 else line[at:end]
@@ -114,6 +125,7 @@ def _quoted(lines: list[str], first: int, separator: str, *, backslash: bool) ->
                 at = end + 1
                 break
         cells.append("".join(pieces))
+        at += len(line) - at - len(line[at:].lstrip(" ")) if line.startswith(" ", at) else 0
         if at == len(line):
             return cells, i + 1
         if not line.startswith(separator, at):
@@ -138,6 +150,8 @@ def find_shape(
         backslash: Whether the training data are written so; a file without quotes inside of cells does not show it.
     """
     lines = [line for line in split_lines(content[:1_000_000]) if line.strip()][:SAMPLE]
+    if lines and (told := SEPARATOR_LINE.fullmatch(lines[0])):
+        lines, separators = lines[1:], (told[1],)
     head = "\n".join(lines)
     best: tuple[tuple, Shape, float] | None = None
     for place, separator in enumerate(separators):

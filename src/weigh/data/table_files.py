@@ -41,6 +41,7 @@ PARQUET = (".parquet", ".pq")
 JSON = (".jsonl", ".ndjson", ".json")
 TABLE_SUFFIXES = frozenset((".csv", ".tsv", *PARQUET, ".jsonl", ".ndjson"))
 FEW_VALUES = 20
+MOST_BEFORE = 20  # lines above a table
 
 
 @dataclass
@@ -163,6 +164,15 @@ def separated_table(
         return TableFile(path, [], {}, True, title, shape=shape)
     widths = Counter(len(r.cells) for r in records[1:2001] if not r.broken) or Counter((len(records[0].cells),))
     width = max(widths.items(), key=lambda one: (one[1], one[0]))[0]
+    before: dict[int, str] = {}
+    while (
+        len(records) > 2
+        and len(records[0].cells) == 1 < width
+        and len(before) < MOST_BEFORE
+        and not _one_name_less(records, [""], width)
+    ):
+        before[records[0].line] = f"1 ≠ {width}"  # what was written above the table
+        records = records[1:]
     first = [cell.strip().lstrip("\ufeff") for cell in records[0].cells]
     unnamed = _one_name_less(records, first, width)
     if header is None:
@@ -177,11 +187,11 @@ def separated_table(
         names = [str(i + 1) for i in range(width)]
     if shape.quoted:
         records = _let_go(records, split_lines(content), shape.separator, len(names))
-    table = TableFile(path, [], {}, header, title, shape=shape, header=written)
+    table = TableFile(path, [], {}, header, title, shape=shape, header=written, broken=before)
     rows: list[list[str]] = []
     for record in records:
         cells = record.cells
-        if written and len(cells) == len(written) and tuple(c.strip().lstrip("\ufeff") for c in cells) == written:
+        if header and len(cells) == len(written) and _plain(cells) == _plain(written):
             table.repeated.append(record.line)
             continue
         if len(cells) > len(names) and not any(c.strip() for c in cells[len(names) :]):
@@ -198,6 +208,10 @@ def separated_table(
         if names[i] or not _is_no_column(columns[i]):
             table.columns[name] = columns[i]
     return table
+
+
+def _plain(names: Sequence[str]) -> list[str]:
+    return [name.strip().lstrip("\ufeff").casefold() for name in names]
 
 
 def _one_name_less(records: list[Record], first: list[str], width: int) -> bool:
@@ -283,8 +297,9 @@ def json_table(path: Path, content: str) -> TableFile:
     broken: dict[int, str] = {}
     rows: list[tuple[int, dict]] = []
     start = content.lstrip()[:1]
-    lined = start != "[" and [row for _, row in parse_json_lines(content)]
-    if start == "[" or (start == "{" and lined and not any(lined) and is_written_as(path, (".json",))):
+    lined = [] if start == "[" else [row for _, row in parse_json_lines(content)]
+    one_object = start == "{" and is_written_as(path, (".json",)) and (len(lined) == 1 or not any(lined))
+    if start == "[" or one_object:
         listed = _listed(path, content)
         for n, row in enumerate(listed, 1):
             if isinstance(row, dict):
@@ -314,9 +329,23 @@ def _listed(path: Path, content: str) -> list[Any]:
             do=text("Write a list of objects, or one object per line.", "请写成对象列表，或每行一个对象。"),
         ) from None
     if isinstance(listed, dict):
-        inner = [value for value in listed.values() if isinstance(value, list) and value and isinstance(value[0], dict)]
-        listed = inner[0] if len(inner) == 1 else [listed]
+        listed = _rows_of_object(listed)
     return listed
+
+
+def _rows_of_object(whole: dict[str, Any]) -> list[Any]:
+    """Rows of an object: a list in it, or one of the ways in which pandas writes a frame."""
+    values, names = list(whole.values()), whole.get("columns")
+    if isinstance(names, list) and isinstance(whole.get("data"), list):
+        return [dict(zip(names, row, strict=False)) if isinstance(row, list) else row for row in whole["data"]]
+    if len(values) > 1 and all(isinstance(v, list) for v in values) and len({len(v) for v in values}) == 1:
+        return [dict(zip(whole, row, strict=True)) for row in zip(*values, strict=True)]
+    if len(values) > 1 and all(isinstance(v, dict) for v in values):
+        if all(v.keys() == values[0].keys() for v in values) and len(values) < len(values[0]):
+            return [{name: column[key] for name, column in whole.items()} for key in values[0]]
+        return values
+    inner = [v for v in values if isinstance(v, list) and v and isinstance(v[0], dict)]
+    return inner[0] if len(inner) == 1 else [whole]
 
 
 def _parquet(path: Path, *, limit: int | None = None) -> TableFile:

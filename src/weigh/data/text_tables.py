@@ -197,6 +197,9 @@ def _shape(path: Path, content: str, sample: list[str], wanted: Sequence[str]) -
     called_so = ".csv" in path.name.casefold() or bool(suffix)
     if called_so and share > 0.5:
         return shape
+    first = parse_separated(sample[0], shape.separator, quoted=True)
+    if called_so and first and len(first[0].cells) > 1 and first_is_header([first[0].cells], wanted):
+        return shape
     rows = [
         r.cells for r in parse_separated("\n".join(sample), *shape[:1], quoted=shape.quoted, backslash=shape.backslash)
     ]
