@@ -77,6 +77,23 @@ def test_numbers_from_more_columns_than_rows_at_any_strength(strength):
     np.testing.assert_allclose(x @ found.weight[0] + found.bias[0], y, atol=0.1 * y.std())
 
 
+@pytest.mark.parametrize("strength", [0.003, 0.03, 0.3, 3.0])
+@pytest.mark.parametrize(
+    ("target", "classes"),
+    [(np.ones(24, int), 2), (np.zeros(24, int), 2), (np.full(24, 2), 4), (np.repeat([[1, 0, 1]], 24, axis=0), 3)],
+    ids=["the second", "the first", "one of four", "several labels"],
+)
+def test_a_training_part_with_one_class_has_a_head(target, classes, strength):
+    """Folds by groups leave some with one class: the best bias is infinite, and the head stops on its way there."""
+    x = few_rows(24, 96, 5)
+    basis = eigenbasis(Rows.standardise(x))
+    head = probe.fit_head(x, target, [strength], classes, basis, rng=np.random.default_rng(0))
+    logits = head.logits(x)
+    assert np.isfinite(logits).all()
+    chosen = (logits > 0).astype(int) if target.ndim == 2 else logits.argmax(axis=1)
+    np.testing.assert_array_equal(chosen, target)
+
+
 # ---- a run is tried once more
 
 

@@ -36,6 +36,7 @@ def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
     assert told[-1] == ("heads", 3, 3)
     for run, outcome in zip(runs, together, strict=True):
         alone = fit([run], replace(setting, threads=2), examples)[0]
+        assert alone.status == outcome.status == "done", alone.cause + outcome.cause
         np.testing.assert_array_equal(alone.logits, outcome.logits)
         assert alone.facts == outcome.facts
         assert outcome.logits.shape == (len(run.test), 2)

@@ -324,7 +324,9 @@ class Ledger:
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Candidate -> facts on its model, which depend on its options (the input size)."""
-        return {id: json.loads(facts) for id, facts in self._rows("SELECT candidate, facts FROM models")}
+        return {
+            id: json.loads(facts) for id, facts in self._rows("SELECT candidate, facts FROM models ORDER BY candidate")
+        }
 
     def test_looks(self) -> int:
         """The greatest number of times that the test part was scored for one candidate."""

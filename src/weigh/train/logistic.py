@@ -289,7 +289,7 @@ def _solve(
     while used < iterations and bool(moving.any()):
         q = learnt.direction(smooth)
         moving &= _dot(gradient, q) < -2 * gain
-        q *= moving[:, None]
+        q = torch.where(moving[:, None], q, q.new_zeros(()))  # a direction that is not finite moves nothing
         slope = _dot(gradient, q)
         step = torch.ones_like(objective)
         slack = 4 * torch.finfo(kind).eps * objective.abs()
