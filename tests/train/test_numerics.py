@@ -89,7 +89,7 @@ def test_a_training_part_with_one_class_has_a_head(target, classes, strength):
     basis = eigenbasis(Rows.standardise(x))
     head = probe.fit_head(x, target, [strength], classes, basis, rng=np.random.default_rng(0))
     logits = head.logits(x)
-    assert np.isfinite(logits).all()
+    assert np.abs(logits).max() < 40
     chosen = (logits > 0).astype(int) if target.ndim == 2 else logits.argmax(axis=1)
     np.testing.assert_array_equal(chosen, target)
 
