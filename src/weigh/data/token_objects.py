@@ -100,7 +100,8 @@ def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:
     try:
         listed = json.loads(content)
     except (ValueError, RecursionError) as error:
-        if start == "[" and (rows := _lists_per_line(content)) is not None:
+        rows = lined if start != "[" else _lists_per_line(content)  # lines that are no objects are named, one by one
+        if rows is not None:
             yield from rows
             return
         raise DataError(
