@@ -86,6 +86,8 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
         whole = content.lstrip()[:1] != "[" and [row for _, row in parse_json_lines(content)]
         if not whole or not any(whole):  # a list cannot be cut
             content, _ = read_text(path, encoding=encoding)
+        if whole and not any(whole) and not is_written_as(path, (".json",)):  # lines, of which none can be read
+            read_table(path, wanted, encoding=encoding)
         rows = [row for _, row in json_objects(path, content)][:ROWS]
         try:
             table = read_table(path, wanted, limit=len(content) if whole and any(whole) else None, encoding=encoding)
