@@ -16,10 +16,11 @@ from weigh.data.examples import Problem
 from weigh.findings.file import findings_file
 from weigh.findings.model import FindingsFile
 from weigh.language import text
+from weigh.plan.racing import Dropped, Race
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects
 
-__all__ = ["STUDIES", "file_of", "pictures", "shifted"]
+__all__ = ["STUDIES", "file_of", "pictures", "results_of", "shifted"]
 
 
 def pictures(
@@ -64,14 +65,21 @@ def shifted(results: Results, *names: str) -> Results:
     return replace(results, examples=replace(results.examples, part=part))
 
 
-def cleaned(before: tuple[float, float], after: tuple[float, float], n: int = 800, seed: int = 0) -> Results:
+def cleaned(
+    before: tuple[float, float],
+    after: tuple[float, float],
+    n: int = 800,
+    seed: int = 0,
+    repeats: int = 3,
+    noise: float = 0.5,
+) -> Results:
     """Two heads, labels flipped, and runs without the suspects."""
     rng = np.random.default_rng(seed)
     truth = simulate_target(rng, n)
     target = truth.copy()
     flipped = rng.choice(n, n // 20, replace=False)
     target[flipped] = 1 - target[flipped]
-    how = {"repeats": 3, "sharpness": 2.0}
+    how = {"repeats": repeats, "sharpness": 2.0, "noise": noise}
     logits = {f"m{i}": simulate_logits(rng, truth, separation=s, **how) for i, s in enumerate(before)}
     results = make_results(logits, target)
     mask = find_suspects(results).mask
@@ -200,6 +208,66 @@ def doubtful() -> Results:
     )
 
 
+def moved(tested: tuple[float, ...], there: tuple[float, ...], n: int = 600, m: int = 900) -> Results:
+    """Heads of separations 3 and 2.4 that do `tested` on the test part and `there` on the further set "winter"."""
+    rng = np.random.default_rng(3)
+    target, truth = simulate_target(rng, n), np.tile(simulate_target(rng, m // 2), 2)
+    logits = {f"m{i}": simulate_logits(rng, target, separation=s, repeats=2) for i, s in enumerate((3.0, 2.4))}
+    halves = [(truth[: m // 2], tested), (truth[m // 2 :], there)]
+    test = {f"m{i}": np.concatenate([simulate_logits(rng, t, separation=s[i])[0] for t, s in halves]) for i in range(2)}
+    return shifted(make_results(logits, target, test=test, test_target=truth), "winter")
+
+
+def controlled(separation: float, n: int = 400) -> Results:
+    """A head of separation 2 beside a control."""
+    return pictures((2.0, separation), n=n, controls=["m1"], recipes={"m1": "scratch"}, repeats=2)
+
+
+def unlabelled(separation: float) -> Results:
+    """Plain fine-tuning of a model beside one that has also seen pictures without labels."""
+    results = pictures((2.0, separation), n=400, repeats=2, recipes={"m0": "finetune", "m1": "adapted"}, winner="m0")
+    return replace(results, candidates=tuple(replace(c, model="timm:one") for c in results.candidates))
+
+
+def raced(*, dropped: bool) -> Results:
+    """A race that ran to the end, or that one candidate left."""
+    out = (Dropped("m1", "m0", 5, 15, 0.2, 0.1, 0.3, 300),) if dropped else ()
+    ends = {"m0": 15, "m1": 5 if dropped else 15}
+    race = Race(
+        {"m0": 15, "m1": 15}, 5, (5, 10, 15), 2, ends, out, stop="one left" if dropped else "spent", leader="m0"
+    )
+    return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
+
+
+def by_luck() -> Results:
+    """Folds that are all good or all bad, as where a training now and then goes astray."""
+    rng = np.random.default_rng(1)
+    target = simulate_target(rng, 2000)
+    logits = simulate_logits(rng, target, separation=2.0, repeats=6)
+    fold = assign_folds(rng, target, 5, 6)
+    for repeat in range(6):
+        for k in range(5):
+            logits[repeat, fold[repeat] == k] += rng.standard_normal(2) * 1.5
+    return make_results({"m0": logits}, target, fold=fold, recipes={"m0": "finetune"})
+
+
+def uneven() -> Results:
+    """One source is much harder."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 600)
+    source = np.array(["web", "talk", "news"])[np.arange(600) % 3]
+    logits = simulate_logits(rng, target, separation=3.0, repeats=2)
+    hard = np.flatnonzero(source == "talk")
+    logits[:, hard] = simulate_logits(rng, target[hard], separation=0.3, repeats=2)
+    return make_results({"m0": logits}, target, slices={"source": source})
+
+
+def handed_in() -> Results:
+    """A cross-validation that others made."""
+    skipped = dict.fromkeys(("cost", "order", "curve", "variation"), text("nothing was trained", "未作训练"))
+    return replace(pictures((2.0, 1.0)), origin="folds", skipped=skipped)
+
+
 STUDIES: dict[str, Callable[[], Results]] = {
     "clear": lambda: pictures((4.0, 1.0), n=600, repeats=4, test=400, **WEB_OF(600)),
     "level": lambda: pictures((2.0, 2.0), repeats=1, test=40, slices=None),
@@ -235,6 +303,28 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "not-memorised": lambda: pictures((6.0, 1.0), facts={"m0": {"train_scores": {"balanced_accuracy": 1.0}}}),
     "short": lambda: pictures(facts={"m0": history(10), "m1": {}}, **NETWORK),
     "long": lambda: pictures(facts={"m0": history(4), "m1": {}}, **NETWORK),
+    "moved": lambda: moved((3.0, 2.4), (0.6, 2.4)),
+    "moved-alike": lambda: moved((3.0, 2.4), (1.5, 1.45), m=300),
+    "moved-swapped": lambda: moved((3.5, 1.5), (1.0, 3.5)),
+    "three-groups": lambda: pictures(groups=np.arange(300) // 100, folds=3),
+    "control-better": lambda: controlled(4.0),
+    "control-level": lambda: controlled(2.0),
+    "unlabelled-better": lambda: unlabelled(4.0),
+    "unlabelled-worse": lambda: unlabelled(1.0),
+    "unlabelled-level": lambda: unlabelled(2.0),
+    "many-behind": lambda: pictures((4.0, *[1.0] * 10), n=400, repeats=2),
+    "many-ahead": lambda: pictures((2.0, *[2.1] * 9, 5.0), n=400, repeats=2, winner="m0"),
+    "raced": lambda: raced(dropped=True),
+    "raced-all": lambda: raced(dropped=False),
+    "gaps": lambda: pictures(n=60, failed=[("m0", 0, 1, "x"), ("m1", 1, 0, "x"), ("m0", 2, 2, "x")]),
+    "families": lambda: pictures((2.0,), n=600, groups=np.arange(600) // 10, alike=0.95),
+    "columns": lambda: pictures((2.0,), n=600, slices={"site": SITES[PERMUTED]}),
+    "by-luck": by_luck,
+    "uneven": uneven,
+    "cheap": lambda: pictures((1.0, 3.0), models=MODELS),
+    "threshold": lambda: pictures((1.0,), bias={"m0": [0.8, 0.0]}),
+    "threshold-idle": lambda: pictures((1.0,), bias={"m0": [1e-9, 0.0]}),
+    "handed-in": handed_in,
     "numbers": lambda: number_study(test=80),
     "entities": lambda: entity_study(test=80),
     "texts": lambda: text_study(models={"timm:good": {"texts": TOKENS}}),
@@ -253,4 +343,10 @@ def WEB_OF(n: int) -> dict[str, Any]:
 @cache
 def file_of(name: str) -> FindingsFile:
     """The findings of a study of `STUDIES`, read once per session."""
-    return findings_file(STUDIES[name]())
+    return findings_file(results_of(name))
+
+
+@cache
+def results_of(name: str) -> Results:
+    """The records of a study of `STUDIES`."""
+    return STUDIES[name]()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
+from weigh.findings.choice import read_choice, what_to_choose
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation import GIVE_A_TEST
 from weigh.findings.limits import study_limits, undecided_rivals
@@ -20,6 +21,7 @@ from weigh.findings.model import Bilingual, Finding
 from weigh.findings.order import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
+from weigh.findings.shift import find_shifts
 from weigh.findings.suspects import look_again, suspected_labels
 from weigh.findings.training import longer, read_training, what_to_change
 from weigh.language import Text, text
@@ -221,6 +223,11 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
                 ),
             )
         )
+    choice = evidence.once(read_choice)
+    if choice is not None and choice.taken_back:
+        items += [Item(2, words) for words in what_to_choose(evidence, choice)]
+    fallen = [f for f in evidence.once(find_shifts) if f.verdict == "no" and f.next]
+    items += [Item(3, Text(f.next[0].en, f.next[0].zh)) for f in fallen[:1]]
     items += _suspected(results, evidence)
     items += _open_comparison(evidence)
     cheap = _cheaper_equal(results, evidence)
@@ -243,6 +250,8 @@ def _suspected(results: Results, evidence: Evidence) -> list[Item]:
     found = None if "errors:labels" in results.skipped else evidence.once(suspected_labels)
     if found is None or not len(found.flagged):
         return []
+    if len(found.flagged) < evidence.rope * found.judged and evidence.metric.unit == "score":
+        return []  # corrected or not, so few change no score by what would matter; their finding shows them
     flagged = len(found.flagged)
     return [Item(4, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
 

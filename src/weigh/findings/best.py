@@ -54,12 +54,12 @@ def find_best(evidence: Evidence) -> list[Finding]:
         said = text("The only pair is not settled.", "唯一的一对比较尚无定论。")
     if len(possible) == 1:
         said = said + text(
-            "With {l} % confidence the best candidate is {c}.", "最好的候选方案以 {l} % 的置信度是 {c}。", **values
+            "With {l} % confidence the best candidate is {c}.", "以 {l} % 的置信度，最好的候选方案是 {c}。", **values
         )
     else:
         said = said + text(
             "With {l} % confidence the best candidate is among these {p}: {c}.",
-            "最好的候选方案以 {l} % 的置信度在这 {p} 个之中：{c}。",
+            "以 {l} % 的置信度，最好的候选方案在这 {p} 个之中：{c}。",
             **values,
         )
     said = said + _left_out(evidence, comparisons, possible, estimates)

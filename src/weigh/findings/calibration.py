@@ -160,9 +160,8 @@ def _at_least(error: Estimate, excess: Estimate) -> Estimate:
 
 def _over_repeats(values: np.ndarray) -> np.ndarray:
     """Mean over the repeats that have the example; NaN where none has."""
-    present = ~np.isnan(values)
-    count = present.sum(axis=0)
-    return np.where(count > 0, np.where(present, values, 0).sum(axis=0) / np.maximum(count, 1), np.nan)
+    count = (~np.isnan(values)).sum(axis=0)
+    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
 
 
 def judge_error(error: Estimate) -> Verdict:
@@ -177,11 +176,8 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         return _judge_as_stated(results, winner, found.before, common)
     before, after = found.before, found.after
     verdict = judge_error(after.error)
-    saved = (
-        text("in the saved model", "保存的模型中温度为")
-        if results.origin == "study"
-        else text("over all", "全部数据上为")
-    )
+    ours = results.origin == "study"
+    saved = text("in the saved model", "保存的模型中温度为") if ours else text("over all", "全部数据上为")
     estimates = {
         "calibration_error": after.error,
         "calibration_error_before": before.error,
@@ -230,6 +226,13 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         )
     ]
     tested = _on_test(results, winner, found.temperature)
+    if tested is not None and judge_error(tested) == "no" and verdict != "no":
+        verdict = "no"
+        sentence = sentence + text(
+            "But on the test part they are off by {e}, beyond that.",
+            "但在测试部分上平均相差 {e}，超出了这一限度。",
+            e=tested.format(),
+        )
     if tested is not None:
         estimates["calibration_error_test"] = tested
         agrees = tested.high is None or tested.low is None or after.error.high is None or tested.low <= after.error.high
@@ -314,10 +317,9 @@ def _meaning(verdict: Verdict) -> Text:
 
 
 def _next(verdict: Verdict) -> list[Bilingual]:
+    narrow = text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")
     items = {
-        "undecided": text(
-            "Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。"
-        ),
+        "undecided": narrow,
         "no": text(
             "Do not set thresholds by the stated probabilities; choose them on labelled examples.",
             "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
@@ -390,8 +392,6 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
         title=Bilingual.of(text("Stated confidence and how often it was right", "模型给出的置信度与实际正确率")),
         rows=rows,
         fields={
-            "candidate": Bilingual.of(text("candidate", "候选方案")),
-            "stage": Bilingual.of(text("stage", "阶段")),
             "confidence": Bilingual.of(text("stated confidence", "给出的置信度")),
             "accuracy": Bilingual.of(text("share that was right", "实际正确率")),
             "n": Bilingual.of(text("examples in the bin", "区间内样本数")),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.findings.choice import read_choice
-from weigh.findings.evidence import Evidence, amount, count, gain_of
+from weigh.findings.evidence import Evidence, amount, count, gain_of, turned
 from weigh.findings.neighbours import dependence
 from weigh.findings.order_checks import check_order
 from weigh.findings.shift import find_shifts
@@ -104,7 +104,7 @@ def _of_the_choice(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     choice = evidence.once(read_choice)
     if choice is None or not (choice.opposed or choice.verdict == "no"):
         return text("", "")
-    ahead = _turned(choice.tested)
+    ahead = turned(choice.tested)
     estimates["ahead_on_test"] = ahead
     values = {"r": evidence.label(choice.rival), "d": amount(ahead)}
     if choice.verdict == "no":
@@ -147,8 +147,3 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     )
     estimates["sets"] = count(len(found), "sets")
     return Text(said.en + tail.en, said.zh + tail.zh)
-
-
-def _turned(gain: Estimate) -> Estimate:
-    ends = (None if gain.high is None else -gain.high, None if gain.low is None else -gain.low)
-    return gain.model_copy(update={"value": -gain.value, "low": ends[0], "high": ends[1]})

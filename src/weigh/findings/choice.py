@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of
+from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, turned
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
@@ -21,7 +21,7 @@ from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import make_units
 
-__all__ = ["Choice", "find_choice", "read_choice"]
+__all__ = ["Choice", "find_choice", "read_choice", "what_to_choose"]
 
 UNITS = {"groups": text("groups", "组"), "examples": text("examples", "个样本")}
 
@@ -134,35 +134,44 @@ def find_choice(evidence: Evidence) -> list[Finding]:
             sentence=bilingual(said),
             estimates=estimates,
             candidates=[winner, found.rival],
-            next=[
-                bilingual(
-                    text(
-                        "Do not choose between {a} and {b} by these scores: take the cheaper one, or label more examples and compare again.",
-                        "不要凭这些得分在 {a} 与 {b} 之间取舍：请选代价更低的，或标注更多样本后重新比较。",
-                        a=evidence.label(winner),
-                        b=evidence.label(found.rival),
-                    )
-                )
-            ]
-            if found.taken_back
-            else [],
+            next=[bilingual(words) for words in what_to_choose(evidence, found)] if found.taken_back else [],
         )
     ]
 
 
+def what_to_choose(evidence: Evidence, found: Choice) -> list[Text]:
+    """What follows where the test part takes the winner's lead back."""
+    return [
+        text(
+            "Do not choose between {a} and {b} by these scores: take the cheaper one, or label more examples and compare again.",
+            "不要凭这些得分在 {a} 与 {b} 之间取舍：请选代价更低的，或标注更多样本后重新比较。",
+            a=evidence.label(str(evidence.winner)),
+            b=evidence.label(found.rival),
+        )
+    ]
+
+
+def _ahead(gain: Estimate, winner: str, rival: str) -> Text:
+    """ "a is ahead of b by 3.1 points [1.2, 5.0]", whichever it is."""
+    first, second = (winner, rival) if gain.value >= 0 else (rival, winner)
+    size = gain if gain.value >= 0 else turned(gain)
+    return text("{a} is ahead of {b} by {d}", "{a} 领先 {b} {d}", a=first, b=second, d=amount(size))
+
+
 def _said(evidence: Evidence, found: Choice, estimates: dict[str, Estimate]) -> Text:
+    winner, rival = evidence.label(str(evidence.winner)), evidence.label(found.rival)
     values = {
-        "w": evidence.label(str(evidence.winner)),
-        "r": evidence.label(found.rival),
-        "y": amount(found.tested),
-        "x": amount(found.validated),
+        "w": winner,
+        "r": rival,
         "n": found.n,
         "u": UNITS.get(found.unit, UNITS["examples"]),
         "k": found.candidates,
     }
     lead = text(
-        "On the test part ({n} {u}) {w} is ahead of {r} by {y} (negative: {r} is ahead); in cross-validation by {x}.",
-        "在测试部分（{n} {u}）上，{w} 领先 {r} {y}（负值表示 {r} 领先）；交叉验证中领先 {x}。",
+        "On the test part ({n} {u}) {y}; in cross-validation {x}.",
+        "在测试部分（{n} {u}）上，{y}；在交叉验证中，{x}。",
+        y=_ahead(found.tested, winner, rival),
+        x=_ahead(found.validated, winner, rival),
         **values,
     )
     if found.verdict == "yes":
@@ -189,5 +198,5 @@ def _said(evidence: Evidence, found: Choice, estimates: dict[str, Estimate]) -> 
         )
     if found.together is not None:
         estimates["together"] = found.together
-        said = said + text("Both together: {z}.", "两者合计：{z}。", z=amount(found.together))
+        said = said + text("Both together: {z}.", "两者合计：{z}。", z=_ahead(found.together, winner, rival))
     return said

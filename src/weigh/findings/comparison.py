@@ -10,7 +10,18 @@ from __future__ import annotations
 import math
 
 from weigh.findings.best import find_best, listed
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope, share
+from weigh.findings.evidence import (
+    Evidence,
+    amount,
+    bilingual,
+    count,
+    gain_of,
+    read_evidence,
+    scaled,
+    scope,
+    share,
+    turned,
+)
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -69,7 +80,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
             estimates.pop("difference")
     elif difference.relation in ("better", "worse"):
         first, second = (a, b) if difference.relation == "better" else (b, a)
-        size = gain if difference.relation == "better" else _turned(gain)
+        size = gain if difference.relation == "better" else turned(gain)
         estimates["difference"] = size
         said = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
         if not difference.negligible:
@@ -204,11 +215,6 @@ def _scope(evidence: Evidence, pairs: int) -> Text:
         "全部 {k} 对比较的 {l} % 区间同时成立；针对的是{s}。",
         **values,
     )
-
-
-def _turned(gain):
-    ends = (None if gain.high is None else -gain.high, None if gain.low is None else -gain.low)
-    return gain.model_copy(update={"value": -gain.value, "low": ends[0], "high": ends[1]})
 
 
 def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:

@@ -78,8 +78,10 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
             severity="problem",
             sentence=bilingual(
                 text(
-                    "{k} of {n} runs give every example the same answer; most often {c} ({m}). They count in the scores: it can happen again.",
-                    "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。它们仍计入得分，因为这种情况还可能再发生。",
+                    "{k} of {n} runs give every example the same answer; most often {c} ({m})."
+                    + (" They count in the scores: it can happen again." if len(rows) < sum(looked.values()) else ""),
+                    "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。"
+                    + ("它们仍计入得分，因为这种情况还可能再发生。" if len(rows) < sum(looked.values()) else ""),
                     k=len(rows),
                     n=sum(looked.values()),
                     c=evidence.label(worst),

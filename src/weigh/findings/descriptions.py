@@ -111,8 +111,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             sentence=bilingual(
                 text(
                     "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
-                    "按{x}计数，{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
-                    x=text("", "样本") if fixed else text(" in cross-validation", "交叉验证中的"),
+                    "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                    x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
                     c=evidence.label(winner),
                     s=strongest["class"],
                     w=weakest["class"],
@@ -211,7 +211,7 @@ def scores_figure(evidence: Evidence) -> Figure:
         for repeat, fold in zip(*np.nonzero(~np.isnan(folds)), strict=True):
             value = float(folds[repeat, fold])
             rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
-    reference = {} if math.isnan(evidence.baseline) else {"reference": evidence.baseline}
+    reference = {} if math.isnan(evidence.blind.score) else {"reference": evidence.blind.score}
     label = bilingual(evidence.blind.short).model_dump()
     title = evidence.metric.title
     return Figure(

@@ -29,7 +29,7 @@ from weigh.stats.interval import Claim, estimate_of
 from weigh.stats.racing import look_level
 from weigh.stats.resampling import Resampler, Units, draw_weights, make_units
 
-__all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share"]
+__all__ = ["Evidence", "amount", "bilingual", "count", "gain_of", "read_evidence", "scaled", "scope", "share", "turned"]
 
 T = TypeVar("T")
 BUDGET = 1e7  # cells of a weight matrix: large data need, and get, fewer draws
@@ -113,11 +113,6 @@ class Evidence:
         target = next(iter(self.out_of_fold.values())).target
         return answer_blindly(self.metric, target, len(self.results.examples.classes))
 
-    @property
-    def baseline(self) -> float:
-        """Score of an answer that looks at nothing."""
-        return self.blind.score
-
     def once(self, compute: Callable[[Evidence], T]) -> T:
         """What `compute` finds, worked out once: findings that speak of the same thing ask here, and none hands it to another."""
         if compute not in self._known:
@@ -133,7 +128,7 @@ class Evidence:
         """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse."""
         if self.winner is None:
             return "undecided"
-        score, base = self.scores[self.winner], self.baseline
+        score, base = self.scores[self.winner], self.blind.score
         if score.low is None or score.high is None or math.isnan(base):
             return "undecided"
         if self.metric.greater_is_better:
@@ -157,10 +152,13 @@ class Evidence:
 
     @cached_property
     def nothing_learnt(self) -> bool:
-        """Whether every run of the winner gives every example the same answer: then there is nothing to rank."""
+        """Whether every run of the winner gives every example the same answer, and its score is no better: nothing to rank."""
         from weigh.findings.degenerate import constant_runs  # it builds on this module
 
-        return self.winner is not None and self.winner in self.once(constant_runs).throughout
+        constant = self.winner is not None and self.winner in self.once(constant_runs).throughout
+        return (
+            constant and self.useful != "yes"
+        )  # its probabilities may tell classes apart, where they are what is scored
 
     @cached_property
     def neighbours_alike(self) -> bool:
@@ -351,6 +349,12 @@ def gain_of(difference: Difference, metric: Metric) -> Estimate:
     low, high = ends if sign > 0 else ends[::-1]
     unit = "points" if metric.unit == "score" else metric.unit
     return estimate.model_copy(update={"value": sign * estimate.value + 0.0, "low": low, "high": high, "unit": unit})
+
+
+def turned(gain: Estimate) -> Estimate:
+    """The same difference, seen from the other side."""
+    ends = {"low": None if gain.high is None else -gain.high, "high": None if gain.low is None else -gain.low}
+    return gain.model_copy(update={"value": -gain.value, **ends})
 
 
 def scaled(value: float, metric: Metric, *, n: int = 0, method: str = "") -> Estimate:

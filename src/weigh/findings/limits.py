@@ -5,6 +5,8 @@ Before it: the comparisons, the test part, further test sets, the order check. A
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from weigh.findings.evidence import Evidence
 from weigh.findings.order_checks import check_order
 from weigh.findings.shift import find_shifts
@@ -97,11 +99,15 @@ def _sources(results: Results, evidence: Evidence) -> Text:
     if waiting:
         return text(
             "how well the models do on {l} (given, but not scored yet)",
-            "模型在 {l} 上表现如何（已提供，尚未评分）",
-            l=", ".join(waiting),
+            "模型在{l}上表现如何（已提供，尚未评分）",
+            l=_listed(waiting),
         )
     return text(
         "how well the models do on data from still other sources than {l}",
-        "模型在 {l} 以外的其他来源上表现如何",
-        l=", ".join(results.shifted),
+        "模型在{l}以外的其他来源上表现如何",
+        l=_listed(results.shifted),
     )
+
+
+def _listed(names: Sequence[str]) -> Text:
+    return Text(", ".join(f"'{name}'" for name in names), "、".join(f"“{name}”" for name in names))

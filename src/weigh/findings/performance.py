@@ -83,12 +83,12 @@ def _headline(evidence: Evidence) -> Finding:
         "r": repeats,
         "l": f"{100 * evidence.level:.4g}",
     }
-    validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证")
+    validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证所得")
     values |= {"v": validated, "w": _design(evidence, values)}
     if score.low is None:
         said = text(
             "{c} has a {v}{m} of {s} ({w}); that is too little to give an interval.",
-            "{c} 的{v}{m}为 {s}（{w}）；数据太少，给不出区间。",
+            "{c} {v}{m}为 {s}（{w}）；数据太少，给不出区间。",
             s=score.format(),
             **values,
         )
@@ -108,7 +108,7 @@ def _headline(evidence: Evidence) -> Finding:
             **values,
         ) + text(
             "This speaks about {scope}.",
-            "这说的是{scope}。",
+            "该得分说明的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
     candidates, verdict, against = [winner], evidence.useful, None
@@ -165,12 +165,14 @@ def _design(evidence: Evidence, values: dict) -> Text:
 
 
 def _doubt(evidence: Evidence, verdict: Verdict, estimates: dict[str, Estimate]) -> Text:
-    if math.isnan(evidence.baseline):
+    if math.isnan(evidence.blind.score):
         return text(
             "Whether it has learnt anything cannot be told from these labels.", "凭这些标注无法判断它是否学到了东西。"
         )
-    estimates["baseline"] = Estimate(value=evidence.baseline, method=evidence.blind.short.en, unit=evidence.metric.unit)
-    values = {"b": f"{evidence.baseline:.3f}", "a": evidence.blind.doing}
+    estimates["baseline"] = Estimate(
+        value=evidence.blind.score, method=evidence.blind.short.en, unit=evidence.metric.unit
+    )
+    values = {"b": f"{evidence.blind.score:.3f}", "a": evidence.blind.doing}
     if verdict == "no":
         return text(
             "That is worse than {a} ({b}): do not use it.",
@@ -262,10 +264,10 @@ def _standing(p: int, k: int) -> Text:
 
 def _baseline(evidence: Evidence) -> list[Finding]:
     winner = str(evidence.winner)
-    if math.isnan(evidence.baseline):
+    if math.isnan(evidence.blind.score):
         return []  # the metric is not defined for a constant answer
     verdict = evidence.useful
-    score, base = evidence.scores[winner], evidence.baseline
+    score, base = evidence.scores[winner], evidence.blind.score
     answer = {
         "yes": text("It has learnt something", "确实学到了东西"),
         "no": text("It is worse than looking at nothing", "还不如{x}", x=evidence.blind.short),

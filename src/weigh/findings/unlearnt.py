@@ -55,6 +55,8 @@ def not_learnt(evidence: Evidence) -> Finding:
     answer = next(row["predicted"] for row in constant.rows if row["candidate"] == winner)
     score = evidence.scores[winner].model_copy(update={"low": None, "high": None, "method": "mean over runs"})
     estimates = {"score": score, "runs": count(runs, "runs")}
+    if evidence.results.examples.kind == "number":
+        estimates["answer"] = Estimate(value=float(answer), method="description, no interval", unit="label units")
     values = {
         "c": evidence.label(winner),
         "n": runs,

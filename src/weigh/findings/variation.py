@@ -29,7 +29,7 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample
 __all__ = ["find"]
 
 SOURCES = {
-    EVALUATION: text("which examples are in the fold", "折中恰好是哪些样本"),
+    EVALUATION: text("which examples are in the fold", "该折恰好有哪些样本"),
     "split": text("how the examples are split", "样本如何划分"),
     TOGETHER: text("split and seeds together", "划分与随机种子合计"),
     "init": text("the initialisation", "初始化"),
@@ -224,7 +224,7 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
     part = _per_cent(found.mean_share[EVALUATION])
     said = said + text(
         "All repeats score the same examples: in the mean over all runs, which examples there are makes up {s} of the variance.",
-        "各次重复所评的是同一批样本：在全部运行的平均分中，恰好是哪些样本占方差的 {s}。",
+        "各次重复所评的是同一批样本：在全部运行的平均分中，“恰好有哪些样本”占方差的 {s}。",
         s=part,
     )
     verdict = _verdict(found)

@@ -28,9 +28,9 @@ from weigh.report.methods import method_in_words
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
 from weigh.report.quotes import Quotation, Quotes
-from weigh.report.rows import cell, field_title, isolated, table_of
+from weigh.report.rows import cell, estimate_title, field_title, isolated, setting_in_words, table_of
 from weigh.report.runs import run_rows
-from weigh.report.story import HELD_BACK, Story, answer_of, main_estimate, tell
+from weigh.report.story import HELD_BACK, Story, answer_of, main_estimate, subject, tell
 from weigh.report.visible import visible, visible_line
 from weigh.run import ASKED_WORDS
 
@@ -209,8 +209,7 @@ class Page:
         return table_of(finding.table, self.language, caption=self.translate(finding.question), figure=finding.figure)
 
     def estimate_title(self, finding: Finding, key: str) -> str:
-        """`drop:blocks:30` is "drop · blocks · 30" in the page's words."""
-        return " · ".join(field_title(None, part, self.language) for part in key.split(":") if part)
+        return estimate_title(key, self.language)
 
     def measured_sentence(self, finding: Finding) -> str:
         """What the finding says about this machine, where it says something."""
@@ -297,12 +296,12 @@ class Page:
         shown = [
             ("weigh", self.study.get("weigh")),
             (self.say("data"), self.study.get("data")),
-            (self.say("primary"), self.study.get("primary")),
+            (self.say("primary"), field_title(None, str(self.study.get("primary") or ""), self.language)),
             (
                 self.say("design"),
                 _written(
                     {
-                        key: design[key]
+                        self.translate(words.DESIGN[key]): setting_in_words(design[key], self.language)
                         for key in ("folds", "repeats", "test", "group_by", "purpose", "vary")
                         if design.get(key) is not None
                     }
@@ -354,7 +353,8 @@ class Page:
         return failed, failed + done
 
     def skipped(self) -> list[tuple[str, str]]:
-        return [(visible_line(key), self.translate(value)) for key, value in (self.study.get("skipped") or {}).items()]
+        skipped = self.study.get("skipped") or {}
+        return [(subject(key, self.language), self.translate(value)) for key, value in skipped.items()]
 
 
 def _rows_by_path(finding: Finding) -> dict[str, dict[str, Any]]:

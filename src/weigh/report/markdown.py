@@ -12,9 +12,9 @@ from typing import Any
 
 from weigh.findings.model import Figure, Finding, FindingsFile
 from weigh.record.results import Results
-from weigh.report.columns import COLUMNS
 from weigh.report.methods import method_in_words
-from weigh.report.quantities import show_estimate, show_value
+from weigh.report.quantities import show_estimate
+from weigh.report.rows import estimate_title, field_title, written_value
 from weigh.report.story import Point, answer_of, rival_line, tell
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES, SECTIONS, UNITS, say
@@ -99,9 +99,7 @@ def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[s
         counted = (
             f" ({estimate.n} {_text(unit)}; {_text(method_in_words(estimate.method, language))})" if estimate.n else ""
         )
-        title = " · ".join(
-            COLUMNS[part].render(language) if part in COLUMNS else part for part in key.split(":") if part
-        )
+        title = estimate_title(key, language)
         lines.append(f"- {_text(title)}: {show_estimate(estimate, language)}{counted}")
     for assumption in finding.assumptions:
         name, outcome = _text(assumption.name.render(language)), OUTCOMES[assumption.outcome].render(language)
@@ -131,9 +129,12 @@ def _table(rows: Sequence[dict[str, Any]], language: str) -> list[str]:
     if not rows:
         return []
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    titles = [_text(COLUMNS[key].render(language) if key in COLUMNS else key) for key in columns]
+    titles = [_text(field_title(None, key, language)) for key in columns]
     lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(columns)}"]
-    lines += [f"| {' | '.join(_text(show_value(row.get(key))) for key in columns)} |" for row in rows[:ROWS_SHOWN]]
+    lines += [
+        f"| {' | '.join(_text(written_value(key, row.get(key), language)) for key in columns)} |"
+        for row in rows[:ROWS_SHOWN]
+    ]
     if len(rows) > ROWS_SHOWN:
         lines += ["", say("more_rows", language, n=len(rows) - ROWS_SHOWN)]
     return [*lines, ""]

@@ -13,13 +13,24 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from weigh.findings.model import Bilingual, Figure
+from weigh.metrics.base import METRICS
 from weigh.report.columns import COLUMNS
 from weigh.report.quantities import quantity, short_count, show_value
 from weigh.report.scale import finite
 from weigh.report.visible import visible, visible_line
-from weigh.report.words import PURPOSES, RELATIONS, STAGES, VALUE_KEYS, VALUES, say
+from weigh.report.words import PURPOSE, PURPOSES, RELATIONS, STAGES, VALUE_KEYS, VALUES, say
 
-__all__ = ["cell", "field_title", "isolated", "label_of", "plain_label", "table_of"]
+__all__ = [
+    "cell",
+    "estimate_title",
+    "field_title",
+    "isolated",
+    "label_of",
+    "plain_label",
+    "setting_in_words",
+    "table_of",
+    "written_value",
+]
 
 LABELS = ("label", "candidate", "class", "slice", "group", "source", "name", "stage", "block", "variant", "x")
 ROWS_SHOWN = 400
@@ -58,6 +69,8 @@ def written_value(key: str, value: Any, language: str) -> str:
         return value.render(language)
     if isinstance(value, bool):
         return say("yes" if value else "no", language)
+    if isinstance(value, str) and value and key in ("metric", "variant"):
+        return estimate_title(value, language)
     if isinstance(value, str) and key in VALUE_KEYS:
         for words in (VALUES.get(key, {}), STAGES, RELATIONS, PURPOSES):
             if value in words:
@@ -73,7 +86,28 @@ def field_title(figure: Figure | None, key: str, language: str) -> str:
     """The title of a column or an axis, as plain text: the finding's own, else ours, else the key."""
     if figure is not None and key in figure.fields:
         return visible(figure.fields[key].render(language))
-    return COLUMNS[key].render(language) if key in COLUMNS else visible_line(key)
+    if key in COLUMNS:
+        return COLUMNS[key].render(language)
+    known = dict(METRICS.items())
+    return known[key].title.render(language) if key in known else visible_line(key)
+
+
+def estimate_title(key: str, language: str) -> str:
+    """The title of a number by its key, as plain text: "drop:blocks:30" is "drop · blocks · 30", "dropped_2_folds" "dropped · 2 · folds"."""
+    known = (STAGES, VALUES["script"])
+    parts = []
+    for part in re.sub(r"_(\d+)(?:_|$)", r":\1:", key).split(":"):
+        word = next((words[part] for words in known if part in words and part not in COLUMNS), None)
+        parts.append(word.render(language) if word is not None else field_title(None, part, language))
+    return " · ".join(part for part in parts if part)
+
+
+def setting_in_words(value: Any, language: str) -> Any:
+    """A setting of a study; words that are ours in the reader's language."""
+    if isinstance(value, (list, tuple)):
+        return [setting_in_words(entry, language) for entry in value]
+    known = {**STAGES, **PURPOSE}
+    return known[value].render(language) if isinstance(value, str) and value in known else value
 
 
 def cell(key: str, value: Any, language: str) -> Markup:

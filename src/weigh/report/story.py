@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from weigh.findings.model import Assumption, Bilingual, Finding, FindingsFile
+from weigh.findings.questions import QUESTIONS
 from weigh.report.quantities import show_estimate
-from weigh.report.words import OUTCOMES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
+from weigh.report.visible import visible_line
+from weigh.report.words import OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
-__all__ = ["HELD_BACK", "Section", "Story", "answer_of", "main_estimate", "rival_line", "tell"]
+__all__ = ["HELD_BACK", "Section", "Story", "answer_of", "main_estimate", "rival_line", "subject", "tell"]
 
 # kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
 KINDS = {
@@ -123,6 +125,12 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
         if name in finding.estimates:
             return finding.estimates[name]
     return next(iter(finding.estimates.values()))
+
+
+def subject(key: str, language: str) -> str:
+    """What a kind or an id of findings is about, in words: of what was left out only the key is known."""
+    known = {**PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
+    return known[key].render(language).rstrip("?？") if key in known else visible_line(key)
 
 
 def answer_of(finding: Finding, language: str) -> str:

@@ -113,7 +113,7 @@ def _problems(sheet: Sheet, story: Story, language: str) -> None:
         return
     sheet.rule(say("problems", language))
     for finding in story.problems:
-        sheet.write(finding.sentence.render(language), mark="!", indent=2)
+        sheet.write(finding.sentence.render(language), mark="!" if finding.severity == "problem" else "·", indent=2)
         for path in finding.examples[:FILES_SHOWN]:
             sheet.write(visible_line(path), style="dim", indent=4)
         if len(finding.examples) > FILES_SHOWN:

@@ -14,7 +14,9 @@ __all__ = [
     "CLAIMS",
     "CLAIMS_EXPLAINED",
     "CLAIMS_SHORT",
+    "DESIGN",
     "OUTCOMES",
+    "PURPOSE",
     "PURPOSES",
     "RELATIONS",
     "SECTIONS",
@@ -104,6 +106,7 @@ UNITS = {
     "count": Text("", ""),
     "columns": Text("columns", "列"),
     "epochs": Text("epochs", "轮"),
+    "sets": Text("sets", "个集合"),
     "entities": Text("entities", "个实体"),
     "tokens": Text("tokens", "个词元"),
     "texts": Text("texts", "条文本"),
@@ -129,6 +132,15 @@ PURPOSES = {
     "cleaned": Text("cleaned data", "清洗后数据"),
     "refit": Text("refit on all training data", "用全部训练数据重新训练"),
 }
+PURPOSE = {"ship": Text("to ship a model", "上线模型"), "publish": Text("to recommend a method", "推荐方法")}
+DESIGN = {  # settings that identify a study
+    "folds": Text("folds", "折数"),
+    "repeats": Text("repeats", "重复次数"),
+    "test": Text("share of the test part", "测试部分占比"),
+    "group_by": Text("grouped by", "分组依据"),
+    "purpose": Text("purpose", "用途"),
+    "vary": Text("varies from run to run", "各次运行间变化的因素"),
+}
 STAGES = {  # values of rows that are words of ours
     "train": Text("on its own training data", "在自己的训练数据上"),
     "cv": Text("cross-validation", "交叉验证"),
@@ -142,7 +154,7 @@ STAGES = {  # values of rows that are words of ours
     "validation": Text("score on the examples held back", "留出样本上的得分"),
     "predicted": Text("predicted", "预测"),
     "measured": Text("measured", "测量"),
-    "evaluation": Text("which examples are in the fold", "折中恰好是哪些样本"),
+    "evaluation": Text("which examples are in the fold", "该折恰好有哪些样本"),
     "split": Text("how the examples are split", "样本如何划分"),
     "split and seeds": Text("split and seeds together", "划分与随机种子合计"),
     "init": Text("initialisation", "初始化"),
