@@ -155,10 +155,7 @@ class Evidence:
         """Whether every run of the winner gives every example the same answer, and its score is no better: nothing to rank."""
         from weigh.findings.degenerate import constant_runs  # it builds on this module
 
-        constant = self.winner is not None and self.winner in self.once(constant_runs).throughout
-        return (
-            constant and self.useful != "yes"
-        )  # its probabilities may tell classes apart, where they are what is scored
+        return self.useful != "yes" and self.winner in self.once(constant_runs).throughout
 
     @cached_property
     def neighbours_alike(self) -> bool:
