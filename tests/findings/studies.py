@@ -290,7 +290,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "clean-stays": lambda: cleaned((4.0, 2.0), (4.5, 2.2)),
     "clean-turns": lambda: cleaned((4.0, 2.0), (2.0, 4.5)),
     "clean-open": lambda: cleaned((2.6, 2.5), (2.6, 2.5), n=300),
-    "clean-fewer": lambda: cleaned((3.0, 2.72), (3.0, 2.72), n=500, seed=2),
+    "clean-fewer": lambda: cleaned((3.0, 2.4), (3.0, 2.4), n=500, repeats=10, noise=2.5),
     "order-alarm": lambda: ordered(1.2),
     "order-clear": lambda: ordered(0.0, n=2000),
     "order-open": lambda: ordered(0.05, n=120),

@@ -131,9 +131,13 @@ class Evidence:
         score, base = self.scores[self.winner], self.blind.score
         if score.low is None or score.high is None or math.isnan(base):
             return "undecided"
+        low, high = (
+            min(score.low, score.value),
+            max(score.high, score.value),
+        )  # an end of 1e-17 beside a score of 0 is no proof
         if self.metric.greater_is_better:
-            return "yes" if score.low > base else "no" if score.high < base else "undecided"
-        return "yes" if score.high < base else "no" if score.low > base else "undecided"
+            return "yes" if low > base else "no" if high < base else "undecided"
+        return "yes" if high < base else "no" if low > base else "undecided"
 
     def more_repeats_help(self, *names: str) -> bool:
         """Whether a further repeat of any of these candidates would give other numbers.

@@ -129,7 +129,7 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
 
 def subject(key: str, language: str) -> str:
     """What a kind or an id of findings is about, in words: of what was left out only the key is known."""
-    known = {**PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
+    known = {**SECTIONS, **PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
     return known[key].render(language).rstrip("?？") if key in known else visible_line(key)
 
 
