@@ -131,13 +131,9 @@ class Evidence:
         score, base = self.scores[self.winner], self.blind.score
         if score.low is None or score.high is None or math.isnan(base):
             return "undecided"
-        low, high = (
-            min(score.low, score.value),
-            max(score.high, score.value),
-        )  # an end of 1e-17 beside a score of 0 is no proof
-        if self.metric.greater_is_better:
-            return "yes" if low > base else "no" if high < base else "undecided"
-        return "yes" if high < base else "no" if low > base else "undecided"
+        sign = 1 if self.metric.greater_is_better else -1
+        ends = sorted(sign * (v - base) for v in (score.low, score.value, score.high))  # 1e-17 below a score of 0 is 0
+        return "yes" if ends[0] > 0 else "no" if ends[-1] < 0 else "undecided"
 
     def more_repeats_help(self, *names: str) -> bool:
         """Whether a further repeat of any of these candidates would give other numbers.
