@@ -17,6 +17,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "accuracy_most_probable": Text("accuracy of the most probable class", "按概率最大的类别的准确率"),
     "after": Text("after", "之后"),
     "ahead_on_test": Text("ahead on the test part", "测试部分上的领先幅度"),
+    "all_right": Text("all right", "全部判对的样本"),
     "all_repeats": Text("repeats of the study", "研究的重复次数"),
     "always_wrong": Text("always wrong", "每次都错"),
     "answer": Text("answer to every example", "对每个样本的回答"),
