@@ -208,7 +208,12 @@ def test_better_and_undecided_never_print_the_same_ends():
     for name in ("clean-fewer", "many", "restless"):
         for finding in file_of(name).findings:
             estimate = finding.estimates.get("difference")
-            if finding.relation in ("better", "undecided") and estimate is not None and estimate.low is not None:
+            if (
+                finding.kind == "comparison"
+                and finding.relation in ("better", "undecided")
+                and estimate
+                and estimate.low is not None
+            ):
                 shown = show_estimate(estimate, "en")
                 low = float(shown[shown.index("[") + 1 :].split(",")[0])
                 assert (low > 0) == (finding.relation == "better"), shown

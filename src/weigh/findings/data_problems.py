@@ -39,7 +39,7 @@ QUESTIONS: dict[str, Text] = {
     ),
     "groups": text("Does every example have a group of its own?", "是否每个样本自成一组？"),
     "masks": text("Are there masks among the pictures?", "图片中是否混有掩码？"),
-    "shortcut": text("Can the class be told without looking at the pictures?", "不看图片内容能否判断类别？"),
+    "shortcut": text("Can the class be told without looking at the pictures?", "不看图片内容，就能判断类别吗？"),
     "links": text("Do links lead back into the data?", "是否有链接指回数据自身？"),
     "file-name": text("Are there file names that cannot be read?", "是否有无法识别的文件名？"),
     "left-out": text("Are there {w} that are not used?", "是否有未使用的{w}？"),
