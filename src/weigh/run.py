@@ -168,6 +168,7 @@ class Setting:
         channels_last: Memory layout of convolutions.
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
+        words: Whether runs ask which words pushed their predictions (`train/words.py`).
         cache: Folder for features and decoded pictures, local to the machine; None: no cache.
         model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
             of a forward pass of one picture); None: it has to be loaded.
@@ -183,6 +184,7 @@ class Setting:
     channels_last: bool = True
     batch: int = 32
     offline: bool = False
+    words: bool = True
     cache: Path | None = None
     model: dict[str, Any] | None = None
     weights: str = ""

@@ -294,6 +294,11 @@ class MetricsSpec(Section):
 
 class OutputSpec(Section):
     folder: str | None = Field(default=None, description="The study folder; default: studies/<data name>.")
+    words: bool = Field(
+        default=True,
+        description="Of texts: which words pushed the predictions of the hardest ones (a few hundred short passes for each run "
+        "of the first repeat); runs that are recorded already are not asked again.",
+    )
     refit: bool = Field(default=True, description="Refit the winner on all training data and save it in model/.")
 
 

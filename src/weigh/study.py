@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from weigh.disk import is_read_only, seal, storage_errors, unseal, write_file
 from weigh.errors import DataError, RecordError, SpecError, StorageError
-from weigh.language import text
+from weigh.language import detect_language, text
 from weigh.notices import logging_to, notice
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
@@ -149,10 +149,24 @@ class Study:
         ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
         return plan_study(self.spec, ledger, listener or Silent())
 
-    def run(self, listener: Listener | None = None, *, retry_failed: bool = False) -> Study:
-        """Run what is not recorded yet, then write findings and reports. May be interrupted and called again."""
+    def run(
+        self, listener: Listener | None = None, *, retry_failed: bool = False, progress: bool | None = None
+    ) -> Study:
+        """Run what is not recorded yet, then write findings and reports. May be interrupted and called again.
+
+        Args:
+            listener: Who is told what happens.
+            retry_failed: Run failed runs again.
+            progress: Without a listener: show what happens, with bars and the time that is left. Default: in a terminal and in a notebook.
+        """
         from weigh.execute.driver import Silent, run_study
 
+        if listener is None:
+            from weigh.screen import Screen, is_watched
+
+            if progress or (progress is None and is_watched()):
+                with Screen(detect_language(), quiet=False, confirmed=True) as screen:
+                    return self.run(screen, retry_failed=retry_failed)
         with storage_errors(self.folder), logging_to(self.folder / "log.txt"):
             try:
                 if run_study(self.spec, self.folder, listener or Silent(), retry_failed=retry_failed):

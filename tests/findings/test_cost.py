@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +73,39 @@ def test_front_is_what_nobody_dominates(points):
         )
         assert flag == (not beaten)
     assert any(found) == any(c is not None and not np.isnan(s) for c, s in points)
+
+
+def shared(readings: dict[str, list[float]], models: dict[str, str], delay: float | None = None):
+    """A study whose candidates' runs have these seconds of a prediction, one after the other."""
+    results = study()
+    candidates = tuple(replace(c, model=models[c.id]) for c in results.candidates)
+    taken = {name: iter(values * 20) for name, values in readings.items()}
+    records = tuple(
+        replace(
+            r, measured={"train_seconds": 9.0, "predict_seconds_per_example": next(taken[r.candidate]), "delay": delay}
+        )
+        for r in results.records
+    )
+    return replace(results, candidates=candidates, records=records)
+
+
+@pytest.mark.parametrize(
+    ("models", "expected"),
+    [
+        ({"good": "timm:one", "poor": "timm:one"}, {"good": 9.0, "poor": 9.0}),
+        ({"good": "timm:one", "poor": "timm:other"}, {"good": 58.0, "poor": 9.0}),
+    ],
+)
+def test_candidates_with_the_same_network_share_the_least_reading(models, expected):
+    (finding,) = find(shared({"good": [0.061, 0.058], "poor": [0.009, 0.3]}, models))
+    rows = finding.measured["figure_rows"]
+    assert {row["candidate"]: row["predict_milliseconds"] for row in rows} == expected
+    assert f"{expected['good']:.2f}"[:4] in finding.measured["sentence"]["en"]
+
+
+@pytest.mark.parametrize(("delay", "busy"), [(None, False), (1.02, False), (1.4, False), (6.3, True)])
+def test_a_busy_machine_is_said(delay, busy):
+    (finding,) = find(shared({"good": [0.01], "poor": [0.01]}, {"good": "timm:a", "poor": "timm:a"}, delay))
+    said = finding.measured["sentence"]
+    assert ("busy with other work" in said["en"]) == ("正忙于其他任务" in said["zh"]) == busy
+    assert ("6.30" in said["en"]) == ("6.30" in said["zh"]) == busy

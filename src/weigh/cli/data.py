@@ -22,7 +22,7 @@ def data(
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
     """What is wrong with the data: bad files and lines, copies, leaks, labels that contradict each other."""
-    from weigh.cli.screen import Screen
+    from weigh.cli.output import open_screen
     from weigh.data.classes import size_in_words
     from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check, task_of
@@ -41,7 +41,7 @@ def data(
     if task:
         content = {"recipes": recipes_for(task)[:1], **content, "task": task}  # nothing is trained here
     spec, recognised = complete_spec(load_spec(content))
-    with Screen(language, quiet=quiet, confirmed=True) as screen:
+    with open_screen(language, quiet=quiet, confirmed=True) as screen:
         examples, problems = read_and_check(
             spec.data, task_of(spec.data, spec.task), offline=offline, progress=screen.progress
         )

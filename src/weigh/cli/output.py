@@ -16,12 +16,15 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from weigh.language import text
 from weigh.report.visible import visible
 
-__all__ = ["print_data", "printing", "tell_unexpected", "unfiltered"]
+if TYPE_CHECKING:
+    from weigh.screen import Screen
+
+__all__ = ["open_screen", "print_data", "printing", "tell_unexpected", "unfiltered"]
 
 # What our own sentences are written with, for terminals that know only ASCII or one alphabet; anything else becomes \\u4e2d.
 _PLAIN = {
@@ -92,6 +95,13 @@ def printing() -> Iterator[None]:
 def unfiltered(stream: TextIO) -> TextIO:
     """The stream behind the filter, for painters that filter their texts themselves."""
     return stream.stream if isinstance(stream, Filtered) else stream
+
+
+def open_screen(language: str, *, quiet: bool, confirmed: bool) -> Screen:
+    """The screen of a command, which draws past the filter: it filters its texts itself."""
+    from weigh.screen import Screen
+
+    return Screen(language, quiet=quiet, confirmed=confirmed, file=unfiltered(sys.stderr))
 
 
 def print_data(written: str) -> None:

@@ -96,9 +96,9 @@ def _run(
     said: Text | None = None,
 ) -> None:
     """Run and tell; `said` is said of the data, after the verdict."""
-    from weigh.cli.screen import Screen
+    from weigh.cli.output import open_screen
 
-    with Screen(language, quiet=quiet, confirmed=yes) as screen:
+    with open_screen(language, quiet=quiet, confirmed=yes) as screen:
         try:
             study.run(screen, retry_failed=retry_failed)
         except KeyboardInterrupt:
@@ -151,7 +151,7 @@ def plan(
     output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What would run, how long it would take, and the smallest difference it could detect. Trains nothing."""
-    from weigh.cli.screen import Screen
+    from weigh.cli.output import open_screen
 
     language = detect_language(lang)
     study = open_study(
@@ -165,7 +165,7 @@ def plan(
         jobs=jobs,
         offline=offline,
     )
-    with Screen(language, quiet=quiet, confirmed=True) as screen:
+    with open_screen(language, quiet=quiet, confirmed=True) as screen:
         prediction = study.plan(screen)
     print("\n".join(line.render(language) for line in prediction.lines()))
     print(text("Study folder: {f}", "研究文件夹：{f}", f=study.folder).render(language))

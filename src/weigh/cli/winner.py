@@ -32,8 +32,8 @@ def predict(
     The label is not always the most probable class: where classes are unbalanced, a study on balanced accuracy or F1 decides by a
     threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax
     """
+    from weigh.cli.output import open_screen
     from weigh.cli.rows import check_suffix, write_rows
-    from weigh.cli.screen import Screen
     from weigh.disk import write_file
     from weigh.study import Study
 
@@ -42,7 +42,7 @@ def predict(
     if format not in ("csv", "jsonl"):
         raise SpecError(text("--format: {f} is neither csv nor jsonl.", "--format：{f} 不是 csv 或 jsonl。", f=format))
     language = detect_language(lang)
-    with Screen(language, quiet=quiet, confirmed=True) as screen:
+    with open_screen(language, quiet=quiet, confirmed=True) as screen:
         opened = Study.open(study)
         pictures = (opened.spec.task or "").startswith("image-")
         if not pictures and len(files) > 1:
@@ -123,7 +123,7 @@ def evaluate(
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
     """Pretrained heads on labelled pictures, without training: top-1 and top-5 with intervals."""
-    from weigh.cli.screen import Screen
+    from weigh.cli.output import open_screen
     from weigh.execute.evaluation import evaluate_models
 
     if labels != "imagenet":
@@ -141,7 +141,7 @@ def evaluate(
         offline=offline,
     )
     language = detect_language(lang)
-    with Screen(language, quiet=quiet, confirmed=True) as screen:
+    with open_screen(language, quiet=quiet, confirmed=True) as screen:
         rows = evaluate_models(study.spec, screen)
     if format == "json":
         import json
@@ -172,14 +172,14 @@ def features(
     device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Frozen features of every picture, as .npz files (path, label, part, features) for other tools."""
-    from weigh.cli.screen import Screen
+    from weigh.cli.output import open_screen
     from weigh.execute.evaluation import export_features
 
     study = open_study(
         source, task="", models=models, recipes="", settings=settings, output=None, device=device, offline=offline
     )
     language = detect_language(lang)
-    with Screen(language, quiet=quiet, confirmed=True) as screen:
+    with open_screen(language, quiet=quiet, confirmed=True) as screen:
         for path, shape in export_features(study.spec, output or Path("features"), screen):
             print(
                 text(

@@ -74,6 +74,7 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
         threads=int(threads),
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
         offline=spec.run.offline or offline_by_environment(),
+        words=spec.output.words,
         cache=cache_folder(),
     )
 

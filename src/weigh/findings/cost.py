@@ -17,11 +17,13 @@ from weigh.findings.model import Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
+from weigh.plan.candidates import candidate_id
 from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
 __all__ = ["find", "front"]
 
+BUSY = 1.5  # times as long by the clock: from here on others had a good part of the processor
 WORK = (
     ("macs", 1e9, text("GMACs for each prediction", "GMACs（每次预测）")),
     ("parameters", 1e6, text("M parameters", "M 参数")),
@@ -30,7 +32,12 @@ WORK = (
 
 
 class Cost(NamedTuple):
-    """What is known of one candidate; None where nothing was recorded."""
+    """What is known of one candidate; None where nothing was recorded.
+
+    Attributes:
+        predict_seconds: Of one prediction: the least of the readings of all candidates with the same network.
+        delay: How many times as long the passes took by the clock, at most.
+    """
 
     candidate: Candidate
     score: float
@@ -40,6 +47,7 @@ class Cost(NamedTuple):
     train_seconds: float | None
     predict_seconds: float | None
     peak_bytes: float | None
+    delay: float | None
 
 
 @FINDINGS.named("cost")
@@ -73,9 +81,20 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
+def _network(results: Results, candidate: Candidate) -> tuple[Any, ...]:
+    """What decides how long a pass takes: candidates with the same of it have the same network at the same size."""
+    given = next((r for r in results.spec.recipes if candidate_id(candidate.model, r) == candidate.id), None)
+    return candidate.model, given and given.image_size, given and given.max_length
+
+
 def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
     facts = results.models.get(candidate.model, {})
     runs = results.runs(candidate=candidate.id)
+    own = _network(results, candidate)
+    alike = [run for c in results.candidates if _network(results, c) == own for run in results.runs(candidate=c.id)]
+
+    def readings(name: str) -> list[float]:
+        return [float(run.measured[name]) for run in alike if run.measured.get(name) is not None]
 
     def median(name: str) -> float | None:
         values = [run.measured[name] for run in runs if run.measured.get(name) is not None]
@@ -89,8 +108,9 @@ def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
         parameters,
         facts.get("size_bytes"),
         median("train_seconds"),
-        median("predict_seconds_per_example"),
+        min(readings("predict_seconds_per_example"), default=None),
         median("peak_bytes"),
+        max(readings("delay"), default=None),
     )
 
 
@@ -178,7 +198,15 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
         )
         if own.predict_seconds is not None:
             sentence = sentence + text(
-                "A prediction takes {p} milliseconds.", "每次预测耗时 {p} 毫秒。", p=_short(1000 * own.predict_seconds)
+                "A prediction takes {p} milliseconds (on a processor those of one thread; candidates with the same network share the least reading).",
+                "每次预测耗时 {p} 毫秒（在处理器上按单线程计；网络相同的候选方案共用最小的一次读数）。",
+                p=_short(1000 * own.predict_seconds),
+            )
+        if own.delay is not None and own.delay > BUSY:
+            sentence = sentence + text(
+                "The machine was busy with other work: by the clock a pass took {d} times as long. Times of training are too long by as much.",
+                "测量时本机正忙于其他任务：按时钟计，一次前向计算耗时为正常的 {d} 倍；训练时间也相应偏长。",
+                d=_short(own.delay),
             )
         fast = [row for row in rows if row["front"]]
         if len(fast) > 1 and own.predict_seconds is not None:
@@ -204,7 +232,9 @@ def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figur
             "candidate": Bilingual.of(text("candidate", "候选方案")),
             "score": Bilingual.of(title),
             "macs": Bilingual.of(text("multiply-adds", "乘加运算次数")),
-            "predict_milliseconds": Bilingual.of(text("milliseconds for each prediction", "每次预测毫秒数")),
+            "predict_milliseconds": Bilingual.of(
+                text("milliseconds for each prediction, one thread", "每次预测毫秒数（单线程）")
+            ),
             "front": Bilingual.of(text("on the front", "在前沿上")),
         },
         options={"measured_rows": "figure_rows", "x": "predict_milliseconds", "fallback_x": "macs"},

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from weigh.run import RECIPES, Job, Run, Setting
+from weigh.run import ASKED_WORDS, RECIPES, Job, Run, Setting
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
 # a step of further pretraining against one of fine-tuning: guessing words has a vocabulary on top, pictures come in two views
 PRETRAINING = {"texts": 1.2, "pictures": 2.2}
+WORDS = 20  # of a text that are taken out in turn, roughly
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
 
 
@@ -49,20 +50,31 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
         weights=runs[0].weights,
     )
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
-    return Job(identity, runs, own, predict_seconds(runs, timing, n_examples))
+    seconds = predict_seconds(runs, timing, n_examples) + _words_seconds(runs, own, timing)
+    return Job(identity, runs, own, seconds)
+
+
+def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:
+    """Of asking which words pushed the predictions (`train/words.py`)."""
+    if not setting.words or setting.task != "text-classification":
+        return 0.0
+    asked = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
+    return asked * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)
 
 
 def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int) -> float:
     """Seconds that a job will take: the feature pass and its heads, or the epochs of one network.
 
     With a frozen part an epoch costs the last stage alone; the passes that all runs share count for the first run, as does
-    further pretraining on data without labels.
+    further pretraining on data without labels. `seconds_per_feature` is 0 where the features lie in the cache.
     """
     forward = timing.get("seconds_per_example", 0.0)
     step = timing.get("seconds_per_step_example", 3 * forward)
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
-        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
+        return n_examples * timing.get("seconds_per_feature", forward) + heads * timing.get(
+            "seconds_per_head", HEAD_SECONDS
+        )
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:

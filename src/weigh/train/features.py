@@ -7,7 +7,6 @@ examples always stand in the same batch and the numbers do not depend on which r
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +25,7 @@ from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
 from weigh.train.device import HALF, autocast
+from weigh.train.timing import read_pass
 
 __all__ = [
     "Featurised",
@@ -34,8 +34,8 @@ __all__ = [
     "features_key",
     "features_of",
     "forward_all",
-    "forward_seconds",
     "load_for",
+    "prediction_seconds",
     "weights_replaced",
 ]
 
@@ -75,7 +75,6 @@ def features_of(
         ModelError, WeightsUnreachable: No such model, no weights, not those of the study, or a network without such features.
     """
     options, task, model = options or {}, TASKS.get(setting.task), None
-    resized = bool(options.get("image_size"))
     if setting.model and "built" in setting.model and task.reads == "pictures":
         prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
         facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
@@ -86,15 +85,14 @@ def features_of(
     key, kept = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
     found = None if kept is None else kept.load(key)
     features = found if found is not None and len(found) == len(examples) else None
-    # timed at the model's own size
-    seconds = None if resized or not setting.model else setting.model.get("seconds_per_picture")
+    seconds = _known_seconds(options, setting)
     if features is None or seconds is None:
         body = task.build(model or load_for(address, setting), examples, frozen=True).body
         if features is None:
             body = fold_batch_norms(body, prepared.blank(2, setting.device))
             features = forward_all(body, prepared, examples, setting, progress)
             found = None
-        seconds = seconds or forward_seconds(body, prepared, setting)
+        seconds = seconds or _forward_seconds(body, prepared, setting)
     if features.ndim != 2:
         raise ModelError(
             text("{a} has no single feature vector per picture.", "{a} 没有每张图片一个特征向量。", a=address),
@@ -186,20 +184,29 @@ def _not_finite(examples: Examples, rows: np.ndarray, setting: Setting) -> Excep
     )
 
 
-def forward_seconds(
+def prediction_seconds(
+    module: torch.nn.Module, prepared: Preprocessing | Tokenisation, options: dict[str, Any], setting: Setting
+) -> float:
+    """Seconds of one prediction: as the study read them at its first start, so that they are the same for all recipes of a model."""
+    return _known_seconds(options, setting) or _forward_seconds(module, prepared, setting)
+
+
+def _known_seconds(options: dict[str, Any], setting: Setting) -> float | None:
+    """They are those of the model's own size."""
+    resized = options.get("image_size") or options.get("max_length")
+    return None if resized or not setting.model else setting.model.get("seconds_per_picture")
+
+
+def _forward_seconds(
     module: torch.nn.Module, prepared: Preprocessing | Tokenisation, setting: Setting, examples: int = 8
 ) -> float:
-    """Seconds per example of a small batch, after one that warms up."""
+    """Seconds per example of a small batch (`timing.read_pass`)."""
     module = module.eval().to(setting.device)
     x = prepared.blank(examples, setting.device)
     if setting.channels_last and x.ndim == 4:
         x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), autocast(setting.device, setting.precision):
-        for _ in range(2):
-            started = time.perf_counter()
-            float(module(x).flatten()[0])  # reading a value waits for an accelerator
-            seconds = time.perf_counter() - started
-    return seconds / examples
+        return read_pass(lambda: module(x), setting.device).seconds / examples
 
 
 def features_key(

@@ -34,7 +34,7 @@ from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, autocast, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
-from weigh.train.features import features_key, forward_seconds, load_for
+from weigh.train.features import features_key, load_for, prediction_seconds
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
@@ -137,11 +137,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         inner = predict(work.predict(held), examples.kind).probabilities
         bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width)
     train_scores = score_training(setting.primary, work.predict(run.train), examples.target[run.train], bias)
-    started = time.perf_counter()
     logits = work.predict(run.test)
-    seconds = time.perf_counter() - started
-    if recipe.frozen:  # a prediction runs the whole network, not its tail alone
-        seconds = len(run.test) * forward_seconds(network.body, preparation, setting)
     if not np.isfinite(logits).all():
         raise Diverged("the trained network predicts values that are not finite")
     facts = {
@@ -152,7 +148,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     measured = {
         **adapted,
         "train_seconds": trained,
-        **({"predict_seconds_per_example": seconds / len(run.test)} if len(run.test) else {}),
+        "predict_seconds_per_example": prediction_seconds(network, preparation, options, setting),
+        "delay": (setting.model or {}).get("delay"),
         "peak_bytes": peak_bytes(setting.device),
     }
     weights = (
@@ -165,6 +162,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     )
     if not asks_words(run, setting, examples):
         return outcome
+
+    if progress:
+        progress("words", 0, 1)
 
     def outputs(given: Examples) -> np.ndarray:
         asked = replace(work, inputs=task.inputs(given, preparation, setting, options, None))

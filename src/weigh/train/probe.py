@@ -75,18 +75,25 @@ def fit(
     # Heads are many and small: whole runs side by side on one thread each beat one run on all threads, and a run's
     # numbers do not depend on how many are solved at a time.
     pool = ThreadPoolExecutor(setting.threads, initializer=one_thread)
+    tried: list[tuple[Outcome, LinearHead | None]] = []
     try:
-        tried = pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared, exact=exact), runs)
-        encoder = None
-        for done, (run, (outcome, head)) in enumerate(zip(runs, tried, strict=True), 1):
+        fitted = pool.map(lambda run: _try_run(run, made, basis, examples, setting, shared, exact=exact), runs)
+        for run, (outcome, head) in zip(runs, fitted, strict=True):
+            tried.append((outcome, head if asks_words(run, setting, examples) else None))
             if progress:
-                progress("heads", done, len(runs))
-            if head is not None and asks_words(run, setting, examples):
-                encoder = encoder or _Body(run, setting, examples)
-                outcome = add_words(outcome, run, examples, encoder.tokenizer, partial(encoder.logits, head))
-            yield outcome
+                progress("heads", len(tried), len(runs))
     finally:
         pool.shutdown(cancel_futures=True)  # after an interrupt no further head is begun
+    asked, encoder, done = sum(head is not None for _, head in tried), None, 0
+    for run, (outcome, head) in zip(runs, tried, strict=True):
+        if head is not None:
+            if progress:
+                progress("words", done, asked)
+            encoder, done = encoder or _Body(run, setting, examples), done + 1
+            outcome = add_words(outcome, run, examples, encoder.tokenizer, partial(encoder.logits, head))
+        yield outcome
+    if asked and progress:
+        progress("words", asked, asked)
 
 
 class _Body:
@@ -145,7 +152,6 @@ def _fit_run(
     trained = time.perf_counter() - started
     bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
     train_logits = head.logits(made.features, run.train)
-    started = time.perf_counter()
     logits = head.logits(made.features, run.test)
     if not np.isfinite(logits).all():
         raise FloatingPointError("the fitted head predicts values that are not finite")
@@ -160,8 +166,8 @@ def _fit_run(
     measured = {
         "train_seconds": trained + shared,
         "feature_seconds": shared,
-        "predict_seconds_per_example": made.seconds_per_example
-        + (time.perf_counter() - started) / max(1, len(run.test)),
+        "predict_seconds_per_example": made.seconds_per_example,
+        "delay": (setting.model or {}).get("delay"),
         "peak_bytes": peak_bytes(setting.device),
     }
     outcome = Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)

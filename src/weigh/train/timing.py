@@ -1,11 +1,16 @@
-"""A short timing per model: what a pass costs here, for the prediction. Stored once per study, never redone."""
+"""A short timing per model: what a pass costs here, for the prediction of the study and for the cost of a prediction. Stored once per study.
+
+The two are different numbers. How long the study will take is wall-clock time with all its threads, on the machine as busy as it is. What a
+prediction costs is a fact about the model: on a processor the time of one thread that computes, without the time that others took away
+from it, the least of several readings. So candidates with the same network have the same cost, whatever else the machine did.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,10 +26,22 @@ from weigh.tasks.base import TASKS
 from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
 
-__all__ = ["time_model"]
+__all__ = ["Reading", "read_pass", "time_model"]
 
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
 DECODE_SECONDS = 0.004  # one picture on one thread; decoding runs beside the network, so only the excess counts
+
+
+class Reading(NamedTuple):
+    """What one pass costs.
+
+    Attributes:
+        seconds: Of one thread of the processor; of an accelerator by the clock. The least of several calls.
+        delay: How many times as long they took by the clock: 1 on a machine that does nothing else.
+    """
+
+    seconds: float
+    delay: float
 
 
 def time_model(
@@ -51,7 +68,8 @@ def time_model(
     Returns:
         seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_low_rank_step_example, precision_head,
         precision_network, channels_last;
-        of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`).
+        of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
+        and `delay` of a `Reading`.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
     TASKS.get(setting.task).require(model)
@@ -74,12 +92,14 @@ def time_model(
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else best_precision(setting.device)
     seconds = _seconds(forward, chosen, setting.device) / len(batch)
+    reading = read_pass(lambda: forward(chosen), setting.device)
+    cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
     found: dict[str, Any] = {
         "precision_head": chosen,
         "precision_network": chosen,
         "seconds_per_example": max(seconds, DECODE_SECONDS if model.reads == "pictures" else 0.0),
         "channels_last": True,
-        "model": None if known is None else {**known, "seconds_per_picture": seconds},
+        "model": None if known is None else {**known, **cost},
     }
     if network:
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
@@ -108,6 +128,31 @@ def _network_and_batch(
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
     batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)
     return net, batch.contiguous(memory_format=torch.channels_last)
+
+
+def read_pass(work: Callable[[], Any], device: str) -> Reading:
+    """What `work` costs, from three to eight calls after one that warms up."""
+    on_processor, threads = device == "cpu", torch.get_num_threads()
+    clock = time.thread_time if on_processor else time.perf_counter
+
+    def once() -> tuple[float, float]:
+        began, started = time.perf_counter(), clock()
+        work()
+        if device.startswith("cuda"):
+            torch.cuda.synchronize()
+        return clock() - started, time.perf_counter() - began
+
+    try:
+        if on_processor:
+            torch.set_num_threads(1)  # all of the work is then done by this thread, whose time the system counts
+        once()
+        calls = [once() for _ in range(3)]
+        while sum(wall for _, wall in calls) < ENOUGH and len(calls) < CALLS:
+            calls.append(once())
+    finally:
+        torch.set_num_threads(threads)
+    spent, passed = (sum(column) for column in zip(*calls, strict=True))
+    return Reading(min(seconds for seconds, _ in calls), round(passed / max(spent, 1e-9), 2))
 
 
 def _seconds(work: Callable[[str], None], option: str, device: str) -> float:

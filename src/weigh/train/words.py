@@ -45,7 +45,8 @@ Outputs = Callable[[Examples], np.ndarray]
 def asks_words(run: Run, setting: Setting, examples: Examples) -> bool:
     """Whether this run is one whose hardest texts are asked about."""
     return (
-        setting.task == "text-classification"
+        setting.words
+        and setting.task == "text-classification"
         and run.purpose == "main"
         and run.repeat == 0
         and examples.kind == "label"

@@ -1,20 +1,26 @@
-"""What a person sees while a study runs: stages, bars with remaining time, the prediction, one question."""
+"""What a person sees while a study runs: stages, bars with remaining time, the prediction, one question.
+
+Before it: `execute/`, which tells a listener what happens. After it: `Study.run` shows it in a terminal and in a notebook, the command line
+always.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text as Painted
 
-from weigh.cli.output import unfiltered
 from weigh.execute.prediction import duration
+from weigh.execute.remaining import Remaining
 from weigh.language import Text, text
 from weigh.notices import notices_to
 from weigh.report.visible import visible
 
-__all__ = ["Screen"]
+__all__ = ["Screen", "is_watched"]
 
 ASK_ABOVE = 600.0  # seconds: longer studies are asked about first
 WHAT = {
@@ -25,11 +31,40 @@ WHAT = {
     "decoding": Text("decoding pictures", "解码图片"),
     "activations": Text("computing activations of the frozen part", "计算冻结部分的激活值"),
     "heads": Text("fitting heads", "拟合线性头"),
+    "words": Text(
+        "asking which words push predictions (output.words: false leaves it out)",
+        "考察哪些词左右预测（output.words: false 可关闭）",
+    ),
     "pretraining": Text("pretraining further", "继续预训练"),
     "epochs": Text("training", "训练"),
     "training": Text("training", "训练"),
     "predicting": Text("predicting", "预测"),
 }
+
+
+WHOLE_JOBS = ("epochs",)  # what is told so makes up nearly all of a job
+PLAIN_EVERY = 30.0  # seconds between lines where nobody sees bars
+
+
+def is_watched() -> bool:
+    """Whether somebody sees what is drawn: standard error is a terminal, or this is a notebook."""
+    console = Console(stderr=True)
+    return console.is_terminal or console.is_jupyter
+
+
+class _Told(ProgressColumn):
+    """What stands behind a bar: "12/40", or of the study the time that is left; its bar moves with the clock."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self.screen = screen
+
+    def render(self, task: Task) -> Painted:
+        remaining = self.screen.remaining
+        if task.id != self.screen.outer or remaining is None:
+            return Painted(f"{int(task.completed)}/{int(task.total or 0)}")
+        task.completed = remaining.share(time.monotonic())
+        return Painted(f"{100 * task.completed:.0f} %, {self.screen.time_left()}")
 
 
 class Screen:
@@ -39,21 +74,24 @@ class Screen:
         language: "en" or "zh".
         quiet: Show nothing (questions are still asked).
         confirmed: The user said --yes.
+        file: Where to draw; default: standard error, or the cell of a notebook. Texts are filtered here.
     """
 
-    def __init__(self, language: str, *, quiet: bool, confirmed: bool) -> None:
+    def __init__(self, language: str, *, quiet: bool, confirmed: bool, file: TextIO | None = None) -> None:
         self.language, self.quiet, self.confirmed = language, quiet, confirmed
-        self.console = Console(file=unfiltered(sys.stderr), highlight=False)  # texts are filtered in `say`
+        self.console = Console(file=file, stderr=file is None, highlight=False)
+        self.watched = self.console.is_terminal or self.console.is_jupyter
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
+            _Told(self),
             console=self.console,
             transient=True,
-            disable=quiet or not self.console.is_terminal,
+            disable=quiet or not self.watched,
         )
         self.inner = self.outer = None
+        self.workers = 1
+        self.remaining: Remaining | None = None
         self.last_plain = time.monotonic()
 
     def __enter__(self) -> Screen:
@@ -80,13 +118,17 @@ class Screen:
             self._drop_inner()
             self.inner = self.bars.add_task(title, total=total)
         self.bars.update(self.inner, completed=done, total=total)
-        if not self.console.is_terminal and not self.quiet and time.monotonic() - self.last_plain > 30:
+        if self.remaining is not None and what in WHOLE_JOBS:
+            self.remaining.inside = done / max(total, 1)
+        if not self.watched and not self.quiet and time.monotonic() - self.last_plain > PLAIN_EVERY:
             self.last_plain = time.monotonic()  # a log file gets a line now and then, not a bar
-            self.console.print(f"{title} {done}/{total}", markup=False)
+            left = "" if self.remaining is None else f", {self.time_left()}"
+            self.console.print(f"{title} {done}/{total}{left}", markup=False, soft_wrap=True)
         if done >= total:
             self._drop_inner()
 
     def planned(self, prediction) -> bool:
+        self.workers = max(1, min(prediction.workers, len(prediction.jobs)))
         jobs, runs = len(prediction.jobs), sum(len(job.runs) for job in prediction.jobs)
         if prediction.recorded:
             self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=prediction.recorded))
@@ -110,8 +152,8 @@ class Screen:
                     d=duration(prediction.seconds),
                 )
             )
-            self.outer = self.bars.add_task(text("study", "研究").render(self.language), total=jobs)
         if prediction.seconds <= ASK_ABOVE or self.confirmed:
+            self._begin(prediction.seconds if runs else 0.0)
             return True
         if not sys.stdin.isatty():
             from weigh.errors import SpecError
@@ -131,12 +173,25 @@ class Screen:
         question = text("Start? [y/N] ", "开始吗？[y/N] ").render(self.language)
         answer = input(question).strip().lower() in ("y", "yes", "是", "好")
         self.bars.start()
+        if answer:
+            self._begin(prediction.seconds)
         return answer
+
+    def _begin(self, seconds: float) -> None:
+        if seconds:
+            self.remaining = Remaining(seconds, time.monotonic())
+            self.outer = self.bars.add_task(text("study", "研究").render(self.language), total=1.0)
+
+    def time_left(self) -> str:
+        """ "about 12 min left"."""
+        assert self.remaining is not None
+        left = duration(self.remaining.left(time.monotonic()))
+        return text("about {d} left", "约剩 {d}", d=left).render(self.language)
 
     def job_done(self, job, failed: int, done: int, total: int) -> None:
         self._drop_inner()
-        if self.outer is not None:
-            self.bars.update(self.outer, completed=done, total=total)
+        if self.remaining is not None:
+            self.remaining.job_done(job.predicted_seconds / self.workers, time.monotonic())
         if failed:
             self.say(
                 text(

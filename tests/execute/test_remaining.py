@@ -1,0 +1,120 @@
+"""The time that is left: moves with the clock, learns from what was seen, never goes below nothing; and who is shown it."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weigh.execute.remaining import Remaining
+from weigh.study import Study
+
+seconds = st.floats(0.01, 1e5)
+
+
+def test_two_long_jobs_move_with_the_clock_from_the_first_second():
+    remaining = Remaining(3600.0, began=100.0)
+    shares = [remaining.share(100.0 + s) for s in (0, 36, 360, 1800)]
+    assert shares[0] == 0
+    assert shares[1] == pytest.approx(0.01)
+    assert shares[2] == pytest.approx(0.1)
+    assert remaining.left(100.0 + 1800) == pytest.approx(1800)
+    remaining.job_done(1800.0, 100.0 + 1800)
+    assert remaining.left(100.0 + 1800) == pytest.approx(1800)
+
+
+@pytest.mark.parametrize("times", [0.25, 1.0, 4.0])
+def test_what_is_left_follows_the_pace_that_was_seen(times):
+    remaining = Remaining(1000.0, began=0.0)
+    for k in range(1, 9):
+        remaining.job_done(100.0, 100.0 * times * k)
+    assert remaining.left(800.0 * times) == pytest.approx(200 * times, rel=0.45)
+    assert abs(remaining.left(800.0 * times) - 200 * times) <= abs(200 - 200 * times)  # nearer than the prediction
+
+
+def test_inside_a_job_its_own_share_counts():
+    remaining = Remaining(100.0, began=0.0)
+    remaining.inside = 0.25
+    assert remaining.left(50.0) == pytest.approx(150)  # a quarter took 50 s, whatever was predicted
+    remaining.inside = None
+    assert 0 < remaining.left(1000.0) < 1000  # over the prediction by far: something is said all the same
+
+
+@given(seconds, st.lists(st.tuples(st.floats(0, 1e4), st.floats(0, 1e4), st.none() | st.floats(0, 1)), max_size=12))
+def test_a_bar_never_goes_back_and_nothing_is_below_nothing(predicted, steps):
+    remaining, now, before = Remaining(predicted, began=5.0), 5.0, 0.0
+    for passed, job, inside in steps:
+        now += passed
+        remaining.inside = inside
+        assert remaining.left(now) >= 0
+        share = remaining.share(now)
+        assert before <= share <= 1
+        before = share
+        remaining.job_done(job, now)
+
+
+def told(finished, tmp_path, monkeypatch, *, watched: bool, progress: bool | None) -> str:
+    import rich.console
+
+    import weigh.screen
+
+    shown = io.StringIO()
+
+    def console(*_, **options):
+        return rich.console.Console(file=shown, force_terminal=watched, width=100, highlight=False)
+
+    monkeypatch.setattr(weigh.screen, "Console", console)
+    settings = ["design.folds=4", "design.repeats=1", "run.offline=true", "output.refit=false", "run.threads=1"]
+    spec = finished.spec
+    Study.from_data(spec.data.train, spec.models, settings=settings, folder=tmp_path / "s").run(progress=progress)
+    return shown.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("watched", "progress", "shows"),
+    [(True, None, True), (False, None, False), (True, False, False), (False, True, True)],
+)
+def test_a_study_run_from_python_shows_itself_where_somebody_looks(
+    finished, tmp_path, monkeypatch, watched, progress, shows
+):
+    shown = told(finished, tmp_path, monkeypatch, watched=watched, progress=progress)
+    assert ("Reading the data" in shown) == shows
+    assert ("left" in shown and " %" in shown) == (shows and watched)
+
+
+def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_encoder, tmp_path):
+    from tests.text_models import write_reviews
+
+    class Listening:
+        def __init__(self):
+            self.told = []
+
+        def stage(self, what): ...
+        def job_done(self, *_): ...
+        def planned(self, prediction):
+            self.seconds = prediction.seconds
+            return True
+
+        def progress(self, what, done, total):
+            self.told.append((what, done, total))
+
+    table = write_reviews(tmp_path / "reviews.csv", 60)
+    seen, settings = (
+        {},
+        ["design.folds=3", "design.repeats=1", "run.offline=true", "output.refit=false", "design.curve=false"],
+    )
+    for words in (True, False):
+        listener = seen[words] = Listening()
+        study = Study.from_data(
+            table, [tiny_encoder], settings=[*settings, f"output.words={words}"], folder=tmp_path / str(words)
+        )
+        study.run(listener)
+        assert any(run.words for run in study.results().runs("main")) == words
+    heads = [done for what, done, _ in seen[True].told if what == "heads"]
+    asked = [done for what, done, total in seen[True].told if what == "words" and total == 3]
+    assert heads == sorted(heads)
+    assert asked == [0, 1, 2, 3]
+    assert not [what for what, *_ in seen[False].told if what == "words"]
+    assert seen[True].seconds > seen[False].seconds
