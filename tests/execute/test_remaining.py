@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weigh.execute.remaining import Remaining
+from weigh.plan.jobs import group_jobs
 from weigh.study import Study
 
 seconds = st.floats(0.01, 1e5)
@@ -118,3 +119,30 @@ def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_en
     assert asked == [0, 1, 2, 3]
     assert not [what for what, *_ in seen[False].told if what == "words"]
     assert seen[True].seconds > seen[False].seconds
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_a_study_that_goes_on_predicts_only_what_is_left(photos, tiny, tiny_encoder, tmp_path, texts):
+    """Stopped while heads are fitted: the features are kept, so the same job takes less."""
+    from tests.text_models import write_reviews
+    from weigh.execute.driver import Silent
+
+    class Stopped(Silent):
+        def progress(self, what, done, total):
+            if what == "heads":
+                raise KeyboardInterrupt
+
+    data = write_reviews(tmp_path / "reviews.csv", 60) if texts else photos
+    settings = ["design.folds=3", "design.repeats=2", "run.offline=true", "run.threads=1", "design.seed=77"]
+    study = Study.from_data(data, [tiny_encoder if texts else tiny], settings=settings, folder=tmp_path / "s")
+    with pytest.raises(KeyboardInterrupt):
+        study.run(Stopped())
+    again = study.plan()
+    timing = next(iter(again.timings.values()))["seconds_per_example"]
+    n = len(again.prepared.examples)
+    (job,), (whole,) = again.jobs, group_jobs(again.plan.runs, again.setting, again.timings, n)
+    assert timing > 0
+    assert job.predicted_seconds == pytest.approx(whole.predicted_seconds - n * timing)
+    other = Study(study.spec, tmp_path / "other").plan()  # not begun: nothing is looked for in the cache
+    assert other.jobs[0].predicted_seconds > n * next(iter(other.timings.values()))["seconds_per_example"]
+    assert study.run().plan().seconds == 0

@@ -24,6 +24,7 @@ from weigh.execute.choices import (
     chooser,
     count_workers,
     keep_budget,
+    less_features,
     name_weights,
     refit_seconds,
     stored_timings,
@@ -116,6 +117,8 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     plan = replace(plan, runs=kept_runs(plan.runs, race))
     missing = [run for run in plan.runs if run.key not in recorded]
     jobs = group_jobs(missing, setting, timings, len(examples))
+    if ledger is not None and ledger.fact("identity") is not None:
+        jobs = less_features(jobs, examples, timings)
     seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
     seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
     failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)

@@ -66,15 +66,13 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     """Seconds that a job will take: the feature pass and its heads, or the epochs of one network.
 
     With a frozen part an epoch costs the last stage alone; the passes that all runs share count for the first run, as does
-    further pretraining on data without labels. `seconds_per_feature` is 0 where the features lie in the cache.
+    further pretraining on data without labels.
     """
     forward = timing.get("seconds_per_example", 0.0)
     step = timing.get("seconds_per_step_example", 3 * forward)
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
-        return n_examples * timing.get("seconds_per_feature", forward) + heads * timing.get(
-            "seconds_per_head", HEAD_SECONDS
-        )
+        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:

@@ -34,6 +34,7 @@ __all__ = [
     "features_key",
     "features_of",
     "forward_all",
+    "has_features",
     "load_for",
     "prediction_seconds",
     "weights_replaced",
@@ -74,15 +75,9 @@ def features_of(
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
         ModelError, WeightsUnreachable: No such model, no weights, not those of the study, or a network without such features.
     """
-    options, task, model = options or {}, TASKS.get(setting.task), None
-    if setting.model and "built" in setting.model and task.reads == "pictures":
-        prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
-        facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
-    else:
-        model = load_for(address, setting)
-        prepared = model.configure(options)
-        facts, how = task.facts(model, prepared, examples), model.built + model.pooled
-    key, kept = features_key(facts["sha256"], prepared, examples, setting, how), array_cache(setting)
+    options, task = options or {}, TASKS.get(setting.task)
+    key, prepared, facts, model = _describe(address, examples, setting, options)
+    kept = array_cache(setting)
     found = None if kept is None else kept.load(key)
     features = found if found is not None and len(found) == len(examples) else None
     seconds = _known_seconds(options, setting)
@@ -101,6 +96,33 @@ def features_of(
     if kept is not None and found is None:
         features = kept.store(key, features)
     return Featurised(features, facts, seconds, key)
+
+
+class _Described(NamedTuple):
+    """What features depend on; `model` where it had to be loaded to know."""
+
+    key: str
+    prepared: Preprocessing | Tokenisation
+    facts: dict[str, Any]
+    model: Pretrained | None
+
+
+def _describe(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> _Described:
+    task, model = TASKS.get(setting.task), None
+    if setting.model and "built" in setting.model and task.reads == "pictures":
+        prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
+        facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
+    else:
+        model = load_for(address, setting)
+        prepared = model.configure(options)
+        facts, how = task.facts(model, prepared, examples), model.built + model.pooled
+    return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
+
+
+def has_features(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> bool:
+    """Whether `features_of` would find them in the cache."""
+    kept = array_cache(setting)
+    return kept is not None and kept.load(_describe(address, examples, setting, options).key) is not None
 
 
 def load_for(address: str, setting: Setting, *, pretrained: bool = True, rng_seed: int = 0) -> Pretrained:
