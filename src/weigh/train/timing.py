@@ -17,6 +17,7 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
+from weigh.inputs.base import Inputs
 from weigh.models.fast import speed_up
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained, load_model
@@ -25,6 +26,7 @@ from weigh.run import Setting
 from weigh.tasks.base import TASKS
 from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
+from weigh.train.vocabulary import shorten_vocabulary
 
 __all__ = ["Reading", "read_pass", "time_model"]
 
@@ -74,7 +76,7 @@ def time_model(
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
     TASKS.get(setting.task).require(model)
     known = model.known() if pretrained else None
-    net, batch = _network_and_batch(model, setting, 16 if network else 8, examples)
+    net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
     speed_up(net, setting.device)
 
     def forward(chosen: str) -> None:
@@ -102,6 +104,8 @@ def time_model(
         "model": None if known is None else {**known, **cost},
     }
     if network:
+        if inputs is not None:
+            shorten_vocabulary(net, inputs)  # as in training
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)
@@ -119,15 +123,16 @@ def time_model(
 
 def _network_and_batch(
     model: Pretrained, setting: Setting, n: int, examples: Examples | None
-) -> tuple[Network, torch.Tensor]:
+) -> tuple[Network, torch.Tensor, Inputs | None]:
+    """A network with a head, a batch for it, and of texts the inputs that the batch comes from."""
     if model.reads == "texts" and examples is not None:
         task = TASKS.get(setting.task)
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
         inputs = task.inputs(some, model.configure({}), setting, {}, None)
-        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some)))
+        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))), inputs
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
     batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)
-    return net, batch.contiguous(memory_format=torch.channels_last)
+    return net, batch.contiguous(memory_format=torch.channels_last), None
 
 
 def read_pass(work: Callable[[], Any], device: str) -> Reading:
