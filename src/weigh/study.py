@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weigh.disk import is_read_only, seal, storage_errors, unseal, write_file
-from weigh.errors import DataError, RecordError, SpecError, StorageError
+from weigh.errors import DataError, RecordError, StorageError
 from weigh.language import detect_language, text
 from weigh.notices import logging_to, notice
 from weigh.spec import StudySpec
@@ -349,19 +349,9 @@ class Study:
         Raises:
             SpecError: Another name.
         """
-        from weigh.report import tables
+        from weigh.report.tables import make_table
 
-        known = {
-            "predictions": tables.predictions_table,
-            "runs": tables.runs_table,
-            "suspects": tables.suspects_table,
-        }
-        if name not in known:
-            raise SpecError(
-                text("There is no table '{n}'.", "没有名为“{n}”的表格。", n=name),
-                do=text("Choose one of {k}.", "可选：{k}。", k=", ".join(known)),
-            )
-        return known[name](self.results())
+        return make_table(self.results(), name)
 
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
         from weigh.report.formats import render_report

@@ -39,6 +39,7 @@ def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
         assert alone.status == outcome.status == "done", alone.cause + outcome.cause
         np.testing.assert_array_equal(alone.logits, outcome.logits)
         assert alone.facts == outcome.facts
+        assert outcome.status == "done", (outcome.cause, outcome.measured)
         assert outcome.logits.shape == (len(run.test), 2)
         assert outcome.logits.dtype == np.float32
         assert outcome.facts["strength"] in run.options["strengths"]

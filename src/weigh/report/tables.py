@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weigh.errors import SpecError
 from weigh.findings.file import findings_file
+from weigh.language import text
 from weigh.record.results import OutOfFold, Results
 from weigh.report.runs import score_run
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["predictions_table", "runs_table", "suspects_table"]
+__all__ = ["make_table", "predictions_table", "runs_table", "suspects_table"]
 
 CROSS_VALIDATION = (
     "cross-validation"  # what the column `set` says of out-of-fold predictions; others: "test", names of further sets
@@ -131,3 +133,20 @@ def suspects_table(results: Results) -> pl.DataFrame:
     names = ("path", "given", "predicted", "probability_of_given", "why")
     rows = found.table if found else []
     return pl.DataFrame({name: [row[name] for row in rows] for name in names})
+
+
+TABLES = {"predictions": predictions_table, "runs": runs_table, "suspects": suspects_table}
+
+
+def make_table(results: Results, name: str) -> pl.DataFrame:
+    """The table of that name.
+
+    Raises:
+        SpecError: There is none.
+    """
+    if name not in TABLES:
+        raise SpecError(
+            text("There is no table '{n}'.", "没有名为“{n}”的表格。", n=name),
+            do=text("Choose one of {k}.", "可选：{k}。", k=", ".join(TABLES)),
+        )
+    return TABLES[name](results)

@@ -13,7 +13,7 @@ import torch
 
 from weigh.train.pages import keeping_pages
 
-__all__ = ["computing", "forked", "is_nondeterministic", "one_thread", "torch_generator"]
+__all__ = ["computing", "forked", "is_nondeterministic", "one_thread", "single_thread", "torch_generator"]
 
 
 @contextmanager
@@ -68,6 +68,17 @@ def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Gene
     generator = torch.Generator(device=device)
     generator.manual_seed(seed % 2**63)
     return generator
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Everything inside is computed by the calling thread, whose time the system counts."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def one_thread() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,7 @@ from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
+from weigh.train.determinism import single_thread
 from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
 from weigh.train.vocabulary import shorten_vocabulary
@@ -137,7 +138,7 @@ def _network_and_batch(
 
 def read_pass(work: Callable[[], Any], device: str) -> Reading:
     """What `work` costs, from three to eight calls after one that warms up."""
-    on_processor, threads = device == "cpu", torch.get_num_threads()
+    on_processor = device == "cpu"
     clock = time.thread_time if on_processor else time.perf_counter
 
     def once() -> tuple[float, float]:
@@ -147,15 +148,11 @@ def read_pass(work: Callable[[], Any], device: str) -> Reading:
             torch.cuda.synchronize()
         return clock() - started, time.perf_counter() - began
 
-    try:
-        if on_processor:
-            torch.set_num_threads(1)  # all of the work is then done by this thread, whose time the system counts
+    with single_thread() if on_processor else nullcontext():
         once()
         calls = [once() for _ in range(3)]
         while sum(wall for _, wall in calls) < ENOUGH and len(calls) < CALLS:
             calls.append(once())
-    finally:
-        torch.set_num_threads(threads)
     spent, passed = (sum(column) for column in zip(*calls, strict=True))
     return Reading(min(seconds for seconds, _ in calls), round(passed / max(spent, 1e-9), 2))
 
