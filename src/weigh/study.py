@@ -155,9 +155,7 @@ class Study:
         """Run what is not recorded yet, then write findings and reports. May be interrupted and called again.
 
         Args:
-            listener: Who is told what happens.
-            retry_failed: Run failed runs again.
-            progress: Without a listener: show what happens, with bars and the time that is left. Default: in a terminal and in a notebook.
+            progress: Without a listener, who is told what happens: show what happens, with bars and the time that is left. Default: in a terminal and in a notebook.
         """
         from weigh.execute.driver import Silent, run_study
 
