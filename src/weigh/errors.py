@@ -3,6 +3,7 @@
     WeighError
     ├── SpecError          study.yaml or an option is wrong (all problems at once)
     ├── DataError          pictures, tables, labels
+    │   └── FileRefused          no regular file, or more than what may be read
     ├── DesignError        folds, groups, repeats that cannot be made or analysed
     ├── ModelError         a model address, its weights, its preprocessing
     │   ├── WeightsUnreachable   no hub, no package, no file has them
@@ -26,6 +27,7 @@ __all__ = [
     "DataError",
     "DesignError",
     "ExecutionError",
+    "FileRefused",
     "MissingExtra",
     "ModelError",
     "RecordError",
@@ -68,6 +70,10 @@ class SpecError(WeighError):
 
 class DataError(WeighError):
     """Pictures, tables or labels cannot be used as they are."""
+
+
+class FileRefused(DataError):
+    """A file that is not read, whatever it may hold: no regular file, or more than what may be read."""
 
 
 class DesignError(WeighError):

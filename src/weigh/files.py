@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from weigh.errors import DataError
+from weigh.errors import DataError, FileRefused
 from weigh.language import Text, text
 from weigh.settings import parse_bytes
 
@@ -241,9 +241,9 @@ def _unpacked_limit(packed: int) -> int:
     return min(max(FREE, RATIO * packed), read_limit())
 
 
-def _too_large(path: Path | str, size: int | str, limit: int, *, packed: bool) -> DataError:
+def _too_large(path: Path | str, size: int | str, limit: int, *, packed: bool) -> FileRefused:
     size = size if isinstance(size, str) else f"{size:,}"
-    return DataError(
+    return FileRefused(
         text(
             "{p} unpacks to {n} bytes; the limit is {m}.",
             "{p} 解压后有 {n} 字节，上限为 {m}。",
@@ -281,8 +281,8 @@ _KINDS = {
 }
 
 
-def _not_regular(path: Path | str, mode: int) -> DataError:
-    return DataError(
+def _not_regular(path: Path | str, mode: int) -> FileRefused:
+    return FileRefused(
         text(
             "{p} is {k}, not a file.", "{p} 是{k}，不是文件。", p=path, k=_KINDS.get(stat.S_IFMT(mode), Text("?", "？"))
         ),

@@ -59,9 +59,10 @@ def test_only_regular_files_are_opened(odd_files, name, read):
     "command", [["data"], ["read"], ["run", "--models", "timm:resnet18"], ["plan", "--models", "timm:resnet18"]]
 )
 @pytest.mark.parametrize("suffix", [".csv", ".yaml", ".parquet", ".jsonl", ""])
-def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys):
+def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys, monkeypatch):
     from weigh.cli.main import main
 
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / f"pipe{suffix}"
     os.mkfifo(path)
     waiting = threading.Timer(8, os._exit, [99])
@@ -69,7 +70,9 @@ def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys):
     code = main([command[0], str(path), *command[1:]])
     waiting.cancel()
     assert code == 2
-    assert "pipe" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is a pipe, not a file" in said
+    assert "Write its contents to a file" in said
 
 
 def _peak(code: str, *arguments: str) -> tuple[int, str]:

@@ -18,8 +18,9 @@ NASTY = [
     "2024-13-45", "12:60:61", "!!python/object:os.system", "&a", "*a", "%", "{0}", "{x!r}", "%s", "$(id)", "`id`", "<b>", "&amp;",
     "p:", "p:a", "label", "text", "example", "model", "run", "set", "fold", "group", "__proto__", "con", "\u200b", "a\u200db",
 ]  # fmt: skip
-ENCODINGS = ["utf-8", "utf-8", "utf-8", "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "gb18030",
-             "cp949", "shift_jis", "cp1251", "utf-7"]  # fmt: skip
+ENCODINGS = ["utf-8"] * 20 + [
+    "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252", "gb18030", "cp949", "shift_jis", "cp1251", "utf-7",
+]  # fmt: skip
 
 
 def chance(rng: np.random.Generator, share: float) -> bool:
@@ -44,11 +45,11 @@ def encode(rng: np.random.Generator, content: str) -> bytes:
     return content.encode(name, "replace")
 
 
-def bend_bytes(rng: np.random.Generator, raw: bytes, *, share: float = 0.5) -> bytes:
+def bend_bytes(rng: np.random.Generator, raw: bytes, *, share: float = 0.25) -> bytes:
     """With chance `share`, one to three wounds: bits flipped, cut short, parts doubled, lost or swapped, packed, other line ends."""
     if not chance(rng, share):
         return raw
-    for _ in range(int(rng.integers(1, 4))):
+    for _ in range(int(rng.integers(1, 3))):
         raw = _wound(rng, raw)
     return raw
 

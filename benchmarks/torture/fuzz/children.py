@@ -81,18 +81,19 @@ def make(tried: Try, folder: Path, finished: Path | None) -> list[str]:
 
 def try_all(
     tries: Sequence[Try], finished: Path | None = None, tell: Callable[[str], None] = lambda _: None
-) -> list[Failure]:
-    """Every failure among the tries; children work through them in batches."""
+) -> tuple[list[Failure], int]:
+    """Every failure among the tries, and how many were answered rather than refused; children work through them in batches."""
     failures: list[Failure] = []
+    answered = 0
     waiting = list(tries)
     while waiting:
         batch = [t for t in waiting[:BATCH] if t.kind == waiting[0].kind]
-        done, failed = _try_batch(batch, finished)
-        failures += failed
+        done, failed, right = _try_batch(batch, finished)
+        failures, answered = failures + failed, answered + right
         for failure in failed:
             tell(str(failure))
         waiting = waiting[done:]
-    return failures
+    return failures, answered
 
 
 def in_child(work: Callable[[], None]) -> None:
@@ -110,15 +111,15 @@ def in_child(work: Callable[[], None]) -> None:
         raise RuntimeError("the child that prepared the studies failed")
 
 
-def _try_batch(batch: list[Try], finished: Path | None) -> tuple[int, list[Failure]]:
-    """How many of the batch were tried, and what failed: a child that was killed ends its batch at that try."""
+def _try_batch(batch: list[Try], finished: Path | None) -> tuple[int, list[Failure], int]:
+    """How many of the batch were tried, what failed, and how many were answered: a child that was killed ends its batch at that try."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
         _work(batch, finished, writing)
     os.close(writing)
-    failures, started, done, told = [], time.monotonic(), 0, b""
+    failures, started, done, told, answered = [], time.monotonic(), 0, b"", 0
     verdict = ""
     while True:
         ready, _, _ = select.select([reading], [], [], 0.05)
@@ -132,7 +133,7 @@ def _try_batch(batch: list[Try], finished: Path | None) -> tuple[int, list[Failu
             for line in lines:
                 word, _, detail = line.decode("utf-8", "replace").partition(" ")
                 if word == "done":
-                    done += 1
+                    done, answered = done + 1, answered + (detail == "0")
                 elif word != "begin":
                     failures.append(Failure(batch[done], word, detail))
         elif time.monotonic() - started > SECONDS + GRACE:
@@ -148,7 +149,7 @@ def _try_batch(batch: list[Try], finished: Path | None) -> tuple[int, list[Failu
         what, _, detail = (verdict or f"died with status {status}").partition(" ")
         failures.append(Failure(batch[done], what, detail))
         done += 1
-    return done, failures
+    return done, failures, answered
 
 
 def _memory(process: int) -> int:
@@ -175,7 +176,7 @@ def _work(batch: list[Try], finished: Path | None, out: int) -> None:
         arguments = make(tried, folder, finished)
         before, started = _peak(), time.monotonic()
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
-        problem = _call(arguments, folder)
+        problem, code = _call(arguments, folder)
         signal.setitimer(signal.ITIMER_REAL, 0)
         seconds, peak = time.monotonic() - started, _peak()
         if not problem and seconds > SECONDS:
@@ -184,7 +185,7 @@ def _work(batch: list[Try], finished: Path | None, out: int) -> None:
             problem = f"memory {peak / 1e9:.1f} GB"
         if problem:
             os.write(out, problem.replace("\n", " ").encode("utf-8", "replace")[:2000] + b"\n")
-        os.write(out, b"done\n")
+        os.write(out, f"done {code}\n".encode())
         os.chdir(rest)
         shutil.rmtree(folder, ignore_errors=True)
     shutil.rmtree(rest, ignore_errors=True)
@@ -205,8 +206,8 @@ def _too_slow(*_) -> None:
     raise _TooSlow
 
 
-def _call(arguments: list[str], folder: Path) -> str:
-    """ "" where the command ended as it should, else what was wrong with it."""
+def _call(arguments: list[str], folder: Path) -> tuple[str, int]:
+    """What was wrong with how the command ended, or ""; and its exit code."""
     from weigh.cli.main import main
     from weigh.cli.options import open_study
     from weigh.errors import WeighError
@@ -224,29 +225,32 @@ def _call(arguments: list[str], folder: Path) -> str:
         else:
             code = main(arguments)
     except _TooSlow:
-        return f"hang {' '.join(arguments)[:200]}"
+        return f"hang {' '.join(arguments)[:200]}", 70
     except BaseException as error:
-        return "traceback " + _where(error)
+        return "traceback " + _where(error), 70
     finally:
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     if code == 70:
         kept = sorted(folder.glob("weigh-error-*.txt"))
         lines = kept[-1].read_text("utf-8").strip().splitlines() if kept else ["?"]
         if lines[-1].startswith(f"{__name__}._TooSlow"):
-            return f"hang {' '.join(arguments)[:200]}"
+            return f"hang {' '.join(arguments)[:200]}", 70
         places = [line.strip() for line in lines if line.strip().startswith("File ") and "/weigh/" in line]
-        return f"traceback {lines[-1][:160]} @ {' < '.join(re.sub('.*/weigh/', '', place) for place in places[:-4:-1])}"
+        return (
+            f"traceback {lines[-1][:160]} @ {' < '.join(re.sub('.*/weigh/', '', place) for place in places[:-4:-1])}",
+            70,
+        )
     if code not in (0, 1, 2):
-        return f"code {code}"
+        return f"code {code}", code
     if arguments[0] != "plan-only":
         for stream in streams:
             stream.flush()
         said = streams[1].buffer.getvalue().decode("utf-8")  # type: ignore[attr-defined]
         if HOSTILE.search(said):
-            return f"escape {said[:200]!r}"
+            return f"escape {said[:200]!r}", code
         if code and not said.strip() and not streams[0].buffer.getvalue():  # type: ignore[attr-defined]
-            return f"silent exit code {code}"
-    return ""
+            return f"silent exit code {code}", code
+    return "", code
 
 
 def _where(error: BaseException) -> str:

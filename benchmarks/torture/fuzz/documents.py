@@ -129,10 +129,10 @@ def _yaml(rng: np.random.Generator, value: Any, depth: int) -> str:
 def sentences(rng: np.random.Generator) -> list[tuple[list[str], list[str]]]:
     """Tokens and tags, some of both odd."""
     found = []
-    for _ in range(int(rng.integers(0, 25))):
+    for _ in range(int(rng.integers(4, 25))):
         length = int(rng.integers(1, 8))
-        tokens = [nasty(rng) if chance(rng, 0.04) else pick(rng, WORDS) for _ in range(length)]
-        tags = [pick(rng, NASTY) if chance(rng, 0.02) else pick(rng, TAGS) for _ in range(length)]
+        tokens = [nasty(rng) if chance(rng, 0.01) else pick(rng, WORDS) for _ in range(length)]
+        tags = [pick(rng, NASTY) if chance(rng, 0.005) else pick(rng, TAGS) for _ in range(length)]
         found.append((tokens, tags))
     return found
 
@@ -168,7 +168,7 @@ def write_lines(rng: np.random.Generator, folder: Path) -> list[str]:
         return ["data", str(folder / "texts"), "--quiet"]
     rows = []
     for i in range(int(rng.integers(0, 40))):
-        words = " ".join(nasty(rng) if chance(rng, 0.03) else pick(rng, WORDS) for _ in range(6))
+        words = " ".join(nasty(rng) if chance(rng, 0.005) else pick(rng, WORDS) for _ in range(6))
         rows.append(
             pick(rng, [f"{words}\t{'ab'[i % 2]}", f"{'ab'[i % 2]}\t{words}", f"__label__{'ab'[i % 2]} {words}", words])
         )
@@ -182,9 +182,9 @@ def write_json(rng: np.random.Generator, folder: Path) -> list[str]:
     rows: list[Any] = []
     for i in range(int(rng.integers(0, 30))):
         row: dict[str, Any] = {"text": " ".join(pick(rng, WORDS) for _ in range(6)), "label": "ab"[i % 2]}
-        if chance(rng, 0.1):
+        if chance(rng, 0.04):
             row[pick(rng, ["text", "label", "id", nasty(rng)])] = _odd(rng, 0)
-        rows.append(_odd(rng, 0) if chance(rng, 0.02) else row)
+        rows.append(_odd(rng, 0) if chance(rng, 0.005) else row)
     if chance(rng, 0.25):
         tagged = sentences(rng)
         rows = [{"tokens": tokens, pick(rng, ["ner_tags", "tags", "labels"]): tags} for tokens, tags in tagged]

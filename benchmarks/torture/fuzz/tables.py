@@ -39,7 +39,11 @@ def write_pictures(rng: np.random.Generator, folder: Path) -> list[str]:
     for i in range(int(rng.integers(2, 8))):
         out = io.BytesIO()
         size = (int(rng.integers(1, 40)), int(rng.integers(1, 40)))
-        picture = Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+        picture = (
+            Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8))
+            .quantize(8, Image.Quantize.FASTOCTREE)
+            .convert(pick(rng, ["RGB", "L"]))
+        )
         picture.save(out, pick(rng, ["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]))
         name = f"{'ab'[i % 2]}/{i}{pick(rng, ['.png', '.jpg', '.gif', '.tif'])}"
         (folder / "p" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +60,7 @@ def write_pictures(rng: np.random.Generator, folder: Path) -> list[str]:
 
 def write_predictions(rng: np.random.Generator, folder: Path) -> list[str]:
     """Predictions of others: decisions or probabilities, one or two models, folds, sets."""
-    n, classes = int(rng.integers(1, 30)), ["cat", "dog", "10²"][: int(rng.integers(2, 4))]
+    n, classes = int(rng.integers(1, 60)), ["cat", "dog", "10²"][: int(rng.integers(2, 4))]
     models, columns = ["m", "k"][: int(rng.integers(1, 3))], {}
     rows = [(i, model) for model in models for i in range(n)]
     columns["example"] = [str(i) for i, _ in rows]
@@ -172,7 +176,7 @@ def _odd_header(rng: np.random.Generator, raw: bytes) -> bytes:
 
 
 def _texts(rng: np.random.Generator) -> Columns:
-    n = int(rng.integers(0, 45))
+    n = int(rng.integers(0, 45)) if chance(rng, 0.2) else int(rng.integers(12, 60))
     columns = {"text": [" ".join(pick(rng, WORDS) for _ in range(7)) + f" {i}" for i in range(n)]}
     if chance(rng, 0.2):
         columns["text2"] = [" ".join(pick(rng, WORDS) for _ in range(7)) for _ in range(n)]
@@ -193,7 +197,7 @@ def _texts(rng: np.random.Generator) -> Columns:
 def _bend(rng: np.random.Generator, columns: Columns) -> Columns:
     """Odd cells, odd names, columns and rows doubled or lost."""
     bent = {name: list(column) for name, column in columns.items()}
-    for _ in range(int(rng.integers(0, 4))):
+    for _ in range(int(rng.integers(0, 3))):
         name = pick(rng, list(bent))
         kind = int(rng.integers(7))
         if kind <= 1 and bent[name]:
@@ -237,7 +241,7 @@ def _typed(rng: np.random.Generator, columns: Columns) -> list[tuple[str, Any]]:
 
     made = []
     for name, column in columns.items():
-        n, kind = len(column), int(rng.integers(24))
+        n, kind = len(column), int(rng.integers(60))
         text = [v.encode("utf-8", "replace").decode() for v in column]
         odd = {
             0: lambda n=n: pa.array([["a", None]] * n, pa.list_(pa.string())),

@@ -15,7 +15,7 @@ from weigh.data.folders import is_picture_name, part_folders, subfolders
 from weigh.data.looks import task_by_looks
 from weigh.data.recognise_texts import read_description, recognise_features, recognise_text_folder
 from weigh.data.table_files import TABLE_SUFFIXES
-from weigh.errors import DataError, WeighError
+from weigh.errors import DataError, FileRefused, WeighError
 from weigh.files import open_regular, read_json
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
@@ -43,6 +43,9 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
 
     Returns:
         (task or None, reason). Never raises for odd data: what cannot be told is None.
+
+    Raises:
+        FileRefused: It is not read at all.
     """
     given, path = str(path), Path(path).expanduser()
     if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
@@ -52,6 +55,8 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
     try:
         columns = columns or ColumnsSpec.model_validate({})
         return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
+    except FileRefused:
+        raise
     except WeighError as error:
         return Recognised(None, error.what, error.do)
     except OSError as error:
