@@ -232,6 +232,16 @@ def test_what_a_killed_writer_left_is_swept(folder):
     assert not left.exists()
 
 
+def test_a_memo_with_a_damaged_schema_is_replaced(caplog):
+    memo = Memo("m-1")
+    memo.put_many({"k": b"v"})
+    memo.path.write_bytes(memo.path.read_bytes().replace(b"CREATE", b"C\xa0EATE"))
+    assert memo.get_many(["k"]) == {}
+    assert "was damaged" in caplog.text
+    memo.put_many({"k": b"w"})
+    assert memo.get_many(["k"]) == {"k": b"w"}
+
+
 def test_a_damaged_fact_is_forgotten(caplog):
     memo = Memo("m-1")
     memo.put_many({"k": b"value", "l": b"value"})

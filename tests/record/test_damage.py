@@ -105,6 +105,21 @@ def test_a_damaged_cell_is_never_read(folder, whole, change):
             Ledger(folder, create=create)
 
 
+@pytest.mark.parametrize("word", [b"CREATE", b"TABLE", b"key TEXT", b"planned", b"candidate"])
+@pytest.mark.parametrize("byte", [b"\xa0", b"\xe5", b"\xff", b"\x00"])
+def test_a_damaged_schema_is_told_even_where_its_words_cannot_be_decoded(folder, whole, word, byte):
+    expected, _ = everything(whole)
+    path = folder / "ledger.sqlite"
+    content = path.read_bytes()
+    path.write_bytes(content.replace(word, word[:1] + byte + word[2:]))
+    answers, said = everything(folder)
+    assert answers == expected
+    assert ["is damaged" in line for line in said] == [True]
+    shutil.copy(path, folder / "ledger.copy.sqlite")
+    with pytest.raises(RecordError, match="cannot be read"):
+        Ledger(folder)
+
+
 def test_a_column_and_a_table_that_somebody_added_do_no_harm(folder, whole):
     with closing(sqlite3.connect(folder / "ledger.sqlite")) as db, db:
         db.execute("ALTER TABLE runs ADD COLUMN note TEXT DEFAULT 'mine'")

@@ -83,7 +83,7 @@ class Memo:
 
     def _discard_damaged(self, error: Exception) -> None:
         """A file that is no database (any more) would stay in the way for ever."""
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        if isinstance(error, (sqlite3.DatabaseError, ValueError)) and not isinstance(error, sqlite3.OperationalError):
             with suppress(OSError):
                 self.path.unlink(missing_ok=True)
                 notice(text("Computed anew: {p} was damaged.", "重新计算：{p} 已损坏。", p=self.path))

@@ -42,7 +42,11 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     mode = "rwc" if create else "rw"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=WAIT)
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
-    db.execute("PRAGMA synchronous=FULL")
+    try:
+        db.execute("PRAGMA synchronous=FULL")
+    except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message, and Python cannot decode that
+        db.close()
+        raise sqlite3.DatabaseError(f"malformed database schema ({error.reason})") from None
     return db
 
 
