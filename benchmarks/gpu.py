@@ -302,8 +302,10 @@ def publish(folder: Path) -> Path:
             ]
             cells = [s.written(0) if s else "-" for s in shown] + [r.written() if r else "-" for r in over]
             lines.append(f"| {content['model']} | {content['batch']} | " + " | ".join(cells) + " |")
+        commits = ", ".join(f"{content['model']} at {content['machine']['commit']}" for content in tuned.values())
         lines += [
             "",
+            f"Commits: {commits}. "
             "Bare: forward, backward, AdamW on tensors that lie on the GPU, nothing loaded. Textbook: the loop of PyTorch's tutorial in fp32 with two loading processes. weigh decodes once for all epochs, folds and runs; the last column charges all of it to one epoch.",
             "",
         ]
@@ -360,6 +362,8 @@ def publish(folder: Path) -> Path:
             for row in contents["agree"]["rows"]
         ]
         lines.append("")
+    notes = folder / "notes.md"
+    lines += [notes.read_text("utf-8")] if notes.exists() else []
     PAGE.write_text("\n".join(lines), "utf-8")
     return PAGE
 

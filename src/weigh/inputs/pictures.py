@@ -65,7 +65,7 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
-    threads, block = max(2, min(16, os.cpu_count() or 1)), []
+    threads, block = max(2, min(8, os.cpu_count() or 1)), []
     made = look_ahead(
         lambda i: _crop(examples, i, preparation), range(len(examples)), threads=threads, count=AHEAD * batch
     )
