@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.sparse import find
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Figure, Finding
@@ -132,6 +131,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     if cells:
         mean_cells = sum(cells[1:], cells[0]) / len(cells)
         wrong = float(mean_cells.sum() - mean_cells.trace())
+        from scipy.sparse import find
+
         shown = {(int(i), int(j)): float(n) for i, j, n in zip(*find(mean_cells), strict=True)}
         if len(classes) <= 12:  # then pairs that were never confused are shown too
             shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}

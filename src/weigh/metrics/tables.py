@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from weigh.data.examples import Kind, kind_of
 from weigh.errors import SpecError
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric, Prediction
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 __all__ = ["PerClass", "confusion_matrix", "for_task", "per_class", "require_metric"]
 
@@ -71,6 +73,8 @@ def confusion_matrix(
     if target.ndim != 1:
         raise ValueError("a confusion matrix needs one label per example")
     counted = np.ones(len(target)) if weights is None else np.asarray(weights, dtype=np.float64)
+    from scipy.sparse import csr_array  # rendering a report loads no scipy
+
     return csr_array((counted, (target, prediction.labels)), shape=(classes, classes))
 
 

@@ -7,13 +7,70 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 
 from weigh.train.pages import keeping_pages
 
+__all__ = ["computing", "forked", "is_nondeterministic", "one_thread", "single_thread", "torch_generator"]
 
+
+@contextmanager
+def computing(*, threads: int, strict: bool = False) -> Iterator[None]:
+    """Compute with `threads` threads and deterministic algorithms; everything is put back afterwards.
+
+    The number of threads changes how sums are split and so the last bits: it is stored with the study's choices.
+
+    Args:
+        strict: Only deterministic operators: one that has no such form raises an error that `is_nondeterministic` knows. Attention on a
+            GPU takes its deterministic form only then.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
+    before = torch.get_num_threads()
+    deterministic = torch.get_deterministic_debug_mode()
+    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32
+    try:
+        torch.set_num_threads(max(1, threads))
+        # The same switch as `use_deterministic_algorithms`, which imports torch's compiler besides: seconds, and nothing is
+        # compiled here.
+        torch.set_deterministic_debug_mode("error" if strict else "warn")
+        torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]  # guards against bugs only, costs time
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        with keeping_pages():
+            yield
+    finally:
+        torch.set_num_threads(before)
+        torch.set_deterministic_debug_mode(deterministic)
+        torch.backends.cudnn.benchmark, torch.backends.cuda.matmul.allow_tf32 = benchmark, tf32
+
+
+def is_nondeterministic(error: Exception) -> bool:
+    """Whether an operator refused to compute because it has no deterministic form on this device."""
+    return (
+        isinstance(error, RuntimeError)
+        and "deterministic" in str(error)
+        and "use_deterministic_algorithms" in str(error)
+    )
+
+
+@contextmanager
+def forked(seed: int) -> Iterator[None]:
+    """Torch's own generators seeded for what cannot be handed one (dropout, initialisation); put back afterwards."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed % 2**63)
+        yield
+
+
+def torch_generator(seed: int, device: str | torch.device = "cpu") -> torch.Generator:
+    """A generator of its own for one purpose ("init", "order", "augmentation")."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(seed % 2**63)
+    return generator
+
+
+@contextmanager
 def single_thread() -> Iterator[None]:
     """Everything inside is computed by the calling thread, whose time the system counts."""
     before = torch.get_num_threads()
@@ -22,11 +79,6 @@ def single_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def beside(device: str) -> AbstractContextManager[None]:
-    """While a GPU computes, torch's own threads on the processor only take time from those that decode: one is left."""
-    return single_thread() if device.startswith("cuda") else nullcontext()
 
 
 def one_thread() -> None:

@@ -24,7 +24,6 @@ from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
-from weigh.train.determinism import beside
 from weigh.train.device import HALF, autocast
 from weigh.train.timing import read_pass
 
@@ -174,7 +173,7 @@ def forward_all(
     module = module.eval().to(torch.device(setting.device), memory_format=layout)  # type: ignore[call-overload]
     found: np.ndarray | None = None
     done = 0
-    with torch.inference_mode(), beside(setting.device):
+    with torch.inference_mode():
         for positions, batch in TASKS.get(setting.task).stream(examples, prepared, setting):
             with autocast(setting.device, setting.precision):
                 values = module(batch).float().cpu().numpy()
