@@ -11,8 +11,10 @@ demo: $(VENV)/demo.stamp
 demo-text: $(VENV)/demo-text.stamp
 	@$(VENV)/bin/weigh demo --text
 
+# Two processes; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp
-	@$(VENV)/bin/python -m pytest
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/execute
+	@$(VENV)/bin/python -m pytest tests/execute
 
 check: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check src tests benchmarks

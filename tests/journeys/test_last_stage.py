@@ -38,7 +38,7 @@ def test_it_is_planned_and_judged_like_any_network(study, tiny):
 def test_the_saved_model_predicts(photos, tiny, tmp_path):
     done = Study.from_data(photos, [tiny], [RECIPE], settings=SETTINGS, folder=tmp_path / "study").run()
     config = json.loads((done.folder / "model" / "config.json").read_text(encoding="utf-8"))
-    assert config["preprocessing"]["size"] == 64
+    assert config["weigh"]["preprocessing"]["size"] == 64
     rows = done.predict(sorted(photos.rglob("*.png"))[:3])
     assert np.allclose([row["p:circle"] + row["p:stripe"] for row in rows], 1)
 
