@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,17 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.fail(f"WEIGH_TEST_DATA={folder} is not a folder")
     return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _usual_signals():
+    """A shell's background jobs and `nohup` ignore signals, and so would the studies that tests interrupt: as in a terminal here."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
