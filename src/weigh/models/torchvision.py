@@ -22,8 +22,6 @@ from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, P
 
 __all__ = ["load", "names"]
 
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-
 
 def names(pattern: str) -> list[str]:
     """Classification models that match a pattern with * and ?."""

@@ -302,9 +302,6 @@ class Ledger:
         lost = self.lost()
         return tuple(RunRecord(*row[:9], *(json.loads(cell) for cell in row[9:])) for row in rows if row[0] not in lost)
 
-    def planned_count(self) -> int:
-        return self._rows("SELECT count(*) FROM planned")[0][0]
-
     def predictions(self, key: str) -> tuple[np.ndarray, np.ndarray]:
         """`(indices, logits)` of a run.
 
