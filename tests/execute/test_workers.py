@@ -146,7 +146,9 @@ def test_workers_end_when_their_driver_is_killed(tmp_path):
     script = tmp_path / "driver.py"
     script.write_text(DRIVER)
     root = str(Path(__file__).parents[2])  # so that the script can import this folder's jobs
-    driver = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root})
+    driver = subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": root}
+    )
     assert driver.stdout is not None
     workers = [int(number) for number in driver.stdout.readline().split()]
     assert len(workers) == 2
