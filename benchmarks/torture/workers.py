@@ -22,7 +22,8 @@ from benchmarks.torture.trials.processes import Bench, differs, failed_runs, fin
 
 COMMAND = "python -m benchmarks.torture workers"
 KILLS_PER_STUDY = 3
-INTERRUPTS = Path(__file__).parent / "trials" / "interrupted.py"
+INTERRUPTS = "benchmarks.torture.trials.interrupted"
+ROOT = Path(__file__).parents[2]
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen) -> None:
@@ -80,8 +81,8 @@ def kill_drivers(bench: Bench, expected: str, seconds: float, rng: random.Random
 def interrupt_loading(seed: int, times: int) -> tuple[int, list[str], str]:
     """See `trials/interrupted.py`, which runs in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="weigh-torture-") as folder:
-        command = [sys.executable, str(INTERRUPTS), folder, str(times), str(seed)]
-        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        command = [sys.executable, "-m", INTERRUPTS, folder, str(times), str(seed)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     if said.returncode != 0:
         return 0, [said.stderr.strip().splitlines()[-1]], ""
     content = json.loads(said.stdout.splitlines()[-1])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel
@@ -36,6 +37,7 @@ WORDS = [
     "东京",
     "été",
 ]
+ODD_SETTINGS = 0.15  # of the settings of a study file
 TAGS = ["O", "O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
 
 
@@ -46,9 +48,10 @@ def write_yaml(rng: np.random.Generator, folder: Path) -> list[str]:
     data = folder / "texts.csv"
     data.write_text("text,label\n" + "".join(f"good day {i},{'ab'[i % 2]}\n" for i in range(12)), "utf-8")
     content: dict[str, Any] = {"data": "texts.csv", "models": ["timm:resnet18"]}
-    for name in rng.permutation(sorted(StudySpec.model_fields))[: int(rng.integers(0, 5))].tolist():
+    others = sorted(set(StudySpec.model_fields) - ({"data", "models"} if chance(rng, 0.7) else set()))
+    for name in rng.permutation(others)[: int(rng.integers(0, 5))].tolist():
         content[name] = _setting(rng, StudySpec.model_fields[name].annotation, 0)
-    if chance(rng, 0.3):
+    if chance(rng, 0.05):
         content[nasty(rng)] = _odd(rng, 0)
     path = folder / "study.yaml"
     written = _yaml(rng, content, 0) + ("\n" if chance(rng, 0.9) else "")
@@ -63,12 +66,35 @@ def write_yaml(rng: np.random.Generator, folder: Path) -> list[str]:
 
 def _setting(rng: np.random.Generator, annotation: Any, depth: int) -> Any:
     """A value for a setting of this type, or one that does not fit."""
+    if chance(rng, ODD_SETTINGS):
+        return _odd(rng, depth)
     options = [o for o in (annotation, *get_args(annotation)) if isinstance(o, type) and issubclass(o, BaseModel)]
-    if options and depth < 3 and chance(rng, 0.8):
+    if options and depth < 3:
         fields = options[0].model_fields
         names = rng.permutation(sorted(fields))[: int(rng.integers(1, 4))].tolist()
-        return {name: _setting(rng, fields[name].annotation, depth + 1) for name in names}
-    return _odd(rng, depth)
+        needed = [name for name, field in fields.items() if field.is_required() and chance(rng, 0.9)]
+        return {name: _setting(rng, fields[name].annotation, depth + 1) for name in dict.fromkeys([*needed, *names])}
+    return _fitting(rng, annotation, depth)
+
+
+def _fitting(rng: np.random.Generator, annotation: Any, depth: int) -> Any:
+    """A value of the type of a setting: one of its words, a small number, a list of such values."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _fitting(rng, inner[0], depth)
+    if origin is Literal:
+        return pick(rng, inner)
+    if origin in (Union, UnionType):
+        return _fitting(rng, pick(rng, inner), depth)
+    if origin in (list, tuple, set, frozenset) and depth < 3:
+        return [_fitting(rng, inner[0], depth + 1) for _ in range(int(rng.integers(1, 3)))]
+    if annotation is bool:
+        return chance(rng, 0.5)
+    if annotation is int:
+        return int(rng.integers(1, 11))
+    if annotation is float:
+        return float(pick(rng, [0.1, 0.25, 0.5, 1.0, 2.0]))
+    return None if annotation is type(None) else _odd(rng, depth)
 
 
 def _odd(rng: np.random.Generator, depth: int) -> Any:

@@ -103,20 +103,21 @@ def write_parquet(rng: np.random.Generator, folder: Path) -> list[str]:
 def write_arrays(rng: np.random.Generator, folder: Path) -> list[str]:
     """A folder with one array per model, and a file of labels."""
     n, classes = int(rng.integers(1, 30)), int(rng.integers(2, 4))
+    harm = pick(rng, [0.05, 0.2, 0.4])  # three to six chances each: with one level nearly all files would be refused
     answers = folder / "answers"
     answers.mkdir()
     for i in range(int(rng.integers(1, 3))):
         values = pick(
             rng, [rng.integers(0, classes, n), rng.dirichlet(np.ones(classes), n), rng.normal(size=(n, classes))]
         )
-        _write_array(rng, answers / f"m{i}{pick(rng, ['.npy', '.npy', '.json'])}", values)
+        _write_array(rng, answers / f"m{i}{pick(rng, ['.npy', '.npy', '.json'])}", values, harm)
     labels = folder / f"labels{pick(rng, ['.npy', '.json', '.npz'])}"
-    _write_array(rng, labels, rng.integers(0, classes, n))
+    _write_array(rng, labels, rng.integers(0, classes, n), harm)
     return ["read", str(answers), "--labels", str(labels), "--format", "json"]
 
 
-def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray) -> None:
-    if chance(rng, 0.3):
+def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray, harm: float) -> None:
+    if chance(rng, harm):
         values = _odd_array(rng, values)
     if path.suffix == ".json":
         raw = json.dumps(values.tolist(), default=str).encode()
@@ -127,9 +128,9 @@ def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray) -> No
         else:
             np.save(out, values, allow_pickle=True)
         raw = out.getvalue()
-        if chance(rng, 0.3):
+        if chance(rng, harm):
             raw = _odd_header(rng, raw)
-    path.write_bytes(bend_bytes(rng, raw, share=0.4))
+    path.write_bytes(bend_bytes(rng, raw, share=harm))
 
 
 def _odd_array(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:

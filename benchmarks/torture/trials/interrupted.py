@@ -1,4 +1,6 @@
-"""Interrupts while weights are loaded, many in one process: `python interrupted.py FOLDER TIMES SEED`; called by `workers.py`.
+"""Interrupts while weights are loaded, many in one process: called by `workers.py`.
+
+    python -m benchmarks.torture.trials.interrupted FOLDER TIMES SEED
 
 A checkpoint of 45 MB is loaded for every run; while that goes on, a thread sends SIGINT to this process at a random moment. Safetensors
 may turn the interrupt into an error of its own, or swallow it. Prints one line of JSON.
