@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import signal
 from pathlib import Path
 
 from benchmarks.torture.rows import RESULTS, save
@@ -65,6 +66,10 @@ parser.add_argument("--count", type=int, default=None)
 parser.add_argument("--seed", type=int, default=0)
 
 if __name__ == "__main__":
+    # A shell's background jobs and `nohup` ignore signals, and so would everything that is interrupted here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     options = parser.parse_args()
     if options.part == "publish":
         print(publish())
