@@ -12,6 +12,9 @@ import sys
 
 import pytest
 
+from weigh.language import text
+from weigh.registry import Registry
+
 ASK = """
 import sys, threading, traceback
 sys.setswitchinterval(1e-6)
@@ -61,3 +64,98 @@ def test_threads_that_come_while_it_is_filled_see_all_of_it(case):
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+INTERRUPTED = """
+import importlib.abc, sys
+class Interrupting(importlib.abc.MetaPathFinder):
+    left = {after}
+    def find_spec(self, name, path, target=None):
+        if name.startswith("weigh."):
+            self.left -= 1
+            if self.left == 0:
+                sys.meta_path.remove(self)
+                raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+def ask():
+    from weigh.findings.registry import FINDINGS
+    from weigh.metrics.base import METRICS
+    from weigh.run import RECIPES
+    from weigh.data.readers import READERS
+    return [len(list(registry)) for registry in (FINDINGS, METRICS, RECIPES, READERS)]
+try:
+    ask()
+except KeyboardInterrupt:
+    print("interrupted")
+print(ask(), ask())
+"""
+
+
+def test_an_import_that_was_interrupted_can_be_repeated():
+    """In a notebook: Ctrl-C while weigh is imported, then the same cell again."""
+    answers = {}
+    processes = {
+        after: subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTED.format(after=after)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for after in (25, 60, 80, 95, 10_000)
+    }
+    for after, process in processes.items():
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, (after, err)
+        *first, answers[after] = out.splitlines()
+        assert first == ([] if after == 10_000 else ["interrupted"]), after
+    assert len(set(answers.values())) == 1
+
+
+@pytest.fixture
+def rooms(tmp_path, monkeypatch):
+    """A registry, and a function that imports a module of the given code as anew."""
+    registry = Registry(text("room", "房间"))
+    monkeypatch.setitem(sys.modules, "house", type(sys)("house"))
+    sys.modules["house"].ROOMS = registry
+
+    def imported(name, code):
+        import importlib.util
+
+        path = tmp_path / f"{name}.py"
+        path.write_text("from house import ROOMS\n" + code)
+        spec = importlib.util.spec_from_file_location(name, path)
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+
+    return registry, imported
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "ROOMS.register('hall', (1, 2))",
+        "@ROOMS.named('hall')\ndef hall(): ...",
+        "@ROOMS.named('hall')\nclass Hall: ...",
+        "for name in ('hall', 'attic'): ROOMS.register(name, object())",
+    ],
+)
+def test_a_module_that_is_imported_again_replaces_what_it_registered(rooms, code):
+    registry, imported = rooms
+    imported("first", code)
+    before = registry.get("hall")
+    imported("first", code)
+    assert registry.get("hall") == before or type(registry.get("hall")) is type(before)
+    assert registry.get("hall") is not before or before == (1, 2)
+
+
+@pytest.mark.parametrize("names", [("first", "second"), ("first", "first.inner")])
+def test_another_module_cannot_take_a_name_that_is_taken(rooms, names):
+    registry, imported = rooms
+    imported(names[0], "ROOMS.register('hall', 1)")
+    with pytest.raises(ValueError, match="registered twice"):
+        imported(names[1], "ROOMS.register('hall', 1)")
+    assert registry.get("hall") == 1
+
+
+def test_one_module_cannot_register_a_name_twice(rooms):
+    with pytest.raises(ValueError, match="registered twice"):
+        rooms[1]("first", "ROOMS.register('hall', 1)\n@ROOMS.named('hall')\ndef hall(): ...")

@@ -101,6 +101,44 @@ def test_bad_yaml(tmp_path, content, said):
         read_yaml(path)
 
 
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        ("name: größe\ndata: a\n".encode("latin-1"), 1),
+        ("data: a\n# Größe\n".encode("cp1252"), 2),
+        ("data: a\nname: 研究\n".encode("gb18030"), 2),
+        ("data: a\r\nmodels: [x]\r\nname: 調査\r\n".encode("shift_jis"), 3),
+        ("data: a\n\nname: день\n".encode("cp1251"), 3),
+        (b"data: a\nname: \x9e\n", 2),
+    ],
+)
+def test_another_encoding_is_said_with_the_line(tmp_path, raw, line):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(raw)
+    with pytest.raises(SpecError, match=rf"study\.yaml:{line} is not in UTF-8") as caught:
+        read_yaml(path)
+    assert "codec" not in str(caught.value)
+    assert "UTF-8" in caught.value.do.en
+    assert "0x" not in caught.value.render("zh")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encodings_that_say_what_they_are_are_read(tmp_path, encoding):
+    path = tmp_path / "study.yaml"
+    path.write_bytes("name: größe 研究\n".encode(encoding))
+    assert read_yaml(path) == {"name": "größe 研究"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "line"), [(b"data: a\nx\0: 1\n", 2), ("data: a\n".encode("utf-16-le"), 1), (b"a: \x1b[31m\n", 1)]
+)
+def test_an_invisible_character_is_named_with_the_line(tmp_path, raw, line):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(raw)
+    with pytest.raises(SpecError, match=rf"study\.yaml:{line} .*invisible character U\+00(00|1B)"):
+        read_yaml(path)
+
+
 def test_no_file(tmp_path):
     with pytest.raises(SpecError, match="cannot be read"):
         read_yaml(tmp_path / "none.yaml")

@@ -21,6 +21,8 @@ these three and exits with `exit_code`; a traceback is for our own mistakes only
 
 from __future__ import annotations
 
+import re
+
 from weigh.language import Text, text
 
 __all__ = [
@@ -38,7 +40,11 @@ __all__ = [
     "WeighError",
     "WeightsReplaced",
     "WeightsUnreachable",
+    "reason_of",
 ]
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_OBJECT = re.compile(r"<([^<>]*?) object at 0x[0-9a-fA-F]+>| at 0x[0-9a-fA-F]{4,}")
 
 
 class WeighError(Exception):
@@ -126,3 +132,9 @@ class MissingExtra(WeighError):
 
     def __reduce__(self):
         return type(self), self.args_
+
+
+def reason_of(error: BaseException, longest: int = 200) -> str:
+    """What the error of a library says, fit to stand in a sentence: its first line, or its kind; no colours, no addresses in memory."""
+    lines = _COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__]
+    return _OBJECT.sub(r"\1", lines[0])[:longest].strip()

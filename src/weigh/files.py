@@ -10,8 +10,11 @@ import io
 import json
 import math
 import os
+import re
 import stat
+import struct
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from weigh.errors import DataError, FileRefused
+from weigh.errors import DataError, FileRefused, reason_of
 from weigh.language import Text, text
 from weigh.settings import parse_bytes
 
@@ -96,11 +99,14 @@ def read_json(path: Path | str) -> Any:
     """
     raw = read_file(path)
     try:
-        return json.loads(raw.decode("utf-8-sig"))
+        return json.loads(raw)  # bytes: it notices UTF-16 and UTF-32
     except (ValueError, RecursionError) as error:
-        reason = str(error) if isinstance(error, ValueError) else type(error).__name__
+        nested = text("it is nested too deeply", "嵌套层次过深")
+        reason = reason_of(error) if isinstance(error, ValueError) else nested
+        if isinstance(error, UnicodeDecodeError):
+            reason = text("it is not in UTF-8", "它不是 UTF-8 编码")
         raise DataError(
-            text("{p} is not valid JSON: {e}.", "{p} 不是有效的 JSON：{e}。", p=path, e=reason[:200]),
+            text("{p} is not valid JSON: {e}.", "{p} 不是有效的 JSON：{e}。", p=path, e=reason),
             do=text("Write the file anew.", "请重新写出该文件。"),
         ) from None
 
@@ -159,8 +165,11 @@ def check_texts(rows: Iterable[Sequence[str]], name: Callable[[int], str]) -> No
             )
 
 
-def read_array(path: Path | str) -> np.ndarray:
-    """The array in a .npy file; its header is checked against the size of the file before memory is taken. No pickle.
+def read_array(path: Path | str, names: Sequence[str] = ()) -> np.ndarray:
+    """The array in a .npy or .npz file; its header is checked against the size of the file before memory is taken. No pickle.
+
+    Args:
+        names: Of the array to take where a .npz holds several, the best first.
 
     Raises:
         DataError: Missing, not a regular file, no such array, or more than what may be read.
@@ -168,29 +177,85 @@ def read_array(path: Path | str) -> np.ndarray:
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
-            version = np.lib.format.read_magic(file)
-            readers = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }
-            if version not in readers:  # 3.0: names of fields that are not Latin
-                raise ValueError(f"it is of version {version}; plain numbers are written as 1.0")
-            shape, _, dtype = readers[version](file)
-            needed = math.prod(map(int, shape)) * dtype.itemsize
-            if not 0 <= needed <= size - file.tell():
-                raise ValueError(f"its header promises {needed:,} bytes, it holds {size - file.tell():,}")
-            if needed > read_limit():
-                raise _too_large(path, needed, read_limit(), packed=False)
+            start = file.read(2)
             file.seek(0)
-            found = np.lib.format.read_array(file, allow_pickle=False)
+            if start != b"PK":
+                return _read_npy(file, size, path)
+            with zipfile.ZipFile(file) as packed:
+                member = packed.getinfo(_member(path, packed.namelist(), names))
+                check_unpacked(path, packed=size, unpacked=member.file_size)
+                with packed.open(member) as inside:
+                    return _read_npy(inside, member.file_size, path)
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from None
-    except DataError:
+        raise _unreadable(path, error.strerror or _ZIP, _SAVE) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error):
+        raise _unreadable(path, _ZIP, _SAVE) from None  # RuntimeError: a password
+
+
+def _member(path: Path | str, inside: list[str], names: Sequence[str]) -> str:
+    """Which array of a .npz is meant: the only one, or the only one of the first name that fits; `arr_0` is what nobody named."""
+    arrays = {name.removesuffix(".npy"): name for name in inside if name.endswith(".npy")}
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    named = [name for name in names if name in arrays] or [name for name in arrays if re.fullmatch(r"arr_\d+", name)]
+    if len(named) == 1:
+        return arrays[named[0]]
+    raise DataError(
+        text(
+            "{p} holds {n} arrays ({a}); which one is meant is not clear.",
+            "{p} 中有 {n} 个数组（{a}），无法确定该用哪一个。",
+            p=path, n=len(arrays), a=", ".join(list(arrays)[:20]),
+        )
+        if arrays
+        else text("{p} holds no array.", "{p} 中没有数组。", p=path),
+        do=text(
+            "Save one array alone: np.save('{s}.npy', array)", "请单独保存一个数组：np.save('{s}.npy', array)", s=Path(path).stem
+        ),
+    )  # fmt: skip
+
+
+def _read_npy(file: Any, size: int, path: Path | str) -> np.ndarray:
+    """The array in an open file of `size` bytes."""
+    try:
+        version = np.lib.format.read_magic(file)
+    except ValueError:
+        raise _unreadable(
+            path, text("it is no NumPy array (.npy or .npz)", "它不是 NumPy 数组（.npy 或 .npz）"), _SAVE
+        ) from None
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    if version not in readers:  # 3.0: names of fields that are not Latin
+        raise _unreadable(
+            path, text("its format is of version {v}", "其格式版本为 {v}", v=".".join(map(str, version))), _SAVE
+        )
+    try:
+        shape, fortran, dtype = readers[version](file)
+        needed = math.prod(map(int, shape)) * dtype.itemsize
+    except OSError:
         raise
-    except Exception as error:  # a header is a Python literal: parsing it raises almost anything
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise _unreadable(path, reason) from None
-    return found
+    except Exception:  # a header is a Python literal: parsing it raises almost anything
+        raise _unreadable(path, _HEADER, _SAVE) from None
+    if dtype.hasobject:
+        raise _unreadable(
+            path, text("it holds Python objects, which could run code", "其中是可能执行代码的 Python 对象"), _SAVE
+        )
+    held = size - file.tell()
+    if needed < 0:
+        raise _unreadable(path, _HEADER, _SAVE)
+    if needed > held:
+        promise = text(
+            "its header promises {n} bytes, it holds {m}",
+            "文件头声明有 {n} 字节，实际只有 {m} 字节",
+            n=f"{needed:,}",
+            m=f"{held:,}",
+        )
+        raise _unreadable(path, promise, _SAVE)
+    if needed > read_limit():
+        raise _too_large(path, needed, read_limit(), packed=False)
+    raw = file.read(needed)
+    try:
+        return np.frombuffer(raw, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    except ValueError:  # a type without bytes, or less than was promised
+        raise _unreadable(path, _HEADER, _SAVE) from None
 
 
 def is_panic(error: BaseException) -> bool:
@@ -294,5 +359,14 @@ def _not_regular(path: Path | str, mode: int) -> FileRefused:
     )
 
 
-def _unreadable(path: Path | str, reason: str) -> DataError:
-    return DataError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=reason.rstrip(".")))
+_HEADER = text("the header of the file is damaged", "文件头已损坏")
+_ZIP = text("it is packed, and the packed file is damaged", "它是压缩文件，且已损坏")
+_SAVE = text(
+    "Save it anew as plain numbers: np.save('labels.npy', np.asarray(labels))",
+    "请重新保存为普通数值：np.save('labels.npy', np.asarray(labels))",
+)
+
+
+def _unreadable(path: Path | str, reason: str | Text, do: Text | None = None) -> DataError:
+    reason = reason if isinstance(reason, Text) else reason.rstrip(".")
+    return DataError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=reason), do=do)

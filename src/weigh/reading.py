@@ -44,7 +44,7 @@ def read_predictions(
 
     Args:
         paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
-            p:CLASS for each class, optional set, fold, group; or folders with one .npy or .json file for each model.
+            p:CLASS for each class, optional set, fold, group; or folders with one .npy, .npz or .json file for each model.
         labels: For folders: a file of labels for each.
         gold: For entities: the file with the right tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them.
         settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.

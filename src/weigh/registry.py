@@ -8,11 +8,12 @@ each entry point is imported when a registry is first read, and registers itself
 from __future__ import annotations
 
 import difflib
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from weigh.errors import SpecError
 from weigh.language import Text, text
@@ -20,6 +21,16 @@ from weigh.language import Text, text
 __all__ = ["Registry"]
 
 T = TypeVar("T")
+
+
+class _Origin(NamedTuple):
+    """Which module registered an entry, and in which of its imports: each import has a `__spec__` of its own, a notebook none."""
+
+    module: str
+    spec: Any
+
+    def again(self, before: _Origin) -> bool:
+        return self.module == before.module and (self.spec is None or self.spec is not before.spec)
 
 
 class Registry(Generic[T]):
@@ -34,19 +45,25 @@ class Registry(Generic[T]):
     def __init__(self, kind: Text, modules: tuple[str, ...] = ()) -> None:
         self.kind, self.modules = kind, modules
         self._entries: dict[str, T] = {}
+        self._origins: dict[str, _Origin] = {}
         self._loaded = False
         self._loading: set[int] = set()  # threads that are importing the entries just now
 
     def register(self, name: str, entry: T) -> T:
-        """Add `entry`; a second entry of the same name is a programming error."""
-        if name in self._entries:
-            raise ValueError(f"{self.kind.en} {name!r} is registered twice")
-        self._entries[name] = entry
-        return entry
+        """Add `entry`. A module that is imported again, since its import was interrupted, replaces its own entries; anything else that
+        takes a name that is taken is a programming error.
+        """
+        return self._register(name, entry, _origin())
 
     def named(self, name: str) -> Callable[[T], T]:
         """Decorator form of `register`."""
-        return lambda entry: self.register(name, entry)
+        return lambda entry: self._register(name, entry, _origin())
+
+    def _register(self, name: str, entry: T, origin: _Origin) -> T:
+        if name in self._entries and not origin.again(self._origins[name]):
+            raise ValueError(f"{self.kind.en} {name!r} is registered twice")
+        self._entries[name], self._origins[name] = entry, origin
+        return entry
 
     def get(self, name: str) -> T:
         """The entry called `name`.
@@ -95,3 +112,9 @@ class Registry(Generic[T]):
             self._loaded = True
         finally:
             self._loading.discard(thread)
+
+
+def _origin() -> _Origin:
+    """Of the code that called a method of `Registry`."""
+    namespace = sys._getframe(2).f_globals
+    return _Origin(namespace.get("__name__", ""), namespace.get("__spec__"))

@@ -6,6 +6,7 @@ know the registries, so that a misspelt metric or recipe is caught before anythi
 
 from __future__ import annotations
 
+import codecs
 import difflib
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +14,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from weigh.errors import SpecError, WeighError
+from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.spec import StudySpec
@@ -63,16 +64,22 @@ def read_yaml(path: Path) -> dict[str, Any]:
                     n=MAX_BYTES,
                 )
             )
-        content = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)
+        text_read = _decoded(raw, path)
+        content = yaml.load(text_read, Loader=_Loader)
     except OSError as error:
         raise SpecError(
             text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         # ValueError: PyYAML's timestamp and integer constructors raise it for values like 2024-13-45
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or error)[:200]
+        problem: Text | str = str(getattr(error, "problem", None) or reason_of(error))[:200]
+        if isinstance(error, yaml.reader.ReaderError):
+            where = f":{len((text_read[: error.position] + '.').splitlines())}"
+            problem = text(
+                "it holds the invisible character U+{c:04X}", "其中有不可见字符 U+{c:04X}", c=int(error.character)
+            )
         raise SpecError(
             text("{p}{w} is not valid YAML: {e}.", "{p}{w} 不是有效的 YAML：{e}。", p=path, w=where, e=problem),
             do=text("See `weigh schema` for what a study.yaml may hold.", "study.yaml 可用的内容见 `weigh schema`。"),
@@ -86,6 +93,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
             ),
         )
     return content
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    """The text of a file in UTF-8, or in UTF-16 where its first bytes say so.
+
+    Raises:
+        SpecError: In another encoding; names the line.
+    """
+    try:
+        return raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = len((raw[: error.start] + b".").splitlines())
+        raise SpecError(
+            text(
+                "{p}:{n} is not in UTF-8: a letter on that line cannot be read.",
+                "{p}:{n} 不是 UTF-8 编码：该行有无法读取的字符。",
+                p=path,
+                n=line,
+            ),
+            text("In another encoding the same bytes mean other letters.", "换一种编码，同样的字节会变成别的字符。"),
+            text(
+                "Save the file as UTF-8 in your editor, then run the same command again.",
+                "请在编辑器中把文件另存为 UTF-8，再运行同一命令。",
+            ),
+        ) from None
 
 
 def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from weigh.data.pictures import open_picture
-from weigh.errors import MissingExtra, ModelError
+from weigh.errors import MissingExtra, ModelError, StorageError
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.tasks.onnx_file import export_onnx
@@ -143,6 +143,36 @@ def test_onnx_computes_the_same(folder, tmp_path):
     assert facts["preprocessing"] == saved.preparation.as_json() | {
         k: list(facts["preprocessing"][k]) for k in ("mean", "std")
     }
+
+
+@pytest.mark.parametrize("fault", ["the disk is full", "it is interrupted"])
+def test_an_onnx_file_is_replaced_whole_or_not_at_all(folder, tmp_path, monkeypatch, fault):
+    import errno
+
+    from weigh.tasks import onnx_file
+
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    target = tmp_path / "out" / "model.onnx"
+    target.parent.mkdir()
+    target.write_bytes(b"the last one")
+    if fault == "the disk is full":
+
+        def full(_program, path):
+            Path(path).write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+
+        monkeypatch.setattr("torch.onnx.ONNXProgram.save", full)
+    else:
+
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(onnx_file, "_difference", interrupted)
+    with pytest.raises(StorageError if fault == "the disk is full" else KeyboardInterrupt):
+        export_onnx(folder, target)
+    assert [f.name for f in target.parent.iterdir()] == ["model.onnx"]
+    assert target.read_bytes() == b"the last one"
 
 
 def test_onnx_says_what_is_missing(folder, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import Lang, Offline
+from weigh.errors import reason_of
 from weigh.language import Text, detect_language, text
 
 __all__ = ["register"]
@@ -121,7 +122,7 @@ def _reach(hub: str, language: str) -> str:
     except urllib.error.HTTPError:
         return text("reachable", "可以访问").render(language)
     except (OSError, ValueError) as error:
-        return text("not reachable ({e})", "无法访问（{e}）", e=str(error)[:80]).render(language)
+        return text("not reachable ({e})", "无法访问（{e}）", e=reason_of(error, 80)).render(language)
 
 
 def register(app: typer.Typer) -> None:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from weigh.errors import reason_of
 from weigh.language import text
 from weigh.report.visible import visible
 
@@ -126,12 +127,11 @@ def tell_unexpected(error: BaseException, language: str) -> None:
     except OSError as refused:
         reason = refused.strerror or str(refused)
         where = text("It could not be written down ({e}).", "详细经过无法写入文件（{e}）。", e=reason)
-    reason = (str(error).strip().splitlines() or [""])[0][:200]
     sentence = text(
         "weigh stopped at something that it was not made for ({k}: {e}). This is a mistake of weigh's, not of yours.",
         "weigh 遇到了未预料到的情况（{k}：{e}），已停止。这是 weigh 的错误，不是您的错误。",
         k=type(error).__name__,
-        e=reason or "–",
+        e=reason_of(error),
     )
     do = text("Please report it with that file.", "请附上该文件向我们反馈。")
     print((sentence + where + do).render(language), file=sys.stderr)

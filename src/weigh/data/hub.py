@@ -17,7 +17,7 @@ from weigh.data.listing import PARTS, Listing, set_aside
 from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.data.token_objects import list_columns
 from weigh.disk import write_file
-from weigh.errors import DataError, MissingExtra
+from weigh.errors import DataError, MissingExtra, reason_of
 from weigh.language import Text, text
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import ColumnsSpec, DataSpec
@@ -133,7 +133,7 @@ def _load_saved(folder: Path) -> Any:
                 "The saved dataset {f} cannot be read: {e}",
                 "无法读取已保存的数据集 {f}：{e}",
                 f=folder,
-                e=_first_line(error),
+                e=reason_of(error, 300),
             ),
             do=text("Save it again with save_to_disk.", "请用 save_to_disk 重新保存。"),
         ) from None
@@ -178,7 +178,7 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
                 "The dataset '{n}' cannot be loaded: {e}",
                 "无法加载数据集“{n}”：{e}",
                 n=typed or name,
-                e=_first_line(error),
+                e=reason_of(error, 300),
             ),
             do=text(
                 "Check the name and the network; set HF_ENDPOINT for a mirror.",
@@ -331,7 +331,3 @@ def _problems(unknown: list[str], unlabelled: list[str], empty: list[str]) -> li
         ("missing", "{n} rows hold no picture; they are set aside.", "{n} 行没有图片，已搁置。", empty),
     )
     return [set_aside(kind, text(en, zh, n=len(rows)), rows) for kind, en, zh, rows in cases if rows]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from weigh.errors import DataError
+from weigh.errors import DataError, reason_of
 from weigh.files import check_unpacked, is_panic, open_regular
 from weigh.language import text
 
@@ -45,7 +45,7 @@ def read_parquet(path: Path, *, rows: int | None = None) -> pl.DataFrame:
     except BaseException as error:  # polars raises several kinds for damaged files, one of them no Exception
         if not isinstance(error, Exception) and not is_panic(error):
             raise
-        raise _unreadable(path, (str(error).splitlines() or [type(error).__name__])[0][:200]) from None
+        raise _unreadable(path, reason_of(error)) from None
     return frame
 
 

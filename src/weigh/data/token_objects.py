@@ -21,7 +21,7 @@ from weigh.data.names import compose
 from weigh.data.records import parse_json_lines
 from weigh.data.tags import Decoded
 from weigh.data.token_blocks import Block, Blocks, Sentence, are_tags
-from weigh.errors import DataError
+from weigh.errors import DataError, reason_of
 from weigh.language import text
 
 __all__ = ["TAGS", "TEXT", "TOKENS", "WORD", "holds_sentences", "json_objects", "list_columns", "object_blocks"]
@@ -105,7 +105,7 @@ def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:
             yield from rows
             return
         raise DataError(
-            text("{t} is not valid JSON ({e}).", "{t} 不是有效的 JSON（{e}）。", t=path, e=str(error)[:100]),
+            text("{t} is not valid JSON ({e}).", "{t} 不是有效的 JSON（{e}）。", t=path, e=reason_of(error, 100)),
             do=text("Write a list of objects, or one object per line.", "请写成对象列表，或每行一个对象。"),
         ) from None
     if isinstance(listed, dict):

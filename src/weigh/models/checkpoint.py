@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
 
@@ -336,8 +336,7 @@ def _needs_code(path: Path, kind: str) -> ModelError:
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
-    said = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
-    reason = (said.splitlines() or [""])[0].split("weights_only")[0][:150].strip() or type(error).__name__
+    reason = reason_of(error, 1000).split("weights_only")[0][:150].strip() or type(error).__name__
     return ModelError(
         text("{p} cannot be read as weights: {e}", "无法把 {p} 作为权重读取：{e}", p=path, e=reason),
         text("It is damaged, or no file of safetensors or torch.", "文件已损坏，或不是 safetensors 或 torch 文件。"),

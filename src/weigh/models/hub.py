@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.errors import WeightsUnreachable
+from weigh.errors import WeightsUnreachable, reason_of
 from weigh.language import Text, text
 from weigh.models.catalogue import PackagedWeights
 
@@ -73,7 +73,7 @@ def fetch_from_hub(repository: str, files: tuple[str, ...], *, offline: bool) ->
         except EntryNotFoundError:
             continue
         except Exception as error:  # gated, renamed, cut off: said, and another place is tried
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+            reason = reason_of(error, 160)
     return Fetched(None, text("{u}/{r}: {e}", "{u}/{r}：{e}", u=constants.ENDPOINT, r=repository, e=reason))
 
 

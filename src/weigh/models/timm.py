@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import timm
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.catalogue import find_packaged
@@ -42,7 +42,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         module = timm.create_model(address.name, pretrained=False)
     except (RuntimeError, ValueError, AssertionError) as error:
         raise ModelError(
-            text("timm cannot build '{n}': {e}", "timm 无法构建“{n}”：{e}", n=address.name, e=str(error)[:200])
+            text("timm cannot build '{n}': {e}", "timm 无法构建“{n}”：{e}", n=address.name, e=reason_of(error))
         ) from None
     config = module.pretrained_cfg
     provenance, packaged = Provenance("random"), find_packaged(address.architecture)

@@ -26,11 +26,14 @@ from weigh.record.predictions_table import Answers, PredictionTable
 
 __all__ = ["model_names", "read_folders"]
 
-SUFFIXES = (".json", ".npy")
+SUFFIXES = (".json", ".npy", ".npz")
+# Names under which people keep them in .npz files, the likeliest first.
+LABELS = ("labels", "label", "y_true", "y", "targets", "target", "y_test")
+ANSWERS = ("probabilities", "probs", "predictions", "prediction", "preds", "pred", "y_pred", "y_prob", "answers")
 MOST_CLASSES = 30_000  # ImageNet has 21,841 at most
 SAY = text(
-    "Write one .npy or .json file for each model: n class numbers (from 0), or n rows of probabilities.",
-    "请为每个模型写一个 .npy 或 .json 文件：n 个类别编号（从 0 开始），或 n 行概率。",
+    "Write one .npy, .npz or .json file for each model: n class numbers (from 0), or n rows of probabilities.",
+    "请为每个模型写一个 .npy、.npz 或 .json 文件：n 个类别编号（从 0 开始），或 n 行概率。",
 )
 
 
@@ -57,10 +60,10 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
             ),
         )
     sets = model_names([folder.name for folder in folders]) if len(folders) > 1 else [""]
-    target, names, answers, problems = [], [], [], []
+    target, names, answers, problems, lengths = [], [], [], [], []
     start, width = 0, 0
     for folder, truth in zip(folders, labels, strict=True):
-        given = _read_numbers(truth) + offset
+        given = _read_numbers(truth, LABELS) + offset
         if given.ndim != 1 or not len(given):
             raise _unfit(truth, given)
         files = sorted(
@@ -69,10 +72,11 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
         )
         if not files:
             raise DataError(
-                text("{f} holds no .npy or .json files.", "{f} 中没有 .npy 或 .json 文件。", f=folder), do=SAY
+                text("{f} holds no .npy, .npz or .json files.", "{f} 中没有 .npy、.npz 或 .json 文件。", f=folder),
+                do=SAY,
             )
         for file, model in zip(files, model_names([f.stem for f in files]), strict=True):
-            found = _read_numbers(file)
+            found = _read_numbers(file, ANSWERS)
             if len(found) != len(given):
                 raise DataError(
                     text(
@@ -95,6 +99,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
             answers.append(Answers(model, "1", start + np.arange(len(given)), chosen, probabilities))
         target.append(_class_numbers(truth, given))
         names += [str(i) for i in range(len(given))]
+        lengths.append(len(given))
         start += len(given)
     target = np.concatenate(target)
     wide = [answer.probabilities.shape[1] for answer in answers if answer.probabilities is not None]
@@ -128,22 +133,26 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
         name=model_names([folders[0].resolve().name])[0],
         example=np.array(names, dtype=object),
         target=target,
-        set=np.repeat(np.array(sets, dtype=object), [len(_read_numbers(truth)) for truth in labels]),
+        set=np.repeat(np.array(sets, dtype=object), lengths),
         classes=tuple(str(c) for c in range(width)),
         answers=_of_models(answers),
         problems=tuple(problems),
     )
 
 
-def _read_numbers(file: Path) -> np.ndarray:
-    try:
-        if file.suffix.casefold() == ".json":
+def _read_numbers(file: Path, names: Sequence[str]) -> np.ndarray:
+    if file.suffix.casefold() == ".json":
+        try:
             found = np.asarray(read_json(file))
-        else:
-            found = read_array(file)
-    except (ValueError, OverflowError) as error:
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise DataError(text("{f} cannot be read: {e}.", "无法读取 {f}：{e}。", f=file, e=reason), do=SAY) from None
+        except (ValueError, OverflowError):  # numpy says it in terms of its own
+            uneven = text(
+                "{f} holds lists of different lengths, or numbers that are too large.",
+                "{f} 中各列表长度不一，或数值过大。",
+                f=file,
+            )
+            raise DataError(uneven, do=SAY) from None
+    else:
+        found = read_array(file, names)
     if (
         not isinstance(found, np.ndarray)
         or found.dtype.kind not in "biuf"
@@ -151,6 +160,8 @@ def _read_numbers(file: Path) -> np.ndarray:
         or not found.size
     ):
         raise _unfit(file, np.asarray(found))
+    if (found.dtype.kind in "bu" and found.max() <= np.iinfo(np.int64).max) or found.dtype.kind == "i":
+        return found.astype(np.int64)  # or an offset would not fit in a byte
     return found
 
 

@@ -8,6 +8,8 @@ pairs that are encoded apart). Of classes the outputs are `logits`, `probabiliti
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from weigh.disk import write_file
+from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
 from weigh.models.pretrained import Preprocessing
@@ -83,8 +85,32 @@ def export_onnx(folder: Path, path: Path) -> float:
     )  # fmt: skip
     assert program is not None
     program.model.metadata_props.update(_metadata(saved, folder, path))
-    program.save(str(path))
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=WRITING, dir=path.parent) as beside:
+            written = Path(beside) / path.name
+            program.save(str(written))
+            session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
+            difference = _difference(answering, session, inputs, names)
+            if not difference < 1e-2:
+                raise ModelError(
+                    text(
+                        "The exported model differs from torch by {d}.",
+                        "导出的模型与 torch 相差 {d}。",
+                        d=f"{difference:.2g}",
+                    )
+                )
+            del session  # or Windows would not let its files be moved
+            for file in sorted(
+                Path(beside).iterdir(), key=lambda file: file == written
+            ):  # beyond 2 GB weights lie in a second file
+                with replacing(path.parent / file.name) as temporary:
+                    os.replace(file, temporary)
+    return difference
+
+
+def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Tensor], names: list[str]) -> float:
+    """The greatest difference of any output between torch and the file."""
     difference = 0.0
     for n in (1, 3):  # another batch size than the exported one
         some = {name: value[:n] for name, value in inputs.items()}
@@ -93,12 +119,6 @@ def export_onnx(folder: Path, path: Path) -> float:
         got = session.run(names, {name: value.numpy() for name, value in some.items()})
         told = [(a, b) for name, a, b in zip(names, expected, got, strict=True) if name != "label"]
         difference = max([difference, *(float(np.abs(a - b).max()) for a, b in told)])
-    if not difference < 1e-2:
-        raise ModelError(
-            text(
-                "The exported model differs from torch by {d}.", "导出的模型与 torch 相差 {d}。", d=f"{difference:.2g}"
-            )
-        )
     return difference
 
 

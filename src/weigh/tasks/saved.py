@@ -21,7 +21,7 @@ import torch
 from weigh.data.examples import Examples, Kind, rows_of
 from weigh.data.pictures import PictureError, use_picture
 from weigh.data.written import Written
-from weigh.errors import ModelError
+from weigh.errors import ModelError, reason_of
 from weigh.language import text
 from weigh.metrics.outputs import predict, probabilities
 from weigh.models.encoder import Encoder
@@ -178,7 +178,7 @@ class SavedModel:
         self, path: str, predicted: tuple[np.ndarray, np.ndarray] | None, error: Exception | None
     ) -> dict[str, Any]:
         if predicted is None:
-            return {"path": path, **self.nothing, "error": str(error).splitlines()[0]}
+            return {"path": path, **self.nothing, "error": reason_of(error, 1000)}
         return {"path": path, **self._answer(*predicted)}
 
     def _answer(self, probability: np.ndarray, decision: np.ndarray) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def load_saved(folder: Path) -> SavedModel:
                 "The model in {f} cannot be loaded: {e}",
                 "无法加载 {f} 中的模型：{e}",
                 f=folder,
-                e=str(error).splitlines()[0][:200],
+                e=reason_of(error),
             ),
             do=text(
                 "Delete the folder and run the study again: only the refit is repeated.",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from weigh.disk import is_storage_fault, storage_error
-from weigh.errors import WeighError, WeightsReplaced
+from weigh.errors import WeighError, WeightsReplaced, reason_of
 from weigh.run import Outcome
 
 __all__ = ["MORE_EXACT", "Diverged", "OutOfMemory", "failed_outcome", "out_of_memory"]
@@ -42,8 +42,8 @@ def failed_outcome(key: str, error: Exception) -> Outcome:
     elif isinstance(error, (Diverged, OutOfMemory)):
         cause = str(error)
     else:
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        cause = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        kind, reason = type(error).__name__, reason_of(error, 300)
+        cause = kind if reason == kind else f"{kind}: {reason}"
     measured = {"traceback": "".join(traceback.format_exception(error)[-6:])}
     remedy = "exact" if isinstance(error, NUMERICAL) else "alone" if out_of_memory(error) else ""
     return Outcome(key, "failed", cause=cause, measured=measured, remedy=remedy)
