@@ -139,6 +139,23 @@ def test_an_invisible_character_is_named_with_the_line(tmp_path, raw, line):
         read_yaml(path)
 
 
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"run": {"jobs": "many"}}, "run.jobs: 'many' is not"),
+        ({"run": {"threads": [1]}}, "run.threads: […]"),
+        ({"models": [{"a": 1}]}, "models.0: {…} must be text"),
+        ({"design": {"repeats": {"x": 1}}}, "design.repeats: {…}"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named_without_pydantics_words(setting, said):
+    with pytest.raises(SpecError) as caught:
+        load_spec({"data": "a", "models": ["timm:resnet18"], **setting})
+    assert said in caught.value.what.en
+    for word in ("constrained", "literal", "function-"):
+        assert word not in caught.value.render("en")
+
+
 def test_no_file(tmp_path):
     with pytest.raises(SpecError, match="cannot be read"):
         read_yaml(tmp_path / "none.yaml")

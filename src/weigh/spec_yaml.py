@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -209,7 +210,9 @@ def _report(problems: list[Text]) -> SpecError:
 
 def _explain(item: dict[str, Any]) -> Text:
     """One pydantic error as a sentence with the value and, for unknown keys, the nearest known one."""
-    where = ".".join(str(part) for part in item["loc"]) or "study.yaml"
+    # of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"
+    parts = [str(part) for part in item["loc"] if not re.match(r"constrained-|function-|\w+\[", str(part))]
+    where = ".".join(parts) or "study.yaml"
     kind, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
     if kind == "extra_forbidden":
         known = _fields_at(item["loc"][:-1])
@@ -267,7 +270,7 @@ def _explain(item: dict[str, Any]) -> Text:
 
 def _short(value: Any) -> str:
     if isinstance(value, (dict, list)):
-        return ""
+        return "{…}" if isinstance(value, dict) else "[…]"
     written = repr(value) if isinstance(value, str) else str(value)
     return written if len(written) <= 60 else written[:57] + "…'"
 

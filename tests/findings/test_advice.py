@@ -213,6 +213,18 @@ def test_right_labels_of_a_class_that_one_group_has_are_not_suspected(several):
     assert "从未训练过它们：rare" in found["verdict"].sentence.zh
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_examples_of_a_class_that_one_group_has_are_not_hard(several):
+    hardest = by_id(read_findings(one_group_alone(several)))["errors:hardest"]
+    assert not hardest.examples
+    assert (hardest.estimates["examples"].value, hardest.estimates["unknown"].value) == (240, 60)
+    assert (
+        "Left out: 60 examples of classes that no model had trained on when it was tested (rare)."
+        in hardest.sentence.en
+    )
+    assert "未计入：60 个样本" in hardest.sentence.zh
+
+
 def test_blocks_are_proposed_only_where_examples_are_worth_less_than_they_count():
     from tests.findings.studies import file_of, pictures
 

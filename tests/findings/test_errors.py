@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.errors import find
@@ -113,3 +115,37 @@ def test_a_model_that_is_mostly_wrong_suspects_nothing():
     assert [labels.examples, labels.table, labels.next] == [[], [], []]
     assert labels.assumptions[0].outcome == "doubtful"
     assert numbers(labels.sentence.en) == numbers(labels.sentence.zh)
+
+
+@pytest.mark.parametrize("members", [1, 12])
+def test_what_no_model_had_trained_on_is_left_out(members):
+    """A class of one example, or one whose examples stand in one fold: wrong in every run, whatever the pictures are like."""
+    rng = np.random.default_rng(5)
+    target = np.array([0, 1] * 60 + [2] * members)
+    logits = np.full((3, len(target), 3), -4.0, np.float32)
+    logits[:, np.arange(len(target)), np.where(target == 2, 0, target)] = 4
+    logits[:, 7] = logits[:, 7, ::-1][:, [1, 2, 0]] if target[7] == 0 else [[4, -4, -4]] * 3  # one that is hard
+    folds = np.tile(np.arange(len(target)) % 5, (3, 1))
+    folds[:, 120:] = 2
+    logits += rng.normal(0, 0.2, logits.shape).astype(np.float32)
+    results = make_results(
+        {"a": logits, "b": logits.copy()}, target, classes=("x", "y", "lone"), winner="a", fold=folds
+    )
+    hardest = find(results)[0]
+    assert hardest.examples == [str(results.examples.path[7])]
+    assert hardest.estimates["unknown"].value == members
+    assert "(lone)" in hardest.sentence.en
+
+
+def test_a_class_of_models_that_were_trained_elsewhere_is_not_left_out():
+    rng = np.random.default_rng(5)
+    target = np.array([0, 1] * 30 + [2])
+    logits = np.full((2, 61, 3), -4.0, np.float32)
+    logits[:, np.arange(61), np.where(target == 2, 0, target)] = 4
+    results = replace(
+        make_results({"a": logits + rng.normal(0, 0.2, logits.shape).astype(np.float32)}, target, winner="a"),
+        origin="models",
+    )
+    hardest = find(results)[0]
+    assert hardest.examples == [str(results.examples.path[60])]
+    assert "unknown" not in hardest.estimates

@@ -7,6 +7,7 @@ import pytest
 
 from weigh.errors import DataError
 from weigh.reading import read_predictions
+from weigh.record.predictions_shift import notice_shift
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 3, 90)
@@ -133,3 +134,34 @@ def test_header_lines_in_the_middle_are_named(tmp_path):
     found = read_predictions(path)
     assert len(found.results.examples) == 90
     assert [f.examples for f in found.findings() if f.kind == "repeated-header"] == [["a.csv:41"]]
+
+
+@pytest.mark.parametrize(
+    ("counted_from", "set_already", "right"), [(1, 0, -1), (1, -2, -1), (0, 1, 0), (0, -1, 0), (2, -1, -2)]
+)
+def test_the_advice_counts_what_was_set_already(tmp_path, counted_from, set_already, right):
+    path = hard(tmp_path / "a.csv", TRUTH + counted_from, CHOSEN)
+    with pytest.raises(DataError, match="count from different numbers") as caught:
+        read_predictions(path, settings=[f"data.label_offset={set_already}"])
+    assert caught.value.do.en.endswith(f"data.label_offset={right}")
+
+
+@pytest.mark.parametrize("n", [4, 8])
+def test_a_shift_is_not_claimed_of_a_handful(n):
+    labels = np.array([0, 1, 2, 0, 1, 2, 0, 1])[:n]
+    answers = np.where(np.arange(n) % 2, labels + 1, labels)
+    assert notice_shift(labels, [(np.arange(n), answers)]) is None
+
+
+@pytest.mark.parametrize(
+    ("shift", "allowed", "noticed"),
+    [(1, None, 1), (-1, None, -1), (1, (0, 5), None), (-1, (0, 9), None), (1, (0, 6), 1)],
+)
+def test_labels_are_moved_only_to_numbers_that_exist(shift, allowed, noticed):
+    """The one mechanism behind `weigh read` and `weigh evaluate`."""
+    labels = np.arange(120) % 6
+    found = notice_shift(labels, [(np.arange(120), labels + shift), (np.arange(60), labels[:60] + shift)], allowed)
+    assert (found and found.by) == noticed
+    if found:
+        assert (found.own.value, found.moved.value) == (0.0, 1.0)
+        assert found.remedy(3).en.endswith(f"data.label_offset={3 + shift}")

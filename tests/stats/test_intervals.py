@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
-from weigh.stats.interval import quantile, sampling_variance, score_estimate, wilson
+from weigh.stats.interval import quantile, sampling_variance, score_estimate, share_estimate
 from weigh.stats.resampling import draw_weights, make_units, resample
 
 
@@ -57,11 +58,39 @@ def test_intervals_of_trained_models_cover():
     assert 0.91 <= covered / studies <= 0.99
 
 
-@given(value=st.floats(0, 1), error=st.floats(0, 0.5), q=st.floats(1, 4), least=st.floats(1, 1e4))
-def test_wilson_stays_inside_and_contains_the_value(value, error, q, least):
-    low, high = wilson(value, error, q, least)
-    assert 0 <= low <= value + 1e-9
-    assert value - 1e-9 <= high <= 1
+@given(values=st.lists(st.floats(0, 1), min_size=2, max_size=60), groups=st.integers(1, 9))
+def test_a_share_stays_inside_and_contains_its_value(values, groups):
+    units = make_units(np.zeros(len(values), dtype=int), np.arange(len(values)) % groups)
+    for found in (share_estimate(np.array(values)), share_estimate(np.array(values), units)):
+        if found.low is not None:
+            assert 0 <= found.low <= found.value + 1e-9
+            assert found.value - 1e-9 <= found.high <= 1
+
+
+@pytest.mark.parametrize(("right", "n"), [(40, 80), (70, 100), (30, 200), (450, 900)])
+def test_a_plain_share_has_wilsons_interval(right, n):
+    found = share_estimate(np.arange(n) < right)
+    wilson = binomtest(right, n).proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=0.02 * (wilson.high - wilson.low))
+
+
+@pytest.mark.parametrize("n", [5, 20, 60])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_share_without_errors_is_not_certain(n, value):
+    """As `estimate_of` says of the accuracy of the same answers."""
+    found, wilson = share_estimate(np.full(n, value)), binomtest(round(n * value), n).proportion_ci(method="wilson")
+    assert found.low <= wilson.low + 1e-6
+    assert found.high >= wilson.high - 1e-6
+
+
+def test_groups_whose_examples_are_alike_count_once():
+    alike = np.repeat(np.random.default_rng(0).random(30) < 0.4, 10).astype(float)
+    groups = make_units(np.zeros(300, dtype=int), np.repeat(np.arange(30), 10))
+    one, many = share_estimate(alike, groups), share_estimate(alike)
+    single = share_estimate(alike[::10])
+    assert one.n == 30
+    assert one.high - one.low > 2.5 * (many.high - many.low)
+    assert one.high - one.low == pytest.approx(single.high - single.low, rel=0.1)
 
 
 def test_a_perfect_score_is_not_certain():

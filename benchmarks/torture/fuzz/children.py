@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.torture.fuzz import documents, studies, tables
+from benchmarks.torture.fuzz.bend import HARMS, Draws, pick
 
 __all__ = ["KINDS", "Failure", "Try", "in_child", "make", "plan_tries", "try_all"]
 
@@ -67,7 +68,8 @@ def plan_tries(count: int, seed: int, kinds: Sequence[str] = tuple(KINDS)) -> li
 
 def make(tried: Try, folder: Path, finished: Path | None) -> list[str]:
     """Write the input into `folder`; the command that reads it."""
-    rng = np.random.default_rng([tried.seed, list(KINDS).index(tried.kind), tried.number])
+    rng = Draws(np.random.PCG64([tried.seed, list(KINDS).index(tried.kind), tried.number]))
+    rng.harm = pick(rng, HARMS)
     if tried.kind in ("new", "study"):
         assert finished is not None
         return {"new": studies.write_new, "study": studies.write_study}[tried.kind](rng, folder, finished)

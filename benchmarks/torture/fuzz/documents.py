@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import numpy as np
 from pydantic import BaseModel
 
-from benchmarks.torture.fuzz.bend import NASTY, bend_bytes, chance, encode, nasty, pick
+from benchmarks.torture.fuzz.bend import NASTY, bend_bytes, chance, encode, harmed, nasty, pick
 
 __all__ = ["write_entities", "write_json", "write_lines", "write_yaml"]
 
@@ -50,8 +50,10 @@ def write_yaml(rng: np.random.Generator, folder: Path) -> list[str]:
     content: dict[str, Any] = {"data": "texts.csv", "models": ["timm:resnet18"]}
     others = sorted(set(StudySpec.model_fields) - ({"data", "models"} if chance(rng, 0.7) else set()))
     for name in rng.permutation(others)[: int(rng.integers(0, 5))].tolist():
-        content[name] = _setting(rng, StudySpec.model_fields[name].annotation, 0)
-    if chance(rng, 0.05):
+        value = _setting(rng, StudySpec.model_fields[name].annotation, 0)
+        if harmed(rng, 0.4) or _fits(name, value):
+            content[name] = value
+    if harmed(rng, 0.05):
         content[nasty(rng)] = _odd(rng, 0)
     path = folder / "study.yaml"
     written = _yaml(rng, content, 0) + ("\n" if chance(rng, 0.9) else "")
@@ -61,12 +63,24 @@ def write_yaml(rng: np.random.Generator, folder: Path) -> list[str]:
     settings = [
         f"{pick(rng, ['design.folds', 'run.jobs', 'data.label', 'recipes.probe.epochs', 'x', ''])}={nasty(rng)}"
     ]
-    return ["plan-only", str(path), *(["--set", settings[0]] if chance(rng, 0.2) else [])]
+    return ["plan-only", str(path), *(["--set", settings[0]] if harmed(rng, 0.2) else [])]
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a study takes this setting: types alone do not say which values go together."""
+    from weigh.errors import WeighError
+    from weigh.spec_yaml import load_spec
+
+    try:
+        load_spec({"data": "texts.csv", "models": ["timm:resnet18"], name: value})
+    except WeighError:
+        return False
+    return True
 
 
 def _setting(rng: np.random.Generator, annotation: Any, depth: int) -> Any:
     """A value for a setting of this type, or one that does not fit."""
-    if chance(rng, ODD_SETTINGS):
+    if harmed(rng, ODD_SETTINGS):
         return _odd(rng, depth)
     options = [o for o in (annotation, *get_args(annotation)) if isinstance(o, type) and issubclass(o, BaseModel)]
     if options and depth < 3:
@@ -157,8 +171,8 @@ def sentences(rng: np.random.Generator) -> list[tuple[list[str], list[str]]]:
     found = []
     for _ in range(int(rng.integers(4, 25))):
         length = int(rng.integers(1, 8))
-        tokens = [nasty(rng) if chance(rng, 0.01) else pick(rng, WORDS) for _ in range(length)]
-        tags = [pick(rng, NASTY) if chance(rng, 0.005) else pick(rng, TAGS) for _ in range(length)]
+        tokens = [nasty(rng) if harmed(rng, 0.01) else pick(rng, WORDS) for _ in range(length)]
+        tags = [pick(rng, NASTY) if harmed(rng, 0.005) else pick(rng, TAGS) for _ in range(length)]
         found.append((tokens, tags))
     return found
 
@@ -169,7 +183,7 @@ def write_entities(rng: np.random.Generator, folder: Path) -> list[str]:
     blocks = []
     for tokens, tags in sentences(rng):
         rows = [gap.join([token, *middle, tag]) for token, tag in zip(tokens, tags, strict=True)]
-        if chance(rng, 0.05):
+        if harmed(rng, 0.05):
             rows.insert(0, pick(rng, ["-DOCSTART- -X- O O", "# text = x", "#", "token\ttag"]))
         blocks.append("\n".join(rows))
     content = pick(rng, ["\n\n", "\n\n", "\n \n", "\n\n\n"]).join(blocks) + pick(rng, ["\n", "", "\n\n"])
@@ -194,7 +208,7 @@ def write_lines(rng: np.random.Generator, folder: Path) -> list[str]:
         return ["data", str(folder / "texts"), "--quiet"]
     rows = []
     for i in range(int(rng.integers(0, 40))):
-        words = " ".join(nasty(rng) if chance(rng, 0.005) else pick(rng, WORDS) for _ in range(6))
+        words = " ".join(nasty(rng) if harmed(rng, 0.005) else pick(rng, WORDS) for _ in range(6))
         rows.append(
             pick(rng, [f"{words}\t{'ab'[i % 2]}", f"{'ab'[i % 2]}\t{words}", f"__label__{'ab'[i % 2]} {words}", words])
         )
@@ -208,18 +222,18 @@ def write_json(rng: np.random.Generator, folder: Path) -> list[str]:
     rows: list[Any] = []
     for i in range(int(rng.integers(0, 30))):
         row: dict[str, Any] = {"text": " ".join(pick(rng, WORDS) for _ in range(6)), "label": "ab"[i % 2]}
-        if chance(rng, 0.04):
+        if harmed(rng, 0.04):
             row[pick(rng, ["text", "label", "id", nasty(rng)])] = _odd(rng, 0)
-        rows.append(_odd(rng, 0) if chance(rng, 0.005) else row)
+        rows.append(_odd(rng, 0) if harmed(rng, 0.005) else row)
     if chance(rng, 0.25):
         tagged = sentences(rng)
         rows = [{"tokens": tokens, pick(rng, ["ner_tags", "tags", "labels"]): tags} for tokens, tags in tagged]
-        if rows and chance(rng, 0.4):
+        if rows and harmed(rng, 0.4):
             row = pick(rng, rows)
             row["tokens"] = _odd(rng, 0)
     lines = chance(rng, 0.6)
     content = "\n".join(_dump(row) for row in rows) if lines else _dump(rows)
-    if chance(rng, 0.05):
+    if harmed(rng, 0.05):
         content = pick(
             rng,
             [

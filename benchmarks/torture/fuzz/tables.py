@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.torture.fuzz.bend import bend_bytes, chance, encode, nasty, pick
+from benchmarks.torture.fuzz.bend import bend_bytes, chance, encode, harmed, nasty, pick
 from benchmarks.torture.fuzz.documents import WORDS
 
 __all__ = ["write_arrays", "write_parquet", "write_pictures", "write_predictions", "write_table"]
@@ -25,7 +25,7 @@ def write_table(rng: np.random.Generator, folder: Path) -> list[str]:
     task = ["--task", pick(rng, ["text-classification", "text-regression"])] if chance(rng, 0.2) else []
     extra = (
         ["--set", f"data.{pick(rng, ['text', 'label', 'label_separator', 'columns.group'])}={nasty(rng)}"]
-        if chance(rng, 0.1)
+        if harmed(rng, 0.1)
         else []
     )
     return ["data", str(path), "--quiet", *task, *extra]
@@ -51,7 +51,7 @@ def write_pictures(rng: np.random.Generator, folder: Path) -> list[str]:
         names.append(name)
     if chance(rng, 0.5):
         return ["data", str(folder / "p"), "--quiet"]
-    columns = {"path": [nasty(rng) if chance(rng, 0.1) else n for n in names], "label": [n[0] for n in names]}
+    columns = {"path": [nasty(rng) if harmed(rng, 0.1) else n for n in names], "label": [n[0] for n in names]}
     (folder / "p" / "list.csv").write_bytes(
         bend_bytes(rng, _separated(rng, _bend(rng, columns)).encode("utf-8", "surrogatepass"), share=0.3)
     )
@@ -74,7 +74,7 @@ def write_predictions(rng: np.random.Generator, folder: Path) -> list[str]:
             columns[f"p:{name}"] = [repr(float(v)) for v in shares[:, k]]
     else:
         columns["prediction"] = [pick(rng, classes) for _ in rows]
-    if chance(rng, 0.3):
+    if harmed(rng, 0.3):
         columns[nasty(rng)] = [pick(rng, ["x", "y"]) for _ in rows]
     if chance(rng, 0.25):
         path = folder / "answers.parquet"
@@ -103,21 +103,20 @@ def write_parquet(rng: np.random.Generator, folder: Path) -> list[str]:
 def write_arrays(rng: np.random.Generator, folder: Path) -> list[str]:
     """A folder with one array per model, and a file of labels."""
     n, classes = int(rng.integers(1, 30)), int(rng.integers(2, 4))
-    harm = pick(rng, [0.05, 0.2, 0.4])  # three to six chances each: with one level nearly all files would be refused
-    answers = folder / "answers"
+    answers, decided = folder / "answers", chance(rng, 0.5)
     answers.mkdir()
     for i in range(int(rng.integers(1, 3))):
-        values = pick(
-            rng, [rng.integers(0, classes, n), rng.dirichlet(np.ones(classes), n), rng.normal(size=(n, classes))]
-        )
-        _write_array(rng, answers / f"m{i}{pick(rng, ['.npy', '.npy', '.json'])}", values, harm)
+        values = rng.integers(0, classes, n) if decided else rng.dirichlet(np.ones(classes), n)
+        if harmed(rng, 0.2):
+            values = pick(rng, [rng.normal(size=(n, classes)), rng.integers(0, classes, n)])
+        _write_array(rng, answers / f"m{i}{pick(rng, ['.npy', '.npz', '.json'])}", values)
     labels = folder / f"labels{pick(rng, ['.npy', '.json', '.npz'])}"
-    _write_array(rng, labels, rng.integers(0, classes, n), harm)
+    _write_array(rng, labels, rng.integers(0, classes, n))
     return ["read", str(answers), "--labels", str(labels), "--format", "json"]
 
 
-def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray, harm: float) -> None:
-    if chance(rng, harm):
+def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray) -> None:
+    if harmed(rng, 0.3):
         values = _odd_array(rng, values)
     if path.suffix == ".json":
         raw = json.dumps(values.tolist(), default=str).encode()
@@ -128,9 +127,9 @@ def _write_array(rng: np.random.Generator, path: Path, values: np.ndarray, harm:
         else:
             np.save(out, values, allow_pickle=True)
         raw = out.getvalue()
-        if chance(rng, harm):
+        if harmed(rng, 0.3):
             raw = _odd_header(rng, raw)
-    path.write_bytes(bend_bytes(rng, raw, share=harm))
+    path.write_bytes(bend_bytes(rng, raw, share=0.3))
 
 
 def _odd_array(rng: np.random.Generator, values: np.ndarray) -> np.ndarray:
@@ -198,7 +197,7 @@ def _texts(rng: np.random.Generator) -> Columns:
 def _bend(rng: np.random.Generator, columns: Columns) -> Columns:
     """Odd cells, odd names, columns and rows doubled or lost."""
     bent = {name: list(column) for name, column in columns.items()}
-    for _ in range(int(rng.integers(0, 3))):
+    for _ in range(int(rng.integers(1, 3)) if harmed(rng, 0.67) else 0):
         name = pick(rng, list(bent))
         kind = int(rng.integers(7))
         if kind <= 1 and bent[name]:
@@ -225,11 +224,11 @@ def _separated(rng: np.random.Generator, columns: Columns) -> str:
     rows: list[Any] = list(zip(*columns.values(), strict=False))
     if chance(rng, 0.9):
         rows.insert(0, tuple(columns))
-    if chance(rng, 0.1):
+    if harmed(rng, 0.1):
         rows.insert(int(rng.integers(len(rows) + 1)), tuple(columns))
     for row in rows:
-        cut = chance(rng, 0.005)
-        writer.writerow(row[:-1] if cut else (*row, "more") if chance(rng, 0.005) else row)
+        cut = harmed(rng, 0.005)
+        writer.writerow(row[:-1] if cut else (*row, "more") if harmed(rng, 0.005) else row)
     return out.getvalue()
 
 

@@ -153,8 +153,8 @@ def evaluate(
     for row in rows:
         print(
             text(
-                "{m}: top-1 {a}, top-5 {b} ({n} pictures, Wilson 95 % intervals; weights: {w})",
-                "{m}：top-1 {a}，top-5 {b}（{n} 张图片，Wilson 95% 区间；权重：{w}）",
+                "{m}: top-1 {a}, top-5 {b} ({n} pictures, 95 % intervals; weights: {w})",
+                "{m}：top-1 {a}，top-5 {b}（{n} 张图片，95 % 区间；权重：{w}）",
                 m=row["model"],
                 a=row["top1"],
                 b=row["top5"],

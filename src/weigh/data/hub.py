@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from weigh.data.cells import LIST_SEPARATOR, Columns, as_cell
-from weigh.data.listing import PARTS, Listing, set_aside
+from weigh.data.listing import PARTS, Listing, nothing_usable, set_aside
 from weigh.data.tables import metadata_columns, nearest_columns
 from weigh.data.token_objects import list_columns
 from weigh.disk import write_file
 from weigh.errors import DataError, MissingExtra, reason_of
-from weigh.language import Text, text
+from weigh.language import text
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import ColumnsSpec, DataSpec
 
@@ -243,11 +243,9 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
                 + nearest_columns(spec.columns.group, list(features))
             )
         listing.group = [v or "" for v in cells[spec.columns.group]]
-    listing.problems = _problems(unknown, unlabelled, empty)
+    listing.problems = _problems(unknown, unlabelled, empty, list(features))
     if not listing.path:
-        reasons = [p.sentence for p in listing.problems] or [text("It has no rows.", "其中没有任何行。")]
-        why = Text(" ".join(r.en for r in reasons), "".join(r.zh for r in reasons))
-        raise DataError(text("No row of {n} can be used.", "{n} 中没有可用的行。", n=name), why)
+        raise nothing_usable(name, listing.problems)
     return listing
 
 
@@ -319,15 +317,39 @@ def _write(raw: bytes, store: Path, row: str) -> str:
     return relative
 
 
-def _problems(unknown: list[str], unlabelled: list[str], empty: list[str]) -> list:
+def _problems(unknown: list[str], unlabelled: list[str], empty: list[str], columns: list[str]) -> list:
     cases = (
         (
             "split",
             "{n} rows stand in splits that are neither train, validation nor test; they are not used.",
             "{n} 行所属的划分不是训练、验证或测试，未使用。",
             unknown,
+            text(
+                "Save the data set anew with a split called train: DatasetDict(train=…).save_to_disk(FOLDER)",
+                "请把数据集重新保存，并将划分命名为 train：DatasetDict(train=…).save_to_disk(文件夹)",
+            ),
         ),
-        ("missing-label", "{n} rows have no label; they are set aside.", "{n} 行没有标签，已搁置。", unlabelled),
-        ("missing", "{n} rows hold no picture; they are set aside.", "{n} 行没有图片，已搁置。", empty),
+        (
+            "missing-label",
+            "{n} rows have no label; they are set aside.",
+            "{n} 行没有标签，已搁置。",
+            unlabelled,
+            text(
+                "Name the column of the labels: --set data.columns.label=NAME (columns: {c})",
+                "请指明标签列：--set data.columns.label=列名（现有列：{c}）",
+                c=", ".join(columns),
+            ),
+        ),
+        (
+            "missing",
+            "{n} rows hold no picture; they are set aside.",
+            "{n} 行没有图片，已搁置。",
+            empty,
+            text(
+                "Name the column of the pictures: --set data.columns.path=NAME (columns: {c}); or save the data set anew with its pictures.",
+                "请指明图片列：--set data.columns.path=列名（现有列：{c}）；或连同图片一起重新保存数据集。",
+                c=", ".join(columns),
+            ),
+        ),
     )
-    return [set_aside(kind, text(en, zh, n=len(rows)), rows) for kind, en, zh, rows in cases if rows]
+    return [set_aside(kind, text(en, zh, n=len(rows)), rows, do) for kind, en, zh, rows, do in cases if rows]

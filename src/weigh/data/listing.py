@@ -7,15 +7,17 @@ listings of training and test data into one `Examples`.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from weigh.data.examples import Problem
 from weigh.data.written import Written
-from weigh.language import Text
+from weigh.errors import DataError
+from weigh.language import Text, text
 
-__all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "set_aside"]
+__all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "nothing_usable", "set_aside"]
 
 # What Pillow opens without further packages. A file of another kind inside a class folder is named, not opened.
 PICTURE_SUFFIXES = frozenset(
@@ -118,3 +120,22 @@ def set_aside(
 ) -> Problem:
     """A problem whose files are not used; every one is named; numbers: their count `n`, and `more`."""
     return Problem(kind, sentence, tuple(paths), do=do, numbers={"n": len(paths), **(more or {})}, **extra)
+
+
+def nothing_usable(source: Path | str, problems: Sequence[Problem]) -> DataError:
+    """Every row of `source` was set aside: each reason with its first row, what to do about the first, and how columns were read."""
+    reasons = [
+        problem.sentence + text("The first: {p}.", "例如：{p}。", p=problem.paths[0])
+        for problem in problems
+        if problem.paths
+    ] or [text("It has no rows.", "其中没有任何行。")]
+    columns = next((problem for problem in problems if problem.kind == "columns"), None)
+    remedies = [p.do for p in problems if p.paths and p.do is not None] + (
+        [columns.do] if columns and columns.do else []
+    )
+    what = text("No row of {s} can be used.", "{s} 中没有可用的行。", s=source)
+    return DataError(
+        what + columns.sentence if columns else what,
+        Text("\n".join(reason.en for reason in reasons), "\n".join(reason.zh for reason in reasons)),
+        remedies[0] if remedies else None,
+    )

@@ -1,7 +1,8 @@
 """A Parquet file as a frame: how much it unpacks to is read from its footer before anything is unpacked.
 
 Half a megabyte can hold a billion equal rows. Before it: a path from `table_files.py`. After it: a frame of polars. The footer is a struct
-of Thrift's compact protocol (github.com/apache/parquet-format, `FileMetaData`); of it only sizes and numbers of rows are needed.
+of Thrift's compact protocol (github.com/apache/parquet-format, `FileMetaData`); of it only sizes and numbers of rows are needed. Since a footer
+can lie, the head of every page (`PageHeader`) is read too: whoever unpacks a page takes the memory that its head promises.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def read_parquet(path: Path, *, rows: int | None = None) -> pl.DataFrame:
 
 
 def _unpacked_bytes(file: BinaryIO, size: int) -> int:
-    """What the footer promises: bytes of all pages, and at least some for each cell.
+    """What the footer or the heads of its pages promise, whichever is more: bytes of all pages, and at least some for each cell.
 
     Raises:
         ValueError: There is no footer.
@@ -69,8 +70,37 @@ def _unpacked_bytes(file: BinaryIO, size: int) -> int:
         for column in _structs(group.get(1)):
             chunk = column.get(3)
             if isinstance(chunk, dict):
-                total += max(_number(chunk.get(6)), CELL * _number(chunk.get(5)))
+                pages, cells = _promised_by_pages(file, chunk, size)
+                total += max(_number(chunk.get(6)), CELL * _number(chunk.get(5)), pages, CELL * cells)
     return max(total, CELL * _number(footer.get(3)))
+
+
+def _promised_by_pages(file: BinaryIO, chunk: dict[int, Any], size: int) -> tuple[int, int]:
+    """Bytes and cells of the pages of one column, as their heads say."""
+    at = min(offset for offset in (_number(chunk.get(9)) or size, _number(chunk.get(11)) or size))
+    end = min(at + _number(chunk.get(7)), size)
+    unpacked = cells = 0
+    while at < end:
+        head, length = _page_head(file, at, end)
+        if head is None:  # not a page: polars says what is wrong with it
+            break
+        unpacked += _number(head.get(2))
+        cells += sum(_number(kind.get(1)) for kind in (head.get(5), head.get(8)) if isinstance(kind, dict))
+        at += length + _number(head.get(3))
+    return unpacked, cells
+
+
+def _page_head(file: BinaryIO, at: int, end: int) -> tuple[dict[int, Any] | None, int]:
+    """The struct at `at` and its length in bytes: some 30, or as many as the least and greatest text of the page have."""
+    for most in (256, 65_536, 16_777_216):
+        file.seek(at)
+        reader = _Thrift(file.read(min(most, end - at)))
+        try:
+            return reader.struct(0), reader.at
+        except ValueError:
+            if most >= end - at:
+                break
+    return None, 0
 
 
 def _text_bytes(frame: pl.DataFrame) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from weigh.data.cells import Columns
 from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Problem
-from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, set_aside
+from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
 from weigh.data.paths import Resolver, found_otherwise
 from weigh.data.several_labels import label_columns, labels_of
 from weigh.data.table_files import TableFile, read_table
@@ -216,11 +216,7 @@ def list_columns(
     )  # fmt: skip
     listing.problems += found_otherwise(otherwise, rows)
     if not listing.path:
-        raise DataError(
-            text("No row of {t} can be used.", "{t} 中没有可用的行。", t=table),
-            _join([p.sentence for p in listing.problems]),
-            resolver.remedy([*outside, *missing][0]) if outside or missing else None,
-        )
+        raise nothing_usable(table, listing.problems)
     return listing
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from weigh.data.encoding import encoding_problem, read_text
 from weigh.data.examples import Problem
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
-from weigh.data.listing import Listing, natural_key, set_aside
+from weigh.data.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.nouns import TEXTS
 from weigh.data.numbers import number_style, plain_number
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
@@ -171,7 +171,7 @@ class TextSource:
         listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
         listing.problems.append(_columns_note(files[0].content, listing, self.spec.columns))
         if not listing.path:
-            raise _nothing_usable(files[0].path, listing.problems)
+            raise nothing_usable(files[0].path, listing.problems)
         return listing
 
     def _append(self, listing: Listing, candidate: Candidate, found: _Found, root: Path, *, several: bool) -> None:
@@ -351,18 +351,6 @@ def _numbers(labels: list[str | None], column: str | None, path: Path) -> list[s
         )  # fmt: skip
     values = [plain_number(c, style) if style and c and is_number(c) else None for c in labels]
     return [None if value is None else repr(value) for value in values]
-
-
-def _nothing_usable(path: Path, problems: list[Problem]) -> DataError:
-    """Every row was set aside; the reasons are what was found."""
-    reasons = [p for p in problems if p.paths]
-    said = Text("\n".join(p.sentence.en for p in reasons), "\n".join(p.sentence.zh for p in reasons))
-    do = next((p.do for p in reasons if p.do is not None), None)
-    columns = next((p for p in problems if p.kind == "columns"), None)
-    what = text("No row of {t} can be used.", "{t} 中没有可用的行。", t=path)
-    return DataError(
-        what + columns.sentence if columns else what, said if reasons else None, do or (columns.do if columns else None)
-    )
 
 
 def has_text_classes(folder: Path) -> bool:

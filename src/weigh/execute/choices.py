@@ -13,6 +13,7 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.jobs import cut_to_budget, predict_seconds
 from weigh.plan.prepare import Prepared
@@ -67,6 +68,8 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
     device = choose("device", lambda: resolve_device(spec.run.device))
     cores, asked = os.cpu_count() or 1, spec.run.threads
     threads = choose("threads", lambda: asked if asked != "auto" else max(1, cores // count_workers(spec)))
+    _say_what_is_kept("run.threads", str(asked), str(threads))
+    _say_what_is_kept("run.device", "cuda:0" if spec.run.device == "cuda" else spec.run.device, device)
     return Setting(
         task=spec.task or "",
         classes=examples.classes,
@@ -78,6 +81,21 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
         words=spec.output.words,
         cache=cache_folder(),
     )
+
+
+def _say_what_is_kept(name: str, asked: str, stored: str) -> None:
+    """A study goes on with what it began with; whoever asks for something else now is told."""
+    if asked not in ("auto", stored):
+        notice(
+            text(
+                "{n}={a} is not used: this study began with {s} and goes on with it, so that all its runs are computed alike. For another value "
+                "begin another study (--output FOLDER).",
+                "未采用 {n}={a}：本研究开始时用的是 {s}，为使所有运行的计算方式一致，将继续使用该值。要换用其他值，请另建研究（--output 文件夹）。",
+                n=name,
+                a=asked,
+                s=stored,
+            )
+        )
 
 
 def time_address(

@@ -14,10 +14,11 @@ from weigh.disk import replacing
 from weigh.errors import DataError, ModelError
 from weigh.execute.driver import Listener
 from weigh.language import Text, text
+from weigh.record.predictions_shift import WHOLE, notice_shift
 from weigh.run import Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
-from weigh.stats.estimate import Estimate
+from weigh.stats.interval import share_estimate
 
 __all__ = ["evaluate_models", "export_features"]
 
@@ -25,7 +26,7 @@ GUESSING = 0.05  # top-1 of 1,000 classes below which a pretrained head has not 
 
 
 def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]:
-    """Top-1 and top-5 accuracy of each model's own 1000-class head, with Wilson intervals; and a hint where labels seem to be numbered otherwise.
+    """Top-1 and top-5 accuracy of each model's own 1000-class head, with intervals; and a hint where labels seem to be numbered otherwise.
 
     Raises:
         DataError: Labels that are not ImageNet indices (0 to 999, after data.label_offset) or names of synsets.
@@ -65,7 +66,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
         answered = np.concatenate(answers)
         hits = answered == target[:, None]
         rows.append({
-            "model": address, "top1": _wilson(hits[:, 0]), "top5": _wilson(hits.any(axis=1)), "n": len(hits),
+            "model": address, "top1": share_estimate(hits[:, 0]), "top5": share_estimate(hits.any(axis=1)), "n": len(hits),
             "weights": f"{model.provenance.source} {model.provenance.name}".strip(),
             "hint": _hint(answered, target, examples.classes, spec.data.label_offset),
         })  # fmt: skip
@@ -173,20 +174,13 @@ def _hint(best: np.ndarray, target: np.ndarray, names: tuple[str, ...], offset: 
         best: `(n, k)` indices of the most probable classes, the first one first.
         offset: What was added to the labels already.
     """
-    own = _wilson(best[:, 0] == target)
-    if not all(name.lstrip("-").isdigit() for name in names):
+    if not all(WHOLE.fullmatch(name) for name in names):
         return None
-    for shift in (-1, 1):
-        moved = target + shift
-        shifted = _wilson(best[:, 0] == moved)
-        if shifted.low > max(own.high, GUESSING) and moved.min() >= 0 and moved.max() <= 999:
-            return text(
-                "The labels seem to be shifted by one: with --set data.label_offset={o} top-1 is {s}.",
-                "标签似乎错开了一位：用 --set data.label_offset={o} 时 top-1 为 {s}。",
-                o=offset + shift,
-                s=f"{shifted.value:.3f}",
-            )
-    if own.high < GUESSING:
+    shift = notice_shift(target, [(np.arange(len(target)), best[:, 0])], allowed=(0, 999))
+    if shift is not None:
+        return shift.sentence + shift.remedy(offset)
+    own = share_estimate(best[:, 0] == target)
+    if own.high is not None and own.high < GUESSING:
         return text(
             "That is hardly better than guessing: either the labels are numbered in another order than ImageNet-1k's "
             "(names of synsets, n01440764, leave no doubt), or these are pictures that such models get wrong.",
@@ -200,13 +194,3 @@ def _synsets() -> dict[str, int]:
 
     info = ImageNetInfo()
     return {info.index_to_label_name(i): i for i in range(info.num_classes())}
-
-
-def _wilson(hits: np.ndarray, z: float = 1.959964) -> Estimate:
-    """Wilson (1927) score interval of a share: these models, new pictures like these."""
-    n, p = len(hits), float(hits.mean())
-    centre, half = (
-        (p + z * z / (2 * n)) / (1 + z * z / n),
-        z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)),
-    )
-    return Estimate(value=p, low=float(centre - half), high=float(centre + half), n=n, method="Wilson interval")

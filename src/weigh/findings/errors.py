@@ -14,15 +14,16 @@ from collections.abc import Callable
 import numpy as np
 
 from weigh.findings.entities import find_mistakes, written_entities
-from weigh.findings.evidence import read_evidence
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.residuals import find_residuals
-from weigh.findings.suspects import example_row, find_labels, mean_probability, probability_of_given
+from weigh.findings.suspects import example_row, find_labels, mean_probability, probability_of_given, untrained_classes
 from weigh.findings.targets import distances, look_at
 from weigh.language import text
 from weigh.record.results import OutOfFold, Results
+from weigh.record.selection import trained_on
 from weigh.stats.estimate import Estimate
 
 __all__ = ["SHOWN", "find"]
@@ -41,7 +42,7 @@ def find(results: Results) -> list[Finding]:
     kind = results.examples.kind
     if kind == "number":
         return find_residuals(evidence, reader)
-    findings = [_hardest(results, predictions, reader)]
+    findings = [_hardest(evidence, predictions, reader)]
     if kind == "spans":
         mistakes = find_mistakes(evidence, reader)
         return [mistakes, *findings] if mistakes else findings
@@ -51,14 +52,15 @@ def find(results: Results) -> list[Finding]:
 # ---- the hardest examples
 
 
-def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -> Finding:
-    first = predictions[reader]
-    wrong, seen = _count_wrong(predictions)
+def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str) -> Finding:
+    results, first = evidence.results, predictions[reader]
+    wrong, seen, unknown = _count_wrong(predictions, fixed=results.origin == "models")
     order, row = (_by_mistakes if first.kind == "spans" else _by_probability)(results, first)
     runs = int(seen.max(initial=0))
     always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
     always = always[np.argsort(order[always], kind="stable")]
-    n, share = len(first.target), len(always) / max(len(first.target), 1)
+    n = len(first.target) - unknown
+    share = len(always) / max(n, 1)
     judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
     estimates = {
         "always_wrong": _count(len(always), "examples", n),
@@ -93,6 +95,17 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
             "With a single prediction for each, a hard example cannot be told from bad luck.",
             "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
         )
+    if unknown:
+        estimates["unknown"] = _count(unknown, "examples", len(first.target))
+        names = evidence.once(untrained_classes)
+        left_out = text(
+            "Left out: {k} examples of classes that no model had trained on when it was tested"
+            + (" ({c})." if names else "."),
+            "未计入：{k} 个样本，测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
+            k=unknown,
+            c=", ".join(names),
+        )
+        sentence = sentence + left_out if n else left_out
     rows = [row(i, f"{wrong[i]}/{seen[i]}") for i in always.tolist()]
     return Finding(
         id="errors:hardest",
@@ -108,16 +121,26 @@ def _hardest(results: Results, predictions: dict[str, OutOfFold], reader: str) -
     )
 
 
-def _count_wrong(predictions: dict[str, OutOfFold]) -> tuple[np.ndarray, np.ndarray]:
-    """How often each example was predicted wrongly, and how often at all, over candidates and repeats."""
+def _count_wrong(predictions: dict[str, OutOfFold], *, fixed: bool) -> tuple[np.ndarray, np.ndarray, int]:
+    """How often each example was predicted wrongly, and how often at all, over candidates and repeats; and how many examples were left out.
+
+    A run that was tested on a class that it had not trained on is wrong whatever the example is like: that is no prediction of it.
+
+    Args:
+        fixed: The models were trained elsewhere, on other examples.
+    """
     n = len(next(iter(predictions.values())).target)
-    wrong, seen = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    wrong, seen, unknown = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
     for found in predictions.values():
+        known = None if fixed or found.kind not in ("label", "labels") else trained_on(found.fold, found.target)
         for repeat in range(len(found.logits)):
             present = ~np.isnan(found.logits[repeat]).any(axis=1)
+            if known is not None:
+                unknown |= present & ~known[repeat]
+                present &= known[repeat]
             wrong += (distances(found.prediction(repeat).labels, found.target) > 0) & present
             seen += present
-    return wrong, seen
+    return wrong, seen, int((unknown & (seen == 0)).sum())
 
 
 def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:

@@ -20,8 +20,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.language import text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import between_folds, quantile, wilson
-from weigh.stats.resampling import draw_weights, in_blocks
+from weigh.stats.interval import between_folds, share_estimate
 
 __all__ = ["find"]
 
@@ -191,23 +190,17 @@ def _agreement(evidence: Evidence) -> list[Finding]:
     if labels.ndim == 3:
         differs = [d.any(axis=1) for d in differs]
     changed = np.mean(differs, axis=0)
-    value = float(changed.mean())
-    rng = evidence.rng("agreement")
-    blocks = (draw_weights(rng, evidence.units, rows) for rows in in_blocks(300, len(changed)))
-    spread = float(np.concatenate([weights @ changed / weights.sum(axis=1) for weights in blocks]).std())
-    q = quantile(evidence.level, max(evidence.units.count - 1, 1))
-    low, high = wilson(value, spread, q, evidence.units.count)
-    churn = Estimate(
-        value=100 * value,
-        low=100 * low,
-        high=100 * high,
-        level=evidence.level,
-        n=evidence.units.count,
-        n_unit=evidence.units.name,
-        method=f"Bayesian bootstrap over {evidence.units.name}",
-        unit="percent",
+    share = share_estimate(changed, evidence.units, level=evidence.level)
+    churn = share.model_copy(
+        update={
+            name: value and 100 * value
+            for name, value in (("value", share.value), ("low", share.low), ("high", share.high))
+        }
+        | {"unit": "percent"}
     )
-    verdict: Verdict = "yes" if 100 * high < CHURN else "no" if 100 * low > CHURN else "undecided"
+    verdict: Verdict = "undecided"
+    if churn.low is not None and churn.high is not None:
+        verdict = "yes" if churn.high < CHURN else "no" if churn.low > CHURN else "undecided"
     ever = int((changed > 0).sum())
     return [
         Finding(

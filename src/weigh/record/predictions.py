@@ -86,7 +86,7 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
     table = (
         read_folders(folders, labels, offset) if folders else read_tables(paths, partial(moved_labels, offset=offset))
     )
-    return results_of(check_shift(table), spec)
+    return results_of(check_shift(table, offset), spec)
 
 
 def results_of(table: PredictionTable, spec: StudySpec) -> Results:

@@ -103,7 +103,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
         start += len(given)
     target = np.concatenate(target)
     wide = [answer.probabilities.shape[1] for answer in answers if answer.probabilities is not None]
-    shifted = counted_from_one(target, wide[0]) if wide and len(set(wide)) == 1 else None
+    shifted = counted_from_one(target, wide[0], offset) if wide and len(set(wide)) == 1 else None
     if shifted is not None:
         raise shifted
     width = max(width, int(target.max()) + 1)

@@ -69,7 +69,6 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"permutation within classes, where examples have one", "类内置换检验（样本有类别时）"),
     (r"analysis of variance, generalised pivotal quantities", "方差分析，广义枢轴量"),
     (r"power laws with exponents from ([\d.]+) to ([\d.]+), weighted by their fit", "指数从 {0} 到 {1} 的幂律，按拟合优度加权"),
-    (r"Wilson interval", "Wilson 区间"),
     (r"Kendall's tau-b; bootstrap towards 0, undecided pairs in either order away from it", "肯德尔 τ-b；自助法趋向零，未分胜负的配对按两种次序远离零"),
     (r"no interval: (?:too )?few(?:er than \d+)? independent (\w+)(?: in one of the sets)?", "不设区间：独立{0}太少"),
     (r"no interval: the points lie on no power law", "不设区间：各点不符合幂律"),

@@ -36,8 +36,8 @@ __all__ = [
     "quantile",
     "sampling_variance",
     "score_estimate",
+    "share_estimate",
     "student",
-    "wilson",
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
@@ -173,21 +173,6 @@ def student(normal: float, freedom: float) -> float:
     return float(stdtrit(freedom, ndtr(normal)))
 
 
-def wilson(value: float, standard_error: float, q: float, least: float) -> tuple[float, float]:
-    """Wilson's interval of a share that behaves as if it came from `value (1 - value) / standard_error²` examples.
-
-    Keeps the interval inside [0, 1] and honest at the ends: a perfect score of `least` examples is not certain.
-    """
-    if standard_error > 1e-9 and 0 < value < 1:
-        size = value * (1 - value) / standard_error**2
-    else:
-        size = least
-    size = max(size, 1.0)
-    centre = (value + q * q / (2 * size)) / (1 + q * q / size)
-    half = q / (1 + q * q / size) * math.sqrt(value * (1 - value) / size + q * q / (4 * size * size))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 METHODS = {
     "these_models": "influence of {u}",
     "this_data": "influence of {u} with their part in training and the variance between runs",
@@ -255,3 +240,21 @@ def estimate_of(resampled: Resample, units: Units, metric: Any, *, claim: Claim,
     else:
         low, high = max(0.0, value - q * variance.standard_error), value + q * variance.standard_error
     return plain.model_copy(update={"low": low, "high": high})
+
+
+def share_estimate(values: np.ndarray, units: Units | None = None, *, level: float = 0.95) -> Estimate:
+    """A share of examples with its interval, by the rule of single scores (`estimate_of`): these answers, new examples like these.
+
+    Args:
+        values: `(n,)` in [0, 1], one per example: whether it counts, or how often.
+        units: What is independent of what; None: every example.
+    """
+    n, share = len(values), float(np.mean(values))
+    of, count, name = (np.arange(n), n, "examples") if units is None else (units.of, units.count, units.name)
+    plain = Estimate(value=share, level=level, n=count, n_unit=name, method=METHODS["these_models"].format(u=name))
+    if count < 2:
+        return plain.model_copy(update={"method": "no interval: too few independent examples"})
+    influence = np.bincount(of, (np.asarray(values) - share) / n, minlength=count)
+    variance = count / (count - 1) * float(np.square(influence).sum())
+    room = distances(one_part(share, count), variance, n / count, quantile(level, math.inf), level)
+    return plain.model_copy(update={"low": max(0.0, share - room.below), "high": min(1.0, share + room.above)})

@@ -1,0 +1,61 @@
+"""What a study began with is kept, and whoever asks for something else on a resume is told so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from weigh.execute.choices import choose_setting, chooser
+from weigh.notices import notices_to
+from weigh.spec_yaml import load_spec
+
+EXAMPLES = SimpleNamespace(classes=("a", "b"))
+
+
+class Facts(dict):
+    """The part of a ledger that keeps choices."""
+
+    def fact(self, name):
+        return self.get(name)
+
+    def choose(self, name, value):
+        return self.setdefault(f"choice:{name}", value)
+
+
+def begin(ledger, **run):
+    """The setting of a start with these options of `run`, and what was said."""
+    spec = load_spec({"data": "photos", "models": ["timm:resnet18"], "task": "image-classification", "run": run})
+    told = []
+    with notices_to(told.append):
+        return choose_setting(spec, EXAMPLES, chooser(ledger)), told
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "named"),
+    [
+        ({"threads": 1}, {"threads": 3}, ["run.threads=3", "with 1"]),
+        ({"threads": 4}, {"threads": 1, "jobs": 2}, ["run.threads=1", "with 4"]),
+        ({"device": "cpu", "threads": 1}, {"device": "cuda", "threads": 1}, ["run.device=cuda:0", "with cpu"]),
+        ({"device": "cpu", "threads": 1}, {"device": "mps", "threads": 2}, ["run.threads=2", "run.device=mps"]),
+    ],
+)
+def test_another_value_on_a_resume_is_not_ignored_in_silence(first, then, named):
+    ledger = Facts()
+    before, told = begin(ledger, **first)
+    assert not told
+    after, told = begin(ledger, **then)
+    assert (after.threads, after.device) == (before.threads, before.device)
+    for language in ("en", "zh"):
+        sentences = " ".join(sentence.render(language) for sentence in told)
+        assert all(words in sentences for words in (named if language == "en" else [w for w in named if "=" in w]))
+    assert all("--output" in sentence.zh for sentence in told)
+
+
+@pytest.mark.parametrize(
+    "then", [{}, {"threads": 2}, {"threads": "auto", "device": "auto"}, {"jobs": 2}, {"device": "cpu"}]
+)
+def test_nothing_is_said_where_nothing_is_kept_from_the_user(then):
+    ledger = Facts()
+    begin(ledger, threads=2, device="cpu")
+    assert begin(ledger, **then)[1] == []
