@@ -1,4 +1,4 @@
-"""Kills and interrupts: nothing that did not fail is recorded as failed, no process is left over, and the findings are the same.
+"""Kills: nothing that did not fail is recorded as failed, no process is left over, and the findings are the same.
 
 Each try is a study of 48 small pictures with a tiny network. An undisturbed study with `--jobs 1` says what the findings are
 (findings.json without `measured`).
@@ -6,12 +6,10 @@ Each try is a study of 48 small pictures with a tiny network. An undisturbed stu
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +20,6 @@ from benchmarks.torture.trials.processes import Bench, differs, failed_runs, fin
 
 COMMAND = "python -m benchmarks.torture workers"
 KILLS_PER_STUDY = 3
-INTERRUPTS = "benchmarks.torture.trials.interrupted"
-ROOT = Path(__file__).parents[2]
 
 
 def wait_for(condition: Callable[[], object], process: subprocess.Popen) -> None:
@@ -78,19 +74,8 @@ def kill_drivers(bench: Bench, expected: str, seconds: float, rng: random.Random
     return done, wrong
 
 
-def interrupt_loading(seed: int, times: int) -> tuple[int, list[str], str]:
-    """See `trials/interrupted.py`, which runs in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="weigh-torture-") as folder:
-        command = [sys.executable, "-m", INTERRUPTS, folder, str(times), str(seed)]
-        said = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    if said.returncode != 0:
-        return 0, [said.stderr.strip().splitlines()[-1]], ""
-    content = json.loads(said.stdout.splitlines()[-1])
-    return content["done"], content["wrong"], content["fates"]
-
-
 def run(*, count: int | None, seed: int) -> list[Row]:
-    """60 kills of workers, 60 of drivers, 100 interrupts; with `count` so many of each."""
+    """60 kills of workers and 60 of drivers; with `count` so many of each."""
     rng, rows = random.Random(seed), []
 
     def add(promise: str, done: int, wrong: list[str], started: float) -> None:
@@ -99,14 +84,11 @@ def run(*, count: int | None, seed: int) -> list[Row]:
         )
         print(rows[-1], flush=True)
 
-    started = time.monotonic()
-    done, wrong, fates = interrupt_loading(seed, count or 100)
-    add(f"An interrupt while weights are loaded is no failed run; findings as ever ({fates})", done, wrong, started)
     with tempfile.TemporaryDirectory(prefix="weigh-torture-") as folder:
         bench = Bench(Path(folder))
         calm = bench.new_study()
         code, _ = bench.finish(calm, jobs=1)
-        assert code == 0, (bench.folder / "log.txt").read_text()
+        assert code == 0, Path(f"{calm}-log.txt").read_text()
         expected = findings(calm)
         _, seconds = bench.finish(bench.new_study(), jobs=2)
         started = time.monotonic()

@@ -42,7 +42,7 @@ class Bench:
                    "--quiet", "--output", str(study), "--jobs", str(jobs), *sets]  # fmt: skip
         # a cache of its own: a study that finds another one's features does less that could go wrong
         environment = {**os.environ, "WEIGH_CACHE": f"{study}-cache", "OMP_NUM_THREADS": str(threads)}
-        log = (self.folder / "log.txt").open("a")
+        log = Path(f"{study}-log.txt").open("a")
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def finish(self, study: Path, *, jobs: int, threads: int = 1) -> tuple[int, float]:
@@ -96,7 +96,8 @@ def findings(study: Path) -> str:
 def differs(study: Path, expected: str, code: int) -> str:
     """What is wrong with a finished study; "" where nothing is."""
     if code != 0:
-        return f"exit code {code}"
+        lines = Path(f"{study}-log.txt").read_text(encoding="utf-8", errors="replace").split("\n")
+        return f"exit code {code}: {' / '.join(line for line in lines[-12:] if line.strip())[-600:]}"
     if failed_runs(study):
         return f"{failed_runs(study)} failed runs"
     return "" if findings(study) == expected else "other findings"
