@@ -42,7 +42,7 @@ class Bench:
                    "--quiet", "--output", str(study), "--jobs", str(jobs), *sets]  # fmt: skip
         # a cache of its own: a study that finds another one's features does less that could go wrong
         environment = {**os.environ, "WEIGH_CACHE": f"{study}-cache", "OMP_NUM_THREADS": str(threads)}
-        log = Path(f"{study}-log.txt").open("a")
+        log = Path(f"{study}-log.txt").open("a")  # noqa: SIM115 - the process keeps it
         return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
     def finish(self, study: Path, *, jobs: int, threads: int = 1) -> tuple[int, float]:
