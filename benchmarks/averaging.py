@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.arrays import kind_of
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
@@ -66,7 +67,9 @@ def main() -> None:
     for name in ("accuracy", "balanced_accuracy", "log_loss"):
         metric = METRICS.get(name)
         measured = {what: measure_design(metric, oof) for what, oof in found.items()}
-        comparison = compare(measured, make_units(plain.target), rng=np.random.default_rng(0), claim="this_data")
+        comparison = compare(
+            measured, make_units(kind_of(plain.target), plain.target), rng=np.random.default_rng(0), claim="this_data"
+        )
         for what in found:
             score = float(np.mean(measured[what].score().repeat))
             if what == ALONE:

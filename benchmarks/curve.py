@@ -18,11 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.arrays import kind_of, strata_of
 from weigh.data.folds import assign_folds
-from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import LABEL, decide_class
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.plan.purposes import PARTS, SHARES
-from weigh.record.results import OutOfFold, probabilities
+from weigh.record.results import OutOfFold
 from weigh.seeds import generator
 from weigh.stats.curve import learning_curve
 from weigh.stats.resampling import Resampler, draw_weights, make_units
@@ -52,14 +55,14 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
     basis, classes = eigenbasis(Rows.standardise(x)), int(target.max()) + 1
 
     def head(rows: np.ndarray, rng: np.random.Generator):
-        return fit_head(x[rows], target[rows], STRENGTHS, classes, basis, rng=rng)
+        return fit_head(x[rows], target[rows], STRENGTHS, classes, basis, kind=kind_of(target[rows]), rng=rng)
 
     def on_rest(heads: list, rest: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """`(metrics, 1 + b)` mean score of the heads: as it is, and with other examples in the rest."""
         scores = []
         for one in heads:
-            p = probabilities(one.logits(x[rest]))
-            measured = [(METRICS.get(m), Prediction(p, decide(p))) for m in NAMES]
+            p = LABEL.probabilities(one.logits(x[rest]))
+            measured = [(METRICS.get(m), Prediction(p, decide_class(p))) for m in NAMES]
             scores.append([m.reduce(m.measure(found, target[rest]), weights) for m, found in measured])
         return np.mean(scores, axis=0)
 
@@ -74,11 +77,11 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
         logits = np.full((len(SIZES), REPEATS, examples, classes), np.nan, np.float32)
         fold, trained, heads = np.zeros((REPEATS, examples), np.int16), np.zeros(len(SIZES)), []
         for repeat in range(REPEATS):
-            fold[repeat] = assign_folds(target[now], folds=FOLDS, rng=rng)
+            fold[repeat] = assign_folds(strata_of(target[now]), folds=FOLDS, rng=rng)
             for k in range(FOLDS):
                 inside = fold[repeat] == k
                 train = now[~inside]
-                part = assign_folds(target[train], folds=PARTS, rng=rng)
+                part = assign_folds(strata_of(target[train]), folds=PARTS, rng=rng)
                 for i, variant in enumerate(SIZES):
                     rows = train[part < SHARES.get(variant, PARTS)]
                     one = head(rows, rng)
@@ -108,13 +111,15 @@ def read(folder: Path, *, sizes: tuple[int, ...] = (0, 1, 2, 3), level: float = 
     for path in sorted(folder.glob("*.npz")):
         design, stored = path.stem.rpartition("-")[0], np.load(path)
         target = stored["target"]
-        units = make_units(target)
+        units = make_units(kind_of(target), target)
         resampler = Resampler(draw_weights(generator("curve", "read"), units, 400), units)
         for m, name in enumerate(NAMES):
             resamples = []
             for i in sizes:
                 logits = stored["logits"][i]
-                of = OutOfFold(np.arange(len(target)), logits, stored["fold"], target, np.zeros_like(logits))
+                of = OutOfFold(
+                    np.arange(len(target)), logits, stored["fold"], target, np.zeros_like(logits), kind=kind_of(target)
+                )
                 resamples.append(resampler.of(f"{name}-{i}", measure_design(METRICS.get(name), of)))
             curve = learning_curve(stored["trained"][list(sizes)], resamples, units, claim="this_data", level=level)
             if curve is None or curve.gain.low is None:

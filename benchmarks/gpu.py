@@ -27,6 +27,7 @@ from benchmarks.speed.paired import ratios, spread
 from benchmarks.speed.pictures import draw_pictures
 from benchmarks.speed.records import RESULTS, load, machine, save
 from benchmarks.speed.work import clock
+from tests.arrays import kind_of
 
 MODELS = {"resnet50": 128, "vit_small_patch16_224": 128, "tf_efficientnet_lite0": 128}  # pictures a step
 CONTENDERS = ("bare", "weigh", "textbook")
@@ -247,7 +248,7 @@ def measure_agree(folder: Path, rounds: int) -> None:
     for metric in ("accuracy", "log_loss"):
         measured = {name: measure_design(METRICS.get(metric), oof) for name, oof in predictions.items()}
         pair = compare(
-            measured, make_units(predictions["cpu"].target), rng=np.random.default_rng(0), claim="this_data",
+            measured, make_units(kind_of(predictions["cpu"].target), predictions["cpu"].target), rng=np.random.default_rng(0), claim="this_data",
             rope=0.005 if metric == "accuracy" else None,
         ).of("auto", "cpu")  # fmt: skip
         scores = {name: float(np.mean(measured[name].score().repeat)) for name in measured}

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.arrays import kind_of
 from weigh.data.demo import DEMO_MODELS, demo_root, demo_table
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
@@ -68,7 +69,7 @@ def main() -> None:
             assert found[precision] is not None, f"no run of {name} succeeded: see its log.txt"
         for metric in METRIC_NAMES:
             measured = {name: measure_design(METRICS.get(metric), oof) for name, oof in found.items()}
-            units = make_units(found["fp32"].target)
+            units = make_units(kind_of(found["fp32"].target), found["fp32"].target)
             pair = compare(
                 measured,
                 units,

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.audit.real import Pool, _head, find_pools, load_pool
 from benchmarks.audit.simulate import Design, _chance, _features, draw_data, fit
 from benchmarks.audit.simulate import score as predict
+from tests.arrays import kind_of
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.record.results import OutOfFold
@@ -202,7 +203,9 @@ def measured_upto(kind: Kind, runs: Runs, ends: dict[str, int]) -> dict[str, Mea
         repeats = -(-end // kind.folds)
         none = np.zeros_like(logits[:repeats])
         fold = np.where(block < end, runs.fold, -1)[:repeats]
-        found[name] = measure_design(metric, OutOfFold(np.arange(kind.n), logits[:repeats], fold, runs.target, none))
+        found[name] = measure_design(
+            metric, OutOfFold(np.arange(kind.n), logits[:repeats], fold, runs.target, none, kind=kind_of(runs.target))
+        )
     return found
 
 
@@ -296,7 +299,7 @@ def replay(kind: Kind, pools: dict[str, Pool], seed: int) -> dict[str, float]:
     """One study: race, the full design that it shortens, and another one with fresh seeds."""
     rng = np.random.default_rng([seed, 20261124])
     first, second = designs(kind, pools, rng)
-    units = make_units(first.target)
+    units = make_units(kind_of(first.target), first.target)
     raced = race(kind, first, units)
     mine = raced_conclusion(kind, first, units, raced)
     whole, fresh = full_conclusion(kind, first, units), full_conclusion(kind, second, units)

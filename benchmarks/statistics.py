@@ -21,7 +21,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.metrics.base import METRICS, Prediction, decide
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import decide_class
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
 from weigh.stats.cells import draw_scores
@@ -52,7 +55,7 @@ def predict(rng: np.random.Generator, target: np.ndarray, classes: int) -> Predi
     raised = rng.standard_exponential((len(target), classes))
     raised[np.arange(len(target)), target] += 3.0
     p = raised / raised.sum(axis=1, keepdims=True)
-    return Prediction(p, decide(p))
+    return Prediction(p, decide_class(p))
 
 
 def timed(name: str, work: Callable[[], object], repeats: int) -> Timing:
@@ -105,12 +108,17 @@ def measure_resamples(n: int = 1_000_000, draws: int = 1000) -> Iterator[Timing]
     for m in range(MODELS):
         p = predict(rng, small, 10).probabilities[None]
         found = OutOfFold(
-            np.arange(len(small)), np.log(p), np.zeros((1, len(small)), np.int16), small, np.zeros_like(p)
+            np.arange(len(small)),
+            np.log(p),
+            np.zeros((1, len(small)), np.int16),
+            small,
+            np.zeros_like(p),
+            kind=kind_of(small),
         )
         models[f"m{m}"] = measure_design(METRICS.get("accuracy"), found)
     yield timed(
         "all 435 pairs of 30 models on 10,000 examples",
-        lambda: compare(models, make_units(small), rng=rng, claim="these_models"),
+        lambda: compare(models, make_units(kind_of(small), small), rng=rng, claim="these_models"),
         3,
     )
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from weigh.metrics.base import METRICS, Prediction
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 
 __all__ = ["NETWORKS", "Network", "network_study"]

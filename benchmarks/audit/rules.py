@@ -15,9 +15,12 @@ from scipy.stats import binom, wilcoxon
 
 from benchmarks.audit.real import RealDesign
 from benchmarks.audit.simulate import Design, Study
-from weigh.metrics.base import METRICS, Prediction, decide
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import LABEL, decide_class
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign, measure_design
-from weigh.record.results import OutOfFold, probabilities
+from weigh.record.results import OutOfFold
 from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.resampling import Resampler, make_units
 
@@ -30,7 +33,9 @@ def measure(design: Design, study: Study) -> dict[str, MeasuredDesign]:
     none = np.zeros_like(study.logits[0])
     indices = np.arange(design.n)
     return {
-        f"m{m}": measure_design(metric, OutOfFold(indices, logits, study.fold, study.target, none))
+        f"m{m}": measure_design(
+            metric, OutOfFold(indices, logits, study.fold, study.target, none, kind=kind_of(study.target))
+        )
         for m, logits in enumerate(study.logits)
     }
 
@@ -39,7 +44,7 @@ def ours(
     design: Design, study: Study, measured: dict[str, MeasuredDesign], rng: np.random.Generator
 ) -> dict[str, Comparisons]:
     """Our comparison for both claims about recipes."""
-    units = make_units(study.target, study.groups)
+    units = make_units(kind_of(study.target), study.target, study.groups)
     resampler = Resampler(np.ones((1, design.n)), units)
     return {
         claim: compare(measured, units, rng=rng, claim=claim, resampler=resampler)
@@ -62,9 +67,9 @@ def trained(
     measured = {}
     for m, fresh in enumerate(study.fresh):
         logits = fresh[:1, rows]
-        found = OutOfFold(np.arange(design.n), logits, fold, target, np.zeros_like(logits))
+        found = OutOfFold(np.arange(design.n), logits, fold, target, np.zeros_like(logits), kind=kind_of(target))
         measured[f"m{m}"] = measure_design(metric, found)
-    found = compare(measured, make_units(target), rng=rng, claim="these_models")
+    found = compare(measured, make_units(kind_of(target), target), rng=rng, claim="these_models")
     return measured, found, np.array([score(design, fresh[0], study.chance) for fresh in study.fresh])
 
 
@@ -90,8 +95,8 @@ def truth_error(design: RealDesign | Design, study) -> float:
     target, metric = study.chance.argmax(axis=1), METRICS.get(design.metric)
     moves = []
     for fresh in study.fresh[:, 0]:
-        p = probabilities(fresh)
-        moves.append(metric.influence_on(metric.measure(Prediction(p, decide(p)), target)))
+        p = LABEL.probabilities(fresh)
+        moves.append(metric.influence_on(metric.measure(Prediction(p, decide_class(p)), target)))
     return float(np.sqrt(np.square(moves[0] - moves[1]).sum()))
 
 

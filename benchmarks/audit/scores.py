@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from weigh.metrics.base import METRICS, Prediction
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.metrics.shares import share
 from weigh.stats.estimate import Estimate
@@ -99,7 +101,9 @@ def draw_set(cell: Cell, rng: np.random.Generator, table: np.ndarray | None = No
 
 
 def estimate(measured: MeasuredDesign, level: float = 0.95) -> Estimate:
-    return score_estimate(measured, make_units(measured.target), claim="these_models", level=level)
+    return score_estimate(
+        measured, make_units(kind_of(measured.target), measured.target), claim="these_models", level=level
+    )
 
 
 def _labels(sizes: Sequence[int], rng: np.random.Generator, *, drawn: bool) -> np.ndarray:

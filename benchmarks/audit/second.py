@@ -21,6 +21,7 @@ from benchmarks.audit.networks import NETWORKS, network_study
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_answers, draw_set, estimate, truth_of
 from benchmarks.audit.simulate import Design, simulate
+from tests.arrays import kind_of
 from weigh.stats.comparison import compare
 from weigh.stats.multiple import holm
 from weigh.stats.resampling import make_units
@@ -191,7 +192,9 @@ def _shifts(studies: int, seed: int) -> Iterator[tuple]:
 
 def _set_of(*measured) -> MeasuredSet:
     names = ["m"] if len(measured) == 1 else [f"m{i}" for i in range(len(measured))]
-    return MeasuredSet(dict(zip(names, measured, strict=True)), make_units(measured[0].target))
+    return MeasuredSet(
+        dict(zip(names, measured, strict=True)), make_units(kind_of(measured[0].target), measured[0].target)
+    )
 
 
 def _rankings(studies: int, seed: int) -> Iterator[tuple]:
@@ -230,7 +233,7 @@ def _networks(studies: int, seed: int) -> Iterator[tuple]:
         rng, false = _rng(seed, "network " + name), np.zeros(2)
         for _ in range(studies):
             measured = network_study(design, rng)
-            units = make_units(measured["m0"].target)
+            units = make_units(kind_of(measured["m0"].target), measured["m0"].target)
             for i, claim in enumerate(("new_data", "this_data")):
                 false[i] += compare(measured, units, rng=rng, claim=claim).of("m0", "m1").relation in (
                     "better",
@@ -246,7 +249,9 @@ def _unlike(studies: int, seed: int) -> Iterator[tuple]:
         rng, near, far, widths, errors = _rng(seed, "unlike " + name), 0, 0, [], []
         for _ in range(studies):
             study = simulate(design, rng)
-            pair = compare(measure(design, study), make_units(study.target), rng=rng, claim="this_data").of("m0", "m1")
+            pair = compare(
+                measure(design, study), make_units(kind_of(study.target), study.target), rng=rng, claim="this_data"
+            ).of("m0", "m1")
             true = truths(design, study)
             gap, low, high = true[0] - true[1], pair.estimate.low, pair.estimate.high
             beyond = (gap < low) if pair.estimate.value < 0 else (gap > high)
@@ -265,7 +270,9 @@ def _reference(studies: int, seed: int) -> Iterator[tuple]:
         claims, values = 0, []
         for _ in range(studies):
             study = simulate(design, rng, truth=False)
-            pair = compare(measure(design, study), make_units(study.target), rng=rng, claim="new_data").of("m0", "m1")
+            pair = compare(
+                measure(design, study), make_units(kind_of(study.target), study.target), rng=rng, claim="new_data"
+            ).of("m0", "m1")
             claims += pair.relation == "better" or (name == "reference" and pair.relation == "worse")
             values.append(pair.estimate.value)
         centre = 0.0 if name == "reference" else np.mean(values)

@@ -236,7 +236,7 @@ class Study:
                 Path(given),
                 model.written,
                 pair=model.pair,
-                tokens=model.kind == "spans",
+                tokens=model.tokens,
                 encoding=self.spec.data.encoding,
             )
         else:

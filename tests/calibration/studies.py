@@ -22,7 +22,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from weigh.metrics.base import METRICS, Prediction, decide
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import decide_class
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
 from weigh.stats.comparison import compare
@@ -124,10 +127,12 @@ def run_design(design: Design, studies: int, *, seed: int = 0, truth: bool = Tru
                     logits[m][repeat, inside, 1] = _predict(design, rng, x[~inside], target[~inside], x[inside])
         none = np.zeros((design.repeats, design.n, 2))
         measured = {
-            f"m{m}": measure_design(metric, OutOfFold(np.arange(design.n), array, fold, target, none))
+            f"m{m}": measure_design(
+                metric, OutOfFold(np.arange(design.n), array, fold, target, none, kind=kind_of(target))
+            )
             for m, array in enumerate(logits)
         }
-        units = make_units(target, groups)
+        units = make_units(kind_of(target), target, groups)
         found = compare(measured, units, rng=rng, claim="this_data", draws=draws)
         pair = found.of("m0", "m1")
         outcome.estimates.append(pair.estimate.value)
@@ -196,7 +201,7 @@ def _refitted(design, rng, metric, features, target, fresh, w, seeds=6):
         for _ in range(seeds):
             score = np.tile(_predict(design, rng, x, target, new), 2)
             p = 1 / (1 + np.exp(-np.stack([-score, score], axis=1)))
-            values.append(metric.score(Prediction(p, decide(p)), labels, weights))
+            values.append(metric.score(Prediction(p, decide_class(p)), labels, weights))
         scores.append(np.mean(values))
     return float(scores[0] - scores[1])
 

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.arrays import strata_of
 from weigh.data import facts as facts_module
 from weigh.data.checks import check_pictures
 from weigh.data.demo import DEMO_MODELS, demo_root, demo_spec
 from weigh.data.duplicates import clusters, duplicate_groups
-from weigh.data.examples import Problem
 from weigh.data.folds import assign_folds
 from weigh.data.images import read_images
 from weigh.errors import MissingExtra
 from weigh.findings.data_problems import findings_from_problems
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.spec import DataSpec, StudySpec
 
 
@@ -120,7 +121,7 @@ def test_identical_pictures(data):
     assert test.pairs == (("test/cat/25.png", "test/cat/25b.png"),)
     groups = duplicate_groups(list(problems.values()), examples)
     assert len(np.unique(groups)) == len(examples) - 5
-    fold = assign_folds(examples.target, folds=5, rng=np.random.default_rng(0), group=groups)
+    fold = assign_folds(strata_of(examples.target), folds=5, rng=np.random.default_rng(0), group=groups)
     of = dict(zip(examples.path, fold, strict=True))
     for pair in [*train.pairs, *test.pairs, ("train/dog/4.png", "test/dog/40.png")]:
         assert len({of[p] for p in pair}) == 1

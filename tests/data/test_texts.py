@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weigh.data.encoding import decode
-from weigh.data.examples import rows_of
 from weigh.data.near_texts import near_texts, normalised, resemblance
 from weigh.data.part_files import family, part_of
 from weigh.data.readers import READERS, read_and_check, task_of
@@ -23,6 +22,7 @@ from weigh.data.text_checks import check_texts
 from weigh.data.texts import read_numbered_texts, read_texts
 from weigh.errors import DataError, SpecError
 from weigh.findings.data_problems import findings_from_problems
+from weigh.kinds.base import rows_of
 from weigh.record.index import read_index, write_index
 from weigh.spec import DataSpec
 

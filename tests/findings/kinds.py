@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.data.examples import rows_of
-from weigh.data.tags import code_spans, pack_tags
+from weigh.kinds.base import rows_of
+from weigh.kinds.tags import code_spans, pack_tags
 from weigh.record.results import Results
 
 __all__ = ["TYPES", "entity_logits", "entity_study", "number_study", "simulate_entities", "text_study"]

@@ -12,11 +12,11 @@ import numpy as np
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.planned import add_runs
 from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
-from weigh.data.examples import Problem
 from weigh.findings.file import findings_file
 from weigh.findings.model import FindingsFile
 from weigh.language import text
 from weigh.plan.racing import Dropped, Race
+from weigh.problem import Problem
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects
 

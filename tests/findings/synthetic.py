@@ -18,7 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem, kind_of, rows_of
+from tests.arrays import kind_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import rows_of
+from weigh.problem import Problem
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.record.selection import choose_winner
 from weigh.spec import StudySpec
@@ -75,7 +78,7 @@ def assign_folds(
             out[repeat] = [where[g] for g in groups]
             continue
         kind = kind_of(target)
-        key = {"label": target, "labels": target[:, 0] if target.ndim == 2 else target}.get(kind, np.zeros(len(target)))
+        key = target if kind.exclusive else target[:, 0] if kind.probable else np.zeros(len(target))
         shuffled = rng.permutation(len(target))
         ordered = shuffled[np.argsort(key[shuffled], kind="stable")]
         out[repeat, ordered] = np.arange(len(target)) % folds
@@ -220,7 +223,7 @@ def make_results(
         design={"folds": folds, **(design or {})},
         metrics=dict(metrics or {}),
     )
-    if winner is None and examples.kind in ("label", "labels"):
+    if winner is None and examples.kind.probable:
         winner = max(
             (c.id for c in candidates if not c.control),
             key=lambda name: _mean_balanced_accuracy(logits[name], target, (bias or {}).get(name, 0.0)),
@@ -268,6 +271,7 @@ def _examples(target, test_target, classes, groups, order, slices, texts, tokens
         fingerprint="synthetic",
         texts=None if texts is None else rows_of(texts),
         tokens=None if tokens is None else rows_of(tokens),
+        kind=kind_of(everything),
     )
 
 

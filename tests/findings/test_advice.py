@@ -9,11 +9,11 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.data.examples import Problem
 from weigh.findings.advice import find
 from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.record.selection import find_suspects
 
 LEAK = Problem(

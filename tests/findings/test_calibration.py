@@ -9,7 +9,8 @@ import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.calibration import TOLERANCE, find, judge_error
-from weigh.record.results import probabilities
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.stats.estimate import Estimate
 
 
@@ -21,7 +22,7 @@ def study(seed=0, n=1500, temperature=1.0, repeats=2, **options):
     """A winner whose logits are `temperature` times too large, and a worse candidate."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 2, size=(n, 3))
-    target = (probabilities(logits).cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
+    target = (LABEL.probabilities(logits).cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
     noisy = logits + rng.normal(0, 3, size=logits.shape)
     stack = {"good": np.stack([logits * temperature] * repeats), "poor": np.stack([noisy] * repeats)}
     return make_results({k: v.astype(np.float32) for k, v in stack.items()}, target, winner="good", **options)
@@ -108,7 +109,7 @@ def test_same_records_same_finding_and_failed_runs_are_survived():
 def test_test_part_checks_the_temperature():
     rng = np.random.default_rng(4)
     logits = rng.normal(0, 2, size=(800, 3))
-    target = (probabilities(logits).cumsum(axis=1) > rng.random((800, 1))).argmax(axis=1)
+    target = (LABEL.probabilities(logits).cumsum(axis=1) > rng.random((800, 1))).argmax(axis=1)
     for factor, outcome in ((3.0, "holds"), (30.0, "violated")):
         results = study(temperature=3.0, test={"good": (factor * logits).astype(np.float32)}, test_target=target)
         (finding,) = find(results)
@@ -119,7 +120,7 @@ def test_test_part_checks_the_temperature():
 def test_multilabel():
     rng = np.random.default_rng(5)
     logits = rng.normal(0, 2, size=(600, 3))
-    target = (rng.random(logits.shape) < probabilities(logits, multilabel=True)).astype(np.uint8)
+    target = (rng.random(logits.shape) < LABELS.probabilities(logits)).astype(np.uint8)
     (finding,) = find(
         make_results({"a": logits[None].astype(np.float32)}, target, metrics={"primary": "f1_macro"}, winner="a")
     )

@@ -11,13 +11,14 @@ from tests.findings.kinds import TYPES, entity_study, number_study, text_study
 from tests.findings.planned import add_runs
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results
-from weigh.data.examples import Problem, rows_of
-from weigh.data.tags import code_spans, pack_tags
 from weigh.findings.entities import match_entities
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
+from weigh.kinds.base import rows_of
+from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
 from weigh.metrics.base import METRICS
+from weigh.problem import Problem
 from weigh.record.selection import find_suspects
 from weigh.report.html import Page
 from weigh.report.pictures import Album

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from tests.arrays import kind_of
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.data.folds import assign_blocks
@@ -44,7 +45,7 @@ def study(rng, kind, n=600, p=20, repeats=2, variants=None):
     if kind == "sorted":
         position = np.argsort(np.argsort(target, kind="stable"), kind="stable")
     in_order = target[np.argsort(position, kind="stable")]
-    variants = order_check_variants(in_order, 5) if variants is None else variants
+    variants = order_check_variants(kind_of(in_order), in_order, 5) if variants is None else variants
     fold = assign_folds(rng, target, 5, repeats)
     logits = np.stack([ridge(features, target, f) for f in fold])
     checks = {}
@@ -107,26 +108,31 @@ def test_data_sorted_by_class_raise_no_alarm_even_if_somebody_ran_the_check():
 @settings(max_examples=60, deadline=None)
 def test_sorted_data_are_never_worth_checking(shares, n, folds):
     counts = np.maximum(2, (np.array(shares) / sum(shares) * n).astype(int))
-    assert order_check_variants(np.repeat(np.arange(len(counts)), counts), folds) == []
+    assert (
+        order_check_variants(
+            kind_of(np.repeat(np.arange(len(counts)), counts)), np.repeat(np.arange(len(counts)), counts), folds
+        )
+        == []
+    )
 
 
 @given(seed=st.integers(0, 1000), share=st.floats(0.1, 0.9), n=st.sampled_from([200, 700, 2100]))
 @settings(max_examples=40, deadline=None)
 def test_shuffled_data_are_worth_checking(seed, share, n):
     target = (np.random.default_rng(seed).random(n) < share).astype(int)
-    variants = order_check_variants(target, 5)
+    variants = order_check_variants(kind_of(target), target, 5)
     assert variants[0] == "fifths"
 
 
 def test_variants_of_a_file_whose_prevalence_drifts():
     rng = np.random.default_rng(0)
     target = (rng.random(2099) < np.linspace(0.63, 0.09, 2099)).astype(int)
-    assert order_check_variants(target, 5) == ["fifths", "blocks:72", "blocks:24"]
+    assert order_check_variants(kind_of(target), target, 5) == ["fifths", "blocks:72", "blocks:24"]
 
 
 @pytest.mark.parametrize("target", [np.zeros(500, int), np.array([0, 1] * 10)])
 def test_one_class_and_tiny_data_are_not_checked(target):
-    assert order_check_variants(target, 5) == []
+    assert order_check_variants(kind_of(target), target, 5) == []
 
 
 def test_blocks_are_those_of_the_planner():

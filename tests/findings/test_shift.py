@@ -11,6 +11,7 @@ from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings import generalisation, shift
 from weigh.findings.registry import read_findings
+from weigh.kinds.label import LABEL
 
 
 def study(separations, *, n=500, m=600, further=500, test=True, prevalence=(0.5, 0.5), seed=0):
@@ -113,7 +114,7 @@ def test_tables_of_others_use_the_same_words(subject):
         "newer": measured_set(skilled(rng, 1000, [0.9, 0.8, 0.6])),
     }
     sets = {k: s._replace(measured=dict(zip("abc", s.measured.values(), strict=True))) for k, s in sets.items()}
-    found = by_id(shift.read_shift(sets, rng=rng, subject=subject))
+    found = by_id(shift.read_shift(LABEL, sets, rng=rng, subject=subject))
     assert set(found) == {"shift:new", "shift:new:ranking", "shift:newer", "shift:newer:ranking"}
     assert found["shift:new"].verdict == "no"
     assert ("on average" in found["shift:new"].sentence.en) == (subject is None)

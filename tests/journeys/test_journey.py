@@ -137,18 +137,17 @@ def test_predict_agrees_with_the_record(finished, capsys):
     """The saved model says of the test part what the refit said when it was scored."""
     import numpy as np
 
-    from weigh.metrics.base import decide
-    from weigh.record.results import probabilities
+    from weigh.kinds.label import LABEL, decide_class
 
     results = finished.results()
     test = results.test(results.winner)
     paths = [results.examples.root / path for path in results.examples.path[test.indices]]
     rows = finished.predict(paths)
     temperature = finished.ledger().fact("temperature")
-    expected = probabilities(test.logits[0] / temperature)
+    expected = LABEL.probabilities(test.logits[0] / temperature)
     got = np.array([[row[f"p:{name}"] for name in results.examples.classes] for row in rows])
     np.testing.assert_allclose(got, expected, atol=5e-3)
-    labels = [results.examples.classes[i] for i in decide(expected, test.bias[0])]
+    labels = [results.examples.classes[i] for i in decide_class(expected, test.bias[0])]
     assert sum(row["label"] == label for row, label in zip(rows, labels, strict=True)) >= len(rows) - 1
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from tests.arrays import kind_of
 from tests.journeys.test_journey import weigh
 from tests.text_models import BAD, GOOD, sentences, write_reviews
 from weigh.data.contents import text_hashes
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
 from weigh.findings.evidence import read_evidence
 from weigh.findings.yardsticks import worth_of_pretraining
 from weigh.inputs.texts import Texts
+from weigh.kinds.base import rows_of
 from weigh.models.masked import Masking
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
@@ -106,7 +108,7 @@ def index_of(texts):
     n = len(rows)
     return Examples(
         root=Path(), path=np.arange(n).astype(str), target=np.zeros(n, np.int64), classes=(), part=np.full(n, "unlabelled"),
-        order=np.arange(n), content=text_hashes(rows), texts=rows,
+        order=np.arange(n), content=text_hashes(rows), texts=rows, kind=kind_of(np.zeros(n, np.int64)),
     )  # fmt: skip
 
 

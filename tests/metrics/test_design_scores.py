@@ -8,7 +8,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.errors import SpecError
-from weigh.metrics import for_task
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
 
@@ -80,7 +81,7 @@ def test_a_fold_without_positives_is_left_out_of_rank_metrics():
 
 @pytest.mark.parametrize(("classes", "multilabel"), [(2, False), (5, False), (30, False), (6, True)])
 def test_default_metrics_exist_and_fit(classes, multilabel):
-    names = for_task("image-classification", multilabel=multilabel, classes=classes)
+    names = (LABELS if multilabel else LABEL).metrics(classes)
     assert names
     for name in names:
         assert ("labels" if multilabel else "label") in METRICS.get(name).kinds

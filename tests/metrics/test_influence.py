@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weigh.data.tags import decode_codes, pack_tags
-from weigh.metrics.base import METRICS, Prediction, decide
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import decide_class
+from weigh.kinds.tags import decode_codes, pack_tags
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
 
@@ -23,7 +26,7 @@ def out_of_fold(rng, *, classes=3, n=60, repeats=2, kind="label", ties=False):
     if ties:
         logits = np.round(logits)
     fold = np.stack([rng.permutation(n) % 3 for _ in range(repeats)])
-    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
+    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), kind=kind_of(target))
 
 
 def numbers_or_spans(rng, kind, n, repeats, *, ties):
@@ -38,7 +41,7 @@ def numbers_or_spans(rng, kind, n, repeats, *, ties):
         target = decode_codes(codes[0])
         codes[1:] = np.where(rng.random(codes[1:].shape) < 0.7, codes[0], codes[1:])
         logits = np.stack([pack_tags(list(c), [np.log(np.full(6, 0.9))] * n, 7) for c in codes[1:]])
-    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
+    return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), kind=kind_of(target))
 
 
 def cases():
@@ -83,7 +86,7 @@ def test_variance_is_that_of_delong():
     probability = 1 / (1 + np.exp(-score))
     metric = METRICS.get("auroc")
     p = np.stack([1 - probability, probability], axis=1)
-    values = metric.influence_on(metric.measure(Prediction(p, decide(p)), target))
+    values = metric.influence_on(metric.measure(Prediction(p, decide_class(p)), target))
     positive, negative = score[target == 1], score[target == 0]
     wins = (positive[:, None] > negative[None]).astype(float)
     delong = wins.mean(1).var() / len(positive) + wins.mean(0).var() / len(negative)

@@ -11,6 +11,7 @@ import timm
 import torch
 from PIL import Image
 
+from tests.arrays import kind_of
 from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples
 from weigh.inputs.pictures import center, crops, prepare_squares, squares_key
@@ -33,7 +34,7 @@ def _examples(folder: Path, content: tuple[str, ...] = ("one", "two")) -> Exampl
     n = len(content)
     return Examples(
         root=folder, path=np.array([f"{i}.png" for i in range(n)]), target=np.arange(n), classes=("a", "b"),
-        part=np.full(n, "train"), order=np.arange(n), content=np.array(content),
+        part=np.full(n, "train"), order=np.arange(n), content=np.array(content), kind=kind_of(np.arange(n)),
     )  # fmt: skip
 
 

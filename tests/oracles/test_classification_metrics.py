@@ -10,7 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weigh.metrics.base import METRICS, Prediction, decide
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import decide_class
+from weigh.kinds.labels import decide_classes
+from weigh.metrics.base import METRICS
 from weigh.metrics.tables import confusion_matrix, per_class
 
 skm = pytest.importorskip("sklearn.metrics")
@@ -31,7 +35,7 @@ def draw(seed: int, classes: int, n: int = 80, *, ties: bool = False, multilabel
     if ties:
         p = np.round(p * 8) / 8 + 1e-3
         p = np.minimum(p, 1.0) if multilabel else p / p.sum(axis=1, keepdims=True)
-    return Prediction(p, decide(p, multilabel=multilabel)), target, rng.exponential(size=n)
+    return Prediction(p, (decide_classes if multilabel else decide_class)(p)), target, rng.exponential(size=n)
 
 
 def sklearn_score(name: str, prediction: Prediction, y: np.ndarray, w: np.ndarray) -> float:
@@ -41,6 +45,8 @@ def sklearn_score(name: str, prediction: Prediction, y: np.ndarray, w: np.ndarra
     if name == "accuracy":
         return skm.accuracy_score(y, labels, **weight)
     if name == "balanced_accuracy":
+        if y.ndim == 2:  # of several labels it is the mean recall
+            return skm.recall_score(y, labels, average="macro", zero_division=0, **weight)
         return skm.balanced_accuracy_score(y, labels, **weight)
     if name == "matthews":
         return skm.matthews_corrcoef(y, labels, **weight)
@@ -151,7 +157,7 @@ def test_matthews_of_a_constant_answer_and_of_one_class():
 
 def test_the_last_class_is_positive():
     p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
-    prediction = Prediction(p, decide(p))
+    prediction = Prediction(p, decide_class(p))
     y = np.array([0, 1, 0])
     assert METRICS.get("recall").score(prediction, y) == 1.0
     assert METRICS.get("precision").score(prediction, y) == 0.5
@@ -190,7 +196,7 @@ def test_tables_equal_scikit_learn(classes):
         theirs = skm.precision_recall_fscore_support(
             y, prediction.labels, labels=range(classes), sample_weight=w, zero_division=np.nan
         )
-    for mine, his in zip(per_class(prediction, y, w), theirs, strict=True):
+    for mine, his in zip(per_class(kind_of(y), prediction, y, w), theirs, strict=True):
         np.testing.assert_allclose(mine, his, equal_nan=True)
 
 

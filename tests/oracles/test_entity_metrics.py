@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
-from weigh.data.tags import BEYOND, code_spans, decode_codes, decode_tags, pack_tags, unpack_tags
-from weigh.metrics.base import METRICS, Prediction
-from weigh.record.results import predict
+from weigh.data.tags import decode_tags
+from weigh.kinds.base import Prediction
+from weigh.kinds.spans import SPANS
+from weigh.kinds.tags import BEYOND, code_spans, decode_codes, pack_tags, unpack_tags
+from weigh.metrics.base import METRICS
 
 TYPES = ["LOC", "PER", "ORG"]
 NAMES = [name for name, metric in METRICS.items() if "spans" in metric.kinds]
@@ -112,6 +114,6 @@ def test_tags_are_kept_without_loss(rows, spare, seed):
 def test_a_prediction_of_spans_and_a_missing_run():
     packed = pack_tags([np.array([1, 2, 0]), np.array([4])], [np.log([0.5, 0.5, 0.8]), np.log([0.25])], 3)
     packed = np.concatenate([packed, np.full((1, 6), np.nan, dtype=np.float32)])
-    found = predict(packed, "spans")
+    found = SPANS.decide(packed)
     assert found.labels.tolist() == [((0, 2, 0),), ((0, 1, 1),), ()]
     np.testing.assert_allclose(found.probabilities[:2, 0], [0.2, 0.25], rtol=1e-6)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import mean_absolute_error, mean_squared_error
 
-from weigh.metrics.base import METRICS, Prediction
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import METRICS
 
 NAMES = [name for name, metric in METRICS.items() if "number" in metric.kinds]
 ORACLES = {

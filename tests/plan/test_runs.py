@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.errors import DesignError
 from weigh.plan.candidates import cross_candidates
@@ -23,7 +24,7 @@ def make_examples(n: int = 60, *, groups: int | None = None) -> Examples:
         root=Path("/"), path=np.array([f"{i}.png" for i in range(n)]), target=np.arange(n) % 2, classes=("a", "b"),
         part=np.full(n, "train"), order=np.arange(n), content=np.array([str(i) for i in range(n)]),
         group=None if groups is None else rng.integers(0, groups, n).astype(str), slices={"site": (np.arange(n) // 12).astype(str)},
-        fingerprint="f",
+        fingerprint="f", kind=kind_of(np.arange(n) % 2),
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.arrays import kind_of, labelled
 from tests.record.test_ledger import make_run, outcome
 from weigh.data.examples import Examples
 from weigh.errors import RecordError, StudyLocked, WeighError
@@ -38,7 +39,7 @@ def whole(tmp_path_factory):
     rng = np.random.default_rng(0)
     logits = [rng.normal(size=(3, 2)).astype(np.float32) for _ in KEYS]
     outcomes = [outcome(key, logits=one, model={"macs": 1}) for key, one in zip(KEYS, logits, strict=True)]
-    ledger.commit(runs(), outcomes, TARGET)
+    ledger.commit(runs(), outcomes, labelled(TARGET))
     ledger.keep_copy()
     return folder
 
@@ -127,7 +128,7 @@ def test_a_column_and_a_table_that_somebody_added_do_no_harm(folder, whole):
         db.execute("CREATE TABLE mine (x)")
     assert everything(folder) == everything(whole)
     ledger = Ledger(folder, create=True)
-    ledger.commit([make_run("new")], [outcome("new")], TARGET)
+    ledger.commit([make_run("new")], [outcome("new")], labelled(TARGET))
     assert ledger.recorded()["new"] == "done"
 
 
@@ -200,7 +201,7 @@ def test_a_lost_array_is_a_run_that_is_not_recorded(folder, whole, damage):
         path.rmdir()
     _, logits = Ledger(whole).predictions("run3")
     run = next(run for run in runs() if run.key == "run3")
-    ledger.commit([run], [outcome("run3", logits=logits, model={"macs": 1})], TARGET)
+    ledger.commit([run], [outcome("run3", logits=logits, model={"macs": 1})], labelled(TARGET))
     assert ledger.lost() == {}
     assert everything(folder) == (expected, [])
 
@@ -215,7 +216,7 @@ def test_exchanged_arrays_are_noticed(folder):
 
 def test_runs_with_equal_predictions_have_different_arrays(tmp_path):
     ledger = Ledger(tmp_path, create=True)
-    ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], TARGET)
+    ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], labelled(TARGET))
     assert len({path.read_bytes() for path in (tmp_path / "arrays").iterdir()}) == 2
 
 
@@ -252,7 +253,15 @@ def test_an_older_study_is_refused_by_its_format_and_not_as_damage(tmp_path):
 def test_a_damaged_index_is_named_and_written_anew(tmp_path):
     texts = np.array([f"file{i}" for i in range(20)])
     examples = Examples(
-        Path(), texts, np.arange(20) % 2, ("a", "b"), np.array(["train"] * 20), np.arange(20), texts, group=texts
+        Path(),
+        texts,
+        np.arange(20) % 2,
+        ("a", "b"),
+        np.array(["train"] * 20),
+        np.arange(20),
+        texts,
+        group=texts,
+        kind=kind_of(np.arange(20) % 2),
     )
     write_index(tmp_path, examples)
     path = tmp_path / "examples.npz"

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from weigh.data.examples import Problem, rows_of
-from weigh.data.tags import pack_tags
+from tests.arrays import kind_of, labelled
 from weigh.errors import RecordError, StudyLocked
+from weigh.kinds.base import rows_of
+from weigh.kinds.label import TOP
+from weigh.kinds.tags import pack_tags
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.record import arrays
 from weigh.record.ledger import Ledger, problems_from_json, problems_to_json
 from weigh.record.lock import lock_study
@@ -57,7 +60,7 @@ def test_records_come_back_in_the_order_of_the_plan(tmp_path):
     ledger.commit(
         [make_run("a"), make_run("b", fold=1)],
         [outcome("a"), outcome("b", status="failed", cause="no", logits=None)],
-        np.zeros(9, int),
+        labelled(np.zeros(9, int)),
     )
     first, second = ledger.records()
     assert (first.key, first.status, first.cause, first.fold) == ("b", "failed", "no", 1)
@@ -69,7 +72,7 @@ def test_records_come_back_in_the_order_of_the_plan(tmp_path):
 
 def test_records_of_another_design_are_kept_but_not_read(tmp_path):
     ledger = Ledger(tmp_path, create=True)
-    ledger.commit([make_run("a")], [outcome("a")], np.zeros(9, int))
+    ledger.commit([make_run("a")], [outcome("a")], labelled(np.zeros(9, int)))
     ledger.set_planned([])
     assert ledger.records() == ()
     ledger.set_planned([make_run("a")])
@@ -88,7 +91,7 @@ def test_a_job_is_committed_as_a_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr("weigh.record.ledger.write_predictions", fail_at_second)
     with pytest.raises(OSError, match="disk full"):
-        ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], np.zeros(9, int))
+        ledger.commit([make_run("a"), make_run("b")], [outcome("a"), outcome("b")], labelled(np.zeros(9, int)))
     assert ledger.records() == ()
 
 
@@ -96,7 +99,7 @@ def test_what_is_not_recorded_yet_is_counted_per_candidate(tmp_path):
     ledger = Ledger(tmp_path, create=True)
     ledger.set_planned([make_run("a"), make_run("b", candidate="other"), make_run("c", candidate="other")])
     assert ledger.unfinished() == {"m × probe": 1, "other": 2}
-    ledger.commit([make_run("a")], [outcome("a")], np.zeros(9, int))
+    ledger.commit([make_run("a")], [outcome("a")], labelled(np.zeros(9, int)))
     assert ledger.unfinished() == {"other": 2}
 
 
@@ -111,8 +114,8 @@ def test_looks_at_the_test_part_are_counted_per_candidate(tmp_path):
         make_run(key, candidate=candidate, purpose="refit", repeat=-1, fold=-1)
         for key, candidate in (("a", "A"), ("b", "A"), ("c", "B"))
     ]
-    ledger.commit(refits, [outcome(run.key) for run in refits], np.zeros(9, int))
-    ledger.commit(refits[:1], [outcome("a")], np.zeros(9, int))  # the same look again, after a kill
+    ledger.commit(refits, [outcome(run.key) for run in refits], labelled(np.zeros(9, int)))
+    ledger.commit(refits[:1], [outcome("a")], labelled(np.zeros(9, int)))  # the same look again, after a kill
     assert ledger.test_looks() == 2
 
 
@@ -189,16 +192,16 @@ def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
     logits = rng.normal(0, 4, (n, classes)).astype(np.float32)
     target, indices = rng.integers(0, classes, n), rng.permutation(1000)[:n]
     path = tmp_path_factory.mktemp("arrays") / "run.npz"
-    digest = arrays.write_predictions(path, "run", indices, logits, target)
+    digest = arrays.write_predictions(path, "run", kind_of(target), indices, logits, target)
     back_indices, back = arrays.read_predictions(path, digest)
     assert (back_indices == indices).all()
     np.testing.assert_allclose(back, logits, rtol=1e-3, atol=1e-3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arrays, "DENSE_BYTES", 0)
-        digest = arrays.write_predictions(path, "run", indices, logits, target)
+        patch.setattr("weigh.kinds.label.DENSE_BYTES", 0)
+        digest = arrays.write_predictions(path, "run", kind_of(target), indices, logits, target)
     _, cut = arrays.read_predictions(path, digest)
     rows = np.arange(n)
-    assert (cut.argmax(axis=1) == back.argmax(axis=1)).all() or classes > arrays.TOP + 1
+    assert (cut.argmax(axis=1) == back.argmax(axis=1)).all() or classes > TOP + 1
     np.testing.assert_allclose(
         log_softmax(cut, axis=1)[rows, target], log_softmax(logits, axis=1)[rows, target], atol=2e-2
     )
@@ -207,7 +210,12 @@ def test_predictions_survive_the_disk(tmp_path_factory, n, classes, seed):
 def test_huge_and_missing_logits(tmp_path):
     path = tmp_path / "run.npz"
     digest = arrays.write_predictions(
-        path, "run", np.arange(2), np.array([[1e9, -1e9], [np.nan, 0]], np.float32), np.zeros(2, int)
+        path,
+        "run",
+        kind_of(np.zeros(2, int)),
+        np.arange(2),
+        np.array([[1e9, -1e9], [np.nan, 0]], np.float32),
+        np.zeros(2, int),
     )
     _, back = arrays.read_predictions(path, digest)
     assert np.isfinite(back[0]).all()
@@ -215,13 +223,15 @@ def test_huge_and_missing_logits(tmp_path):
 
 
 def test_numbers_and_tags_survive_the_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(arrays, "DENSE_BYTES", 10)  # far beyond what is kept whole of classes
+    monkeypatch.setattr("weigh.kinds.label.DENSE_BYTES", 10)  # far beyond what is kept whole of classes
     path, which = tmp_path / "one.npz", np.arange(2)
     numbers = np.array([[123_456.78], [1 / 3]], np.float32)
-    digest = arrays.write_predictions(path, "run", which, numbers, np.array([1.5, 2.5]))
+    digest = arrays.write_predictions(path, "run", kind_of(np.array([1.5, 2.5])), which, numbers, np.array([1.5, 2.5]))
     np.testing.assert_array_equal(arrays.read_predictions(path, digest)[1], numbers)
     tags = pack_tags([np.arange(40), np.array([2001])], [np.linspace(-9, 0, 40), np.array([-0.5])], 40)
-    digest = arrays.write_predictions(path, "run", which, tags, rows_of([(), ((0, 1, 1000),)]))
+    digest = arrays.write_predictions(
+        path, "run", kind_of(rows_of([(), ((0, 1, 1000),)])), which, tags, rows_of([(), ((0, 1, 1000),)])
+    )
     found = arrays.read_predictions(path, digest)[1]
     np.testing.assert_array_equal(found[:, :40], tags[:, :40])
     np.testing.assert_allclose(found[:, 40:], tags[:, 40:], rtol=1e-3)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, FindingsFile
 from weigh.language import Text, text
@@ -111,6 +112,7 @@ def example_results(name: str = "solar cells", *, n: int = 240, repeats: int = 5
         order=np.arange(n),
         content=np.array([f"{i:x}" for i in range(n)]),
         fingerprint="9f2c51d07be3",
+        kind=kind_of(target),
     )
     spec = StudySpec(
         name=name, task="image-classification", data="cells/", models=sorted({m for _, _, m, *_ in CANDIDATES})

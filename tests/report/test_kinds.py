@@ -11,8 +11,8 @@ from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.synthetic import make_results
 from tests.report.reading import PageText, numbers
 from tests.report.test_browser import CONTRAST, OPEN_ALL, opened
-from weigh.data.examples import rows_of
 from weigh.findings.file import findings_file
+from weigh.kinds.base import rows_of
 from weigh.record.index import read_index, write_index
 from weigh.report.card import model_card
 from weigh.report.html import render_html

@@ -6,12 +6,13 @@ import tracemalloc
 
 import numpy as np
 
+from tests.arrays import kind_of
 from weigh.stats import resampling
 from weigh.stats.resampling import draw_weights, in_blocks, make_units
 
 
 def test_blocks_are_the_whole(monkeypatch):
-    units = make_units(np.zeros(40, dtype=np.int64))
+    units = make_units(kind_of(np.zeros(40, dtype=np.int64)), np.zeros(40, dtype=np.int64))
     whole = draw_weights(np.random.default_rng(1), units, 30)
     monkeypatch.setattr(resampling, "CELLS", 300)
     parts = list(in_blocks(30, 40))
@@ -35,10 +36,10 @@ def test_memory_of_the_optimism_is_bounded(monkeypatch):
         name: MeasuredDesign(metric, hits.astype(float), fold, np.ones((1, n), bool), target)
         for name, hits in right.items()
     }
-    at_once = selection_optimism(measured, make_units(target), rng=np.random.default_rng(3))
+    at_once = selection_optimism(measured, make_units(kind_of(target), target), rng=np.random.default_rng(3))
     monkeypatch.setattr(resampling, "CELLS", 10 * n)
     tracemalloc.start()
-    in_parts = selection_optimism(measured, make_units(target), rng=np.random.default_rng(3))
+    in_parts = selection_optimism(measured, make_units(kind_of(target), target), rng=np.random.default_rng(3))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert at_once is not None

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from weigh.record.results import probabilities
+from tests.arrays import kind_of
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.stats.calibration import (
     COLDEST,
     HOTTEST,
@@ -28,7 +30,7 @@ from weigh.stats.resampling import draw_weights, make_units
 def calibrated_pool(rng, n, classes=3, spread=2.0, temperature=1.0):
     """Logits whose softmax at `temperature` is the truth: the model is `temperature` times too sure."""
     logits = rng.normal(0, spread, size=(n, classes))
-    truth = probabilities(logits)
+    truth = LABEL.probabilities(logits)
     target = (truth.cumsum(axis=1) > rng.random((n, 1))).argmax(axis=1)
     return logits * temperature, target
 
@@ -44,7 +46,7 @@ def test_temperature_is_the_minimum_that_scipy_finds(seed, true, classes):
     soft[np.arange(400), target] = 401 / 402
 
     def loss(log_t):
-        return -(soft * np.log(probabilities(logits / np.exp(log_t)))).sum(axis=1).mean()
+        return -(soft * np.log(LABEL.probabilities(logits / np.exp(log_t)))).sum(axis=1).mean()
 
     found = fit_temperature(logits, target)
     best = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-10})
@@ -65,7 +67,7 @@ def test_temperature_recovers_the_planted_one_and_ignores_missing_runs():
 def test_temperature_of_multilabel():
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 2, size=(5000, 4))
-    target = (rng.random(logits.shape) < probabilities(logits, multilabel=True)).astype(np.uint8)
+    target = (rng.random(logits.shape) < LABELS.probabilities(logits)).astype(np.uint8)
     assert fit_temperature(3 * logits, target) == pytest.approx(3, rel=0.06)
     assert fit_temperature(3 * logits, target, True) == fit_temperature(3 * logits, target, multilabel=True)
 
@@ -116,7 +118,7 @@ def plain_ece(confidence, right, bins=15):
 def test_ece_equals_the_published_loop_and_torchmetrics():
     rng = np.random.default_rng(4)
     logits, target = calibrated_pool(rng, 777, 4, temperature=1.7)
-    p = probabilities(logits)
+    p = LABEL.probabilities(logits)
     ours = float(expected_calibration_error(bin_statistics(p, target).sum(axis=0)))
     assert ours == pytest.approx(plain_ece(p.max(axis=1), p.argmax(axis=1) == target))
     torch = pytest.importorskip("torch")
@@ -129,13 +131,13 @@ def test_ece_equals_the_published_loop_and_torchmetrics():
 def test_never_wrong_is_not_certain():
     target = np.arange(40) % 2
     logits = np.eye(2)[target] * 9.0
-    p = probabilities(logits / fit_temperature(logits, target))
+    p = LABEL.probabilities(logits / fit_temperature(logits, target))
     assert p.max() == pytest.approx(41 / 42, abs=1e-6)
 
 
 def estimate_of(rng, logits, target, groups=None):
-    statistics = bin_statistics(probabilities(logits), target)[None]
-    units = make_units(target, groups)
+    statistics = bin_statistics(LABEL.probabilities(logits), target)[None]
+    units = make_units(kind_of(target), target, groups)
     return calibration_error(statistics, draw_weights(rng, units, 300), units=units)
 
 
@@ -146,7 +148,7 @@ def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias(n, classes,
         rng = np.random.default_rng([6, seed])
         logits, target = calibrated_pool(rng, n, classes, spread)
         estimate = estimate_of(rng, logits, target)
-        raw.append(float(expected_calibration_error(bin_statistics(probabilities(logits), target).sum(axis=0))))
+        raw.append(float(expected_calibration_error(bin_statistics(LABEL.probabilities(logits), target).sum(axis=0))))
         debiased.append(estimate.value)
         reaches_zero += estimate.low == 0
     assert reaches_zero >= binom.ppf(0.01, studies, 0.95)
@@ -156,7 +158,7 @@ def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias(n, classes,
 @pytest.mark.parametrize(("n", "classes", "temperature"), [(300, 2, 1.5), (1000, 3, 1.5), (1000, 10, 2.0)])
 def test_debiased_value_is_nearer_the_truth_than_the_published_one(n, classes, temperature):
     logits, _ = calibrated_pool(np.random.default_rng(11), 200_000, classes, 2.0, temperature)
-    sure, true = probabilities(logits), probabilities(logits / temperature)
+    sure, true = LABEL.probabilities(logits), LABEL.probabilities(logits / temperature)
     chosen = sure.argmax(axis=1)
     truth = np.abs(sure.max(axis=1) - true[np.arange(len(true)), chosen]).mean()
     raw, debiased, covered, studies = [], [], 0, 80
@@ -164,7 +166,7 @@ def test_debiased_value_is_nearer_the_truth_than_the_published_one(n, classes, t
         rng = np.random.default_rng([12, seed])
         logits, target = calibrated_pool(rng, n, classes, 2.0, temperature)
         estimate = estimate_of(rng, logits, target)
-        raw.append(float(expected_calibration_error(bin_statistics(probabilities(logits), target).sum(axis=0))))
+        raw.append(float(expected_calibration_error(bin_statistics(LABEL.probabilities(logits), target).sum(axis=0))))
         debiased.append(estimate.value)
         covered += estimate.covers(truth)
     assert abs(np.mean(debiased) - truth) < max(abs(np.mean(raw) - truth), 0.06 * truth)
@@ -174,7 +176,7 @@ def test_debiased_value_is_nearer_the_truth_than_the_published_one(n, classes, t
 def test_interval_covers_the_true_error_of_an_overconfident_model():
     rng = np.random.default_rng(7)
     logits, _ = calibrated_pool(rng, 200_000, temperature=2.0)
-    sure, true = probabilities(logits), probabilities(logits / 2)
+    sure, true = LABEL.probabilities(logits), LABEL.probabilities(logits / 2)
     chosen = sure.argmax(axis=1)
     truth = np.abs(sure.max(axis=1) - true[np.arange(len(true)), chosen]).mean()
     covered = 0
@@ -202,11 +204,11 @@ def test_copies_in_groups_do_not_make_it_surer():
 def test_reliability_and_mean():
     rng = np.random.default_rng(10)
     logits, target = calibrated_pool(rng, 100)
-    statistics = bin_statistics(probabilities(logits), target)
+    statistics = bin_statistics(LABEL.probabilities(logits), target)
     bars = reliability(np.stack([statistics, statistics]))
     assert sum(bar.n for bar in bars) == pytest.approx(100)
     assert all(0 <= bar.accuracy <= 1 and 0 <= bar.confidence <= 1 for bar in bars)
     values = rng.random(100)
-    estimate = mean_with_interval(values, draw_weights(rng, make_units(target), 500))
+    estimate = mean_with_interval(values, draw_weights(rng, make_units(kind_of(target), target), 500))
     assert estimate.low < values.mean() < estimate.high
     assert estimate.value == pytest.approx(values.mean())

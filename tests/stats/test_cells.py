@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from weigh.metrics.base import METRICS, Prediction, decide
+from weigh.kinds.base import Prediction
+from weigh.kinds.label import decide_class
+from weigh.metrics.base import METRICS
 from weigh.stats.cells import draw_scores, joint_cells
 
 NAMES = ["accuracy", "balanced_accuracy", "f1_macro", "precision_macro", "auroc", "log_loss"]
@@ -19,7 +21,7 @@ def predictions(rng, n=200, classes=3):
     for name in "ab":
         raised = np.exp(rng.normal(size=(n, classes)) + 1.5 * (target[:, None] == np.arange(classes)))
         p = raised / raised.sum(axis=1, keepdims=True)
-        found[name] = Prediction(p, decide(p))
+        found[name] = Prediction(p, decide_class(p))
     return found, target
 
 

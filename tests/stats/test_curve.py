@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import curve_fit
 
+from tests.arrays import kind_of
 from weigh.stats.curve import curve_covariance, fit_curve, learning_curve
 from weigh.stats.interval import sampling_variance
 from weigh.stats.resampling import Resampler, draw_weights, make_units
@@ -91,13 +92,13 @@ def resamples(rng, *, n=300, repeats=2, folds=5, rises=(0.70, 0.75, 0.78, 0.80),
     target = rng.integers(0, 2, n)
     hard = rng.random(n) if groups is None else rng.random(groups.max() + 1)[groups]
     fold = np.stack([rng.permutation(np.arange(n) % folds) for _ in range(repeats)]).astype(np.int16)
-    made, units = [], make_units(target, groups)
+    made, units = [], make_units(kind_of(target), target, groups)
     resampler = Resampler(draw_weights(np.random.default_rng(0), units, 300), units)
     for i, share in enumerate(rises):
         right = (0.8 * hard + 0.2 * rng.random((repeats, n))) < share
         logits = np.zeros((repeats, n, 2), np.float32)
         logits[np.arange(repeats)[:, None], np.arange(n), np.where(right, target, 1 - target)] = 3
-        found = OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits))
+        found = OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), kind=kind_of(target))
         made.append(resampler.of(str(i), measure_design(METRICS.get("accuracy"), found)))
     return made, units
 
@@ -125,4 +126,6 @@ def test_groups_widen_the_curve():
 def test_too_little_for_a_curve():
     made, units = resamples(np.random.default_rng(4))
     assert learning_curve(SIZES[:2], made[:2], units, claim="this_data") is None
-    assert learning_curve(SIZES, made, make_units(np.zeros(1, int)), claim="this_data") is None
+    assert (
+        learning_curve(SIZES, made, make_units(kind_of(np.zeros(1, int)), np.zeros(1, int)), claim="this_data") is None
+    )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+from tests.arrays import kind_of
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
@@ -28,7 +29,7 @@ def measured(logits, target, metric="balanced_accuracy", **options):
 
 def compared(logits, target, metric="balanced_accuracy", *, groups=None, claim="this_data", **options):
     designs = measured(logits, target, metric, groups=groups, **options)
-    units = make_units(target, groups)
+    units = make_units(kind_of(target), target, groups)
     return compare(designs, units, rng=np.random.default_rng(0), claim=claim, draws=400)
 
 
@@ -191,7 +192,7 @@ def test_a_rope_of_zero_never_calls_anything_equal():
     logits, target = learners([1.5, 1.5], n=1000)
     found = compare(
         measured(logits, target),
-        make_units(target),
+        make_units(kind_of(target), target),
         rng=np.random.default_rng(0),
         claim="new_data",
         rope=0.0,
@@ -207,19 +208,25 @@ def test_the_set_of_the_best():
 
 def test_choosing_among_equals_is_optimistic_and_corrected():
     logits, target = learners([0.8] * 10, n=100, repeats=2)
-    found = selection_optimism(measured(logits, target), make_units(target), rng=np.random.default_rng(0))
+    found = selection_optimism(
+        measured(logits, target), make_units(kind_of(target), target), rng=np.random.default_rng(0)
+    )
     assert found.optimism.value > 0.01
     assert found.corrected < found.reported
     assert sum(found.chosen.values()) == pytest.approx(1)
     clear, target = learners([3.0, 0.2], n=300)
-    found = selection_optimism(measured(clear, target), make_units(target), rng=np.random.default_rng(0))
+    found = selection_optimism(
+        measured(clear, target), make_units(kind_of(target), target), rng=np.random.default_rng(0)
+    )
     assert found.optimism.value < 0.003
     assert found.chosen["m0"] == 1.0
 
 
 def test_losses_are_corrected_upwards():
     logits, target = learners([0.8] * 8, n=80)
-    found = selection_optimism(measured(logits, target, "log_loss"), make_units(target), rng=np.random.default_rng(0))
+    found = selection_optimism(
+        measured(logits, target, "log_loss"), make_units(kind_of(target), target), rng=np.random.default_rng(0)
+    )
     assert found.corrected >= found.reported
 
 

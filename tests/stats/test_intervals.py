@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from tests.arrays import kind_of
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
@@ -29,7 +30,7 @@ def one_part(rng, n, separation=1.5, metric="accuracy"):
 def test_the_standard_error_of_accuracy_is_the_textbooks():
     rng = np.random.default_rng(0)
     measured, target = one_part(rng, 400)
-    units = make_units(target)
+    units = make_units(kind_of(target), target)
     found = sampling_variance(resample(measured, draw_weights(rng, units, 4000), units), units, "these_models")
     p = measured.score().overall
     assert found.standard_error == pytest.approx(np.sqrt(p * (1 - p) / 399), rel=0.05)
@@ -38,7 +39,7 @@ def test_the_standard_error_of_accuracy_is_the_textbooks():
 def test_the_standard_error_of_auroc_is_de_longs():
     rng = np.random.default_rng(0)
     measured, target = one_part(rng, 300, metric="auroc")
-    units = make_units(target)
+    units = make_units(kind_of(target), target)
     found = sampling_variance(resample(measured, draw_weights(rng, units, 4000), units), units, "these_models")
     scores = measured.statistics[0][:, 1]
     positive, negative = scores[target == 1], scores[target == 0]
@@ -53,7 +54,7 @@ def test_intervals_of_trained_models_cover():
     truth = one_part(np.random.default_rng(9), 60_000, 1.8)[0].score().overall
     for _ in range(studies):
         measured, target = one_part(rng, 80, 1.8)
-        found = score_estimate(measured, make_units(target), claim="these_models")
+        found = score_estimate(measured, make_units(kind_of(target), target), claim="these_models")
         covered += found.covers(truth)
     assert 0.91 <= covered / studies <= 0.99
 
@@ -96,7 +97,7 @@ def test_groups_whose_examples_are_alike_count_once():
 def test_a_perfect_score_is_not_certain():
     rng = np.random.default_rng(0)
     measured, target = one_part(rng, 60, 50.0, "balanced_accuracy")
-    found = score_estimate(measured, make_units(target), claim="these_models")
+    found = score_estimate(measured, make_units(kind_of(target), target), claim="these_models")
     assert found.value == 1.0
     assert found.low < 0.97
 
@@ -108,7 +109,7 @@ def test_a_single_example_has_no_interval():
         {"a": simulate_logits(rng, target)}, target, test={"a": np.array([[1.0, 0.0]])}, test_target=np.array([0])
     )
     measured = measure_design(METRICS.get("accuracy"), results.test("a"))
-    found = score_estimate(measured, make_units(np.array([0])), claim="these_models")
+    found = score_estimate(measured, make_units(kind_of(np.array([0])), np.array([0])), claim="these_models")
     assert found.low is None
     assert "too few" in found.method
 
@@ -123,7 +124,7 @@ def test_quantiles():
 def test_units_share_weights_within_groups():
     rng = np.random.default_rng(0)
     groups = np.array(["b", "a", "b", "c"])
-    units = make_units(np.array([0, 1, 0, 1]), groups)
+    units = make_units(kind_of(np.array([0, 1, 0, 1])), np.array([0, 1, 0, 1]), groups)
     weights = draw_weights(rng, units, 10)
     assert units.count == 3
     np.testing.assert_array_equal(weights[:, 0], weights[:, 2])

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_set, estimate, truth_of
-from weigh.metrics.base import METRICS, Prediction
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.metrics.parts import Parts, one_part
 from weigh.stats.interval import score_estimate
@@ -41,11 +43,14 @@ def test_accuracy_has_wilsons_interval(right, n):
 def test_a_class_without_errors_is_not_certain(metric, claim):
     """20 of 20 and 178 of 180: a rare class is worth its twenty examples, in cross-validation as on a test part."""
     measured = answered((178, 20), (180, 20), metric, folds=1 if claim == "these_models" else 5)
-    found = score_estimate(measured, make_units(measured.target), claim=claim)
+    found = score_estimate(measured, make_units(kind_of(measured.target), measured.target), claim=claim)
     of_twenty = binomtest(20, 20).proportion_ci(method="wilson").low
     assert found.low < found.value - (0.4 if metric != "f1" else 0.2) * (1 - of_twenty)
     one_error = answered((178, 19), (180, 20), metric, folds=measured.folds)
-    assert found.low - score_estimate(one_error, make_units(one_error.target), claim=claim).low < 0.08
+    assert (
+        found.low - score_estimate(one_error, make_units(kind_of(one_error.target), one_error.target), claim=claim).low
+        < 0.08
+    )
 
 
 def test_many_classes_without_errors_are_worth_all_their_examples():

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.arrays import kind_of
 from tests.findings.synthetic import assign_folds, simulate_logits, simulate_target
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
@@ -37,7 +38,14 @@ def upto(logits, fold, target, blocks, metric="accuracy"):
     found = {}
     for name, values in logits.items():
         cut = np.where(inside[:, :, None], values[:repeats], np.nan)
-        out = OutOfFold(np.arange(len(target)), cut, np.where(inside, fold[:repeats], -1), target, np.zeros_like(cut))
+        out = OutOfFold(
+            np.arange(len(target)),
+            cut,
+            np.where(inside, fold[:repeats], -1),
+            target,
+            np.zeros_like(cut),
+            kind=kind_of(target),
+        )
         found[name] = measure_design(METRICS.get(metric), out)
     return found
 
@@ -47,7 +55,7 @@ def look(
 ) -> Look:
     return drop_out(
         upto(logits, fold, target, blocks, metric),
-        make_units(target),
+        make_units(kind_of(target), target),
         rng=np.random.default_rng(0),
         claim=claim,
         level=0.95,

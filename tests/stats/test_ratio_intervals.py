@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weigh.data.examples import rows_of
+from tests.arrays import kind_of
+from weigh.kinds.base import rows_of
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
@@ -61,7 +62,7 @@ def test_intervals_of_scores_and_differences_cover(name):
     scores = differences = 0
     for _ in range(STUDIES):
         one, two = draw(rng, n, (0.8, 0.4))
-        units = make_units(one.target)
+        units = make_units(kind_of(one.target), one.target)
         scores += score_estimate(one, units, claim="these_models").covers(large[0])
         found = compare({"one": one, "two": two}, units, rng=rng, claim="these_models").of("one", "two")
         differences += found.estimate.covers(large[0] - large[1])
@@ -76,7 +77,9 @@ def test_equal_systems_are_seldom_told_apart(name):
     claims = 0
     for _ in range(STUDIES):
         one, two = draw(rng, n, (0.5, 0.5))
-        found = compare({"one": one, "two": two}, make_units(one.target), rng=rng, claim="these_models")
+        found = compare(
+            {"one": one, "two": two}, make_units(kind_of(one.target), one.target), rng=rng, claim="these_models"
+        )
         claims += found.of("one", "two").relation in ("better", "worse")
     assert claims / STUDIES <= 0.08
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom, binomtest, kendalltau
 
-from weigh.metrics.base import METRICS, Prediction
+from tests.arrays import kind_of
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.resampling import make_units
 from weigh.stats.shift import MeasuredSet, compare_sets, kendall
@@ -26,7 +28,7 @@ def measured_set(right, target=None, groups=None, metric="accuracy"):
         found[name] = MeasuredDesign(
             METRICS.get(metric), statistics, np.zeros(values.shape, np.int16), np.ones(values.shape, bool), target
         )
-    return MeasuredSet(found, make_units(target, groups))
+    return MeasuredSet(found, make_units(kind_of(target), target, groups))
 
 
 def skilled(rng, n, skill, correlation=0.5):
@@ -80,7 +82,7 @@ def test_direction_follows_the_metric():
         statistics = metric.measure(Prediction(p, p.argmax(axis=1)), target)
         return MeasuredSet(
             {"m": MeasuredDesign(metric, statistics[None], np.zeros((1, 400), int), np.ones((1, 400), bool), target)},
-            make_units(target),
+            make_units(kind_of(target), target),
         )
 
     drop = compare_sets(loss_of(0.8), loss_of(0.6), rng=rng).models["m"].drop

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, NAMES, sentences
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import rows_of
 from weigh.models.pretrained import load_model
 from weigh.run import Setting
 from weigh.tasks.base import TASKS
@@ -23,14 +25,34 @@ def some(name: str, photos: Path) -> Examples:
     texts = [(text,) for text, _ in sentences(N, [BAD, GOOD])]
     if name == "image-classification":
         path = np.array([str(p.relative_to(photos)) for p in sorted(photos.rglob("*.png"))[:N]])
-        return Examples(photos, path, order % 2, ("a", "b"), part, order, path)
+        return Examples(photos, path, order % 2, ("a", "b"), part, order, path, kind=kind_of(order % 2))
     if name == "token-classification":
         tokens = rows_of([(*text.split(), NAMES[i % 6]) for i, (text,) in enumerate(texts)])
         spans = rows_of([((len(row) - 1, len(row), i % 2),) for i, row in enumerate(tokens)])
-        return Examples(Path(), order.astype(str), spans, ("LOC", "PER"), part, order, order.astype(str), tokens=tokens)
+        return Examples(
+            Path(),
+            order.astype(str),
+            spans,
+            ("LOC", "PER"),
+            part,
+            order,
+            order.astype(str),
+            tokens=tokens,
+            kind=kind_of(spans),
+        )
     target = np.linspace(0, 5, N) if name == "text-regression" else order % 2
     classes = () if name == "text-regression" else ("bad", "good")
-    return Examples(Path(), order.astype(str), target, classes, part, order, order.astype(str), texts=rows_of(texts))
+    return Examples(
+        Path(),
+        order.astype(str),
+        target,
+        classes,
+        part,
+        order,
+        order.astype(str),
+        texts=rows_of(texts),
+        kind=kind_of(target),
+    )
 
 
 @pytest.mark.parametrize("name", list(TASKS))

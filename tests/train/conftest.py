@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.run import RECIPES, Run, Setting
 
@@ -24,6 +25,7 @@ def examples(photos: Path) -> Examples:
         part=np.array(["test" if i % 4 == 0 else "train" for i in range(len(files))]),
         order=np.arange(len(files)),
         content=np.array([f"content-{i}" for i in range(len(files))]),
+        kind=kind_of(np.array([classes.index(f.parent.name) for f in files])),
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.arrays import kind_of
 from tests.journeys.test_journey import weigh
 from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples
@@ -49,7 +50,7 @@ def unlabelled(tmp_path) -> Examples:
     files = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*.png"))
     found = Examples(
         root=folder, path=np.array(files), target=np.zeros(24, np.int64), classes=(), part=np.full(24, "unlabelled"),
-        order=np.arange(24), content=np.full(24, ""),
+        order=np.arange(24), content=np.full(24, ""), kind=kind_of(np.zeros(24, np.int64)),
     )  # fmt: skip
     return replace(found, content=content_hashes(found))
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.arrays import kind_of
 from weigh.errors import ModelError
 from weigh.execute.worker import run_job
 from weigh.run import Job
@@ -87,7 +88,7 @@ def test_a_training_part_with_one_class_has_a_head(target, classes, strength):
     """Folds by groups leave some with one class: the best bias is infinite, and the head stops on its way there."""
     x = few_rows(24, 96, 5)
     basis = eigenbasis(Rows.standardise(x))
-    head = probe.fit_head(x, target, [strength], classes, basis, rng=np.random.default_rng(0))
+    head = probe.fit_head(x, target, [strength], classes, basis, kind=kind_of(target), rng=np.random.default_rng(0))
     logits = head.logits(x)
     assert np.abs(logits).max() < 40
     chosen = (logits > 0).astype(int) if target.ndim == 2 else logits.argmax(axis=1)

@@ -8,6 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from tests.arrays import kind_of, strata_of
 from weigh.data.folds import assign_folds
 from weigh.train import probe
 from weigh.train.logistic import eigenbasis, solve
@@ -40,7 +41,9 @@ def sklearn_head(features, target, strength, **kwargs):
 @pytest.mark.parametrize("strength", [0.003, 0.1, 10.0])
 def test_equal_to_sklearn(shape, classes, strength):
     features, target = blobs(*shape, classes)
-    head = fit_head(features, target, [strength], classes, basis_of(features), rng=np.random.default_rng(0))
+    head = fit_head(
+        features, target, [strength], classes, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(0)
+    )
     scaler, model = sklearn_head(features, target, strength)
     expected = model.predict_proba(scaler.transform(features.astype(np.float64)))
     got = torch.softmax(torch.from_numpy(head.logits(features)).double(), dim=1).numpy()
@@ -53,7 +56,9 @@ def test_many_classes_equal_sklearn(large, monkeypatch):
     monkeypatch.setattr(probe, "LARGE", large)
     features, target = blobs(600, 40, 70)
     options = [0.003, 0.03, 0.3]
-    head = fit_head(features, target, options, 70, basis_of(features), rng=np.random.default_rng(0))
+    head = fit_head(
+        features, target, options, 70, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(0)
+    )
     scaler, model = sklearn_head(features, target, head.strength)
     expected = model.predict_proba(scaler.transform(features.astype(np.float64)))
     got = torch.softmax(torch.from_numpy(head.logits(features)).double(), dim=1).numpy()
@@ -65,7 +70,16 @@ def test_balanced_weights_equal_sklearn():
     features, target = blobs(150, 10, 3)
     keep = (target != 2) | (np.arange(150) % 6 == 0)
     features, target = features[keep], target[keep]
-    head = fit_head(features, target, [0.1], 3, basis_of(features), rng=np.random.default_rng(0), balanced=True)
+    head = fit_head(
+        features,
+        target,
+        [0.1],
+        3,
+        basis_of(features),
+        kind=kind_of(target),
+        rng=np.random.default_rng(0),
+        balanced=True,
+    )
     scaler, model = sklearn_head(features, target, 0.1, class_weight="balanced")
     expected = model.predict_proba(scaler.transform(features.astype(np.float64)))
     got = torch.softmax(torch.from_numpy(head.logits(features)).double(), dim=1).numpy()
@@ -76,7 +90,16 @@ def test_balanced_weights_equal_sklearn():
 def test_several_labels_are_one_head_each(balanced):
     features, target = blobs(140, 12, 3)
     labels = np.stack([target == 0, target != 1, np.arange(140) % 5 == 0], axis=1).astype(np.uint8)
-    head = fit_head(features, labels, [0.1], 3, basis_of(features), rng=np.random.default_rng(0), balanced=balanced)
+    head = fit_head(
+        features,
+        labels,
+        [0.1],
+        3,
+        basis_of(features),
+        kind=kind_of(labels),
+        rng=np.random.default_rng(0),
+        balanced=balanced,
+    )
     got = torch.sigmoid(torch.from_numpy(head.logits(features)).double()).numpy()
     for label in range(3):
         weight = "balanced" if balanced else None
@@ -88,7 +111,7 @@ def test_several_labels_are_one_head_each(balanced):
 def test_heads_solved_together_and_alone_agree():
     features, target = blobs(90, 30, 3)
     x, truth = Rows.standardise(features), torch.from_numpy(target)
-    fold = torch.from_numpy(assign_folds(target, folds=3, rng=np.random.default_rng(0)).astype(np.int64))
+    fold = torch.from_numpy(assign_folds(strata_of(target), folds=3, rng=np.random.default_rng(0)).astype(np.int64))
     rows = (fold[:, None] != torch.arange(3)).float().repeat_interleave(2, dim=1)
     strength, basis = torch.tensor([0.01, 1.0] * 3), eigenbasis(x)
     together = solve(x, truth, rows, strength, basis, columns=3, tolerance=1e-5)
@@ -115,9 +138,13 @@ def test_strength_is_chosen_inside_by_log_loss():
     """Noise wants a strong penalty, a clean problem with many examples a weak one."""
     features, target = blobs(300, 20, 2, spread=0.0)
     options = [0.001, 10.0]
-    noise = fit_head(features, target, options, 2, basis_of(features), rng=np.random.default_rng(0))
+    noise = fit_head(
+        features, target, options, 2, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(0)
+    )
     features, target = blobs(300, 20, 2, spread=2.0)
-    clean = fit_head(features, target, options, 2, basis_of(features), rng=np.random.default_rng(0))
+    clean = fit_head(
+        features, target, options, 2, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(0)
+    )
     assert noise.strength == 10.0
     assert clean.strength < 10.0
     assert noise.inner.shape == (300, 2)
@@ -130,8 +157,10 @@ def test_groups_stay_on_one_side_of_inner_folds():
     features, target = blobs(60, 100, 2, spread=0.05)
     features, target, group = np.repeat(features, 2, 0), np.repeat(target, 2), np.repeat(np.arange(60), 2)
     options, basis = [0.0003, 100.0], basis_of(features)
-    leaky = fit_head(features, target, options, 2, basis, rng=np.random.default_rng(0))
-    grouped = fit_head(features, target, options, 2, basis, rng=np.random.default_rng(0), group=group)
+    leaky = fit_head(features, target, options, 2, basis, kind=kind_of(target), rng=np.random.default_rng(0))
+    grouped = fit_head(
+        features, target, options, 2, basis, kind=kind_of(target), rng=np.random.default_rng(0), group=group
+    )
     assert (leaky.strength, grouped.strength) == (0.0003, 100.0)
 
 
@@ -146,6 +175,8 @@ def test_odd_training_parts(case):
         features, target = features[:2], np.array([0, 1])
     if case == "huge values":
         features = features * 1e6
-    head = fit_head(features, target, [0.01, 1.0], 2, basis_of(features), rng=np.random.default_rng(0))
+    head = fit_head(
+        features, target, [0.01, 1.0], 2, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(0)
+    )
     assert np.isfinite(head.logits(features)).all()
     assert np.isfinite(head.weight).all()

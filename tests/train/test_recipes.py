@@ -12,6 +12,8 @@ import torch
 
 from weigh.errors import WeightsReplaced
 from weigh.inputs.pictures import crops, prepare_squares
+from weigh.kinds.label import LABEL
+from weigh.kinds.spans import SPANS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
@@ -175,11 +177,11 @@ def test_infinite_loss_names_the_epoch(examples, setting, make_run, monkeypatch)
     assert "nan in epoch 1" in outcome.cause
 
 
-@pytest.mark.parametrize(("kind", "epochs", "kept"), [("label", 3, 1), ("spans", 4, 4)])
+@pytest.mark.parametrize(("kind", "epochs", "kept"), [(LABEL, 3, 1), (SPANS, 4, 4)])
 def test_ties_stop_training_but_for_entities(kind, epochs, kept, examples, setting, make_run, monkeypatch):
     """F1 of entities is 0 until the first one is found."""
     monkeypatch.setattr("weigh.train.network._validate", lambda *_: 0.0)
-    monkeypatch.setattr("weigh.train.network.kind_of", lambda _target: kind)
+    monkeypatch.setattr(type(examples.kind), "from_nothing", kind.from_nothing)
     run = make_run("finetune", **{**FAST, "epochs": 4}, patience=2)
     facts = fit([run], setting, examples)[0].facts
     assert (len(facts["history"]), facts["best_epoch"]) == (epochs, kept)

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.arrays import kind_of
 from tests.text_models import save_tiny_encoder
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import rows_of
 from weigh.models.pretrained import load_model
 from weigh.tasks.base import TASKS
 from weigh.tasks.onnx_file import export_onnx
@@ -45,7 +47,9 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
     }[of]  # fmt: skip
     blank, texts = np.array([""]), rows_of([("a", "b") if pair else ("a",)])
     given = {"tokens": texts} if of == "spans" else {"texts": texts}
-    examples = Examples(Path(), np.array(["0"]), target, classes, blank, np.arange(1), blank, **given)
+    examples = Examples(
+        Path(), np.array(["0"]), target, classes, blank, np.arange(1), blank, **given, kind=kind_of(target)
+    )
     model = load_model(address, pretrained=True, offline=True)
     model.configure(options)
     network = TASKS.get(task).build(model, examples, torch.Generator().manual_seed(0), frozen=frozen)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
+from tests.arrays import kind_of, strata_of
 from weigh.data.folds import assign_folds
 from weigh.train import logistic, probe
 from weigh.train.logistic import eigenbasis, solve
@@ -46,7 +47,9 @@ def test_the_walk_chooses_as_the_whole_grid(part, monkeypatch):
     monkeypatch.setattr(
         probe, "_choose", lambda inner, options: kept.append((inner, real(inner, options))) or kept[0][1]
     )
-    head = fit_head(features, target, STRENGTHS, classes, basis_of(features), rng=np.random.default_rng(1))
+    head = fit_head(
+        features, target, STRENGTHS, classes, basis_of(features), kind=kind_of(target), rng=np.random.default_rng(1)
+    )
     ((inner, best),) = kept
     x, basis = inner.x.whole.double(), inner.basis.to(torch.float64)
     losses = {}
@@ -84,7 +87,7 @@ def problem(classes: int = 3, kind: torch.dtype = torch.float64, *, softmax: boo
     x = Rows.given(torch.from_numpy(rng.normal(size=(90, 30))).to(kind))
     target = rng.integers(0, classes, 90)
     truth = torch.from_numpy(target if softmax else np.eye(classes)[target])
-    fold = torch.from_numpy(assign_folds(target, folds=3, rng=rng).astype(np.int64))
+    fold = torch.from_numpy(assign_folds(strata_of(target), folds=3, rng=rng).astype(np.int64))
     return x, truth, (fold[:, None] != torch.arange(4)).to(kind), eigenbasis(x)
 
 
@@ -142,7 +145,9 @@ def test_rows_read_in_stretches_as_the_whole(classes, monkeypatch):
     features = (rng.normal(size=(240, 20)) + target[:, None] * rng.normal(size=20) + 5).astype(np.float32)
     rows = rng.permutation(240)[:200]
     chosen = {"rng": np.random.default_rng(0), "rows": rows}
-    whole = fit_head(features, target[rows], STRENGTHS, classes, basis_of(features), **chosen)
+    whole = fit_head(
+        features, target[rows], STRENGTHS, classes, basis_of(features), kind=kind_of(target[rows]), **chosen
+    )
     kept = Rows.standardise(features, rows)
     monkeypatch.setattr("weigh.train.rows.RESIDENT", 0)
     monkeypatch.setattr("weigh.train.rows.STRETCH", 60)
@@ -153,7 +158,9 @@ def test_rows_read_in_stretches_as_the_whole(classes, monkeypatch):
     assert read.whole is None
     torch.testing.assert_close(read_rows, kept.whole, atol=1e-6, rtol=0)
     chosen = {"rng": np.random.default_rng(0), "rows": rows}
-    stretched = fit_head(features, target[rows], STRENGTHS, classes, basis_of(features), **chosen)
+    stretched = fit_head(
+        features, target[rows], STRENGTHS, classes, basis_of(features), kind=kind_of(target[rows]), **chosen
+    )
     assert stretched.strength == whole.strength
     np.testing.assert_allclose(stretched.weight, whole.weight, atol=1e-4)
     np.testing.assert_allclose(stretched.inner, whole.inner, atol=5e-2)  # inner heads end early, at other roundings

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, NAMES, save_tiny_encoder, sentences
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import rows_of
 from weigh.models.encoder import Encoder
 from weigh.models.pretrained import load_model
 from weigh.run import Run, Setting, recipe_options
@@ -40,7 +42,9 @@ def examples_of(task: str) -> Examples:
         else {"texts": rows_of(pairs)}
     )
     classes = () if task == "text-regression" else ("bad", "good")
-    return Examples(Path(), np.arange(n).astype(str), target, classes, blank, np.arange(n), blank, **given)
+    return Examples(
+        Path(), np.arange(n).astype(str), target, classes, blank, np.arange(n), blank, **given, kind=kind_of(target)
+    )
 
 
 def fitted(address: str, task: str, recipe: str, monkeypatch, *, whole: bool, **options):

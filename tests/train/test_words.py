@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.arrays import kind_of
 from tests.text_models import save_tiny_encoder, write_reviews
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import rows_of
 from weigh.report.effects import Effects, marked
 from weigh.run import Outcome
 from weigh.study import Study
@@ -39,7 +41,7 @@ def weigh_words(texts, target, weights, cutter=None):
     blank = np.array([""] * n)
     examples = Examples(
         None, np.arange(n).astype(str), np.array(target), ("bad", "good"), blank, np.arange(n), blank,
-        texts=rows_of([(t,) if isinstance(t, str) else t for t in texts]),
+        texts=rows_of([(t,) if isinstance(t, str) else t for t in texts]), kind=kind_of(np.array(target)),
     )  # fmt: skip
     run = SimpleNamespace(key="k", test=np.arange(n))
     outcome = Outcome("k", "done", logits=bag(weights)(examples))

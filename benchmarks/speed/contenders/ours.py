@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from benchmarks.speed.work import Contender, Epoch, Work, clock
+from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.inputs.pictures import Pictures, prepare_squares
 from weigh.models.fast import speed_up
@@ -39,6 +40,7 @@ def read_examples(folder: Path) -> Examples:
         part=np.array(["train"] * len(files)),
         order=np.arange(len(files)),
         content=np.array([f"{i}" for i in range(len(files))]),
+        kind=kind_of(np.array([classes.index(path.parent.name) for path in files])),
     )
 
 

@@ -8,36 +8,35 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem, rows_of
+from weigh.data.examples import Examples
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.names import compose_names
-from weigh.data.nouns import Noun
 from weigh.data.table_files import TABLE_SUFFIXES
 from weigh.data.tables import nearest_columns
 from weigh.errors import DataError
+from weigh.kinds.base import Kind, rows_of
 from weigh.language import text
+from weigh.nouns import Noun
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["assemble"]
 
-Kind = Literal["classes", "numbers", "entities"]
-
 
 def assemble(
-    spec: DataSpec, list_source: Callable[[str], Listing], noun: Noun, kind: Kind = "classes"
+    spec: DataSpec, list_source: Callable[[str], Listing], noun: Noun, kinds: Sequence[Kind]
 ) -> tuple[Examples, list[Problem]]:
     """The examples of all sources together, without content hashes and fingerprint, and everything that was set aside.
 
     Args:
         list_source: From what stands under data.train, data.test or data.shifted to its rows.
         noun: What the examples are called.
-        kind: What a target is: a class (or several), a number, or the entities of a sentence.
+        kinds: What a target may be; the last one where a source separates several labels.
 
     Raises:
         DataError: Parts that contradict one another, or too few classes.
@@ -48,6 +47,7 @@ def assemble(
     further = ([test] if test else []) + list(shifted.values())
     sources = [train, *further]
     problems = [problem for source in sources for problem in (*source.problems, *compose_names(source))]
+    kind = kinds[0] if train.separator is None else kinds[-1]
     part, split_problems = _settle_parts(train, test, noun)
     part += [f"shift:{name}" for name, source in shifted.items() for _ in range(len(source))]
     problems += split_problems
@@ -55,30 +55,32 @@ def assemble(
     names = ["data.train", *(["data.test"] if test else []), *(f"data.shifted.{name}" for name in shifted)]
     root, paths = _one_root(sources, names, noun)
     keep = list(range(len(paths)))
-    if kind == "numbers":
-        known: list[str] = []
-        target = np.array([float(v) for source in sources for v in source.label], dtype=np.float64)
-    else:
-        label_sets = [labels for s in sources for labels in (_labels(s, spec) if kind == "classes" else _types(s))]
+    rows = [
+        row
+        for s in sources
+        for row in (s.spans if s.spans is not None else _labels(s, spec) if kind.typed else s.label)
+    ]
+    known: list[str] = []
+    if kind.typed:
+        label_sets = [kind.named(row) for row in rows]
         known = sorted(
             {c for labels, p in zip(label_sets, part, strict=True) if p == "train" for c in labels}, key=natural_key
         )
         keep, unknown = _known_only(label_sets, set(known), paths, noun)
         problems += unknown
-        if kind == "classes" and len(known) < 2:
+        if kind.probable and len(known) < 2:
             raise _too_few_classes(known, spec, problems)
         if not known:
             raise DataError(
                 text("No training sentence has an entity.", "训练句子中没有任何实体。"),
                 do=text("Check that the last column holds the tags.", "请检查最后一列是否为标记。"),
             )
-        multilabel = train.separator is not None
-        target = _target(label_sets, known, multilabel=multilabel) if kind == "classes" else _spans(sources, known)
     group, columns = _together(train, further, spec)
     examples = Examples(
         root=root,
         path=np.array(paths, dtype=str),
-        target=target,
+        kind=kind,
+        target=kind.encode(rows, known),
         classes=tuple(known),
         part=np.array(part, dtype=str),
         order=_order(train, further),
@@ -98,22 +100,6 @@ def _joined(columns: list[list[tuple[str, ...]] | None]) -> np.ndarray | None:
     if all(column is None for column in columns):
         return None
     return rows_of([row for column in columns for row in column or ()])
-
-
-def _types(listing: Listing) -> list[tuple[str, ...]]:
-    """The entity types of every sentence."""
-    return [tuple(dict.fromkeys(kind for _, _, kind in spans)) for spans in listing.spans or ()]
-
-
-def _spans(sources: list[Listing], classes: list[str]) -> np.ndarray:
-    """`(n,)` object: the entities of every sentence as (first token, token after the last, type index)."""
-    index = {name: i for i, name in enumerate(classes)}
-    rows = [
-        tuple((start, end, index.get(kind, -1)) for start, end, kind in spans)
-        for source in sources
-        for spans in source.spans or ()
-    ]
-    return rows_of(rows)
 
 
 def _list_test(given: str, list_source: Callable[[str], Listing], *, key: str) -> Listing:
@@ -347,16 +333,6 @@ def _together(
     groups = [g for s in sources for g in (s.group or [""] * len(s))]
     # an empty cell is a group of its own: nothing is known about it
     return np.array([g or f"(row {i + 1})" for i, g in enumerate(groups)], dtype=str), columns
-
-
-def _target(label_sets: list[tuple[str, ...]], classes: list[str], *, multilabel: bool) -> np.ndarray:
-    index = {name: i for i, name in enumerate(classes)}
-    if not multilabel:
-        return np.array([index.get(labels[0], -1) for labels in label_sets], dtype=np.int64)
-    target = np.zeros((len(label_sets), len(classes)), dtype=np.uint8)
-    for row, labels in enumerate(label_sets):
-        target[row, [index[name] for name in labels if name in index]] = 1
-    return target
 
 
 def _too_few_classes(known: list[str], spec: DataSpec, problems: list[Problem]) -> DataError:

@@ -12,16 +12,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.data.classes import check_classes, few_classes, label_of
+from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import fingerprint
 from weigh.data.copies import find_identical, find_near
 from weigh.data.duplicates import near_duplicates
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.facts import Facts, picture_facts
 from weigh.data.listing import set_aside
 from weigh.data.oddities import find_odd_pictures, find_placeholders
 from weigh.data.shortcuts import find_shortcuts
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["check_pictures"]
 
@@ -102,7 +103,7 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
                 {
                     "path": str(examples.path[i]),
                     "part": str(examples.part[i]),
-                    "class": label_of(examples, i),
+                    "class": examples.quote(i),
                     "reason": facts[i].reason,
                     "detail": facts[i].detail[0],
                 }

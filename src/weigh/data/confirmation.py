@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weigh.data.classes import label_of, size_in_words
-from weigh.data.examples import Examples, Problem
+from weigh.data.classes import size_in_words
+from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["what_was_read"]
 
@@ -22,7 +23,7 @@ def what_was_read(examples: Examples, problems: Sequence[Problem]) -> list[Text]
     """The size, how files were read, and two examples with different labels."""
     lines = [size_in_words(examples).sentence]
     lines += [problem.sentence for problem in problems if problem.kind == "columns"]
-    shown = [f"“{_content(examples, i)}” → {label_of(examples, i)}" for i in _two(examples)]
+    shown = [f"“{_content(examples, i)}” → {examples.quote(i)}" for i in _two(examples)]
     if shown:
         lines.append(text("For example: {e}", "例如：{e}", e=Text("; ".join(shown), "；".join(shown))))
     warned = sum(problem.severity == "warning" for problem in problems)
@@ -44,7 +45,7 @@ def _two(examples: Examples) -> list[int]:
     if not len(train):
         return []
     first = int(train[0])
-    other = next((int(i) for i in train[1:2000] if label_of(examples, int(i)) != label_of(examples, first)), None)
+    other = next((int(i) for i in train[1:2000] if examples.quote(int(i)) != examples.quote(first)), None)
     return [first] if other is None else [first, other]
 
 

@@ -121,10 +121,7 @@ def fingerprint(examples: Examples) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name in examples.classes:
         digest.update(name.encode("utf-8", "surrogatepass") + b"\0")
-    if examples.target.dtype == object:
-        digest.update(_packed(examples.target.tolist()))
-    else:
-        digest.update(np.ascontiguousarray(examples.target).tobytes())
+    digest.update(examples.kind.bytes_of(examples.target))
     digest.update(np.ascontiguousarray(examples.order, dtype=np.int64).tobytes())
     for column in (examples.content, examples.part, examples.group):
         rows = () if column is None else column.tolist()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from weigh.data.classes import label_of
 from weigh.data.duplicates import MOST_PICTURES, NearDuplicates, clusters
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.nouns import noun_of
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["copies_in_words", "find_identical", "find_near"]
 
@@ -201,7 +201,7 @@ def copies_in_words(
                         "set": number,
                         "path": str(examples.path[i]),
                         "part": str(examples.part[i]),
-                        "class": label_of(examples, i),
+                        "class": examples.quote(i),
                         **details(i),
                     }
                     for number, group in enumerate(found, 1)
@@ -213,7 +213,7 @@ def copies_in_words(
 
 
 def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text) -> list[Problem]:
-    conflicts = [g for g in groups if len({label_of(examples, i) for i in g}) > 1]
+    conflicts = [g for g in groups if len({examples.quote(i) for i in g}) > 1]
     if not conflicts:
         return []
     noun = noun_of(examples)
@@ -241,7 +241,7 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
                     "set": number,
                     "path": str(examples.path[i]),
                     "part": str(examples.part[i]),
-                    "class": label_of(examples, i),
+                    "class": examples.quote(i),
                 }
                 for number, g in enumerate(conflicts, 1)
                 for i in g

@@ -29,9 +29,10 @@ import numpy as np
 from PIL import Image
 
 from weigh.data.alignment import align, band_pass, centre, correlation, warp
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.data.pictures import PictureError, open_picture
+from weigh.problem import Problem
 
 __all__ = ["COPY", "MOST_PICTURES", "STRICT", "NearDuplicates", "clusters", "duplicate_groups", "near_duplicates"]
 

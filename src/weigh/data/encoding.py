@@ -10,11 +10,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.examples import Problem
 from weigh.data.letters import ENCODINGS, guess_encoding
 from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines", "whole_lines"]
 

@@ -8,19 +8,16 @@ that a report needs neither the data nor torch.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from weigh.data.written import Written
-from weigh.language import Text
+from weigh.kinds.base import Kind, Strata
 
-__all__ = ["Examples", "Kind", "Problem", "kind_of", "rows_of"]
-
-Kind = Literal["label", "labels", "number", "spans"]
+__all__ = ["Examples"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,8 @@ class Examples:
         root: Folder that `path` is relative to. Never part of a hash or of findings.json.
         path: `(n,)` str: relative POSIX path for files; for lines of a table its path and the number of the line, from 1
             ("train.tsv:12"). Unique.
-        target: `(n,)` int64 class index, or `(n, classes)` uint8 for multi-label, or `(n,)` float64 for numbers (then without
-            classes), or `(n,)` object: for entities a tuple of (first token, token after the last, class index).
+        kind: What an example is labelled with.
+        target: `(n, …)`, in the form of its kind (`kinds/`).
         classes: Class names (for entities their types), sorted naturally; index = target.
         part: `(n,)` str: "train", "test", or "shift:NAME" for a further test set. (A validation folder is part of "train" unless there is no test folder:
             then it is "test", and a `Problem` of severity "note" says so.)
@@ -56,6 +53,7 @@ class Examples:
     part: np.ndarray
     order: np.ndarray
     content: np.ndarray
+    kind: Kind
     group: np.ndarray | None = None
     order_source: Literal["table", "names"] = "names"
     slices: dict[str, np.ndarray] = field(default_factory=dict)
@@ -73,14 +71,17 @@ class Examples:
         """Hash of the contents in their order, whatever they are labelled with."""
         return hashlib.blake2b("\x1f".join(self.content.tolist()).encode(), digest_size=16).hexdigest()
 
-    @property
-    def multilabel(self) -> bool:
-        return self.target.ndim == 2
+    def strata(self, rows: np.ndarray, *, stratify: bool = True) -> Strata:
+        """What folds of the examples at `rows` spread evenly; one stratum where nothing is to be."""
+        return self.kind.strata(self.target[rows]) if stratify else Strata.single(np.zeros(len(rows), np.int64), 1)
 
-    @property
-    def kind(self) -> Kind:
-        """What an example is labelled with: one class, several, a number, or spans of tokens."""
-        return kind_of(self.target)
+    def class_counts(self, rows: np.ndarray) -> np.ndarray:
+        """`(classes,)` how often each class is given among `rows`: examples of it, or entities."""
+        return self.kind.class_counts(self.target[rows], len(self.classes))
+
+    def quote(self, i: int) -> str:
+        """What example `i` is labelled with, for a reader."""
+        return self.kind.quote(self.target[i], self.classes, None if self.tokens is None else self.tokens[i])
 
     def where(self, part: str) -> np.ndarray:
         """Indices of the examples of `part`, ascending."""
@@ -100,44 +101,3 @@ class Examples:
             texts=None if self.texts is None else self.texts[indices],
             tokens=None if self.tokens is None else self.tokens[indices],
         )
-
-
-def kind_of(target: np.ndarray) -> Kind:
-    """What `target` holds (see `Examples.target`): the one place where its shape and type are read as a meaning."""
-    if target.dtype == object:
-        return "spans"
-    if target.ndim == 2:
-        return "labels"
-    return "number" if target.dtype.kind == "f" else "label"
-
-
-def rows_of(values: Sequence[tuple]) -> np.ndarray:
-    """`(n,)` object array of tuples, whatever their lengths (numpy would make equal ones a matrix)."""
-    return np.fromiter(values, dtype=object, count=len(values))
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something about the data that a person should know; becomes a finding of the same `kind`.
-
-    Attributes:
-        kind: "unreadable", "duplicate", "near-duplicate", "leak", "near-leak", "label-conflict", "tiny-class",
-            "imbalance", "one-class", "odd-picture", "placeholder", "split" …
-        sentence: What was found, with numbers.
-        paths: Every file concerned (relative); never cut short.
-        pairs: For duplicates: clusters of paths that belong together.
-        severity: "error" (the study cannot run), "warning", "note".
-        why, do: Why it matters; what to do now.
-        numbers: Every number in the sentence, by name.
-        details: Anything else a table should show, one row per file or pair (flat dictionaries).
-    """
-
-    kind: str
-    sentence: Text
-    paths: tuple[str, ...] = ()
-    pairs: tuple[tuple[str, ...], ...] = ()
-    severity: Literal["error", "warning", "note"] = "warning"
-    why: Text | None = None
-    do: Text | None = None
-    numbers: dict[str, float] = field(default_factory=dict)
-    details: tuple[dict[str, Any], ...] = ()

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weigh.data.examples import Problem, kind_of
-from weigh.data.folds import GROUPS, labels_of_each, unit_ids
+from weigh.data.folds import GROUPS, unit_ids
+from weigh.kinds.base import Kind
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["fold_warnings"]
 
@@ -20,7 +21,13 @@ NAMED = 10  # classes that a sentence lists
 
 
 def fold_warnings(
-    target: np.ndarray, folds: int, classes: Sequence[str], group: np.ndarray | None = None, *, units: Text = GROUPS
+    kind: Kind,
+    target: np.ndarray,
+    folds: int,
+    classes: Sequence[str],
+    group: np.ndarray | None = None,
+    *,
+    units: Text = GROUPS,
 ) -> list[Problem]:
     """Classes of a single group (or example), classes of fewer than there are folds, and groups of one example each.
 
@@ -33,7 +40,7 @@ def fold_warnings(
         "class-in-fold" and "groups"; `details` has one row per class (`class`, `examples`, `groups`).
     """
     target = np.asarray(target)
-    kind, named = kind_of(target), group is not None and units is GROUPS
+    named = group is not None and units is GROUPS
     unit = unit_ids(group, len(target))
     problems = []
     if named and len(target) and len(np.unique(unit)) == len(target):
@@ -49,12 +56,12 @@ def fold_warnings(
                 numbers={"n": len(target)},
             )
         )
-    if kind == "number":
+    if not kind.typed:
         return problems
-    pairs_example, pairs_label, labels = labels_of_each(target, stratify=True)
+    _, pairs_example, pairs_label, labels = kind.strata(target)
     units_with = np.unique(unit[pairs_example] * labels + pairs_label) % labels
     examples, groups = np.bincount(pairs_label, minlength=labels), np.bincount(units_with, minlength=labels)
-    columns = labels if kind == "label" else labels - 1  # the pseudo-class "no label" is not a class
+    columns = labels if kind.exclusive else labels - 1  # the pseudo-class "no label" is not a class
     present = [c for c in range(columns) if groups[c]]
     lone, few = [c for c in present if groups[c] == 1], [c for c in present if 1 < groups[c] < folds]
 
@@ -66,7 +73,7 @@ def fold_warnings(
 
     if lone:
         values = {"k": len(lone), "c": len(present), "l": listed(lone)}
-        nothing = kind == "label" and len(present) - len(lone) < 2
+        nothing = kind.exclusive and len(present) - len(lone) < 2
         sentence = (
             text(
                 "Classes that stand in one group only: {k} of {c}: {l}.",

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import kind_of
 from weigh.errors import DesignError
+from weigh.kinds.base import Strata
 from weigh.language import Text, text
 
 __all__ = [
@@ -28,14 +28,12 @@ __all__ = [
     "assign_folds",
     "holdout",
     "inner_split",
-    "labels_of_each",
     "unit_ids",
 ]
 
 
 GROUPS = text("groups", "分组")  # what is dealt whole: groups that the user named,
 COPIES = text("different examples", "互不相同的样本")  # or sets of copies
-TENTHS = 10  # parts of the range of numbers that are spread evenly
 
 
 class Blocks(NamedTuple):
@@ -46,22 +44,20 @@ class Blocks(NamedTuple):
 
 
 def assign_folds(
-    target: np.ndarray,
+    strata: Strata,
     *,
     folds: int,
     rng: np.random.Generator,
     group: np.ndarray | None = None,
-    stratify: bool = True,
     units: Text | None = None,
 ) -> np.ndarray:
     """The fold in which each example is tested.
 
     Args:
-        target: As in `Examples.target`. Numbers are spread by their tenths, sentences by the types of their entities.
+        strata: What is spread evenly (`Examples.strata`). Without groups, the counts of a stratum differ by at most one between folds.
         folds: How many.
         rng: The only source of chance: the same generator state gives the same folds.
         group: `(n,)` of any type; examples with the same value share a fold.
-        stratify: Spread every class evenly. Without groups, the counts of a class differ by at most one between folds.
         units: What the groups are, for messages ("groups").
 
     Returns:
@@ -74,7 +70,7 @@ def assign_folds(
         raise DesignError(
             text("design.folds is {f}; it takes at least 2.", "design.folds 为 {f}，至少应为 2。", f=folds)
         )
-    dealt = _deal(target, group, np.full(folds, 1 / folds), rng, stratify=stratify, units=units)
+    dealt = _deal(strata, group, np.full(folds, 1 / folds), rng, units=units)
     return rng.permutation(folds)[dealt].astype(np.int16)
 
 
@@ -115,12 +111,11 @@ def assign_blocks(order: np.ndarray, *, block_size: int | None, folds: int, rng:
 
 
 def holdout(
-    target: np.ndarray,
+    strata: Strata,
     *,
     share: float,
     rng: np.random.Generator,
     group: np.ndarray | None = None,
-    stratify: bool = True,
     units: Text | None = None,
 ) -> np.ndarray:
     """`(n,)` bool: True for the examples held out, about `share` of them; whole groups, classes in proportion.
@@ -132,46 +127,43 @@ def holdout(
     """
     if not 0 < share < 1:
         raise DesignError(text("A share of {s} cannot be held out.", "无法留出 {s} 的比例。", s=share))
-    return _deal(target, group, np.array([1 - share, share]), rng, stratify=stratify, units=units) == 1
+    return _deal(strata, group, np.array([1 - share, share]), rng, units=units) == 1
 
 
 def inner_split(
-    target: np.ndarray,
+    strata: Strata,
     *,
     share: float,
     rng: np.random.Generator,
     group: np.ndarray | None = None,
-    stratify: bool = True,
 ) -> np.ndarray:
-    """`(n,)` bool: the validation part inside training folds. `target` and `group` are those of the training folds only.
+    """`(n,)` bool: the validation part inside training folds. `strata` and `group` are those of the training folds only.
 
     The same rule as `holdout`; it has its own name because its examples are used to choose epochs and strengths, never
     to score.
     """
-    return holdout(target, share=share, rng=rng, group=group, stratify=stratify)
+    return holdout(strata, share=share, rng=rng, group=group)
 
 
 # The algorithm ------------------------------------------------------------------------------------------------------
 
 
 def _deal(
-    target: np.ndarray,
+    strata: Strata,
     group: np.ndarray | None,
     weights: np.ndarray,
     rng: np.random.Generator,
     *,
-    stratify: bool,
     units: Text | None = None,
 ) -> np.ndarray:
     """`(n,)` part of each example; part f gets about `weights[f]` of every class, and whole units only."""
-    target = np.asarray(target)
-    n, parts = len(target), len(weights)
+    n, parts = strata.n, len(weights)
     unit = unit_ids(group, n)
     n_units = int(unit.max()) + 1 if n else 0
     if n_units < parts:
         raise _too_few(n_units, parts, text("examples", "样本") if group is None else units or GROUPS)
-    pair_example, pair_label, classes = labels_of_each(target, stratify=stratify)
-    key, count = np.unique(unit[pair_example] * classes + pair_label, return_counts=True)
+    classes = strata.count
+    key, count = np.unique(unit[strata.example] * classes + strata.stratum, return_counts=True)
     of_unit, label = key // classes, key % classes
     start = np.searchsorted(of_unit, np.arange(n_units + 1))
     size = np.bincount(unit, minlength=n_units)
@@ -295,27 +287,6 @@ def unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
     if group is None:
         return np.arange(n)
     return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)
-
-
-def labels_of_each(target: np.ndarray, *, stratify: bool) -> tuple[np.ndarray, np.ndarray, int]:
-    """(example, label) pairs and the number of labels; an example without any label has the pseudo-label "none"."""
-    n = len(target)
-    if not stratify:
-        return np.arange(n), np.zeros(n, dtype=np.int64), 1
-    kind = kind_of(target)
-    if kind == "label":
-        return np.arange(n), target.astype(np.int64), int(target.max(initial=0)) + 1
-    if kind == "number":
-        edges = np.quantile(target, np.arange(1, TENTHS) / TENTHS) if n else np.zeros(0)
-        return np.arange(n), np.searchsorted(edges, target, side="right"), TENTHS
-    if kind == "spans":
-        pairs = [(i, span[2]) for i, spans in enumerate(target) for span in spans]
-        target = np.zeros((n, 1 + max((label for _, label in pairs), default=0)), dtype=np.uint8)
-        if pairs:
-            target[tuple(np.array(pairs).T)] = 1
-    whole = np.column_stack([target != 0, ~(target != 0).any(axis=1)])
-    example, label = np.nonzero(whole)
-    return example, label, whole.shape[1]
 
 
 def _kinds(label: np.ndarray, count: np.ndarray, of_unit: np.ndarray, size: np.ndarray, units: int) -> np.ndarray:

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.examples import Problem
 from weigh.data.glue_hub import fetch_glue, named_on_hub
 from weigh.data.part_files import part_within, text_files
 from weigh.data.table_files import TableFile
@@ -19,6 +18,7 @@ from weigh.data.text_roles import are_numbers
 from weigh.data.text_tables import read_text_table
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.spec import DataSpec, StudySpec
 
 __all__ = ["GLUE", "GlueTask", "SubmissionFile", "complete_spec", "recognise_glue", "submission_files"]

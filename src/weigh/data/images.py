@@ -14,7 +14,7 @@ from pathlib import Path
 
 from weigh.data.assembly import assemble
 from weigh.data.contents import content_hashes, fingerprint
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.folders import list_folder
 from weigh.data.listing import Listing
 from weigh.data.nouns import PICTURES
@@ -22,7 +22,10 @@ from weigh.data.paths import no_such_path
 from weigh.data.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.data.tables import list_table
 from weigh.errors import DataError
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["Progress", "read_images"]
@@ -48,7 +51,7 @@ def read_images(
     def list_source(given: str) -> Listing:
         return _list(given, spec, offline=offline, progress=progress)
 
-    examples, problems = assemble(spec, list_source, PICTURES)
+    examples, problems = assemble(spec, list_source, PICTURES, (LABEL, LABELS))
     examples = replace(examples, content=content_hashes(examples, progress=progress))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, natural_key, set_aside
-from weigh.data.nouns import Noun
 from weigh.language import Text, text
+from weigh.nouns import Noun
+from weigh.problem import Problem
 
 __all__ = ["Level", "Placed", "Settled", "settle_levels"]
 

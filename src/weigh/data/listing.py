@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from weigh.data.examples import Problem
 from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "nothing_usable", "set_aside"]
 

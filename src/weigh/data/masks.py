@@ -12,11 +12,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.examples import Problem
 from weigh.data.facts import look
 from weigh.data.levels import Placed
 from weigh.data.listing import set_aside
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["find_mask_class", "masks_beside"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import unicodedata
 
-from weigh.data.examples import Problem
 from weigh.data.listing import Listing
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["compose", "compose_names"]
 

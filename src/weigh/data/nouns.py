@@ -5,32 +5,11 @@ Checks and readers are shared by all tasks; only this word, and what it is count
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from weigh.data.examples import Examples
-from weigh.language import Text, text
+from weigh.language import text
+from weigh.nouns import Noun
 
-__all__ = ["ENTITIES", "PICTURES", "SENTENCES", "TEXTS", "Noun", "noun_of"]
-
-
-class Noun(NamedTuple):
-    """One word in its forms.
-
-    Attributes:
-        many: "pictures", "图片".
-        counted: After a number: "pictures", "张图片".
-        one: "picture", "张图片" (after 每, 同一).
-        measure: The measure word alone (Chinese): "张".
-        unit, units, unit_measure: What copies are counted in: "files", "个文件"; "文件"; "个".
-    """
-
-    many: Text
-    counted: Text
-    one: Text
-    measure: Text
-    unit: Text
-    units: Text
-    unit_measure: Text
+__all__ = ["PICTURES", "SENTENCES", "TEXTS", "noun_of"]
 
 
 PICTURES = Noun(
@@ -58,15 +37,6 @@ SENTENCES = Noun(
     text("", "个"),
     text("sentences", "个句子"),
     text("sentences", "句子"),
-    text("", "个"),
-)
-ENTITIES = Noun(
-    text("entities", "实体"),
-    text("entities", "个实体"),
-    text("entity", "个实体"),
-    text("", "个"),
-    text("entities", "个实体"),
-    text("entities", "实体"),
     text("", "个"),
 )
 

@@ -11,10 +11,10 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
-from weigh.data.classes import label_of
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.facts import Facts
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["find_odd_pictures", "find_placeholders"]
 
@@ -80,7 +80,7 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
             do=text("Look at them; delete what is no photo of its class.", "请查看并删除不属于该类别的图片。"),
             numbers={"n": len(found), "files": n},
             details=tuple(
-                {"path": str(examples.path[i]), "class": label_of(examples, i), "signs": ", ".join(signs)}
+                {"path": str(examples.path[i]), "class": examples.quote(i), "signs": ", ".join(signs)}
                 for i, signs in found
             ),
         )
@@ -132,4 +132,4 @@ def find_odd_pictures(examples: Examples, facts: Sequence[Facts]) -> list[Proble
 
 def _per_class(examples: Examples, rows: Sequence[int]) -> Counter[str]:
     """How often per class: an oddity of one class only is something a model may learn instead of the class."""
-    return Counter(label_of(examples, i) for i in rows)
+    return Counter(examples.quote(i) for i in rows)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, natural_key, set_aside
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["Candidate", "choose_versions", "family", "part_of", "part_within", "text_files"]
 

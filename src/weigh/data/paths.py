@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from weigh.data.examples import Problem
 from weigh.data.listing import PICTURE_SUFFIXES
 from weigh.data.names import compose
 from weigh.data.trees import is_folder
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["Found", "Resolver", "found_otherwise", "no_such_path"]
 

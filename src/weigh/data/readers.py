@@ -9,15 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from weigh.data.checks import check_pictures
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.images import read_images
-from weigh.data.nouns import ENTITIES, PICTURES, SENTENCES, TEXTS, Noun
+from weigh.data.nouns import PICTURES, SENTENCES, TEXTS
 from weigh.data.recognise import recognise_task
 from weigh.data.text_checks import check_texts
 from weigh.data.texts import read_numbered_texts, read_texts
 from weigh.data.tokens import read_tokens
 from weigh.errors import SpecError
+from weigh.kinds.spans import ENTITIES
 from weigh.language import text
+from weigh.nouns import Noun
+from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.spec import TASKS, DataSpec
 

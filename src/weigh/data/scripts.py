@@ -9,9 +9,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.nouns import noun_of
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["find_scripts", "main_script"]
 

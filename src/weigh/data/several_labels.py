@@ -14,8 +14,8 @@ from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from weigh.data.cells import LIST_SEPARATOR, Columns, as_cell
-from weigh.data.examples import Problem
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 __all__ = ["Labels", "joined_labels", "label_columns", "labels_of"]
 

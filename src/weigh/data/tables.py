@@ -15,13 +15,13 @@ from pathlib import Path
 
 from weigh.data.cells import Columns
 from weigh.data.encoding import encoding_problem
-from weigh.data.examples import Problem
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
 from weigh.data.paths import Resolver, found_otherwise
 from weigh.data.several_labels import label_columns, labels_of
 from weigh.data.table_files import TableFile, read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
 __all__ = [

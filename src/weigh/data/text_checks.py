@@ -13,15 +13,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.data.classes import check_classes, check_numbers, few_classes, label_of
+from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import fingerprint
 from weigh.data.copies import find_identical, find_near
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.listing import set_aside
 from weigh.data.near_texts import MOST_TEXTS, near_texts
 from weigh.data.nouns import noun_of
 from weigh.data.scripts import find_scripts
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["check_texts"]
 
@@ -47,7 +48,7 @@ def check_texts(examples: Examples, *, progress: Progress | None = None) -> tupl
     if len(full) < len(examples):
         examples = examples.subset(full)
         examples = replace(examples, fingerprint=fingerprint(examples))
-    problems += [*few_classes(examples), *check_numbers(examples)]
+    problems += few_classes(examples)
     if len(examples):
         rows = [] if examples.texts is None else examples.texts.tolist()
         keys = examples.content.tolist()
@@ -86,7 +87,7 @@ def _empty(examples: Examples) -> tuple[list[Problem], np.ndarray]:
             more={"examples": len(examples)},
             why=text("There is nothing to learn from.", "从中学不到任何东西。"),
             details=tuple(
-                {"path": str(examples.path[i]), "part": str(examples.part[i]), "class": label_of(examples, i)}
+                {"path": str(examples.path[i]), "part": str(examples.part[i]), "class": examples.quote(i)}
                 for i in blank
             ),
         )

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from weigh.data.encoding import encoding_problem, read_text
-from weigh.data.examples import Problem
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.nouns import TEXTS
@@ -26,6 +25,7 @@ from weigh.data.text_roles import Roles, is_number
 from weigh.data.text_tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]

@@ -11,10 +11,14 @@ from dataclasses import replace
 
 from weigh.data.assembly import assemble
 from weigh.data.contents import fingerprint, text_hashes
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.nouns import TEXTS
 from weigh.data.text_sources import TextSource
 from weigh.files import check_texts
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
+from weigh.kinds.number import NUMBER
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["read_numbered_texts", "read_texts"]
@@ -37,7 +41,7 @@ def read_texts(
         DataError: Nothing usable; says what is wrong and what to do.
     """
     source = TextSource(spec, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, TEXTS))
+    return _identified(*assemble(spec, source.list_rows, TEXTS, (LABEL, LABELS)))
 
 
 def read_numbered_texts(
@@ -45,7 +49,7 @@ def read_numbered_texts(
 ) -> tuple[Examples, list[Problem]]:
     """Like `read_texts`, for labels on a scale (similarity 0 to 5): `target` is float64, and there are no classes."""
     source = TextSource(spec, numbers=True, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, TEXTS, "numbers"))
+    return _identified(*assemble(spec, source.list_rows, TEXTS, (NUMBER,)))
 
 
 def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:

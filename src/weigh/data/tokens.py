@@ -16,17 +16,19 @@ from typing import Any
 from weigh.data.assembly import assemble
 from weigh.data.contents import fingerprint, text_hashes
 from weigh.data.encoding import encoding_problem
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.listing import Listing, natural_key, set_aside
 from weigh.data.nouns import SENTENCES
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.paths import no_such_path
-from weigh.data.tags import joined_tokens
 from weigh.data.token_blocks import Block, Blocks
 from weigh.data.token_files import Sentence, TokenFile, decode_blocks, read_token_file
 from weigh.errors import DataError
 from weigh.files import check_texts
+from weigh.kinds.spans import SPANS
+from weigh.kinds.tags import joined_tokens
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["read_tokens"]
@@ -52,7 +54,7 @@ def read_tokens(
     Raises:
         DataError: Nothing usable; says what is wrong and what to do.
     """
-    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, "entities")
+    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, (SPANS,))
     assert examples.tokens is not None
     check_texts(examples.tokens, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.tokens))

@@ -12,13 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from weigh.data.contents import text_hashes
-from weigh.data.examples import Examples, Problem, rows_of
+from weigh.data.examples import Examples
 from weigh.data.near_texts import near_texts, normalised
 from weigh.data.new_texts import read_new_texts
 from weigh.data.nouns import PICTURES, TEXTS
 from weigh.data.unlabelled_pictures import LeftOut, read_pictures
 from weigh.errors import DataError, SpecError
+from weigh.kinds.base import rows_of
+from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.run import RECIPES
 from weigh.spec import StudySpec
 
@@ -99,7 +102,7 @@ def _read_texts(path: Path, spec: StudySpec, examples: Examples) -> tuple[Exampl
     rows = rows_of([(written,) for written in kept.values()])
     n = len(rows)
     found = Examples(
-        root=path.parent, path=np.array([f"{path.name}:{i}" for i in range(n)], dtype=str), target=np.zeros(n, np.int64),
+        root=path.parent, path=np.array([f"{path.name}:{i}" for i in range(n)], dtype=str), target=np.zeros(n, np.int64), kind=LABEL,
         classes=(), part=np.full(n, "unlabelled"), order=np.arange(n), content=text_hashes(rows), texts=rows,
     )  # fmt: skip
     return found, LeftOut(len(given), inside, len(near), repeated, searched=searched)

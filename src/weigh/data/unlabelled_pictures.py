@@ -17,6 +17,7 @@ from weigh.data.folders import PICTURE_FILES
 from weigh.data.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.trees import walk_files
 from weigh.errors import DataError
+from weigh.kinds.label import LABEL
 from weigh.language import text
 
 __all__ = ["LeftOut", "list_pictures", "read_pictures"]
@@ -57,7 +58,7 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
     files = list_pictures(folder)
     n = len(files)
     found = Examples(
-        root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), classes=(),
+        root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), kind=LABEL, classes=(),
         part=np.full(n, "unlabelled"), order=np.arange(n), content=np.full(n, ""),
     )  # fmt: skip
     found = replace(found, content=content_hashes(found, progress=progress))
@@ -106,6 +107,6 @@ def _together(examples: Examples, more: Examples) -> Examples:
     path = [str((one.root / p).absolute()) for one in (examples, more) for p in one.path]
     n = len(path)
     return Examples(
-        root=Path("/"), path=np.array(path), target=np.zeros(n, np.int64), classes=(), part=np.full(n, "unlabelled"),
+        root=Path("/"), path=np.array(path), target=np.zeros(n, np.int64), kind=LABEL, classes=(), part=np.full(n, "unlabelled"),
         order=np.arange(n), content=np.concatenate([examples.content, more.content]),
     )  # fmt: skip

@@ -186,7 +186,7 @@ class _Recorder:
         """
         for count, (job, outcomes) in enumerate(self.executor.run(jobs, self._progress), 1):
             self.interruption.check()  # what failed because of it has not failed
-            self.ledger.commit(job.runs, outcomes, self.examples.target)
+            self.ledger.commit(job.runs, outcomes, self.examples)
             failed = [outcome for outcome in outcomes if outcome.status == "failed"]
             for outcome in failed:
                 log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))

@@ -80,7 +80,7 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
 
     examples = _read(spec, listener)
     setting = _setting(spec, examples)
-    labels = examples.target if examples.multilabel else np.array(examples.classes)[examples.target]
+    labels = np.array(examples.classes)[examples.target] if examples.kind.exclusive else examples.target
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
         with computing(threads=setting.threads):

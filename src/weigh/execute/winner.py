@@ -21,8 +21,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
     examples = results.examples
-    classes = examples.kind in ("label", "labels")
-    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if classes else 1.0
+    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if examples.kind.probable else 1.0
     save_model(
         ledger.folder / "model",
         address=run.model,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from weigh.data.classes import class_counts
 from weigh.findings import reading_advice
 from weigh.findings.choice import read_choice, what_to_choose
 from weigh.findings.evidence import Evidence, read_evidence
@@ -104,7 +103,7 @@ def _from_data(results: Results) -> list[Item]:
         items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
     train = results.examples.where("train")
     if len(train) and results.examples.classes and results.origin != "models":
-        counts = class_counts(results.examples, train)
+        counts = results.examples.class_counts(train)
         small = [
             c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
         ]

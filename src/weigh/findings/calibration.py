@@ -16,10 +16,11 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
+from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS, Prediction
+from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
-from weigh.record.results import OutOfFold, Results, probabilities
+from weigh.record.results import OutOfFold, Results
 from weigh.stats.calibration import (
     Reliability,
     bin_statistics,
@@ -103,16 +104,16 @@ def find(results: Results) -> list[Finding]:
 
 def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
     target, units, level = out_of_fold.target, evidence.units, evidence.level
-    before = _measure(out_of_fold.logits, target, weights, units, level)
+    before = _measure(out_of_fold.kind, out_of_fold.logits, target, weights, units, level)
     if evidence.results.origin == "models":  # no folds: nothing is scaled
         return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
     scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
-    after = _measure(scaled, target, weights, units, level)
+    after = _measure(out_of_fold.kind, scaled, target, weights, units, level)
     gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
     return Described(before, after, gain, fit_temperature(out_of_fold.logits, target))
 
 
-def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level: float) -> Stage:
+def _measure(kind: Kind, logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level) -> Stage:
     repeats, n, _ = logits.shape
     losses, brier, excess = np.full((3, repeats, n), np.nan)
     present = ~np.isnan(logits).any(axis=2)
@@ -120,10 +121,10 @@ def _measure(logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units:
     filled = iter(stacked)
     for r, rows in enumerate(present):
         if rows.any():
-            p = probabilities(logits[r, rows], multilabel=target.ndim == 2)
-            prediction = Prediction(p, p.argmax(axis=1) if target.ndim == 1 else (p > 0.5).astype(np.int64))
-            losses[r, rows] = METRICS.get("log_loss").measure(prediction, target[rows])[:, 0]
-            brier[r, rows] = METRICS.get("brier").measure(prediction, target[rows])[:, 0]
+            p = kind.probabilities(logits[r, rows])
+            told = Prediction(p, kind.most_probable(p))
+            for values, name in ((losses, "log_loss"), (brier, "brier")):
+                values[r, rows] = METRICS.get(name).measure(told, target[rows])[:, 0]
             next(filled)[rows] = inside = bin_statistics(p, target[rows])
             excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
     of = {"level": level, "units": units}
@@ -356,9 +357,9 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
         return None
     evidence = read_evidence(results)
     groups = group_of(results.examples, results.spec)
-    units = make_units(tested.target, None if groups is None else groups[tested.indices])
+    units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
     weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
-    return _measure(tested.logits / temperature, tested.target, weights, units, evidence.level).error
+    return _measure(tested.kind, tested.logits / temperature, tested.target, weights, units, evidence.level).error
 
 
 def _row(results: Results, name: str, found: Described) -> dict:

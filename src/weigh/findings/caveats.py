@@ -14,7 +14,6 @@ from weigh.findings.neighbours import dependence
 from weigh.findings.order_checks import check_order
 from weigh.findings.shift import find_shifts
 from weigh.findings.suspects import untrained_classes
-from weigh.findings.targets import distances
 from weigh.language import Text, text
 from weigh.stats.estimate import Estimate
 
@@ -41,9 +40,12 @@ def lead_is_lost(evidence: Evidence) -> bool:
 def _of_perfection(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """A score of 1.000 is rarer than data that give their classes away."""
     found = None if evidence.winner is None else evidence.out_of_fold[evidence.winner]
-    if found is None or found.kind == "number" or len(found.target) < SUSPICIOUS or not found.complete.any():
+    if found is None or not found.kind.exact or len(found.target) < SUSPICIOUS or not found.complete.any():
         return text("", "")
-    if any(distances(found.prediction(r).labels, found.target).any() for r in np.flatnonzero(found.complete).tolist()):
+    if any(
+        found.kind.distances(found.prediction(r).labels, found.target).any()
+        for r in np.flatnonzero(found.complete).tolist()
+    ):
         return text("", "")
     estimates["all_right"] = count(len(found.target), "examples")
     return text(

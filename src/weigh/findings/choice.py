@@ -75,7 +75,7 @@ def read_choice(evidence: Evidence) -> Choice | None:
     one = whole[evidence.winner]
     compared = compare(
         {name: measure_design(evidence.metric, found) for name, found in whole.items()},
-        make_units(one.target, None if groups is None else groups[one.indices]),
+        make_units(one.kind, one.target, None if groups is None else groups[one.indices]),
         rng=evidence.rng("test part"),
         claim="these_models",
         level=evidence.level,

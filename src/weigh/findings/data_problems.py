@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from weigh.data.examples import Examples, Problem
-from weigh.data.nouns import PICTURES, Noun, noun_of
+from weigh.data.examples import Examples
+from weigh.data.nouns import PICTURES, noun_of
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
+from weigh.nouns import Noun
+from weigh.problem import Problem
 from weigh.stats.estimate import Estimate
 
 __all__ = ["CHECKED", "CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]

@@ -32,7 +32,7 @@ SWITCH = text(
 def find(results: Results) -> list[Finding]:
     """One finding where the winner decides by a threshold; none where its label is the most probable class anyway."""
     evidence = read_evidence(results)
-    if results.origin != "study" or evidence.winner is None or evidence.out_of_fold[evidence.winner].kind != "label":
+    if results.origin != "study" or evidence.winner is None or not evidence.out_of_fold[evidence.winner].kind.exclusive:
         return []
     decided = evidence.out_of_fold[evidence.winner]
     if not decided.bias.any():

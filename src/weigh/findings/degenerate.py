@@ -8,9 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-import numpy as np
-
-from weigh.data.examples import kind_of
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -19,13 +16,10 @@ from weigh.language import text
 
 __all__ = ["ConstantRuns", "constant_runs", "find_degenerate"]
 
-LEAST_MINORITY = 3  # examples outside the most frequent class that a fold needs before a constant answer is a failure
 AT_TIMES = text(
     "Lower the learning rate, or train longer with warm-up: now and then a training fails to start.",
     "请降低学习率，或延长带预热的训练：偶尔会有训练没有起步。",
 )
-TOLD_APART = {True: text("the classes", "类别"), False: text("examples", "样本")}
-SAME_NUMBER = 1e-4  # numbers spread by less than this share of the labels' spread are one number
 
 
 class ConstantRuns(NamedTuple):
@@ -54,10 +48,10 @@ def constant_runs(evidence: Evidence) -> ConstantRuns:
                 where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
                 if not where.any():
                     continue
-                if not _varied(found.target[where]):
+                if not found.kind.varied(found.target[where]):
                     continue
                 looked[name] += 1
-                said = _same_answer(labels[where], found.target[where], evidence.results.examples.classes)
+                said = found.kind.same_answer(labels[where], found.target[where], evidence.results.examples.classes)
                 if said:
                     rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
     constant = Counter(row["candidate"] for row in rows)
@@ -74,7 +68,7 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
         Finding(
             id="stability:degenerate",
             kind="stability",
-            **asked("stability:degenerate", "no", w=TOLD_APART[evidence.results.examples.kind == "label"]),
+            **asked("stability:degenerate", "no", w=evidence.results.examples.kind.apart),
             severity="problem",
             sentence=bilingual(
                 text(
@@ -99,27 +93,3 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
             references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
         )
     ]
-
-
-def _varied(target: np.ndarray) -> bool:
-    """Whether a constant answer would be a failure: examples outside the most frequent class, different numbers, entities."""
-    kind = kind_of(target)
-    if kind == "number":
-        return len(target) >= LEAST_MINORITY and float(np.ptp(target)) > 0
-    if kind == "spans":
-        return sum(bool(spans) for spans in target) >= LEAST_MINORITY
-    counts = np.unique(target, axis=0, return_counts=True)[1]
-    return counts.sum() - counts.max() >= LEAST_MINORITY
-
-
-def _same_answer(labels: np.ndarray, target: np.ndarray, classes: tuple[str, ...]) -> str:
-    """The one answer that all examples were given (∅: no entity), or ""."""
-    kind = kind_of(target)
-    if kind == "number":
-        return f"{labels[0]:.4g}" if np.ptp(labels) <= SAME_NUMBER * np.ptp(target) else ""
-    if kind == "spans":
-        return "" if any(labels) else "∅"
-    if kind == "labels":
-        same = (labels == labels[0]).all()
-        return "|".join(classes[c] for c in np.flatnonzero(labels[0])) or "∅" if same else ""
-    return classes[int(labels[0])] if len(np.unique(labels)) == 1 else ""

@@ -15,7 +15,7 @@ from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
-from weigh.metrics.tables import confusion_matrix, for_task, per_class
+from weigh.metrics.tables import confusion_matrix, per_class
 from weigh.stats.estimate import Estimate
 
 __all__ = ["describe_classes", "describe_metrics", "scores_figure"]
@@ -26,12 +26,7 @@ def describe_metrics(evidence: Evidence) -> Finding:
     results = evidence.results
     names = results.spec.metrics.also
     if names is None:
-        target = results.examples.target
-        names = for_task(
-            results.spec.task or "image-classification",
-            multilabel=target.ndim == 2,
-            classes=len(results.examples.classes),
-        )
+        names = results.examples.kind.metrics(len(results.examples.classes))
     names = list(dict.fromkeys([results.spec.primary, *names]))
     rows = []
     for candidate in results.candidates:
@@ -42,7 +37,7 @@ def describe_metrics(evidence: Evidence) -> Finding:
             metric = METRICS.get(name)
             if name == results.spec.primary:
                 value = evidence.scores[candidate.id].value
-            elif results.examples.kind not in metric.kinds:
+            elif results.examples.kind.name not in metric.kinds:
                 continue
             else:
                 value = score_design(metric, evidence.out_of_fold[candidate.id]).overall
@@ -72,7 +67,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     winner = str(evidence.winner)
     found = evidence.out_of_fold[winner]
     classes = evidence.results.examples.classes
-    if found.kind == "number":
+    if not found.kind.typed:
         return []
     fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
@@ -82,8 +77,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
             continue
         prediction = found.prediction(repeat)
         prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
-        scores.append(per_class(prediction, found.target[rows], classes=len(classes)))
-        if found.kind == "label":
+        scores.append(per_class(found.kind, prediction, found.target[rows], classes=len(classes)))
+        if found.kind.exclusive:
             cells.append(confusion_matrix(prediction, found.target[rows], len(classes)))
     with np.errstate(invalid="ignore"):
         mean = {name: _mean([getattr(s, name) for s in scores]) for name in ("precision", "recall", "f1", "support")}

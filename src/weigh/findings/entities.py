@@ -10,18 +10,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
-from weigh.data.tags import joined_tokens
 from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.mistakes import MISTAKES
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
+from weigh.kinds.spans import Spans
 from weigh.language import text
 from weigh.stats.estimate import Estimate
 
-__all__ = ["NONE", "find_mistakes", "match_entities", "written_entities"]
+__all__ = ["NONE", "find_mistakes", "match_entities"]
 
 Span = tuple[int, int, int]
 NONE = "∅"  # stands for "no entity" beside the names of types, in every language
@@ -56,14 +56,9 @@ def match_entities(given: Sequence[Span], said: Sequence[Span]) -> list[tuple[st
     return [*found, *((MISSED, a[2], -1) for a in mine), *((INVENTED, -1, b[2]) for b in theirs)]
 
 
-def written_entities(spans: Sequence[Span], tokens: Any | None, classes: Sequence[str]) -> str:
-    """ "New York [location]; Obama [person]", or ∅; `tokens`: those of the sentence, or None where they are not known."""
-    named = [(joined_tokens(tokens[a:b]) if tokens is not None else f"{a}–{b}", classes[c]) for a, b, c in spans]
-    return "; ".join(f"{what} [{kind}]" for what, kind in named) or NONE
-
-
-def find_mistakes(evidence: Evidence, reader: str) -> Finding | None:
-    """The kinds of mistakes of `reader`, in the mean of its repeats; None where nothing is complete enough to count."""
+@MISTAKES.named(Spans.name)
+def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
+    """The kinds of mistakes of `reader`, in the mean of its repeats; none where nothing is complete enough to count."""
     found, present = evidence.out_of_fold[reader], evidence.measured[reader].present
     happened: Counter[tuple[str, int, int]] = Counter()
     repeats = np.flatnonzero(present.any(axis=1))
@@ -72,7 +67,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> Finding | None:
         for i in np.flatnonzero(present[repeat]).tolist():
             happened.update(match_entities(found.target[i], labels[i]))
     if not happened:
-        return None
+        return []
     of = dict.fromkeys((*(name for name, _ in RULES), MISSED, INVENTED), 0.0)
     for (name, _, _), number in happened.items():
         of[name] += number / len(repeats)
@@ -113,17 +108,19 @@ def find_mistakes(evidence: Evidence, reader: str) -> Finding | None:
         for (name, a, b), number in happened.most_common()
         if name != "right"
     ]
-    return Finding(
-        id="errors:entities",
-        kind="errors",
-        **asked("errors:entities", "yes"),
-        sentence=bilingual(said),
-        estimates=estimates,
-        candidates=[reader],
-        figure=_figure(happened, classes, len(repeats)),
-        table=rows[:PAIRS_SHOWN],
-        references=["Tjong Kim Sang & De Meulder (2003), Introduction to the CoNLL-2003 Shared Task, CoNLL"],
-    )
+    return [
+        Finding(
+            id="errors:entities",
+            kind="errors",
+            **asked("errors:entities", "yes"),
+            sentence=bilingual(said),
+            estimates=estimates,
+            candidates=[reader],
+            figure=_figure(happened, classes, len(repeats)),
+            table=rows[:PAIRS_SHOWN],
+            references=["Tjong Kim Sang & De Meulder (2003), Introduction to the CoNLL-2003 Shared Task, CoNLL"],
+        )
+    ]
 
 
 def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], repeats: int) -> Figure:

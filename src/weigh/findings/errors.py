@@ -13,14 +13,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from weigh.findings.entities import find_mistakes, written_entities
 from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.mistakes import MISTAKES
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.findings.residuals import find_residuals
 from weigh.findings.suspects import example_row, find_labels, mean_probability, probability_of_given, untrained_classes
-from weigh.findings.targets import distances, look_at
+from weigh.findings.targets import look_at
 from weigh.language import text
 from weigh.record.results import OutOfFold, Results
 from weigh.record.selection import trained_on
@@ -40,13 +39,9 @@ def find(results: Results) -> list[Finding]:
         return []  # nothing ran: the performance finding says so
     reader = evidence.winner or evidence.rivals[0]
     kind = results.examples.kind
-    if kind == "number":
-        return find_residuals(evidence, reader)
-    findings = [_hardest(evidence, predictions, reader)]
-    if kind == "spans":
-        mistakes = find_mistakes(evidence, reader)
-        return [mistakes, *findings] if mistakes else findings
-    return [*findings, *find_labels(evidence)]
+    own = MISTAKES.get(kind.name)(evidence, reader) if kind.name in MISTAKES else []
+    hardest = [_hardest(evidence, predictions, reader)] if kind.exact else []
+    return [*own, *hardest, *find_labels(evidence)]
 
 
 # ---- the hardest examples
@@ -54,8 +49,8 @@ def find(results: Results) -> list[Finding]:
 
 def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str) -> Finding:
     results, first = evidence.results, predictions[reader]
-    wrong, seen, unknown = _count_wrong(predictions, fixed=results.origin == "models")
-    order, row = (_by_mistakes if first.kind == "spans" else _by_probability)(results, first)
+    wrong, seen, unknown = _count_wrong(results, predictions)
+    order, row = (_by_probability if first.kind.probable else _by_mistakes)(results, first)
     runs = int(seen.max(initial=0))
     always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
     always = always[np.argsort(order[always], kind="stable")]
@@ -121,24 +116,24 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
     )
 
 
-def _count_wrong(predictions: dict[str, OutOfFold], *, fixed: bool) -> tuple[np.ndarray, np.ndarray, int]:
+def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[np.ndarray, np.ndarray, int]:
     """How often each example was predicted wrongly, and how often at all, over candidates and repeats; and how many examples were left out.
 
     A run that was tested on a class that it had not trained on is wrong whatever the example is like: that is no prediction of it.
-
-    Args:
-        fixed: The models were trained elsewhere, on other examples.
+    Models that were trained elsewhere, on other examples, are not asked.
     """
     n = len(next(iter(predictions.values())).target)
     wrong, seen, unknown = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
     for found in predictions.values():
-        known = None if fixed or found.kind not in ("label", "labels") else trained_on(found.fold, found.target)
+        known = None
+        if results.origin != "models" and found.kind.probable:
+            known = trained_on(found.kind, len(results.examples.classes), found.fold, found.target)
         for repeat in range(len(found.logits)):
             present = ~np.isnan(found.logits[repeat]).any(axis=1)
             if known is not None:
                 unknown |= present & ~known[repeat]
                 present &= known[repeat]
-            wrong += (distances(found.prediction(repeat).labels, found.target) > 0) & present
+            wrong += (found.kind.distances(found.prediction(repeat).labels, found.target) > 0) & present
             seen += present
     return wrong, seen, int((unknown & (seen == 0)).sum())
 
@@ -151,17 +146,17 @@ def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Cal
 
 
 def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
-    """The hardest come first: those with the most entities missed or invented; shown with what the first repeat predicts."""
+    """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
     labels = [found.prediction(repeat).labels for repeat in range(len(found.logits))]
     examples = results.examples
 
     def row(i: int, why: str) -> dict:
         at = found.indices[i]
         tokens = None if examples.tokens is None else examples.tokens[at]
-        given, said = (written_entities(spans, tokens, examples.classes) for spans in (found.target[i], labels[0][i]))
-        return {"path": str(examples.path[at]), "given": given, "predicted": said, "why": why}
+        given, predicted = (found.kind.shown(one[i], examples.classes, tokens) for one in (found.target, labels[0]))
+        return {"path": str(examples.path[at]), "given": given, "predicted": predicted, "why": why}
 
-    return -np.mean([distances(said, found.target) for said in labels], axis=0), row
+    return -np.mean([found.kind.distances(answer, found.target) for answer in labels], axis=0), row
 
 
 def _count(value: int, unit: str, n: int) -> Estimate:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from weigh.findings.model import Assumption, Bilingual, Verdict
-from weigh.findings.targets import Blind, answer_blindly
+from weigh.findings.targets import Baseline, answer_blindly
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
@@ -108,10 +108,10 @@ class Evidence:
         return order
 
     @cached_property
-    def blind(self) -> Blind:
+    def blind(self) -> Baseline:
         """An answer that looks at nothing, with its score."""
-        target = next(iter(self.out_of_fold.values())).target
-        return answer_blindly(self.metric, target, len(self.results.examples.classes))
+        some = next(iter(self.out_of_fold.values()))
+        return answer_blindly(self.metric, some.kind, some.target, len(self.results.examples.classes))
 
     def once(self, compute: Callable[[Evidence], T]) -> T:
         """What `compute` finds, worked out once: findings that speak of the same thing ask here, and none hands it to another."""
@@ -219,7 +219,9 @@ def _read(results: Results) -> Evidence:
     measured = {name: measure_design(metric, found) for name, found in out_of_fold.items()}
     indices = results.examples.where("train")
     groups = group_of(results.examples, spec)
-    units = make_units(results.examples.target[indices], None if groups is None else groups[indices])
+    units = make_units(
+        results.examples.kind, results.examples.target[indices], None if groups is None else groups[indices]
+    )
     winner = results.winner if results.winner in measured else choose_winner(results)
     return Evidence(
         results=results,
@@ -251,7 +253,7 @@ def _assumptions(evidence: Evidence, names: list[str]) -> list[Assumption]:
             "Sentences of one document are alike; which belong together is not known here.",
             "同一文档中的句子彼此相似，而这里不知道哪些句子属于同一文档。",
         )
-        if others and evidence.results.examples.kind == "spans"
+        if others and evidence.results.examples.tokens is not None
         else text(
             "If several examples share an origin, say which in a column group.",
             "如果多个样本来自同一来源，请用 group 列注明。",

@@ -69,7 +69,7 @@ def part_scores(results: Results, metric: Metric, level: float, part: str = "tes
         found = results.test(candidate.id, part)
         if found is None:
             continue
-        units = make_units(found.target, None if groups is None else groups[found.indices])
+        units = make_units(found.kind, found.target, None if groups is None else groups[found.indices])
         scores[candidate.id] = score_estimate(measure_design(metric, found), units, claim="these_models", level=level)
     return scores
 
@@ -238,7 +238,7 @@ def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: di
     found = evidence.results.test(str(evidence.winner))
     if found is None or test.low is None or test.high is None:
         return said, False
-    blind = answer_blindly(evidence.metric, found.target, len(evidence.results.examples.classes))
+    blind = answer_blindly(evidence.metric, found.kind, found.target, len(evidence.results.examples.classes))
     sign = 1.0 if evidence.metric.greater_is_better else -1.0
     worst, best = sorted((sign * test.low, sign * test.high))
     if math.isnan(blind.score) or worst > sign * blind.score:

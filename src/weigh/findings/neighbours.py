@@ -15,7 +15,6 @@ import numpy as np
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
-from weigh.findings.targets import distances
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
 from weigh.stats.dependence import (
@@ -71,7 +70,7 @@ def _known_errors(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarra
     found = evidence.out_of_fold[str(evidence.winner)]
     errors = _errors(found)
     known = np.flatnonzero(~np.isnan(errors))
-    strata = found.target if found.kind == "label" else np.zeros(len(found.target), dtype=np.int64)
+    strata = found.target if found.kind.exclusive else np.zeros(len(found.target), dtype=np.int64)
     return errors[known], strata[known], found.indices[known]
 
 
@@ -86,7 +85,7 @@ def _errors(found: OutOfFold) -> np.ndarray:
     wrong = np.full(found.fold.shape, np.nan)
     for repeat in range(len(found.logits)):
         present = ~np.isnan(found.logits[repeat]).any(axis=1)
-        wrong[repeat, present] = distances(found.prediction(repeat).labels, found.target)[present]
+        wrong[repeat, present] = found.kind.distances(found.prediction(repeat).labels, found.target)[present]
     seen = ~np.isnan(wrong)
     amount = seen.sum(axis=0)
     return np.where(amount > 0, np.where(seen, wrong, 0).sum(axis=0) / np.maximum(amount, 1), np.nan)
@@ -164,7 +163,7 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         "f": factor.format(2),
         "s": found.size,
         "d": effect.format(2),
-        "within": WITHIN if evidence.results.examples.kind == "label" else text("", ""),
+        "within": WITHIN if evidence.results.examples.kind.exclusive else text("", ""),
     }
     estimates = {"p": _p(found.p), "design_effect": effect, "block": count(found.size, "examples")}
     if found.reach:

@@ -99,14 +99,16 @@ def check_order(evidence: Evidence) -> Checked:
     skipped = results.skipped.get("order-check")
     if not variants:
         reason = (
-            skipped if isinstance(skipped, Text) else unfit(in_order, contiguous(len(target), "fifths", folds), folds)
+            skipped
+            if isinstance(skipped, Text)
+            else unfit(results.examples.kind, in_order, contiguous(len(target), "fifths", folds), folds)
         )
         return Checked(None, [], [], [], {"": reason or text("it was not run", "没有运行")}, [])
     judged = next((name for name in evidence.ranked if any(run.candidate == name for run in runs)), None)
     fit = {}
     for variant in variants:
         block = contiguous(len(target), variant, folds)
-        reason = unfit(in_order, block, folds)
+        reason = unfit(results.examples.kind, in_order, block, folds)
         if reason is None:
             fit[variant] = block[position]
         else:
@@ -232,7 +234,7 @@ def _mean_score(measured: MeasuredDesign, weights: np.ndarray, mask: np.ndarray)
 
 def _spread_of_examples(evidence, one, other, common, draws, together) -> tuple[float, float]:
     """Standard errors of the drop and of the blocked score for just these blocks, resampling examples within them."""
-    units, rng = make_units(one.target, together), evidence.rng("order")
+    units, rng = make_units(evidence.results.examples.kind, one.target, together), evidence.rng("order")
     scores = []
     for rows in in_blocks(draws, one.n):
         weights = draw_weights(rng, units, rows)

@@ -14,16 +14,7 @@ import numpy as np
 
 from weigh.findings.caveats import caveats, lead_is_lost
 from weigh.findings.descriptions import describe_classes, describe_metrics, scores_figure
-from weigh.findings.evidence import (
-    Evidence,
-    amount,
-    bilingual,
-    count,
-    gain_of,
-    read_evidence,
-    scope,
-    share,
-)
+from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope, share
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

@@ -94,7 +94,7 @@ def find(results: Results) -> list[Finding]:
 
 def needed(results: Results, evidence: Evidence) -> list[Text]:
     """What would have to be handed over to learn more."""
-    if results.examples.kind == "spans":
+    if results.examples.tokens is not None:
         return [SYSTEMS]
     once = max(_runs(evidence), default=0) < 2
     if results.origin == "models":

@@ -16,7 +16,6 @@ from typing import Any
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
-from weigh.findings.targets import left_out
 from weigh.language import text
 from weigh.record.results import Results
 from weigh.registry import Registry
@@ -87,7 +86,7 @@ def read_findings(results: Results) -> list[Finding]:
 
 def unasked(results: Results) -> dict[str, Any]:
     """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
-    known = left_out(results.skipped, results.examples.kind)
+    known = {**results.examples.kind.unasked, **results.skipped}
     try:
         learnt = not read_evidence(results).nothing_learnt
     except Exception:  # then every finding that reads the evidence says so

@@ -8,9 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.mistakes import MISTAKES
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.targets import look_at
+from weigh.kinds.number import Number
 from weigh.language import text
 from weigh.stats.estimate import Estimate
 
@@ -19,6 +21,7 @@ __all__ = ["find_residuals"]
 FURTHEST = 24  # examples that are listed: any number of examples is off by something
 
 
+@MISTAKES.named(Number.name)
 def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     """One finding about `reader`, whose predictions are averaged over its repeats; none where it has no predictions."""
     found, present = evidence.out_of_fold[reader], evidence.measured[reader].present

@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from weigh.data.examples import kind_of
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.shift_ranking import read_ranking
+from weigh.kinds.base import Kind
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.metrics.design import measure_design
@@ -58,12 +58,13 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
         whole = {key: found for key, found in tested.items() if found is not None and not np.isnan(found.logits).any()}
         if whole:
             one = next(iter(whole.values()))
-            units = make_units(one.target, None if groups is None else groups[one.indices])
+            units = make_units(one.kind, one.target, None if groups is None else groups[one.indices])
             sets[name] = MeasuredSet({key: measure_design(evidence.metric, f) for key, f in whole.items()}, units)
     if "test" not in sets or results.origin != "study":
         validated = MeasuredSet({n: evidence.measured[n] for n in evidence.rivals}, evidence.units, evidence.claim)
         sets = {results.measured_on or "cv": validated, **sets}
     return read_shift(
+        results.examples.kind,
         sets,
         rng=evidence.rng("shift"),
         level=evidence.level,
@@ -78,6 +79,7 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
 
 
 def read_shift(
+    kind: Kind,
     sets: Mapping[str, MeasuredSet],
     *,
     rng: np.random.Generator,
@@ -114,13 +116,14 @@ def read_shift(
         pair = (sets[reference], sets[name])
         said = (known[reference], known[name])
         chosen = subject if subject in shift.models else None
-        found.append(_drop(name, (reference, name), shift, pair, said, metric, label, chosen))
+        found.append(_drop(kind, name, (reference, name), shift, pair, said, metric, label, chosen))
         if shift.ranking is not None:
             found.append(read_ranking(name, shift, said, label, chosen))
     return found
 
 
 def _drop(
+    kind: Kind,
     name: str,
     names: tuple[str, str],
     shift: Shift,
@@ -132,7 +135,7 @@ def _drop(
 ) -> Finding:
     judged = shift.mean if subject is None else shift.models[subject]
     drop = _points(judged.drop)
-    apart = _only_in_one(pair)
+    apart = _only_in_one(kind, pair)
     verdict = _judge(judged.drop, metric) if not apart else "undecided"
     models = len(shift.models)
     estimates = {
@@ -192,7 +195,7 @@ def _drop(
                 name=bilingual(text("The two sets have no example in common", "两个集合没有共同样本")),
                 outcome="unchecked",
             ),
-            *_class_shares(shift, pair, said, metric, subject, judged),
+            *_class_shares(kind, shift, pair, said, metric, subject, judged),
             Assumption(
                 name=bilingual(text("The labels of both sets follow the same rules", "两个集合的标注标准一致")),
                 outcome="unchecked",
@@ -221,10 +224,10 @@ def _drop(
     )
 
 
-def _only_in_one(pair: tuple[MeasuredSet, MeasuredSet]) -> int:
+def _only_in_one(kind: Kind, pair: tuple[MeasuredSet, MeasuredSet]) -> int:
     """How many classes occur in one of the sets alone; 0 where examples have not one label each."""
     first, second = (next(iter(side.measured.values())).target for side in pair)
-    return len(np.setxor1d(first, second)) if kind_of(first) == "label" else 0
+    return len(np.setxor1d(first, second)) if kind.exclusive else 0
 
 
 def _judge(drop: Estimate, metric: Metric) -> Verdict:
@@ -297,6 +300,7 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
 
 
 def _class_shares(
+    kind: Kind,
     shift: Shift,
     pair: tuple[MeasuredSet, MeasuredSet],
     said: tuple[Text, Text],
@@ -306,9 +310,9 @@ def _class_shares(
 ) -> list[Assumption]:
     """Whether other shares of the classes could make the drop: the first set weighted to the second's shares."""
     models = list(shift.models) if subject is None else [subject]
-    targets = [next(iter(side.measured.values())).target for side in pair]
-    if kind_of(targets[0]) != "label":
+    if not kind.exclusive:
         return []
+    targets = [next(iter(side.measured.values())).target for side in pair]
     classes = int(max(t.max(initial=0) for t in targets)) + 1
     shares = [np.bincount(t, minlength=classes) / max(len(t), 1) for t in targets]
     name = bilingual(text("Both sets have the same shares of the classes", "两个集合的类别占比相同"))

@@ -81,7 +81,7 @@ def find(results: Results) -> list[Finding]:
     weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
-    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.kind == "label" else None
+    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.kind.exclusive else None
     for s in slices:
         measured = whole
         if s.column == CLASS:
@@ -109,11 +109,9 @@ def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list
             left_out.append(column)
         elif len(names) > 1:
             found += [Slice(column, str(name), mine == name) for name in names]
-    if len(classes) > 1 and out_of_fold.kind in ("label", "labels"):  # types of entities: the table of types has them
-        for c, name in enumerate(classes):
-            member = target[:, c] > 0 if target.ndim == 2 else target == c
-            if member.any():
-                found.append(Slice(CLASS, name, member))
+    if len(classes) > 1 and out_of_fold.kind.probable:  # types of entities: the table of types has them
+        members = out_of_fold.kind.members(target, len(classes))
+        found += [Slice(CLASS, name, members[:, c]) for c, name in enumerate(classes) if members[:, c].any()]
     return found, left_out
 
 
@@ -131,11 +129,11 @@ def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
     inside, outside = (len(np.unique(units.of[m])) for m in (s.member, ~s.member))
     if min(inside, outside) < LEAST_UNITS:
         return "too few to tell"
-    if s.column == CLASS and out_of_fold.kind == "labels":
+    if s.column == CLASS and not out_of_fold.kind.exclusive:
         return "described, not compared"  # several labels: the rest of a class is not another class
-    if out_of_fold.kind == "spans" and make_units(out_of_fold.target[s.member]).smallest < LEAST_UNITS:
+    if out_of_fold.kind.counted and make_units(out_of_fold.kind, out_of_fold.target[s.member]).smallest < LEAST_UNITS:
         return "too few entities to tell"
-    if s.column != CLASS and out_of_fold.kind == "label":
+    if s.column != CLASS and out_of_fold.kind.exclusive:
         counts = np.bincount(out_of_fold.target[s.member])
         if counts[counts > 0].min() < LEAST_OF_CLASS:
             return "too few of a class to tell"
@@ -159,7 +157,9 @@ def _score(
     mine = resample(measured, weights, units, everywhere & s.member)
     if not math.isfinite(mine.overall):
         return Scored(s, n, inside, None, None, math.nan, "not defined here")
-    own_units = make_units(out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None)
+    own_units = make_units(
+        out_of_fold.kind, out_of_fold.target[s.member], units.of[s.member] if units.name == "groups" else None
+    )
     score = estimate_of(mine, own_units, measured.metric, claim=claim, level=level)
     reason = _too_few(s, out_of_fold, units)
     rest = resample(measured, weights, units, everywhere & ~s.member)

@@ -18,7 +18,7 @@ from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.plan.runs import group_of
-from weigh.record.results import OutOfFold, Results, probabilities
+from weigh.record.results import OutOfFold, Results
 from weigh.record.selection import strange_groups, trained_on
 from weigh.stats.estimate import Estimate
 from weigh.stats.label_errors import LabelErrors, find_label_errors
@@ -74,12 +74,16 @@ class Suspected(NamedTuple):
 def suspected_labels(evidence: Evidence) -> Suspected | None:
     """To be asked for through `evidence.once`; None where labels are no classes, or nothing ran."""
     results = evidence.results
-    if results.examples.kind not in ("label", "labels") or len(results.examples.classes) < 2 or not evidence.rivals:
+    if not results.examples.kind.probable or len(results.examples.classes) < 2 or not evidence.rivals:
         return None
     reader = evidence.winner or evidence.rivals[0]
     out_of_fold = evidence.out_of_fold[reader]
     fixed = results.origin == "models"  # trained elsewhere, on other examples
-    known = None if fixed else trained_on(out_of_fold.fold, out_of_fold.target)
+    known = (
+        None
+        if fixed
+        else trained_on(out_of_fold.kind, len(results.examples.classes), out_of_fold.fold, out_of_fold.target)
+    )
     average = mean_probability(out_of_fold, known=known)
     present = np.flatnonzero(~np.isnan(average).any(axis=1))
     predicted = (~np.isnan(out_of_fold.logits).any(axis=2)).any(axis=0)
@@ -113,11 +117,11 @@ def untrained_classes(evidence: Evidence) -> list[str]:
     if evidence.winner is None or evidence.results.origin == "models":
         return []
     found = evidence.out_of_fold[evidence.winner]
-    if found.kind not in ("label", "labels"):
+    if not found.kind.probable:
         return []
-    known = trained_on(found.fold, found.target).any(axis=0)
     classes = evidence.results.examples.classes
-    holds = np.eye(len(classes), dtype=bool)[found.target] if found.target.ndim == 1 else found.target > 0
+    known = trained_on(found.kind, len(classes), found.fold, found.target).any(axis=0)
+    holds = found.kind.members(found.target, len(classes))
     return [name for c, name in enumerate(classes) if holds[:, c].any() and not known[holds[:, c]].any()]
 
 
@@ -264,14 +268,14 @@ def _why(results: Results, found: LabelErrors, average: np.ndarray, position: in
     """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts. The same in every language."""
     c = int(found.suggested[position])
     stated = average[i, c]
-    if results.examples.multilabel:
+    if not results.examples.kind.exclusive:
         stated = max(stated, 1 - stated)
     return f"{results.examples.classes[c]}: {stated:.2f} ≥ {found.threshold[position]:.2f}"
 
 
 def mean_probability(out_of_fold: OutOfFold, *, known: np.ndarray | None = None) -> np.ndarray:
     """`(n, classes)` mean over the repeats that have the example, and that `known` `(repeats, n)` allows; NaN rows where none has."""
-    p = np.stack([probabilities(logits, multilabel=out_of_fold.multilabel) for logits in out_of_fold.logits])
+    p = np.stack([out_of_fold.kind.probabilities(logits) for logits in out_of_fold.logits])
     present = np.asarray(~np.isnan(p).any(axis=2))
     if known is not None:
         present = present & known
@@ -291,10 +295,8 @@ def example_row(
     results: Results, out_of_fold: OutOfFold, average: np.ndarray, given: np.ndarray, i: int, why: str
 ) -> dict:
     classes, target = results.examples.classes, out_of_fold.target
-    if target.ndim == 2:
-        labels = ["|".join(classes[c] for c in np.flatnonzero(row)) for row in (target[i], average[i] > 0.5)]
-    else:
-        labels = [classes[int(target[i])], classes[int(average[i].argmax())]]
+    kind, row = out_of_fold.kind, slice(i, i + 1)
+    labels = [str(kind.cells(told, classes)[0]) for told in (target[row], kind.most_probable(average[row]))]
     return {
         "path": str(results.examples.path[out_of_fold.indices[i]]),
         "given": labels[0],

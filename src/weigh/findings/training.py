@@ -207,7 +207,7 @@ def what_to_change(evidence: Evidence) -> list[Text]:
                 b=own.loss[-1],
             )
         )
-    if evidence.results.examples.kind == "label":
+    if evidence.results.examples.kind.exclusive:
         items.append(
             text(
                 "Balance the classes (class_weights: balanced), or judge by balanced accuracy.",

@@ -55,7 +55,7 @@ def not_learnt(evidence: Evidence) -> Finding:
     answer = next(row["predicted"] for row in constant.rows if row["candidate"] == winner)
     score = evidence.scores[winner].model_copy(update={"low": None, "high": None, "method": "mean over runs"})
     estimates = {"score": score, "runs": count(runs, "runs")}
-    if evidence.results.examples.kind == "number":
+    if not evidence.results.examples.kind.typed:
         estimates["answer"] = Estimate(value=float(answer), method="description, no interval", unit="label units")
     values = {
         "c": evidence.label(winner),
@@ -104,7 +104,7 @@ def not_learnt(evidence: Evidence) -> Finding:
 def _ranks(evidence: Evidence, name: str) -> Estimate | None:
     """AUROC of a candidate whose decisions are all the same, where its probabilities tell classes apart nevertheless."""
     found = evidence.out_of_fold[name]
-    if found.kind != "label":
+    if not found.kind.exclusive:
         return None
     value = score_design(METRICS.get("auroc"), found).overall
     return (

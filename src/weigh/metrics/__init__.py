@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from weigh.metrics.tables import confusion_matrix, for_task, per_class, require_metric
+from weigh.metrics.tables import confusion_matrix, per_class, require_metric
 
-__all__ = ["confusion_matrix", "for_task", "per_class", "require_metric"]
+__all__ = ["confusion_matrix", "per_class", "require_metric"]

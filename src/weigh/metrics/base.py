@@ -11,47 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
-from weigh.data.examples import Kind
+from weigh.kinds.base import Prediction
 from weigh.language import Text, text
 from weigh.metrics.parts import Parts
 from weigh.registry import Registry
 
-__all__ = ["METRICS", "Metric", "Prediction", "decide"]
+__all__ = ["METRICS", "Metric"]
 
 METRICS: Registry[Metric] = Registry(
     text("metric", "指标"),
     modules=tuple(f"weigh.metrics.{part}" for part in ("classification", "regression", "entities")),
 )
-
-
-class Prediction(NamedTuple):
-    """What a model says about `n` examples.
-
-    Attributes:
-        probabilities: `(n, classes)` float64. For numbers `(n, 1)` the number; for spans `(n, 1)` the probability of the whole answer.
-        labels: `(n,)` class index, or `(n, classes)` zeros and ones for multi-label: the decision, which differs from
-            the most probable class where a threshold was chosen for unbalanced data. For numbers `(n,)` the number, for spans
-            `(n,)` object: tuples of (first token, token after the last, class index).
-    """
-
-    probabilities: np.ndarray
-    labels: np.ndarray
-
-
-def decide(probabilities: np.ndarray, bias: np.ndarray | float = 0.0, *, multilabel: bool = False) -> np.ndarray:
-    """The decision: the class with the greatest log probability plus `bias` `(classes,)` or `(n, classes)`.
-
-    For multi-label: 1 where the log odds plus `bias` are positive. A bias of zero is the most probable class.
-    """
-    with np.errstate(divide="ignore"):
-        logs = np.log(probabilities)
-        if multilabel:
-            return (logs - np.log1p(-probabilities) + bias > 0).astype(np.int64)
-    return (logs + bias).argmax(axis=-1)
 
 
 @dataclass(frozen=True)
@@ -61,7 +35,6 @@ class Metric:
     Attributes:
         name: Registered name, as in study.yaml ("balanced_accuracy").
         title: What a reader sees.
-        tasks: Tasks it is defined for ("image-classification", …).
         pooling: "count": statistics of all folds of a repeat are pooled, then reduced, then averaged over repeats.
             "rank": reduced within each fold (scores of different models are not comparable across folds),
             averaged over folds weighted by size, then over repeats.
@@ -74,7 +47,7 @@ class Metric:
             unless the user says what is.
         unit: "score" for metrics in [lowest, 1], otherwise its unit.
         lowest: The least value that a score can have; intervals end there.
-        kinds: Which targets it accepts: "label", "labels" (several per example), "number", "spans".
+        kinds: Names of the kinds of targets that it accepts.
         linear: A mean over examples, or a mean of class means: its variance is known better than that of other metrics.
         influence: `statistics (n, k) -> (n,)`: derivative of the score with respect to each example's weight, at unit
             weights (the empirical influence function over n); sums to 0. None: found numerically, at O(n²).
@@ -84,7 +57,6 @@ class Metric:
 
     name: str
     title: Text
-    tasks: frozenset[str]
     pooling: Literal["count", "rank"]
     greater_is_better: bool
     measure: Callable[[Prediction, np.ndarray], np.ndarray]
@@ -92,7 +64,7 @@ class Metric:
     rope: float = 0.01
     unit: str = "score"
     lowest: float = 0.0
-    kinds: frozenset[Kind] = frozenset({"label"})
+    kinds: frozenset[str] = frozenset()
     linear: bool = False
     influence: Callable[[np.ndarray], np.ndarray] | None = None
     parts: Callable[[np.ndarray], Parts] | None = None

@@ -25,9 +25,12 @@ from typing import Literal
 
 import numpy as np
 
+from weigh.kinds.base import ClassCounts, Prediction
+from weigh.kinds.counting import count, influence_of_counts, measure_decisions, totals
+from weigh.kinds.label import Label
+from weigh.kinds.labels import Labels
 from weigh.language import text
-from weigh.metrics.base import METRICS, Metric, Prediction
-from weigh.metrics.counting import ClassCounts, count, influence_of_counts, measure_decisions, totals
+from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.parts import Parts, one_part, size_of_f1
 from weigh.metrics.ranking import (
     area_under_roc,
@@ -42,7 +45,6 @@ from weigh.metrics.shares import influence_on_mean, mean_where, share, weighted_
 
 __all__ = ["ECE_BINS"]
 
-TASKS = frozenset({"image-classification", "text-classification"})
 ECE_BINS = 15
 LINEAR = {
     "accuracy",
@@ -278,7 +280,6 @@ def _register(
         Metric(
             name=name,
             title=text(en, zh),
-            tasks=TASKS,
             pooling=pooling,
             greater_is_better=better == "greater",
             measure=measure,
@@ -286,7 +287,7 @@ def _register(
             rope=rope,
             unit=unit,
             lowest=lowest,
-            kinds=frozenset({"label", "labels"} if labels else {"label"}),
+            kinds=frozenset({Label.name, Labels.name} if labels else {Label.name}),
             linear=name in LINEAR,
             influence=influence,
             parts=parts,
@@ -301,7 +302,6 @@ _register(
     measure_decisions,
     _reduce_balanced,
     _influence_balanced,
-    labels=False,
     parts=_parts_balanced,
 )
 _register("accuracy", "accuracy", "准确率", _measure_correct, weighted_mean, parts=_parts_mean)

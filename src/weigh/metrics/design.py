@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from weigh.metrics.base import Metric, Prediction
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import Metric
 from weigh.metrics.parts import Parts, parts_over_folds
 
 __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]

@@ -11,35 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from weigh.kinds.spans import Spans, measure_entities, sum_entities
 from weigh.language import text
-from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.parts import Parts, size_of_f1
 from weigh.metrics.shares import mean_where, share
-
-__all__ = ["measure_entities", "sum_entities"]
-
-
-def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:
-    """`(n, 3 * types)` counts per sentence, type by type: right, predicted, in the data. Types as far as any occurs."""
-    said, given = (
-        [(row, *span) for row, spans in enumerate(column) for span in dict.fromkeys(spans)]
-        for column in (prediction.labels, target)
-    )
-    right = set(said) & set(given)
-    types = 1 + max((kind for *_, kind in (*said, *given)), default=0)
-    counts = np.zeros((len(target), types, 3))
-    for place, found in enumerate((right, said, given)):
-        if found:
-            rows = np.array(list(found))
-            np.add.at(counts[:, :, place], (rows[:, 0], rows[:, 3]), 1.0)
-    return counts.reshape(len(target), 3 * types)
-
-
-def sum_entities(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Totals `(types, 3)` or `(b, types, 3)` under weights `(n,)` or `(b, n)`."""
-    totals = weights @ statistics
-    return totals.reshape(*totals.shape[:-1], -1, 3)
-
 
 # A score is a ratio of two linear functions of (right, predicted, in the data)
 RATIOS = {
@@ -105,12 +81,11 @@ def _register(name: str, ratio: str, en: str, zh: str, *, macro: bool = False) -
         Metric(
             name=name,
             title=text(en, zh),
-            tasks=frozenset({"token-classification"}),
             pooling="count",
             greater_is_better=True,
             measure=measure_entities,
             reduce=_reduce(RATIOS[ratio], macro=macro),
-            kinds=frozenset({"spans"}),
+            kinds=frozenset({Spans.name}),
             influence=_influence(RATIOS[ratio], macro=macro),
             parts=_parts(ratio, macro=macro),
         ),

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 
-from weigh.metrics.base import Prediction
+from weigh.kinds.base import Prediction
 from weigh.metrics.parts import Parts
 from weigh.metrics.shares import share
 

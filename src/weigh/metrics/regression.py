@@ -14,8 +14,10 @@ from typing import Literal
 
 import numpy as np
 
+from weigh.kinds.base import Prediction
+from weigh.kinds.number import Number
 from weigh.language import text
-from weigh.metrics.base import METRICS, Metric, Prediction
+from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.shares import influence_on_mean, weighted_mean
 
 __all__: list[str] = []
@@ -130,7 +132,6 @@ def _register(
         Metric(
             name=name,
             title=text(en, zh),
-            tasks=frozenset({"text-regression"}),
             pooling="rank" if correlation else "count",
             greater_is_better=correlation,
             measure=measure,
@@ -138,7 +139,7 @@ def _register(
             rope=0.01 if correlation else 0.0,
             unit=unit,
             lowest=-1.0 if correlation else 0.0,
-            kinds=frozenset({"number"}),
+            kinds=frozenset({Number.name}),
             linear=not correlation,
             influence=influence,
         ),

@@ -16,7 +16,7 @@ __all__ = ["planned_power"]
 
 def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]:
     """The smallest difference that the design finds in 80 % of studies, with every guess behind it; of shares of right answers."""
-    if examples.kind in ("number", "spans"):
+    if not examples.kind.detectable:
         return [
             text(
                 "The smallest difference that it would find cannot be told beforehand: that of {m} depends on how alike the answers of "
@@ -28,7 +28,7 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
     train = examples.where("train")
     compared = [c for c in plan.candidates if not c.control]
     group = group_of(examples, spec)
-    balanced = spec.primary == "balanced_accuracy" and examples.kind == "label"
+    balanced = spec.primary == "balanced_accuracy" and examples.kind.exclusive
     found = smallest_detectable_difference(
         len(train),
         folds=spec.design.folds,

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.fold_checks import fold_warnings
 from weigh.errors import DataError, SpecError
 from weigh.language import text
 from weigh.metrics.tables import require_metric
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
+from weigh.problem import Problem
 from weigh.spec import StudySpec
 
 __all__ = ["Prepared", "positive_last", "prepare"]
@@ -71,6 +72,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     train = examples.where("train")
     dealt = merge_groups(group_of(examples, spec), copies)
     alone = fold_warnings(
+        examples.kind,
         examples.target[train],
         spec.design.folds,
         examples.classes,
@@ -80,8 +82,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     _refuse(alone)
     problems += alone
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
-    asked = spec.design.order_check and examples.kind in ("label", "labels")  # scored by ranks of classes
-    variants = tuple(order_check_variants(in_order, spec.design.folds)) if asked else ()
+    asked = spec.design.order_check and examples.kind.unordered is None
+    variants = tuple(order_check_variants(examples.kind, in_order, spec.design.folds)) if asked else ()
     return Prepared(spec, examples, tuple(problems), copies, variants)
 
 
@@ -112,7 +114,7 @@ def positive_last(examples: Examples, spec: StudySpec) -> Examples:
             text("data.positive: there is no class '{p}'.", "data.positive：没有类别“{p}”。", p=positive),
             do=text("Classes: {c}.", "类别：{c}。", c=", ".join(examples.classes)),
         )
-    if len(examples.classes) != 2 or examples.kind != "label":
+    if len(examples.classes) != 2 or not examples.kind.exclusive:
         return examples
     if positive is None:
         counts = np.bincount(examples.target[examples.where("train")], minlength=2)

@@ -92,11 +92,10 @@ def _nested(examples: Examples, spec: StudySpec, cut: Cut, group: np.ndarray | N
     """Variant -> indices of a subset of the training folds, each within the next."""
     rng = generator(spec.design.seed, "curve", cut.repeat if "split" in spec.design.vary else 0, cut.fold)
     part = assign_folds(
-        examples.target[cut.train],
+        examples.strata(cut.train, stratify=spec.design.stratify),
         folds=PARTS,
         rng=rng,
         group=None if group is None else group[cut.train],
-        stratify=spec.design.stratify,
     )
     return {variant: cut.train[part < parts] for variant, parts in SHARES.items()}
 
@@ -106,10 +105,10 @@ def _large_enough(examples: Examples, subset: np.ndarray) -> bool:
     classes = len(examples.classes)
     if len(subset) < max(SMALLEST_TRAINING, 2 * classes):
         return False
-    if examples.kind != "label":
+    if not examples.kind.exclusive:
         return True
-    present = np.bincount(examples.target[examples.where("train")], minlength=classes) > 0
-    return bool((np.bincount(examples.target[subset], minlength=classes)[present] > 0).all())
+    present, held = (examples.class_counts(rows) > 0 for rows in (examples.where("train"), subset))
+    return bool(held[present].all())
 
 
 def sources_of(recipe: str) -> tuple[str, ...]:

@@ -96,11 +96,10 @@ def hold_out_test(examples: Examples, spec: StudySpec, copies: np.ndarray | None
     train, part = examples.where("train"), examples.part.copy()
     group = None if group is None else group[train]
     mask = holdout(
-        examples.target[train],
+        examples.strata(train, stratify=spec.design.stratify),
         share=spec.design.test,
         rng=rng,
         group=group,
-        stratify=spec.design.stratify,
         units=units_of(examples, spec),
     )
     part[train[mask]] = "test"
@@ -124,7 +123,7 @@ def plan_runs(
         repeats: Overrides the planned repeats per candidate (a budget cuts them).
     """
     train = examples.where("train")
-    target = examples.target[train]
+    strata = examples.strata(train, stratify=spec.design.stratify)
     whole = merge_groups(group_of(examples, spec), copies)
     group = None if whole is None else whole[train]
     counts = {c.id: (repeats or {}).get(c.id, planned_repeats(spec, recipe_of(spec, c))) for c in candidates}
@@ -134,11 +133,10 @@ def plan_runs(
         split = seed(design.seed, "split", repeat if "split" in design.vary else 0)
         folds.append(
             assign_folds(
-                target,
+                strata,
                 folds=design.folds,
                 rng=np.random.default_rng(split),
                 group=group,
-                stratify=design.stratify,
                 units=units_of(examples, spec),
             )
         )
@@ -155,7 +153,7 @@ def plan_runs(
     cheap = [c for c in candidates if c.cheap and not c.control]
     if not design.order_check:
         skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
-    elif examples.kind not in ("label", "labels"):
+    elif examples.kind.unordered is not None:
         skipped["order-check"] = text("The order check is for classes.", "顺序检查只适用于类别标签。")
     elif not cheap:
         skipped["order-check"] = text(

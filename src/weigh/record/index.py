@@ -9,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
 from weigh.data.written import Written
 from weigh.disk import seal, storage_errors, unseal, write_file
 from weigh.errors import RecordError
+from weigh.kinds.base import Kind, kind_named, rows_of
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
+from weigh.kinds.number import NUMBER
+from weigh.kinds.spans import SPANS
 from weigh.language import text
 from weigh.notices import notice
 
@@ -25,7 +30,8 @@ def write_index(folder: Path, examples: Examples) -> None:
     """Keep `examples` as examples.npz (fixed-width text and numbers; texts of any length as JSON in UTF-8; no pickle)."""
     columns: dict[str, Any] = {
         "path": examples.path.astype(str),
-        "target": _pack(examples.target) if examples.target.dtype == object else examples.target,
+        "kind": np.array(examples.kind.name),
+        "target": examples.kind.store(examples.target),
         "part": examples.part.astype(str),
         "order": examples.order,
         "content": examples.content.astype(str),
@@ -71,6 +77,13 @@ def _unpack(packed: np.ndarray) -> np.ndarray:
     return rows_of([tuple(tuple(v) if isinstance(v, list) else v for v in row) for row in listed])
 
 
+def _kind_of_old(stored: np.ndarray) -> Kind:
+    """The kind of targets in a folder of 2026-11-27 or earlier, which does not name it."""
+    if stored.dtype == np.uint8:
+        return LABELS if stored.ndim == 2 else SPANS
+    return NUMBER if stored.dtype.kind == "f" else LABEL
+
+
 def read_index(folder: Path) -> Examples:
     """The examples of the study in `folder`.
 
@@ -88,12 +101,12 @@ def read_index(folder: Path) -> Examples:
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
         texts, tokens = (_unpack(stored[name]) if name in stored else None for name in ("texts", "tokens"))
-        target = stored["target"]
-        packed = target.dtype == np.uint8 and target.ndim == 1  # several labels per example are uint8 in two dimensions
+        kind = kind_named(str(stored["kind"])) if "kind" in stored else _kind_of_old(stored["target"])
         return Examples(
             root=Path(str(stored["root"])),
             path=stored["path"],
-            target=_unpack(target) if packed else target,
+            kind=kind,
+            target=kind.restore(stored["target"]),
             classes=tuple(str(name) for name in stored["classes"]),
             part=stored["part"],
             order=stored["order"],

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from weigh.data.examples import Problem
+from weigh.data.examples import Examples
 from weigh.disk import flush_folder, replacing, storage_errors
 from weigh.errors import RecordError, StorageError
 from weigh.language import Text, text
 from weigh.notices import notice
+from weigh.problem import Problem
 from weigh.record.arrays import intact, read_predictions, write_predictions
 from weigh.record.results import RunRecord
 from weigh.record.tables import (
@@ -250,7 +251,7 @@ class Ledger:
         with self._change() as db:
             return db.execute("DELETE FROM runs WHERE status = 'failed'").rowcount
 
-    def commit(self, runs: Sequence[Run], outcomes: Sequence[Outcome], target: np.ndarray) -> None:
+    def commit(self, runs: Sequence[Run], outcomes: Sequence[Outcome], examples: Examples) -> None:
         """Record the outcomes of one job: arrays first, then all rows in one transaction."""
         by_key = {run.key: run for run in runs}
         rows, models, looks = [], [], []
@@ -258,7 +259,14 @@ class Ledger:
             run = by_key[outcome.key]
             digest = None
             if outcome.logits is not None:
-                digest = write_predictions(self._array(run.key), run.key, run.test, outcome.logits, target[run.test])
+                digest = write_predictions(
+                    self._array(run.key),
+                    run.key,
+                    examples.kind,
+                    run.test,
+                    outcome.logits,
+                    examples.target[run.test],
+                )
             facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}
             rows.append(
                 (

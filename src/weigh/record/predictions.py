@@ -20,8 +20,8 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.errors import DataError, SpecError
+from weigh.kinds.label import LABEL
 from weigh.language import Text, text
-from weigh.metrics.tables import for_task
 from weigh.plan.prepare import positive_last
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
@@ -204,6 +204,7 @@ def _examples(table: PredictionTable, sets: list[str], kept: np.ndarray, sizes: 
         root=Path("."),
         path=names,
         target=target,
+        kind=LABEL,
         classes=table.classes,
         part=part,
         order=np.arange(len(kept)),
@@ -299,7 +300,7 @@ def _fill(
                     "请提供 p:类别名 列，或选择只需判断结果的指标，例如 accuracy。",
                 ),
             )
-        also = also if also is not None else for_task("image-classification", classes=len(examples.classes))
+        also = also if also is not None else LABEL.metrics(len(examples.classes))
         also = [name for name in also if name.startswith(DECISIONS)]
     most = 2 if folds is None else max(int(f.max()) + 1 for f in folds.values())
     return spec.model_copy(

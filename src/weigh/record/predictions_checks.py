@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.examples import Problem
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 
 if TYPE_CHECKING:
     from weigh.record.predictions_table import Answers, PredictionTable

@@ -18,15 +18,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem, rows_of
+from weigh.data.examples import Examples
 from weigh.data.listing import natural_key
 from weigh.data.names import compose
 from weigh.data.part_files import text_files
-from weigh.data.tags import code_spans, pack_tags
 from weigh.data.token_files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError
+from weigh.kinds.base import rows_of
+from weigh.kinds.spans import SPANS
+from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
 from weigh.metrics.tables import require_metric
+from weigh.problem import Problem
 from weigh.record.predictions import skipped_of_others
 from weigh.record.predictions_folder import model_names
 from weigh.record.results import Candidate, Results, RunRecord
@@ -79,7 +82,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         DataError: A file that cannot be read or does not hold the sentences of the gold file; says where.
         SpecError: A primary metric that is not one of entities.
     """
-    metric = require_metric(spec.model_copy(update={"task": "token-classification"}).primary, "spans")
+    metric = require_metric(spec.model_copy(update={"task": "token-classification"}).primary, SPANS)
     columns = spec.data.columns
     truth = read_token_file(gold, columns)
     files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]
@@ -246,6 +249,7 @@ def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
         root=Path("."),
         path=paths,
         target=target,
+        kind=SPANS,
         classes=classes,
         part=np.full(n, "train"),
         order=np.arange(n),

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weigh.data.examples import Examples, Problem
+from weigh.data.examples import Examples
 from weigh.data.listing import natural_key
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.record.predictions_table import Answers
 
 __all__ = ["check_folds", "number_folds", "number_runs"]

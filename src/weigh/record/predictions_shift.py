@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.examples import Problem
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.record.predictions_table import PredictionTable
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import share_estimate

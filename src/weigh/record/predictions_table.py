@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weigh.data.cells import as_cell
-from weigh.data.examples import Problem
 from weigh.data.frames import read_frame
 from weigh.data.listing import natural_key
 from weigh.data.names import compose
@@ -26,6 +25,7 @@ from weigh.data.tables import line_problems, metadata_columns
 from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import Text, text
+from weigh.problem import Problem
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
 

@@ -64,7 +64,9 @@ def _units(results: Results) -> Units:
 
     indices = results.examples.where("train")
     groups = group_of(results.examples, results.spec)
-    return make_units(results.examples.target[indices], None if groups is None else groups[indices])
+    return make_units(
+        results.examples.kind, results.examples.target[indices], None if groups is None else groups[indices]
+    )
 
 
 def _upto(results: Results, found: OutOfFold, blocks: int, folds: int) -> MeasuredDesign:
@@ -73,7 +75,7 @@ def _upto(results: Results, found: OutOfFold, blocks: int, folds: int) -> Measur
     fold = found.fold[:repeats]
     inside = (fold >= 0) & (fold + folds * np.arange(repeats)[:, None] < blocks)
     logits = np.where(inside[:, :, None], found.logits[:repeats], np.nan)
-    cut = OutOfFold(found.indices, logits, np.where(inside, fold, -1), found.target, found.bias[:repeats])
+    cut = replace(found, logits=logits, fold=np.where(inside, fold, -1), bias=found.bias[:repeats])
     return measure_design(METRICS.get(results.spec.primary), cut)
 
 

@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from weigh.data.examples import Examples, Kind, Problem, kind_of
+from weigh.data.examples import Examples
+from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text
-from weigh.metrics.base import Prediction
-from weigh.metrics.outputs import predict, probabilities
 from weigh.plan.racing import Race
+from weigh.problem import Problem
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord", "predict", "probabilities"]
+__all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
 Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
 
@@ -67,12 +67,12 @@ class OutOfFold:
 
     Attributes:
         indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
-        logits: `(repeats, n, classes)` float32; NaN where a run is missing or failed. For numbers `(repeats, n, 1)` the predicted
-            number; for spans `(repeats, n, 2 x tokens)` tags as `data.tags.pack_tags` packs them.
+        logits: `(repeats, n, k)` float32, answers as their kind decides on them; NaN where a run is missing or failed.
         fold: `(repeats, n)` int16; -1 where missing. The same for every candidate of a study (paired).
-        target: `(n,)` or `(n, classes)`, as in `Examples`.
+        target: As in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
             chosen inside its training folds; zeros: the most probable class).
+        kind: Of the targets.
     """
 
     indices: np.ndarray
@@ -80,23 +80,16 @@ class OutOfFold:
     fold: np.ndarray
     target: np.ndarray
     bias: np.ndarray
+    kind: Kind
 
     @property
     def complete(self) -> np.ndarray:
         """`(repeats,)` bool: repeats in which every example has a prediction."""
         return ~np.isnan(self.logits).any(axis=(1, 2))
 
-    @property
-    def multilabel(self) -> bool:
-        return self.target.ndim == 2
-
-    @property
-    def kind(self) -> Kind:
-        return kind_of(self.target)
-
     def prediction(self, repeat: int) -> Prediction:
         """Probabilities and decisions of one repeat, `n` examples; rows without a prediction mean nothing."""
-        return predict(self.logits[repeat], self.kind, self.bias[repeat])
+        return self.kind.decide(self.logits[repeat], self.bias[repeat])
 
 
 @dataclass(frozen=True)
@@ -181,7 +174,7 @@ class Results:
             bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
             logits[run.repeat, position[which]] = values
             fold[run.repeat, position[which]] = run.fold
-        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias)
+        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias, self.examples.kind)
 
     @property
     def shifted(self) -> tuple[str, ...]:
@@ -209,7 +202,9 @@ class Results:
             return None
         which = found[0][0]
         logits, bias = (np.stack([one[i] for one in found]) for i in (1, 2))
-        return OutOfFold(which, logits, np.zeros(logits.shape[:2], np.int16), self.examples.target[which], bias)
+        return OutOfFold(
+            which, logits, np.zeros(logits.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
+        )
 
     def candidate(self, id: str) -> Candidate:
         return next(c for c in self.candidates if c.id == id)

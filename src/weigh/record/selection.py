@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
-from weigh.record.results import Results, probabilities
+from weigh.record.results import Results
 
 __all__ = [
     "Suspects",
@@ -87,12 +88,15 @@ def find_suspects(results: Results) -> Suspects:
     examples = results.examples
     indices = examples.where("train")
     total, count = np.zeros((len(indices), 1)), np.zeros((len(indices), 1))
-    classified = examples.kind in ("label", "labels")  # only classes have probabilities that could contradict a label
+    classified = examples.kind.probable  # only classes have probabilities that could contradict a label
     for name in _ranked(results) if classified else ():
         found = results.out_of_fold(name)
         assert found is not None
-        stated = probabilities(found.logits, multilabel=found.multilabel)
-        present = ~np.isnan(stated).any(axis=2, keepdims=True) & trained_on(found.fold, found.target)[..., None]
+        stated = found.kind.probabilities(found.logits)
+        present = (
+            ~np.isnan(stated).any(axis=2, keepdims=True)
+            & trained_on(found.kind, len(examples.classes), found.fold, found.target)[..., None]
+        )
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
     doubted = np.zeros(len(examples), dtype=bool)
@@ -113,7 +117,7 @@ def find_suspects(results: Results) -> Suspects:
     return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()))
 
 
-def trained_on(fold: np.ndarray, target: np.ndarray) -> np.ndarray:
+def trained_on(kind: Kind, classes: int, fold: np.ndarray, target: np.ndarray) -> np.ndarray:
     """`(repeats, n)` bool: whether the run that was tested on an example had trained on its class (on all its labels).
 
     False where all examples of the class stand in one fold, as where only one group has it: whatever is predicted for them then
@@ -121,9 +125,9 @@ def trained_on(fold: np.ndarray, target: np.ndarray) -> np.ndarray:
 
     Args:
         fold: `(repeats, n)`; -1 where missing.
-        target: `(n,)` classes or `(n, classes)` labels.
+        kind, classes, target: Of these examples.
     """
-    holds = np.eye(int(target.max(initial=0)) + 1, dtype=bool)[target] if target.ndim == 1 else target > 0
+    holds = kind.members(target, classes)
     known = np.zeros(fold.shape, dtype=bool)
     for row, mine in zip(known, fold, strict=True):
         counts = np.stack([holds[mine == k].sum(axis=0) for k in range(int(mine.max(initial=0)) + 1)])

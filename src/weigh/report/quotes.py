@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from weigh.data.scripts import main_script
-from weigh.data.tags import joined_tokens
+from weigh.kinds.tags import joined_tokens
 from weigh.record.results import Results
 from weigh.report.effects import Effects, Piece, effects_by_path, effects_sentence, marked
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from weigh.errors import WeighError
 from weigh.metrics.base import METRICS, Metric
-from weigh.record.results import Results, RunRecord, predict
+from weigh.record.results import Results, RunRecord
 
 __all__ = ["run_rows", "score_run"]
 
@@ -61,7 +61,7 @@ def score_run(results: Results, run: RunRecord) -> float | None:
     which, logits = results.predictions(run.key)
     if not len(which) or not np.isfinite(logits).all():
         return None
-    prediction = predict(logits, results.examples.kind, np.asarray(run.facts.get("bias", 0.0)))
+    prediction = results.examples.kind.decide(logits, np.asarray(run.facts.get("bias", 0.0)))
     with np.errstate(all="ignore"):
         return metric.score(prediction, results.examples.target[which])
 

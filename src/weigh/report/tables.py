@@ -73,7 +73,7 @@ def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
     which, prediction = found.indices[rows], found.prediction(repeat)
     columns: dict[str, Any] = {
         "example": examples.path[which].astype(str),
-        "label": _written(found.kind, found.target[rows], examples.classes),
+        "label": found.kind.cells(found.target[rows], examples.classes),
         "model": [said.candidate] * len(rows),
         "run": np.full(len(rows), repeat),
         "set": [said.set] * len(rows),
@@ -83,21 +83,10 @@ def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
     }
     if (group := group_of(examples, results.spec)) is not None:
         columns["group"] = group[which].astype(str)
-    columns["prediction"] = _written(found.kind, prediction.labels[rows], examples.classes)
-    if found.kind in ("label", "labels"):
+    columns["prediction"] = found.kind.cells(prediction.labels[rows], examples.classes)
+    if found.kind.probable:
         columns |= {f"p:{name}": prediction.probabilities[rows, i] for i, name in enumerate(examples.classes)}
     return pl.DataFrame(columns)
-
-
-def _written(kind: str, labels: np.ndarray, classes: tuple[str, ...]) -> Any:
-    """Labels, or decisions, as cells."""
-    if kind == "number":
-        return labels.astype(np.float64)
-    if kind == "labels":
-        return ["|".join(name for name, on in zip(classes, row, strict=True) if on) for row in labels]
-    if kind == "spans":
-        return [json.dumps([[a, b, classes[c]] for a, b, c in spans], ensure_ascii=False) for spans in labels]
-    return np.array(classes, dtype=object)[labels.astype(np.int64)].astype(str)
 
 
 def runs_table(results: Results) -> pl.DataFrame:

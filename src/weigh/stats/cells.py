@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from weigh.metrics.base import Metric, Prediction
+from weigh.kinds.base import Prediction
+from weigh.metrics.base import Metric
 
 __all__ = ["Cells", "draw_scores", "joint_cells"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.data.examples import kind_of
+from weigh.kinds.base import Kind
 from weigh.language import Text, text
 
 __all__ = ["contiguous", "order_check_variants", "unfit"]
@@ -18,20 +18,14 @@ LEAST_PER_FOLD = 10
 # Share of the further classes that blocks must hold, of those that a random order would give them. Sorted data hold at
 # most (classes - 1) further classes in all blocks together.
 PRESENT = 0.6
-UNCHECKED = {
-    "number": text(
-        "it compares how classes are told apart, and numbers have none", "该检查比较的是对类别的区分，而数值没有类别"
-    ),
-    "spans": text("it compares how classes of whole examples are told apart", "该检查比较的是对整个样本类别的区分"),
-}
 TYPICAL = 0.6  # share of all classes that a random block of the size must hold on average
 
 
-def order_check_variants(target: np.ndarray, folds: int) -> list[str]:
+def order_check_variants(kind: Kind, target: np.ndarray, folds: int) -> list[str]:
     """Which order checks are worth running.
 
     Args:
-        target: `(n,)` class indices (or `(n, labels)`) of the training examples **in order**.
+        target: Of the training examples **in order**.
         folds: Folds of the design.
 
     Returns:
@@ -41,7 +35,7 @@ def order_check_variants(target: np.ndarray, folds: int) -> list[str]:
     n = len(target)
     sizes = [s for s in SIZES if n >= BLOCKS_PER_FOLD * folds * s][-2:]
     variants = ["fifths", *(f"blocks:{size}" for size in reversed(sizes))]
-    return [v for v in variants if unfit(target, contiguous(n, v, folds), folds) is None]
+    return [v for v in variants if unfit(kind, target, contiguous(n, v, folds), folds) is None]
 
 
 def contiguous(n: int, variant: str, folds: int) -> np.ndarray:
@@ -53,15 +47,15 @@ def contiguous(n: int, variant: str, folds: int) -> np.ndarray:
     return np.minimum(position // size, max(1, (n + size // 2) // size) - 1)
 
 
-def unfit(target: np.ndarray, block: np.ndarray, folds: int) -> Text | None:
+def unfit(kind: Kind, target: np.ndarray, block: np.ndarray, folds: int) -> Text | None:
     """Why these blocks cannot be checked, or None.
 
     A random order would give most blocks most classes. Where blocks hold clearly fewer classes than that, the data are
     sorted by class (fully or nearly): a drop would be the sorting's doing and say nothing about neighbours.
     """
-    n, kind = len(target), kind_of(target)
-    if kind in UNCHECKED:
-        return UNCHECKED[kind]
+    n = len(target)
+    if kind.unordered is not None:
+        return kind.unordered
     if n < LEAST_PER_FOLD * folds:
         return text("there are too few examples ({n} for {f} folds)", "样本太少（{n} 个样本，{f} 折）", n=n, f=folds)
     member = target > 0 if target.ndim == 2 else target[:, None] == np.arange(int(target.max()) + 1)

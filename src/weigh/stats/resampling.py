@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from weigh.data.cache import room
-from weigh.data.examples import kind_of
+from weigh.kinds.base import Kind
 from weigh.metrics.parts import Parts, mean_of_parts
 from weigh.settings import cache_folder
 
@@ -66,7 +66,7 @@ class Units:
         smallest: Independent units behind one example's influence: the smaller of all units and (number of classes)
             times (units of the smallest class); for spans the sentences that hold any. An event that never occurred among
             them has probability at most about 3 / smallest.
-        classes: Number of classes that occur (1 for several labels per example, for numbers and for spans).
+        classes: Number of classes that occur, where each example has one; else 1.
     """
 
     of: np.ndarray
@@ -76,22 +76,15 @@ class Units:
     classes: int = 1
 
 
-def make_units(target: np.ndarray, groups: np.ndarray | None = None) -> Units:
-    """Units of `n` examples with targets as in `Examples.target`."""
+def make_units(kind: Kind, target: np.ndarray, groups: np.ndarray | None = None) -> Units:
+    """Units of `n` examples with targets of a kind."""
     n = len(target)
     if groups is None:
         of, units, name = np.arange(n), n, "examples"
     else:
         _, of = np.unique(np.asarray(groups).astype(str), return_inverse=True)
         units, name = int(of.max(initial=-1)) + 1, "groups"
-    smallest, classes = n, 1
-    if kind_of(target) == "spans" and n:
-        smallest = max(sum(bool(spans) for spans in target), 1)
-    elif kind_of(target) == "label" and n:
-        sizes = np.bincount(target)
-        sizes = sizes[sizes > 0]
-        classes = len(sizes)
-        smallest = min(n, classes * sizes.min())
+    smallest, classes = kind.informative(target) if n else (0, 1)
     return Units(of, units, name, float(smallest) * units / max(n, 1), classes)
 
 

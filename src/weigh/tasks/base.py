@@ -49,6 +49,7 @@ class Task:
         width: `(examples) -> int`: length of one example's outputs.
         outputs: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
+        tokens: Texts come cut into tokens.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Task:
     width: Callable[[Examples], int]
     outputs: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_outputs
     start: Callable[[Network, np.ndarray], None] | None = None
+    tokens: bool = False
 
     def require(self, model: Pretrained) -> None:
         """Nothing, or the error that the model is not made for these examples.

@@ -13,7 +13,7 @@ __all__ = ["class_loss", "class_targets", "count_classes"]
 
 def count_classes(examples: Examples) -> int:
     """Number of logits of an example."""
-    return examples.target.shape[1] if examples.multilabel else len(examples.classes)
+    return len(examples.classes)
 
 
 def class_targets(target: np.ndarray, _batch: torch.Tensor) -> torch.Tensor:

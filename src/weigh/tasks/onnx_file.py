@@ -52,11 +52,11 @@ class _Answering(nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         logits = self.network(self.batch(*inputs))
-        if self.kind == "number":
+        if not self.kind.typed:
             return (logits[:, 0],)
-        if self.kind == "spans":
+        if not self.kind.probable:
             return (logits,)
-        if self.kind == "labels":
+        if not self.kind.exclusive:
             return logits, torch.sigmoid(logits / self.temperature), (logits > 0).long()
         probabilities = torch.softmax(logits / self.temperature, dim=-1)
         return logits, probabilities, (torch.log_softmax(logits, dim=-1) + self.bias).argmax(dim=-1)
@@ -78,7 +78,9 @@ def export_onnx(folder: Path, path: Path) -> float:
     saved = load_saved(folder)
     answering = _Answering(saved).eval()
     inputs, free = _for_export(saved)
-    names = {"number": ["value"], "spans": ["logits"]}.get(saved.kind, ["logits", "probabilities", "label"])
+    names = (
+        ["logits", "probabilities", "label"] if saved.kind.probable else ["logits"] if saved.kind.typed else ["value"]
+    )
     program = torch.onnx.export(
         answering, tuple(value[:2] for value in inputs.values()), dynamo=True, dynamic_shapes=((free,) * len(inputs),),
         input_names=list(inputs), output_names=names, verbose=False,

@@ -10,7 +10,7 @@ head, which the library has no class for, is `weigh_head.weight` and `weigh_head
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples, Kind, rows_of
+from weigh.data.examples import Examples
 from weigh.data.pictures import PictureError, use_picture
 from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
+from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
 from weigh.language import text
-from weigh.metrics.outputs import predict, probabilities
 from weigh.models.encoder import Encoder
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
@@ -50,7 +50,7 @@ class SavedModel:
         classes: Class names, in the order of the outputs; of entities their types; empty for numbers.
         temperature: Logits are divided by it.
         bias: `(classes,)` added to log probabilities before the decision.
-        kind: What is predicted: "label", "labels", "number" or "spans".
+        kind: What is predicted.
         frozen: Only the head was trained (then pairs of texts are encoded apart).
         pair: Texts come in pairs.
         written: How the training data were written; new texts are read in the same way.
@@ -68,36 +68,36 @@ class SavedModel:
     written: Written | None = None
 
     @property
-    def multilabel(self) -> bool:
-        return self.kind == "labels"
-
-    @property
     def reads(self) -> str:
         """What an example is: "pictures" or "texts"."""
         return TASKS.get(self.task).reads
 
     @property
+    def tokens(self) -> bool:
+        """Whether texts come cut into tokens."""
+        return TASKS.get(self.task).tokens
+
+    @property
     def nothing(self) -> dict[str, Any]:
         """The answer for an example that cannot be read."""
-        if self.kind in ("number", "spans"):
-            return {"value": None} if self.kind == "number" else {"entities": None}
-        probable = {"most_probable": ""} if self.by_threshold else {}
-        return {"label": "", "probability": None, **probable, **{f"p:{name}": None for name in self.classes}}
+        return self.kind.row(None, 0, self.classes, threshold=self.by_threshold)
 
     @property
     def by_threshold(self) -> bool:
         """Whether the label may be another class than the most probable one; then each answer tells both."""
         return bool(self.bias.any())
 
-    def predict(self, batch: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Calibrated probabilities `(n, classes)` and decisions of a prepared batch."""
+    def predict(self, batch: torch.Tensor) -> Prediction:
+        """Calibrated probabilities, and decisions, of a prepared batch."""
         with torch.inference_mode():
-            return self._calibrated(self.network(batch).double().numpy())
+            return self.decide(self.network(batch).double().numpy())
 
-    def _calibrated(self, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The decision bias was chosen on probabilities as trained, so it is applied before the temperature."""
-        calibrated = probabilities(logits / self.temperature, multilabel=self.multilabel)
-        return calibrated, predict(logits, self.kind, self.bias).labels
+    def decide(self, answers: np.ndarray) -> Prediction:
+        """Where there are probabilities they are calibrated; the bias was chosen on those as trained, so decisions are made before that."""
+        prediction = self.kind.decide(answers, self.bias)
+        if not self.kind.probable:
+            return prediction
+        return prediction._replace(probabilities=self.kind.probabilities(answers / self.temperature))
 
     def outputs(self, examples: Examples) -> np.ndarray:
         """`(n, k)` of texts or sentences, as a run records them."""
@@ -131,22 +131,11 @@ class SavedModel:
         return rows
 
     def _answers(self, texts: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-        examples = _examples(self.kind, self.classes, texts, tokens=self.kind == "spans")
-        outputs = self.outputs(examples)
-        if self.kind == "number":
-            return [{"value": float(value)} for value in outputs[:, 0]]
-        if self.kind == "spans":
-            spans = predict(outputs, self.kind).labels
-            return [
-                {
-                    "entities": [
-                        {"start": a, "end": b, "type": self.classes[kind], "text": " ".join(tokens[a:b])}
-                        for a, b, kind in of_sentence
-                    ]
-                }
-                for tokens, of_sentence in zip(texts, spans, strict=True)
-            ]
-        return [self._answer(*one) for one in zip(*self._calibrated(outputs.astype(np.float64)), strict=True)]
+        prediction = self.decide(self.outputs(self._examples(texts)).astype(np.float64))
+        return [self._answer(prediction, i, tokens=row) for i, row in enumerate(texts)]
+
+    def _answer(self, prediction: Prediction, i: int, *, tokens: Sequence[str] = ()) -> dict[str, Any]:
+        return self.kind.row(prediction, i, self.classes, tokens=tokens, threshold=self.by_threshold)
 
     def predict_rows(
         self, paths: list[str], *, progress: Callable[[str, int, int], None] | None = None
@@ -161,39 +150,24 @@ class SavedModel:
                     opened.append(None)
                 except (PictureError, OSError) as error:
                     opened.append(error)
-            found = iter(
-                zip(*self.predict(self.preparation.normalise(torch.from_numpy(np.stack(prepared)))), strict=True)
-                if prepared
-                else ()
-            )
+            answers: Iterator[dict[str, Any]] = iter(())
+            if prepared:
+                prediction = self.predict(self.preparation.normalise(torch.from_numpy(np.stack(prepared))))
+                answers = (self._answer(prediction, k) for k in range(len(prepared)))
             rows += [
-                self._row(path, None if error else next(found), error)
+                {"path": path, **(self.nothing if error else next(answers)), **_named(error)}
                 for path, error in zip(chunk, opened, strict=True)
             ]
             if progress:
                 progress("predicting", len(rows), len(paths))
         return rows
 
-    def _row(
-        self, path: str, predicted: tuple[np.ndarray, np.ndarray] | None, error: Exception | None
-    ) -> dict[str, Any]:
-        if predicted is None:
-            return {"path": path, **self.nothing, "error": reason_of(error, 1000)}
-        return {"path": path, **self._answer(*predicted)}
+    def _examples(self, texts: Sequence[tuple[str, ...]]) -> Examples:
+        return _examples(self.kind, self.classes, texts, tokens=self.tokens)
 
-    def _answer(self, probability: np.ndarray, decision: np.ndarray) -> dict[str, Any]:
-        if self.multilabel:
-            label = "|".join(name for name, on in zip(self.classes, decision, strict=True) if on)
-            sure = float(np.where(decision > 0, probability, 1 - probability).min())
-        else:
-            label, sure = self.classes[int(decision)], float(probability[int(decision)])
-        probable = {"most_probable": self.classes[int(probability.argmax())]} if self.by_threshold else {}
-        return {
-            "label": label,
-            "probability": sure,
-            **probable,
-            **{f"p:{n}": float(p) for n, p in zip(self.classes, probability, strict=True)},
-        }
+
+def _named(error: Exception | None) -> dict[str, str]:
+    return {} if error is None else {"error": reason_of(error, 1000)}
 
 
 def _examples(
@@ -201,15 +175,9 @@ def _examples(
 ) -> Examples:
     """Examples without labels: what a task needs to build a network and to prepare texts."""
     n = len(texts)
-    target = {
-        "label": np.zeros(n, np.int64),
-        "labels": np.zeros((n, len(classes)), np.uint8),
-        "number": np.zeros(n),
-        "spans": rows_of([()] * n),
-    }[kind]
     blank, rows = np.array([""] * n), rows_of([tuple(row) for row in texts])
     return Examples(
-        Path(), np.arange(n).astype(str), target, classes, blank, np.arange(n), blank,
+        Path(), np.arange(n).astype(str), kind.blank(n, len(classes)), classes, blank, np.arange(n), blank, kind,
         texts=None if tokens else rows, tokens=rows if tokens else None,
     )  # fmt: skip
 
@@ -227,7 +195,7 @@ def save_model(
     body = _body_prefix(preparation, frozen=frozen, pair=pair)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {
-        "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind,
+        "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind.name,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
         "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
@@ -297,7 +265,7 @@ def load_saved(folder: Path) -> SavedModel:
             )
         encoder = {name: value for name, value in whole.items() if name != "weigh"}
         pretrained = _architecture(config, encoder, folder)
-        kind, classes = config["kind"], tuple(config["classes"])
+        kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         like = _examples(kind, classes, [("", "")] if config["pair"] else [("",)])
         network = TASKS.get(config["task"]).build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(pretrained.preprocessing, frozen=config["frozen"], pair=config["pair"])

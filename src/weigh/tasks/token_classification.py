@@ -13,8 +13,8 @@ import torch
 from torch.nn import functional
 
 from weigh.data.examples import Examples
-from weigh.data.tags import OUTSIDE, code_spans, pack_tags
 from weigh.inputs.sentences import Sentences, windows
+from weigh.kinds.tags import OUTSIDE, code_spans, pack_tags
 from weigh.models.encoder import Encoder
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained
@@ -131,5 +131,6 @@ TOKEN_CLASSIFICATION = TASKS.register(
         loss=_loss,
         width=_width,
         outputs=_outputs,
+        tokens=True,
     ),
 )

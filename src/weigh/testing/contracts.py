@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.data.examples import Kind, rows_of
 from weigh.findings.model import Finding
-from weigh.metrics.base import Metric, Prediction, decide
+from weigh.kinds.base import KINDS
+from weigh.metrics.base import Metric
 from weigh.record.results import Results
 from weigh.run import Recipe
-from weigh.spec import TASKS, RecipeSpec
+from weigh.spec import RecipeSpec
 
 __all__ = ["check_finding", "check_metric", "check_recipe"]
 
@@ -24,12 +24,12 @@ def check_metric(metric: Metric, *, n: int = 60, classes: int = 3) -> None:
     """Weights behave like copies, any number of weight rows at once, order does not matter, nothing is changed in place."""
     assert metric.title.en, f"{metric.name}: no title"
     assert metric.title.zh, f"{metric.name}: no Chinese title"
-    assert metric.tasks <= set(TASKS), f"{metric.name}: unknown task"
+    assert metric.kinds <= set(KINDS), f"{metric.name}: unknown kind"
     assert metric.rope >= 0, f"{metric.name}: a region of equivalence is not negative"
     assert metric.kinds, f"{metric.name}: accepts no target"
     rng = np.random.default_rng(0)
     for kind in sorted(metric.kinds):
-        prediction, target = _draw(kind, rng, n, classes)
+        prediction, target = KINDS.get(kind).draw(rng, n, classes)
         statistics = metric.measure(prediction, target)
         kept = statistics.copy()
         assert statistics.ndim == 2, f"{metric.name}: statistics are (n, k)"
@@ -53,25 +53,6 @@ def check_metric(metric: Metric, *, n: int = 60, classes: int = 3) -> None:
             f"{metric.name}: without weight the score is NaN, not a number"
         )
         assert (statistics == kept).all(), f"{metric.name}: reduce changed its input"
-
-
-def _draw(kind: Kind, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
-    """`n` predictions and targets of a kind, with ties, unrelated to each other."""
-    if kind == "number":
-        values = np.round(rng.normal(size=(2, n)), 1)
-        return Prediction(values[0][:, None], values[0]), values[1]
-    if kind == "spans":  # three places per sentence, each of which may hold an entity
-        drawn = rng.integers(-1, classes, (2, n, 3))
-        said, target = (
-            rows_of([tuple((2 * i, 2 * i + 1, int(k)) for i, k in enumerate(row) if k >= 0) for row in side])
-            for side in drawn
-        )
-        return Prediction(rng.random((n, 1)), said), target
-    several = kind == "labels"
-    raw = rng.gamma(1.0, size=(n, classes))
-    probabilities = raw / (1 + raw) if several else raw / raw.sum(axis=1, keepdims=True)
-    target = (rng.random((n, classes)) < 0.4).astype(np.int64) if several else rng.integers(0, classes, n)
-    return Prediction(probabilities, decide(probabilities, multilabel=several)), target
 
 
 def _same(metric: Metric, rule: str, a, b) -> None:

@@ -3,16 +3,16 @@
 For the mean recall of the classes (balanced accuracy) the best decision divides each probability by the class's
 frequency (Menon et al. 2013); nothing is tuned. For F1 of two classes the threshold is the one that is best on inner
 out-of-fold predictions. All other metrics keep the most probable class. The result is a bias per class, added to the
-log probabilities (`metrics.base.decide`).
+log probabilities (`kinds.label.decide_class`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from weigh.data.examples import kind_of
-from weigh.metrics.base import METRICS, Prediction, decide
-from weigh.metrics.outputs import predict
+from weigh.kinds.base import Kind, Prediction
+from weigh.kinds.label import decide_class
+from weigh.metrics.base import METRICS
 
 __all__ = ["choose_bias", "score_training"]
 
@@ -20,7 +20,7 @@ UNBALANCED = 1.5  # ratio of the largest to the smallest class
 
 
 def choose_bias(
-    decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int
+    kind: Kind, decision: str, primary: str, target: np.ndarray, inner: np.ndarray | None, classes: int
 ) -> list[float] | None:
     """One number per class, or None for the most probable class.
 
@@ -29,7 +29,7 @@ def choose_bias(
         target: `(n,)` of the training part; multi-label targets keep the most probable.
         inner: `(n, classes)` inner out-of-fold probabilities of the training part, or None.
     """
-    if decision == "argmax" or kind_of(target) != "label":
+    if decision == "argmax" or not kind.exclusive:
         return None
     counts = np.bincount(target, minlength=classes).astype(np.float64)
     present = counts > 0
@@ -39,7 +39,9 @@ def choose_bias(
         metric = METRICS.get(primary)
         odds = np.log(np.clip(inner[:, 1], 1e-12, 1)) - np.log(np.clip(inner[:, 0], 1e-12, 1))
         options = [0.0, *(-np.quantile(odds, np.linspace(0.02, 0.98, 49)))]
-        scores = [metric.score(Prediction(inner, decide(inner, np.array([0.0, bias]))), target) for bias in options]
+        scores = [
+            metric.score(Prediction(inner, decide_class(inner, np.array([0.0, bias]))), target) for bias in options
+        ]
         best = options[int(np.nanargmax(scores))]
         return [0.0, round(float(best), 6)] if best else None
     if primary != "balanced_accuracy" and decision == "auto":
@@ -49,8 +51,10 @@ def choose_bias(
     return [round(float(b), 6) for b in bias]
 
 
-def score_training(primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None) -> dict[str, float]:
+def score_training(
+    kind: Kind, primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None
+) -> dict[str, float]:
     """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
-    prediction = predict(outputs, kind_of(target), 0.0 if bias is None else np.asarray(bias))
-    names = dict.fromkeys([primary, "accuracy"] if kind_of(target) in ("label", "labels") else [primary])
+    prediction = kind.decide(outputs, 0.0 if bias is None else np.asarray(bias))
+    names = dict.fromkeys([primary, "accuracy"] if kind.probable else [primary])
     return {name: float(METRICS.get(name).score(prediction, target)) for name in names}

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples, kind_of
+from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
 from weigh.inputs.base import Inputs
+from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
-from weigh.metrics.outputs import predict
 from weigh.models.fast import speed_up
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained
@@ -56,6 +56,7 @@ class Work:
     network: Network | Tail
     inputs: Inputs  # of a frozen part its activations; `network` is then the tail
     target: np.ndarray
+    kind: Kind
     task: Task
     width: int  # of one example's outputs
     beside: Beside | None = None  # a loss of its own in every step
@@ -108,7 +109,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         speed_up(work.network, setting.device)
     else:
         inputs = task.inputs(examples, preparation, setting, options, progress)
-        work = Work(run, setting, network, inputs, examples.target, task, task.width(examples))
+        work = Work(run, setting, network, inputs, examples.target, examples.kind, task, task.width(examples))
     if recipe.unlabelled == "beside":
         assert examples.unlabelled is not None
         work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
@@ -132,11 +133,17 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         shortened.restore()
     trained = time.perf_counter() - started
     held = validation if len(validation) else training
-    bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width)
+    bias = choose_bias(
+        examples.kind, options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width
+    )
     if setting.primary.startswith("f1") and len(validation):
-        inner = predict(work.predict(held), examples.kind).probabilities
-        bias = choose_bias(options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width)
-    train_scores = score_training(setting.primary, work.predict(run.train), examples.target[run.train], bias)
+        inner = examples.kind.decide(work.predict(held)).probabilities
+        bias = choose_bias(
+            examples.kind, options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width
+        )
+    train_scores = score_training(
+        examples.kind, setting.primary, work.predict(run.train), examples.target[run.train], bias
+    )
     logits = work.predict(run.test)
     if not np.isfinite(logits).all():
         raise Diverged("the trained network predicts values that are not finite")
@@ -196,7 +203,9 @@ def _freeze(
         "n_trained": sum(p.numel() for p in stage.tail.parameters() if p.requires_grad),
         "activation_bytes": activations.bytes_per_picture,
     }
-    return Work(run, setting, stage.tail, activations, examples.target, task, task.width(examples)), facts
+    return Work(
+        run, setting, stage.tail, activations, examples.target, examples.kind, task, task.width(examples)
+    ), facts
 
 
 def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -208,7 +217,7 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     group = None if examples.group is None else examples.group[run.train]
     if group is not None and len(np.unique(group)) < 2:  # one group is all there is: its examples choose the epoch
         group = None
-    held = inner_split(examples.target[run.train], share=share, rng=rng, group=group, stratify=True)
+    held = inner_split(examples.strata(run.train), share=share, rng=rng, group=group)
     return run.train[~held], run.train[held]
 
 
@@ -232,6 +241,7 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
         run.options.get("strengths", STRENGTHS),
         work.network.head.out_features,
         eigenbasis(Rows.standardise(features)),
+        kind=work.kind,
         rng=np.random.default_rng(run.seeds["split"]),
         group=group,
         balanced=run.options.get("class_weights") == "balanced",
@@ -260,7 +270,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
     # F1 of entities is 0 until the first is found: an epoch that is as good has then learned more, and is no reason to stop
-    ties_go_on = kind_of(work.target) == "spans"
+    ties_go_on = work.kind.from_nothing
     for epoch in range(1, epochs + 1):
         loss = loop.epoch(epoch)
         entry = {"epoch": epoch, "loss": round(loss, 5)}
@@ -296,9 +306,11 @@ def _validate(work: Work, validation: np.ndarray) -> float:
     if not np.isfinite(logits).all():
         raise Diverged("the network's predictions became infinite or undefined")
     metric = METRICS.get(work.setting.primary)
-    bias = choose_bias(work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width)
-    prediction = predict(logits, kind_of(target), 0.0 if bias is None else np.asarray(bias))
+    bias = choose_bias(
+        work.kind, work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width
+    )
+    prediction = work.kind.decide(logits, 0.0 if bias is None else np.asarray(bias))
     score = metric.score(prediction, target)
-    loss = METRICS.get("log_loss").score(prediction, target) if kind_of(target) in ("label", "labels") else 0.0
+    loss = METRICS.get("log_loss").score(prediction, target) if work.kind.probable else 0.0
     score = 0.0 if np.isnan(score) else score if metric.greater_is_better else -score
     return score - 0.02 * min(loss, 10.0)

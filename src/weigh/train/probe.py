@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples, kind_of
+from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
-from weigh.metrics.outputs import probabilities
+from weigh.kinds.base import Kind
 from weigh.run import Outcome, Run, Setting
 from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
@@ -143,6 +143,7 @@ def _fit_run(
         run.options["strengths"],
         classes,
         basis,
+        kind=examples.kind,
         rng=np.random.default_rng(run.seeds["split"]),
         rows=run.train,
         group=group,
@@ -150,7 +151,7 @@ def _fit_run(
         exact=exact,
     )
     trained = time.perf_counter() - started
-    bias = choose_bias(run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
+    bias = choose_bias(examples.kind, run.options.get("decision", "auto"), setting.primary, target, head.inner, classes)
     train_logits = head.logits(made.features, run.train)
     logits = head.logits(made.features, run.test)
     if not np.isfinite(logits).all():
@@ -158,7 +159,7 @@ def _fit_run(
     facts = {
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
-        "train_scores": score_training(setting.primary, train_logits, target, bias),
+        "train_scores": score_training(examples.kind, setting.primary, train_logits, target, bias),
     }
     if bias is not None:
         facts["bias"] = bias
@@ -181,6 +182,7 @@ def fit_head(
     classes: int,
     basis: Basis,
     *,
+    kind: Kind,
     rng: np.random.Generator,
     rows: np.ndarray | None = None,
     group: np.ndarray | None = None,
@@ -198,14 +200,14 @@ def fit_head(
         exact: Everything in double precision, where single precision failed.
     """
     rows = np.arange(len(features)) if rows is None else rows
-    if kind_of(target) == "number":
+    if not kind.probable:
         found = fit_ridge(features, target, strengths, rng=rng, rows=rows, group=group)
         return LinearHead(found.weight, found.bias, found.strength, None)
     units = len(target) if group is None else len(np.unique(group))
     folds = min(INNER_FOLDS, units)
     parts, order = [], np.arange(len(target))
     if folds >= 2:  # rows fold by fold, so that a fold is a stretch of them
-        of = assign_folds(target, folds=folds, rng=rng, group=group, stratify=True)
+        of = assign_folds(kind.strata(target), folds=folds, rng=rng, group=group)
         order = np.argsort(of, kind="stable")
         ends = np.cumsum(np.bincount(of, minlength=folds)).tolist()
         parts = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
@@ -223,23 +225,23 @@ def fit_head(
     options = sorted(float(strength) for strength in strengths)
     strength, start, inner = options[len(options) // 2], None, None
     if parts:
-        kind = torch.float64 if exact else torch.float32
-        best = _choose(_Inner(x, truth, parts, basis.to(kind), weights, columns, kind), options)
+        dtype = torch.float64 if exact else torch.float32
+        best = _choose(_Inner(x, truth, parts, basis.to(dtype), weights, columns, dtype), options)
         strength, start = best.strength, best.heads.part(slice(len(parts), None))
         if len(best.held) == len(x):
             held = best.held[torch.from_numpy(np.argsort(order))].numpy()
-            inner = probabilities(_both(held, classes, multilabel=multilabel), multilabel=multilabel)
+            inner = kind.probabilities(_both(held, classes, multilabel=multilabel))
     final = start
-    for kind, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL))[exact:]:
+    for dtype, tolerance, iterations in ((torch.float32, *ROUGH), (torch.float64, *FINAL))[exact:]:
         final = solve(
             x,
             truth,
-            torch.ones(len(x), 1, dtype=kind),
-            torch.tensor([strength], dtype=kind),
-            basis.to(kind),
+            torch.ones(len(x), 1, dtype=dtype),
+            torch.tensor([strength], dtype=dtype),
+            basis.to(dtype),
             columns=columns,
             weights=weights,
-            start=None if final is None else final.to(kind),
+            start=None if final is None else final.to(dtype),
             tolerance=tolerance,
             iterations=iterations,
         )

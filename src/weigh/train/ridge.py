@@ -16,6 +16,7 @@ import torch
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, lstsq
 
 from weigh.data.folds import assign_folds
+from weigh.kinds.number import NUMBER
 from weigh.train.rows import Rows
 
 __all__ = ["Ridge", "fit_ridge"]
@@ -56,7 +57,7 @@ def fit_ridge(
     choose = folds >= 2 and len(options) > 1
     of = np.zeros(len(target), np.int64)
     if choose:
-        of = assign_folds(target, folds=folds, rng=rng, group=group, stratify=True)
+        of = assign_folds(NUMBER.strata(target), folds=folds, rng=rng, group=group)
     order = np.argsort(of, kind="stable")
     ends = np.cumsum(np.bincount(of)).tolist()
     x, y = Rows.standardise(features, rows[order]), target[order].astype(np.float64)

@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weigh.data.examples import Examples, rows_of
+from weigh.data.examples import Examples
 from weigh.data.near_texts import UNSPACED
-from weigh.metrics.outputs import predict
+from weigh.kinds.base import rows_of
 from weigh.run import ASKED_WORDS, Outcome, Run, Setting
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def asks_words(run: Run, setting: Setting, examples: Examples) -> bool:
         and setting.task == "text-classification"
         and run.purpose == "main"
         and run.repeat == 0
-        and examples.kind == "label"
+        and examples.kind.exclusive
         and examples.texts is not None
     )
 
@@ -75,7 +75,7 @@ def _effects(
     run: Run, examples: Examples, logits: np.ndarray, bias: Any, tokenizer: Tokenizer, outputs: Outputs
 ) -> list[dict[str, Any]]:
     assert examples.texts is not None
-    decided = predict(logits, "label", 0.0 if bias is None else np.asarray(bias)).labels
+    decided = examples.kind.decide(logits, 0.0 if bias is None else np.asarray(bias)).labels
     loss = -_log_odds(logits, examples.target[run.test])  # in the order of the loss
     short = [k for k in np.argsort(-loss, kind="stable") if sum(map(len, examples.texts[run.test[k]])) <= LONGEST]
     asked = [(int(run.test[k]), int(decided[k])) for k in short[:ASKED]]

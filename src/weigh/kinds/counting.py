@@ -8,32 +8,17 @@ per class for one weighting or for a thousand at once (a matrix product).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from weigh.metrics.base import Prediction
+from weigh.kinds.base import ClassCounts, Prediction
 
-__all__ = ["ClassCounts", "count", "influence_of_counts", "measure_decisions", "totals"]
+__all__ = ["count", "influence_of_counts", "measure_decisions", "totals"]
 
 PAIR_LIMIT = 8
 DENSE_LIMIT = 64  # above so many classes a sparse product is faster than a dense one
 STEP = 1e-4  # of the numerical derivative with respect to a total, in examples
 BLOCK = 256  # totals that are moved at once: bounds the memory of the derivative at many classes
-
-
-class ClassCounts(NamedTuple):
-    """Weighted totals, `(..., classes)` each; `...` is () or (b,).
-
-    Attributes:
-        hit: Weight of examples of the class that were given the class.
-        predicted: Weight of examples that were given the class.
-        actual: Weight of examples of the class.
-    """
-
-    hit: np.ndarray
-    predicted: np.ndarray
-    actual: np.ndarray
 
 
 def measure_decisions(prediction: Prediction, target: np.ndarray) -> np.ndarray:

@@ -1,0 +1,279 @@
+"""What an example is labelled with, and what an answer about it is: one object per kind, one file each.
+
+A kind owns everything that differs between classes, several labels, numbers and entities: how targets are spread over folds, how an
+answer becomes a decision, how far off it is, how both are kept on disk and written for people. Nobody else asks *which* kind it is; they
+call its methods, or ask for one of its properties. No torch: heads and losses are in `heads/`. Third parties add kinds under
+the entry point `kind.NAME`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from weigh.language import Text, text
+from weigh.nouns import Noun
+from weigh.problem import Problem
+from weigh.registry import Registry
+
+__all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Prediction", "Strata", "kind_named", "rows_of"]
+
+FLOAT16_MAX = 60_000.0  # half precision overflows beyond
+LEAST_MINORITY = 3  # examples unlike the most frequent answer that a part needs before a constant answer is a failure
+
+
+class Prediction(NamedTuple):
+    """What a model says about `n` examples.
+
+    Attributes:
+        probabilities: `(n, classes)` float64 where the kind has them; else what its kind says (a number: itself; entities: `(n, 1)` the
+            probability of the whole answer).
+        labels: The decisions, in the form of targets of the kind. For classes they differ from the most probable one where a
+            threshold was chosen for unbalanced data.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+
+
+class Strata(NamedTuple):
+    """What is spread evenly over folds: pairs (`example`, `stratum`), `(pairs,)` each, of `n` examples and `count` strata.
+
+    Every example has at least one stratum.
+    """
+
+    n: int
+    example: np.ndarray
+    stratum: np.ndarray
+    count: int
+
+    @classmethod
+    def single(cls, stratum: np.ndarray, count: int) -> Strata:
+        """One stratum per example."""
+        return cls(len(stratum), np.arange(len(stratum)), stratum, count)
+
+    @classmethod
+    def of_members(cls, members: np.ndarray) -> Strata:
+        """Every class that stands in an example, `(n, classes)` bool; examples without any share a last stratum."""
+        whole = np.column_stack([members, ~members.any(axis=1)])
+        example, stratum = np.nonzero(whole)
+        return cls(len(members), example, stratum, whole.shape[1])
+
+
+class Blind(NamedTuple):
+    """An answer that looks at no example.
+
+    Attributes:
+        prediction: None where nothing is to be told apart.
+        doing: "always giving the most frequent answer", to be put into a sentence.
+        short: "most frequent class", for a figure.
+    """
+
+    prediction: Prediction | None
+    doing: Text
+    short: Text
+
+
+class ClassCounts(NamedTuple):
+    """Weighted totals, `(..., classes)` each; `...` is () or (b,).
+
+    Attributes:
+        hit: Weight of what is of the class and was given it.
+        predicted: Weight of what was given the class.
+        actual: Weight of what is of the class.
+    """
+
+    hit: np.ndarray
+    predicted: np.ndarray
+    actual: np.ndarray
+
+
+class Kind:
+    """What all kinds can be asked. An instance holds no state; `target` is always `Examples.target`, or rows of it.
+
+    Attributes:
+        name: As it is stored, and as metrics name what they measure.
+        title: "numbers", for messages.
+        primary: Default metric.
+        exclusive: Every example has exactly one class (then a class is a stratum, and one class has many examples of its own).
+        probable: An answer is a probability for every class.
+        typed: Targets name classes (or types): there is a table of them.
+        exact: An answer can be right; false where it is only near (numbers).
+        unasked: Kinds or ids of findings that have no meaning, and why.
+        unordered: Why the order check cannot be asked; None: it can.
+        apart: What a model tells apart, in a question: "the classes".
+        detectable: Whether the smallest difference that a design finds can be told beforehand.
+        from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
+            best one is then no reason to stop.
+        counted: What is counted class by class, where it is not the examples.
+    """
+
+    name: str
+    title: Text
+    primary: str
+    exclusive = False
+    probable = False
+    typed = True
+    exact = True
+    unasked: Mapping[str, Text] = {}
+    unordered: Text | None = None
+    apart = text("examples", "样本")
+    detectable = False
+    counted: Noun | None = None
+    from_nothing = False
+
+    # ---- targets
+
+    def blank(self, n: int, classes: int) -> np.ndarray:
+        """Targets of `n` examples of which none is known."""
+        raise NotImplementedError
+
+    def named(self, row: Any) -> tuple[str, ...]:
+        """The class names in one row of a source: names, or spans (first token, token after the last, name); asked only where `typed`."""
+        return row
+
+    def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
+        """Targets of rows as a reader hands them over: tuples of class names, spans of tokens, or (not `typed`) the cells themselves.
+
+        Names that are no class are left out, or -1 (the reader sets such rows aside).
+        """
+        raise NotImplementedError
+
+    def strata(self, target: np.ndarray) -> Strata:
+        """What folds spread evenly."""
+        raise NotImplementedError
+
+    def informative(self, target: np.ndarray) -> tuple[int, int]:
+        """How many of `n` examples speak about the rarest event, as a share would count them, and how many classes occur (1: not asked)."""
+        return len(target), 1
+
+    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """`(n, classes)` bool: which class stands in which example."""
+        raise NotImplementedError
+
+    def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """`(classes,)` how often each class is given."""
+        return self.members(target, classes).sum(axis=0, dtype=np.int64)
+
+    def varied(self, target: np.ndarray) -> bool:
+        """Whether a constant answer would be a failure there."""
+        raise NotImplementedError
+
+    def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
+        """What is wrong with the targets themselves, part by part (`Examples.part`)."""
+        return []
+
+    def extent(self, target: np.ndarray) -> tuple[Text, dict[str, float]]:
+        """Where targets have no classes: from where to where they go, and the numbers in the sentence."""
+        return text("", ""), {}
+
+    def store(self, target: np.ndarray) -> np.ndarray:
+        """As an array without objects, for the index of a study."""
+        return target
+
+    def restore(self, stored: np.ndarray) -> np.ndarray:
+        """What `store` was given."""
+        return stored
+
+    def bytes_of(self, target: np.ndarray) -> bytes:
+        """The same only for the same targets: part of the fingerprint of the data."""
+        return np.ascontiguousarray(target).tobytes()
+
+    # ---- answers
+
+    def decide(self, answers: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
+        """What a run left of `n` examples, `(n, k)`, as what it says about them; `bias` is added to log probabilities of classes."""
+        raise NotImplementedError
+
+    def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+        """Arrays that keep the answers of one run; half precision, unless a kind needs more."""
+        return {"logits": np.clip(answers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)}  # NaN stays NaN
+
+    def unpack(self, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+        """`(n, k)` float32 of what `pack` kept."""
+        return stored["logits"].astype(np.float32)
+
+    def probabilities(self, answers: np.ndarray) -> np.ndarray:
+        """Float64 in the shape of `answers`, class by class; asked only where `probable`."""
+        raise NotImplementedError
+
+    def most_probable(self, probabilities: np.ndarray) -> np.ndarray:
+        """The decisions without a threshold, in the form of targets; asked only where `probable`."""
+        raise NotImplementedError
+
+    def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """`(n,)` how far each answer is off; 0 is right."""
+        raise NotImplementedError
+
+    def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:
+        """The one answer that all examples were given, or ""."""
+        raise NotImplementedError
+
+    def blind(self, target: np.ndarray, classes: int) -> Blind:
+        """The answer that looks at nothing."""
+        raise NotImplementedError
+
+    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
+        """Totals of every class, for the table of classes; asked only where `typed`."""
+        raise NotImplementedError
+
+    # ---- for people
+
+    def metrics(self, classes: int) -> list[str]:
+        """Metrics that a report shows when nobody says which, most telling first."""
+        return [self.primary]
+
+    def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
+        """One target, or decision, for a reader."""
+        raise NotImplementedError
+
+    def shown(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
+        """One target or decision, where what was predicted stands beside what was given."""
+        return self.quote(target, classes, tokens)
+
+    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
+        """Targets, or decisions, as a column of a table."""
+        raise NotImplementedError
+
+    def row(
+        self,
+        prediction: Prediction | None,
+        i: int,
+        classes: Sequence[str],
+        *,
+        tokens: Sequence[str] = (),
+        threshold: bool = False,
+    ) -> dict[str, Any]:
+        """What `weigh predict` says of example `i`; without a prediction that it could not be read.
+
+        Args:
+            threshold: The decision may be another class than the most probable one, which is then told too.
+        """
+        raise NotImplementedError
+
+    def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
+        """`n` predictions and targets with ties, unrelated to each other: what the contracts of metrics are tried on."""
+        raise NotImplementedError
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return kind_named, (self.name,)
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+
+KINDS: Registry[Kind] = Registry(
+    text("kind", "标注类型"), modules=tuple(f"weigh.kinds.{name}" for name in ("label", "labels", "number", "spans"))
+)
+
+
+def kind_named(name: str) -> Kind:
+    """The kind of that name; also how pickle finds it again in a worker."""
+    return KINDS.get(name)
+
+
+def rows_of(values: Sequence[tuple]) -> np.ndarray:
+    """`(n,)` object array of tuples, whatever their lengths (numpy would make equal ones a matrix)."""
+    return np.fromiter(values, dtype=object, count=len(values))

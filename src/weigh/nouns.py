@@ -1,0 +1,29 @@
+"""One word in the forms that sentences in two languages need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from weigh.language import Text
+
+__all__ = ["Noun"]
+
+
+class Noun(NamedTuple):
+    """One word in its forms.
+
+    Attributes:
+        many: "pictures", "图片".
+        counted: After a number: "pictures", "张图片".
+        one: "picture", "张图片" (after 每, 同一).
+        measure: The measure word alone (Chinese): "张".
+        unit, units, unit_measure: What copies are counted in: "files", "个文件"; "文件"; "个".
+    """
+
+    many: Text
+    counted: Text
+    one: Text
+    measure: Text
+    unit: Text
+    units: Text
+    unit_measure: Text
