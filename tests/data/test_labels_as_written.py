@@ -151,7 +151,7 @@ def test_several_labels_in_every_way(tmp_path, way):
         write(path, ("text", "label"), [(t, "|".join(row)) for t, row in zip(TEXTS, SETS, strict=True)])
         options = {"label_separator": "|"}
     task, examples, problems = read(path, **options)
-    assert (task, examples.kind, examples.classes) == ("text-classification", "labels", NAMES)
+    assert (task, examples.kind.name, examples.classes) == ("text-classification", "labels", NAMES)
     assert [[examples.classes[k] for k in range(3) if row[k]] for row in examples.target] == [
         sorted(row) for row in SETS
     ]
@@ -164,11 +164,11 @@ def test_lists_of_one_and_columns_that_exclude_each_other_are_classes(tmp_path):
     (tmp_path / "t.jsonl").write_text(
         "\n".join(json.dumps({"text": t, "labels": [k]}) for t, k in zip(TEXTS, one, strict=True))
     )
-    assert read(tmp_path / "t.jsonl")[1].kind == "label"
+    assert read(tmp_path / "t.jsonl")[1].kind.name == "label"
     names = ("food", "tax", "trip")
     rows = [(t, *("1" if k == n else "0" for n in names)) for t, k in zip(TEXTS, one, strict=True)]
     _, examples, problems = read(write(tmp_path / "t.csv", ("text", *names), rows))
-    assert (examples.kind, examples.classes) == ("label", names)
+    assert (examples.kind.name, examples.classes) == ("label", names)
     assert [examples.classes[t] for t in examples.target] == one
     assert any("the column that holds 1" in p.sentence.en for p in problems)
 
@@ -176,7 +176,7 @@ def test_lists_of_one_and_columns_that_exclude_each_other_are_classes(tmp_path):
 def test_vectors_without_names_are_said(tmp_path):
     rows = [(t, str([int(v) for v in m])) for t, m in zip(TEXTS, marks(), strict=True)]
     _, examples, problems = read(write(tmp_path / "t.csv", ("text", "labels"), rows))
-    assert (examples.kind, examples.classes) == ("labels", ("1", "2", "3"))
+    assert (examples.kind.name, examples.classes) == ("labels", ("1", "2", "3"))
     assert any("without names" in p.sentence.en and p.severity == "warning" for p in problems)
 
 
@@ -187,7 +187,7 @@ def test_names_that_seem_to_be_joined_are_asked_about(tmp_path, joiner):
     (problem,) = [p for p in problems if p.kind == "columns" and p.severity == "warning"]
     setting = problem.do.en.rpartition("=")[2].strip("'")
     assert setting == joiner.strip()
-    assert read(tmp_path / "t.csv", label_separator=setting)[1].kind == "labels"  # the advice works
+    assert read(tmp_path / "t.csv", label_separator=setting)[1].kind.name == "labels"  # the advice works
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_names_with_marks_are_not_several(cells):
 
 def test_a_label_with_a_name_goes_before_columns_of_marks(tmp_path):
     rows = [(t, "ab"[i % 2], *m) for i, (t, m) in enumerate(zip(TEXTS, marks(), strict=True))]
-    assert read(write(tmp_path / "t.csv", ("text", "label", *NAMES), rows))[1].kind == "label"
+    assert read(write(tmp_path / "t.csv", ("text", "label", *NAMES), rows))[1].kind.name == "label"
     kinds = [("first", "second", "third")[i % 3] for i in range(60)]
     rows = [(t, k, *m[:2]) for t, k, m in zip(TEXTS, kinds, marks(), strict=True)]
     assert read(write(tmp_path / "t.csv", ("text", "source kind", *NAMES[:2]), rows))[1].classes == (
@@ -215,7 +215,7 @@ def test_pictures_with_a_column_per_label(tmp_path):
         Image.new("RGB", (8, 8), (i * 9, 50, 200 - i * 5)).save(tmp_path / f"{i}.png")
         rows.append((f"{i}.png", int(i % 2), int(i % 3 == 0)))
     task, examples, _ = read(write(tmp_path / "t.csv", ("path", "cat", "outdoors"), rows))
-    assert (task, examples.kind, examples.classes) == ("image-classification", "labels", ("cat", "outdoors"))
+    assert (task, examples.kind.name, examples.classes) == ("image-classification", "labels", ("cat", "outdoors"))
 
 
 # Words that some programs take for "missing", and truth values ------------------------------------------------------

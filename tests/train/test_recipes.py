@@ -13,6 +13,7 @@ import torch
 from weigh.errors import WeightsReplaced
 from weigh.inputs.pictures import crops, prepare_squares
 from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.kinds.spans import SPANS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
@@ -227,7 +228,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(examples, setting, m
 
 def test_several_labels(examples, setting, make_run):
     labels = np.stack([examples.target == 0, np.arange(len(examples)) % 3 == 0], axis=1).astype(np.uint8)
-    several, setting = replace(examples, target=labels), replace(setting, primary="f1_macro")
+    several, setting = replace(examples, target=labels, kind=LABELS), replace(setting, primary="f1_macro")
     for recipe in ("probe", "finetune"):
         options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).defaults}
         outcome = fit([make_run(recipe, **options, class_weights="balanced")], setting, several)[0]

@@ -12,6 +12,8 @@ import torch
 
 from weigh.data.pictures import open_picture
 from weigh.errors import MissingExtra, ModelError, StorageError
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.tasks.onnx_file import export_onnx
@@ -33,7 +35,7 @@ def save(folder: Path, address: str, **changes) -> Path:
         "temperature": 2.0,
         "bias": [0.0, 0.5],
         "task": "image-classification",
-        "kind": "label",
+        "kind": LABEL,
         "pair": False,
         "frozen": True,
         "facts": {"sha256": "x"},
@@ -77,7 +79,7 @@ def test_unreadable_files_are_rows_of_their_own(folder, photos, tmp_path):
 
 
 def test_several_labels_have_a_sigmoid_each(tmp_path, tiny, photos):
-    folder = save(tmp_path / "model", tiny, kind="labels", bias=None)
+    folder = save(tmp_path / "model", tiny, kind=LABELS, bias=None)
     row = load_saved(folder).predict_rows([str(next(photos.rglob("*.png")))])[0]
     on = [name for name in CLASSES if row[f"p:{name}"] > 0.5]
     assert row["label"] == "|".join(on)

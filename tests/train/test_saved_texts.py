@@ -57,7 +57,7 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
         network.head.weight.mul_(30)  # so that probabilities differ
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     save_model(
-        folder, address=address, weights=weights, task=task, kind=of, pair=pair, classes=classes, options=options,
+        folder, address=address, weights=weights, task=task, kind=kind_of(target), pair=pair, classes=classes, options=options,
         frozen=frozen, temperature=1.7 if of in ("label", "labels") else 1.0,
         bias=[0.0, 0.8, -0.4] if of == "label" else None, facts={},
     )  # fmt: skip
@@ -146,7 +146,7 @@ def test_onnx_answers_like_predict(folder_of, tmp_path, kind):
     rows = saved.predict_texts(texts)
     assert facts["classes"] == list(saved.classes)
     assert facts["temperature"] == saved.temperature
-    assert facts["decision"] == ("threshold" if saved.kind == "label" else "argmax")
+    assert facts["decision"] == ("threshold" if saved.kind.exclusive else "argmax")
     assert facts["preprocessing"]["size"] == 64
     # from here on nothing of ours: the tokenizer that lies beside the file, and the runtime
     tokenizer = Tokenizer.from_file(str(tmp_path / facts["tokenizer"]))

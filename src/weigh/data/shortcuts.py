@@ -24,7 +24,7 @@ LEAST = 10  # pictures of a class
 def find_shortcuts(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
     """One warning for the fact that tells the classes best, where it tells them almost always."""
     train = examples.where("train")
-    if examples.kind != "label" or len(examples.classes) < 2 or examples.class_counts(train).min() < LEAST:
+    if not examples.kind.exclusive or len(examples.classes) < 2 or examples.class_counts(train).min() < LEAST:
         return []
     told = [(_share_told(examples.target[train], [of(facts[i]) for i in train.tolist()]), name) for name, of in FACTS]
     if not told or max(told, key=lambda t: t[0])[0] < TOLD:

@@ -1,7 +1,6 @@
 """Can the winner's probabilities be taken at face value?
 
-Before it: out-of-fold logits of every candidate. After it: the report's reliability diagram; the saved model divides
-its logits by the temperature named here. "Before" are the probabilities as trained; "after" are those of each fold
+The saved model divides its logits by the temperature named here. "Before" are the probabilities as trained; "after" are those of each fold
 with a temperature that the other folds chose, so that nothing is judged on what it was fitted to.
 """
 
