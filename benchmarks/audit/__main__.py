@@ -4,6 +4,7 @@ python -m benchmarks.audit run --part development --studies 400 --seed 101      
 python -m benchmarks.audit show --part development --seed 101
 python -m benchmarks.audit sealed --pools cells=FOLDER,flowers=FOLDER           the published run
 python -m benchmarks.audit second                                              single scores, shift, networks, unlike strengths
+python -m benchmarks.audit readings                                            every sentence that says yes or no
 python -m benchmarks.audit publish                                             tables and docs/audit.md
 """
 
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from benchmarks.audit.designs import SEALED, designs, fast
 from benchmarks.audit.packages import package_row
-from benchmarks.audit.publish import SECOND_ROWS, publish
+from benchmarks.audit.publish import READINGS_ROWS, SECOND_ROWS, publish
+from benchmarks.audit.readings import READINGS, run_readings
 from benchmarks.audit.real import find_pools, make_pools
 from benchmarks.audit.run import run, run_extra
 from benchmarks.audit.second import SECOND, run_second
@@ -35,11 +37,11 @@ def remember_commit(folder: Path) -> None:
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "second", "publish"])
+parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "second", "readings", "publish"])
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
 parser.add_argument("--studies", type=int, default=400)
 parser.add_argument("--seed", type=int, default=101)
-parser.add_argument("--only", default="", help="designs, separated by commas")
+parser.add_argument("--only", default="", help="designs, or parts of the readings, separated by commas")
 parser.add_argument("--pools", default="", help="real pools: cells=FOLDER,flowers=FOLDER")
 parser.add_argument("--folder", type=Path, default=Path("audit-rows"), help="where rows are kept")
 parser.add_argument("--processes", type=int, default=2)
@@ -63,6 +65,10 @@ if __name__ == "__main__":
         chosen = options.seed != parser.get_default("seed")
         file = options.folder / f"second-{options.seed}.csv" if chosen else SECOND_ROWS
         run_second(options.studies if chosen else 2000, options.seed if chosen else SECOND, file)
+    elif options.what == "readings":
+        chosen = options.seed != parser.get_default("seed")
+        file = options.folder / f"readings-{options.seed}.csv" if chosen else READINGS_ROWS
+        run_readings(options.studies if chosen else 1000, options.seed if chosen else READINGS, file, only)
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
         real = {k: d for k, d in designs("real").items() if d.pool in pools}

@@ -13,16 +13,18 @@ from benchmarks.audit.designs import DEVELOPMENT, SEALED_AGAIN, UNSEEN, designs,
 from benchmarks.audit.draw import dots
 from benchmarks.audit.extra import EXTRA_RULES
 from benchmarks.audit.packages import PACKAGE_RULES
+from benchmarks.audit.readings import readings_section
 from benchmarks.audit.real import REAL
 from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS
 from benchmarks.audit.second import second_section
 from benchmarks.audit.tables import below, calibration, holm, load, pooled, read
 
-__all__ = ["SECOND_ROWS", "publish"]
+__all__ = ["READINGS_ROWS", "SECOND_ROWS", "publish"]
 
 RESULTS = Path("benchmarks/audit/results")
 SECOND_ROWS = RESULTS / "second.csv"
+READINGS_ROWS = RESULTS / "readings.csv"
 DOCS = Path("docs")
 
 
@@ -56,6 +58,8 @@ def publish(seed: int, folder: Path, commit: str) -> None:
     page.append(_best(table))
     if SECOND_ROWS.exists():
         page.append(second_section(SECOND_ROWS))
+    if READINGS_ROWS.exists():
+        page.append(readings_section(READINGS_ROWS))
     page.append(_tail())
     (DOCS / "audit.md").write_text("\n\n".join(page) + "\n", "utf-8")
 

@@ -317,6 +317,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "raced": lambda: raced(dropped=True),
     "raced-all": lambda: raced(dropped=False),
     "gaps": lambda: pictures(n=60, failed=[("m0", 0, 1, "x"), ("m1", 1, 0, "x"), ("m0", 2, 2, "x")]),
+    "apart": lambda: pictures(repeats=2, failed=[(f"m{i}", 1 - i, k, "x") for i in range(2) for k in range(5)]),
     "families": lambda: pictures((2.0,), n=600, groups=np.arange(600) // 10, alike=0.95),
     "columns": lambda: pictures((2.0,), n=600, slices={"site": SITES[PERMUTED]}),
     "by-luck": by_luck,

@@ -193,3 +193,38 @@ def test_a_perfect_score_is_said_to_be_rare(separation, n, rare):
     top = by_id(performance.find(results))["verdict"]
     check(top, results)
     assert ("which is rare" in top.sentence.en) == ("很少见" in top.sentence.zh) == rare
+
+
+@pytest.mark.parametrize("candidates", [2, 5, 16])
+def test_the_headline_is_without_the_luck_of_choosing(candidates):
+    results = study([0.8] * candidates, n=150)
+    found = {**by_id(performance.find(results)), **by_id(generalisation.find(results))}
+    top, shown = found["verdict"], found["verdict"].estimates["score"]
+    check(top, results)
+    luck = found["generalisation:optimism"].estimates
+    assert shown == luck["corrected"]
+    as_measured = next(row for row in top.figure.rows if row["candidate"] == top.candidates[0])
+    assert as_measured["value"] == luck["reported"].value > shown.value
+    assert (as_measured["low"], as_measured["high"]) == (luck["reported"].low, luck["reported"].high)
+    assert shown.low < as_measured["low"]
+    assert f"shows {as_measured['value']:.3f}: the best of {candidates} scores is partly luck" in top.sentence.en
+    assert f"{candidates} 个得分中的最高者总有运气成分" in top.sentence.zh
+    assert found["performance:baseline"].estimates["score"] == shown
+
+
+def test_one_candidate_was_not_chosen():
+    top = by_id(performance.find(study([0.8], n=150)))["verdict"]
+    assert "luck" not in top.sentence.en
+    assert "reported" not in top.estimates
+    row = next(row for row in top.figure.rows if row["candidate"] == "m0")
+    assert top.estimates["score"].value == row["value"]
+    assert top.estimates["score"].low == row["low"]
+
+
+def test_the_best_of_many_hopeless_ones_has_not_learnt():
+    """Each has a chance of 2.5 % of an interval above the baseline: of forty, one would have it."""
+    learnt = [
+        by_id(performance.find(study([0.0] * 20, n=80, repeats=1, seed=s)))["performance:baseline"].verdict
+        for s in range(6)
+    ]
+    assert "yes" not in learnt

@@ -19,7 +19,7 @@ from weigh.stats.comparison import compare, relation_of
 from weigh.stats.interval import student
 from weigh.stats.power import smallest_detectable_difference, what_settles
 from weigh.stats.resampling import make_units
-from weigh.stats.selection import may_be_best, selection_optimism
+from weigh.stats.selection import may_be_best
 
 
 def measured(logits, target, metric="balanced_accuracy", **options):
@@ -204,30 +204,6 @@ def test_a_rope_of_zero_never_calls_anything_equal():
 def test_the_set_of_the_best():
     logits, target = learners([2.0, 1.9, 0.2], n=400)
     assert may_be_best(compared(logits, target)) == ["m0", "m1"]
-
-
-def test_choosing_among_equals_is_optimistic_and_corrected():
-    logits, target = learners([0.8] * 10, n=100, repeats=2)
-    found = selection_optimism(
-        measured(logits, target), make_units(kind_of(target), target), rng=np.random.default_rng(0)
-    )
-    assert found.optimism.value > 0.01
-    assert found.corrected < found.reported
-    assert sum(found.chosen.values()) == pytest.approx(1)
-    clear, target = learners([3.0, 0.2], n=300)
-    found = selection_optimism(
-        measured(clear, target), make_units(kind_of(target), target), rng=np.random.default_rng(0)
-    )
-    assert found.optimism.value < 0.003
-    assert found.chosen["m0"] == 1.0
-
-
-def test_losses_are_corrected_upwards():
-    logits, target = learners([0.8] * 8, n=80)
-    found = selection_optimism(
-        measured(logits, target, "log_loss"), make_units(kind_of(target), target), rng=np.random.default_rng(0)
-    )
-    assert found.corrected >= found.reported
 
 
 def test_power_before_a_run():

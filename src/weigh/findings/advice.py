@@ -17,6 +17,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation import GIVE_A_TEST
 from weigh.findings.limits import study_limits, undecided_rivals
 from weigh.findings.model import Bilingual, Finding
+from weigh.findings.optimism import winner_score
 from weigh.findings.order import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -175,7 +176,7 @@ def _further_recipes(results: Results, evidence: Evidence) -> list[Item]:
     if winner is None:
         return []
     items = []
-    score, recipes = evidence.scores[winner], {c.recipe for c in results.candidates}
+    score, recipes = winner_score(evidence), {c.recipe for c in results.candidates}
     best = 1.0 if evidence.metric.greater_is_better and evidence.metric.unit == "score" else None
     room = best is None or score.high is None or best - score.value > evidence.rope
     heads_only = all(RECIPES.get(recipe).trains == "head" for recipe in recipes)

@@ -14,6 +14,7 @@ import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.optimism import winner_score
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -89,7 +90,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
             level=evidence.level,
             unit=evidence.metric.unit,
             lowest=evidence.metric.lowest,
-            present=evidence.scores[name].value,
+            present=(winner_score(evidence) if name == evidence.winner else evidence.scores[name]).value,
         )
     return Measured(name, sizes, scores, curve)
 

@@ -126,9 +126,11 @@ class Evidence:
     @cached_property
     def useful(self) -> Verdict:
         """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse."""
+        from weigh.findings.optimism import winner_score  # it builds on this module
+
         if self.winner is None:
             return "undecided"
-        score, base = self.scores[self.winner], self.blind.score
+        score, base = winner_score(self), self.blind.score
         if score.low is None or score.high is None or math.isnan(base):
             return "undecided"
         sign = 1 if self.metric.greater_is_better else -1

@@ -14,7 +14,7 @@ import numpy as np
 from weigh.findings.choice import find_choice
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
-from weigh.findings.optimism import RELATIVE, find_optimism
+from weigh.findings.optimism import RELATIVE, find_optimism, winner_score
 from weigh.findings.order_checks import check_order
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -84,7 +84,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
     winner = str(evidence.winner)
     if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
         return _no_score(evidence, tests)
-    test, validated = tests[winner], evidence.scores[winner]
+    test, validated = tests[winner], winner_score(evidence)
     gap, verdict = _gap(evidence, test, validated)
     looks, drawn = evidence.results.test_looks, evidence.results.spec.design.test > 0
     higher = gap.low is not None and gap.low > scaled(evidence.rope, evidence.metric).value
@@ -275,7 +275,7 @@ def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estim
 
 def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None) -> list[Finding]:
     winner = str(evidence.winner)
-    train, validated = trained[winner], evidence.scores[winner]
+    train, validated = trained[winner], winner_score(evidence)
     if math.isnan(train) or math.isnan(validated.value):
         return []  # the recipe reports no training score
     sign = 1.0 if evidence.metric.greater_is_better else -1.0

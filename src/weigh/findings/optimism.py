@@ -10,11 +10,30 @@ from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import text
 from weigh.stats.estimate import Estimate
-from weigh.stats.selection import selection_optimism
+from weigh.stats.selection import Optimism, selection_optimism
 
-__all__ = ["RELATIVE", "find_optimism"]
+__all__ = ["RELATIVE", "find_optimism", "winner_score"]
 
 RELATIVE = 0.1  # of a score in the unit of the label: so much of luck would change what one expects of a model
+
+
+def luck_of_choosing(evidence: Evidence) -> Optimism | None:
+    """To be asked for through `evidence.once`; None where nothing was chosen, or candidates cannot be compared."""
+    if evidence.winner is None or evidence.winner not in evidence.rivals or evidence.comparisons is None:
+        return None
+    return selection_optimism(
+        evidence.comparisons,
+        evidence.winner,
+        evidence.scores[evidence.winner],
+        rng=evidence.rng("optimism"),
+        lowest=evidence.metric.lowest,
+    )
+
+
+def winner_score(evidence: Evidence) -> Estimate:
+    """What to expect of the winner: its score without the luck of having been chosen by it. `evidence.scores` keeps the scores as measured."""
+    luck = evidence.once(luck_of_choosing)
+    return evidence.scores[str(evidence.winner)] if luck is None else luck.score
 
 
 def find_optimism(evidence: Evidence) -> list[Finding]:
@@ -22,12 +41,7 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
     rivals = evidence.rivals
     if len(rivals) < 2:
         return []  # nothing was chosen
-    found = selection_optimism(
-        {name: evidence.measured[name] for name in rivals},
-        evidence.units,
-        rng=evidence.rng("optimism"),
-        draws=min(500, evidence.draws),
-    )
+    found = evidence.once(luck_of_choosing)
     winner = str(evidence.winner)
     if found is None:
         return [
@@ -52,8 +66,9 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
             "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
         }
     )
-    chosen = Estimate(value=100 * found.chosen.get(winner, 0.0), method="share of bootstrap draws", unit="percent")
-    large = found.optimism.value > (evidence.rope or RELATIVE * abs(found.reported))
+    chosen = Estimate(value=100 * found.chosen[winner], method="share of repeated choices", unit="percent")
+    reported, corrected = evidence.scores[winner], found.score
+    large = found.optimism.value > (evidence.rope or RELATIVE * abs(reported.value))
     return [
         Finding(
             id="generalisation:optimism",
@@ -68,21 +83,16 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
                     "从 {k} 个候选方案中按得分挑选最优，带来约 {o}的运气成分：扣除后 {r:.3f} 变为 {s:.3f}。在重抽样的研究中，{c} 有 {p:.0f} % 的机会被选中。",
                     k=len(rivals),
                     o=amount(optimism),
-                    r=found.reported,
-                    s=found.corrected,
+                    r=reported.value,
+                    s=corrected.value,
                     c=evidence.label(winner),
                     p=chosen.value,
                 )
             ),
             estimates={
                 "optimism": optimism,
-                "reported": Estimate(value=found.reported, n=evidence.units.count, unit=evidence.metric.unit),
-                "corrected": Estimate(
-                    value=found.corrected,
-                    n=evidence.units.count,
-                    method="bootstrap bias correction (BBC-CV), no interval",
-                    unit=evidence.metric.unit,
-                ),
+                "reported": reported,
+                "corrected": corrected,
                 "candidates": count(len(rivals), "candidates"),
                 "chosen": chosen,
             },
@@ -91,7 +101,8 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
                 {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in found.chosen.items()
             ],
             references=[
-                "Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions, ML 107"
+                "Oliveira, Lei & Tibshirani (2021), Unbiased risk estimation via coupled bootstrap",
+                "Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions, ML 107",
             ],
         )
     ]

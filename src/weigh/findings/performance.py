@@ -16,6 +16,7 @@ from weigh.findings.caveats import caveats, lead_is_lost
 from weigh.findings.descriptions import describe_classes, describe_metrics, scores_figure
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope, share
 from weigh.findings.model import Finding, Verdict
+from weigh.findings.optimism import winner_score
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.unlearnt import no_verdict, not_learnt
@@ -53,7 +54,7 @@ def find(results: Results) -> list[Finding]:
 
 def _headline(evidence: Evidence) -> Finding:
     winner = str(evidence.winner)
-    score = evidence.scores[winner]
+    score, measured = winner_score(evidence), evidence.scores[winner]
     design = evidence.measured[winner]
     repeats = int((~np.isnan(design.score().repeat)).sum())
     folds = evidence.results.spec.design.folds
@@ -102,6 +103,7 @@ def _headline(evidence: Evidence) -> Finding:
             "该得分说明的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
+        said = said + _luck(evidence, score, measured, estimates)
     candidates, verdict, against = [winner], evidence.useful, None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
         runner_up = evidence.ranked[1]
@@ -125,6 +127,19 @@ def _headline(evidence: Evidence) -> Finding:
         candidates=candidates,
         figure=scores_figure(evidence),
         references=REFERENCES,
+    )
+
+
+def _luck(evidence: Evidence, score: Estimate, measured: Estimate, estimates: dict[str, Estimate]) -> Text:
+    """Why the table of candidates shows another number, where it does."""
+    if f"{score.value:.3f}" == f"{measured.value:.3f}":
+        return text("", "")
+    estimates |= {"reported": measured, "candidates": count(len(evidence.rivals), "candidates")}
+    return text(
+        "The table of candidates shows {x:.3f}: the best of {k} scores is partly luck, which is taken off here.",
+        "候选方案表中的得分是 {x:.3f}：{k} 个得分中的最高者总有运气成分，这里已经扣除。",
+        x=measured.value,
+        k=len(evidence.rivals),
     )
 
 
@@ -258,7 +273,7 @@ def _baseline(evidence: Evidence) -> list[Finding]:
     if math.isnan(evidence.blind.score):
         return []  # the metric is not defined for a constant answer
     verdict = evidence.useful
-    score, base = evidence.scores[winner], evidence.blind.score
+    score, base = winner_score(evidence), evidence.blind.score
     answer = {
         "yes": text("It has learnt something", "确实学到了东西"),
         "no": text("It is worse than looking at nothing", "还不如{x}", x=evidence.blind.short),

@@ -5,16 +5,19 @@ Before it: `comparison.py`. After it: the findings on performance and generalisa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
 from typing import NamedTuple
 
 import numpy as np
 
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import Measured, Units, in_blocks, resample
 
 __all__ = ["Optimism", "may_be_best", "selection_optimism"]
+
+DRAWS = 4000
+CLOSE = 0.25  # variance of the drawn errors over that of the scores' own: less of them leaves the choice as it was
+FULL = 1.0  # as much again: steadier, and too careful where one candidate is better than many alike
 
 
 def may_be_best(comparisons: Comparisons) -> list[str]:
@@ -34,69 +37,89 @@ class Optimism(NamedTuple):
     """What choosing the best adds to its score.
 
     Attributes:
-        reported: Cross-validated score of the chosen candidate.
-        corrected: The score after taking the luck of choosing away.
-        optimism: reported minus corrected (for losses: corrected minus reported), never below 0.
-        chosen: Candidate -> share of draws in which it was chosen.
+        score: Of the chosen candidate without the luck of having chosen it. The end of the interval at which it would be worse is
+            moved further, by what a more careful correction takes off; the other end is that of the score as it was, where luck may have had no part.
+        optimism: How much better the reported score is, never below 0.
+        chosen: Candidate -> share of repeated choices in which it comes out best.
     """
 
-    reported: float
-    corrected: float
+    score: Estimate
     optimism: Estimate
     chosen: dict[str, float]
 
 
 def selection_optimism(
-    measured: Mapping[str, Measured], units: Units, *, rng: np.random.Generator, draws: int = 500
+    comparisons: Comparisons,
+    winner: str,
+    score: Estimate,
+    *,
+    rng: np.random.Generator,
+    lowest: float = 0.0,
+    draws: int = DRAWS,
 ) -> Optimism | None:
-    """Bootstrap bias correction of the best of several cross-validated scores (BBC-CV).
+    """The score of the chosen candidate, corrected for the choice; None where the candidates cannot be compared.
 
-    Each draw chooses the best candidate on the examples in the bag and scores it on those outside; nothing is
-    trained. None with fewer than two candidates or where no draw gives a score.
+    Scores with further errors b, as large as a share of their own, choose a candidate; the scores less b / share judge
+    it. Both errors are uncorrelated, so the second does not know about the choice (coupled bootstrap). A small share changes the choice
+    little, so that its luck is corrected nearly without bias also where candidates differ; the careful end takes the share 1.
+
+    Args:
+        score: Of `winner`, as it was measured, with its interval.
+        lowest: The least value that a score can have.
 
     References:
-        Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions for efficient and
-        accurate cross-validation.
+        Oliveira, Lei & Tibshirani (2021), Unbiased risk estimation in the normal means problem via coupled bootstrap;
+        Tsamardinos, Greasidou & Borboudakis (2018), Bootstrapping the out-of-sample predictions (BBC-CV): the same aim
+        with examples in and out of the bag, whose errors are too small for cross-validation.
     """
-    if len(measured) < 2 or units.count < 4:
+    names = comparisons.candidates
+    sign = 1.0 if comparisons.greater_is_better else -1.0
+    gaps = np.array([0.0 if a == winner else sign * comparisons.of(a, winner).estimate.value for a in names])
+    errors = _errors(comparisons, rng, draws)
+    if errors is None or not np.isfinite(gaps).all():
         return None
-    names = list(measured)
-    metric = measured[names[0]].metric
-    sign = 1.0 if metric.greater_is_better else -1.0
-    resampled = [resample(measured[name], np.ones((1, measured[name].n)), units) for name in names]
-    moves = np.stack([r.mean_influence for r in resampled], axis=1)  # (units, candidates)
-    whole = np.array([r.overall for r in resampled])
-    if np.isnan(whole).any():
-        return None
-    bags = [_in_and_out_of_bag(rng, units.count, rows, moves) for rows in in_blocks(draws, units.count)]
-    # To first order; exact for means. Weights are scaled to a mean of 1, and influences sum to 0.
-    seen, unseen = (sign * (whole + np.concatenate(moved)).T for moved in zip(*bags, strict=True))
-    if not seen.shape[1]:
-        return None
-    whole = sign * whole
-    chosen = (seen >= seen.max(axis=0) - 1e-12).astype(np.float64)
-    chosen /= chosen.sum(axis=0)  # ties are shared
-    best = int(whole.argmax())
-    corrected = min(float(whole[best]), float((chosen * unseen).sum(axis=0).mean()))
-    share = chosen.mean(axis=1)
-    optimism = Estimate(
-        value=float(whole[best]) - corrected,
-        n=units.count,
-        n_unit=units.name,
-        method="bootstrap bias correction (BBC-CV), no interval",
-        unit=metric.unit,
-    )
+    optimism, careful = (max(0.0, -_judged_apart(gaps, errors, share)) for share in (CLOSE, FULL))
+    careful = max(optimism, careful)
+    low, high = score.low, score.high
+    if low is not None and high is not None:
+        low, high = (low - careful, high) if sign > 0 else (low, high + careful)
+        if score.unit == "score":
+            low, high = max(low, lowest), min(high, 1.0)
+    unit = {"n": score.n, "n_unit": score.n_unit, "unit": score.unit}
+    best = gaps + errors
     return Optimism(
-        sign * float(whole[best]), sign * corrected, optimism, dict(zip(names, share.tolist(), strict=True))
+        score.model_copy(
+            update={
+                "value": score.value - sign * optimism,
+                "low": low,
+                "high": high,
+                "method": f"{score.method}, corrected for the choice among {len(names)}",
+            }
+        ),
+        Estimate(value=optimism, method="coupled bootstrap, no interval", **unit),
+        {
+            a: float(share)
+            for a, share in zip(names, (best >= best.max(axis=1, keepdims=True)).mean(axis=0), strict=True)
+        },
     )
 
 
-def _in_and_out_of_bag(
-    rng: np.random.Generator, n: int, draws: int, moves: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """`(draws, candidates)` how far the scores move in the bag and outside; draws that leave nobody outside are dropped."""
-    inside = rng.multinomial(n, np.full(n, 1 / n), size=draws)
-    outside = inside == 0
-    share = outside.mean(axis=1, keepdims=True)
-    keep = share[:, 0] > 0
-    return inside[keep] @ moves, (outside[keep] @ moves) / share[keep]
+def _errors(comparisons: Comparisons, rng: np.random.Generator, draws: int) -> np.ndarray | None:
+    """`(draws, candidates)` errors that have the variances of all differences; what all candidates share moves no choice."""
+    names = comparisons.candidates
+    spread = np.array([[0.0 if a == b else comparisons.of(a, b).variance.total for b in names] for a in names])
+    if not np.isfinite(spread).all():
+        return None
+    centre = np.eye(len(names)) - 1 / len(names)
+    values, vectors = np.linalg.eigh(-0.5 * centre @ spread @ centre)  # variances of differences are squared distances
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    half = rng.standard_normal((draws // 2, len(names))) @ root
+    return np.concatenate([half, -half])
+
+
+def _judged_apart(gaps: np.ndarray, errors: np.ndarray, share: float) -> float:
+    """Mean gap to the winner of what is chosen with the errors, judged with errors that are uncorrelated with them."""
+    seen = gaps + math.sqrt(share) * errors
+    chosen = (seen >= seen.max(axis=1, keepdims=True) - 1e-12).astype(float)
+    chosen /= chosen.sum(axis=1, keepdims=True)  # ties are shared
+    return float((chosen * (gaps - errors / math.sqrt(share))).sum(axis=1).mean())

@@ -1,0 +1,68 @@
+"""Every sentence that says yes or no: designs in which it is false (null) and true (alternative), and how often it is wrong.
+
+    python -m benchmarks.audit readings --seed 103 --studies 200 --only headline      while rules are chosen
+    python -m benchmarks.audit readings                                               the published run, on a sealed seed
+
+One file per sentence, each with a `PART`. After it: `publish.py`, which puts the tables into docs/audit.md.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.audit.readings import headline
+from benchmarks.audit.readings.part import COLUMNS, Part
+
+__all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
+
+READINGS = 20261128  # sealed: run once, after the rules were fixed
+PARTS: dict[str, Part] = {"headline": headline.PART}
+
+
+def run_readings(studies: int, seed: int, file: Path, only: Sequence[str] = ()) -> None:
+    """Write one row for each design; rows of parts that are not run stay as they are in `file`."""
+    kept = [row for row in _read(file) if only and row["part"] not in only]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([row[k] for k in COLUMNS] for row in kept)
+        for name, part in PARTS.items():
+            for row in part.rows(studies, seed) if not only or name in only else ():
+                writer.writerow([name, row.design, row.studies, *(f"{v:.5g}" for v in row[2:])])
+                out.flush()
+                print(name, *row, flush=True)
+
+
+def _read(file: Path) -> list[dict[str, str]]:
+    if not file.exists():
+        return []
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def readings_section(file: Path) -> str:
+    """The section of docs/audit.md."""
+    text = [_HEAD.format(seed=READINGS)]
+    rows = [{k: v if k in COLUMNS[:2] else float(v) for k, v in row.items()} for row in _read(file)]
+    for name, part in PARTS.items():
+        chosen = [row for row in rows if row["part"] == name]
+        if not chosen:
+            continue
+        lines = ["| " + " | ".join(("design", "studies", *part.header)) + " |", "|" + "---|" * (len(part.header) + 2)]
+        for row in chosen:
+            shown = [
+                "–" if row[k] != row[k] else f"{100 * row[k]:.1f}" if head.endswith("%") else f"{row[k]:.2f}"
+                for k, head in zip(COLUMNS[3:], part.header, strict=False)
+            ]
+            lines.append(f"| {row['design']} | {row['studies']:.0f} | " + " | ".join(shown) + " |")
+        text.append(f"### {part.title}\n\n{part.promise(chosen)}\n\n" + "\n".join(lines))
+    return "\n\n".join(text)
+
+
+_HEAD = """## Every sentence that says yes or no
+
+Each sentence of a report, on designs in which it is known to be false and on designs in which it is true: how often is it wrong, how often is it said?
+One run on a sealed seed ({seed}); all of it is simulated."""
