@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
+from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS, Prediction
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
@@ -27,7 +28,7 @@ def chosen(rng, shares, n=300, metric="accuracy", shared=0.3):
         measured[f"m{i}"] = MeasuredDesign(
             metric, statistics, np.zeros((1, n), np.int16), np.ones((1, n), bool), target
         )
-    units = make_units("label", target)
+    units = make_units(LABEL, target)
     scores = {name: score_estimate(one, units, claim="these_models") for name, one in measured.items()}
     best = (max if metric.greater_is_better else min)(scores, key=lambda name: scores[name].value)
     comparisons = compare(measured, units, rng=rng, claim="these_models", draws=50)

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.simulate import Design, simulate
+from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS, Prediction
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
@@ -85,7 +86,7 @@ def _study(design: Models | Design, rng: np.random.Generator) -> tuple[dict[str,
 
 def _headline(measured: dict[str, MeasuredDesign], truth: np.ndarray, rng: np.random.Generator, claim: Claim):
     """What is shown of the winner, and its true score."""
-    units = make_units("label", measured["m0"].target)
+    units = make_units(LABEL, measured["m0"].target)
     scores = {name: score_estimate(one, units, claim=claim) for name, one in measured.items()}
     winner = max(scores, key=lambda name: scores[name].value)
     shown = scores[winner]

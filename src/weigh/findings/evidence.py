@@ -104,8 +104,7 @@ class Evidence:
         """Rivals from the best score to the worst, the winner first whatever happens."""
         sign = 1 if self.metric.greater_is_better else -1
         known = {name: self.scores[name].value for name in self.rivals}
-        order = sorted(known, key=lambda n: (n != self.winner, math.isnan(known[n]), -sign * known[n]))
-        return order
+        return sorted(known, key=lambda n: (n != self.winner, math.isnan(known[n]), -sign * known[n]))
 
     @cached_property
     def blind(self) -> Baseline:
@@ -370,9 +369,8 @@ def amount(estimate: Estimate) -> Text:
     interval = ""
     if estimate.low is not None and estimate.high is not None:
         interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
-    value = _number(estimate.value, digits)
     unit = UNITS.get(estimate.unit, text(estimate.unit, estimate.unit))
-    return text("{v} {u}{i}", "{v} {u}{i}", v=value, u=unit, i=interval)
+    return text("{v} {u}{i}", "{v} {u}{i}", v=_number(estimate.value, digits), u=unit, i=interval)
 
 
 def _number(value: float, digits: int) -> str:
