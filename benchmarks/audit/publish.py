@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.audit.designs import DEVELOPMENT, SEALED_AGAIN, UNSEEN, designs, seed_of
+from benchmarks.audit.designs import DEVELOPMENT, SEALED_AGAIN, UNSEEN, designs
 from benchmarks.audit.draw import dots
 from benchmarks.audit.extra import EXTRA_RULES
 from benchmarks.audit.packages import PACKAGE_RULES
@@ -18,7 +18,7 @@ from benchmarks.audit.real import REAL
 from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS
 from benchmarks.audit.second import second_section
-from benchmarks.audit.tables import below, calibration, holm, load, pooled, read
+from benchmarks.audit.tables import below, holm, pooled, read
 
 __all__ = ["READINGS_ROWS", "SECOND_ROWS", "publish"]
 
@@ -54,7 +54,6 @@ def publish(seed: int, folder: Path, commit: str) -> None:
     else:
         page.append(_as_it_stands("## The reference design"))
     page += [_claims(table), _coverage(table)]
-    page.append(_probabilities(table, seed, folder) if whole else _as_it_stands("## Stated probabilities"))
     page.append(_best(table))
     if SECOND_ROWS.exists():
         page.append(second_section(SECOND_ROWS))
@@ -117,7 +116,7 @@ for several differences at once did not allow for standard errors that are thems
 two candidates; `docs/decisions/comparison-rule.md`), and all designs with more than two candidates were run again on another sealed
 seed ({SEALED_AGAIN}), with five designs added that had never been run. Studies of two candidates are not touched by the change. Their rows were lost before this
 page was written again, by a mistake of ours with the folder they lay in: their lines are those of the second sitting, as committed
-then, and so are the sections on the reference design and on stated probabilities.
+then, and so is the section on the reference design.
 
 How a simulated study is made: every candidate sees its own random features, labels are drawn from a logistic model that uses all
 of them alike, learners are ridge regression (with or without noise of their own), nearest neighbours or class centroids. Candidates
@@ -274,36 +273,6 @@ def _coverage(table) -> str:
         f"a data set is small but not 0, so a wrong sign there is near a coin toss.{said}\n\n![coverage](audit/coverage.svg)\n\n"
         + _rows(["design", "studies", *(f"this data: {e}" for e in each), *(f"these models: {e}" for e in each)], lines)
     )
-
-
-def _probabilities(table, seed, folder) -> str:
-    gaps = [k for k, d in designs("all").items() if k in table and d.gap]
-    lines, all_rows = [], []
-    for name in gaps:
-        rows = load(folder, seed_of(name, seed), name)
-        all_rows.append(rows)
-        error, skill, _ = calibration(rows)
-        lines.append([name, f"{len(rows)}", f"{error:.3f}", f"{skill:.2f}"])
-    rows = np.concatenate(all_rows)
-    error, skill, bins = calibration(rows)
-    lines.append(["**all of these**", f"{len(rows)}", f"**{error:.3f}**", f"{skill:.2f}"])
-    tested = calibration(rows, "these_models")
-    lines.append(["the same, these models", f"{len(rows)}", f"{tested[0]:.3f}", f"{tested[1]:.2f}"])
-    nulls = np.concatenate(
-        [load(folder, seed_of(k, seed), k) for k, d in designs("all").items() if k in table and d.null]
-    )
-    error, skill, _ = calibration(nulls)
-    lines.append(["designs without a true difference", f"{len(nulls)}", f"{error:.3f}", f"{skill:.2f}"])
-    table_of_bins = _rows(["stated", "happened", "statements"], [[f"{p:.3f}", f"{f:.3f}", f"{n}"] for p, f, n in bins])
-    return f"""## Stated probabilities
-
-Of "better by more than a point", "within a point", "worse" about this data, with a flat prior; calibration error over ten bins, Brier skill
-against the frequencies. They are calibrated where true differences are spread, as declared in the designs with "gap" (normal, standard
-deviations of about 1.5 to 15 points), and far too sure where all candidates are the same: a flat prior does not know that. The relation does not use them.
-
-{_rows(["design", "studies", "calibration error", "Brier skill"], lines)}
-
-{table_of_bins}"""
 
 
 def _best(table) -> str:

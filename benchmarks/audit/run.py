@@ -30,7 +30,7 @@ COLUMNS = (
         f"{claim}:{name}"
         for claim in CLAIMS
         for name in (
-            *("low", "high", "relation", "adjusted", "any", "better", "equal", "worse"),
+            *("low", "high", "relation", "adjusted", "any"),
             *("set", "set_size", "all_cover"),
         )
     ),
@@ -82,7 +82,6 @@ def _answers(comparisons: Comparisons, truth: np.ndarray, error: float) -> list[
         RELATIONS.index(pair.relation),
         comparisons.adjusted,
         any(d.relation in ("better", "worse") for d in comparisons.pairs.values()),
-        *(pair.probabilities or (np.nan,) * 3),
         f"m{int(truth.argmax())}" in comparisons.best,
         len(comparisons.best),
         all(covers),

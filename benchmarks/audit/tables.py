@@ -14,7 +14,7 @@ from benchmarks.audit.rules import FOLD_RULES
 from benchmarks.audit.run import CLAIMS, COLUMNS, RELATIONS
 from benchmarks.audit.simulate import Design
 
-__all__ = ["below", "calibration", "holm", "load", "pooled", "read", "show", "summary"]
+__all__ = ["below", "holm", "load", "pooled", "read", "show", "summary"]
 
 ROPE = 0.01
 INDEX = {name: i for i, name in enumerate(COLUMNS)}
@@ -89,26 +89,6 @@ def summary(design: Design | RealDesign, rows: np.ndarray) -> dict[str, float]:
 
 def pair(design: Design | RealDesign) -> bool:
     return len(getattr(design, "strengths", (1, 1))) == 2
-
-
-def calibration(rows: np.ndarray, claim: str = "this_data") -> tuple[float, float, list[tuple[float, float, int]]]:
-    """Of the stated probabilities of better, equal, worse: calibration error (10 bins), Brier skill, and the bins."""
-    tested = claim == "these_models"
-    truth = column(rows, "tested_truth" if tested else "truth")
-    stated = np.stack([column(rows, f"{claim}:{name}") for name in ("better", "equal", "worse")], axis=1)
-    happened = np.stack([truth > ROPE, np.abs(truth) <= ROPE, truth < -ROPE], axis=1)
-    known = ~np.isnan(stated).any(axis=1)
-    stated, happened = stated[known], happened[known]
-    bins = np.minimum((stated * 10).astype(int), 9)
-    table = []
-    for b in range(10):
-        inside = bins == b
-        if inside.any():
-            table.append((float(stated[inside].mean()), float(happened[inside].mean()), int(inside.sum())))
-    error = sum(abs(p - f) * n for p, f, n in table) / stated.size
-    brier = np.square(stated - happened).sum(axis=1).mean()
-    base = np.square(happened.mean(axis=0) - happened).sum(axis=1).mean()
-    return float(error), float(1 - brier / base), table
 
 
 def holm(table: dict[str, dict[str, float]], promise: float = 0.05) -> dict[str, float]:

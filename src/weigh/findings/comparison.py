@@ -136,10 +136,6 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
 def _descriptions(difference: Difference) -> dict[str, Estimate]:
     """Numbers about the pair that decide nothing and stand in no sentence."""
     found = {}
-    if difference.probabilities is not None:
-        method = "this pair alone, flat prior; a description"
-        for relation, p in zip(("better", "equal", "worse"), difference.probabilities, strict=True):
-            found[f"probability_{relation}"] = Estimate(value=100 * p, method=method, unit="percent")
     if difference.folds > 1 and math.isfinite(difference.wins):
         method = "share of the runs that both have, ties half; a description"
         wins = Estimate(value=100 * difference.wins, n=difference.folds, n_unit="runs", method=method, unit="percent")

@@ -19,7 +19,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
 
@@ -27,24 +27,11 @@ from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student
 from weigh.stats.resampling import Measured, Resampler, Units
 
-__all__ = ["Comparisons", "Difference", "Probabilities", "Relation", "compare", "relation_of"]
+__all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
 
 Relation = Literal["better", "worse", "equal", "undecided"]
 DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
 SMALLEST_SAMPLE = 10  # independent units below which nothing is concluded
-
-
-class Probabilities(NamedTuple):
-    """How probable it is that `a` is better than `b` by more than the region of equivalence, within it, or worse.
-
-    Read with a flat prior: as if nothing were known before about the size of the difference. Calibrated where true
-    differences are spread wider than the standard error; too sure of "better" and "worse" where all candidates are
-    about the same (docs/audit.md). The relation does not use them.
-    """
-
-    better: float
-    equal: float
-    worse: float
 
 
 @dataclass(frozen=True)
@@ -62,7 +49,6 @@ class Difference:
         q: The quantile that was used: half the interval is `max(q * standard error, least)`.
         least: The least half width: what an event that never occurred could still amount to.
         detectable: The smallest true difference that a study like this would have found in `power` of cases.
-        probabilities: Of a being better, equivalent and worse, for this pair alone; None without an interval.
         wins: Share of the folds (of runs on a test part) in which `a` scores better than `b`, ties half. A
             description: folds share their training examples, so it says nothing about probability.
         repeats, examples, folds: What both candidates have in common.
@@ -78,7 +64,6 @@ class Difference:
     q: float
     least: float
     detectable: float
-    probabilities: Probabilities | None
     wins: float
     repeats: int
     examples: int
@@ -309,7 +294,6 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         "q": q,
         "least": least,
         "detectable": detectable,
-        "probabilities": None if reason else _probabilities(sign * value, half / q, variance.freedom, rope),
         "wins": float(((sign * folds > 0) + 0.5 * (folds == 0)).mean()) if len(folds) else float("nan"),
         "repeats": len(used),
         "examples": examples,
@@ -336,14 +320,6 @@ def _ends(value: float, half: float, growth: float) -> tuple[float, float]:
     return low, high
 
 
-def _probabilities(gain: float, error: float, freedom: float, rope: float) -> Probabilities:
-    from scipy.special import stdtr
-
-    better = float(stdtr(freedom, (gain - rope) / error))
-    worse = float(stdtr(freedom, (-rope - gain) / error))
-    return Probabilities(better, max(0.0, 1.0 - better - worse), worse)
-
-
 ESTIMATED = (
     15.0  # degrees of freedom that the spread of the standard errors amounts to (docs/decisions/comparison-rule.md)
 )
@@ -364,13 +340,11 @@ def _reversed(difference: Difference) -> Difference:
             "high": None if estimate.low is None else -estimate.low,
         }
     )
-    known = difference.probabilities
     fields = {
         **difference.__dict__,
         "a": difference.b,
         "b": difference.a,
         "estimate": turned,
-        "probabilities": known and Probabilities(known.worse, known.equal, known.better),
         "wins": 1.0 - difference.wins,
     }
     return Difference(**{**fields, "relation": OPPOSITE[difference.relation]})
