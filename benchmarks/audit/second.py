@@ -17,15 +17,16 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
+from benchmarks.audit.neighbours import neighbour_rows
 from benchmarks.audit.networks import NETWORKS, network_study
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_answers, draw_set, estimate, truth_of
+from benchmarks.audit.sets import equal_rows, holding_rows, power_rows, ranking_rows, shift_rows
 from benchmarks.audit.simulate import Design, simulate
 from tests.arrays import kind_of
 from weigh.stats.comparison import compare
 from weigh.stats.multiple import holm
 from weigh.stats.resampling import make_units
-from weigh.stats.shift import MeasuredSet, compare_sets
 
 __all__ = ["SECOND", "run_second", "second_section"]
 
@@ -62,18 +63,6 @@ def _cells() -> dict[str, Cell]:
     return found
 
 
-NULLS = {
-    "balanced accuracy, 25 of 500": Cell("balanced_accuracy", Answers((475, 25), (0.97, 0.8))),
-    "balanced accuracy, 25 of 500, recall .95": Cell("balanced_accuracy", Answers((475, 25), (0.99, 0.95))),
-    "balanced accuracy, 10 of 200": Cell("balanced_accuracy", Answers((190, 10), (0.95, 0.7))),
-    "balanced accuracy, five classes": Cell("balanced_accuracy", Answers((100, 50, 20, 10, 5), (0.9,) * 5)),
-    "macro F1, three classes": Cell("f1_macro", Answers((100, 60, 20), (0.9,) * 3)),
-    "F1, 25 of 500": Cell("f1", Answers((475, 25), (0.97, 0.8))),
-    "accuracy, 500": Cell("accuracy", Answers((300, 200), (0.9, 0.9))),
-    "accuracy, 100, nearly perfect": Cell("accuracy", Answers((50, 50), (0.99, 0.98))),
-    "AUROC, 20 of 300": Cell("auroc", Ranks((280, 20), 0.93)),
-    "average precision, 25 of 250": Cell("average_precision", Ranks((225, 25), 0.93)),
-}
 UNLIKE = {
     "hardly and well regularised, 100 columns of 200": Design(
         n=200,
@@ -131,7 +120,7 @@ UNLIKE = {
 
 def run_second(studies: int, seed: int, file: Path) -> None:
     """Write one row for each design."""
-    parts: list[Callable[[int, int], Iterator[tuple]]] = [_scores, _shifts, _rankings, _networks, _unlike, _reference]
+    parts: list[Callable[[int, int], Iterator[tuple]]] = [_scores, _sets, _networks, _unlike, _reference]
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
@@ -161,69 +150,12 @@ def _scores(studies: int, seed: int) -> Iterator[tuple]:
         yield "scores", name, studies, below / studies, above / studies, np.median(np.repeat(high - low, times))
 
 
-def _shifts(studies: int, seed: int) -> Iterator[tuple]:
-    """Two sets of one population: "worse there", "better there"; then a real drop of a tenth of the recall: found."""
-    studies = max(studies // 2, 100)
-    for name, cell in NULLS.items():
-        rng, verdicts = _rng(seed, "shift " + name), []
-        for _ in range(studies):
-            sides = [_set_of(draw_set(cell, rng)) for _ in range(2)]
-            drop = compare_sets(*sides, rng=rng, draws=60).models["m"].drop
-            verdicts.append((drop.low or 0) > 0 or -((drop.high or 0) < 0))
-        worse, better = (np.mean([v == sign for v in verdicts]) for sign in (1, -1))
-        yield "shift", name, studies, worse, better, np.nan
-    for fall in (0.1, 0.2, 0.3):
-        there = Cell("balanced_accuracy", Answers((475, 25), (0.97 - fall / 4, 0.9 - fall)))
-        here = Cell("balanced_accuracy", Answers((475, 25), (0.97, 0.9)))
-        rng, seen = _rng(seed, f"drop {fall}"), 0
-        for _ in range(studies // 2):
-            drop = compare_sets(_set_of(draw_set(here, rng)), _set_of(draw_set(there, rng)), rng=rng, draws=60)
-            seen += (drop.models["m"].drop.low or 0) > 0
-        gap = truth_of(here) - truth_of(there)
-        yield (
-            "shift power",
-            f"balanced accuracy, 25 of 500, {100 * gap:.0f} points lower",
-            studies // 2,
-            seen / (studies // 2),
-            gap,
-            np.nan,
-        )
-
-
-def _set_of(*measured) -> MeasuredSet:
-    names = ["m"] if len(measured) == 1 else [f"m{i}" for i in range(len(measured))]
-    return MeasuredSet(
-        dict(zip(names, measured, strict=True)), make_units(kind_of(measured[0].target), measured[0].target)
-    )
-
-
-def _rankings(studies: int, seed: int) -> Iterator[tuple]:
-    """Two models with a gap of 8 points here and as much, or the reverse, there: decided rightly, decided wrongly."""
-    studies = max(studies // 4, 100)
-    for name, there in (("kept", (0.84, 0.76)), ("swapped", (0.76, 0.84)), ("equal there", (0.8, 0.8))):
-        rng, right, wrong = _rng(seed, "ranking " + name), 0, 0
-        for _ in range(studies):
-            here = _set_of(*_pair(rng, 1500, (0.9, 0.82)))
-            ranking = compare_sets(here, _set_of(*_pair(rng, 1000, there)), rng=rng, draws=200).ranking
-            kept, swapped = ("m0", "m1") in ranking.kept, ("m0", "m1") in ranking.swapped
-            right += {"kept": kept, "swapped": swapped}.get(name, not kept and not swapped)
-            wrong += {"kept": swapped, "swapped": kept}.get(name, kept or swapped)
-        yield "ranking", name, studies, right / studies, wrong / studies, np.nan
-
-
-def _pair(rng: np.random.Generator, n: int, shares: tuple[float, float]):
-    """Two models whose errors correlate by a half, measured by accuracy."""
-    from scipy.special import ndtri
-
-    from weigh.metrics.base import METRICS, Prediction
-    from weigh.metrics.design import MeasuredDesign
-
-    target, shared = np.zeros(n, int), rng.standard_normal(n)
-    for share in shares:
-        label = (np.sqrt(0.5) * (shared + rng.standard_normal(n)) >= ndtri(share)).astype(np.int64)
-        metric = METRICS.get("accuracy")
-        statistics = metric.measure(Prediction(np.eye(2)[label], label), target)[None]
-        yield MeasuredDesign(metric, statistics, np.zeros((1, n), np.int16), np.ones((1, n), bool), target)
+def _sets(studies: int, seed: int) -> Iterator[tuple]:
+    """What `sets.py` and `neighbours.py` ask."""
+    yield from shift_rows(studies, seed, _rng)
+    for rows in (power_rows, holding_rows, ranking_rows, equal_rows):
+        yield from rows(max(studies // 4, 100), seed, _rng)
+    yield from neighbour_rows(max(studies // 8, 100), seed, _rng)
 
 
 def _networks(studies: int, seed: int) -> Iterator[tuple]:
@@ -334,6 +266,45 @@ def _of_shifts(rows) -> str:
     )
 
 
+def _of_rankings(rows) -> str:
+    p = _smallest(rows, lambda row: row["second"], 0.05)
+    return (
+        "Promised: at most 5 % decided wrongly. In designs without an order on one of the sets any decision is wrong. "
+        f"Smallest exact p of a design, Holm: {p:.3f}."
+    )
+
+
+def _of_holding(rows) -> str:
+    p = _smallest(rows, lambda row: row["first"], 0.025)
+    return f'The true drop is five points, which "the score holds" excludes. Promised: at most 2.5 %. Smallest exact p, Holm: {p:.3f}.'
+
+
+def _of_equal(rows) -> str:
+    false = [row for row in rows if "not equal" in row["design"]]
+    claimed = round(sum(row["first"] * row["studies"] for row in rows))
+    p = _smallest(false, lambda row: row["first"], 0.025)
+    return (
+        f'"Equal" is claimed {claimed:,} times. Promised: at most 2.5 % where the true difference is just the region of equivalence. '
+        f"Smallest exact p, Holm: {p:.3f}. In designs with no difference the second column is false claims of one, with half a point they are true."
+    )
+
+
+def _of_order(rows, *, errors: bool = False) -> str:
+    nulls = [row for row in rows if not row["design"].startswith("copies")]
+    matter = [row for row in rows if row["third"] > 0.01]
+    false, clear = _smallest(nulls, lambda row: row["first"], 0.05), _smallest(matter, lambda row: row["second"], 0.05)
+    what = (
+        "errors of neighbours that are said to be alike, or independent"
+        if errors
+        else "the check's alarms and all-clears"
+    )
+    return (
+        f"In per cent of studies: {what}; how much the accuracy of shuffled folds is too good (points, mean). Promised: no alarm in more than 5 % where "
+        "nothing is alike, no all-clear in more than 5 % where accuracy is more than a point too good. Smallest exact p, Holm: "
+        f"{false:.3f} and {clear:.3f}."
+    )
+
+
 def _of_networks(rows) -> str:
     pooled = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")]
     p = _smallest(rows, lambda row: row["first"], 0.05)
@@ -348,9 +319,25 @@ def _of_unlike(rows) -> str:
 
 _PARTS = {
     "scores": ("Single scores", ("truth below, %", "truth above, %", "median width"), _of_scores),
-    "shift": ("Two sets of one population", ("worse there, %", "better there, %"), _of_shifts),
-    "shift power": ("A second set that is worse", ("found, %", "true drop"), None),
-    "ranking": ("Two models on two sets", ("decided rightly, %", "wrongly, %"), None),
+    "shift": ("Two sets of one population", ("worse there, %", "better there, %", "the score holds, %"), _of_shifts),
+    "shift power": (
+        "A second set that is worse",
+        ("found, %", "truth beside the interval, %", "the score holds, %"),
+        None,
+    ),
+    "shift holds": ("A second set that is worse by five points", ("the score holds: wrong, %",), _of_holding),
+    "ranking": ("Two models on two sets", ("decided rightly, %", "wrongly, %"), _of_rankings),
+    "equal": (
+        "Practically equal",
+        ("equal, %", "better or worse, %", "truth beside the interval, %"),
+        _of_equal,
+    ),
+    "order": ("The order check", ("alarm, %", "all-clear, %", "too good, %"), _of_order),
+    "order errors": (
+        "Errors of neighbours",
+        ("alike, %", "independent, %", "too good, %"),
+        lambda rows: _of_order(rows, errors=True),
+    ),
     "networks": (
         "The same network twice, other seeds",
         ("new data: false claims, %", "this data: claims, %"),

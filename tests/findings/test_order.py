@@ -8,13 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from benchmarks.audit.neighbours import Copies, neighbour_study
 from tests.arrays import kind_of
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.data.folds import assign_blocks
 from weigh.findings import order
 from weigh.language import text
-from weigh.stats.order import contiguous, order_check_variants
+from weigh.stats.order import contiguous, explained_by_classes, order_check_variants
 
 
 def ridge(features, target, fold):
@@ -164,6 +165,81 @@ def test_failed_block_runs_are_said():
         type(results)(**{**{k: v for k, v in results.__dict__.items() if k != "_evidence"}, "records": kept})
     )
     assert any("not complete" in a.detail.en for a in found.assumptions if a.detail)
+
+
+COPIES = {
+    "twos": Copies(group=2),
+    "threes": Copies(group=3),
+    "tens": Copies(group=10),
+    "tens in ten classes": Copies(n=300, group=10, classes=10),  # each class stands in three runs
+    "sevens in five classes": Copies(group=7, classes=5),
+    "tens, nearest neighbours": Copies(group=10, learner="nearest"),
+    "twenties, far from alike": Copies(n=1000, group=20, noise=0.7),
+}
+
+
+@pytest.mark.parametrize("design", COPIES.values(), ids=COPIES)
+def test_copies_among_neighbours_are_found_and_never_cleared(design):
+    alarms = alike = 0
+    for seed in range(5):
+        results, excess = neighbour_study(design, np.random.default_rng(seed))
+        found = by_id(order.find(results))
+        check(found["order"], results)
+        check(found["order:neighbours"], results)
+        assert excess > 0.01
+        assert found["order"].verdict != "yes"
+        assert found["order:neighbours"].verdict != "yes"
+        alarms += found["order"].verdict == "no"
+        alike += found["order:neighbours"].verdict == "no"
+    assert alarms >= 4
+    assert alike >= 3
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("group", [3, 10])
+def test_runs_of_a_label_alone_raise_no_alarm(group, classes):
+    design = Copies(n=300, group=group, classes=classes, features=10, labels_only=True)
+    said = [order.find(neighbour_study(design, np.random.default_rng(seed))[0])[0].verdict for seed in range(10)]
+    assert said.count("no") <= binom.ppf(0.999, len(said), 0.05)
+
+
+def test_an_all_clear_needs_power_in_both_metrics():
+    results, _ = neighbour_study(Copies(features=10), np.random.default_rng(0))
+    found = order.find(results)[0]
+    check(found, results)
+    assert found.verdict == "undecided"
+    assert "no all-clear" in found.sentence.en
+    assert "accuracy" in found.sentence.en
+    results, _ = neighbour_study(Copies(n=6000, features=5), np.random.default_rng(0))
+    found = order.find(results)[0]
+    check(found, results)
+    assert found.verdict == "yes"
+    for key in ("drop:fifths", "own:drop"):
+        assert found.estimates[key].high < found.estimates["tolerance"].value == 1.0
+
+
+def test_errors_of_shuffled_folds_never_show_neighbours_to_be_independent():
+    """Copies in training leave no errors that could be alike."""
+    rng = np.random.default_rng(0)
+    target = rng.integers(2, size=3000)
+    results = make_results({"m": simulate_logits(rng, target, repeats=2)}, target)
+    found = by_id(order.find(results))["order:neighbours"]
+    check(found, results)
+    assert found.verdict == "undecided"
+    assert "does not show them to be independent" in found.sentence.en
+
+
+def test_what_fewer_examples_of_a_class_explain():
+    rng = np.random.default_rng(0)
+    target = rng.permutation(np.repeat([0, 1], 100))
+    even = assign_folds(rng, target, 5, 2)
+    assert explained_by_classes(target, even, even[:1], 0.8) == 0
+    runs = np.arange(200) // 40  # in random order contiguous parts leave about as many
+    assert explained_by_classes(target, even, runs[None], 0.8) < 0.005
+    half = np.where(target == 0, np.arange(200) % 5, np.arange(200) % 2)  # class 1 in two of five folds only
+    assert explained_by_classes(target, even, half[None], 0.8) == pytest.approx(0.2 * (0.8 / 0.5 - 1) / 2, abs=0.01)
+    gone = np.where(target == 0, np.arange(200) % 5, 0)
+    assert explained_by_classes(target, even, gone[None], 0.8) == pytest.approx(0.15, abs=0.01)  # no better than chance
 
 
 def test_the_block_size_that_explains_the_drop():

@@ -4,16 +4,22 @@ Before it: out-of-fold errors of the winner, the order of the examples and their
 beside the order check, which asks something else: whether scores are too good because neighbours stood on both sides of
 a split. Here nothing is trained: errors that are alike among neighbours, or within a patient or site, make every interval
 that counts examples too narrow, whatever the split was (`stats/dependence.py`).
+
+Among neighbours the errors that tell are those of the order check, whose folds keep neighbours together. Where copies of an
+example stand in training, as in shuffled folds, they teach its answer: there are no errors left that could be alike, so
+shuffled folds alone never show that neighbours are independent.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from weigh.findings.evidence import Evidence, bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.order_checks import check_order
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
@@ -28,6 +34,7 @@ from weigh.stats.dependence import (
     error_factor,
     intraclass_correlation,
     read_neighbours,
+    without_folds,
 )
 from weigh.stats.estimate import Estimate
 from weigh.stats.multiple import holm
@@ -48,8 +55,8 @@ def find_neighbours(evidence: Evidence) -> list[Finding]:
         of = evidence.units.of[np.searchsorted(evidence.out_of_fold[evidence.winner].indices, indices)]
         effect = design_effect(centre(errors, strata), of, strata=strata, level=evidence.level)
         return _grouped(evidence, len(errors), effect)
-    neighbours = evidence.once(_neighbours)
-    listed = [] if neighbours is None else [_along(evidence, len(errors), neighbours)]
+    source, neighbours = evidence.once(_apart), evidence.once(_neighbours)
+    listed = [] if neighbours is None else [_along(evidence, source, neighbours)]
     return [*listed, *_columns(evidence, errors, strata, indices)]
 
 
@@ -67,17 +74,52 @@ def dependence(evidence: Evidence) -> Estimate | None:
 
 def _known_errors(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Errors of the winner, the stratum (class) of each example and its index; those with a prediction only."""
-    found = evidence.out_of_fold[str(evidence.winner)]
+    return _read_errors(evidence.out_of_fold[str(evidence.winner)])
+
+
+def _read_errors(found: OutOfFold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     errors = _errors(found)
     known = np.flatnonzero(~np.isnan(errors))
     strata = found.target if found.kind.exclusive else np.zeros(len(found.target), dtype=np.int64)
     return errors[known], strata[known], found.indices[known]
 
 
+class _Source(NamedTuple):
+    """Whose errors are looked at along the order.
+
+    Attributes:
+        candidate: The winner, or the candidate of the order check.
+        apart: Whether no neighbour of an example was in training; else independence is never shown.
+        errors, strata, indices: As `_known_errors`; without what the check's folds do by themselves.
+    """
+
+    candidate: str
+    apart: bool
+    errors: np.ndarray
+    strata: np.ndarray
+    indices: np.ndarray
+
+
+def _apart(evidence: Evidence) -> _Source:
+    """The errors of the order check with its largest blocks; without a check those of the winner."""
+    checked = evidence.once(check_order)
+    if not checked.checks:
+        trained_elsewhere = evidence.claim == "these_models"
+        return _Source(str(evidence.winner), trained_elsewhere, *evidence.once(_known_errors))
+    widest = min(checked.checks, key=lambda check: check.blocks)
+    found = evidence.results.out_of_fold(str(checked.candidate), "order-check", widest.variant)
+    assert found is not None
+    errors, strata, indices = _read_errors(found)
+    fold = found.fold[0][np.searchsorted(found.indices, indices)].astype(np.int64)
+    return _Source(str(checked.candidate), True, without_folds(errors, strata, fold), strata, indices)
+
+
 def _neighbours(evidence: Evidence) -> Neighbours | None:
-    errors, strata, indices = evidence.once(_known_errors)
-    along = np.argsort(evidence.results.examples.order[indices], kind="stable")
-    return read_neighbours(errors[along], strata[along], rng=evidence.rng("neighbours"), level=evidence.level)
+    source = evidence.once(_apart)
+    along = np.argsort(evidence.results.examples.order[source.indices], kind="stable")
+    return read_neighbours(
+        source.errors[along], source.strata[along], rng=evidence.rng("neighbours"), level=evidence.level
+    )
 
 
 def _errors(found: OutOfFold) -> np.ndarray:
@@ -151,8 +193,8 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
 # ---- neighbours along the order
 
 
-def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
-    name = evidence.label(str(evidence.winner))
+def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
+    name, n = evidence.label(source.candidate), len(source.errors)
     effect, worth, factor = found.effect, effective_examples(n, found.effect), error_factor(found.effect)
     values = {
         "c": name,
@@ -198,13 +240,19 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         )
     else:
         severe = False
-        verdict = "yes" if effect.high is not None and effect.high < SMALL else "undecided"
+        verdict = "yes" if source.apart and effect.high is not None and effect.high < SMALL else "undecided"
         sentence = text(
             "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted{within}; "
             "design effect of blocks of {s} neighbours: {d}).",
             "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（{within}置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
             **values,
         )
+        if not source.apart:
+            sentence = sentence + text(
+                "That does not show them to be independent: neighbours stood in training, and copies there leave no errors "
+                "that could be alike.",
+                "这并不说明它们相互独立：相邻样本可能同在训练数据中，训练数据里的副本会让相似的误差无从出现。",
+            )
     return Finding(
         id="order:neighbours",
         kind="order",
@@ -214,7 +262,7 @@ def _along(evidence: Evidence, n: int, found: Neighbours) -> Finding:
         sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=_assumption(evidence),
-        candidates=[str(evidence.winner)],
+        candidates=[source.candidate],
         next=[
             bilingual(
                 text(

@@ -5,15 +5,13 @@ of one video) or conditions drift along the file, that makes scores too good. Th
 more with contiguous blocks as folds, on the *same evaluation sets*: both kinds of predictions are ranked within the
 blocks. A drop means "neighbours are alike or conditions drift"; it predicts nothing about other sources.
 
-It is judged on AUROC within blocks: blocks differ in their class shares, and a threshold carried over from elsewhere
-would lower accuracy even where nothing is alike. Data sorted by class cannot be checked and raise no alarm: their
-blocks lack classes. `stats/order.py` tells the planner which checks are worth
+An alarm is judged on AUROC within blocks: blocks differ in their class shares, and a threshold carried over from
+elsewhere would lower accuracy even where nothing is alike. An all-clear is judged on AUROC and on the primary metric. Data
+sorted by class cannot be checked and raise no alarm: their blocks lack classes. `stats/order.py` tells the planner which checks are worth
 running.
 """
 
 from __future__ import annotations
-
-import math
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, share
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -29,7 +27,7 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["Check", "check_order", "find"]
 
-TOLERANCE = 0.03  # a drop below three points of AUROC is called small
+TOLERANCE = 0.03  # from one block size to the next, a further drop below three points of AUROC is called none
 REFERENCES = [
     "Roberts et al. (2017), Cross-validation strategies for data with temporal, spatial, hierarchical structure, Ecography 40"
 ]
@@ -194,72 +192,82 @@ def _reach(checked: Checked, alarms: list[Check], estimates: dict[str, Estimate]
 
 
 def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[str, Estimate]]:
-    worst = max(checked.checks, key=lambda check: check.drop.high if check.drop.high is not None else math.inf)
-    drop = _points(worst.drop)
+    """No alarm. An all-clear needs power: the largest blocks, which keep most together, exclude a drop that would matter in
+    the ranking *and* in the study's own metric; anything else is undecided."""
+    widest = min(checked.checks, key=lambda check: check.blocks)
+    own = next((check for check in checked.primary if check.variant == widest.variant), None)
+    judged = [widest] if own is None else [widest, own]
+    rope = evidence.rope if evidence.metric.unit == "score" else widest.metric.rope
+    ropes = [evidence.rope if check.metric is evidence.metric else rope for check in judged]
+    drop = _points(widest.drop)
     estimates = {
-        f"shuffled:{worst.variant}": Estimate(value=worst.shuffled, n=worst.examples, method="same blocks"),
-        worst.variant: worst.blocked,
-        f"drop:{worst.variant}": drop,
-        "tolerance": Estimate(value=100 * TOLERANCE, unit="points", method="as set"),
-        "level": share(evidence.level),
+        f"shuffled:{widest.variant}": Estimate(value=widest.shuffled, n=widest.examples, method="same blocks"),
+        widest.variant: widest.blocked,
+        f"drop:{widest.variant}": drop,
     }
-    small = worst.drop.high is not None and worst.drop.high <= TOLERANCE
-    values = {
-        "c": evidence.label(str(checked.candidate)),
-        "a": worst.shuffled,
-        "b": worst.blocked.value,
-        "v": _variant(worst, estimates),
-        "d": amount(drop),
-        "t": f"{100 * TOLERANCE:.0f}",
-    }
-    lead = text(
+    said = text(
         "Keeping neighbours together does not show a drop: the AUROC of {c} is {a:.3f} with shuffled folds and {b:.3f} "
         "with {v} (difference {d}).",
         "让相邻样本待在同一折时，没有看到分数下降：{c} 的 AUROC 在随机打乱时为 {a:.3f}，{v}时为 {b:.3f}（差值 {d}）。",
-        **values,
+        c=evidence.label(str(checked.candidate)),
+        a=widest.shuffled,
+        b=widest.blocked.value,
+        v=_variant(widest, estimates),
+        d=amount(drop),
     )
-    lead, below = lead + _own_metric(evidence, checked, worst.variant, estimates), "below" in estimates
-    if below:
-        return lead, "undecided", estimates
-    if small:
+    if own is not None:
+        own_drop = _points(own.drop)
+        estimates |= {
+            "own:shuffled": Estimate(value=own.shuffled, n=own.examples, method="same blocks", unit=own.metric.unit),
+            "own": own.blocked,
+            "own:drop": own_drop,
+        }
+        said = said + text(
+            "Its {m} goes from {a:.3f} to {b:.3f} (difference {d}; other class shares in the blocks can do that too).",
+            "它的{m}从 {a:.3f} 变为 {b:.3f}（差值 {d}；各区块类别占比不同也可能造成这种变化）。",
+            m=own.metric.title,
+            a=own.shuffled,
+            b=own.blocked.value,
+            d=amount(own_drop),
+        )
+    complete = own is not None or evidence.metric.name == widest.metric.name
+    excluded = [c.drop.high is not None and c.drop.high < limit for c, limit in zip(judged, ropes, strict=True)]
+    estimates["level"] = share(evidence.level)
+    parts = []
+    for check, limit in zip(judged, ropes, strict=True):
+        scaled = _points(Estimate(value=limit, unit=check.metric.unit, method="as set"))
+        estimates["tolerance" if check is widest else "own:tolerance"] = scaled
+        parts.append(text("{t} in {m}", "{m} {t}", t=amount(scaled), m=check.metric.title))
+    values = {
+        "t": Text(" and of ".join(part.en for part in parts), "、".join(part.zh for part in parts)),
+        "l": f"{100 * evidence.level:.4g}",
+    }
+    if complete and all(excluded):
         return (
-            lead + text("A drop of {t} points is excluded.", "可以排除 {t} 个百分点的下降。", **values),
+            said
+            + text(
+                "A drop of {t} would have been seen: it is excluded ({l} % intervals).",
+                "可以排除如下幅度的下降：{t}（{l} % 区间）；若真有，本应能看出。",
+                **values,
+            ),
             "yes",
             estimates,
         )
     return (
-        lead + text("A drop of {t} points cannot be excluded.", "但不能排除 {t} 个百分点的下降。", **values),
+        said
+        + text(
+            "That is no all-clear: a drop of {t} is not excluded.",
+            "但不能据此排除问题：如下幅度的下降尚不能全部排除：{t}。",
+            **values,
+        ),
         "undecided",
         estimates,
     )
 
 
-def _own_metric(evidence: Evidence, checked: Checked, variant: str, estimates: dict[str, Estimate]) -> Text:
-    """What the primary metric does in the blocks, where it falls below the interval that the headline gives for it."""
-    check = next((c for c in checked.primary if c.variant == variant), None)
-    score = evidence.scores[str(checked.candidate)]
-    if check is None or score.low is None or score.high is None:
-        return text("", "")
-    fallen = check.blocked.value < score.low if check.metric.greater_is_better else check.blocked.value > score.high
-    if not fallen:
-        return text("", "")
-    estimates |= {
-        "below": check.blocked,
-        "score": score,
-        "together": Estimate(value=check.shuffled, n=check.examples, method="same blocks"),
-    }
-    return text(
-        "Its {m}, however, goes from {a:.3f} to {b:.3f} there, outside the interval of its score ({s}). Blocks differ in their class "
-        "shares, which alone can do that; so this is no all-clear.",
-        "但它的{m}在那里从 {a:.3f} 变为 {b:.3f}，已超出其得分的区间（{s}）。各区块的类别占比不同，仅此就可能造成这种变化，所以不能据此排除问题。",
-        m=check.metric.title,
-        a=check.shuffled,
-        b=check.blocked.value,
-        s=score.format(),
-    )
-
-
 def _points(drop: Estimate) -> Estimate:
+    if drop.unit != "score":
+        return drop
     scaled = {
         k: None if v is None else 100 * v for k, v in (("value", drop.value), ("low", drop.low), ("high", drop.high))
     }

@@ -19,7 +19,7 @@ from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import TRAINING, quantile
-from weigh.stats.order import contiguous, unfit
+from weigh.stats.order import contiguous, explained_by_classes, unfit
 from weigh.stats.resampling import draw_weights, in_blocks, make_units
 
 __all__ = ["Check", "Checked", "Step", "check_order"]
@@ -38,7 +38,8 @@ class Check(NamedTuple):
         blocks, examples: How many.
         shuffled, blocked: Scores on the same evaluation sets.
         drop: How much better shuffled folds look, positive for "too good", in units of the metric.
-        alarm: The interval of the drop excludes 0, and the drop is not negligible.
+        explained: How much of a drop fewer training examples of a class could explain (`stats/order.py`).
+        alarm: The interval of the drop excludes that, and the drop is not negligible.
     """
 
     variant: str
@@ -48,6 +49,7 @@ class Check(NamedTuple):
     shuffled: float
     blocked: Estimate
     drop: Estimate
+    explained: float
     alarm: bool
 
 
@@ -71,7 +73,8 @@ class Checked(NamedTuple):
     Attributes:
         candidate: The one that is judged.
         checks: Of that candidate, on AUROC.
-        primary: Of that candidate, on the primary metric where that is another one; without intervals.
+        primary: Of that candidate, on the primary metric where that is another one. It raises no alarm: a threshold carried
+            over from parts with other class shares lowers it too.
         described: Every candidate, variant and metric, as table rows.
         reasons: Variant -> why it was not judged; "" stands for the whole check.
         steps: From each block size to the next larger one, for the judged candidate.
@@ -125,7 +128,7 @@ def check_order(evidence: Evidence) -> Checked:
                 continue
             for metric in metrics if candidate.id == judged else metrics[:1]:
                 mine = candidate.id == judged and metric.name == "auroc"
-                draws = DRAWS if mine else 0
+                draws = DRAWS if candidate.id == judged else 0
                 check = _compare(evidence, metric, shuffled, blocked, block, variant, len(fit), draws, stretch)
                 if check is None:
                     if mine:
@@ -213,8 +216,11 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
         else after + half_after,
         **common_fields,
     )
-    alarm = drop.low is not None and drop.low > 0 and value > metric.rope
-    return Check(variant, metric, blocks, n, float(before), blocked_score, drop, alarm)
+    explained = 0.0
+    if metric.name == "auroc":
+        explained = explained_by_classes(shuffled.target, shuffled.fold, blocked.fold, float(before))
+    alarm = drop.low is not None and drop.low > explained and value > metric.rope
+    return Check(variant, metric, blocks, n, float(before), blocked_score, drop, explained, alarm)
 
 
 def _on_blocks(measured: MeasuredDesign, block: np.ndarray) -> MeasuredDesign:

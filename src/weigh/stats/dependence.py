@@ -38,6 +38,7 @@ __all__ = [
     "error_factor",
     "intraclass_correlation",
     "read_neighbours",
+    "without_folds",
 ]
 
 SIZES = (8, 24, 72, 216, 648, 1944, 5832)  # each three times the one before, so that blocks nest
@@ -51,6 +52,23 @@ def centre(errors: np.ndarray, strata: np.ndarray) -> np.ndarray:
     _, of = np.unique(strata, return_inverse=True)
     size = np.bincount(of)
     return errors - (np.bincount(of, errors) / size)[of]
+
+
+def without_folds(errors: np.ndarray, strata: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Errors `(n,)` less what makes those of one fold alike by itself, whatever the examples.
+
+    That is the luck of its training sample, and how few examples of a class it leaves for training (one slope for all).
+
+    Args:
+        strata, fold: `(n,)` class and fold of each example.
+    """
+    _, of = np.unique(strata, return_inverse=True)
+    amount = np.zeros((int(of.max(initial=0)) + 1, int(fold.max(initial=0)) + 1))
+    np.add.at(amount, (of, fold), 1)
+    left = 1 - amount[of, fold] / amount.sum(axis=1)[of]
+    residual, fewer = (centre(centre(values, strata), fold) for values in (errors, left))
+    size = float(fewer @ fewer)
+    return residual - fewer * float(fewer @ residual) / size if size > 1e-9 else residual
 
 
 def design_effect(residual: np.ndarray, group: np.ndarray, *, strata: np.ndarray, level: float = 0.95) -> Estimate:
