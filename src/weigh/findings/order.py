@@ -216,11 +216,11 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         d=amount(drop),
     )
     if own is not None:
-        own_drop = _points(own.drop)
+        own_drop, key = _points(own.drop), f"{own.variant}:{own.metric.name}"
         estimates |= {
-            "own:shuffled": Estimate(value=own.shuffled, n=own.examples, method="same blocks", unit=own.metric.unit),
-            "own": own.blocked,
-            "own:drop": own_drop,
+            f"shuffled:{key}": Estimate(value=own.shuffled, n=own.examples, method="same blocks", unit=own.metric.unit),
+            key: own.blocked,
+            f"drop:{key}": own_drop,
         }
         said = said + text(
             "Its {m} goes from {a:.3f} to {b:.3f} (difference {d}; other class shares in the blocks can do that too).",
@@ -236,7 +236,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
     parts = []
     for check, limit in zip(judged, ropes, strict=True):
         scaled = _points(Estimate(value=limit, unit=check.metric.unit, method="as set"))
-        estimates["tolerance" if check is widest else "own:tolerance"] = scaled
+        estimates["tolerance" if check is widest else f"tolerance:{check.metric.name}"] = scaled
         parts.append(text("{t} in {m}", "{m} {t}", t=amount(scaled), m=check.metric.title))
     values = {
         "t": Text(" and of ".join(part.en for part in parts), "、".join(part.zh for part in parts)),

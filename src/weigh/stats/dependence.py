@@ -44,6 +44,7 @@ __all__ = [
 SIZES = (8, 24, 72, 216, 648, 1944, 5832)  # each three times the one before, so that blocks nest
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
+UNKNOWN = 7.0  # half an interval of the logarithm, a factor of a thousand either way: nothing is known
 CELLS = 2e6  # of a matrix of permuted errors
 
 
@@ -101,6 +102,8 @@ def _ratio(sums: np.ndarray, excess: float, residual: np.ndarray, of: np.ndarray
     seen = float(np.square(influence).sum()) * groups / (groups - 1)
     others = float(np.square(np.bincount(of)).sum()) / len(of) - 1  # in the group of a random example
     half = quantile(level, groups - 1) * math.sqrt(max(seen, 2 * others / len(of)))
+    if half > UNKNOWN:
+        return Estimate(value=value, **plain, method="no interval: hardly anything varies between groups")
     return Estimate(
         value=value,
         low=value * math.exp(-half),
