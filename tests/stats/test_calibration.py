@@ -212,3 +212,26 @@ def test_reliability_and_mean():
     estimate = mean_with_interval(values, draw_weights(rng, make_units(kind_of(target), target), 500))
     assert estimate.low < values.mean() < estimate.high
     assert estimate.value == pytest.approx(values.mean())
+
+
+@pytest.mark.parametrize(
+    ("classes", "spread", "temperature"),
+    [(2, 1.0, 1.3), (2, 2.0, 1.15), (10, 1.5, 1.2), (3, 2.0, 0.8)],
+    ids=["a little too sure", "hardly too sure", "ten classes", "too unsure"],
+)
+def test_a_small_error_is_not_made_larger(classes, spread, temperature):
+    """Noise in the bins adds to the error that is seen: the truth used to lie below the interval, hardly ever above."""
+    rng = np.random.default_rng(11)
+    logits, _ = calibrated_pool(rng, 200_000, classes, spread, temperature)
+    stated, true = LABEL.probabilities(logits), LABEL.probabilities(logits / temperature)
+    sure, chosen = stated.max(axis=1), stated.argmax(axis=1)
+    place = np.ceil(sure * 15).astype(int)
+    truth = np.abs(np.bincount(place, sure - true[np.arange(len(true)), chosen])).sum() / len(true)
+    below = above = 0
+    for seed in range(100):
+        rng = np.random.default_rng([12, seed])
+        logits, target = calibrated_pool(rng, 200, classes, spread, temperature)
+        estimate = estimate_of(rng, logits, target)
+        below, above = below + (truth < estimate.low), above + (truth > estimate.high)
+    assert below <= 7
+    assert below + above <= 12

@@ -12,13 +12,13 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.audit.readings import headline
+from benchmarks.audit.readings import calibration, headline
 from benchmarks.audit.readings.part import COLUMNS, Part
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
 
 READINGS = 20261128  # sealed: run once, after the rules were fixed
-PARTS: dict[str, Part] = {"headline": headline.PART}
+PARTS: dict[str, Part] = {"headline": headline.PART, "calibration": calibration.PART}
 
 
 def run_readings(studies: int, seed: int, file: Path, only: Sequence[str] = ()) -> None:

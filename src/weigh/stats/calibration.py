@@ -17,6 +17,7 @@ References:
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 BINS = 15
+FACTORS = np.linspace(0.0, 3.0, 301)  # on the gaps of all bins
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures beyond these say "this cannot be fitted", not "divide by 1000"
 
 
@@ -204,12 +206,11 @@ def calibration_error(
 ) -> Estimate:
     """Debiased expected calibration error with an interval.
 
-    The estimate shrinks the gaps of all bins by one factor, such that shrunk gaps with the noise of their bins would give
-    the plug-in value on average; zero where noise alone gives as much. The interval's lower end is zero unless
-    the plug-in value exceeds what a calibrated model would show by chance: with the noise that the bootstrap sees (which
-    respects repeats and groups), and with labels drawn from the stated confidences ([3]; bins of one or two examples
-    show the bootstrap no noise). Its upper end is the larger of the basic
-    bootstrap's and the bias-corrected percentile.
+    The true gaps are taken to be those seen times one factor. The estimate is the factor whose gaps, with the noise of their
+    bins, give the plug-in value on average: zero where noise alone gives as much. The interval holds the factors under which the
+    plug-in value would be neither surprisingly large nor small; the noise of a bin is that of answers which are right as
+    often as the factor says, so that at factor 0 it is what a calibrated model would show ([3]), times what the bootstrap sees
+    beyond it (groups). Its upper end is the larger of that and of the bootstrap's, basic and bias-corrected percentile.
 
     Args:
         statistics: `(repeats, n, 3, bins)` from `bin_statistics`; the repeats' errors are averaged. Rows of zeros are
@@ -224,23 +225,20 @@ def calibration_error(
     whole = statistics.sum(axis=1)
     value = float(expected_calibration_error(whole).mean())
     # Only confidence minus accuracy is summed per bin and draw; the size of a draw is one number.
-    seen, chance, debiased = np.zeros(len(weights)), np.zeros(len(weights)), 0.0
-    noise_by_chance = _noise_by_chance(whole)
+    seen, debiased, low, likely = np.zeros(len(weights)), 0.0, 0.0, 0.0
+    tail = (1 - level) / 2
     for r in range(repeats):
         gaps, sizes = statistics[r, :, 1] - statistics[r, :, 2], statistics[r, :, 0].sum(axis=1)
-        drawn, size = weights @ gaps, weights @ sizes
-        centre = np.outer(size / sizes.sum(), gaps.sum(axis=0))
+        drawn, size, gap = weights @ gaps, weights @ sizes, gaps.sum(axis=0)
         seen += np.abs(drawn).sum(axis=1) / size / repeats
-        chance += np.abs(drawn - centre).sum(axis=1) / size / repeats
-        noise = np.maximum((drawn - centre).std(axis=0), noise_by_chance[r])
-        debiased += _without_noise(gaps.sum(axis=0), noise) / sizes.sum() / repeats
-    tail = (1 - level) / 2
+        spread = (drawn - np.outer(size / sizes.sum(), gap)).std(axis=0)
+        noise = np.maximum(spread, _noise(whole[r], 0.0))
+        debiased += _without_noise(gap, noise) / sizes.sum() / repeats
+        ends = _factors(whole[r], spread, tail) * np.abs(gap).sum() / sizes.sum() / repeats
+        low, likely = low + ends[0], likely + ends[1]
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])
-    by_chance = max(float(np.quantile(chance, 1 - tail)), _calibrated_quantile(whole, tail))
-    real = value > by_chance
-    low = max(0.0, min(2 * value - top, bottom - 2 * bias)) if real else 0.0
-    high = min(1.0, max(2 * value - bottom, top - bias))
+    high = min(1.0, max(2 * value - bottom, top - bias, likely))
     estimate = min(max(debiased, low), high)
     return Estimate(
         value=estimate,
@@ -253,10 +251,35 @@ def calibration_error(
     )
 
 
-def _noise_by_chance(sums: np.ndarray) -> np.ndarray:
-    """`(repeats, bins)` standard deviation of confidence minus accuracy, summed, in each bin of a calibrated model."""
-    confidence = np.clip(sums[:, 1] / np.maximum(sums[:, 0], 1e-12), 0.0, 1.0)
-    return np.sqrt(sums[:, 0] * confidence * (1 - confidence))
+def _noise(sums: np.ndarray, factor: float) -> np.ndarray:
+    """`(bins,)` standard deviation of confidence minus accuracy, summed, where the true gaps are `factor` times those of `sums`."""
+    confidence = sums[1] / np.maximum(sums[0], 1e-12)
+    accuracy = np.clip(confidence - factor * (sums[1] - sums[2]) / np.maximum(sums[0], 1e-12), 0.0, 1.0)
+    return np.sqrt(sums[0] * accuracy * (1 - accuracy))
+
+
+def _factors(sums: np.ndarray, spread: np.ndarray, tail: float) -> np.ndarray:
+    """`(2,)` smallest and largest factor on the gaps of `sums (3, bins)` under which so large, or so small, a plug-in value is likely."""
+    from scipy.special import ndtri
+
+    gap = np.abs(sums[1] - sums[2])
+    alike = max(1.0, float(np.square(spread).sum() / max(np.square(_noise(sums, 1.0)).sum(), 1e-300)))  # within groups
+    if not math.isfinite(alike) or not np.square(_noise(sums, 1.0)).any():
+        alike = 1.0
+    means, spreads = np.array([_folded(f * gap, math.sqrt(alike) * _noise(sums, f)) for f in FACTORS]).T
+    q = -float(ndtri(tail))
+    reached, kept = means + q * spreads >= gap.sum(), means - q * spreads <= gap.sum()
+    return np.array([FACTORS[reached.argmax()] if reached.any() else 1.0, FACTORS[kept][-1] if kept.any() else 0.0])
+
+
+def _folded(gap: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of the sum of the absolute values of gaps `(bins,)` with normal noise."""
+    from scipy.special import erf
+
+    sd = np.maximum(noise, 1e-12)
+    z = gap / sd
+    mean = sd * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) + gap * erf(z / np.sqrt(2))
+    return float(mean.sum()), float(np.sqrt(np.maximum(gap**2 + sd**2 - mean**2, 0.0).sum()))
 
 
 def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
@@ -265,15 +288,10 @@ def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
     An absolute value of a gap with normal noise is folded normal, so its mean is known; one factor for all gaps is found
     by bisection.
     """
-    from scipy.special import erf
-
     seen = float(np.abs(gap).sum())
-    sd = np.maximum(noise, 1e-12)
 
     def expected(factor: float) -> float:
-        z = factor * gap / sd
-        folded = sd * (np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) + z * erf(z / np.sqrt(2)))
-        return float(folded.sum())
+        return _folded(factor * gap, noise)[0]
 
     if expected(0.0) >= seen:
         return 0.0
@@ -282,20 +300,6 @@ def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if expected(middle) < seen else (low, middle)
     return seen * (low + high) / 2
-
-
-def _calibrated_quantile(sums: np.ndarray, tail: float) -> float:
-    """What the plug-in error of a perfectly calibrated model exceeds with probability `tail`, about.
-
-    The error of a bin is then normal with variance n c (1 - c), its absolute value half-normal, and the sum over bins
-    nearly normal. Repeats are about the same examples, so the average has the quantile of one.
-    """
-    from scipy.special import ndtri
-
-    noise = _noise_by_chance(sums)
-    mean = np.sqrt(2 / np.pi) * noise.sum(axis=1)
-    spread = np.sqrt((1 - 2 / np.pi) * np.square(noise).sum(axis=1))
-    return float(((mean - ndtri(tail) * spread) / sums[:, 0].sum(axis=1)).mean())
 
 
 def mean_with_interval(
