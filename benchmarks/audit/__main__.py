@@ -3,7 +3,7 @@
 python -m benchmarks.audit run --part development --studies 400 --seed 101      while rules are chosen
 python -m benchmarks.audit show --part development --seed 101
 python -m benchmarks.audit sealed --pools cells=FOLDER,flowers=FOLDER           the published run
-python -m benchmarks.audit second                                              single scores, shift, networks, unlike strengths
+python -m benchmarks.audit second                                              single scores, networks, unlike strengths
 python -m benchmarks.audit readings                                            every sentence that says yes or no
 python -m benchmarks.audit publish                                             tables and docs/audit.md
 """

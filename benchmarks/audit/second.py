@@ -1,4 +1,4 @@
-"""The second audit: single scores, two sets of one population, networks that differ by seed, candidates of unlike strength.
+"""The second audit: single scores, networks that differ by seed, candidates of unlike strength.
 
     python -m benchmarks.audit second --seed 102 --studies 400      while rules are chosen
     python -m benchmarks.audit second                               the published run: 2,000 draws per cell, one sealed seed
@@ -17,11 +17,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom
 
-from benchmarks.audit.neighbours import neighbour_rows
 from benchmarks.audit.networks import NETWORKS, network_study
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_answers, draw_set, estimate, truth_of
-from benchmarks.audit.sets import equal_rows, holding_rows, power_rows, ranking_rows, shift_rows
 from benchmarks.audit.simulate import Design, simulate
 from tests.arrays import kind_of
 from weigh.stats.comparison import compare
@@ -120,7 +118,7 @@ UNLIKE = {
 
 def run_second(studies: int, seed: int, file: Path) -> None:
     """Write one row for each design."""
-    parts: list[Callable[[int, int], Iterator[tuple]]] = [_scores, _sets, _networks, _unlike, _reference]
+    parts: list[Callable[[int, int], Iterator[tuple]]] = [_scores, _networks, _unlike, _reference]
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n")
@@ -148,14 +146,6 @@ def _scores(studies: int, seed: int) -> Iterator[tuple]:
         low, high = (np.array([e.low if side else e.high for e in found], float) for side in (True, False))
         below, above = times[low > truth].sum(), times[high < truth].sum()
         yield "scores", name, studies, below / studies, above / studies, np.median(np.repeat(high - low, times))
-
-
-def _sets(studies: int, seed: int) -> Iterator[tuple]:
-    """What `sets.py` and `neighbours.py` ask."""
-    yield from shift_rows(studies, seed, _rng)
-    for rows in (power_rows, holding_rows, ranking_rows, equal_rows):
-        yield from rows(max(studies // 4, 100), seed, _rng)
-    yield from neighbour_rows(max(studies // 8, 100), seed, _rng)
 
 
 def _networks(studies: int, seed: int) -> Iterator[tuple]:
@@ -257,54 +247,6 @@ def _of_scores(rows) -> str:
     )
 
 
-def _of_shifts(rows) -> str:
-    each = [_smallest(rows, lambda row, k=k: row[k], 0.025) for k in ("first", "second")]
-    both = [100 * np.average([row[k] for row in rows]) for k in ("first", "second")]
-    return (
-        f'Promised: "worse there" and "better there" at most 2.5 % each. Pooled {both[0]:.1f} and {both[1]:.1f} %; smallest exact p of a design, '
-        f"Holm: {each[0]:.3f} and {each[1]:.3f}."
-    )
-
-
-def _of_rankings(rows) -> str:
-    p = _smallest(rows, lambda row: row["second"], 0.05)
-    return (
-        "Promised: at most 5 % decided wrongly. In designs without an order on one of the sets any decision is wrong. "
-        f"Smallest exact p of a design, Holm: {p:.3f}."
-    )
-
-
-def _of_holding(rows) -> str:
-    p = _smallest(rows, lambda row: row["first"], 0.025)
-    return f'The true drop is five points, which "the score holds" excludes. Promised: at most 2.5 %. Smallest exact p, Holm: {p:.3f}.'
-
-
-def _of_equal(rows) -> str:
-    false = [row for row in rows if "not equal" in row["design"]]
-    claimed = round(sum(row["first"] * row["studies"] for row in rows))
-    p = _smallest(false, lambda row: row["first"], 0.025)
-    return (
-        f'"Equal" is claimed {claimed:,} times. Promised: at most 2.5 % where the true difference is just the region of equivalence. '
-        f"Smallest exact p, Holm: {p:.3f}. In designs with no difference the second column is false claims of one, with half a point they are true."
-    )
-
-
-def _of_order(rows, *, errors: bool = False) -> str:
-    nulls = [row for row in rows if not row["design"].startswith("copies")]
-    matter = [row for row in rows if row["third"] > 0.01]
-    false, clear = _smallest(nulls, lambda row: row["first"], 0.05), _smallest(matter, lambda row: row["second"], 0.05)
-    what = (
-        "errors of neighbours that are said to be alike, or independent"
-        if errors
-        else "the check's alarms and all-clears"
-    )
-    return (
-        f"In per cent of studies: {what}; how much the accuracy of shuffled folds is too good (points, mean). Promised: no alarm in more than 5 % where "
-        "nothing is alike, no all-clear in more than 5 % where accuracy is more than a point too good. Smallest exact p, Holm: "
-        f"{false:.3f} and {clear:.3f}."
-    )
-
-
 def _of_networks(rows) -> str:
     pooled = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")]
     p = _smallest(rows, lambda row: row["first"], 0.05)
@@ -319,25 +261,6 @@ def _of_unlike(rows) -> str:
 
 _PARTS = {
     "scores": ("Single scores", ("truth below, %", "truth above, %", "median width"), _of_scores),
-    "shift": ("Two sets of one population", ("worse there, %", "better there, %", "the score holds, %"), _of_shifts),
-    "shift power": (
-        "A second set that is worse",
-        ("found, %", "truth beside the interval, %", "the score holds, %"),
-        None,
-    ),
-    "shift holds": ("A second set that is worse by five points", ("the score holds: wrong, %",), _of_holding),
-    "ranking": ("Two models on two sets", ("decided rightly, %", "wrongly, %"), _of_rankings),
-    "equal": (
-        "Practically equal",
-        ("equal, %", "better or worse, %", "truth beside the interval, %"),
-        _of_equal,
-    ),
-    "order": ("The order check", ("alarm, %", "all-clear, %", "too good, %"), _of_order),
-    "order errors": (
-        "Errors of neighbours",
-        ("alike, %", "independent, %", "too good, %"),
-        lambda rows: _of_order(rows, errors=True),
-    ),
     "networks": (
         "The same network twice, other seeds",
         ("new data: false claims, %", "this data: claims, %"),

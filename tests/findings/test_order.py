@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from benchmarks.audit.neighbours import Copies, neighbour_study
+from benchmarks.audit.readings.order import Copies, neighbour_study
 from tests.arrays import kind_of
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits

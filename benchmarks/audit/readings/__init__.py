@@ -3,7 +3,7 @@
     python -m benchmarks.audit readings --seed 103 --studies 200 --only headline      while rules are chosen
     python -m benchmarks.audit readings                                               the published run, on a sealed seed
 
-One file per sentence, each with a `PART`. After it: `publish.py`, which puts the tables into docs/audit.md.
+One file per sentence, each with a `PART` (several where sentences share their designs). After it: `publish.py`, which puts the tables into docs/audit.md.
 """
 
 from __future__ import annotations
@@ -12,13 +12,22 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.audit.readings import calibration, headline
+from benchmarks.audit.readings import calibration, equal, headline, order, shift
 from benchmarks.audit.readings.part import COLUMNS, Part
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
 
 READINGS = 20261128  # sealed: run once, after the rules were fixed
-PARTS: dict[str, Part] = {"headline": headline.PART, "calibration": calibration.PART}
+PARTS: dict[str, Part] = {
+    "headline": headline.PART,
+    "calibration": calibration.PART,
+    "equal": equal.PART,
+    "shift": shift.NULL,
+    "shift power": shift.POWER,
+    "shift holds": shift.HOLDS,
+    "ranking": shift.RANKING,
+    "order": order.PART,
+}
 
 
 def run_readings(studies: int, seed: int, file: Path, only: Sequence[str] = ()) -> None:

@@ -1,28 +1,26 @@
-"""Two sets of examples, and candidates that are practically equal: every yes and no of `stats/shift.py`, and "equal".
+"""A second set of examples: "worse there", "better there", "the score holds", and pairs of models that keep or swap their order.
 
-Part of `second.py`. A row names what would be right, and says how often the answer was given and how often it was wrong. Answers are drawn
-from models of known quality, so the truth is exact; cross-validation is simulated at the level of answers (as in `networks.py`).
+Answers are drawn from models of known quality, so the truth is exact.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtri
 
+from benchmarks.audit.readings.answers import measured_answers
+from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_set, truth_of
 from weigh.findings.shift import TOLERANCE
-from weigh.kinds.base import Prediction
 from weigh.kinds.label import LABEL
-from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
-from weigh.stats.comparison import compare
 from weigh.stats.resampling import make_units
 from weigh.stats.shift import MeasuredSet, compare_sets
 
-__all__ = ["NULLS", "equal_rows", "holding_rows", "power_rows", "ranking_rows", "shift_rows"]
+__all__ = ["HOLDS", "NULL", "POWER", "RANKING"]
 
 NULLS = {
     "balanced accuracy, 25 of 500": Cell("balanced_accuracy", Answers((475, 25), (0.97, 0.8))),
@@ -36,14 +34,13 @@ NULLS = {
     "AUROC, 20 of 300": Cell("auroc", Ranks((280, 20), 0.93)),
     "average precision, 25 of 250": Cell("average_precision", Ranks((225, 25), 0.93)),
 }
-POWER = {
+WORSE = {
     "accuracy, 500": ("accuracy", (300, 200), (0.9, 0.9)),
     "accuracy, 2,000": ("accuracy", (1200, 800), (0.9, 0.9)),
     "balanced accuracy, 25 of 500": ("balanced_accuracy", (475, 25), (0.97, 0.9)),
     "balanced accuracy, 200 of 2,000": ("balanced_accuracy", (1800, 200), (0.95, 0.9)),
 }
 FALLS = (0.03, 0.05, 0.10)
-Stream = Callable[[int, str], np.random.Generator]  # seed and name of a design -> its generator
 
 
 def _set_of(*measured: MeasuredDesign) -> MeasuredSet:
@@ -64,16 +61,16 @@ def _drops(here: Cell, there: Cell, rng: np.random.Generator, studies: int) -> n
     return found
 
 
-def shift_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
+def _shift_rows(studies: int, seed: int) -> Iterator[Row]:
     """Two sets of one population: "worse there", "better there" (both always wrong), "the score holds" (always right)."""
     for name, cell in NULLS.items():
         low, high = _drops(cell, cell, stream(seed, "shift " + name), studies).T
-        yield "shift", name, studies, (low > 0).mean(), (high < 0).mean(), (high < TOLERANCE / 100).mean()
+        yield Row(name, studies, (low > 0).mean(), (high < 0).mean(), (high < TOLERANCE / 100).mean())
 
 
-def power_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
+def _power_rows(studies: int, seed: int) -> Iterator[Row]:
     """Every class is recognised less often there, by 3, 5 or 10 points: "worse there", interval beside the truth, "holds"."""
-    for name, (metric, sizes, recalls) in POWER.items():
+    for name, (metric, sizes, recalls) in WORSE.items():
         here = Cell(metric, Answers(sizes, recalls))
         for fall in FALLS:
             there = Cell(metric, Answers(sizes, tuple(r - fall for r in recalls)))
@@ -81,16 +78,16 @@ def power_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
             low, high = _drops(here, there, stream(seed, "drop " + full), studies).T
             gap = truth_of(here) - truth_of(there)
             missed = ((low > gap) | (high < gap)).mean()
-            yield "shift power", full, studies, (low > 0).mean(), missed, (high < TOLERANCE / 100).mean()
+            yield Row(full, studies, (low > 0).mean(), missed, (high < TOLERANCE / 100).mean())
 
 
-def holding_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
+def _holding_rows(studies: int, seed: int) -> Iterator[Row]:
     """A drop of just what "the score holds" excludes: every time it is said, it is wrong."""
-    for name, (metric, sizes, recalls) in POWER.items():
+    for name, (metric, sizes, recalls) in WORSE.items():
         here = Cell(metric, Answers(sizes, recalls))
         there = Cell(metric, Answers(sizes, tuple(r - TOLERANCE / 100 for r in recalls)))
         high = _drops(here, there, stream(seed, "holding " + name), studies)[:, 1]
-        yield "shift holds", name, studies, (high < TOLERANCE / 100).mean(), np.nan, np.nan
+        yield Row(name, studies, (high < TOLERANCE / 100).mean())
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ RANKINGS = {
 }
 
 
-def ranking_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
+def _ranking_rows(studies: int, seed: int) -> Iterator[Row]:
     """Decided rightly, decided wrongly."""
     for name, design in RANKINGS.items():
         rng, said = stream(seed, "ranking " + name), {"kept": 0, "swapped": 0}
@@ -134,7 +131,7 @@ def ranking_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
             said["kept"] += ("m0", "m1") in ranking.kept or ("m1", "m0") in ranking.kept
             said["swapped"] += ("m0", "m1") in ranking.swapped or ("m1", "m0") in ranking.swapped
         right = said.pop(design.truth, 0)
-        yield "ranking", name, studies, right / studies, sum(said.values()) / studies, np.nan
+        yield Row(name, studies, right / studies, sum(said.values()) / studies)
 
 
 def _pair(rng: np.random.Generator, n: int, shares: tuple[float, float]) -> Iterator[MeasuredDesign]:
@@ -142,75 +139,46 @@ def _pair(rng: np.random.Generator, n: int, shares: tuple[float, float]) -> Iter
     target, shared = np.zeros(n, int), rng.standard_normal(n)
     for share in shares:
         label = (np.sqrt(0.5) * (shared + rng.standard_normal(n)) >= ndtri(share)).astype(np.int64)
-        yield _measured("accuracy", label[None], target, np.zeros((1, n), np.int16))
+        yield measured_answers("accuracy", label[None], target, np.zeros((1, n), np.int16))
 
 
-def _measured(name: str, label: np.ndarray, target: np.ndarray, fold: np.ndarray) -> MeasuredDesign:
-    metric = METRICS.get(name)
-    statistics = np.stack([metric.measure(Prediction(np.eye(2)[row], row), target) for row in label])
-    return MeasuredDesign(metric, statistics, fold, np.ones(fold.shape, bool), target)
+def _of_nulls(rows: Sequence[Mapping[str, float]]) -> str:
+    each = [smallest_p(rows, k, 0.025) for k in ("first", "second")]
+    pooled = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")]
+    return (
+        f'Promised: "worse there" and "better there" at most 2.5 % each. Mean {pooled[0]:.1f} and {pooled[1]:.1f} %; smallest exact p of a '
+        f"design, Holm: {each[0]:.3f} and {each[1]:.3f}."
+    )
 
 
-@dataclass(frozen=True)
-class Twins:
-    """Two candidates of one study whose accuracy on every class differs by `gap`.
-
-    Attributes:
-        n, folds, repeats: Of the study; a single fold stands for trained models on a test part.
-        gap: True difference, for any claim: these answers do not depend on the training sample.
-        agreement: Correlation of the latent answers of two runs, of the same candidate or of both.
-        positives: Share of the positive class.
-        metric: That is compared; its region of equivalence is one point.
-    """
-
-    n: int = 6000
-    folds: int = 1
-    repeats: int = 1
-    gap: float = 0.0
-    agreement: float = 0.9
-    positives: float = 0.5
-    metric: str = "accuracy"
+def _of_power(rows: Sequence[Mapping[str, float]]) -> str:
+    return f"Promised: the interval holds the drop in 95 %. Smallest exact p, Holm: {smallest_p(rows, 'second', 0.05):.3f}."
 
 
-EQUAL = {
-    f"{title}, {gap_name}": Twins(gap=gap, **how)
-    for title, how in {
-        "test part of 10,000": {"n": 10_000},
-        "cross-validation 5x1, 10,000": {"n": 10_000, "folds": 5},
-        "cross-validation 5x3, 6,000": {"folds": 5, "repeats": 3},
-        "balanced accuracy, a fifth positive, 5x2, 10,000": {
-            "n": 10_000,
-            "folds": 5,
-            "repeats": 2,
-            "positives": 0.2,
-            "metric": "balanced_accuracy",
-        },
-    }.items()
-    for gap_name, gap in (("no difference", 0.0), ("half a point", 0.005), ("one point: not equal", 0.01))
-}
+def _of_holding(rows: Sequence[Mapping[str, float]]) -> str:
+    return f"Promised: at most 2.5 %. Smallest exact p, Holm: {smallest_p(rows, 'first', 0.025):.3f}."
 
 
-def equal_rows(studies: int, seed: int, stream: Stream) -> Iterator[tuple]:
-    """ "Equal" and better or worse about new data (these models where there is one fold), and interval beside the truth."""
-    for name, design in EQUAL.items():
-        rng, equal, other, missed = stream(seed, "equal " + name), 0, 0, 0
-        for _ in range(studies):
-            measured = _twins(design, rng)
-            units = make_units(LABEL, measured["m0"].target)
-            claim = "these_models" if design.folds == 1 else "new_data"
-            pair = compare(measured, units, rng=rng, claim=claim).of("m0", "m1")
-            equal += pair.relation == "equal"
-            other += pair.relation in ("better", "worse")
-            missed += not pair.estimate.low <= design.gap <= pair.estimate.high
-        yield "equal", name, studies, equal / studies, other / studies, missed / studies
+def _of_rankings(rows: Sequence[Mapping[str, float]]) -> str:
+    return (
+        "Promised: at most 5 % decided wrongly; where one of the sets has no order, any decision is wrong. "
+        f"Smallest exact p of a design, Holm: {smallest_p(rows, 'second', 0.05):.3f}."
+    )
 
 
-def _twins(design: Twins, rng: np.random.Generator) -> dict[str, MeasuredDesign]:
-    n, shape = design.n, (design.repeats, design.n)
-    target = (np.arange(n) < round(design.positives * n)).astype(np.int64)
-    fold = np.stack([rng.permutation(n) % design.folds for _ in range(design.repeats)]).astype(np.int16)
-    hard, found = np.sqrt(design.agreement) * rng.standard_normal(n), {}
-    for name, share in (("m0", 0.88 + design.gap), ("m1", 0.88)):
-        right = hard + np.sqrt(1 - design.agreement) * rng.standard_normal(shape) < ndtri(share)
-        found[name] = _measured(design.metric, np.where(right, target, 1 - target), target, fold)
-    return found
+NULL = Part(
+    "Two sets of one population", ("worse there, %", "better there, %", "the score holds, %"), _shift_rows, _of_nulls
+)
+POWER = Part(
+    "A second set that is worse",
+    ("worse there, %", "drop beside the interval, %", "the score holds, %"),
+    _power_rows,
+    _of_power,
+)
+HOLDS = Part(
+    'A second set that is worse by the five points that "the score holds" excludes',
+    ("the score holds, %",),
+    _holding_rows,
+    _of_holding,
+)
+RANKING = Part("Two models on two sets", ("decided rightly, %", "decided wrongly, %"), _ranking_rows, _of_rankings)
