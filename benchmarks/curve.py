@@ -34,7 +34,7 @@ __all__ = ["draw", "read"]
 
 FOLDS, REPEATS, LATER, COLUMNS, NOISE_DRAWS = 5, 2, 5, 256, 40
 NAMES = ("accuracy", "balanced_accuracy", "auroc")
-SIZES = (*SHARES, "")
+SIZES = ("size:0.125", "size:0.25", "size:0.5", "")
 
 
 def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None:

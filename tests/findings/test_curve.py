@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from tests.findings.planned import add_runs
 from tests.findings.reading import check
@@ -135,3 +136,40 @@ def test_coverage_over_studies():
         (found,) = curve.find(results)
         held.append("predicted" in found.estimates and found.estimates["predicted"].covers(truth[4]))
     assert sum(held) >= 34
+
+
+@pytest.mark.parametrize(
+    ("separations", "sizes"),
+    [
+        ((3.0, 3.0, 3.0), ("size:0.125", "size:0.5")),
+        ((1.0, 3.0, 3.0), ("size:0.125", "size:0.5")),
+        ((2.8, 3.0, 3.0), ("size:0.25", "size:0.5")),
+    ],
+    ids=["flat", "risen and flat", "from a quarter"],
+)
+def test_three_points_never_say_that_little_is_to_be_gained(separations, sizes):
+    """A head with about as many features as examples looks like this, and gains much afterwards."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 4000)
+    how = {"difficulty": rng.standard_normal((4000, 2)), "noise": 0.1}
+    made = [simulate_logits(rng, target, separation=s, repeats=2, **how) for s in separations]
+    results = make_results({"m": made[-1]}, target)
+    for variant, logits in zip(sizes, made[:-1], strict=True):
+        results = add_runs(results, "m", "curve", logits, variant=variant, n_train=round(float(variant[5:]) * 3200))
+    (found,) = curve.find(results)
+    check(found, results)
+    assert found.estimates["gain"].high < 1.0
+    assert found.verdict == "undecided"
+    assert "3 points cannot show a curve that bends up again" in found.sentence.en
+    assert "design.curve: true" in found.next[0].en
+
+
+def test_without_room_above_three_points_are_enough():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 4000)
+    perfect = 12.0 * np.eye(2, dtype=np.float32)[np.stack([target, target])]
+    results = make_results({"m": perfect}, target)
+    for variant in ("size:0.125", "size:0.5"):
+        results = add_runs(results, "m", "curve", perfect, variant=variant, n_train=round(float(variant[5:]) * 3200))
+    (found,) = curve.find(results)
+    assert found.verdict == "no"

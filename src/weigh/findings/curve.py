@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope
-from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.optimism import winner_score
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -114,8 +114,8 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
                 outcome="violated" if curve is not None and not fits else "unchecked",
                 detail=bilingual(
                     text(
-                        "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
-                        "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
+                        "Averaged over power laws; a gain may be at most 1.4 times what the last doubling added.",
+                        "对多条幂律曲线取平均；预测的提升最多为上一次翻倍所带来提升的 1.4 倍。",
                     )
                 ),
             ),
@@ -132,18 +132,43 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
             *evidence.assumptions([first.name])[:1],
         ],
         candidates=[m.name for m in measured],
-        next=[bilingual(text("Collect more examples of the same kind.", "请收集更多同类样本。"))]
-        if verdict == "yes"
-        else [],
+        next=_next(evidence, first, verdict),
         figure=_figure(evidence, measured),
         references=REFERENCES,
     )
+
+
+def _next(evidence: Evidence, first: Measured, verdict: Verdict) -> list[Bilingual]:
+    if verdict == "yes":
+        return [bilingual(text("Collect more examples of the same kind.", "请收集更多同类样本。"))]
+    if verdict == "undecided" and evidence.results.spec.design.curve is not True and len(first.sizes) > 2:
+        return [
+            bilingual(
+                text(
+                    "Set design.curve: true for more points of the learning curve.",
+                    "设置 design.curve: true，让学习曲线多几个点。",
+                )
+            )
+        ]
+    return []
 
 
 def _falls(evidence: Evidence, curve: LearningCurve) -> bool:
     """Whether the score gets worse with more examples, which no power law of learning allows."""
     gain = _points(evidence, curve)
     return gain.high is not None and gain.high < 0
+
+
+def _would_have_been_seen(evidence: Evidence, curve: LearningCurve) -> bool:
+    """Whether a gain would have shown: points that could have bent up and did not, or no room above the score."""
+    end = curve.present.low if evidence.metric.greater_is_better else curve.present.high
+    room = (
+        end is not None
+        and evidence.metric.unit == "score"
+        and evidence.metric.greater_is_better
+        and 1 - end < evidence.rope
+    )
+    return room or (curve.would_show_a_bend and evidence.useful == "yes")
 
 
 def _points(evidence: Evidence, curve: LearningCurve):
@@ -229,6 +254,16 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         verdict: Verdict = "yes"
         said = said + text(
             "That is more than {r}: more examples are worth collecting.", "这超过 {r}，值得收集更多样本。", **values
+        )
+    elif gain.high < rope.value and not _would_have_been_seen(evidence, curve):
+        verdict = "undecided"
+        estimates["points"] = count(len(curve.sizes), "count")
+        said = said + text(
+            "That would be less than {r}, but {k} points cannot show a curve that bends up again, as where a head has about as many "
+            "features as examples.",
+            "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的分类头。",
+            k=len(curve.sizes),
+            **values,
         )
     elif gain.high < rope.value:
         verdict = "no"

@@ -23,8 +23,13 @@ from weigh.spec import StudySpec
 __all__ = ["CLEANED_REPEATS", "SHARES", "Cut", "cleaned_runs", "crossed_runs", "curve_runs", "sources_of"]
 
 PARTS = 8  # the training folds are dealt into so many parts; a subset is the first few of them
-SHARES = {"size:0.125": 1, "size:0.25": 2, "size:0.5": 4}  # variant -> parts; the main runs are the whole
-SPARED = "size:0.25"  # predictions are as good without it, but three sizes cannot contradict the law
+SHARES = {
+    "size:0.125": 1,
+    "size:0.25": 2,
+    "size:0.5": 4,
+    "size:0.75": 6,
+}  # variant -> parts; the main runs are the whole
+SPARED = ("size:0.75", "size:0.25")  # predictions are as good without them, but three points cannot contradict the law
 SMALLEST_TRAINING = 20  # training examples below which a point of the curve says nothing
 CURVE_REPEATS = 2
 CLEANED_REPEATS = 2
@@ -51,7 +56,7 @@ def curve_runs(
 
     Each subset holds the smaller ones, keeps the shares of the classes, splits no group, and is the same for all candidates.
     By default only heads on frozen features have a curve, for their features are there anyway; `design.curve: true` adds
-    networks and one more size.
+    networks and two more sizes.
 
     Args:
         repeats: Candidate id -> planned repeats.
@@ -73,9 +78,10 @@ def curve_runs(
         return text("The training folds cannot be cut into {p} parts.", "训练折无法切分成 {p} 份。", p=PARTS)
     nested = [_nested(examples, spec, cut, group) for cut in cuts]
     variants = [v for v in SHARES if all(_large_enough(examples, subsets[v]) for subsets in nested)]
-    if len(variants) > 2 and not wanted:
-        variants.remove(SPARED)
-    if len(variants) < 2:
+    for spared in SPARED if not wanted else ():
+        if len(variants) > 2 and spared in variants:
+            variants.remove(spared)
+    if sum(SHARES[v] <= PARTS // 2 for v in variants) < 2:
         return text("There are too few examples for a learning curve.", "样本太少，无法得到学习曲线。")
     return [
         make_run(

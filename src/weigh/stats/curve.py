@@ -3,9 +3,9 @@
     score(n) = a - b n^-c,   written as   score(t) = present + gain h_c(t),   t = n / (training examples now)
 
 with h_c(t) = (1 - t^-c) / (1 - 2^-c), so that `gain` is what twice the data adds. Four points never determine the
-exponent, so no single one is chosen: for each c between 0 (every doubling adds the same) and 1.5 the other two
+exponent, so no single one is chosen: for each c between -0.5 (a doubling adds 1.4 times the last one) and 2.5 the other two
 parameters follow by generalised least squares, and the answers are averaged with the weights that the points give them
-(Bayesian model averaging, flat priors). A gain is thus between 0.35 and 1 times what the last doubling added, and its
+(Bayesian model averaging, flat priors). A gain is thus between 0.18 and 1.4 times what the last doubling added, and its
 interval knows about the points, about their covariance, and about the law.
 
 The covariance of the points is put together as the variance of every score is (`interval.py`): what examples contribute,
@@ -29,10 +29,13 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
 
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
 
-EXPONENTS = np.linspace(0.0, 1.5, 31)
+EXPONENTS = np.linspace(
+    -0.5, 2.5, 31
+)  # below 0: each doubling adds more than the last; above 1: a curve that flattens fast
 LEAST_POINTS = 3
-ALLOWED = 1.2  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
+ALLOWED = 1.4  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
 MISFIT = 0.01  # below this p-value the points do not lie on any power law
+BENT = 0.1  # below this one they may bend up again: not enough to say that little is to be gained
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,15 @@ class LearningCurve:
     def fits(self) -> bool:
         """Whether the points may lie on a power law."""
         return self.misfit >= MISFIT
+
+    @property
+    def would_show_a_bend(self) -> bool:
+        """Whether the points had a chance to contradict every power law, and do not.
+
+        A learner that is hardly regularised gets no better, or worse, where the examples are as many as the features, and then
+        much better. Three points lie on some power law whatever they are, so they never show that a curve has flattened for good.
+        """
+        return len(self.sizes) > LEAST_POINTS and self.misfit >= BENT
 
     def at(self, sizes: np.ndarray) -> np.ndarray:
         """The fitted curve at training sizes `(m,)`."""
