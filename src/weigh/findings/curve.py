@@ -114,8 +114,8 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
                 outcome="violated" if curve is not None and not fits else "unchecked",
                 detail=bilingual(
                     text(
-                        "Averaged over power laws; a gain may be at most 1.4 times what the last doubling added.",
-                        "对多条幂律曲线取平均；预测的提升最多为上一次翻倍所带来提升的 1.4 倍。",
+                        "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
+                        "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
                     )
                 ),
             ),
@@ -223,6 +223,13 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
             "这些点及其间各点不符合任何幂律，因此不对更多样本作预测。",
         )
         return lead + said, "undecided", measured
+    if curve.tells_nothing:
+        said = text(
+            "No growth is shown, and repeats agree hardly more than with half the examples: such a curve may bend up again, so nothing is "
+            "predicted.",
+            "看不出得分在提高，而且与只用一半样本时相比，各次重复的结果并未更加一致：这样的曲线可能重新上升，因此不作预测。",
+        )
+        return lead + said, "undecided", measured
     if _falls(evidence, curve):
         said = text(
             "It does not get better with more examples, so no law can be fitted and nothing is predicted.",
@@ -288,7 +295,7 @@ def _figure(evidence: Evidence, measured: list[Measured]) -> Figure:
                 {"candidate": one.name, "label": label, "examples": round(float(size)), "value": round(float(score), 6)}
             )
         curve = one.curve
-        if curve is None or curve.gain.low is None or _falls(evidence, curve):
+        if curve is None or curve.gain.low is None or curve.tells_nothing or _falls(evidence, curve):
             continue
         rows.append(
             {

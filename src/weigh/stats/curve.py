@@ -3,9 +3,9 @@
     score(n) = a - b n^-c,   written as   score(t) = present + gain h_c(t),   t = n / (training examples now)
 
 with h_c(t) = (1 - t^-c) / (1 - 2^-c), so that `gain` is what twice the data adds. Four points never determine the
-exponent, so no single one is chosen: for each c between -0.5 (a doubling adds 1.4 times the last one) and 2.5 the other two
+exponent, so no single one is chosen: for each c between 0 (every doubling adds the same) and 2.5 the other two
 parameters follow by generalised least squares, and the answers are averaged with the weights that the points give them
-(Bayesian model averaging, flat priors). A gain is thus between 0.18 and 1.4 times what the last doubling added, and its
+(Bayesian model averaging, flat priors). A gain is thus between 0.18 and 1 times what the last doubling added, and its
 interval knows about the points, about their covariance, and about the law.
 
 The covariance of the points is put together as the variance of every score is (`interval.py`): what examples contribute,
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -33,9 +33,12 @@ EXPONENTS = np.linspace(
     -0.5, 2.5, 31
 )  # below 0: each doubling adds more than the last; above 1: a curve that flattens fast
 LEAST_POINTS = 3
-ALLOWED = 1.4  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
+ALLOWED = 1.5  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
 MISFIT = 0.01  # below this p-value the points do not lie on any power law
 BENT = 0.1  # below this one they may bend up again: not enough to say that little is to be gained
+SETTLED = (
+    0.7  # with twice the examples, repeats that differ by less than this share of their former variance come to agree
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class LearningCurve:
         gain: The difference; no interval where the points contradict every power law.
         exponent: c, with the interval that the points and the prior range leave.
         misfit: p-value of the best law; 1 where there are too few points to test it.
+        settling: Variance between repeats over that at about half the examples; NaN with one repeat.
     """
 
     sizes: np.ndarray
@@ -62,6 +66,7 @@ class LearningCurve:
     misfit: float
     weights: np.ndarray
     means: np.ndarray
+    settling: float = math.nan
 
     @property
     def fits(self) -> bool:
@@ -70,12 +75,20 @@ class LearningCurve:
 
     @property
     def would_show_a_bend(self) -> bool:
-        """Whether the points had a chance to contradict every power law, and do not.
+        """Whether a curve that bends up again would have shown, and did not.
 
         A learner that is hardly regularised gets no better, or worse, where the examples are as many as the features, and then
-        much better. Three points lie on some power law whatever they are, so they never show that a curve has flattened for good.
+        much better. Three points lie on some power law whatever they are; but such a learner's repeats do not come to agree.
         """
-        return len(self.sizes) > LEAST_POINTS and self.misfit >= BENT
+        return self.settling < SETTLED or (len(self.sizes) > LEAST_POINTS and self.misfit >= BENT)
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether no growth is shown by points that would not show a bend, of a learner whose repeats do not come to agree."""
+        hidden = self.settling >= SETTLED and not self.would_show_a_bend
+        return (
+            hidden and self.gain.low is not None and self.gain.high is not None and self.gain.low <= 0 <= self.gain.high
+        )
 
     def at(self, sizes: np.ndarray) -> np.ndarray:
         """The fitted curve at training sizes `(m,)`."""
@@ -117,7 +130,7 @@ def learning_curve(
     freedom = sampling_variance(resamples[-1], units, claim).freedom
     if covariance is None or not math.isfinite(freedom):
         return None
-    return fit_curve(
+    curve = fit_curve(
         np.asarray(sizes, dtype=float),
         scores,
         covariance,
@@ -129,6 +142,16 @@ def learning_curve(
         lowest=lowest,
         present=present,
     )
+    return replace(curve, settling=_settling(np.asarray(sizes, dtype=float), resamples))
+
+
+def _settling(sizes: np.ndarray, resamples: Sequence[Resample]) -> float:
+    half = resamples[int(np.abs(sizes[:-1] / sizes[-1] - 0.5).argmin())]
+    used = ~np.isnan(half.score) & ~np.isnan(resamples[-1].score)
+    if used.sum() < 2:
+        return math.nan
+    before, now = (float(r.influence[used].var(axis=0).sum()) for r in (half, resamples[-1]))
+    return now / before if before > 0 else (0.0 if now == 0 else math.inf)
 
 
 def curve_covariance(resamples: Sequence[Resample], units: Units, claim: Claim) -> np.ndarray | None:
