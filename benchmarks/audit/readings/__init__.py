@@ -22,6 +22,7 @@ PARTS: dict[str, Part] = {
     "headline": headline.PART,
     "calibration": calibration.PART,
     "equal": equal.PART,
+    "detectable": equal.DETECTABLE,
     "shift": shift.NULL,
     "shift power": shift.POWER,
     "shift holds": shift.HOLDS,

@@ -1,4 +1,5 @@
-"""Two candidates that are practically equal, and two that just are not: how often is "equal" said, and wrongly?
+"""Two candidates that are practically equal, and two that just are not: how often is "equal" said, and wrongly? And is a
+difference of the size that "would have been found in 80 % of such studies" found in as many?
 
 Cross-validation is simulated at the level of answers, as in `networks.py`.
 """
@@ -6,7 +7,7 @@ Cross-validation is simulated at the level of answers, as in `networks.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,10 +16,10 @@ from benchmarks.audit.readings.answers import measured_answers
 from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
 from weigh.kinds.label import LABEL
 from weigh.metrics.design import MeasuredDesign
-from weigh.stats.comparison import compare
+from weigh.stats.comparison import Difference, compare
 from weigh.stats.resampling import make_units
 
-__all__ = ["PART"]
+__all__ = ["DETECTABLE", "PART"]
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,48 @@ def rows(studies: int, seed: int) -> Iterator[Row]:
     for name, design in EQUAL.items():
         rng, equal, other, missed = stream(seed, "equal " + name), 0, 0, 0
         for _ in range(studies):
-            measured = _twins(design, rng)
-            units = make_units(LABEL, measured["m0"].target)
-            claim = "these_models" if design.folds == 1 else "new_data"
-            pair = compare(measured, units, rng=rng, claim=claim).of("m0", "m1")
+            pair = _compared(design, rng)
             equal += pair.relation == "equal"
             other += pair.relation in ("better", "worse")
             missed += not pair.estimate.low <= design.gap <= pair.estimate.high
         yield Row(name, studies, equal / studies, other / studies, missed / studies)
+
+
+def _compared(design: Twins, rng: np.random.Generator) -> Difference:
+    measured = _twins(design, rng)
+    units = make_units(LABEL, measured["m0"].target)
+    claim = "these_models" if design.folds == 1 else "new_data"
+    return compare(measured, units, rng=rng, claim=claim).of("m0", "m1")
+
+
+FOUND = {
+    "test part of 500": Twins(n=500, agreement=0.5),
+    "cross-validation 5x1, 500": Twins(n=500, folds=5, agreement=0.5),
+    "cross-validation 5x3, 500": Twins(n=500, folds=5, repeats=3, agreement=0.5),
+    "cross-validation 5x2, 2,000": Twins(n=2000, folds=5, repeats=2, agreement=0.5),
+    "balanced accuracy, a fifth positive, 5x2, 600": Twins(
+        n=600, folds=5, repeats=2, agreement=0.5, positives=0.2, metric="balanced_accuracy"
+    ),
+}
+
+
+def _found(studies: int, seed: int) -> Iterator[Row]:
+    """Found where the true difference is the one stated (the median of studies of its kind), and that difference in points."""
+    for name, design in FOUND.items():
+        rng, several = stream(seed, "detectable " + name), design
+        for _ in range(3):  # what is stated depends a little on the difference itself
+            stated = float(np.median([_compared(several, rng).detectable for _ in range(50)]))
+            several = replace(design, gap=min(stated, 0.11))
+        pairs = [_compared(several, rng) for _ in range(studies)]
+        yield Row(name, studies, float(np.mean([p.relation == "better" for p in pairs])), 100 * several.gap)
+
+
+def _of_found(rows: Sequence[Mapping[str, float]]) -> str:
+    missed = [{"studies": row["studies"], "missed": 1 - row["first"]} for row in rows]
+    return (
+        "Promised: a true difference of the size that is stated is found in 80 %, in no design significantly in less than 75 %. Smallest exact p, "
+        f"Holm: {smallest_p(missed, 'missed', 0.25):.3f}."
+    )
 
 
 def _twins(design: Twins, rng: np.random.Generator) -> dict[str, MeasuredDesign]:
@@ -96,3 +131,9 @@ def _promise(rows: Sequence[Mapping[str, float]]) -> str:
 
 
 PART = Part("Practically equal", ("equal, %", "better or worse, %", "truth beside the interval, %"), rows, _promise)
+DETECTABLE = Part(
+    'A difference that "would have been found in 80 % of such studies"',
+    ("found, %", "difference, points"),
+    _found,
+    _of_found,
+)
