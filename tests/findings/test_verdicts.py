@@ -152,9 +152,8 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "errors:residuals": {"yes": ("are off by", "平均偏差")},
     "errors:entities": {"yes": ("finds", "找对")},
     "errors:labels": {
-        "yes": ("suspected to be wrong", "疑似有误"),
         "no": ("None of the", "没有确信的异议"),
-        "undecided": ("no label is suspected", "不据此怀疑"),
+        "undecided": ("no label is suspected|cannot be told from predictions", "不据此怀疑|仅凭预测无法判断"),
     },
     "cost": {
         "yes": ("no other candidate needs less|the same network", "没有其他候选方案比它更省|同一个网络"),

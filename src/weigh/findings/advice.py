@@ -253,7 +253,8 @@ def _suspected(results: Results, evidence: Evidence) -> list[Item]:
     if len(found.flagged) < evidence.rope * found.judged and evidence.metric.unit == "score":
         return []  # corrected or not, so few change no score by what would matter; their finding shows them
     flagged = len(found.flagged)
-    return [Item(4, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
+    worth = 4 if found.unusual else 8  # as many would be contradicted if all labels were right
+    return [Item(worth, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
 
 
 def _open_comparison(evidence: Evidence) -> list[Item]:

@@ -213,7 +213,6 @@ QUESTIONS: dict[str, Question] = {
     "errors:entities": Question(text("How does it get entities wrong?", "它在实体上错在哪里？")),
     "errors:labels": Question(
         text("Are some labels suspected to be wrong?", "是否有标注疑似有误？"),
-        yes=text("Some labels are suspected to be wrong", "有标注疑似有误"),
         no=text("No labels are suspected to be wrong", "没有标注疑似有误"),
     ),
     "cost": Question(

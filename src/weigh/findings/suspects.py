@@ -20,8 +20,9 @@ from weigh.language import Text, text
 from weigh.plan.runs import group_of
 from weigh.record.results import OutOfFold, Results
 from weigh.record.selection import strange_groups, trained_on
+from weigh.stats.calibration import fit_temperature
 from weigh.stats.estimate import Estimate
-from weigh.stats.label_errors import LabelErrors, find_label_errors
+from weigh.stats.label_errors import LabelErrors, find_label_errors, flags_by_chance
 
 __all__ = [
     "Suspected",
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 MOST = 0.25  # of the labels: in none of those ten test sets were so many flagged
-CONFIRMED = 0.51  # share of such flags that people confirmed, over ten test sets (Northcutt, Athalye & Mueller 2021)
+CELLS = 2e7  # labels times classes that are drawn in all
 REFERENCES = [
     "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
     "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks",
@@ -54,6 +55,7 @@ class Suspected(NamedTuple):
         unknown: Labels that were not looked at, since no model had trained on their class.
         strange: Contradicted labels in groups where so many are that the model is to blame.
         groups: How many such groups.
+        by_chance: How many labels would be contradicted if all were right, by the model's own calibrated probabilities.
     """
 
     reader: str
@@ -65,6 +67,12 @@ class Suspected(NamedTuple):
     unknown: int
     strange: int
     groups: int
+    by_chance: Estimate
+
+    @property
+    def unusual(self) -> bool:
+        """Whether more labels are contradicted than would be if all were right."""
+        return self.by_chance.high is not None and self.contradicted > self.by_chance.high
 
     @property
     def many(self) -> bool:
@@ -108,8 +116,38 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
         int(predicted.sum()) - len(present),
         len(flagged) - len(kept),
         0 if group is None else len(np.unique(group[out_of_fold.indices][strange])),
+        _by_chance(evidence, average[present], out_of_fold.target[present]),
     )
     return suspected._replace(flagged=kept[:0]) if suspected.many else suspected
+
+
+def _by_chance(evidence: Evidence, average: np.ndarray, target: np.ndarray) -> Estimate:
+    multilabel = target.ndim == 2
+    draws = int(np.clip(CELLS // max(average.size, 1), 20, 200))
+    logits = np.log(np.clip(average, 1e-12, 1.0))
+    if multilabel:
+        logits = logits - np.log(np.clip(1 - average, 1e-12, 1.0))
+    calibrated = _softened(logits / fit_temperature(logits, target), multilabel=multilabel)
+    counts = flags_by_chance(
+        average, calibrated, multilabel=multilabel, rng=evidence.rng("labels by chance"), draws=draws
+    )
+    low, high = np.quantile(counts, [(1 - evidence.level) / 2, (1 + evidence.level) / 2])
+    return Estimate(
+        value=round(float(counts.mean()), 1),
+        low=float(np.floor(low)),
+        high=float(np.ceil(high)),
+        level=evidence.level,
+        n=len(average),
+        method="labels drawn from the model's own calibrated probabilities",
+        unit="examples",
+    )
+
+
+def _softened(logits: np.ndarray, *, multilabel: bool) -> np.ndarray:
+    if multilabel:
+        return 0.5 * (1 + np.tanh(logits / 2))
+    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
 
 
 def untrained_classes(evidence: Evidence) -> list[str]:
@@ -140,11 +178,6 @@ def find_labels(evidence: Evidence) -> list[Finding]:
             value=100 * contradicted / max(n, 1), n=n, method="share of the examples", unit="percent"
         ),
         "examples": _count(n, "examples", n),
-        "confirmed_elsewhere": Estimate(
-            value=100 * CONFIRMED,
-            method="share of such flags that people confirmed, ten test sets (Northcutt 2021)",
-            unit="percent",
-        ),
     }
     ours = results.origin == "study"
     if many:  # the first assumption below is broken: nobody should look at what is wrong with the model, one by one
@@ -171,17 +204,20 @@ def find_labels(evidence: Evidence) -> list[Finding]:
                 w=results.candidate(reader).label,
             )
         )
+        estimates["by_chance"] = found.by_chance
         sentence = text(
-            "Labels suspected to be wrong: {k} of {n} ({s} %). {w}. "
-            "A suspicion is not an error: in ten well-known test sets about half ({c} %) of such flags were confirmed by people, "
-            "and a hard example looks the same to a model.",
-            "{n} 个标注中有 {k} 个（{s} %）疑似有误：{w}。"
-            "疑似不等于有误：在十个知名测试集中，这类标记经人工核对约有一半（{c} %）属实；对模型来说，难样本与错标注看起来没有区别。",
+            "Labels that look wrong to a model: {k} of {n} ({s} %). {w}. "
+            "If all labels were right, it would be so for about {e} by its own probabilities"
+            + ("; these are more." if found.unusual else ", so that their number alone shows no error.")
+            + " How many of them are wrong cannot be told from predictions: a hard example looks the same to a model.",
+            "{n} 个标注中有 {k} 个（{s} %）在模型看来可疑：{w}。即使所有标注都正确，按它自己的概率也会有约 {e} 个"
+            + ("；实际数量更多。" if found.unusual else "，因此单凭这个数量并不说明标注有误。")
+            + "其中有多少确实标错，仅凭预测无法判断：对模型来说，难样本与错标注看起来没有区别。",
             k=len(flagged),
             n=n,
             s=f"{100 * len(flagged) / n:.1f}",
             w=who,
-            c=f"{100 * CONFIRMED:.0f}",
+            e=f"{found.by_chance.value:g} [{found.by_chance.low:g}, {found.by_chance.high:g}]",
         )
     else:
         sentence = text(
@@ -197,7 +233,7 @@ def find_labels(evidence: Evidence) -> list[Finding]:
         Finding(
             id="errors:labels",
             kind="label-errors",
-            **asked("errors:labels", "undecided" if many else "yes" if len(flagged) else "no"),
+            **asked("errors:labels", "undecided" if many or len(flagged) else "no"),
             severity="evidence",
             sentence=Bilingual.of(sentence),
             estimates=estimates,
@@ -253,13 +289,13 @@ def look_again(count: int, *, ours: bool = True) -> Text:
     """The proposal that follows from suspected labels; `advice` makes the same one. `ours`: of a study, not of a table."""
     if not ours:
         return text(
-            "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and read the table again.",
-            "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新读取表格。",
+            "Look at the first of the suspected labels ({k}), correct only what you know to be wrong, and read the table again.",
+            "从最可疑的开始核对可疑的标注（共 {k} 个），只改正能确定有误的，然后重新读取表格。",
             k=count,
         )
     return text(
-        "Look at the suspected labels ({k}), the first ones first, correct those that are wrong, and run again.",
-        "从最可疑的开始核对疑似有误的标注（共 {k} 个），改正确实有误的标注，然后重新运行。",
+        "Look at the first of the suspected labels ({k}), correct only what you know to be wrong, and run again.",
+        "从最可疑的开始核对可疑的标注（共 {k} 个），只改正能确定有误的，然后重新运行。",
         k=count,
     )
 

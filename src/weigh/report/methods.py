@@ -22,7 +22,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"share, no interval", "占比，不设区间"),
     (r"share of the examples", "占全部样本的比例"),
     (r"share of bootstrap draws", "占自助抽样次数的比例"),
-    (r"share of such flags that people confirmed, ten test sets \(Northcutt 2021\)", "此类标记经人工核实的比例，十个测试集（Northcutt 2021）"),
+    (r"labels drawn from the model's own calibrated probabilities", "按模型自己校准后的概率抽取标注"),
     (r"share of the runs that both have, ties half; a description", "在两者共有的运行中胜出的比例，平局计一半；仅供描述"),
     (r"this pair alone, flat prior; a description", "只看这一对，均匀先验；仅供描述"),
     (r"same blocks", "在相同区块上"),

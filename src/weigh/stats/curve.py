@@ -29,9 +29,7 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
 
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
 
-EXPONENTS = np.linspace(
-    -0.5, 2.5, 31
-)  # below 0: each doubling adds more than the last; above 1: a curve that flattens fast
+EXPONENTS = np.linspace(0.0, 2.5, 26)
 LEAST_POINTS = 3
 ALLOWED = 1.5  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
 MISFIT = 0.01  # below this p-value the points do not lie on any power law

@@ -18,7 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ConfidentJoint", "LabelErrors", "average_precision", "confident_joint", "find_label_errors"]
+__all__ = [
+    "ConfidentJoint",
+    "LabelErrors",
+    "average_precision",
+    "confident_joint",
+    "find_label_errors",
+    "flags_by_chance",
+]
 
 _TIE = 1e-6  # a probability this close to a threshold reaches it: rounding must not decide
 
@@ -129,6 +136,27 @@ def _find_in_each_class(target: np.ndarray, probabilities: np.ndarray) -> LabelE
     return LabelErrors(
         any_flagged, _worst_first(any_flagged, worst), worst, suggested, threshold[np.arange(n), suggested], share
     )
+
+
+def flags_by_chance(
+    probabilities: np.ndarray, calibrated: np.ndarray, *, multilabel: bool, rng: np.random.Generator, draws: int = 100
+) -> np.ndarray:
+    """`(draws,)` how many labels would be flagged if all were right: labels drawn as `calibrated` says, judged by `probabilities`.
+
+    Args:
+        probabilities, calibrated: `(n, classes)`, as the model states them and after calibration on the given labels.
+
+    Not for: telling whether labels are wrong. Calibrated on wrong labels, a model expects to be contradicted by them.
+    """
+    counts = []
+    for _ in range(draws):
+        if multilabel:
+            labels = (rng.random(calibrated.shape) < calibrated).astype(np.int64)
+        else:
+            cumulated = np.cumsum(calibrated, axis=1)
+            labels = (rng.random((len(calibrated), 1)) * cumulated[:, -1:] > cumulated[:, :-1]).sum(axis=1)
+        counts.append(int(find_label_errors(labels, probabilities).flagged.sum()))
+    return np.array(counts)
 
 
 def _worst_first(flagged: np.ndarray, self_confidence: np.ndarray) -> np.ndarray:
