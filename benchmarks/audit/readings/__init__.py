@@ -12,13 +12,14 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.audit.readings import calibration, equal, headline, labels, order, shift
+from benchmarks.audit.readings import calibration, curve, equal, headline, labels, order, shift
 from benchmarks.audit.readings.part import COLUMNS, Part
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
 
 READINGS = 20261128  # sealed: run once, after the rules were fixed
 PARTS: dict[str, Part] = {
+    "curve": curve.PART,
     "labels": labels.PART,
     "headline": headline.PART,
     "calibration": calibration.PART,
