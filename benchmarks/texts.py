@@ -24,6 +24,7 @@ from benchmarks.speed.paired import in_turn, ratios, spread
 from benchmarks.speed.records import machine, save
 from weigh.data.examples import Examples
 from weigh.data.readers import read_and_check
+from weigh.heads.network_task import network_task
 from weigh.models.address import parse_address
 from weigh.models.catalogue import find_packaged
 from weigh.models.fast import speed_up
@@ -31,7 +32,6 @@ from weigh.models.huggingface import _folder
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
 from weigh.spec import DataSpec
-from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
 from weigh.train.device import best_precision
 from weigh.train.loop import Loop
@@ -56,10 +56,10 @@ class Weigh:
         model = load_model(address, pretrained=True, offline=True)
         options = {**(RECIPES.get("finetune").texts or {}), "batch_size": BATCH, "learning_rate": rate}
         preparation = model.configure(options)
-        self.task = TASKS.get(TASK)
+        self.task = network_task(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))
         speed_up(self.network, "cpu")
-        self.inputs = self.task.inputs(examples, preparation, self.setting, options, None)
+        self.inputs = self.task.feed.inputs(examples, preparation, self.setting, options, None)
         seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
         self.loop = Loop(
             self.network, self.inputs, examples.target, self.task, options, self.setting, seeds, epochs, training

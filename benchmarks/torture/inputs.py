@@ -65,7 +65,7 @@ def _import_before_forking() -> None:
         "weigh.cli.main",
         "weigh.findings.registry",
         "weigh.study",
-        "weigh.tasks.saved",
+        "weigh.saved.model",
     ):
         importlib.import_module(name)
     transformers = importlib.import_module("transformers")

@@ -15,8 +15,10 @@ import numpy as np
 
 from weigh.errors import SpecError
 from weigh.language import Text, text
+from weigh.media import MEDIA
 from weigh.registry import Registry
 from weigh.spec import RecipeSpec
+from weigh.tasks import registered_task
 
 __all__ = [
     "ASKED_WORDS",
@@ -88,9 +90,10 @@ class Recipe:
         """The defaults of a task (the first there are where it is not known yet); None where the recipe is not for it."""
         if task is None:
             return self.texts if self.defaults is None else self.defaults
-        if task.startswith("token-"):
-            return None if self.per_example else self.texts
-        return self.texts if task.startswith("text-") else self.defaults
+        medium = MEDIA.get(registered_task(task).medium)
+        if medium.per_token and self.per_example:
+            return None
+        return self.texts if medium.reads == "texts" else self.defaults
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticKnownError
+
+from weigh.kinds.base import KINDS
+from weigh.tasks import PLANNED, TASKS
 
 __all__ = [
-    "TASKS",
     "ColumnsSpec",
     "DataSpec",
     "DesignSpec",
@@ -26,23 +29,14 @@ __all__ = [
     "StudySpec",
 ]
 
-TASKS = (
-    "image-classification",
-    "object-detection",
-    "semantic-segmentation",
-    "text-classification",
-    "text-regression",
-    "token-classification",
-)
-Task = Literal[
-    "image-classification",
-    "object-detection",
-    "semantic-segmentation",
-    "text-classification",
-    "text-regression",
-    "token-classification",
-]
-PRIMARY = {"text-regression": "pearson_spearman", "token-classification": "entity_f1"}  # others: balanced_accuracy
+
+def _known_task(name: str) -> str:
+    """A task that is registered, or planned (then it is said when it is asked for)."""
+    known = (*TASKS, *PLANNED)
+    if name not in known:
+        listed = ", ".join(f"'{one}'" for one in known[:-1]) + f" or '{known[-1]}'"
+        raise PydanticKnownError("literal_error", {"expected": listed})
+    return name
 
 
 # "ö" as one character: what the user typed and what a table holds are compared in one Unicode form
@@ -316,7 +310,11 @@ class StudySpec(Section):
     """The whole of study.yaml."""
 
     name: str | None = None
-    task: Task | None = Field(default=None, description="Recognised from the data where it can be.")
+    task: Annotated[str, AfterValidator(_known_task)] | None = Field(
+        default=None,
+        description="Recognised from the data where it can be.",
+        json_schema_extra=lambda schema: schema.update(enum=[*TASKS, *PLANNED, None]),
+    )
     data: DataSpec
     models: list[str] = Field(
         min_length=1,
@@ -358,7 +356,8 @@ class StudySpec(Section):
     @property
     def primary(self) -> str:
         """Name of the primary metric: the user's choice, or what suits the task."""
-        return self.metrics.primary or PRIMARY.get(self.task or "", "balanced_accuracy")
+        kinds = TASKS.get(self.task).kinds if self.task in TASKS else tuple(KINDS)
+        return self.metrics.primary or KINDS.get(kinds[0]).primary
 
     @property
     def title(self) -> str:

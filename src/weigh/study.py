@@ -204,7 +204,7 @@ class Study:
             RecordError: The study has no refitted model yet.
             DataError: A table without the columns of the training data.
         """
-        from weigh.tasks.saved import load_saved
+        from weigh.saved.model import load_saved
 
         if not (self.folder / "model" / "model.safetensors").exists():
             raise RecordError(

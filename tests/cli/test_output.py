@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -150,3 +151,14 @@ def test_the_filter_leaves_the_streams_as_they_were(monkeypatch):
 def test_every_name_has_a_place_in_the_order(name):
     assert natural_key(name) == natural_key(name)
     assert sorted(["b", name, "a10", "a9", "10", "9"], key=natural_key)
+
+
+@pytest.mark.parametrize("command", [["predict", "--nonsense"], ["export", "a", "b", "c"], ["nonsense"], ["run"]])
+def test_a_mistake_in_the_command_is_told_as_text(command):
+    """Click takes a stream that does not refuse bytes for a binary one."""
+    done = subprocess.run([sys.executable, "-m", "weigh", *command], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "b'" not in done.stderr
+    assert 'b"' not in done.stderr
+    assert done.stderr.startswith("Usage:")
+    assert "\nError: " in done.stderr

@@ -19,12 +19,14 @@ from weigh.data.recognise import recognise_task
 from weigh.data.records import parse_separated, quotes_matter
 from weigh.data.scripts import main_script
 from weigh.data.text_checks import check_texts
-from weigh.data.texts import read_numbered_texts, read_texts
+from weigh.data.texts import read_texts
 from weigh.errors import DataError, SpecError
 from weigh.findings.data_problems import findings_from_problems
-from weigh.kinds.base import rows_of
+from weigh.kinds.base import KINDS, rows_of
+from weigh.kinds.number import NUMBER
 from weigh.record.index import read_index, write_index
 from weigh.spec import DataSpec
+from weigh.tasks import TASKS
 
 WORDS = [
     "the",
@@ -149,13 +151,13 @@ def test_pairs_and_numbers(tmp_path):
     rows = [(a, b, f"{(i % 11) / 2}") for i, (a, b) in enumerate(zip(sentences(30), sentences(30, 9), strict=True))]
     path = table(tmp_path / "pairs.tsv", rows, ("sentence1", "sentence2", "similarity"))
     assert recognise_task(path).task == "text-regression"
-    examples, _ = read_numbered_texts(DataSpec(train=str(path)))
+    examples, _ = read_texts(DataSpec(train=str(path)), (NUMBER,))
     assert examples.texts[4] == rows[4][:2]
     assert examples.target.tolist() == [float(r[2]) for r in rows]
     assert examples.target.dtype == np.float64
     assert examples.classes == ()
     path.write_text(path.read_text() + "a text\tanother\tunknown\n")
-    examples, problems = read_numbered_texts(DataSpec(train=str(path)))
+    examples, problems = read_texts(DataSpec(train=str(path)), (NUMBER,))
     assert len(examples) == 30
     assert [p.paths for p in problems if p.kind == "missing-label"] == [("pairs.tsv:32",)]
 
@@ -479,7 +481,7 @@ def test_every_reader_is_called_alike():
     import inspect
 
     for name, reader in READERS.items():
-        assert reader.task == name
+        assert reader.medium == name
         assert {"offline", "progress"} <= inspect.signature(reader.read).parameters.keys()
         assert "progress" in inspect.signature(reader.check).parameters
     with pytest.raises(SpecError, match="object-detection"):
@@ -526,7 +528,7 @@ def test_weigh_data_prints_texts_and_json(tmp_path, capsys):
 def test_real_data_are_read_whole(shared, path, task, train, test, classes):
     spec = DataSpec(train=str(shared / path))
     assert task_of(spec) == task
-    examples, problems = READERS.get(task).read(spec)
+    examples, problems = READERS.get(TASKS.get(task).medium).read(spec, [KINDS.get(k) for k in TASKS.get(task).kinds])
     assert (len(examples.where("train")), len(examples.where("test")), len(examples.classes)) == (train, test, classes)
     assert not {"broken-row", "missing-label"} & {p.kind for p in problems}
 

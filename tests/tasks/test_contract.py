@@ -11,10 +11,11 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, NAMES, sentences
 from weigh.data.examples import Examples
+from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
 from weigh.models.pretrained import load_model
 from weigh.run import Setting
-from weigh.tasks.base import TASKS
+from weigh.tasks import TASKS
 
 N = 23
 
@@ -23,9 +24,10 @@ def some(name: str, photos: Path) -> Examples:
     """Examples of a task."""
     order, part = np.arange(N), np.array(["train"] * N)
     texts = [(text,) for text, _ in sentences(N, [BAD, GOOD])]
-    if name == "image-classification":
+    if name.startswith("image-"):
         path = np.array([str(p.relative_to(photos)) for p in sorted(photos.rglob("*.png"))[:N]])
-        return Examples(photos, path, order % 2, ("a", "b"), part, order, path, kind=kind_of(order % 2))
+        target, classes = (np.linspace(0, 5, N), ()) if name == "image-regression" else (order % 2, ("a", "b"))
+        return Examples(photos, path, target, classes, part, order, path, kind=kind_of(target))
     if name == "token-classification":
         tokens = rows_of([(*text.split(), NAMES[i % 6]) for i, (text,) in enumerate(texts)])
         spans = rows_of([((len(row) - 1, len(row), i % 2),) for i, row in enumerate(tokens)])
@@ -57,13 +59,13 @@ def some(name: str, photos: Path) -> Examples:
 
 @pytest.mark.parametrize("name", list(TASKS))
 def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
-    task, examples = TASKS.get(name), some(name, photos)
+    task, examples = network_task(name), some(name, photos)
     assert task.name == name
-    model = load_model(tiny if task.reads == "pictures" else tiny_encoder, pretrained=True, offline=True)
+    model = load_model(tiny if task.medium.reads == "pictures" else tiny_encoder, pretrained=True, offline=True)
     setting, preparation = Setting(name, examples.classes, ""), model.configure({})
     network = task.build(model, examples, torch.Generator().manual_seed(0)).eval()
-    inputs = task.inputs(examples, preparation, setting, {}, None)
-    width, everything = task.width(examples), np.arange(N)
+    inputs = task.feed.inputs(examples, preparation, setting, {}, None)
+    width, everything = task.head.width(examples), np.arange(N)
     for training in (False, True):
         batches = inputs.cut(everything[::-1], 4, training=training)
         assert sorted(np.concatenate(batches)) == list(range(N))
@@ -74,14 +76,14 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
         with torch.inference_mode():
             for positions in inputs.cut(everything, size):
                 batch = inputs.batch(everything[positions])
-                found[positions] = task.outputs(network(batch), batch, width)
+                found[positions] = task.head.answers(network(batch), batch, width)
         assert np.isfinite(found).all()
         outputs[size] = found
     np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter
     batch = inputs.batch(everything[:4])
-    loss = task.loss(network(batch), task.collate(examples.target[:4], batch), None)
+    loss = task.head.loss(network(batch), task.head.targets(examples.target[:4], batch), None)
     loss.backward()
     assert loss.ndim == 0
     assert float(network.head.weight.grad.abs().max()) > 0
-    seen = np.concatenate([positions for positions, _ in task.stream(examples, preparation, setting)])
+    seen = np.concatenate([positions for positions, _ in task.feed.stream(examples, preparation, setting)])
     assert sorted(seen) == list(range(N))

@@ -7,26 +7,26 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
+from weigh.heads.network_task import network_task
 from weigh.models.pretrained import Preprocessing
-from weigh.tasks.base import TASKS
 
 
 @pytest.fixture
 def task():
-    return TASKS.get("image-classification")
+    return network_task("image-classification")
 
 
 def test_loss_is_the_log_loss_of_sklearn(task):
     generator = torch.Generator().manual_seed(0)
     logits, target = torch.randn(50, 3, generator=generator), np.arange(50) % 3
-    got = float(task.loss(logits, task.collate(target, None), None))
+    got = float(task.head.loss(logits, task.head.targets(target, None), None))
     assert got == pytest.approx(log_loss(target, torch.softmax(logits, dim=1).numpy()), rel=1e-5)
     weight = torch.tensor([1.0, 2.0, 0.5])
     weighted = log_loss(
         target, torch.softmax(logits, dim=1).numpy(), sample_weight=weight.numpy()[target], normalize=True
     )
     got = (
-        float(task.loss(logits, task.collate(target, None), weight))
+        float(task.head.loss(logits, task.head.targets(target, None), weight))
         * 50
         / float(weight[torch.from_numpy(target)].sum())
     )
@@ -38,12 +38,12 @@ def test_loss_of_several_labels_is_the_mean_over_labels(task):
     labels = np.array([[1, 0], [1, 1]], dtype=np.uint8)
     p = torch.sigmoid(logits).numpy()
     expected = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
-    assert float(task.loss(logits, task.collate(labels, None), None)) == pytest.approx(expected, rel=1e-5)
+    assert float(task.head.loss(logits, task.head.targets(labels, None), None)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_collate_keeps_the_meaning(task):
-    assert task.collate(np.array([0, 2]), None).dtype == torch.int64
-    assert task.collate(np.array([[0, 1]], dtype=np.uint8), None).dtype == torch.float32
+    assert task.head.targets(np.array([0, 2]), None).dtype == torch.int64
+    assert task.head.targets(np.array([[0, 1]], dtype=np.uint8), None).dtype == torch.float32
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (30, 90), (200, 40)])

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import weigh.train.activations as module
+from weigh.heads.network_task import network_task
 from weigh.inputs.pictures import Pictures, center, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.models.stage import split_last_stage
 from weigh.run import RECIPES
-from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, torch_generator
 from weigh.train.features import features_key
 from weigh.train.loop import Loop
@@ -68,7 +68,7 @@ def slow_logits(run, setting, examples):
     whole = Frozen()
     squares = prepare_squares(examples, prepared, folder=None)
     with computing(threads=setting.threads):
-        loop = Loop(whole, Pictures(squares, prepared, run.options.get("augment", "none"), setting.device), examples.target, TASKS.get(setting.task), run.options, setting, run.seeds,
+        loop = Loop(whole, Pictures(squares, prepared, run.options.get("augment", "none"), setting.device), examples.target, network_task(setting.task), run.options, setting, run.seeds,
                     run.epochs, run.train)  # fmt: skip
         for epoch in range(1, run.epochs + 1):
             loop.epoch(epoch)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from weigh.heads.network_task import network_task
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.pictures import Pictures
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
-from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing
 from weigh.train.device import ahead, make_scaler
 from weigh.train.loop import Loop
@@ -28,7 +28,7 @@ def make_loop(setting, tiny):
         network = make_network(model, 2, torch.Generator().manual_seed(0))
         pictures = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
         return Loop(
-            network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device), np.arange(12) % 2, TASKS.get(setting.task),
+            network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device), np.arange(12) % 2, network_task(setting.task),
             {**RECIPES.get("finetune").defaults, "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
         )  # fmt: skip
 

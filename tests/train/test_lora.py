@@ -114,8 +114,8 @@ def test_without_peft_the_message_says_what_to_install(network, monkeypatch):
 
 def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder, tmp_path):
     from weigh.data.examples import Examples, rows_of
+    from weigh.heads.network_task import network_task
     from weigh.run import Run, Setting
-    from weigh.tasks.base import TASKS
     from weigh.train.determinism import computing
     from weigh.train.network import fit
 
@@ -140,9 +140,9 @@ def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder
     assert not np.array_equal(one.logits, other.logits)
     assert 0 < one.facts["n_trained"] < one.facts["n_parameters"]
     model = load_model(tiny_encoder, pretrained=False, offline=True)
-    network, task = make_network(model, 2).eval(), TASKS.get("text-classification")
+    network, task = make_network(model, 2).eval(), network_task("text-classification")
     network.load_state_dict({name: torch.from_numpy(array) for name, array in one.weights.items()})
-    inputs = task.inputs(examples, model.preprocessing, setting, {}, None)
+    inputs = task.feed.inputs(examples, model.preprocessing, setting, {}, None)
     with torch.inference_mode():
         logits = network(inputs.batch(run.test)).numpy()
     np.testing.assert_allclose(logits, one.logits, atol=1e-5)

@@ -168,11 +168,11 @@ def test_divergence_is_a_failed_run_with_words(examples, setting, make_run):
 
 
 def test_infinite_loss_names_the_epoch(examples, setting, make_run, monkeypatch):
-    from weigh.tasks.base import TASKS
+    from weigh.heads.network_task import network_task
 
-    task = TASKS.get("image-classification")
-    broken = replace(task, loss=lambda outputs, target, weight: task.loss(outputs, target, weight) * float("nan"))
-    monkeypatch.setattr(TASKS, "get", lambda _name: broken)
+    task = network_task("image-classification")
+    head = replace(task.head, loss=lambda *given: task.head.loss(*given) * float("nan"))
+    monkeypatch.setattr("weigh.train.network.network_task", lambda _name: replace(task, head=head))
     outcome = fit([make_run("finetune", **FAST)], setting, examples)[0]
     assert outcome.status == "failed"
     assert "nan in epoch 1" in outcome.cause

@@ -16,8 +16,8 @@ from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.tasks.onnx_file import export_onnx
-from weigh.tasks.saved import load_saved, save_model
+from weigh.saved.model import load_saved, save_model
+from weigh.saved.onnx_file import export_onnx
 
 CLASSES = ("circle", "<img src=x>")
 

@@ -12,11 +12,11 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import save_tiny_encoder
 from weigh.data.examples import Examples
+from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
 from weigh.models.pretrained import load_model
-from weigh.tasks.base import TASKS
-from weigh.tasks.onnx_file import export_onnx
-from weigh.tasks.saved import load_saved, save_model
+from weigh.saved.model import load_saved, save_model
+from weigh.saved.onnx_file import export_onnx
 
 CLASSES = ("bad", "good", "so so")
 TEXTS = [
@@ -52,7 +52,7 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
     )
     model = load_model(address, pretrained=True, offline=True)
     model.configure(options)
-    network = TASKS.get(task).build(model, examples, torch.Generator().manual_seed(0), frozen=frozen)
+    network = network_task(task).build(model, examples, torch.Generator().manual_seed(0), frozen=frozen)
     with torch.no_grad():
         network.head.weight.mul_(30)  # so that probabilities differ
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}

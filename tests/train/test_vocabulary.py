@@ -12,12 +12,12 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, NAMES, save_tiny_encoder, sentences
 from weigh.data.examples import Examples
+from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
 from weigh.models.encoder import Encoder
 from weigh.models.pretrained import load_model
 from weigh.run import Run, Setting, recipe_options
 from weigh.spec import RecipeSpec
-from weigh.tasks.base import TASKS
 from weigh.train import network as training
 from weigh.train.loop import Loop
 from weigh.train.vocabulary import shorten_vocabulary
@@ -95,9 +95,9 @@ def test_words_that_never_occur_keep_their_vectors_and_can_be_predicted(tiny_enc
 
 @pytest.mark.parametrize("task", ["text-classification", "token-classification"])
 def test_training_holds_the_rows_of_tokens_that_occur(tiny_encoder, task):
-    examples, at = examples_of(task), TASKS.get(task)
+    examples, at = examples_of(task), network_task(task)
     model = load_model(tiny_encoder, pretrained=True, offline=True)
-    inputs = at.inputs(examples, model.configure({}), SETTING, {}, None)
+    inputs = at.feed.inputs(examples, model.configure({}), SETTING, {}, None)
     network = at.build(model, examples)
     batch, table = inputs.batch(np.arange(4)), network.body.table
     before = network(batch)
@@ -129,9 +129,9 @@ class Counting(torch.nn.Module):
 def test_long_texts_pass_in_parts_with_the_same_gradient(tmp_path, monkeypatch, at_a_time, task):
     monkeypatch.setattr("weigh.train.loop.TOKENS_AT_A_TIME", at_a_time)
     address = save_tiny_encoder(tmp_path / "encoder", layers=1)
-    examples, of = examples_of(task), TASKS.get(task)
+    examples, of = examples_of(task), network_task(task)
     model = load_model(address, pretrained=True, offline=True)
-    inputs = of.inputs(examples, model.configure({}), SETTING, {}, None)
+    inputs = of.feed.inputs(examples, model.configure({}), SETTING, {}, None)
     network = Counting(of.build(model, examples, torch.Generator().manual_seed(0)))
     options = recipe_options(RecipeSpec(name="finetune", batch_size=16), task)
     loop = Loop(network, inputs, examples.target, of, options, SETTING, SEEDS, 1, np.arange(40))
@@ -143,7 +143,7 @@ def test_long_texts_pass_in_parts_with_the_same_gradient(tmp_path, monkeypatch, 
     assert max(network.sizes) <= at_a_time + batch.shape[2]
     gradient = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     network.zero_grad()
-    expected = of.loss(network(batch), of.collate(examples.target[indices], batch), None)
+    expected = of.head.loss(network(batch), of.head.targets(examples.target[indices], batch), None)
     expected.backward()
     whole = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     assert float(loss) == pytest.approx(expected.item(), rel=1e-5)

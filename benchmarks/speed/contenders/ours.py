@@ -15,12 +15,12 @@ import torch
 from benchmarks.speed.work import Contender, Epoch, Work, clock
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
+from weigh.heads.network_task import network_task
 from weigh.inputs.pictures import Pictures, prepare_squares
 from weigh.models.fast import speed_up
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES, Setting
-from weigh.tasks.base import TASKS
 from weigh.train.determinism import computing, forked, torch_generator
 from weigh.train.device import best_precision, resolve_device
 from weigh.train.loop import Loop
@@ -55,7 +55,7 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
     options = {**RECIPES.get("finetune").defaults, "batch_size": work.batch, "image_size": work.size}
     model = load_model(f"file:{work.weights}@timm:{work.model}", pretrained=True, offline=True)
     preparation = model.preprocessing.at(work.size)
-    task = TASKS.get(setting.task)
+    task = network_task(setting.task)
     network = make_network(model, work.classes, torch_generator(1)).to(device, memory_format=torch.channels_last)
     speed_up(network, setting.device)
     seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}

@@ -52,6 +52,8 @@ class Filtered(io.TextIOBase):
         self.stream = stream
 
     def write(self, written: str) -> int:
+        if not isinstance(written, str):  # click tries a few bytes to learn whether a stream takes them
+            raise TypeError(f"write() argument must be str, not {type(written).__name__}")
         self.stream.write(visible(written))
         return len(written)
 

@@ -102,7 +102,7 @@ def export(
         print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
-    from weigh.tasks.onnx_file import export_onnx
+    from weigh.saved.onnx_file import export_onnx
 
     folder = opened.folder / "model"
     if not (folder / "model.safetensors").exists():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,12 @@ from weigh.data.examples import Examples
 from weigh.data.folders import list_folder
 from weigh.data.listing import Listing
 from weigh.data.nouns import PICTURES
+from weigh.data.number_labels import keep_numbers
 from weigh.data.paths import no_such_path
 from weigh.data.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.data.tables import list_table
 from weigh.errors import DataError
+from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.language import text
@@ -34,12 +36,13 @@ Progress = Callable[[str, int, int], None]
 
 
 def read_images(
-    spec: DataSpec, *, offline: bool = False, progress: Progress | None = None
+    spec: DataSpec, kinds: Sequence[Kind] = (LABEL, LABELS), *, offline: bool = False, progress: Progress | None = None
 ) -> tuple[Examples, list[Problem]]:
     """The examples of a data set of pictures, training and test together, and everything that was set aside.
 
     Args:
         spec: A folder per class, a table, a folder of the `datasets` library, or a hub name.
+        kinds: What a target may be; the last one where a source separates several labels.
         offline: Hub names are refused.
         progress: Called with (what, done, of).
 
@@ -49,9 +52,10 @@ def read_images(
     """
 
     def list_source(given: str) -> Listing:
-        return _list(given, spec, offline=offline, progress=progress)
+        listing = _list(given, spec, offline=offline, progress=progress)
+        return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(given))
 
-    examples, problems = assemble(spec, list_source, PICTURES, (LABEL, LABELS))
+    examples, problems = assemble(spec, list_source, PICTURES, kinds)
     examples = replace(examples, content=content_hashes(examples, progress=progress))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 

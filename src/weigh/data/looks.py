@@ -115,6 +115,11 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     """A table one of whose columns names pictures."""
     cells = look.table.columns if look.table else {}
     pictures, columns = picture_columns(cells, look.path), look.columns
+    labels = [cell for cell in cells.get(columns.label, ()) if cell]
+    if (columns.path in cells or pictures) and _measured(labels):
+        where = columns.path if columns.path in cells else pictures[0]
+        said = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
+        return TextTask("image-regression", said)
     if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
         return TextTask("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
     if pictures:
@@ -147,7 +152,7 @@ def looks_like_texts(look: Look) -> TextTask | None:
             NAME_THE_LABEL,
         )
     cells = [c for c in table.columns[label] if c]
-    if are_numbers(cells) or _mostly_numbers(cells):
+    if _measured(cells):
         return TextTask(
             "text-regression", text("Texts ({c}) with numbers ({l}).", "文本（{c}）带有数值（{l}）。", c=where, l=label)
         )
@@ -164,6 +169,11 @@ def looks_like_texts(look: Look) -> TextTask | None:
     return TextTask(
         "text-classification", text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
     )
+
+
+def _measured(cells: list[str]) -> bool:
+    """Numbers rather than names of classes."""
+    return are_numbers(cells) or _mostly_numbers(cells)
 
 
 def _mostly_numbers(cells: list[str]) -> bool:

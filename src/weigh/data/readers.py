@@ -1,4 +1,4 @@
-"""What reads and checks the data of each task: one entry per task, one door for whoever has a specification.
+"""What reads and checks examples of each medium: one entry per medium, one door for whoever has a specification.
 
 Before it: `recognise.py` names the task. After it: `weigh data` and `plan/prepare.py`.
 """
@@ -14,15 +14,16 @@ from weigh.data.images import read_images
 from weigh.data.nouns import PICTURES, SENTENCES, TEXTS
 from weigh.data.recognise import recognise_task
 from weigh.data.text_checks import check_texts
-from weigh.data.texts import read_numbered_texts, read_texts
+from weigh.data.texts import read_texts
 from weigh.data.tokens import read_tokens
 from weigh.errors import SpecError
-from weigh.kinds.spans import ENTITIES
+from weigh.kinds.base import KINDS
 from weigh.language import text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 from weigh.registry import Registry
-from weigh.spec import TASKS, DataSpec
+from weigh.spec import DataSpec
+from weigh.tasks import TASKS, registered_task
 
 __all__ = ["READERS", "Reader", "read_and_check", "task_of"]
 
@@ -31,30 +32,28 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Reader:
-    """How the data of one task are read.
+    """How the examples of a medium are read.
 
     Attributes:
-        read: (spec, offline=, progress=) -> examples, and what was set aside.
+        medium: As `tasks.TASKS` names it.
+        read: (spec, kinds, offline=, progress=) -> examples, and what was set aside.
         check: (examples, progress=) -> examples that can be used, and what is wrong.
         noun: What an example is called.
-        counted: What is counted by class.
     """
 
-    task: str
+    medium: str
     read: Callable[..., tuple[Examples, list[Problem]]]
     check: Callable[..., tuple[Examples, list[Problem]]]
     noun: Noun
-    counted: Noun
 
 
 READERS: Registry[Reader] = Registry(text("reader", "读取器"))
 for _reader in (
-    Reader("image-classification", read_images, check_pictures, PICTURES, PICTURES),
-    Reader("text-classification", read_texts, check_texts, TEXTS, TEXTS),
-    Reader("text-regression", read_numbered_texts, check_texts, TEXTS, TEXTS),
-    Reader("token-classification", read_tokens, check_texts, SENTENCES, ENTITIES),
+    Reader("pictures", read_images, check_pictures, PICTURES),
+    Reader("texts", read_texts, check_texts, TEXTS),
+    Reader("sentences", read_tokens, check_texts, SENTENCES),
 ):
-    READERS.register(_reader.task, _reader)
+    READERS.register(_reader.medium, _reader)
 
 
 def task_of(data: DataSpec, asked: str | None = None) -> str:
@@ -80,15 +79,11 @@ def read_and_check(
     """The examples that can be used, and every problem: what the reader set aside first, then what the checks found.
 
     Raises:
-        SpecError: No reader for this task yet.
+        SpecError: No such task, or it is only planned.
         DataError: Nothing usable.
     """
-    if task not in READERS:
-        raise SpecError(
-            text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=task),
-            do=text("Data are read for: {b}.", "可读取数据的任务：{b}。", b=", ".join(READERS)),
-        )
-    reader = READERS.get(task)
-    examples, problems = reader.read(data, offline=offline, progress=progress)
+    chosen = registered_task(task)
+    reader, kinds = READERS.get(chosen.medium), [KINDS.get(name) for name in chosen.kinds]
+    examples, problems = reader.read(data, kinds, offline=offline, progress=progress)
     examples, found = reader.check(examples, progress=progress)
     return examples, [*problems, *found]

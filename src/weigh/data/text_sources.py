@@ -15,13 +15,13 @@ from weigh.data.encoding import encoding_problem, read_text
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.nouns import TEXTS
-from weigh.data.numbers import number_style, plain_number
+from weigh.data.number_labels import read_numbers
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.paths import no_such_path
 from weigh.data.several_labels import labels_of
 from weigh.data.table_files import TABLE_SUFFIXES, TableFile
 from weigh.data.tables import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
-from weigh.data.text_roles import Roles, is_number
+from weigh.data.text_roles import Roles
 from weigh.data.text_tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text
@@ -197,7 +197,7 @@ class TextSource:
         if note is not None and not self.numbers and note not in listing.problems:
             listing.problems.append(note)
         if self.numbers:
-            labels, separator = _numbers(labels, roles.label, candidate.path), None
+            labels, separator = read_numbers(labels, roles.label, candidate.path), None
         texts = [columns[t] for t in roles.text]
         before, kept = len(listing), []
         rows = listing.texts = [] if listing.texts is None else listing.texts
@@ -330,27 +330,6 @@ def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> P
             "如有误：--set data.text=列名 --set data.label=列名",
         ),
     )
-
-
-def _numbers(labels: list[str | None], column: str | None, path: Path) -> list[str | None]:
-    """Labels as plain numbers, None where there is none.
-
-    Raises:
-        DataError: Written in several ways, or in one that may mean two things.
-    """
-    like_numbers = [c for c in labels if c and is_number(c)]
-    style = number_style(like_numbers)
-    if like_numbers and (style is None or style.decimal == "?"):
-        odd = next((c for c in like_numbers if "," in c), like_numbers[0])
-        raise DataError(
-            text("Column '{c}' of {p}: '{v}' may be one of two numbers.", "{p} 的“{c}”列：“{v}”可能表示两个不同的数。", c=column or "", p=path.name, v=odd)
-            if style is not None
-            else text("Column '{c}' of {p}: numbers are written in several ways ('{v}').", "{p} 的“{c}”列：数字的写法不一致（“{v}”）。", c=column or "", p=path.name, v=odd),
-            text("The comma may stand for the point, or between thousands.", "逗号可能是小数点，也可能是千位分隔符。"),
-            text("Write numbers with a decimal point and nothing between thousands.", "请用小数点书写数字，千位之间不加分隔。"),
-        )  # fmt: skip
-    values = [plain_number(c, style) if style and c and is_number(c) else None for c in labels]
-    return [None if value is None else repr(value) for value in values]
 
 
 def has_text_classes(folder: Path) -> bool:

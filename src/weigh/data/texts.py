@@ -6,7 +6,7 @@ cut into tokens here: that depends on the model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weigh.data.assembly import assemble
@@ -15,41 +15,34 @@ from weigh.data.examples import Examples
 from weigh.data.nouns import TEXTS
 from weigh.data.text_sources import TextSource
 from weigh.files import check_texts
+from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
-from weigh.kinds.number import NUMBER
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
-__all__ = ["read_numbered_texts", "read_texts"]
+__all__ = ["read_texts"]
 
 Progress = Callable[[str, int, int], None]
 
 
 def read_texts(
-    spec: DataSpec, *, offline: bool = False, progress: Progress | None = None
+    spec: DataSpec, kinds: Sequence[Kind] = (LABEL, LABELS), *, offline: bool = False, progress: Progress | None = None
 ) -> tuple[Examples, list[Problem]]:
-    """Texts (one or two per example) with classes, training and test together, and everything that was set aside.
+    """Texts (one or two per example) with classes or numbers, training and test together, and everything that was set aside.
 
     Args:
         spec: A table, a folder with a file per part (train, dev, test), a folder of text files per class, a folder of the
             `datasets` library, or a hub name. Columns that are not named are guessed, and the guess is among the problems.
             Of lines "COARSE:fine text" (TREC) the class is COARSE; the fine one is metadata.
+        kinds: What a target may be; the last one where a source separates several labels.
         offline: Hub names are refused.
 
     Raises:
         DataError: Nothing usable; says what is wrong and what to do.
     """
-    source = TextSource(spec, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, TEXTS, (LABEL, LABELS)))
-
-
-def read_numbered_texts(
-    spec: DataSpec, *, offline: bool = False, progress: Progress | None = None
-) -> tuple[Examples, list[Problem]]:
-    """Like `read_texts`, for labels on a scale (similarity 0 to 5): `target` is float64, and there are no classes."""
-    source = TextSource(spec, numbers=True, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, TEXTS, (NUMBER,)))
+    source = TextSource(spec, numbers=not kinds[0].typed, offline=offline, progress=progress)
+    return _identified(*assemble(spec, source.list_rows, TEXTS, kinds))
 
 
 def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from weigh.data.token_blocks import Block, Blocks
 from weigh.data.token_files import Sentence, TokenFile, decode_blocks, read_token_file
 from weigh.errors import DataError
 from weigh.files import check_texts
+from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import joined_tokens
 from weigh.language import text
@@ -38,6 +39,7 @@ Progress = Callable[[str, int, int], None]
 
 def read_tokens(
     spec: DataSpec,
+    kinds: Sequence[Kind] = (SPANS,),
     *,
     offline: bool = False,
     progress: Progress | None = None,  # noqa: ARG001 - every reader is called alike
@@ -54,7 +56,7 @@ def read_tokens(
     Raises:
         DataError: Nothing usable; says what is wrong and what to do.
     """
-    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, (SPANS,))
+    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, kinds)
     assert examples.tokens is not None
     check_texts(examples.tokens, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.tokens))

@@ -15,8 +15,8 @@ __all__ = ["model_there", "save_winner"]
 
 def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
     """Write `model/`: the refitted network, its temperature from the out-of-fold predictions."""
+    from weigh.saved.model import save_model
     from weigh.stats.calibration import fit_temperature
-    from weigh.tasks.saved import save_model
 
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
@@ -42,7 +42,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
 
 def model_there(folder: Path) -> bool:
     """Whether the winner lies in the study folder as it was written; a damaged one is said."""
-    from weigh.tasks.model_folder import FORMAT, read_config
+    from weigh.saved.folder import FORMAT, read_config
 
     try:
         own = read_config(folder / "model").get("weigh")

@@ -1,16 +1,28 @@
 """What a network is fed with, batch by batch, whatever an example is: one protocol for pictures, texts and activations.
 
-Before it: `models/` says how a model wants its examples. After it: `tasks/` name the inputs of a task, `train/` loops.
+Before it: `models/` says how a model wants its examples. After it: `train/` loops. One file per medium registers how its examples are fed.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-__all__ = ["Inputs", "consecutive", "to_device"]
+from weigh.data.examples import Examples
+from weigh.language import text
+from weigh.models.network import Network
+from weigh.registry import Registry
+from weigh.run import Setting
+
+__all__ = ["FEEDS", "Feed", "Inputs", "Progress", "Stream", "consecutive", "to_device"]
+
+
+Progress = Callable[[str, int, int], None] | None
+Stream = Iterator[tuple[np.ndarray, torch.Tensor]]
 
 
 class Inputs(Protocol):
@@ -43,3 +55,26 @@ def to_device(block: np.ndarray, device: str) -> torch.Tensor:
 def consecutive(n: int, size: int) -> list[np.ndarray]:
     """0 … n - 1 in batches of `size`."""
     return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+@dataclass(frozen=True)
+class Feed:
+    """How the examples of a medium are fed. `preparation` is `Pretrained.preprocessing`, configured.
+
+    Attributes:
+        inputs: `(examples, preparation, setting, options, progress) -> Inputs`: all examples, prepared for many epochs.
+        stream: `(examples, preparation, setting) -> (positions, batch), …`: every example once, in an order and in batches
+            that depend on nothing but the examples.
+        adapt: `(pretrained, outputs, examples, generator, *, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train the head
+            alone.
+    """
+
+    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress], Inputs]
+    stream: Callable[[Examples, Any, Setting], Stream]
+    adapt: Callable[..., Network]
+
+
+# by the name of the medium
+FEEDS: Registry[Feed] = Registry(
+    text("medium", "样本类型"), modules=tuple(f"weigh.inputs.{name}" for name in ("pictures", "texts", "sentences"))
+)

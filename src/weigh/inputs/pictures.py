@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -21,9 +22,11 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.pictures import use_picture
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import consecutive, to_device
+from weigh.inputs.base import FEEDS, Feed, Progress, Stream, consecutive, to_device
 from weigh.lookahead import look_ahead
-from weigh.models.pretrained import Preprocessing
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.run import Setting
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]
 
@@ -118,3 +121,33 @@ def center(squares: np.ndarray, size: int) -> np.ndarray:
     """The evaluation crop of a batch of squares."""
     start = round((squares.shape[1] - size) / 2)
     return squares[:, start : start + size, start : start + size]
+
+
+def _inputs(
+    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress
+) -> Pictures:
+    squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
+    return Pictures(squares, preparation, options.get("augment", "none"), setting.device)
+
+
+def _stream(examples: Examples, preparation: Preprocessing, setting: Setting) -> Stream:
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    done = 0
+    for block in crops(examples, preparation, setting.batch):
+        pictures = preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
+        yield np.arange(done, done + len(block)), pictures
+        done += len(block)
+
+
+def _adapt(
+    model: Pretrained,
+    outputs: int,
+    examples: Examples,  # noqa: ARG001
+    generator: torch.Generator | None,
+    *,
+    frozen: bool,  # noqa: ARG001
+) -> Network:
+    return make_network(model, outputs, generator)
+
+
+FEEDS.register("pictures", Feed(_inputs, _stream, _adapt))

@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from weigh.inputs.base import to_device
+from weigh.data.examples import Examples
+from weigh.inputs.base import FEEDS, Feed, Progress, Stream, to_device
 from weigh.inputs.texts import TOKENS, by_length, in_stretches
+from weigh.models.encoder import Encoder
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
+from weigh.run import Setting
 
 __all__ = ["Sentences", "windows"]
 
@@ -90,3 +96,40 @@ def windows(
             )
         )
     return rows
+
+
+def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting) -> Sentences:
+    assert examples.tokens is not None
+    around = preparation.around()
+    encoded = preparation.encode_sentences(list(examples.tokens))
+    rows = [windows(ids, words, preparation, around) for ids, words in encoded]
+    lengths = np.array([len(tokens) for tokens in examples.tokens], dtype=np.int64)
+    return Sentences(rows, lengths, preparation.pad, setting.device)
+
+
+def _inputs(
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
+) -> Sentences:
+    return _sentences(examples, preparation, setting)
+
+
+def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
+    inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
+    for positions in inputs.cut(everything, setting.batch):
+        yield positions, inputs.batch(positions)
+
+
+def _adapt(
+    model: Pretrained,
+    outputs: int,
+    examples: Examples,  # noqa: ARG001
+    generator: torch.Generator | None,
+    *,
+    frozen: bool,  # noqa: ARG001
+) -> Network:
+    assert isinstance(model.module, Encoder)
+    model.module.pooling = "none"
+    return make_network(model, outputs, generator)
+
+
+FEEDS.register("sentences", Feed(_inputs, _stream, _adapt))

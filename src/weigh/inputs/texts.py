@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from weigh.models.tokenisation import join
+from weigh.data.examples import Examples
+from weigh.inputs.base import FEEDS, Feed, Progress, Stream
+from weigh.models.encoder import Siamese
+from weigh.models.network import Network, make_network
+from weigh.models.pretrained import Pretrained
+from weigh.models.tokenisation import Tokenisation, join
+from weigh.run import Setting
 
-__all__ = ["STRETCH", "Texts", "by_length", "in_stretches"]
+__all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "is_pair"]
 
 STRETCH = 50  # batches that are sorted together
 TOKENS = 128  # per example of a batch outside of training: short texts come more at a time
@@ -72,3 +79,45 @@ def in_stretches(length: np.ndarray, size: int) -> list[np.ndarray]:
     if whole < len(length):
         batches.append(np.arange(whole, len(length)))
     return batches
+
+
+def is_pair(examples: Examples) -> bool:
+    """Whether each example is two texts."""
+    return examples.texts is not None and len(examples.texts) > 0 and len(examples.texts[0]) == 2
+
+
+def _inputs(
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
+) -> Texts:
+    """For training a network: a pair is one row, so that the two texts attend to each other."""
+    assert examples.texts is not None
+    rows = preparation.encode(list(examples.texts))
+    return Texts([(row,) for row in rows], preparation.pad, setting.device)
+
+
+def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
+    """For frozen features: a pair is two rows, for a frozen encoder has learnt to embed texts and not pairs."""
+    assert examples.texts is not None
+    texts = list(examples.texts)
+    if is_pair(examples):
+        first, second = (preparation.encode([(pair[i],) for pair in texts]) for i in (0, 1))
+        rows = list(zip(first, second, strict=True))
+    else:
+        rows = [(row,) for row in preparation.encode(texts)]
+    inputs = Texts(rows, preparation.pad, setting.device)
+    everything = np.arange(len(examples))
+    for positions in inputs.cut(everything, setting.batch):
+        yield positions, inputs.batch(positions)
+
+
+def _adapt(
+    model: Pretrained, outputs: int, examples: Examples, generator: torch.Generator | None, *, frozen: bool
+) -> Network:
+    """The encoder with a new head; pairs are encoded apart for recipes that train the head alone."""
+    if not (frozen and is_pair(examples)):
+        return make_network(model, outputs, generator)
+    network = make_network(model, outputs, generator, copies=Siamese.PARTS)
+    return Network(Siamese(network.body), network.head)
+
+
+FEEDS.register("texts", Feed(_inputs, _stream, _adapt))

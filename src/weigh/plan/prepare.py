@@ -9,16 +9,15 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.fold_checks import fold_warnings
-from weigh.errors import DataError, SpecError
+from weigh.errors import DataError
 from weigh.language import text
 from weigh.metrics.tables import require_metric
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
 from weigh.spec import StudySpec
+from weigh.tasks import registered_task
 
 __all__ = ["Prepared", "positive_last", "prepare"]
-
-BUILT = ("image-classification", "text-classification", "text-regression", "token-classification")
 
 
 @dataclass(frozen=True)
@@ -97,13 +96,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 def _task(spec: StudySpec) -> str:
     from weigh.data.readers import task_of
 
-    task = task_of(spec.data, spec.task)
-    if task not in BUILT:
-        raise SpecError(
-            text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=task),
-            do=text("Built: {b}.", "已实现：{b}。", b=", ".join(BUILT)),
-        )
-    return task
+    return registered_task(task_of(spec.data, spec.task)).name
 
 
 def positive_last(examples: Examples, spec: StudySpec) -> Examples:

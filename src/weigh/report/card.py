@@ -23,6 +23,7 @@ from weigh.report.story import tell
 from weigh.report.visible import visible, visible_line
 from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES
 from weigh.stats.estimate import Estimate
+from weigh.tasks import TASKS
 
 __all__ = ["model_card"]
 
@@ -46,7 +47,6 @@ LICENCES = (
     "gpl-3.0",
     "openrail",
 )
-PIPELINES = {"text-regression": "text-classification"}  # the hub has no other name for one number per text
 CLASSES_LISTED = 200
 OPENED_ELSEWHERE = (
     "The folder opens with the transformers library too; the linear head lies in the same file:",
@@ -72,9 +72,10 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
     candidate = next((c for c in results.candidates if c.id == winner), None)
     if candidate is not None and isinstance(facts.get(candidate.model), Mapping):  # facts on all models of the study
         facts = dict(facts[candidate.model])
+    task = TASKS.get(results.spec.task) if results.spec.task else None
     front = {
         "library_name": LIBRARIES.get(candidate.model.split(":")[0]) if candidate else None,
-        "pipeline_tag": PIPELINES.get(results.spec.task or "", results.spec.task),
+        "pipeline_tag": (task.pipeline or task.name) if task else None,
         "tags": ["weigh", *([candidate.recipe] if candidate else [])],
         **_licence(facts.get("license") or facts.get("licence")),
         "base_model": _repository(candidate.model) if candidate else None,
@@ -104,7 +105,7 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
             continue
         found.append(
             {
-                "task": {"type": results.spec.task or "image-classification"},
+                "task": {"type": results.spec.task or next(iter(TASKS))},
                 "dataset": {
                     "type": "private",
                     "name": visible_line(results.name),

@@ -18,12 +18,12 @@ import torch
 from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.errors import ModelError, WeightsReplaced
+from weigh.heads.network_task import network_task
 from weigh.language import text
 from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
-from weigh.tasks.base import TASKS
 from weigh.train.device import HALF, autocast
 from weigh.train.timing import read_pass
 
@@ -75,7 +75,7 @@ def features_of(
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
         ModelError, WeightsUnreachable: No such model, no weights, not those of the study, or a network without such features.
     """
-    options, task = options or {}, TASKS.get(setting.task)
+    options, task = options or {}, network_task(setting.task)
     key, prepared, facts, model = _describe(address, examples, setting, options)
     kept = array_cache(setting)
     found = None if kept is None else kept.load(key)
@@ -108,8 +108,8 @@ class _Described(NamedTuple):
 
 
 def _describe(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> _Described:
-    task, model = TASKS.get(setting.task), None
-    if setting.model and "built" in setting.model and task.reads == "pictures":
+    task, model = network_task(setting.task), None
+    if setting.model and "built" in setting.model and task.medium.reads == "pictures":
         prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
         facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
     else:
@@ -174,7 +174,7 @@ def forward_all(
     found: np.ndarray | None = None
     done = 0
     with torch.inference_mode():
-        for positions, batch in TASKS.get(setting.task).stream(examples, prepared, setting):
+        for positions, batch in network_task(setting.task).feed.stream(examples, prepared, setting):
             with autocast(setting.device, setting.precision):
                 values = module(batch).float().cpu().numpy()
             if not np.isfinite(values).all():

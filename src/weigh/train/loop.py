@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from weigh.heads.network_task import NetworkTask
 from weigh.inputs.base import Inputs
 from weigh.models.network import Network, depth_of_parameters
 from weigh.models.stage import Tail
 from weigh.run import Setting
-from weigh.tasks.base import Task
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
 from weigh.train.failures import Diverged, OutOfMemory, out_of_memory
@@ -48,7 +48,7 @@ class Loop:
     """Trains `network` on `training` for up to `epochs` epochs; everything random comes from `seeds`."""
 
     def __init__(
-        self, network: Network | Tail, inputs: Inputs, target: np.ndarray, task: Task, options: dict[str, Any],
+        self, network: Network | Tail, inputs: Inputs, target: np.ndarray, task: NetworkTask, options: dict[str, Any],
         setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray, beside: Beside | None = None,
     ) -> None:  # fmt: skip
         self.beside = beside
@@ -156,13 +156,13 @@ class Loop:
         pieces = min(max(self.accumulated, self._pieces(batch)), len(indices))
         parts = np.array_split(np.arange(len(indices)), pieces)
         inputs = [batch] if pieces == 1 else [make(part) for part in parts]
-        targets = [self.task.collate(self.target[indices[p]], some) for p, some in zip(parts, inputs, strict=True)]
+        targets = [self.task.head.targets(self.target[indices[p]], some) for p, some in zip(parts, inputs, strict=True)]
         counts = [_count(target) for target in targets]
         for some, target, count in zip(inputs, targets, counts, strict=True):
             target = target.to(self.setting.device)
             logits = self._logits(some)
             share = self.options.get("fine_weight", 1.0) * (count / max(1, sum(counts)))
-            loss = self.task.loss(logits.float(), target, self.weights) * share
+            loss = self.task.head.loss(logits.float(), target, self.weights) * share
             self.scaler.scale(loss).backward()
             total += loss.detach()
         if self.beside is not None:

@@ -18,6 +18,7 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
+from weigh.heads.network_task import NetworkTask, network_task
 from weigh.inputs.base import Inputs
 from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
@@ -27,7 +28,6 @@ from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
-from weigh.tasks.base import TASKS, Task
 from weigh.train.activations import activations_of
 from weigh.train.averaging import Recent
 from weigh.train.decision import choose_bias, score_training
@@ -57,7 +57,7 @@ class Work:
     inputs: Inputs  # of a frozen part its activations; `network` is then the tail
     target: np.ndarray
     kind: Kind
-    task: Task
+    task: NetworkTask
     width: int  # of one example's outputs
     beside: Beside | None = None  # a loss of its own in every step
 
@@ -68,7 +68,7 @@ class Work:
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
             cut = self.inputs.cut(indices, 64)
             for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
-                found[positions] = self.task.outputs(self.network(batch), batch, self.width)
+                found[positions] = self.task.head.answers(self.network(batch), batch, self.width)
         return found
 
 
@@ -85,7 +85,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     recipe, options = RECIPES.get(run.recipe), run.options
     model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
     preparation = model.configure(options)
-    task = TASKS.get(setting.task)
+    task = network_task(setting.task)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     extra: dict[str, Any] = {}
@@ -101,15 +101,15 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         extra, adapted["pretrain_seconds"] = adapt(
             model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
         )
-    if task.start is not None:
-        task.start(network, examples.target[run.train])
+    if task.head.start is not None:
+        task.head.start(network, examples.target[run.train])
     if recipe.frozen:
         work, frozen = _freeze(run, setting, model, network, preparation, examples, task, progress)
         extra |= frozen
         speed_up(work.network, setting.device)
     else:
-        inputs = task.inputs(examples, preparation, setting, options, progress)
-        work = Work(run, setting, network, inputs, examples.target, examples.kind, task, task.width(examples))
+        inputs = task.feed.inputs(examples, preparation, setting, options, progress)
+        work = Work(run, setting, network, inputs, examples.target, examples.kind, task, task.head.width(examples))
     if recipe.unlabelled == "beside":
         assert examples.unlabelled is not None
         work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
@@ -174,7 +174,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         progress("words", 0, 1)
 
     def outputs(given: Examples) -> np.ndarray:
-        asked = replace(work, inputs=task.inputs(given, preparation, setting, options, None))
+        asked = replace(work, inputs=task.feed.inputs(given, preparation, setting, options, None))
         return asked.predict(np.arange(len(given)))
 
     return add_words(outcome, run, examples, preparation.tokenizer, outputs)
@@ -187,7 +187,7 @@ def _freeze(
     network: Network,
     preparation: Preprocessing,
     examples: Examples,
-    task: Task,
+    task: NetworkTask,
     progress: Progress,
 ) -> tuple[Work, dict[str, Any]]:
     """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
@@ -204,7 +204,7 @@ def _freeze(
         "activation_bytes": activations.bytes_per_picture,
     }
     return Work(
-        run, setting, stage.tail, activations, examples.target, examples.kind, task, task.width(examples)
+        run, setting, stage.tail, activations, examples.target, examples.kind, task, task.head.width(examples)
     ), facts
 
 

@@ -20,9 +20,9 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
+from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind
 from weigh.run import Outcome, Run, Setting
-from weigh.tasks.base import TASKS
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
@@ -103,7 +103,7 @@ class _Body:
         model = load_for(run.model, setting)
         self.setting, self.prepared = setting, model.configure(run.options)
         self.tokenizer = self.prepared.tokenizer
-        self.body = TASKS.get(setting.task).build(model, examples, frozen=True).body
+        self.body = network_task(setting.task).build(model, examples, frozen=True).body
 
     def logits(self, head: LinearHead, examples: Examples) -> np.ndarray:
         """`(n, classes)` of any examples."""
@@ -135,7 +135,7 @@ def _fit_run(
     started = time.perf_counter()
     target = examples.target[run.train]
     group = None if examples.group is None else examples.group[run.train]
-    classes = TASKS.get(setting.task).width(examples)
+    classes = network_task(setting.task).head.width(examples)
     balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
         made.features,
@@ -349,6 +349,6 @@ def _both(z: np.ndarray, classes: int, *, multilabel: bool) -> np.ndarray:
 
 def _state(address: str, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:
     """The whole network with this head in it, ready to predict."""
-    network = TASKS.get(setting.task).build(load_for(address, setting), examples, frozen=True)
+    network = network_task(setting.task).build(load_for(address, setting), examples, frozen=True)
     state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     return {**state, "head.weight": head.weight.astype(np.float32), "head.bias": head.bias.astype(np.float32)}

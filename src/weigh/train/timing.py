@@ -17,13 +17,13 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
+from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
 from weigh.models.fast import speed_up
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.stage import split_last_stage
 from weigh.run import Setting
-from weigh.tasks.base import TASKS
 from weigh.train.determinism import single_thread
 from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
@@ -75,7 +75,7 @@ def time_model(
         and `delay` of a `Reading`.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
-    TASKS.get(setting.task).require(model)
+    network_task(setting.task).require(model)
     known = model.known() if pretrained else None
     net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
     speed_up(net, setting.device)
@@ -127,9 +127,9 @@ def _network_and_batch(
 ) -> tuple[Network, torch.Tensor, Inputs | None]:
     """A network with a head, a batch for it, and of texts the inputs that the batch comes from."""
     if model.reads == "texts" and examples is not None:
-        task = TASKS.get(setting.task)
+        task = network_task(setting.task)
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
-        inputs = task.inputs(some, model.configure({}), setting, {}, None)
+        inputs = task.feed.inputs(some, model.configure({}), setting, {}, None)
         return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))), inputs
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
     batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)

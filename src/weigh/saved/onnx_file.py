@@ -22,7 +22,7 @@ from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
 from weigh.models.pretrained import Preprocessing
 from weigh.models.tokenisation import Tokenisation
-from weigh.tasks.saved import SavedModel, load_saved
+from weigh.saved.model import SavedModel, load_saved
 
 __all__ = ["export_onnx"]
 

@@ -6,49 +6,21 @@ inside tag only after its own type): the best path, not a repair afterwards. Wha
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch.nn import functional
 
 from weigh.data.examples import Examples
-from weigh.inputs.sentences import Sentences, windows
+from weigh.heads.base import HEADS, Head
+from weigh.kinds.spans import Spans
 from weigh.kinds.tags import OUTSIDE, code_spans, pack_tags
-from weigh.models.encoder import Encoder
-from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Pretrained
-from weigh.models.tokenisation import Tokenisation
-from weigh.run import Setting
-from weigh.tasks.base import TASKS, Progress, Stream, Task
 
-__all__ = ["TOKEN_CLASSIFICATION", "best_tags"]
+__all__ = ["best_tags"]
 
 NOTHING = -100  # torch's own mark of what the loss leaves out
 
 
-def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting) -> Sentences:
-    assert examples.tokens is not None
-    around = preparation.around()
-    encoded = preparation.encode_sentences(list(examples.tokens))
-    rows = [windows(ids, words, preparation, around) for ids, words in encoded]
-    lengths = np.array([len(tokens) for tokens in examples.tokens], dtype=np.int64)
-    return Sentences(rows, lengths, preparation.pad, setting.device)
-
-
-def _inputs(
-    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
-) -> Sentences:
-    return _sentences(examples, preparation, setting)
-
-
-def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
-    inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
-    for positions in inputs.cut(everything, setting.batch):
-        yield positions, inputs.batch(positions)
-
-
-def _collate(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
+def _targets(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
     """`(rows, length)` int64: the tag of the word that begins at each token, `NOTHING` elsewhere."""
     words, owner, lengths = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy(), batch[:, 5, 0].cpu().numpy()
     tags = np.full(words.shape, NOTHING, dtype=np.int64)
@@ -58,14 +30,12 @@ def _collate(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(tags)
 
 
-def _adapt(model: Pretrained, examples: Examples, generator: torch.Generator | None, *, frozen: bool) -> Network:  # noqa: ARG001
-    assert isinstance(model.module, Encoder)
-    model.module.pooling = "none"
-    return make_network(model, 1 + 2 * len(examples.classes), generator)
-
-
 def _loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), weight=weight, ignore_index=NOTHING)
+
+
+def _tags(examples: Examples) -> int:
+    return 1 + 2 * len(examples.classes)
 
 
 def _width(examples: Examples) -> int:
@@ -73,7 +43,7 @@ def _width(examples: Examples) -> int:
     return 2 * max((len(tokens) for tokens in examples.tokens), default=1)
 
 
-def _outputs(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarray:
+def _answers(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarray:
     """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
     words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
@@ -119,18 +89,4 @@ def best_tags(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-TOKEN_CLASSIFICATION = TASKS.register(
-    "token-classification",
-    Task(
-        name="token-classification",
-        reads="texts",
-        inputs=_inputs,
-        stream=_stream,
-        collate=_collate,
-        adapt=_adapt,
-        loss=_loss,
-        width=_width,
-        outputs=_outputs,
-        tokens=True,
-    ),
-)
+HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _answers))

@@ -7,6 +7,9 @@ import torch
 from torch.nn import functional
 
 from weigh.data.examples import Examples
+from weigh.heads.base import HEADS, Head
+from weigh.kinds.label import Label
+from weigh.kinds.labels import Labels
 
 __all__ = ["class_loss", "class_targets", "count_classes"]
 
@@ -29,3 +32,7 @@ def class_loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor 
         return functional.cross_entropy(logits, target)
     # torch divides by the sum of the weights in the batch; dividing by its size keeps gradients of batches comparable
     return functional.cross_entropy(logits, target, weight=weight, reduction="sum") / len(target)
+
+
+for _kind in (Label, Labels):
+    HEADS.register(_kind.name, Head(count_classes, count_classes, class_targets, class_loss))

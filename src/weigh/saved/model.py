@@ -22,6 +22,7 @@ from weigh.data.examples import Examples
 from weigh.data.pictures import PictureError, use_picture
 from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
+from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
 from weigh.language import text
 from weigh.models.encoder import Encoder
@@ -29,8 +30,7 @@ from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
-from weigh.tasks.base import TASKS
-from weigh.tasks.model_folder import FORMAT, read_config, write_model
+from weigh.saved.folder import FORMAT, read_config, write_model
 
 __all__ = ["SavedModel", "load_saved", "save_model"]
 
@@ -70,12 +70,12 @@ class SavedModel:
     @property
     def reads(self) -> str:
         """What an example is: "pictures" or "texts"."""
-        return TASKS.get(self.task).reads
+        return network_task(self.task).medium.reads
 
     @property
     def tokens(self) -> bool:
         """Whether texts come cut into tokens."""
-        return TASKS.get(self.task).tokens
+        return network_task(self.task).medium.per_token
 
     @property
     def nothing(self) -> dict[str, Any]:
@@ -101,17 +101,20 @@ class SavedModel:
 
     def outputs(self, examples: Examples) -> np.ndarray:
         """`(n, k)` of texts or sentences, as a run records them."""
-        task, setting = TASKS.get(self.task), Setting(self.task, self.classes, "", batch=BATCH)
-        width = task.width(examples)
+        task, setting = network_task(self.task), Setting(self.task, self.classes, "", batch=BATCH)
+        width = task.head.width(examples)
         found = np.zeros((len(examples), width), np.float32)
         if self.frozen:
-            batches = task.stream(examples, self.preparation, setting)
+            batches = task.feed.stream(examples, self.preparation, setting)
         else:
-            inputs, everything = task.inputs(examples, self.preparation, setting, {}, None), np.arange(len(examples))
+            inputs, everything = (
+                task.feed.inputs(examples, self.preparation, setting, {}, None),
+                np.arange(len(examples)),
+            )
             batches = ((rows, inputs.batch(rows)) for rows in inputs.cut(everything, BATCH))
         with torch.inference_mode():
             for positions, batch in batches:
-                found[positions] = task.outputs(self.network(batch), batch, width)
+                found[positions] = task.head.answers(self.network(batch), batch, width)
         return found
 
     def predict_texts(
@@ -187,7 +190,7 @@ def save_model(
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
     written: Written | None = None,
 ) -> None:  # fmt: skip
-    """Write the files of a model (`model_folder.py`)."""
+    """Write the files of a model (`folder.py`)."""
     from weigh import __version__
 
     model = load_model(address, pretrained=False, offline=True)
@@ -267,7 +270,7 @@ def load_saved(folder: Path) -> SavedModel:
         pretrained = _architecture(config, encoder, folder)
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         like = _examples(kind, classes, [("", "")] if config["pair"] else [("",)])
-        network = TASKS.get(config["task"]).build(pretrained, like, frozen=config["frozen"])
+        network = network_task(config["task"]).build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(pretrained.preprocessing, frozen=config["frozen"], pair=config["pair"])
         weights = load_file(folder / "model.safetensors")
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})

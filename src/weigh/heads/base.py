@@ -1,0 +1,48 @@
+"""What a network needs besides its body, for each kind of target: how wide its head is, the loss, what an answer is. One file per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from weigh.data.examples import Examples
+from weigh.language import text
+from weigh.models.network import Network
+from weigh.registry import Registry
+
+__all__ = ["HEADS", "Head", "plain_answers"]
+
+
+def plain_answers(logits: torch.Tensor, _batch: torch.Tensor, _width: int) -> np.ndarray:
+    """`(n, width)` float32: the logits themselves."""
+    return logits.float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Head:
+    """The head of a kind. Functions only; state lives in what they are given.
+
+    Attributes:
+        outputs: `(examples) -> int`: outputs of the linear layer.
+        width: `(examples) -> int`: numbers that are recorded of one example.
+        targets: `(targets of a batch, the batch) -> tensor` that `loss` takes.
+        loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` per class, or None.
+        answers: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
+        start: `(network, training targets)`: sets the head before training; None: as it was drawn.
+    """
+
+    outputs: Callable[[Examples], int]
+    width: Callable[[Examples], int]
+    targets: Callable[[np.ndarray, torch.Tensor], torch.Tensor]
+    loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+    answers: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_answers
+    start: Callable[[Network, np.ndarray], None] | None = None
+
+
+# by the name of the kind
+HEADS: Registry[Head] = Registry(
+    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans"))
+)
