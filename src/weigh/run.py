@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from weigh.errors import SpecError
+from weigh.kinds.base import KINDS
 from weigh.language import Text, text
 from weigh.media import MEDIA
 from weigh.registry import Registry
@@ -67,7 +68,7 @@ class Recipe:
         defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
             is a SpecError. None: the recipe is for texts only.
         texts: The same for tasks on texts; None: the recipe is for pictures only.
-        per_example: It fits a head on one vector per example, which tasks that label every word do not have.
+        per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
@@ -90,10 +91,10 @@ class Recipe:
         """The defaults of a task (the first there are where it is not known yet); None where the recipe is not for it."""
         if task is None:
             return self.texts if self.defaults is None else self.defaults
-        medium = MEDIA.get(registered_task(task).medium)
-        if medium.per_token and self.per_example:
+        chosen = registered_task(task)
+        if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
-        return self.texts if medium.reads == "texts" else self.defaults
+        return self.texts if MEDIA.get(chosen.medium).reads == "texts" else self.defaults
 
 
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))

@@ -12,7 +12,19 @@ from weigh.errors import SpecError
 from weigh.language import text
 from weigh.registry import Registry
 
-__all__ = ["PLANNED", "TASKS", "Task", "registered_task"]
+__all__ = [
+    "IMAGE_CLASSIFICATION",
+    "IMAGE_REGRESSION",
+    "OBJECT_DETECTION",
+    "PLANNED",
+    "SEMANTIC_SEGMENTATION",
+    "TASKS",
+    "TEXT_CLASSIFICATION",
+    "TEXT_REGRESSION",
+    "TOKEN_CLASSIFICATION",
+    "Task",
+    "registered_task",
+]
 
 
 @dataclass(frozen=True)
@@ -23,7 +35,7 @@ class Task:
         name: As in study.yaml, and as the hub calls it where it does.
         kinds: Names of the kinds of targets; where there are two, the data say which.
         medium: Name of what its examples are made of.
-        pipeline: Name of the hub's pipeline, where it is another.
+        pipeline: Name of the hub's pipeline, where it is another: the hub has none for one number per example.
     """
 
     name: str
@@ -33,17 +45,20 @@ class Task:
 
 
 TASKS: Registry[Task] = Registry(text("task", "任务"))
-for _task in (
-    Task("image-classification", ("label", "labels"), "pictures"),
-    Task("image-regression", ("number",), "pictures", pipeline="image-classification"),
-    Task("text-classification", ("label", "labels"), "texts"),
-    Task(
-        "text-regression", ("number",), "texts", pipeline="text-classification"
-    ),  # the hub has no name for one number per text
-    Task("token-classification", ("spans",), "sentences"),
-):
-    TASKS.register(_task.name, _task)
-PLANNED = ("object-detection", "semantic-segmentation")  # named in messages: nothing reads or trains them yet
+
+
+def _add(name: str, kinds: tuple[str, ...], medium: str, pipeline: str = "") -> str:
+    return TASKS.register(name, Task(name, kinds, medium, pipeline)).name
+
+
+IMAGE_CLASSIFICATION = _add("image-classification", ("label", "labels"), "pictures")
+IMAGE_REGRESSION = _add("image-regression", ("number",), "pictures", pipeline="image-classification")
+TEXT_CLASSIFICATION = _add("text-classification", ("label", "labels"), "texts")
+TEXT_REGRESSION = _add("text-regression", ("number",), "texts", pipeline="text-classification")
+TOKEN_CLASSIFICATION = _add("token-classification", ("spans",), "sentences")
+OBJECT_DETECTION = "object-detection"
+SEMANTIC_SEGMENTATION = "semantic-segmentation"
+PLANNED = (OBJECT_DETECTION, SEMANTIC_SEGMENTATION)  # named in messages: nothing reads or trains them yet
 
 
 def registered_task(name: str) -> Task:

@@ -14,6 +14,7 @@ from weigh.cli.output import print_data
 from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json, visible_line
+from weigh.tasks import IMAGE_CLASSIFICATION
 
 __all__ = ["register"]
 
@@ -132,7 +133,7 @@ def evaluate(
         )
     study = open_study(
         source,
-        task="image-classification",
+        task=IMAGE_CLASSIFICATION,
         models=models,
         recipes="",
         settings=settings,

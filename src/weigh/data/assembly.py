@@ -21,6 +21,7 @@ from weigh.data.tables import nearest_columns
 from weigh.errors import DataError
 from weigh.kinds.base import Kind, rows_of
 from weigh.language import text
+from weigh.media import Medium
 from weigh.nouns import Noun
 from weigh.problem import Problem
 from weigh.spec import DataSpec
@@ -29,18 +30,19 @@ __all__ = ["assemble"]
 
 
 def assemble(
-    spec: DataSpec, list_source: Callable[[str], Listing], noun: Noun, kinds: Sequence[Kind]
+    spec: DataSpec, list_source: Callable[[str], Listing], medium: Medium, kinds: Sequence[Kind]
 ) -> tuple[Examples, list[Problem]]:
     """The examples of all sources together, without content hashes and fingerprint, and everything that was set aside.
 
     Args:
         list_source: From what stands under data.train, data.test or data.shifted to its rows.
-        noun: What the examples are called.
+        medium: What the examples are made of.
         kinds: What a target may be; the last one where a source separates several labels.
 
     Raises:
         DataError: Parts that contradict one another, or too few classes.
     """
+    noun = medium.noun
     train = list_source(spec.train)
     test = _list_test(spec.test, list_source, key="data.test") if spec.test else None
     shifted = {name: _list_test(path, list_source, key=f"data.shifted.{name}") for name, path in spec.shifted.items()}
@@ -91,6 +93,7 @@ def assemble(
         texts=_joined([s.texts for s in sources]),
         tokens=_joined([s.tokens for s in sources]),
         written=train.written,
+        medium=medium,
     )
     return examples.subset(np.array(keep, dtype=np.int64)), problems
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.nouns import noun_of
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -33,7 +32,7 @@ def few_classes(examples: Examples) -> list[Problem]:
                 "Classes with usable training {w}: {k}.",
                 "含可用训练{w}的类别数：{k}。",
                 k=len(left),
-                w=noun_of(examples).many,
+                w=examples.medium.noun.many,
             ),
             severity="error",
             why=text("A classifier needs at least two.", "分类器至少需要两个类别。"),
@@ -47,7 +46,7 @@ def check_classes(examples: Examples) -> list[Problem]:
     """Tiny classes, imbalance, names that differ only in case. Of entities, classes are the types, and each entity counts."""
     if not examples.classes:
         return []
-    noun = examples.kind.counted or noun_of(examples)
+    noun = examples.kind.counted or examples.medium.noun
     counts = examples.class_counts(examples.where("train"))
     problems = []
     tiny = [(c, int(n)) for c, n in zip(examples.classes, counts, strict=True) if n < FEW_EXAMPLES]
@@ -134,7 +133,7 @@ def _nothing_left(examples: Examples) -> list[Problem]:
     return [
         Problem(
             "empty",
-            text("No training {w} are left.", "没有剩下任何训练{w}。", w=noun_of(examples).many),
+            text("No training {w} are left.", "没有剩下任何训练{w}。", w=examples.medium.noun.many),
             severity="error",
             do=text("Repair what was set aside.", "请修复被搁置的数据。"),
         )
@@ -143,7 +142,7 @@ def _nothing_left(examples: Examples) -> list[Problem]:
 
 def size_in_words(examples: Examples) -> Problem:
     """How many examples there are, by part and by class: a note of the kind "size"."""
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     parts = {str(name): int(n) for name, n in zip(*np.unique(examples.part, return_counts=True), strict=True)}
     train, test = parts.pop("train", 0), parts.pop("test", 0)
     further = "".join(f", {name.removeprefix('shift:')}: {n}" for name, n in parts.items())

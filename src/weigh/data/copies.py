@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 
 from weigh.data.duplicates import MOST_PICTURES, NearDuplicates, clusters
 from weigh.data.examples import Examples
-from weigh.data.nouns import noun_of
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -28,7 +27,7 @@ def find_identical(
     for i, key in enumerate(keys):
         members.setdefault(key, []).append(i)
     groups = [same for same in members.values() if len(same) > 1]
-    what = text("identical {w}", "完全相同的{w}", w=noun_of(examples).many)
+    what = text("identical {w}", "完全相同的{w}", w=examples.medium.noun.many)
     problems = copies_in_words(
         examples,
         groups,
@@ -55,7 +54,7 @@ def find_near(
         limit: More examples than this are not searched.
         conflicts: Whether near copies with different labels contradict each other.
     """
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     if not found.searched:
         return [
             Problem(
@@ -109,7 +108,7 @@ def copies_in_words(
     details: Callable[[int], dict],
 ) -> list[Problem]:
     """Sets of copies within training, within test, and across the two."""
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
@@ -216,7 +215,7 @@ def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text
     conflicts = [g for g in groups if len({examples.quote(i) for i in g}) > 1]
     if not conflicts:
         return []
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     members = [i for g in conflicts for i in g]
     return [
         Problem(

@@ -15,6 +15,7 @@ from typing import Any
 from weigh.disk import replacing
 from weigh.errors import DataError, MissingExtra
 from weigh.language import text
+from weigh.tasks import IMAGE_CLASSIFICATION
 
 __all__ = ["DEMO_MODELS", "demo_root", "demo_spec", "demo_table"]
 
@@ -75,7 +76,7 @@ def demo_spec(folder: Path, *, offline: bool = True) -> dict[str, Any]:
     table = demo_table(folder)
     return {
         "name": "solar-cells",
-        "task": "image-classification",
+        "task": IMAGE_CLASSIFICATION,
         "data": {"train": str(table), "root": str(demo_root()), "positive": "defective"},
         "models": list(DEMO_MODELS),
         "recipes": [{"name": "probe"}],

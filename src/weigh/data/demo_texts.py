@@ -18,6 +18,7 @@ from typing import Any
 from weigh.disk import write_file
 from weigh.errors import ModelError
 from weigh.language import text
+from weigh.tasks import TEXT_CLASSIFICATION
 
 __all__ = ["TEXT_DEMO_MODELS", "WRITTEN", "text_demo_spec", "text_demo_table"]
 
@@ -55,7 +56,7 @@ def text_demo_spec(folder: Path, *, offline: bool = True) -> dict[str, Any]:
     _check_packages()
     return {
         "name": "messages-written-for-the-demo",
-        "task": "text-classification",
+        "task": TEXT_CLASSIFICATION,
         "data": {"train": str(text_demo_table(folder)), "positive": "negative"},
         "models": list(TEXT_DEMO_MODELS),
         "recipes": [{"name": "probe"}],

@@ -16,6 +16,7 @@ import numpy as np
 
 from weigh.data.written import Written
 from weigh.kinds.base import Kind, Strata
+from weigh.media import Medium, medium_named
 
 __all__ = ["Examples"]
 
@@ -43,6 +44,7 @@ class Examples:
         tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
         unlabelled: Examples without labels for further pretraining (targets of zeros); none of them is a copy of one of these.
         written: How the training data are written, where they are a table of texts: new texts are read in the same way.
+        medium: What they are made of; default: sentences where there are tokens, texts where there are texts, else pictures.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -62,6 +64,12 @@ class Examples:
     tokens: np.ndarray | None = None
     unlabelled: Examples | None = None
     written: Written | None = None
+    medium: Medium = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.medium is None:
+            name = "sentences" if self.tokens is not None else "pictures" if self.texts is None else "texts"
+            object.__setattr__(self, "medium", medium_named(name))
 
     def __len__(self) -> int:
         return len(self.path)

@@ -13,10 +13,10 @@ from typing import NamedTuple
 from weigh.data.levels import Level, Placed, settle_levels
 from weigh.data.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
 from weigh.data.masks import find_mask_class, masks_beside
-from weigh.data.nouns import PICTURES
 from weigh.data.trees import files_in, same_folder, scan, subfolders, walk_files
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.media import PICTURES
 from weigh.nouns import Noun
 from weigh.problem import Problem
 

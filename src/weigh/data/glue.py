@@ -20,6 +20,7 @@ from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.spec import DataSpec, StudySpec
+from weigh.tasks import TEXT_CLASSIFICATION, TEXT_REGRESSION
 
 __all__ = ["GLUE", "GlueTask", "SubmissionFile", "complete_spec", "recognise_glue", "submission_files"]
 
@@ -51,7 +52,7 @@ class GlueTask(NamedTuple):
     @property
     def task(self) -> str:
         """Name in `spec.TASKS`."""
-        return "text-classification" if self.answers else "text-regression"
+        return TEXT_CLASSIFICATION if self.answers else TEXT_REGRESSION
 
 
 PAIR = (("sentence1", "sentence2"),)

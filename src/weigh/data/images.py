@@ -17,7 +17,6 @@ from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.examples import Examples
 from weigh.data.folders import list_folder
 from weigh.data.listing import Listing
-from weigh.data.nouns import PICTURES
 from weigh.data.number_labels import keep_numbers
 from weigh.data.paths import no_such_path
 from weigh.data.table_files import TABLE_SUFFIXES, is_written_as
@@ -27,6 +26,7 @@ from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.language import text
+from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -55,7 +55,7 @@ def read_images(
         listing = _list(given, spec, offline=offline, progress=progress)
         return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(given))
 
-    examples, problems = assemble(spec, list_source, PICTURES, kinds)
+    examples, problems = assemble(spec, list_source, medium_named("pictures"), kinds)
     examples = replace(examples, content=content_hashes(examples, progress=progress))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 

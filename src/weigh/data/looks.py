@@ -25,6 +25,13 @@ from weigh.data.token_objects import holds_sentences, json_objects
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
+from weigh.tasks import (
+    IMAGE_CLASSIFICATION,
+    IMAGE_REGRESSION,
+    TEXT_CLASSIFICATION,
+    TEXT_REGRESSION,
+    TOKEN_CLASSIFICATION,
+)
 
 __all__ = ["LOOKS", "Look", "TextTask", "look_at", "task_by_looks"]
 
@@ -108,7 +115,7 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
 def looks_like_tokens(look: Look) -> TextTask | None:
     """Sentences of tagged tokens, in whatever layout."""
     reason = holds_tokens(look.path, look.content, look.rows, look.table.columns if look.table else {})
-    return None if reason is None else TextTask("token-classification", reason)
+    return None if reason is None else TextTask(TOKEN_CLASSIFICATION, reason)
 
 
 def looks_like_pictures(look: Look) -> TextTask | None:
@@ -119,12 +126,12 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     if (columns.path in cells or pictures) and _measured(labels):
         where = columns.path if columns.path in cells else pictures[0]
         said = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
-        return TextTask("image-regression", said)
+        return TextTask(IMAGE_REGRESSION, said)
     if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
-        return TextTask("image-classification", text("A table with paths and labels.", "含路径和标签的表格。"))
+        return TextTask(IMAGE_CLASSIFICATION, text("A table with paths and labels.", "含路径和标签的表格。"))
     if pictures:
         return TextTask(
-            "image-classification", text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
+            IMAGE_CLASSIFICATION, text("The column '{c}' names pictures.", "“{c}”列是图片名。", c=pictures[0])
         )
     return None
 
@@ -142,7 +149,7 @@ def looks_like_texts(look: Look) -> TextTask | None:
     if label is None and table.roles.several:
         marks = ", ".join(table.roles.several[:5])
         return TextTask(
-            "text-classification",
+            TEXT_CLASSIFICATION,
             text("Texts ({c}) with columns of 0 and 1 ({l}).", "文本（{c}）带有 0/1 标签列（{l}）。", c=where, l=marks),
         )
     if label is None:
@@ -154,7 +161,7 @@ def looks_like_texts(look: Look) -> TextTask | None:
     cells = [c for c in table.columns[label] if c]
     if _measured(cells):
         return TextTask(
-            "text-regression", text("Texts ({c}) with numbers ({l}).", "文本（{c}）带有数值（{l}）。", c=where, l=label)
+            TEXT_REGRESSION, text("Texts ({c}) with numbers ({l}).", "文本（{c}）带有数值（{l}）。", c=where, l=label)
         )
     if len(cells) > 20 and len(set(cells)) * 2 > len(cells):
         return TextTask(
@@ -167,7 +174,7 @@ def looks_like_texts(look: Look) -> TextTask | None:
             NAME_THE_LABEL,
         )  # fmt: skip
     return TextTask(
-        "text-classification", text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
+        TEXT_CLASSIFICATION, text("Texts ({c}) with labels ({l}).", "文本（{c}）带有标签（{l}）。", c=where, l=label)
     )
 
 

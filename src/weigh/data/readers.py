@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from weigh.data.checks import check_pictures
 from weigh.data.examples import Examples
 from weigh.data.images import read_images
-from weigh.data.nouns import PICTURES, SENTENCES, TEXTS
 from weigh.data.recognise import recognise_task
 from weigh.data.text_checks import check_texts
 from weigh.data.texts import read_texts
@@ -19,7 +18,6 @@ from weigh.data.tokens import read_tokens
 from weigh.errors import SpecError
 from weigh.kinds.base import KINDS
 from weigh.language import text
-from weigh.nouns import Noun
 from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.spec import DataSpec
@@ -38,20 +36,18 @@ class Reader:
         medium: As `tasks.TASKS` names it.
         read: (spec, kinds, offline=, progress=) -> examples, and what was set aside.
         check: (examples, progress=) -> examples that can be used, and what is wrong.
-        noun: What an example is called.
     """
 
     medium: str
     read: Callable[..., tuple[Examples, list[Problem]]]
     check: Callable[..., tuple[Examples, list[Problem]]]
-    noun: Noun
 
 
 READERS: Registry[Reader] = Registry(text("reader", "读取器"))
 for _reader in (
-    Reader("pictures", read_images, check_pictures, PICTURES),
-    Reader("texts", read_texts, check_texts, TEXTS),
-    Reader("sentences", read_tokens, check_texts, SENTENCES),
+    Reader("pictures", read_images, check_pictures),
+    Reader("texts", read_texts, check_texts),
+    Reader("sentences", read_tokens, check_texts),
 ):
     READERS.register(_reader.medium, _reader)
 

@@ -19,6 +19,7 @@ from weigh.errors import DataError, FileRefused, WeighError
 from weigh.files import open_regular, read_json
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
+from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENTATION
 
 __all__ = ["Recognised", "recognise_task"]
 
@@ -49,7 +50,7 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
     """
     given, path = str(path), Path(path).expanduser()
     if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
-        return Recognised("image-classification", text("A name on the hub.", "hub 上的数据集名称。"))
+        return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
     if not path.exists():
         return Recognised(None, text("it does not exist.", "路径不存在。"))
     try:
@@ -69,25 +70,25 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
     for name in files:
         if name.casefold().endswith(".json") and _is_coco(folder / name):
             return Recognised(
-                "object-detection", text("{f} is a COCO annotation file.", "{f} 是 COCO 标注文件。", f=name)
+                OBJECT_DETECTION, text("{f} is a COCO annotation file.", "{f} 是 COCO 标注文件。", f=name)
             )
     if "annotations" in inner:
         below, _ = _names(folder / next(f for f in folders if f.casefold() == "annotations"))
         if any(n.casefold().endswith(".xml") for n in below):
             return Recognised(
-                "object-detection",
+                OBJECT_DETECTION,
                 text("Annotations/ holds XML files (Pascal VOC).", "Annotations/ 中有 XML 文件（Pascal VOC）。"),
             )
         annotations = folder / next(f for f in folders if f.casefold() == "annotations")
         if any(n.casefold().endswith(".json") and _is_coco(annotations / n) for n in below):
             return Recognised(
-                "object-detection", text("annotations/ holds COCO files.", "annotations/ 中有 COCO 标注文件。")
+                OBJECT_DETECTION, text("annotations/ holds COCO files.", "annotations/ 中有 COCO 标注文件。")
             )
     if "images" in inner and inner & {"labels", "yolo_labels"}:
         labels = folder / next(f for f in folders if f.casefold() in ("labels", "yolo_labels"))
         if _first_with(labels, ".txt"):
             return Recognised(
-                "object-detection",
+                OBJECT_DETECTION,
                 text("images/ and labels/ with text files (YOLO).", "images/ 与含文本文件的 labels/（YOLO）。"),
             )
     masked = inner & MASK_FOLDERS or {f for f in inner if f.endswith(("annot", "_masks"))}
@@ -101,12 +102,12 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             masked = masked or ({"labels"} if {"images", "labels"} <= lowered else set())
     if masked:
         return Recognised(
-            "semantic-segmentation",
+            SEMANTIC_SEGMENTATION,
             text("The folder {m} looks like masks.", "文件夹 {m} 看起来是掩码。", m=sorted(masked)[0]),
         )
     if any(_has_pictures(f) for _, p in part_folders(folder) for f in subfolders(p)[:50]):
         return Recognised(
-            "image-classification",
+            IMAGE_CLASSIFICATION,
             text(
                 "Train and test folders with one folder of pictures per class.",
                 "训练/测试文件夹中每个类别一个图片文件夹。",
@@ -121,7 +122,7 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             ),
         )
     if any(_has_pictures(f) for f in subfolders(folder)[:50]):
-        return Recognised("image-classification", text("One folder of pictures per class.", "每个类别一个图片文件夹。"))
+        return Recognised(IMAGE_CLASSIFICATION, text("One folder of pictures per class.", "每个类别一个图片文件夹。"))
     for marker in ("dataset_dict.json", "dataset_info.json"):
         if marker in files:
             return _saved_dataset(folder, marker)
@@ -141,7 +142,7 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
 
 def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
     if path.suffix.casefold() == ".json" and _is_coco(path):
-        return Recognised("object-detection", text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
+        return Recognised(OBJECT_DETECTION, text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
     return Recognised(*task_by_looks(path, columns, encoding))
 
 
@@ -180,7 +181,7 @@ def _saved_dataset(folder: Path, marker: str) -> Recognised:
     features = read_description(where)
     kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
     if "Image" in kinds:
-        return Recognised("image-classification", text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
+        return Recognised(IMAGE_CLASSIFICATION, text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
     found = recognise_features(features)
     if found is not None:
         return Recognised(*found)

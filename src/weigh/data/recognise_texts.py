@@ -17,6 +17,7 @@ from weigh.errors import DataError
 from weigh.files import read_json
 from weigh.language import text
 from weigh.spec import ColumnsSpec
+from weigh.tasks import TEXT_CLASSIFICATION, TEXT_REGRESSION, TOKEN_CLASSIFICATION
 
 __all__ = ["read_description", "recognise_features", "recognise_text_folder"]
 
@@ -35,7 +36,7 @@ def recognise_text_folder(folder: Path, columns: ColumnsSpec, encoding: str | No
         if task is not None:
             return TextTask(task.task, text("{f}: {r}", "{f}：{r}", f=look.path.name, r=task.reason))
     if has_text_classes(folder):
-        return TextTask("text-classification", text("One folder of texts per class.", "每个类别一个文本文件夹。"))
+        return TextTask(TEXT_CLASSIFICATION, text("One folder of texts per class.", "每个类别一个文本文件夹。"))
     unclear: TextTask | None = None
     for look in looks:
         try:
@@ -58,7 +59,7 @@ def recognise_features(features: dict[str, Any]) -> TextTask | None:
     words = [name for name, inner in lists.items() if inner.get("dtype") == "string" and inner.get("_type") == "Value"]
     if words and (named or [name for name in lists if name in TAGS and name not in words[:1]]):
         return TextTask(
-            "token-classification", text("A saved dataset of tagged tokens.", "保存在本地的数据集，带有标记的词。")
+            TOKEN_CLASSIFICATION, text("A saved dataset of tagged tokens.", "保存在本地的数据集，带有标记的词。")
         )
     columns: dict[str, list[str | None]] = {
         name: [] for name, f in features.items() if isinstance(f, dict) and f.get("_type") in ("Value", "ClassLabel")
@@ -70,9 +71,9 @@ def recognise_features(features: dict[str, Any]) -> TextTask | None:
         return None
     if str(features[label].get("dtype", "")).startswith("float"):
         return TextTask(
-            "text-regression", text("A saved dataset of texts with numbers.", "保存在本地的文本数据集，带有数值。")
+            TEXT_REGRESSION, text("A saved dataset of texts with numbers.", "保存在本地的文本数据集，带有数值。")
         )
-    return TextTask("text-classification", text("A saved dataset of texts.", "保存在本地的文本数据集。"))
+    return TextTask(TEXT_CLASSIFICATION, text("A saved dataset of texts.", "保存在本地的文本数据集。"))
 
 
 def _inner(feature: Any) -> dict[str, Any] | None:

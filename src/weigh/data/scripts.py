@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import cache
 
 from weigh.data.examples import Examples
-from weigh.data.nouns import noun_of
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -82,7 +81,7 @@ def find_scripts(examples: Examples, rows: Sequence[tuple[str, ...]]) -> list[Pr
         ", ".join(f"{WORDS[name].en}: {total[name]}" for name in named),
         "，".join(f"{WORDS[name].zh}：{total[name]}" for name in named),
     )
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     return [
         Problem(
             "script",

@@ -19,7 +19,6 @@ from weigh.data.copies import find_identical, find_near
 from weigh.data.examples import Examples
 from weigh.data.listing import set_aside
 from weigh.data.near_texts import MOST_TEXTS, near_texts
-from weigh.data.nouns import noun_of
 from weigh.data.scripts import find_scripts
 from weigh.language import text
 from weigh.problem import Problem
@@ -70,7 +69,7 @@ def _empty(examples: Examples) -> tuple[list[Problem], np.ndarray]:
     full = np.setdiff1d(np.arange(len(examples)), blank)
     if not blank:
         return [], full
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     return [
         set_aside(
             "empty-text",
@@ -99,7 +98,7 @@ def _controls(examples: Examples, rows: list[tuple[str, ...]]) -> list[Problem]:
     odd = [i for i, row in enumerate(rows) if any(CONTROLS.search(t) for t in row)]
     if not odd:
         return []
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     return [
         Problem(
             "control-characters",

@@ -14,7 +14,6 @@ from pathlib import Path
 from weigh.data.encoding import encoding_problem, read_text
 from weigh.data.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.listing import Listing, natural_key, nothing_usable, set_aside
-from weigh.data.nouns import TEXTS
 from weigh.data.number_labels import read_numbers
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.paths import no_such_path
@@ -25,6 +24,7 @@ from weigh.data.text_roles import Roles
 from weigh.data.text_tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.media import TEXTS
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec, DataSpec
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from weigh.data.assembly import assemble
 from weigh.data.contents import fingerprint, text_hashes
 from weigh.data.examples import Examples
-from weigh.data.nouns import TEXTS
 from weigh.data.text_sources import TextSource
 from weigh.files import check_texts
 from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
+from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -42,7 +42,7 @@ def read_texts(
         DataError: Nothing usable; says what is wrong and what to do.
     """
     source = TextSource(spec, numbers=not kinds[0].typed, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, TEXTS, kinds))
+    return _identified(*assemble(spec, source.list_rows, medium_named("texts"), kinds))
 
 
 def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:

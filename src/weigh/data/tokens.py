@@ -18,7 +18,6 @@ from weigh.data.contents import fingerprint, text_hashes
 from weigh.data.encoding import encoding_problem
 from weigh.data.examples import Examples
 from weigh.data.listing import Listing, natural_key, set_aside
-from weigh.data.nouns import SENTENCES
 from weigh.data.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.paths import no_such_path
 from weigh.data.token_blocks import Block, Blocks
@@ -29,6 +28,7 @@ from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import joined_tokens
 from weigh.language import text
+from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -56,7 +56,9 @@ def read_tokens(
     Raises:
         DataError: Nothing usable; says what is wrong and what to do.
     """
-    examples, problems = assemble(spec, lambda given: _list(given, spec, offline=offline), SENTENCES, kinds)
+    examples, problems = assemble(
+        spec, lambda given: _list(given, spec, offline=offline), medium_named("sentences"), kinds
+    )
     assert examples.tokens is not None
     check_texts(examples.tokens, lambda i: str(examples.path[i]))
     examples = replace(examples, content=text_hashes(examples.tokens))

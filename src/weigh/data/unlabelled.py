@@ -15,12 +15,12 @@ from weigh.data.contents import text_hashes
 from weigh.data.examples import Examples
 from weigh.data.near_texts import near_texts, normalised
 from weigh.data.new_texts import read_new_texts
-from weigh.data.nouns import PICTURES, TEXTS
 from weigh.data.unlabelled_pictures import LeftOut, read_pictures
 from weigh.errors import DataError, SpecError
 from weigh.kinds.base import rows_of
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.media import PICTURES, TEXTS
 from weigh.problem import Problem
 from weigh.run import RECIPES
 from weigh.spec import StudySpec

@@ -19,6 +19,7 @@ from weigh.run import Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.stats.interval import share_estimate
+from weigh.tasks import IMAGE_CLASSIFICATION
 
 __all__ = ["evaluate_models", "export_features"]
 
@@ -96,7 +97,7 @@ def _read(spec: StudySpec, listener: Listener) -> Examples:
     from weigh.data.readers import read_and_check
 
     examples, problems = read_and_check(
-        spec.data, "image-classification", offline=spec.run.offline, progress=listener.progress
+        spec.data, IMAGE_CLASSIFICATION, offline=spec.run.offline, progress=listener.progress
     )
     for problem in problems:
         if problem.severity == "error":
@@ -114,7 +115,7 @@ def _setting(spec: StudySpec, examples: Examples) -> Setting:
     threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
     precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
     return Setting(
-        task="image-classification",
+        task=IMAGE_CLASSIFICATION,
         classes=examples.classes,
         primary="accuracy",
         device=resolve_device(spec.run.device),

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from weigh.data.examples import Examples
-from weigh.data.nouns import PICTURES, noun_of
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
+from weigh.media import PICTURES
 from weigh.nouns import Noun
 from weigh.problem import Problem
 from weigh.stats.estimate import Estimate
@@ -115,7 +115,7 @@ def findings_from_problems(
     Args:
         checked: What was looked for, to be said where nothing was found; default: what the checks of these examples look for.
     """
-    noun = noun_of(examples)
+    noun = examples.medium.noun
     if checked is None:
         checked = CHECKED if examples.texts is None else _filled(CHECKED_TEXTS, noun)
     seen: Counter[str] = Counter()

@@ -86,7 +86,7 @@ def read_findings(results: Results) -> list[Finding]:
 
 def unasked(results: Results) -> dict[str, Any]:
     """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
-    known = {**results.examples.kind.unasked, **results.skipped}
+    known = {**results.examples.kind.meaningless, **results.skipped}
     try:
         learnt = not read_evidence(results).nothing_learnt
     except Exception:  # then every finding that reads the evidence says so

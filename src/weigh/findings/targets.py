@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.data.nouns import noun_of
 from weigh.kinds.base import Kind
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
@@ -47,5 +46,5 @@ def look_at(results: Results) -> Text:
     return text(
         "Look at the {p} below: unclear, unlike the others, or labelled wrongly?",
         "看看下面这些{p}：是不清楚、与众不同，还是标错了？",
-        p=noun_of(results.examples).many,
+        p=results.examples.medium.noun.many,
     )

@@ -12,15 +12,13 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.base import HEADS, Head
 from weigh.inputs.base import FEEDS, Feed
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.models.network import Network
 from weigh.models.pretrained import Pretrained
 from weigh.tasks import TASKS
 
 __all__ = ["NetworkTask", "network_task"]
-
-READ = {"pictures": text("pictures", "图片"), "texts": text("texts", "文本")}
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ class NetworkTask:
                     "{a} reads {r}, and this study has {s}.",
                     "{a} 处理的是{r}，而本研究的数据是{s}。",
                     a=model.address.written,
-                    r=READ[model.reads],
-                    s=READ[self.medium.reads],
+                    r=_title(model.reads),
+                    s=self.medium.title,
                 ),
                 do=text(
                     "Models of texts: hf:…; of pictures: timm:…, torchvision:….",
@@ -72,6 +70,10 @@ class NetworkTask:
         """
         self.require(model)
         return self.feed.adapt(model, self.head.outputs(examples), examples, generator, frozen=frozen)
+
+
+def _title(reads: str) -> Text:
+    return next(medium.title for _, medium in MEDIA.items() if medium.reads == reads)
 
 
 @cache

@@ -20,6 +20,8 @@ from weigh.registry import Registry
 
 __all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Prediction", "Strata", "kind_named", "rows_of"]
 
+NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
+NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
 FLOAT16_MAX = 60_000.0  # half precision overflows beyond
 LEAST_MINORITY = 3  # examples unlike the most frequent answer that a part needs before a constant answer is a failure
 
@@ -99,9 +101,10 @@ class Kind:
         primary: Default metric.
         exclusive: Every example has exactly one class (then a class is a stratum, and one class has many examples of its own).
         probable: An answer is a probability for every class.
+        linear: A linear head on one vector per example can be fitted exactly (recipe `probe`).
         typed: Targets name classes (or types): there is a table of them.
         exact: An answer can be right; false where it is only near (numbers).
-        unasked: Kinds or ids of findings that have no meaning, and why.
+        unasked: Kinds or ids of findings that have no meaning, and why, where `probable` and `exact` do not say so in the best words.
         unordered: Why the order check cannot be asked; None: it can.
         apart: What a model tells apart, in a question: "the classes".
         detectable: Whether the smallest difference that a design finds can be told beforehand.
@@ -115,6 +118,7 @@ class Kind:
     primary: str
     exclusive = False
     probable = False
+    linear = False
     typed = True
     exact = True
     unasked: Mapping[str, Text] = {}
@@ -123,6 +127,16 @@ class Kind:
     detectable = False
     counted: Noun | None = None
     from_nothing = False
+
+    @property
+    def meaningless(self) -> dict[str, Text]:
+        """Kinds or ids of findings that cannot be asked, and why: those that need probabilities or exact answers, and `unasked`."""
+        found: dict[str, Text] = {}
+        if not self.probable:
+            found |= {"calibration": NO_PROBABILITY, "errors:labels": NO_PROBABILITY}
+        if not self.exact:
+            found["stability:agreement"] = NEVER_THE_SAME
+        return {**found, **self.unasked}
 
     # ---- targets
 

@@ -36,6 +36,7 @@ class Label(Kind):
     primary = "balanced_accuracy"
     exclusive = True
     probable = True
+    linear = True
     detectable = True
     apart = text("the classes", "类别")
 

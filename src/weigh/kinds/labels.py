@@ -28,6 +28,7 @@ class Labels(Kind):
     title = text("examples with several labels", "每个样本有多个标签的数据")
     primary = "balanced_accuracy"  # of several labels the mean recall is what balanced accuracy amounts to
     probable = True
+    linear = True
     detectable = True
 
     def blank(self, n: int, classes: int) -> np.ndarray:

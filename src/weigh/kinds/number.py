@@ -25,6 +25,7 @@ class Number(Kind):
     name = "number"
     title = text("numbers", "数值")
     primary = "pearson_spearman"
+    linear = True
     typed = False
     exact = False
     unasked: ClassVar = {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -77,6 +77,7 @@ class Preprocessing:
         squash: Both sides are resized to `size`, whatever the shape of the picture; nothing is cut off.
     """
 
+    reads: ClassVar[str] = "pictures"
     size: int
     resize: int
     mean: tuple[float, float, float]
@@ -192,9 +193,9 @@ class Pretrained:
         self.built = design_digest(self.module)
 
     @property
-    def reads(self) -> Literal["pictures", "texts"]:
-        """What it is made for."""
-        return "texts" if isinstance(self.preprocessing, Tokenisation) else "pictures"
+    def reads(self) -> str:
+        """What it is made for, as `media.Medium.reads`."""
+        return self.preprocessing.reads
 
     def configure(self, options: dict[str, Any]) -> Any:
         """Take the recipe's options (input size, length, pooling): sets the module, returns the preparation."""

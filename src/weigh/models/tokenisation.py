@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ class Tokenisation:
         prefix: Put before each text ("query: " of E5).
     """
 
+    reads: ClassVar[str] = "texts"
     written: str
     size: int
     pad: int = 0

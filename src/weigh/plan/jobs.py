@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from weigh.run import ASKED_WORDS, RECIPES, Job, Run, Setting
+from weigh.tasks import TEXT_CLASSIFICATION
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
@@ -56,7 +57,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:
     """Of asking which words pushed the predictions (`train/words.py`)."""
-    if not setting.words or setting.task != "text-classification":
+    if not setting.words or setting.task != TEXT_CLASSIFICATION:
         return 0.0
     asked = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
     return asked * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)

@@ -19,6 +19,7 @@ from weigh.kinds.labels import LABELS
 from weigh.kinds.number import NUMBER
 from weigh.kinds.spans import SPANS
 from weigh.language import text
+from weigh.media import medium_named
 from weigh.notices import notice
 
 __all__ = ["read_index", "write_index"]
@@ -31,6 +32,7 @@ def write_index(folder: Path, examples: Examples) -> None:
     columns: dict[str, Any] = {
         "path": examples.path.astype(str),
         "kind": np.array(examples.kind.name),
+        "medium": np.array(examples.medium.name),
         "target": examples.kind.store(examples.target),
         "part": examples.part.astype(str),
         "order": examples.order,
@@ -117,5 +119,6 @@ def read_index(folder: Path) -> Examples:
             fingerprint=str(stored["fingerprint"]),
             texts=texts,
             tokens=tokens,
+            medium=medium_named(str(stored["medium"])) if "medium" in stored else None,  # type: ignore[arg-type]
             written=Written.from_json(json.loads(str(stored["written"]))) if "written" in stored else None,
         )

@@ -35,6 +35,7 @@ from weigh.record.predictions_folder import model_names
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.record.selection import choose_winner
 from weigh.spec import ColumnsSpec, StudySpec
+from weigh.tasks import TOKEN_CLASSIFICATION
 
 __all__ = ["read_entities"]
 
@@ -82,7 +83,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         DataError: A file that cannot be read or does not hold the sentences of the gold file; says where.
         SpecError: A primary metric that is not one of entities.
     """
-    metric = require_metric(spec.model_copy(update={"task": "token-classification"}).primary, SPANS)
+    metric = require_metric(spec.model_copy(update={"task": TOKEN_CLASSIFICATION}).primary, SPANS)
     columns = spec.data.columns
     truth = read_token_file(gold, columns)
     files = [file for path in paths for file in (text_files(path) if path.is_dir() else [path])]
@@ -110,7 +111,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         name=gold.name.partition(".")[0] or gold.name,
         spec=spec.model_copy(
             update={
-                "task": "token-classification",
+                "task": TOKEN_CLASSIFICATION,
                 "models": names,
                 "recipes": [],
                 "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),

@@ -105,7 +105,7 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
             continue
         found.append(
             {
-                "task": {"type": results.spec.task or next(iter(TASKS))},
+                "task": {"type": results.spec.task},
                 "dataset": {
                     "type": "private",
                     "name": visible_line(results.name),

@@ -46,7 +46,6 @@ def asks_words(run: Run, setting: Setting, examples: Examples) -> bool:
     """Whether this run is one whose hardest texts are asked about."""
     return (
         setting.words
-        and setting.task == "text-classification"
         and run.purpose == "main"
         and run.repeat == 0
         and examples.kind.exclusive
