@@ -16,7 +16,7 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["CHECKED", "CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]
 
-# What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`data/nouns.py`).
+# What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`media.py`).
 QUESTIONS: dict[str, Text] = {
     "unreadable": text("Are there files that cannot be opened?", "是否有无法打开的文件？"),
     "missing": text("Are files missing?", "是否有缺失的文件？"),
