@@ -188,7 +188,7 @@ def write_entities(rng: np.random.Generator, folder: Path) -> list[str]:
         blocks.append("\n".join(rows))
     content = pick(rng, ["\n\n", "\n\n", "\n \n", "\n\n\n"]).join(blocks) + pick(rng, ["\n", "", "\n\n"])
     path = folder / f"train{pick(rng, ['.conll', '.txt', '.tsv', '.bio', '.iob2', ''])}"
-    path.write_bytes(bend_bytes(rng, encode(rng, content)))
+    path.write_bytes(bend_bytes(rng, encode(rng, content), share=0.7))
     if chance(rng, 0.2):
         (folder / "test.txt").write_bytes(bend_bytes(rng, content.encode("utf-8", "surrogatepass")))
         path = folder
@@ -206,12 +206,11 @@ def write_lines(rng: np.random.Generator, folder: Path) -> list[str]:
             (folder / "texts" / name / f"{i}.txt").write_bytes(bend_bytes(rng, written, share=0.2))
         (folder / "texts").mkdir(exist_ok=True)
         return ["data", str(folder / "texts"), "--quiet"]
-    rows = []
-    for i in range(int(rng.integers(0, 40))):
+    rows, mixed, usual = [], harmed(rng, 0.3), int(rng.integers(4))
+    for i in range(int(rng.integers(0, 40)) if harmed(rng, 0.3) else 40):
         words = " ".join(nasty(rng) if harmed(rng, 0.005) else pick(rng, WORDS) for _ in range(6))
-        rows.append(
-            pick(rng, [f"{words}\t{'ab'[i % 2]}", f"{'ab'[i % 2]}\t{words}", f"__label__{'ab'[i % 2]} {words}", words])
-        )
+        layouts = [f"{words}\t{'ab'[i % 2]}", f"{'ab'[i % 2]}\t{words}", f"__label__{'ab'[i % 2]} {words}", words]
+        rows.append(pick(rng, layouts) if mixed else layouts[usual])
     path = folder / f"lines{pick(rng, ['.txt', '.tsv', '.all', '.dat', ''])}"
     path.write_bytes(bend_bytes(rng, encode(rng, "\n".join(rows))))
     return ["data", str(path), "--quiet"]

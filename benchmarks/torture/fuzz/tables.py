@@ -21,7 +21,7 @@ Columns = dict[str, list[str]]
 def write_table(rng: np.random.Generator, folder: Path) -> list[str]:
     """Texts with labels, pairs or numbers."""
     path = folder / f"table{pick(rng, ['.csv', '.csv', '.csv', '.tsv', '.txt', '.csv.gz'])}"
-    path.write_bytes(bend_bytes(rng, encode(rng, _separated(rng, _bend(rng, _texts(rng))))))
+    path.write_bytes(bend_bytes(rng, encode(rng, _separated(rng, _bend(rng, _texts(rng)))), share=0.6))
     task = ["--task", pick(rng, ["text-classification", "text-regression"])] if chance(rng, 0.2) else []
     extra = (
         ["--set", f"data.{pick(rng, ['text', 'label', 'label_separator', 'columns.group'])}={nasty(rng)}"]
@@ -69,7 +69,9 @@ def write_predictions(rng: np.random.Generator, folder: Path) -> list[str]:
     if chance(rng, 0.5):
         columns["fold"] = [str(i % 3) for i, _ in rows]
     if chance(rng, 0.6):
-        shares = rng.dirichlet(np.ones(len(classes)), len(rows)) * pick(rng, [1, 1, 1, 100, -1, 1e-30, 1e300])
+        shares = rng.dirichlet(np.ones(len(classes)), len(rows)) * (
+            pick(rng, [100, -1, 1e-30, 1e300]) if harmed(rng, 0.5) else 1
+        )
         for k, name in enumerate(classes):
             columns[f"p:{name}"] = [repr(float(v)) for v in shares[:, k]]
     else:
