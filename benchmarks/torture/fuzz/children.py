@@ -213,6 +213,7 @@ def _call(arguments: list[str], folder: Path) -> tuple[str, int]:
     from weigh.cli.main import main
     from weigh.cli.options import open_study
     from weigh.errors import WeighError
+    from weigh.report.visible import visible
 
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2)]
     sys.stdout, sys.stderr = streams
@@ -223,7 +224,7 @@ def _call(arguments: list[str], folder: Path) -> tuple[str, int]:
                 code = 0
             except WeighError as error:
                 code = 2
-                print(error)
+                print(visible(str(error)))  # as every command prints it
         else:
             code = main(arguments)
     except _TooSlow:
