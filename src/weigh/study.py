@@ -194,7 +194,7 @@ class Study:
 
         Args:
             given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
-                the path of a table.
+                the path of a table, or paths of several.
 
         Returns:
             One dictionary per example, in order: path or row (from 1), label, probability, "p:<class>" per class; for numbers
@@ -231,16 +231,13 @@ class Study:
         from weigh.data.new_texts import read_new_texts
         from weigh.files import check_texts
 
-        if isinstance(given, (str, Path)):
-            texts = read_new_texts(
-                Path(given),
-                model.written,
-                pair=model.pair,
-                tokens=model.tokens,
-                encoding=self.spec.data.encoding,
-            )
-        else:
-            texts = [(row,) if isinstance(row, str) else tuple(row) for row in given]
+        texts: list[tuple[str, ...]] = []
+        for row in [Path(given)] if isinstance(given, (str, Path)) else given:
+            if isinstance(row, Path):
+                how = {"pair": model.pair, "tokens": model.tokens, "encoding": self.spec.data.encoding}
+                texts += read_new_texts(row, model.written, **how)
+            else:
+                texts.append((row,) if isinstance(row, str) else tuple(row))
         check_texts(texts, lambda i: f"{given}:{i + 1}" if isinstance(given, (str, Path)) else str(i + 1))
         answers = iter(model.predict_texts([row for row in texts if any(row)], progress=progress))
         empty = text("there is no text", "没有文本").en

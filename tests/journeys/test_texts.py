@@ -254,3 +254,14 @@ def test_lora_is_for_texts_and_its_options_are_checked(tiny, tiny_encoder, photo
         assert code == 2
         assert setting.partition("=")[0] in err
         assert "Traceback" not in err
+
+
+def test_new_texts_from_python_in_every_form(reviews, tmp_path):
+    """A table by its path as text, as a path, in a list of paths, and its texts."""
+    table = write_reviews(tmp_path / "new.csv", 12, seed=5)
+    texts = [line.rpartition(",")[0] for line in table.read_text("utf-8").splitlines()[1:]]
+    expected = reviews.predict(texts)
+    assert reviews.predict(str(table)) == reviews.predict(table) == reviews.predict([table]) == expected
+    assert reviews.predict([table, table])[len(texts) :] == [
+        {**row, "row": i} for i, row in enumerate(expected, len(texts) + 1)
+    ]

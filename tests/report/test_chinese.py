@@ -26,7 +26,7 @@ NAMES = [
     "Northcutt",
     "variation",
     "Brier",
-    "BBC-CV",
+    "true",
     "Bonferroni",
     "MOVER",
     "Wilson",

@@ -10,6 +10,7 @@ from scipy.stats import binomtest
 
 from tests.arrays import kind_of
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.stats.interval import quantile, sampling_variance, score_estimate, share_estimate
@@ -61,7 +62,7 @@ def test_intervals_of_trained_models_cover():
 
 @given(values=st.lists(st.floats(0, 1), min_size=2, max_size=60), groups=st.integers(1, 9))
 def test_a_share_stays_inside_and_contains_its_value(values, groups):
-    units = make_units(np.zeros(len(values), dtype=int), np.arange(len(values)) % groups)
+    units = make_units(LABEL, np.zeros(len(values), dtype=int), np.arange(len(values)) % groups)
     for found in (share_estimate(np.array(values)), share_estimate(np.array(values), units)):
         if found.low is not None:
             assert 0 <= found.low <= found.value + 1e-9
@@ -86,7 +87,7 @@ def test_a_share_without_errors_is_not_certain(n, value):
 
 def test_groups_whose_examples_are_alike_count_once():
     alike = np.repeat(np.random.default_rng(0).random(30) < 0.4, 10).astype(float)
-    groups = make_units(np.zeros(300, dtype=int), np.repeat(np.arange(30), 10))
+    groups = make_units(LABEL, np.zeros(300, dtype=int), np.repeat(np.arange(30), 10))
     one, many = share_estimate(alike, groups), share_estimate(alike)
     single = share_estimate(alike[::10])
     assert one.n == 30

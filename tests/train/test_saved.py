@@ -151,7 +151,7 @@ def test_onnx_computes_the_same(folder, tmp_path):
 def test_an_onnx_file_is_replaced_whole_or_not_at_all(folder, tmp_path, monkeypatch, fault):
     import errno
 
-    from weigh.tasks import onnx_file
+    from weigh.saved import onnx_file
 
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
