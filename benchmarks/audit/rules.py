@@ -32,9 +32,10 @@ def measure(design: Design, study: Study) -> dict[str, MeasuredDesign]:
     metric = METRICS.get(design.metric)
     none = np.zeros_like(study.logits[0])
     indices = np.arange(design.n)
+    seeded = design.degenerate > 0  # all others are heads: their training examples determine them
     return {
         f"m{m}": measure_design(
-            metric, OutOfFold(indices, logits, study.fold, study.target, none, kind=kind_of(study.target))
+            metric, OutOfFold(indices, logits, study.fold, study.target, none, kind_of(study.target), seeded)
         )
         for m, logits in enumerate(study.logits)
     }

@@ -136,17 +136,17 @@ def test_single_repeats_are_wider_than_their_examples_alone_say():
     logits, target = learners([1.5, 1.0], repeats=1)
     one = compared(logits, target).of("m0", "m1").variance
     fixed = compared(logits, target, claim="these_models").of("m0", "m1").variance
-    assert one.total >= 1.45 * fixed.total
+    assert one.total == pytest.approx(1.4 * fixed.total)  # 1.3 and half of a fifth; heads have no luck of their own
 
 
 def test_runs_that_degenerate_widen_the_interval():
     logits, target = learners([1.5, 1.5], n=1000, repeats=1)
     rng = np.random.default_rng(1)
-    fold = assign_folds(rng, target, 5, 1)
-    whole = compared(logits, target, fold=fold).of("m0", "m1").variance
+    fold, networks = assign_folds(rng, target, 5, 1), {"m0": "finetune", "m1": "finetune"}
+    whole = compared(logits, target, fold=fold, recipes=networks).of("m0", "m1").variance
     spoilt = {"m0": logits["m0"].copy(), "m1": logits["m1"]}
     spoilt["m0"][0, fold[0] == 3] = [5.0, 0.0]
-    broken = compared(spoilt, target, fold=fold).of("m0", "m1").variance
+    broken = compared(spoilt, target, fold=fold, recipes=networks).of("m0", "m1").variance
     assert broken.runs > 10 * max(whole.runs, 1e-6)
     assert broken.freedom < 10
 

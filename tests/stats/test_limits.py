@@ -27,7 +27,7 @@ def answered(right: tuple[int, ...], sizes: tuple[int, ...], metric: str = "bala
     found = METRICS.get(metric)
     statistics = found.measure(Prediction(np.eye(len(sizes))[label], label), target)[None]
     fold = (np.arange(len(target)) % folds)[None].astype(np.int16)
-    return MeasuredDesign(found, statistics, fold, np.ones((1, len(target)), bool), target)
+    return MeasuredDesign(found, statistics, fold, np.ones((1, len(target)), bool), target, seeded=False)
 
 
 @pytest.mark.parametrize(("right", "n"), [(720, 800), (53, 60), (30, 60), (10, 200), (2900, 3000)])

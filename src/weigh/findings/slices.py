@@ -121,7 +121,7 @@ def _measure_recall(out_of_fold: OutOfFold, whole: MeasuredDesign, label: int) -
     for repeat in range(whole.repeats):
         if whole.present[repeat].any():
             hits[repeat, :, 0] = out_of_fold.prediction(repeat).labels[:, label]
-    return MeasuredDesign(METRICS.get("accuracy"), hits, whole.fold, whole.present, whole.target)
+    return MeasuredDesign(METRICS.get("accuracy"), hits, whole.fold, whole.present, whole.target, whole.seeded)
 
 
 def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:

@@ -21,7 +21,7 @@ __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
 
 
 class Folds(Protocol):
-    """What is needed of `record.results.OutOfFold`: `logits (repeats, n, classes)`, `fold (repeats, n)`, `target`."""
+    """What is needed of `record.results.OutOfFold`: `logits (repeats, n, classes)`, `fold (repeats, n)`, `target`, `seeded`."""
 
     @property
     def logits(self) -> np.ndarray: ...
@@ -29,6 +29,8 @@ class Folds(Protocol):
     def fold(self) -> np.ndarray: ...
     @property
     def target(self) -> np.ndarray: ...
+    @property
+    def seeded(self) -> bool: ...
     def prediction(self, repeat: int) -> Prediction: ...
 
 
@@ -56,6 +58,7 @@ class MeasuredDesign:
         fold: `(repeats, n)`.
         present: `(repeats, n)` bool: the example has a prediction.
         target: `(n,)` or `(n, labels)`.
+        seeded: Whether a run has luck of its own beside its training examples (`record.results.OutOfFold`).
     """
 
     metric: Metric
@@ -63,6 +66,7 @@ class MeasuredDesign:
     fold: np.ndarray
     present: np.ndarray
     target: np.ndarray
+    seeded: bool = True
 
     @property
     def repeats(self) -> int:
@@ -184,7 +188,7 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
     statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in found), default=1)))
     for repeat, rows, measured in found:
         statistics[repeat, rows, : measured.shape[1]] = measured
-    return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target)
+    return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target, out_of_fold.seeded)
 
 
 def score_design(metric: Metric, out_of_fold: Folds) -> DesignScore:

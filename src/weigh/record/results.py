@@ -73,6 +73,7 @@ class OutOfFold:
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
             chosen inside its training folds; zeros: the most probable class).
         kind: Of the targets.
+        seeded: Whether a run has luck of its own beside its training examples. Not where a head is fitted to frozen features.
     """
 
     indices: np.ndarray
@@ -81,6 +82,7 @@ class OutOfFold:
     target: np.ndarray
     bias: np.ndarray
     kind: Kind
+    seeded: bool = True
 
     @property
     def complete(self) -> np.ndarray:
@@ -174,7 +176,8 @@ class Results:
             bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
             logits[run.repeat, position[which]] = values
             fold[run.repeat, position[which]] = run.fold
-        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias, self.examples.kind)
+        seeded = not self.candidate(candidate).cheap
+        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias, self.examples.kind, seeded)
 
     @property
     def shifted(self) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ __all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
 Relation = Literal["better", "worse", "equal", "undecided"]
 DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
 SMALLEST_SAMPLE = 10  # independent units below which nothing is concluded
+GROWS, SHRINKS = 1.5, 2.5  # powers of N that a difference may grow and shrink with (docs/decisions/comparison-rule.md)
 
 
 @dataclass(frozen=True)
@@ -264,9 +265,7 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
     if reason is None:
         half = max(q * variance.standard_error, least)
         folds = resampled.fold_score.shape[1]
-        low, high = _ends(
-            value, half, 0.0 if claim == "these_models" or folds < 2 else math.log(folds / (folds - 1)) * q
-        )
+        low, high = _ends(value, half, q, 1.0 if claim == "these_models" or folds < 2 else folds / (folds - 1))
         if metric.unit == "score":
             low, high = max(low, metric.lowest - 1.0), min(high, 1.0 - metric.lowest)
     relation = relation_of(low, high, rope, greater_is_better=metric.greater_is_better)
@@ -301,23 +300,22 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
     }
 
 
-def _ends(value: float, half: float, growth: float) -> tuple[float, float]:
+def _ends(value: float, half: float, q: float, more: float) -> tuple[float, float]:
     """The interval, allowing for folds that trained on fewer examples than there are.
 
-    What is claimed is the difference after training on all N examples; folds trained on N (1 - 1/K). A difference that
-    changes with N like a power of N is off by the factor `1 + a log(K / (K - 1))`; the power a is taken as unknown with
-    mean 0 and standard deviation 1. That stretches an interval; it never moves an end across 0.
+    What is claimed is the difference after training on all N examples; folds trained on N / more. Differences change with
+    N, about like a power of N: one between a poorly and a well regularised head can grow like N^1.5 or shrink like N^-2.5
+    (docs/decisions/comparison-rule.md). An end moves away from the difference, never across 0.
 
     Args:
-        growth: Quantile times log(K / (K - 1)).
+        half: Half the interval for folds as large as N.
+        more: N over the examples that a fold trains on; 1 for trained models.
     """
-    wide = math.hypot(half, growth * value)
-    low, high = value - wide, value + wide
-    if value > half:
-        low = max(low, (value - half) / (1 + growth))
-    elif value < -half:
-        high = min(high, (value + half) / (1 + growth))
-    return low, high
+    size = abs(value)
+    spread = math.hypot(half, q * math.log(more) * size)  # a power with mean 0 and standard deviation 1
+    away = size + max(spread, half + (more**GROWS - 1) * max(size - half / 2, 0.0))
+    back = (size - half) / more**SHRINKS if size > half else size - spread
+    return (back, away) if value >= 0 else (-away, -back)
 
 
 ESTIMATED = (

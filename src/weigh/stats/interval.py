@@ -8,8 +8,9 @@ The variance of a cross-validated score (or paired difference) is put together f
   examples alike (U-statistic of degree 2) has that effect as large as the first one again.
 - `noise`: what single runs vary by, seen between repeats of the same examples. It is divided by the repeats and is no
   part of what is counted twice.
-- `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning that
-  degenerates); counted only where the folds show it. Its share decides the degrees of freedom: few runs, wide intervals.
+- `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning, with
+  seeds of its own). Few runs show it badly, so it decides the degrees of freedom: few runs, wide intervals. A head on frozen
+  features is determined by its training examples: its folds differ by chance alone, and nothing is counted.
 
 So the variance is averaged + TWICE x (averaged - noise / repeats) + runs. TWICE is 1 for claims about other data sets;
 for this data set the same examples stay in the training set, which undoes a part of it. With one repeat the noise is
@@ -47,7 +48,6 @@ ALONE = {"new_data": 1.4, "this_data": 1.3}  # factor on `averaged` with one rep
 HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
 LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
 TRAINING = 1.5  # a rough single factor, for planning before there are results
-SUSPECT = 0.1  # folds differ more than this probability allows: whole runs differ
 FEWEST = 8.0  # degrees of freedom of a single score's variance that few examples may be read as
 DRAWS = 1000
 
@@ -99,17 +99,13 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
         # Where some examples weigh more than others the noise is not told apart reliably: nothing is taken off
         examples = averaged + TWICE[claim] * (averaged - noise * resampled.plain)
         examples = max(examples, LEAST * averaged)
-    between, expected, freedom = between_folds(resampled, used)
-    runs = max(0.0, between - expected)
-    if runs and _chance(between / max(expected, 1e-300), freedom) > SUSPECT:
-        runs = 0.0
+    between, expected, known = between_folds(resampled, used) if resampled.seeded else (0.0, 0.0, 0)
+    runs, freedom = max(0.0, between - expected), count - 1
     total = examples + runs
-    if runs > 0:
-        # total = (examples - expected) + between: the second has few degrees of freedom
-        spread = max(examples - expected, 0.0) ** 2 / (count - 1) + between**2 / freedom
-        freedom = min(total**2 / spread, count - 1)
-    else:
-        freedom = count - 1
+    if between > 0:
+        # total = (examples - expected) + between: the second has few degrees of freedom, also where it happens to be small
+        spread = max(examples - expected, 0.0) ** 2 / freedom + between**2 / known
+        freedom = min(total**2 / spread, freedom)
     shrinkable = min(runs + noise, total)
     return Variance(total, total - shrinkable, shrinkable, max(freedom, 1.0), len(used), units.count)
 
@@ -120,13 +116,6 @@ def usual_factor(resampled: Resample, claim: Claim) -> float:
         return 1.0
     folds = max(resampled.fold_score.shape[1], 2)
     return ALONE[claim] + HALVES / folds if len(resampled.score) == 1 else 1.0 + TWICE[claim]
-
-
-def _chance(ratio: float, freedom: int) -> float:
-    """Probability of a ratio of variances at least so large, if examples alone made the folds differ."""
-    from scipy.special import chdtrc
-
-    return float(chdtrc(freedom, ratio * freedom))
 
 
 def between_folds(resampled: Resample, used: np.ndarray) -> tuple[float, float, int]:

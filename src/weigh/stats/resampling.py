@@ -42,6 +42,8 @@ class Measured(Protocol):
     @property
     def target(self) -> np.ndarray: ...
     @property
+    def seeded(self) -> bool: ...
+    @property
     def repeats(self) -> int: ...
     @property
     def n(self) -> int: ...
@@ -126,6 +128,7 @@ class Resample:
         plain: Whether the score is a mean in which every example weighs the same.
         weights: `(b, units)` of the draws; shared by all candidates.
         parts: The shares that `overall` is a mean of; None for differences and for metrics that know none.
+        seeded: Whether whole runs may differ beyond their training examples.
     """
 
     present: np.ndarray
@@ -140,6 +143,7 @@ class Resample:
     plain: bool
     weights: np.ndarray
     parts: Parts | None = None
+    seeded: bool = True
 
     @property
     def overall(self) -> float:
@@ -198,6 +202,7 @@ class Resample:
             linear=self.linear,
             plain=self.plain,
             weights=self.weights,
+            seeded=self.seeded or other.seeded,
         )
 
 
@@ -263,6 +268,7 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
         plain,
         weights,
         mean_of_parts([p for p in parts if p], [w for p, w in zip(parts, present, strict=True) if p]),
+        measured.seeded,
     )
 
 
