@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.audit.networks import NETWORKS, Network, network_study
+from weigh.kinds.label import LABEL
 from weigh.stats.comparison import _ends, compare
 from weigh.stats.interval import sampling_variance
 from weigh.stats.resampling import make_units, resample
@@ -18,7 +19,7 @@ NOTHING = np.random.default_rng(0)  # two candidates need no draws
 
 
 def difference(measured, claim="new_data"):
-    return compare(measured, make_units(measured["m0"].target), rng=NOTHING, claim=claim).of("m0", "m1")
+    return compare(measured, make_units(LABEL, measured["m0"].target), rng=NOTHING, claim=claim).of("m0", "m1")
 
 
 def heads(measured):
@@ -105,14 +106,18 @@ def test_the_same_network_twice_is_seldom_told_apart(name):
 
 def test_trained_models_have_no_further_runs():
     measured = network_study(Network(repeats=1, between=10.0), np.random.default_rng(0))["m0"]
-    units = make_units(measured.target)
+    units = make_units(LABEL, measured.target)
     resampled = resample(measured, np.ones((1, measured.n)), units)
     assert sampling_variance(resampled, units, "these_models").runs == 0
     assert sampling_variance(resampled, units, "this_data").runs > 0
 
 
 @given(
-    value=st.floats(-1, 1), half=st.floats(1e-4, 1), q=st.floats(1.5, 4), folds=st.integers(2, 20), grown=st.floats(1, 3)
+    value=st.floats(-1, 1),
+    half=st.floats(1e-4, 1),
+    q=st.floats(1.5, 4),
+    folds=st.integers(2, 20),
+    grown=st.floats(1, 3),
 )
 def test_ends_move_away_from_the_difference_and_never_across_nothing(value, half, q, folds, grown):
     more = folds / (folds - 1)
