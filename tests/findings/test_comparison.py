@@ -60,7 +60,8 @@ def test_after_two_runs_that_differ_nothing_is_said_about_examples():
     shaky = np.where(
         fold[..., None] == 0, simulate_logits(rng, target, separation=2.1), simulate_logits(rng, target, separation=1.7)
     )
-    results = make_results({"steady": steady, "shaky": shaky}, target, folds=2, fold=fold)
+    networks = {"steady": "finetune", "shaky": "finetune"}
+    results = make_results({"steady": steady, "shaky": shaky}, target, folds=2, fold=fold, recipes=networks)
     pair = comparison.find(results)[0]
     check(pair, results)
     assert pair.relation == "undecided"

@@ -32,7 +32,7 @@ __all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
 Relation = Literal["better", "worse", "equal", "undecided"]
 DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
 SMALLEST_SAMPLE = 10  # independent units below which nothing is concluded
-GROWS, SHRINKS = 2.0, 2.5  # powers of N that a difference may grow and shrink with (docs/decisions/comparison-rule.md)
+GROWS, SHRINKS = 1.5, 2.5  # powers of N that a difference may grow and shrink with (docs/decisions/comparison-rule.md)
 
 
 @dataclass(frozen=True)
@@ -304,7 +304,7 @@ def _ends(value: float, half: float, q: float, more: float) -> tuple[float, floa
     """The interval, allowing for folds that trained on fewer examples than there are.
 
     What is claimed is the difference after training on all N examples; folds trained on N / more. Differences change with
-    N, about like a power of N: one between a poorly and a well regularised head can grow like N^2 or shrink like N^-2.5
+    N, about like a power of N: one between a poorly and a well regularised head can grow like N^1.5 or shrink like N^-2.5
     (docs/decisions/comparison-rule.md). An end moves away from the difference, never across 0.
 
     Args:
