@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weigh.errors import SpecError
-from weigh.spec import StudySpec
+from weigh.run import recipe_options
+from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, parse_duration, read_yaml
 
 BASE = {
@@ -264,3 +265,11 @@ def test_schema_describes_every_setting():
     assert {"data", "models", "recipes", "design", "metrics", "pretrain", "output", "run", "task", "name"} == set(
         schema["properties"]
     )
+
+
+@pytest.mark.parametrize("task", ["image-regression", "text-regression", "token-classification"])
+def test_weights_of_classes_are_refused_where_there_are_none(task):
+    asked = RecipeSpec(name="finetune", class_weights="balanced")
+    with pytest.raises(SpecError, match="class_weights"):
+        recipe_options(asked, task)
+    assert recipe_options(asked, "image-classification")["class_weights"] == "balanced"

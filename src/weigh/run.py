@@ -263,6 +263,18 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
                 k=", ".join(known),
             )
         )
+    if overrides.get("class_weights") == "balanced" and task is not None:
+        kind = KINDS.get(registered_task(task).kinds[0])
+        if not kind.probable:
+            raise SpecError(
+                text(
+                    "recipes.{r}.class_weights: balanced weighs classes, and {k} have none that could be weighed.",
+                    "recipes.{r}.class_weights：balanced 用于给类别加权，而{k}没有可加权的类别。",
+                    r=given.name,
+                    k=kind.title,
+                ),
+                do=text("Leave class_weights out.", "请去掉 class_weights。"),
+            )
     return {**defaults, **overrides}
 
 

@@ -2,7 +2,7 @@
 
 `load_model(address)` resolves weights in this order: an installed package that holds the very weights of the hub; the
 hub's local cache; the hub (unless offline or not reachable); an installed package with other weights of the same
-architecture, which is then said. Random weights only where the recipe asks for them. After it: `adapt.py` finds or
+architecture, which is then said. Random weights only where the recipe asks for them. After it: `network.py` finds and
 replaces the head.
 """
 

@@ -1,6 +1,6 @@
 """The saved winner as one ONNX file that says what it needs: plain inputs, calibrated outputs, and the facts as metadata.
 
-Before it: `saved.py`. Inputs are `pictures`, or `input_ids`, `attention_mask` and `token_type_ids` (with `_2` for the second text of
+Before it: `model.py`. Inputs are `pictures`, or `input_ids`, `attention_mask` and `token_type_ids` (with `_2` for the second text of
 pairs that are encoded apart). Of classes the outputs are `logits`, `probabilities` (calibrated) and `label` (the index of the class as
 `weigh predict` decides); of numbers `value`; of entities `logits` per token. Metadata hold what `model/config.json` holds.
 """
