@@ -201,3 +201,18 @@ def test_a_class_that_one_fold_holds_all_of_is_a_problem(tmp_path, capsys):
     _, found, _ = read(tmp_path, capsys, rows)
     assert found["data:class-in-one-fold"]["severity"] == "problem"
     assert "in one fold: ant, bee" in found["data:class-in-one-fold"]["sentence"]["en"]
+
+
+@pytest.mark.parametrize(
+    "label", [[["a"], ["b"]], [[0, 1], [1]], [{"x": 1}, {"x": 2}], [b"a", b"b"], [0, 1], [None, None]]
+)
+def test_a_parquet_table_without_its_columns_is_told_whatever_its_labels_hold(tmp_path, label, capsys):
+    """Cells of a Parquet file may be lists, records or bytes."""
+    import polars as pl
+
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"label": label, "a": [0.5, 0.5], "b": [0.5, 0.5]}, strict=False).write_parquet(path)
+    assert main(["read", str(path)]) == 2
+    told = capsys.readouterr().err
+    assert "has no column" in told
+    assert "Traceback" not in told

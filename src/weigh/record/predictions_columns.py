@@ -40,7 +40,10 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], kno
             + nearest_columns(name, frame.columns)
         )
         renamed += [f"{meant} → {name}"] if meant else []
-    labels = set(frame["label"].unique().to_list()) if "label" in frame.columns else set()
+    cells = frame["label"].to_list() if "label" in frame.columns else []
+    labels = {
+        str(cell) for cell in cells if not isinstance(cell, (list, dict))
+    }  # cells of a Parquet file may hold lists
     bare = [c for c in frame.columns if c in labels]
     renamed += [f"{c} → p:{c}" for c in bare] if "prediction" in missing and len(bare) > 1 else []
     do = known
