@@ -34,7 +34,7 @@ def test_heads_get_a_curve_by_default_and_networks_on_request():
 def test_subsets_are_nested_stratified_and_paired():
     examples, planned = plan(curve=True)
     runs = of(planned, "curve")
-    assert {r.variant for r in runs} == {"size:0.125", "size:0.25", "size:0.5"}
+    assert {r.variant for r in runs} == {"size:0.125", "size:0.25", "size:0.5", "size:0.75"}
     assert {r.variant for r in of(plan()[1], "curve")} == {"size:0.125", "size:0.5"}
     main = {(r.candidate, r.repeat, r.fold): r for r in of(planned, "main")}
     by_cell = {}

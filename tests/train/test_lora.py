@@ -113,8 +113,9 @@ def test_without_peft_the_message_says_what_to_install(network, monkeypatch):
 
 
 def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder, tmp_path):
-    from weigh.data.examples import Examples, rows_of
+    from weigh.data.examples import Examples
     from weigh.heads.network_task import network_task
+    from weigh.kinds.base import rows_of
     from weigh.run import Run, Setting
     from weigh.train.determinism import computing
     from weigh.train.network import fit
