@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
+# Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
+export PIP_USE_PEP517 := 1
 
 .PHONY: demo demo-text test check audit torture bench bench-frameworks clean
 
