@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.arrays import kind_of
-from weigh.data.demo import DEMO_MODELS, demo_root, demo_table
+from weigh.data.pictures.demo import DEMO_MODELS, demo_root, demo_table
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.stats.comparison import compare

@@ -29,9 +29,9 @@ COMPARED: dict[str, tuple[int, str]] = {
 # file -> why it names a medium: where it registers what it does for it
 NAMED = {
     "data/readers.py": "registers the readers of media",
-    "data/images.py": "reads pictures",
-    "data/texts.py": "reads texts",
-    "data/tokens.py": "reads sentences",
+    "data/pictures/index.py": "reads pictures",
+    "data/texts/index.py": "reads texts",
+    "data/sentences/index.py": "reads sentences",
     "data/examples.py": "the default of examples made by hand",
 }
 

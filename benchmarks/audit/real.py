@@ -80,7 +80,7 @@ REAL: dict[str, RealDesign] = {
 def make_pools(folder: Path) -> None:
     """Features of the demo's three models: solar cells, and flowers where WEIGH_TEST_DATA points to them."""
     from weigh.cli.main import main
-    from weigh.data.demo import DEMO_MODELS, demo_root, demo_table
+    from weigh.data.pictures.demo import DEMO_MODELS, demo_root, demo_table
 
     models = ["--models", ",".join(DEMO_MODELS), "--offline"]
     if "cells" not in find_pools(folder):

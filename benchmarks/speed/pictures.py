@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from weigh.data.demo import demo_root
+from weigh.data.pictures.demo import demo_root
 
 __all__ = ["DATA", "PicturesMissing", "draw_pictures", "link_pictures"]
 

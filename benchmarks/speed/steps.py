@@ -31,7 +31,7 @@ Given = dict[str, Any]
 
 def study_spec(given: Given) -> Any:
     """The demo's pictures and backbones, all pictures for training, `extras` on or off."""
-    from weigh.data.demo import demo_spec
+    from weigh.data.pictures.demo import demo_spec
     from weigh.spec_yaml import load_spec
 
     folder = Path(given["folder"])

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.torture.rows import Row
-from weigh.data.new_texts import read_new_texts
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.data.written import Written
 from weigh.errors import WeighError
 

@@ -217,7 +217,7 @@ class Study:
             )
         model = load_saved(self.folder / "model")
         if model.reads == "pictures":
-            from weigh.data.unlabelled_pictures import list_pictures
+            from weigh.data.pictures.unlabelled import list_pictures
 
             paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
             files = [
@@ -228,7 +228,7 @@ class Study:
                 )
             ]
             return model.predict_rows(files, progress=progress)
-        from weigh.data.new_texts import read_new_texts
+        from weigh.data.texts.new_texts import read_new_texts
         from weigh.files import check_texts
 
         texts: list[tuple[str, ...]] = []
@@ -355,7 +355,7 @@ class Study:
 
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
-        from weigh.data.pictures import thumbnail_bytes
+        from weigh.data.pictures.decoding import thumbnail_bytes
         from weigh.record.index import read_index
         from weigh.record.ledger import problems_from_json
         from weigh.seeds import seed

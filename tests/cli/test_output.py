@@ -14,7 +14,7 @@ import pytest
 from weigh.cli.main import main
 from weigh.cli.output import printing, unfiltered
 from weigh.cli.rows import write_rows
-from weigh.data.listing import natural_key
+from weigh.data.rows.listing import natural_key
 
 ESCAPES = ["\x1b[31mred\x1b[0m", "\x1b]0;title\x07", "bell\x07", "csi\x9b2J", "back\x08\x08", "rtl\u202egpj.exe"]
 HOSTILE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e]")

@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from weigh.data.checks import check_pictures
 from weigh.data.examples import Examples
-from weigh.data.images import read_images
-from weigh.data.pictures import open_picture
+from weigh.data.pictures.checks import check_pictures
+from weigh.data.pictures.decoding import open_picture
+from weigh.data.pictures.index import read_images
 from weigh.spec import DataSpec
 
 Change = Callable[[Image.Image, np.random.Generator], Image.Image]

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from tests.arrays import strata_of
-from weigh.data import facts as facts_module
-from weigh.data.checks import check_pictures
-from weigh.data.demo import DEMO_MODELS, demo_root, demo_spec
-from weigh.data.duplicates import clusters, duplicate_groups
 from weigh.data.folds import assign_folds
-from weigh.data.images import read_images
+from weigh.data.pictures import facts as facts_module
+from weigh.data.pictures.checks import check_pictures
+from weigh.data.pictures.demo import DEMO_MODELS, demo_root, demo_spec
+from weigh.data.pictures.duplicates import clusters, duplicate_groups
+from weigh.data.pictures.index import read_images
 from weigh.errors import MissingExtra
 from weigh.findings.data_problems import findings_from_problems
 from weigh.language import text
@@ -215,7 +215,7 @@ def test_the_second_look_opens_nothing(data, monkeypatch):
         raise AssertionError(f"{path} was opened")
 
     monkeypatch.setattr(facts_module, "look", never)
-    monkeypatch.setattr("weigh.data.duplicates.open_picture", never)
+    monkeypatch.setattr("weigh.data.pictures.duplicates.open_picture", never)
     assert check_pictures(examples)[1] == first
 
 
@@ -299,6 +299,6 @@ def test_the_demo_without_its_package(monkeypatch, tmp_path):
     def absent(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("weigh.data.demo.distribution", absent)
+    monkeypatch.setattr("weigh.data.pictures.demo.distribution", absent)
     with pytest.raises(MissingExtra, match=r"weigh\[demo\]"):
         demo_spec(tmp_path)

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from tests.text_models import save_tiny_encoder
-from weigh.data.demo_texts import NEEDED, TEXT_DEMO_MODELS, WRITTEN, text_demo_spec, text_demo_table
-from weigh.data.near_texts import near_texts, normalised
+from weigh.data.texts.demo import NEEDED, TEXT_DEMO_MODELS, WRITTEN, text_demo_spec, text_demo_table
+from weigh.data.texts.near_copies import near_texts, normalised
 from weigh.errors import ModelError
 from weigh.models.catalogue import find_packaged
 from weigh.spec_yaml import load_spec
@@ -65,7 +65,7 @@ def test_what_is_missing_is_named_with_its_installation(monkeypatch, tmp_path):
     def absent(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("weigh.data.demo_texts.distribution", absent)
+    monkeypatch.setattr("weigh.data.texts.demo.distribution", absent)
     with pytest.raises(ModelError) as caught:
         text_demo_spec(tmp_path)
     said = caught.value.render("en")
@@ -82,7 +82,7 @@ def test_the_models_are_packaged_and_installed_as_the_catalogue_says():
 
 
 def test_the_study_of_the_demo_through_the_public_door(monkeypatch, tmp_path):
-    monkeypatch.setattr("weigh.data.demo_texts._installed", lambda name: True)
+    monkeypatch.setattr("weigh.data.texts.demo._installed", lambda name: True)
     content = text_demo_spec(tmp_path / "study")
     assert content["models"] == list(TEXT_DEMO_MODELS)
     content |= {"models": [save_tiny_encoder(tmp_path / "tiny")]}

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from weigh.data.encoding import read_text
-from weigh.data.parquet import read_parquet
-from weigh.data.table_files import read_table
+from weigh.data.tables.encoding import read_text
+from weigh.data.tables.parquet import read_parquet
+from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError, WeighError
 from weigh.files import LONGEST_TEXT, check_texts, open_regular, read_array, read_file, read_json
 from weigh.reading import read_predictions
@@ -91,7 +91,7 @@ def _peak(code: str, *arguments: str) -> tuple[int, str]:
     return int(peak) * 1024, "\n".join(said)
 
 
-TABLE = "from weigh.data.table_files import read_table; read_table(__import__('pathlib').Path(sys.argv[1]))"
+TABLE = "from weigh.data.tables.table_files import read_table; read_table(__import__('pathlib').Path(sys.argv[1]))"
 
 
 def _bomb(path: Path, gigabytes: float, *, members: int = 1) -> Path:

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from weigh.data import hub
 from weigh.data.contents import hash_file
-from weigh.data.images import read_images
-from weigh.data.recognise import recognise_task
+from weigh.data.pictures.index import read_images
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.rows import hub
 from weigh.data.slices import slices_to_report
 from weigh.errors import DataError, MissingExtra
 from weigh.spec import ColumnsSpec, DataSpec
@@ -451,5 +451,5 @@ def test_tasks_of_real_data(shared, path, task):
 def test_the_index_imports_no_torch():
     import subprocess
 
-    code = "import sys, weigh.data.images, weigh.data.checks, weigh.data.folds, weigh.data.demo; sys.exit('torch' in sys.modules)"
+    code = "import sys, weigh.data.pictures.index, weigh.data.pictures.checks, weigh.data.folds, weigh.data.pictures.demo; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from weigh.data.confirmation import what_was_read
-from weigh.data.numbers import number_style, plain_number
 from weigh.data.readers import read_and_check, task_of
-from weigh.data.several_labels import joined_labels
+from weigh.data.tables.numbers import number_style, plain_number
+from weigh.data.tables.several_labels import joined_labels
 from weigh.errors import DataError
 from weigh.spec import DataSpec
 

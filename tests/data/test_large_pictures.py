@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from weigh.data import pictures
-from weigh.data.pictures import _to_eight_bits, open_picture, to_rgb, use_picture
+from weigh.data.pictures import decoding as pictures
+from weigh.data.pictures.decoding import _to_eight_bits, open_picture, to_rgb, use_picture
 from weigh.lookahead import look_ahead
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.data.test_images import folder, read
 from weigh.cli.main import main
-from weigh.data.texts import read_texts
+from weigh.data.texts.index import read_texts
 from weigh.spec import DataSpec
 
 

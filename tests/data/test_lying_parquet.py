@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from weigh.data.parquet import read_parquet
+from weigh.data.tables.parquet import read_parquet
 from weigh.errors import DataError
 
 pa = pytest.importorskip("pyarrow")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.data.test_images import folder, read
 from weigh.cli.main import main
-from weigh.data.checks import check_pictures
+from weigh.data.pictures.checks import check_pictures
 
 
 def _picture(path, seed, size=(24, 20)):

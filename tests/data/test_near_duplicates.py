@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.data.planted import measure
-from weigh.data.demo import demo_spec
-from weigh.data.images import read_images
+from weigh.data.pictures.demo import demo_spec
+from weigh.data.pictures.index import read_images
 from weigh.spec import DataSpec, StudySpec
 
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from tests.data.test_token_layouts import _csv
-from weigh.data.new_texts import read_new_texts
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError
 
 SAID = [("Anna", "saw", "Oslo", "."), ("we", "met"), ("Boris",), ("in", "Cape", "Town", "\u00a0", "now")]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.spellings import LINES, SPELLINGS, write_spelling
-from weigh.data.new_texts import read_new_texts
-from weigh.data.texts import read_texts
+from weigh.data.texts.index import read_texts
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.spec import DataSpec

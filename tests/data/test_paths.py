@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from tests.data.test_images import folder, read, table
-from weigh.data.paths import Resolver
+from weigh.data.rows.paths import Resolver
 from weigh.errors import DataError
 
 FILES = [f"photos/{c}/img_{i:03d}.jpg" for c in ("cat", "dog") for i in range(3)]

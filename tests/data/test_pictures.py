@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from weigh.data import pictures
-from weigh.data.pictures import PictureError, open_picture, thumbnail_bytes
+from weigh.data.pictures import decoding as pictures
+from weigh.data.pictures.decoding import PictureError, open_picture, thumbnail_bytes
 
 NOISE = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 

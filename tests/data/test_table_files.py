@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weigh.data.frames import LARGE, read_frame
 from weigh.data.readers import read_and_check, task_of
-from weigh.data.recognise import recognise_task
-from weigh.data.table_files import read_table
-from weigh.data.text_roles import first_is_header
-from weigh.data.text_tables import read_text_table
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.tables.frames import LARGE, read_frame
+from weigh.data.tables.roles import first_is_header
+from weigh.data.tables.table_files import read_table
+from weigh.data.texts.tables import read_text_table
 from weigh.errors import DataError, SpecError, WeighError
 from weigh.spec import ColumnsSpec, DataSpec
 
@@ -326,7 +326,7 @@ def test_large_plain_tables_are_read_alike(tmp_path, monkeypatch):
     content = lines("text,label")
     (tmp_path / "t.csv").write_text(content)
     slow = read_frame(tmp_path / "t.csv").frame
-    monkeypatch.setattr("weigh.data.frames.LARGE", 10)
+    monkeypatch.setattr("weigh.data.tables.frames.LARGE", 10)
     fast = read_frame(tmp_path / "t.csv").frame
     assert len(content) < LARGE
     assert fast.equals(slow)

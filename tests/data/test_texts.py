@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weigh.data.encoding import decode
-from weigh.data.near_texts import near_texts, normalised, resemblance
-from weigh.data.part_files import family, part_of
 from weigh.data.readers import READERS, read_and_check, task_of
-from weigh.data.recognise import recognise_task
-from weigh.data.records import parse_separated, quotes_matter
-from weigh.data.scripts import main_script
-from weigh.data.text_checks import check_texts
-from weigh.data.texts import read_texts
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.rows.part_files import family, part_of
+from weigh.data.tables.encoding import decode
+from weigh.data.tables.records import parse_separated, quotes_matter
+from weigh.data.texts.checks import check_texts
+from weigh.data.texts.index import read_texts
+from weigh.data.texts.near_copies import near_texts, normalised, resemblance
+from weigh.data.texts.scripts import main_script
 from weigh.errors import DataError, SpecError
 from weigh.findings.data_problems import findings_from_problems
 from weigh.kinds.base import KINDS, rows_of

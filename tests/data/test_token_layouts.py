@@ -7,10 +7,10 @@ import json
 import polars as pl
 import pytest
 
-from weigh.data.new_texts import read_new_texts
 from weigh.data.readers import task_of
-from weigh.data.recognise import recognise_task
-from weigh.data.tokens import read_tokens
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.sentences.index import read_tokens
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError
 from weigh.spec import DataSpec
 
@@ -366,7 +366,7 @@ def test_any_task_can_be_said_of_data(tmp_path, capsys, task):
 
 @pytest.mark.parametrize("case", ["e_saved_texts", "f_saved_multilabel"])
 def test_cases_of_saved_texts(shared, case):
-    from weigh.data.texts import read_texts
+    from weigh.data.texts.index import read_texts
 
     pytest.importorskip("datasets")
     path = shared / "cases/c16_numbered_tags" / case
@@ -376,7 +376,7 @@ def test_cases_of_saved_texts(shared, case):
 
 
 def test_saved_texts_with_several_labels(tmp_path):
-    from weigh.data.texts import read_texts
+    from weigh.data.texts.index import read_texts
 
     datasets = pytest.importorskip("datasets")
     features = datasets.Features({"text": datasets.Value("string"), "topics": datasets.Sequence(datasets.ClassLabel(names=["a", "b", "c"]))})  # fmt: skip

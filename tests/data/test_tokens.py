@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weigh.data.readers import read_and_check, task_of
-from weigh.data.recognise import recognise_task
-from weigh.data.tags import decode_tags, parse_tag, scheme_of
-from weigh.data.tokens import read_tokens
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.sentences.index import read_tokens
+from weigh.data.sentences.tags import decode_tags, parse_tag, scheme_of
 from weigh.errors import DataError
 from weigh.record.index import read_index, write_index
 from weigh.spec import DataSpec

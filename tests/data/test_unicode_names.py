@@ -7,9 +7,9 @@ import unicodedata
 import pytest
 
 from tests.data.test_images import folder, read, table
-from weigh.data.listing import Listing
-from weigh.data.names import compose_names
-from weigh.data.tokens import read_tokens
+from weigh.data.rows.listing import Listing
+from weigh.data.rows.names import compose_names
+from weigh.data.sentences.index import read_tokens
 from weigh.spec import DataSpec, DesignSpec
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings.advice import find
+from weigh.findings.advice.next_steps import find
 from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
 from weigh.language import text

@@ -16,8 +16,8 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.evidence import read_evidence
+from weigh.findings.generalisation.optimism import winner_score
 from weigh.findings.model import Finding
-from weigh.findings.optimism import winner_score
 from weigh.findings.registry import read_findings
 from weigh.metrics.base import METRICS
 from weigh.record.results import Results

@@ -7,7 +7,7 @@ import numpy as np
 from tests.findings.planned import add_runs
 from tests.findings.reading import check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import cleaned
+from weigh.findings.comparison import cleaned
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.selection import find_suspects, leading_heads

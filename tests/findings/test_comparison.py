@@ -9,7 +9,8 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import advice, comparison
+from weigh.findings.advice import next_steps as advice
+from weigh.findings.comparison import pairs as comparison
 
 
 def study(separations, n=400, repeats=3, seed=0, **options):

@@ -8,7 +8,7 @@ import pytest
 from tests.findings.planned import add_runs
 from tests.findings.reading import check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import curve
+from weigh.findings.generalisation import curve
 from weigh.language import text
 
 SIZES = {"size:0.125": 0.125, "size:0.25": 0.25, "size:0.5": 0.5}

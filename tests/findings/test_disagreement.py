@@ -11,7 +11,7 @@ from tests.findings.reading import by_id, check
 from tests.findings.studies import file_of, pictures, results_of, shifted, waiting
 from weigh.findings.evidence import amount, read_evidence
 from weigh.findings.file import findings_file
-from weigh.findings.generalisation import GIVE_A_TEST
+from weigh.findings.generalisation.independent_test import GIVE_A_TEST
 from weigh.report.quantities import show_estimate
 from weigh.report.story import tell
 from weigh.report.words import WORDS

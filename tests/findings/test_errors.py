@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings.errors import find
+from weigh.findings.errors.hardest import find
 
 
 def study(seed=0, n=400, planted=12, repeats=3, separation=6.0, **options):

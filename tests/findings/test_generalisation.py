@@ -7,7 +7,7 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import generalisation
+from weigh.findings.generalisation import independent_test as generalisation
 
 
 def study(test_separation=2.0, n=500, m=600, candidates=2, separation=2.0, **options):

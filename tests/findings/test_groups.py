@@ -13,9 +13,9 @@ import pytest
 
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.evidence import read_evidence
-from weigh.findings.neighbours import find_neighbours
+from weigh.findings.generalisation.neighbours import find_neighbours
+from weigh.findings.generalisation.shift import find as find_shift
 from weigh.findings.registry import read_findings
-from weigh.findings.shift import find as find_shift
 
 COPIES = 4
 N, M = 240, 160

@@ -11,7 +11,7 @@ from tests.findings.kinds import TYPES, entity_study, number_study, text_study
 from tests.findings.planned import add_runs
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results
-from weigh.findings.entities import match_entities
+from weigh.findings.errors.entities import match_entities
 from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
 from weigh.kinds.base import rows_of

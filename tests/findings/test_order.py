@@ -13,7 +13,7 @@ from tests.arrays import kind_of
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.data.folds import assign_blocks
-from weigh.findings import order
+from weigh.findings.generalisation import order
 from weigh.language import text
 from weigh.stats.order import contiguous, explained_by_classes, order_check_variants
 

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import comparison, generalisation, order, performance, stability
+from weigh.findings.comparison import pairs as comparison
+from weigh.findings.generalisation import independent_test as generalisation
+from weigh.findings.generalisation import order
+from weigh.findings.performance import headline as performance
 from weigh.findings.registry import FINDINGS, read_findings
+from weigh.findings.stability import spread as stability
 
 MINE = (performance, comparison, generalisation, order, stability)
 

@@ -9,7 +9,8 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings import generalisation, shift
+from weigh.findings.generalisation import independent_test as generalisation
+from weigh.findings.generalisation import shift
 from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
-from weigh.findings import stability
+from weigh.findings.stability import spread as stability
 from weigh.language import text
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tests.findings.planned import add_runs
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
-from weigh.findings import variation
+from weigh.findings.stability import variation
 
 
 def study(*, effects, n=1000, repeats=3, crossed=2, recipe="finetune", seed=0, cells=None, names=("m",), **options):

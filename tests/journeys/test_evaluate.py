@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from tests.conftest import make_photos
 from weigh.cli.main import main
-from weigh.data.pictures import open_picture
+from weigh.data.pictures.decoding import open_picture
 from weigh.models.pretrained import load_model
 
 

@@ -14,7 +14,7 @@ from tests.text_models import BAD, GOOD, sentences, write_reviews
 from weigh.data.contents import text_hashes
 from weigh.data.examples import Examples
 from weigh.findings.evidence import read_evidence
-from weigh.findings.yardsticks import worth_of_pretraining
+from weigh.findings.performance.yardsticks import worth_of_pretraining
 from weigh.inputs.texts import Texts
 from weigh.kinds.base import rows_of
 from weigh.models.masked import Masking

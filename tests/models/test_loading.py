@@ -220,7 +220,7 @@ def test_catalogue_finds_tagged_names():
 @pytest.mark.slow
 def test_own_preprocessing_is_right_on_real_pictures(shared):
     """A slip in mean, size, crop or interpolation costs 7 to 11 points of top-1."""
-    from weigh.data.pictures import open_picture
+    from weigh.data.pictures.decoding import open_picture
 
     folder = shared / "imagenet" / "nips150"
     rows = list(csv.DictReader((folder / "dev_dataset.csv").read_text(encoding="utf-8").splitlines()))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 
-from weigh.data.tags import decode_tags
+from weigh.data.sentences.tags import decode_tags
 from weigh.kinds.base import Prediction
 from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import BEYOND, code_spans, decode_codes, pack_tags, unpack_tags

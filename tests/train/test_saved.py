@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from weigh.data.pictures import open_picture
+from weigh.data.pictures.decoding import open_picture
 from weigh.errors import MissingExtra, ModelError, StorageError
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
 from tests.findings.synthetic import assign_folds, make_results
 from weigh.data.folds import assign_blocks
-from weigh.findings import order
+from weigh.findings.generalisation import order
 from weigh.kinds.label import LABEL
 from weigh.record.results import Results
 from weigh.stats.order import order_check_variants

@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from benchmarks.audit.readings.answers import measured_answers
 from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_set, truth_of
-from weigh.findings.shift import TOLERANCE
+from weigh.findings.generalisation.shift import TOLERANCE
 from weigh.kinds.label import LABEL
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.resampling import make_units

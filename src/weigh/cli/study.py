@@ -72,8 +72,8 @@ def demo(
     texts: Annotated[bool, typer.Option("--text", help="Two language models on 480 messages written for it.")] = False,
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
-    from weigh.data.demo import demo_spec
-    from weigh.data.demo_texts import WRITTEN, text_demo_spec
+    from weigh.data.pictures.demo import demo_spec
+    from weigh.data.texts.demo import WRITTEN, text_demo_spec
     from weigh.spec_yaml import apply_settings, load_spec
     from weigh.study import Study
 

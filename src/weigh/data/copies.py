@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from weigh.data.duplicates import MOST_PICTURES, NearDuplicates, clusters
 from weigh.data.examples import Examples
+from weigh.data.pictures.duplicates import MOST_PICTURES, NearDuplicates, clusters
 from weigh.language import Text, text
 from weigh.problem import Problem
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.glue_hub import fetch_glue, named_on_hub
-from weigh.data.part_files import part_within, text_files
-from weigh.data.table_files import TableFile
-from weigh.data.text_roles import are_numbers
-from weigh.data.text_tables import read_text_table
+from weigh.data.rows.part_files import part_within, text_files
+from weigh.data.tables.roles import are_numbers
+from weigh.data.tables.table_files import TableFile
+from weigh.data.texts.tables import read_text_table
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.contents import is_whole, keep_digests
-from weigh.data.hub import load_raw
+from weigh.data.rows.hub import load_raw
 from weigh.disk import write_file
 from weigh.settings import cache_folder
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from weigh.data.checks import check_pictures
 from weigh.data.examples import Examples
-from weigh.data.images import read_images
-from weigh.data.recognise import recognise_task
-from weigh.data.text_checks import check_texts
-from weigh.data.texts import read_texts
-from weigh.data.tokens import read_tokens
+from weigh.data.pictures.checks import check_pictures
+from weigh.data.pictures.index import read_images
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.sentences.index import read_tokens
+from weigh.data.texts.checks import check_texts
+from weigh.data.texts.index import read_texts
 from weigh.errors import SpecError
 from weigh.kinds.base import KINDS
 from weigh.language import text

@@ -13,9 +13,9 @@ import numpy as np
 
 from weigh.data.contents import text_hashes
 from weigh.data.examples import Examples
-from weigh.data.near_texts import near_texts, normalised
-from weigh.data.new_texts import read_new_texts
-from weigh.data.unlabelled_pictures import LeftOut, read_pictures
+from weigh.data.pictures.unlabelled import LeftOut, read_pictures
+from weigh.data.texts.near_copies import near_texts, normalised
+from weigh.data.texts.new_texts import read_new_texts
 from weigh.errors import DataError, SpecError
 from weigh.kinds.base import rows_of
 from weigh.kinds.label import LABEL

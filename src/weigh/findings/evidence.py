@@ -125,7 +125,7 @@ class Evidence:
     @cached_property
     def useful(self) -> Verdict:
         """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse."""
-        from weigh.findings.optimism import winner_score  # it builds on this module
+        from weigh.findings.generalisation.optimism import winner_score  # it builds on this module
 
         if self.winner is None:
             return "undecided"
@@ -154,15 +154,15 @@ class Evidence:
     @cached_property
     def nothing_learnt(self) -> bool:
         """Whether every run of the winner gives every example the same answer, and its score is no better: nothing to rank."""
-        from weigh.findings.degenerate import constant_runs  # it builds on this module
+        from weigh.findings.stability.degenerate import constant_runs  # it builds on this module
 
         return self.useful != "yes" and self.winner in self.once(constant_runs).throughout
 
     @cached_property
     def neighbours_alike(self) -> bool:
         """Whether the order check raised an alarm, or errors of neighbours are alike by more than chance explains."""
-        from weigh.findings.neighbours import dependence  # they build on this module
-        from weigh.findings.order_checks import check_order
+        from weigh.findings.generalisation.neighbours import dependence  # they build on this module
+        from weigh.findings.generalisation.order_checks import check_order
 
         return any(check.alarm for check in self.once(check_order).checks) or self.once(dependence) is not None
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from weigh.data.glue import GLUE
 from weigh.errors import SpecError
-from weigh.findings.generalisation import part_scores
+from weigh.findings.generalisation.independent_test import part_scores
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.record.results import Results

@@ -20,31 +20,33 @@ from weigh.language import text
 from weigh.record.results import Results
 from weigh.registry import Registry
 
-__all__ = ["FINDINGS", "Find", "read_findings", "unasked"]
+__all__ = ["FINDINGS", "Find", "read_findings", "section_of", "unasked"]
 
 Find = Callable[[Results], list[Finding]]
-ORDER = (
-    "progress",
-    "reading",
-    "tokens",
-    "performance",
-    "decision",
-    "comparison",
-    "racing",
-    "cleaned",
-    "generalisation",
-    "curve",
-    "shift",
-    "order",
-    "stability",
-    "variation",
-    "training",
-    "calibration",
-    "slices",
-    "errors",
-    "cost",
-    "advice",
-)
+MODULES = {  # where each kind of finding is made: the room is its section of the report
+    "progress": "progress",
+    "reading": "performance.reading",
+    "tokens": "tokens",
+    "performance": "performance.headline",
+    "decision": "performance.decision",
+    "comparison": "comparison.pairs",
+    "racing": "comparison.racing",
+    "cleaned": "comparison.cleaned",
+    "generalisation": "generalisation.independent_test",
+    "curve": "generalisation.curve",
+    "shift": "generalisation.shift",
+    "order": "generalisation.order",
+    "stability": "stability.spread",
+    "variation": "stability.variation",
+    "training": "stability.training",
+    "calibration": "calibration",
+    "slices": "slices",
+    "errors": "errors.hardest",
+    "cost": "cost",
+    "advice": "advice.next_steps",
+}
+ORDER = tuple(MODULES)
+ALSO = {"label-errors": "errors", "internal": "other"}  # kinds that are made beside others
 RANKING = (  # what compares, explains or promises a score, and so says nothing where no run has learnt anything
     "comparison",
     "cleaned",
@@ -61,7 +63,9 @@ RANKING = (  # what compares, explains or promises a score, and so says nothing 
     "cost",
 )
 NOTHING_LEARNT = text("no candidate has learnt anything", "没有任何候选方案学到东西")
-FINDINGS: Registry[Find] = Registry(text("finding", "结论"), modules=tuple(f"weigh.findings.{kind}" for kind in ORDER))
+FINDINGS: Registry[Find] = Registry(
+    text("finding", "结论"), modules=tuple(f"weigh.findings.{module}" for module in MODULES.values())
+)
 log = logging.getLogger(__name__)
 
 
@@ -92,6 +96,11 @@ def unasked(results: Results) -> dict[str, Any]:
     except Exception:  # then every finding that reads the evidence says so
         return known
     return known if learnt else {**dict.fromkeys(RANKING, NOTHING_LEARNT), **known}
+
+
+def section_of(kind: str) -> str | None:
+    """The section of the report that a kind of finding stands in: the room that makes it. None: about the data, or a plugin's."""
+    return ALSO.get(kind) or MODULES.get(kind, "").split(".")[0] or None
 
 
 def _internal(kind: str, error: Exception) -> Finding:

@@ -1,7 +1,7 @@
 """Named entities: every word gets a tag (outside, begin or inside of a type), and tags become spans.
 
 The loss and the answer look at the first token of each word. Of all sequences of tags the likeliest valid one is taken (an
-inside tag only after its own type): the best path, not a repair afterwards. What is recorded is described in `data/tags.py`.
+inside tag only after its own type): the best path, not a repair afterwards. What is recorded is described in `data/sentences/tags.py`.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.data.pictures import use_picture
+from weigh.data.pictures.decoding import use_picture
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import FEEDS, Feed, Progress, Stream, consecutive, to_device
 from weigh.lookahead import look_ahead

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.numbers import number_style, plain_number
-from weigh.data.tables import nearest_columns
+from weigh.data.pictures.tables import nearest_columns
+from weigh.data.tables.numbers import number_style, plain_number
 from weigh.errors import DataError
 from weigh.language import Text, text
 

@@ -3,7 +3,7 @@
     weigh read --gold test.conll submissions/
     weigh read --gold test.conll one.conll two.conll
 
-Every file holds the sentences of the gold file, in its order, token by token; tags may follow any scheme (`data/tags.py`). A file is
+Every file holds the sentences of the gold file, in its order, token by token; tags may follow any scheme (`data/sentences/tags.py`). A file is
 one system, named like the file. What is concluded speaks about exactly these outputs. Before it: files of strangers. After it:
 `findings/`, as for the predictions of `predictions.py`.
 """
@@ -19,10 +19,10 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.listing import natural_key
-from weigh.data.names import compose
-from weigh.data.part_files import text_files
-from weigh.data.token_files import Sentence, TokenFile, read_token_file
+from weigh.data.rows.listing import natural_key
+from weigh.data.rows.names import compose
+from weigh.data.rows.part_files import text_files
+from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.listing import natural_key
+from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.files import read_array, read_json
 from weigh.language import text

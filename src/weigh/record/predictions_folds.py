@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.listing import natural_key
+from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.cells import as_cell
-from weigh.data.frames import read_frame
-from weigh.data.listing import natural_key
-from weigh.data.names import compose
-from weigh.data.table_files import TableFile
-from weigh.data.tables import line_problems, metadata_columns
+from weigh.data.pictures.tables import line_problems, metadata_columns
+from weigh.data.rows.listing import natural_key
+from weigh.data.rows.names import compose
+from weigh.data.tables.cells import as_cell
+from weigh.data.tables.frames import read_frame
+from weigh.data.tables.table_files import TableFile
 from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import Text, text

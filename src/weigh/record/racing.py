@@ -2,7 +2,7 @@
 
 Nothing is remembered between two starts but the records themselves; what was decided is stored for readers. A failed run
 is a record like any other: its fold is missing in the comparisons.
-Before it: the records. After it: `execute/racing.py`, which runs the next blocks; `findings/racing.py`, which tells of it.
+Before it: the records. After it: `execute/racing.py`, which runs the next blocks; `findings/comparison/racing.py`, which tells of it.
 """
 
 from __future__ import annotations

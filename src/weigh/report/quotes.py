@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import NamedTuple
 
-from weigh.data.scripts import main_script
+from weigh.data.texts.scripts import main_script
 from weigh.kinds.tags import joined_tokens
 from weigh.record.results import Results
 from weigh.report.effects import Effects, Piece, effects_by_path, effects_sentence, marked

@@ -11,6 +11,7 @@ from typing import Any
 
 from weigh.findings.model import Assumption, Bilingual, Finding, FindingsFile
 from weigh.findings.questions import QUESTIONS
+from weigh.findings.registry import section_of
 from weigh.report.quantities import show_estimate
 from weigh.report.visible import visible_line
 from weigh.report.words import OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
@@ -18,21 +19,7 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["HELD_BACK", "Section", "Story", "answer_of", "main_estimate", "rival_line", "subject", "tell"]
 
-# kinds of findings by section; a kind that nobody knows (a plugin's) stands under "other"
-KINDS = {
-    "performance": ("performance", "decision", "reading", "baseline", "classes", "test"),
-    "comparison": ("comparison", "ranking", "selection", "choice", "racing", "cleaned"),
-    "generalisation": ("generalisation", "order", "order-check", "optimism", "groups", "curve", "shift"),
-    "stability": ("stability", "variation", "agreement", "runs", "training"),
-    "calibration": ("calibration", "temperature"),
-    "slices": ("slices", "slice"),
-    "errors": ("errors", "hardest", "label-error", "label-errors"),
-    "cost": ("cost", "front"),
-    "other": ("internal",),
-}
-SECTION_OF = {kind: section for section, kinds in KINDS.items() for kind in kinds}
 ADVICE = ("advice", "next")
-TESTED = ("generalisation", "test")  # kinds that speak of a test part
 HELD_BACK = ("doubtful", "violated")  # outcomes of assumptions that limit what may be concluded
 STEPS = 12
 FIRST = 3  # proposals that are shown at once; the others are folded away
@@ -96,7 +83,7 @@ def tell(file: FindingsFile) -> Story:
     rival = _rival(headline, evidence)
     sections = []
     for key in SECTIONS:
-        chosen = [f for f in evidence if SECTION_OF.get(f.kind, "other") == key]
+        chosen = [f for f in evidence if (_section(f.kind) or "other") == key]
         if chosen:
             shown = tuple(f for f in chosen if f.severity != "detail")
             folded = tuple(f for f in chosen if f.severity == "detail")
@@ -155,10 +142,15 @@ def rival_line(file: FindingsFile, rival: Finding, language: str) -> str:
     return f"{say('runner_up', language)}{colon}{labels.get(name) or name}{comma}{relation}{shown}"
 
 
+def _section(kind: str) -> str | None:
+    section = section_of(kind)
+    return section if section in SECTIONS else None
+
+
 def _is_about_data(finding: Finding) -> bool:
     """Kinds of data problems are open-ended; what no section knows and is a problem or a note on files is about data."""
     return (
-        finding.kind not in SECTION_OF
+        _section(finding.kind) is None
         and finding.kind not in ADVICE
         and (finding.severity == "problem" or finding.claim is None)
     )
@@ -231,7 +223,7 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
     points = points[:LIMIT]
     claims, others = {f.claim for f in everything}, study.get("origin", "study") == "models"
     missing = []
-    if not others and not any(f.kind in TESTED and f.claim == "these_models" for f in everything):
+    if not others and not any(f.kind == "generalisation" and f.claim == "these_models" for f in everything):
         given = (study.get("examples") or {}).get("test")
         missing.append("missing_claim_test_waits" if given else "missing_claim_test")
     if "new_data" not in claims:

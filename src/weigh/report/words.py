@@ -6,7 +6,7 @@ the same in every report. No word here contains a digit, so the numbers of both 
 
 from __future__ import annotations
 
-from weigh.data.scripts import WORDS as SCRIPTS
+from weigh.data.texts.scripts import WORDS as SCRIPTS
 from weigh.language import Text
 from weigh.stats.estimate import UNITS as METRIC_UNITS
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from weigh.data.examples import Examples
-from weigh.data.pictures import PictureError, use_picture
+from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
 from weigh.heads.network_task import network_task

@@ -1,7 +1,7 @@
 """Two independent measurements of one difference: what they say together.
 
 Before it: the difference in cross-validation and that on a test part, whose examples took no part in it. After it:
-`findings/choice.py`. Used in one direction only: a claim of cross-validation that the test part speaks against is taken back
+`findings/generalisation/choice.py`. Used in one direction only: a claim of cross-validation that the test part speaks against is taken back
 where both together do not support it. It never makes a claim that cross-validation alone does not.
 """
 

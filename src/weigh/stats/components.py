@@ -12,7 +12,7 @@ Where no seeds are crossed, split and seeds remain one component. Intervals are 
 (Weerahandi 1993): each mean square is divided by its own chi-square draws, and components, totals and shares are functions
 of the same draws, so they cannot contradict each other. Coverage: `python -m tests.calibration.components`.
 
-Before it: scores of runs and of their resamples. After it: `findings/variation.py`.
+Before it: scores of runs and of their resamples. After it: `findings/stability/variation.py`.
 """
 
 from __future__ import annotations

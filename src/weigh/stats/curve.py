@@ -11,7 +11,7 @@ interval knows about the points, about their covariance, and about the law.
 The covariance of the points is put together as the variance of every score is (`interval.py`): what examples contribute,
 their part in training, and what whole runs differ by beyond their examples. Points share examples and runs, so it is far from diagonal.
 
-Before it: `resampling.py` (influences of the examples on the score of every size). After it: `findings/curve.py`.
+Before it: `resampling.py` (influences of the examples on the score of every size). After it: `findings/generalisation/curve.py`.
 What was tried and how often the intervals hold: docs/decisions/learning-curve.md.
 """
 

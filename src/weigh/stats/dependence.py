@@ -5,10 +5,10 @@ the mean over whole groups (or blocks of neighbours) divided by what independent
 reads errors that exist anyway; nothing is trained. Errors are centred within classes, since classes differ in
 difficulty, and permuted within classes, so that data sorted by class do not look dependent.
 
-Before it: out-of-fold errors. After it: `findings/neighbours.py`.
+Before it: out-of-fold errors. After it: `findings/generalisation/neighbours.py`.
 
 Not for: finding out whether a score is too good because neighbours stood on both sides of a split. That needs other
-folds (`findings/order.py`); errors can be independent of each other although all of them are too rare.
+folds (`findings/generalisation/order.py`); errors can be independent of each other although all of them are too rare.
 
 References:
     [1] Kish (1965), Survey Sampling, ch. 5 (design effect, effective sample size).

@@ -1,6 +1,6 @@
 """Which labels look wrong? Confident learning on out-of-fold probabilities.
 
-Before it: probabilities that the examples' own models never saw in training. After it: `findings/errors.py` names
+Before it: probabilities that the examples' own models never saw in training. After it: `findings/errors/hardest.py` names
 the pictures. A label is suspected where the model is confident of another class: its probability reaches the mean
 probability that this class gets among the examples that carry its label. The threshold belongs to the class, so a
 class that is generally uncertain needs less, and a model that is over-confident does not flag everything.

@@ -1,6 +1,6 @@
 """Which order checks are worth running, and which cannot be run: blocks of an order and the classes they hold.
 
-Before it: the planner, which asks for variants before anything is trained. After it: `findings/order.py` reads the runs.
+Before it: the planner, which asks for variants before anything is trained. After it: `findings/generalisation/order.py` reads the runs.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ order, and every other pair is open. Noise pulls Kendall's tau towards 0, so a b
 even where no pair is swapped. Therefore only the end towards 0 is taken from the bootstrap; at the other end all pairs
 that are open are allowed to be in the order that suits it.
 
-Before it: models measured on several sets (`metrics/design.py`). After it: `findings/shift.py`.
+Before it: models measured on several sets (`metrics/design.py`). After it: `findings/generalisation/shift.py`.
 
 References:
     [1] Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers Generalize to ImageNet?, ICML.

@@ -1,0 +1,107 @@
+"""From what a person typed to the index of a data set of pictures: which files, which labels, which part.
+
+Before it: `spec.DataSpec`. After it: `data/pictures/checks.py` opens the pictures; `plan/` assigns folds. Nothing is decoded here;
+files are read once to know their contents (`contents.py` remembers that).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from weigh.data.contents import content_hashes, fingerprint
+from weigh.data.examples import Examples
+from weigh.data.pictures.tables import list_table
+from weigh.data.rows.assembly import assemble
+from weigh.data.rows.folders import list_folder
+from weigh.data.rows.listing import Listing
+from weigh.data.rows.paths import no_such_path
+from weigh.data.tables.number_labels import keep_numbers
+from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
+from weigh.errors import DataError
+from weigh.kinds.base import Kind
+from weigh.kinds.label import LABEL
+from weigh.kinds.labels import LABELS
+from weigh.language import text
+from weigh.media import medium_named
+from weigh.problem import Problem
+from weigh.spec import DataSpec
+
+__all__ = ["Progress", "read_images"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def read_images(
+    spec: DataSpec, kinds: Sequence[Kind] = (LABEL, LABELS), *, offline: bool = False, progress: Progress | None = None
+) -> tuple[Examples, list[Problem]]:
+    """The examples of a data set of pictures, training and test together, and everything that was set aside.
+
+    Args:
+        spec: A folder per class, a table, a folder of the `datasets` library, or a hub name.
+        kinds: What a target may be; the last one where a source separates several labels.
+        offline: Hub names are refused.
+        progress: Called with (what, done, of).
+
+    Raises:
+        DataError: Nothing usable; says what is wrong and what to do.
+        MissingExtra: The `datasets` library is needed and not installed.
+    """
+
+    def list_source(given: str) -> Listing:
+        listing = _list(given, spec, offline=offline, progress=progress)
+        return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(given))
+
+    examples, problems = assemble(spec, list_source, medium_named("pictures"), kinds)
+    examples = replace(examples, content=content_hashes(examples, progress=progress))
+    return replace(examples, fingerprint=fingerprint(examples)), problems
+
+
+def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
+    """Rows of one source: a folder, a table, a `datasets` folder or a hub name."""
+    path = Path(given).expanduser()
+    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        from weigh.data.rows.hub import list_hub
+
+        return list_hub(given.removeprefix("hub:"), spec, offline=offline, progress=progress)
+    if not path.exists():
+        raise no_such_path(path)
+    path = Path(os.path.abspath(path))
+    if path.is_dir():
+        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+            from weigh.data.rows.hub import list_saved
+
+            return list_saved(path, spec, progress=progress)
+        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and given == spec.train else None
+        inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
+        listing = list_folder(path, without=inside, level=spec.class_folder)
+        listing.separator = spec.label_separator
+        return listing
+    if not is_written_as(path, (*TABLE_SUFFIXES, ".json", ".txt", ".tab")):
+        raise DataError(
+            text("{p} is neither a folder nor a table.", "{p} 既不是文件夹也不是表格。", p=path),
+            do=text(
+                "Give a folder with one folder per class, or a .csv, .tsv, .parquet or .jsonl table.",
+                "请提供按类别分文件夹的目录，或 .csv、.tsv、.parquet、.jsonl 表格。",
+            ),
+        )
+    return list_table(
+        path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator, encoding=spec.encoding
+    )
+
+
+def _root(spec: DataSpec, table: Path) -> Path | None:
+    if spec.root is None:
+        return None
+    root = Path(spec.root).expanduser()
+    if not root.is_dir() and (table.parent / root).is_dir():
+        root = table.parent / root
+    if not root.is_dir():
+        raise DataError(
+            text("data.root: there is no folder {r}.", "data.root：文件夹 {r} 不存在。", r=spec.root),
+            do=text("Give the folder that paths in the table start from.", "请给出表格中路径的起始文件夹。"),
+        )
+    return Path(os.path.abspath(root))

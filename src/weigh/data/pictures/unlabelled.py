@@ -1,0 +1,112 @@
+"""Pictures without labels: every one under a folder, without those that the study itself holds, near copies, and damaged files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.contents import content_hashes
+from weigh.data.examples import Examples
+from weigh.data.pictures.duplicates import near_duplicates
+from weigh.data.pictures.facts import picture_facts
+from weigh.data.rows.folders import PICTURE_FILES
+from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
+from weigh.data.rows.trees import walk_files
+from weigh.errors import DataError
+from weigh.kinds.label import LABEL
+from weigh.language import text
+
+__all__ = ["LeftOut", "list_pictures", "read_pictures"]
+
+Progress = Callable[[str, int, int], None]
+
+
+class LeftOut(NamedTuple):
+    """How many were given, and why some are not used.
+
+    Attributes:
+        inside: The same as an example of the study.
+        near: Nearly the same.
+        repeated: Given before.
+        unreadable: Files that cannot be opened.
+        searched: Whether near copies could be looked for.
+    """
+
+    given: int
+    inside: int
+    near: int
+    repeated: int
+    unreadable: int = 0
+    searched: bool = True
+
+
+def read_pictures(folder: Path, examples: Examples, progress: Progress | None = None) -> tuple[Examples, LeftOut]:
+    """The pictures at any depth below `folder`, in natural order of their paths; classes that folders may stand for are not read.
+
+    Raises:
+        DataError: No such folder, or no pictures in it.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            text("pretrain.pictures: {f} is not a folder.", "pretrain.pictures：{f} 不是文件夹。", f=folder),
+            do=text("Give a folder of pictures.", "请提供图片文件夹。"),
+        )
+    files = list_pictures(folder)
+    n = len(files)
+    found = Examples(
+        root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), kind=LABEL, classes=(),
+        part=np.full(n, "unlabelled"), order=np.arange(n), content=np.full(n, ""),
+    )  # fmt: skip
+    found = replace(found, content=content_hashes(found, progress=progress))
+    both = _together(examples, found)
+    facts, grey = picture_facts(both, progress=progress)
+    pixels, own = [fact.pixels for fact in facts], len(examples)
+    of_the_study, seen = set(pixels[:own]), set[str]()
+    kept, inside, repeated, unreadable = [], 0, 0, 0
+    for i in range(own, len(both)):
+        if facts[i].reason:
+            unreadable += 1
+        elif pixels[i] in of_the_study:
+            inside += 1
+        elif pixels[i] in seen:
+            repeated += 1
+        else:
+            kept.append(i)
+            seen.add(pixels[i])
+    which = np.array([*range(own), *kept], dtype=np.int64)
+    alike = near_duplicates(both.subset(which), grey[which], [pixels[i] for i in which], progress=progress)
+    near = {kept[int(j) - own] for i, j in alike.pairs if i < own <= j}
+    left = np.array([i - own for i in kept if i not in near], dtype=np.int64)
+    return found.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
+
+
+def list_pictures(folder: Path) -> list[str]:
+    """The pictures at any depth below `folder`, relative to it, in natural order.
+
+    Raises:
+        DataError: There are none, or a folder cannot be read.
+    """
+    tree = walk_files([folder], PICTURE_FILES.holds, root=folder.parent)
+    files = sorted((p.relative_to(folder).as_posix() for p in tree.files[folder]), key=natural_key)
+    if not files:
+        raise DataError(
+            text("{f} holds no pictures.", "{f} 中没有图片。", f=folder),
+            do=text(
+                "Files are told by their names: {k}.", "按文件名识别：{k}。", k=", ".join(sorted(PICTURE_SUFFIXES))
+            ),
+        )
+    return files
+
+
+def _together(examples: Examples, more: Examples) -> Examples:
+    """One index of both, by absolute paths."""
+    path = [str((one.root / p).absolute()) for one in (examples, more) for p in one.path]
+    n = len(path)
+    return Examples(
+        root=Path("/"), path=np.array(path), target=np.zeros(n, np.int64), kind=LABEL, classes=(), part=np.full(n, "unlabelled"),
+        order=np.arange(n), content=np.concatenate([examples.content, more.content]),
+    )  # fmt: skip

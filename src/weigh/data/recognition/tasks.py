@@ -1,0 +1,212 @@
+"""Which task a folder or a table is for, told from names and layout; opens tables and texts, never pictures. Of files, see `looks.py`.
+
+Before it: a path that a person typed, without `task:`. After it: the reader of that task, or a clear error.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from weigh.data.recognition.looks import task_by_looks
+from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
+from weigh.data.rows.folders import is_picture_name, part_folders, subfolders
+from weigh.data.tables.table_files import TABLE_SUFFIXES
+from weigh.errors import DataError, FileRefused, WeighError
+from weigh.files import open_regular, read_json
+from weigh.language import Text, text
+from weigh.spec import ColumnsSpec
+from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENTATION
+
+__all__ = ["Recognised", "recognise_task"]
+
+MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
+
+
+class Recognised(NamedTuple):
+    """A task of `spec.TASKS`, or None; why; and what to do about it."""
+
+    task: str | None
+    reason: Text
+    do: Text | None = None
+
+
+def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encoding: str | None = None) -> Recognised:
+    """The task that the data at `path` is for.
+
+    Args:
+        path: A folder, a table, any other file, or a hub name.
+        columns: Names of the columns where they are not the usual ones.
+        encoding: What the user says that files are written in.
+
+    Returns:
+        (task or None, reason). Never raises for odd data: what cannot be told is None.
+
+    Raises:
+        FileRefused: It is not read at all.
+    """
+    given, path = str(path), Path(path).expanduser()
+    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
+    if not path.exists():
+        return Recognised(None, text("it does not exist.", "路径不存在。"))
+    try:
+        columns = columns or ColumnsSpec.model_validate({})
+        return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
+    except FileRefused:
+        raise
+    except WeighError as error:
+        return Recognised(None, error.what, error.do)
+    except OSError as error:
+        return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
+
+
+def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
+    files, folders = _names(folder)
+    inner = {f.casefold() for f in folders}
+    for name in files:
+        if name.casefold().endswith(".json") and _is_coco(folder / name):
+            return Recognised(
+                OBJECT_DETECTION, text("{f} is a COCO annotation file.", "{f} 是 COCO 标注文件。", f=name)
+            )
+    if "annotations" in inner:
+        below, _ = _names(folder / next(f for f in folders if f.casefold() == "annotations"))
+        if any(n.casefold().endswith(".xml") for n in below):
+            return Recognised(
+                OBJECT_DETECTION,
+                text("Annotations/ holds XML files (Pascal VOC).", "Annotations/ 中有 XML 文件（Pascal VOC）。"),
+            )
+        annotations = folder / next(f for f in folders if f.casefold() == "annotations")
+        if any(n.casefold().endswith(".json") and _is_coco(annotations / n) for n in below):
+            return Recognised(
+                OBJECT_DETECTION, text("annotations/ holds COCO files.", "annotations/ 中有 COCO 标注文件。")
+            )
+    if "images" in inner and inner & {"labels", "yolo_labels"}:
+        labels = folder / next(f for f in folders if f.casefold() in ("labels", "yolo_labels"))
+        if _first_with(labels, ".txt"):
+            return Recognised(
+                OBJECT_DETECTION,
+                text("images/ and labels/ with text files (YOLO).", "images/ 与含文本文件的 labels/（YOLO）。"),
+            )
+    masked = inner & MASK_FOLDERS or {f for f in inner if f.endswith(("annot", "_masks"))}
+    if not masked and {"images", "labels"} <= inner and _first_with(folder / _named(folders, "labels"), ".png"):
+        masked = {"labels"}
+    for part in ("train", "training"):
+        if not masked and part in inner:
+            _, below = _names(folder / _named(folders, part))
+            lowered = {b.casefold() for b in below}
+            masked = lowered & MASK_FOLDERS or ({"label"} if {"image", "label"} <= lowered else set())
+            masked = masked or ({"labels"} if {"images", "labels"} <= lowered else set())
+    if masked:
+        return Recognised(
+            SEMANTIC_SEGMENTATION,
+            text("The folder {m} looks like masks.", "文件夹 {m} 看起来是掩码。", m=sorted(masked)[0]),
+        )
+    if any(_has_pictures(f) for _, p in part_folders(folder) for f in subfolders(p)[:50]):
+        return Recognised(
+            IMAGE_CLASSIFICATION,
+            text(
+                "Train and test folders with one folder of pictures per class.",
+                "训练/测试文件夹中每个类别一个图片文件夹。",
+            ),
+        )
+    if _lone_picture_folder(folder, files):
+        table = _tables(files)[0]
+        return Recognised(
+            None,
+            text(
+                "pictures beside a table; give the table: {t}.", "图片旁有表格；请给出该表格：{t}。", t=folder / table
+            ),
+        )
+    if any(_has_pictures(f) for f in subfolders(folder)[:50]):
+        return Recognised(IMAGE_CLASSIFICATION, text("One folder of pictures per class.", "每个类别一个图片文件夹。"))
+    for marker in ("dataset_dict.json", "dataset_info.json"):
+        if marker in files:
+            return _saved_dataset(folder, marker)
+    found = recognise_text_folder(folder, columns, encoding)
+    if found is not None:
+        return Recognised(*found)
+    tables = _tables(files)
+    if any(is_picture_name(f) for f in files) or tables:
+        hint = text(
+            "pictures without class folders; give the table that holds the labels{t}.",
+            "图片没有按类别分文件夹；请提供含标签的表格{t}。",
+            t=f" ({tables[0]})" if tables else "",
+        )
+        return Recognised(None, hint)
+    return Recognised(None, text("no class folders with pictures were found.", "没有找到含图片的类别文件夹。"))
+
+
+def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
+    if path.suffix.casefold() == ".json" and _is_coco(path):
+        return Recognised(OBJECT_DETECTION, text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
+    return Recognised(*task_by_looks(path, columns, encoding))
+
+
+def _is_coco(path: Path) -> bool:
+    """Whether a JSON file has the keys of COCO; large files are judged by their first and last megabyte."""
+    try:
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= 4_000_000:
+                content = json.loads(file.read())
+                return isinstance(content, dict) and {"images", "annotations"} <= set(content)
+            head = file.read(1_000_000)
+            file.seek(max(size - 1_000_000, 0))
+            ends = head + file.read()
+        return b'"bbox"' in ends and (b'"annotations"' in ends or b'"images"' in ends)
+    except (OSError, ValueError, RecursionError, DataError):
+        return False
+
+
+def _tables(files: list[str]) -> list[str]:
+    return [n for n in files if os.path.splitext(n)[1].casefold() in TABLE_SUFFIXES]
+
+
+def _lone_picture_folder(folder: Path, files: list[str]) -> bool:
+    """One folder of pictures beside a table: the table holds the labels."""
+    inner = subfolders(folder)
+    return len(inner) == 1 and bool(_tables(files)) and _has_pictures(inner[0]) and len(subfolders(inner[0])) < 2
+
+
+def _saved_dataset(folder: Path, marker: str) -> Recognised:
+    where = folder
+    if marker == "dataset_dict.json":
+        written = read_json(folder / marker)
+        splits = written.get("splits") if isinstance(written, dict) else None
+        where = folder / str(splits[0]) if isinstance(splits, list) and splits else folder
+    features = read_description(where)
+    kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
+    if "Image" in kinds:
+        return Recognised(IMAGE_CLASSIFICATION, text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
+    found = recognise_features(features)
+    if found is not None:
+        return Recognised(*found)
+    return Recognised(
+        None,
+        text(
+            "a saved dataset without pictures, and without texts with labels.",
+            "保存在本地的数据集中没有图片，也没有带标签的文本。",
+        ),
+    )
+
+
+def _names(folder: Path) -> tuple[list[str], list[str]]:
+    with os.scandir(folder) as entries:
+        listed = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
+    return [n for n, is_folder in listed if not is_folder], [n for n, is_folder in listed if is_folder]
+
+
+def _named(folders: list[str], name: str) -> str:
+    return next(f for f in folders if f.casefold() == name)
+
+
+def _first_with(folder: Path, suffix: str) -> bool:
+    return any(f.casefold().endswith(suffix) for _, _, files in os.walk(folder) for f in files)
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(is_picture_name(f) for _, _, files in os.walk(folder) for f in files)

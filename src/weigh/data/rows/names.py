@@ -1,0 +1,50 @@
+"""Names in one Unicode form: "ö" as one character and "o" with two dots on top are the same letter, and the same class.
+
+Before it: a listing, whatever it was read from (file systems of Macs take letters apart, spreadsheets put them together). After it:
+`assembly.py` compares names. Paths stay as they are on disk; `paths.py` compares them in this form.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+from weigh.data.rows.listing import Listing
+from weigh.language import text
+from weigh.problem import Problem
+
+__all__ = ["compose", "compose_names"]
+
+
+def compose(name: str) -> str:
+    """The name in the composed form (NFC)."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def compose_names(listing: Listing) -> list[Problem]:
+    """Labels, groups and metadata of a listing in one form, in place; a note where two spellings became one class."""
+    written = set(listing.label)
+    listing.label = [compose(label) for label in listing.label]
+    if listing.group is not None:
+        listing.group = [compose(group) for group in listing.group]
+    listing.columns = {compose(name): [compose(cell) for cell in column] for name, column in listing.columns.items()}
+    if listing.separator is not None:
+        listing.separator = compose(listing.separator)
+    forms: dict[str, int] = {}
+    for name in written:
+        forms[compose(name)] = forms.get(compose(name), 0) + 1
+    twice = sorted(name for name, n in forms.items() if n > 1)
+    if not twice:
+        return []
+    return [
+        Problem(
+            "class-names",
+            text(
+                "Names that are written in two Unicode forms are one class: {n} ({l}).",
+                "同一名称的不同 Unicode 写法按一个类别处理：{n} 个（{l}）。",
+                n=len(twice),
+                l=", ".join(twice[:5]),
+            ),
+            severity="note",
+            numbers={"n": len(twice)},
+        )
+    ]

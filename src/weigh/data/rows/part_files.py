@@ -1,0 +1,176 @@
+"""A folder with a file for each part: which files are training, validation and test data, and which are versions of one another.
+
+Before it: a folder. After it: `text_sources.py` and `tokens.py` read the files. The part is told from the name ("train.tsv",
+"emerging.dev.conll", "TREC.test"); of several files for one part, those with other examples are all used, while a further version
+of the same examples is left out and named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weigh.data.rows.listing import PARTS, natural_key, set_aside
+from weigh.errors import DataError
+from weigh.language import text
+from weigh.problem import Problem
+
+__all__ = ["Candidate", "choose_versions", "family", "part_of", "part_within", "text_files"]
+
+NOT_DATA = frozenset(
+    [".md", ".rst", ".py", ".sh", ".html", ".htm", ".pdf", ".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".npy", ".npz", ".pt", ".pth", ".bin", ".safetensors", ".pkl", ".xml", ".yaml", ".yml", ".cfg", ".ini", ".toml", ".log", ".lock", ".ipynb", ".r", ".c", ".h", ".java", ".js", ".css", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".sqlite", ".db", ".arrow", ".exe", ".dll", ".so", ".mp3", ".mp4", ".wav"]
+)  # fmt: skip
+NOT_DATA_NAMES = re.compile(
+    r"(read.?me|licen[cs]e|changelog|citation|copying|authors|notice|makefile)\b", re.IGNORECASE
+)
+SAME = 0.5  # share of a file's examples that another holds too, from which on it is a version of it
+MOST_FILES = 200
+
+
+@dataclass
+class Candidate:
+    """A file that could be read.
+
+    Attributes:
+        part: "train", "val", "test", or None where its name does not say.
+        keys: What identifies each of its examples.
+        flaws: How badly it reads: of two versions the one with fewer flaws is used.
+        content: Whatever the reader made of it.
+    """
+
+    path: Path
+    part: str | None
+    keys: Sequence[Hashable]
+    flaws: int
+    content: Any
+
+
+def part_of(name: str) -> str | None:
+    """The part that a file name speaks of, or None (also where it speaks of two)."""
+    pieces = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    found = {PARTS[p.casefold()] for p in pieces if p.casefold() in PARTS}
+    return found.pop() if len(found) == 1 else None
+
+
+def part_within(path: Path, folder: Path) -> str | None:
+    """The part of a file in `folder`: told by its own name, else by that of a folder between the two."""
+    return part_of(path.name) or (part_of(path.parent.name) if path.parent != folder else None)
+
+
+def family(name: str) -> str:
+    """A file name without the part it speaks of: "books.task.train" is of the family "books.task"."""
+    words = "|".join(sorted(PARTS, key=len, reverse=True))
+    return re.sub(rf"(?i)(?<![a-z])({words})(?![a-z])", "", name).strip("._- ") or name
+
+
+def text_files(folder: Path) -> list[Path]:
+    """Files of `folder` that may hold texts, in natural order; where there are none, those one level deeper."""
+    here = _files(folder)
+    if not here:
+        below = [Path(e.path) for e in _entries(folder) if e.is_dir()]
+        below = [b for b in below if b.name.casefold() in PARTS or b.name.casefold() in ("data", "raw")]
+        here = [file for b in sorted(below) for file in _files(b)]
+    return here[:MOST_FILES]
+
+
+def _files(folder: Path) -> list[Path]:
+    named = [Path(e.path) for e in _entries(folder) if e.is_file()]
+    kept = [p for p in named if p.suffix.casefold() not in NOT_DATA and not NOT_DATA_NAMES.match(p.name)]
+    return sorted(kept, key=lambda p: natural_key(p.name))
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as entries:
+            return [e for e in entries if not e.name.startswith(".")]
+    except OSError as error:
+        raise DataError(
+            text(
+                "The folder {f} cannot be read: {e}.", "无法读取文件夹 {f}：{e}。", f=folder, e=error.strerror or error
+            ),
+            do=text("Check the path and its permissions.", "请检查路径和权限。"),
+        ) from None
+
+
+def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list[Candidate], list[Problem]]:
+    """The files to use, training first, and what was left out.
+
+    Raises:
+        DataError: Several files of which no name says a part.
+    """
+    if len(candidates) == 1:
+        only = candidates[0]
+        return [Candidate(only.path, only.part or "train", only.keys, only.flaws, only.content)], []
+    parts = [c for c in candidates if c.part is not None]
+    if not parts:
+        raise DataError(
+            text(
+                "{f} holds {n} files of data, and no name says which is for training: {l}.",
+                "{f} 中有 {n} 个数据文件，从名称看不出哪个用于训练：{l}。",
+                f=folder,
+                n=len(candidates),
+                l=", ".join(c.path.name for c in candidates[:10]),
+            ),
+            do=text(
+                "Name one: weigh data {p}; or call them train, dev and test.",
+                "请指定其中一个：weigh data {p}；或命名为 train、dev、test。",
+                p=candidates[0].path,
+            ),
+        )
+    kept: list[Candidate] = []
+    versions: list[Candidate] = []
+    for part in ("train", "val", "test"):
+        ranked = sorted((c for c in parts if c.part == part), key=lambda c: (c.flaws, _later_first(c.path.name)))
+        seen: set[Hashable] = set()
+        for candidate in ranked:
+            keys = set(candidate.keys)
+            if seen and len(keys & seen) >= SAME * len(keys):
+                versions.append(candidate)
+            else:
+                kept.append(candidate)
+                seen |= keys
+    problems = []
+    if versions:
+        chosen = ", ".join(c.path.name for c in kept)
+        problems.append(
+            set_aside(
+                "left-out",
+                text(
+                    "Files that hold another version of the same examples: {n}; not used. Used: {c}.",
+                    "有 {n} 个文件是相同样本的其他版本，未使用。已使用：{c}。",
+                    n=len(versions),
+                    c=chosen,
+                ),
+                [c.path.relative_to(folder).as_posix() for c in versions],
+                text(
+                    "To use another, name it: data.train and data.test.",
+                    "如需使用其他版本，请用 data.train 和 data.test 指定。",
+                ),
+                severity="note",
+            )
+        )
+    unnamed = [c.path.relative_to(folder).as_posix() for c in candidates if c.part is None]
+    if unnamed:
+        problems.append(
+            set_aside(
+                "left-out",
+                text(
+                    "Files whose name says neither train, dev nor test: {n}; not used.",
+                    "有 {n} 个文件的名称不含 train、dev 或 test，未使用。",
+                    n=len(unnamed),
+                ),
+                unnamed,
+                severity="note",
+            )
+        )
+    kept.sort(key=lambda c: natural_key(c.path.name))
+    return sorted(kept, key=lambda c: ("train", "val", "test").index(c.part or "train")), problems
+
+
+def _later_first(name: str) -> tuple:
+    """Sorts "conll_2nd" before "conll": of equal versions the later name is used."""
+    return (*(-ord(c) for c in name.casefold()), 1)

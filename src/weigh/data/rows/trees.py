@@ -1,0 +1,128 @@
+"""Files at any depth below folders; links are followed, but nothing is listed twice.
+
+Before it: the folders that stand for something (`folders.py`). After it: the reader makes rows of the files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weigh.data.rows.listing import natural_key
+from weigh.errors import DataError
+from weigh.language import text
+
+__all__ = ["Tree", "files_in", "is_folder", "same_folder", "scan", "subfolders", "walk_files"]
+
+SILENT_FILES = frozenset(("thumbs.db", "desktop.ini", "ehthumbs.db", "icon\r"))
+SILENT_FOLDERS = frozenset(("__macosx", "@eadir", "$recycle.bin", "lost+found"))
+
+
+@dataclass
+class Tree:
+    """What lies below some folders.
+
+    Attributes:
+        files: Per folder the files that were looked for.
+        others: Files of other kinds.
+        repeated: Links to folders whose files are listed already, or which hold the whole data set; they were not followed.
+    """
+
+    files: dict[Path, list[Path]]
+    others: list[Path] = field(default_factory=list)
+    repeated: list[Path] = field(default_factory=list)
+
+
+def walk_files(
+    folders: Sequence[Path], wanted: Callable[[os.DirEntry], bool], *, root: Path, without: Path | None = None
+) -> Tree:
+    """Files for which `wanted` holds, below each of `folders`.
+
+    A link is followed if it leads to files that are not listed yet. One that leads up, or to another of `folders`, would
+    give the same file several classes.
+
+    Args:
+        root: Holds `folders`.
+        without: A folder inside that is not looked at.
+
+    Raises:
+        DataError: No permission to read a folder.
+    """
+    tree = Tree({folder: [] for folder in folders})
+    seen = {_identity(above) for above in (root, *root.resolve().parents)}
+    stack = [(folder, folder) for folder in reversed(folders) if not folder.is_symlink()]
+    links = [(folder, folder) for folder in folders if folder.is_symlink()]
+    while stack or links:
+        if not stack:  # what lies here itself comes first: a link to it repeats it, whatever their order
+            owner, link = links.pop(0)
+            if _identity(link) in seen:
+                tree.repeated.append(link)
+                continue
+            stack.append((owner, link))
+        owner, here = stack.pop()
+        seen.add(_identity(here))
+        for entry in scan(here):
+            path = Path(entry.path)
+            if is_folder(entry):
+                if without is None or not same_folder(path, without):
+                    (links if entry.is_symlink() else stack).append((owner, path))
+            elif wanted(entry):
+                tree.files[owner].append(path)
+            else:
+                tree.others.append(path)
+    return tree
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Folders in `folder` in natural order, links followed, hidden ones left out.
+
+    Raises:
+        DataError: No permission, or not a folder.
+    """
+    return sorted((Path(e.path) for e in scan(folder) if is_folder(e)), key=lambda p: natural_key(p.name))
+
+
+def files_in(folder: Path, by_name: Callable[[str], bool]) -> list[Path]:
+    """Files of a certain name that lie in `folder` itself."""
+    return [Path(e.path) for e in scan(folder) if not is_folder(e) and by_name(e.name)]
+
+
+def scan(folder: Path) -> list[os.DirEntry]:
+    """Entries of a folder without those that systems and cameras leave behind."""
+    try:
+        with os.scandir(folder) as entries:
+            return [
+                e
+                for e in entries
+                if not e.name.startswith(".") and e.name.casefold() not in SILENT_FILES | SILENT_FOLDERS
+            ]
+    except OSError as error:
+        raise DataError(
+            text(
+                "The folder {f} cannot be read: {e}.", "无法读取文件夹 {f}：{e}。", f=folder, e=error.strerror or error
+            ),
+            do=text("Check the path and its permissions.", "请检查路径和权限。"),
+        ) from None
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that points nowhere, or to itself
+        return False
+
+
+def same_folder(a: Path, b: Path) -> bool:
+    """Whether two paths lead to one folder."""
+    try:
+        return os.path.samefile(a, b)
+    except OSError:
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = os.stat(folder)
+    return status.st_dev, status.st_ino

@@ -1,0 +1,271 @@
+"""The index of a data set of tagged sentences: named entities and other labels of tokens.
+
+Before it: `spec.DataSpec`, `token_files.py`, `part_files.py`. After it: `text_checks.py` (a sentence is a text), then folds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from weigh.data.contents import fingerprint, text_hashes
+from weigh.data.examples import Examples
+from weigh.data.rows.assembly import assemble
+from weigh.data.rows.listing import Listing, natural_key, set_aside
+from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
+from weigh.data.rows.paths import no_such_path
+from weigh.data.sentences.blocks import Block, Blocks
+from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
+from weigh.data.tables.encoding import encoding_problem
+from weigh.errors import DataError
+from weigh.files import check_texts
+from weigh.kinds.base import Kind
+from weigh.kinds.spans import SPANS
+from weigh.kinds.tags import joined_tokens
+from weigh.language import text
+from weigh.media import medium_named
+from weigh.problem import Problem
+from weigh.spec import DataSpec
+
+__all__ = ["read_tokens"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def read_tokens(
+    spec: DataSpec,
+    kinds: Sequence[Kind] = (SPANS,),
+    *,
+    offline: bool = False,
+    progress: Progress | None = None,  # noqa: ARG001 - every reader is called alike
+) -> tuple[Examples, list[Problem]]:
+    """Sentences with their tokens and entities, training and test together, and everything that was set aside or repaired.
+
+    Args:
+        spec: A file of CoNLL columns, JSON or a table, a folder with one for each part, or a saved dataset. `data.text` and `data.label`
+            may name the columns, or number them; default: told from what they hold.
+
+    Returns:
+        Examples whose `target` holds entities, whatever scheme marked them, and whose `classes` are their types.
+
+    Raises:
+        DataError: Nothing usable; says what is wrong and what to do.
+    """
+    examples, problems = assemble(
+        spec, lambda given: _list(given, spec, offline=offline), medium_named("sentences"), kinds
+    )
+    assert examples.tokens is not None
+    check_texts(examples.tokens, lambda i: str(examples.path[i]))
+    examples = replace(examples, content=text_hashes(examples.tokens))
+    return replace(examples, fingerprint=fingerprint(examples)), problems
+
+
+def _list(given: str, spec: DataSpec, *, offline: bool) -> Listing:
+    path = Path(given).expanduser()
+    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        from weigh.data.rows.hub import load_raw
+
+        return _from_datasets(load_raw(given.removeprefix("hub:"), offline=offline), Path.cwd(), spec)
+    if not path.exists():
+        raise no_such_path(path)
+    path = Path(os.path.abspath(path))
+    if not path.is_dir():
+        return _from_files([_candidate(path, "train", spec)], path.parent, [])
+    if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+        from weigh.data.rows.hub import read_saved
+
+        return _from_datasets(read_saved(path), path, spec)
+    candidates: list[Candidate] = []
+    untagged: list[str] = []
+    error: DataError | None = None
+    for file in text_files(path):
+        try:
+            candidates.append(_candidate(file, part_within(file, path), spec))
+        except DataError as problem:
+            error = error or problem
+            untagged.append(file.relative_to(path).as_posix())
+    if not candidates:
+        raise error or DataError(text("{f} holds no files of text.", "{f} 中没有文本文件。", f=path))
+    kept, problems = choose_versions(candidates, path)
+    if untagged:
+        problems.append(
+            set_aside(
+                "unlabelled",
+                text(
+                    "Files without labels: {n} ({f}); not used.",
+                    "有 {n} 个文件没有标签（{f}），未使用。",
+                    n=len(untagged),
+                    f=", ".join(untagged[:5]),
+                ),
+                untagged,
+                severity="note",
+            )
+        )
+    return _from_files(kept, path, problems)
+
+
+def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
+    """The splits of a dataset as the `datasets` library loads it: numbers of tags have their names there."""
+    from weigh.data.rows.hub import sequences
+
+    candidates = []
+    for split, found in sequences(loaded, spec.columns).items():
+        blocks = [
+            Block([n] * len(tokens), list(tokens), list(tags))
+            for n, (tokens, tags) in enumerate(found.rows, 1)
+            if len(tokens)
+        ]
+        file = decode_blocks(root / split, Blocks(blocks), "UTF-8", found.names or spec.columns.tag_names)
+        candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
+    kept, problems = choose_versions(candidates, root)
+    return _from_files(kept, root, problems)
+
+
+def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
+    file = read_token_file(path, spec.columns, encoding=spec.encoding)
+    return Candidate(path, part, [s.tokens for s in file.sentences], file.flaws, file)
+
+
+def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
+    listing = Listing(root=root, order_source="table", texts=[], tokens=[], spans=[], problems=problems)
+    listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
+    several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
+    if several:
+        listing.columns["file"] = []
+    texts, tokens, spans = listing.texts, listing.tokens, listing.spans
+    assert texts is not None
+    assert tokens is not None
+    assert spans is not None
+    for candidate in files:
+        name = candidate.path.relative_to(root).as_posix()
+        for sentence in candidate.content.sentences:
+            listing.path.append(f"{name}:{sentence.line}")
+            listing.label.append("")
+            listing.part.append(candidate.part or "train")
+            listing.order.append((natural_key(name) if candidate.part == "train" else (), len(listing.order)))
+            texts.append((joined_tokens(sentence.tokens),))
+            tokens.append(sentence.tokens)
+            spans.append(sentence.decoded.spans)
+            if several:
+                listing.columns["file"].append(family(candidate.path.name))
+    if len(listing) == 1:
+        raise _one_sentence(files[0].content)
+    listing.problems += [*_bad_lines(files, root), *_repairs(files, root), _scheme_note(files)]
+    return listing
+
+
+def _one_sentence(file: TokenFile) -> DataError:
+    return DataError(
+        text(
+            "{p} holds a single sentence of {n} tokens: nothing parts sentences.",
+            "{p} 只有一个含 {n} 个词的句子：没有任何内容用来分隔句子。",
+            p=file.path,
+            n=len(file.sentences[0].tokens),
+        ),
+        text("Training and test sentences are chosen among whole sentences.", "训练与测试句子以整句为单位划分。"),
+        text(
+            "Put a blank line after each sentence, or a column that numbers the sentences (sentence_id) into a table.",
+            "请在每个句子后加一个空行，或使用带句子编号列（sentence_id）的表格。",
+        ),
+    )
+
+
+def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
+    lines = [(f"{c.path.relative_to(root).as_posix()}:{n}", what) for c in files for n, what in c.content.bad.items()]
+    if not lines:
+        return []
+    sentences = sum(len(c.content.left_out) for c in files)
+    return [
+        set_aside(
+            "broken-row",
+            text(
+                "Lines that are no token with a tag: {n} (first: {f}); the {k} sentences they stand in are set aside.",
+                "有 {n} 行不是“词加标记”（第一行：{f}），所在的 {k} 个句子已搁置。",
+                n=len(lines),
+                f=lines[0][0],
+                k=sentences,
+            ),
+            [where for where, _ in lines],
+            text("Correct these lines.", "请更正这些行。"),
+            more={"sentences": sentences},
+            details=tuple({"path": where, "line": what} for where, what in lines),
+        )
+    ]
+
+
+def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
+    """Tags that break the scheme, each with its line; they were repaired."""
+    found: dict[str, list[tuple[str, Sentence, int]]] = {"orphan": [], "unclosed": []}
+    for c in files:
+        name = c.path.relative_to(root).as_posix()
+        for sentence in c.content.sentences:
+            for position, kind in sentence.decoded.repairs:
+                found[kind].append((f"{name}:{sentence.lines[position]}", sentence, position))
+    words = {
+        "orphan": text(
+            "Tags that continue an entity where none began: {n}, in {k} sentences; each was read as a beginning.",
+            "有 {n} 个标记延续了并未开始的实体（涉及 {k} 个句子），均按实体开头读取。",
+            n=len(found["orphan"]),
+            k=len({id(s) for _, s, _ in found["orphan"]}),
+        ),
+        "unclosed": text(
+            "Entities whose end is not marked: {n}, in {k} sentences; each was read as ending there.",
+            "有 {n} 个实体没有标出结尾（涉及 {k} 个句子），均按在该处结束读取。",
+            n=len(found["unclosed"]),
+            k=len({id(s) for _, s, _ in found["unclosed"]}),
+        ),
+    }
+    return [
+        set_aside(
+            f"{kind}-tag",
+            words[kind],
+            [where for where, _, _ in rows],
+            text("Look at these lines; a wrong tag is a wrong label.", "请查看这些行；标记错误即标签错误。"),
+            more={"sentences": len({id(s) for _, s, _ in rows})},
+            details=tuple(
+                {
+                    "path": where,
+                    "token": sentence.tokens[i],
+                    "tag": sentence.tags[i],
+                    "tag before": sentence.tags[i - 1] if i else "",
+                }
+                for where, sentence, i in rows
+            ),
+        )
+        for kind, rows in found.items()
+        if rows
+    ]
+
+
+def _scheme_note(files: list[Candidate]) -> Problem:
+    contents: list[TokenFile] = [c.content for c in files]
+    schemes = Counter(file.scheme for file in contents)
+    tokens = sum(len(s.tokens) for file in contents for s in file.sentences)
+    entities = sum(len(s.decoded.spans) for file in contents for s in file.sentences)
+    sentence = text(
+        "Read as {s}: {t} tokens, {e} entities.",
+        "按 {s} 读取：{t} 个词，{e} 个实体。",
+        s=", ".join(schemes),
+        t=tokens,
+        e=entities,
+    )
+    if "IO" in schemes:
+        sentence = sentence + text(
+            "Nothing marks where an entity begins: two of one type side by side are read as one.",
+            "没有标记表示实体的开头：同类型的两个相邻实体按一个读取。",
+        )
+    if columns := next((file.columns for file in contents if file.columns), ()):
+        sentence = sentence + text(
+            "Tokens: column {t}; tags: column {l}.", "词：{t} 列；标记：{l} 列。", t=columns[0], l=columns[1]
+        )
+    if any(file.positions for file in contents):
+        sentence = sentence + text(
+            "The digit after each character (its place in the word) was taken off.",
+            "每个字后面的数字（词内位置）已去除。",
+        )
+    return Problem("columns", sentence, severity="note", numbers={"tokens": tokens, "entities": entities})

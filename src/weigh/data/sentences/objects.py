@@ -1,0 +1,282 @@
+"""Sentences as JSON: lists of tokens and tags, or a text with spans of characters, in the forms that tools of annotation write.
+
+Before it: the characters of a file. After it: `token_files.py`.
+
+    {"tokens": ["Anna", "left"], "ner_tags": ["B-PER", "O"]}                 datasets, doccano
+    {"text": "Anna left", "entities": [[0, 4, "PER"]]}                       doccano, spaCy (also ["Anna left", {"entities": …}])
+    {"text": "Anna left", "label": {"PER": {"Anna": [[0, 3]]}}}              CLUENER: the end is the last character
+    {"data": {"text": …}, "annotations": [{"result": [{"value": {"start": 0, "end": 4, "labels": ["PER"]}}]}]}   Label Studio
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from weigh.data.rows.names import compose
+from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
+from weigh.data.sentences.tags import Decoded
+from weigh.data.tables.records import parse_json_lines
+from weigh.errors import DataError, reason_of
+from weigh.language import text
+
+__all__ = ["TAGS", "TEXT", "TOKENS", "WORD", "holds_sentences", "json_objects", "list_columns", "object_blocks"]
+
+WORD = re.compile(r"[^\W\d_\u3040-\u30ff\u3400-\u9fff]+|\d+|\S")  # a character of Chinese or Japanese stands for itself
+TOKENS = ("tokens", "words", "token", "word", "text", "sentence", "chars", "tokens_list")
+TAGS = (
+    "tags",
+    "ner_tags",
+    "labels",
+    "ner",
+    "entities_tags",
+    "tag",
+    "label",
+    "ner_labels",
+    "bio",
+    "iob",
+    "bio_tags",
+    "entities",
+)
+TEXT = ("text", "sentence", "content", "originalText", "raw_text", "document")
+SPANS = ("entities", "spans", "label", "labels", "annotations", "entity_list", "ents", "entity", "ner")
+STARTS = ("start", "start_offset", "begin", "start_pos", "start_idx", "start_index", "from", "char_start")
+ENDS = ("end", "end_offset", "stop", "end_pos", "end_idx", "end_index", "to", "char_end")
+KINDS = ("label", "type", "entity_type", "label_type", "entity_group", "tag", "category", "labels", "entity")
+MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entity_text")
+
+
+class _Span(NamedTuple):
+    """Characters [start, end) of a type; `mention` is what stands there, where that is given."""
+
+    start: int
+    end: int
+    kind: str
+    mention: str | None = None
+
+
+def object_blocks(path: Path, content: str) -> Blocks:
+    """Sentences of a file of objects, one per line or in a list; what is neither is named.
+
+    Raises:
+        DataError: No valid JSON.
+    """
+    found = Blocks()
+    numbered = list(json_objects(path, content))
+    rows = [row for _, row in numbered]
+    names = list_columns(rows)
+    later = _ends_are_inclusive(rows)
+    for number, row in numbered:
+        if names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])):
+            tokens, tags = ([str(cell) for cell in row[name]] for name in names)
+            found.blocks.append(Block([number] * len(tokens), tokens, tags))
+            continue
+        spans = _spans_of(row)
+        sentence = None if spans is None else _from_spans(number, spans[0], spans[1], inclusive=later)
+        if sentence is None:
+            found.bad[number] = "JSON"
+            found.left_out.append(number)
+        else:
+            found.spanned.append(sentence)
+    return found
+
+
+def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:
+    """Number and value of every object: its line, or in a list its position, from 1.
+
+    Raises:
+        DataError: A list that is no valid JSON.
+    """
+    start = content.lstrip()[:1]
+    lined = list(parse_json_lines(content)) if start != "[" else []
+    if start != "[" and (any(row for _, row in lined) or not content.strip()):
+        packed = _packed(lined[0][1]) if len(lined) == 1 else None
+        yield from lined if packed is None else enumerate(packed, 1)
+        return
+    try:
+        listed = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        rows = lined if start != "[" else _lists_per_line(content)  # lines that are no objects are named, one by one
+        if rows is not None:
+            yield from rows
+            return
+        raise DataError(
+            text("{t} is not valid JSON ({e}).", "{t} 不是有效的 JSON（{e}）。", t=path, e=reason_of(error, 100)),
+            do=text("Write a list of objects, or one object per line.", "请写成对象列表，或每行一个对象。"),
+        ) from None
+    if isinstance(listed, dict):
+        listed = _packed(listed) or [listed]
+    if isinstance(listed, list):
+        yield from enumerate(listed, 1)
+
+
+def _packed(whole: Any) -> list | None:
+    """The rows of {"version": 1, "data": [{…}, {…}]}."""
+    if not isinstance(whole, dict) or any(isinstance(whole.get(name), str) for name in TEXT):
+        return None
+    inner = [v for v in whole.values() if isinstance(v, list) and len(v) > 1 and isinstance(v[0], (dict, list))]
+    return inner[0] if len(inner) == 1 else None
+
+
+def _lists_per_line(content: str) -> list[tuple[int, Any]] | None:
+    """A list per line, as `["text", {"entities": …}]`."""
+    try:
+        return [(n, json.loads(line)) for n, line in enumerate(content.split("\n"), 1) if line.strip()]
+    except (ValueError, RecursionError):
+        return None
+
+
+def holds_sentences(rows: Sequence[Any]) -> bool:
+    """Whether most rows are sentences with tags or with spans."""
+    some = rows[:50]
+    names = list_columns(some)
+    sentences = sum(
+        (names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])))
+        or bool(_spans_of(row, empty=False))
+        for row in some
+    )
+    empty = sum(_spans_of(row) is not None for row in some)
+    return bool(some) and sentences * 4 > len(some) and max(sentences, empty) * 2 > len(some)
+
+
+def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
+    """Names of the lists of tokens and of their tags (numbers or names): by their names, else by what they hold."""
+    objects = [row for row in rows[:200] if isinstance(row, dict)]
+    lists: dict[str, list[list]] = {}
+    for row in objects:
+        for name, value in row.items():
+            if (
+                isinstance(value, list)
+                and value
+                and all(isinstance(cell, (str, int)) and not isinstance(cell, bool) for cell in value)
+            ):
+                lists.setdefault(str(name), []).append(value)
+    usual = {name: found for name, found in lists.items() if len(found) * 2 > len(objects)}
+    tokens = _ranked(
+        [n for n, found in usual.items() if all(isinstance(c, str) for cells in found for c in cells)], TOKENS
+    )
+    for token in tokens:
+        for tag in _ranked([n for n in usual if n != token], TAGS):
+            fitting = [row for row in objects if _fit(row.get(token), row.get(tag))]
+            if len(fitting) * 10 < 9 * len([row for row in objects if tag in row and token in row]):
+                continue
+            cells = [cell for row in fitting for cell in row[tag]]
+            if all(isinstance(cell, int) for cell in cells) and tag.casefold() in TAGS:
+                return token, tag
+            if are_tags([str(cell) for cell in cells]) and not are_tags([c for row in fitting for c in row[token]]):
+                return token, tag
+    return None
+
+
+def _ranked(names: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """Usual names first."""
+    place = {name: i for i, name in enumerate(usual)}
+    return sorted(names, key=lambda name: place.get(name.casefold(), len(place)))
+
+
+def _fit(tokens: Any, tags: Any) -> bool:
+    return isinstance(tokens, list) and isinstance(tags, list) and len(tokens) == len(tags) > 0
+
+
+# Spans --------------------------------------------------------------------------------------------------------------
+
+
+def _spans_of(row: Any, *, empty: bool = True) -> tuple[str, list[_Span]] | None:
+    """The text of a row and its spans, or None where it holds none (`empty`: an empty list of spans counts)."""
+    if isinstance(row, list) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
+        row = {"text": row[0], **row[1]}
+    if not isinstance(row, dict):
+        return None
+    written: Any = next((row[name] for name in TEXT if isinstance(row.get(name), str)), None)
+    if written is None and isinstance(row.get("data"), dict):
+        written = next((value for value in row["data"].values() if isinstance(value, str)), None)
+    if written is None:
+        return None
+    for name in SPANS:
+        value = row.get(name)
+        if isinstance(value, dict) and (value or empty) and all(isinstance(v, dict) for v in value.values()):
+            spans = list(_by_type(value))
+            if spans or not value:
+                return written, spans
+        if isinstance(value, list):
+            spans = list(_listed(value))
+            if len(spans) >= _count(value) and (spans or (empty and not _count(value))):
+                return written, spans
+    return None
+
+
+def _count(value: list) -> int:
+    """How many spans a list should give: those of Label Studio lie one level deeper."""
+    results = [one.get("result") for one in value if isinstance(one, dict)]
+    if any(isinstance(result, list) for result in results):
+        return sum(len(result) for result in results[:1] if isinstance(result, list))
+    return len(value)
+
+
+def _by_type(types: dict[str, dict]) -> Iterator[_Span]:
+    """{"PER": {"Anna": [[0, 3]]}} (CLUENER)."""
+    for kind, mentions in types.items():
+        for mention, places in mentions.items():
+            for place in places if isinstance(places, list) else ():
+                if isinstance(place, list) and len(place) == 2 and all(isinstance(p, int) for p in place):
+                    yield _Span(place[0], place[1], compose(str(kind)), str(mention))
+
+
+def _listed(spans: list) -> Iterator[_Span]:
+    """[0, 5, "PER"], {"start": 0, "end": 5, "label": "PER"}, and Label Studio's results; others are left out."""
+    for span in spans:
+        if isinstance(span, dict) and isinstance(span.get("result"), list):
+            yield from _listed([one.get("value") for one in span["result"] if isinstance(one, dict)])
+            return  # further annotations are those of other people
+        if isinstance(span, dict):
+            start, end, kind = (next((span[k] for k in keys if k in span), None) for keys in (STARTS, ENDS, KINDS))
+            if isinstance(kind, list):
+                kind = kind[0] if kind else None
+            mention = next((span[k] for k in MENTIONS if isinstance(span.get(k), str) and span[k] != kind), None)
+        elif isinstance(span, (list, tuple)) and len(span) in (3, 4):
+            start, end, kind = span[:3]
+            mention = span[3] if len(span) == 4 and isinstance(span[3], str) else None
+        else:
+            continue
+        if _is_place(start) and _is_place(end) and isinstance(kind, str) and kind:
+            yield _Span(int(start), int(end), compose(kind), mention)
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _ends_are_inclusive(rows: Sequence[Any]) -> bool:
+    """Whether ends name the last character of an entity: told by the mentions that are given with them."""
+    exclusive = inclusive = 0
+    for row in rows[:2_000]:
+        found = _spans_of(row)
+        for span in found[1] if found else ():
+            if span.mention:
+                exclusive += found[0][span.start : span.end] == span.mention
+                inclusive += found[0][span.start : span.end + 1] == span.mention
+    return inclusive > exclusive
+
+
+def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive: bool) -> Sentence | None:
+    """A sentence of a text and spans of characters; tokens end where spans do. None where a span lies outside or two overlap."""
+    found = sorted({(span.start, span.end + inclusive, span.kind) for span in spans})
+    if any(not 0 <= a < b <= len(written) for a, b, _ in found):
+        return None
+    if any(one[1] > two[0] for one, two in pairwise(found)):
+        return None
+    edges = sorted({0, len(written), *(edge for a, b, _ in found for edge in (a, b))})
+    pieces = [(a + m.start(), a + m.end()) for a, b in pairwise(edges) for m in WORD.finditer(written[a:b])]
+    entities = []
+    for a, b, kind in found:
+        inside = [i for i, (x, y) in enumerate(pieces) if a <= x and y <= b]
+        if inside:
+            entities.append((inside[0], inside[-1] + 1, kind))
+    tokens = tuple(written[a:b] for a, b in pieces)
+    if not tokens:
+        return None
+    return Sentence(number, (number,) * len(tokens), tokens, (), Decoded(tuple(entities), ()))

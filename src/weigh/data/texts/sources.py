@@ -1,0 +1,345 @@
+"""From what a person typed to rows of texts: a table, a folder with a file per part, a folder of text files per class.
+
+Before it: `text_tables.py` and `part_files.py`. After it: `texts.py` makes examples of the rows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from weigh.data.pictures.tables import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
+from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
+from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
+from weigh.data.rows.paths import no_such_path
+from weigh.data.tables.encoding import encoding_problem, read_text
+from weigh.data.tables.number_labels import read_numbers
+from weigh.data.tables.roles import Roles
+from weigh.data.tables.several_labels import labels_of
+from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
+from weigh.data.texts.tables import columns_of_texts, describe, read_text_table, written_as
+from weigh.errors import DataError
+from weigh.language import Text, text
+from weigh.media import TEXTS
+from weigh.problem import Problem
+from weigh.spec import ColumnsSpec, DataSpec
+
+__all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
+
+MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annotators said, and where they did not agree
+
+
+TEXT_FILES = FileKind(
+    TEXTS,
+    by_name=lambda name: name.casefold().endswith((".txt", ".text")),
+    by_head=lambda _: False,
+    strict=False,  # the reviews of IMDb have lists of addresses beside their class folders
+)
+
+
+def _whatever_format(path: Path) -> Path:
+    """The path without a table's suffix: dev.txt and dev.jsonl hold the same rows; TREC.train and TREC.test do not."""
+    return path.with_suffix("") if path.suffix.casefold() in (*TABLE_SUFFIXES, ".txt") else path
+
+
+@dataclass
+class TextSource:
+    """Lists the rows of one source after another; the columns of the first, the training data, hold for all.
+
+    Attributes:
+        numbers: Labels are numbers.
+        roles: Columns of the first table that was read.
+    """
+
+    spec: DataSpec
+    numbers: bool = False
+    offline: bool = False
+    progress: Callable[[str, int, int], None] | None = None
+    roles: Roles | None = field(default=None, init=False)
+
+    def list_rows(self, given: str) -> Listing:
+        """The rows under a path or a name on the hub.
+
+        Raises:
+            DataError: Nothing there, or nothing usable; says what to do.
+        """
+        path = Path(given).expanduser()
+        if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+            from weigh.data.rows.hub import load_hub
+
+            return self._from_datasets(load_hub(given.removeprefix("hub:"), offline=self.offline), Path.cwd())
+        if not path.exists():
+            raise no_such_path(path)
+        path = Path(os.path.abspath(path))
+        if not path.is_dir():
+            return self._from_files([self._candidate(path, "train")], path.parent, [])
+        if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
+            from weigh.data.rows.hub import load_saved
+
+            return self._from_datasets(load_saved(path), path)
+        if has_text_classes(path):
+            return self._from_class_folders(path, given)
+        return self._from_folder(path)
+
+    def _candidate(self, path: Path, part: str | None) -> Candidate:
+        table = read_text_table(path, self.spec.columns, roles=self.roles, encoding=self.spec.encoding)
+        texts = [table.columns[name] for name in table.roles.text]
+        return Candidate(path, part, list(zip(*texts, strict=True)), len(table.broken), table)
+
+    def _from_folder(self, folder: Path) -> Listing:
+        candidates: list[Candidate] = []
+        unreadable: list[str] = []
+        error: DataError | None = None
+        apart = [
+            Path(os.path.abspath(Path(p).expanduser())) for p in (self.spec.test, *self.spec.shifted.values()) if p
+        ]
+        elsewhere = {_whatever_format(p) for p in apart}  # sets of their own
+        files = [path for path in text_files(folder) if _whatever_format(Path(os.path.abspath(path))) not in elsewhere]
+        for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
+            try:
+                candidates.append(self._candidate(path, part_within(path, folder)))
+            except DataError as problem:
+                error = error or problem
+                unreadable.append(path.relative_to(folder).as_posix())
+            else:
+                if self.roles is None and candidates[-1].part == "train":
+                    self.roles = candidates[-1].content.roles
+        if not candidates:
+            raise error or DataError(
+                text("{f} holds no tables of texts.", "{f} 中没有文本表格。", f=folder),
+                do=text("Give a table, or train.tsv and test.tsv.", "请提供表格，或 train.tsv 与 test.tsv。"),
+            )
+        kept, problems = choose_versions(candidates, folder)
+        if unreadable:
+            problems.append(
+                set_aside(
+                    "other-files",
+                    text(
+                        "Files that could not be read as tables of texts: {n}; not used.",
+                        "有 {n} 个文件无法作为文本表格读取，未使用。",
+                        n=len(unreadable),
+                    ),
+                    unreadable,
+                    severity="note",
+                )
+            )
+        return self._from_files(kept, folder, problems)
+
+    def _from_files(self, files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
+        listing = Listing(root=root, order_source="table", texts=[], problems=list(problems))
+        listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
+        several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
+        secret = [c for c in files if c.content.roles.label is None and not c.content.roles.several]
+        if len(secret) == len(files) or (self.spec.columns.label != "label" and len(files) == 1 and secret):
+            table = files[0].content
+            raise DataError(
+                text(
+                    "{t} has no column of labels ({c}).",
+                    "{t} 中没有标签列（{c}）。",
+                    t=table.path,
+                    c=", ".join(table.columns),
+                ),
+                text("Without labels nothing can be learned.", "没有标签就无法学习。"),
+                text("Name it: --set data.label=NAME", "请指明：--set data.label=列名"),
+            )
+        if secret:
+            names = [c.path.relative_to(root).as_posix() for c in secret]
+            listing.problems.append(
+                set_aside(
+                    "unlabelled",
+                    text(
+                        "Files without labels: {n} ({f}); not used for training or scores.",
+                        "有 {n} 个文件没有标签（{f}），不用于训练和评分。",
+                        n=len(secret),
+                        f=", ".join(names),
+                    ),
+                    names,
+                    severity="note",
+                )
+            )
+        found = _Found()
+        for candidate in files:
+            if candidate not in secret:
+                self._append(listing, candidate, found, root, several=several)
+        self.roles = self.roles or files[0].content.roles
+        listing.written = written_as(files[0].content)
+        read = [c.content for c in files if c not in secret]
+        listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
+        listing.problems.append(_columns_note(files[0].content, listing, self.spec.columns))
+        if not listing.path:
+            raise nothing_usable(files[0].path, listing.problems)
+        return listing
+
+    def _append(self, listing: Listing, candidate: Candidate, found: _Found, root: Path, *, several: bool) -> None:
+        table: TableFile = candidate.content
+        columns, name = table.columns, candidate.path.relative_to(root).as_posix()
+        parts, odd_parts, split_column = parts_of_rows(columns, self.spec.columns)
+        group = self.spec.columns.group
+        if group is not None and group not in columns:
+            raise DataError(
+                text(
+                    "data.columns.group: {t} has no column '{n}'.",
+                    "data.columns.group：{t} 中没有“{n}”列。",
+                    t=name,
+                    n=group,
+                )
+                + nearest_columns(group, list(columns))
+            )
+        roles = table.roles
+        metadata = metadata_columns(
+            columns, {*roles.text, roles.label, *roles.several, split_column, group}, self.spec.columns.kept
+        )
+        labels, separator, note = labels_of(columns, roles.label, roles.several, self.spec.label_separator)
+        if note is not None and not self.numbers and note not in listing.problems:
+            listing.problems.append(note)
+        if self.numbers:
+            labels, separator = read_numbers(labels, roles.label, candidate.path), None
+        texts = [columns[t] for t in roles.text]
+        before, kept = len(listing), []
+        rows = listing.texts = [] if listing.texts is None else listing.texts
+        for row, line in enumerate(table.lines):
+            where, label = f"{name}:{line}", (labels[row] or "").strip()
+            label = "" if label == NO_MAJORITY and table.roles.label == MAJORITY else label
+            if row in odd_parts:
+                found.unknown_part.append(where)
+            elif not label and separator is None:
+                (found.no_number if self.numbers and columns[roles.label or ""][row] else found.unlabelled).append(
+                    where
+                )
+            else:
+                kept.append(row)
+                listing.path.append(where)
+                listing.label.append(label)
+                listing.part.append(parts[row] if split_column else candidate.part or "train")
+                listing.order.append((natural_key(name) if candidate.part == "train" else (), before, row))
+                rows.append(tuple(t[row] or "" for t in texts))
+        for column, cells in {
+            **metadata,
+            **({"file": [family(candidate.path.name)] * len(table.lines)} if several else {}),
+        }.items():
+            whole = listing.columns.setdefault(column, [""] * before)
+            whole += [cells[row] or "" for row in kept]
+        for whole in listing.columns.values():
+            whole += [""] * (len(listing) - len(whole))
+        if group is not None:
+            listing.group = (listing.group or []) + [columns[group][row] or "" for row in kept]
+        listing.separator = separator or listing.separator
+
+    def _from_class_folders(self, folder: Path, given: str) -> Listing:
+        inside = (
+            Path(os.path.abspath(Path(self.spec.test).expanduser()))
+            if self.spec.test and given == self.spec.train
+            else None
+        )
+        inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
+        listing = list_folder(folder, without=inside, kind=TEXT_FILES, level=self.spec.class_folder)
+        read = []
+        encodings: dict[str, str] = {}
+        unreadable = []
+        for i, path in enumerate(listing.path):
+            try:
+                content, encodings[path] = read_text(folder / path)
+                read.append((i, (content,)))
+            except DataError:
+                unreadable.append(path)
+            if self.progress and (i % 500 == 499 or i + 1 == len(listing.path)):
+                self.progress("reading", i + 1, len(listing.path))
+        listing.keep([i for i, _ in read])
+        listing.texts = [content for _, content in read]
+        listing.problems += encoding_problem(encodings)
+        if unreadable:
+            listing.problems.append(
+                set_aside(
+                    "unreadable",
+                    text(
+                        "Files that hold no text: {n}; set aside.", "有 {n} 个文件不是文本，已搁置。", n=len(unreadable)
+                    ),
+                    unreadable,
+                )
+            )
+        return listing
+
+    def _from_datasets(self, splits: dict[str, dict[str, list[str | None]]], root: Path) -> Listing:
+        candidates = []
+        for split, cells in splits.items():
+            rows = len(next(iter(cells.values()), []))
+            table = TableFile(root / split, list(range(1, rows + 1)), cells, True, "datasets")
+            table.roles = columns_of_texts(table, self.spec.columns, self.roles)
+            candidates.append(Candidate(root / split, part_of(split), [], 0, table))
+        kept, problems = choose_versions(candidates, root)
+        return self._from_files(kept, root, problems)
+
+
+@dataclass
+class _Found:
+    """Rows that are set aside, over all files of a source."""
+
+    unlabelled: list[str] = field(default_factory=list)
+    no_number: list[str] = field(default_factory=list)
+    unknown_part: list[str] = field(default_factory=list)
+
+    def problems(self, kept: int) -> list[Problem]:
+        rows = kept + len(self.unlabelled) + len(self.no_number) + len(self.unknown_part)
+
+        def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
+            return (
+                [set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do, more={"rows": rows})] if paths else []
+            )
+
+        return [
+            *problem(
+                "missing-label",
+                "Rows without a label: {n} of {r}; set aside.",
+                "{r} 行中有 {n} 行没有标签，已搁置。",
+                self.unlabelled,
+            ),
+            *problem(
+                "missing-label",
+                "Rows whose label is not a number: {n} of {r}; set aside.",
+                "{r} 行中有 {n} 行的标签不是数字，已搁置。",
+                self.no_number,
+            ),
+            *problem(
+                "split",
+                "Rows whose part is neither train, val nor test: {n} of {r}; set aside.",
+                "{r} 行中有 {n} 行所属的部分不是 train、val 或 test，已搁置。",
+                self.unknown_part,
+            ),
+        ]
+
+
+def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> Problem:
+    used = {
+        *table.roles.text,
+        table.roles.label,
+        *table.roles.several,
+        columns.group,
+        columns.split,
+        "split",
+        *listing.columns,
+    }
+    return columns_note(
+        text("Read as {l} ({d}).", "按 {l} 读取（{d}）。", l=table.layout, d=describe(table)),
+        [name for name in table.columns if name not in used],
+        text(
+            "If that is wrong: --set data.text=NAME --set data.label=NAME",
+            "如有误：--set data.text=列名 --set data.label=列名",
+        ),
+    )
+
+
+def has_text_classes(folder: Path) -> bool:
+    """Whether two or more folders (in a train folder, or here) hold text files."""
+    for _, inner in [*part_folders(folder, None, TEXT_FILES), ("train", folder)]:
+        if sum(_holds_texts(f) for f in subfolders(inner)[:50]) >= 2:
+            return True
+    return False
+
+
+def _holds_texts(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(TEXT_FILES.by_name(e.name) and e.is_file() for e in entries)

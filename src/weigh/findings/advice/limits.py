@@ -1,0 +1,113 @@
+"""What a study does not show: each limit follows from a fact of this study.
+
+Before it: the comparisons, the test part, further test sets, the order check. After it: `advice.py`, which says it beside what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.order_checks import check_order
+from weigh.findings.generalisation.shift import find_shifts
+from weigh.language import Text, text
+from weigh.record.results import Results
+
+__all__ = ["study_limits", "undecided_rivals"]
+
+
+def undecided_rivals(evidence: Evidence) -> list[str]:
+    """Rivals whose comparison with the winner is open, the nearest first."""
+    if evidence.winner is None or evidence.comparisons is None:
+        return []
+    pairs = evidence.comparisons
+    return [
+        name
+        for name in evidence.ranked
+        if name != evidence.winner and pairs.of(evidence.winner, name).relation == "undecided"
+    ]
+
+
+def study_limits(results: Results, evidence: Evidence) -> list[Text]:
+    """What may not be concluded, each from a fact of this study."""
+    if evidence.nothing_learnt:
+        return [
+            text("which candidate is better (nobody has learnt anything)", "哪个候选方案更好（都没有学到任何东西）"),
+            text("that the task cannot be learnt", "这一任务学不会"),
+        ]
+    limits = [_sources(results, evidence)]
+    rivals = undecided_rivals(evidence)
+    if rivals:
+        limits.append(
+            text(
+                "that {w} is better than {c}",
+                "{w} 优于 {c}",
+                w=evidence.label(str(evidence.winner)),
+                c=", ".join(map(evidence.label, rivals)),
+            )
+        )
+    given = len(results.examples.where("test"))
+    if not given or evidence.winner is None or results.test(evidence.winner) is None:
+        limits.append(
+            text(
+                "how the refitted model scores on examples that chose nothing ({w})",
+                "重新拟合的模型在未参与任何选择的样本上得分如何（{w}）",
+                w=text("the test part has not been scored yet", "测试部分尚未评分")
+                if given
+                else text("there is no test part", "没有测试部分"),
+            )
+        )
+    if not any(c.recipe == "scratch" for c in results.candidates):
+        limits.append(text("what pretraining is worth (no scratch control)", "预训练带来多少提升（没有 scratch 对照）"))
+    if evidence.winner is None or not evidence.once(check_order).checks:
+        limits.append(
+            text(
+                "whether scores gain from neighbours in the training set (the order check could not be made)",
+                "得分是否因训练集中有相邻样本而偏高（未能做顺序检查）",
+            )
+        )
+    if results.spec.design.purpose == "ship":
+        limits.append(
+            text(
+                "that a recipe is better in general (the claim is about this data)",
+                "某个方案普遍更好（结论只针对这份数据）",
+            )
+        )
+    if any(run.words for run in results.records):
+        limits.append(
+            text(
+                "why a model decides as it does (only the words of the hardest texts were taken out, one at a time)",
+                "模型为何这样判断（只对最难的文本逐词做过删除分析）",
+            )
+        )
+    else:
+        limits.append(
+            text("why a model decides as it does (nothing was explained)", "模型为何这样判断（未做解释分析）")
+        )
+    return limits
+
+
+def _sources(results: Results, evidence: Evidence) -> Text:
+    """What is not known of data from elsewhere: everything, or everything but the further test sets that were scored."""
+    if not results.shifted:
+        return text(
+            "how well the models do on data from elsewhere (no other source was measured)",
+            "模型在其他来源的数据上表现如何（没有测过其他来源）",
+        )
+    scored = {finding.id.removeprefix("shift:") for finding in evidence.once(find_shifts)}
+    waiting = [name for name in results.shifted if name not in scored]
+    if waiting:
+        return text(
+            "how well the models do on {l} (given, but not scored yet)",
+            "模型在{l}上表现如何（已提供，尚未评分）",
+            l=_listed(waiting),
+        )
+    return text(
+        "how well the models do on data from still other sources than {l}",
+        "模型在{l}以外的其他来源上表现如何",
+        l=_listed(results.shifted),
+    )
+
+
+def _listed(names: Sequence[str]) -> Text:
+    return Text(", ".join(f"'{name}'" for name in names), "、".join(f"“{name}”" for name in names))

@@ -1,0 +1,319 @@
+"""What to do next, most useful first, and what this study does not show.
+
+Before it: the record and what the findings before it worked out (the comparisons, the order check, the suspected
+labels). After it: the opening of the report. Nothing is estimated here: an item follows from a fact (a leak, a failed
+run, an open comparison, a missing control), and the order is that of what spoils the conclusions most:
+
+    what makes scores wrong  >  what makes them incomplete  >  what would settle an open question  >  what is cheap
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from weigh.findings.advice import reading_advice
+from weigh.findings.advice.limits import study_limits, undecided_rivals
+from weigh.findings.errors.suspects import look_again, suspected_labels
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.generalisation.choice import read_choice, what_to_choose
+from weigh.findings.generalisation.independent_test import GIVE_A_TEST
+from weigh.findings.generalisation.optimism import winner_score
+from weigh.findings.generalisation.order import check_order
+from weigh.findings.generalisation.shift import find_shifts
+from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.findings.stability.training import longer, read_training, what_to_change
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.run import RECIPES
+from weigh.stats.estimate import Estimate
+from weigh.stats.power import what_settles
+
+__all__ = ["find"]
+
+SPOILS = ("leak", "near-leak", "label-conflict", "duplicate", "near-duplicate", "one-class", "split")
+FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
+
+
+class Item(NamedTuple):
+    """One proposal. `worth`: 1 first; `number`: the number in its words, by name."""
+
+    worth: int
+    words: Text
+    number: tuple[str, float] | None = None
+
+
+@FINDINGS.named("advice")
+def find(results: Results) -> list[Finding]:
+    """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
+    evidence = read_evidence(results)
+    ours, undecided = results.origin == "study", undecided_rivals(evidence)
+    if evidence.nothing_learnt:  # what else there is to say of the training can wait
+        found = [Item(1, words) for words in what_to_change(evidence)] if ours else []
+    elif ours:
+        found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
+    else:
+        found = [
+            *_suspected(results, evidence),
+            *(Item(*found) for found in reading_advice.proposals(results, evidence, undecided)),
+        ]
+    items = sorted([*_from_data(results), *found], key=lambda item: item.worth)
+    unique: list[Item] = []
+    for item in items:
+        if all(item.words.en != other.words.en for other in unique):
+            unique.append(item)
+    limits = study_limits(results, evidence) if ours else reading_advice.limits(results, evidence, undecided)
+    estimates = {"items": _count(len(unique), "items")}
+    for item in unique:
+        if item.number is not None:
+            estimates[item.number[0]] = _count(item.number[1], "count")
+    first = (
+        text(
+            "Worth doing, first of all: {x}",
+            "最值得先做的是：{x}",
+            x=unique[0].words,
+        )
+        if unique
+        else text("Nothing in the record asks for more work.", "从记录看，没有必须补做的工作。")
+    )
+    shown = text(
+        "This study does not show: {l}." if ours else "These predictions do not show: {l}.",
+        "本研究不能说明：{l}。" if ours else "这些预测不能说明：{l}。",
+        l=Text("; ".join(t.en for t in limits), "；".join(t.zh for t in limits)),
+    )
+    return [
+        Finding(
+            id="advice",
+            kind="advice",
+            **asked("advice", "yes" if unique else "no"),
+            sentence=Bilingual.of(first + shown),
+            estimates=estimates,
+            candidates=[evidence.winner] if evidence.winner else [],
+            next=[Bilingual.of(item.words) for item in unique],
+        )
+    ]
+
+
+def _from_data(results: Results) -> list[Item]:
+    """What the data checks propose; what spoils scores comes before what only costs examples."""
+    items = []
+    for problem in results.problems:
+        if problem.severity == "note" or problem.do is None:
+            continue
+        items.append(Item(1 if problem.kind in SPOILS else 4, problem.do))
+    train = results.examples.where("train")
+    if len(train) and results.examples.classes and results.origin != "models":
+        counts = results.examples.class_counts(train)
+        small = [
+            c for c, n in zip(results.examples.classes, counts, strict=True) if 0 < n < 2 * results.spec.design.folds
+        ]
+        if small and not any(p.kind == "tiny-class" for p in results.problems):
+            items.append(
+                Item(
+                    5,
+                    text(
+                        "Label more examples of {c}: folds hold one or two of them, and a class score hangs on each.",
+                        "请为 {c} 标注更多样本：每折只有一两个，该类的得分完全取决于它们。",
+                        c=", ".join(small),
+                    ),
+                )
+            )
+    return items
+
+
+def _from_record(results: Results, evidence: Evidence) -> list[Item]:
+    """Failed runs, looks at the test part, missing controls and repeats."""
+    items = []
+    main = results.runs("main", status=None)
+    failed = [run for run in results.records if run.status == "failed"]
+    if failed:
+        items.append(
+            Item(
+                2,
+                text(
+                    "Runs that failed: {n}. Their candidates were judged on what is left. The first cause: {c}. Remove it and run again.",
+                    "有 {n} 次运行失败，相应候选方案只能凭其余结果评判。首个原因：{c}。请消除原因后重新运行。",
+                    n=len(failed),
+                    c=failed[0].cause,
+                ),
+                ("failed_runs", len(failed)),
+            )
+        )
+    if results.test_looks > 1:
+        items.append(
+            Item(
+                3,
+                text(
+                    "The test part was scored {n} times. If anything was changed in between, its scores are too good: keep new examples for the last look.",
+                    "测试部分已被评分 {n} 次。如果其间做过任何改动，其得分就会偏高：请留出新样本，最后再用。",
+                    n=results.test_looks,
+                ),
+                ("test_looks", results.test_looks),
+            )
+        )
+    if not len(results.examples.where("test")) and main:
+        items.append(Item(6, GIVE_A_TEST))
+    few = _few_repeats(evidence)
+    if few:
+        items.append(
+            Item(
+                7,
+                text(
+                    "Run more repeats of {c} (design.repeats): what changes from seed to seed was allowed for, not measured.",
+                    "请为 {c} 增加重复次数（design.repeats）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
+                    c=", ".join(map(evidence.label, few)),
+                ),
+            )
+        )
+    return [*items, *_further_recipes(results, evidence)]
+
+
+def _further_recipes(results: Results, evidence: Evidence) -> list[Item]:
+    """Recipes that could change what is concluded: training the network where only heads were fitted and there is room above, and
+    the control without pretraining where a method is to be recommended."""
+    winner = evidence.winner
+    if winner is None:
+        return []
+    items = []
+    score, recipes = winner_score(evidence), {c.recipe for c in results.candidates}
+    best = 1.0 if evidence.metric.greater_is_better and evidence.metric.unit == "score" else None
+    room = best is None or score.high is None or best - score.value > evidence.rope
+    heads_only = all(RECIPES.get(recipe).trains == "head" for recipe in recipes)
+    if heads_only and room:
+        own = text("finetune", "finetune")
+        if results.examples.texts is None and results.examples.tokens is None:
+            own = text("last-stage or finetune", "last-stage 或 finetune")
+        items.append(
+            Item(
+                6,
+                text(
+                    "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score higher.",
+                    "可尝试 {r} 方案：目前只在冻结特征上拟合了分类头，训练网络本身可能得分更高。",
+                    r=own,
+                ),
+            )
+        )
+    if results.spec.design.purpose == "publish" and "scratch" not in recipes and not heads_only:
+        items.append(
+            Item(
+                9,
+                text(
+                    "Add the recipe scratch: only this control says what the pretrained weights are worth.",
+                    "请加入 scratch 方案：只有这个对照才能说明预训练权重带来多少提升。",
+                ),
+            )
+        )
+    own_training = evidence.once(read_training).get(winner)
+    if own_training is not None:
+        items += [Item(6, words) for words in longer(own_training)]
+    return items
+
+
+def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
+    """What the comparisons, the order check and the label check propose."""
+    items = []
+    if any(check.alarm for check in evidence.once(check_order).checks):
+        items.append(
+            Item(
+                2,
+                text(
+                    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
+                    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
+                ),
+            )
+        )
+    choice = evidence.once(read_choice)
+    if choice is not None and choice.taken_back:
+        items += [Item(2, words) for words in what_to_choose(evidence, choice)]
+    fallen = [f for f in evidence.once(find_shifts) if f.verdict == "no" and f.next]
+    items += [Item(3, Text(f.next[0].en, f.next[0].zh)) for f in fallen[:1]]
+    items += _suspected(results, evidence)
+    items += _open_comparison(evidence)
+    cheap = _cheaper_equal(results, evidence)
+    if cheap is not None:
+        items.append(
+            Item(
+                5,
+                text(
+                    "{c} is practically equal to {w} and needs less work for each prediction: take it.",
+                    "{c} 与 {w} 实际相当，而每次预测的运算量更小：选它即可。",
+                    c=evidence.label(cheap),
+                    w=evidence.label(str(evidence.winner)),
+                ),
+            )
+        )
+    return items
+
+
+def _suspected(results: Results, evidence: Evidence) -> list[Item]:
+    found = None if "errors:labels" in results.skipped else evidence.once(suspected_labels)
+    if found is None or not len(found.flagged):
+        return []
+    if len(found.flagged) < evidence.rope * found.judged and evidence.metric.unit == "score":
+        return []  # corrected or not, so few change no score by what would matter; their finding shows them
+    flagged = len(found.flagged)
+    worth = 4 if found.unusual else 8  # as many would be contradicted if all labels were right
+    return [Item(worth, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
+
+
+def _open_comparison(evidence: Evidence) -> list[Item]:
+    """More repeats where they can settle it, more examples where only those can."""
+    rivals = undecided_rivals(evidence)
+    if not rivals or evidence.comparisons is None:
+        return []
+    winner = str(evidence.winner)
+    settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
+    names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
+    varies = evidence.more_repeats_help(winner, rivals[0])
+    if settled.few_runs and varies:
+        words = text(
+            "Whether {w} is better than {c} is open; more repeats ({s}) come first: so few runs hardly show how much runs differ.",
+            "{w} 是否优于 {c} 尚无定论；首先应增加重复次数（{s}）：运行太少，几乎看不出各次运行相差多少。",
+            s=evidence.more_repeats,
+            **names,
+        )
+    elif settled.repeats_help and varies:
+        words = text(
+            "Whether {w} is better than {c} is open; more repeats ({s}) can settle it.",
+            "{w} 是否优于 {c} 尚无定论；增加重复次数（{s}）有望得出结论。",
+            s=evidence.more_repeats,
+            **names,
+        )
+    else:
+        words = text(
+            "Whether {w} is better than {c} is open, and more repeats cannot settle it: label more examples, or take whichever is cheaper.",
+            "{w} 是否优于 {c} 尚无定论，增加重复次数也无济于事：请标注更多样本，或直接选代价更低的那个。",
+            **names,
+        )
+    return [Item(5, words)]
+
+
+def _few_repeats(evidence: Evidence) -> list[str]:
+    """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
+    race = evidence.results.race  # who was dropped has few by intention
+    rivals = [name for name in evidence.rivals if race is None or name not in race.out]
+    few = [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
+    return [name for name in few if evidence.more_repeats_help(name)]
+
+
+def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
+    """A candidate that the comparison calls equal to the winner and whose model needs fewer multiply-adds."""
+    if evidence.winner is None or evidence.comparisons is None or evidence.useful != "yes":
+        return None
+
+    def macs(name: str) -> float | None:
+        return results.models.get(results.candidate(name).model, {}).get("macs")
+
+    least, cheapest = macs(evidence.winner), None
+    for name in evidence.rivals:
+        if name == evidence.winner or evidence.comparisons.of(evidence.winner, name).relation != "equal":
+            continue
+        work = macs(name)
+        if work is not None and least is not None and work < least:
+            least, cheapest = work, name
+    return cheapest
+
+
+def _count(value: float, unit: str) -> Estimate:
+    return Estimate(value=value, n=int(value), n_unit=unit, method="count", unit=unit)

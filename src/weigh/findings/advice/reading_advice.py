@@ -1,0 +1,80 @@
+"""What to do next, and what is not shown, where predictions that others made were read: nothing can be trained again here.
+
+Before it: the comparisons. After it: `advice.py`, which puts it beside what the data checks propose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from weigh.findings.evidence import Evidence
+from weigh.findings.performance.reading import needed
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.stats.power import what_settles
+
+__all__ = ["limits", "proposals"]
+
+LISTED = 5  # names in a sentence
+
+
+def proposals(results: Results, evidence: Evidence, undecided: Sequence[str]) -> list[tuple[int, Text]]:
+    """`(worth, words)`: how to settle what is open, and what to hand over for more than this."""
+    found = [(6, words) for words in needed(results, evidence)]
+    if undecided and evidence.comparisons is not None:
+        winner = str(evidence.winner)
+        names = {"w": evidence.label(winner), "c": _names(evidence, undecided)}
+        settled = what_settles(evidence.comparisons.of(winner, undecided[0]), evidence.rope)
+        if (settled.repeats_help or settled.few_runs) and results.origin == "folds":
+            words = text(
+                "Whether {w} is better than {c} is open; more repeats of the cross-validation may settle it.",
+                "{w} 是否优于 {c} 尚无定论；增加交叉验证的重复次数可能得出结论。",
+                **names,
+            )
+        else:
+            words = text(
+                "Whether {w} is better than {c} is open: label more examples, or take whichever is cheaper.",
+                "{w} 是否优于 {c} 尚无定论：请标注更多样本，或直接选代价更低的那个。",
+                **names,
+            )
+        found.append((5, words))
+    return found
+
+
+def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> list[Text]:
+    """What may not be concluded from these predictions."""
+    found = [
+        text(
+            "whether the models, or whoever chose them, had seen these examples before",
+            "这些模型（或挑选模型的人）此前是否接触过这些样本",
+        )
+    ]
+    if not results.shifted:
+        found.append(
+            text(
+                "how well the models do on data from elsewhere (no other source was measured)",
+                "模型在其他来源的数据上表现如何（没有测过其他来源）",
+            )
+        )
+    if undecided:
+        found.append(
+            text(
+                "that {w} is better than {c}",
+                "{w} 优于 {c}",
+                w=evidence.label(str(evidence.winner)),
+                c=_names(evidence, undecided),
+            )
+        )
+    if results.origin == "models":
+        found.append(
+            text(
+                "what another training of the same models would give (these models are fixed)",
+                "同样的模型重新训练会得到什么（这里只看这几个训练好的模型）",
+            )
+        )
+    return found
+
+
+def _names(evidence: Evidence, names: Sequence[str]) -> Text:
+    shown = ", ".join(evidence.label(name) for name in names[:LISTED])
+    return Text(shown, shown) if len(names) <= LISTED else text("{x} and others", "{x} 等", x=shown)

@@ -1,0 +1,169 @@
+"""What does it get wrong? The hardest examples, and labels that look wrong.
+
+Before it: out-of-fold predictions of every candidate. After it: the report shows the first pictures of both lists.
+
+Hard: wrong in every repeat of every candidate (controls aside), so neither the split nor the model is to blame: the
+picture is unclear, unlike the others, or its label is wrong. Suspected label errors: confident learning on the
+winner's probabilities (`stats/label_errors.py`). Neither list is proof; both say where a person should look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from weigh.findings.errors.mistakes import MISTAKES
+from weigh.findings.errors.suspects import (
+    example_row,
+    find_labels,
+    mean_probability,
+    probability_of_given,
+    untrained_classes,
+)
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.model import Bilingual, Finding
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.findings.targets import look_at
+from weigh.language import text
+from weigh.record.results import OutOfFold, Results
+from weigh.record.selection import trained_on
+from weigh.stats.estimate import Estimate
+
+__all__ = ["SHOWN", "find"]
+
+SHOWN = 24  # pictures in the report
+
+
+@FINDINGS.named("errors")
+def find(results: Results) -> list[Finding]:
+    """The hardest examples, and the labels to look at again (none where nothing ran); numbers and entities in their own way."""
+    evidence = read_evidence(results)
+    predictions = {name: evidence.out_of_fold[name] for name in evidence.rivals}
+    if not predictions:
+        return []  # nothing ran: the performance finding says so
+    reader = evidence.winner or evidence.rivals[0]
+    kind = results.examples.kind
+    own = MISTAKES.get(kind.name)(evidence, reader) if kind.name in MISTAKES else []
+    hardest = [_hardest(evidence, predictions, reader)] if kind.exact else []
+    return [*own, *hardest, *find_labels(evidence)]
+
+
+# ---- the hardest examples
+
+
+def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str) -> Finding:
+    results, first = evidence.results, predictions[reader]
+    wrong, seen, unknown = _count_wrong(results, predictions)
+    order, row = (_by_probability if first.kind.probable else _by_mistakes)(results, first)
+    runs = int(seen.max(initial=0))
+    always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
+    always = always[np.argsort(order[always], kind="stable")]
+    n = len(first.target) - unknown
+    share = len(always) / max(n, 1)
+    judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
+    estimates = {
+        "always_wrong": _count(len(always), "examples", n),
+        "share_always_wrong": Estimate(value=100 * share, n=n, method="share", unit="percent"),
+        "predictions_each": _count(runs, "predictions", runs),
+        "examples": _count(n, "examples", n),
+    }
+    fixed = results.origin == "models"  # trained models on a test set: no folds, and "pictures" that nobody has here
+    values = {"k": len(always), "n": n, "s": f"{100 * share:.1f}", "r": runs}
+    values |= {
+        "o": text("", "") if fixed else text("out-of-fold ", "折外"),
+        "y": text("run", "运行") if fixed else text("repeat", "重复"),
+    }
+    if runs >= 2:
+        sentence = (
+            text(
+                "Wrong in each of their {r} {o}predictions, by every candidate and in every {y}: {k} of {n} examples ({s} %).",
+                "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：每个候选方案、每次{y}都错。",
+                **values,
+            )
+            if len(always)
+            else text(
+                "None of the {n} examples was wrong in each of its {r} {o}predictions.",
+                "{n} 个样本中，没有哪一个的 {r} 次{o}预测全部错误。",
+                **values,
+            )
+        )
+    else:
+        sentence = text(
+            "Predicted wrongly: {k} of {n} examples ({s} %).", "{n} 个样本中有 {k} 个（{s} %）预测错误。", **values
+        ) + text(
+            "With a single prediction for each, a hard example cannot be told from bad luck.",
+            "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
+        )
+    if unknown:
+        estimates["unknown"] = _count(unknown, "examples", len(first.target))
+        names = evidence.once(untrained_classes)
+        left_out = text(
+            "Left out: {k} examples of classes that no model had trained on when it was tested"
+            + (" ({c})." if names else "."),
+            "未计入：{k} 个样本，测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
+            k=unknown,
+            c=", ".join(names),
+        )
+        sentence = sentence + left_out if n else left_out
+    rows = [row(i, f"{wrong[i]}/{seen[i]}") for i in always.tolist()]
+    return Finding(
+        id="errors:hardest",
+        kind="errors",
+        **asked("errors:hardest", judged),
+        severity="evidence" if runs >= 2 else "detail",
+        sentence=Bilingual.of(sentence),
+        estimates=estimates,
+        examples=[row["path"] for row in rows],
+        candidates=list(predictions),
+        next=[Bilingual.of(look_at(results))] if len(always) else [],
+        table=rows,
+    )
+
+
+def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[np.ndarray, np.ndarray, int]:
+    """How often each example was predicted wrongly, and how often at all, over candidates and repeats; and how many examples were left out.
+
+    A run that was tested on a class that it had not trained on is wrong whatever the example is like: that is no prediction of it.
+    Models that were trained elsewhere, on other examples, are not asked.
+    """
+    n = len(next(iter(predictions.values())).target)
+    wrong, seen, unknown = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
+    for found in predictions.values():
+        known = None
+        if results.origin != "models" and found.kind.probable:
+            known = trained_on(found.kind, len(results.examples.classes), found.fold, found.target)
+        for repeat in range(len(found.logits)):
+            present = ~np.isnan(found.logits[repeat]).any(axis=1)
+            if known is not None:
+                unknown |= present & ~known[repeat]
+                present &= known[repeat]
+            wrong += (found.kind.distances(found.prediction(repeat).labels, found.target) > 0) & present
+            seen += present
+    return wrong, seen, int((unknown & (seen == 0)).sum())
+
+
+def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those whose label has the least probability; and the row of an example."""
+    average = mean_probability(found)
+    given = probability_of_given(average, found.target)
+    return given, lambda i, why: example_row(results, found, average, given, i, why)
+
+
+def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
+    labels = [found.prediction(repeat).labels for repeat in range(len(found.logits))]
+    examples = results.examples
+
+    def row(i: int, why: str) -> dict:
+        at = found.indices[i]
+        tokens = None if examples.tokens is None else examples.tokens[at]
+        given, predicted = (found.kind.shown(one[i], examples.classes, tokens) for one in (found.target, labels[0]))
+        return {"path": str(examples.path[at]), "given": given, "predicted": predicted, "why": why}
+
+    return -np.mean([found.kind.distances(answer, found.target) for answer in labels], axis=0), row
+
+
+def _count(value: int, unit: str, n: int) -> Estimate:
+    return Estimate(value=value, n=n, n_unit=unit, method="count", unit=unit)

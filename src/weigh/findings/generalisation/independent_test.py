@@ -1,0 +1,340 @@
+"""Will it hold on new examples? Training score, cross-validation and independent test side by side, and the luck of
+having chosen the best.
+
+The test part speaks about `these_models`: the refitted networks as they are, on examples that no choice has seen. It
+is read once; every further look makes it a little more like training data, so the looks are counted and said.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
+from weigh.findings.generalisation.choice import find_choice
+from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
+from weigh.findings.generalisation.order_checks import check_order
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.findings.targets import answer_blindly
+from weigh.language import Text, text
+from weigh.metrics.base import Metric
+from weigh.metrics.design import measure_design
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+from weigh.stats.interval import quantile, score_estimate
+from weigh.stats.resampling import make_units
+
+__all__ = ["GIVE_A_TEST", "find", "part_scores"]
+
+TOLERANCE = 5.0  # points: a larger drop on the test part would change what one expects of a model
+GAP = 2.0  # points: training scores closer than this to cross-validation are no sign of memorising
+LOOKS = {1: text("once", "一次"), 2: text("twice", "两次")}
+GIVE_A_TEST = text(
+    "Give a test folder (data.test), best from where the model will be used, or set design.test: 0.2.",
+    "请提供测试文件夹（data.test，最好来自模型的实际使用场景），或设置 design.test: 0.2。",
+)
+EASIER = {  # by whether the test part was drawn from the same data
+    True: text("the test part may happen to be easier", "测试部分可能碰巧更容易"),
+    False: text("the test part may be easier, or come from elsewhere", "测试部分可能更容易，或来自别处"),
+}
+
+
+@FINDINGS.named("generalisation")
+def find(results: Results) -> list[Finding]:
+    """Test, training gap, and optimism of the choice; each says so where it cannot be answered."""
+    evidence = read_evidence(results)
+    if evidence.winner is None:
+        return []  # nothing was scored: the headline says so
+    tests = part_scores(results, evidence.metric, evidence.level)
+    trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
+    figure = _figure(evidence, tests, trained)
+    return [
+        _test(evidence, tests, figure),
+        *find_choice(evidence),
+        *_train(evidence, trained, None if tests else figure),
+        *find_optimism(evidence),
+    ]
+
+
+def part_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
+    """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME")."""
+    from weigh.plan.runs import group_of
+
+    scores = {}
+    groups = group_of(results.examples, results.spec)
+    for candidate in results.candidates:
+        found = results.test(candidate.id, part)
+        if found is None:
+            continue
+        units = make_units(found.kind, found.target, None if groups is None else groups[found.indices])
+        scores[candidate.id] = score_estimate(measure_design(metric, found), units, claim="these_models", level=level)
+    return scores
+
+
+def _train_score(results: Results, name: str, metric: str) -> float:
+    values = [run.facts.get("train_scores", {}).get(metric) for run in results.runs(candidate=name)]
+    known = [float(v) for v in values if v is not None and math.isfinite(float(v))]
+    return float(np.mean(known)) if known else math.nan
+
+
+def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
+    winner = str(evidence.winner)
+    if winner not in tests or math.isnan(tests[winner].value) or math.isnan(evidence.scores[winner].value):
+        return _no_score(evidence, tests)
+    test, validated = tests[winner], winner_score(evidence)
+    gap, verdict = _gap(evidence, test, validated)
+    looks, drawn = evidence.results.test_looks, evidence.results.spec.design.test > 0
+    higher = gap.low is not None and gap.low > scaled(evidence.rope, evidence.metric).value
+    estimates = {
+        "test": test,
+        "cross_validation": validated,
+        "gap": gap,
+        "examples": count(test.n, test.n_unit),
+        "looks": count(looks, "looks"),
+    }
+    values = {
+        "c": evidence.label(winner),
+        "m": evidence.metric.title,
+        "t": test.format(),
+        "v": validated.format(),
+        "n": test.n,
+        "u": text("groups", "组") if test.n_unit == "groups" else text("examples", "个样本"),
+        "g": amount(gap),
+        "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
+    }
+    said = text(
+        "Refitted on all training data, {c} scores {t} ({m}) on the test part ({n} {u}); cross-validation said {v}.",
+        "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
+        **values,
+    )
+    said = (
+        said
+        + {
+            "yes": text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values),
+            "no": text("The score does not hold: the difference is {g}.", "得分不成立：差值为 {g}。", **values),
+            "undecided": text(
+                "Whether it holds is not settled: the difference is {g}, too wide to exclude a serious drop.",
+                "是否成立尚无定论：差值为 {g}，区间太宽，不能排除明显下降。",
+                **values,
+            ),
+            "higher": text(
+                "The score does not fall; it is higher than cross-validation promised, by {g}: {w}, and having more training "
+                "examples may add to it.",
+                "得分没有下降，反而比交叉验证给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
+                w=EASIER[drawn],
+                **values,
+            ),
+        }["higher" if higher else verdict]
+    )
+    said, poor = _against_blind(evidence, test, said, estimates)
+    said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
+    if drawn:  # the same neighbours and the same conditions stand on both sides
+        said = said + text(
+            "It was drawn at random from the same data: it speaks about examples like these, not about another source.",
+            "它是从同一份数据中随机抽出的：只能说明同类样本上的得分，不能说明其他来源。",
+        )
+    return Finding(
+        id="generalisation:test",
+        kind="generalisation",
+        **asked("generalisation:test", verdict),
+        claim="these_models",
+        severity="problem" if verdict == "no" or poor else "evidence",
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=[
+            Assumption(
+                name=bilingual(text("The test part took no part in any choice", "测试部分未参与任何选择")),
+                outcome="holds" if looks <= 1 else "doubtful",
+                detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=values["k"])),
+            ),
+            Assumption(
+                name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
+                outcome="doubtful"
+                if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
+                else "unchecked",
+                detail=bilingual(
+                    text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
+                )
+                if higher
+                else None,
+            ),
+        ],
+        candidates=[winner],
+        figure=figure,
+        table=[
+            {
+                "candidate": evidence.label(name),
+                "value": round(score.value, 4),
+                "low": None if score.low is None else round(score.low, 4),
+                "high": None if score.high is None else round(score.high, 4),
+                "n": score.n,
+            }
+            for name, score in tests.items()
+            if not math.isnan(score.value)
+        ],
+    )
+
+
+def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
+    """Why there is no score of the winner on a test part: none was given, it was not reached, its refit failed, or no score is defined."""
+    results, winner = evidence.results, str(evidence.winner)
+    n = len(results.examples.where("test"))
+    failed = [run for run in results.runs("refit", candidate=winner, status="failed") if run.cause]
+    estimates = {"examples": count(n, "examples")} if n else {}
+    values = {
+        "n": n,
+        "m": evidence.metric.title,
+        "c": evidence.label(winner),
+        "w": failed[0].cause.rstrip(".") if failed else "",
+    }
+    proposal = text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
+    if not n:
+        said = text(
+            "There is no test part: everything here rests on cross-validation.",
+            "没有测试部分：这里的一切都依据交叉验证。",
+        )
+        proposal = GIVE_A_TEST
+    elif winner in tests:
+        said = text(
+            "The {m} is not defined on the test part ({n} examples): its labels are too much alike to be told apart.",
+            "在测试部分（{n} 个样本）上，{m}没有定义：那里的标注过于单一，无从区分。",
+            **values,
+        )
+        proposal = text(
+            "Give a test part with labels that differ (data.test).", "请提供标注有差异的测试部分（data.test）。"
+        )
+    elif failed:
+        said = text(
+            "The test part ({n} examples) has no score: training {c} on all training data failed ({w}).",
+            "测试部分（{n} 个样本）没有得分：用全部训练数据重新训练 {c} 时失败（{w}）。",
+            **values,
+        )
+        proposal = text(
+            "Remove the cause, then run with --retry-failed.", "请消除原因，然后用 --retry-failed 重新运行。"
+        )
+    else:
+        said = text(
+            "The test part ({n} examples) has not been scored yet: so far everything rests on cross-validation.",
+            "测试部分（{n} 个样本）尚未评分：目前的一切都依据交叉验证。",
+            **values,
+        )
+    return Finding(
+        id="generalisation:test",
+        kind="generalisation",
+        **asked("generalisation:test", "undecided"),
+        severity="detail",
+        sentence=bilingual(said),
+        estimates=estimates,
+        candidates=[winner],
+        next=[bilingual(proposal)],
+    )
+
+
+def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: dict[str, Estimate]) -> tuple[Text, bool]:
+    """The sentence, with what an answer that looks at nothing reaches there, unless the score is above it; whether it is below."""
+    found = evidence.results.test(str(evidence.winner))
+    if found is None or test.low is None or test.high is None:
+        return said, False
+    blind = answer_blindly(evidence.metric, found.kind, found.target, len(evidence.results.examples.classes))
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    worst, best = sorted((sign * test.low, sign * test.high))
+    if math.isnan(blind.score) or worst > sign * blind.score:
+        return said, False
+    estimates["blind"] = Estimate(value=blind.score, n=test.n, method=blind.short.en, unit=evidence.metric.unit)
+    values = {"a": blind.doing, "b": f"{blind.score:.3f}"}
+    if best < sign * blind.score:
+        return said + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
+    return said + text(
+        "Whether it is better there than {a} ({b}) is not settled.",
+        "在那里，它是否优于{a}（{b}），尚无定论。",
+        **values,
+    ), False
+
+
+def _gap(evidence: Evidence, test: Estimate, validated: Estimate) -> tuple[Estimate, Verdict]:
+    """Test minus cross-validation, positive where the test is better; both parts are independent samples."""
+    metric = evidence.metric
+    sign = 1.0 if metric.greater_is_better else -1.0
+    gap = scaled(sign * (test.value - validated.value), metric, n=test.n, method="difference of independent samples")
+    if test.low is None or test.high is None or validated.low is None or validated.high is None:
+        return gap, "undecided"
+    # Half widths of the intervals combine like standard errors; the small sample decides the quantile already
+    half = math.hypot(test.high - test.low, validated.high - validated.low) / 2
+    half *= max(1.0, quantile(evidence.level, max(test.n - 1, 1)) / quantile(evidence.level, 1e9))
+    half = scaled(half, metric).value
+    ends = {"low": gap.value - half, "high": gap.value + half, "level": evidence.level, "n_unit": test.n_unit}
+    gap = gap.model_copy(update=ends)
+    tolerance = TOLERANCE if metric.unit == "score" else 10 * metric.rope or RELATIVE * abs(validated.value)
+    if gap.high is not None and gap.high < 0:
+        return gap, "no"
+    return gap, "yes" if gap.low is not None and gap.low > -tolerance else "undecided"
+
+
+def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None) -> list[Finding]:
+    winner = str(evidence.winner)
+    train, validated = trained[winner], winner_score(evidence)
+    if math.isnan(train) or math.isnan(validated.value):
+        return []  # the recipe reports no training score
+    sign = 1.0 if evidence.metric.greater_is_better else -1.0
+    gap = scaled(
+        sign * (train - validated.value), evidence.metric, n=validated.n, method="difference of means, no interval"
+    )
+    rope = evidence.metric.rope
+    threshold = GAP if evidence.metric.unit == "score" else 2 * rope or RELATIVE * abs(validated.value)
+    memorises = gap.value > threshold
+    sentence = text(
+        "On the examples it was trained on, the {m} of {c} is {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
+        "{c} 在自己的训练样本上的{m}为 {t:.3f}，交叉验证为 {v:.3f}：相差 {g}。",
+        c=evidence.label(winner),
+        m=evidence.metric.title,
+        t=train,
+        v=validated.value,
+        g=amount(gap),
+    ) + (
+        text(
+            "It has partly memorised its training examples; only the second number says what to expect.",
+            "它在一定程度上记住了训练样本；只有后一个数字说明实际可期待的效果。",
+        )
+        if memorises
+        else text("It has not memorised its training examples.", "没有记住训练样本的迹象。")
+    )
+    return [
+        Finding(
+            id="generalisation:train",
+            kind="generalisation",
+            **asked("generalisation:train", "yes" if memorises else "no"),
+            severity="detail",
+            sentence=bilingual(sentence),
+            estimates={
+                "train": Estimate(value=train, method="mean over runs", unit=evidence.metric.unit),
+                "cross_validation": validated,
+                "gap": gap,
+            },
+            candidates=[winner],
+            figure=figure,
+        )
+    ]
+
+
+def _figure(evidence: Evidence, tests: dict[str, Estimate], trained: dict[str, float]) -> Figure:
+    rows = []
+    for candidate in evidence.results.candidates:
+        if candidate.id not in evidence.measured:
+            continue
+        common = {"candidate": candidate.id, "label": candidate.label}
+        validated = evidence.scores[candidate.id]
+        if not math.isnan(trained[candidate.id]):
+            rows.append({**common, "stage": "train", "value": trained[candidate.id], "low": None, "high": None})
+        stages = [("cv", validated)] + ([("test", tests[candidate.id])] if candidate.id in tests else [])
+        for stage, score in stages:
+            if not math.isnan(score.value):
+                rows.append({**common, "stage": stage, "value": score.value, "low": score.low, "high": score.high})
+    return Figure(
+        kind="generalisation",
+        title=bilingual(text("Training, cross-validation and test side by side", "训练、交叉验证与测试并列")),
+        rows=rows,
+        fields={"value": bilingual(evidence.metric.title)},
+    )

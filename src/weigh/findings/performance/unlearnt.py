@@ -1,0 +1,112 @@
+"""The verdict where there is none: nothing ran to its end, or nobody learnt anything.
+
+Before it: the records. After it: `performance.py`, whose headline it takes the place of.
+"""
+
+from __future__ import annotations
+
+from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.model import Finding
+from weigh.findings.performance.descriptions import scores_figure
+from weigh.findings.questions import asked
+from weigh.findings.stability.degenerate import constant_runs
+from weigh.findings.stability.training import what_to_change
+from weigh.language import text
+from weigh.metrics.base import METRICS
+from weigh.metrics.design import score_design
+from weigh.record.results import Results
+from weigh.stats.estimate import Estimate
+
+__all__ = ["no_verdict", "not_learnt"]
+
+RANKS = 0.6  # AUROC from which probabilities are said to rank, though every decision is the same
+
+
+def no_verdict(results: Results) -> Finding:
+    """No candidate has a complete cross-validation, and why."""
+    done = sum(run.purpose == "main" and run.status == "done" for run in results.records)
+    failed = sum(run.purpose == "main" and run.status == "failed" for run in results.records)
+    return Finding(
+        id="verdict",
+        kind="performance",
+        **asked("verdict", "undecided"),
+        severity="headline",
+        sentence=bilingual(
+            text(
+                "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
+                "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
+                d=done,
+                f=failed,
+            )
+        ),
+        estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
+        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))]
+        if results.origin == "study"
+        else [],
+    )
+
+
+def not_learnt(evidence: Evidence) -> Finding:
+    """The verdict where every run of the best candidate gives every example the same answer: nothing is ranked."""
+    winner, constant = str(evidence.winner), evidence.once(constant_runs)
+    everybody = set(evidence.rivals) <= set(constant.throughout)
+    mine = constant.looked[winner]
+    runs = sum(constant.looked[name] for name in evidence.rivals if name in constant.looked) if everybody else mine
+    answer = next(row["predicted"] for row in constant.rows if row["candidate"] == winner)
+    score = evidence.scores[winner].model_copy(update={"low": None, "high": None, "method": "mean over runs"})
+    estimates = {"score": score, "runs": count(runs, "runs")}
+    if not evidence.results.examples.kind.typed:
+        estimates["answer"] = Estimate(value=float(answer), method="description, no interval", unit="label units")
+    values = {
+        "c": evidence.label(winner),
+        "n": runs,
+        "a": answer,
+        "m": evidence.metric.title,
+        "s": score.format(),
+        "b": evidence.blind.doing,
+    }
+    said = text(
+        "Nothing was learnt: all {n} runs"
+        + ("" if everybody else " of {c}")
+        + " give every example the same answer ('{a}'). "
+        "The {m} is {s}, that of {b}, so there is no candidate to recommend and nothing to rank.",
+        "没有学到任何东西："
+        + ("" if everybody else "{c} 的")
+        + "全部 {n} 次运行都对每个样本给出同样的回答（“{a}”）。{m}为 {s}，与{b}无异，"
+        "因此没有可推荐的方案，也无从排名。",
+        **values,
+    )
+    if not everybody:
+        said = said + text("No other candidate scores higher.", "其他候选方案的得分也没有更高。")
+    ranks = _ranks(evidence, winner)
+    if ranks is not None:
+        estimates["auroc"] = ranks
+        said = said + text(
+            "Its probabilities do rank the examples (AUROC {r}); only its decisions do not show it.",
+            "不过它给出的概率能把样本排出次序（AUROC {r}），只是判断结果没有体现出来。",
+            r=ranks.format(),
+        )
+    return Finding(
+        id="verdict",
+        kind="performance",
+        **asked("verdict", "no"),
+        claim=evidence.claim,
+        severity="headline",
+        sentence=bilingual(said),
+        estimates=estimates,
+        assumptions=evidence.assumptions([winner]),
+        candidates=[winner],
+        next=[bilingual(item) for item in what_to_change(evidence)],
+        figure=scores_figure(evidence),
+    )
+
+
+def _ranks(evidence: Evidence, name: str) -> Estimate | None:
+    """AUROC of a candidate whose decisions are all the same, where its probabilities tell classes apart nevertheless."""
+    found = evidence.out_of_fold[name]
+    if not found.kind.exclusive:
+        return None
+    value = score_design(METRICS.get("auroc"), found).overall
+    return (
+        Estimate(value=value, n=len(found.target), method="mean within folds, no interval") if value > RANKS else None
+    )
