@@ -38,7 +38,7 @@ WRITTEN = text(
 
 def text_demo_table(folder: Path) -> Path:
     """Write `folder/messages.csv` (text, label, wording, area, about) without the words at its head, and return its path."""
-    packaged = files("weigh.data").joinpath("demo_messages.csv").read_text("utf-8")
+    packaged = files("weigh.data.texts").joinpath("demo_messages.csv").read_text("utf-8")
     rows = [line for line in packaged.splitlines() if not line.startswith("#")]
     table = folder / "messages.csv"
     write_file(table, "\n".join(rows) + "\n")
