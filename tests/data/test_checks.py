@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.arrays import strata_of
+from weigh.data.copies import clusters, duplicate_groups
 from weigh.data.folds import assign_folds
 from weigh.data.pictures import facts as facts_module
 from weigh.data.pictures.checks import check_pictures
 from weigh.data.pictures.demo import DEMO_MODELS, demo_root, demo_spec
-from weigh.data.pictures.duplicates import clusters, duplicate_groups
 from weigh.data.pictures.index import read_images
 from weigh.errors import MissingExtra
 from weigh.findings.data_problems import findings_from_problems

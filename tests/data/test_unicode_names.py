@@ -8,7 +8,7 @@ import pytest
 
 from tests.data.test_images import folder, read, table
 from weigh.data.rows.listing import Listing
-from weigh.data.rows.names import compose_names
+from weigh.data.rows.one_form import compose_names
 from weigh.data.sentences.index import read_tokens
 from weigh.spec import DataSpec, DesignSpec
 

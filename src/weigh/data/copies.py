@@ -1,18 +1,78 @@
 """Copies among the examples of a data set, in words: within a part, across training and test, under two labels.
 
-Before it: facts and the pairs that `duplicates.py` found. After it: `checks.py` collects the problems.
+Before it: the pairs that the search of a medium found (`pictures/duplicates.py`, `texts/near_copies.py`). After it: the checks of the medium
+collect the problems, and `folds.py` keeps copies together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.pictures.duplicates import MOST_PICTURES, NearDuplicates, clusters
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["copies_in_words", "find_identical", "find_near"]
+__all__ = ["NearDuplicates", "clusters", "copies_in_words", "duplicate_groups", "find_identical", "find_near"]
+
+MERGING = ("duplicate", "near-duplicate", "leak", "near-leak", "label-conflict")
+
+
+@dataclass(frozen=True)
+class NearDuplicates:
+    """What the search found.
+
+    Attributes:
+        pairs: `(m, 2)` indices, i < j, verified.
+        score: `(m,)` how alike they are; pictures: the partial correlation of their fine structure.
+        alike: Share of a sample that looks like the others; pictures: above `MANY_ALIKE` all are judged by `STRICT`.
+        searched: False where the data set is too large to search.
+    """
+
+    pairs: np.ndarray
+    score: np.ndarray
+    alike: float = 0.0
+    searched: bool = True
+
+
+def clusters(pairs: Sequence[tuple[int, int]] | np.ndarray) -> list[list[int]]:
+    """Sets of indices that are connected by pairs, each ascending, in the order of their first index."""
+    parent: dict[int, int] = {}
+
+    def root(i: int) -> int:
+        while parent.setdefault(i, i) != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for a, b in pairs:
+        ra, rb = root(int(a)), root(int(b))
+        parent[max(ra, rb)] = min(ra, rb)
+    found: dict[int, list[int]] = {}
+    for i in sorted(parent):
+        found.setdefault(root(i), []).append(i)
+    return list(found.values())
+
+
+def duplicate_groups(problems: Sequence[Problem], examples: Examples) -> np.ndarray:
+    """`(n,)` int64 ids: examples that are copies of one another (exact or near) share an id, every other has its own.
+
+    Given to `assign_folds` as groups, so that no copy of a test picture stands in training.
+    """
+    index = {path: i for i, path in enumerate(examples.path.tolist())}
+    ids = np.arange(len(examples))
+    pairs = [
+        (index[cluster[0]], index[path])
+        for problem in problems
+        if problem.kind in MERGING
+        for cluster in (tuple(p for p in paths if p in index) for paths in problem.pairs)
+        for path in cluster[1:]
+    ]
+    for members in clusters(pairs):
+        ids[members] = members[0]
+    return ids
 
 
 def find_identical(
@@ -44,7 +104,7 @@ def find_near(
     found: NearDuplicates,
     keys: list[str],
     *,
-    limit: int = MOST_PICTURES,
+    limit: int,
     conflicts: bool = True,
 ) -> list[Problem]:
     """Near copies, in words.

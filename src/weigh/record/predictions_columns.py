@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.pictures.tables import nearest_columns
+from weigh.data.rows.columns import nearest_columns
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.errors import DataError
 from weigh.language import Text, text

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.data.names import compose
 from weigh.data.rows.listing import natural_key
-from weigh.data.rows.names import compose
 from weigh.data.rows.part_files import text_files
 from weigh.data.sentences.files import Sentence, TokenFile, read_token_file
 from weigh.errors import DataError

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weigh.data.pictures.tables import line_problems, metadata_columns
+from weigh.data.names import compose
+from weigh.data.rows.columns import line_problems, metadata_columns
 from weigh.data.rows.listing import natural_key
-from weigh.data.rows.names import compose
 from weigh.data.tables.cells import as_cell
 from weigh.data.tables.frames import read_frame
 from weigh.data.tables.table_files import TableFile

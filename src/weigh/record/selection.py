@@ -82,7 +82,7 @@ def find_suspects(results: Results) -> Suspects:
     Labels are doubted by all candidates together (mean out-of-fold probability), not by the winner alone: what only the
     winner doubts would be taken away in its favour.
     """
-    from weigh.data.pictures.duplicates import duplicate_groups
+    from weigh.data.copies import duplicate_groups
     from weigh.stats.label_errors import find_label_errors
 
     examples = results.examples

@@ -16,7 +16,7 @@ from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import fingerprint
 from weigh.data.copies import find_identical, find_near
 from weigh.data.examples import Examples
-from weigh.data.pictures.duplicates import near_duplicates
+from weigh.data.pictures.duplicates import MOST_PICTURES, near_duplicates
 from weigh.data.pictures.facts import Facts, picture_facts
 from weigh.data.pictures.oddities import find_odd_pictures, find_placeholders
 from weigh.data.pictures.shortcuts import find_shortcuts
@@ -57,7 +57,9 @@ def check_pictures(examples: Examples, *, progress: Progress | None = None) -> t
                 "bytes": "same" if len({str(examples.content[i]) for i in same}) == 1 else "different"
             },
         )
-        problems += find_near(examples, near_duplicates(examples, grey, pixels, progress=progress), pixels)
+        problems += find_near(
+            examples, near_duplicates(examples, grey, pixels, progress=progress), pixels, limit=MOST_PICTURES
+        )
         problems += find_placeholders(examples, facts)
         problems += check_classes(examples)
         problems += find_odd_pictures(examples, facts)

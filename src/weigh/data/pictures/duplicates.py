@@ -22,19 +22,18 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from weigh.data.copies import NearDuplicates
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.data.pictures.alignment import align, band_pass, centre, correlation, warp
 from weigh.data.pictures.decoding import PictureError, open_picture
-from weigh.problem import Problem
 
-__all__ = ["COPY", "MOST_PICTURES", "STRICT", "NearDuplicates", "clusters", "duplicate_groups", "near_duplicates"]
+__all__ = ["COPY", "MOST_PICTURES", "STRICT", "near_duplicates"]
 
 VERSION = "near-1"  # raised when the method changes
 COPY = 0.90  # partial correlation of copies of one photo; other pairs of photos stay below 0.7
@@ -49,64 +48,8 @@ MANY_ALIKE, SAMPLE = 0.1, 300  # share of a sample of pictures above which the w
 FIRST_REFERENCE, REFERENCES = 10, 12  # similar, but not the most similar: those may be further copies
 BAND = (1.2, 5.0)  # standard deviations of the two Gaussians, in pixels of the fine copy
 LEAST_DETAIL = 0.8  # grey levels: below it a picture has no structure that could agree
-MERGING = ("duplicate", "near-duplicate", "leak", "near-leak", "label-conflict")
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class NearDuplicates:
-    """What the search found.
-
-    Attributes:
-        pairs: `(m, 2)` indices, i < j, verified.
-        score: `(m,)` partial correlation of their fine structure.
-        alike: Share of a sample of pictures that look like the others; above `MANY_ALIKE` all are judged by `STRICT`.
-        searched: False where the data set is too large to search.
-    """
-
-    pairs: np.ndarray
-    score: np.ndarray
-    alike: float = 0.0
-    searched: bool = True
-
-
-def clusters(pairs: Sequence[tuple[int, int]] | np.ndarray) -> list[list[int]]:
-    """Sets of indices that are connected by pairs, each ascending, in the order of their first index."""
-    parent: dict[int, int] = {}
-
-    def root(i: int) -> int:
-        while parent.setdefault(i, i) != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in pairs:
-        ra, rb = root(int(a)), root(int(b))
-        parent[max(ra, rb)] = min(ra, rb)
-    found: dict[int, list[int]] = {}
-    for i in sorted(parent):
-        found.setdefault(root(i), []).append(i)
-    return list(found.values())
-
-
-def duplicate_groups(problems: Sequence[Problem], examples: Examples) -> np.ndarray:
-    """`(n,)` int64 ids: pictures that are copies of one another (exact or near) share an id, every other has its own.
-
-    Given to `assign_folds` as groups, so that no copy of a test picture stands in training.
-    """
-    index = {path: i for i, path in enumerate(examples.path.tolist())}
-    ids = np.arange(len(examples))
-    pairs = [
-        (index[cluster[0]], index[path])
-        for problem in problems
-        if problem.kind in MERGING
-        for cluster in (tuple(p for p in paths if p in index) for paths in problem.pairs)
-        for path in cluster[1:]
-    ]
-    for members in clusters(pairs):
-        ids[members] = members[0]
-    return ids
 
 
 def near_duplicates(

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.examples import Examples
+from weigh.data.pictures.files import PICTURE_FILES
 from weigh.data.pictures.tables import list_table
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.folders import list_folder
 from weigh.data.rows.listing import Listing
+from weigh.data.rows.number_labels import keep_numbers
 from weigh.data.rows.paths import no_such_path
-from weigh.data.tables.number_labels import keep_numbers
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
 from weigh.kinds.base import Kind
@@ -64,7 +65,7 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
     """Rows of one source: a folder, a table, a `datasets` folder or a hub name."""
     path = Path(given).expanduser()
     if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
-        from weigh.data.rows.hub import list_hub
+        from weigh.data.pictures.saved import list_hub
 
         return list_hub(given.removeprefix("hub:"), spec, offline=offline, progress=progress)
     if not path.exists():
@@ -72,12 +73,12 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
     path = Path(os.path.abspath(path))
     if path.is_dir():
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
-            from weigh.data.rows.hub import list_saved
+            from weigh.data.pictures.saved import list_saved
 
             return list_saved(path, spec, progress=progress)
         inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and given == spec.train else None
         inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
-        listing = list_folder(path, without=inside, level=spec.class_folder)
+        listing = list_folder(path, PICTURE_FILES, without=inside, level=spec.class_folder)
         listing.separator = spec.label_separator
         return listing
     if not is_written_as(path, (*TABLE_SUFFIXES, ".json", ".txt", ".tab")):

@@ -18,7 +18,7 @@ from weigh.data.rows.listing import set_aside
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["find_mask_class", "masks_beside"]
+__all__ = ["without_masks"]
 
 PICTURE_WORDS = frozenset(("image", "images", "img", "imgs", "picture", "pictures", "photo", "photos", "jpegimages", "original", "originals", "input", "inputs", "rgb", "raw", "frames"))  # fmt: skip
 MASK_WORDS = frozenset(("mask", "masks", "msk", "msks", "seg", "segs", "segmentation", "segmentations", "segmented", "segmentationclass", "annotation", "annotations", "annot", "label", "labels", "gt", "groundtruth", "target", "targets", "trimap", "trimaps", "matte", "silhouette", "silhouettes", "lesion"))  # fmt: skip
@@ -41,7 +41,14 @@ class _Pair(NamedTuple):
     files: list[tuple[str, str]]
 
 
-def find_mask_class(rows: Sequence[Placed], root: Path) -> list[Problem]:
+def without_masks(rows: Sequence[Placed], root: Path) -> tuple[list[int], list[Problem]]:
+    """Rows that are no masks, and what is to be said: a class of masks is asked about, masks beside their pictures are left out."""
+    question = _find_mask_class(rows, root)
+    keep, left_out = _masks_beside(rows)
+    return keep, question + left_out
+
+
+def _find_mask_class(rows: Sequence[Placed], root: Path) -> list[Problem]:
     """An error where one class holds the masks of another."""
     by_class: dict[str, dict[str, str]] = defaultdict(dict)
     for row in rows:
@@ -59,7 +66,7 @@ def find_mask_class(rows: Sequence[Placed], root: Path) -> list[Problem]:
     return []
 
 
-def masks_beside(rows: Sequence[Placed]) -> tuple[list[int], list[Problem]]:
+def _masks_beside(rows: Sequence[Placed]) -> tuple[list[int], list[Problem]]:
     """Rows that are no mask of a picture in the same folder ("1_mask.png" beside "1.png"), and the masks by name."""
     names = {(row.part, str(Path(row.path).parent), Path(row.path).stem.casefold()) for row in rows}
     keep, masks = [], []

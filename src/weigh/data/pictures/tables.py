@@ -6,38 +6,24 @@ set aside and never opened, labels are only ever names.
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.data.rows.listing import PARTS, PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
+from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.encoding import encoding_problem
 from weigh.data.tables.several_labels import label_columns, labels_of
-from weigh.data.tables.table_files import TableFile, read_table
+from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
-__all__ = [
-    "Resolver",
-    "columns_note",
-    "line_problems",
-    "list_columns",
-    "list_table",
-    "metadata_columns",
-    "nearest_columns",
-    "parts_of_rows",
-    "picture_columns",
-]
-
-LONG = 100  # characters: longer cells are texts or addresses, not the names of kinds
-FEW = 20  # a column of numbers with more values than this is a measurement, not a category
+__all__ = ["list_columns", "list_table", "picture_columns"]
 
 
 def list_table(
@@ -79,86 +65,6 @@ def list_table(
     listing.problems += [] if marked else [columns_note(said, left, do)]
     listing.problems += [*encoding_problem({table.name: read.encoding}), *line_problems([read], len(read.lines))]
     return listing
-
-
-def columns_note(sentence: Text, left: Sequence[str], do: Text) -> Problem:
-    """How a table was read; `left` are the columns that play no part."""
-    if left:
-        names = ", ".join(left[:8]) + (", …" if len(left) > 8 else "")
-        sentence = sentence + text("Not used: {c}.", "未使用：{c}。", c=names)
-    return Problem("columns", sentence, severity="note", do=do)
-
-
-def line_problems(tables: Sequence[TableFile], rows: int, root: Path | None = None) -> list[Problem]:
-    """Lines of files that are no rows, or were read in an unusual way; `rows` counts those that are."""
-
-    def named(lines_of: Callable[[TableFile], Iterable[int]]) -> list[str]:
-        return [f"{_name(t.path, root)}:{line}" for t in tables for line in lines_of(t)]
-
-    broken, repeated, literal = named(lambda t: t.broken), named(lambda t: t.repeated), named(lambda t: t.literal)
-    problems = []
-    if broken:
-        every = rows + len(broken)
-        problems.append(
-            set_aside(
-                "broken-row",
-                text(
-                    "Lines that do not fit the table (too many or too few cells, quotes that do not close): {n} of {r} (first: {f}); set aside.",
-                    "{r} 行中有 {n} 行与表格不符（单元格过多或过少、引号未闭合；第一行：{f}），已搁置。",
-                    n=len(broken),
-                    r=every,
-                    f=broken[0],
-                ),
-                broken,
-                text(
-                    "Correct these lines; texts with separators belong in quotes.",
-                    "请更正这些行；含分隔符的文本应加引号。",
-                ),
-                more={"rows": every},
-                details=tuple(
-                    {"path": f"{_name(t.path, root)}:{line}", "cells": why}
-                    for t in tables
-                    for line, why in t.broken.items()
-                ),
-            )
-        )
-    if repeated:
-        problems.append(
-            set_aside(
-                "repeated-header",
-                text(
-                    "Lines that repeat the header: {n} (first: {f}); left out.",
-                    "重复表头的行：{n} 行（第一行：{f}），已略去。",
-                    n=len(repeated),
-                    f=repeated[0],
-                ),
-                repeated,
-                text(
-                    "Files were put together with their headers; delete these lines.",
-                    "合并文件时带入了表头，请删除这些行。",
-                ),
-            )
-        )
-    if literal:
-        problems.append(
-            set_aside(
-                "stray-quote",
-                text(
-                    "Lines with a quote that does not close: {n} (first: {f}); read as they stand.",
-                    "有未闭合引号的行：{n} 行（第一行：{f}），按原样读取。",
-                    n=len(literal),
-                    f=literal[0],
-                ),
-                literal,
-                text("Double a quote inside of quotes, or delete it.", "请把引号内的引号写两遍，或将其删除。"),
-                severity="note",
-            )
-        )
-    return problems
-
-
-def _name(path: Path, root: Path | None) -> str:
-    return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else path.name
 
 
 def list_columns(
@@ -220,40 +126,6 @@ def list_columns(
     return listing
 
 
-def metadata_columns(cells: Columns, taken: set[str | None], kept: str | None = None) -> Columns:
-    """Columns that sort examples into kinds: repeated short texts, yes/no, whole numbers; not measurements or free text.
-
-    Args:
-        kept: A column that is asked for by name, whatever it holds; its long cells are shortened and stay different.
-    """
-    chosen = {}
-    for name, column in cells.items():
-        if name == kept:
-            chosen[name] = [cell if cell is None or len(cell) <= LONG else _shortened(cell) for cell in column]
-            continue
-        if name in taken:
-            continue
-        values = {v for v in column if v is not None and v != ""}
-        if not 2 <= len(values) < max(len(column), 3) or any(len(v) > LONG for v in values):
-            continue
-        if len(values) > FEW and _are_measurements(values):
-            continue
-        chosen[name] = column
-    return chosen
-
-
-def _shortened(cell: str) -> str:
-    return f"{cell[: LONG - 20]}…{hashlib.blake2b(cell.encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
-
-
-def _are_measurements(values: set[str]) -> bool:
-    """All numbers, and some with a fraction."""
-    try:
-        return any(not float(v).is_integer() for v in values)
-    except (ValueError, OverflowError):
-        return False
-
-
 def picture_columns(cells: Columns, table: Path) -> list[str]:
     """Columns most of whose first cells name pictures, by their suffix or by lying beside the table."""
     return [name for name, column in cells.items() if _are_pictures(column, table)]
@@ -269,15 +141,6 @@ def _are_pictures(column: list[str | None], table: Path) -> bool:
     resolver = Resolver(Path(os.path.abspath(table.parent)), sample)
     found = [resolver.find(v).path for v in sample]
     return sum(p is not None and os.path.splitext(p)[1].casefold() in PICTURE_SUFFIXES for p in found) * 2 > len(sample)
-
-
-def nearest_columns(name: str, known: Sequence[str]) -> Text:
-    """ "Nearest: label_id. Columns: a, b, c." for a column that is not there."""
-    lowered = {k.casefold(): k for k in known}
-    near = [lowered[m] for m in difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)]
-    near = near or [k for k in known if name.casefold() in k.casefold()][:1]
-    listed = text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(known) or "–")
-    return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 
 # Problems -----------------------------------------------------------------------------------------------------------
@@ -312,18 +175,6 @@ def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec, *, w
 
 def _join(lines: Sequence[Text]) -> Text:
     return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines))
-
-
-def parts_of_rows(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[int], str | None]:
-    """Part of each row, rows whose part is unknown, and the column that says so (None: all rows are "train")."""
-    name = columns.split or ("split" if "split" in cells else None)
-    rows = len(next(iter(cells.values()), []))
-    if name is None:
-        return ["train"] * rows, set(), None
-    parts = [PARTS.get((v or "").strip().casefold()) for v in cells[name]]
-    if columns.split is None and not any(parts):  # a column that happens to be called "split"
-        return ["train"] * rows, set(), None
-    return [p or "train" for p in parts], {i for i, p in enumerate(parts) if p is None}, name
 
 
 def _table_problems(

@@ -13,7 +13,7 @@ from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples
 from weigh.data.pictures.duplicates import near_duplicates
 from weigh.data.pictures.facts import picture_facts
-from weigh.data.rows.folders import PICTURE_FILES
+from weigh.data.pictures.files import PICTURE_FILES
 from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.rows.trees import walk_files
 from weigh.errors import DataError

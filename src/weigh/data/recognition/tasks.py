@@ -11,9 +11,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
-from weigh.data.rows.folders import is_picture_name, part_folders, subfolders
+from weigh.data.rows.folders import part_folders
+from weigh.data.rows.trees import subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import DataError, FileRefused, WeighError
 from weigh.files import open_regular, read_json
@@ -105,7 +107,7 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             SEMANTIC_SEGMENTATION,
             text("The folder {m} looks like masks.", "文件夹 {m} 看起来是掩码。", m=sorted(masked)[0]),
         )
-    if any(_has_pictures(f) for _, p in part_folders(folder) for f in subfolders(p)[:50]):
+    if any(_has_pictures(f) for _, p in part_folders(folder, PICTURE_FILES) for f in subfolders(p)[:50]):
         return Recognised(
             IMAGE_CLASSIFICATION,
             text(

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.pictures.tables import nearest_columns
+from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.listing import Listing, natural_key, set_aside
-from weigh.data.rows.names import compose_names
+from weigh.data.rows.one_form import compose_names
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import DataError
 from weigh.kinds.base import Kind, rows_of

@@ -1,28 +1,24 @@
 """A folder of pictures or of text files as rows: one folder per class, with or without train / val / test folders above.
 
-Before it: what the user typed. After it: `data/pictures/index.py`. Names only; a file is opened only where it has no suffix.
+Before it: what the user typed. After it: the index of a medium. Names only; a file is opened only where it has no suffix.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.pictures.masks import find_mask_class, masks_beside
 from weigh.data.rows.levels import Level, Placed, settle_levels
-from weigh.data.rows.listing import PARTS, PICTURE_SUFFIXES, Listing, natural_key, set_aside
+from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
 from weigh.data.rows.trees import files_in, same_folder, scan, subfolders, walk_files
 from weigh.errors import DataError
 from weigh.language import Text, text
-from weigh.media import PICTURES
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["PICTURE_FILES", "FileKind", "is_picture_name", "list_folder", "part_folders", "subfolders"]
-
-MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\0", b"MM\0*")
+__all__ = ["FileKind", "list_folder", "part_folders"]
 
 
 class FileKind(NamedTuple):
@@ -30,25 +26,27 @@ class FileKind(NamedTuple):
 
     Attributes:
         noun: What it is called.
+        column: What the column of a table is called that holds them.
         by_name: From a file's name to whether it is one.
         by_head: From a path without a suffix to whether it is one, by its first bytes.
         strict: A part folder ("train") has none of them beside its class folders.
+        choose: From the rows and the folder to the rows that are examples and what is to be said of the others; None: all are.
     """
 
     noun: Noun
+    column: str
     by_name: Callable[[str], bool]
     by_head: Callable[[Path], bool]
     strict: bool = True
+    choose: Callable[[Sequence[Placed], Path], tuple[list[int], list[Problem]]] | None = None
 
     def holds(self, entry: os.DirEntry) -> bool:
         """Whether an entry of a folder is one of them."""
         return self.by_name(entry.name) or ("." not in entry.name and self.by_head(Path(entry.path)))
 
 
-def list_folder(
-    folder: Path, *, without: Path | None = None, kind: FileKind | None = None, level: Level | None = None
-) -> Listing:
-    """The pictures (or what `kind` says) of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
+def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, level: Level | None = None) -> Listing:
+    """The examples of `folder`, by part, class (natural order) and name (natural order), at any depth within a class.
 
     Args:
         without: A folder inside that is not looked at (the test folder, where it lies within the training folder).
@@ -57,8 +55,7 @@ def list_folder(
     Raises:
         DataError: Unreadable, empty, or without class folders.
     """
-    kind = kind or PICTURE_FILES
-    parts = part_folders(folder, without, kind)
+    parts = part_folders(folder, kind, without)
     listing = Listing(root=folder)
     loose: list[str] = []
     strange: list[str] = []
@@ -82,11 +79,10 @@ def list_folder(
             within = file.relative_to(class_folder)
             rows.append(Placed(part, class_folder.name, within.parts[:-1], relative))
             listing.order.append((natural_key(within.as_posix()), natural_key(relative)))
-    if kind is PICTURE_FILES and level is None:
-        listing.problems += find_mask_class(rows, folder)
-        keep, beside_pictures = masks_beside(rows)
+    if kind.choose is not None and level is None:
+        keep, problems = kind.choose(rows, folder)
         rows, listing.order = [rows[i] for i in keep], [listing.order[i] for i in keep]
-        listing.problems += beside_pictures
+        listing.problems += problems
     settled = settle_levels(rows, level, folder, kind.noun)
     listing.path = [row.path for row in rows]
     listing.label = [label or "" for label in settled.label]
@@ -106,16 +102,15 @@ def list_folder(
     other, repeated = (sorted(_relative(p, folder) for p in some) for some in (tree.others, tree.repeated))
     listing.problems += _notes(other, sorted(set(loose)), strange, empty, repeated, kind.noun)
     if not listing.path:
-        raise _no_files(folder, loose, kind.noun)
+        raise _no_files(folder, loose, kind)
     return listing
 
 
-def part_folders(folder: Path, without: Path | None = None, kind: FileKind | None = None) -> list[tuple[str, Path]]:
+def part_folders(folder: Path, kind: FileKind, without: Path | None = None) -> list[tuple[str, Path]]:
     """The train / val / test folders of `folder`, or an empty list: then its folders are classes.
 
     "train" may also be a class (buses, cars, trains): a part folder holds folders, and no pictures beside them.
     """
-    kind = kind or PICTURE_FILES
     named = [(PARTS[s.name.casefold()], s) for s in subfolders(folder) if s.name.casefold() in PARTS]
     parts = [
         (part, s)
@@ -125,25 +120,6 @@ def part_folders(folder: Path, without: Path | None = None, kind: FileKind | Non
         and not (kind.strict and files_in(s, kind.by_name))
     ]
     return sorted(parts, key=lambda p: (("train", "val", "test").index(p[0]), p[1].name))
-
-
-def is_picture_name(name: str) -> bool:
-    """Whether the suffix is one of a picture."""
-    return os.path.splitext(name)[1].casefold() in PICTURE_SUFFIXES
-
-
-def _looks_like_picture(path: Path) -> bool:
-    try:
-        if not path.is_file():  # a pipe or a device would block
-            return False
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError:
-        return False
-    return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
-
-
-PICTURE_FILES = FileKind(PICTURES, is_picture_name, _looks_like_picture)
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -252,7 +228,8 @@ def _left_out(paths: list[str], folders: list[str], noun: Noun) -> Problem:
     )
 
 
-def _no_files(folder: Path, loose: list[str], noun: Noun) -> DataError:
+def _no_files(folder: Path, loose: list[str], kind: FileKind) -> DataError:
+    noun = kind.noun
     if loose:
         what = text(
             "{f} holds {n} {w} but no class folders.",
@@ -268,7 +245,7 @@ def _no_files(folder: Path, loose: list[str], noun: Noun) -> DataError:
         "Put the {w} of each class into a folder of its own ({f}/CLASS/…), or give a table with the columns {c} and label.",
         "请把每个类别的{w}放入各自的文件夹（{f}/类别/…），或提供含 {c} 和 label 两列的表格。",
         w=noun.many,
-        c="path" if noun is PICTURES else "text",
+        c=kind.column,
         f=folder.name,
     )
     if tables:

@@ -1,111 +1,33 @@
-"""Pictures of the `datasets` library as rows: a folder that `save_to_disk` wrote, or a name on the hub.
+"""The `datasets` library: a folder that `save_to_disk` wrote, or a name on the hub, and its columns as text.
 
-Before it: what the user typed. After it: `data/pictures/index.py`. Each picture is written once into the cache folder, under its
-row and the hash of its contents, and indexed there: from then on such a data set is like any other table of files.
+Before it: what the user typed. After it: the readers of the media (`pictures/saved.py`, `texts/sources.py`, `sentences/saved.py`).
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from weigh.data.pictures.tables import metadata_columns, nearest_columns
-from weigh.data.rows.listing import PARTS, Listing, nothing_usable, set_aside
-from weigh.data.sentences.objects import list_columns
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
-from weigh.disk import write_file
 from weigh.errors import DataError, MissingExtra, reason_of
 from weigh.language import text
-from weigh.settings import cache_folder, offline_by_environment
-from weigh.spec import ColumnsSpec, DataSpec
+from weigh.settings import offline_by_environment
 
-__all__ = ["list_hub", "list_saved", "load_hub", "load_raw", "load_saved", "read_saved", "sequences"]
+__all__ = ["label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
 
 Progress = Callable[[str, int, int], None] | None
-SUFFIXES = {
-    b"\xff\xd8": ".jpg",
-    b"\x89P": ".png",
-    b"GI": ".gif",
-    b"BM": ".bmp",
-    b"RI": ".webp",
-    b"II": ".tif",
-    b"MM": ".tif",
-}
-
-
-def list_saved(folder: Path, spec: DataSpec, *, progress: Progress = None) -> Listing:
-    """Rows of a folder written by `Dataset.save_to_disk` or `DatasetDict.save_to_disk`.
-
-    Raises:
-        MissingExtra: `datasets` is not installed.
-        DataError: The folder cannot be read, or has no column of pictures and labels.
-    """
-    return _rows(_load_saved(folder), _library(), spec, str(folder), progress)
 
 
 def load_saved(folder: Path) -> dict[str, Columns]:
     """Every column of a saved folder as text, by split: class numbers as names, pictures and nested values left out."""
-    return _columns_by_split(_load_saved(folder))
+    return _columns_by_split(read_saved(folder))
 
 
 def load_hub(name: str, *, offline: bool) -> dict[str, Columns]:
     """Like `load_saved`, for a name on the hub."""
     return _columns_by_split(load_raw(name, offline=offline))
-
-
-class Sequences(NamedTuple):
-    """Rows of tokens with tags; `names` of the tags, where they are numbers that the dataset names."""
-
-    rows: list[tuple[list[str], list[str]]]
-    names: list[str] | None
-
-
-def read_saved(folder: Path) -> Any:
-    """A folder that `save_to_disk` wrote, as the library loads it."""
-    return _load_saved(folder)
-
-
-def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
-    """The lists of tokens and of their tags, by split.
-
-    Raises:
-        DataError: No such lists.
-    """
-    splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
-    found: dict[str, Sequences] = {}
-    for split, rows in splits.items():
-        features = {name: f for name, f in rows.features.items() if getattr(f, "feature", None) is not None}
-        named = [name for name, f in features.items() if _label_names(f)]
-        some = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
-        chosen = list_columns(
-            [{n: [str(c) for c in v] if n not in named else v for n, v in row.items()} for row in some]
-        )
-        tag = columns.label if columns.label in features else chosen[1] if chosen else (named or [None])[0]
-        token = columns.text if columns.text in features else chosen[0] if chosen else None
-        if token is None:
-            token = next(
-                (n for n, f in features.items() if n != tag and getattr(f.feature, "dtype", "") == "string"), None
-            )
-        if token is None or tag is None:
-            raise DataError(
-                text(
-                    "The dataset has no lists of tokens and tags (columns: {c}).",
-                    "数据集中没有词列表和标记列表（列：{c}）。",
-                    c=", ".join(rows.features),
-                ),
-                do=text(
-                    "Name them: --set data.text=NAME --set data.label=NAME",
-                    "请指明：--set data.text=列名 --set data.label=列名",
-                ),
-            )
-        pairs = zip(rows[token], rows[tag], strict=True)
-        found[split] = Sequences(
-            [(list(map(str, a)), list(map(str, b))) for a, b in pairs], _label_names(features[tag])
-        )
-    return found
 
 
 def _columns_by_split(loaded: Any) -> dict[str, Columns]:
@@ -114,17 +36,23 @@ def _columns_by_split(loaded: Any) -> dict[str, Columns]:
     for split, rows in splits.items():
         found[split] = {}
         for name, feature in rows.features.items():
-            names = _label_names(feature)
+            names = label_names(feature)
             if names is not None:
-                found[split][name] = [_label(v, names) for v in rows[name]]
+                found[split][name] = [label_of(v, names) for v in rows[name]]
             elif getattr(feature, "_type", "") == "Value":
                 found[split][name] = [as_cell(v) for v in rows[name]]
     return found
 
 
-def _load_saved(folder: Path) -> Any:
+def read_saved(folder: Path) -> Any:
+    """A folder that `save_to_disk` wrote, as the library loads it.
+
+    Raises:
+        MissingExtra: `datasets` is not installed.
+        DataError: The folder cannot be read.
+    """
     try:
-        return _library().load_from_disk(str(folder))
+        return library().load_from_disk(str(folder))
     except MissingExtra:
         raise
     except Exception as error:  # the library raises many kinds for damaged folders
@@ -137,16 +65,6 @@ def _load_saved(folder: Path) -> Any:
             ),
             do=text("Save it again with save_to_disk.", "请用 save_to_disk 重新保存。"),
         ) from None
-
-
-def list_hub(name: str, spec: DataSpec, *, offline: bool, progress: Progress = None) -> Listing:
-    """Rows of a dataset on the hub (mirrors are honoured through HF_ENDPOINT).
-
-    Raises:
-        MissingExtra: `datasets` is not installed.
-        DataError: Offline, or the dataset cannot be loaded.
-    """
-    return _rows(load_raw(name, offline=offline), _library(), spec, name, progress)
 
 
 def load_raw(name: str, configuration: str | None = None, *, offline: bool, typed: str = "") -> Any:
@@ -169,7 +87,7 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
             text("No local folder or table has that name.", "本地没有同名的文件夹或表格。"),
             text("Check the path, or run without --offline.", "请检查路径，或去掉 --offline。"),
         )
-    datasets = _library()
+    datasets = library()
     try:
         return datasets.load_dataset(name, configuration)
     except Exception as error:
@@ -187,7 +105,12 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
         ) from None
 
 
-def _library() -> Any:
+def library() -> Any:
+    """The `datasets` library.
+
+    Raises:
+        MissingExtra: It is not installed.
+    """
     if find_spec("datasets") is None:
         raise MissingExtra("datasets", text("reading Hugging Face datasets", "读取 Hugging Face 数据集"), "datasets")
     import datasets
@@ -195,161 +118,18 @@ def _library() -> Any:
     return datasets
 
 
-def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progress) -> Listing:
-    splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
-    features = next(iter(splits.values())).features
-    picture, label = _columns(features, datasets, spec, name)
-    known = "\n".join(f"{split}:{getattr(rows, '_fingerprint', name)}" for split, rows in splits.items())
-    store = cache_folder() / "pictures" / hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
-    listing = Listing(root=store, order_source="table", separator=spec.label_separator)
-    cells: dict[str, list[str | None]] = {
-        c: [] for c in features if c not in (picture, label) and not isinstance(features[c], datasets.Image)
-    }
-    names = _label_names(features[label])
-    unknown, unlabelled, empty = [], [], []
-    total, done = sum(len(s) for s in splits.values()), 0
-    for split, rows in splits.items():
-        part = PARTS.get(split.casefold())
-        if part is None:
-            unknown += [f"{split}[{i}]" for i in range(len(rows))]
-            continue
-        for i, row in enumerate(rows.cast_column(picture, datasets.Image(decode=False))):
-            done += 1
-            if progress and done % 64 == 0:
-                progress("writing pictures", done, total)
-            raw = _bytes(row[picture])
-            written = _write(raw, store, f"{split}/{i:07d}") if raw else None
-            if written is None:
-                empty.append(f"{split}[{i}]")
-                continue
-            value = _label(row[label], names)
-            if value is None:
-                unlabelled.append(f"{split}[{i}]")
-                continue
-            if value.startswith(LIST_SEPARATOR):
-                listing.separator = LIST_SEPARATOR
-            listing.path.append(written)
-            listing.label.append(value)
-            listing.part.append(part)
-            listing.order.append(done)
-            for column, values in cells.items():
-                values.append(_text(row[column], features[column]))
-    columns = metadata_columns(cells, {spec.columns.group}, spec.columns.kept)
-    listing.columns = {n: [v or "" for v in c] for n, c in columns.items()}
-    if spec.columns.group:
-        if spec.columns.group not in cells:
-            raise DataError(
-                text("data.columns.group: no column '{c}'.", "data.columns.group：没有“{c}”列。", c=spec.columns.group)
-                + nearest_columns(spec.columns.group, list(features))
-            )
-        listing.group = [v or "" for v in cells[spec.columns.group]]
-    listing.problems = _problems(unknown, unlabelled, empty, list(features))
-    if not listing.path:
-        raise nothing_usable(name, listing.problems)
-    return listing
-
-
-def _columns(features: Any, datasets: Any, spec: DataSpec, name: str) -> tuple[str, str]:
-    """The columns of pictures and labels: those named, else the only one of the fitting type."""
-    pictures = [c for c, f in features.items() if isinstance(f, datasets.Image)]
-    labels = [c for c, f in features.items() if isinstance(f, datasets.ClassLabel)]
-    picture = spec.columns.path if spec.columns.path in pictures else (pictures[0] if len(pictures) == 1 else None)
-    named = [c for c in (spec.columns.label, "label", "labels") if c in features and c not in pictures]
-    label = named[0] if named else (labels[0] if len(labels) == 1 else None)
-    if picture is None or label is None:
-        raise DataError(
-            text(
-                "{n} has no clear column of pictures and labels (columns: {c}).",
-                "{n} 中无法确定图片列和标签列（列：{c}）。",
-                n=name,
-                c=", ".join(features),
-            ),
-            do=text(
-                "Name them: --set data.columns.path=NAME --set data.columns.label=NAME",
-                "请指明：--set data.columns.path=列名 --set data.columns.label=列名",
-            ),
-        )
-    return picture, label
-
-
-def _label_names(feature: Any) -> list[str] | None:
+def label_names(feature: Any) -> list[str] | None:
+    """Names of the classes of a column (or of the elements of its lists); None: it has none."""
     inner = getattr(feature, "feature", feature)
     return list(inner.names) if hasattr(inner, "names") else None
 
 
-def _label(value: Any, names: list[str] | None) -> str | None:
+def label_of(value: Any, names: list[str] | None) -> str | None:
     """A label as text; several are joined; -1 and None are "no label" in this library."""
     if isinstance(value, (list, tuple)):
-        return LIST_SEPARATOR + LIST_SEPARATOR.join(filter(None, (_label(v, names) for v in value)))
+        return LIST_SEPARATOR + LIST_SEPARATOR.join(filter(None, (label_of(v, names) for v in value)))
     if value is None or value == "" or (names is not None and value == -1):
         return None
     if names is not None and isinstance(value, int):
         return names[value]
     return str(value)
-
-
-def _text(value: Any, feature: Any) -> str | None:
-    if value is None:
-        return None
-    if hasattr(feature, "names") and isinstance(value, int) and value >= 0:
-        return feature.names[value]
-    return str(value)
-
-
-def _bytes(cell: Any) -> bytes | None:
-    if not isinstance(cell, dict):
-        return None
-    if cell.get("bytes"):
-        return cell["bytes"]
-    try:
-        return Path(cell["path"]).read_bytes() if cell.get("path") else None
-    except OSError:
-        return None
-
-
-def _write(raw: bytes, store: Path, row: str) -> str:
-    """Write a picture under its row and the hash of its bytes, unless it is there undamaged; its path relative to `store`."""
-    digest = hashlib.blake2b(raw, digest_size=8).hexdigest()
-    relative = f"{row}-{digest}{SUFFIXES.get(raw[:2], '')}"
-    target = store / relative
-    if not (target.is_file() and target.read_bytes() == raw):
-        write_file(target, raw)
-    return relative
-
-
-def _problems(unknown: list[str], unlabelled: list[str], empty: list[str], columns: list[str]) -> list:
-    cases = (
-        (
-            "split",
-            "{n} rows stand in splits that are neither train, validation nor test; they are not used.",
-            "{n} 行所属的划分不是训练、验证或测试，未使用。",
-            unknown,
-            text(
-                "Save the data set anew with a split called train: DatasetDict(train=…).save_to_disk(FOLDER)",
-                "请把数据集重新保存，并将划分命名为 train：DatasetDict(train=…).save_to_disk(文件夹)",
-            ),
-        ),
-        (
-            "missing-label",
-            "{n} rows have no label; they are set aside.",
-            "{n} 行没有标签，已搁置。",
-            unlabelled,
-            text(
-                "Name the column of the labels: --set data.columns.label=NAME (columns: {c})",
-                "请指明标签列：--set data.columns.label=列名（现有列：{c}）",
-                c=", ".join(columns),
-            ),
-        ),
-        (
-            "missing",
-            "{n} rows hold no picture; they are set aside.",
-            "{n} 行没有图片，已搁置。",
-            empty,
-            text(
-                "Name the column of the pictures: --set data.columns.path=NAME (columns: {c}); or save the data set anew with its pictures.",
-                "请指明图片列：--set data.columns.path=列名（现有列：{c}）；或连同图片一起重新保存数据集。",
-                c=", ".join(columns),
-            ),
-        ),
-    )
-    return [set_aside(kind, text(en, zh, n=len(rows)), rows, do) for kind, en, zh, rows, do in cases if rows]

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from weigh.data.names import compose
 from weigh.data.rows.listing import PICTURE_SUFFIXES
-from weigh.data.rows.names import compose
 from weigh.data.rows.trees import is_folder
 from weigh.errors import DataError
 from weigh.language import Text, text

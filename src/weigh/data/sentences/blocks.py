@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from weigh.data.rows.names import compose
+from weigh.data.names import compose
 from weigh.data.sentences.tags import Decoded, parse_tag
 from weigh.errors import DataError
 from weigh.language import text

@@ -111,7 +111,7 @@ def _list(given: str, spec: DataSpec, *, offline: bool) -> Listing:
 
 def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
     """The splits of a dataset as the `datasets` library loads it: numbers of tags have their names there."""
-    from weigh.data.rows.hub import sequences
+    from weigh.data.sentences.saved import sequences
 
     candidates = []
     for split, found in sequences(loaded, spec.columns).items():

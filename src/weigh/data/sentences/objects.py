@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weigh.data.rows.names import compose
+from weigh.data.names import compose
 from weigh.data.sentences.blocks import Block, Blocks, Sentence, are_tags
 from weigh.data.sentences.tags import Decoded
 from weigh.data.tables.records import parse_json_lines

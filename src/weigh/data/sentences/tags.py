@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
-from weigh.data.rows.names import compose
+from weigh.data.names import compose
 
 __all__ = [
     "TAG",

@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from weigh.data.rows.names import compose
+from weigh.data.names import compose
 from weigh.data.tables.cells import Columns, as_cell, columns_as_text
 from weigh.data.tables.encoding import read_text, split_lines
 from weigh.data.tables.parquet import read_parquet

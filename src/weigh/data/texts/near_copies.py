@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from weigh.data.pictures.duplicates import NearDuplicates
+from weigh.data.copies import NearDuplicates
 
 __all__ = ["ALIKE", "MOST_TEXTS", "near_texts", "normalised", "resemblance"]
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.pictures.tables import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
+from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
+from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
 from weigh.data.tables.encoding import encoding_problem, read_text
-from weigh.data.tables.number_labels import read_numbers
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
 from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
@@ -35,6 +35,7 @@ MAJORITY, NO_MAJORITY = "gold_label", "-"  # SNLI and MultiNLI: what most annota
 
 TEXT_FILES = FileKind(
     TEXTS,
+    "text",
     by_name=lambda name: name.casefold().endswith((".txt", ".text")),
     by_head=lambda _: False,
     strict=False,  # the reviews of IMDb have lists of addresses beside their class folders
@@ -236,7 +237,7 @@ class TextSource:
             else None
         )
         inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
-        listing = list_folder(folder, without=inside, kind=TEXT_FILES, level=self.spec.class_folder)
+        listing = list_folder(folder, TEXT_FILES, without=inside, level=self.spec.class_folder)
         read = []
         encodings: dict[str, str] = {}
         unreadable = []
@@ -334,7 +335,7 @@ def _columns_note(table: TableFile, listing: Listing, columns: ColumnsSpec) -> P
 
 def has_text_classes(folder: Path) -> bool:
     """Whether two or more folders (in a train folder, or here) hold text files."""
-    for _, inner in [*part_folders(folder, None, TEXT_FILES), ("train", folder)]:
+    for _, inner in [*part_folders(folder, TEXT_FILES), ("train", folder)]:
         if sum(_holds_texts(f) for f in subfolders(inner)[:50]) >= 2:
             return True
     return False

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.pictures.tables import nearest_columns
+from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.listing import natural_key
 from weigh.data.tables.cells import Columns
 from weigh.data.tables.encoding import read_text, split_lines

@@ -1,4 +1,4 @@
-"""Names in one Unicode form: "ö" as one character and "o" with two dots on top are the same letter, and the same class.
+"""Labels, groups and metadata of a listing in one Unicode form: "ö" may be written in two ways, and is one class.
 
 Before it: a listing, whatever it was read from (file systems of Macs take letters apart, spreadsheets put them together). After it:
 `assembly.py` compares names. Paths stay as they are on disk; `paths.py` compares them in this form.
@@ -6,18 +6,12 @@ Before it: a listing, whatever it was read from (file systems of Macs take lette
 
 from __future__ import annotations
 
-import unicodedata
-
+from weigh.data.names import compose
 from weigh.data.rows.listing import Listing
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["compose", "compose_names"]
-
-
-def compose(name: str) -> str:
-    """The name in the composed form (NFC)."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
+__all__ = ["compose_names"]
 
 
 def compose_names(listing: Listing) -> list[Problem]:
