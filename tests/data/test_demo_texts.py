@@ -54,7 +54,7 @@ def test_no_template_with_swapped_words(messages):
 
 
 def test_it_is_said_that_they_were_written(messages):
-    head = files("weigh.data").joinpath("demo_messages.csv").read_text("utf-8").split("text,label")[0]
+    head = files("weigh.data.texts").joinpath("demo_messages.csv").read_text("utf-8").split("text,label")[0]
     assert "written and labelled for the demo" in head
     assert "says anything" in head
     assert "written" in WRITTEN.en

@@ -9,7 +9,8 @@ import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.studies import file_of, pictures, results_of, shifted, waiting
-from weigh.findings.evidence import amount, read_evidence
+from weigh.findings.amounts import amount
+from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
 from weigh.findings.generalisation.independent_test import GIVE_A_TEST
 from weigh.report.quantities import show_estimate

@@ -12,6 +12,7 @@ from tests.findings.studies import NETWORK, file_of, history, hopeless, pictures
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
+from weigh.findings.learning import nothing_learnt
 from weigh.findings.registry import RANKING
 from weigh.report.story import tell
 from weigh.report.terminal import render_terminal, summary_line
@@ -89,7 +90,7 @@ def test_one_candidate_that_learnt_nothing_is_compared_all_the_same():
     target = simulate_target(rng, 300)
     constant = np.tile(np.array([2.0, 0.0], np.float32), (2, 300, 1))
     results = make_results({"good": simulate_logits(rng, target, repeats=2), "blank": constant}, target)
-    assert not read_evidence(results).nothing_learnt
+    assert not read_evidence(results).once(nothing_learnt)
     found = by_id(findings_file(results).findings)
     assert found["comparison:good:blank"].verdict == "yes"
     assert found["stability:degenerate"].candidates == ["blank"]

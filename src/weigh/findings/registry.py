@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from weigh.findings.evidence import read_evidence
+from weigh.findings.learning import nothing_learnt
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import text
@@ -92,7 +93,7 @@ def unasked(results: Results) -> dict[str, Any]:
     """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
     known = {**results.examples.kind.meaningless, **results.skipped}
     try:
-        learnt = not read_evidence(results).nothing_learnt
+        learnt = not read_evidence(results).once(nothing_learnt)
     except Exception:  # then every finding that reads the evidence says so
         return known
     return known if learnt else {**dict.fromkeys(RANKING, NOTHING_LEARNT), **known}

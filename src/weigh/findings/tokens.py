@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from weigh.findings.evidence import bilingual
+from weigh.findings.amounts import bilingual
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

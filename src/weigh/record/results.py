@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from weigh.spec import StudySpec
 
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
 
+T = TypeVar("T")
 Purpose = Literal["main", "order-check", "curve", "components", "resample", "cleaned", "refit"]
 
 
@@ -136,6 +138,16 @@ class Results:
     measured_on: str = ""
     race: Race | None = None
     lost: Text | None = None
+
+    def once(self, compute: Callable[[Results], T]) -> T:
+        """What `compute` makes of these records, worked out once; it does not outlive them."""
+        if compute not in self._known:
+            self._known[compute] = compute(self)
+        return self._known[compute]
+
+    @cached_property
+    def _known(self) -> dict[Callable[[Results], Any], Any]:
+        return {}
 
     def runs(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.generalisation.shift import find_shifts
+from weigh.findings.learning import nothing_learnt
 from weigh.language import Text, text
 from weigh.record.results import Results
 
@@ -30,7 +31,7 @@ def undecided_rivals(evidence: Evidence) -> list[str]:
 
 def study_limits(results: Results, evidence: Evidence) -> list[Text]:
     """What may not be concluded, each from a fact of this study."""
-    if evidence.nothing_learnt:
+    if evidence.once(nothing_learnt):
         return [
             text("which candidate is better (nobody has learnt anything)", "哪个候选方案更好（都没有学到任何东西）"),
             text("that the task cannot be learnt", "这一任务学不会"),

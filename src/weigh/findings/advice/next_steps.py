@@ -20,6 +20,7 @@ from weigh.findings.generalisation.independent_test import GIVE_A_TEST
 from weigh.findings.generalisation.optimism import winner_score
 from weigh.findings.generalisation.order import check_order
 from weigh.findings.generalisation.shift import find_shifts
+from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -49,7 +50,7 @@ def find(results: Results) -> list[Finding]:
     """One finding: `next` holds the items, the sentence sums them up and says what is not shown."""
     evidence = read_evidence(results)
     ours, undecided = results.origin == "study", undecided_rivals(evidence)
-    if evidence.nothing_learnt:  # what else there is to say of the training can wait
+    if evidence.once(nothing_learnt):  # what else there is to say of the training can wait
         found = [Item(1, words) for words in what_to_change(evidence)] if ours else []
     elif ours:
         found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
@@ -299,7 +300,7 @@ def _few_repeats(evidence: Evidence) -> list[str]:
 
 def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
     """A candidate that the comparison calls equal to the winner and whose model needs fewer multiply-adds."""
-    if evidence.winner is None or evidence.comparisons is None or evidence.useful != "yes":
+    if evidence.winner is None or evidence.comparisons is None or evidence.once(usefulness) != "yes":
         return None
 
     def macs(name: str) -> float | None:

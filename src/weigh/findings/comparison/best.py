@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.evidence import Evidence, bilingual, count, share
+from weigh.findings.amounts import bilingual, count, share
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
@@ -72,7 +74,7 @@ def find_best(evidence: Evidence) -> list[Finding]:
             severity="detail",
             sentence=bilingual(said),
             estimates=estimates,
-            assumptions=evidence.assumptions(evidence.rivals),
+            assumptions=assumptions_of(evidence, evidence.rivals),
             candidates=possible,
             figure=Figure(
                 kind="matrix",

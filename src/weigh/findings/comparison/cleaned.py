@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope
+from weigh.findings.amounts import amount, bilingual, count, gain_of, scope
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -180,7 +182,7 @@ def _finding(
                     )
                 ),
             ),
-            *evidence.assumptions([a, b])[:1],
+            *assumptions_of(evidence, [a, b])[:1],
         ],
         examples=[str(path) for path in paths],
         candidates=[a, b],

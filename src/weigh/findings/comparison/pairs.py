@@ -9,19 +9,10 @@ from __future__ import annotations
 
 import math
 
+from weigh.findings.amounts import amount, bilingual, count, gain_of, scaled, scope, share, turned
+from weigh.findings.assumptions import assumptions_of
 from weigh.findings.comparison.best import find_best, listed
-from weigh.findings.evidence import (
-    Evidence,
-    amount,
-    bilingual,
-    count,
-    gain_of,
-    read_evidence,
-    scaled,
-    scope,
-    share,
-    turned,
-)
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -125,7 +116,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         relation=difference.relation,
         sentence=bilingual(said),
         estimates=estimates,
-        assumptions=[*evidence.assumptions([winner, other]), *_common(evidence, difference)],
+        assumptions=[*assumptions_of(evidence, [winner, other]), *_common(evidence, difference)],
         candidates=[winner, other],
         next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
         figure=figure,
@@ -190,7 +181,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
         claim=evidence.claim,
         sentence=bilingual(said + _scope(evidence, comparisons.count)),
         estimates=estimates,
-        assumptions=evidence.assumptions(evidence.rivals),
+        assumptions=assumptions_of(evidence, evidence.rivals),
         candidates=[winner, *others],
         figure=figure,
         table=[

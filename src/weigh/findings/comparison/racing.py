@@ -6,7 +6,7 @@ A dropped candidate did not fail: it could not be the best any more. Before it: 
 
 from __future__ import annotations
 
-from weigh.findings.evidence import amount, bilingual, count, share
+from weigh.findings.amounts import amount, bilingual, count, share
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from weigh.findings.amounts import bilingual, count
 from weigh.findings.errors.mistakes import MISTAKES
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
 from weigh.kinds.spans import Spans

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.findings.amounts import bilingual, count
 from weigh.findings.errors.mistakes import MISTAKES
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.targets import look_at

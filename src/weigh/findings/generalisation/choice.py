@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, turned
+from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text

@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scaled, scope
+from weigh.findings.amounts import amount, bilingual, count, gain_of, scaled, scope
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
+from weigh.findings.learning import usefulness
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -129,7 +132,7 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
                     )
                 ),
             ),
-            *evidence.assumptions([first.name])[:1],
+            *assumptions_of(evidence, [first.name])[:1],
         ],
         candidates=[m.name for m in measured],
         next=_next(evidence, first, verdict),
@@ -168,7 +171,7 @@ def _would_have_been_seen(evidence: Evidence, curve: LearningCurve) -> bool:
         and evidence.metric.greater_is_better
         and 1 - end < evidence.rope
     )
-    return room or (curve.would_show_a_bend and evidence.useful == "yes")
+    return room or (curve.would_show_a_bend and evidence.once(usefulness) == "yes")
 
 
 def _points(evidence: Evidence, curve: LearningCurve):

@@ -11,7 +11,8 @@ import math
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, scaled
+from weigh.findings.amounts import amount, bilingual, count, scaled
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import find_choice
 from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
 from weigh.findings.generalisation.order_checks import check_order

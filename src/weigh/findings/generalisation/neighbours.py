@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked

@@ -5,7 +5,8 @@ Before it: the out-of-fold scores of all candidates. After it: `generalisation.p
 
 from __future__ import annotations
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count
+from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import text

@@ -13,7 +13,8 @@ running.
 
 from __future__ import annotations
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence, share
+from weigh.findings.amounts import amount, bilingual, count, share
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.neighbours import find_neighbours
 from weigh.findings.generalisation.order_checks import Check, Checked, check_order
 from weigh.findings.model import Assumption, Figure, Finding, Verdict

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
+from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from weigh.findings.evidence import bilingual, count
+from weigh.findings.amounts import bilingual, count
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text

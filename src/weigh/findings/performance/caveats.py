@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.findings.amounts import amount, count, gain_of, turned
 from weigh.findings.errors.suspects import untrained_classes
-from weigh.findings.evidence import Evidence, amount, count, gain_of, turned
+from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.choice import read_choice
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order

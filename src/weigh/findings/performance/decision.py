@@ -10,7 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

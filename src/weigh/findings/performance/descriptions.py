@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text

@@ -12,8 +12,11 @@ import math
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, gain_of, read_evidence, scope, share
+from weigh.findings.amounts import amount, bilingual, count, gain_of, scope, share
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
+from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.performance.caveats import caveats, lead_is_lost
 from weigh.findings.performance.descriptions import describe_classes, describe_metrics, scores_figure
@@ -40,7 +43,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None or math.isnan(evidence.scores[evidence.winner].value):
         return [no_verdict(results)]
-    if evidence.nothing_learnt:
+    if evidence.once(nothing_learnt):
         return [not_learnt(evidence), describe_metrics(evidence)]
     findings = [
         _headline(evidence),
@@ -104,7 +107,7 @@ def _headline(evidence: Evidence) -> Finding:
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
         said = said + _luck(evidence, score, measured, estimates)
-    candidates, verdict, against = [winner], evidence.useful, None
+    candidates, verdict, against = [winner], evidence.once(usefulness), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
         runner_up = evidence.ranked[1]
         candidates.append(runner_up)
@@ -123,7 +126,7 @@ def _headline(evidence: Evidence) -> Finding:
         severity="headline",
         sentence=bilingual(said),
         estimates=estimates,
-        assumptions=evidence.assumptions([winner]),
+        assumptions=assumptions_of(evidence, [winner]),
         candidates=candidates,
         figure=scores_figure(evidence),
         references=REFERENCES,
@@ -145,7 +148,7 @@ def _luck(evidence: Evidence, score: Estimate, measured: Estimate, estimates: di
 
 def _lead(evidence: Evidence, winner: str) -> Text:
     level = [n for n in evidence.rivals if n != winner and evidence.scores[n].value == evidence.scores[winner].value]
-    if evidence.useful != "yes":  # the highest of scores that are none
+    if evidence.once(usefulness) != "yes":  # the highest of scores that are none
         return text("{c} scores highest", "{c} 得分最高", c=evidence.label(winner))
     if not level:
         return text("{c} comes out best", "{c} 排名第一", c=evidence.label(winner))
@@ -272,7 +275,7 @@ def _baseline(evidence: Evidence) -> list[Finding]:
     winner = str(evidence.winner)
     if math.isnan(evidence.blind.score):
         return []  # the metric is not defined for a constant answer
-    verdict = evidence.useful
+    verdict = evidence.once(usefulness)
     score, base = winner_score(evidence), evidence.blind.score
     answer = {
         "yes": text("It has learnt something", "确实学到了东西"),
@@ -302,7 +305,7 @@ def _baseline(evidence: Evidence) -> list[Finding]:
                 "score": score,
                 "baseline": Estimate(value=base, n=score.n, method=evidence.blind.short.en, unit=score.unit),
             },
-            assumptions=evidence.assumptions([winner]),
+            assumptions=assumptions_of(evidence, [winner]),
             candidates=[winner],
         )
     ]

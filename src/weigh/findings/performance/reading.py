@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
+from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

@@ -5,11 +5,13 @@ Before it: the records. After it: `performance.py`, whose headline it takes the 
 
 from __future__ import annotations
 
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence
+from weigh.findings.learning import constant_runs
 from weigh.findings.model import Finding
 from weigh.findings.performance.descriptions import scores_figure
 from weigh.findings.questions import asked
-from weigh.findings.stability.degenerate import constant_runs
 from weigh.findings.stability.training import what_to_change
 from weigh.language import text
 from weigh.metrics.base import METRICS
@@ -94,7 +96,7 @@ def not_learnt(evidence: Evidence) -> Finding:
         severity="headline",
         sentence=bilingual(said),
         estimates=estimates,
-        assumptions=evidence.assumptions([winner]),
+        assumptions=assumptions_of(evidence, [winner]),
         candidates=[winner],
         next=[bilingual(item) for item in what_to_change(evidence)],
         figure=scores_figure(evidence),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.evidence import Evidence, amount, bilingual, gain_of
+from weigh.findings.amounts import amount, bilingual, gain_of
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
@@ -88,7 +90,7 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
             relation=difference.relation,
             sentence=bilingual(sentence),
             estimates={"difference": gain},
-            assumptions=evidence.assumptions([name, other]),
+            assumptions=assumptions_of(evidence, [name, other]),
             candidates=[name, other],
             references=[REFERENCE],
         )

@@ -1,61 +1,26 @@
 """Runs that learnt nothing: the same class, the same number or no entity for every example of their part.
 
-Before it: out-of-fold predictions of every candidate. After it: `stability.py`, which reports them beside failed runs.
+Before it: `findings/learning.py` looked through the runs. After it: `spread.py`, which reports them beside failed runs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
 
-from weigh.findings.evidence import Evidence, bilingual, count
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence
+from weigh.findings.learning import constant_runs
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.stability.training import what_to_change
 from weigh.language import text
 
-__all__ = ["ConstantRuns", "constant_runs", "find_degenerate"]
+__all__ = ["find_degenerate"]
 
 AT_TIMES = text(
     "Lower the learning rate, or train longer with warm-up: now and then a training fails to start.",
     "请降低学习率，或延长带预热的训练：偶尔会有训练没有起步。",
 )
-
-
-class ConstantRuns(NamedTuple):
-    """Runs that give every example the same answer although their part holds different ones.
-
-    Attributes:
-        rows: One for each such run: candidate, repeat, fold, the answer.
-        looked: Candidate -> runs that were looked at (controls are not).
-        throughout: Candidates all of whose runs are such.
-    """
-
-    rows: list[dict]
-    looked: dict[str, int]
-    throughout: tuple[str, ...]
-
-
-def constant_runs(evidence: Evidence) -> ConstantRuns:
-    """Look through the runs of all candidates but controls; to be asked for through `evidence.once`."""
-    rows, looked = [], Counter()
-    for name, found in evidence.out_of_fold.items():
-        if evidence.results.candidate(name).control:
-            continue
-        for repeat in range(len(found.logits)):
-            labels = found.prediction(repeat).labels
-            for fold in range(evidence.measured[name].folds):
-                where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
-                if not where.any():
-                    continue
-                if not found.kind.varied(found.target[where]):
-                    continue
-                looked[name] += 1
-                said = found.kind.same_answer(labels[where], found.target[where], evidence.results.examples.classes)
-                if said:
-                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
-    constant = Counter(row["candidate"] for row in rows)
-    return ConstantRuns(rows, dict(looked), tuple(name for name, n in looked.items() if n and constant[name] == n))
 
 
 def find_degenerate(evidence: Evidence) -> list[Finding]:

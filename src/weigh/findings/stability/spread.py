@@ -12,7 +12,8 @@ from collections import Counter
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, amount, bilingual, count, read_evidence
+from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.learning import nothing_learnt
 from weigh.findings.model import Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -125,7 +127,7 @@ def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Find
         sentence=bilingual(said + judged),
         estimates=estimates,
         candidates=list(trained),
-        next=[bilingual(item) for item in (what_to_change(evidence) if evidence.nothing_learnt else longer(own))],
+        next=[bilingual(item) for item in (what_to_change(evidence) if evidence.once(nothing_learnt) else longer(own))],
         figure=_figure(evidence, trained),
     )
 

@@ -14,7 +14,8 @@ import math
 
 import numpy as np
 
-from weigh.findings.evidence import Evidence, bilingual, count, read_evidence
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS

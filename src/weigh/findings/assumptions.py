@@ -1,0 +1,105 @@
+"""What every inference rests on, and what is known about it: independent examples, new ones like these, enough repeats.
+
+Before it: the evidence and the order check. After it: the assumptions that stand below a finding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from weigh.findings.amounts import bilingual
+from weigh.findings.evidence import Evidence
+from weigh.findings.generalisation.neighbours import dependence
+from weigh.findings.generalisation.order_checks import check_order
+from weigh.findings.model import Assumption
+from weigh.language import text
+
+__all__ = ["assumptions_of", "neighbours_alike"]
+
+
+def neighbours_alike(evidence: Evidence) -> bool:
+    """Whether the order check raised an alarm, or errors of neighbours are alike by more than chance explains.
+
+    To be asked for through `evidence.once`.
+    """
+    return any(check.alarm for check in evidence.once(check_order).checks) or evidence.once(dependence) is not None
+
+
+def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
+    """What every inference from these folds rests on, with its outcome."""
+    units = evidence.units
+    grouped = units.name == "groups"
+    alarmed = evidence.once(neighbours_alike)
+    others = evidence.results.origin != "study"
+    alone = (
+        text(
+            "Sentences of one document are alike; which belong together is not known here.",
+            "同一文档中的句子彼此相似，而这里不知道哪些句子属于同一文档。",
+        )
+        if others and evidence.results.examples.tokens is not None
+        else text(
+            "If several examples share an origin, say which in a column group.",
+            "如果多个样本来自同一来源，请用 group 列注明。",
+        )
+        if others
+        else text(
+            "If several examples share an origin, set design.group_by.",
+            "如果多个样本来自同一来源，请设置 design.group_by。",
+        )
+    )
+    independent = Assumption(
+        name=bilingual(
+            text("Groups are independent of each other", "各组相互独立")
+            if grouped
+            else text("Examples are independent of each other", "样本之间相互独立")
+        ),
+        outcome="doubtful" if alarmed else "unchecked",
+        detail=bilingual(
+            text(
+                "Neighbours are alike, or conditions drift: see what was found about the order of the examples.",
+                "相邻样本相似，或条件随顺序漂移：见关于样本顺序的结论。",
+            )
+            if alarmed
+            else text("Groups were resampled as a whole.", "重抽样以整组为单位。")
+            if grouped
+            else alone
+        ),
+    )
+    repeats = min((int((~np.isnan(evidence.measured[n].score().repeat)).sum()) for n in names), default=0)
+    listed = [
+        independent,
+        Assumption(
+            name=bilingual(text("New examples are like these", "新样本与这些样本同类")),
+            outcome="unchecked",
+            detail=bilingual(text("Nothing here speaks about other sources.", "这里的结论不涉及其他来源。")),
+        ),
+    ]
+    if others:
+        listed.append(
+            Assumption(
+                name=bilingual(
+                    text("No model learnt from the examples that it is judged on", "没有模型从用来评判它的样本中学习过")
+                ),
+                outcome="unchecked",
+                detail=bilingual(
+                    text(
+                        "Neither by training nor by tuning; predictions alone cannot show it.",
+                        "既没有用于训练，也没有用于调参；仅凭预测无法核实。",
+                    )
+                ),
+            )
+        )
+    if repeats == 1 and evidence.claim != "these_models":
+        listed.append(
+            Assumption(
+                name=bilingual(text("One repeat tells enough", "一次重复就足够")),
+                outcome="doubtful",
+                detail=bilingual(
+                    text(
+                        "With a single repeat the luck of the training sample cannot be seen; the interval is widened by a fixed factor.",
+                        "只有一次重复时看不出训练样本带来的运气成分；区间已按固定系数放宽。",
+                    )
+                ),
+            )
+        )
+    return listed
