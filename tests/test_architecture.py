@@ -106,3 +106,45 @@ def test_every_registered_thing_is_documented():
             assert entry.title.en
             assert entry.title.zh
             assert entry.title.en != entry.title.zh or entry.title.en.isupper(), f"{name} has no Chinese title"
+
+
+def _imports() -> dict[str, set[str]]:
+    """Module -> modules of weigh that it imports, in functions too; imports for type checkers do not count."""
+    modules = {".".join(p.relative_to(ROOT / "src").with_suffix("").parts): p for p in SOURCES}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        typing = {
+            n
+            for i in ast.walk(tree)
+            if isinstance(i, ast.If) and "TYPE_CHECKING" in ast.unparse(i.test)
+            for n in ast.walk(i)
+        }
+        graph[name] = set()
+        for node in ast.walk(tree):
+            if node not in typing and isinstance(node, ast.ImportFrom) and node.module:
+                inside = {f"{node.module}.{a.name}" for a in node.names} & modules.keys()
+                graph[name] |= inside or ({node.module} & modules.keys())
+    return graph
+
+
+def test_no_circle_of_modules():
+    graph = _imports()
+    assert len(graph) > 300
+    while graph:  # take away what imports nothing that is left
+        leaves = {name for name, imported in graph.items() if not imported & graph.keys() - {name}}
+        assert leaves, f"circle among {sorted(graph)}"
+        graph = {name: imported - leaves for name, imported in graph.items() if name not in leaves}
+
+
+def test_rooms_inside_rooms_import_in_one_direction():
+    """data/pictures may use data/rows, but then data/rows uses nothing of data/pictures."""
+    edges: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, imported in _imports().items():
+        for other in imported:
+            mine, its = (".".join(m.split(".")[:3]) if m.count(".") >= 3 else None for m in (name, other))
+            if mine and its and mine != its and mine.split(".")[1] == its.split(".")[1]:
+                edges[mine, its] = (name, other)
+    assert len(edges) > 10
+    both = {pair: edge for pair, edge in edges.items() if pair[::-1] in edges}
+    assert not both, both
