@@ -28,15 +28,15 @@ ALONE, EPOCHS, BOTH = "one run", "mean of its last three epochs", "mean of two r
 
 
 def every_second(oof: OutOfFold) -> OutOfFold:
-    return replace(oof, logits=oof.logits[::2], fold=oof.fold[::2], bias=oof.bias[::2])
+    return replace(oof, answers=oof.answers[::2], fold=oof.fold[::2], bias=oof.bias[::2])
 
 
 def in_pairs(oof: OutOfFold) -> OutOfFold:
     """Log of the mean probability of repeats 0 and 1, 2 and 3, …"""
-    logp = oof.logits - np.logaddexp.reduce(oof.logits, axis=2, keepdims=True)
+    logp = oof.answers - np.logaddexp.reduce(oof.answers, axis=2, keepdims=True)
     first, second = logp[::2], logp[1::2]
     mean = np.logaddexp(first, second) - np.log(2)
-    return replace(oof, logits=mean.astype(np.float32), fold=oof.fold[::2], bias=oof.bias[::2])
+    return replace(oof, answers=mean.astype(np.float32), fold=oof.fold[::2], bias=oof.bias[::2])
 
 
 def main() -> None:

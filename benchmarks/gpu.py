@@ -145,7 +145,7 @@ data, address, options, folder = sys.argv[1], sys.argv[2], dict(pair.split("=") 
 settings = [*sys.argv[5:], "design.folds=3", "design.repeats=1"]
 results = Study.from_data(data, [address], [{"name": "finetune", **options}], settings=settings, folder=folder).run().results()
 bad = [run.cause for run in results.records if run.status != "done"]
-print(bad[0][:200] if bad else hashlib.sha256(results.out_of_fold(results.candidates[0].id).logits.tobytes()).hexdigest())
+print(bad[0][:200] if bad else hashlib.sha256(results.out_of_fold(results.candidates[0].id).answers.tobytes()).hexdigest())
 """
 
 

@@ -213,7 +213,7 @@ class Outcome:
         status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3"); one that is done only
             after it failed in a lower precision says that.
         remedy: What may help a failed run: "exact" arithmetic, where numbers left what it holds; to be "alone", where memory ran out; "": nothing.
-        logits: `(len(run.test), classes)` float32, in the order of `run.test`; None if failed.
+        answers: `(len(run.test), k)` float32 (logits of classes), in the order of `run.test`; None if failed.
         facts: Decided or observed, the same on every execution (see `RunRecord.facts`).
         measured: Seconds, bytes (changes from run to run).
         environment: Versions, device, processor.
@@ -225,7 +225,7 @@ class Outcome:
     key: str
     status: Literal["done", "failed"]
     cause: str = ""
-    logits: np.ndarray | None = None
+    answers: np.ndarray | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)

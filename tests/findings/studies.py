@@ -161,7 +161,7 @@ def hopeless(kind: str) -> Results:
     """Nobody learns anything: one class, one number, no entity for every example."""
     if kind == "entities":
         results = entity_study(n=120)
-        blind = results.out_of_fold("blind").logits
+        blind = results.out_of_fold("blind").answers
         return make_results(
             {"a": blind, "b": blind},
             results.examples.target,
@@ -172,7 +172,7 @@ def hopeless(kind: str) -> Results:
             facts={"a": history(10, rising=False), "b": history(10, rising=False)},
         )
     if kind == "numbers":
-        flat = number_study(n=120).out_of_fold("flat").logits
+        flat = number_study(n=120).out_of_fold("flat").answers
         results = number_study(n=120)
         return make_results(
             {"a": flat, "b": flat},

@@ -72,7 +72,7 @@ SCORES = {
 def score_of(results: Results, name: str) -> float:
     found = results.out_of_fold(name)
     metric = SCORES[results.spec.primary]
-    return float(np.mean([metric(found.target, logits.argmax(axis=1)) for logits in found.logits]))
+    return float(np.mean([metric(found.target, logits.argmax(axis=1)) for logits in found.answers]))
 
 
 def read_sentence(said: str, language: str, results: Results) -> list[tuple]:

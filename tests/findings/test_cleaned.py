@@ -71,7 +71,7 @@ def test_suspects_are_those_of_all_candidates_together():
     results, *_ = study({"a": 4.0, "b": 3.5}, {})
     order = find_suspects(results).mask
     swapped = make_results(
-        {name: results.out_of_fold(name).logits for name in ("b", "a")},
+        {name: results.out_of_fold(name).answers for name in ("b", "a")},
         results.examples.target,
         fold=results.out_of_fold("a").fold,
     )

@@ -88,7 +88,7 @@ def test_the_baseline_of_a_squared_error_is_the_variance():
 def test_residuals_are_those_of_the_mean_prediction():
     results = number_study()
     found = by_id(read_findings(results))["errors:hardest"]
-    mean = results.out_of_fold("good").logits[..., 0].mean(axis=0)
+    mean = results.out_of_fold("good").answers[..., 0].mean(axis=0)
     off = np.abs(mean - results.examples.target)
     assert found.estimates["mean_error"].value == pytest.approx(off.mean(), rel=1e-5)
     assert found.examples[0] == results.examples.path[off.argmax()]
@@ -169,7 +169,7 @@ def test_further_runs_and_further_sets_are_read_too(kind, primary):
     part[-40:] = "shift:web"
     copies = Problem("duplicate", text("copies", "副本"), pairs=(tuple(map(str, results.examples.path[:3])),))
     results = replace(results, examples=replace(results.examples, part=part), problems=(copies,))
-    good, fair = (results.out_of_fold(name).logits for name in ("good", "fair"))
+    good, fair = (results.out_of_fold(name).answers for name in ("good", "fair"))
     blend = np.where(np.arange(good.shape[1])[:, None] % 2 > 0, good, fair)  # half as much to learn from
     for share, logits in ((0.25, fair), (0.5, blend)):
         results = add_runs(results, "good", "curve", logits, variant=f"size:{share}", n_train=int(240 * share))

@@ -144,7 +144,7 @@ def test_predict_agrees_with_the_record(finished, capsys):
     paths = [results.examples.root / path for path in results.examples.path[test.indices]]
     rows = finished.predict(paths)
     temperature = finished.ledger().fact("temperature")
-    expected = LABEL.probabilities(test.logits[0] / temperature)
+    expected = LABEL.probabilities(test.answers[0] / temperature)
     got = np.array([[row[f"p:{name}"] for name in results.examples.classes] for row in rows])
     np.testing.assert_allclose(got, expected, atol=5e-3)
     labels = [results.examples.classes[i] for i in decide_class(expected, test.bias[0])]

@@ -92,7 +92,7 @@ def test_export_agrees_with_torch(reviews, capsys, tmp_path):
 def test_the_same_study_gives_the_same_numbers(reviews, tiny_encoder, tmp_path):
     again = Study(reviews.spec, tmp_path / "again").run()
     for candidate in (c.id for c in reviews.results().candidates):
-        first, second = (study.results().out_of_fold(candidate).logits for study in (reviews, again))
+        first, second = (study.results().out_of_fold(candidate).answers for study in (reviews, again))
         np.testing.assert_array_equal(first, second)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -66,7 +68,7 @@ def test_nothing_present_is_nan():
     target = simulate_target(rng, 40)
     logits = simulate_logits(rng, target)
     found = make_results({"a": logits}, target).out_of_fold("a")
-    found.logits[:] = np.nan
+    found = replace(found, fold=np.full_like(found.fold, -1))
     assert np.isnan(score_design(METRICS.get("accuracy"), found).overall)
 
 

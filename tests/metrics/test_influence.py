@@ -69,7 +69,7 @@ def test_absent_examples_have_none_and_a_plugin_metric_is_differentiated():
 
     rng = np.random.default_rng(0)
     data = out_of_fold(rng)
-    data.logits[0, :7] = np.nan
+    data.fold[0, :7] = -1
     accuracy = measure_design(METRICS.get("accuracy"), data)
     assert (accuracy.influence(0)[:7] == 0).all()
     blind = measure_design(replace(METRICS.get("f1_macro"), influence=None), data)

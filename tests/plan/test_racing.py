@@ -53,7 +53,7 @@ def planted(calls: list | None = None, fail: str = "", stop_after: int | None = 
             answer = np.where(right, target, 1 - target)
             logits = (4.0 * np.eye(2)[answer] + rng.normal(0, 0.1, (len(answer), 2))).astype(np.float32)
             weights = {"planted": np.zeros(1, np.float32)} if run.keep_weights else None
-            outcomes.append(Outcome(run.key, "done", logits=logits, facts={"best_epoch": 1}, weights=weights))
+            outcomes.append(Outcome(run.key, "done", answers=logits, facts={"best_epoch": 1}, weights=weights))
         return outcomes
 
     return run_job

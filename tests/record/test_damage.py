@@ -38,7 +38,7 @@ def whole(tmp_path_factory):
     ledger.choose("threads", 2)
     rng = np.random.default_rng(0)
     logits = [rng.normal(size=(3, 2)).astype(np.float32) for _ in KEYS]
-    outcomes = [outcome(key, logits=one, model={"macs": 1}) for key, one in zip(KEYS, logits, strict=True)]
+    outcomes = [outcome(key, answers=one, model={"macs": 1}) for key, one in zip(KEYS, logits, strict=True)]
     ledger.commit(runs(), outcomes, labelled(TARGET))
     ledger.keep_copy()
     return folder
@@ -201,7 +201,7 @@ def test_a_lost_array_is_a_run_that_is_not_recorded(folder, whole, damage):
         path.rmdir()
     _, logits = Ledger(whole).predictions("run3")
     run = next(run for run in runs() if run.key == "run3")
-    ledger.commit([run], [outcome("run3", logits=logits, model={"macs": 1})], labelled(TARGET))
+    ledger.commit([run], [outcome("run3", answers=logits, model={"macs": 1})], labelled(TARGET))
     assert ledger.lost() == {}
     assert everything(folder) == (expected, [])
 

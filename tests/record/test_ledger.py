@@ -59,7 +59,7 @@ def test_records_come_back_in_the_order_of_the_plan(tmp_path):
     ledger.set_planned([make_run("b"), make_run("a")])
     ledger.commit(
         [make_run("a"), make_run("b", fold=1)],
-        [outcome("a"), outcome("b", status="failed", cause="no", logits=None)],
+        [outcome("a"), outcome("b", status="failed", cause="no", answers=None)],
         labelled(np.zeros(9, int)),
     )
     first, second = ledger.records()

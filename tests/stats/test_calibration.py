@@ -59,8 +59,10 @@ def test_temperature_recovers_the_planted_one_and_ignores_missing_runs():
     logits, target = calibrated_pool(rng, 20_000, temperature=2.5)
     assert fit_temperature(logits, target) == pytest.approx(2.5, rel=0.05)
     two = np.stack([logits, logits])
-    two[1, :100] = np.nan
-    assert fit_temperature(two, target) == pytest.approx(fit_temperature(logits, target), rel=0.01)
+    two[1, :100] = 0.0
+    present = np.ones((2, len(target)), dtype=bool)
+    present[1, :100] = False
+    assert fit_temperature(two, target, present=present) == pytest.approx(fit_temperature(logits, target), rel=0.01)
     assert fit_temperature(logits, target) == fit_temperature(logits.copy(), target.copy())
 
 
@@ -78,11 +80,11 @@ def test_temperature_of_multilabel():
         (np.array([[0.01, 0.0], [0.0, 0.01]]), COLDEST),  # never wrong, and hardly said so
         (np.array([[0.0, 9.0], [9.0, 0.0]]), HOTTEST),  # always wrong
         (np.zeros((2, 2)), 1.0),
-        (np.full((2, 2), np.nan), 1.0),
     ],
 )
 def test_temperature_where_there_is_nothing_to_fit(logits, expected):
     assert fit_temperature(logits, np.array([0, 1])) == expected
+    assert fit_temperature(logits, np.array([0, 1]), present=np.zeros(2, dtype=bool)) == 1.0
 
 
 def test_extreme_logits_do_not_overflow():

@@ -89,14 +89,14 @@ def test_cached_activations_give_the_numbers_of_the_slow_path(  # but for roundi
     assert outcome.status == "done", outcome.cause
     expected = slow_logits(run, setting, examples)
     assert expected.std() > 0.1
-    np.testing.assert_allclose(outcome.logits, expected, atol=tolerance * expected.std())
+    np.testing.assert_allclose(outcome.answers, expected, atol=tolerance * expected.std())
 
 
 def test_one_pass_serves_all_folds_and_seeds(examples, setting, make_run, monkeypatch):
     first = fit([make_run("last-stage", **FAST)], setting, examples)[0]
     monkeypatch.setattr(module, "_compute", None)  # a second pass would fail
     again = fit([make_run("last-stage", **FAST)], setting, examples)[0]
-    np.testing.assert_array_equal(first.logits, again.logits)
+    np.testing.assert_array_equal(first.answers, again.answers)
     others = fit(
         [make_run("last-stage", fold, **FAST, seeds={"init": 9, "order": 9}) for fold in (1, 2)], setting, examples
     )
@@ -112,7 +112,7 @@ def test_one_pass_serves_all_folds_and_seeds(examples, setting, make_run, monkey
 def test_without_a_cache_the_numbers_are_the_same(examples, setting, make_run):
     run = make_run("last-stage", **FAST)
     with_cache, without = (fit([run], s, examples)[0] for s in (setting, replace(setting, cache=None)))
-    np.testing.assert_array_equal(with_cache.logits, without.logits)
+    np.testing.assert_array_equal(with_cache.answers, without.answers)
 
 
 def test_the_saved_network_is_whole_and_only_its_last_stage_has_changed(examples, setting, make_run):
@@ -131,7 +131,7 @@ def test_the_saved_network_is_whole_and_only_its_last_stage_has_changed(examples
     with torch.inference_mode():
         logits = network(prepared.normalise(torch.from_numpy(np.ascontiguousarray(center(squares, 64))))).numpy()
     assert logits.std() > 0.02
-    np.testing.assert_allclose(logits, outcome.logits, atol=5e-3 * logits.std())
+    np.testing.assert_allclose(logits, outcome.answers, atol=5e-3 * logits.std())
     assert outcome.facts["n_trained"] < outcome.facts["n_parameters"]
 
 

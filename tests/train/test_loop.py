@@ -64,7 +64,7 @@ def test_a_depthwise_network_trains_to_the_same_bits_again(model, examples, sett
         with computing(threads=1):
             found += fit([run], replace(setting, precision="bf16"), examples)
     assert found[0].status == "done", found[0].cause
-    np.testing.assert_array_equal(found[0].logits, found[1].logits)
+    np.testing.assert_array_equal(found[0].answers, found[1].answers)
     assert found[0].facts["history"] == found[1].facts["history"]
 
 
@@ -86,7 +86,7 @@ def test_fp16_is_scaled_without_being_asked(examples, setting, make_run):
     run = make_run("finetune", epochs=2, image_size=64, batch_size=8)
     (outcome,) = fit([run], replace(setting, precision="fp16"), examples)
     assert outcome.status == "done", outcome.cause
-    assert np.isfinite(outcome.logits).all()
+    assert np.isfinite(outcome.answers).all()
     enabled = {p: make_scaler(replace(setting, precision=p)).is_enabled() for p in ("fp16", "bf16", "fp32")}
     assert enabled == {"fp16": True, "bf16": False, "fp32": False}
 

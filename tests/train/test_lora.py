@@ -136,9 +136,9 @@ def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder
         two = next(fit([run], setting, examples))
         other = next(fit([replace(run, seeds={**run.seeds, "init": 9})], setting, examples))
     assert one.status == "done", one.cause
-    np.testing.assert_array_equal(one.logits, two.logits)
+    np.testing.assert_array_equal(one.answers, two.answers)
     assert one.facts == two.facts
-    assert not np.array_equal(one.logits, other.logits)
+    assert not np.array_equal(one.answers, other.answers)
     assert 0 < one.facts["n_trained"] < one.facts["n_parameters"]
     model = load_model(tiny_encoder, pretrained=False, offline=True)
     network, task = make_network(model, 2).eval(), network_task("text-classification")
@@ -146,4 +146,4 @@ def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder
     inputs = task.feed.inputs(examples, model.preprocessing, setting, {}, None)
     with torch.inference_mode():
         logits = network(inputs.batch(run.test)).numpy()
-    np.testing.assert_allclose(logits, one.logits, atol=1e-5)
+    np.testing.assert_allclose(logits, one.answers, atol=1e-5)

@@ -122,7 +122,7 @@ def test_a_head_that_fails_in_single_precision_is_fitted_in_double(examples, set
     assert outcomes[0].cause == ""
     assert outcomes[1].cause == "done in fp64, after in fp32: LinAlgError: planted"
     assert outcomes[1].environment["precision"] == "fp64"
-    np.testing.assert_allclose(outcomes[1].logits, plain[1].logits, atol=2e-3)
+    np.testing.assert_allclose(outcomes[1].answers, plain[1].answers, atol=2e-3)
     assert outcomes[2].cause == "ValueError: no question of arithmetic"
 
 
@@ -145,7 +145,7 @@ def test_a_network_that_fails_in_half_precision_is_trained_in_single(
     if recovers:
         assert outcome.cause == "done in fp32, after in bf16: the loss became nan in epoch 1 (learning rate 0.0005)"
         (single,) = run_job(job([run], setting, precision="fp32"), examples)
-        np.testing.assert_array_equal(outcome.logits, single.logits)
+        np.testing.assert_array_equal(outcome.answers, single.answers)
     else:
         assert (outcome.status, outcome.cause) == ("failed", "the loss became nan in epoch 1 (learning rate 0.0005)")
         (single,) = run_job(job([run], setting, precision="fp32"), examples)

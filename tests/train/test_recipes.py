@@ -40,11 +40,11 @@ def test_probe_runs_do_not_depend_on_their_job(examples, setting, make_run):
     for run, outcome in zip(runs, together, strict=True):
         alone = fit([run], replace(setting, threads=2), examples)[0]
         assert alone.status == outcome.status == "done", alone.cause + outcome.cause
-        np.testing.assert_array_equal(alone.logits, outcome.logits)
+        np.testing.assert_array_equal(alone.answers, outcome.answers)
         assert alone.facts == outcome.facts
         assert outcome.status == "done", (outcome.cause, outcome.measured)
-        assert outcome.logits.shape == (len(run.test), 2)
-        assert outcome.logits.dtype == np.float32
+        assert outcome.answers.shape == (len(run.test), 2)
+        assert outcome.answers.dtype == np.float32
         assert outcome.facts["strength"] in run.options["strengths"]
         assert set(outcome.facts["train_scores"]) == {"balanced_accuracy", "accuracy"}
         assert outcome.measured["predict_seconds_per_example"] > 0
@@ -106,7 +106,7 @@ def test_saved_probe_predicts_what_the_run_predicted(examples, setting, make_run
     block = np.concatenate(list(crops(examples.subset(run.test), model.preprocessing, 8)))
     with torch.inference_mode():
         logits = network(model.preprocessing.normalise(torch.from_numpy(block))).numpy()
-    np.testing.assert_allclose(logits, outcome.logits, atol=5e-3)
+    np.testing.assert_allclose(logits, outcome.answers, atol=5e-3)
 
 
 @pytest.mark.parametrize("recipe", NETWORKS)
@@ -115,7 +115,7 @@ def test_networks_train_and_repeat(recipe, examples, setting, make_run):
     run = make_run(recipe, **options, keep_weights=True)
     one, two = fit([run], setting, examples)[0], fit([run], setting, examples)[0]
     assert one.status == "done", one.cause
-    np.testing.assert_array_equal(one.logits, two.logits)
+    np.testing.assert_array_equal(one.answers, two.answers)
     assert one.facts == two.facts
     assert len(one.facts["history"]) == 2
     assert 1 <= one.facts["best_epoch"] <= 2
@@ -131,7 +131,7 @@ def test_networks_train_and_repeat(recipe, examples, setting, make_run):
 def test_each_seed_is_a_source_of_its_own(source, recipe, examples, setting, make_run):
     base = fit([make_run(recipe, **FAST)], setting, examples)[0]
     other = fit([make_run(recipe, **FAST, seeds={source: 99})], setting, examples)[0]
-    assert not np.array_equal(base.logits, other.logits)
+    assert not np.array_equal(base.answers, other.answers)
 
 
 def test_dropout_is_seeded_too(examples, setting, make_run):
@@ -139,7 +139,7 @@ def test_dropout_is_seeded_too(examples, setting, make_run):
     one = fit([run], setting, examples)[0]
     torch.rand(7)  # whatever happened before
     two = fit([run], setting, examples)[0]
-    np.testing.assert_array_equal(one.logits, two.logits)
+    np.testing.assert_array_equal(one.answers, two.answers)
 
 
 def test_a_refit_trains_for_its_epochs_on_everything(examples, setting, make_run):
@@ -223,7 +223,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(examples, setting, m
         self.accumulated = 2
 
     monkeypatch.setattr(Loop, "__init__", halved)
-    np.testing.assert_allclose(fit([run], setting, examples)[0].logits, whole.logits, atol=2e-3)
+    np.testing.assert_allclose(fit([run], setting, examples)[0].logits, whole.answers, atol=2e-3)
 
 
 def test_several_labels(examples, setting, make_run):
@@ -233,7 +233,7 @@ def test_several_labels(examples, setting, make_run):
         options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).defaults}
         outcome = fit([make_run(recipe, **options, class_weights="balanced")], setting, several)[0]
         assert outcome.status == "done", outcome.cause
-        assert outcome.logits.shape[1] == 2
+        assert outcome.answers.shape[1] == 2
 
 
 def test_validation_never_contains_groups_of_the_rest(examples, make_run):

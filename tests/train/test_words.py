@@ -44,7 +44,7 @@ def weigh_words(texts, target, weights, cutter=None):
         texts=rows_of([(t,) if isinstance(t, str) else t for t in texts]), kind=kind_of(np.array(target)),
     )  # fmt: skip
     run = SimpleNamespace(key="k", test=np.arange(n))
-    outcome = Outcome("k", "done", logits=bag(weights)(examples))
+    outcome = Outcome("k", "done", answers=bag(weights)(examples))
     return add_words(outcome, run, examples, cutter or tokenizer(), bag(weights)), examples
 
 
@@ -106,7 +106,7 @@ def test_a_failure_costs_no_run():
 
     outcome, examples = weigh_words(["great film"], [0], {"great": 1.0})
     again = add_words(
-        Outcome("k", "done", logits=outcome.logits),
+        Outcome("k", "done", answers=outcome.answers),
         SimpleNamespace(key="k", test=np.arange(1)),
         examples,
         tokenizer(),

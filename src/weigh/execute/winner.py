@@ -21,7 +21,11 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
     examples = results.examples
-    temperature = fit_temperature(out_of_fold.logits, out_of_fold.target) if examples.kind.probable else 1.0
+    temperature = (
+        fit_temperature(out_of_fold.answers, out_of_fold.target, present=out_of_fold.present)
+        if examples.kind.probable
+        else 1.0
+    )
     save_model(
         ledger.folder / "model",
         address=run.model,

@@ -103,19 +103,26 @@ def find(results: Results) -> list[Finding]:
 
 def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
     target, units, level = out_of_fold.target, evidence.units, evidence.level
-    before = _measure(out_of_fold.kind, out_of_fold.logits, target, weights, units, level)
+    before = _measure(out_of_fold.kind, out_of_fold.answers, out_of_fold.present, target, weights, units, level)
     if evidence.results.origin == "models":  # no folds: nothing is scaled
         return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
-    scaled = scale_across_folds(out_of_fold.logits, out_of_fold.fold, target).logits
-    after = _measure(out_of_fold.kind, scaled, target, weights, units, level)
+    scaled = scale_across_folds(out_of_fold.answers, out_of_fold.fold, target).logits
+    after = _measure(out_of_fold.kind, scaled, out_of_fold.present, target, weights, units, level)
     gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
-    return Described(before, after, gain, fit_temperature(out_of_fold.logits, target))
+    return Described(before, after, gain, fit_temperature(out_of_fold.answers, target, present=out_of_fold.present))
 
 
-def _measure(kind: Kind, logits: np.ndarray, target: np.ndarray, weights: np.ndarray, units: Units, level) -> Stage:
+def _measure(
+    kind: Kind,
+    logits: np.ndarray,
+    present: np.ndarray,
+    target: np.ndarray,
+    weights: np.ndarray,
+    units: Units,
+    level: float,
+) -> Stage:
     repeats, n, _ = logits.shape
     losses, brier, excess = np.full((3, repeats, n), np.nan)
-    present = ~np.isnan(logits).any(axis=2)
     stacked = blank_statistics(int(present.any(axis=1).sum()), n)
     filled = iter(stacked)
     for r, rows in enumerate(present):
@@ -352,13 +359,15 @@ def _gain(gain: Estimate) -> Text:
 def _on_test(results: Results, winner: str, temperature: float) -> Estimate | None:
     """The refitted winner on the test part, scaled; None without a test part."""
     tested = results.test(winner)
-    if tested is None or np.isnan(tested.logits).any():
+    if tested is None or not tested.complete.all():
         return None
     evidence = read_evidence(results)
     groups = group_of(results.examples, results.spec)
     units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
     weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
-    return _measure(tested.kind, tested.logits / temperature, tested.target, weights, units, evidence.level).error
+    return _measure(
+        tested.kind, tested.answers / temperature, tested.present, tested.target, weights, units, evidence.level
+    ).error
 
 
 def _row(results: Results, name: str, found: Described) -> dict:

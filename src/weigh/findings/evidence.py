@@ -18,7 +18,7 @@ import numpy as np
 
 from weigh.findings.targets import Baseline, answer_blindly
 from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, compare
@@ -129,8 +129,8 @@ class Evidence:
 
         def varies(name: str) -> bool:
             found = self.out_of_fold[name]
-            if len(found.logits) > 1 and found.complete[:2].all():
-                return not np.array_equal(found.logits[0], found.logits[1])
+            if len(found.answers) > 1 and found.complete[:2].all():
+                return not np.array_equal(found.answers[0], found.answers[1])
             return not (few and self.results.candidate(name).cheap)
 
         return any(varies(name) for name in names)
@@ -174,7 +174,7 @@ def _read(results: Results) -> Evidence:
         found = results.out_of_fold(candidate.id)
         if found is not None:
             out_of_fold[candidate.id] = found
-    measured = {name: measure_design(metric, found) for name, found in out_of_fold.items()}
+    measured = {name: found.measured(metric) for name, found in out_of_fold.items()}
     indices = results.examples.where("train")
     groups = group_of(results.examples, spec)
     units = make_units(

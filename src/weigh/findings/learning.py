@@ -56,7 +56,7 @@ def constant_runs(evidence: Evidence) -> ConstantRuns:
     for name, found in evidence.out_of_fold.items():
         if evidence.results.candidate(name).control:
             continue
-        for repeat in range(len(found.logits)):
+        for repeat in range(len(found.answers)):
             labels = found.prediction(repeat).labels
             for fold in range(evidence.measured[name].folds):
                 where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]

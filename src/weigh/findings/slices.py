@@ -21,7 +21,7 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
-from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, estimate_of, quantile, sampling_variance
@@ -81,7 +81,7 @@ def find(results: Results) -> list[Finding]:
     weights = draw_weights(evidence.rng("slices"), units, min(evidence.draws, DRAWS))
     tests = max(1, sum(_too_few(s, out_of_fold, units) == "" for s in slices))
     scored, options = [], {"level": evidence.level, "tests": tests, "claim": _claim(results)}
-    recognised = measure_design(METRICS.get("accuracy"), out_of_fold) if out_of_fold.kind.exclusive else None
+    recognised = out_of_fold.measured(METRICS.get("accuracy")) if out_of_fold.kind.exclusive else None
     for s in slices:
         measured = whole
         if s.column == CLASS:

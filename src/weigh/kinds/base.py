@@ -203,7 +203,7 @@ class Kind:
 
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """Arrays that keep the answers of one run; half precision, unless a kind needs more."""
-        return {"logits": np.clip(answers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)}  # NaN stays NaN
+        return {"logits": np.clip(answers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)}
 
     def unpack(self, stored: Mapping[str, np.ndarray]) -> np.ndarray:
         """`(n, k)` float32 of what `pack` kept."""

@@ -80,8 +80,7 @@ def pack_tags(codes: Sequence[np.ndarray], log_probabilities: Sequence[np.ndarra
 
 
 def unpack_tags(packed: np.ndarray) -> PackedTags:
-    """What `pack_tags` packed; rows of NaN (a run is missing) hold no tokens."""
-    packed = np.where(np.isnan(packed).any(axis=1, keepdims=True), BEYOND, packed)
+    """What `pack_tags` packed."""
     codes, logs = np.split(packed, 2, axis=1)
     codes = codes.astype(np.int64)
     return PackedTags(codes, np.where(codes == BEYOND, 0.0, logs.astype(np.float64)))

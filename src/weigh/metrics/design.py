@@ -21,10 +21,10 @@ __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
 
 
 class Folds(Protocol):
-    """What is needed of `record.results.OutOfFold`: `logits (repeats, n, classes)`, `fold (repeats, n)`, `target`, `seeded`."""
+    """What is needed of `record.results.OutOfFold`: `present (repeats, n)`, `fold (repeats, n)`, `target`, `seeded`."""
 
     @property
-    def logits(self) -> np.ndarray: ...
+    def present(self) -> np.ndarray: ...
     @property
     def fold(self) -> np.ndarray: ...
     @property
@@ -173,7 +173,7 @@ def _mean_by_size(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
     """Measure every present prediction of a design once."""
-    present = np.asarray(~np.isnan(out_of_fold.logits).any(axis=2))
+    present = out_of_fold.present
     repeats, n = out_of_fold.fold.shape
     found = []
     for repeat in range(repeats):

@@ -26,7 +26,7 @@ def write_predictions(
     Args:
         key: Of the run: no two files are alike.
         indices: `(n,)` into the examples of the study.
-        answers: `(n, k)` float32, as `results.OutOfFold.logits` of one repeat.
+        answers: `(n, k)` float32, as `results.OutOfFold.answers` of one repeat.
         target: Of these examples, as in `Examples.target`: of classes the true one is always kept.
     """
     named = {"run": np.array(key), "kind": np.array(kind.name), "indices": indices.astype(np.int32)}

@@ -258,13 +258,13 @@ class Ledger:
         for outcome in outcomes:
             run = by_key[outcome.key]
             digest = None
-            if outcome.logits is not None:
+            if outcome.answers is not None:
                 digest = write_predictions(
                     self._array(run.key),
                     run.key,
                     examples.kind,
                     run.test,
-                    outcome.logits,
+                    outcome.answers,
                     examples.target[run.test],
                 )
             facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}

@@ -74,8 +74,7 @@ def _upto(results: Results, found: OutOfFold, blocks: int, folds: int) -> Measur
     repeats = min(-(-blocks // folds), len(found.fold))
     fold = found.fold[:repeats]
     inside = (fold >= 0) & (fold + folds * np.arange(repeats)[:, None] < blocks)
-    logits = np.where(inside[:, :, None], found.logits[:repeats], np.nan)
-    cut = replace(found, logits=logits, fold=np.where(inside, fold, -1), bias=found.bias[:repeats])
+    cut = replace(found, answers=found.answers[:repeats], fold=np.where(inside, fold, -1), bias=found.bias[:repeats])
     return measure_design(METRICS.get(results.spec.primary), cut)
 
 

@@ -16,6 +16,8 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text
+from weigh.metrics.base import Metric
+from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.plan.racing import Race
 from weigh.problem import Problem
 from weigh.run import Candidate
@@ -69,8 +71,8 @@ class OutOfFold:
 
     Attributes:
         indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
-        logits: `(repeats, n, k)` float32, answers as their kind decides on them; NaN where a run is missing or failed.
-        fold: `(repeats, n)` int16; -1 where missing. The same for every candidate of a study (paired).
+        answers: `(repeats, n, k)` float32, as their kind decides on them (logits of classes); they mean nothing where none is present.
+        fold: `(repeats, n)` int16; -1 where a run is missing or failed. The same for every candidate of a study (paired).
         target: As in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
             chosen inside its training folds; zeros: the most probable class).
@@ -79,7 +81,7 @@ class OutOfFold:
     """
 
     indices: np.ndarray
-    logits: np.ndarray
+    answers: np.ndarray
     fold: np.ndarray
     target: np.ndarray
     bias: np.ndarray
@@ -89,11 +91,32 @@ class OutOfFold:
     @property
     def complete(self) -> np.ndarray:
         """`(repeats,)` bool: repeats in which every example has a prediction."""
-        return ~np.isnan(self.logits).any(axis=(1, 2))
+        return self.present.all(axis=1)
+
+    @cached_property
+    def present(self) -> np.ndarray:
+        """`(repeats, n)` bool: whether there is an answer."""
+        return self.fold >= 0
 
     def prediction(self, repeat: int) -> Prediction:
-        """Probabilities and decisions of one repeat, `n` examples; rows without a prediction mean nothing."""
-        return self.kind.decide(self.logits[repeat], self.bias[repeat])
+        """Probabilities and decisions of one repeat, `n` examples, decoded once; rows without an answer mean nothing."""
+        if repeat not in self._decided:
+            self._decided[repeat] = self.kind.decide(self.answers[repeat], self.bias[repeat])
+        return self._decided[repeat]
+
+    def measured(self, metric: Metric) -> MeasuredDesign:
+        """Every answer measured on `metric`, once."""
+        if metric.name not in self._measured:
+            self._measured[metric.name] = measure_design(metric, self)
+        return self._measured[metric.name]
+
+    @cached_property
+    def _decided(self) -> dict[int, Prediction]:
+        return {}
+
+    @cached_property
+    def _measured(self) -> dict[str, MeasuredDesign]:
+        return {}
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,7 @@ class Results:
         problems: What the data checks found.
         candidates: In the order of the specification; controls last.
         records: Every run, done or failed.
-        predictions: `key -> (indices into examples, logits float32)`; lazily read.
+        predictions: `key -> (indices into examples, answers float32)`; lazily read.
         skipped: What was planned and then not done, and why: {"order-check": Text, …}.
         test_looks: How often the test part was scored.
         winner: Candidate chosen on cross-validation alone, or None before that.
@@ -170,7 +193,17 @@ class Results:
         return sorted(chosen, key=lambda r: (rank.get(r.candidate, 99), r.variant, r.repeat, r.fold))
 
     def out_of_fold(self, candidate: str, purpose: Purpose = "main", variant: str = "") -> OutOfFold | None:
-        """Out-of-fold predictions of a candidate, or None where it has no finished run."""
+        """Out-of-fold predictions of a candidate, read once, or None where it has no finished run."""
+        key = (candidate, purpose, variant)
+        if key not in self._read:
+            self._read[key] = self._out_of_fold(candidate, purpose, variant)
+        return self._read[key]
+
+    @cached_property
+    def _read(self) -> dict[tuple[str, str, str], OutOfFold | None]:
+        return {}
+
+    def _out_of_fold(self, candidate: str, purpose: Purpose, variant: str) -> OutOfFold | None:
         runs = self.runs(purpose, candidate=candidate, variant=variant)
         if not runs:
             return None
@@ -178,18 +211,18 @@ class Results:
         position = np.full(len(self.examples), -1)
         position[indices] = np.arange(len(indices))
         repeats = 1 + max(r.repeat for r in self.runs(purpose, candidate=candidate, variant=variant, status=None))
-        logits = bias = None
+        answers = bias = None
         fold = np.full((repeats, len(indices)), -1, dtype=np.int16)
         for run in runs:
             which, values = self.predictions(run.key)
-            if logits is None:
-                logits = np.full((repeats, len(indices), values.shape[1]), np.nan, dtype=np.float32)
-                bias = np.zeros_like(logits)
+            if answers is None:
+                answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=np.float32)
+                bias = np.zeros_like(answers)
             bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
-            logits[run.repeat, position[which]] = values
+            answers[run.repeat, position[which]] = values
             fold[run.repeat, position[which]] = run.fold
         seeded = not self.candidate(candidate).cheap
-        return OutOfFold(indices, logits, fold, self.examples.target[indices], bias, self.examples.kind, seeded)
+        return OutOfFold(indices, answers, fold, self.examples.target[indices], bias, self.examples.kind, seeded)
 
     @property
     def shifted(self) -> tuple[str, ...]:
@@ -206,6 +239,12 @@ class Results:
         Args:
             part: "test", or "shift:NAME" for a further test set.
         """
+        key = (candidate, "refit", part)
+        if key not in self._read:
+            self._read[key] = self._test(candidate, part)
+        return self._read[key]
+
+    def _test(self, candidate: str, part: str) -> OutOfFold | None:
         found = []
         for run in self.runs("refit", candidate=candidate):
             which, values = self.predictions(run.key)
@@ -216,9 +255,9 @@ class Results:
         if not found:
             return None
         which = found[0][0]
-        logits, bias = (np.stack([one[i] for one in found]) for i in (1, 2))
+        answers, bias = (np.stack([one[i] for one in found]) for i in (1, 2))
         return OutOfFold(
-            which, logits, np.zeros(logits.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
+            which, answers, np.zeros(answers.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
         )
 
     def candidate(self, id: str) -> Candidate:

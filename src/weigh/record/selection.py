@@ -92,9 +92,9 @@ def find_suspects(results: Results) -> Suspects:
     for name in _ranked(results) if classified else ():
         found = results.out_of_fold(name)
         assert found is not None
-        stated = found.kind.probabilities(found.logits)
+        stated = found.kind.probabilities(found.answers)
         present = (
-            ~np.isnan(stated).any(axis=2, keepdims=True)
+            found.present[..., None]
             & trained_on(found.kind, len(examples.classes), found.fold, found.target)[..., None]
         )
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)

@@ -60,7 +60,7 @@ def _said(results: Results) -> Iterator[_Said]:
 
 
 def _repeats(said: _Said) -> int:
-    return len(said.predictions.logits)
+    return len(said.predictions.answers)
 
 
 def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
@@ -69,7 +69,7 @@ def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
     from weigh.plan.runs import group_of
 
     found, examples = said.predictions, results.examples
-    rows = np.flatnonzero(~np.isnan(found.logits[repeat]).any(axis=1))
+    rows = np.flatnonzero(found.present[repeat])
     which, prediction = found.indices[rows], found.prediction(repeat)
     columns: dict[str, Any] = {
         "example": examples.path[which].astype(str),

@@ -45,17 +45,23 @@ FACTORS = np.linspace(0.0, 3.0, 301)  # on the gaps of all bins
 COLDEST, HOTTEST = 0.05, 20.0  # temperatures beyond these say "this cannot be fitted", not "divide by 1000"
 
 
-def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | None = None) -> float:  # noqa: FBT001
+def fit_temperature(
+    logits: np.ndarray,
+    target: np.ndarray,
+    multilabel: bool | None = None,  # noqa: FBT001
+    *,
+    present: np.ndarray | None = None,
+) -> float:
     """The temperature that minimises the log loss of `logits / temperature`. Deterministic.
 
-    The loss is convex in 1/temperature, so a safeguarded Newton search finds its only minimum. Rows with NaN (missing
-    runs) are left out. Labels are softened by 1/(n + 2) as in [4]: a model that is never wrong on n examples has
+    The loss is convex in 1/temperature, so a safeguarded Newton search finds its only minimum. Labels are softened by 1/(n + 2) as in [4]: a model that is never wrong on n examples has
     earned (n + 1)/(n + 2), not certainty.
 
     Args:
         logits: `(n, classes)` or `(repeats, n, classes)`, of models that did not train on these examples.
         target: `(n,)` class indices, or `(n, classes)` zeros and ones for multi-label.
         multilabel: Default: by the shape of `target`.
+        present: `(n,)` or `(repeats, n)` bool, where there are logits; default: everywhere.
 
     Returns:
         A number in [0.05, 20]; 1.0 where there is nothing to fit. Above 1: the model was too sure of itself.
@@ -68,7 +74,7 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray, multilabel: bool | N
     multilabel = target.ndim == 2 if multilabel is None else multilabel
     stack = np.asarray(logits, dtype=np.float64)
     stack = stack[None] if stack.ndim == 2 else stack
-    whole = ~np.isnan(stack).any(axis=2)
+    whole = np.ones(stack.shape[:2], dtype=bool) if present is None else present.reshape(stack.shape[:2])
     z, y = stack[whole], np.broadcast_to(target, (len(stack), *target.shape))[whole]
     if not len(z):
         return 1.0
@@ -136,7 +142,7 @@ def scale_across_folds(logits: np.ndarray, fold: np.ndarray, target: np.ndarray)
     """Scale each fold with the temperature fitted on the other folds of its repeat: an honest "after".
 
     Args:
-        logits: `(repeats, n, classes)` out-of-fold logits; NaN where missing.
+        logits: `(repeats, n, classes)` out-of-fold logits.
         fold: `(repeats, n)`; -1 where missing.
         target: `(n,)` or `(n, classes)`.
     """

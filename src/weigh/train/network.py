@@ -165,7 +165,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         else None
     )
     outcome = Outcome(
-        run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
+        run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
     )
     if not asks_words(run, setting, examples):
         return outcome

@@ -171,7 +171,9 @@ def _fit_run(
         "delay": (setting.model or {}).get("delay"),
         "peak_bytes": peak_bytes(setting.device),
     }
-    outcome = Outcome(run.key, "done", logits=logits, facts=facts, measured=measured, weights=weights, model=made.model)
+    outcome = Outcome(
+        run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=made.model
+    )
     return outcome, head
 
 

@@ -60,10 +60,10 @@ def add_words(outcome: Outcome, run: Run, examples: Examples, tokenizer: Tokeniz
         outputs: Logits `(n, classes)` of the run's model for any examples.
     """
     started = time.perf_counter()
-    if outcome.logits is None or not len(run.test):
+    if outcome.answers is None or not len(run.test):
         return outcome
     try:
-        words = _effects(run, examples, outcome.logits, outcome.facts.get("bias"), tokenizer, outputs)
+        words = _effects(run, examples, outcome.answers, outcome.facts.get("bias"), tokenizer, outputs)
     except Exception as error:  # an explanation that is missing must not cost a run that is there
         log.warning("the words of run %s could not be weighed: %s: %s", run.key, type(error).__name__, error)
         return outcome

@@ -16,7 +16,7 @@ from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import Results
 from weigh.record.selection import find_suspects
 from weigh.stats.comparison import Difference, compare
@@ -46,7 +46,7 @@ def find(results: Results) -> list[Finding]:
 def _measure(evidence: Evidence, name: str) -> MeasuredDesign:
     found = evidence.results.out_of_fold(name, "cleaned")
     assert found is not None
-    return measure_design(evidence.metric, found)
+    return found.measured(evidence.metric)
 
 
 def _first(measured: MeasuredDesign, repeats: int) -> MeasuredDesign:

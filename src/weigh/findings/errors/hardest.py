@@ -134,8 +134,8 @@ def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[n
         known = None
         if results.origin != "models" and found.kind.probable:
             known = trained_on(found.kind, len(results.examples.classes), found.fold, found.target)
-        for repeat in range(len(found.logits)):
-            present = ~np.isnan(found.logits[repeat]).any(axis=1)
+        for repeat in range(len(found.answers)):
+            present = found.present[repeat].copy()
             if known is not None:
                 unknown |= present & ~known[repeat]
                 present &= known[repeat]
@@ -153,7 +153,7 @@ def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Cal
 
 def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
     """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
-    labels = [found.prediction(repeat).labels for repeat in range(len(found.logits))]
+    labels = [found.prediction(repeat).labels for repeat in range(len(found.answers))]
     examples = results.examples
 
     def row(i: int, why: str) -> dict:

@@ -30,7 +30,7 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     seen = np.flatnonzero(often > 0)
     if not len(seen):
         return []
-    values = np.stack([found.prediction(repeat).labels for repeat in range(len(found.logits))])
+    values = np.stack([found.prediction(repeat).labels for repeat in range(len(found.answers))])
     mean = np.where(present, values, 0.0).sum(axis=0)[seen] / often[seen]
     given = found.target[seen]
     off = mean - given

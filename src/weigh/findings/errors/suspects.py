@@ -94,7 +94,7 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
     )
     average = mean_probability(out_of_fold, known=known)
     present = np.flatnonzero(~np.isnan(average).any(axis=1))
-    predicted = (~np.isnan(out_of_fold.logits).any(axis=2)).any(axis=0)
+    predicted = out_of_fold.present.any(axis=0)
     found = find_label_errors(out_of_fold.target[present], average[present])
     flagged = present[found.order]
     group = group_of(results.examples, results.spec)
@@ -311,8 +311,8 @@ def _why(results: Results, found: LabelErrors, average: np.ndarray, position: in
 
 def mean_probability(out_of_fold: OutOfFold, *, known: np.ndarray | None = None) -> np.ndarray:
     """`(n, classes)` mean over the repeats that have the example, and that `known` `(repeats, n)` allows; NaN rows where none has."""
-    p = np.stack([out_of_fold.kind.probabilities(logits) for logits in out_of_fold.logits])
-    present = np.asarray(~np.isnan(p).any(axis=2))
+    p = np.stack([out_of_fold.kind.probabilities(answers) for answers in out_of_fold.answers])
+    present = out_of_fold.present
     if known is not None:
         present = present & known
     count = present.sum(axis=0)[:, None]

@@ -15,7 +15,6 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
-from weigh.metrics.design import measure_design
 from weigh.plan.runs import group_of
 from weigh.stats.agreement import both_together
 from weigh.stats.comparison import compare
@@ -69,13 +68,13 @@ def read_choice(evidence: Evidence) -> Choice | None:
     if results.origin != "study" or evidence.winner is None or evidence.comparisons is None:
         return None
     tested = {name: results.test(name) for name in evidence.ranked}
-    whole = {name: found for name, found in tested.items() if found is not None and not np.isnan(found.logits).any()}
+    whole = {name: found for name, found in tested.items() if found is not None and found.complete.all()}
     if evidence.winner not in whole or len(whole) < 2:
         return None
     groups = group_of(results.examples, results.spec)
     one = whole[evidence.winner]
     compared = compare(
-        {name: measure_design(evidence.metric, found) for name, found in whole.items()},
+        {name: found.measured(evidence.metric) for name, found in whole.items()},
         make_units(one.kind, one.target, None if groups is None else groups[one.indices]),
         rng=evidence.rng("test part"),
         claim="these_models",

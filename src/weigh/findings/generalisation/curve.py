@@ -72,7 +72,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
         return None
     whole = evidence.out_of_fold[name]
     full = [run.n_train for run in results.runs(candidate=name)]
-    repeats = min(len(found.logits) for _, found in [*parts, (0.0, whole)])
+    repeats = min(len(found.answers) for _, found in [*parts, (0.0, whole)])
     parts.append((float(np.mean(full)), whole))
     complete = np.all([found.complete[:repeats] for _, found in parts], axis=0)
     if not complete.any():
@@ -80,7 +80,7 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
     chosen = np.flatnonzero(complete)
     resamples = []
     for size, found in parts:
-        kept = replace(found, logits=found.logits[chosen], fold=found.fold[chosen], bias=found.bias[chosen])
+        kept = replace(found, answers=found.answers[chosen], fold=found.fold[chosen], bias=found.bias[chosen])
         resamples.append(evidence.resampler.of(f"{name} curve {size}", measure_design(evidence.metric, kept)))
     sizes, scores = np.array([size for size, _ in parts]), np.array([r.overall for r in resamples])
     curve = None

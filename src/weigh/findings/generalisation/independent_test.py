@@ -22,7 +22,6 @@ from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import answer_blindly
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
-from weigh.metrics.design import measure_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import quantile, score_estimate
@@ -71,7 +70,7 @@ def part_scores(results: Results, metric: Metric, level: float, part: str = "tes
         if found is None:
             continue
         units = make_units(found.kind, found.target, None if groups is None else groups[found.indices])
-        scores[candidate.id] = score_estimate(measure_design(metric, found), units, claim="these_models", level=level)
+        scores[candidate.id] = score_estimate(found.measured(metric), units, claim="these_models", level=level)
     return scores
 
 

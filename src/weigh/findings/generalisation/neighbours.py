@@ -126,8 +126,8 @@ def _neighbours(evidence: Evidence) -> Neighbours | None:
 def _errors(found: OutOfFold) -> np.ndarray:
     """`(n,)` how far off an example's answers are (`distances`), in the mean of its repeats; NaN: missing."""
     wrong = np.full(found.fold.shape, np.nan)
-    for repeat in range(len(found.logits)):
-        present = ~np.isnan(found.logits[repeat]).any(axis=1)
+    for repeat in range(len(found.answers)):
+        present = found.present[repeat]
         wrong[repeat, present] = found.kind.distances(found.prediction(repeat).labels, found.target)[present]
     seen = ~np.isnan(wrong)
     amount = seen.sum(axis=0)

@@ -16,7 +16,7 @@ import numpy as np
 from weigh.findings.evidence import Evidence
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.metrics.design import MeasuredDesign
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import TRAINING, quantile
 from weigh.stats.order import contiguous, explained_by_classes, unfit
@@ -173,7 +173,7 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     Args:
         together: `(n,)` what is resampled as a whole where there are few blocks.
     """
-    one, other = (_on_blocks(measure_design(metric, found), block) for found in (shuffled, blocked))
+    one, other = (_on_blocks(found.measured(metric), block) for found in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
     if common.mean() < 0.5:
         return None

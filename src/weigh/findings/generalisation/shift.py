@@ -24,7 +24,6 @@ from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
-from weigh.metrics.design import measure_design
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Measured, make_units
@@ -56,11 +55,11 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
     parts = {"test": "test"} if results.origin == "study" else {}
     for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
         tested = {c.id: results.test(c.id, part) for c in results.candidates if not c.control}
-        whole = {key: found for key, found in tested.items() if found is not None and not np.isnan(found.logits).any()}
+        whole = {key: found for key, found in tested.items() if found is not None and found.complete.all()}
         if whole:
             one = next(iter(whole.values()))
             units = make_units(one.kind, one.target, None if groups is None else groups[one.indices])
-            sets[name] = MeasuredSet({key: measure_design(evidence.metric, f) for key, f in whole.items()}, units)
+            sets[name] = MeasuredSet({key: f.measured(evidence.metric) for key, f in whole.items()}, units)
     if "test" not in sets or results.origin != "study":
         validated = MeasuredSet({n: evidence.measured[n] for n in evidence.rivals}, evidence.units, evidence.claim)
         sets = {results.measured_on or "cv": validated, **sets}

@@ -17,7 +17,6 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
-from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
 
@@ -73,15 +72,15 @@ def find(results: Results) -> list[Finding]:
 
 def _differing(decided: OutOfFold, probable: OutOfFold) -> tuple[float, int]:
     """Share of labels that are not the most probable class, over all repeats; and how many examples there are."""
-    present = ~np.isnan(decided.logits).any(axis=2)
     shares = [
-        (decided.prediction(r).labels != probable.prediction(r).labels)[present[r]] for r in range(len(decided.logits))
+        (decided.prediction(r).labels != probable.prediction(r).labels)[decided.present[r]]
+        for r in range(len(decided.answers))
     ]
-    return float(np.concatenate(shares).mean()), int(present.any(axis=0).sum())
+    return float(np.concatenate(shares).mean()), int(decided.present.any(axis=0).sum())
 
 
 def _score(name: str, predicted: OutOfFold) -> float:
-    return float(measure_design(METRICS.get(name), predicted).score().overall)
+    return float(predicted.measured(METRICS.get(name)).score().overall)
 
 
 def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str, tuple[float, float]]) -> Text:

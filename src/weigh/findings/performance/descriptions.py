@@ -72,7 +72,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         return []
     fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
-    for repeat in range(len(found.logits)):
+    for repeat in range(len(found.answers)):
         rows = np.flatnonzero(evidence.measured[winner].present[repeat])
         if not len(rows):
             continue

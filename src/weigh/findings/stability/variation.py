@@ -20,7 +20,6 @@ from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.metrics.design import measure_design
 from weigh.plan.purposes import sources_of
 from weigh.record.results import Results
 from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
@@ -175,7 +174,7 @@ def _star(evidence: Evidence, name: str, variants: list[str], scores: np.ndarray
     for variant in variants:
         found = evidence.results.out_of_fold(name, "components", variant)
         assert found is not None
-        again = evidence.resampler.of(f"{name} {variant}", measure_design(evidence.metric, found))
+        again = evidence.resampler.of(f"{name} {variant}", found.measured(evidence.metric))
         columns.append(_fitted(again.fold_score, scores.shape))
         difference = first.fold_influence - _fitted(again.fold_influence, first.fold_influence.shape)
         noise.append(0.5 * _explained(first, difference))
