@@ -47,7 +47,7 @@ def outcome(key: str = "a", **changes) -> Outcome:
         **{
             "key": key,
             "status": "done",
-            "logits": np.eye(3, 2, dtype=np.float32),
+            "answers": np.eye(3, 2, dtype=np.float32),
             "facts": {"strength": 0.1},
             **changes,
         }
