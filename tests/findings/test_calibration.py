@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings.calibration import TOLERANCE, find, judge_error
+from weigh.findings.calibration.stated import TOLERANCE, find, judge_error
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.stats.estimate import Estimate

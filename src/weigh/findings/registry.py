@@ -40,7 +40,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "stability": "stability.spread",
     "variation": "stability.variation",
     "training": "stability.training",
-    "calibration": "calibration",
+    "calibration": "calibration.stated",
     "slices": "slices",
     "errors": "errors.hardest",
     "cost": "cost",

@@ -1,6 +1,6 @@
 """Can stated probabilities be taken at face value? Temperature, calibration error, reliability.
 
-Before it: out-of-fold logits. After it: `findings/calibration.py` (the sentence), and the saved model, whose
+Before it: out-of-fold logits. After it: `findings/calibration/stated.py` (the sentence), and the saved model, whose
 temperature is `fit_temperature` of all out-of-fold logits.
 
 The expected calibration error (ECE) of a finite sample is too large: noise in each bin counts as error. So

@@ -6,32 +6,16 @@ with a temperature that the other folds chose, so that nothing is judged on what
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
-
-import numpy as np
-
-from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
+from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
-from weigh.record.results import OutOfFold, Results
-from weigh.stats.calibration import (
-    Reliability,
-    bin_statistics,
-    blank_statistics,
-    calibration_error,
-    fit_temperature,
-    mean_with_interval,
-    reliability,
-    scale_across_folds,
-)
+from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
-from weigh.stats.resampling import Units, draw_weights, make_units
+from weigh.stats.resampling import draw_weights, make_units
 
 __all__ = ["TOLERANCE", "find"]
 
@@ -53,33 +37,13 @@ REFERENCES = [
 ]
 
 
-class Stage(NamedTuple):
-    """What is known of one set of probabilities."""
-
-    error: Estimate
-    excess: Estimate
-    log_loss: Estimate
-    brier: Estimate
-    losses: np.ndarray
-    bars: list[Reliability]
-
-
-class Described(NamedTuple):
-    """A candidate before and after temperature scaling."""
-
-    before: Stage
-    after: Stage
-    gain: Estimate
-    temperature: float
-
-
 @FINDINGS.named("calibration")
 def find(results: Results) -> list[Finding]:
     """One finding about the winner, with every candidate in its table and figure."""
     evidence = read_evidence(results)
     weights = draw_weights(evidence.rng("calibration"), evidence.units, evidence.draws)
     described = {
-        name: _describe(evidence, found, weights if name == evidence.winner else weights[:FEW_DRAWS])
+        name: describe(evidence, found, weights if name == evidence.winner else weights[:FEW_DRAWS])
         for name, found in evidence.out_of_fold.items()
     }
     if not described:
@@ -99,76 +63,6 @@ def find(results: Results) -> list[Finding]:
         common |= {**asked("calibration", "undecided"), "sentence": Bilingual.of(sentence)}
         return [Finding(id="calibration", **common)]
     return [_judge(results, winner, described[winner], common)]
-
-
-def _describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
-    target, units, level = out_of_fold.target, evidence.units, evidence.level
-    before = _measure(out_of_fold.kind, out_of_fold.answers, out_of_fold.present, target, weights, units, level)
-    if evidence.results.origin == "models":  # no folds: nothing is scaled
-        return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
-    scaled = scale_across_folds(out_of_fold.answers, out_of_fold.fold, target).logits
-    after = _measure(out_of_fold.kind, scaled, out_of_fold.present, target, weights, units, level)
-    gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
-    return Described(before, after, gain, fit_temperature(out_of_fold.answers, target, present=out_of_fold.present))
-
-
-def _measure(
-    kind: Kind,
-    logits: np.ndarray,
-    present: np.ndarray,
-    target: np.ndarray,
-    weights: np.ndarray,
-    units: Units,
-    level: float,
-) -> Stage:
-    repeats, n, _ = logits.shape
-    losses, brier, excess = np.full((3, repeats, n), np.nan)
-    stacked = blank_statistics(int(present.any(axis=1).sum()), n)
-    filled = iter(stacked)
-    for r, rows in enumerate(present):
-        if rows.any():
-            p = kind.probabilities(logits[r, rows])
-            told = Prediction(p, kind.most_probable(p))
-            for values, name in ((losses, "log_loss"), (brier, "brier")):
-                values[r, rows] = METRICS.get(name).measure(told, target[rows])[:, 0]
-            next(filled)[rows] = inside = bin_statistics(p, target[rows])
-            excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
-    of = {"level": level, "units": units}
-    difference = _with_unseen(mean_with_interval(_over_repeats(excess), weights, **of), stacked)
-    return Stage(
-        _at_least(calibration_error(stacked, weights, **of), difference),
-        difference,
-        mean_with_interval(_over_repeats(losses), weights, unit="nats", **of),
-        mean_with_interval(_over_repeats(brier), weights, **of),
-        _over_repeats(losses),
-        reliability(stacked),
-    )
-
-
-def _with_unseen(excess: Estimate, statistics: np.ndarray) -> Estimate:
-    """Resampling cannot show an error, or a right answer, that never occurred: the rule of three can."""
-    stated, right = statistics[:, :, 0].sum(), statistics[:, :, 2].sum()
-    if 0 < right < stated or excess.low is None or excess.high is None:
-        return excess
-    unseen = -math.log(1 - excess.level) / max(excess.n, 3)
-    if right:
-        return excess.model_copy(update={"high": max(excess.high, excess.value + unseen)})
-    return excess.model_copy(update={"low": min(excess.low, excess.value - unseen)})
-
-
-def _at_least(error: Estimate, excess: Estimate) -> Estimate:
-    """A mean of distances (the calibration error) is no smaller than the size of the mean (confidence minus accuracy)."""
-    if error.low is None or error.high is None or excess.low is None or excess.high is None:
-        return error
-    value = max(error.value, abs(excess.value)) if error.low > 0 else error.value
-    high = min(1.0, max(error.high, excess.high, -excess.low))
-    return error.model_copy(update={"value": value, "high": high})
-
-
-def _over_repeats(values: np.ndarray) -> np.ndarray:
-    """Mean over the repeats that have the example; NaN where none has."""
-    count = (~np.isnan(values)).sum(axis=0)
-    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
 
 
 def judge_error(error: Estimate) -> Verdict:
@@ -365,7 +259,7 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
     groups = group_of(results.examples, results.spec)
     units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
     weights = draw_weights(evidence.rng("calibration on the test part"), units, evidence.draws)
-    return _measure(
+    return measure_stage(
         tested.kind, tested.answers / temperature, tested.present, tested.target, weights, units, evidence.level
     ).error
 
