@@ -26,9 +26,9 @@ from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
 
 if TYPE_CHECKING:
+    from weigh.data.benchmarks import Submission
     from weigh.execute.driver import Listener
     from weigh.execute.prediction import Prediction
-    from weigh.execute.submission import Submission
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
@@ -72,7 +72,7 @@ class Study:
     def __init__(self, spec: StudySpec, folder: str | Path | None = None) -> None:
         self.spec = spec
         self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
-        self.submissions: list[Submission] = []  # for GLUE, written by `run`
+        self.submissions: list[Submission] = []  # for a benchmark, written by `run`
 
     # ---- ways in
 
@@ -177,13 +177,13 @@ class Study:
         return self
 
     def _submit(self, listener: Listener) -> list[Submission]:
-        from weigh.execute.submission import write_submissions
+        from weigh.data.benchmarks import submit
 
         def predict(texts: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-            listener.stage(text("Answering GLUE's test files", "回答 GLUE 的测试文件"))
+            listener.stage(text("Answering test files without labels", "回答没有标签的测试文件"))
             return self.predict(texts, progress=listener.progress)
 
-        return write_submissions(self.folder, self.spec, predict)
+        return submit(self.folder, self.spec, predict)
 
     def predict(
         self,

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from weigh.data.glue import complete_spec, submission_files
-from weigh.data.glue_hub import named_on_hub
 from weigh.data.readers import read_and_check
 from weigh.errors import DataError
+from weigh.glue.hub import named_on_hub
+from weigh.glue.tasks import complete_spec, submission_files
 from weigh.spec_yaml import load_spec
 
 datasets = pytest.importorskip("datasets")

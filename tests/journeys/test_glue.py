@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from weigh.cli.main import main
-from weigh.data.glue import GLUE, recognise_glue
+from weigh.glue.tasks import GLUE, recognise_glue
 from weigh.spec import DataSpec
 
 FEW = ["--set", "design.folds=2", "--set", "design.repeats=1", "--set", "design.order_check=false", "--set", "design.curve=false",

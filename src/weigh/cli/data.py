@@ -23,8 +23,8 @@ def data(
 ) -> None:  # fmt: skip
     """What is wrong with the data: bad files and lines, copies, leaks, labels that contradict each other."""
     from weigh.cli.output import open_screen
+    from weigh.data.benchmarks import complete_spec
     from weigh.data.classes import size_in_words
-    from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check, task_of
     from weigh.findings.data_problems import findings_from_problems
     from weigh.run import recipes_for

@@ -29,8 +29,8 @@ def glue(
 ) -> None:
     """The GLUE table of studies: a row per candidate, a score with an interval per task, the mean."""
     from weigh.disk import write_file
-    from weigh.findings.glue_table import glue_table
-    from weigh.report.glue_table import render_glue
+    from weigh.glue.table import glue_table
+    from weigh.glue.writing import render_glue
     from weigh.study import Study
 
     language = detect_language(lang)

@@ -46,8 +46,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
         SpecError: A task that cannot be recognised or is not built yet.
         DataError, DesignError: Data or groups that cannot be used.
     """
+    from weigh.data.benchmarks import complete_spec
     from weigh.data.copies import duplicate_groups
-    from weigh.data.glue import complete_spec
     from weigh.data.readers import read_and_check
     from weigh.data.unlabelled import read_unlabelled
     from weigh.stats.order import order_check_variants

@@ -1,6 +1,6 @@
 """The facts of GLUE's nine tasks, and a specification completed with them where a folder is recognised as one of them.
 
-Before it: what the user typed. After it: the readers of texts, which tell the columns themselves, and `execute/submission.py`, which
+Before it: what the user typed. After it: the readers of texts, which tell the columns themselves, and `glue/submission.py`, which
 answers the test files whose labels GLUE keeps. Whatever the user has set stays.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.glue_hub import fetch_glue, named_on_hub
 from weigh.data.rows.part_files import part_within, text_files
 from weigh.data.tables.roles import are_numbers
 from weigh.data.tables.table_files import TableFile
 from weigh.data.texts.tables import read_text_table
 from weigh.errors import DataError
+from weigh.glue.hub import fetch_glue, named_on_hub
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.spec import DataSpec, StudySpec

@@ -1,6 +1,6 @@
 """The GLUE table of finished studies: a row per candidate, a score with an interval per task, and the mean.
 
-Before it: the records of each study. After it: `report/glue_table.py` writes it. A task that was not run has a column all the same.
+Before it: the records of each study. After it: `glue/writing.py` writes it. A task that was not run has a column all the same.
 
 Scores are those of the refitted candidates on each study's test part, by GLUE's metric of the task, whatever the study's own primary
 metric is. The tasks are independent samples, so the variance of a mean is the sum of theirs over the square of their number; the two
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weigh.data.glue import GLUE
 from weigh.errors import SpecError
 from weigh.findings.generalisation.independent_test import part_scores
+from weigh.glue.tasks import GLUE
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.record.results import Results

@@ -6,12 +6,13 @@ Before it: the refitted winner. After it: the person zips the files of all tasks
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weigh.data.glue import SubmissionFile, recognise_glue, submission_files
+from weigh.data.benchmarks import Predict
 from weigh.disk import write_file
+from weigh.glue.tasks import SubmissionFile, recognise_glue, submission_files
 from weigh.language import Text, text
 from weigh.spec import StudySpec
 
@@ -45,9 +46,7 @@ class Submission(NamedTuple):
         )
 
 
-def write_submissions(
-    folder: Path, spec: StudySpec, predict: Callable[[Sequence[tuple[str, ...]]], list[dict[str, Any]]]
-) -> list[Submission]:
+def write_submissions(folder: Path, spec: StudySpec, predict: Predict) -> list[Submission]:
     """Write submission/TASK.tsv for every test file without labels; what is newer than the model is not predicted again.
 
     Args:

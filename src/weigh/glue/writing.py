@@ -1,6 +1,6 @@
 """The GLUE table for a terminal, for Markdown and for programs.
 
-Before it: `findings/glue_table.py`. Below the table stands what it does not hold, so that no mean is taken for GLUE's own.
+Before it: `glue/table.py`. Below the table stands what it does not hold, so that no mean is taken for GLUE's own.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
-from weigh.data.glue import GLUE
-from weigh.findings.glue_table import GlueTable
+from weigh.glue.table import GlueTable
+from weigh.glue.tasks import GLUE
 from weigh.language import Text, text
 from weigh.report.markdown import escape_markdown
 from weigh.report.visible import visible_line
