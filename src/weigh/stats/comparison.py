@@ -32,7 +32,7 @@ __all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
 Relation = Literal["better", "worse", "equal", "undecided"]
 DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
 SMALLEST_SAMPLE = 10  # independent units below which nothing is concluded
-GROWS, SHRINKS = 1.5, 2.5  # powers of N that a difference may grow and shrink with (docs/decisions/comparison-rule.md)
+GROWS, SHRINKS = 1.5, 4.0  # powers of N that a difference may grow and shrink with (docs/decisions/comparison-rule.md)
 
 
 @dataclass(frozen=True)
@@ -304,8 +304,9 @@ def _ends(value: float, half: float, q: float, more: float) -> tuple[float, floa
     """The interval, allowing for folds that trained on fewer examples than there are.
 
     What is claimed is the difference after training on all N examples; folds trained on N / more. Differences change with
-    N, about like a power of N: one between a poorly and a well regularised head can grow like N^1.5 or shrink like N^-2.5
-    (docs/decisions/comparison-rule.md). An end moves away from the difference, never across 0.
+    N, about like a power of N: one between a poorly and a well regularised head can grow like N^1.5 or shrink like N^-4
+    (docs/decisions/comparison-rule.md). What grows is the true difference, which may be larger than the one seen; of one that
+    is small against its error there is nothing known that could grow. An end moves away from the difference, never across 0.
 
     Args:
         half: Half the interval for folds as large as N.
@@ -313,7 +314,8 @@ def _ends(value: float, half: float, q: float, more: float) -> tuple[float, floa
     """
     size = abs(value)
     spread = math.hypot(half, q * math.log(more) * size)  # a power with mean 0 and standard deviation 1
-    away = size + max(spread, half + (more**GROWS - 1) * max(size - half / 2, 0.0))
+    growing = max(0.0, min(size + half / 2, 1.5 * size - half / 2))
+    away = size + max(spread, half + (more**GROWS - 1) * growing)
     back = (size - half) / more**SHRINKS if size > half else size - spread
     return (back, away) if value >= 0 else (-away, -back)
 
