@@ -237,3 +237,13 @@ def test_a_small_error_is_not_made_larger(classes, spread, temperature):
         below, above = below + (truth < estimate.low), above + (truth > estimate.high)
     assert below <= 7
     assert below + above <= 12
+
+
+@pytest.mark.parametrize("n", [100, 150, 400])
+@pytest.mark.parametrize("confidence", [0.98, 0.99, 0.998])
+def test_where_nothing_went_wrong_the_error_may_still_be_what_rare_errors_amount_to(n, confidence):
+    """A model that is too sure by two points has no error at all in many a small sample; the gaps seen are then next to nothing."""
+    logits = np.tile(np.log([1 - confidence, confidence]), (n, 1))
+    rare = 1.96**2 / (n + 1.96**2)  # what Wilson's interval leaves to errors that have not been seen
+    found = estimate_of(np.random.default_rng(1), logits, np.ones(n, int))
+    assert found.high >= confidence - (1 - rare) - 1e-3

@@ -73,7 +73,7 @@ def _study(design: Design, rng: np.random.Generator) -> tuple[LearningCurve, flo
         fitted = fit(design, rng, x, target, train)
         scores = score(fitted, x, slice(None)).reshape(design.repeats, folds, n, -1)
         logits = np.stack([scores[r, f, np.arange(n)] for r, f in enumerate(fold)]).astype(np.float32)
-        out_of_fold = OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), LABEL)
+        out_of_fold = OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), LABEL, seeded=False)
         resamples.append(resampler.of(str(share), measure_design(metric, out_of_fold)))
         sizes.append(float(train.sum(axis=1).mean()))
         now = _accuracy(score(fitted, new[0], slice(None)), chance)

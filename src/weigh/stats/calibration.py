@@ -18,6 +18,7 @@ References:
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,7 @@ import numpy as np
 from weigh.data.cache import room
 from weigh.settings import cache_folder
 from weigh.stats.estimate import Estimate
+from weigh.stats.interval import share_estimate
 from weigh.stats.resampling import Units
 
 __all__ = [
@@ -216,7 +218,8 @@ def calibration_error(
     bins, give the plug-in value on average: zero where noise alone gives as much. The interval holds the factors under which the
     plug-in value would be neither surprisingly large nor small; the noise of a bin is that of answers which are right as
     often as the factor says, so that at factor 0 it is what a calibrated model would show ([3]), times what the bootstrap sees
-    beyond it (groups). Its upper end is the larger of that and of the bootstrap's, basic and bias-corrected percentile.
+    beyond it (groups). Its upper end is the larger of that and of the bootstrap's, basic and bias-corrected percentile; and no less
+    than what stated and true accuracy may differ by on average, where few errors have been seen and so hardly any gap.
 
     Args:
         statistics: `(repeats, n, 3, bins)` from `bin_statistics`; the repeats' errors are averaged. Rows of zeros are
@@ -244,7 +247,7 @@ def calibration_error(
         low, likely = low + ends[0], likely + ends[1]
     bias = float(seen.mean()) - value
     bottom, top = np.quantile(seen, [tail, 1 - tail])
-    high = min(1.0, max(2 * value - bottom, top - bias, likely))
+    high = min(1.0, max(2 * value - bottom, top - bias, likely, _off_on_average(statistics, units, level)))
     estimate = min(max(debiased, low), high)
     return Estimate(
         value=estimate,
@@ -255,6 +258,20 @@ def calibration_error(
         n_unit=units.name if units else "examples",
         method=f"expected calibration error, {bins} bins, debiased",
     )
+
+
+def _off_on_average(statistics: np.ndarray, units: Units | None, level: float) -> float:
+    """How far the mean confidence may be from the true accuracy; a calibration error is at least that."""
+    number, confidence, right = statistics.sum(axis=(0, 3)).T
+    present = number > 0
+    if units is not None:
+        inside, of = np.unique(units.of[present], return_inverse=True)
+        units = replace(units, of=of, count=len(inside))
+    accuracy = share_estimate(right[present] / number[present], units, level=level)
+    if accuracy.low is None or accuracy.high is None:
+        return 0.0
+    mean = float((confidence[present] / number[present]).mean())
+    return max(mean - accuracy.low, accuracy.high - mean)
 
 
 def _noise(sums: np.ndarray, factor: float) -> np.ndarray:

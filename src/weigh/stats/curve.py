@@ -175,7 +175,8 @@ def curve_covariance(resamples: Sequence[Resample], units: Units, claim: Claim) 
         noise = _positive(within - averaged) / max(len(used) - 1, 1)
         examples = LEAST * averaged + _positive(training * (averaged - noise * last.plain) - (LEAST - 1) * averaged)
     floor = (0.25 / max(units.smallest, 1.0)) ** 2  # a score that no example moves is not known exactly
-    return examples + _between_runs(resamples, used) + floor * np.eye(len(resamples))
+    runs = _between_runs(resamples, used) if last.seeded else 0.0  # heads on frozen features have no luck of their own
+    return examples + runs + floor * np.eye(len(resamples))
 
 
 def _between_runs(resamples: Sequence[Resample], used: np.ndarray) -> np.ndarray:
