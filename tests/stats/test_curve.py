@@ -53,6 +53,17 @@ def test_logarithm_is_the_limit_of_the_power_law():
     assert abs(found.gain.value - 0.05) < 2e-3
 
 
+@pytest.mark.parametrize("c", [-0.4, -0.7, -1.0])
+@pytest.mark.parametrize("sizes", [(20.0, 80.0, 160.0), (40.0, 80.0, 160.0, 320.0)])
+def test_where_every_doubling_adds_more_than_the_last_one_the_next_may_too(c, sizes):
+    """A hardly regularised head, once it has more examples than columns; laws that flatten would promise the last doubling at most."""
+    t = np.array(sizes) / sizes[-1]
+    scores = 0.66 + 0.07 * (1 - t**-c) / (1 - 2.0**-c)
+    found = fit_curve(np.array(sizes), scores, covariance(spread=0.01, correlation=0.9, k=len(sizes)))
+    assert found.gain.low < 0.07 < found.gain.high
+    assert found.exponent.low < 0
+
+
 def test_predictions_stand_in_their_intervals():
     rng, held, gains, refused = np.random.default_rng(1), [], [], 0
     for _ in range(400):

@@ -6,7 +6,8 @@ with h_c(t) = (1 - t^-c) / (1 - 2^-c), so that `gain` is what twice the data add
 exponent, so no single one is chosen: for each c between 0 (every doubling adds the same) and 2.5 the other two
 parameters follow by generalised least squares, and the answers are averaged with the weights that the points give them
 (Bayesian model averaging, flat priors). A gain is thus between 0.18 and 1 times what the last doubling added, and its
-interval knows about the points, about their covariance, and about the law.
+interval knows about the points, about their covariance, and about the law. Where the points rise faster than any of these (a hardly
+regularised head, once it has more examples than columns), laws down to c = -1 are averaged in: up to twice the last doubling.
 
 The covariance of the points is put together as the variance of every score is (`interval.py`): what examples contribute,
 their part in training, and what whole runs differ by beyond their examples. Points share examples and runs, so it is far from diagonal.
@@ -29,7 +30,8 @@ from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
 
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
 
-EXPONENTS = np.linspace(0.0, 2.5, 26)
+EXPONENTS = np.round(np.linspace(-1.0, 2.5, 36), 1) + 0.0  # below 0 every doubling adds more than the last one
+FASTER = 1.0  # by so much nearer must such a law come to the points (squared standard errors) to be thought of
 LEAST_POINTS = 3
 ALLOWED = 1.5  # factor on the gain's error: real curves are no exact power laws, and the further examples have luck of their own
 MISFIT = 0.01  # below this p-value the points do not lie on any power law
@@ -239,6 +241,9 @@ def fit_curve(
         distance.append(float(rest @ inverse @ rest))
         volume.append(-0.5 * float(np.linalg.slogdet(precision)[1]))
     means, spreads, distance = np.array(means), np.array(spreads), np.array(distance)
+    usual = EXPONENTS >= 0
+    thought_of = usual | (distance[usual].min() - distance[~usual].min() > FASTER)
+    distance = np.where(thought_of, distance, np.inf)
     tested = len(sizes) - 3  # one degree of freedom is left per point beyond the three parameters
     misfit = float(chdtrc(tested, distance.min())) if tested > 0 else 1.0
     inflated = max(1.0, float(distance.min()) / tested) if tested > 0 else 1.0  # Birge's ratio
@@ -271,7 +276,7 @@ def fit_curve(
             value=float(weights @ EXPONENTS),
             low=float(EXPONENTS[np.searchsorted(cumulated, (1 - level) / 2)]),
             high=float(EXPONENTS[min(np.searchsorted(cumulated, (1 + level) / 2), len(EXPONENTS) - 1)]),
-            method=f"power laws with exponents from {EXPONENTS[0]:g} to {EXPONENTS[-1]:g}, weighted by their fit",
+            method=f"power laws with exponents from {EXPONENTS[thought_of][0]:g} to {EXPONENTS[-1]:g}, weighted by their fit",
             unit="1",
             **common,
         ),
