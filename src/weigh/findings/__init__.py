@@ -1,0 +1,1 @@
+"""From records to findings: one room per section of the report, and what the findings share. Trains nothing."""

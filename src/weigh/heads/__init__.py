@@ -1,0 +1,1 @@
+"""Heads and losses of networks: one file per kind of label."""

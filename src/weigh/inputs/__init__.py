@@ -1,0 +1,1 @@
+"""From examples to what a network is fed: one file per medium."""

@@ -1,0 +1,1 @@
+"""From a specification to runs and jobs: candidates, folds, purposes, keys, predicted cost."""

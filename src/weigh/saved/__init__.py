@@ -1,0 +1,1 @@
+"""The winner on disk: folder, loading, ONNX."""

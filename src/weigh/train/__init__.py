@@ -1,0 +1,1 @@
+"""How pretrained weights are used: recipes, the training loop, heads on frozen features, further pretraining."""

@@ -1,0 +1,1 @@
+"""Pictures: which files are some, decoding, checks, copies, masks, tables of paths, the demo."""

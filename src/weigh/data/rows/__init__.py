@@ -1,0 +1,1 @@
+"""Where rows come from, whatever they are of: folders, paths in tables, saved datasets, parts; and how they become examples."""

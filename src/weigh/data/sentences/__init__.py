@@ -1,0 +1,1 @@
+"""Sentences of tagged tokens: columns, JSON, tables; tags to entities; new sentences."""

@@ -1,0 +1,1 @@
+"""Tables as columns of text, however they are written: encodings, separators, headers, numbers, several labels."""

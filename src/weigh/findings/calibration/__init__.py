@@ -1,0 +1,1 @@
+"""Can stated probabilities be taken at face value?"""

@@ -1,0 +1,1 @@
+"""Which candidate is better? Pairs, the set that may hold the best, races, and the comparison without suspects."""

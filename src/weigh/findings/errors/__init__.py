@@ -1,0 +1,1 @@
+"""What does the winner get wrong? Hardest examples, labels that look wrong, entities, numbers."""

@@ -1,0 +1,1 @@
+"""How well does the winner do, and what must be said beside that number?"""
