@@ -26,6 +26,7 @@ __all__ = [
     "RECIPES",
     "Candidate",
     "Job",
+    "Needs",
     "Outcome",
     "Recipe",
     "Run",
@@ -173,7 +174,7 @@ class Setting:
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
         words: Whether runs ask which words pushed their predictions (`train/words.py`).
-        cache: Folder for features and decoded pictures, local to the machine; None: no cache.
+        cache: Folder for features and decoded pictures; whoever runs the job puts in that of its machine. None: no cache.
         model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
             of a forward pass of one picture); None: it has to be loaded.
         weights: `Pretrained.identity` of the job's model: another one is refused; "": any.
@@ -195,6 +196,21 @@ class Setting:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a job takes of the machine that runs it: what a scheduler asks before it places the job.
+
+    Attributes:
+        processors: Threads that compute at a time.
+        accelerators: GPUs.
+        world_size: Processes that train one network together.
+    """
+
+    processors: int = 1
+    accelerators: int = 0
+    world_size: int = 1
+
+
+@dataclass(frozen=True)
 class Job:
     """Runs that share computation and are executed and recorded together."""
 
@@ -202,6 +218,7 @@ class Job:
     runs: tuple[Run, ...]
     setting: Setting
     predicted_seconds: float = 0.0
+    needs: Needs = Needs()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import pytest
 
 from weigh.data import cache
 from weigh.data.memo import Memo
+from weigh.settings import cache_folder
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +24,9 @@ def folder(tmp_path, monkeypatch):
 
 def test_round_trip_is_memory_mapped_and_read_only():
     array = np.arange(12, dtype=np.float16).reshape(3, 4)
-    assert cache.load("a") is None
-    assert (cache.store("a", array) == array).all()
-    found = cache.load("a")
+    assert cache.load("a", cache_folder()) is None
+    assert (cache.store("a", array, cache_folder()) == array).all()
+    found = cache.load("a", cache_folder())
     assert isinstance(found, np.memmap)
     assert found.dtype == np.float16
     with pytest.raises(ValueError):
@@ -33,30 +34,30 @@ def test_round_trip_is_memory_mapped_and_read_only():
 
 
 def test_damaged_entries_and_pickles_are_dropped(folder):
-    cache.store("a", np.arange(1000))
+    cache.store("a", np.arange(1000), cache_folder())
     path = next(folder.rglob("a.npy"))
     path.write_bytes(path.read_bytes()[:200])
-    assert cache.load("a") is None
+    assert cache.load("a", cache_folder()) is None
     np.save(path, np.array([{"x": 1}], dtype=object), allow_pickle=True)
-    assert cache.load("a") is None
+    assert cache.load("a", cache_folder()) is None
 
 
 def test_least_recently_used_makes_room(monkeypatch):
     monkeypatch.setenv("WEIGH_CACHE_LIMIT", "30KB")
     for i, name in enumerate("abc"):
-        cache.store(name, np.zeros(8000, np.uint8))
+        cache.store(name, np.zeros(8000, np.uint8), cache_folder())
         os.utime(next((cache.cache_folder() / "arrays").glob(f"{name}.npy")), (1000 + i, 1000 + i))
-    cache.load("a")  # used: b is now the oldest
-    cache.store("d", np.zeros(8000, np.uint8))
-    assert [cache.load(x) is not None for x in "abcd"] == [True, False, True, True]
+    cache.load("a", cache_folder())  # used: b is now the oldest
+    cache.store("d", np.zeros(8000, np.uint8), cache_folder())
+    assert [cache.load(x, cache_folder()) is not None for x in "abcd"] == [True, False, True, True]
 
 
 def test_a_cache_that_cannot_be_written_says_so_once(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path / "file"))
     array = np.arange(3)
-    assert cache.store("a", array) is array
-    assert cache.store("b", array) is array
+    assert cache.store("a", array, cache_folder()) is array
+    assert cache.store("b", array, cache_folder()) is array
     assert sum("cannot be written" in r.message for r in caplog.records) == 1
     memo = Memo("m-1")
     memo.put_many({"k": b"v"})
@@ -82,7 +83,7 @@ def test_room_beyond_memory_is_a_file_and_a_full_disk_is_said(tmp_path, monkeypa
 
 
 def test_clear_leaves_what_is_not_ours(folder):
-    cache.store("a", np.arange(3))
+    cache.store("a", np.arange(3), cache_folder())
     (folder / "letters").mkdir()
     (folder / "letters" / "mine.txt").write_text("keep")
     assert cache.cache_report().entries == 1
@@ -94,13 +95,13 @@ def test_clear_leaves_what_is_not_ours(folder):
 def test_keys_cannot_be_paths():
     for key in ("../x", "a/b", "", ".hidden"):
         with pytest.raises(ValueError):
-            cache.load(key)
+            cache.load(key, cache_folder())
 
 
 def _write(value):
     for _ in range(30):
-        cache.store("shared", np.full(5000, value))
-        found = cache.load("shared")
+        cache.store("shared", np.full(5000, value), cache_folder())
+        found = cache.load("shared", cache_folder())
         assert found is not None
         assert len(set(found.tolist())) == 1
     Memo("both-1").put_many({str(value): b"x"})
@@ -136,13 +137,13 @@ def _flip(path, where: float, *, bit: int = 1) -> None:
 @pytest.mark.parametrize("where", [0.0, 0.0001, 0.01, 0.3, 0.7, 0.99, 0.9999, 1.0])
 def test_one_bit_is_noticed_wherever_it_lies(folder, caplog, where):
     array = np.random.default_rng(0).normal(size=(2000, 300)).astype(np.float32)  # several blocks
-    cache.store("a", array)
+    cache.store("a", array, cache_folder())
     _flip(next(folder.rglob("a.npy")), where)
-    assert cache.load("a") is None
+    assert cache.load("a", cache_folder()) is None
     assert caplog.text.count("Computed anew: a.npy") == 1
-    assert cache.load("a") is None  # it is gone: nothing is said twice
+    assert cache.load("a", cache_folder()) is None  # it is gone: nothing is said twice
     assert caplog.text.count("Computed anew") == 1
-    np.testing.assert_array_equal(cache.store("a", array), array)
+    np.testing.assert_array_equal(cache.store("a", array, cache_folder()), array)
 
 
 def _zero_half(path, other):
@@ -187,11 +188,11 @@ def _unsealed(path, other):
 def test_damage_is_noticed(folder, caplog, damage):
     rng = np.random.default_rng(1)
     for key in ("a", "b"):
-        cache.store(key, rng.normal(size=(2500, 300)).astype(np.float32))
+        cache.store(key, rng.normal(size=(2500, 300)).astype(np.float32), cache_folder())
     damage(*(next(folder.rglob(f"{key}.npy")) for key in ("a", "b")))
-    assert cache.load("a") is None
+    assert cache.load("a", cache_folder()) is None
     assert "Computed anew: a.npy" in caplog.text
-    assert cache.load("b") is not None
+    assert cache.load("b", cache_folder()) is not None
 
 
 @pytest.mark.parametrize(
@@ -200,8 +201,8 @@ def test_damage_is_noticed(folder, caplog, damage):
     ids=["scalar", "empty", "fortran", "strided", "big-endian"],
 )  # fmt: skip
 def test_every_kind_of_array_comes_back(array):
-    assert cache.store("a", array).tolist() == array.tolist()
-    found = cache.load("a")
+    assert cache.store("a", array, cache_folder()).tolist() == array.tolist()
+    found = cache.load("a", cache_folder())
     assert found is not None
     assert (found.shape, found.dtype) == (array.shape, array.dtype)
     assert found.tolist() == array.tolist()
@@ -211,24 +212,24 @@ def test_an_entry_is_read_through_once(monkeypatch):
     checks = []
     check = cache._check
     monkeypatch.setattr(cache, "_check", lambda file, key: (checks.append(key), check(file, key)))
-    cache.store("a", np.arange(1000))
+    cache.store("a", np.arange(1000), cache_folder())
     for _ in range(3):
-        assert cache.load("a") is not None
+        assert cache.load("a", cache_folder()) is not None
     assert checks == []  # this process wrote it
     cache._checked.clear()  # as in another process
     for _ in range(3):
-        assert cache.load("a") is not None
+        assert cache.load("a", cache_folder()) is not None
     assert checks == ["a"]
 
 
 def test_what_a_killed_writer_left_is_swept(folder):
-    cache.store("a", np.arange(3))
+    cache.store("a", np.arange(3), cache_folder())
     left = folder / "arrays" / ".writing-0123"
     left.write_bytes(b"half")
-    cache.store("b", np.arange(3))
+    cache.store("b", np.arange(3), cache_folder())
     assert left.exists()  # somebody may be writing it
     os.utime(left, (1, 1))
-    cache.store("c", np.arange(3))
+    cache.store("c", np.arange(3), cache_folder())
     assert not left.exists()
 
 

@@ -47,9 +47,15 @@ class CacheReport(NamedTuple):
     bytes: int
 
 
-def load(key: str) -> np.ndarray | None:
-    """The array stored under `key`, memory-mapped and read-only; None where there is none or it is damaged (then it is deleted)."""
-    path = _path(key)
+def load(key: str, folder: Path | None) -> np.ndarray | None:
+    """The array stored under `key`, memory-mapped and read-only; None where there is none or it is damaged (then it is deleted).
+
+    Args:
+        folder: Of the cache; None: nothing is kept anywhere.
+    """
+    path = _path(key, folder)
+    if path is None:
+        return None
     try:
         with path.open("rb") as file:
             now = identity(file)
@@ -78,9 +84,11 @@ def _map(file: BinaryIO) -> np.ndarray:
     return np.memmap(file, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
-def store(key: str, array: np.ndarray) -> np.ndarray:
+def store(key: str, array: np.ndarray, folder: Path | None) -> np.ndarray:
     """Keep `array` under `key`; returns it (memory-mapped where it could be kept, as it is otherwise)."""
-    path = _path(key)
+    path = _path(key, folder)
+    if path is None:
+        return array
     try:
         _make_room(path.parent, array.nbytes)
         with replacing(path) as temporary, temporary.open("x+b") as file:
@@ -93,7 +101,7 @@ def store(key: str, array: np.ndarray) -> np.ndarray:
         _tell(path.parent, error.__cause__ or error)
         return array
     _checked[path] = written
-    kept = load(key)
+    kept = load(key, folder)
     return array if kept is None else kept
 
 
@@ -167,10 +175,12 @@ def _tell(folder: Path, error: BaseException) -> None:
         )
 
 
-def forget(key: str) -> None:
+def forget(key: str, folder: Path | None) -> None:
     """Delete what is stored under `key`, if anything is."""
-    with contextlib.suppress(OSError):
-        _path(key).unlink()
+    path = _path(key, folder)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def cache_report() -> CacheReport:
@@ -187,10 +197,10 @@ def clear() -> None:
                 path.unlink()
 
 
-def _path(key: str) -> Path:
+def _path(key: str, folder: Path | None) -> Path | None:
     if not key or any(not (c.isalnum() or c in "-_.") for c in key) or key.startswith("."):
         raise ValueError(f"{key!r} is not a cache key")
-    return cache_folder() / "arrays" / f"{key}.npy"
+    return None if folder is None else folder / "arrays" / f"{key}.npy"
 
 
 def _entries(folder: Path) -> list[tuple[Path, float, int]]:

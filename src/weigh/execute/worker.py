@@ -15,8 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from weigh.data.examples import Examples
 from weigh.run import RECIPES, Job, Outcome, Setting
+from weigh.settings import cache_folder
 
-__all__ = ["Progress", "environment", "run_job"]
+__all__ = ["Progress", "environment", "run_job", "settle"]
 
 Progress = Callable[[str, int, int], None]  # (what is being done, done, total)
 
@@ -31,6 +32,7 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
     """
     from weigh.train.failures import MORE_EXACT
 
+    job = settle(job)
     outcomes = _attempt(job, examples, progress)
     precision = MORE_EXACT[RECIPES.get(job.runs[0].recipe).trains].get(job.setting.precision)
     failed = {outcome.key: outcome for outcome in outcomes if outcome.remedy == "exact"}
@@ -46,6 +48,20 @@ def run_job(job: Job, examples: Examples, progress: Progress | None = None) -> l
         if outcome.status == "done"
     }
     return [done.get(outcome.key, outcome) for outcome in outcomes]
+
+
+def settle(job: Job) -> Job:
+    """The job as this machine runs it: with the cache folder of this machine, on a device that is here.
+
+    Precision and threads stay what the study began with, so that all its runs are computed alike; what was used is recorded (`environment`).
+
+    Raises:
+        SpecError: The device is not here.
+    """
+    from weigh.train.device import resolve_device
+
+    cache = None if job.setting.cache is None else cache_folder()
+    return replace(job, setting=replace(job.setting, device=resolve_device(job.setting.device), cache=cache))
 
 
 def _attempt(job: Job, examples: Examples, progress: Progress | None) -> list[Outcome]:

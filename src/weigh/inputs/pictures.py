@@ -97,7 +97,7 @@ def prepare_squares(
         folder: The cache's folder; None: nothing is read from disk or kept there, unless memory would not do.
     """
     key, shape = squares_key(examples, preparation), (len(examples), preparation.side, preparation.side, 3)
-    if folder is not None and (stored := cache.load(key)) is not None and stored.shape == shape:
+    if (stored := cache.load(key, folder)) is not None and stored.shape == shape:
         return stored
     found = cache.room(shape, np.uint8, folder)
     done = 0
@@ -106,7 +106,7 @@ def prepare_squares(
         done += len(block)
         if progress:
             progress("decoding", done, len(examples))
-    return found if folder is None else cache.store(key, found)
+    return cache.store(key, found, folder)
 
 
 def squares_key(examples: Examples, preparation: Preprocessing) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from weigh.run import ASKED_WORDS, RECIPES, Job, Run, Setting
+from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TEXT_CLASSIFICATION
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
@@ -52,7 +52,8 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
     )
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
     seconds = predict_seconds(runs, timing, n_examples) + _words_seconds(runs, own, timing)
-    return Job(identity, runs, own, seconds)
+    needs = Needs(processors=own.threads, accelerators=int(own.device.startswith("cuda")))
+    return Job(identity, runs, own, seconds, needs)
 
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:

@@ -93,14 +93,14 @@ def activations_of(
     shape, found = (len(examples), *stage.shape), {}
     keys = [_key(features_key, stage.first, view) for view in range(views)]
     if setting.cache is not None:
-        kept = {view: cache.load(key) for view, key in enumerate(keys)}
+        kept = {view: cache.load(key, setting.cache) for view, key in enumerate(keys)}
         found = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
     if len(found) < views:
         squares = prepare_squares(examples, prepared, progress, folder=setting.cache)
         prefix = fold_batch_norms(stage.prefix, prepared.blank(2, setting.device))
         for view in sorted(set(range(views)) - set(found)):
             made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
-            found[view] = made if setting.cache is None else cache.store(keys[view], made)
+            found[view] = cache.store(keys[view], made, setting.cache)
     return Activations(tuple(found[view] for view in range(views)), setting.device, setting.channels_last)
 
 

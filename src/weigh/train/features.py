@@ -30,7 +30,6 @@ from weigh.train.timing import read_pass
 __all__ = [
     "Featurised",
     "Progress",
-    "array_cache",
     "features_key",
     "features_of",
     "forward_all",
@@ -77,8 +76,7 @@ def features_of(
     """
     options, task = options or {}, network_task(setting.task)
     key, prepared, facts, model = _describe(address, examples, setting, options)
-    kept = array_cache(setting)
-    found = None if kept is None else kept.load(key)
+    found = cache.load(key, setting.cache)
     features = found if found is not None and len(found) == len(examples) else None
     seconds = _known_seconds(options, setting)
     if features is None or seconds is None:
@@ -93,8 +91,8 @@ def features_of(
             text("{a} has no single feature vector per picture.", "{a} 没有每张图片一个特征向量。", a=address),
             do=text("Choose another model.", "请选择其他模型。"),
         )
-    if kept is not None and found is None:
-        features = kept.store(key, features)
+    if found is None:
+        features = cache.store(key, features, setting.cache)
     return Featurised(features, facts, seconds, key)
 
 
@@ -121,8 +119,8 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
 
 def has_features(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> bool:
     """Whether `features_of` would find them in the cache."""
-    kept = array_cache(setting)
-    return kept is not None and kept.load(_describe(address, examples, setting, options).key) is not None
+    key = None if setting.cache is None else _describe(address, examples, setting, options).key
+    return key is not None and cache.load(key, setting.cache) is not None
 
 
 def load_for(address: str, setting: Setting, *, pretrained: bool = True, rng_seed: int = 0) -> Pretrained:
@@ -246,8 +244,3 @@ def features_key(
     for part in (weights, str(prepared), str(how), built, *libraries, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"features-{digest.hexdigest()}"
-
-
-def array_cache(setting: Setting):
-    """The cache of arrays, or None where it is switched off."""
-    return None if setting.cache is None else cache

@@ -19,6 +19,7 @@ import PIL
 import torch
 from torch import nn
 
+from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained
@@ -28,7 +29,6 @@ from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import make_scaler
 from weigh.train.failures import Diverged
-from weigh.train.features import array_cache
 from weigh.train.loop import CLIP, warm_cosine
 from weigh.train.objectives import HiddenWords, Objective, make_objective
 
@@ -60,15 +60,14 @@ def adapt(
         MissingExtra: lightly is not installed (pictures).
     """
     objective = make_objective(model, network, preparation, unlabelled, options, setting, progress)
-    cache, key = array_cache(setting), _key(model, preparation, unlabelled, options, setting)
-    kept = None if cache is None else cache.load(key)
+    key = _key(model, preparation, unlabelled, options, setting)
+    kept = cache.load(key, setting.cache)
     if kept is None:
         started = time.perf_counter()
         kept = _train(objective, len(unlabelled), options, setting, key, progress)
         seconds = time.perf_counter() - started
-        if cache is not None:
-            cache.store(key, kept)
-            cache.forget(f"{key}-part")
+        cache.store(key, kept, setting.cache)
+        cache.forget(f"{key}-part", setting.cache)
     else:
         seconds = 0.0
     losses, weights = kept[: options["epochs"]], np.array(kept[options["epochs"] :])  # a copy: the cache is read-only
@@ -118,8 +117,7 @@ def _train(
     epochs, per_epoch = options["epochs"], math.ceil(n / options["batch_size"])
     total = epochs * per_epoch
     warm = max(1, round(WARM * total))
-    cache, losses = array_cache(setting), np.zeros(epochs, np.float32)
-    part = None if cache is None else cache.load(f"{key}-part")
+    losses, part = np.zeros(epochs, np.float32), cache.load(f"{key}-part", setting.cache)
     done = 0 if part is None else _take_up(part, losses, parameters, statistics, optimiser)
     saved = time.monotonic()
     for number in range(done, total):
@@ -144,8 +142,9 @@ def _train(
         losses[epoch] += value / per_epoch
         if progress is not None:
             progress("pretraining", number + 1, total)
-        if cache is not None and time.monotonic() - saved > CHECKPOINT and number + 1 < total:
-            cache.store(f"{key}-part", _checkpoint(number + 1, losses, parameters, statistics, optimiser))
+        if setting.cache is not None and time.monotonic() - saved > CHECKPOINT and number + 1 < total:
+            made = _checkpoint(number + 1, losses, parameters, statistics, optimiser)
+            cache.store(f"{key}-part", made, setting.cache)
             saved = time.monotonic()
     objective.body.eval()
     return np.concatenate([losses, _vector(_kept(objective.body))])

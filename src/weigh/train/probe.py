@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
 from weigh.heads.network_task import network_task
@@ -27,7 +28,7 @@ from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import one_thread
 from weigh.train.device import peak_bytes
 from weigh.train.failures import failed_outcome
-from weigh.train.features import Featurised, array_cache, features_of, forward_all, load_for
+from weigh.train.features import Featurised, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
 from weigh.train.rows import Rows
@@ -112,12 +113,11 @@ class _Body:
 
 def _basis(made: Featurised, setting: Setting) -> Basis:
     """The basis of these features; kept beside them, for a later repeat would compute the same one."""
-    cache, key = array_cache(setting), f"basis-{LEADING}-{made.key}"
-    if cache is not None and (stored := cache.load(key)) is not None:
+    key = f"basis-{LEADING}-{made.key}"
+    if (stored := cache.load(key, setting.cache)) is not None:
         return basis_of(np.array(stored))
     basis = eigenbasis(Rows.standardise(made.features))
-    if cache is not None:
-        cache.store(key, basis.array())
+    cache.store(key, basis.array(), setting.cache)
     return basis
 
 
