@@ -25,11 +25,11 @@ def planned(photos, tiny, tmp_path_factory):
 def test_arrays_are_kept_where_the_job_runs(planned, tmp_path, monkeypatch):
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path / "node"))
     job = replace(planned.jobs[0], runs=planned.jobs[0].runs[:1])
-    before = {p for p in job.setting.cache.rglob("*.npy")}
+    before = set(job.setting.cache.rglob("*.npy"))
     (outcome,) = run_job(job, planned.prepared.examples)
     assert outcome.status == "done"
     assert list((tmp_path / "node").rglob("*.npy"))
-    assert {p for p in job.setting.cache.rglob("*.npy")} == before
+    assert set(job.setting.cache.rglob("*.npy")) == before
     without = replace(job, setting=replace(job.setting, cache=None))
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path / "other"))
     (again,) = run_job(without, planned.prepared.examples)
