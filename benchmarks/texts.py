@@ -54,7 +54,7 @@ class Weigh:
         precision = best_precision("cpu")
         self.setting = Setting(TASK, examples.classes, "accuracy", threads=threads, precision=precision, offline=True)
         model = load_model(address, pretrained=True, offline=True)
-        options = {**(RECIPES.get("finetune").texts or {}), "batch_size": BATCH, "learning_rate": rate}
+        options = {**RECIPES.get("finetune").options["texts"], "batch_size": BATCH, "learning_rate": rate}
         preparation = model.configure(options)
         self.task = network_task(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))
@@ -99,10 +99,10 @@ class Theirs:
             if padding
             else {"truncation": True, "max_length": 512}
         )
-        assert examples.texts is not None
+        assert examples.rows is not None
         self.rows = [
             {**self.tokenizer(row[0], **how), "labels": int(target)}
-            for row, target in zip(examples.texts, examples.target, strict=True)
+            for row, target in zip(examples.rows, examples.target, strict=True)
         ]
         hf.set_seed(1)
         model = hf.AutoModelForSequenceClassification.from_pretrained(

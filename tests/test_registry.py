@@ -6,9 +6,11 @@ of the bug "There is no metric called 'balanced_accuracy'. Known: ." made runs f
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +70,7 @@ def test_threads_that_come_while_it_is_filled_see_all_of_it(case):
 
 INTERRUPTED = """
 import sys
+from pathlib import Path
 left = {after}
 def interrupt(frame, event, _):
     global left
@@ -158,3 +161,16 @@ def test_another_module_cannot_take_a_name_that_is_taken(rooms, names):
 def test_one_module_cannot_register_a_name_twice(rooms):
     with pytest.raises(ValueError, match="registered twice"):
         rooms[1]("first", "ROOMS.register('hall', 1)\n@ROOMS.named('hall')\ndef hall(): ...")
+
+
+def test_every_registry_that_plugins_can_fill_is_documented():
+    """CONTRIBUTING names the first part of an entry point: what a registry calls its entries."""
+    root = Path(__file__).parents[1]
+    told = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = set()
+    for path in sorted((root / "src" / "weigh").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Registry":
+                names.add(ast.literal_eval(node.args[0].args[0]).replace(" ", "-"))
+    assert names >= {"kind", "medium", "reader", "feed", "head", "task", "model-source"}
+    assert [name for name in sorted(names) if f"`{name}`" not in told] == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from weigh.language import Text
+from weigh.language import Text, text
 
 __all__ = ["Noun"]
 
@@ -27,3 +27,9 @@ class Noun(NamedTuple):
     unit: Text
     units: Text
     unit_measure: Text
+
+    @classmethod
+    def plain(cls, many: str, one: str, zh: str, measure: str) -> Noun:
+        """Of what is counted by itself, copies too: "texts", "text", "文本", "条"."""
+        all_of_it, counted, alone = text(many, zh), text(many, f"{measure}{zh}"), text("", measure)
+        return cls(all_of_it, counted, text(one, f"{measure}{zh}"), alone, counted, all_of_it, alone)

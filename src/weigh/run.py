@@ -7,6 +7,7 @@ open files, no global state.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,6 +23,7 @@ from weigh.spec import RecipeSpec
 from weigh.tasks import registered_task
 
 __all__ = [
+    "ANY",
     "ASKED_WORDS",
     "RECIPES",
     "Candidate",
@@ -66,9 +68,8 @@ class Recipe:
         frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
         low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
-        defaults: Values of the fields of `RecipeSpec` that the recipe understands; an override of any other field
-            is a SpecError. None: the recipe is for texts only.
-        texts: The same for tasks on texts; None: the recipe is for pictures only.
+        options: Values of the fields of `RecipeSpec` that the recipe understands, by what the model reads (`Medium.reads`; ANY: whatever is
+            not named); an override of any other field is a SpecError. What a model reads that is not there, the recipe is not for.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
@@ -78,9 +79,8 @@ class Recipe:
     name: str
     title: Text
     trains: Literal["head", "network"]
-    defaults: dict[str, Any] | None
+    options: Mapping[str, dict[str, Any]]
     fit: str
-    texts: dict[str, Any] | None = None
     per_example: bool = False
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
@@ -91,13 +91,14 @@ class Recipe:
     def options_for(self, task: str | None) -> dict[str, Any] | None:
         """The defaults of a task (the first there are where it is not known yet); None where the recipe is not for it."""
         if task is None:
-            return self.texts if self.defaults is None else self.defaults
+            return next(iter(self.options.values()))
         chosen = registered_task(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
-        return self.texts if MEDIA.get(chosen.medium).reads == "texts" else self.defaults
+        return self.options.get(MEDIA.get(chosen.medium).reads, self.options.get(ANY))
 
 
+ANY = ""  # in `Recipe.options`: what models of all other media understand
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))
 
 
@@ -268,7 +269,11 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
             text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
             do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(recipes_for(task))),
         )
-    known = defaults if task is not None else {**(recipe.defaults or {}), **(recipe.texts or {})}
+    known = (
+        defaults
+        if task is not None
+        else {name: value for options in recipe.options.values() for name, value in options.items()}
+    )
     overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
     for unknown in overrides.keys() - known.keys():
         raise SpecError(

@@ -204,6 +204,7 @@ class Study:
             RecordError: The study has no refitted model yet.
             DataError: A table without the columns of the training data.
         """
+        from weigh.data.readers import READERS
         from weigh.saved.model import load_saved
 
         if not (self.folder / "model" / "model.safetensors").exists():
@@ -216,35 +217,9 @@ class Study:
                 ),
             )
         model = load_saved(self.folder / "model")
-        if model.reads == "pictures":
-            from weigh.data.pictures.unlabelled import list_pictures
-
-            paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
-            files = [
-                file
-                for path in paths
-                for file in (
-                    [str(Path(path, name)) for name in list_pictures(Path(path))] if Path(path).is_dir() else [path]
-                )
-            ]
-            return model.predict_rows(files, progress=progress)
-        from weigh.data.texts.new_texts import read_new_texts
-        from weigh.files import check_texts
-
-        texts: list[tuple[str, ...]] = []
-        for row in [Path(given)] if isinstance(given, (str, Path)) else given:
-            if isinstance(row, Path):
-                how = {"pair": model.pair, "tokens": model.tokens, "encoding": self.spec.data.encoding}
-                texts += read_new_texts(row, model.written, **how)
-            else:
-                texts.append((row,) if isinstance(row, str) else tuple(row))
-        check_texts(texts, lambda i: f"{given}:{i + 1}" if isinstance(given, (str, Path)) else str(i + 1))
-        answers = iter(model.predict_texts([row for row in texts if any(row)], progress=progress))
-        empty = text("there is no text", "没有文本").en
-        return [
-            {"row": i, **(next(answers) if any(row) else {**model.nothing, "error": empty})}
-            for i, row in enumerate(texts, 1)
-        ]
+        reader = READERS.get(model.medium.name)
+        new = reader.new(given, model.written, pair=model.pair, encoding=self.spec.data.encoding)
+        return model.predict_new(new, progress=progress)
 
     # ---- evidence (no torch)
 
@@ -355,7 +330,7 @@ class Study:
 
     def _picture(self, path: str) -> bytes | None:
         """A small picture of an example for the report, or None where the file is gone."""
-        from weigh.data.pictures.decoding import thumbnail_bytes
+        from weigh.data.readers import READERS
         from weigh.record.index import read_index
         from weigh.record.ledger import problems_from_json
         from weigh.seeds import seed
@@ -364,15 +339,16 @@ class Study:
             index = read_index(self.folder)
             named = {p for problem in problems_from_json(self.ledger().fact("problems") or []) for p in problem.paths}
             self._root, self._known, self._pictures = index.root, {*index.path.tolist(), *named}, {}
-        if path in self._pictures:
-            return self._pictures[path]
+            self._thumbnail = READERS.get(index.medium.name).thumbnail
+        if path in self._pictures or self._thumbnail is None:
+            return self._pictures.get(path)
         file, kept = self._root / path, self.folder / "thumbnails" / f"{seed(path):016x}"
         found = None
         with suppress(OSError, ValueError):
             found = unseal(kept.read_bytes(), path)
         if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
-                found = thumbnail_bytes(file, 192)
+                found = self._thumbnail(file, 192)
                 write_file(kept, seal(found, path))  # the report can be rebuilt without the data
             except (OSError, ValueError, DataError, StorageError):
                 pass  # moved or damaged since: the report shows the name alone; or the picture is not kept

@@ -34,13 +34,13 @@ def test_letters_tell_the_encoding_and_it_is_a_warning(tmp_path, encoding):
     (tmp_path / "t.csv").write_bytes(lines("text;label", separator=";", rows=rows).encode(encoding))
     spec = DataSpec(train=str(tmp_path / "t.csv"))
     examples, problems = read_and_check(spec, "text-classification")
-    assert [t for (t,) in examples.texts] == [a for a, _ in rows]
+    assert [t for (t,) in examples.rows] == [a for a, _ in rows]
     (warned,) = [p for p in problems if p.kind == "encoding"]
     assert warned.severity == "warning"
     assert "data.encoding=" in warned.do.en
     named = spec.model_copy(update={"encoding": encoding})
     examples, problems = read_and_check(named, "text-classification")
-    assert [t for (t,) in examples.texts] == [a for a, _ in rows]
+    assert [t for (t,) in examples.rows] == [a for a, _ in rows]
     assert "encoding" not in {p.kind for p in problems}
 
 

@@ -74,7 +74,7 @@ def test_a_task_by_its_name_is_read_like_its_folder(hub, name):
     assert sorted(examples.classes) == ["entailment", "not_entailment"]
     assert (examples.part == "train").sum() == 24
     assert (examples.part == "test").sum() == 8
-    assert any('"train"' in t[0] and "\n" in t[0] for t in examples.texts)  # quotes, tabs and line breaks survive
+    assert any('"train"' in t[0] and "\n" in t[0] for t in examples.rows)  # quotes, tabs and line breaks survive
     assert [(f.name, len(f.table.columns["sentence1"])) for f in submission_files(spec)] == [("RTE", 6)]
 
 

@@ -97,7 +97,7 @@ def test_lines_that_begin_with_a_label(tmp_path, mark, name):
     path.write_text("".join(a + t + "\n" for a, t in said))
     examples, _ = read_texts(DataSpec(train=str(path)))
     assert examples.written.layout == name
-    assert [t for (t,) in examples.texts] == [t for _, t in said]
+    assert [t for (t,) in examples.rows] == [t for _, t in said]
     new = tmp_path / "new.all"
     new.write_text("".join(a + t + "\n" for a, t in said[:4]))
     assert read_new_texts(new, examples.written) == [(t,) for _, t in said[:4]]

@@ -94,7 +94,7 @@ def test_label_and_text_in_either_order(tmp_path, header):
         turned = [r[::-1] for r in rows] if flip else rows
         names = header[::-1] if header and flip else header
         examples, _ = read(table(tmp_path / "data.tsv", turned, names))
-        assert [t for (t,) in examples.texts] == [s for _, s in rows]
+        assert [t for (t,) in examples.rows] == [s for _, s in rows]
         assert examples.classes == ("neg", "pos")
         assert [examples.classes[t] for t in examples.target] == [label for label, _ in rows]
         assert examples.path[0] == f"data.tsv:{2 if header else 1}"
@@ -107,10 +107,10 @@ def test_named_columns_overrule_the_guess(tmp_path):
         out.writerow(["text", "review", "label", "stars"])
         out.writerows([[f"title of {s}", s, i % 2, i % 5] for i, s in enumerate(sentences(30))])
     examples, _ = read(path, text="review", label="stars")
-    assert examples.texts[3] == (sentences(30)[3],)
+    assert examples.rows[3] == (sentences(30)[3],)
     assert len(examples.classes) == 5
     examples, _ = read(path, columns={"text": "text", "text_pair": "review"})
-    assert len(examples.texts[0]) == 2
+    assert len(examples.rows[0]) == 2
     with pytest.raises(DataError, match="Did you mean 'review'"):
         read(path, text="reviews")
     with pytest.raises(DataError, match="stairs"):
@@ -122,7 +122,7 @@ def test_named_columns_overrule_the_guess(tmp_path):
 def test_columns_without_a_header_are_named_by_number(tmp_path):
     rows = [(str(i), sentences(30)[i], sentences(30, 5)[i], "ab"[i % 2]) for i in range(30)]
     examples, found = read(table(tmp_path / "x.tsv", rows), text="3", label="4")
-    assert examples.texts[0] == (rows[0][2],)
+    assert examples.rows[0] == (rows[0][2],)
     assert "column 3" in found["columns"].sentence.en
 
 
@@ -152,7 +152,7 @@ def test_pairs_and_numbers(tmp_path):
     path = table(tmp_path / "pairs.tsv", rows, ("sentence1", "sentence2", "similarity"))
     assert recognise_task(path).task == "text-regression"
     examples, _ = read_texts(DataSpec(train=str(path)), (NUMBER,))
-    assert examples.texts[4] == rows[4][:2]
+    assert examples.rows[4] == rows[4][:2]
     assert examples.target.tolist() == [float(r[2]) for r in rows]
     assert examples.target.dtype == np.float64
     assert examples.classes == ()
@@ -172,7 +172,7 @@ def test_a_folder_of_text_files_per_class(tmp_path):
     assert recognise_task(tmp_path).task == "text-classification"
     examples, found = read(tmp_path)
     assert (len(examples.where("train")), len(examples.where("test"))) == (20, 20)
-    assert examples.texts[0][0].endswith("\nsecond line")
+    assert examples.rows[0][0].endswith("\nsecond line")
     assert found["loose-files"].paths == ("test/urls_pos.txt", "train/urls_pos.txt")
 
 
@@ -185,7 +185,7 @@ def test_trec_fasttext_and_first_words(tmp_path):
     (tmp_path / "b.txt").write_text("".join(f"__label__{i % 3} {s}\n" for i, s in enumerate(said)))
     assert read(tmp_path / "b.txt")[0].classes == ("0", "1", "2")
     (tmp_path / "c.txt").write_text("".join(f"{i % 2} {s}\n" for i, s in enumerate(said)))
-    assert [t for (t,) in read(tmp_path / "c.txt")[0].texts] == said
+    assert [t for (t,) in read(tmp_path / "c.txt")[0].rows] == said
 
 
 def test_json_lines_and_parquet(tmp_path):
@@ -199,7 +199,7 @@ def test_json_lines_and_parquet(tmp_path):
     assert len(examples) == 11
     assert found["broken-row"].paths == ("d.jsonl:11",)
     pl.DataFrame(rows).write_parquet(tmp_path / "d.parquet")
-    assert [t for (t,) in read(tmp_path / "d.parquet")[0].texts] == [r["sentence"] for r in rows]
+    assert [t for (t,) in read(tmp_path / "d.parquet")[0].rows] == [r["sentence"] for r in rows]
 
 
 def test_versions_of_one_file_are_told_from_shards(tmp_path):
@@ -280,7 +280,7 @@ def test_encodings_are_told_apart_and_said(tmp_path):
         path = tmp_path / f"{encoding}.tsv"
         path.write_bytes("\n".join("\t".join(r) for r in rows).encode(encoding))
         examples, found = read(path)
-        assert [t for (t,) in examples.texts] == [r[1] for r in rows]
+        assert [t for (t,) in examples.rows] == [r[1] for r in rows]
         assert name in found["encoding"].sentence.en
     assert decode(b"\x00\x01\x02\x00" * 100) is None
     damaged = "\n".join(r[1] for r in chinese).encode()
@@ -295,7 +295,7 @@ def test_quotes_between_tabs(tmp_path):
     assert not quotes_matter('0\t"unfinished\n1\tplain\n', "\t")
     rows = [("1" if i % 2 else "0", f'"{s}" he said' if i % 3 else f'"{s}') for i, s in enumerate(sentences(30))]
     examples, found = read(table(tmp_path / "glue.tsv", rows))
-    assert [t for (t,) in examples.texts] == [r[1] for r in rows]
+    assert [t for (t,) in examples.rows] == [r[1] for r in rows]
     assert "broken-row" not in found
 
 
@@ -322,7 +322,7 @@ def test_hostile_texts_are_data(tmp_path):
     ]
     rows = [(t, str(i % 2)) for i, t in enumerate([*evil, *sentences(20)])]
     examples, found = both(table(tmp_path / "d.tsv", rows))
-    assert [t for (t,) in examples.texts] == [r[0] for r in rows]
+    assert [t for (t,) in examples.rows] == [r[0] for r in rows]
     assert found["control-characters"][0].paths == ("d.tsv:2", "d.tsv:4")
     for finding in findings_from_problems([p for ps in found.values() for p in ps], examples):
         assert "\x1b" not in finding.model_dump_json()
@@ -445,12 +445,11 @@ def test_fingerprint_and_index(tmp_path):
     changed, _ = read(table(tmp_path / "e.tsv", [*rows[:-1], (rows[-1][0] + ".", rows[-1][1])]))
     assert changed.fingerprint != examples.fingerprint
     odd = examples.subset(np.arange(20))
-    odd.texts[3] = ("lone \ud800 surrogate, \x00 and 汉字",)
+    odd.rows[3] = ("lone \ud800 surrogate, \x00 and 汉字",)
     write_index(tmp_path, odd)
     kept = read_index(tmp_path)
-    assert kept.texts.tolist() == odd.texts.tolist()
+    assert kept.rows.tolist() == odd.rows.tolist()
     assert kept.target.tolist() == odd.target.tolist()
-    assert kept.tokens is None
     assert kept.fingerprint == examples.fingerprint
 
 
@@ -471,7 +470,7 @@ def test_saved_datasets(tmp_path):
     examples, _ = read(tmp_path / "saved")
     assert examples.classes == ("neg", "pos")
     assert (len(examples.where("train")), len(examples.where("test"))) == (20, 10)
-    assert examples.texts[2] == (said[2],)
+    assert examples.rows[2] == (said[2],)
 
 
 # The door -----------------------------------------------------------------------------------------------------------
@@ -543,4 +542,4 @@ def test_real_traps_are_named(shared):
     assert {p.kind: p.numbers.get("test") for p in problems}["leak"] == 6
     examples, found = read(shared / "text/trec")
     assert "TREC.train" in found["encoding"].sentence.en
-    assert not any("\ufffd" in t for (t,) in examples.texts)
+    assert not any("\ufffd" in t for (t,) in examples.rows)

@@ -150,10 +150,10 @@ def test_layouts_hold_the_same_entities(tmp_path, layout):
     assert not [p for p in problems if p.severity != "note"]
     spanned = "span" in layout or layout in ("spaCy", "CLUENER", "Label Studio")
     for i, (tokens, tags) in enumerate(SENTENCES):
-        ours = [(" ".join(examples.tokens[i][a:b]), examples.classes[k]) for a, b, k in examples.target[i]]
+        ours = [(" ".join(examples.rows[i][a:b]), examples.classes[k]) for a, b, k in examples.target[i]]
         assert ours == [(" ".join(tokens[a:b]), kind) for a, b, kind in _entities(tags)]
         if not spanned:
-            assert examples.tokens[i] == tuple(tokens)
+            assert examples.rows[i] == tuple(tokens)
     assert len(examples) == len(SENTENCES)
 
 
@@ -237,7 +237,7 @@ def test_tokens_that_look_like_nothing(tmp_path, odd, separator):
     _columns(tmp_path / "data.conll", lambda t, g: f"{ODD[odd] if t == '.' else t}{separator}{g}")
     assert recognise_task(tmp_path / "data.conll").task == "token-classification"
     examples, problems = read_tokens(DataSpec(train=str(tmp_path / "data.conll")))
-    assert [list(t) for t in examples.tokens] == [[ODD[odd] if w == "." else w for w in t] for t, _ in SENTENCES]
+    assert [list(t) for t in examples.rows] == [[ODD[odd] if w == "." else w for w in t] for t, _ in SENTENCES]
     assert not [p for p in problems if p.severity != "note"]
 
 
@@ -248,7 +248,7 @@ def test_blanks_inside_of_tokens(tmp_path, separator, inside):
     more = "" if separator == "\t" else f"{separator}_"
     _columns(tmp_path / "data.tsv", lambda t, g: f"{'it' + inside + 'is' if t == chr(34) else t}{more}{separator}{g}")
     examples, problems = read_tokens(DataSpec(train=str(tmp_path / "data.tsv")))
-    assert [list(t) for t in examples.tokens] == [[f"it{inside}is" if w == '"' else w for w in t] for t, _ in SENTENCES]
+    assert [list(t) for t in examples.rows] == [[f"it{inside}is" if w == '"' else w for w in t] for t, _ in SENTENCES]
     assert not [p for p in problems if p.severity != "note"]
 
 

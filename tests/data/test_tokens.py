@@ -112,8 +112,8 @@ def test_files_of_all_schemes_hold_the_same_entities(tmp_path, scheme, separator
     examples, _ = read_tokens(DataSpec(train=str(path)))
     assert examples.classes == ("LOC", "PER")
     assert examples.target.tolist() == [((1, 3, 1), (4, 5, 0))] * 10
-    assert examples.tokens[3] == ("word3", "Anna", "Smith3", "of", "Rome")
-    assert examples.texts[3] == ("word3 Anna Smith3 of Rome",)
+    assert examples.rows[3] == ("word3", "Anna", "Smith3", "of", "Rome")
+    assert examples.texts(3) == ("word3 Anna Smith3 of Rome",)
     assert examples.path[1] == "train.conll:7"
 
 
@@ -170,8 +170,8 @@ def test_one_sentence_with_two_taggings(tmp_path):
 def test_characters_with_their_place_in_the_word(tmp_path):
     rows = [("科0", "O"), ("技1", "O"), ("李0", "B-PER"), ("明1", "I-PER")]
     examples, problems = read_tokens(DataSpec(train=str(conll(tmp_path / "d.conll", [rows] * 5))))
-    assert examples.tokens[0] == ("科", "技", "李", "明")
-    assert examples.texts[0] == ("科技李明",)
+    assert examples.rows[0] == ("科", "技", "李", "明")
+    assert examples.texts(0) == ("科技李明",)
     assert "taken off" in next(p for p in problems if p.kind == "columns").sentence.en
 
 
@@ -188,9 +188,9 @@ def test_json_lines(tmp_path):
     (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, spans)))
     assert recognise_task(tmp_path / "b.jsonl").task == "token-classification"
     examples, problems = read_tokens(DataSpec(train=str(tmp_path / "b.jsonl")))
-    assert examples.tokens[0] == ("0", "Anna", "Smith", "-", "Jones", "lives")
+    assert examples.rows[0] == ("0", "Anna", "Smith", "-", "Jones", "lives")
     assert examples.target[0] == ((1, 3, 1),)
-    assert (examples.tokens[5], examples.target[5]) == (("我", "爱", "北", "京"), ((2, 4, 0),))
+    assert (examples.rows[5], examples.target[5]) == (("我", "爱", "北", "京"), ((2, 4, 0),))
     assert next(p for p in problems if p.kind == "broken-row").paths == ("b.jsonl:7",)
 
 
@@ -198,7 +198,7 @@ def test_index_keeps_tokens_and_entities(tmp_path):
     examples, _ = read_tokens(DataSpec(train=str(conll(tmp_path / "d.conll", [block(i) for i in range(5)]))))
     write_index(tmp_path, examples)
     kept = read_index(tmp_path)
-    assert kept.tokens.tolist() == examples.tokens.tolist()
+    assert kept.rows.tolist() == examples.rows.tolist()
     assert kept.target.tolist() == examples.target.tolist()
     changed, _ = read_tokens(
         DataSpec(

@@ -166,7 +166,7 @@ def hopeless(kind: str) -> Results:
             {"a": blind, "b": blind},
             results.examples.target,
             classes=results.examples.classes,
-            tokens=list(results.examples.tokens),
+            tokens=list(results.examples.rows),
             task="token-classification",
             recipes={"a": "finetune", "b": "finetune"},
             facts={"a": history(10, rising=False), "b": history(10, rising=False)},
@@ -178,7 +178,7 @@ def hopeless(kind: str) -> Results:
             {"a": flat, "b": flat},
             results.examples.target,
             classes=(),
-            texts=list(results.examples.texts),
+            texts=list(results.examples.rows),
             task="text-regression",
         )
     target = simulate_target(np.random.default_rng(0), 200, (0.7, 0.3))

@@ -21,6 +21,7 @@ import numpy as np
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.record.selection import choose_winner
@@ -248,7 +249,8 @@ def make_results(
 def _examples(target, test_target, classes, groups, order, slices, texts, tokens) -> Examples:
     n, m = len(target), 0 if test_target is None else len(test_target)
     everything = target if not m else np.concatenate([target, test_target])
-    if texts is None and tokens is None:
+    rows = texts if tokens is None else tokens
+    if rows is None:
         first = everything if everything.ndim == 1 else everything.argmax(axis=1)
         path = np.array([f"{classes[c]}/picture_{i:05d}.jpg" for i, c in enumerate(first)])
     else:
@@ -269,8 +271,8 @@ def _examples(target, test_target, classes, groups, order, slices, texts, tokens
             for k, v in (slices or {}).items()
         },
         fingerprint="synthetic",
-        texts=None if texts is None else rows_of(texts),
-        tokens=None if tokens is None else rows_of(tokens),
+        rows=None if rows is None else rows_of(rows),
+        medium=medium_named("pictures" if rows is None else "texts" if tokens is None else "sentences"),
         kind=kind_of(everything),
     )
 

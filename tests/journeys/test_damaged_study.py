@@ -21,7 +21,7 @@ from weigh.execute import worker
 from weigh.language import text
 from weigh.record.index import read_index, write_index
 from weigh.report.json_file import strip_measured
-from weigh.run import Job, Recipe, Setting
+from weigh.run import ANY, Job, Recipe, Setting
 from weigh.study import Study
 
 
@@ -167,7 +167,7 @@ def fitting(runs, setting, examples, progress):
 
 
 def test_a_fault_of_the_disk_is_no_failed_run(finished, monkeypatch):
-    recipe = Recipe("probe", text("probe", "探针"), "head", {}, f"{__name__}:fitting")
+    recipe = Recipe("probe", text("probe", "探针"), "head", {ANY: {}}, f"{__name__}:fitting")
     monkeypatch.setattr(worker.RECIPES, "get", lambda _: recipe)
     full, wrong = (Job("j", (make_run(),), Setting("image-classification", ("a",), how)) for how in ("full", "wrong"))
     examples = finished.results().examples

@@ -17,6 +17,7 @@ from weigh.findings.evidence import read_evidence
 from weigh.findings.performance.yardsticks import worth_of_pretraining
 from weigh.inputs.texts import Texts
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.models.masked import Masking
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
@@ -108,7 +109,7 @@ def index_of(texts):
     n = len(rows)
     return Examples(
         root=Path(), path=np.arange(n).astype(str), target=np.zeros(n, np.int64), classes=(), part=np.full(n, "unlabelled"),
-        order=np.arange(n), content=text_hashes(rows), texts=rows, kind=kind_of(np.zeros(n, np.int64)),
+        order=np.arange(n), content=text_hashes(rows), rows=rows, medium=medium_named("texts"), kind=kind_of(np.zeros(n, np.int64)),
     )  # fmt: skip
 
 

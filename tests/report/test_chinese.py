@@ -114,8 +114,8 @@ def foreign(shown: str, name: str) -> set[str]:
     own = [c.label for c in results.candidates] + [c.model for c in results.candidates] + list(results.examples.classes)
     own += [*results.examples.slices, *(str(v) for values in results.examples.slices.values() for v in set(values))]
     own += ["a text", "sentence"]
-    if results.examples.tokens is not None:
-        own += [" ".join(row) for row in results.examples.tokens]
+    if results.examples.rows is not None:
+        own += [" ".join(row) for row in results.examples.rows]
     own += [run.cause for run in results.records if run.cause] + ["synthetic", "winter", "night"]
     known = ALLOWED | {w.lower() for said in own for w in WORD.findall(said)}
     return {

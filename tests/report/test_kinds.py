@@ -79,8 +79,8 @@ def test_texts_are_quoted_escaped_and_told_their_language():
 
 def test_a_long_text_is_cut():
     results = hostile_study()
-    long = rows_of([("x" * 50_000, "y"), *results.examples.texts[1:]])
-    written = page(replace(results, examples=replace(results.examples, texts=long)))
+    long = rows_of([("x" * 50_000, "y"), *results.examples.rows[1:]])
+    written = page(replace(results, examples=replace(results.examples, rows=long)))
     assert "x" * 1_000 in written
     assert "x" * 1_001 not in written
 
@@ -96,7 +96,7 @@ def test_a_report_is_rebuilt_from_the_index_alone(kind, tmp_path):
 
 def test_the_index_keeps_entities_without_tokens(tmp_path):
     """Others' predictions may come without them."""
-    examples = replace(entity_study(n=80).examples, tokens=None)
+    examples = replace(entity_study(n=80).examples, rows=None)
     write_index(tmp_path, examples)
     assert read_index(tmp_path).target.tolist() == examples.target.tolist()
 
@@ -104,9 +104,9 @@ def test_the_index_keeps_entities_without_tokens(tmp_path):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_long_texts_are_wrapped_in_a_narrow_window(browser, tmp_path, language):
     results = hostile_study()
-    long = rows_of([("x" * 900, CHINESE), (CHINESE, "y"), *results.examples.texts[2:]])
+    long = rows_of([("x" * 900, CHINESE), (CHINESE, "y"), *results.examples.rows[2:]])
     path = tmp_path / "report.html"
-    path.write_text(page(replace(results, examples=replace(results.examples, texts=long)), language), encoding="utf-8")
+    path.write_text(page(replace(results, examples=replace(results.examples, rows=long)), language), encoding="utf-8")
     with opened(browser, path, 375) as (shown, watch):
         shown.evaluate(OPEN_ALL)
         assert shown.evaluate("document.documentElement.scrollWidth") == 375

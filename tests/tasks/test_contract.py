@@ -13,6 +13,7 @@ from tests.text_models import BAD, GOOD, NAMES, sentences
 from weigh.data.examples import Examples
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.models.pretrained import load_model
 from weigh.run import Setting
 from weigh.tasks import TASKS
@@ -39,7 +40,8 @@ def some(name: str, photos: Path) -> Examples:
             part,
             order,
             order.astype(str),
-            tokens=tokens,
+            rows=tokens,
+            medium=medium_named("sentences"),
             kind=kind_of(spans),
         )
     target = np.linspace(0, 5, N) if name == "text-regression" else order % 2
@@ -52,7 +54,8 @@ def some(name: str, photos: Path) -> Examples:
         part,
         order,
         order.astype(str),
-        texts=rows_of(texts),
+        rows=rows_of(texts),
+        medium=medium_named("texts"),
         kind=kind_of(target),
     )
 

@@ -29,7 +29,7 @@ def make_loop(setting, tiny):
         pictures = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
         return Loop(
             network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device), np.arange(12) % 2, network_task(setting.task),
-            {**RECIPES.get("finetune").defaults, "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
+            {**RECIPES.get("finetune").options["pictures"], "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
         )  # fmt: skip
 
     return make

@@ -11,6 +11,7 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, save_tiny_encoder, sentences
 from weigh.errors import MissingExtra, ModelError
+from weigh.media import medium_named
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
@@ -18,7 +19,7 @@ from weigh.train.lora import add_adapters
 
 pytest.importorskip("peft")
 
-OPTIONS = RECIPES.get("lora").texts or {}
+OPTIONS = RECIPES.get("lora").options["texts"]
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder
     rows, order = sentences(48, [BAD, GOOD]), np.arange(48)
     examples = Examples(
         tmp_path, order.astype(str), np.array([kind for _, kind in rows]), ("bad", "good"), np.array(["train"] * 48), order,
-        order.astype(str), texts=rows_of([(text,) for text, _ in rows]), kind=kind_of(np.array([kind for _, kind in rows])),
+        order.astype(str), rows=rows_of([(text,) for text, _ in rows]), medium=medium_named("texts"), kind=kind_of(np.array([kind for _, kind in rows])),
     )  # fmt: skip
     setting = Setting("text-classification", examples.classes, "accuracy", offline=True)
     run = Run(

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from weigh.data.pictures.decoding import open_picture
+from weigh.data.pictures.unlabelled import new_pictures
 from weigh.errors import MissingExtra, ModelError, StorageError
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
@@ -48,7 +49,7 @@ def test_predictions_are_those_of_the_network(folder, photos, tiny, monkeypatch)
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was used"))
     files = sorted(map(str, photos.rglob("*.png")))[:5]
     told = []
-    rows = load_saved(folder).predict_rows(files, progress=lambda *said: told.append(said))
+    rows = load_saved(folder).predict_new(new_pictures(files), progress=lambda *said: told.append(said))
     model = load_model(tiny, pretrained=True, offline=True)
     network = make_network(model, 2, torch.Generator().manual_seed(0)).eval()
     at = model.preprocessing.at(64)
@@ -69,18 +70,18 @@ def test_unreadable_files_are_rows_of_their_own(folder, photos, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
     good = str(next(photos.rglob("*.png")))
-    rows = load_saved(folder).predict_rows([str(broken), good, str(tmp_path / "absent.jpg")])
+    rows = load_saved(folder).predict_new(new_pictures([str(broken), good, str(tmp_path / "absent.jpg")]))
     assert [bool(row.get("error")) for row in rows] == [True, False, True]
     assert rows[0]["label"] == ""
     assert rows[0]["p:circle"] is None
-    assert load_saved(folder).predict_rows([]) == []
-    alone = load_saved(folder).predict_rows([good])[0]
+    assert load_saved(folder).predict_new(new_pictures([])) == []
+    alone = load_saved(folder).predict_new(new_pictures([good]))[0]
     assert alone["probability"] == pytest.approx(rows[1]["probability"], abs=1e-6)
 
 
 def test_several_labels_have_a_sigmoid_each(tmp_path, tiny, photos):
     folder = save(tmp_path / "model", tiny, kind=LABELS, bias=None)
-    row = load_saved(folder).predict_rows([str(next(photos.rglob("*.png")))])[0]
+    row = load_saved(folder).predict_new(new_pictures([str(next(photos.rglob("*.png")))]))[0]
     on = [name for name in CLASSES if row[f"p:{name}"] > 0.5]
     assert row["label"] == "|".join(on)
 
@@ -134,8 +135,9 @@ def test_onnx_computes_the_same(folder, tmp_path):
     logits, probabilities, label = session.run(["logits", "probabilities", "label"], {"pictures": pictures})
     saved = load_saved(folder)
     with torch.inference_mode():
-        np.testing.assert_allclose(logits, saved.network(torch.from_numpy(pictures)).numpy(), atol=1e-4)
-    expected, decided = saved.predict(torch.from_numpy(pictures))
+        ours = saved.network(torch.from_numpy(pictures)).numpy()
+    np.testing.assert_allclose(logits, ours, atol=1e-4)
+    expected, decided = saved.decide(ours.astype(np.float64))
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     assert label.tolist() == decided.tolist()
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}

@@ -12,8 +12,10 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import save_tiny_encoder
 from weigh.data.examples import Examples
+from weigh.data.texts.new_texts import new_texts
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.models.pretrained import load_model
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
@@ -46,9 +48,18 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
         "spans": rows_of([()]),
     }[of]  # fmt: skip
     blank, texts = np.array([""]), rows_of([("a", "b") if pair else ("a",)])
-    given = {"tokens": texts} if of == "spans" else {"texts": texts}
+    medium = medium_named("sentences" if of == "spans" else "texts")
     examples = Examples(
-        Path(), np.array(["0"]), target, classes, blank, np.arange(1), blank, **given, kind=kind_of(target)
+        Path(),
+        np.array(["0"]),
+        target,
+        classes,
+        blank,
+        np.arange(1),
+        blank,
+        rows=texts,
+        medium=medium,
+        kind=kind_of(target),
     )
     model = load_model(address, pretrained=True, offline=True)
     model.configure(options)
@@ -101,7 +112,7 @@ def test_transformers_opens_the_folder_and_answers_alike(folder_of, kind, option
     vectors = hidden[:, 0] if options["pooling"] == "first" else (hidden * mask).sum(1) / mask.sum(1)
     weights = load_file(folder / "model.safetensors")
     logits = vectors @ weights["weigh_head.weight"].T + weights["weigh_head.bias"]
-    rows = load_saved(folder).predict_texts([(text,) for text in TEXTS])
+    rows = load_saved(folder).predict_new(new_texts([(text,) for text in TEXTS]))
     own = json.loads((folder / "config.json").read_text(encoding="utf-8"))["weigh"]
     if kind == "numbers":
         np.testing.assert_allclose(logits[:, 0], [row["value"] for row in rows], atol=1e-5)
@@ -143,7 +154,7 @@ def test_onnx_answers_like_predict(folder_of, tmp_path, kind):
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
     saved, texts = load_saved(folder), given_to(kind)
-    rows = saved.predict_texts(texts)
+    rows = saved.predict_new(new_texts(texts))
     assert facts["classes"] == list(saved.classes)
     assert facts["temperature"] == saved.temperature
     assert facts["decision"] == ("threshold" if saved.kind.exclusive else "argmax")

@@ -14,10 +14,12 @@ from tests.text_models import BAD, GOOD, NAMES, save_tiny_encoder, sentences
 from weigh.data.examples import Examples
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.models.encoder import Encoder
 from weigh.models.pretrained import load_model
 from weigh.run import Run, Setting, recipe_options
 from weigh.spec import RecipeSpec
+from weigh.tasks import TASKS
 from weigh.train import network as training
 from weigh.train.loop import Loop
 from weigh.train.vocabulary import shorten_vocabulary
@@ -36,14 +38,20 @@ def examples_of(task: str) -> Examples:
     pairs = (
         [(text, texts[-1 - i]) for i, text in enumerate(texts)] if task == "text-regression" else [(t,) for t in texts]
     )
-    given = (
-        {"tokens": rows_of([tuple(t.split()) for t in texts])}
-        if task.startswith("token")
-        else {"texts": rows_of(pairs)}
-    )
+    rows = rows_of([tuple(t.split()) for t in texts] if task.startswith("token") else pairs)
+    medium = medium_named(TASKS.get(task).medium)
     classes = () if task == "text-regression" else ("bad", "good")
     return Examples(
-        Path(), np.arange(n).astype(str), target, classes, blank, np.arange(n), blank, **given, kind=kind_of(target)
+        Path(),
+        np.arange(n).astype(str),
+        target,
+        classes,
+        blank,
+        np.arange(n),
+        blank,
+        rows=rows,
+        medium=medium,
+        kind=kind_of(target),
     )
 
 

@@ -11,6 +11,7 @@ from tests.arrays import kind_of
 from tests.text_models import save_tiny_encoder, write_reviews
 from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
+from weigh.media import medium_named
 from weigh.report.effects import Effects, marked
 from weigh.run import Outcome
 from weigh.study import Study
@@ -30,7 +31,7 @@ def bag(weights: dict[str, float]):
     """A linear bag of words: the log odds of class 1 are the sum of the weights of the words that occur."""
 
     def outputs(examples: Examples) -> np.ndarray:
-        odds = [sum(w * said.count(word) for word, w in weights.items() for said in row) for row in examples.texts]
+        odds = [sum(w * said.count(word) for word, w in weights.items() for said in row) for row in examples.rows]
         return np.array([[0.0, value] for value in odds], np.float32)
 
     return outputs
@@ -41,7 +42,7 @@ def weigh_words(texts, target, weights, cutter=None):
     blank = np.array([""] * n)
     examples = Examples(
         None, np.arange(n).astype(str), np.array(target), ("bad", "good"), blank, np.arange(n), blank,
-        texts=rows_of([(t,) if isinstance(t, str) else t for t in texts]), kind=kind_of(np.array(target)),
+        rows=rows_of([(t,) if isinstance(t, str) else t for t in texts]), medium=medium_named("texts"), kind=kind_of(np.array(target)),
     )  # fmt: skip
     run = SimpleNamespace(key="k", test=np.arange(n))
     outcome = Outcome("k", "done", answers=bag(weights)(examples))
@@ -51,14 +52,14 @@ def weigh_words(texts, target, weights, cutter=None):
 def first(outcome, examples, at=0):
     one = outcome.words[at]
     part, start, end, effect = max(one["words"], key=lambda word: abs(word[3]))
-    return examples.texts[one["example"]][part][start:end], effect
+    return examples.rows[one["example"]][part][start:end], effect
 
 
 def test_the_word_that_decides_comes_first():
     outcome, examples = weigh_words(["the film was great, a little long"], [0], {"great": 3.0, "long": -0.5})
     assert outcome.words[0]["class"] == 1
     assert first(outcome, examples) == ("great", pytest.approx(3.0))
-    effects = {examples.texts[0][0][a:b]: e for _, a, b, e in outcome.words[0]["words"]}
+    effects = {examples.rows[0][0][a:b]: e for _, a, b, e in outcome.words[0]["words"]}
     assert effects["long"] == pytest.approx(-0.5)
     assert effects["film"] == 0
     assert outcome.measured["words_seconds"] > 0
@@ -174,7 +175,7 @@ def test_the_first_repeat_is_asked_and_recorded(study):
         tested = set(study.ledger().predictions(run.key)[0].tolist())
         assert {one["example"] for one in run.words} <= tested
         assert all(
-            0 <= a < b <= len(examples.texts[one["example"]][p]) for one in run.words for p, a, b, _ in one["words"]
+            0 <= a < b <= len(examples.rows[one["example"]][p]) for one in run.words for p, a, b, _ in one["words"]
         )
 
 

@@ -13,6 +13,7 @@ import typer
 from weigh.cli.options import Lang, Offline
 from weigh.errors import reason_of
 from weigh.language import Text, detect_language, text
+from weigh.media import MEDIA
 
 __all__ = ["register"]
 
@@ -41,11 +42,11 @@ def recipes(lang: Lang = "") -> None:
 
     for name, recipe in RECIPES.items():
         print(f"{name:10} {recipe.title.render(detect_language(lang))}")
-        if recipe.defaults is not None:
-            print(" " * 11 + ", ".join(f"{key}={value}" for key, value in recipe.defaults.items()))
-        if recipe.texts is not None:
-            print(" " * 11 + text("texts: ", "文本：").render(detect_language(lang)), end="")
-            print(", ".join(f"{key}={value}" for key, value in recipe.texts.items()))
+        for reads, options in recipe.options.items():
+            title = next((text("{m}: ", "{m}：", m=m.title) for _, m in MEDIA.items() if m.reads == reads), None)
+            if title is not None:
+                shown = ", ".join(f"{key}={value}" for key, value in options.items())
+                print(" " * 11 + title.render(detect_language(lang)) + shown)
 
 
 def doctor(offline: Offline = False, lang: Lang = "") -> None:

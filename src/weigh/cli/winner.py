@@ -13,8 +13,9 @@ from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Sett
 from weigh.cli.output import print_data
 from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
+from weigh.media import medium_named
 from weigh.report.visible import visible_json, visible_line
-from weigh.tasks import IMAGE_CLASSIFICATION
+from weigh.tasks import IMAGE_CLASSIFICATION, registered_task
 
 __all__ = ["register"]
 
@@ -45,12 +46,13 @@ def predict(
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         opened = Study.open(study)
-        pictures = (opened.spec.task or "").startswith("image-")
-        if not pictures and len(files) > 1:
+        medium = medium_named(registered_task(opened.spec.task or "").medium)
+        if medium.one_table and len(files) > 1:
+            given = {"m": medium.title, "n": len(files)}
             raise SpecError(
-                text("Give one table of texts, not {n} files.", "请给出一个文本表格，而不是 {n} 个文件。", n=len(files))
+                text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **given)
             )
-        rows = opened.predict(files if pictures else files[0], progress=screen.progress)
+        rows = opened.predict(files[0] if len(files) == 1 else files, progress=screen.progress)
     for row in rows:
         if row.get("error"):
             print(f"{visible_line(row.get('path', row.get('row')))}: {row['error']}", file=sys.stderr)
@@ -168,11 +170,11 @@ def evaluate(
 
 
 def features(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of pictures or table.")],
+    source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
     models: Models = "", output: Output = None, settings: Settings = [],
     device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Frozen features of every picture, as .npz files (path, label, part, features) for other tools."""
+    """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
     from weigh.cli.output import open_screen
     from weigh.execute.evaluation import export_features
 
@@ -184,7 +186,7 @@ def features(
         for path, shape in export_features(study.spec, output or Path("features"), screen):
             print(
                 text(
-                    "{p}: {n} pictures × {d} features", "{p}：{n} 张图片 × {d} 维特征", p=path, n=shape[0], d=shape[1]
+                    "{p}: {n} examples × {d} features", "{p}：{n} 个样本 × {d} 维特征", p=path, n=shape[0], d=shape[1]
                 ).render(language)
             )
 

@@ -50,7 +50,5 @@ def _two(examples: Examples) -> list[int]:
 
 
 def _content(examples: Examples, i: int) -> str:
-    if examples.texts is None:
-        return str(examples.path[i])
-    joined = " | ".join(" ".join(part.split()) for part in examples.texts[i])
+    joined = " | ".join(" ".join(part.split()) for part in examples.texts(i)) or str(examples.path[i])
     return joined if len(joined) <= SHOWN else joined[: SHOWN - 1] + "…"

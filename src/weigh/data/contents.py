@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,8 +22,18 @@ from weigh.disk import write_file
 from weigh.language import text
 from weigh.lookahead import look_ahead
 from weigh.notices import notice
+from weigh.problem import Problem
 
-__all__ = ["content_hashes", "fingerprint", "hash_file", "identity", "is_whole", "keep_digests", "text_hashes"]
+__all__ = [
+    "content_hashes",
+    "fingerprint",
+    "hash_file",
+    "identified",
+    "identity",
+    "is_whole",
+    "keep_digests",
+    "text_hashes",
+]
 
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
 CHUNK, AHEAD = 1 << 20, 64
@@ -104,8 +115,15 @@ def is_whole(folder: Path) -> bool:
 
 
 def text_hashes(rows: np.ndarray) -> np.ndarray:
-    """`(n,)` hash of each row of texts or tokens: of all of them and where one ends and the next begins."""
+    """`(n,)` hash of each row of texts, tokens or numbers: of all of them and where one ends and the next begins."""
     return np.array([hashlib.blake2b(_packed(row), digest_size=16).hexdigest() for row in rows.tolist()], dtype=str)
+
+
+def identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:
+    """Examples that are rows, with the hashes of their contents and of all of it; the problems as they came."""
+    assert examples.rows is not None
+    examples = replace(examples, content=text_hashes(examples.rows))
+    return replace(examples, fingerprint=fingerprint(examples)), problems
 
 
 def _packed(row: tuple) -> bytes:

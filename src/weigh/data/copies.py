@@ -105,14 +105,12 @@ def find_near(
     keys: list[str],
     *,
     limit: int,
-    conflicts: bool = True,
 ) -> list[Problem]:
     """Near copies, in words.
 
     Args:
         keys: Equal for identical examples: all of them belong to the near copies of one.
         limit: More examples than this are not searched.
-        conflicts: Whether near copies with different labels contradict each other.
     """
     noun = examples.medium.noun
     if not found.searched:
@@ -152,7 +150,7 @@ def find_near(
         what=what,
         details=lambda i: {"agreement": round(best.get(i, 0.0), 3)},
     )
-    if not conflicts:
+    if examples.medium.near_leak is not None:
         return problems
     mixed = [g for g in groups if len({keys[i] for i in g}) > 1]
     return problems + _label_conflicts(examples, mixed, what)
@@ -168,7 +166,7 @@ def copies_in_words(
     details: Callable[[int], dict],
 ) -> list[Problem]:
     """Sets of copies within training, within test, and across the two."""
-    noun = examples.medium.noun
+    noun, doubtful = examples.medium.noun, inside == "near-duplicate" and examples.medium.near_leak is not None
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
@@ -181,7 +179,7 @@ def copies_in_words(
         extra = len(members) - len(found)
         in_test = sum(1 for i in members if examples.part[i] != "train")
         numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
-        if where == "both" and inside == "near-duplicate" and examples.texts is not None:
+        if where == "both" and doubtful:
             sentence = text(
                 "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
                 "测试数据中有 {t} {c}在训练数据中有近似副本（{w}共 {k} 组，{n} {u}）。",
@@ -193,10 +191,7 @@ def copies_in_words(
                 w=what,
                 n=len(members),
             )
-            why = text(
-                "Of copies the test score is too good; but one changed word can also make another text. Look at them.",
-                "如果是副本，测试得分会偏高；但改动一个词也可能成为另一条文本，请查看。",
-            )
+            why = examples.medium.near_leak
             do = text("Delete copies from the training or the test part.", "请从训练或测试部分中删除副本。")
             numbers["test"] = in_test
         elif where == "both":
@@ -240,11 +235,8 @@ def copies_in_words(
                 else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
             )
             do = text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
-            if inside == "near-duplicate" and examples.texts is not None:
-                do = text(
-                    "Look at the near-identical texts: one changed word can make another text. Delete those that say the same.",
-                    "请查看几乎相同的文本：改动一个词也可能成为另一条文本。删除意思相同的即可。",
-                )
+            if doubtful and examples.medium.near_do is not None:
+                do = examples.medium.near_do
             numbers["extra"] = extra
         problems.append(
             Problem(

@@ -8,17 +8,18 @@ that a report needs neither the data nor torch.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from weigh.data.written import Written
-from weigh.kinds.base import Kind, Strata
+from weigh.kinds.base import Kind, Strata, rows_of
 from weigh.media import Medium, medium_named
 
-__all__ = ["Examples"]
+__all__ = ["Examples", "LeftOut", "NewExamples"]
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ class Examples:
         order_source: "table" or "names", for the sentence of the order check.
         content: `(n,)` str: hash of the file's bytes (empty for unreadable files, which are set aside anyway), or of the texts.
         slices: Metadata columns, `(n,)` str each.
-        texts: `(n,)` object, or None: a tuple of one text, or of two for pairs. Kept as they were read, control characters included.
-        tokens: `(n,)` object, or None: a tuple of tokens, for tasks that label each of them.
+        rows: `(n,)` object: a tuple of what the example is made of, where that is not the file at `path` (then None): one text, or two for
+            pairs; the tokens of a sentence. Kept as they were read, control characters included.
         unlabelled: Examples without labels for further pretraining (targets of zeros); none of them is a copy of one of these.
-        written: How the training data are written, where they are a table of texts: new texts are read in the same way.
-        medium: What they are made of; default: sentences where there are tokens, texts where there are texts, else pictures.
+        written: How the training data are written, where they are a table: new examples are read in the same way.
+        medium: What they are made of.
         fingerprint: Hash of contents, targets, groups and parts: two data sets with the same fingerprint are the same.
     """
 
@@ -60,16 +61,10 @@ class Examples:
     order_source: Literal["table", "names"] = "names"
     slices: dict[str, np.ndarray] = field(default_factory=dict)
     fingerprint: str = ""
-    texts: np.ndarray | None = None
-    tokens: np.ndarray | None = None
+    rows: np.ndarray | None = None
     unlabelled: Examples | None = None
     written: Written | None = None
-    medium: Medium = field(default=None)  # type: ignore[assignment]
-
-    def __post_init__(self) -> None:
-        if self.medium is None:
-            name = "sentences" if self.tokens is not None else "pictures" if self.texts is None else "texts"
-            object.__setattr__(self, "medium", medium_named(name))
+    medium: Medium = field(default_factory=lambda: medium_named("pictures"))
 
     def __len__(self) -> int:
         return len(self.path)
@@ -89,7 +84,20 @@ class Examples:
 
     def quote(self, i: int) -> str:
         """What example `i` is labelled with, for a reader."""
-        return self.kind.quote(self.target[i], self.classes, None if self.tokens is None else self.tokens[i])
+        return self.kind.quote(self.target[i], self.classes, self.row(i))
+
+    def row(self, i: int) -> Any:
+        """What example `i` is made of; None where that is a file."""
+        return None if self.rows is None else self.rows[i]
+
+    def texts(self, i: int) -> tuple[str, ...]:
+        """Example `i` as texts that a reader is shown; empty where it is a file."""
+        return () if self.rows is None else self.medium.quoted(self.rows[i])
+
+    @property
+    def are_pairs(self) -> bool:
+        """Whether each example is two things, that a network may be given apart."""
+        return self.rows is not None and len(self.rows) > 0 and self.medium.is_pair(self.rows[0])
 
     def where(self, part: str) -> np.ndarray:
         """Indices of the examples of `part`, ascending."""
@@ -106,6 +114,50 @@ class Examples:
             content=self.content[indices],
             group=None if self.group is None else self.group[indices],
             slices={name: column[indices] for name, column in self.slices.items()},
-            texts=None if self.texts is None else self.texts[indices],
-            tokens=None if self.tokens is None else self.tokens[indices],
+            rows=None if self.rows is None else self.rows[indices],
         )
+
+
+class NewExamples(NamedTuple):
+    """What is to be predicted: no targets.
+
+    Attributes:
+        named: What names each example in the answer: {"path": …} or {"row": …}, from 1.
+        path, rows: As in `Examples`.
+        failed: Those that cannot be read, and why; they are answered by nothing.
+    """
+
+    named: list[dict[str, Any]]
+    path: np.ndarray
+    rows: np.ndarray | None
+    failed: dict[int, str]
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[tuple], failed: dict[int, str]) -> NewExamples:
+        """Rows of a table, or of a list, numbered from 1."""
+        numbers = range(1, len(rows) + 1)
+        return cls([{"row": i} for i in numbers], np.array(numbers, dtype=str), rows_of(rows), failed)
+
+    @classmethod
+    def of_files(cls, paths: Sequence[str]) -> NewExamples:
+        """Files, of which none was opened yet."""
+        return cls([{"path": path} for path in paths], np.array(paths, dtype=str), None, {})
+
+
+class LeftOut(NamedTuple):
+    """How many examples without labels were given, and why some are not used.
+
+    Attributes:
+        inside: The same as an example of the study.
+        near: Nearly the same.
+        repeated: Given before.
+        unreadable: Files that cannot be opened.
+        searched: Whether near copies could be looked for.
+    """
+
+    given: int
+    inside: int
+    near: int
+    repeated: int
+    unreadable: int = 0
+    searched: bool = True

@@ -119,8 +119,8 @@ def _kinds(examples: Examples) -> Text:
     """ " in 3 classes", " with 4 types of entities"; nothing for numbers."""
     if not examples.classes:
         return text("", "")
-    if examples.tokens is not None:
-        return text(" with {c} types of entities", "，{c} 种实体", c=len(examples.classes))
+    if examples.kind.counted is not None:
+        return text(" with {c} types of {w}", "，{c} 种{w}", c=len(examples.classes), w=examples.kind.counted.many)
     return text(" in {c} classes", "，{c} 个类别", c=len(examples.classes))
 
 

@@ -32,7 +32,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         weights=outcome.weights,
         task=results.spec.task or "",
         kind=examples.kind,
-        pair=examples.texts is not None and len(examples.texts[0]) == 2,
+        pair=examples.are_pairs,
         classes=examples.classes,
         options=run.options,
         frozen=RECIPES.get(run.recipe).trains == "head",

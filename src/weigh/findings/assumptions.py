@@ -36,7 +36,7 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
             "Sentences of one document are alike; which belong together is not known here.",
             "同一文档中的句子彼此相似，而这里不知道哪些句子属于同一文档。",
         )
-        if others and evidence.results.examples.tokens is not None
+        if others and evidence.results.examples.rows is not None
         else text(
             "If several examples share an origin, say which in a column group.",
             "如果多个样本来自同一来源，请用 group 列注明。",

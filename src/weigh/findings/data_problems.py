@@ -9,12 +9,11 @@ from weigh.data.examples import Examples
 from weigh.findings.model import Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
-from weigh.media import PICTURES
-from weigh.nouns import Noun
+from weigh.media import Medium
 from weigh.problem import Problem
 from weigh.stats.estimate import Estimate
 
-__all__ = ["CHECKED", "CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]
+__all__ = ["CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]
 
 # What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`media.py`).
 QUESTIONS: dict[str, Text] = {
@@ -87,16 +86,6 @@ QUESTIONS: dict[str, Text] = {
     "size": text("How many {w} are there?", "有多少{w}？"),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }
-CHECKED = text(
-    "files that open, identical and near copies, copies across training and test, labels that contradict each other, class sizes, odd pictures",
-    "文件能否打开、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、异常图片",
-)
-
-CHECKED_TEXTS = text(
-    "lines that fit, empty {w}, identical and near copies, copies across training and test, labels that contradict each other, class sizes, encodings, scripts, control characters",
-    "行是否完整、空{w}、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、编码、文字、控制字符",
-)
-
 CHECKED_TAGS = text(
     "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have",
     "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型",
@@ -115,14 +104,14 @@ def findings_from_problems(
     Args:
         checked: What was looked for, to be said where nothing was found; default: what the checks of these examples look for.
     """
-    noun = examples.medium.noun
+    medium = examples.medium
     if checked is None:
-        checked = CHECKED if examples.texts is None else _filled(CHECKED_TEXTS, noun)
+        checked = _filled(medium.checked, medium)
     seen: Counter[str] = Counter()
     found = []
     for problem in problems:
         seen[problem.kind] += 1  # ids are unique: a second problem of a kind (in the test part, another oddity) is ":2"
-        found.append(_finding(problem, noun, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
+        found.append(_finding(problem, medium, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
     if not any(finding.severity == "problem" for finding in found):
         n = len(examples)
         found.append(
@@ -145,18 +134,18 @@ def findings_from_problems(
     return found
 
 
-def _filled(template: Text, noun: Noun) -> Text:
-    how = text(" (rescaled, recompressed, cropped)", "（缩放、重新压缩、裁剪）") if noun is PICTURES else text("", "")
+def _filled(template: Text, medium: Medium) -> Text:
+    noun, how = medium.noun, medium.altered
     return Text(
         template.en.format(w=noun.many.en, o=noun.one.en, how=how.en),
         template.zh.format(w=noun.many.zh, o=noun.one.zh, how=how.zh),
     )
 
 
-def _finding(problem: Problem, noun: Noun, suffix: str) -> Finding:
+def _finding(problem: Problem, medium: Medium, suffix: str) -> Finding:
     asked = QUESTIONS.get(problem.kind)
     question = (
-        _filled(asked, noun)
+        _filled(asked, medium)
         if asked is not None
         else text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
     )

@@ -18,7 +18,7 @@ ORDER = {"headline": 0, "problem": 1, "evidence": 2, "detail": 3}
 
 def findings_file(results: Results) -> FindingsFile:
     """Everything that findings.json holds. Depends on the records alone: the same records give the same file."""
-    others = CHECKED_TAGS if results.examples.tokens is not None else CHECKED_TABLE
+    others = CHECKED_TABLE if results.examples.rows is None else CHECKED_TAGS
     checked = None if results.origin == "study" else others
     findings = [*findings_from_problems(results.problems, results.examples, checked), *read_findings(results)]
     findings.sort(key=lambda finding: ORDER[finding.severity])  # stable: the registry's order within a severity

@@ -38,7 +38,7 @@ def answer_blindly(metric: Metric, kind: Kind, target: np.ndarray, classes: int)
 
 def look_at(results: Results) -> Text:
     """What to do with the examples that are hardest: the report of a study shows them."""
-    if results.origin != "study" and results.examples.texts is None and results.examples.tokens is None:
+    if results.origin != "study" and results.examples.rows is None:
         return text(
             "Look at the examples that every model gets wrong: unclear, unlike the others, or labelled wrongly?",
             "看看所有模型都判错的样本：是不清楚、与众不同，还是标错了？",

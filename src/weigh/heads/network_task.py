@@ -45,20 +45,12 @@ class NetworkTask:
                     r=_title(model.reads),
                     s=self.medium.title,
                 ),
-                do=text(
-                    "Models of texts: hf:…; of pictures: timm:…, torchvision:….",
-                    "文本模型：hf:…；图片模型：timm:…、torchvision:…。",
-                ),
+                do=_sources(),
             )
 
     def facts(self, model: Pretrained, preparation: Any, examples: Examples) -> dict[str, Any]:
         """What is known of the model on these examples: `Pretrained.facts`, and of texts how the vocabulary fits them."""
-        facts = {**model.facts(), "input_size": preparation.size}
-        texts = examples.texts if examples.texts is not None else examples.tokens
-        if texts is not None:
-            sentences = texts if examples.texts is not None else [(" ".join(tokens),) for tokens in texts]
-            facts["texts"] = preparation.count(list(sentences))
-        return facts
+        return {**model.facts(), "input_size": preparation.size, **self.feed.facts(examples, preparation)}
 
     def build(
         self, model: Pretrained, examples: Examples, generator: torch.Generator | None = None, *, frozen: bool = False
@@ -74,6 +66,12 @@ class NetworkTask:
 
 def _title(reads: str) -> Text:
     return next(medium.title for _, medium in MEDIA.items() if medium.reads == reads)
+
+
+def _sources() -> Text:
+    """Where models of each medium come from."""
+    known = list(dict.fromkeys(medium.source for _, medium in MEDIA.items() if medium.source.en))
+    return text("Models {m}.", "{m}。", m=Text("; ".join(s.en for s in known), "；".join(s.zh for s in known)))
 
 
 @cache

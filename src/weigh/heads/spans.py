@@ -39,8 +39,7 @@ def _tags(examples: Examples) -> int:
 
 
 def _width(examples: Examples) -> int:
-    assert examples.tokens is not None
-    return 2 * max((len(tokens) for tokens in examples.tokens), default=1)
+    return 2 * max((len(tokens) for tokens in examples.rows), default=1)
 
 
 def _answers(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarray:

@@ -63,18 +63,27 @@ class Feed:
 
     Attributes:
         inputs: `(examples, preparation, setting, options, progress) -> Inputs`: all examples, prepared for many epochs.
-        stream: `(examples, preparation, setting) -> (positions, batch), …`: every example once, in an order and in batches
-            that depend on nothing but the examples.
+        stream: `(examples, preparation, setting, *, frozen=True, failed=None) -> (positions, batch), …`: every example once, in an order and in
+            batches that depend on nothing but the examples; `frozen`: for a network of which only the head was trained; `failed` takes the
+            examples that cannot be read, and why, else they are an error.
         adapt: `(pretrained, outputs, examples, generator, *, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train the head
             alone.
+        facts: `(examples, preparation)`: what is known of how the preparation suits the examples, for the record.
+        restored: What `as_json` of a preparation gave -> the preparation; None: the model has to be loaded for it.
+        alike: Any batch costs what a blank one does (pictures of one size, but not texts): a pass is timed on noise.
+        reading_seconds: What an example costs on one thread before the network sees it; it is read beside the network, so only the excess counts.
     """
 
     inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress], Inputs]
-    stream: Callable[[Examples, Any, Setting], Stream]
+    stream: Callable[..., Stream]
     adapt: Callable[..., Network]
+    facts: Callable[[Examples, Any], dict[str, Any]] = lambda _examples, _preparation: {}
+    restored: Callable[[dict[str, Any]], Any] | None = None
+    alike: bool = False
+    reading_seconds: float = 0.0
 
 
 # by the name of the medium
 FEEDS: Registry[Feed] = Registry(
-    text("medium", "样本类型"), modules=tuple(f"weigh.inputs.{name}" for name in ("pictures", "texts", "sentences"))
+    text("feed", "网络输入"), modules=tuple(f"weigh.inputs.{name}" for name in ("pictures", "texts", "sentences"))
 )

@@ -20,7 +20,7 @@ import torch
 
 from weigh.data import cache
 from weigh.data.examples import Examples
-from weigh.data.pictures.decoding import use_picture
+from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import FEEDS, Feed, Progress, Stream, consecutive, to_device
 from weigh.lookahead import look_ahead
@@ -30,6 +30,7 @@ from weigh.run import Setting
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]
 
+DECODE_SECONDS = 0.004  # one picture
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
 
 
@@ -68,20 +69,36 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
-    threads, block = max(2, min(8, os.cpu_count() or 1)), []
+    return (block for _, block in _decoded(examples, preparation, batch))
+
+
+def _decoded(
+    examples: Examples, preparation: Preprocessing, batch: int, failed: dict[int, Exception] | None = None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Positions and crops; `failed` takes the pictures that cannot be decoded, and why, else the first is an error."""
+    threads, block = max(2, min(8, os.cpu_count() or 1)), {}
     made = look_ahead(
-        lambda i: _crop(examples, i, preparation), range(len(examples)), threads=threads, count=AHEAD * batch
+        lambda i: _crop(examples, i, preparation, failed), range(len(examples)), threads=threads, count=AHEAD * batch
     )
     for i, picture in made:
-        block.append(picture)
-        if len(block) == batch or i == len(examples) - 1:
-            yield np.stack(block)
-            block = []
+        if picture is not None:
+            block[i] = picture
+        if block and ((i + 1) % batch == 0 or i == len(examples) - 1):
+            yield np.array(list(block)), np.stack(list(block.values()))
+            block = {}
 
 
-def _crop(examples: Examples, index: int, preparation: Preprocessing) -> np.ndarray:
+def _crop(
+    examples: Examples, index: int, preparation: Preprocessing, failed: dict[int, Exception] | None
+) -> np.ndarray | None:
     path = examples.root / str(examples.path[index])
-    return use_picture(path, preparation.crop, draft_size=preparation.side)
+    try:
+        return use_picture(path, preparation.crop, draft_size=preparation.side)
+    except (PictureError, OSError) as error:
+        if failed is None:
+            raise
+        failed[index] = error
+        return None
 
 
 def prepare_squares(
@@ -130,13 +147,17 @@ def _inputs(
     return Pictures(squares, preparation, options.get("augment", "none"), setting.device)
 
 
-def _stream(examples: Examples, preparation: Preprocessing, setting: Setting) -> Stream:
+def _stream(
+    examples: Examples,
+    preparation: Preprocessing,
+    setting: Setting,
+    *,
+    frozen: bool = True,  # noqa: ARG001 - both are fed alike
+    failed: dict[int, Exception] | None = None,
+) -> Stream:
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-    done = 0
-    for block in crops(examples, preparation, setting.batch):
-        pictures = preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
-        yield np.arange(done, done + len(block)), pictures
-        done += len(block)
+    for positions, block in _decoded(examples, preparation, setting.batch, failed):
+        yield positions, preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
 
 
 def _adapt(
@@ -150,4 +171,7 @@ def _adapt(
     return make_network(model, outputs, generator)
 
 
-FEEDS.register("pictures", Feed(_inputs, _stream, _adapt))
+FEEDS.register(
+    "pictures",
+    Feed(_inputs, _stream, _adapt, restored=Preprocessing.from_json, alike=True, reading_seconds=DECODE_SECONDS),
+)

@@ -17,7 +17,7 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.inputs.base import FEEDS, Feed, Progress, Stream, to_device
-from weigh.inputs.texts import TOKENS, by_length, in_stretches
+from weigh.inputs.texts import TOKENS, by_length, in_stretches, vocabulary
 from weigh.models.encoder import Encoder
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained
@@ -99,11 +99,11 @@ def windows(
 
 
 def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting) -> Sentences:
-    assert examples.tokens is not None
+    sentences = list(examples.rows)
     around = preparation.around()
-    encoded = preparation.encode_sentences(list(examples.tokens))
+    encoded = preparation.encode_sentences(sentences)
     rows = [windows(ids, words, preparation, around) for ids, words in encoded]
-    lengths = np.array([len(tokens) for tokens in examples.tokens], dtype=np.int64)
+    lengths = np.array([len(tokens) for tokens in sentences], dtype=np.int64)
     return Sentences(rows, lengths, preparation.pad, setting.device)
 
 
@@ -113,7 +113,14 @@ def _inputs(
     return _sentences(examples, preparation, setting)
 
 
-def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
+def _stream(
+    examples: Examples,
+    preparation: Tokenisation,
+    setting: Setting,
+    *,
+    frozen: bool = True,  # noqa: ARG001 - both are fed alike
+    failed: dict[int, Exception] | None = None,  # noqa: ARG001 - a row that is there can be read
+) -> Stream:
     inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
     for positions in inputs.cut(everything, setting.batch):
         yield positions, inputs.batch(positions)
@@ -132,4 +139,4 @@ def _adapt(
     return make_network(model, outputs, generator)
 
 
-FEEDS.register("sentences", Feed(_inputs, _stream, _adapt))
+FEEDS.register("sentences", Feed(_inputs, _stream, _adapt, vocabulary))

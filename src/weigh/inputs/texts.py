@@ -21,7 +21,7 @@ from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation, join
 from weigh.run import Setting
 
-__all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "is_pair"]
+__all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "vocabulary"]
 
 STRETCH = 50  # batches that are sorted together
 TOKENS = 128  # per example of a batch outside of training: short texts come more at a time
@@ -81,25 +81,25 @@ def in_stretches(length: np.ndarray, size: int) -> list[np.ndarray]:
     return batches
 
 
-def is_pair(examples: Examples) -> bool:
-    """Whether each example is two texts."""
-    return examples.texts is not None and len(examples.texts) > 0 and len(examples.texts[0]) == 2
-
-
 def _inputs(
     examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
 ) -> Texts:
     """For training a network: a pair is one row, so that the two texts attend to each other."""
-    assert examples.texts is not None
-    rows = preparation.encode(list(examples.texts))
+    rows = preparation.encode(list(examples.rows))
     return Texts([(row,) for row in rows], preparation.pad, setting.device)
 
 
-def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> Stream:
-    """For frozen features: a pair is two rows, for a frozen encoder has learnt to embed texts and not pairs."""
-    assert examples.texts is not None
-    texts = list(examples.texts)
-    if is_pair(examples):
+def _stream(
+    examples: Examples,
+    preparation: Tokenisation,
+    setting: Setting,
+    *,
+    frozen: bool = True,
+    failed: dict[int, Exception] | None = None,  # noqa: ARG001 - a row that is there can be read
+) -> Stream:
+    """A pair is two rows for a frozen encoder, which has learnt to embed texts and not pairs; else one, as `_inputs` makes it."""
+    texts = list(examples.rows)
+    if frozen and examples.are_pairs:
         first, second = (preparation.encode([(pair[i],) for pair in texts]) for i in (0, 1))
         rows = list(zip(first, second, strict=True))
     else:
@@ -110,14 +110,19 @@ def _stream(examples: Examples, preparation: Tokenisation, setting: Setting) -> 
         yield positions, inputs.batch(positions)
 
 
+def vocabulary(examples: Examples, preparation: Tokenisation) -> dict[str, Any]:
+    """How the model's vocabulary fits these texts."""
+    return {"texts": preparation.count([examples.texts(i) for i in range(len(examples))])}
+
+
 def _adapt(
     model: Pretrained, outputs: int, examples: Examples, generator: torch.Generator | None, *, frozen: bool
 ) -> Network:
     """The encoder with a new head; pairs are encoded apart for recipes that train the head alone."""
-    if not (frozen and is_pair(examples)):
+    if not (frozen and examples.are_pairs):
         return make_network(model, outputs, generator)
     network = make_network(model, outputs, generator, copies=Siamese.PARTS)
     return Network(Siamese(network.body), network.head)
 
 
-FEEDS.register("texts", Feed(_inputs, _stream, _adapt))
+FEEDS.register("texts", Feed(_inputs, _stream, _adapt, vocabulary))

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
-from weigh.kinds.tags import decode_codes, joined_tokens, unpack_tags
+from weigh.kinds.tags import decode_codes, unpack_tags
 from weigh.language import text
+from weigh.media import joined_tokens
 from weigh.nouns import Noun
 
 __all__ = ["ENTITIES", "SPANS", "Spans", "measure_entities", "sum_entities"]
@@ -22,15 +23,7 @@ OF_TAGS = text(
     "a model gives the probability of a tag, not that of an entity", "模型给出的是标记的概率，而不是实体的概率"
 )
 
-ENTITIES = Noun(
-    text("entities", "实体"),
-    text("entities", "个实体"),
-    text("entity", "个实体"),
-    text("", "个"),
-    text("entities", "个实体"),
-    text("entities", "实体"),
-    text("", "个"),
-)
+ENTITIES = Noun.plain("entities", "entity", "实体", "个")
 
 
 def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:

@@ -12,16 +12,10 @@ import numpy as np
 
 from weigh.kinds.base import rows_of
 
-__all__ = ["BEYOND", "OUTSIDE", "PackedTags", "code_spans", "decode_codes", "joined_tokens", "pack_tags", "unpack_tags"]
+__all__ = ["BEYOND", "OUTSIDE", "PackedTags", "code_spans", "decode_codes", "pack_tags", "unpack_tags"]
 
 OUTSIDE = 0  # code of a token outside of all entities
 BEYOND = -1  # code of a place beyond the end of the sentence
-
-
-def joined_tokens(tokens: Sequence[str]) -> str:
-    """Tokens as one text: without blanks where most are single characters of a script that has none."""
-    alone = sum(len(t) == 1 and not t.isascii() for t in tokens)
-    return ("" if alone * 2 > len(tokens) else " ").join(tokens)
 
 
 class PackedTags(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.media import MEDIA
 from weigh.plan.candidates import recipe_of
 from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
@@ -56,10 +57,10 @@ def make_run(
     further: dict[str, Any] = {}
     if RECIPES.get(given.name).unlabelled and examples.unlabelled is not None:  # by content, not by path
         assert spec.pretrain is not None
-        pictures = examples.unlabelled.texts is None
-        unused = {"texts", "pictures", *(("mask",) if pictures else ("temperature",))}
-        pretrain = spec.pretrain.model_dump(exclude=unused)
-        pretrain |= {"of": "pictures" if pictures else "texts", "n": len(examples.unlabelled)}
+        medium = examples.unlabelled.medium
+        unused = {field for _, other in MEDIA.items() for field in (other.reads, *other.pretraining)}
+        pretrain = spec.pretrain.model_dump(exclude=unused - set(medium.pretraining))
+        pretrain |= {"of": medium.reads, "n": len(examples.unlabelled)}
         options = {**options, "pretrain": pretrain}
         further = {"unlabelled": examples.unlabelled.digest}
 

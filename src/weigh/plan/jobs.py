@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from weigh.kinds.base import KINDS
+from weigh.media import MEDIA
 from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
-from weigh.tasks import TEXT_CLASSIFICATION
+from weigh.tasks import TASKS
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
@@ -58,7 +60,9 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:
     """Of asking which words pushed the predictions (`train/words.py`)."""
-    if not setting.words or setting.task != TEXT_CLASSIFICATION:
+    task = TASKS.get(setting.task)
+    exclusive = any(KINDS.get(kind).exclusive for kind in task.kinds)
+    if not (setting.words and exclusive and MEDIA.get(task.medium).in_words):
         return 0.0
     asked = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
     return asked * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)

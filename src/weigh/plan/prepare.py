@@ -14,6 +14,7 @@ from weigh.language import text
 from weigh.metrics.tables import require_metric
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
+from weigh.run import recipe_options
 from weigh.spec import StudySpec
 from weigh.tasks import registered_task
 
@@ -43,7 +44,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     """Read and check the data of `spec`.
 
     Raises:
-        SpecError: A task that cannot be recognised or is not built yet.
+        SpecError: A task that cannot be recognised or is not built yet, or a recipe that is not for it.
         DataError, DesignError: Data or groups that cannot be used.
     """
     from weigh.data.benchmarks import complete_spec
@@ -54,6 +55,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
     spec, recognised = complete_spec(spec)
     task = _task(spec)
+    for recipe in spec.recipes:
+        recipe_options(recipe, task)  # one that is not for this task is refused before anything slow happens
     spec = spec.model_copy(update={"task": task})
     columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})
     data = spec.data.model_copy(update={"columns": columns})  # a column that groups is kept whatever it holds

@@ -45,7 +45,8 @@ def write_index(folder: Path, examples: Examples) -> None:
     }
     if examples.group is not None:
         columns["group"] = examples.group.astype(str)
-    columns |= {name: _pack(rows) for name in ("texts", "tokens") if (rows := getattr(examples, name)) is not None}
+    if examples.rows is not None:
+        columns["rows"] = _pack(examples.rows)
     if examples.written is not None:
         columns["written"] = np.array(json.dumps(examples.written.as_json(), ensure_ascii=False))
     columns |= {f"slice_{i}": column.astype(str) for i, column in enumerate(examples.slices.values())}
@@ -86,6 +87,11 @@ def _kind_of_old(stored: np.ndarray) -> Kind:
     return NUMBER if stored.dtype.kind == "f" else LABEL
 
 
+def _medium_of_old(stored: Any) -> str:
+    """The medium of examples in a folder of 2026-11-27 or earlier, which does not name it."""
+    return "sentences" if "tokens" in stored else "texts" if "texts" in stored else "pictures"
+
+
 def read_index(folder: Path) -> Examples:
     """The examples of the study in `folder`.
 
@@ -102,7 +108,9 @@ def read_index(folder: Path) -> Examples:
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as stored:
         names = [str(name) for name in stored["slice_names"]]
-        texts, tokens = (_unpack(stored[name]) if name in stored else None for name in ("texts", "tokens"))
+        rows = next(
+            (_unpack(stored[name]) for name in ("rows", "tokens", "texts") if name in stored), None
+        )  # the last two: of old
         kind = kind_named(str(stored["kind"])) if "kind" in stored else _kind_of_old(stored["target"])
         return Examples(
             root=Path(str(stored["root"])),
@@ -117,8 +125,7 @@ def read_index(folder: Path) -> Examples:
             order_source=str(stored["order_source"]),  # type: ignore[arg-type]
             slices={name: stored[f"slice_{i}"] for i, name in enumerate(names)},
             fingerprint=str(stored["fingerprint"]),
-            texts=texts,
-            tokens=tokens,
-            medium=medium_named(str(stored["medium"])) if "medium" in stored else None,  # type: ignore[arg-type]
+            rows=rows,
+            medium=medium_named(str(stored["medium"]) if "medium" in stored else _medium_of_old(stored)),
             written=Written.from_json(json.loads(str(stored["written"]))) if "written" in stored else None,
         )

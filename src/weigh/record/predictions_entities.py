@@ -28,6 +28,7 @@ from weigh.kinds.base import rows_of
 from weigh.kinds.spans import SPANS
 from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
+from weigh.media import medium_named
 from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
 from weigh.record.predictions import skipped_of_others
@@ -257,7 +258,8 @@ def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
         content=np.full(n, ""),
         order_source="table",
         fingerprint=hashed.hexdigest(),
-        tokens=rows_of([s.tokens for s in sentences]),
+        rows=rows_of([s.tokens for s in sentences]),
+        medium=medium_named("sentences"),
     )
 
 
@@ -267,9 +269,8 @@ def _indexed(sentence: Sentence, classes: Sequence[str]) -> tuple[tuple[int, int
 
 def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
     """Bare tags: each as sure as can be."""
-    assert examples.tokens is not None
     codes = [code_spans(_indexed(s, examples.classes), len(s.tokens)) for s in answer.sentences]
-    return pack_tags(codes, [np.zeros(len(row)) for row in codes], max(map(len, examples.tokens)))
+    return pack_tags(codes, [np.zeros(len(row)) for row in codes], max(map(len, examples.rows)))
 
 
 def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:

@@ -48,16 +48,6 @@ LICENCES = (
     "openrail",
 )
 CLASSES_LISTED = 200
-OPENED_ELSEWHERE = (
-    "The folder opens with the transformers library too; the linear head lies in the same file:",
-    "",
-    "```python",
-    'encoder = AutoModel.from_pretrained("model")',
-    'tokenizer = AutoTokenizer.from_pretrained("model")',
-    'weights = safetensors.torch.load_file("model/model.safetensors")  # weigh_head.weight, weigh_head.bias',
-    'own = json.load(open("model/config.json"))["weigh"]  # classes, pooling, prefix of texts, temperature, bias',
-    "```",
-)
 
 
 def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any] | None = None) -> str:
@@ -132,23 +122,17 @@ def _interval(estimate: Estimate) -> dict[str, Any]:
     return {"args": {"interval": ends, "level": estimate.level, "method": visible_line(estimate.method)}}
 
 
-def new_files(results: Results | None) -> str:
-    """What to type for new examples of this kind."""
-    pictures = results is None or (results.examples.texts is None and results.examples.tokens is None)
-    return "new/*.jpg" if pictures else "new.csv"
-
-
 def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: str) -> list[str]:
     story = tell(file)
     lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
     if story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
-    lines += ["## Use", "", "```", f"weigh predict STUDY {new_files(results)}", "```", ""]
+    lines += ["## Use", "", "```", f"weigh predict STUDY {results.examples.medium.new_files}", "```", ""]
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
     decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
-    if results.examples.texts is not None or results.examples.tokens is not None:
-        lines += [*OPENED_ELSEWHERE, ""]
+    elsewhere = results.examples.medium.opened_elsewhere
+    lines += [*elsewhere, ""] if elsewhere else []
     known = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")
     ]

@@ -22,7 +22,6 @@ from markupsafe import Markup
 from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
-from weigh.report.card import new_files
 from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.methods import method_in_words
 from weigh.report.pictures import Album
@@ -121,7 +120,7 @@ class Page:
             "t": self.translate,
             "words": words,
             "language": self.language,
-            "new_files": new_files(self.results),
+            "new_files": "FILES" if self.results is None else self.results.examples.medium.new_files,
             "lang": "zh-CN" if self.language == "zh" else "en",
         }
 

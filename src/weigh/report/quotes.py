@@ -1,6 +1,6 @@
 """Texts of examples, quoted on the page where pictures would be shown.
 
-Before it: the index of the examples, which keeps texts and tokens, and `effects.py`. After it: `html.py`, which escapes them like every other text of
+Before it: the index of the examples, which keeps what they are made of, and `effects.py`. After it: `html.py`, which escapes them like every other text of
 a user. The script of a text names its language to the browser, which chooses fonts and line breaks by it: Chinese has no blanks to
 break at.
 """
@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import NamedTuple
 
 from weigh.data.texts.scripts import main_script
-from weigh.kinds.tags import joined_tokens
 from weigh.record.results import Results
 from weigh.report.effects import Effects, Piece, effects_by_path, effects_sentence, marked
 
@@ -36,7 +35,7 @@ class Quotes:
     def __init__(self, results: Results | None) -> None:
         self._examples = examples = None if results is None else results.examples
         self._results = results
-        self._rows = None if examples is None else examples.tokens if examples.tokens is not None else examples.texts
+        self._any = examples is not None and examples.rows is not None
 
     @cached_property
     def _places(self) -> dict[str, int]:
@@ -56,14 +55,13 @@ class Quotes:
         return "" if effects is None else effects_sentence(effects, [quote.said for quote in self.of(path)], language)
 
     def __bool__(self) -> bool:
-        return self._rows is not None
+        return self._any
 
     def of(self, path: str) -> tuple[Quotation, ...]:
         """One text, or the two of a pair; empty where there is none."""
-        if self._examples is None or self._rows is None or path not in self._places:
+        if self._examples is None or path not in self._places:
             return ()
-        row = self._rows[self._places[path]]
-        texts = row if self._examples.tokens is None else (joined_tokens(row),)
+        texts = self._examples.texts(self._places[path])
         effects = self.effects(path)
         return tuple(
             Quotation(_cut(said), LANGUAGES.get(main_script(said), ""), marked(_cut(said), part, effects))

@@ -10,7 +10,7 @@ head, which the library has no class for, is `weigh_head.weight` and `weigh_head
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from weigh.data.examples import Examples
-from weigh.data.pictures.decoding import PictureError, use_picture
+from weigh.data.examples import Examples, NewExamples
 from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
 from weigh.language import text
+from weigh.media import Medium
 from weigh.models.encoder import Encoder
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
@@ -36,7 +36,7 @@ __all__ = ["SavedModel", "load_saved", "save_model"]
 
 HEAD = "weigh_head."  # of the names of weights: no encoder has parts that are called so
 BATCH = 32
-STRETCH = 1024  # texts whose batches are cut together
+STRETCH = 1024  # examples whose batches are cut together
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,9 @@ class SavedModel:
     written: Written | None = None
 
     @property
-    def reads(self) -> str:
-        """What an example is: "pictures" or "texts"."""
-        return network_task(self.task).medium.reads
-
-    @property
-    def tokens(self) -> bool:
-        """Whether texts come cut into tokens."""
-        return network_task(self.task).medium.per_token
+    def medium(self) -> Medium:
+        """What an example is made of."""
+        return network_task(self.task).medium
 
     @property
     def nothing(self) -> dict[str, Any]:
@@ -87,11 +82,6 @@ class SavedModel:
         """Whether the label may be another class than the most probable one; then each answer tells both."""
         return bool(self.bias.any())
 
-    def predict(self, batch: torch.Tensor) -> Prediction:
-        """Calibrated probabilities, and decisions, of a prepared batch."""
-        with torch.inference_mode():
-            return self.decide(self.network(batch).double().numpy())
-
     def decide(self, answers: np.ndarray) -> Prediction:
         """Where there are probabilities they are calibrated; the bias was chosen on those as trained, so decisions are made before that."""
         prediction = self.kind.decide(answers, self.bias)
@@ -99,90 +89,73 @@ class SavedModel:
             return prediction
         return prediction._replace(probabilities=self.kind.probabilities(answers / self.temperature))
 
-    def outputs(self, examples: Examples) -> np.ndarray:
-        """`(n, k)` of texts or sentences, as a run records them."""
+    def outputs(
+        self,
+        examples: Examples,
+        *,
+        failed: dict[int, Exception] | None = None,
+        done: Callable[[int], None] = lambda _: None,
+    ) -> np.ndarray:
+        """`(n, k)` of examples, as a run records them.
+
+        Args:
+            failed: Takes those that cannot be read, and why; None: the first one is an error.
+            done: Told how many examples a batch held.
+        """
         task, setting = network_task(self.task), Setting(self.task, self.classes, "", batch=BATCH)
         width = task.head.width(examples)
         found = np.zeros((len(examples), width), np.float32)
-        if self.frozen:
-            batches = task.feed.stream(examples, self.preparation, setting)
-        else:
-            inputs, everything = (
-                task.feed.inputs(examples, self.preparation, setting, {}, None),
-                np.arange(len(examples)),
-            )
-            batches = ((rows, inputs.batch(rows)) for rows in inputs.cut(everything, BATCH))
         with torch.inference_mode():
-            for positions, batch in batches:
+            for positions, batch in task.feed.stream(
+                examples, self.preparation, setting, frozen=self.frozen, failed=failed
+            ):
                 found[positions] = task.head.answers(self.network(batch), batch, width)
+                done(len(positions))
         return found
 
-    def predict_texts(
-        self, texts: Sequence[tuple[str, ...]], *, progress: Callable[[str, int, int], None] | None = None
+    def predict_new(
+        self, new: NewExamples, *, progress: Callable[[str, int, int], None] | None = None
     ) -> list[dict[str, Any]]:
-        """One dictionary per text (or pair), in order: label, probability, p:<class>…; for numbers: value.
+        """One dictionary per example, in order: what names it, label, probability, p:<class>…; for numbers: value; "error" where it cannot be read.
 
         Where a threshold decides, `most_probable` follows: the class that would be the label without it.
 
-        For entities each text is a sentence of tokens: entities, a list of {"start", "end", "type", "text"} in tokens.
+        For entities: entities, a list of {"start", "end", "type", "text"} in tokens.
         """
-        rows: list[dict[str, Any]] = []
-        for i in range(0, len(texts), STRETCH):
-            rows += self._answers(texts[i : i + STRETCH])
+        readable = [i for i in range(len(new.named)) if i not in new.failed]
+        answers: dict[int, dict[str, Any]] = {i: {**self.nothing, "error": new.failed[i]} for i in new.failed}
+
+        def done(n: int) -> None:
+            counted[0] += n
             if progress:
-                progress("predicting", len(rows), len(texts))
-        return rows
+                progress("predicting", counted[0], len(readable))
 
-    def _answers(self, texts: Sequence[tuple[str, ...]]) -> list[dict[str, Any]]:
-        prediction = self.decide(self.outputs(self._examples(texts)).astype(np.float64))
-        return [self._answer(prediction, i, tokens=row) for i, row in enumerate(texts)]
+        counted = [0]
+        for start in range(0, len(readable), STRETCH):
+            some = readable[start : start + STRETCH]
+            rows = None if new.rows is None else new.rows[some]
+            examples = _examples(self.kind, self.classes, self.medium, new.path[some], rows)
+            failed: dict[int, Exception] = {}
+            prediction = self.decide(self.outputs(examples, failed=failed, done=done).astype(np.float64))
+            for k, i in enumerate(some):
+                answers[i] = self._answer(prediction, k, examples.row(k) or ())
+                if k in failed:
+                    answers[i] = {**self.nothing, "error": reason_of(failed[k], 1000)}
+        return [{**named, **answers[i]} for i, named in enumerate(new.named)]
 
-    def _answer(self, prediction: Prediction, i: int, *, tokens: Sequence[str] = ()) -> dict[str, Any]:
-        return self.kind.row(prediction, i, self.classes, tokens=tokens, threshold=self.by_threshold)
-
-    def predict_rows(
-        self, paths: list[str], *, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[dict[str, Any]]:
-        """One dictionary per path: path, label, probability, p:<class>…; "error" where a file cannot be read."""
-        rows: list[dict[str, Any]] = []
-        for i in range(0, len(paths), BATCH):
-            chunk, opened, prepared = paths[i : i + BATCH], [], []
-            for path in chunk:
-                try:
-                    prepared.append(use_picture(path, self.preparation.crop, draft_size=self.preparation.resize))
-                    opened.append(None)
-                except (PictureError, OSError) as error:
-                    opened.append(error)
-            answers: Iterator[dict[str, Any]] = iter(())
-            if prepared:
-                prediction = self.predict(self.preparation.normalise(torch.from_numpy(np.stack(prepared))))
-                answers = (self._answer(prediction, k) for k in range(len(prepared)))
-            rows += [
-                {"path": path, **(self.nothing if error else next(answers)), **_named(error)}
-                for path, error in zip(chunk, opened, strict=True)
-            ]
-            if progress:
-                progress("predicting", len(rows), len(paths))
-        return rows
-
-    def _examples(self, texts: Sequence[tuple[str, ...]]) -> Examples:
-        return _examples(self.kind, self.classes, texts, tokens=self.tokens)
-
-
-def _named(error: Exception | None) -> dict[str, str]:
-    return {} if error is None else {"error": reason_of(error, 1000)}
+    def _answer(self, prediction: Prediction, i: int, row: Any) -> dict[str, Any]:
+        return self.kind.row(prediction, i, self.classes, tokens=row, threshold=self.by_threshold)
 
 
 def _examples(
-    kind: Kind, classes: tuple[str, ...], texts: Sequence[tuple[str, ...]], *, tokens: bool = False
+    kind: Kind, classes: tuple[str, ...], medium: Medium, path: np.ndarray, rows: np.ndarray | None
 ) -> Examples:
-    """Examples without labels: what a task needs to build a network and to prepare texts."""
-    n = len(texts)
-    blank, rows = np.array([""] * n), rows_of([tuple(row) for row in texts])
+    """Examples without labels: what a task needs to build a network and to prepare them."""
+    n = len(path)
+    blank = np.full(n, "")
     return Examples(
-        Path(), np.arange(n).astype(str), kind.blank(n, len(classes)), classes, blank, np.arange(n), blank, kind,
-        texts=None if tokens else rows, tokens=rows if tokens else None,
-    )  # fmt: skip
+        Path(), path, kind.blank(n, len(classes)), classes, blank, np.arange(n), blank, kind, rows=rows, medium=medium
+    )
 
 
 def save_model(
@@ -269,8 +242,9 @@ def load_saved(folder: Path) -> SavedModel:
         encoder = {name: value for name, value in whole.items() if name != "weigh"}
         pretrained = _architecture(config, encoder, folder)
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
-        like = _examples(kind, classes, [("", "")] if config["pair"] else [("",)])
-        network = network_task(config["task"]).build(pretrained, like, frozen=config["frozen"])
+        task = network_task(config["task"])
+        like = _examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
+        network = task.build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(pretrained.preprocessing, frozen=config["frozen"], pair=config["pair"])
         weights = load_file(folder / "model.safetensors")
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
@@ -299,8 +273,11 @@ def _architecture(config: dict[str, Any], encoder: dict[str, Any], folder: Path)
     """The network without its weights, from what lies in the folder alone."""
     said = config["preprocessing"]
     if not encoder:
-        preparation = Preprocessing.from_json(said)
-        return replace(load_model(config["architecture"], pretrained=False, offline=True), preprocessing=preparation)
+        model, restored = (
+            load_model(config["architecture"], pretrained=False, offline=True),
+            network_task(config["task"]).feed.restored,
+        )
+        return model if restored is None else replace(model, preprocessing=restored(said))
     from weigh.models.huggingface import rebuild
 
     written = (folder / "tokenizer.json").read_text(encoding="utf-8")

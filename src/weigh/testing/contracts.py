@@ -64,8 +64,8 @@ def check_recipe(recipe: Recipe) -> None:
     from importlib import import_module
 
     fields = RecipeSpec.model_fields.keys() - {"name", "label", "repeats"}
-    given = [defaults for defaults in (recipe.defaults, recipe.texts) if defaults is not None]
-    assert given, f"{recipe.name}: neither for pictures nor for texts"
+    given = list(recipe.options.values())
+    assert given, f"{recipe.name}: for nothing that a model reads"
     assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
     for defaults in given:
         assert defaults.keys() <= fields, f"{recipe.name}: {defaults.keys() - fields} are not settings of a recipe"
@@ -82,9 +82,9 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.frozen:  # what is predicted and cached of a frozen part counts its views, and is of pretrained weights
         assert recipe.trains == "network", f"{recipe.name}: a frozen part leaves a network to train"
         assert recipe.pretrained, f"{recipe.name}: random weights are not frozen"
-        assert recipe.defaults is not None, f"{recipe.name}: only networks of pictures have a last stage"
-        assert "views" in recipe.defaults, f"{recipe.name}: a frozen part is kept in so many views"
-        assert "augment" not in recipe.defaults, f"{recipe.name}: kept activations cannot be augmented"
+        for options in given:
+            assert "views" in options, f"{recipe.name}: a frozen part is kept in so many views"
+            assert "augment" not in options, f"{recipe.name}: kept activations cannot be augmented"
     module, function = recipe.fit.split(":")
     assert callable(getattr(import_module(module), function)), f"{recipe.name}: {recipe.fit} is not there"
 

@@ -88,7 +88,12 @@ def features_of(
         seconds = seconds or _forward_seconds(body, prepared, setting)
     if features.ndim != 2:
         raise ModelError(
-            text("{a} has no single feature vector per picture.", "{a} 没有每张图片一个特征向量。", a=address),
+            text(
+                "{a} has no single feature vector per {o}.",
+                "{a} 没有每{o}一个特征向量。",
+                a=address,
+                o=examples.medium.noun.one,
+            ),
             do=text("Choose another model.", "请选择其他模型。"),
         )
     if found is None:
@@ -107,8 +112,8 @@ class _Described(NamedTuple):
 
 def _describe(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> _Described:
     task, model = network_task(setting.task), None
-    if setting.model and "built" in setting.model and task.medium.reads == "pictures":
-        prepared = Preprocessing.from_json(setting.model["preprocessing"]).configured(options)
+    if setting.model and "built" in setting.model and task.feed.restored is not None:
+        prepared = task.feed.restored(setting.model["preprocessing"]).configured(options)
         facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
     else:
         model = load_for(address, setting)

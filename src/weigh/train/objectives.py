@@ -92,11 +92,10 @@ class HiddenWords:
         self, model: Pretrained, preparation: Tokenisation, unlabelled: Examples, share: float, setting: Setting
     ) -> None:
         assert isinstance(model.module, Encoder)
-        assert unlabelled.texts is not None
         self.masking = Masking.of(preparation, model.address.written)
         self.body: Encoder = model.module
         self.head = MaskedHead(self.body).to(setting.device)
-        rows = preparation.encode(unlabelled.texts.tolist())
+        rows = preparation.encode(unlabelled.rows.tolist())
         self.inputs = Texts([(row,) for row in rows], preparation.pad, setting.device)
         self.share, self.setting = share, setting
 

@@ -32,7 +32,6 @@ from weigh.train.vocabulary import shorten_vocabulary
 __all__ = ["Reading", "read_pass", "time_model"]
 
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
-DECODE_SECONDS = 0.004  # one picture on one thread; decoding runs beside the network, so only the excess counts
 
 
 class Reading(NamedTuple):
@@ -75,7 +74,8 @@ def time_model(
         and `delay` of a `Reading`.
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
-    network_task(setting.task).require(model)
+    task = network_task(setting.task)
+    task.require(model)
     known = model.known() if pretrained else None
     net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
     speed_up(net, setting.device)
@@ -100,7 +100,7 @@ def time_model(
     found: dict[str, Any] = {
         "precision_head": chosen,
         "precision_network": chosen,
-        "seconds_per_example": max(seconds, DECODE_SECONDS if model.reads == "pictures" else 0.0),
+        "seconds_per_example": max(seconds, task.feed.reading_seconds),
         "channels_last": True,
         "model": None if known is None else {**known, **cost},
     }
@@ -113,7 +113,7 @@ def time_model(
         seconds = _seconds(step, chosen, setting.device) / len(batch)
         found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
-    if frozen and model.reads == "pictures":
+    if frozen:
         with suppress(ModelError):
             size = model.preprocessing.size
             stage = split_last_stage(net, size=size, native=size, address=address)
@@ -125,9 +125,9 @@ def time_model(
 def _network_and_batch(
     model: Pretrained, setting: Setting, n: int, examples: Examples | None
 ) -> tuple[Network, torch.Tensor, Inputs | None]:
-    """A network with a head, a batch for it, and of texts the inputs that the batch comes from."""
-    if model.reads == "texts" and examples is not None:
-        task = network_task(setting.task)
+    """A network with a head, a batch for it, and where examples differ in cost the inputs that the batch comes from."""
+    task = network_task(setting.task)
+    if not task.feed.alike and examples is not None:
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
         inputs = task.feed.inputs(some, model.configure({}), setting, {}, None)
         return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))), inputs

@@ -49,7 +49,7 @@ def asks_words(run: Run, setting: Setting, examples: Examples) -> bool:
         and run.purpose == "main"
         and run.repeat == 0
         and examples.kind.exclusive
-        and examples.texts is not None
+        and examples.medium.in_words
     )
 
 
@@ -73,20 +73,19 @@ def add_words(outcome: Outcome, run: Run, examples: Examples, tokenizer: Tokeniz
 def _effects(
     run: Run, examples: Examples, logits: np.ndarray, bias: Any, tokenizer: Tokenizer, outputs: Outputs
 ) -> list[dict[str, Any]]:
-    assert examples.texts is not None
     decided = examples.kind.decide(logits, 0.0 if bias is None else np.asarray(bias)).labels
     loss = -_log_odds(logits, examples.target[run.test])  # in the order of the loss
-    short = [k for k in np.argsort(-loss, kind="stable") if sum(map(len, examples.texts[run.test[k]])) <= LONGEST]
+    short = [k for k in np.argsort(-loss, kind="stable") if sum(map(len, examples.rows[run.test[k]])) <= LONGEST]
     asked = [(int(run.test[k]), int(decided[k])) for k in short[:ASKED]]
     rows, of, spans = [], [], []
     for i, _ in asked:
-        found = [(part, *piece) for part, said in enumerate(examples.texts[i]) for piece in pieces(said, tokenizer)]
+        found = [(part, *piece) for part, said in enumerate(examples.rows[i]) for piece in pieces(said, tokenizer)]
         spans.append(found[:WORDS] if len(found) > 1 else [])
-        rows += [examples.texts[i], *(_without(examples.texts[i], *span) for span in spans[-1])]
+        rows += [examples.rows[i], *(_without(examples.rows[i], *span) for span in spans[-1])]
         of += [i] * (1 + len(spans[-1]))
     if not rows:
         return []
-    given = outputs(replace(examples.subset(np.array(of)), texts=rows_of(rows)))
+    given = outputs(replace(examples.subset(np.array(of)), rows=rows_of(rows)))
     said, start = [], 0
     for (i, kind), tried in zip(asked, spans, strict=True):
         odds = _log_odds(given[start : start + 1 + len(tried)], np.full(1 + len(tried), kind))

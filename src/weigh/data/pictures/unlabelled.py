@@ -1,50 +1,60 @@
-"""Pictures without labels: every one under a folder, without those that the study itself holds, near copies, and damaged files."""
+"""Pictures without labels: new ones to predict; and every one under a folder for further pretraining, without those that the study itself
+holds, near copies, and damaged files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 
 from weigh.data.contents import content_hashes
-from weigh.data.examples import Examples
+from weigh.data.examples import Examples, LeftOut, NewExamples
 from weigh.data.pictures.duplicates import near_duplicates
 from weigh.data.pictures.facts import picture_facts
 from weigh.data.pictures.files import PICTURE_FILES
 from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.rows.trees import walk_files
+from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.kinds.label import LABEL
 from weigh.language import text
 
-__all__ = ["LeftOut", "list_pictures", "read_pictures"]
+__all__ = ["new_pictures", "read_unlabelled_pictures"]
 
 Progress = Callable[[str, int, int], None]
 
 
-class LeftOut(NamedTuple):
-    """How many were given, and why some are not used.
+def new_pictures(
+    given: Any,
+    written: Written | None = None,  # noqa: ARG001 - every reader is called alike
+    *,
+    pair: bool = False,  # noqa: ARG001
+    encoding: str | None = None,  # noqa: ARG001
+) -> NewExamples:
+    """The files at one path or several; of a folder every picture below it. None is opened yet.
 
-    Attributes:
-        inside: The same as an example of the study.
-        near: Nearly the same.
-        repeated: Given before.
-        unreadable: Files that cannot be opened.
-        searched: Whether near copies could be looked for.
+    Raises:
+        DataError: A folder without pictures.
     """
+    paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
+    files = [
+        file
+        for path in paths
+        for file in ([str(Path(path, name)) for name in _list_pictures(Path(path))] if Path(path).is_dir() else [path])
+    ]
+    return NewExamples.of_files(files)
 
-    given: int
-    inside: int
-    near: int
-    repeated: int
-    unreadable: int = 0
-    searched: bool = True
 
-
-def read_pictures(folder: Path, examples: Examples, progress: Progress | None = None) -> tuple[Examples, LeftOut]:
+def read_unlabelled_pictures(
+    folder: Path,
+    examples: Examples,
+    *,
+    encoding: str | None = None,  # noqa: ARG001 - every reader is called alike
+    progress: Progress | None = None,
+) -> tuple[Examples, LeftOut]:
     """The pictures at any depth below `folder`, in natural order of their paths; classes that folders may stand for are not read.
 
     Raises:
@@ -55,7 +65,7 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
             text("pretrain.pictures: {f} is not a folder.", "pretrain.pictures：{f} 不是文件夹。", f=folder),
             do=text("Give a folder of pictures.", "请提供图片文件夹。"),
         )
-    files = list_pictures(folder)
+    files = _list_pictures(folder)
     n = len(files)
     found = Examples(
         root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), kind=LABEL, classes=(),
@@ -84,7 +94,7 @@ def read_pictures(folder: Path, examples: Examples, progress: Progress | None = 
     return found.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
 
 
-def list_pictures(folder: Path) -> list[str]:
+def _list_pictures(folder: Path) -> list[str]:
     """The pictures at any depth below `folder`, relative to it, in natural order.
 
     Raises:

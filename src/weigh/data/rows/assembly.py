@@ -90,15 +90,14 @@ def assemble(
         group=group,
         order_source=train.order_source,
         slices=columns,
-        texts=_joined([s.texts for s in sources]),
-        tokens=_joined([s.tokens for s in sources]),
+        rows=_joined([s.rows for s in sources]),
         written=train.written,
         medium=medium,
     )
     return examples.subset(np.array(keep, dtype=np.int64)), problems
 
 
-def _joined(columns: list[list[tuple[str, ...]] | None]) -> np.ndarray | None:
+def _joined(columns: list[list[tuple] | None]) -> np.ndarray | None:
     """`(n,)` object array of tuples, or None where no source has such a column."""
     if all(column is None for column in columns):
         return None
@@ -203,7 +202,7 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
 
 def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
     """Validation rows whose text stands in training too: where, and the text."""
-    rows = train.tokens or train.texts or []
+    rows = train.rows or []
     known = {row for row, part in zip(rows, train.part, strict=False) if part == "train"}
     return [
         (path, row)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from weigh.data.written import Written
 from weigh.errors import DataError
@@ -71,9 +71,9 @@ class Listing:
         group: Group of each row, or None where the source has none.
         columns: Metadata by column name, as text ("" where a cell is empty).
         separator: What joins several labels of one row; None: one label per row.
-        texts: A tuple of one or two texts per row; None for pictures.
-        tokens, spans: Tokens, and entities as (first token, token after the last, type); None for other tasks.
-        written: How a table of texts is written.
+        rows: What each example is made of, as `Examples.rows`; None where that is a file.
+        spans: Entities as (first token, token after the last, type); None for other tasks.
+        written: How a table is written.
         problems: What was set aside or left out, and everything else a person should know.
     """
 
@@ -86,8 +86,7 @@ class Listing:
     group: list[str] | None = None
     columns: dict[str, list[str]] = field(default_factory=dict)
     separator: str | None = None
-    texts: list[tuple[str, ...]] | None = None
-    tokens: list[tuple[str, ...]] | None = None
+    rows: list[tuple] | None = None
     spans: list[tuple[tuple[int, int, str], ...]] | None = None
     problems: list[Problem] = field(default_factory=list)
     written: Written | None = None
@@ -95,12 +94,20 @@ class Listing:
     def __len__(self) -> int:
         return len(self.path)
 
+    def add(self, path: str, label: str, *, part: str = "train", order: Any, row: tuple | None = None) -> None:
+        """One more row; group, metadata and spans are the reader's own business."""
+        for column, value in ((self.path, path), (self.label, label), (self.part, part), (self.order, order)):
+            column.append(value)
+        if row is not None:
+            self.rows = self.rows or []
+            self.rows.append(row)
+
     def keep(self, rows: list[int]) -> None:
         """Keep only these rows, in this order."""
         for name in ("path", "label", "part", "order"):
             column = getattr(self, name)
             setattr(self, name, [column[i] for i in rows])
-        for name in ("group", "texts", "tokens", "spans"):
+        for name in ("group", "rows", "spans"):
             column = getattr(self, name)
             if column is not None:
                 setattr(self, name, [column[i] for i in rows])

@@ -9,11 +9,10 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from weigh.data.contents import fingerprint, text_hashes
+from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.listing import Listing, natural_key, set_aside
@@ -26,7 +25,6 @@ from weigh.errors import DataError
 from weigh.files import check_texts
 from weigh.kinds.base import Kind
 from weigh.kinds.spans import SPANS
-from weigh.kinds.tags import joined_tokens
 from weigh.language import text
 from weigh.media import medium_named
 from weigh.problem import Problem
@@ -59,10 +57,8 @@ def read_tokens(
     examples, problems = assemble(
         spec, lambda given: _list(given, spec, offline=offline), medium_named("sentences"), kinds
     )
-    assert examples.tokens is not None
-    check_texts(examples.tokens, lambda i: str(examples.path[i]))
-    examples = replace(examples, content=text_hashes(examples.tokens))
-    return replace(examples, fingerprint=fingerprint(examples)), problems
+    check_texts(examples.rows, lambda i: str(examples.path[i]))
+    return identified(examples, problems)
 
 
 def _list(given: str, spec: DataSpec, *, offline: bool) -> Listing:
@@ -132,24 +128,17 @@ def _candidate(path: Path, part: str | None, spec: DataSpec) -> Candidate:
 
 
 def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
-    listing = Listing(root=root, order_source="table", texts=[], tokens=[], spans=[], problems=problems)
+    listing = Listing(root=root, order_source="table", rows=[], problems=problems)
     listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
     several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
     if several:
         listing.columns["file"] = []
-    texts, tokens, spans = listing.texts, listing.tokens, listing.spans
-    assert texts is not None
-    assert tokens is not None
-    assert spans is not None
+    listing.spans = spans = []
     for candidate in files:
         name = candidate.path.relative_to(root).as_posix()
         for sentence in candidate.content.sentences:
-            listing.path.append(f"{name}:{sentence.line}")
-            listing.label.append("")
-            listing.part.append(candidate.part or "train")
-            listing.order.append((natural_key(name) if candidate.part == "train" else (), len(listing.order)))
-            texts.append((joined_tokens(sentence.tokens),))
-            tokens.append(sentence.tokens)
+            order = (natural_key(name) if candidate.part == "train" else (), len(listing))
+            listing.add(f"{name}:{sentence.line}", "", part=candidate.part or "train", order=order, row=sentence.tokens)
             spans.append(sentence.decoded.spans)
             if several:
                 listing.columns["file"].append(family(candidate.path.name))

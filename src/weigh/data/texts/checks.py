@@ -37,24 +37,17 @@ def check_texts(examples: Examples, *, progress: Progress | None = None) -> tupl
 
     Returns:
         The examples that can be used (without empty ones, with a new fingerprint then), and the problems, worst first.
-
-    Raises:
-        ValueError: Examples without texts: a mistake of the caller.
     """
-    if examples.texts is None:
-        raise ValueError("examples without texts")
     problems, full = _empty(examples)
     if len(full) < len(examples):
         examples = examples.subset(full)
         examples = replace(examples, fingerprint=fingerprint(examples))
     problems += few_classes(examples)
     if len(examples):
-        rows = [] if examples.texts is None else examples.texts.tolist()
+        rows = _texts(examples)
         keys = examples.content.tolist()
         problems += find_identical(examples, keys, details=lambda same: {"text": _short(rows[same[0]])})
-        found = near_texts(rows, keys, progress=progress)
-        # a changed word may change the label ("not"): near copies with different labels are no contradiction here
-        problems += find_near(examples, found, keys, limit=MOST_TEXTS, conflicts=False)
+        problems += find_near(examples, near_texts(rows, keys, progress=progress), keys, limit=MOST_TEXTS)
         problems += check_classes(examples)
         problems += _controls(examples, rows)
         problems += find_scripts(examples, rows)
@@ -62,9 +55,13 @@ def check_texts(examples: Examples, *, progress: Progress | None = None) -> tupl
     return examples, sorted(problems, key=lambda p: rank[p.severity])
 
 
+def _texts(examples: Examples) -> list[tuple[str, ...]]:
+    return [examples.texts(i) for i in range(len(examples))]
+
+
 def _empty(examples: Examples) -> tuple[list[Problem], np.ndarray]:
     """Rows one of whose texts is blank, and the indices of the others."""
-    rows = [] if examples.texts is None else examples.texts.tolist()
+    rows = _texts(examples)
     blank = [i for i, row in enumerate(rows) if not all(t.strip() for t in row)]
     full = np.setdiff1d(np.arange(len(examples)), blank)
     if not blank:

@@ -7,9 +7,8 @@ cut into tokens here: that depends on the model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from weigh.data.contents import fingerprint, text_hashes
+from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
 from weigh.data.texts.sources import TextSource
@@ -42,11 +41,6 @@ def read_texts(
         DataError: Nothing usable; says what is wrong and what to do.
     """
     source = TextSource(spec, numbers=not kinds[0].typed, offline=offline, progress=progress)
-    return _identified(*assemble(spec, source.list_rows, medium_named("texts"), kinds))
-
-
-def _identified(examples: Examples, problems: list[Problem]) -> tuple[Examples, list[Problem]]:
-    assert examples.texts is not None
-    check_texts(examples.texts, lambda i: str(examples.path[i]))
-    examples = replace(examples, content=text_hashes(examples.texts))
-    return replace(examples, fingerprint=fingerprint(examples)), problems
+    examples, problems = assemble(spec, source.list_rows, medium_named("texts"), kinds)
+    check_texts(examples.rows, lambda i: str(examples.path[i]))
+    return identified(examples, problems)

@@ -8,9 +8,11 @@ without a header means.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from weigh.data.examples import NewExamples
 from weigh.data.sentences.new_sentences import read_sentences
 from weigh.data.tables.cells import Columns, as_cell
 from weigh.data.tables.encoding import decode, read_text, split_lines, whole_lines
@@ -30,13 +32,31 @@ from weigh.data.tables.table_files import (
 from weigh.data.texts.tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
 from weigh.errors import DataError
-from weigh.files import read_stdin
+from weigh.files import check_texts, read_stdin
 from weigh.language import text
 
-__all__ = ["read_new_texts"]
+__all__ = ["new_sentences", "new_texts", "read_new_texts"]
 
 Rows = list[tuple[str, ...]]
 FEW_LINES = 5
+
+
+def new_texts(
+    given: Any, written: Written | None = None, *, pair: bool = False, tokens: bool = False, encoding: str | None = None
+) -> NewExamples:
+    """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens) and paths of tables."""
+    rows: Rows = []
+    for row in [Path(given)] if isinstance(given, (str, Path)) else given:
+        if isinstance(row, Path):
+            rows += read_new_texts(row, written, pair=pair, tokens=tokens, encoding=encoding)
+        else:
+            rows.append((row,) if isinstance(row, str) else tuple(row))
+    check_texts(rows, lambda i: f"{given}:{i + 1}" if isinstance(given, (str, Path)) else str(i + 1))
+    empty = text("there is no text", "没有文本").en
+    return NewExamples.of_rows(rows, {i: empty for i, row in enumerate(rows) if not any(row)})
+
+
+new_sentences = partial(new_texts, tokens=True)
 
 
 def read_new_texts(

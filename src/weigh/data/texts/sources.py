@@ -131,7 +131,7 @@ class TextSource:
         return self._from_files(kept, folder, problems)
 
     def _from_files(self, files: list[Candidate], root: Path, problems: list[Problem]) -> Listing:
-        listing = Listing(root=root, order_source="table", texts=[], problems=list(problems))
+        listing = Listing(root=root, order_source="table", rows=[], problems=list(problems))
         listing.problems += encoding_problem({c.path.name: c.content.encoding for c in files})
         several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
         secret = [c for c in files if c.content.roles.label is None and not c.content.roles.several]
@@ -201,7 +201,6 @@ class TextSource:
             labels, separator = read_numbers(labels, roles.label, candidate.path), None
         texts = [columns[t] for t in roles.text]
         before, kept = len(listing), []
-        rows = listing.texts = [] if listing.texts is None else listing.texts
         for row, line in enumerate(table.lines):
             where, label = f"{name}:{line}", (labels[row] or "").strip()
             label = "" if label == NO_MAJORITY and table.roles.label == MAJORITY else label
@@ -213,11 +212,9 @@ class TextSource:
                 )
             else:
                 kept.append(row)
-                listing.path.append(where)
-                listing.label.append(label)
-                listing.part.append(parts[row] if split_column else candidate.part or "train")
-                listing.order.append((natural_key(name) if candidate.part == "train" else (), before, row))
-                rows.append(tuple(t[row] or "" for t in texts))
+                part = parts[row] if split_column else candidate.part or "train"
+                order = (natural_key(name) if candidate.part == "train" else (), before, row)
+                listing.add(where, label, part=part, order=order, row=tuple(t[row] or "" for t in texts))
         for column, cells in {
             **metadata,
             **({"file": [family(candidate.path.name)] * len(table.lines)} if several else {}),
@@ -250,7 +247,7 @@ class TextSource:
             if self.progress and (i % 500 == 499 or i + 1 == len(listing.path)):
                 self.progress("reading", i + 1, len(listing.path))
         listing.keep([i for i, _ in read])
-        listing.texts = [content for _, content in read]
+        listing.rows = [content for _, content in read]
         listing.problems += encoding_problem(encodings)
         if unreadable:
             listing.problems.append(

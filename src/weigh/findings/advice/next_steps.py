@@ -27,7 +27,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.findings.stability.training import longer, read_training, what_to_change
 from weigh.language import Text, text
 from weigh.record.results import Results
-from weigh.run import RECIPES
+from weigh.run import RECIPES, recipes_for
 from weigh.stats.estimate import Estimate
 from weigh.stats.power import what_settles
 
@@ -183,7 +183,7 @@ def _further_recipes(results: Results, evidence: Evidence) -> list[Item]:
     heads_only = all(RECIPES.get(recipe).trains == "head" for recipe in recipes)
     if heads_only and room:
         own = text("finetune", "finetune")
-        if results.examples.texts is None and results.examples.tokens is None:
+        if "last-stage" in recipes_for(results.spec.task):
             own = text("last-stage or finetune", "last-stage 或 finetune")
         items.append(
             Item(

@@ -158,8 +158,9 @@ def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callab
 
     def row(i: int, why: str) -> dict:
         at = found.indices[i]
-        tokens = None if examples.tokens is None else examples.tokens[at]
-        given, predicted = (found.kind.shown(one[i], examples.classes, tokens) for one in (found.target, labels[0]))
+        given, predicted = (
+            found.kind.shown(one[i], examples.classes, examples.row(at)) for one in (found.target, labels[0])
+        )
         return {"path": str(examples.path[at]), "given": given, "predicted": predicted, "why": why}
 
     return -np.mean([found.kind.distances(answer, found.target) for answer in labels], axis=0), row

@@ -95,7 +95,7 @@ def find(results: Results) -> list[Finding]:
 
 def needed(results: Results, evidence: Evidence) -> list[Text]:
     """What would have to be handed over to learn more."""
-    if results.examples.tokens is not None:
+    if results.examples.rows is not None:
         return [SYSTEMS]
     once = max(_runs(evidence), default=0) < 2
     if results.origin == "models":

@@ -1,0 +1,64 @@
+"""Texts without labels: those of a table or of lines, without those that the study itself holds and near copies of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from weigh.data.contents import text_hashes
+from weigh.data.examples import Examples, LeftOut
+from weigh.data.texts.near_copies import near_texts, normalised
+from weigh.data.texts.new_texts import read_new_texts
+from weigh.kinds.base import rows_of
+from weigh.kinds.label import LABEL
+from weigh.media import medium_named
+
+__all__ = ["read_unlabelled_texts"]
+
+Progress = Callable[[str, int, int], None]
+
+
+def read_unlabelled_texts(
+    path: Path,
+    examples: Examples,
+    *,
+    encoding: str | None = None,
+    progress: Progress | None = None,  # noqa: ARG001 - every reader is called alike
+) -> tuple[Examples, LeftOut]:
+    """The texts of `path`, each once; sentences in tokens are compared as texts.
+
+    Raises:
+        DataError: They cannot be read.
+    """
+    given = [" ".join(row).strip() for row in read_new_texts(path, examples.written, encoding=encoding)]
+    own = {
+        normalised(part) for i in range(len(examples)) for row in [examples.texts(i)] for part in (*row, " ".join(row))
+    }
+    kept: dict[str, str] = {}
+    inside = repeated = 0
+    for written in filter(None, given):
+        plain = normalised(written)
+        inside += plain in own
+        repeated += plain in kept
+        if plain not in own:
+            kept.setdefault(plain, written)
+    near, searched = _near(list(kept), sorted(own))
+    for plain in near:
+        del kept[plain]
+    rows = rows_of([(written,) for written in kept.values()])
+    n = len(rows)
+    found = Examples(
+        root=path.parent, path=np.array([f"{path.name}:{i}" for i in range(n)], dtype=str), target=np.zeros(n, np.int64), kind=LABEL,
+        classes=(), part=np.full(n, "unlabelled"), order=np.arange(n), content=text_hashes(rows), rows=rows, medium=medium_named("texts"),
+    )  # fmt: skip
+    return found, LeftOut(len(given), inside, len(near), repeated, searched=searched)
+
+
+def _near(plain: list[str], own: list[str]) -> tuple[list[str], bool]:
+    """Which normalised texts are nearly one of the study's own, and whether they could be compared."""
+    rows = [(written,) for written in (*own, *plain)]
+    found = near_texts(rows, [*own, *plain])
+    later = {int(j) for i, j in found.pairs if i < len(own) <= j}
+    return [plain[j - len(own)] for j in sorted(later)], found.searched
