@@ -3,6 +3,7 @@
 python -m benchmarks.audit run --part development --studies 400 --seed 101      while rules are chosen
 python -m benchmarks.audit show --part development --seed 101
 python -m benchmarks.audit sealed --pools cells=FOLDER,flowers=FOLDER           the published run
+python -m benchmarks.audit again --studies 200                                  the same designs with the rule as it is now
 python -m benchmarks.audit second                                              single scores, networks, unlike strengths
 python -m benchmarks.audit readings                                            every sentence that says yes or no
 python -m benchmarks.audit publish                                             tables and docs/audit.md
@@ -14,7 +15,7 @@ import argparse
 import subprocess
 from pathlib import Path
 
-from benchmarks.audit.designs import SEALED, designs, fast
+from benchmarks.audit.designs import AGAIN, SEALED, designs, fast
 from benchmarks.audit.packages import package_row
 from benchmarks.audit.publish import READINGS_ROWS, SECOND_ROWS, publish
 from benchmarks.audit.readings import READINGS, run_readings
@@ -37,9 +38,13 @@ def remember_commit(folder: Path) -> None:
 
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("what", choices=["run", "show", "pools", "packages", "sealed", "second", "readings", "publish"])
+parser.add_argument(
+    "what", choices=["run", "show", "pools", "packages", "sealed", "again", "second", "readings", "publish"]
+)
 parser.add_argument("--part", default="development", choices=["development", "unseen", "real", "all"])
-parser.add_argument("--studies", type=int, default=400)
+parser.add_argument(
+    "--studies", type=int, help="per design; default: 400 while rules are chosen, 2,000 and 1,000 in published runs"
+)
 parser.add_argument("--seed", type=int, default=101)
 parser.add_argument("--only", default="", help="designs, or parts of the readings, separated by commas")
 parser.add_argument("--pools", default="", help="real pools: cells=FOLDER,flowers=FOLDER")
@@ -53,7 +58,7 @@ if __name__ == "__main__":
     more = {"folder": options.folder, "pools": pools, "processes": options.processes}
     if options.what == "run":
         chosen = {k: d for k, d in designs(options.part).items() if not only or k in only}
-        run(chosen, options.studies, options.seed, **more)
+        run(chosen, options.studies or 400, options.seed, **more)
     elif options.what == "show":
         show(options.part, options.seed, options.folder)
     elif options.what == "pools":
@@ -64,11 +69,14 @@ if __name__ == "__main__":
     elif options.what == "second":
         chosen = options.seed != parser.get_default("seed")
         file = options.folder / f"second-{options.seed}.csv" if chosen else SECOND_ROWS
-        run_second(options.studies if chosen else 2000, options.seed if chosen else SECOND, file)
+        run_second(options.studies or (400 if chosen else 2000), options.seed if chosen else SECOND, file)
     elif options.what == "readings":
         chosen = options.seed != parser.get_default("seed")
         file = options.folder / f"readings-{options.seed}.csv" if chosen else READINGS_ROWS
-        run_readings(options.studies if chosen else 1000, options.seed if chosen else READINGS, file, only)
+        run_readings(options.studies or (400 if chosen else 1000), options.seed if chosen else READINGS, file, only)
+    elif options.what == "again":
+        chosen = {k: d for k, d in designs("all").items() if getattr(d, "pool", None) in (None, *pools)}
+        run({k: d for k, d in chosen.items() if not only or k in only}, options.studies or MANY, AGAIN, **more)
     elif options.what == "sealed":
         chosen = {**designs("development"), **designs("unseen")}
         real = {k: d for k, d in designs("real").items() if d.pool in pools}

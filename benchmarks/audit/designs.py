@@ -10,9 +10,10 @@ from __future__ import annotations
 from benchmarks.audit.real import REAL, RealDesign
 from benchmarks.audit.simulate import Design
 
-__all__ = ["DEVELOPMENT", "SEALED", "UNSEEN", "designs", "fast", "seed_of"]
+__all__ = ["AGAIN", "DEVELOPMENT", "SEALED", "UNSEEN", "designs", "fast", "seed_of"]
 
 SEALED = 20261124  # never used while rules were chosen
+AGAIN = 20261129  # of all designs with the rule as it is after the second audit, in fewer studies
 SEALED_AGAIN = 20261125  # of designs with more than two candidates, after the rule for several was changed
 
 STABLE = {"used": 20, "noisy": False}

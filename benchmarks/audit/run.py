@@ -31,7 +31,7 @@ COLUMNS = (
         for claim in CLAIMS
         for name in (
             *("low", "high", "relation", "adjusted", "any"),
-            *("set", "set_size", "all_cover"),
+            *("set", "set_size", "all_cover", "raw"),
         )
     ),
     *(f"rule:{name}" for name in FOLD_RULES),
@@ -62,20 +62,19 @@ def study_row(design: Design | RealDesign, study, rng: np.random.Generator) -> l
 
 
 def _answers(comparisons: Comparisons, truth: np.ndarray, error: float) -> list[float]:
-    """What was concluded; intervals are widened by the standard error of the measured truth, where it has one."""
+    """What was concluded; intervals are widened by the standard error of the measured truth, where it has one, and counted raw as well."""
     pair = comparisons.of("m0", "m1")
     low, high = pair.estimate.low, pair.estimate.high
+    raw = _covered(comparisons, truth)
+    covers = raw
     if error and low is not None:
         low, high = (
             pair.estimate.value + np.sign(e - pair.estimate.value) * np.hypot(e - pair.estimate.value, pair.q * error)
             for e in (low, high)
         )
-    covers = [
-        low <= truth[0] - truth[1] <= high
-        if len(truth) == 2 and low is not None
-        else d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
-        for d in comparisons.pairs.values()
-    ]
+        covers = bool(
+            low <= truth[0] - truth[1] <= high
+        )  # only studies of real pools, of two candidates, have such an error
     return [
         -np.inf if low is None else low,
         np.inf if high is None else high,
@@ -84,8 +83,17 @@ def _answers(comparisons: Comparisons, truth: np.ndarray, error: float) -> list[
         any(d.relation in ("better", "worse") for d in comparisons.pairs.values()),
         f"m{int(truth.argmax())}" in comparisons.best,
         len(comparisons.best),
-        all(covers),
+        covers,
+        raw,
     ]
+
+
+def _covered(comparisons: Comparisons, truth: np.ndarray) -> bool:
+    """Whether the intervals of all pairs hold their true differences."""
+    return all(
+        d.estimate.low is None or d.estimate.low <= truth[int(d.a[1:])] - truth[int(d.b[1:])] <= d.estimate.high
+        for d in comparisons.pairs.values()
+    )
 
 
 _POOLS: dict[Path, Pool] = {}  # read once per process

@@ -33,34 +33,31 @@ __all__ = ["SECOND", "run_second", "second_section"]
 SECOND = 20261127  # sealed: run once, after the rules were fixed
 COLUMNS = ("part", "design", "studies", "first", "second", "third")
 SIZES = ((55, 5), (2995, 5), (180, 20), (950, 50), (100, 100), (2500, 500))
+METRICS_OF_CLASSES = ("accuracy", "balanced_accuracy", "recall_macro", "f1_macro", "f1")
 QUALITIES = ((0.99, 0.95), (0.9, 0.3), (0.97, 0.0), (0.995, 0.995), (0.8, 0.7))
 
 
 def _cells() -> dict[str, Cell]:
-    found = {}
+    cells = {}
     for i, sizes in enumerate(SIZES):
         for j, recalls in enumerate(QUALITIES):
             metric = ("balanced_accuracy", "f1", "f1_macro", "recall_macro", "accuracy")[(i + j) % 5]
-            for chosen in {metric, "balanced_accuracy"}:
+            both = METRICS_OF_CLASSES if sizes in (SIZES[0], SIZES[-1]) else (metric, "balanced_accuracy")
+            for chosen in dict.fromkeys(both):
                 cell = Cell(chosen, Answers(sizes, recalls), drawn=(i + j) % 2 == 0)
-                found[f"{chosen} {sizes[1]} of {sum(sizes)}, recalls {recalls[1]:g} and {recalls[0]:g}"] = cell
+                cells[f"{chosen} {sizes[1]} of {sum(sizes)}, recalls {recalls[1]:g} and {recalls[0]:g}"] = cell
     for metric in ("balanced_accuracy", "f1_macro", "accuracy"):
         for share in (0.6, 0.95):
-            found[f"{metric} five classes of 5 to 100, recalls {share:g}"] = Cell(
+            cells[f"{metric} five classes of 5 to 100, recalls {share:g}"] = Cell(
                 metric, Answers((100, 50, 20, 10, 5), (share,) * 5)
             )
-    for sizes in ((55, 5), (180, 20), (450, 50), (100, 100)):
+    for sizes in ((55, 5), (180, 20), (450, 50), (100, 100), (2500, 500)):
         for area, spread, hopeless in ((0.7, 1.0, 0.0), (0.9, 2.0, 0.0), (0.98, 1.0, 0.0), (0.97, 1.0, 0.1)):
-            metric = "auroc" if hopeless or spread > 1 or area > 0.9 else "average_precision"
-            model = Ranks(sizes, area, spread, hopeless)
-            found[f"{metric} {sizes[1]} of {sum(sizes)}, area {area:g}, spread {spread:g}, hopeless {hopeless:g}"] = (
-                Cell(metric, model)
-            )
-    for sizes in ((90, 10), (570, 30)):
-        found[f"average_precision {sizes[1]} of {sum(sizes)}, area 0.95"] = Cell(
-            "average_precision", Ranks(sizes, 0.95)
-        )
-    return found
+            for metric in ("auroc", "average_precision"):
+                cells[
+                    f"{metric} {sizes[1]} of {sum(sizes)}, area {area:g}, spread {spread:g}, hopeless {hopeless:g}"
+                ] = Cell(metric, Ranks(sizes, area, spread, hopeless))
+    return cells
 
 
 def _unregularised(n: int, features: int, folds: int, repeats: int, **more) -> Design:

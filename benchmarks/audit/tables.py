@@ -61,6 +61,7 @@ def summary(design: Design | RealDesign, rows: np.ndarray) -> dict[str, float]:
         line |= {
             f"{claim} coverage": float(((low <= target) & (target <= high)).mean()),
             f"{claim} all pairs": float(column(rows, f"{claim}:all_cover").mean()),
+            f"{claim} raw": float(column(rows, f"{claim}:raw").mean()),
             f"{claim} claims": float(claimed.mean()),
             f"{claim} wrong sign": float((claimed & (signed != np.sign(target))).mean()),
             f"{claim} width": float(np.median(high - low) / (2 * q * spread)) if spread else np.nan,
@@ -126,6 +127,8 @@ def pooled(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
         found[f"{claim} lowest"] = min(v[f"{claim} all pairs"] for v in lines)
         tests = {k: below(v[f"{claim} all pairs"], int(v["studies"]), 0.93) for k, v in table.items()}
         found[f"{claim} smallest p below 93 %, Holm"] = min(1.0, min(tests.values()) * len(tests))
+        found[f"{claim} raw"] = float(np.mean([v.get(f"{claim} raw", np.nan) for v in lines]))
+        found[f"{claim} raw lowest"] = min(v.get(f"{claim} raw", np.nan) for v in lines)
         found[f"{claim} width"] = float(np.nanmedian([v[f"{claim} width"] for v in lines]))
         found[f"{claim} wrong sign"] = float(np.mean([v[f"{claim} wrong sign"] for v in lines]))
         claims = sum(v[f"{claim} claims"] for v in lines)
