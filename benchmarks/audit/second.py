@@ -145,7 +145,7 @@ def _networks(studies: int, seed: int) -> Iterator[tuple]:
 
 def _unlike(studies: int, seed: int) -> Iterator[tuple]:
     """Truth nearer to 0 than the interval of this data, further away, and width over that of 3.92 spreads of the error."""
-    studies = max(studies // 2, 100)
+    studies = max(studies // 4, 100)
     for part, designs in (("unlike", UNLIKE), ("interpolating", INTERPOLATING)):
         for name, design in designs.items():
             rng, pairs, gaps = _rng(seed, "unlike " + name), [], []
@@ -158,7 +158,7 @@ def _unlike(studies: int, seed: int) -> Iterator[tuple]:
 
 def _growth(studies: int, seed: int) -> Iterator[tuple]:
     """As `_unlike`; the truth is the difference of the recipes on all examples, over runs and examples."""
-    studies = max(studies // 2, 100)
+    studies = max(studies // 4, 100)
     for name, design in GROWTH.items():
         rng = _rng(seed, "growth " + name)
         pairs = [_of_this_data(network_study(design, rng), rng) for _ in range(studies)]
