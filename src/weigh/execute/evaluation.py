@@ -39,9 +39,9 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     from weigh.models.pretrained import load_model
     from weigh.train.determinism import computing
 
-    examples = _read(spec, listener)
+    examples = _read(spec, IMAGE_CLASSIFICATION, listener)
     target = _imagenet_indices(examples)
-    setting, rows = _setting(spec, examples), []
+    setting, rows = _setting(spec, IMAGE_CLASSIFICATION, examples), []
     for address in spec.models:
         listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline)
@@ -76,11 +76,13 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
 
 def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterator[tuple[Path, tuple[int, int]]]:
     """Write one .npz per model with path, label, part and features; yields each file and the shape of its features."""
+    from weigh.data.readers import task_of
     from weigh.train.determinism import computing
     from weigh.train.features import features_of
 
-    examples = _read(spec, listener)
-    setting = _setting(spec, examples)
+    task = task_of(spec.data, spec.task)
+    examples = _read(spec, task, listener)
+    setting = _setting(spec, task, examples)
     labels = np.array(examples.classes)[examples.target] if examples.kind.exclusive else examples.target
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
@@ -93,12 +95,10 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
         yield folder / name, made.features.shape
 
 
-def _read(spec: StudySpec, listener: Listener) -> Examples:
+def _read(spec: StudySpec, task: str, listener: Listener) -> Examples:
     from weigh.data.readers import read_and_check
 
-    examples, problems = read_and_check(
-        spec.data, IMAGE_CLASSIFICATION, offline=spec.run.offline, progress=listener.progress
-    )
+    examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=listener.progress)
     for problem in problems:
         if problem.severity == "error":
             raise DataError(problem.sentence, problem.why, problem.do)
@@ -107,7 +107,7 @@ def _read(spec: StudySpec, listener: Listener) -> Examples:
     return examples
 
 
-def _setting(spec: StudySpec, examples: Examples) -> Setting:
+def _setting(spec: StudySpec, task: str, examples: Examples) -> Setting:
     import os
 
     from weigh.train.device import resolve_device
@@ -115,7 +115,7 @@ def _setting(spec: StudySpec, examples: Examples) -> Setting:
     threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
     precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
     return Setting(
-        task=IMAGE_CLASSIFICATION,
+        task=task,
         classes=examples.classes,
         primary="accuracy",
         device=resolve_device(spec.run.device),
