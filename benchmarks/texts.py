@@ -27,9 +27,9 @@ from weigh.data.readers import read_and_check
 from weigh.heads.network_task import network_task
 from weigh.models.address import parse_address
 from weigh.models.catalogue import find_packaged
-from weigh.models.fast import speed_up
 from weigh.models.huggingface import _folder
 from weigh.models.pretrained import load_model
+from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Setting
 from weigh.spec import DataSpec
 from weigh.train.determinism import computing, forked, torch_generator

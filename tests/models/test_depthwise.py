@@ -14,9 +14,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from weigh.models.depthwise import Depthwise, Geometry, _Depthwise, can_replace, depthwise, speed_up_depthwise
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
+from weigh.models.processor.depthwise import Depthwise, Geometry, _Depthwise, can_replace, depthwise, speed_up_depthwise
 
 OF_PICTURES = {torch.float32: 1e-6, torch.bfloat16: 2**-8}
 OF_WEIGHT = {torch.float32: 1e-5, torch.bfloat16: 2**-7}

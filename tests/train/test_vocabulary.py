@@ -159,7 +159,7 @@ def test_long_texts_pass_in_parts_with_the_same_gradient(tmp_path, monkeypatch, 
 
 
 def test_long_texts_take_the_fused_kernel_and_short_ones_plain_attention(tiny_encoder):
-    from weigh.models.fast import speed_up
+    from weigh.models.processor.layers import speed_up
 
     model = load_model(tiny_encoder, pretrained=True, offline=True)
     encoder: Encoder = model.module

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 from benchmarks.speed.work import Contender, Epoch, Work, build, clock
-from weigh.models.fast import speed_up
+from weigh.models.processor.layers import speed_up
 from weigh.train.determinism import computing
 from weigh.train.device import autocast, best_precision, resolve_device
 

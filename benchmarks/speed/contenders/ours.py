@@ -17,9 +17,9 @@ from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.heads.network_task import network_task
 from weigh.inputs.pictures import Pictures, prepare_squares
-from weigh.models.fast import speed_up
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
+from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Setting
 from weigh.train.determinism import computing, forked, torch_generator
 from weigh.train.device import best_precision, resolve_device

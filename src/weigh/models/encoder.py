@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Encoder", "Siamese", "speed_up_attention"]
+__all__ = ["Encoder", "Siamese"]
 
 
 class Encoder(nn.Module):
@@ -20,7 +20,7 @@ class Encoder(nn.Module):
     Attributes:
         pooling: "mean" over the tokens, "first" token, or "none": `(n, length, width)`.
         plain_below: Texts shorter than so many tokens go through plain attention, longer ones through the model's own.
-        layers: "last", or "mean" of the outputs of all layers (a probe's friend where the last layer is a pretraining head's).
+        layers: "last", or "mean" of the outputs of all layers (useful for probes of models whose last layer was trained for the pretraining task).
     """
 
     def __init__(
@@ -65,16 +65,6 @@ class Encoder(nn.Module):
             return hidden[:, 0]
         weight = batch[:, 1].to(hidden.dtype)[..., None]
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
-
-
-LONG = 200  # tokens from which on the fused kernel is faster on a processor; it also keeps nothing that grows with their square
-
-
-def speed_up_attention(network: nn.Module) -> None:
-    """Plain attention for short texts in every encoder, in place: on a processor, training then takes less time than with the fused kernel."""
-    for module in network.modules():
-        if isinstance(module, Encoder):
-            module.plain_below = LONG
 
 
 class Siamese(nn.Module):

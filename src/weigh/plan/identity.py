@@ -23,7 +23,7 @@ from weigh.spec import StudySpec
 __all__ = ["SOURCES", "make_run"]
 
 NUMBERS = (
-    3  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
+    4  # raised when a change of the code changes the numbers of a run: old records are then not mixed with new ones
 )
 SOURCES = ("init", "order", "augmentation", "split")  # "split" here: inner folds and validation parts
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,16 +22,14 @@ from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
 from weigh.train.failures import Diverged, OutOfMemory, out_of_memory
+from weigh.train.pretraining import Beside
+from weigh.train.schedule import clip, warm_cosine
 
-if TYPE_CHECKING:
-    from weigh.train.pretraining import Beside
-
-__all__ = ["CLIP", "Epoch", "Loop", "warm_cosine"]
+__all__ = ["Epoch", "Loop"]
 
 TOKENS_AT_A_TIME = (
     2048  # on a processor: what is kept for the gradients of more would take gigabytes (about 0.5 MB a token)
 )
-CLIP = 5.0  # gradient norm: a guard against single bad batches, rarely reached
 LOSSES_UNREAD = 2  # reading a loss waits for the GPU; so many steps are given to it before the oldest is read
 
 
@@ -139,7 +137,7 @@ class Loop:
             self.accumulated *= 2  # outside of `except`, so that the failed pass holds no memory any more
             empty_cache(self.setting.device)
         self.scaler.unscale_(self.optimiser)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        clip(self.network.parameters())
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.schedule is not None:
@@ -216,9 +214,3 @@ def _parameter_groups(network: Network | Tail, options: dict[str, Any]) -> list[
 
 def _beside_group(beside: Beside, options: dict[str, Any]) -> dict[str, Any]:
     return {"params": list(beside.head.parameters()), "lr": options["learning_rate"], "weight_decay": 0.0}
-
-
-def warm_cosine(step: int, warm: int, total: int) -> float:
-    if step < warm:
-        return (step + 1) / warm
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))

@@ -22,9 +22,9 @@ from weigh.heads.network_task import NetworkTask, network_task
 from weigh.inputs.base import Inputs
 from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
-from weigh.models.fast import speed_up
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.processor.layers import speed_up
 from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed

@@ -29,8 +29,8 @@ from weigh.seeds import seed
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import make_scaler
 from weigh.train.failures import Diverged
-from weigh.train.loop import CLIP, warm_cosine
 from weigh.train.objectives import HiddenWords, Objective, make_objective
+from weigh.train.schedule import clip, warm_cosine
 
 __all__ = ["Beside", "adapt"]
 
@@ -136,7 +136,7 @@ def _train(
             raise Diverged(f"further pretraining: the loss became {value} in epoch {epoch + 1}; set a smaller "
                            f"pretrain.learning_rate (now {options['learning_rate']:g})")  # fmt: skip
         scaler.unscale_(optimiser)
-        torch.nn.utils.clip_grad_norm_(parameters, CLIP)
+        clip(parameters)
         scaler.step(optimiser)
         scaler.update()
         losses[epoch] += value / per_epoch

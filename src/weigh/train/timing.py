@@ -19,9 +19,9 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
-from weigh.models.fast import speed_up
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained, load_model
+from weigh.models.processor.layers import speed_up
 from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.train.determinism import single_thread

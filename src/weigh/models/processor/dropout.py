@@ -1,11 +1,12 @@
 """Dropout from random bytes: one draw of the generator serves eight values, where torch's own takes one for each, in one thread.
 
-Torch's draws were 7.6 % of the processor's time of a step of a small encoder. The share is rounded to 1/256 (0.1 becomes 26/256), and what
-stays is scaled by exactly what is kept, so the mean is kept too (Srivastava et al. 2014, §10, inverted dropout).
+Torch's draws were 7.6 % of the processor's time of a step of a small encoder. A byte decides all values but one in 256, for which a
+further number is drawn, so each value is dropped with the probability that was asked for (Srivastava et al. 2014, §10, inverted dropout).
 """
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -20,15 +21,18 @@ class BytesDropout(nn.Module):
     def __init__(self, p: float) -> None:
         super().__init__()
         self.p = p
-        self.below = max(1, min(BYTES - 1, round(p * BYTES)))
+        self.below = int(p * BYTES)  # smaller bytes drop their value, greater ones keep it
+        self.of_equal = p * BYTES - self.below  # with this probability an equal one drops it
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return x
         n = x.numel()
-        drawn = torch.empty((n + 7) // 8, dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)[:n]
-        kept = (drawn >= self.below).view(x.shape).to(x.dtype)
-        return x * kept.mul_(BYTES / (BYTES - self.below))
+        drawn = torch.empty((n + 7) // 8, dtype=torch.int64).random_(-(2**63), None).view(torch.uint8)[:n].numpy()
+        kept = drawn > self.below  # numpy compares bytes ten times as fast as torch
+        equal = np.flatnonzero(drawn == self.below)
+        kept[equal] = torch.rand(len(equal), dtype=torch.float64).numpy() >= self.of_equal
+        return x * torch.from_numpy(kept).view(x.shape).to(x.dtype).mul_(1 / (1 - self.p))
 
 
 def speed_up_dropout(network: nn.Module) -> None:
