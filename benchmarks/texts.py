@@ -59,11 +59,9 @@ class Weigh:
         self.task = network_task(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))
         speed_up(self.network, "cpu")
-        self.inputs = self.task.feed.inputs(examples, preparation, self.setting, options, None)
+        self.inputs = self.task.inputs(examples, preparation, self.setting, options)
         seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
-        self.loop = Loop(
-            self.network, self.inputs, examples.target, self.task, options, self.setting, seeds, epochs, training
-        )
+        self.loop = Loop(self.network, self.inputs, options, self.setting, seeds, epochs, training)
         self.passes = 0
 
     def train(self) -> float:
@@ -75,10 +73,10 @@ class Weigh:
 
     def answers(self, indices: np.ndarray) -> np.ndarray:
         self.network.eval()
-        found = np.zeros((len(indices), self.loop.network.head.out_features), np.float32)
+        found = np.zeros((len(indices), self.network.outputs), np.float32)
         with torch.inference_mode():
             for positions in self.inputs.cut(indices, 64):
-                found[positions] = self.network(self.inputs.batch(indices[positions])).float().numpy()
+                found[positions] = self.network(self.inputs.batch(indices[positions]).inputs).float().numpy()
         return found
 
 

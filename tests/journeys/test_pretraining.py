@@ -152,7 +152,7 @@ def test_tokens_are_hidden_as_said(tiny_encoder):
     preparation = model.configure({})
     masking = Masking.of(preparation, tiny_encoder)
     rows = preparation.encode([(text,) for text, _ in sentences(4000, [BAD, GOOD], 3)])
-    batch = Texts([(row,) for row in rows], preparation.pad, "cpu").batch(np.arange(len(rows)))
+    batch = Texts([(row,) for row in rows], preparation.pad, "cpu").batch(np.arange(len(rows))).inputs
     hidden, chosen = masking.hide(batch, 0.15, torch.Generator().manual_seed(1))
     inside = (batch[:, 1] == 1) & ~torch.isin(batch[:, 0], masking.special)
     assert not (chosen & ~inside).any(), "a special or filled-up token was hidden"

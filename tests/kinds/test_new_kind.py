@@ -83,7 +83,7 @@ class Direction(Kind):
         return self.decide(answers), rng.integers(0, 8, n) * 45.0
 
 
-def ray(target: np.ndarray, _batch: torch.Tensor) -> torch.Tensor:
+def ray(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
     angle = torch.from_numpy(np.radians(target).astype(np.float32))
     return torch.stack([angle.cos(), angle.sin()], dim=1)
 

@@ -11,6 +11,7 @@ import torch
 from tests.arrays import kind_of
 from tests.text_models import BAD, GOOD, NAMES, sentences
 from weigh.data.examples import Examples
+from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
 from weigh.media import medium_named
@@ -67,8 +68,8 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
     model = load_model(tiny if task.medium.reads == "pictures" else tiny_encoder, pretrained=True, offline=True)
     setting, preparation = Setting(name, examples.classes, ""), model.configure({})
     network = task.build(model, examples, torch.Generator().manual_seed(0)).eval()
-    inputs = task.feed.inputs(examples, preparation, setting, {}, None)
-    width, everything = task.head.width(examples), np.arange(N)
+    inputs = task.inputs(examples, preparation, setting, {})
+    width, everything = head_of(examples).width(examples), np.arange(N)
     for training in (False, True):
         batches = inputs.cut(everything[::-1], 4, training=training)
         assert sorted(np.concatenate(batches)) == list(range(N))
@@ -78,15 +79,15 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
         found = np.full((N, width), np.nan, np.float32)
         with torch.inference_mode():
             for positions in inputs.cut(everything, size):
-                batch = inputs.batch(everything[positions])
-                found[positions] = task.head.answers(network(batch), batch, width)
+                found[positions] = network.answers(inputs.batch(everything[positions]).inputs, width)
         assert np.isfinite(found).all()
         outputs[size] = found
     np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter
     batch = inputs.batch(everything[:4])
-    loss = task.head.loss(network(batch), task.head.targets(examples.target[:4], batch), None)
+    loss = network.loss(batch.inputs, batch.targets)
     loss.backward()
     assert loss.ndim == 0
+    assert network.count(batch.targets) >= 4
     assert float(network.head.weight.grad.abs().max()) > 0
     seen = np.concatenate([positions for positions, _ in task.feed.stream(examples, preparation, setting)])
     assert sorted(seen) == list(range(N))

@@ -7,43 +7,52 @@ import pytest
 import torch
 from sklearn.metrics import log_loss
 
-from weigh.heads.network_task import network_task
+from weigh.heads.base import HEADS
 from weigh.models.pretrained import Preprocessing
 
 
-@pytest.fixture
-def task():
-    return network_task("image-classification")
+def loss_of(kind, logits, target, weight=None):
+    head = HEADS.get(kind)
+    return float(head.loss(logits, head.targets(target, None, None), weight))
 
 
-def test_loss_is_the_log_loss_of_sklearn(task):
+def test_loss_is_the_log_loss_of_sklearn():
     generator = torch.Generator().manual_seed(0)
     logits, target = torch.randn(50, 3, generator=generator), np.arange(50) % 3
-    got = float(task.head.loss(logits, task.head.targets(target, None), None))
+    got = loss_of("label", logits, target)
     assert got == pytest.approx(log_loss(target, torch.softmax(logits, dim=1).numpy()), rel=1e-5)
     weight = torch.tensor([1.0, 2.0, 0.5])
     weighted = log_loss(
         target, torch.softmax(logits, dim=1).numpy(), sample_weight=weight.numpy()[target], normalize=True
     )
-    got = (
-        float(task.head.loss(logits, task.head.targets(target, None), weight))
-        * 50
-        / float(weight[torch.from_numpy(target)].sum())
-    )
+    got = loss_of("label", logits, target, weight) * 50 / float(weight[torch.from_numpy(target)].sum())
     assert got == pytest.approx(weighted, rel=1e-5)
 
 
-def test_loss_of_several_labels_is_the_mean_over_labels(task):
+def test_loss_of_several_labels_is_the_mean_over_labels():
     logits = torch.tensor([[0.3, -2.0], [4.0, 0.0]])
     labels = np.array([[1, 0], [1, 1]], dtype=np.uint8)
     p = torch.sigmoid(logits).numpy()
     expected = -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
-    assert float(task.head.loss(logits, task.head.targets(labels, None), None)) == pytest.approx(expected, rel=1e-5)
+    assert loss_of("labels", logits, labels) == pytest.approx(expected, rel=1e-5)
 
 
-def test_collate_keeps_the_meaning(task):
-    assert task.head.targets(np.array([0, 2]), None).dtype == torch.int64
-    assert task.head.targets(np.array([[0, 1]], dtype=np.uint8), None).dtype == torch.float32
+def test_collate_keeps_the_meaning():
+    """The kind says how targets are read, not their shape."""
+    one, several = (HEADS.get(kind).targets for kind in ("label", "labels"))
+    assert one(np.array([0, 2], dtype=np.int32), None, None).dtype == torch.int64
+    assert several(np.array([[0, 1]], dtype=np.uint8), None, None).dtype == torch.float32
+
+
+def test_weights_give_every_class_and_both_answers_the_same_total():
+    target = np.array([0, 0, 0, 2])
+    weight = HEADS.get("label").balance(target, 3).numpy()
+    assert weight[target][:3].sum() == pytest.approx(weight[2])
+    assert weight[target].mean() == pytest.approx(1)
+    marks = np.array([[1, 0], [0, 0], [0, 1], [0, 1]], dtype=np.uint8)
+    yes = HEADS.get("labels").balance(marks, 2).numpy()
+    np.testing.assert_allclose(yes * marks.sum(axis=0), (1 - marks).sum(axis=0))
+    assert HEADS.get("number").balance is None
 
 
 @pytest.mark.parametrize("shape", [(48, 48), (30, 90), (200, 40)])

@@ -107,7 +107,9 @@ def test_a_stop_changes_nothing(tiny, unlabelled, setting, tmp_path, monkeypatch
 def test_the_loss_is_that_of_the_paper(tiny, unlabelled, setting):
     """Equation 1 of Chen et al. 2020, written out."""
     model = load_model(tiny, pretrained=True, offline=True)
-    objective = Contrast(make_network(model, 2), model.preprocessing.at(64), unlabelled, 0.2, setting)
+    objective = Contrast(
+        model.module, make_network(model, 2).width, model.preprocessing.at(64), unlabelled, 0.2, setting
+    )
     generator = torch_generator(3)
     z = torch.nn.functional.normalize(torch.randn(8, 16, generator=generator), dim=1)
     similar = (z @ z.T / 0.2).fill_diagonal_(-torch.inf)
@@ -152,7 +154,7 @@ def test_without_lightly_it_is_said_what_to_install(tiny, unlabelled, setting, m
     monkeypatch.setattr("weigh.train.objectives.find_spec", lambda _name: None)
     model = load_model(tiny, pretrained=True, offline=True)
     with pytest.raises(MissingExtra, match="lightly"):
-        Contrast(make_network(model, 2), model.preprocessing.at(64), unlabelled, 0.2, setting)
+        Contrast(model.module, make_network(model, 2).width, model.preprocessing.at(64), unlabelled, 0.2, setting)
 
 
 def test_a_study_compares_it_and_uses_nothing_of_its_own(photos, tiny, tmp_path, capsys):

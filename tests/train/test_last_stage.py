@@ -10,11 +10,10 @@ import pytest
 import torch
 
 import weigh.train.activations as module
-from weigh.heads.network_task import network_task
+from weigh.heads.network_task import label_of, network_task
 from weigh.inputs.pictures import Pictures, center, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.models.stage import split_last_stage
 from weigh.run import RECIPES
 from weigh.train.determinism import computing, torch_generator
 from weigh.train.features import features_key
@@ -29,47 +28,35 @@ def fit(runs, setting, examples):
         return list(getattr(import_module(name), function)(runs, setting, examples, None))
 
 
-def cut(address, run, size=64):
+def cut(address, run, examples, size=64):
     model = load_model(address, pretrained=True, offline=True)
     model.facts()
-    network = make_network(model, 2, torch_generator(run.seeds["init"])).to(memory_format=torch.channels_last)
+    network = network_task("image-classification").build(model, examples, torch_generator(run.seeds["init"]))
+    network.to(memory_format=torch.channels_last)
     prepared = model.preprocessing.at(size)
-    return (
-        model,
-        split_last_stage(network, size=size, native=model.preprocessing.size, address=address),
-        prepared,
-    )
+    return model, network.split(size=size, native=model.preprocessing.size, address=address), prepared
 
 
 def slow_logits(run, setting, examples):
     """The whole network on pictures in every step, its frozen part in eval mode: what the cache must reproduce."""
-    _, stage, prepared = cut(run.model, run)
-    network, frozen = (
-        stage.whole,
-        [m for m in stage.whole.modules() if not any(p.requires_grad for p in m.parameters())],
-    )
+    _, stage, prepared = cut(run.model, run, examples)
+    whole = stage.whole
+    frozen = [m for m in whole.modules() if not any(p.requires_grad for p in m.parameters())]
     inside = {id(m) for m in stage.tail.modules()}
 
-    class Frozen(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.body, self.head = network.body, network.head
+    def train(mode=True):
+        torch.nn.Module.train(whole, mode)
+        for part in frozen:
+            if id(part) not in inside:
+                part.eval()
+        return whole
 
-        def train(self, mode=True):
-            super().train(mode)
-            for part in frozen:
-                if id(part) not in inside:
-                    part.eval()
-            return self
-
-        def forward(self, x):
-            return network(x)
-
-    whole = Frozen()
+    whole.train = train
     squares = prepare_squares(examples, prepared, folder=None)
     with computing(threads=setting.threads):
-        loop = Loop(whole, Pictures(squares, prepared, run.options.get("augment", "none"), setting.device), examples.target, network_task(setting.task), run.options, setting, run.seeds,
-                    run.epochs, run.train)  # fmt: skip
+        augment, label = run.options.get("augment", "none"), label_of(examples, setting)
+        inputs = Pictures(squares, prepared, augment, setting.device, label)
+        loop = Loop(whole, inputs, run.options, setting, run.seeds, run.epochs, run.train)
         for epoch in range(1, run.epochs + 1):
             loop.epoch(epoch)
         whole.eval()
@@ -137,7 +124,7 @@ def test_the_saved_network_is_whole_and_only_its_last_stage_has_changed(examples
 
 def test_views_are_the_picture_its_mirror_image_and_crops(examples, setting, make_run):
     run = make_run("last-stage", **FAST)
-    model, stage, prepared = cut(run.model, run)
+    model, stage, prepared = cut(run.model, run, examples)
     key = features_key(model.digest, prepared, examples, setting, model.built)
     made = module.activations_of(stage, prepared, examples, setting, views=4, features_key=key)
     assert made.bytes_per_picture == 4 * 2 * np.prod(stage.shape)
@@ -152,15 +139,15 @@ def test_views_are_the_picture_its_mirror_image_and_crops(examples, setting, mak
     drawn = made.draw(2000, torch_generator(0))
     assert (torch.bincount(drawn, minlength=4) > 400).all()
     indices = np.array([7, 3, 7, 40])
-    batch = made.batch(indices, torch.tensor([3, 0, 1, 2]))
+    batch = made.batch(indices, torch.tensor([3, 0, 1, 2])).inputs
     for row, (index, view) in enumerate(zip(indices, (3, 0, 1, 2), strict=True)):
         np.testing.assert_array_equal(batch[row].numpy(), made.views[view][index].astype(np.float32))
-    np.testing.assert_array_equal(made.batch(indices).numpy(), made.views[0][indices].astype(np.float32))
+    np.testing.assert_array_equal(made.batch(indices).inputs.numpy(), made.views[0][indices].astype(np.float32))
 
 
 def test_values_beyond_float16_are_kept_as_float32(examples, setting, make_run, monkeypatch):
     run = make_run("last-stage", **FAST)
-    model, stage, prepared = cut(run.model, run)
+    model, stage, prepared = cut(run.model, run, examples)
 
     class Loud(torch.nn.Module):
         def forward(self, pictures):

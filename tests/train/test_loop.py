@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from weigh.heads.network_task import network_task
+from weigh.heads.network_task import label_of, network_task
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.pictures import Pictures
-from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
 from weigh.train.determinism import computing
@@ -22,13 +21,15 @@ from weigh.train.network import fit
 
 
 @pytest.fixture
-def make_loop(setting, tiny):
+def make_loop(examples, setting, tiny):
     def make() -> Loop:
         model = load_model(tiny, pretrained=True, offline=True)
-        network = make_network(model, 2, torch.Generator().manual_seed(0))
+        some = replace(examples.subset(np.arange(12)), target=np.arange(12) % 2)
+        network = network_task(setting.task).build(model, some, torch.Generator().manual_seed(0))
         pictures = np.random.default_rng(0).integers(0, 256, (12, 64, 64, 3), dtype=np.uint8)
+        label = label_of(some, setting)
         return Loop(
-            network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device), np.arange(12) % 2, network_task(setting.task),
+            network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device, label),
             {**RECIPES.get("finetune").options["pictures"], "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
         )  # fmt: skip
 

@@ -144,7 +144,7 @@ def test_a_run_repeats_and_its_weights_are_those_of_a_plain_network(tiny_encoder
     model = load_model(tiny_encoder, pretrained=False, offline=True)
     network, task = make_network(model, 2).eval(), network_task("text-classification")
     network.load_state_dict({name: torch.from_numpy(array) for name, array in one.weights.items()})
-    inputs = task.feed.inputs(examples, model.preprocessing, setting, {}, None)
+    inputs = task.inputs(examples, model.preprocessing, setting, {})
     with torch.inference_mode():
-        logits = network(inputs.batch(run.test)).numpy()
+        logits = network(inputs.batch(run.test).inputs).numpy()
     np.testing.assert_allclose(logits, one.answers, atol=1e-5)

@@ -105,9 +105,9 @@ def test_words_that_never_occur_keep_their_vectors_and_can_be_predicted(tiny_enc
 def test_training_holds_the_rows_of_tokens_that_occur(tiny_encoder, task):
     examples, at = examples_of(task), network_task(task)
     model = load_model(tiny_encoder, pretrained=True, offline=True)
-    inputs = at.feed.inputs(examples, model.configure({}), SETTING, {}, None)
+    inputs = at.inputs(examples, model.configure({}), SETTING, {})
     network = at.build(model, examples)
-    batch, table = inputs.batch(np.arange(4)), network.body.table
+    batch, table = inputs.batch(np.arange(4)).inputs, network.body.table
     before = network(batch)
     shortened = shorten_vocabulary(network, inputs)
     occurring = {int(i) for rows in inputs.rows for row in rows for i in row[0]} | {inputs.pad}
@@ -120,18 +120,6 @@ def test_training_holds_the_rows_of_tokens_that_occur(tiny_encoder, task):
     assert torch.equal(network(batch), before)
 
 
-class Counting(torch.nn.Module):
-    """A network that notes the size of every batch."""
-
-    def __init__(self, network) -> None:
-        super().__init__()
-        self.network, self.head, self.sizes = network, network.head, []
-
-    def forward(self, batch):
-        self.sizes.append(batch.shape[0] * batch.shape[2])
-        return self.network(batch)
-
-
 @pytest.mark.parametrize("task", ["text-classification", "text-regression", "token-classification"])
 @pytest.mark.parametrize("at_a_time", [10_000, 100, 30])
 def test_long_texts_pass_in_parts_with_the_same_gradient(tmp_path, monkeypatch, at_a_time, task):
@@ -139,19 +127,20 @@ def test_long_texts_pass_in_parts_with_the_same_gradient(tmp_path, monkeypatch, 
     address = save_tiny_encoder(tmp_path / "encoder", layers=1)
     examples, of = examples_of(task), network_task(task)
     model = load_model(address, pretrained=True, offline=True)
-    inputs = of.feed.inputs(examples, model.configure({}), SETTING, {}, None)
-    network = Counting(of.build(model, examples, torch.Generator().manual_seed(0)))
+    inputs = of.inputs(examples, model.configure({}), SETTING, {})
+    network, sizes = of.build(model, examples, torch.Generator().manual_seed(0)), []
+    network.register_forward_pre_hook(lambda _network, given: sizes.append(given[0].shape[0] * given[0].shape[2]))
     options = recipe_options(RecipeSpec(name="finetune", batch_size=16), task)
-    loop = Loop(network, inputs, examples.target, of, options, SETTING, SEEDS, 1, np.arange(40))
+    loop = Loop(network, inputs, options, SETTING, SEEDS, 1, np.arange(40))
     network.eval()  # no dropout, whose draws would differ
     indices = np.arange(16)
     batch = inputs.batch(indices)
-    loss = loop._accumulate(indices, batch, lambda part: inputs.batch(indices[part]))
-    assert (len(network.sizes) == 1) == (at_a_time == 10_000)
-    assert max(network.sizes) <= at_a_time + batch.shape[2]
+    loss = loop._accumulate(len(indices), batch, lambda part: inputs.batch(indices[part]))
+    assert (len(sizes) == 1) == (at_a_time == 10_000)
+    assert max(sizes) <= at_a_time + batch.inputs.shape[2]
     gradient = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     network.zero_grad()
-    expected = of.head.loss(network(batch), of.head.targets(examples.target[indices], batch), None)
+    expected = network.loss(batch.inputs, batch.targets)
     expected.backward()
     whole = torch.cat([p.grad.flatten() for p in network.parameters() if p.grad is not None])
     assert float(loss) == pytest.approx(expected.item(), rel=1e-5)

@@ -15,9 +15,8 @@ import torch
 from benchmarks.speed.work import Contender, Epoch, Work, clock
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
-from weigh.heads.network_task import network_task
+from weigh.heads.network_task import label_of, network_task
 from weigh.inputs.pictures import Pictures, prepare_squares
-from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Setting
@@ -55,8 +54,8 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
     options = {**RECIPES.get("finetune").defaults, "batch_size": work.batch, "image_size": work.size}
     model = load_model(f"file:{work.weights}@timm:{work.model}", pretrained=True, offline=True)
     preparation = model.preprocessing.at(work.size)
-    task = network_task(setting.task)
-    network = make_network(model, work.classes, torch_generator(1)).to(device, memory_format=torch.channels_last)
+    network = network_task(setting.task).build(model, examples, torch_generator(1))
+    network.to(device, memory_format=torch.channels_last)
     speed_up(network, setting.device)
     seeds = {"init": 1, "order": 2, "augmentation": 3, "split": 4}
     state: dict[str, Loop] = {}
@@ -70,9 +69,13 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
                 training = np.arange(len(examples))
                 state["loop"] = Loop(
                     network,
-                    Pictures(squares, preparation, options.get("augment", "none"), setting.device),
-                    examples.target,
-                    task,
+                    Pictures(
+                        squares,
+                        preparation,
+                        options.get("augment", "none"),
+                        setting.device,
+                        label_of(examples, setting),
+                    ),
                     options,
                     setting,
                     seeds,

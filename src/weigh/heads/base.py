@@ -13,7 +13,7 @@ from weigh.language import text
 from weigh.models.network import Network
 from weigh.registry import Registry
 
-__all__ = ["HEADS", "Head", "plain_answers"]
+__all__ = ["HEADS", "Head", "head_of", "plain_answers"]
 
 
 def plain_answers(logits: torch.Tensor, _batch: torch.Tensor, _width: int) -> np.ndarray:
@@ -28,17 +28,21 @@ class Head:
     Attributes:
         outputs: `(examples) -> int`: outputs of the linear layer.
         width: `(examples) -> int`: numbers that are recorded of one example.
-        targets: `(targets of a batch, the batch) -> tensor` that `loss` takes.
-        loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` per class, or None.
+        targets: `(targets of a batch, the batch, how augmentation drew it) -> tensor` that `loss` takes; what has a place in the picture moves with it.
+        loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` as `balance` gives it, or None.
+        count: `(target) -> int`: of how many labels that loss is a mean.
         answers: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
+        balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
     """
 
     outputs: Callable[[Examples], int]
     width: Callable[[Examples], int]
-    targets: Callable[[np.ndarray, torch.Tensor], torch.Tensor]
+    targets: Callable[[np.ndarray, torch.Tensor, torch.Tensor | None], torch.Tensor]
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
+    count: Callable[[torch.Tensor], int] = len
     answers: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_answers
+    balance: Callable[[np.ndarray, int], torch.Tensor] | None = None
     start: Callable[[Network, np.ndarray], None] | None = None
 
 
@@ -46,3 +50,12 @@ class Head:
 HEADS: Registry[Head] = Registry(
     text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans"))
 )
+
+
+def head_of(examples: Examples) -> Head:
+    """That of what these examples are labelled with.
+
+    Raises:
+        SpecError: Nothing trains this kind.
+    """
+    return HEADS.get(examples.kind.name)

@@ -11,28 +11,53 @@ from weigh.heads.base import HEADS, Head
 from weigh.kinds.label import Label
 from weigh.kinds.labels import Labels
 
-__all__ = ["class_loss", "class_targets", "count_classes"]
 
-
-def count_classes(examples: Examples) -> int:
-    """Number of logits of an example."""
+def _classes(examples: Examples) -> int:
     return len(examples.classes)
 
 
-def class_targets(target: np.ndarray, _batch: torch.Tensor) -> torch.Tensor:
-    """`(n,)` int64 class indices, or `(n, classes)` float32 for several labels."""
-    return torch.from_numpy(target.astype(np.float32 if target.ndim == 2 else np.int64))
+# One label ------------------------------------------------------------------------------------------------------------
 
 
-def class_loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    """Cross-entropy of one label, or the mean binary cross-entropy of several; `weight` is per class."""
-    if target.ndim == 2:
-        return functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+def _index(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+    """`(n,)` int64 class indices."""
+    return torch.from_numpy(target.astype(np.int64))
+
+
+def _cross_entropy(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """`weight` is per class."""
     if weight is None:
         return functional.cross_entropy(logits, target)
     # torch divides by the sum of the weights in the batch; dividing by its size keeps gradients of batches comparable
     return functional.cross_entropy(logits, target, weight=weight, reduction="sum") / len(target)
 
 
-for _kind in (Label, Labels):
-    HEADS.register(_kind.name, Head(count_classes, count_classes, class_targets, class_loss))
+def _same_total(target: np.ndarray, classes: int) -> torch.Tensor:
+    """`(classes,)` weights that give every class that occurs the same total."""
+    counts = np.bincount(target, minlength=classes)
+    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
+
+
+HEADS.register(Label.name, Head(_classes, _classes, _index, _cross_entropy, balance=_same_total))
+
+
+# Several labels -------------------------------------------------------------------------------------------------------
+
+
+def _marks(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+    """`(n, classes)` float32."""
+    return torch.from_numpy(target.astype(np.float32))
+
+
+def _binary(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """`weight` is that of the answer yes, per label."""
+    return functional.binary_cross_entropy_with_logits(logits, target, pos_weight=weight)
+
+
+def _both_answers(target: np.ndarray, _classes: int) -> torch.Tensor:
+    """`(classes,)` weights that give both answers of every label the same total."""
+    positive = target.sum(axis=0)
+    return torch.from_numpy(((len(target) - positive) / np.maximum(positive, 1)).astype(np.float32))
+
+
+HEADS.register(Labels.name, Head(_classes, _classes, _marks, _binary, balance=_both_answers))

@@ -1,4 +1,4 @@
-"""A task as networks are trained for it: the head of its kind on what its medium is fed with."""
+"""A task as networks are trained for it: its medium feeds them, and the kind of the examples says what they end in."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
-from weigh.heads.base import HEADS, Head
-from weigh.inputs.base import FEEDS, Feed
+from weigh.heads.base import head_of
+from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Progress
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
-from weigh.models.network import Network
+from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained
+from weigh.run import Setting
 from weigh.tasks import TASKS
 
-__all__ = ["NetworkTask", "network_task"]
+__all__ = ["NetworkTask", "label_of", "network_task"]
 
 
 @dataclass(frozen=True)
 class NetworkTask:
-    """What `train/` needs to know of a task: how networks are fed (`feed`) and what they end in (`head`)."""
+    """What `train/` needs to know of a task: how networks are fed (`feed`); what they end in follows from the kind of the examples."""
 
     name: str
     medium: Medium
     feed: Feed
-    head: Head
 
     def require(self, model: Pretrained) -> None:
         """Nothing, or the error that the model is not made for these examples.
@@ -61,7 +63,28 @@ class NetworkTask:
             ModelError: A model of pictures for a task on texts, or the other way round.
         """
         self.require(model)
-        return self.feed.adapt(model, self.head.outputs(examples), examples, generator, frozen=frozen)
+        head = head_of(examples)
+
+        def around(body: nn.Module, width: int) -> tuple[nn.Module, int]:
+            return self.feed.around(body, width, examples, frozen)
+
+        return make_network(model, head.outputs(examples), generator, head, around)
+
+    def inputs(
+        self, examples: Examples, preparation: Any, setting: Setting, options: dict[str, Any], progress: Progress = None
+    ) -> Inputs:
+        """All examples with their targets, prepared for many epochs."""
+        return self.feed.inputs(examples, preparation, setting, options, progress, label_of(examples, setting))
+
+
+def label_of(examples: Examples, setting: Setting) -> Label:
+    """What gives the targets of these examples, batch by batch, as the loss of their kind takes them."""
+    head = head_of(examples)
+
+    def label(indices: np.ndarray, batch: torch.Tensor, drawn: torch.Tensor | None) -> torch.Tensor:
+        return head.targets(examples.target[indices], batch, drawn).to(setting.device)
+
+    return label
 
 
 def _title(reads: str) -> Text:
@@ -76,10 +99,10 @@ def _sources() -> Text:
 
 @cache
 def network_task(name: str) -> NetworkTask:
-    """The task of that name. Where data decide between two kinds, these have one head.
+    """The task of that name.
 
     Raises:
-        SpecError: No such task, or nothing trains its kind or feeds its medium.
+        SpecError: No such task, or nothing feeds its medium.
     """
     task = TASKS.get(name)
-    return NetworkTask(name, MEDIA.get(task.medium), FEEDS.get(task.medium), HEADS.get(task.kinds[0]))
+    return NetworkTask(name, MEDIA.get(task.medium), FEEDS.get(task.medium))

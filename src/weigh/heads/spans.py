@@ -20,7 +20,7 @@ __all__ = ["best_tags"]
 NOTHING = -100  # torch's own mark of what the loss leaves out
 
 
-def _targets(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
+def _targets(target: np.ndarray, batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
     """`(rows, length)` int64: the tag of the word that begins at each token, `NOTHING` elsewhere."""
     words, owner, lengths = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy(), batch[:, 5, 0].cpu().numpy()
     tags = np.full(words.shape, NOTHING, dtype=np.int64)
@@ -32,6 +32,10 @@ def _targets(target: np.ndarray, batch: torch.Tensor) -> torch.Tensor:
 
 def _loss(logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     return functional.cross_entropy(logits.flatten(0, 1), target.flatten(), weight=weight, ignore_index=NOTHING)
+
+
+def _words(target: torch.Tensor) -> int:
+    return int((target != NOTHING).sum())
 
 
 def _tags(examples: Examples) -> int:
@@ -88,4 +92,4 @@ def best_tags(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _answers))
+HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers))

@@ -7,22 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.language import text
-from weigh.models.network import Network
 from weigh.registry import Registry
 from weigh.run import Setting
 
-__all__ = ["FEEDS", "Feed", "Inputs", "Progress", "Stream", "consecutive", "to_device"]
+__all__ = [
+    "FEEDS",
+    "Batch",
+    "Feed",
+    "Inputs",
+    "Label",
+    "Progress",
+    "Stream",
+    "consecutive",
+    "to_device",
+    "unlabelled",
+]
 
 
 Progress = Callable[[str, int, int], None] | None
 Stream = Iterator[tuple[np.ndarray, torch.Tensor]]
+# (indices, what the network takes of them, how augmentation drew them) -> targets, on the device
+Label = Callable[[np.ndarray, torch.Tensor, torch.Tensor | None], torch.Tensor | None]
+
+
+class Batch(NamedTuple):
+    """Some examples, on the device.
+
+    Attributes:
+        inputs: What the network takes.
+        targets: What its loss takes, moved as augmentation moved the inputs; None of examples without labels.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor | None
+
+
+def unlabelled(_indices: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> None:
+    """The `Label` of examples without labels."""
 
 
 class Inputs(Protocol):
@@ -32,8 +61,8 @@ class Inputs(Protocol):
         """`(n, …)`: what augmentation does to each of `n` examples; None where there is none."""
         ...
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
-        """What the network takes, on the device; without `drawn` the examples are as they are."""
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
+        """These examples and their targets, transformed together; without `drawn` they are as they are."""
         ...
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
@@ -41,6 +70,10 @@ class Inputs(Protocol):
 
         In training the order of `indices` is random and decides which examples meet.
         """
+        ...
+
+    def tokens(self) -> np.ndarray | None:
+        """Ids of all tokens that occur, ascending, what fills short rows included; None where examples are no tokens."""
         ...
 
 
@@ -62,21 +95,20 @@ class Feed:
     """How the examples of a medium are fed. `preparation` is `Pretrained.preprocessing`, configured.
 
     Attributes:
-        inputs: `(examples, preparation, setting, options, progress) -> Inputs`: all examples, prepared for many epochs.
+        inputs: `(examples, preparation, setting, options, progress, label) -> Inputs`: all examples, prepared for many epochs.
         stream: `(examples, preparation, setting, *, frozen=True, failed=None) -> (positions, batch), …`: every example once, in an order and in
             batches that depend on nothing but the examples; `frozen`: for a network of which only the head was trained; `failed` takes the
             examples that cannot be read, and why, else they are an error.
-        adapt: `(pretrained, outputs, examples, generator, *, frozen) -> Network`: the body with a new head; `frozen`: for recipes that train the head
-            alone.
+        around: `(body, width, examples, frozen) -> (body, width)`: what stands around a model's body; frozen: for recipes that train the head alone.
         facts: `(examples, preparation)`: what is known of how the preparation suits the examples, for the record.
         restored: What `as_json` of a preparation gave -> the preparation; None: the model has to be loaded for it.
         alike: Any batch costs what a blank one does (pictures of one size, but not texts): a pass is timed on noise.
         reading_seconds: What an example costs on one thread before the network sees it; it is read beside the network, so only the excess counts.
     """
 
-    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress], Inputs]
+    inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress, Label], Inputs]
     stream: Callable[..., Stream]
-    adapt: Callable[..., Network]
+    around: Callable[..., tuple[nn.Module, int]] = lambda body, width, *_: (body, width)
     facts: Callable[[Examples, Any], dict[str, Any]] = lambda _examples, _preparation: {}
     restored: Callable[[dict[str, Any]], Any] | None = None
     alike: bool = False

@@ -22,10 +22,9 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import FEEDS, Feed, Progress, Stream, consecutive, to_device
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, consecutive, to_device, unlabelled
 from weigh.lookahead import look_ahead
-from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.pretrained import Preprocessing
 from weigh.run import Setting
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]
@@ -41,26 +40,32 @@ class Pictures:
     Attributes:
         squares: `(n, side, side, 3)` uint8, all examples in their order.
         augment: "none", "light" or "standard".
+        label: Gives the targets of a batch.
     """
 
     squares: np.ndarray
     preparation: Preprocessing
     augment: str
     device: str
+    label: Label = unlabelled
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         return None if self.augment == "none" else draw(n, self.augment, generator)
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
         size = self.preparation.size
         if drawn is None:
             block = to_device(np.ascontiguousarray(center(self.squares[indices], size)), self.device)
         else:
             block = augment(to_device(self.squares[indices], self.device), drawn, size)
-        return self.preparation.normalise(block)
+        pictures = self.preparation.normalise(block)
+        return Batch(pictures, self.label(indices, pictures, drawn))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
+
+    def tokens(self) -> None:
+        return None
 
 
 def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterator[np.ndarray]:
@@ -141,10 +146,11 @@ def center(squares: np.ndarray, size: int) -> np.ndarray:
 
 
 def _inputs(
-    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress
-) -> Pictures:
+    examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress,
+    label: Label,
+) -> Pictures:  # fmt: skip
     squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
-    return Pictures(squares, preparation, options.get("augment", "none"), setting.device)
+    return Pictures(squares, preparation, options.get("augment", "none"), setting.device, label)
 
 
 def _stream(
@@ -160,18 +166,6 @@ def _stream(
         yield positions, preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
 
 
-def _adapt(
-    model: Pretrained,
-    outputs: int,
-    examples: Examples,  # noqa: ARG001
-    generator: torch.Generator | None,
-    *,
-    frozen: bool,  # noqa: ARG001
-) -> Network:
-    return make_network(model, outputs, generator)
-
-
 FEEDS.register(
-    "pictures",
-    Feed(_inputs, _stream, _adapt, restored=Preprocessing.from_json, alike=True, reading_seconds=DECODE_SECONDS),
+    "pictures", Feed(_inputs, _stream, restored=Preprocessing.from_json, alike=True, reading_seconds=DECODE_SECONDS)
 )

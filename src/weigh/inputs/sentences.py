@@ -14,13 +14,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
-from weigh.inputs.base import FEEDS, Feed, Progress, Stream, to_device
-from weigh.inputs.texts import TOKENS, by_length, in_stretches, vocabulary
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, to_device, unlabelled
+from weigh.inputs.texts import TOKENS, by_length, in_stretches, occurring, vocabulary
 from weigh.models.encoder import Encoder
-from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 
@@ -36,17 +35,19 @@ class Sentences:
     Attributes:
         rows: Per example its windows: `(2, length)` int32, ids and words (-1 for none).
         words: `(n,)` words of each example.
+        label: Gives the targets of a batch.
     """
 
     rows: Sequence[list[np.ndarray]]
     words: np.ndarray
     pad: int
     device: str
+    label: Label = unlabelled
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         return None
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
         chosen = [(owner, row) for owner, i in enumerate(indices) for row in self.rows[i]]
         longest = max(row.shape[1] for _, row in chosen)
         block = np.zeros((len(chosen), 6, longest), dtype=np.int64)
@@ -55,11 +56,15 @@ class Sentences:
             length = row.shape[1]
             block[k, 0, :length], block[k, 1, :length], block[k, 3, :length] = row[0], 1, row[1]
             block[k, 4], block[k, 5] = owner, self.words[indices[owner]]
-        return to_device(block, self.device)
+        sentences = to_device(block, self.device)
+        return Batch(sentences, self.label(indices, sentences, drawn))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         length = np.array([sum(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
         return in_stretches(length, size) if training else by_length(length, size * TOKENS)
+
+    def tokens(self) -> np.ndarray:
+        return occurring(self.rows, self.pad)
 
 
 def windows(
@@ -98,19 +103,20 @@ def windows(
     return rows
 
 
-def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting) -> Sentences:
+def _sentences(examples: Examples, preparation: Tokenisation, setting: Setting, label: Label = unlabelled) -> Sentences:
     sentences = list(examples.rows)
     around = preparation.around()
     encoded = preparation.encode_sentences(sentences)
     rows = [windows(ids, words, preparation, around) for ids, words in encoded]
     lengths = np.array([len(tokens) for tokens in sentences], dtype=np.int64)
-    return Sentences(rows, lengths, preparation.pad, setting.device)
+    return Sentences(rows, lengths, preparation.pad, setting.device, label)
 
 
 def _inputs(
-    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
-) -> Sentences:
-    return _sentences(examples, preparation, setting)
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress,
+    label: Label,
+) -> Sentences:  # fmt: skip
+    return _sentences(examples, preparation, setting, label)
 
 
 def _stream(
@@ -123,20 +129,14 @@ def _stream(
 ) -> Stream:
     inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
     for positions in inputs.cut(everything, setting.batch):
-        yield positions, inputs.batch(positions)
+        yield positions, inputs.batch(positions).inputs
 
 
-def _adapt(
-    model: Pretrained,
-    outputs: int,
-    examples: Examples,  # noqa: ARG001
-    generator: torch.Generator | None,
-    *,
-    frozen: bool,  # noqa: ARG001
-) -> Network:
-    assert isinstance(model.module, Encoder)
-    model.module.pooling = "none"
-    return make_network(model, outputs, generator)
+def _around(body: nn.Module, width: int, *_given: object) -> tuple[nn.Module, int]:
+    """A vector per token instead of one per text."""
+    assert isinstance(body, Encoder)
+    body.pooling = "none"
+    return body, width
 
 
-FEEDS.register("sentences", Feed(_inputs, _stream, _adapt, vocabulary))
+FEEDS.register("sentences", Feed(_inputs, _stream, _around, vocabulary))

@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
-from weigh.inputs.base import FEEDS, Feed, Progress, Stream
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, unlabelled
 from weigh.models.encoder import Siamese
-from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation, join
 from weigh.run import Setting
 
-__all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "vocabulary"]
+__all__ = ["STRETCH", "Texts", "by_length", "in_stretches", "occurring", "vocabulary"]
 
 STRETCH = 50  # batches that are sorted together
 TOKENS = 128  # per example of a batch outside of training: short texts come more at a time
@@ -34,25 +33,34 @@ class Texts:
     Attributes:
         rows: `(2, length)` int32 each: one row per example; two for pairs that are encoded apart (then batches are `(n, 6, length)`).
         pad: Id that fills short rows.
+        label: Gives the targets of a batch.
     """
 
     rows: Sequence[tuple[np.ndarray, ...]]
     pad: int
     device: str
+    label: Label = unlabelled
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         return None
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
         chosen = [self.rows[i] for i in indices]
-        if len(chosen[0]) == 1:
-            return join([row for (row,) in chosen], self.pad, self.device)
-        both = join([row for rows in zip(*chosen, strict=True) for row in rows], self.pad, self.device)
-        return torch.cat(both.split(len(indices)), dim=1)
+        joined = join([row for rows in zip(*chosen, strict=True) for row in rows], self.pad, self.device)
+        texts = joined if len(chosen[0]) == 1 else torch.cat(joined.split(len(indices)), dim=1)
+        return Batch(texts, self.label(indices, texts, drawn))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         length = np.array([max(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
         return in_stretches(length, size) if training else by_length(length, size * TOKENS)
+
+    def tokens(self) -> np.ndarray:
+        return occurring(self.rows, self.pad)
+
+
+def occurring(rows: Sequence[Sequence[np.ndarray]], pad: int) -> np.ndarray:
+    """Ids of all tokens of these rows (`[0]` of each), ascending, and of what fills short ones."""
+    return np.union1d(np.concatenate([row[0] for of_example in rows for row in of_example]), [pad]).astype(np.int64)
 
 
 def by_length(length: np.ndarray, budget: int) -> list[np.ndarray]:
@@ -82,11 +90,12 @@ def in_stretches(length: np.ndarray, size: int) -> list[np.ndarray]:
 
 
 def _inputs(
-    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress
-) -> Texts:
+    examples: Examples, preparation: Tokenisation, setting: Setting, _options: dict[str, Any], _progress: Progress,
+    label: Label,
+) -> Texts:  # fmt: skip
     """For training a network: a pair is one row, so that the two texts attend to each other."""
     rows = preparation.encode(list(examples.rows))
-    return Texts([(row,) for row in rows], preparation.pad, setting.device)
+    return Texts([(row,) for row in rows], preparation.pad, setting.device, label)
 
 
 def _stream(
@@ -107,7 +116,7 @@ def _stream(
     inputs = Texts(rows, preparation.pad, setting.device)
     everything = np.arange(len(examples))
     for positions in inputs.cut(everything, setting.batch):
-        yield positions, inputs.batch(positions)
+        yield positions, inputs.batch(positions).inputs
 
 
 def vocabulary(examples: Examples, preparation: Tokenisation) -> dict[str, Any]:
@@ -115,14 +124,9 @@ def vocabulary(examples: Examples, preparation: Tokenisation) -> dict[str, Any]:
     return {"texts": preparation.count([examples.texts(i) for i in range(len(examples))])}
 
 
-def _adapt(
-    model: Pretrained, outputs: int, examples: Examples, generator: torch.Generator | None, *, frozen: bool
-) -> Network:
-    """The encoder with a new head; pairs are encoded apart for recipes that train the head alone."""
-    if not (frozen and examples.are_pairs):
-        return make_network(model, outputs, generator)
-    network = make_network(model, outputs, generator, copies=Siamese.PARTS)
-    return Network(Siamese(network.body), network.head)
+def _around(body: nn.Module, width: int, examples: Examples, frozen: bool) -> tuple[nn.Module, int]:  # noqa: FBT001
+    """Pairs are encoded apart for recipes that train the head alone."""
+    return (Siamese(body), width * Siamese.PARTS) if frozen and examples.are_pairs else (body, width)
 
 
-FEEDS.register("texts", Feed(_inputs, _stream, _adapt, vocabulary))
+FEEDS.register("texts", Feed(_inputs, _stream, _around, vocabulary))

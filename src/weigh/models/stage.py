@@ -20,9 +20,8 @@ from torch import nn
 
 from weigh.errors import ModelError
 from weigh.language import text
-from weigh.models.network import Network
 
-__all__ = ["Prefix", "Stage", "Tail", "split_last_stage"]
+__all__ = ["Cut", "Prefix", "Resume", "split_last_stage"]
 
 TOLERANCE = 1e-4  # of the outputs' spread; the same operations run on both sides, so a wrong cut is far beyond it
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
@@ -87,57 +86,46 @@ class Skipped(nn.Module):
         return torch.zeros((1, *self.shape), dtype=self.dtype, device=x.device).expand(x.shape[0], *self.shape)
 
 
-class Tail(nn.Module):
-    """The last stage with the head: `(n, …)` activations to `(n, classes)` logits.
+class Resume:
+    """Computes features of the last stage from kept activations, by the network's own `forward`: `(rest, activations) -> (n, width)`."""
 
-    Its parts, and so its weights, are those of the network it was cut from: training it trains the network.
-    """
+    def __init__(self, rest: nn.Module, first: str, size: int) -> None:
+        self.size = size
+        self._waiting: list[torch.Tensor] = []
+        rest.get_submodule(first).register_forward_pre_hook(self._hand_over, with_kwargs=True)
 
-    def __init__(self, body: nn.Module, head: nn.Linear, first: str, size: int) -> None:
-        super().__init__()
-        self.body, self.head, self.size = body, head, size
-        self._given: list[torch.Tensor] = []
-        body.get_submodule(first).register_forward_pre_hook(self._resume, with_kwargs=True)
+    def _hand_over(self, _module: nn.Module, inputs: tuple, named: dict) -> tuple[tuple, dict] | None:
+        return ((self._waiting[-1], *inputs[1:]), named) if self._waiting else None  # None: called by the whole network
 
-    def _resume(self, _module: nn.Module, inputs: tuple, named: dict) -> tuple[tuple, dict] | None:
-        return ((self._given[-1], *inputs[1:]), named) if self._given else None  # None: called by the whole network
-
-    def features(self, activations: torch.Tensor) -> torch.Tensor:
-        """`(n, width)`: what goes into the head."""
-        blank = torch.zeros((1, 3, self.size, self.size), device=activations.device).expand(
-            len(activations), -1, -1, -1
-        )
-        self._given.append(activations)
+    def __call__(self, rest: nn.Module, activations: torch.Tensor) -> torch.Tensor:
+        blank = torch.zeros((1, 3, self.size, self.size), device=activations.device)
+        self._waiting.append(activations)
         try:
-            return self.body(blank)
+            return rest(blank.expand(len(activations), -1, -1, -1))
         finally:
-            self._given.clear()
-
-    def forward(self, activations: torch.Tensor) -> torch.Tensor:
-        return self.head(self.features(activations))
+            self._waiting.clear()
 
 
 @dataclass(frozen=True)
-class Stage:
-    """A network and its two halves, which share its weights.
+class Cut:
+    """The two halves of a body, which share its weights.
 
     Attributes:
-        whole: The network; its frozen part takes no gradients.
         prefix: Pictures to activations, in eval mode.
-        tail: Activations to logits.
-        first: Name of the module where the tail begins.
+        rest: What stands from the cut on; `resume` computes with it.
+        first: Name of the module where it begins.
         shape: Of one picture's activations.
     """
 
-    whole: Network
     prefix: Prefix
-    tail: Tail
+    rest: nn.Module
+    resume: Resume
     first: str
     shape: tuple[int, ...]
 
 
-def split_last_stage(network: Network, *, size: int, native: int, address: str) -> Stage:
-    """Cut `network` where its last stage begins and freeze what comes before.
+def split_last_stage(body: nn.Module, *, size: int, native: int, address: str) -> Cut:
+    """Cut `body` where its last stage begins and freeze what comes before.
 
     Args:
         size: Side of the pictures that will be used.
@@ -146,13 +134,13 @@ def split_last_stage(network: Network, *, size: int, native: int, address: str) 
     Raises:
         ModelError: No place from which the network can be resumed exactly.
     """
-    network.eval()
+    body.eval()
     with torch.inference_mode():
-        proposed = [call.name for call in _proposals(_watch(network.body, native))]
+        proposed = [call.name for call in _proposals(_watch(body, native))]
     for first in proposed:
-        stage = _cut(network, first, size)
-        if stage is not None:
-            return stage
+        cut = _cut(body, first, size)
+        if cut is not None:
+            return cut
     raise ModelError(
         text(
             "{a}: no place was found where its last stage begins.",
@@ -241,9 +229,8 @@ def _every(call: Call) -> Iterator[Call]:
         yield from _every(inner)
 
 
-def _cut(network: Network, first: str, size: int) -> Stage | None:
-    """The network cut before the module called `first`; None where the tail is not the rest of the network."""
-    body = network.body
+def _cut(body: nn.Module, first: str, size: int) -> Cut | None:
+    """The body cut before the module called `first`; None where it cannot be resumed there."""
     try:
         with torch.inference_mode():
             root = _watch(body, size)
@@ -253,21 +240,22 @@ def _cut(network: Network, first: str, size: int) -> Stage | None:
         for call in _outermost(root, cut, after):
             memo[id(call.module)] = Skipped(call.module, call.output)
         prefix, device = Prefix(body, first).eval(), next(body.parameters()).device
-        tail = Tail(copy.deepcopy(body, memo), network.head, first, size).eval()
+        rest = copy.deepcopy(body, memo).eval()
+        resume = Resume(rest, first, size)
         noise = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(1)).to(device)
         with torch.inference_mode():
             expected, activations = body(noise), prefix(noise)
-            got = tail.features(activations.clone())
+            got = resume(rest, activations.clone())
         close = bool((got - expected).abs().max() <= TOLERANCE * expected.std().clamp_min(1e-6))
     except (RuntimeError, AttributeError, KeyError, IndexError, ValueError, TypeError, StopIteration, AssertionError):
         return None  # an unusual network: another place is tried
     if not close or activations.shape[0] != 3 or not activations.is_floating_point():
         return None
     trained = {id(p) for name, m in body.named_modules() if name and id(m) in after for p in m.parameters()}
-    for part in (body, tail.body):
+    for part in (body, rest):
         for parameter in part.parameters():
             parameter.requires_grad_(id(parameter) in trained)
-    return Stage(network, prefix, tail, first, tuple(activations.shape[1:]))
+    return Cut(prefix, rest, resume, first, tuple(activations.shape[1:]))
 
 
 def _outermost(call: Call, cut: int, after: set[int]) -> Iterator[Call]:

@@ -21,6 +21,7 @@ import torch
 from weigh.data.examples import Examples, NewExamples
 from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
+from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
 from weigh.language import text
@@ -103,13 +104,13 @@ class SavedModel:
             done: Told how many examples a batch held.
         """
         task, setting = network_task(self.task), Setting(self.task, self.classes, "", batch=BATCH)
-        width = task.head.width(examples)
+        width = head_of(examples).width(examples)
         found = np.zeros((len(examples), width), np.float32)
         with torch.inference_mode():
             for positions, batch in task.feed.stream(
                 examples, self.preparation, setting, frozen=self.frozen, failed=failed
             ):
-                found[positions] = task.head.answers(self.network(batch), batch, width)
+                found[positions] = self.network.answers(batch, width)
                 done(len(positions))
         return found
 

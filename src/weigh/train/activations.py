@@ -19,12 +19,13 @@ from torch import nn
 
 from weigh.data import cache
 from weigh.data.examples import Examples
+from weigh.heads.network_task import label_of
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import consecutive, to_device
+from weigh.inputs.base import Batch, Label, consecutive, to_device, unlabelled
 from weigh.inputs.pictures import center, prepare_squares
 from weigh.models.fold import fold_batch_norms
+from weigh.models.network import Stage
 from weigh.models.pretrained import Preprocessing
-from weigh.models.stage import Stage
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast
@@ -45,17 +46,19 @@ class Activations:
         views: Per view `(n, …)` float16 (or float32, beyond its range), all examples in their order.
         device: Where batches go.
         channels_last: Their layout.
+        label: Gives the targets of a batch.
     """
 
     views: tuple[np.ndarray, ...]
     device: str
     channels_last: bool
+    label: Label = unlabelled
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         """`(n,)`: the view that each picture shows; None where there is only one."""
         return torch.randint(len(self.views), (n,), generator=generator) if len(self.views) > 1 else None
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
         """`(len(indices), …)` float32 in the drawn views, or of the pictures as they are."""
         block = np.asarray(self.views[PLAIN][indices], dtype=np.float32)
         if drawn is not None:
@@ -63,10 +66,14 @@ class Activations:
                 rows = np.flatnonzero(drawn.numpy() == view)
                 block[rows] = self.views[view][indices[rows]]
         layout = torch.channels_last if self.channels_last and block.ndim == 4 else torch.contiguous_format
-        return to_device(block, self.device).contiguous(memory_format=layout)
+        values = to_device(block, self.device).contiguous(memory_format=layout)
+        return Batch(values, self.label(indices, values, drawn))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
+
+    def tokens(self) -> None:
+        return None
 
     @property
     def bytes_per_picture(self) -> int:
@@ -101,7 +108,8 @@ def activations_of(
         for view in sorted(set(range(views)) - set(found)):
             made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
             found[view] = cache.store(keys[view], made, setting.cache)
-    return Activations(tuple(found[view] for view in range(views)), setting.device, setting.channels_last)
+    kept = tuple(found[view] for view in range(views))
+    return Activations(kept, setting.device, setting.channels_last, label_of(examples, setting))
 
 
 def _key(features_key: str, first: str, view: int) -> str:

@@ -20,7 +20,6 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError, WeightsReplaced
 from weigh.heads.network_task import network_task
 from weigh.language import text
-from weigh.models.fold import fold_batch_norms
 from weigh.models.pretrained import Preprocessing, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
@@ -80,9 +79,9 @@ def features_of(
     features = found if found is not None and len(found) == len(examples) else None
     seconds = _known_seconds(options, setting)
     if features is None or seconds is None:
-        body = task.build(model or load_for(address, setting), examples, frozen=True).body
+        network = task.build(model or load_for(address, setting), examples, frozen=True)
+        body = network.frozen(prepared.blank(2, setting.device))
         if features is None:
-            body = fold_batch_norms(body, prepared.blank(2, setting.device))
             features = forward_all(body, prepared, examples, setting, progress)
             found = None
         seconds = seconds or _forward_seconds(body, prepared, setting)

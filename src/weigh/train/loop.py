@@ -14,10 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from weigh.heads.network_task import NetworkTask
-from weigh.inputs.base import Inputs
+from weigh.inputs.base import Batch, Inputs
 from weigh.models.network import Network, depth_of_parameters
-from weigh.models.stage import Tail
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
@@ -46,18 +44,13 @@ class Loop:
     """Trains `network` on `training` for up to `epochs` epochs; everything random comes from `seeds`."""
 
     def __init__(
-        self, network: Network | Tail, inputs: Inputs, target: np.ndarray, task: NetworkTask, options: dict[str, Any],
-        setting: Setting, seeds: dict[str, int], epochs: int, training: np.ndarray, beside: Beside | None = None,
+        self, network: Network, inputs: Inputs, options: dict[str, Any], setting: Setting, seeds: dict[str, int],
+        epochs: int, training: np.ndarray, beside: Beside | None = None,
     ) -> None:  # fmt: skip
-        self.beside = beside
-        self.network, self.inputs, self.target, self.task = network, inputs, target, task
+        self.network, self.inputs, self.beside = network, inputs, beside
         self.options, self.setting, self.training = options, setting, training
         self.order, self.augmentation = torch_generator(seeds["order"]), torch_generator(seeds["augmentation"])
         self.batch_size, self.accumulated = min(options["batch_size"], len(training)), 1
-        balanced = options.get("class_weights") == "balanced"
-        self.weights = (
-            _class_weights(target[training], network.head.out_features).to(setting.device) if balanced else None
-        )
         steps = max(1, math.ceil(len(training) / self.batch_size))
         if "weight_decay" in options:
             self.optimiser = torch.optim.AdamW(
@@ -87,7 +80,7 @@ class Loop:
         cut = self.inputs.cut(shuffled, self.batch_size, training=True)
         cut = [part for part in cut if len(part) > 1 or len(shuffled) == 1]  # batch norm has no variance of one picture
 
-        def make(positions: np.ndarray) -> torch.Tensor:
+        def make(positions: np.ndarray) -> Batch:
             return self.inputs.batch(shuffled[positions], None if drawn is None else drawn[torch.from_numpy(positions)])
 
         total, seen = 0.0, 0
@@ -102,34 +95,31 @@ class Loop:
             return float(loss) * examples
 
         for positions, batch in ahead(make, cut, self.setting.device):
-            indices = shuffled[positions]
-            loss = self._step(indices, batch, lambda part, positions=positions: make(positions[part]))
-            waiting.append((loss, len(indices)))
-            seen += len(indices)
+            loss = self._step(len(positions), batch, lambda part, positions=positions: make(positions[part]))
+            waiting.append((loss, len(positions)))
+            seen += len(positions)
             if len(waiting) > LOSSES_UNREAD:
                 total += read_oldest()
         while waiting:
             total += read_oldest()
         return total / max(1, seen)
 
-    def _step(
-        self, indices: np.ndarray, batch: torch.Tensor, make: Callable[[np.ndarray], torch.Tensor]
-    ) -> torch.Tensor:
+    def _step(self, examples: int, batch: Batch, make: Callable[[np.ndarray], Batch]) -> torch.Tensor:
         """One optimiser step; out of memory halves the batch for good and accumulates gradients instead.
 
         Args:
-            batch: Of all `indices`.
+            batch: Of so many examples.
             make: The batch of some of them, given as positions.
         """
         while True:
             try:
-                loss = self._accumulate(indices, batch, make)
+                loss = self._accumulate(examples, batch, make)
                 break
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
                 self.optimiser.zero_grad(set_to_none=True)
-                held = len(indices) // self.accumulated
+                held = examples // self.accumulated
                 if held < 4:
                     raise OutOfMemory(
                         f"memory ran out, even with {held} examples at a time; set a smaller image_size or max_length"
@@ -144,23 +134,19 @@ class Loop:
             self.schedule.step()
         return loss
 
-    def _accumulate(
-        self, indices: np.ndarray, batch: torch.Tensor, make: Callable[[np.ndarray], torch.Tensor]
-    ) -> torch.Tensor:
+    def _accumulate(self, examples: int, batch: Batch, make: Callable[[np.ndarray], Batch]) -> torch.Tensor:
         """Gradients of one batch in `accumulated` parts. Batch norm then sees the parts: recorded as `accumulated`."""
         self.optimiser.zero_grad(set_to_none=True)
         kind = torch.float32 if self.setting.device == "mps" else torch.float64  # Apple GPUs have no double precision
         total = torch.zeros((), device=self.setting.device, dtype=kind)
-        pieces = min(max(self.accumulated, self._pieces(batch)), len(indices))
-        parts = np.array_split(np.arange(len(indices)), pieces)
-        inputs = [batch] if pieces == 1 else [make(part) for part in parts]
-        targets = [self.task.head.targets(self.target[indices[p]], some) for p, some in zip(parts, inputs, strict=True)]
-        counts = [_count(target) for target in targets]
-        for some, target, count in zip(inputs, targets, counts, strict=True):
-            target = target.to(self.setting.device)
-            logits = self._logits(some)
+        pieces = min(max(self.accumulated, self._pieces(batch.inputs)), examples)
+        parts = [batch] if pieces == 1 else [make(part) for part in np.array_split(np.arange(examples), pieces)]
+        counts = [self.network.count(part.targets) for part in parts]
+        for part, count in zip(parts, counts, strict=True):
             share = self.options.get("fine_weight", 1.0) * (count / max(1, sum(counts)))
-            loss = self.task.head.loss(logits.float(), target, self.weights) * share
+            with autocast(self.setting.device, self.setting.precision):
+                loss = self.network.loss(part.inputs, part.targets)
+            loss = loss * share
             self.scaler.scale(loss).backward()
             total += loss.detach()
         if self.beside is not None:
@@ -175,26 +161,8 @@ class Loop:
             return 1
         return math.ceil(batch.shape[0] * batch.shape[2] / TOKENS_AT_A_TIME)
 
-    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
-        with autocast(self.setting.device, self.setting.precision):
-            return self.network(batch)
 
-
-def _count(target: torch.Tensor) -> int:
-    """Of how many labels the loss is a mean: examples, or the words of sentences."""
-    return int((target >= 0).sum()) if target.ndim == 2 and not target.is_floating_point() else len(target)
-
-
-def _class_weights(target: np.ndarray, classes: int) -> torch.Tensor:
-    """`(classes,)` weights that give every class that occurs, or both answers of every label, the same total."""
-    if target.ndim == 2:
-        positive = target.sum(axis=0)
-        return torch.from_numpy(((len(target) - positive) / np.maximum(positive, 1)).astype(np.float32))
-    counts = np.bincount(target, minlength=classes)
-    return torch.from_numpy((len(target) / (np.maximum(counts, 1) * (counts > 0).sum())).astype(np.float32))
-
-
-def _parameter_groups(network: Network | Tail, options: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[str, Any]]:
     depth = depth_of_parameters(network)
     deepest = max(depth.values())
     stages = min(deepest, 12)  # layer_decay speaks of about a dozen layers, however finely a network is named

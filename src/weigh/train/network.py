@@ -18,14 +18,14 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
-from weigh.heads.network_task import NetworkTask, network_task
+from weigh.heads.base import head_of
+from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
 from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
 from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.models.processor.layers import speed_up
-from weigh.models.stage import Tail, split_last_stage
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.train.activations import activations_of
@@ -53,12 +53,11 @@ class Work:
 
     run: Run
     setting: Setting
-    network: Network | Tail
+    network: Network
     inputs: Inputs  # of a frozen part its activations; `network` is then the tail
     target: np.ndarray
     kind: Kind
-    task: NetworkTask
-    width: int  # of one example's outputs
+    width: int  # numbers that are recorded of one example
     beside: Beside | None = None  # a loss of its own in every step
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
@@ -68,7 +67,7 @@ class Work:
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
             cut = self.inputs.cut(indices, 64)
             for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
-                found[positions] = self.task.head.answers(self.network(batch), batch, self.width)
+                found[positions] = self.network.answers(batch.inputs, self.width)
         return found
 
 
@@ -85,7 +84,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     recipe, options = RECIPES.get(run.recipe), run.options
     model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
     preparation = model.configure(options)
-    task = network_task(setting.task)
+    task, head = network_task(setting.task), head_of(examples)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     extra: dict[str, Any] = {}
@@ -101,15 +100,15 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         extra, adapted["pretrain_seconds"] = adapt(
             model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
         )
-    if task.head.start is not None:
-        task.head.start(network, examples.target[run.train])
+    if head.start is not None:
+        head.start(network, examples.target[run.train])
     if recipe.frozen:
-        work, frozen = _freeze(run, setting, model, network, preparation, examples, task, progress)
+        work, frozen = _freeze(run, setting, model, network, preparation, examples, progress)
         extra |= frozen
         speed_up(work.network, setting.device)
     else:
-        inputs = task.feed.inputs(examples, preparation, setting, options, progress)
-        work = Work(run, setting, network, inputs, examples.target, examples.kind, task, task.head.width(examples))
+        inputs = task.inputs(examples, preparation, setting, options, progress)
+        work = Work(run, setting, network, inputs, examples.target, examples.kind, head.width(examples))
     if recipe.unlabelled == "beside":
         assert examples.unlabelled is not None
         work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
@@ -174,7 +173,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         progress("words", 0, 1)
 
     def outputs(given: Examples) -> np.ndarray:
-        asked = replace(work, inputs=task.feed.inputs(given, preparation, setting, options, None))
+        asked = replace(work, inputs=task.inputs(given, preparation, setting, options))
         return asked.predict(np.arange(len(given)))
 
     return add_words(outcome, run, examples, preparation.tokenizer, outputs)
@@ -187,13 +186,10 @@ def _freeze(
     network: Network,
     preparation: Preprocessing,
     examples: Examples,
-    task: NetworkTask,
     progress: Progress,
 ) -> tuple[Work, dict[str, Any]]:
     """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
-    stage = split_last_stage(
-        network, size=preparation.size, native=model.preprocessing.size, address=model.address.written
-    )
+    stage = network.split(size=preparation.size, native=model.preprocessing.size, address=model.address.written)
     key = features_key(model.digest, preparation, examples, setting, model.built)
     activations = activations_of(
         stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
@@ -203,9 +199,8 @@ def _freeze(
         "n_trained": sum(p.numel() for p in stage.tail.parameters() if p.requires_grad),
         "activation_bytes": activations.bytes_per_picture,
     }
-    return Work(
-        run, setting, stage.tail, activations, examples.target, examples.kind, task, task.head.width(examples)
-    ), facts
+    width = head_of(examples).width(examples)
+    return Work(run, setting, stage.tail, activations, examples.target, examples.kind, width), facts
 
 
 def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
@@ -229,44 +224,35 @@ def _start_from_probe(work: Work, examples: Examples) -> float:
 
     run = work.run
     work.network.eval()
-    features = np.zeros((len(run.train), work.network.head.in_features), np.float32)
+    features = np.zeros((len(run.train), work.network.width), np.float32)
     with torch.inference_mode():
         for positions in work.inputs.cut(run.train, 64):
             batch = work.inputs.batch(run.train[positions])
-            features[positions] = work.network.body(batch).float().cpu().numpy()
+            features[positions] = work.network.features(batch.inputs).float().cpu().numpy()
     group = None if examples.group is None else examples.group[run.train]
     head = fit_head(
         features,
         work.target[run.train],
         run.options.get("strengths", STRENGTHS),
-        work.network.head.out_features,
+        work.network.outputs,
         eigenbasis(Rows.standardise(features)),
         kind=work.kind,
         rng=np.random.default_rng(run.seeds["split"]),
         group=group,
         balanced=run.options.get("class_weights") == "balanced",
     )
-    with torch.no_grad():
-        work.network.head.weight.copy_(torch.from_numpy(head.weight.astype(np.float32)))
-        work.network.head.bias.copy_(torch.from_numpy(head.bias.astype(np.float32)))
+    work.network.set_head(head.weight, head.bias)
     return head.strength
 
 
 def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress) -> Epoch:
     options = work.run.options
     epochs = work.run.epochs or options["epochs"]
+    if options.get("class_weights") == "balanced":
+        work.network.balance(work.target[training])
     loop = Loop(
-        work.network,
-        work.inputs,
-        work.target,
-        work.task,
-        options,
-        work.setting,
-        work.run.seeds,
-        epochs,
-        training,
-        work.beside,
-    )
+        work.network, work.inputs, options, work.setting, work.run.seeds, epochs, training, work.beside
+    )  # fmt: skip
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
     # F1 of entities is 0 until the first is found: an epoch that is as good has then learned more, and is no reason to stop

@@ -22,7 +22,6 @@ from weigh.inputs.texts import Texts
 from weigh.language import text
 from weigh.models.encoder import Encoder
 from weigh.models.masked import MaskedHead, Masking, masked_loss
-from weigh.models.network import Network
 from weigh.models.pretrained import Preprocessing, Pretrained
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
@@ -59,7 +58,7 @@ class Objective(Protocol):
 
 def make_objective(
     model: Pretrained,
-    network: Network,
+    width: int,
     preparation: Any,
     unlabelled: Examples,
     options: dict[str, Any],
@@ -69,7 +68,7 @@ def make_objective(
     """What suits the model.
 
     Args:
-        network: Whose body is trained (of a model of texts its encoder, whatever stands around it).
+        width: Of the model's features.
         options: Of the section `pretrain`.
 
     Raises:
@@ -78,7 +77,7 @@ def make_objective(
     """
     if isinstance(model.module, Encoder):
         return HiddenWords(model, preparation, unlabelled, options["mask"], setting)
-    return Contrast(network, preparation, unlabelled, options["temperature"], setting, progress)
+    return Contrast(model.module, width, preparation, unlabelled, options["temperature"], setting, progress)
 
 
 class HiddenWords:
@@ -103,7 +102,7 @@ class HiddenWords:
         return self.inputs.cut(shuffled, size, training=True)
 
     def loss(self, indices: np.ndarray, generator: torch.Generator) -> torch.Tensor:
-        batch = self.inputs.batch(indices)
+        batch = self.inputs.batch(indices).inputs
         hidden, chosen = self.masking.hide(batch, self.share, generator)
         if not chosen.any():  # texts of special tokens alone
             return sum((p.sum() * 0 for p in self.head.parameters()), torch.zeros((), device=batch.device))
@@ -122,8 +121,8 @@ class Contrast:
     """
 
     def __init__(
-        self, network: Network, preparation: Preprocessing, unlabelled: Examples, temperature: float, setting: Setting,
-        progress: Progress = None,
+        self, body: nn.Module, width: int, preparation: Preprocessing, unlabelled: Examples, temperature: float,
+        setting: Setting, progress: Progress = None,
     ) -> None:  # fmt: skip
         if find_spec("lightly") is None:
             what = text("further pretraining on pictures", "在图片上继续预训练")
@@ -131,7 +130,7 @@ class Contrast:
         from lightly.loss import NTXentLoss
         from lightly.models.modules.heads import SimCLRProjectionHead
 
-        self.body, width = network.body, network.head.in_features
+        self.body = body
         with forked(seed("pretrain", "head")):  # it takes no generator
             self.head: nn.Module = SimCLRProjectionHead(width, width, 128).to(setting.device)
         self.criterion = NTXentLoss(temperature=temperature)

@@ -59,7 +59,7 @@ def adapt(
         ModelError: A model of texts without a mask.
         MissingExtra: lightly is not installed (pictures).
     """
-    objective = make_objective(model, network, preparation, unlabelled, options, setting, progress)
+    objective = make_objective(model, network.width, preparation, unlabelled, options, setting, progress)
     key = _key(model, preparation, unlabelled, options, setting)
     kept = cache.load(key, setting.cache)
     if kept is None:

@@ -21,6 +21,7 @@ import torch
 from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.folds import assign_folds
+from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind
 from weigh.run import Outcome, Run, Setting
@@ -104,7 +105,8 @@ class _Body:
         model = load_for(run.model, setting)
         self.setting, self.prepared = setting, model.configure(run.options)
         self.tokenizer = self.prepared.tokenizer
-        self.body = network_task(setting.task).build(model, examples, frozen=True).body
+        network = network_task(setting.task).build(model, examples, frozen=True)
+        self.body = network.frozen(self.prepared.blank(2, setting.device))
 
     def logits(self, head: LinearHead, examples: Examples) -> np.ndarray:
         """`(n, classes)` of any examples."""
@@ -135,7 +137,7 @@ def _fit_run(
     started = time.perf_counter()
     target = examples.target[run.train]
     group = None if examples.group is None else examples.group[run.train]
-    classes = network_task(setting.task).head.width(examples)
+    classes = head_of(examples).width(examples)
     balanced = run.options.get("class_weights") == "balanced"
     head = fit_head(
         made.features,
@@ -352,5 +354,5 @@ def _both(z: np.ndarray, classes: int, *, multilabel: bool) -> np.ndarray:
 def _state(address: str, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:
     """The whole network with this head in it, ready to predict."""
     network = network_task(setting.task).build(load_for(address, setting), examples, frozen=True)
-    state = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
-    return {**state, "head.weight": head.weight.astype(np.float32), "head.bias": head.bias.astype(np.float32)}
+    network.set_head(head.weight, head.bias)
+    return {name: tensor.numpy() for name, tensor in network.state_dict().items()}

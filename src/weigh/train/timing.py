@@ -22,7 +22,6 @@ from weigh.inputs.base import Inputs
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.processor.layers import speed_up
-from weigh.models.stage import split_last_stage
 from weigh.run import Setting
 from weigh.train.determinism import single_thread
 from weigh.train.device import autocast, best_precision
@@ -116,7 +115,7 @@ def time_model(
     if frozen:
         with suppress(ModelError):
             size = model.preprocessing.size
-            stage = split_last_stage(net, size=size, native=size, address=address)
+            stage = net.split(size=size, native=size, address=address)
             net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
             found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     return found
@@ -129,8 +128,8 @@ def _network_and_batch(
     task = network_task(setting.task)
     if not task.feed.alike and examples is not None:
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
-        inputs = task.feed.inputs(some, model.configure({}), setting, {}, None)
-        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))), inputs
+        inputs = task.inputs(some, model.configure({}), setting, {})
+        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))).inputs, inputs
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
     batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)
     return net, batch.contiguous(memory_format=torch.channels_last), None

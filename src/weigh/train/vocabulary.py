@@ -16,8 +16,6 @@ import torch
 from torch import nn
 
 from weigh.inputs.base import Inputs
-from weigh.inputs.sentences import Sentences
-from weigh.inputs.texts import Texts
 from weigh.models.encoder import Encoder
 
 __all__ = ["Shortened", "shorten_vocabulary"]
@@ -55,10 +53,10 @@ def shorten_vocabulary(network: nn.Module, inputs: Inputs) -> Shortened | None:
         What puts the others back; None where there is nothing to leave out: pictures, or an encoder without a plain table.
     """
     encoder = next((part for part in network.modules() if isinstance(part, Encoder)), None)
-    if encoder is None or not isinstance(inputs, (Texts, Sentences)):
+    used = inputs.tokens()
+    if encoder is None or used is None:
         return None
     layer = encoder.model.get_input_embeddings()  # type: ignore[operator]
-    used = _tokens(inputs)
     if not isinstance(layer, nn.Embedding) or len(used) >= layer.num_embeddings:
         return None
     whole, padding = layer.weight, layer.padding_idx
@@ -72,9 +70,3 @@ def shorten_vocabulary(network: nn.Module, inputs: Inputs) -> Shortened | None:
     whole.grad = None
     hook = layer.register_forward_pre_hook(lambda _layer, given: (place[given[0]], *given[1:]))
     return Shortened(layer, whole, rows, hook, padding)
-
-
-def _tokens(inputs: Texts | Sentences) -> np.ndarray:
-    """Ids of all tokens that occur, ascending, what fills short rows included."""
-    rows = [row[0] for of_example in inputs.rows for row in of_example]
-    return np.union1d(np.concatenate(rows), [inputs.pad]).astype(np.int64)
