@@ -185,21 +185,21 @@ def test_ties_stop_training_but_for_entities(kind, epochs, kept, examples, setti
 
 
 def test_out_of_memory_halves_the_batch(examples, setting, make_run, monkeypatch):
-    from weigh.train.loop import Loop
+    from weigh.models.network import Network
 
-    original = Loop._logits
+    original = Network.loss
 
-    def limited(self, batch):
+    def limited(self, batch, targets):
         if len(batch) > 4:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.")
-        return original(self, batch)
+        return original(self, batch, targets)
 
-    monkeypatch.setattr(Loop, "_logits", limited)
+    monkeypatch.setattr(Network, "loss", limited)
     outcome = fit([make_run("finetune", **{**FAST, "batch_size": 12})], setting, examples)[0]
     assert outcome.status == "done"
     assert (outcome.facts["batch_size"], outcome.facts["accumulated"]) == (12, 4)
 
-    monkeypatch.setattr(Loop, "_logits", lambda *_: (_ for _ in ()).throw(MemoryError()))
+    monkeypatch.setattr(Network, "loss", lambda *_: (_ for _ in ()).throw(MemoryError()))
     outcome = fit([make_run("finetune", **FAST)], setting, examples)[0]
     assert outcome.status == "failed"
     assert "memory ran out" in outcome.cause
