@@ -104,8 +104,8 @@ def stream(examples, preparation, setting, *, frozen=True, failed=None):
         yield np.array([i]), torch.from_numpy(wave[None] / preparation.scale).to(setting.device)
 
 
-def inputs(examples, preparation, setting, options, progress) -> toy.Stacked:
-    return toy.Stacked(torch.cat([batch for _, batch in stream(examples, preparation, setting)]))
+def inputs(examples, preparation, setting, options, progress, label) -> toy.Stacked:
+    return toy.Stacked(torch.cat([batch for _, batch in stream(examples, preparation, setting)]), label)
 
 
 def load(asked, *, pretrained, offline):
@@ -118,7 +118,7 @@ def _registered():
         (MEDIA, NAME, Waves()),
         (READERS, NAME, Reader(NAME, read_waves, check_waves, new_waves, thumbnail=drawn)),
         (TASKS, TASK, Task(TASK, ("label",), NAME)),
-        (FEEDS, NAME, Feed(inputs, stream, toy.adapt, restored=lambda fields: Scaled(**fields))),
+        (FEEDS, NAME, Feed(inputs, stream, restored=lambda fields: Scaled(**fields))),
         (MODEL_SOURCES, SOURCE, ModelSource(load, lambda pattern: ["small"])),
     ]
     with toy.registered(entries, SOURCE):

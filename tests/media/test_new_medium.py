@@ -31,11 +31,10 @@ from weigh.data.rows.listing import Listing
 from weigh.data.tables.table_files import read_table, whole_table
 from weigh.data.written import Written
 from weigh.errors import ModelError, SpecError
-from weigh.inputs.base import FEEDS, Feed, consecutive
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, consecutive, unlabelled
 from weigh.language import text
 from weigh.media import MEDIA, Medium
 from weigh.models import address
-from weigh.models.network import make_network
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.nouns import Noun
 from weigh.study import Study
@@ -123,29 +122,26 @@ class Stacked:
     """All vectors of a study, as `inputs.base.Inputs`."""
 
     matrix: torch.Tensor
+    label: Label
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         return None
 
-    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> torch.Tensor:
-        return self.matrix[indices]
+    def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
+        return Batch(self.matrix[indices], self.label(indices, self.matrix[indices], drawn))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
 
 
-def inputs(examples, preparation, setting, options, progress) -> Stacked:
-    return Stacked(torch.from_numpy(preparation.prepared(examples)).to(setting.device))
+def inputs(examples, preparation, setting, options, progress, label) -> Stacked:
+    return Stacked(torch.from_numpy(preparation.prepared(examples)).to(setting.device), label)
 
 
 def stream(examples, preparation, setting, *, frozen=True, failed=None) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
-    stacked = inputs(examples, preparation, setting, {}, None)
+    stacked = inputs(examples, preparation, setting, {}, None, unlabelled)
     for positions in stacked.cut(np.arange(len(examples)), setting.batch):
-        yield positions, stacked.batch(positions)
-
-
-def adapt(model, outputs, examples, generator, *, frozen):
-    return make_network(model, outputs, generator)
+        yield positions, stacked.batch(positions).inputs
 
 
 def load(asked, *, pretrained, offline) -> Pretrained:
@@ -168,7 +164,7 @@ EVIDENCE = [
     (TASKS, NUMBERS, Task(NUMBERS, ("number",), NAME)),
 ]
 COMPUTE = [
-    (FEEDS, NAME, Feed(inputs, stream, adapt, restored=lambda fields: Scaled(**fields))),
+    (FEEDS, NAME, Feed(inputs, stream, restored=lambda fields: Scaled(**fields))),
     (MODEL_SOURCES, SOURCE, ModelSource(load, lambda pattern: ["small"])),
 ]
 

@@ -109,7 +109,7 @@ def test_training_holds_the_rows_of_tokens_that_occur(tiny_encoder, task):
     network = at.build(model, examples)
     batch, table = inputs.batch(np.arange(4)).inputs, network.body.table
     before = network(batch)
-    shortened = shorten_vocabulary(network, inputs)
+    shortened = shorten_vocabulary(network, at.feed.tokens(inputs))
     occurring = {int(i) for rows in inputs.rows for row in rows for i in row[0]} | {inputs.pad}
     assert len(network.body.table) == len(occurring) < len(table)
     assert torch.equal(network(batch), before)

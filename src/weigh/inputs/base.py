@@ -72,10 +72,6 @@ class Inputs(Protocol):
         """
         ...
 
-    def tokens(self) -> np.ndarray | None:
-        """Ids of all tokens that occur, ascending, what fills short rows included; None where examples are no tokens."""
-        ...
-
 
 def to_device(block: np.ndarray, device: str) -> torch.Tensor:
     """`block` on the device; to a GPU from pinned memory, so that the copy runs while the processor goes on."""
@@ -100,6 +96,7 @@ class Feed:
             batches that depend on nothing but the examples; `frozen`: for a network of which only the head was trained; `failed` takes the
             examples that cannot be read, and why, else they are an error.
         around: `(body, width, examples, frozen) -> (body, width)`: what stands around a model's body; frozen: for recipes that train the head alone.
+        tokens: `(inputs) -> ids` of all tokens that occur, ascending, what fills short rows included; None: examples are no tokens.
         facts: `(examples, preparation)`: what is known of how the preparation suits the examples, for the record.
         restored: What `as_json` of a preparation gave -> the preparation; None: the model has to be loaded for it.
         alike: Any batch costs what a blank one does (pictures of one size, but not texts): a pass is timed on noise.
@@ -109,6 +106,7 @@ class Feed:
     inputs: Callable[[Examples, Any, Setting, dict[str, Any], Progress, Label], Inputs]
     stream: Callable[..., Stream]
     around: Callable[..., tuple[nn.Module, int]] = lambda body, width, *_: (body, width)
+    tokens: Callable[[Any], np.ndarray] | None = None
     facts: Callable[[Examples, Any], dict[str, Any]] = lambda _examples, _preparation: {}
     restored: Callable[[dict[str, Any]], Any] | None = None
     alike: bool = False

@@ -64,9 +64,6 @@ class Pictures:
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
 
-    def tokens(self) -> None:
-        return None
-
 
 def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterator[np.ndarray]:
     """`(batch, size, size, 3)` uint8 of all examples in order, decoded in threads a few batches ahead of their use.

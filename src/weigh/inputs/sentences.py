@@ -63,9 +63,6 @@ class Sentences:
         length = np.array([sum(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
         return in_stretches(length, size) if training else by_length(length, size * TOKENS)
 
-    def tokens(self) -> np.ndarray:
-        return occurring(self.rows, self.pad)
-
 
 def windows(
     ids: np.ndarray, words: np.ndarray, preparation: Tokenisation, around: tuple[list[int], list[int]]
@@ -139,4 +136,4 @@ def _around(body: nn.Module, width: int, *_given: object) -> tuple[nn.Module, in
     return body, width
 
 
-FEEDS.register("sentences", Feed(_inputs, _stream, _around, vocabulary))
+FEEDS.register("sentences", Feed(_inputs, _stream, _around, occurring, vocabulary))

@@ -54,13 +54,11 @@ class Texts:
         length = np.array([max(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
         return in_stretches(length, size) if training else by_length(length, size * TOKENS)
 
-    def tokens(self) -> np.ndarray:
-        return occurring(self.rows, self.pad)
 
-
-def occurring(rows: Sequence[Sequence[np.ndarray]], pad: int) -> np.ndarray:
-    """Ids of all tokens of these rows (`[0]` of each), ascending, and of what fills short ones."""
-    return np.union1d(np.concatenate([row[0] for of_example in rows for row in of_example]), [pad]).astype(np.int64)
+def occurring(inputs: Any) -> np.ndarray:
+    """Ids of all tokens of `Texts` or `Sentences`, ascending, and of what fills short rows."""
+    rows = [row[0] for of_example in inputs.rows for row in of_example]
+    return np.union1d(np.concatenate(rows), [inputs.pad]).astype(np.int64)
 
 
 def by_length(length: np.ndarray, budget: int) -> list[np.ndarray]:
@@ -129,4 +127,4 @@ def _around(body: nn.Module, width: int, examples: Examples, frozen: bool) -> tu
     return (Siamese(body), width * Siamese.PARTS) if frozen and examples.are_pairs else (body, width)
 
 
-FEEDS.register("texts", Feed(_inputs, _stream, _around, vocabulary))
+FEEDS.register("texts", Feed(_inputs, _stream, _around, occurring, vocabulary))

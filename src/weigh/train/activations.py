@@ -72,9 +72,6 @@ class Activations:
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
 
-    def tokens(self) -> None:
-        return None
-
     @property
     def bytes_per_picture(self) -> int:
         """On disk, all views together."""

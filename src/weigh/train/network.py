@@ -123,7 +123,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         extra |= {"n_trained": adapters.n_trained, "adapted_layers": adapters.layers}
     training, validation = _split(run, examples)
     # adapters leave the table as it is; hidden words are guessed among all of it
-    shortened = None if recipe.low_rank or work.beside else shorten_vocabulary(work.network, work.inputs)
+    whole = recipe.low_rank or work.beside is not None or task.feed.tokens is None
+    shortened = None if whole else shorten_vocabulary(work.network, task.feed.tokens(work.inputs))
     with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
         best = _train(work, training, validation, progress)
     if adapters is not None:

@@ -104,8 +104,8 @@ def time_model(
         "model": None if known is None else {**known, **cost},
     }
     if network:
-        if inputs is not None:
-            shorten_vocabulary(net, inputs)  # as in training
+        if inputs is not None and task.feed.tokens is not None:
+            shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
         found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from weigh.inputs.base import Inputs
 from weigh.models.encoder import Encoder
 
 __all__ = ["Shortened", "shorten_vocabulary"]
@@ -46,15 +45,14 @@ class Shortened(NamedTuple):
         self.layer.padding_idx = self.padding
 
 
-def shorten_vocabulary(network: nn.Module, inputs: Inputs) -> Shortened | None:
-    """Leave only the vectors of tokens that `inputs` hold in the table of `network`'s encoder, in place.
+def shorten_vocabulary(network: nn.Module, used: np.ndarray) -> Shortened | None:
+    """Leave only the vectors of the tokens `used` (their ids, ascending) in the table of `network`'s encoder, in place.
 
     Returns:
-        What puts the others back; None where there is nothing to leave out: pictures, or an encoder without a plain table.
+        What puts the others back; None where there is nothing to leave out, or an encoder without a plain table.
     """
     encoder = next((part for part in network.modules() if isinstance(part, Encoder)), None)
-    used = inputs.tokens()
-    if encoder is None or used is None:
+    if encoder is None:
         return None
     layer = encoder.model.get_input_embeddings()  # type: ignore[operator]
     if not isinstance(layer, nn.Embedding) or len(used) >= layer.num_embeddings:
