@@ -10,14 +10,13 @@ After it: `publish.py`, which puts the table into docs/audit.md.
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binom
 
 from benchmarks.audit.networks import GROWTH, NETWORKS, network_study, true_gap
+from benchmarks.audit.readings.part import COLUMNS, Kept, exact_p, read_rows, smallest, stream, table
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_answers, draw_set, estimate, truth_of
 from benchmarks.audit.simulate import Design, simulate
@@ -25,13 +24,11 @@ from tests.arrays import kind_of
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
-from weigh.stats.multiple import holm
 from weigh.stats.resampling import make_units
 
 __all__ = ["SECOND", "run_second", "second_section"]
 
 SECOND = 20261127  # sealed: run once, after the rules were fixed
-COLUMNS = ("part", "design", "studies", "first", "second", "third")
 SIZES = ((55, 5), (2995, 5), (180, 20), (950, 50), (100, 100), (2500, 500))
 METRICS_OF_CLASSES = ("accuracy", "balanced_accuracy", "recall_macro", "f1_macro", "f1")
 QUALITIES = ((0.99, 0.95), (0.9, 0.3), (0.97, 0.0), (0.995, 0.995), (0.8, 0.7))
@@ -109,14 +106,10 @@ def run_second(studies: int, seed: int, file: Path) -> None:
                 print(*row, flush=True)
 
 
-def _rng(seed: int, name: str) -> np.random.Generator:
-    return np.random.default_rng([seed, int.from_bytes(hashlib.blake2b(name.encode(), digest_size=4).digest(), "big")])
-
-
 def _scores(studies: int, seed: int) -> Iterator[tuple]:
     """Truth below the interval, truth above it, median width."""
     for name, cell in _cells().items():
-        rng, truth = _rng(seed, name), truth_of(cell)
+        rng, truth = stream(seed, name), truth_of(cell)
         if isinstance(cell.model, Answers):  # the same counts give the same interval
             tables, times = np.unique(draw_answers(cell, rng, studies), axis=0, return_counts=True)
             found = [estimate(draw_set(cell, rng, table)) for table in tables]
@@ -131,7 +124,7 @@ def _networks(studies: int, seed: int) -> Iterator[tuple]:
     """False claims about new data, about this data."""
     studies = max(studies // 2, 100)
     for name, design in NETWORKS.items():
-        rng, false = _rng(seed, "network " + name), np.zeros(2)
+        rng, false = stream(seed, "network " + name), np.zeros(2)
         for _ in range(studies):
             measured = network_study(design, rng)
             units = make_units(kind_of(measured["m0"].target), measured["m0"].target)
@@ -148,7 +141,7 @@ def _unlike(studies: int, seed: int) -> Iterator[tuple]:
     studies = max(studies // 4, 100)
     for part, designs in (("unlike", UNLIKE), ("interpolating", INTERPOLATING)):
         for name, design in designs.items():
-            rng, pairs, gaps = _rng(seed, "unlike " + name), [], []
+            rng, pairs, gaps = stream(seed, "unlike " + name), [], []
             for _ in range(studies):
                 study = simulate(design, rng)
                 pairs.append(_of_this_data(measure(design, study), rng))
@@ -160,7 +153,7 @@ def _growth(studies: int, seed: int) -> Iterator[tuple]:
     """As `_unlike`; the truth is the difference of the recipes on all examples, over runs and examples."""
     studies = max(studies // 4, 100)
     for name, design in GROWTH.items():
-        rng = _rng(seed, "growth " + name)
+        rng = stream(seed, "growth " + name)
         pairs = [_of_this_data(network_study(design, rng), rng) for _ in range(studies)]
         yield "growth", name, studies, *_missed(pairs, np.full(studies, true_gap(design)))
 
@@ -184,7 +177,7 @@ def _reference(studies: int, seed: int) -> Iterator[tuple]:
     """The heads' reference design: claims of a difference about new data, and those of an oracle that knows the spread."""
     studies = max(studies // 2, 100)
     for name, strengths in (("reference", (1.2, 1.2)), ("reference-gap", (1.39, 1.01))):
-        design, rng = Design(strengths=strengths), _rng(seed, name)
+        design, rng = Design(strengths=strengths), stream(seed, name)
         claims, values = 0, []
         for _ in range(studies):
             study = simulate(design, rng, truth=False)
@@ -204,77 +197,75 @@ def _reference(studies: int, seed: int) -> Iterator[tuple]:
 # The page
 
 
-def second_section(file: Path) -> str:
-    """The section of docs/audit.md."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        rows = [dict(row) for row in csv.DictReader(lines)]
-    for row in rows:
-        row.update({k: float(row[k]) for k in COLUMNS[2:]})
-    text = [_SECOND_HEAD.format(seed=SECOND)]
+def second_section(file: Path) -> Kept:
+    """The section of docs/audit.md, and the p-values of all its promises."""
+    text, p, rows = [_SECOND_HEAD.format(seed=SECOND)], [], read_rows(file)
     for part, (title, header, promise) in _PARTS.items():
         chosen = [row for row in rows if row["part"] == part]
-        if not chosen:
-            continue
-        verdict = promise(chosen) if promise else ""
-        lines = ["| " + " | ".join(("design", "studies", *header)) + " |", "|" + "---|" * (len(header) + 2)]
-        for row in chosen:
-            shown = [
-                f"{100 * row[k]:.1f}" if h.endswith("%") else f"{row[k]:.3f}"
-                for k, h in zip(COLUMNS[3:], header, strict=False)
-            ]
-            lines.append(f"| {row['design']} | {row['studies']:.0f} | " + " | ".join(shown) + " |")
-        text.append(f"### {title}\n\n{verdict}\n\n" + "\n".join(lines))
-    return "\n\n".join(text)
+        if chosen:
+            kept = promise(chosen)
+            text.append(f"### {title}\n\n{kept.sentence}\n\n{table(header, chosen)}")
+            p += [(f"{part}, {design}", value) for design, value in kept.p]
+    return Kept("\n\n".join(text), p)
 
 
-def _smallest(rows, key, promise: float) -> float:
-    """Smallest exact one-sided p of "no more than `promise`" over the designs, Holm."""
-    p = [binom.sf(round(key(row) * row["studies"]) - 1, int(row["studies"]), promise) for row in rows]
-    return float(np.nanmin(holm(np.array(p))))
+def _uncovered(rows) -> list[tuple[str, float]]:
+    return exact_p([{**row, "missed": row["first"] + row["second"]} for row in rows], "missed", 0.07)
 
 
-def _of_scores(rows) -> str:
-    covered = np.array([1 - row["first"] - row["second"] for row in rows])
-    p = _smallest(rows, lambda row: row["first"] + row["second"], 0.07)
-    return (
+def _of_scores(rows) -> Kept:
+    covered, p = np.array([1 - row["first"] - row["second"] for row in rows]), _uncovered(rows)
+    return Kept(
         f"Promised: no cell significantly below 93 %. {len(rows)} cells cover {100 * covered.mean():.1f} % on average, the lowest "
-        f"{100 * covered.min():.1f} %; smallest exact p for less than 93 %, Holm: {p:.3f}. {int((covered > 0.98).sum())} cells cover more than 98 %: few "
-        "events cannot be told apart more finely, and near a score of 1 the interval of a few positive examples must be long."
+        f"{100 * covered.min():.1f} %; smallest exact p for less than 93 %, Holm: {smallest(p):.3f}. {int((covered > 0.98).sum())} cells cover more than 98 %: few "
+        "events cannot be told apart more finely, and near a score of 1 the interval of a few positive examples must be long.",
+        p,
     )
 
 
-def _of_networks(rows) -> str:
-    pooled = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")]
-    p = _smallest(rows, lambda row: row["first"], 0.05)
-    return f"Promised: pooled at most 5 %, no design significantly above. Pooled {pooled[0]:.1f} and {pooled[1]:.1f} %; smallest exact p, Holm: {p:.3f}."
+def _of_networks(rows) -> Kept:
+    pooled, p = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")], exact_p(rows, "first", 0.05)
+    return Kept(
+        f"Promised: pooled at most 5 %, no design significantly above. Pooled {pooled[0]:.1f} and {pooled[1]:.1f} %; smallest exact p, Holm: {smallest(p):.3f}.",
+        p,
+    )
 
 
-def _of_unlike(rows) -> str:
-    return f"Promised: no design significantly below 93 %. {_lowest(rows)}"
+def _of_heads(rows) -> Kept:
+    null, gap = ({row["design"]: row for row in rows}[name] for name in ("reference", "reference-gap"))
+    return Kept(
+        f"Promised: at most 5 % of false claims where both are equal, and 85 % of an oracle's power: {100 * null['first']:.1f} %, and {100 * gap['first']:.1f} of "
+        f"{100 * gap['second']:.1f} %. With so few studies the oracle, who knows their spread, is known to about 1.4 points itself.",
+        exact_p([null], "first", 0.05),
+    )
 
 
-def _of_interpolating(rows) -> str:
-    return (
+def _of_unlike(rows) -> Kept:
+    return Kept(f"Promised: no design significantly below 93 %. {_lowest(rows)}", _uncovered(rows))
+
+
+def _of_interpolating(rows) -> Kept:
+    return Kept(
         "**Not promised, and not kept.** Where a hardly regularised head has about as many columns as a fold has training examples, or more, its score "
         "falls and rises with the number of examples (double descent), and what folds show says little about all the data. A head whose strength is "
-        f"chosen inside the folds, as `weigh` does by itself, does not do that. {_lowest(rows)}"
+        f"chosen inside the folds, as `weigh` does by itself, does not do that. {_lowest(rows)}",
+        [],
     )
 
 
-def _of_growth(rows) -> str:
+def _of_growth(rows) -> Kept:
     usual = [row for row in rows if "N^2," not in row["design"]]
-    return (
-        "Answers alone, of two recipes whose difference is a power of the number of training examples: how far it can grow or shrink before the "
-        f"interval misses it. Allowed for: N^-4 to N^1.5. {_lowest(usual)} Differences that grow like N² are missed more often: {_lowest(rows)}"
+    return Kept(
+        "Answers alone, of two recipes whose difference is a power of the number of training examples: how far it can grow or shrink before the interval "
+        f"misses it. Promised: N^-4 to N^1.5, no design significantly below 93 %. {_lowest(usual)} Not promised: differences that grow like N². "
+        f"{_lowest([row for row in rows if row not in usual])}",
+        _uncovered(usual),
     )
 
 
 def _lowest(rows) -> str:
     covered = np.array([1 - row["first"] - row["second"] for row in rows])
-    p = _smallest(rows, lambda row: row["first"] + row["second"], 0.07)
-    return (
-        f"Lowest coverage {100 * covered.min():.1f} %; smallest exact p of a design for less than 93 %, Holm: {p:.3f}."
-    )
+    return f"Lowest coverage {100 * covered.min():.1f} %; smallest exact p of a design for less than 93 %, Holm: {smallest(_uncovered(rows)):.3f}."
 
 
 _PARTS = {
@@ -299,7 +290,7 @@ _PARTS = {
         ("truth nearer 0, %", "further away, %", "width over the oracle's"),
         _of_interpolating,
     ),
-    "heads": ("The heads' reference design with the rule as it is now", ("claims, %", "oracle's, %"), None),
+    "heads": ("The heads' reference design with the rule as it is now", ("claims, %", "oracle's, %"), _of_heads),
 }
 _SECOND_HEAD = """## The second audit
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.audit.readings import calibration, curve, equal, headline, labels, order, shift
-from benchmarks.audit.readings.part import COLUMNS, Part
+from benchmarks.audit.readings.part import COLUMNS, Kept, Part, read_rows, table
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
 
@@ -55,23 +55,16 @@ def _read(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
-def readings_section(file: Path) -> str:
-    """The section of docs/audit.md."""
-    text = [_HEAD.format(seed=READINGS)]
-    rows = [{k: v if k in COLUMNS[:2] else float(v) for k, v in row.items()} for row in _read(file)]
+def readings_section(file: Path) -> Kept:
+    """The section of docs/audit.md, and the p-values of all its promises."""
+    text, p, rows = [_HEAD.format(seed=READINGS)], [], read_rows(file)
     for name, part in PARTS.items():
         chosen = [row for row in rows if row["part"] == name]
-        if not chosen:
-            continue
-        lines = ["| " + " | ".join(("design", "studies", *part.header)) + " |", "|" + "---|" * (len(part.header) + 2)]
-        for row in chosen:
-            shown = [
-                "–" if row[k] != row[k] else f"{100 * row[k]:.1f}" if head.endswith("%") else f"{row[k]:.2f}"
-                for k, head in zip(COLUMNS[3:], part.header, strict=False)
-            ]
-            lines.append(f"| {row['design']} | {row['studies']:.0f} | " + " | ".join(shown) + " |")
-        text.append(f"### {part.title}\n\n{part.promise(chosen)}\n\n" + "\n".join(lines))
-    return "\n\n".join(text)
+        if chosen:
+            kept = part.promise(chosen)
+            text.append(f"### {part.title}\n\n{kept.sentence}\n\n{table(part.header, chosen)}")
+            p += [(f"{name}, {design}", value) for design, value in kept.p]
+    return Kept("\n\n".join(text), p)
 
 
 _HEAD = """## Every sentence that says yes or no

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
+from benchmarks.audit.readings.part import Kept, Part, Row, exact_p, smallest, stream
 from weigh.stats.calibration import BINS, calibration_error
 
 __all__ = ["PART"]
@@ -60,13 +60,16 @@ def _bins(confidence: np.ndarray) -> np.ndarray:
     return np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
 
 
-def _promise(rows: Sequence[Mapping[str, float]]) -> str:
+def _promise(rows: Sequence[Mapping[str, float]]) -> Kept:
     below, above = (100 * np.mean([row[k] for row in rows]) for k in ("first", "second"))
-    null = [row for row in rows if "calibrated" in row["design"]]
-    return (
-        f"Promised: 93 % and more covered, on both sides alike. Covered {100 - below - above:.1f} %; truth below in {below:.1f} %, above in {above:.1f} %. "
-        f"Calibrated designs are called off in {100 * np.mean([row['first'] for row in null]):.1f} % (at most 2.5 promised; smallest exact p of one for more than "
-        f"5 %, Holm: {smallest_p(null, 'first', 0.05):.3f})."
+    null = [row for row in rows if ", calibrated" in row["design"]]
+    missed = exact_p([{**row, "missed": row["first"] + row["second"]} for row in rows], "missed", 0.07)
+    false = exact_p(null, "first", 0.05)
+    return Kept(
+        f"Promised: 93 % and more covered, on both sides alike. Covered {100 - below - above:.1f} %; truth below in {below:.1f} %, above in {above:.1f} %; smallest "
+        f"exact p of a design for less than 93 %, Holm: {smallest(missed):.3f}. Calibrated designs are called off in "
+        f"{100 * np.mean([row['first'] for row in null]):.1f} % (at most 5 promised; smallest exact p, Holm: {smallest(false):.3f}).",
+        missed + false,
     )
 
 

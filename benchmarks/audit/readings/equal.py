@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from benchmarks.audit.readings.answers import measured_answers
-from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
+from benchmarks.audit.readings.part import Kept, Part, Row, exact_p, smallest, stream
 from weigh.kinds.label import LABEL
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import Difference, compare
@@ -102,11 +102,12 @@ def _found(studies: int, seed: int) -> Iterator[Row]:
         yield Row(name, studies, float(np.mean([p.relation == "better" for p in pairs])), 100 * several.gap)
 
 
-def _of_found(rows: Sequence[Mapping[str, float]]) -> str:
-    missed = [{"studies": row["studies"], "missed": 1 - row["first"]} for row in rows]
-    return (
+def _of_found(rows: Sequence[Mapping[str, float]]) -> Kept:
+    p = exact_p([{**row, "missed": 1 - row["first"]} for row in rows], "missed", 0.25)
+    return Kept(
         "Promised: a true difference of the size that is stated is found in 80 %, in no design significantly in less than 75 %. Smallest exact p, "
-        f"Holm: {smallest_p(missed, 'missed', 0.25):.3f}."
+        f"Holm: {smallest(p):.3f}.",
+        p,
     )
 
 
@@ -121,12 +122,13 @@ def _twins(design: Twins, rng: np.random.Generator) -> dict[str, MeasuredDesign]
     return found
 
 
-def _promise(rows: Sequence[Mapping[str, float]]) -> str:
-    false = [row for row in rows if "not equal" in str(row["design"])]
+def _promise(rows: Sequence[Mapping[str, float]]) -> Kept:
+    p = exact_p([row for row in rows if "not equal" in str(row["design"])], "first", 0.025)
     claimed = round(sum(row["first"] * row["studies"] for row in rows))
-    return (
+    return Kept(
         f'"Equal" is said {claimed:,} times. Promised: at most 2.5 % where the true difference is just the region of equivalence (no row may be more '
-        f"wrong). Smallest exact p, Holm: {smallest_p(false, 'first', 0.025):.3f}. Better or worse is false where there is no difference, else true."
+        f"wrong). Smallest exact p, Holm: {smallest(p):.3f}. Better or worse is false where there is no difference, else true.",
+        p,
     )
 
 

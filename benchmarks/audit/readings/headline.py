@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri
 
-from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
+from benchmarks.audit.readings.part import Kept, Part, Row, exact_p, smallest, stream
 from benchmarks.audit.rules import measure, truths
 from benchmarks.audit.simulate import Design, simulate
 from weigh.kinds.label import LABEL
@@ -97,13 +97,14 @@ def _headline(measured: dict[str, MeasuredDesign], truth: np.ndarray, rng: np.ra
     return shown, truth[int(winner[1:])]
 
 
-def _promise(rows: Sequence[Mapping[str, float]]) -> str:
-    both = [{"studies": row["studies"], "missed": row["first"] + row["second"]} for row in rows]
-    covered = [100 * (1 - row["missed"]) for row in both]
-    return (
+def _promise(rows: Sequence[Mapping[str, float]]) -> Kept:
+    both = [{**row, "missed": row["first"] + row["second"]} for row in rows]
+    covered, p = [100 * (1 - row["missed"]) for row in both], exact_p(both, "missed", 0.1)
+    return Kept(
         f"Promised: 95 % intervals, no design significantly under 90 %, mean error within half a point. Lowest coverage {min(covered):.1f} %, mean "
-        f"{np.mean(covered):.1f} %; smallest exact p for less than 90 %, Holm: {smallest_p(both, 'missed', 0.1):.3f}; largest mean error "
-        f"{max((row['third'] for row in rows), key=abs):+.2f} points."
+        f"{np.mean(covered):.1f} %; smallest exact p for less than 90 %, Holm: {smallest(p):.3f}; largest mean error "
+        f"{max((row['third'] for row in rows), key=abs):+.2f} points.",
+        p,
     )
 
 

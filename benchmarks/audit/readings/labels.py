@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
+from benchmarks.audit.readings.part import Kept, Part, Row, exact_p, smallest, stream
 from weigh.stats.calibration import fit_temperature
 from weigh.stats.label_errors import find_label_errors, flags_by_chance
 
@@ -47,11 +47,13 @@ def _shares(logit: np.ndarray) -> np.ndarray:
     return np.stack([1 - p, p], axis=1)
 
 
-def _promise(rows: Sequence[Mapping[str, float]]) -> str:
+def _promise(rows: Sequence[Mapping[str, float]]) -> Kept:
     null = [row for row in rows if " 0 % flipped" in row["design"]]
-    return (
+    p = exact_p(null, "first", 0.05)
+    return Kept(
         'Whether labels are wrong is never answered with "yes". Promised: "these are more" on clean labels in at most 5 %. '
-        f"Pooled {100 * np.mean([row['first'] for row in null]):.1f} %, smallest exact p, Holm: {smallest_p(null, 'first', 0.05):.3f}."
+        f"Pooled {100 * np.mean([row['first'] for row in null]):.1f} %, smallest exact p, Holm: {smallest(p):.3f}.",
+        p,
     )
 
 

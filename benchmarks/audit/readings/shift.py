@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from benchmarks.audit.readings.answers import measured_answers
-from benchmarks.audit.readings.part import Part, Row, smallest_p, stream
+from benchmarks.audit.readings.part import Kept, Part, Row, exact_p, smallest, stream
 from benchmarks.audit.scores import Answers, Cell, Ranks, draw_set, truth_of
 from weigh.findings.generalisation.shift import TOLERANCE
 from weigh.kinds.label import LABEL
@@ -142,27 +142,32 @@ def _pair(rng: np.random.Generator, n: int, shares: tuple[float, float]) -> Iter
         yield measured_answers("accuracy", label[None], target, np.zeros((1, n), np.int16))
 
 
-def _of_nulls(rows: Sequence[Mapping[str, float]]) -> str:
-    each = [smallest_p(rows, k, 0.025) for k in ("first", "second")]
+def _of_nulls(rows: Sequence[Mapping[str, float]]) -> Kept:
+    worse, better = (exact_p(rows, k, 0.025) for k in ("first", "second"))
     pooled = [100 * np.mean([row[k] for row in rows]) for k in ("first", "second")]
-    return (
+    return Kept(
         f'Promised: "worse there" and "better there" at most 2.5 % each. Mean {pooled[0]:.1f} and {pooled[1]:.1f} %; smallest exact p of a '
-        f"design, Holm: {each[0]:.3f} and {each[1]:.3f}."
+        f"design, Holm: {smallest(worse):.3f} and {smallest(better):.3f}.",
+        worse + better,
     )
 
 
-def _of_power(rows: Sequence[Mapping[str, float]]) -> str:
-    return f"Promised: the interval holds the drop in 95 %. Smallest exact p, Holm: {smallest_p(rows, 'second', 0.05):.3f}."
+def _of_power(rows: Sequence[Mapping[str, float]]) -> Kept:
+    p = exact_p(rows, "second", 0.05)
+    return Kept(f"Promised: the interval holds the drop in 95 %. Smallest exact p, Holm: {smallest(p):.3f}.", p)
 
 
-def _of_holding(rows: Sequence[Mapping[str, float]]) -> str:
-    return f"Promised: at most 2.5 %. Smallest exact p, Holm: {smallest_p(rows, 'first', 0.025):.3f}."
+def _of_holding(rows: Sequence[Mapping[str, float]]) -> Kept:
+    p = exact_p(rows, "first", 0.025)
+    return Kept(f"Promised: at most 2.5 %. Smallest exact p, Holm: {smallest(p):.3f}.", p)
 
 
-def _of_rankings(rows: Sequence[Mapping[str, float]]) -> str:
-    return (
+def _of_rankings(rows: Sequence[Mapping[str, float]]) -> Kept:
+    p = exact_p(rows, "second", 0.05)
+    return Kept(
         "Promised: at most 5 % decided wrongly; where one of the sets has no order, any decision is wrong. "
-        f"Smallest exact p of a design, Holm: {smallest_p(rows, 'second', 0.05):.3f}."
+        f"Smallest exact p of a design, Holm: {smallest(p):.3f}.",
+        p,
     )
 
 
