@@ -367,8 +367,8 @@ def _tail() -> str:
 - The tables up to "The set of candidates that may be best" are of the commit named above, and their columns "false equal" show nothing: "equal" is never claimed in
   these designs (it is below, in "Practically equal"). What the rule of today makes of the same designs is in "The same designs", in fewer studies.
 - Networks are simulated answers, not trainings: hundreds of fine-tunings of one recipe were not run.
-- A hardly regularised head with about as many columns as training examples: the interval of this data does not hold (table above), and the report does not
-  know that it is in that case. It takes a strength set by hand or others' predictions.
+- A hardly regularised head with about as many columns as training examples: the interval of this data does not hold (table above), and the report
+  says so only where it knows the head's strength (set by hand, below .001), not for others' predictions.
 - Studies of few groups that are little alike are too careful on purpose ([why](decisions/comparison-rule.md)): intervals up to two or four times as long as an oracle's.
 - "Equal by symmetry" is exact; the truth of this data set is measured on 6,000 new examples and 16 refits.
 - Designs with a learner that knows nearly everything (accuracy above 95 %) and with thousands of classes are not among them."""

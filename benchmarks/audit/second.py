@@ -248,7 +248,7 @@ def _of_interpolating(rows) -> Kept:
     return Kept(
         "**Not promised, and not kept.** Where a hardly regularised head has about as many columns as a fold has training examples, or more, its score "
         "falls and rises with the number of examples (double descent), and what folds show says little about all the data. A head whose strength is "
-        f"chosen inside the folds, as `weigh` does by itself, does not do that. {_lowest(rows)}",
+        f"chosen inside the folds, as `weigh` does by itself, does not do that; for one with a strength below .001 the report doubts the interval in words. {_lowest(rows)}",
         [],
     )
 

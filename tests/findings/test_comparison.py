@@ -41,6 +41,25 @@ def test_better():
     assert pair.figure.options["rope"] == 0.01
 
 
+@pytest.mark.parametrize(
+    ("strengths", "named"),
+    [
+        ({"m0": 1e-6}, "m0:"),
+        ({"m1": 1e-4}, "m1:"),
+        ({"m0": 1e-6, "m1": 1e-9}, "m0, m1:"),
+        ({"m0": 0.003, "m1": 1.0}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_head_without_a_penalty_makes_what_folds_say_doubtful(strengths, named):
+    results = study([2.5, 1.0], facts={name: {"strength": value} for name, value in strengths.items()})
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    doubts = [a for a in pair.assumptions if a.name.en == "Folds tell about all the data"]
+    assert [a.outcome for a in doubts] == (["doubtful"] if named else [])
+    assert all(a.detail.en.startswith(named) for a in doubts)
+
+
 def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
     results = study([1.5, 1.45], n=200)
     pair = comparison.find(results)[0]

@@ -30,6 +30,7 @@ REFERENCES = [
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
 MANY, NEAREST = 8, 3  # with more rivals than MANY, one table tells of all and only the nearest are told one by one
+HARDLY = 0.001  # strength of a head that counts as hardly regularised; recipes try no less than three times as much by themselves
 VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
 
 
@@ -116,7 +117,11 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         relation=difference.relation,
         sentence=bilingual(said),
         estimates=estimates,
-        assumptions=[*assumptions_of(evidence, [winner, other]), *_common(evidence, difference)],
+        assumptions=[
+            *assumptions_of(evidence, [winner, other]),
+            *_common(evidence, difference),
+            *_extrapolated(evidence, [winner, other]),
+        ],
         candidates=[winner, other],
         next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
         figure=figure,
@@ -232,6 +237,22 @@ def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
             ),
         )
     ]
+
+
+def _extrapolated(evidence: Evidence, pair: list[str]) -> list[Assumption]:
+    """Whether folds, which train on fewer examples, tell about all the data: not for heads that hardly have a penalty."""
+    runs = [run for name in pair for run in evidence.results.runs("main", candidate=name)]
+    hardly = {run.candidate: evidence.label(run.candidate) for run in runs if run.facts.get("strength", 1.0) < HARDLY}
+    if evidence.claim == "these_models" or not hardly:
+        return []
+    detail = text(
+        "{c}: hardly any penalty. With about as many features as training examples, or more, the score of such a head can fall or rise "
+        "steeply with the number of examples, further than this interval reaches.",
+        "{c} 几乎没有正则。若特征数与训练样本数相近或更多，这类分类头的得分可能随样本数骤降或骤升，超出该区间的范围。",
+        c=Text(", ".join(hardly.values()), "、".join(hardly.values())),
+    )
+    name = bilingual(text("Folds tell about all the data", "各折的结果能推及全部数据"))
+    return [Assumption(name=name, outcome="doubtful", detail=bilingual(detail))]
 
 
 def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[Bilingual]:
