@@ -54,7 +54,11 @@ class Weigh:
         precision = best_precision("cpu")
         self.setting = Setting(TASK, examples.classes, "accuracy", threads=threads, precision=precision, offline=True)
         model = load_model(address, pretrained=True, offline=True)
-        options = {**RECIPES.get("finetune").options["texts"], "batch_size": BATCH, "learning_rate": rate}
+        options = {
+            **RECIPES.get("finetune").options["texts"]().model_dump(),
+            "batch_size": BATCH,
+            "learning_rate": rate,
+        }
         preparation = model.configure(options)
         self.task = network_task(TASK)
         self.network = self.task.build(model, examples, torch_generator(1))

@@ -5,16 +5,19 @@ from __future__ import annotations
 import copy
 import random
 import string
+from dataclasses import replace
+from typing import Annotated
 
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from weigh.errors import SpecError
-from weigh.run import recipe_options
+from weigh.run import RECIPES, Options, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
-from weigh.spec_yaml import apply_settings, dump_spec, load_spec, parse_duration, read_yaml
+from weigh.spec_yaml import apply_settings, dump_spec, load_spec, parse_duration, read_yaml, study_schema
 
 BASE = {
     "task": "image-classification",
@@ -261,7 +264,7 @@ def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
 
 
 def test_schema_describes_every_setting():
-    schema = StudySpec.model_json_schema()
+    schema = study_schema()
     assert {"data", "models", "recipes", "design", "metrics", "pretrain", "output", "run", "task", "name"} == set(
         schema["properties"]
     )
@@ -273,3 +276,48 @@ def test_weights_of_classes_are_refused_where_there_are_none(task):
     with pytest.raises(SpecError, match="class_weights"):
         recipe_options(asked, task)
     assert recipe_options(asked, "image-classification")["class_weights"] == "balanced"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "finetune", "epochs": -1}, "recipes.finetune.epochs: -1 must be ≥ 1"),
+        ({"name": "finetune", "epochs": "many"}, "recipes.finetune.epochs: 'many' is not a whole number"),
+        ({"name": "finetune", "label": "slow", "learning_rate": 0}, "recipes.slow.learning_rate: 0 must be > 0"),
+        ({"name": "lora", "targets": "all"}, "recipes.lora.targets: 'all' is not one of"),
+        ({"name": "probe", "strengths": [0]}, "recipes.probe.strengths.0: 0 must be > 0"),
+        ({"name": "last-stage", "fine_weight": 2}, "last-stage has no setting 'fine_weight'. It has: "),
+    ],
+)
+def test_options_are_checked_by_their_recipe(options, words):
+    with pytest.raises(SpecError) as caught:
+        load_spec({**BASE, "task": None, "recipes": [options]})
+    assert words in caught.value.render("en")
+    assert "recipes" in caught.value.render("zh")
+
+
+def test_options_are_kept_as_they_are_read():
+    spec = load_spec({**BASE, "recipes": [{"name": "finetune", "epochs": "3", "average": None}]})
+    assert spec.recipes[0].overrides == {"epochs": 3}
+    assert load_spec(yaml.safe_load(dump_spec(spec))) == spec
+
+
+def test_a_recipe_of_a_plugin_has_options_of_its_own():
+    class Warmed(Options):
+        warmth: Annotated[float, Field(gt=0, le=1, description="How warm.")] = 0.5
+
+    recipe = replace(RECIPES.get("probe"), name="warmed", options={"pictures": Warmed})
+    RECIPES.register("warmed", recipe)
+    try:
+        spec = load_spec({**BASE, "recipes": [{"name": "warmed", "warmth": 0.25}]})
+        assert recipe_options(spec.recipes[0], "image-classification") == {"warmth": 0.25}
+        with pytest.raises(SpecError, match="warmth: 2 must be ≤ 1"):
+            load_spec({**BASE, "recipes": [{"name": "warmed", "warmth": 2}]})
+        with pytest.raises(SpecError, match="probe has no setting 'warmth'"):
+            load_spec({**BASE, "recipes": [{"name": "probe", "warmth": 0.25}]})
+        shown = study_schema()["$defs"]["RecipeSpec"]["anyOf"]
+        (own,) = [one for one in shown if one["properties"]["name"] == {"const": "warmed"}]
+        assert own["properties"]["warmth"]["description"] == "How warm."
+        assert "epochs" not in own["properties"]
+    finally:
+        del RECIPES._entries["warmed"]

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from pydantic import ValidationError, create_model
 
 from weigh.errors import SpecError
 from weigh.kinds.base import KINDS
 from weigh.language import Text, text
 from weigh.media import MEDIA
 from weigh.registry import Registry
-from weigh.spec import RecipeSpec
+from weigh.spec import RecipeSpec, Section
+from weigh.spec_errors import explain
 from weigh.tasks import registered_task
 
 __all__ = [
@@ -29,10 +31,12 @@ __all__ = [
     "Candidate",
     "Job",
     "Needs",
+    "Options",
     "Outcome",
     "Recipe",
     "Run",
     "Setting",
+    "checked_recipe",
     "recipe_options",
     "recipes_for",
 ]
@@ -55,6 +59,13 @@ class AskedWords(NamedTuple):
 ASKED_WORDS = AskedWords()
 
 
+class Options(Section):
+    """What can be set of a recipe: a class of its own for each recipe and medium, whose fields say what they take and what they are by default.
+
+    A field whose default is None takes the model's own value.
+    """
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How pretrained weights are used. Facts only; the work is in `fit`.
@@ -68,8 +79,8 @@ class Recipe:
         frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
         low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
-        options: Values of the fields of `RecipeSpec` that the recipe understands, by what the model reads (`Medium.reads`; ANY: whatever is
-            not named); an override of any other field is a SpecError. What a model reads that is not there, the recipe is not for.
+        options: What can be set, and the defaults, by what the model reads (`Medium.reads`; ANY: whatever is not named). What a model reads
+            that is not there, the recipe is not for.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
@@ -79,7 +90,7 @@ class Recipe:
     name: str
     title: Text
     trains: Literal["head", "network"]
-    options: Mapping[str, dict[str, Any]]
+    options: Mapping[str, type[Options]]
     fit: str
     per_example: bool = False
     unlabelled: Literal["before", "beside"] | None = None
@@ -88,14 +99,22 @@ class Recipe:
     low_rank: bool = False
     control: bool = False
 
-    def options_for(self, task: str | None) -> dict[str, Any] | None:
-        """The defaults of a task (the first there are where it is not known yet); None where the recipe is not for it."""
+    def options_for(self, task: str | None) -> type[Options] | None:
+        """What can be set for a task (of any task where it is not known yet); None where the recipe is not for it."""
         if task is None:
-            return next(iter(self.options.values()))
+            return _of_any(self)
         chosen = registered_task(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
         return self.options.get(MEDIA.get(chosen.medium).reads, self.options.get(ANY))
+
+
+def _of_any(recipe: Recipe) -> type[Options]:
+    """All options that the recipe has for some medium; where two have one of the same name, the first says what it may be."""
+    fields = {
+        name: field for options in reversed(recipe.options.values()) for name, field in options.model_fields.items()
+    }
+    return create_model(recipe.name, __base__=Options, **{n: (f.annotation, f) for n, f in fields.items()})  # type: ignore[call-overload]
 
 
 ANY = ""  # in `Recipe.options`: what models of all other media understand
@@ -253,39 +272,41 @@ class Outcome:
     words: list[dict[str, Any]] = field(default_factory=list)
 
 
-def recipe_options(given: RecipeSpec, task: str | None) -> dict:
+def recipe_options(given: RecipeSpec, task: str | None) -> dict[str, Any]:
     """The recipe's defaults for this task with the user's overrides; nothing unset.
 
     Args:
-        task: None where it is not known yet: then options of any task are allowed, and the defaults are those of pictures if it has any.
+        task: None where it is not known yet: then options of any task are allowed.
 
     Raises:
-        SpecError: The recipe is not for this task, or has no such option.
+        SpecError: The recipe is not for this task, has no such option, or does not take this value.
     """
     recipe = RECIPES.get(given.name)
-    defaults = recipe.options_for(task)
-    if defaults is None:
+    options = recipe.options_for(task)
+    if options is None:
         raise SpecError(
             text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
             do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(recipes_for(task))),
         )
-    known = (
-        defaults
-        if task is not None
-        else {name: value for options in recipe.options.values() for name, value in options.items()}
-    )
-    overrides = given.model_dump(exclude_none=True, exclude={"name", "label", "repeats"})
-    for unknown in overrides.keys() - known.keys():
+    for unknown in given.overrides.keys() - options.model_fields.keys():
         raise SpecError(
             text(
                 "recipes: {r} has no setting '{f}'. It has: {k}.",
                 "recipes：{r} 没有设置“{f}”。可用：{k}。",
                 r=given.name,
                 f=unknown,
-                k=", ".join(known),
+                k=", ".join(options.model_fields),
             )
         )
-    if overrides.get("class_weights") == "balanced" and task is not None:
+    try:
+        chosen = options(**given.overrides).model_dump()
+    except ValidationError as error:
+        where = ("recipes", given.label or given.name)
+        lines = [explain({**item, "loc": (*where, *item["loc"])}) for item in error.errors(include_url=False)]
+        raise SpecError(
+            Text(*(" ".join(line.render(language) for line in lines) for language in ("en", "zh")))
+        ) from None
+    if chosen.get("class_weights") == "balanced" and task is not None:
         kind = KINDS.get(registered_task(task).kinds[0])
         if not kind.probable:
             raise SpecError(
@@ -297,7 +318,18 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict:
                 ),
                 do=text("Leave class_weights out.", "请去掉 class_weights。"),
             )
-    return {**defaults, **overrides}
+    return chosen
+
+
+def checked_recipe(given: RecipeSpec, task: str | None) -> RecipeSpec:
+    """The same with its options as they are read ("3" as 3).
+
+    Raises:
+        SpecError: No such recipe, and what `recipe_options` raises.
+    """
+    chosen = recipe_options(given, task)
+    common = {name: getattr(given, name) for name in RecipeSpec.model_fields}
+    return RecipeSpec(**common, **{name: chosen[name] for name in given.overrides})
 
 
 def recipes_for(task: str | None) -> list[str]:

@@ -26,6 +26,7 @@ __all__ = [
     "PretrainSpec",
     "RecipeSpec",
     "RunSpec",
+    "Section",
     "StudySpec",
 ]
 
@@ -44,6 +45,8 @@ Name = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", n
 
 
 class Section(BaseModel):
+    """A part of study.yaml: what it does not know is refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, coerce_numbers_to_str=True)
 
 
@@ -136,61 +139,20 @@ class DataSpec(Section):
 
 
 class RecipeSpec(Section):
-    """How the pretrained weights are used, with overrides. Unset values come from the recipe's own defaults."""
+    """How the pretrained weights are used. All other settings are the recipe's own options (`run.Options`), which know what may be set."""
+
+    model_config = ConfigDict(extra="allow")
 
     name: str = Field(
         description="probe, finetune, last-stage, lp-ft, lora, adapted, joint, scratch, textbook (see `weigh recipes`)."
     )
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
-    epochs: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    learning_rate: Annotated[float, Field(gt=0, le=100)] | None = None
-    weight_decay: Annotated[float, Field(ge=0, le=10)] | None = None
-    layer_decay: Annotated[float, Field(gt=0, le=1)] | None = None
-    batch_size: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    validation: Annotated[float, Field(gt=0, lt=0.9)] | None = Field(
-        default=None, description="Share of the training folds."
-    )
-    average: Annotated[int, Field(ge=1, le=100)] | None = Field(
-        default=None, description="The mean of the weights of so many last epochs is validated and kept; 1: no mean."
-    )
-    augment: Literal["none", "light", "standard"] | None = None
-    views: Annotated[int, Field(ge=1, le=64)] | None = Field(
-        default=None,
-        description="Versions of each picture that last-stage keeps: 1 as it is, 2 also mirrored, more: random crops besides.",
-    )
-    strengths: list[Annotated[float, Field(gt=0)]] | None = Field(
-        default=None, min_length=1, description="L2 strengths of a probe."
-    )
-    image_size: Annotated[int, Field(ge=16, le=4096)] | None = None
-    max_length: Annotated[int, Field(ge=8, le=8192)] | None = Field(
-        default=None,
-        description="Most tokens of a text; what is longer is cut. Default: what the model reads, at most 512.",
-    )
-    pooling: Literal["mean", "first"] | None = Field(
-        default=None, description="How the vectors of tokens become one: mean, or the first; default: the model's own."
-    )
-    layers: Literal["last", "mean"] | None = Field(
-        default=None, description="Features of texts from the last layer, or the mean of all layers."
-    )
-    fine_weight: Annotated[float, Field(gt=0, le=1000)] | None = Field(
-        default=None, description="Weight of the loss on labels in `joint`: L_pre + fine_weight x L_fine."
-    )
-    rank: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        default=None, description="Of lora's adapters: the size of the space that each layer's change lies in."
-    )
-    alpha: Annotated[float, Field(gt=0, le=10_000)] | None = Field(
-        default=None, description="lora's adapters are scaled by alpha / rank."
-    )
-    dropout: Annotated[float, Field(ge=0, lt=1)] | None = Field(
-        default=None, description="On the inputs of lora's adapters."
-    )
-    targets: Literal["all-linear", "query-value"] | None = Field(
-        default=None, description="Which layers lora adapts: every linear one, or the query and value projections."
-    )
-    class_weights: Literal["none", "balanced"] | None = None
-    decision: Literal["auto", "argmax", "threshold"] | None = None
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What was set of the recipe's own options."""
+        return {name: value for name, value in (self.model_extra or {}).items() if value is not None}
 
 
 class DesignSpec(Section):

@@ -7,7 +7,6 @@ know the registries, so that a misspelt metric or recipe is caught before anythi
 from __future__ import annotations
 
 import codecs
-import difflib
 import re
 from pathlib import Path
 from typing import Any, get_args
@@ -18,9 +17,18 @@ from pydantic import BaseModel, ValidationError
 from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
-from weigh.spec import StudySpec
+from weigh.spec import RecipeSpec, StudySpec
+from weigh.spec_errors import explain
 
-__all__ = ["apply_settings", "changed_settings", "dump_spec", "load_spec", "parse_duration", "read_yaml"]
+__all__ = [
+    "apply_settings",
+    "changed_settings",
+    "dump_spec",
+    "load_spec",
+    "parse_duration",
+    "read_yaml",
+    "study_schema",
+]
 
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
 
@@ -189,13 +197,14 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
-        raise _report([_explain(dict(item)) for item in error.errors(include_url=False)]) from None
+        problems = [explain(dict(item), _fields_at(item["loc"][:-1])) for item in error.errors(include_url=False)]
+        raise _report(problems) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
-    problems += _check_names(spec)
+    recipes = _check_names(spec, problems)
     if problems:
         raise _report(problems)
-    return _resolve(spec, base)
+    return _resolve(spec.model_copy(update={"recipes": recipes}), base)
 
 
 def _report(problems: list[Text]) -> SpecError:
@@ -206,73 +215,6 @@ def _report(problems: list[Text]) -> SpecError:
     return SpecError(
         what, do=text("`weigh schema` prints everything that may be set.", "`weigh schema` 会列出所有可用的设置。")
     )
-
-
-def _explain(item: dict[str, Any]) -> Text:
-    """One pydantic error as a sentence with the value and, for unknown keys, the nearest known one."""
-    # of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"
-    parts = [str(part) for part in item["loc"] if not re.match(r"constrained-|function-|\w+\[", str(part))]
-    where = ".".join(parts) or "study.yaml"
-    kind, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
-    if kind == "extra_forbidden":
-        known = _fields_at(item["loc"][:-1])
-        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = (
-            text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0])
-            if near
-            else text(" Known here: {k}.", "这里可用：{k}。", k=", ".join(known))
-        )
-        return text("{w}: there is no such setting.{h}", "{w}：没有这个设置。{h}", w=where, h=hint)
-    if kind == "missing":
-        example = {"data": "data: photos/", "models": "models: [timm:resnet18]"}.get(where, "")
-        return text("{w} is missing. {e}", "缺少 {w}。{e}", w=where, e=example)
-    if kind == "literal_error":
-        return text(
-            "{w}: {v} is not one of {x}.",
-            "{w}：{v} 不在可选值 {x} 之中。",
-            w=where,
-            v=value,
-            x=context.get("expected", ""),
-        )
-    if kind.startswith(("greater_than", "less_than")):
-        sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
-        limit = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
-        return text("{w}: {v} must be {s} {l}.", "{w}：{v} 必须 {s} {l}。", w=where, v=value, s=sign, l=limit)
-    if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
-        return text(
-            "{w}: {v} is not a {t}number.",
-            "{w}：{v} 不是{z}数。",
-            w=where,
-            v=value,
-            t="whole " if kind.startswith("int") else "",
-            z="整" if kind.startswith("int") else "",
-        )
-    if kind in (
-        "string_type",
-        "bool_parsing",
-        "bool_type",
-        "list_type",
-        "dict_type",
-        "model_type",
-        "model_attributes_type",
-    ):
-        en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(
-            kind[0], ("a section with settings", "包含设置的小节")
-        )
-        return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=where, v=value, t=Text(en, zh))
-    message = str(item.get("msg", "")).removeprefix("Value error, ")
-    return (
-        text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value)
-        if value
-        else text("{w}: {m}.", "{w}：{m}。", w=where, m=message)
-    )
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (dict, list)):
-        return "{…}" if isinstance(value, dict) else "[…]"
-    written = repr(value) if isinstance(value, str) else str(value)
-    return written if len(written) <= 60 else written[:57] + "…'"
 
 
 def _fields_at(location: tuple) -> list[str]:
@@ -287,13 +229,11 @@ def _fields_at(location: tuple) -> list[str]:
     return list(model.model_fields)
 
 
-def _check_names(spec: StudySpec) -> list[Text]:
-    """Names that the registries do not know, and options that a recipe does not have."""
+def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
+    """Names that the registries do not know and options that are none go to `problems`; the recipes with their options as they are read."""
     from weigh.metrics.base import METRICS
     from weigh.models.address import parse_address
-    from weigh.run import RECIPES, recipe_options
-
-    problems: list[Text] = []
+    from weigh.run import checked_recipe
 
     def collect(look_up, *args) -> Any:
         try:
@@ -305,14 +245,39 @@ def _check_names(spec: StudySpec) -> list[Text]:
         collect(parse_address, address)
     for name in [spec.primary, *(spec.metrics.also or [])]:
         collect(METRICS.get, name)
-    for given in spec.recipes:
-        recipe = collect(RECIPES.get, given.name)
-        if recipe is None:
-            continue
-        collect(recipe_options, given, spec.task)
+    recipes = [collect(checked_recipe, given, spec.task) for given in spec.recipes]
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
-    return problems
+    return recipes
+
+
+def study_schema() -> dict[str, Any]:
+    """The JSON schema of study.yaml, with the options of every recipe, also of plugins."""
+    from weigh.run import RECIPES
+
+    schema = StudySpec.model_json_schema()
+    plain = schema["$defs"]["RecipeSpec"]
+    schema["$defs"]["RecipeSpec"] = {
+        "anyOf": [
+            {
+                **plain,
+                "title": recipe.name,
+                "description": recipe.title.en,
+                "properties": {
+                    **{field: how for options in recipe.options.values() for field, how in _fields_of(options).items()},
+                    **plain["properties"],
+                    "name": {"const": recipe.name},
+                },
+                "additionalProperties": False,
+            }
+            for _, recipe in RECIPES.items()
+        ]
+    }
+    return schema
+
+
+def _fields_of(options: type[BaseModel]) -> dict[str, Any]:
+    return options.model_json_schema()["properties"]
 
 
 def parse_duration(written: str) -> float:
@@ -321,7 +286,6 @@ def parse_duration(written: str) -> float:
     Raises:
         SpecError: Not a duration.
     """
-    import re
 
     match = re.fullmatch(
         r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s)?\s*", str(written)

@@ -54,7 +54,7 @@ def make_run(examples, tiny):
         inside = examples.where("train")
         held = np.arange(len(inside)) % 3 == fold
         return Run(
-            f"{recipe}-{fold}", f"{model} × {recipe}", model, recipe, {**RECIPES.get(recipe).options["pictures"], **options},
+            f"{recipe}-{fold}", f"{model} × {recipe}", model, recipe, {**RECIPES.get(recipe).options["pictures"]().model_dump(), **options},
             "main", "", 0, fold, inside[~held] if train is None else train, inside[held],
             {"init": 1, "order": 2, "augmentation": 3, "split": 4, **(seeds or {})}, keep_weights, refit_epochs,
         )  # fmt: skip

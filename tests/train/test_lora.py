@@ -19,7 +19,7 @@ from weigh.train.lora import add_adapters
 
 pytest.importorskip("peft")
 
-OPTIONS = RECIPES.get("lora").options["texts"]
+OPTIONS = RECIPES.get("lora").options["texts"]().model_dump()
 
 
 @pytest.fixture

@@ -111,7 +111,7 @@ def test_saved_probe_predicts_what_the_run_predicted(examples, setting, make_run
 
 @pytest.mark.parametrize("recipe", NETWORKS)
 def test_networks_train_and_repeat(recipe, examples, setting, make_run):
-    options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).options["pictures"]}
+    options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).options["pictures"]().model_dump()}
     run = make_run(recipe, **options, keep_weights=True)
     one, two = fit([run], setting, examples)[0], fit([run], setting, examples)[0]
     assert one.status == "done", one.cause
@@ -226,7 +226,7 @@ def test_several_labels(examples, setting, make_run):
     labels = np.stack([examples.target == 0, np.arange(len(examples)) % 3 == 0], axis=1).astype(np.uint8)
     several, setting = replace(examples, target=labels, kind=LABELS), replace(setting, primary="f1_macro")
     for recipe in ("probe", "finetune"):
-        options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).options["pictures"]}
+        options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).options["pictures"]().model_dump()}
         outcome = fit([make_run(recipe, **options, class_weights="balanced")], setting, several)[0]
         assert outcome.status == "done", outcome.cause
         assert outcome.answers.shape[1] == 2

@@ -82,13 +82,27 @@ def _setting(rng: np.random.Generator, annotation: Any, depth: int) -> Any:
     """A value for a setting of this type, or one that does not fit."""
     if harmed(rng, ODD_SETTINGS):
         return _odd(rng, depth)
+    from weigh.spec import RecipeSpec
+
     options = [o for o in (annotation, *get_args(annotation)) if isinstance(o, type) and issubclass(o, BaseModel)]
     if options and depth < 3:
-        fields = options[0].model_fields
+        fields = {**options[0].model_fields, **(_recipe_fields() if options[0] is RecipeSpec else {})}
         names = rng.permutation(sorted(fields))[: int(rng.integers(1, 4))].tolist()
         needed = [name for name, field in fields.items() if field.is_required() and chance(rng, 0.9)]
         return {name: _setting(rng, fields[name].annotation, depth + 1) for name in dict.fromkeys([*needed, *names])}
     return _fitting(rng, annotation, depth)
+
+
+def _recipe_fields() -> dict[str, Any]:
+    """The options of all recipes, by name."""
+    from weigh.run import RECIPES
+
+    return {
+        name: field
+        for _, recipe in RECIPES.items()
+        for options in recipe.options.values()
+        for name, field in options.model_fields.items()
+    }
 
 
 def _fitting(rng: np.random.Generator, annotation: Any, depth: int) -> Any:

@@ -45,7 +45,7 @@ def recipes(lang: Lang = "") -> None:
         for reads, options in recipe.options.items():
             title = next((text("{m}: ", "{m}：", m=m.title) for _, m in MEDIA.items() if m.reads == reads), None)
             if title is not None:
-                shown = ", ".join(f"{key}={value}" for key, value in options.items())
+                shown = ", ".join(f"{key}={value}" for key, value in options().model_dump().items())
                 print(" " * 11 + title.render(detect_language(lang)) + shown)
 
 

@@ -196,9 +196,9 @@ def schema() -> None:
     """The JSON schema of study.yaml."""
     import json
 
-    from weigh.spec import StudySpec
+    from weigh.spec_yaml import study_schema
 
-    print_data(json.dumps(StudySpec.model_json_schema(), indent=2, ensure_ascii=False) + "\n")
+    print_data(json.dumps(study_schema(), indent=2, ensure_ascii=False) + "\n")
 
 
 def register(app: typer.Typer) -> None:

@@ -84,7 +84,8 @@ def find(results: Results) -> list[Finding]:
 def _network(results: Results, candidate: Candidate) -> tuple[Any, ...]:
     """What decides how long a pass takes: candidates with the same of it have the same network at the same size."""
     given = next((r for r in results.spec.recipes if candidate_id(candidate.model, r) == candidate.id), None)
-    return candidate.model, given and given.image_size, given and given.max_length
+    overrides = {} if given is None else given.overrides
+    return candidate.model, overrides.get("image_size"), overrides.get("max_length")
 
 
 def _cost(results: Results, candidate: Candidate, score: float) -> Cost:

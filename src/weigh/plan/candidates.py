@@ -56,8 +56,8 @@ def _short(model: str) -> str:
 def recipe_of(spec: StudySpec, candidate: Candidate) -> RecipeSpec:
     """The recipe, with the user's overrides, of a candidate; how it decides is the study's choice where the recipe has none."""
     found = next(r for r in spec.recipes if candidate_id(candidate.model, r) == candidate.id)
-    chosen, known = spec.metrics.decision, RECIPES.get(found.name).options_for(spec.task) or {}
-    if chosen == "auto" or found.decision is not None or "decision" not in known:
+    chosen, options = spec.metrics.decision, RECIPES.get(found.name).options_for(spec.task)
+    if chosen == "auto" or "decision" in found.overrides or options is None or "decision" not in options.model_fields:
         return found
     return found.model_copy(update={"decision": chosen})
 

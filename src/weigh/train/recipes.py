@@ -1,50 +1,13 @@
 """The recipes: how pretrained weights are used. Facts only, no torch; the work is in `probe.py` and `network.py`.
 
-`options` are those that a recipe understands, by what its models read; where one is None the model's own value is taken.
+What can be set of each stands in `options.py`.
 """
 
 from __future__ import annotations
 
 from weigh.language import text
 from weigh.run import ANY, RECIPES, Recipe
-
-__all__ = ["STRENGTHS"]
-
-# L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
-STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
-
-_HEAD = {"strengths": STRENGTHS, "class_weights": "none", "decision": "auto"}
-_NETWORK = {
-    "epochs": 12,
-    "learning_rate": 1e-3,
-    "weight_decay": 0.05,
-    "layer_decay": 0.8,
-    "batch_size": 16,
-    "patience": 4,
-    "validation": 0.2,
-    "average": 1,
-    "class_weights": "none",
-    "decision": "auto",
-}
-_SQUARE = {"image_size": None}
-_PICTURE_NETWORK = {**_NETWORK, "augment": "standard", **_SQUARE}
-
-# Small encoders, short schedules: the rates of Mosbach et al. 2021 (§6: bias correction, warm-up, until the loss is
-# small) for 20 to 120 million parameters; not tuned, see docs/decisions/text-recipes.md.
-_TEXT_NETWORK = {
-    "epochs": 6,
-    "learning_rate": 1e-4,
-    "weight_decay": 0.01,
-    "layer_decay": 0.9,
-    "batch_size": 32,
-    "patience": 2,
-    "validation": 0.1,
-    "average": 1,
-    "max_length": None,
-    "pooling": None,
-    "class_weights": "none",
-    "decision": "auto",
-}
+from weigh.train import options
 
 RECIPES.register(
     "probe",
@@ -55,11 +18,7 @@ RECIPES.register(
             "冻结网络上的线性头；正则强度在训练折内选择",
         ),
         trains="head",
-        options={
-            "pictures": {**_HEAD, **_SQUARE},
-            "texts": {**_HEAD, "max_length": None, "pooling": None, "layers": None},
-            ANY: _HEAD,
-        },
+        options={"pictures": options.PictureHead, "texts": options.TextHead, ANY: options.Head},
         fit="weigh.train.probe:fit",
         per_example=True,
     ),
@@ -73,7 +32,7 @@ RECIPES.register(
             "训练整个网络（AdamW，逐层学习率）；轮数在训练折内选择",
         ),
         trains="network",
-        options={"pictures": _PICTURE_NETWORK, "texts": _TEXT_NETWORK, ANY: _NETWORK},
+        options={"pictures": options.PictureNetwork, "texts": options.TextNetwork, ANY: options.Network},
         fit="weigh.train.network:fit",
     ),
 )
@@ -86,7 +45,7 @@ RECIPES.register(
             "冻结其余部分并只计算一次其激活值，在其上训练最后一个阶段和分类头",
         ),
         trains="network",
-        options={"pictures": {**_NETWORK, **_SQUARE, "views": 2}},
+        options={"pictures": options.LastStage},
         fit="weigh.train.network:fit",
         frozen=True,
     ),
@@ -101,9 +60,9 @@ RECIPES.register(
         ),
         trains="network",
         options={
-            "pictures": {**_PICTURE_NETWORK, "learning_rate": 3e-4, "epochs": 8},
-            "texts": {**_TEXT_NETWORK, "epochs": 4},
-            ANY: {**_NETWORK, "learning_rate": 3e-4, "epochs": 8},
+            "pictures": options.ProbedPictureNetwork,
+            "texts": options.ProbedTextNetwork,
+            ANY: options.ProbedNetwork,
         },
         per_example=True,
         fit="weigh.train.network:fit",
@@ -118,7 +77,7 @@ RECIPES.register(
             "先在无标签数据（pretrain.texts、pretrain.pictures）上继续预训练，再微调（Gururangan 等，2020）",
         ),
         trains="network",
-        options={"pictures": _PICTURE_NETWORK, "texts": _TEXT_NETWORK},
+        options={"pictures": options.PictureNetwork, "texts": options.TextNetwork},
         fit="weigh.train.network:fit",
         unlabelled="before",
     ),
@@ -132,7 +91,7 @@ RECIPES.register(
             "微调的同时继续在无标签文本上猜被遮盖的词：L_pre + fine_weight × L_fine",
         ),
         trains="network",
-        options={"texts": {**_TEXT_NETWORK, "fine_weight": 1.0}},
+        options={"texts": options.Joint},
         fit="weigh.train.network:fit",
         unlabelled="beside",
     ),
@@ -146,19 +105,7 @@ RECIPES.register(
             "在文本编码器的每个线性层旁训练低秩适配器，训练后并入权重（Hu 等，2021）",
         ),
         trains="network",
-        options={
-            "texts": {
-                "rank": 8,
-                "alpha": 16.0,
-                "dropout": 0.0,
-                "targets": "all-linear",
-                **_TEXT_NETWORK,
-                "epochs": 10,
-                "learning_rate": 1e-3,
-                "layer_decay": 1.0,
-                "patience": 3,
-            }
-        },
+        options={"texts": options.Adapters},
         fit="weigh.train.network:fit",
         low_rank=True,
     ),
@@ -173,9 +120,9 @@ RECIPES.register(
         ),
         trains="network",
         options={
-            "pictures": {**_PICTURE_NETWORK, "layer_decay": 1.0},
-            "texts": {**_TEXT_NETWORK, "layer_decay": 1.0},
-            ANY: {**_NETWORK, "layer_decay": 1.0},
+            "pictures": options.RandomPictureNetwork,
+            "texts": options.RandomTextNetwork,
+            ANY: options.RandomNetwork,
         },
         fit="weigh.train.network:fit",
         pretrained=False,
@@ -191,7 +138,7 @@ RECIPES.register(
             "对照：教程式做法（SGD 0.001，动量 0.9，十轮，无增强，无验证）",
         ),
         trains="network",
-        options={"pictures": {"epochs": 10, "learning_rate": 1e-3, "batch_size": 16, "image_size": None}},
+        options={"pictures": options.Textbook},
         fit="weigh.train.network:fit",
         control=True,
     ),

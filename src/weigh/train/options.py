@@ -1,0 +1,180 @@
+"""What can be set of each recipe, for pictures, for texts and for whatever else models read; with defaults and limits. No torch.
+
+Before it: nothing. After it: `recipes.py` says which recipe has which options.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from weigh.run import Options
+
+__all__ = ["STRENGTHS"]
+
+# L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
+STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+LearningRate = Annotated[float, Field(gt=0, le=100)]
+WeightDecay = Annotated[float, Field(ge=0, le=10)]
+LayerDecay = Annotated[float, Field(gt=0, le=1)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+Patience = Annotated[int, Field(ge=1, le=10_000)]
+Validation = Annotated[float, Field(gt=0, lt=0.9, description="Share of the training folds.")]
+ImageSize = Annotated[int, Field(ge=16, le=4096)] | None
+MaxLength = Annotated[
+    Annotated[int, Field(ge=8, le=8192)] | None,
+    Field(description="Most tokens of a text; what is longer is cut. Default: what the model reads, at most 512."),
+]
+Pooling = Annotated[
+    Literal["mean", "first"] | None,
+    Field(description="How the vectors of tokens become one: mean, or the first; default: the model's own."),
+]
+
+
+class Classes(Options):
+    """Of whatever tells classes apart."""
+
+    class_weights: Literal["none", "balanced"] = "none"
+    decision: Literal["auto", "argmax", "threshold"] = "auto"
+
+
+# ---- a head on frozen features
+
+
+class Head(Classes):
+    strengths: Annotated[
+        list[Annotated[float, Field(gt=0)]], Field(min_length=1, description="L2 strengths of a probe.")
+    ] = STRENGTHS
+
+
+class PictureHead(Head):
+    image_size: ImageSize = None
+
+
+class TextHead(Head):
+    max_length: MaxLength = None
+    pooling: Pooling = None
+    layers: Annotated[
+        Literal["last", "mean"] | None,
+        Field(description="Features of texts from the last layer, or the mean of all layers."),
+    ] = None
+
+
+# ---- a network that is trained
+
+
+class Network(Classes):
+    epochs: Epochs = 12
+    learning_rate: LearningRate = 1e-3
+    weight_decay: WeightDecay = 0.05
+    layer_decay: LayerDecay = 0.8
+    batch_size: BatchSize = 16
+    patience: Patience = 4
+    validation: Validation = 0.2
+    average: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100,
+            description="The mean of the weights of so many last epochs is validated and kept; 1: no mean.",
+        ),
+    ] = 1
+
+
+class PictureNetwork(Network):
+    augment: Literal["none", "light", "standard"] = "standard"
+    image_size: ImageSize = None
+
+
+class TextNetwork(Network):
+    """Small encoders, short schedules: the rates of Mosbach et al. 2021 (section 6: bias correction, warm-up, until the loss is small) for 20 to
+    120 million parameters; not tuned, see docs/decisions/text-recipes.md.
+    """
+
+    epochs: Epochs = 6
+    learning_rate: LearningRate = 1e-4
+    weight_decay: WeightDecay = 0.01
+    layer_decay: LayerDecay = 0.9
+    batch_size: BatchSize = 32
+    patience: Patience = 2
+    validation: Validation = 0.1
+    max_length: MaxLength = None
+    pooling: Pooling = None
+
+
+class LastStage(Network):
+    image_size: ImageSize = None
+    views: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Versions of each picture that last-stage keeps: 1 as it is, 2 also mirrored, more: random crops besides.",
+        ),
+    ] = 2
+
+
+class ProbedNetwork(Network):
+    """lp-ft begins with the probe's head, so it goes on more carefully."""
+
+    epochs: Epochs = 8
+    learning_rate: LearningRate = 3e-4
+
+
+class ProbedPictureNetwork(PictureNetwork):
+    epochs: Epochs = 8
+    learning_rate: LearningRate = 3e-4
+
+
+class ProbedTextNetwork(TextNetwork):
+    epochs: Epochs = 4
+
+
+class RandomNetwork(Network):
+    """Random weights have no layers that should move less than others."""
+
+    layer_decay: LayerDecay = 1.0
+
+
+class RandomPictureNetwork(PictureNetwork):
+    layer_decay: LayerDecay = 1.0
+
+
+class RandomTextNetwork(TextNetwork):
+    layer_decay: LayerDecay = 1.0
+
+
+class Joint(TextNetwork):
+    fine_weight: Annotated[
+        float,
+        Field(gt=0, le=1000, description="Weight of the loss on labels in `joint`: L_pre + fine_weight x L_fine."),
+    ] = 1.0
+
+
+class Adapters(TextNetwork):
+    rank: Annotated[
+        int,
+        Field(ge=1, le=1024, description="Of lora's adapters: the size of the space that each layer's change lies in."),
+    ] = 8
+    alpha: Annotated[float, Field(gt=0, le=10_000, description="lora's adapters are scaled by alpha / rank.")] = 16.0
+    dropout: Annotated[float, Field(ge=0, lt=1, description="On the inputs of lora's adapters.")] = 0.0
+    targets: Annotated[
+        Literal["all-linear", "query-value"],
+        Field(description="Which layers lora adapts: every linear one, or the query and value projections."),
+    ] = "all-linear"
+    epochs: Epochs = 10
+    learning_rate: LearningRate = 1e-3
+    layer_decay: LayerDecay = 1.0
+    patience: Patience = 3
+
+
+class Textbook(Options):
+    """What tutorials do."""
+
+    epochs: Epochs = 10
+    learning_rate: LearningRate = 1e-3
+    batch_size: BatchSize = 16
+    image_size: ImageSize = None
