@@ -9,7 +9,7 @@ import pytest
 
 from weigh.findings.registry import FINDINGS
 from weigh.metrics.base import METRICS
-from weigh.run import RECIPES
+from weigh.run import RECIPES, Options
 from weigh.testing.contracts import check_finding, check_metric, check_recipe
 
 
@@ -37,10 +37,17 @@ def test_the_contract_of_metrics_can_fail():
 
 
 def test_the_contract_of_recipes_can_fail():
-    probe = RECIPES.get("probe")
-    with pytest.raises(AssertionError, match="not settings"):
-        check_recipe(replace(probe, defaults={"colour": "red"}))
+    class Labelled(Options):
+        label: str = "red"
+
+    class Augmented(Options):
+        views: int = 2
+        epochs: int = 1
+        augment: str = "light"
+
+    with pytest.raises(AssertionError, match="settings of every recipe"):
+        check_recipe(replace(RECIPES.get("probe"), options={"pictures": Labelled}))
     with pytest.raises(AssertionError, match="views"):
         check_recipe(replace(RECIPES.get("finetune"), frozen=True))
     with pytest.raises(AssertionError, match="augmented"):
-        check_recipe(replace(RECIPES.get("last-stage"), defaults={"views": 2, "epochs": 1, "augment": "light"}))
+        check_recipe(replace(RECIPES.get("last-stage"), options={"pictures": Augmented}))

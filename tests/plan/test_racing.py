@@ -125,7 +125,7 @@ def test_hopeless_candidates_are_dropped_and_told_of(many, tmp_path, monkeypatch
     assert not [f for f in findings.values() if f.kind in ("internal", "progress")]
     told = findings["racing"]
     assert told.verdict == "no"
-    assert "Dropped after 2 of 12 folds: poor0" in told.sentence.en
+    assert "Dropped after 3 of 12 folds: poor0" in told.sentence.en
     assert "退出" in told.sentence.zh
     assert "points [" in told.sentence.en
     for name in ("report.html", "report.zh.html"):
