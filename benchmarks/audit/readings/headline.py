@@ -102,8 +102,8 @@ def _promise(rows: Sequence[Mapping[str, float]]) -> Kept:
     covered, p = [100 * (1 - row["missed"]) for row in both], exact_p(both, "missed", 0.1)
     return Kept(
         f"Promised: 95 % intervals, no design significantly under 90 %, mean error within half a point. Lowest coverage {min(covered):.1f} %, mean "
-        f"{np.mean(covered):.1f} %; smallest exact p for less than 90 %, Holm: {smallest(p):.3f}; largest mean error "
-        f"{max((row['third'] for row in rows), key=abs):+.2f} points.",
+        f"{np.mean(covered):.1f} %; smallest exact p for less than 90 %, Holm: {smallest(p):.3f}. The mean error is larger "
+        f"than half a point in {sum(abs(row['third']) > 0.5 for row in rows)} of {len(rows)} designs, at most {max((row['third'] for row in rows), key=abs):+.2f} points.",
         p,
     )
 
