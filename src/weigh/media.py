@@ -39,6 +39,7 @@ class Medium:
         noun: What an example is called in a sentence.
         title: What models read, in a message.
         source: Where models of it come from, in a message; empty where nothing ships with weigh.
+        typed: Models as they are typed, for an example, and a pattern that lists more; empty where nothing ships with weigh.
         new_files: What to type for new examples after `weigh predict STUDY`.
         one_table: New examples stand in one file; else every file is an example.
         checked: What its checks look for, to be said where they found nothing.
@@ -55,6 +56,7 @@ class Medium:
     noun: Noun
     title: Text
     source = text("", "")
+    typed: tuple[str, str] | tuple[()] = ()
     new_files = "new.csv"
     one_table = True
     checked = text(
@@ -87,6 +89,7 @@ class Pictures(Medium):
     name = reads = "pictures"
     noun, title = PICTURES, text("pictures", "图片")
     source = text("of pictures: timm:…, torchvision:…", "图片模型：timm:…、torchvision:…")
+    typed = ("timm:tf_efficientnet_lite0,timm:resnet18", "timm:*lite*")
     new_files = "new/*.jpg"
     one_table = False
     checked = text(
@@ -101,6 +104,7 @@ class Texts(Medium):
     name = reads = "texts"
     noun, title = TEXTS, text("texts", "文本")
     source = text("of texts: hf:…", "文本模型：hf:…")
+    typed = ("hf:sentence-transformers/all-MiniLM-L6-v2,hf:intfloat/multilingual-e5-small", "hf:*")
     checked = text(
         "lines that fit, empty {w}, identical and near copies, copies across training and test, labels that contradict each other, class sizes, encodings, scripts, control characters",
         "行是否完整、空{w}、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、编码、文字、控制字符",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weigh.errors import SpecError
-from weigh.language import text
+from weigh.errors import SpecError, WeighError
+from weigh.language import Text, text
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
@@ -98,15 +98,38 @@ def open_study(
     run = {"device": device, "jobs": jobs, "offline": offline or None}
     settings = [*(f"run.{key}={value}" for key, value in run.items() if value), *settings]
     if "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
-        raise SpecError(
-            text("No models are named.", "没有指定模型。"),
-            text("weigh compares the models that you name.", "weigh 只比较您指定的模型。"),
-            text(
-                "Example: --models timm:tf_efficientnet_lite0,timm:resnet18   (`weigh models 'timm:*lite*'` lists them)",
-                "例如：--models timm:tf_efficientnet_lite0,timm:resnet18   （`weigh models 'timm:*lite*'` 会列出可用模型）",
-            ),
-        )
+        raise _no_models(content, settings, base)
     return Study(load_spec(apply_settings(content, settings), base=base), output)
+
+
+def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> SpecError:
+    """With models that fit what the data look like; where that cannot be told, with some of every medium."""
+    from weigh.data.readers import task_of
+    from weigh.media import MEDIA
+    from weigh.spec_yaml import apply_settings, load_spec
+    from weigh.tasks import registered_task
+
+    fitting = [medium for _, medium in MEDIA.items() if medium.typed]
+    try:
+        spec = load_spec(apply_settings({**content, "models": ["timm:resnet18"]}, settings), base=base)
+        fitting = [MEDIA.get(registered_task(task_of(spec.data, spec.task)).medium)]
+    except WeighError:
+        pass
+    examples = dict.fromkeys(medium.typed for medium in fitting if medium.typed)
+    lines = [
+        text(
+            "Example: --models {m}   (`weigh models '{p}'` lists more)",
+            "例如：--models {m}   （`weigh models '{p}'` 会列出更多）",
+            m=models,
+            p=pattern,
+        )
+        for models, pattern in examples
+    ]
+    return SpecError(
+        text("No models are named.", "没有指定模型。"),
+        text("weigh compares the models that you name.", "weigh 只比较您指定的模型。"),
+        Text(*("\n".join(line.render(language) for line in lines) for language in ("en", "zh"))) if lines else None,
+    )
 
 
 def _keep_overrides(name: str, given: Any) -> Any:
