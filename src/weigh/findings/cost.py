@@ -83,8 +83,8 @@ def find(results: Results) -> list[Finding]:
 
 def _network(results: Results, candidate: Candidate) -> tuple[Any, ...]:
     """What decides how long a pass takes: candidates with the same of it have the same network at the same size."""
-    given = next((r for r in results.spec.recipes if candidate_id(candidate.model, r) == candidate.id), None)
-    overrides = {} if given is None else given.overrides
+    recipe = next((r for r in results.spec.recipes if candidate_id(candidate.model, r) == candidate.id), None)
+    overrides = {} if recipe is None else recipe.overrides
     return candidate.model, overrides.get("image_size"), overrides.get("max_length")
 
 
@@ -166,13 +166,13 @@ def front(costs: Sequence[float | None], scores: Sequence[float], *, greater_is_
     Unknown costs and scores are never on the front and beat nobody.
     """
     sign = 1 if greater_is_better else -1
-    known = [(c, sign * s) if c is not None and math.isfinite(s) else None for c, s in zip(costs, scores, strict=True)]
+    points = [(c, sign * s) if c is not None and math.isfinite(s) else None for c, s in zip(costs, scores, strict=True)]
     return [
         mine is not None
         and not any(
-            other is not None and other[0] <= mine[0] and other[1] >= mine[1] and other != mine for other in known
+            other is not None and other[0] <= mine[0] and other[1] >= mine[1] and other != mine for other in points
         )
-        for mine in known
+        for mine in points
     ]
 
 
@@ -198,20 +198,20 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
             t=_short(own.train_seconds),
         )
         if own.predict_seconds is not None:
-            sentence = sentence + text(
+            sentence += text(
                 "A prediction takes {p} milliseconds (on a processor those of one thread; candidates with the same network share the least reading).",
                 "每次预测耗时 {p} 毫秒（在处理器上按单线程计；网络相同的候选方案共用最小的一次读数）。",
                 p=_short(1000 * own.predict_seconds),
             )
         if own.delay is not None and own.delay > BUSY:
-            sentence = sentence + text(
+            sentence += text(
                 "The machine was busy with other work: by the clock a pass took {d} times as long. Times of training are too long by as much.",
                 "测量时本机正忙于其他任务：按时钟计，一次前向计算耗时为正常的 {d} 倍；训练时间也相应偏长。",
                 d=_short(own.delay),
             )
         fast = [row for row in rows if row["front"]]
         if len(fast) > 1 and own.predict_seconds is not None:
-            sentence = sentence + text(
+            sentence += text(
                 "No candidate is both faster and better than: {f} (by their scores alone, without intervals).",
                 "没有候选方案比以下各项更快且更好：{f}（只看得分，未考虑区间）。",
                 f=", ".join(row["candidate"] for row in fast),

@@ -108,13 +108,13 @@ def findings_from_problems(
     if checked is None:
         checked = _filled(medium.checked, medium)
     seen: Counter[str] = Counter()
-    found = []
+    findings = []
     for problem in problems:
         seen[problem.kind] += 1  # ids are unique: a second problem of a kind (in the test part, another oddity) is ":2"
-        found.append(_finding(problem, medium, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
-    if not any(finding.severity == "problem" for finding in found):
+        findings.append(_finding(problem, medium, "" if seen[problem.kind] == 1 else f":{seen[problem.kind]}"))
+    if not any(finding.severity == "problem" for finding in findings):
         n = len(examples)
-        found.append(
+        findings.append(
             Finding(
                 id="data:clean",
                 kind="data",
@@ -131,7 +131,7 @@ def findings_from_problems(
                 estimates={"examples": Estimate(value=n, n=n, unit="1", method="count")},
             )
         )
-    return found
+    return findings
 
 
 def _filled(template: Text, medium: Medium) -> Text:
@@ -143,10 +143,10 @@ def _filled(template: Text, medium: Medium) -> Text:
 
 
 def _finding(problem: Problem, medium: Medium, suffix: str) -> Finding:
-    asked = QUESTIONS.get(problem.kind)
+    template = QUESTIONS.get(problem.kind)
     question = (
-        _filled(asked, medium)
-        if asked is not None
+        _filled(template, medium)
+        if template is not None
         else text("Is there a problem of the kind {k}?", "是否存在 {k} 类问题？", k=problem.kind)
     )
     sentence = problem.sentence if problem.why is None else problem.sentence + problem.why

@@ -101,14 +101,14 @@ class Evidence:
     def ranked(self) -> list[str]:
         """Rivals from the best score to the worst, the winner first whatever happens."""
         sign = 1 if self.metric.greater_is_better else -1
-        known = {name: self.scores[name].value for name in self.rivals}
-        return sorted(known, key=lambda n: (n != self.winner, math.isnan(known[n]), -sign * known[n]))
+        scores = {name: self.scores[name].value for name in self.rivals}
+        return sorted(scores, key=lambda n: (n != self.winner, math.isnan(scores[n]), -sign * scores[n]))
 
     @cached_property
     def blind(self) -> Baseline:
         """An answer that looks at nothing, with its score."""
-        some = next(iter(self.out_of_fold.values()))
-        return answer_blindly(self.metric, some.kind, some.target, len(self.results.examples.classes))
+        example = next(iter(self.out_of_fold.values()))
+        return answer_blindly(self.metric, example.kind, example.target, len(self.results.examples.classes))
 
     def once(self, compute: Callable[[Evidence], T]) -> T:
         """What `compute` finds, worked out once: findings that speak of the same thing ask here, and none hands it to another."""
@@ -128,9 +128,9 @@ class Evidence:
         few = self.units.name == "groups" and self.units.count <= self.results.spec.design.folds
 
         def varies(name: str) -> bool:
-            found = self.out_of_fold[name]
-            if len(found.answers) > 1 and found.complete[:2].all():
-                return not np.array_equal(found.answers[0], found.answers[1])
+            runs = self.out_of_fold[name]
+            if len(runs.answers) > 1 and runs.complete[:2].all():
+                return not np.array_equal(runs.answers[0], runs.answers[1])
             return not (few and self.results.candidate(name).cheap)
 
         return any(varies(name) for name in names)
@@ -171,10 +171,10 @@ def _read(results: Results) -> Evidence:
     metric = METRICS.get(spec.primary)
     out_of_fold = {}
     for candidate in results.candidates:
-        found = results.out_of_fold(candidate.id)
-        if found is not None:
-            out_of_fold[candidate.id] = found
-    measured = {name: found.measured(metric) for name, found in out_of_fold.items()}
+        predictions = results.out_of_fold(candidate.id)
+        if predictions is not None:
+            out_of_fold[candidate.id] = predictions
+    measured = {name: predictions.measured(metric) for name, predictions in out_of_fold.items()}
     indices = results.examples.where("train")
     groups = group_of(results.examples, spec)
     units = make_units(

@@ -72,8 +72,8 @@ def _study(results: Results) -> dict[str, Any]:
 def _design(results: Results) -> dict[str, Any]:
     """The design as specified; of others' predictions only what was read or decides the intervals."""
     design = results.spec.design.model_dump(mode="json")
-    known = {"folds": ("folds", "repeats", "purpose", "level", "seed"), "models": ("level", "seed")}
-    return design if results.origin == "study" else {name: design[name] for name in known[results.origin]}
+    fields = {"folds": ("folds", "repeats", "purpose", "level", "seed"), "models": ("level", "seed")}
+    return design if results.origin == "study" else {name: design[name] for name in fields[results.origin]}
 
 
 def _measured(results: Results) -> dict[str, Any]:

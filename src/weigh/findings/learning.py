@@ -53,20 +53,20 @@ class ConstantRuns(NamedTuple):
 def constant_runs(evidence: Evidence) -> ConstantRuns:
     """Look through the runs of all candidates but controls; to be asked for through `evidence.once`."""
     rows, looked = [], Counter()
-    for name, found in evidence.out_of_fold.items():
+    for name, runs in evidence.out_of_fold.items():
         if evidence.results.candidate(name).control:
             continue
-        for repeat in range(len(found.answers)):
-            labels = found.prediction(repeat).labels
+        for repeat in range(len(runs.answers)):
+            labels = runs.prediction(repeat).labels
             for fold in range(evidence.measured[name].folds):
-                where = (found.fold[repeat] == fold) & evidence.measured[name].present[repeat]
+                where = (runs.fold[repeat] == fold) & evidence.measured[name].present[repeat]
                 if not where.any():
                     continue
-                if not found.kind.varied(found.target[where]):
+                if not runs.kind.varied(runs.target[where]):
                     continue
                 looked[name] += 1
-                said = found.kind.same_answer(labels[where], found.target[where], evidence.results.examples.classes)
-                if said:
-                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": said})
+                answer = runs.kind.same_answer(labels[where], runs.target[where], evidence.results.examples.classes)
+                if answer:
+                    rows.append({"candidate": name, "repeat": repeat, "fold": fold, "predicted": answer})
     constant = Counter(row["candidate"] for row in rows)
     return ConstantRuns(rows, dict(looked), tuple(name for name, n in looked.items() if n and constant[name] == n))

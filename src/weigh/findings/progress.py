@@ -19,16 +19,16 @@ def find(results: Results) -> list[Finding]:
         return []
     missing, recorded = sum(results.unfinished.values()), len(results.records)
     untouched = [c.id for c in results.candidates if not results.runs(candidate=c.id, status=None)]
-    said = text(
+    sentence = text(
         "{m} of {n} planned runs are not done yet: everything below speaks only of what is finished, and the order of the candidates may change.",
         "计划的 {n} 次运行中还有 {m} 次没有完成：以下内容只涉及已完成的部分，各候选方案的排名仍可能改变。",
         m=missing,
         n=missing + recorded,
     )
     if results.lost:
-        said += results.lost
+        sentence += results.lost
     if untouched:
-        said += text("Nothing is known yet about: {c}.", "以下候选方案尚无任何结果：{c}。", c=", ".join(untouched))
+        sentence += text("Nothing is known yet about: {c}.", "以下候选方案尚无任何结果：{c}。", c=", ".join(untouched))
     counts = {"missing": missing, "recorded": recorded}
     return [
         Finding(
@@ -36,7 +36,7 @@ def find(results: Results) -> list[Finding]:
             kind="progress",
             **asked("progress", "no"),
             severity="problem",
-            sentence=Bilingual.of(said),
+            sentence=Bilingual.of(sentence),
             estimates={
                 name: Estimate(value=n, n=n, unit="1", n_unit="runs", method="count") for name, n in counts.items()
             },

@@ -249,13 +249,13 @@ def asked(key: str, verdict: Verdict, **values: Any) -> dict[str, Any]:
         ValueError: The row does not know this answer: a verdict that its question was never meant to have.
     """
     question = QUESTIONS[key]
-    said = {"yes": question.yes, "no": question.no, "undecided": None}[verdict]
-    if said is None and verdict != "undecided" and not question.open:
+    answer = {"yes": question.yes, "no": question.no, "undecided": None}[verdict]
+    if answer is None and verdict != "undecided" and not question.open:
         raise ValueError(f"the question {key!r} has no answer {verdict!r}")
     return {
         "question": Bilingual.of(_filled(question.ask, values)),
         "verdict": verdict,
-        "answer": None if said is None else Bilingual.of(_filled(said, values)),
+        "answer": None if answer is None else Bilingual.of(_filled(answer, values)),
     }
 
 

@@ -75,28 +75,28 @@ def read_findings(results: Results) -> list[Finding]:
 
     Kinds and single findings (by id) that `targets.left_out` names are left out: they cannot be asked of these records.
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     skipped = unasked(results)
-    known = dict(FINDINGS.items())
-    for kind in [*(k for k in ORDER if k in known), *(k for k in known if k not in ORDER)]:
+    finders = dict(FINDINGS.items())
+    for kind in [*(k for k in ORDER if k in finders), *(k for k in finders if k not in ORDER)]:
         if kind in skipped:
             continue
         try:
-            found += [finding for finding in known[kind](results) if finding.id not in skipped]
+            findings += [finding for finding in finders[kind](results) if finding.id not in skipped]
         except Exception as error:  # a bug in one file must not hide what the others found
             log.exception("the finding %s failed", kind)
-            found.append(_internal(kind, error))
-    return found
+            findings.append(_internal(kind, error))
+    return findings
 
 
 def unasked(results: Results) -> dict[str, Any]:
     """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
-    known = {**results.examples.kind.meaningless, **results.skipped}
+    reasons = {**results.examples.kind.meaningless, **results.skipped}
     try:
         learnt = not read_evidence(results).once(nothing_learnt)
     except Exception:  # then every finding that reads the evidence says so
-        return known
-    return known if learnt else {**dict.fromkeys(RANKING, NOTHING_LEARNT), **known}
+        return reasons
+    return reasons if learnt else {**dict.fromkeys(RANKING, NOTHING_LEARNT), **reasons}
 
 
 def section_of(kind: str) -> str | None:

@@ -98,21 +98,21 @@ def _claim(results: Results) -> Claim:
 def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list[str]]:
     """Parts to look at, and the columns that were left out because they have too many values."""
     target, classes = out_of_fold.target, results.examples.classes
-    found, left_out = [], []
-    asked = results.spec.data.slices
+    slices, left_out = [], []
+    chosen = results.spec.data.slices
     for column, values in results.examples.slices.items():
-        if asked is not None and column not in asked:
+        if chosen is not None and column not in chosen:
             continue
         mine = values[out_of_fold.indices]
         names = np.unique(mine)
         if len(names) > MOST_VALUES:
             left_out.append(column)
         elif len(names) > 1:
-            found += [Slice(column, str(name), mine == name) for name in names]
+            slices += [Slice(column, str(name), mine == name) for name in names]
     if len(classes) > 1 and out_of_fold.kind.probable:  # types of entities: the table of types has them
         members = out_of_fold.kind.members(target, len(classes))
-        found += [Slice(CLASS, name, members[:, c]) for c, name in enumerate(classes) if members[:, c].any()]
-    return found, left_out
+        slices += [Slice(CLASS, name, members[:, c]) for c, name in enumerate(classes) if members[:, c].any()]
+    return slices, left_out
 
 
 def _measure_recall(out_of_fold: OutOfFold, whole: MeasuredDesign, label: int) -> MeasuredDesign:
@@ -264,7 +264,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         )
     sentence = parts[0]
     for part in parts[1:]:
-        sentence = sentence + part
+        sentence += part
     next_ = []
     if worse:
         next_.append(

@@ -26,14 +26,14 @@ MOST_CUT = 0.01  # of all texts
 @FINDINGS.named("tokens")
 def find(results: Results) -> list[Finding]:
     """One finding per model whose tokenizer does not fit, one per model that cuts texts."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     for address, facts in results.models.items():
         counted = facts.get("texts")
         if counted:
-            found += [
+            findings += [
                 finding for finding in (_fit(address, counted, results), _cut(address, counted, results)) if finding
             ]
-    return found
+    return findings
 
 
 def _counted(value: float, counted: dict[str, Any], unit: str = "percent") -> Estimate:
@@ -54,7 +54,7 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
     if unknown <= MOST_UNKNOWN and spelt <= MOST_TOKENS:
         return None
     estimates = {"unknown": _counted(unknown, counted), "tokens_per_character": _counted(spelt, counted, "1")}
-    said = (
+    symptom = (
         text("{p} of the tokens are unknown to it", "其中 {p} 的词元不在其词表中", p=_percent(estimates["unknown"]))
         if unknown > MOST_UNKNOWN
         else text("it needs {k} tokens per character", "平均每个字符需要 {k} 个词元", k=f"{spelt:.1f}")
@@ -70,7 +70,7 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
                 "in its own language, and little about what a model of this size can do in this one.",
                 "{m} 的分词器不适合这些文本的语言：{s}。它在这里的得分不能说明它在自己语言上的能力，也很难说明同等规模的模型在这种语言上的能力。",
                 m=address,
-                s=said,
+                s=symptom,
             )
         ),
         estimates=estimates,

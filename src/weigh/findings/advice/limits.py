@@ -47,14 +47,14 @@ def study_limits(results: Results, evidence: Evidence) -> list[Text]:
                 c=", ".join(map(evidence.label, rivals)),
             )
         )
-    given = len(results.examples.where("test"))
-    if not given or evidence.winner is None or results.test(evidence.winner) is None:
+    n_test = len(results.examples.where("test"))
+    if not n_test or evidence.winner is None or results.test(evidence.winner) is None:
         limits.append(
             text(
                 "how the refitted model scores on examples that chose nothing ({w})",
                 "重新拟合的模型在未参与任何选择的样本上得分如何（{w}）",
                 w=text("the test part has not been scored yet", "测试部分尚未评分")
-                if given
+                if n_test
                 else text("there is no test part", "没有测试部分"),
             )
         )

@@ -51,15 +51,15 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     ours, undecided = results.origin == "study", undecided_rivals(evidence)
     if evidence.once(nothing_learnt):  # what else there is to say of the training can wait
-        found = [Item(1, words) for words in what_to_change(evidence)] if ours else []
+        proposals = [Item(1, words) for words in what_to_change(evidence)] if ours else []
     elif ours:
-        found = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
+        proposals = [*_from_record(results, evidence), *_from_evidence(results, evidence)]
     else:
-        found = [
+        proposals = [
             *_suspected(results, evidence),
-            *(Item(*found) for found in reading_advice.proposals(results, evidence, undecided)),
+            *(Item(*proposal) for proposal in reading_advice.proposals(results, evidence, undecided)),
         ]
-    items = sorted([*_from_data(results), *found], key=lambda item: item.worth)
+    items = sorted([*_from_data(results), *proposals], key=lambda item: item.worth)
     unique: list[Item] = []
     for item in items:
         if all(item.words.en != other.words.en for other in unique):
@@ -248,13 +248,13 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
 
 
 def _suspected(results: Results, evidence: Evidence) -> list[Item]:
-    found = None if "errors:labels" in results.skipped else evidence.once(suspected_labels)
-    if found is None or not len(found.flagged):
+    suspects = None if "errors:labels" in results.skipped else evidence.once(suspected_labels)
+    if suspects is None or not len(suspects.flagged):
         return []
-    if len(found.flagged) < evidence.rope * found.judged and evidence.metric.unit == "score":
+    if len(suspects.flagged) < evidence.rope * suspects.judged and evidence.metric.unit == "score":
         return []  # corrected or not, so few change no score by what would matter; their finding shows them
-    flagged = len(found.flagged)
-    worth = 4 if found.unusual else 8  # as many would be contradicted if all labels were right
+    flagged = len(suspects.flagged)
+    worth = 4 if suspects.unusual else 8  # as many would be contradicted if all labels were right
     return [Item(worth, look_again(flagged, ours=results.origin == "study"), ("suspected_labels", flagged))]
 
 

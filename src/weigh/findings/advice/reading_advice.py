@@ -20,7 +20,7 @@ LISTED = 5  # names in a sentence
 
 def proposals(results: Results, evidence: Evidence, undecided: Sequence[str]) -> list[tuple[int, Text]]:
     """`(worth, words)`: how to settle what is open, and what to hand over for more than this."""
-    found = [(6, words) for words in needed(results, evidence)]
+    advice = [(6, words) for words in needed(results, evidence)]
     if undecided and evidence.comparisons is not None:
         winner = str(evidence.winner)
         names = {"w": evidence.label(winner), "c": _names(evidence, undecided)}
@@ -37,27 +37,27 @@ def proposals(results: Results, evidence: Evidence, undecided: Sequence[str]) ->
                 "{w} 是否优于 {c} 尚无定论：请标注更多样本，或直接选代价更低的那个。",
                 **names,
             )
-        found.append((5, words))
-    return found
+        advice.append((5, words))
+    return advice
 
 
 def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> list[Text]:
     """What may not be concluded from these predictions."""
-    found = [
+    open_questions = [
         text(
             "whether the models, or whoever chose them, had seen these examples before",
             "这些模型（或挑选模型的人）此前是否接触过这些样本",
         )
     ]
     if not results.shifted:
-        found.append(
+        open_questions.append(
             text(
                 "how well the models do on data from elsewhere (no other source was measured)",
                 "模型在其他来源的数据上表现如何（没有测过其他来源）",
             )
         )
     if undecided:
-        found.append(
+        open_questions.append(
             text(
                 "that {w} is better than {c}",
                 "{w} 优于 {c}",
@@ -66,13 +66,13 @@ def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> li
             )
         )
     if results.origin == "models":
-        found.append(
+        open_questions.append(
             text(
                 "what another training of the same models would give (these models are fixed)",
                 "同样的模型重新训练会得到什么（这里只看这几个训练好的模型）",
             )
         )
-    return found
+    return open_questions
 
 
 def _names(evidence: Evidence, names: Sequence[str]) -> Text:

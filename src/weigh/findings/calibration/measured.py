@@ -77,9 +77,9 @@ def measure_stage(
     for r, rows in enumerate(present):
         if rows.any():
             p = kind.probabilities(logits[r, rows])
-            told = Prediction(p, kind.most_probable(p))
+            prediction = Prediction(p, kind.most_probable(p))
             for values, name in ((losses, "log_loss"), (brier, "brier")):
-                values[r, rows] = METRICS.get(name).measure(told, target[rows])[:, 0]
+                values[r, rows] = METRICS.get(name).measure(prediction, target[rows])[:, 0]
             next(filled)[rows] = inside = bin_statistics(p, target[rows])
             excess[r, rows] = (inside[:, 1] - inside[:, 2]).sum(axis=1) / inside[:, 0].sum(axis=1)
     of = {"level": level, "units": units}

@@ -43,8 +43,8 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     weights = draw_weights(evidence.rng("calibration"), evidence.units, evidence.draws)
     described = {
-        name: describe(evidence, found, weights if name == evidence.winner else weights[:FEW_DRAWS])
-        for name, found in evidence.out_of_fold.items()
+        name: describe(evidence, out_of_fold, weights if name == evidence.winner else weights[:FEW_DRAWS])
+        for name, out_of_fold in evidence.out_of_fold.items()
     }
     if not described:
         return []  # nothing ran: the performance finding says so
@@ -52,7 +52,7 @@ def find(results: Results) -> list[Finding]:
         "kind": "calibration",
         "claim": "these_models",
         "figure": _figure(results, described),
-        "table": [_row(results, name, found) for name, found in described.items()],
+        "table": [_row(results, name, candidate) for name, candidate in described.items()],
         "references": REFERENCES,
     }
     if (winner := evidence.winner) is None:
@@ -72,10 +72,10 @@ def judge_error(error: Estimate) -> Verdict:
     return "yes" if error.high <= TOLERANCE else "no" if error.low > TOLERANCE else "undecided"
 
 
-def _judge(results: Results, winner: str, found: Described, common: dict) -> Finding:
+def _judge(results: Results, winner: str, winners: Described, common: dict) -> Finding:
     if results.origin == "models":
-        return _judge_as_stated(results, winner, found.before, common)
-    before, after = found.before, found.after
+        return _judge_as_stated(results, winner, winners.before, common)
+    before, after = winners.before, winners.after
     verdict = judge_error(after.error)
     ours = results.origin == "study"
     saved = text("in the saved model", "保存的模型中温度为") if ours else text("over all", "全部数据上为")
@@ -84,7 +84,7 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         "calibration_error_before": before.error,
         "confidence_minus_accuracy": before.excess,
         "temperature": Estimate(
-            value=found.temperature,
+            value=winners.temperature,
             n=after.error.n,
             n_unit=after.error.n_unit,
             unit="1",
@@ -93,7 +93,7 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
         "tolerance": Estimate(value=TOLERANCE, method="chosen, not estimated"),
         "log_loss_before": before.log_loss,
         "log_loss": after.log_loss,
-        "log_loss_gain": found.gain,
+        "log_loss_gain": winners.gain,
         "brier_before": before.brier,
         "brier": after.brier,
     }
@@ -109,9 +109,9 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
             "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
             "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
             s=saved,
-            t=f"{found.temperature:.2f}",
+            t=f"{winners.temperature:.2f}",
             a=after.error.format(),
-            g=_gain(found.gain),
+            g=_gain(winners.gain),
         )
         + _meaning(verdict)
     )
@@ -126,10 +126,10 @@ def _judge(results: Results, winner: str, found: Described, common: dict) -> Fin
             outcome="unchecked",
         )
     ]
-    tested = _on_test(results, winner, found.temperature)
+    tested = _on_test(results, winner, winners.temperature)
     if tested is not None and judge_error(tested) == "no" and verdict != "no":
         verdict = "no"
-        sentence = sentence + text(
+        sentence += text(
             "But on the test part they are off by {e}, beyond that.",
             "但在测试部分上平均相差 {e}，超出了这一限度。",
             e=tested.format(),
@@ -165,7 +165,7 @@ def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict)
     """Trained models on a test set: no folds on which a temperature could be fitted without using what it is judged on."""
     verdict, figure = judge_error(stated.error), common["figure"]
     shown = [row for row in figure.rows if row["stage"] == "before"]
-    known = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
+    columns = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
     return Finding(
         id="calibration",
         **asked("calibration", verdict),
@@ -192,7 +192,7 @@ def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict)
         **{
             **common,
             "figure": figure.model_copy(update={"rows": shown}),
-            "table": [{key.removesuffix("_before"): row[key] for key in known} for row in common["table"]],
+            "table": [{key.removesuffix("_before"): row[key] for key in columns} for row in common["table"]],
         },
     )
 
@@ -264,16 +264,16 @@ def _on_test(results: Results, winner: str, temperature: float) -> Estimate | No
     ).error
 
 
-def _row(results: Results, name: str, found: Described) -> dict:
+def _row(results: Results, name: str, described: Described) -> dict:
     return {
         "candidate": results.candidate(name).label,
-        "calibration_error_before": found.before.error.format(),
-        "calibration_error": found.after.error.format(),
-        "log_loss_before": found.before.log_loss.format(),
-        "log_loss": found.after.log_loss.format(),
-        "brier_before": found.before.brier.format(),
-        "brier": found.after.brier.format(),
-        "temperature": f"{found.temperature:.2f}",
+        "calibration_error_before": described.before.error.format(),
+        "calibration_error": described.after.error.format(),
+        "log_loss_before": described.before.log_loss.format(),
+        "log_loss": described.after.log_loss.format(),
+        "brier_before": described.before.brier.format(),
+        "brier": described.after.brier.format(),
+        "temperature": f"{described.temperature:.2f}",
     }
 
 
@@ -286,8 +286,8 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
             "accuracy": round(bar.accuracy, 4),
             "n": round(bar.n, 1),
         }
-        for name, found in described.items()
-        for stage, measured in (("before", found.before), ("after", found.after))
+        for name, candidate in described.items()
+        for stage, measured in (("before", candidate.before), ("after", candidate.after))
         for bar in measured.bars
     ]
     return Figure(

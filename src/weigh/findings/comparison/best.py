@@ -49,22 +49,22 @@ def find_best(evidence: Evidence) -> list[Finding]:
         "c": listed(evidence, possible, estimates, "further"),
     }
     if len(rows) > 1:
-        said = text("Pairs settled: {k} of {n}.", "{n} 对比较中有 {k} 对分出了结果。", **values)
+        sentence = text("Pairs settled: {k} of {n}.", "{n} 对比较中有 {k} 对分出了结果。", **values)
     elif settled:
-        said = text("The only pair is settled.", "唯一的一对比较已分出结果。")
+        sentence = text("The only pair is settled.", "唯一的一对比较已分出结果。")
     else:
-        said = text("The only pair is not settled.", "唯一的一对比较尚无定论。")
+        sentence = text("The only pair is not settled.", "唯一的一对比较尚无定论。")
     if len(possible) == 1:
-        said = said + text(
+        sentence += text(
             "With {l} % confidence the best candidate is {c}.", "以 {l} % 的置信度，最好的候选方案是 {c}。", **values
         )
     else:
-        said = said + text(
+        sentence += text(
             "With {l} % confidence the best candidate is among these {p}: {c}.",
             "以 {l} % 的置信度，最好的候选方案在这 {p} 个之中：{c}。",
             **values,
         )
-    said = said + _left_out(evidence, comparisons, possible, estimates)
+    sentence += _left_out(evidence, comparisons, possible, estimates)
     return [
         Finding(
             id="comparison:matrix",
@@ -72,7 +72,7 @@ def find_best(evidence: Evidence) -> list[Finding]:
             **asked("comparison:matrix", "yes" if len(possible) == 1 else "undecided"),
             claim=evidence.claim,
             severity="detail",
-            sentence=bilingual(said),
+            sentence=bilingual(sentence),
             estimates=estimates,
             assumptions=assumptions_of(evidence, evidence.rivals),
             candidates=possible,

@@ -44,9 +44,9 @@ def find(results: Results) -> list[Finding]:
 
 
 def _measure(evidence: Evidence, name: str) -> MeasuredDesign:
-    found = evidence.results.out_of_fold(name, "cleaned")
-    assert found is not None
-    return found.measured(evidence.metric)
+    runs = evidence.results.out_of_fold(name, "cleaned")
+    assert runs is not None
+    return runs.measured(evidence.metric)
 
 
 def _first(measured: MeasuredDesign, repeats: int) -> MeasuredDesign:

@@ -63,7 +63,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
     values = {"a": a, "b": b, "d": amount(gain)}
     if gain.low is None:
         estimates.pop("level")
-        said = text(
+        sentence = text(
             "{a} and {b} cannot be compared on what was recorded: no honest interval can be given.",
             "根据现有记录无法比较 {a} 与 {b}：给不出可信的区间。",
             **values,
@@ -74,26 +74,26 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         first, second = (a, b) if difference.relation == "better" else (b, a)
         size = gain if difference.relation == "better" else turned(gain)
         estimates["difference"] = size
-        said = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
+        sentence = text("{a} is better than {b} by {d}", "{a} 优于 {b}，领先 {d}", a=first, b=second, d=amount(size))
         if not difference.negligible:
-            said = Text(said.en + ".", said.zh + "。")
+            sentence = Text(sentence.en + ".", sentence.zh + "。")
         else:
             estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
             rope = amount(estimates["rope"])
-            said = Text(
-                f"{said.en}, less than the {rope.en} that would matter in practice.",
-                f"{said.zh}，但未达到有实际意义的 {rope.zh}。",
+            sentence = Text(
+                f"{sentence.en}, less than the {rope.en} that would matter in practice.",
+                f"{sentence.zh}，但未达到有实际意义的 {rope.zh}。",
             )
     elif difference.relation == "equal":
         estimates["rope"] = scaled(evidence.rope, evidence.metric, method="as set")
-        said = text(
+        sentence = text(
             "{a} and {b} are practically equal: the difference of {d} lies within ±{e}.",
             "{a} 与 {b} 实际相当：差值 {d} 落在 ±{e}之内。",
             e=amount(estimates["rope"]),
             **values,
         )
     else:
-        said = text(
+        sentence = text(
             "Between {a} and {b} nothing is settled: the difference is {d} (positive: {a} ahead).",
             "{a} 与 {b} 孰优孰劣尚无定论：差值为 {d}（正值表示 {a} 领先）。",
             **values,
@@ -101,21 +101,21 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         if math.isfinite(detectable.value):
             estimates["detectable"] = detectable
             estimates["power"] = share(0.8)
-            said = said + text(
+            sentence += text(
                 "A true difference of {m} would have been found in {p} % of such studies.",
                 "若真实差异达到 {m}，此类研究有 {p} % 的机会发现它。",
                 m=amount(detectable),
                 p=80,
             )
     if gain.low is not None:
-        said = said + _scope(evidence, comparisons.count)
+        sentence += _scope(evidence, comparisons.count)
     return Finding(
         id=f"comparison:{winner}:{other}",
         kind="comparison",
         **asked("comparison", VERDICTS[difference.relation], a=a, b=b),
         claim=evidence.claim,
         relation=difference.relation,
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=[
             *assumptions_of(evidence, [winner, other]),
@@ -131,12 +131,12 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
 
 def _descriptions(difference: Difference) -> dict[str, Estimate]:
     """Numbers about the pair that decide nothing and stand in no sentence."""
-    found = {}
+    descriptions = {}
     if difference.folds > 1 and math.isfinite(difference.wins):
         method = "share of the runs that both have, ties half; a description"
         wins = Estimate(value=100 * difference.wins, n=difference.folds, n_unit="runs", method=method, unit="percent")
-        found["wins"] = wins
-    return found
+        descriptions["wins"] = wins
+    return descriptions
 
 
 def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
@@ -162,7 +162,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
         )
         if number[relation]
     ]
-    said = text(
+    sentence = text(
         "Of the {n} other candidates, {c} is {p}.",
         "在其余 {n} 个候选方案中，{c} {p}。",
         c=evidence.label(winner),
@@ -170,7 +170,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
         p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
     )
     if close:
-        said = said + text(
+        sentence += text(
             "It is not shown to be better than: {l}.",
             "尚不能说它优于：{l}。",
             l=listed(evidence, close, estimates, "further"),
@@ -184,7 +184,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
             a=evidence.label(winner),
         ),
         claim=evidence.claim,
-        sentence=bilingual(said + _scope(evidence, comparisons.count)),
+        sentence=bilingual(sentence + _scope(evidence, comparisons.count)),
         estimates=estimates,
         assumptions=assumptions_of(evidence, evidence.rivals),
         candidates=[winner, *others],
@@ -268,7 +268,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
         ]
     needed = float(f"{settlement.units:.2g}")
     unit = difference.estimate.n_unit
-    said = []
+    sentences = []
     # Where nothing can be repeated, or would come out the same, only examples tell more
     fixed = evidence.claim == "these_models"
     varies = not fixed and evidence.more_repeats_help(difference.a, difference.b)
@@ -284,7 +284,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
         )
         return [bilingual(few)]
     if settlement.repeats_help and varies:
-        said.append(
+        sentences.append(
             text(
                 "More repeats may settle it ({s}).",
                 "增加重复次数可能分出高下（{s}）。",
@@ -311,7 +311,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             "u": text("groups", "组") if unit == "groups" else text("examples", "个样本"),
             "p": 80,
         }
-        said.append(
+        sentences.append(
             lead
             + (
                 text(
@@ -330,7 +330,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             )
         )
     elif not (settlement.repeats_help and varies):
-        said.append(
+        sentences.append(
             text(
                 "The difference is too small to settle with more of the same data: choose by cost.",
                 "差异太小，再增加同类数据也难分高下：请按成本选择。",
@@ -343,7 +343,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 b=evidence.label(difference.b),
             )
         )
-    return [bilingual(sentence) for sentence in said]
+    return [bilingual(sentence) for sentence in sentences]
 
 
 def _differences(evidence: Evidence, others: list[str]) -> Figure:

@@ -50,14 +50,16 @@ def find(results: Results) -> list[Finding]:
         "level": share(results.spec.design.level),
     }
     if race.stop is None:
-        said = text("The race of {c} candidates is not over.", "{c} 个候选方案的竞速尚未结束。", c=len(race.planned))
+        sentence = text(
+            "The race of {c} candidates is not over.", "{c} 个候选方案的竞速尚未结束。", c=len(race.planned)
+        )
         estimates["racing"] = count(len(race.planned), "candidates")
         for name in ("kept", "planned", "share"):
             estimates.pop(name)
     else:
         estimates["last"] = count(race.history[-1]["blocks"] if race.history else race.looks[-1], "folds")
         estimates["longest"] = count(max(race.planned.values()), "folds")
-        said = text(
+        sentence = text(
             "{k} of {n} planned runs of networks were enough ({p:.0f} %). The race ended after {b} of {m} folds: {w}.",
             "训练网络的 {n} 次计划运行中只需 {k} 次（{p:.0f} %）。竞速在 {m} 折中的第 {b} 折后结束：{w}。",
             k=kept,
@@ -68,16 +70,16 @@ def find(results: Results) -> list[Finding]:
             w=WHY[race.stop],
         )
     for index, drop in enumerate(race.dropped[:LISTED]):
-        said = said + _dropped(results, drop, index, labels, estimates)
+        sentence += _dropped(results, drop, index, labels, estimates)
     if len(race.dropped) > LISTED:
         estimates["further"] = count(len(race.dropped) - LISTED, "candidates")
-        said = said + text(
+        sentence += text(
             "{k} more were dropped; see the table.",
             "另有 {k} 个方案退出，见表。",
             k=len(race.dropped) - LISTED,
         )
     if race.dropped:
-        said = said + text(
+        sentence += text(
             "The truly best candidate is not among the dropped with {l} % confidence, all looks together.",
             "计入每一次查看，真正最好的方案不在退出者之中的置信度为 {l} %。",
             l=f"{100 * results.spec.design.level:.4g}",
@@ -89,7 +91,7 @@ def find(results: Results) -> list[Finding]:
             **asked("racing", "no" if kept < planned else "yes"),
             claim="this_data" if results.spec.design.purpose == "ship" else "new_data",
             severity="evidence",
-            sentence=bilingual(said),
+            sentence=bilingual(sentence),
             estimates=estimates,
             assumptions=_assumptions(race),
             candidates=[drop.candidate for drop in race.dropped],
@@ -129,7 +131,7 @@ def _dropped(
     estimates[f"dropped_{index + 1}"] = gain
     estimates[f"dropped_{index + 1}_folds"] = count(drop.blocks, "folds")
     estimates[f"dropped_{index + 1}_planned"] = count(drop.planned, "folds")
-    said = text(
+    sentence = text(
         "Dropped after {k} of {n} folds: {c}, {d} behind {a}",
         "{c} 在 {n} 折中跑完 {k} 折后退出：落后 {a} {d}",
         k=drop.blocks,
@@ -139,11 +141,11 @@ def _dropped(
         d=amount(gain),
     )
     if low is not None and low <= 0:
-        return said + text(
+        return sentence + text(
             "(as a pair this is open; that it is the best is excluded, which asks for less).",
             "（单看这一对尚无定论；但“它是最好的”已可排除，后者所需证据较少）。",
         )
-    return Text(said.en + ".", said.zh + "。")
+    return Text(sentence.en + ".", sentence.zh + "。")
 
 
 def _table(race: Race, labels: dict[str, str]) -> list[dict]:

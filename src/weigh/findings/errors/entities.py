@@ -43,30 +43,30 @@ RULES: tuple[tuple[str, Callable[[Span, Span], bool]], ...] = (
 MISSED, INVENTED = "missed", "invented"
 
 
-def match_entities(given: Sequence[Span], said: Sequence[Span]) -> list[tuple[str, int, int]]:
+def match_entities(true_spans: Sequence[Span], predicted_spans: Sequence[Span]) -> list[tuple[str, int, int]]:
     """(what happened, type in the data, predicted type) for every entity of one sentence; -1 where a side has none."""
-    mine, theirs = list(dict.fromkeys(given)), list(dict.fromkeys(said))
-    found: list[tuple[str, int, int]] = []
+    mine, theirs = list(dict.fromkeys(true_spans)), list(dict.fromkeys(predicted_spans))
+    matches: list[tuple[str, int, int]] = []
     for name, fits in RULES:
         for a in list(mine):
             b = next((b for b in theirs if fits(a, b)), None)
             if b is not None:
                 mine.remove(a)
                 theirs.remove(b)
-                found.append((name, a[2], b[2]))
-    return [*found, *((MISSED, a[2], -1) for a in mine), *((INVENTED, -1, b[2]) for b in theirs)]
+                matches.append((name, a[2], b[2]))
+    return [*matches, *((MISSED, a[2], -1) for a in mine), *((INVENTED, -1, b[2]) for b in theirs)]
 
 
 @MISTAKES.named(Spans.name)
 def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
     """The kinds of mistakes of `reader`, in the mean of its repeats; none where nothing is complete enough to count."""
-    found, present = evidence.out_of_fold[reader], evidence.measured[reader].present
+    runs, present = evidence.out_of_fold[reader], evidence.measured[reader].present
     happened: Counter[tuple[str, int, int]] = Counter()
     repeats = np.flatnonzero(present.any(axis=1))
     for repeat in repeats.tolist():
-        labels = found.prediction(repeat).labels
+        labels = runs.prediction(repeat).labels
         for i in np.flatnonzero(present[repeat]).tolist():
-            happened.update(match_entities(found.target[i], labels[i]))
+            happened.update(match_entities(runs.target[i], labels[i]))
     if not happened:
         return []
     of = dict.fromkeys((*(name for name, _ in RULES), MISSED, INVENTED), 0.0)
@@ -74,7 +74,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
         of[name] += number / len(repeats)
     entities = sum(of.values()) - of[INVENTED]
     one = {name: _amount(value) for name, value in of.items()}
-    said = text(
+    sentence = text(
         "Of {n} entities in the data {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
         "with both. {i} it invents.",
         "数据中有 {n} 个实体，{c} 完全找对 {h} 个，漏掉 {m} 个，{t} 个类型不对，{b} 个边界不对，{o} 个两者都不对；另外凭空找出 {i} 个。",
@@ -88,7 +88,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
         i=one[INVENTED],
     )
     if len(repeats) > 1:
-        said = said + text("Numbers are means over {r} repeats.", "以上数字为 {r} 次重复的平均值。", r=len(repeats))
+        sentence += text("Numbers are means over {r} repeats.", "以上数字为 {r} 次重复的平均值。", r=len(repeats))
     classes = (*evidence.results.examples.classes, NONE)  # -1 is the last
     confused = Counter({(a, b): number for (_, a, b), number in happened.items() if a >= 0 and b >= 0 and a != b})
     estimates = {"entities": _mean(entities), "repeats": count(len(repeats), "repeats")}
@@ -97,7 +97,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
         (a, b), _ = confused.most_common(1)[0]
         number = sum(n for (_, x, y), n in happened.items() if (x, y) == (a, b)) / len(repeats)
         estimates["most_confused"] = _mean(number)
-        said = said + text(
+        sentence += text(
             "The types most often confused: '{a}' taken for '{b}' ({k}).",
             "最常混淆的类型：把“{a}”当成“{b}”（{k} 个）。",
             a=classes[a],
@@ -114,7 +114,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
             id="errors:entities",
             kind="errors",
             **asked("errors:entities", "yes"),
-            sentence=bilingual(said),
+            sentence=bilingual(sentence),
             estimates=estimates,
             candidates=[reader],
             figure=_figure(happened, classes, len(repeats)),

@@ -130,40 +130,40 @@ def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[n
     """
     n = len(next(iter(predictions.values())).target)
     wrong, seen, unknown = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool)
-    for found in predictions.values():
-        known = None
-        if results.origin != "models" and found.kind.probable:
-            known = trained_on(found.kind, len(results.examples.classes), found.fold, found.target)
-        for repeat in range(len(found.answers)):
-            present = found.present[repeat].copy()
-            if known is not None:
-                unknown |= present & ~known[repeat]
-                present &= known[repeat]
-            wrong += (found.kind.distances(found.prediction(repeat).labels, found.target) > 0) & present
+    for runs in predictions.values():
+        trained = None
+        if results.origin != "models" and runs.kind.probable:
+            trained = trained_on(runs.kind, len(results.examples.classes), runs.fold, runs.target)
+        for repeat in range(len(runs.answers)):
+            present = runs.present[repeat].copy()
+            if trained is not None:
+                unknown |= present & ~trained[repeat]
+                present &= trained[repeat]
+            wrong += (runs.kind.distances(runs.prediction(repeat).labels, runs.target) > 0) & present
             seen += present
     return wrong, seen, int((unknown & (seen == 0)).sum())
 
 
-def _by_probability(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+def _by_probability(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
     """The hardest come first: those whose label has the least probability; and the row of an example."""
-    average = mean_probability(found)
-    given = probability_of_given(average, found.target)
-    return given, lambda i, why: example_row(results, found, average, given, i, why)
+    average = mean_probability(runs)
+    label_probability = probability_of_given(average, runs.target)
+    return label_probability, lambda i, why: example_row(results, runs, average, label_probability, i, why)
 
 
-def _by_mistakes(results: Results, found: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+def _by_mistakes(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
     """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
-    labels = [found.prediction(repeat).labels for repeat in range(len(found.answers))]
+    labels = [runs.prediction(repeat).labels for repeat in range(len(runs.answers))]
     examples = results.examples
 
     def row(i: int, why: str) -> dict:
-        at = found.indices[i]
-        given, predicted = (
-            found.kind.shown(one[i], examples.classes, examples.row(at)) for one in (found.target, labels[0])
+        at = runs.indices[i]
+        target, predicted = (
+            runs.kind.shown(one[i], examples.classes, examples.row(at)) for one in (runs.target, labels[0])
         )
-        return {"path": str(examples.path[at]), "given": given, "predicted": predicted, "why": why}
+        return {"path": str(examples.path[at]), "given": target, "predicted": predicted, "why": why}
 
-    return -np.mean([found.kind.distances(answer, found.target) for answer in labels], axis=0), row
+    return -np.mean([runs.kind.distances(answer, runs.target) for answer in labels], axis=0), row
 
 
 def _count(value: int, unit: str, n: int) -> Estimate:

@@ -25,15 +25,15 @@ FURTHEST = 24  # examples that are listed: any number of examples is off by some
 @MISTAKES.named(Number.name)
 def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     """One finding about `reader`, whose predictions are averaged over its repeats; none where it has no predictions."""
-    found, present = evidence.out_of_fold[reader], evidence.measured[reader].present
+    runs, present = evidence.out_of_fold[reader], evidence.measured[reader].present
     often = present.sum(axis=0)
     seen = np.flatnonzero(often > 0)
     if not len(seen):
         return []
-    values = np.stack([found.prediction(repeat).labels for repeat in range(len(found.answers))])
+    values = np.stack([runs.prediction(repeat).labels for repeat in range(len(runs.answers))])
     mean = np.where(present, values, 0.0).sum(axis=0)[seen] / often[seen]
-    given = found.target[seen]
-    off = mean - given
+    target = runs.target[seen]
+    off = mean - target
     distance = np.abs(off)
     worst = np.argsort(-distance, kind="stable")[:FURTHEST]
     sizes = {
@@ -49,7 +49,7 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     estimates["examples"] = count(len(seen), "examples")
     digits = max(0, 3 - int(np.floor(np.log10(max(sizes["largest_error"], 1e-300)))) - 1)
     written = {name: f"{abs(value):.{min(digits + 1, 12)}f}" for name, value in sizes.items()}
-    said = text(
+    sentence = text(
         "Predictions of {c} are off by {a} in the mean (in the unit of the label), half of them by less than {m}, the worst by {x} ({n} "
         "examples).",
         "{c} 的预测平均偏差为 {a}（以标签的单位计），一半的偏差小于 {m}，最大偏差为 {x}（{n} 个样本）。",
@@ -59,16 +59,16 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
         x=written["largest_error"],
         n=len(seen),
     )
-    said = said + (
+    sentence += (
         text("On average they are too high by {o}.", "总体上偏高 {o}。", o=written["mean_offset"])
         if sizes["mean_offset"] > 0
         else text("On average they are too low by {o}.", "总体上偏低 {o}。", o=written["mean_offset"])
     )
-    paths = evidence.results.examples.path[found.indices[seen]]
+    paths = evidence.results.examples.path[runs.indices[seen]]
     rows = [
         {
             "path": str(paths[i]),
-            "given": f"{given[i]:.6g}",
+            "given": f"{target[i]:.6g}",
             "predicted": f"{mean[i]:.6g}",
             "off": round(float(off[i]), 6),
         }
@@ -79,7 +79,7 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
             id="errors:hardest",
             kind="errors",
             **asked("errors:residuals", "yes"),
-            sentence=bilingual(said),
+            sentence=bilingual(sentence),
             estimates=estimates,
             examples=[row["path"] for row in rows],
             candidates=[reader],

@@ -87,16 +87,16 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
     reader = evidence.winner or evidence.rivals[0]
     out_of_fold = evidence.out_of_fold[reader]
     fixed = results.origin == "models"  # trained elsewhere, on other examples
-    known = (
+    trained = (
         None
         if fixed
         else trained_on(out_of_fold.kind, len(results.examples.classes), out_of_fold.fold, out_of_fold.target)
     )
-    average = mean_probability(out_of_fold, known=known)
+    average = mean_probability(out_of_fold, trained=trained)
     present = np.flatnonzero(~np.isnan(average).any(axis=1))
     predicted = out_of_fold.present.any(axis=0)
-    found = find_label_errors(out_of_fold.target[present], average[present])
-    flagged = present[found.order]
+    label_errors = find_label_errors(out_of_fold.target[present], average[present])
+    flagged = present[label_errors.order]
     group = group_of(results.examples, results.spec)
     strange = np.zeros(len(average), dtype=bool)
     if group is not None:
@@ -105,7 +105,7 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
         strange = strange_groups(doubted, group[out_of_fold.indices])
     kept = flagged[~strange[flagged]]
     places = np.searchsorted(present, kept)
-    why = {i: _why(results, found, average, p, i) for p, i in zip(places.tolist(), kept.tolist(), strict=True)}
+    why = {i: _why(results, label_errors, average, p, i) for p, i in zip(places.tolist(), kept.tolist(), strict=True)}
     suspected = Suspected(
         reader,
         kept,
@@ -154,24 +154,24 @@ def untrained_classes(evidence: Evidence) -> list[str]:
     """Classes that no run had trained on when it was tested on them: all their examples stand in one fold, in every repeat."""
     if evidence.winner is None or evidence.results.origin == "models":
         return []
-    found = evidence.out_of_fold[evidence.winner]
-    if not found.kind.probable:
+    runs = evidence.out_of_fold[evidence.winner]
+    if not runs.kind.probable:
         return []
     classes = evidence.results.examples.classes
-    known = trained_on(found.kind, len(classes), found.fold, found.target).any(axis=0)
-    holds = found.kind.members(found.target, len(classes))
-    return [name for c, name in enumerate(classes) if holds[:, c].any() and not known[holds[:, c]].any()]
+    trained = trained_on(runs.kind, len(classes), runs.fold, runs.target).any(axis=0)
+    holds = runs.kind.members(runs.target, len(classes))
+    return [name for c, name in enumerate(classes) if holds[:, c].any() and not trained[holds[:, c]].any()]
 
 
 def find_labels(evidence: Evidence) -> list[Finding]:
     """The finding "errors:labels"; none where labels are no classes."""
-    found = evidence.once(suspected_labels)
-    if found is None:
+    suspects = evidence.once(suspected_labels)
+    if suspects is None:
         return []
-    results, reader, n = evidence.results, found.reader, found.judged
-    out_of_fold, flagged = evidence.out_of_fold[reader], found.flagged
-    many, contradicted = found.many, found.contradicted
-    given = probability_of_given(found.average, out_of_fold.target)
+    results, reader, n = evidence.results, suspects.reader, suspects.judged
+    out_of_fold, flagged = evidence.out_of_fold[reader], suspects.flagged
+    many, contradicted = suspects.many, suspects.contradicted
+    label_probability = probability_of_given(suspects.average, out_of_fold.target)
     estimates = {
         "flagged": _count(contradicted, "examples", n),
         "share_flagged": Estimate(
@@ -204,20 +204,20 @@ def find_labels(evidence: Evidence) -> list[Finding]:
                 w=results.candidate(reader).label,
             )
         )
-        estimates["by_chance"] = found.by_chance
+        estimates["by_chance"] = suspects.by_chance
         sentence = text(
             "Labels that look wrong to a model: {k} of {n} ({s} %). {w}. "
             "If all labels were right, it would be so for about {e} by its own probabilities"
-            + ("; these are more." if found.unusual else ", so that their number alone shows no error.")
+            + ("; these are more." if suspects.unusual else ", so that their number alone shows no error.")
             + " How many of them are wrong cannot be told from predictions: a hard example looks the same to a model.",
             "{n} 个标注中有 {k} 个（{s} %）在模型看来可疑：{w}。即使所有标注都正确，按它自己的概率也会有约 {e} 个"
-            + ("；实际数量更多。" if found.unusual else "，因此单凭这个数量并不说明标注有误。")
+            + ("；实际数量更多。" if suspects.unusual else "，因此单凭这个数量并不说明标注有误。")
             + "其中有多少确实标错，仅凭预测无法判断：对模型来说，难样本与错标注看起来没有区别。",
             k=len(flagged),
             n=n,
             s=f"{100 * len(flagged) / n:.1f}",
             w=who,
-            e=f"{found.by_chance.value:g} [{found.by_chance.low:g}, {found.by_chance.high:g}]",
+            e=f"{suspects.by_chance.value:g} [{suspects.by_chance.low:g}, {suspects.by_chance.high:g}]",
         )
     else:
         sentence = text(
@@ -226,8 +226,11 @@ def find_labels(evidence: Evidence) -> list[Finding]:
             n=n,
             w=results.candidate(reader).label,
         )
-    sentence = sentence + _left_out(evidence, found, estimates)
-    rows = [example_row(results, out_of_fold, found.average, given, i, found.why[i]) for i in flagged.tolist()]
+    sentence += _left_out(evidence, suspects, estimates)
+    rows = [
+        example_row(results, out_of_fold, suspects.average, label_probability, i, suspects.why[i])
+        for i in flagged.tolist()
+    ]
     next_ = [look_again(len(flagged), ours=ours)] if len(flagged) else []
     return [
         Finding(
@@ -257,32 +260,32 @@ def find_labels(evidence: Evidence) -> list[Finding]:
     ]
 
 
-def _left_out(evidence: Evidence, found: Suspected, estimates: dict[str, Estimate]) -> Text:
+def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Estimate]) -> Text:
     """Labels about which the model can say nothing, and why."""
-    said = text("", "")
-    if found.unknown:
-        estimates["unknown"] = _count(found.unknown, "examples", found.unknown)
+    sentence = text("", "")
+    if suspects.unknown:
+        estimates["unknown"] = _count(suspects.unknown, "examples", suspects.unknown)
         names = evidence.once(untrained_classes)
-        said = said + text(
+        sentence += text(
             "Not looked at: {k} labels of classes that no model had trained on when it was tested"
             + (" ({c})." if names else "."),
             "另有 {k} 个标注未作判断：测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
-            k=found.unknown,
+            k=suspects.unknown,
             c=", ".join(names),
         )
-    if found.strange:
+    if suspects.strange:
         estimates |= {
-            "strange": _count(found.strange, "examples", found.judged),
-            "groups": _count(found.groups, "groups", found.groups),
+            "strange": _count(suspects.strange, "examples", suspects.judged),
+            "groups": _count(suspects.groups, "groups", suspects.groups),
         }
-        said = said + text(
+        sentence += text(
             "Not suspected: {k} further labels in {g} groups where the model contradicts a large part of all labels; it never saw these "
             "groups, so that tells of the model.",
             "另有 {k} 个标注也与预测矛盾，但不作怀疑：它们所在的 {g} 个组中，模型与大部分标注不符；模型训练时没有见过这些组，问题更可能在模型。",
-            k=found.strange,
-            g=found.groups,
+            k=suspects.strange,
+            g=suspects.groups,
         )
-    return said
+    return sentence
 
 
 def look_again(count: int, *, ours: bool = True) -> Text:
@@ -300,21 +303,21 @@ def look_again(count: int, *, ours: bool = True) -> Text:
     )
 
 
-def _why(results: Results, found: LabelErrors, average: np.ndarray, position: int, i: int) -> str:
+def _why(results: Results, label_errors: LabelErrors, average: np.ndarray, position: int, i: int) -> str:
     """ "bee: 0.93 ≥ 0.81": what the model holds it for, and from where on that counts. The same in every language."""
-    c = int(found.suggested[position])
+    c = int(label_errors.suggested[position])
     stated = average[i, c]
     if not results.examples.kind.exclusive:
         stated = max(stated, 1 - stated)
-    return f"{results.examples.classes[c]}: {stated:.2f} ≥ {found.threshold[position]:.2f}"
+    return f"{results.examples.classes[c]}: {stated:.2f} ≥ {label_errors.threshold[position]:.2f}"
 
 
-def mean_probability(out_of_fold: OutOfFold, *, known: np.ndarray | None = None) -> np.ndarray:
-    """`(n, classes)` mean over the repeats that have the example, and that `known` `(repeats, n)` allows; NaN rows where none has."""
+def mean_probability(out_of_fold: OutOfFold, *, trained: np.ndarray | None = None) -> np.ndarray:
+    """`(n, classes)` mean over the repeats that have the example, and that `trained` `(repeats, n)` allows; NaN rows where none has."""
     p = np.stack([out_of_fold.kind.probabilities(answers) for answers in out_of_fold.answers])
     present = out_of_fold.present
-    if known is not None:
-        present = present & known
+    if trained is not None:
+        present = present & trained
     count = present.sum(axis=0)[:, None]
     summed = np.where(present[..., None], p, 0.0).sum(axis=0)
     return np.where(count > 0, summed / np.maximum(count, 1), np.nan)
@@ -328,16 +331,16 @@ def probability_of_given(average: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def example_row(
-    results: Results, out_of_fold: OutOfFold, average: np.ndarray, given: np.ndarray, i: int, why: str
+    results: Results, out_of_fold: OutOfFold, average: np.ndarray, label_probability: np.ndarray, i: int, why: str
 ) -> dict:
     classes, target = results.examples.classes, out_of_fold.target
     kind, row = out_of_fold.kind, slice(i, i + 1)
-    labels = [str(kind.cells(told, classes)[0]) for told in (target[row], kind.most_probable(average[row]))]
+    labels = [str(kind.cells(answer, classes)[0]) for answer in (target[row], kind.most_probable(average[row]))]
     return {
         "path": str(results.examples.path[out_of_fold.indices[i]]),
         "given": labels[0],
         "predicted": labels[1],
-        "probability_of_given": round(float(given[i]), 4),
+        "probability_of_given": round(float(label_probability[i]), 4),
         "why": why,
     }
 

@@ -32,7 +32,7 @@ class Choice(NamedTuple):
     Attributes:
         rival: Candidate id.
         validated, tested: How far the winner is ahead, in cross-validation and on the test part; positive is better.
-        said, relation: What each allows to say of the winner.
+        relation: What the test part allows to say of the winner.
         together: Both, weighted; None where one has no interval.
         verdict: Whether the test part confirms the choice.
         candidates: How many were compared there.
@@ -42,7 +42,6 @@ class Choice(NamedTuple):
     rival: str
     validated: Estimate
     tested: Estimate
-    said: Relation
     relation: Relation
     together: Estimate | None
     verdict: Verdict
@@ -68,13 +67,13 @@ def read_choice(evidence: Evidence) -> Choice | None:
     if results.origin != "study" or evidence.winner is None or evidence.comparisons is None:
         return None
     tested = {name: results.test(name) for name in evidence.ranked}
-    whole = {name: found for name, found in tested.items() if found is not None and found.complete.all()}
+    whole = {name: runs for name, runs in tested.items() if runs is not None and runs.complete.all()}
     if evidence.winner not in whole or len(whole) < 2:
         return None
     groups = group_of(results.examples, results.spec)
     one = whole[evidence.winner]
     compared = compare(
-        {name: found.measured(evidence.metric) for name, found in whole.items()},
+        {name: runs.measured(evidence.metric) for name, runs in whole.items()},
         make_units(one.kind, one.target, None if groups is None else groups[one.indices]),
         rng=evidence.rng("test part"),
         claim="these_models",
@@ -83,13 +82,12 @@ def read_choice(evidence: Evidence) -> Choice | None:
     )
     others = [name for name in whole if name != evidence.winner]
     gains = {name: gain_of(compared.of(evidence.winner, name), evidence.metric) for name in others}
-    known = [name for name in others if np.isfinite(gains[name].value)]
-    if not known:
+    finite = [name for name in others if np.isfinite(gains[name].value)]
+    if not finite:
         return None
-    relations = {name: compared.of(evidence.winner, name).relation for name in known}
-    rival = min(known, key=lambda name: (relations[name] != "worse", gains[name].value))
-    before = evidence.comparisons.of(evidence.winner, rival)
-    validated = gain_of(before, evidence.metric)
+    relations = {name: compared.of(evidence.winner, name).relation for name in finite}
+    rival = min(finite, key=lambda name: (relations[name] != "worse", gains[name].value))
+    validated = gain_of(evidence.comparisons.of(evidence.winner, rival), evidence.metric)
     verdict: Verdict = (
         "no"
         if relations[rival] == "worse"
@@ -101,11 +99,10 @@ def read_choice(evidence: Evidence) -> Choice | None:
         rival,
         validated,
         gains[rival],
-        before.relation,
         relations[rival],
         both_together(validated, gains[rival]),
         verdict,
-        len(known) + 1,
+        len(finite) + 1,
         gains[rival].n,
         gains[rival].n_unit,
     )
@@ -113,40 +110,40 @@ def read_choice(evidence: Evidence) -> Choice | None:
 
 def find_choice(evidence: Evidence) -> list[Finding]:
     """One finding where there is something to compare."""
-    found = evidence.once(read_choice)
-    if found is None:
+    choice = evidence.once(read_choice)
+    if choice is None:
         return []
     winner = str(evidence.winner)
     estimates = {
-        "cross_validation": found.validated,
-        "test": found.tested,
-        "examples": count(found.n, found.unit),
-        "candidates": count(found.candidates, "candidates"),
+        "cross_validation": choice.validated,
+        "test": choice.tested,
+        "examples": count(choice.n, choice.unit),
+        "candidates": count(choice.candidates, "candidates"),
     }
-    said = _said(evidence, found, estimates)
+    sentence = _said(evidence, choice, estimates)
     return [
         Finding(
             id="generalisation:choice",
             kind="generalisation",
-            **asked("generalisation:choice", found.verdict),
+            **asked("generalisation:choice", choice.verdict),
             claim="these_models",
-            severity="problem" if found.taken_back else "evidence",
-            sentence=bilingual(said),
+            severity="problem" if choice.taken_back else "evidence",
+            sentence=bilingual(sentence),
             estimates=estimates,
-            candidates=[winner, found.rival],
-            next=[bilingual(words) for words in what_to_choose(evidence, found)] if found.taken_back else [],
+            candidates=[winner, choice.rival],
+            next=[bilingual(words) for words in what_to_choose(evidence, choice)] if choice.taken_back else [],
         )
     ]
 
 
-def what_to_choose(evidence: Evidence, found: Choice) -> list[Text]:
+def what_to_choose(evidence: Evidence, choice: Choice) -> list[Text]:
     """What follows where the test part takes the winner's lead back."""
     return [
         text(
             "Do not choose between {a} and {b} by these scores: take the cheaper one, or label more examples and compare again.",
             "不要凭这些得分在 {a} 与 {b} 之间取舍：请选代价更低的，或标注更多样本后重新比较。",
             a=evidence.label(str(evidence.winner)),
-            b=evidence.label(found.rival),
+            b=evidence.label(choice.rival),
         )
     ]
 
@@ -158,45 +155,45 @@ def _ahead(gain: Estimate, winner: str, rival: str) -> Text:
     return text("{a} is ahead of {b} by {d}", "{a} 领先 {b} {d}", a=first, b=second, d=amount(size))
 
 
-def _said(evidence: Evidence, found: Choice, estimates: dict[str, Estimate]) -> Text:
-    winner, rival = evidence.label(str(evidence.winner)), evidence.label(found.rival)
+def _said(evidence: Evidence, choice: Choice, estimates: dict[str, Estimate]) -> Text:
+    winner, rival = evidence.label(str(evidence.winner)), evidence.label(choice.rival)
     values = {
         "w": winner,
         "r": rival,
-        "n": found.n,
-        "u": UNITS.get(found.unit, UNITS["examples"]),
-        "k": found.candidates,
+        "n": choice.n,
+        "u": UNITS.get(choice.unit, UNITS["examples"]),
+        "k": choice.candidates,
     }
     lead = text(
         "On the test part ({n} {u}) {y}; in cross-validation {x}.",
         "在测试部分（{n} {u}）上，{y}；在交叉验证中，{x}。",
-        y=_ahead(found.tested, winner, rival),
-        x=_ahead(found.validated, winner, rival),
+        y=_ahead(choice.tested, winner, rival),
+        x=_ahead(choice.validated, winner, rival),
         **values,
     )
-    if found.verdict == "yes":
+    if choice.verdict == "yes":
         return lead + text(
             "There, too, it is better than every other candidate that was scored ({k} in all).",
             "在那里，它同样优于其他所有参评方案（共 {k} 个）。",
             **values,
         )
-    if found.verdict == "no":
-        said = lead + text(
+    if choice.verdict == "no":
+        sentence = lead + text(
             "There {r} is better: that contradicts the choice.", "在那里 {r} 更好：这与所作的选择相矛盾。", **values
         )
-    elif found.opposed:
-        said = lead + text(
+    elif choice.opposed:
+        sentence = lead + text(
             "The two point in opposite directions, and the test part alone does not settle it.",
             "两者方向相反，而仅凭测试部分也分不出高下。",
         )
-    elif found.relation == "equal":
+    elif choice.relation == "equal":
         return lead + text("There the two are practically equal.", "在那里两者实际相当。")
     else:
         return lead + text(
             "That alone is too little to confirm the choice or to contradict it.",
             "仅凭这一点，既不足以证实也不足以否定这一选择。",
         )
-    if found.together is not None:
-        estimates["together"] = found.together
-        said = said + text("Both together: {z}.", "两者合计：{z}。", z=_ahead(found.together, winner, rival))
-    return said
+    if choice.together is not None:
+        estimates["together"] = choice.together
+        sentence += text("Both together: {z}.", "两者合计：{z}。", z=_ahead(choice.together, winner, rival))
+    return sentence

@@ -50,7 +50,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
-    measured = [found for name in evidence.ranked if (found := _measure(evidence, name)) is not None]
+    measured = [curve for name in evidence.ranked if (curve := _measure(evidence, name)) is not None]
     if not measured:
         return []  # `results.skipped` says why
     first = next((m for m in measured if m.name == evidence.winner), measured[0])
@@ -63,24 +63,29 @@ def _measure(evidence: Evidence, name: str) -> Measured | None:
     variants = list(dict.fromkeys(run.variant for run in results.runs("curve", candidate=name)))
     parts: list[tuple[float, OutOfFold]] = []
     for variant in sorted(variants, key=lambda v: float(v.partition(":")[2])):
-        found = results.out_of_fold(name, "curve", variant)
-        if found is None:
+        out_of_fold = results.out_of_fold(name, "curve", variant)
+        if out_of_fold is None:
             continue
         trained = [run.n_train for run in results.runs("curve", candidate=name, variant=variant)]
-        parts.append((float(np.mean(trained)), found))
+        parts.append((float(np.mean(trained)), out_of_fold))
     if not parts:
         return None
     whole = evidence.out_of_fold[name]
     full = [run.n_train for run in results.runs(candidate=name)]
-    repeats = min(len(found.answers) for _, found in [*parts, (0.0, whole)])
+    repeats = min(len(part.answers) for _, part in [*parts, (0.0, whole)])
     parts.append((float(np.mean(full)), whole))
-    complete = np.all([found.complete[:repeats] for _, found in parts], axis=0)
+    complete = np.all([part.complete[:repeats] for _, part in parts], axis=0)
     if not complete.any():
         return None
     chosen = np.flatnonzero(complete)
     resamples = []
-    for size, found in parts:
-        kept = replace(found, answers=found.answers[chosen], fold=found.fold[chosen], bias=found.bias[chosen])
+    for size, part in parts:
+        kept = replace(
+            part,
+            answers=part.answers[chosen],
+            fold=part.fold[chosen],
+            bias=part.bias[chosen],
+        )
         resamples.append(evidence.resampler.of(f"{name} curve {size}", measure_design(evidence.metric, kept)))
     sizes, scores = np.array([size for size, _ in parts]), np.array([r.overall for r in resamples])
     curve = None
@@ -221,24 +226,24 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         y=measured["present"].format(),
     )
     if not curve.fits:
-        said = text(
+        sentence = text(
             "These points and those between lie on no power law, so nothing is predicted for more examples.",
             "这些点及其间各点不符合任何幂律，因此不对更多样本作预测。",
         )
-        return lead + said, "undecided", measured
+        return lead + sentence, "undecided", measured
     if curve.tells_nothing:
-        said = text(
+        sentence = text(
             "No growth is shown, and repeats agree hardly more than with half the examples: such a curve may bend up again, so nothing is "
             "predicted.",
             "看不出得分在提高，而且与只用一半样本时相比，各次重复的结果并未更加一致：这样的曲线可能重新上升，因此不作预测。",
         )
-        return lead + said, "undecided", measured
+        return lead + sentence, "undecided", measured
     if _falls(evidence, curve):
-        said = text(
+        sentence = text(
             "It does not get better with more examples, so no law can be fitted and nothing is predicted.",
             "样本增多，得分并未变好，因此无法拟合规律，也不作预测。",
         )
-        return lead + said, "undecided", measured
+        return lead + sentence, "undecided", measured
     rope = scaled(evidence.rope, evidence.metric, method="as set")
     estimates = measured | {
         "predicted": curve.predicted,
@@ -253,7 +258,7 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         "r": amount(rope),
         "s": scope(evidence.claim, number=1),
     }
-    said = text(
+    sentence = text(
         "With twice as many ({d}) it would score about {p}: a gain of {g}.",
         "若样本翻一倍（{d} 个），得分约为 {p}，提升 {g}。",
         **values,
@@ -262,13 +267,13 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
     assert gain.high is not None
     if gain.low > rope.value:
         verdict: Verdict = "yes"
-        said = said + text(
+        sentence += text(
             "That is more than {r}: more examples are worth collecting.", "这超过 {r}，值得收集更多样本。", **values
         )
     elif gain.high < rope.value and not _would_have_been_seen(evidence, curve):
         verdict = "undecided"
         estimates["points"] = count(len(curve.sizes), "count")
-        said = said + text(
+        sentence += text(
             "That would be less than {r}, but {k} points cannot show a curve that bends up again, as where a head has about as many "
             "features as examples.",
             "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的分类头。",
@@ -277,16 +282,16 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         )
     elif gain.high < rope.value:
         verdict = "no"
-        said = said + text(
+        sentence += text(
             "That is less than {r}: more examples of the same kind would change little.",
             "这不到 {r}，再增加同类样本，变化不大。",
             **values,
         )
     else:
         verdict = "undecided"
-        said = said + text("Whether that is more than {r} cannot be told.", "提升是否超过 {r}，尚无法判断。", **values)
+        sentence += text("Whether that is more than {r} cannot be told.", "提升是否超过 {r}，尚无法判断。", **values)
     about = text("This speaks about {s}.", "这里说的是{s}。", **values)
-    return lead + said + about, verdict, estimates
+    return lead + sentence + about, verdict, estimates
 
 
 def _figure(evidence: Evidence, measured: list[Measured]) -> Figure:

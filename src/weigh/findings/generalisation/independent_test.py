@@ -66,18 +66,18 @@ def part_scores(results: Results, metric: Metric, level: float, part: str = "tes
     scores = {}
     groups = group_of(results.examples, results.spec)
     for candidate in results.candidates:
-        found = results.test(candidate.id, part)
-        if found is None:
+        tested = results.test(candidate.id, part)
+        if tested is None:
             continue
-        units = make_units(found.kind, found.target, None if groups is None else groups[found.indices])
-        scores[candidate.id] = score_estimate(found.measured(metric), units, claim="these_models", level=level)
+        units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
+        scores[candidate.id] = score_estimate(tested.measured(metric), units, claim="these_models", level=level)
     return scores
 
 
 def _train_score(results: Results, name: str, metric: str) -> float:
     values = [run.facts.get("train_scores", {}).get(metric) for run in results.runs(candidate=name)]
-    known = [float(v) for v in values if v is not None and math.isfinite(float(v))]
-    return float(np.mean(known)) if known else math.nan
+    finite = [float(v) for v in values if v is not None and math.isfinite(float(v))]
+    return float(np.mean(finite)) if finite else math.nan
 
 
 def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Finding:
@@ -105,13 +105,13 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "g": amount(gap),
         "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
     }
-    said = text(
+    sentence = text(
         "Refitted on all training data, {c} scores {t} ({m}) on the test part ({n} {u}); cross-validation said {v}.",
         "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
         **values,
     )
-    said = (
-        said
+    sentence = (
+        sentence
         + {
             "yes": text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values),
             "no": text("The score does not hold: the difference is {g}.", "得分不成立：差值为 {g}。", **values),
@@ -129,10 +129,10 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             ),
         }["higher" if higher else verdict]
     )
-    said, poor = _against_blind(evidence, test, said, estimates)
-    said = said + text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
+    sentence, poor = _against_blind(evidence, test, sentence, estimates)
+    sentence += text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
-        said = said + text(
+        sentence += text(
             "It was drawn at random from the same data: it speaks about examples like these, not about another source.",
             "它是从同一份数据中随机抽出的：只能说明同类样本上的得分，不能说明其他来源。",
         )
@@ -142,7 +142,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         **asked("generalisation:test", verdict),
         claim="these_models",
         severity="problem" if verdict == "no" or poor else "evidence",
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=[
             Assumption(
@@ -192,13 +192,13 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
     }
     proposal = text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
     if not n:
-        said = text(
+        sentence = text(
             "There is no test part: everything here rests on cross-validation.",
             "没有测试部分：这里的一切都依据交叉验证。",
         )
         proposal = GIVE_A_TEST
     elif winner in tests:
-        said = text(
+        sentence = text(
             "The {m} is not defined on the test part ({n} examples): its labels are too much alike to be told apart.",
             "在测试部分（{n} 个样本）上，{m}没有定义：那里的标注过于单一，无从区分。",
             **values,
@@ -207,7 +207,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
             "Give a test part with labels that differ (data.test).", "请提供标注有差异的测试部分（data.test）。"
         )
     elif failed:
-        said = text(
+        sentence = text(
             "The test part ({n} examples) has no score: training {c} on all training data failed ({w}).",
             "测试部分（{n} 个样本）没有得分：用全部训练数据重新训练 {c} 时失败（{w}）。",
             **values,
@@ -216,7 +216,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
             "Remove the cause, then run with --retry-failed.", "请消除原因，然后用 --retry-failed 重新运行。"
         )
     else:
-        said = text(
+        sentence = text(
             "The test part ({n} examples) has not been scored yet: so far everything rests on cross-validation.",
             "测试部分（{n} 个样本）尚未评分：目前的一切都依据交叉验证。",
             **values,
@@ -226,28 +226,30 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         kind="generalisation",
         **asked("generalisation:test", "undecided"),
         severity="detail",
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         candidates=[winner],
         next=[bilingual(proposal)],
     )
 
 
-def _against_blind(evidence: Evidence, test: Estimate, said: Text, estimates: dict[str, Estimate]) -> tuple[Text, bool]:
+def _against_blind(
+    evidence: Evidence, test: Estimate, sentence: Text, estimates: dict[str, Estimate]
+) -> tuple[Text, bool]:
     """The sentence, with what an answer that looks at nothing reaches there, unless the score is above it; whether it is below."""
-    found = evidence.results.test(str(evidence.winner))
-    if found is None or test.low is None or test.high is None:
-        return said, False
-    blind = answer_blindly(evidence.metric, found.kind, found.target, len(evidence.results.examples.classes))
+    tested = evidence.results.test(str(evidence.winner))
+    if tested is None or test.low is None or test.high is None:
+        return sentence, False
+    blind = answer_blindly(evidence.metric, tested.kind, tested.target, len(evidence.results.examples.classes))
     sign = 1.0 if evidence.metric.greater_is_better else -1.0
     worst, best = sorted((sign * test.low, sign * test.high))
     if math.isnan(blind.score) or worst > sign * blind.score:
-        return said, False
+        return sentence, False
     estimates["blind"] = Estimate(value=blind.score, n=test.n, method=blind.short.en, unit=evidence.metric.unit)
     values = {"a": blind.doing, "b": f"{blind.score:.3f}"}
     if best < sign * blind.score:
-        return said + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
-    return said + text(
+        return sentence + text("There it is worse than {a} ({b}).", "在那里，它还不如{a}（{b}）。", **values), True
+    return sentence + text(
         "Whether it is better there than {a} ({b}) is not settled.",
         "在那里，它是否优于{a}（{b}），尚无定论。",
         **values,

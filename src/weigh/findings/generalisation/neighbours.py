@@ -66,10 +66,10 @@ def dependence(evidence: Evidence) -> Estimate | None:
     more than matters (or groups are resampled as a whole). To be asked for through `evidence.once`."""
     if evidence.winner is None or evidence.units.name == "groups":
         return None
-    found = evidence.once(_neighbours)
-    if found is None or not found.reach:
+    neighbours = evidence.once(_neighbours)
+    if neighbours is None or not neighbours.reach:
         return None
-    factor = error_factor(found.effect)
+    factor = error_factor(neighbours.effect)
     return factor if factor.low is not None and factor.low > 1 else None
 
 
@@ -78,11 +78,11 @@ def _known_errors(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return _read_errors(evidence.out_of_fold[str(evidence.winner)])
 
 
-def _read_errors(found: OutOfFold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    errors = _errors(found)
-    known = np.flatnonzero(~np.isnan(errors))
-    strata = found.target if found.kind.exclusive else np.zeros(len(found.target), dtype=np.int64)
-    return errors[known], strata[known], found.indices[known]
+def _read_errors(runs: OutOfFold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    errors = _errors(runs)
+    answered = np.flatnonzero(~np.isnan(errors))
+    strata = runs.target if runs.kind.exclusive else np.zeros(len(runs.target), dtype=np.int64)
+    return errors[answered], strata[answered], runs.indices[answered]
 
 
 class _Source(NamedTuple):
@@ -108,10 +108,10 @@ def _apart(evidence: Evidence) -> _Source:
         trained_elsewhere = evidence.claim == "these_models"
         return _Source(str(evidence.winner), trained_elsewhere, *evidence.once(_known_errors))
     widest = min(checked.checks, key=lambda check: check.blocks)
-    found = evidence.results.out_of_fold(str(checked.candidate), "order-check", widest.variant)
-    assert found is not None
-    errors, strata, indices = _read_errors(found)
-    fold = found.fold[0][np.searchsorted(found.indices, indices)].astype(np.int64)
+    runs = evidence.results.out_of_fold(str(checked.candidate), "order-check", widest.variant)
+    assert runs is not None
+    errors, strata, indices = _read_errors(runs)
+    fold = runs.fold[0][np.searchsorted(runs.indices, indices)].astype(np.int64)
     return _Source(str(checked.candidate), True, without_folds(errors, strata, fold), strata, indices)
 
 
@@ -123,12 +123,12 @@ def _neighbours(evidence: Evidence) -> Neighbours | None:
     )
 
 
-def _errors(found: OutOfFold) -> np.ndarray:
+def _errors(runs: OutOfFold) -> np.ndarray:
     """`(n,)` how far off an example's answers are (`distances`), in the mean of its repeats; NaN: missing."""
-    wrong = np.full(found.fold.shape, np.nan)
-    for repeat in range(len(found.answers)):
-        present = found.present[repeat]
-        wrong[repeat, present] = found.kind.distances(found.prediction(repeat).labels, found.target)[present]
+    wrong = np.full(runs.fold.shape, np.nan)
+    for repeat in range(len(runs.answers)):
+        present = runs.present[repeat]
+        wrong[repeat, present] = runs.kind.distances(runs.prediction(repeat).labels, runs.target)[present]
     seen = ~np.isnan(wrong)
     amount = seen.sum(axis=0)
     return np.where(amount > 0, np.where(seen, wrong, 0).sum(axis=0) / np.maximum(amount, 1), np.nan)
@@ -194,24 +194,24 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
 # ---- neighbours along the order
 
 
-def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
+def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
     name, n = evidence.label(source.candidate), len(source.errors)
-    effect, worth, factor = found.effect, effective_examples(n, found.effect), error_factor(found.effect)
+    effect, worth, factor = near.effect, effective_examples(n, near.effect), error_factor(near.effect)
     values = {
         "c": name,
-        "p": f"{found.p:.3f}",
-        "b": found.reach,
+        "p": f"{near.p:.3f}",
+        "b": near.reach,
         "n": n,
         "e": worth.format(0),
         "f": factor.format(2),
-        "s": found.size,
+        "s": near.size,
         "d": effect.format(2),
         "within": WITHIN if evidence.results.examples.kind.exclusive else text("", ""),
     }
-    estimates = {"p": _p(found.p), "design_effect": effect, "block": count(found.size, "examples")}
-    if found.reach:
+    estimates = {"p": _p(near.p), "design_effect": effect, "block": count(near.size, "examples")}
+    if near.reach:
         estimates |= {
-            "reach": count(found.reach, "examples"),
+            "reach": count(near.reach, "examples"),
             "examples": count(n, "examples"),
             "effective": worth,
             "factor": factor,
@@ -226,7 +226,7 @@ def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
             "{n} 个样本因此约相当于 {e} 个独立样本。",
             **values,
         )
-        sentence = sentence + (
+        sentence += (
             text(
                 "Intervals that count single examples are too narrow and should be about {f} times as wide.",
                 "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
@@ -249,7 +249,7 @@ def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
             **values,
         )
         if not source.apart:
-            sentence = sentence + text(
+            sentence += text(
                 "That does not show them to be independent: neighbours stood in training, and copies there leave no errors "
                 "that could be alike.",
                 "这并不说明它们相互独立：相邻样本可能同在训练数据中，训练数据里的副本会让相似的误差无从出现。",
@@ -259,7 +259,7 @@ def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
         kind="order",
         **asked("order:neighbours", verdict),
         claim="these_models",
-        severity="problem" if severe else "evidence" if found.reach else "detail",
+        severity="problem" if severe else "evidence" if near.reach else "detail",
         sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=_assumption(evidence),
@@ -275,11 +275,11 @@ def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
                 text(
                     "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
                     "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
-                    s=found.size,
+                    s=near.size,
                 )
             ),
         ]
-        if factor.low is not None and factor.low > 1 and found.reach  # else these examples are worth what they count
+        if factor.low is not None and factor.low > 1 and near.reach  # else these examples are worth what they count
         else [],
         table=[
             {
@@ -288,7 +288,7 @@ def _along(evidence: Evidence, source: _Source, found: Neighbours) -> Finding:
                 "design_effect": e.format(2),
                 "p": f"{p:.3g}",
             }
-            for size, e, p in zip(found.sizes, found.effects, found.steps, strict=True)
+            for size, e, p in zip(near.sizes, near.effects, near.steps, strict=True)
         ],
         references=REFERENCES,
     )
@@ -314,15 +314,15 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
     alike.sort(key=lambda k: -tested[k][0].effect.value)
     estimates = {"columns": count(len(tested), "columns")}
     if alike:
-        best, (found, mine) = alike[0], tested[alike[0]]
-        worth = effective_examples(len(mine), found.effect)
+        best, (column_effect, mine) = alike[0], tested[alike[0]]
+        worth = effective_examples(len(mine), column_effect.effect)
         estimates |= {
-            "groups": count(found.groups, "groups"),
+            "groups": count(column_effect.groups, "groups"),
             "p": _p(float(adjusted[best])),
             "examples": count(len(mine), "examples"),
             "effective": worth,
-            "design_effect": found.effect,
-            "factor": error_factor(found.effect),
+            "design_effect": column_effect.effect,
+            "factor": error_factor(column_effect.effect),
         }
         sentence = text(
             "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} columns). If new "
@@ -334,7 +334,7 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             "（例如问题的类型），现有区间依然成立。",
             c=evidence.label(str(evidence.winner)),
             k=best,
-            g=found.groups,
+            g=column_effect.groups,
             p=f"{adjusted[best]:.3f}",
             t=len(tested),
             n=len(mine),
@@ -362,12 +362,12 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             table=[
                 {
                     "column": column,
-                    "groups": found.groups,
-                    "design_effect": found.effect.format(2),
-                    "correlation": intraclass_correlation(found.effect, mine).format(),
+                    "groups": column_effect.groups,
+                    "design_effect": column_effect.effect.format(2),
+                    "correlation": intraclass_correlation(column_effect.effect, mine).format(),
                     "p": f"{adjusted[column]:.3g}",
                 }
-                for column, (found, mine) in tested.items()
+                for column, (column_effect, mine) in tested.items()
             ],
             references=REFERENCES,
         )

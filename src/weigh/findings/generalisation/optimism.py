@@ -42,9 +42,9 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
     rivals = evidence.rivals
     if len(rivals) < 2:
         return []  # nothing was chosen
-    found = evidence.once(luck_of_choosing)
+    luck = evidence.once(luck_of_choosing)
     winner = str(evidence.winner)
-    if found is None:
+    if luck is None:
         return [
             Finding(
                 id="generalisation:optimism",
@@ -61,15 +61,15 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
             )
         ]
     factor = 100.0 if evidence.metric.unit == "score" else 1.0
-    optimism = found.optimism.model_copy(
+    optimism = luck.optimism.model_copy(
         update={
-            "value": factor * found.optimism.value,
+            "value": factor * luck.optimism.value,
             "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
         }
     )
-    chosen = Estimate(value=100 * found.chosen[winner], method="share of repeated choices", unit="percent")
-    reported, corrected = evidence.scores[winner], found.score
-    large = found.optimism.value > (evidence.rope or RELATIVE * abs(reported.value))
+    chosen = Estimate(value=100 * luck.chosen[winner], method="share of repeated choices", unit="percent")
+    reported, corrected = evidence.scores[winner], luck.score
+    large = luck.optimism.value > (evidence.rope or RELATIVE * abs(reported.value))
     return [
         Finding(
             id="generalisation:optimism",
@@ -99,7 +99,7 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
             },
             candidates=[winner],
             table=[
-                {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in found.chosen.items()
+                {"candidate": evidence.label(name), "share": round(share, 4)} for name, share in luck.chosen.items()
             ],
             references=[
                 "Oliveira, Lei & Tibshirani (2021), Unbiased risk estimation via coupled bootstrap",

@@ -148,7 +148,7 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
             )
         )
     joined = Text(" and ".join(p.en for p in parts), "；".join(p.zh for p in parts))
-    said = text(
+    sentence = text(
         "With shuffled folds the AUROC of {c} is {w:.3f}. Scored within parts of the file order, it falls when neighbours "
         "stay together: {p}. Neighbours are alike, or conditions drift along the order; either way the shuffled score is "
         "too good for examples that come from elsewhere. How well it does on other sources cannot be told from these data.",
@@ -159,7 +159,7 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
         w=estimates["shuffled"].value,
         p=joined,
     )
-    return said + _reach(checked, alarms, estimates), "no", estimates
+    return sentence + _reach(checked, alarms, estimates), "no", estimates
 
 
 def _reach(checked: Checked, alarms: list[Check], estimates: dict[str, Estimate]) -> Text:
@@ -206,7 +206,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         widest.variant: widest.blocked,
         f"drop:{widest.variant}": drop,
     }
-    said = text(
+    sentence = text(
         "Keeping neighbours together does not show a drop: the AUROC of {c} is {a:.3f} with shuffled folds and {b:.3f} "
         "with {v} (difference {d}).",
         "让相邻样本待在同一折时，没有看到分数下降：{c} 的 AUROC 在随机打乱时为 {a:.3f}，{v}时为 {b:.3f}（差值 {d}）。",
@@ -223,7 +223,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
             key: own.blocked,
             f"drop:{key}": own_drop,
         }
-        said = said + text(
+        sentence += text(
             "Its {m} goes from {a:.3f} to {b:.3f} (difference {d}; other class shares in the blocks can do that too).",
             "它的{m}从 {a:.3f} 变为 {b:.3f}（差值 {d}；各区块类别占比不同也可能造成这种变化）。",
             m=own.metric.title,
@@ -245,7 +245,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
     }
     if complete and all(excluded):
         return (
-            said
+            sentence
             + text(
                 "A drop of {t} would have been seen: it is excluded ({l} % intervals).",
                 "可以排除如下幅度的下降：{t}（{l} % 区间）；若真有，本应能看出。",
@@ -255,7 +255,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
             estimates,
         )
     return (
-        said
+        sentence
         + text(
             "That is no all-clear: a drop of {t} is not excluded.",
             "但不能据此排除问题：如下幅度的下降尚不能全部排除：{t}。",

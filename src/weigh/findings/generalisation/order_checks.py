@@ -173,7 +173,7 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     Args:
         together: `(n,)` what is resampled as a whole where there are few blocks.
     """
-    one, other = (_on_blocks(found.measured(metric), block) for found in (shuffled, blocked))
+    one, other = (_on_blocks(runs.measured(metric), block) for runs in (shuffled, blocked))
     common = np.asarray(other.present.any(axis=0) & one.present.any(axis=0))
     if common.mean() < 0.5:
         return None
@@ -258,9 +258,9 @@ def _spread_of_blocks(one: MeasuredDesign, other: MeasuredDesign, common: np.nda
     def by_block(measured: MeasuredDesign) -> tuple[np.ndarray, np.ndarray]:
         scored = [measured.score_folds(r, ones, common) for r in range(measured.repeats)]
         scores = np.stack([s for s, _ in scored])
-        known = ~np.isnan(scores)
-        mean = np.where(known, scores, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-        return np.where(known.any(axis=0), mean, np.nan), scored[0][1]
+        scored_blocks = ~np.isnan(scores)
+        mean = np.where(scored_blocks, scores, 0.0).sum(axis=0) / np.maximum(scored_blocks.sum(axis=0), 1)
+        return np.where(scored_blocks.any(axis=0), mean, np.nan), scored[0][1]
 
     before, size = by_block(one)
     after, _ = by_block(other)

@@ -55,7 +55,7 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
     parts = {"test": "test"} if results.origin == "study" else {}
     for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
         tested = {c.id: results.test(c.id, part) for c in results.candidates if not c.control}
-        whole = {key: found for key, found in tested.items() if found is not None and found.complete.all()}
+        whole = {key: runs for key, runs in tested.items() if runs is not None and runs.complete.all()}
         if whole:
             one = next(iter(whole.values()))
             units = make_units(one.kind, one.target, None if groups is None else groups[one.indices])
@@ -104,22 +104,22 @@ def read_shift(
     """
     if not sets:
         return []
-    known = {**TITLES, **{n: text('"{n}"', "“{n}”", n=n) for n in sets if n not in TITLES}, **(titles or {})}
+    set_titles = {**TITLES, **{n: text('"{n}"', "“{n}”", n=n) for n in sets if n not in TITLES}, **(titles or {})}
     reference, *others = sets
     others = [name for name in others if set(sets[name].measured) & set(sets[reference].measured)]
-    found = []
+    findings = []
     for name in others:
         shift = compare_sets(
             sets[reference], sets[name], rng=rng, level=level, rope=rope, draws=draws, sets=len(others)
         )
         metric = next(iter(sets[name].measured.values())).metric
         pair = (sets[reference], sets[name])
-        said = (known[reference], known[name])
+        pair_titles = (set_titles[reference], set_titles[name])
         chosen = subject if subject in shift.models else None
-        found.append(_drop(kind, name, (reference, name), shift, pair, said, metric, label, chosen))
+        findings.append(_drop(kind, name, (reference, name), shift, pair, pair_titles, metric, label, chosen))
         if shift.ranking is not None:
-            found.append(read_ranking(name, shift, said, label, chosen))
-    return found
+            findings.append(read_ranking(name, shift, pair_titles, label, chosen))
+    return findings
 
 
 def _drop(
@@ -128,7 +128,7 @@ def _drop(
     names: tuple[str, str],
     shift: Shift,
     pair: tuple[MeasuredSet, MeasuredSet],
-    said: tuple[Text, Text],
+    titles: tuple[Text, Text],
     metric: Metric,
     label: Callable[[str], str],
     subject: str | None,
@@ -151,8 +151,8 @@ def _drop(
         "m": metric.title,
         "n": judged.second.n,
         "u": text("groups", "组") if judged.second.n_unit == "groups" else text("examples", "个样本"),
-        "one": said[0],
-        "two": said[1],
+        "one": titles[0],
+        "two": titles[1],
         "k": models,
         "c": "" if subject is None else label(subject),
     }
@@ -172,20 +172,20 @@ def _drop(
         )
     if apart:
         estimates["classes_in_one"] = count(apart, "classes")
-        sentence = sentence + text(
+        sentence += text(
             "The sets do not have the same classes (occurring in only one of them: {k}), so the scores are not about the same "
             "task: whether anything is worse there cannot be told from their difference, {d}.",
             "两个集合的类别不同（只在其中一个集合出现的类别数：{k}），得分针对的不是同一任务：不能由两者之差（{d}）判断在那里是否更差。",
             **{**values, "k": apart},
         )
     else:
-        sentence = sentence + _meaning(judged.drop, verdict, values)
+        sentence += _meaning(judged.drop, verdict, values)
     if models > 1 and not apart:
-        sentence = sentence + _of_all(shift, estimates, subject)
+        sentence += _of_all(shift, estimates, subject)
     return Finding(
         id=f"shift:{name}",
         kind="shift",
-        **asked("shift", verdict, t=said[1]),
+        **asked("shift", verdict, t=titles[1]),
         claim="these_models",
         severity="problem" if verdict == "no" else "evidence",
         sentence=bilingual(sentence),
@@ -195,7 +195,7 @@ def _drop(
                 name=bilingual(text("The two sets have no example in common", "两个集合没有共同样本")),
                 outcome="unchecked",
             ),
-            *_class_shares(kind, shift, pair, said, metric, subject, judged),
+            *_class_shares(kind, shift, pair, titles, metric, subject, judged),
             Assumption(
                 name=bilingual(text("The labels of both sets follow the same rules", "两个集合的标注标准一致")),
                 outcome="unchecked",
@@ -219,7 +219,7 @@ def _drop(
         if verdict == "no"
         else [],
         figure=_figure(names, shift, label, metric),
-        table=[_row(label(key), found) for key, found in shift.models.items()],
+        table=[_row(label(key), model_drop) for key, model_drop in shift.models.items()],
         references=REFERENCES,
     )
 
@@ -262,9 +262,9 @@ def _meaning(drop: Estimate, verdict: Verdict, values: dict) -> Text:
 
 def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -> Text:
     """What is shown of all models: how many are worse there, and who loses more or less than the others."""
-    drops = [found.drop for found in shift.models.values()]
+    drops = [model.drop for model in shift.models.values()]
     worse = sum(d.low is not None and d.low > 0 for d in drops)
-    excess = [found.excess for found in shift.models.values() if found.excess is not None]
+    excess = [model.excess for model in shift.models.values() if model.excess is not None]
     more = sum(e.low is not None and e.low > 0 for e in excess)
     less = sum(e.high is not None and e.high < 0 for e in excess)
     ends = sorted((_points(d) for d in drops), key=lambda d: d.value)
@@ -303,7 +303,7 @@ def _class_shares(
     kind: Kind,
     shift: Shift,
     pair: tuple[MeasuredSet, MeasuredSet],
-    said: tuple[Text, Text],
+    titles: tuple[Text, Text],
     metric: Metric,
     subject: str | None,
     judged: Drop,
@@ -332,8 +332,8 @@ def _class_shares(
                 text(
                     "With the class shares of {two}, the score on {one} would be {v:.3f} instead of {a:.3f}.",
                     "若按{two}的类别占比加权，在{one}上的得分为 {v:.3f}，而不是 {a:.3f}。",
-                    one=said[0],
-                    two=said[1],
+                    one=titles[0],
+                    two=titles[1],
                     v=value,
                     a=judged.first.value,
                 )
@@ -353,21 +353,21 @@ def _points(drop: Estimate) -> Estimate:
     return drop.model_copy(update={"value": 100 * drop.value, **ends, "unit": "points"})
 
 
-def _row(label: str, found: Drop) -> dict:
+def _row(label: str, drop: Drop) -> dict:
     return {
         "candidate": label,
-        "first": found.first.format(),
-        "second": found.second.format(),
-        "drop": found.drop.format(),
-        "more_than_average": "–" if found.excess is None else found.excess.format(),
+        "first": drop.first.format(),
+        "second": drop.second.format(),
+        "drop": drop.drop.format(),
+        "more_than_average": "–" if drop.excess is None else drop.excess.format(),
     }
 
 
 def _figure(names: tuple[str, str], shift: Shift, label: Callable[[str], str], metric: Metric) -> Figure:
     rows = [
         {"candidate": key, "label": label(key), "stage": stage, "value": s.value, "low": s.low, "high": s.high}
-        for key, found in shift.models.items()
-        for stage, s in zip(names, (found.first, found.second), strict=True)
+        for key, drop in shift.models.items()
+        for stage, s in zip(names, (drop.first, drop.second), strict=True)
         if math.isfinite(s.value)
     ]
     return Figure(

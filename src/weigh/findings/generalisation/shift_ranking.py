@@ -23,9 +23,9 @@ REFERENCES = ["Recht, Roelofs, Schmidt & Shankar (2019), Do ImageNet Classifiers
 
 
 def read_ranking(
-    name: str, shift: Shift, said: tuple[Text, Text], label: Callable[[str], str], subject: str | None
+    name: str, shift: Shift, titles: tuple[Text, Text], label: Callable[[str], str], subject: str | None
 ) -> Finding:
-    """The finding "shift:NAME:ranking"; `said` are the names of both sets in a sentence.
+    """The finding "shift:NAME:ranking"; `titles` are the names of both sets in a sentence.
 
     Args:
         shift: With a ranking (two models or more).
@@ -54,12 +54,12 @@ def read_ranking(
         k=kept,
         s=swapped,
         o=still_open,
-        one=said[0],
-        two=said[1],
+        one=titles[0],
+        two=titles[1],
     )
     if pairs > 1 and math.isfinite(tau.value):
         estimates["tau"] = tau
-        sentence = sentence + text(
+        sentence += text(
             "Kendall's tau of the scores, one for the same order and zero for none, is {t}.",
             "两组得分的肯德尔 τ（顺序完全相同为一，毫无关联为零）为 {t}。",
             t=tau.format(2),
@@ -70,7 +70,7 @@ def read_ranking(
             "no": text(
                 "The ranking is not kept: {x}.",
                 "排名没有保持：{x}。",
-                x=_listed([_swap(pair, said, label) for pair in ranking.swapped[:NAMED]]),
+                x=_listed([_swap(pair, titles, label) for pair in ranking.swapped[:NAMED]]),
             ),
             "yes": text(
                 "No pair is shown to swap, and most keep their order.", "没有任何一对确实互换，而且大多数保持原有顺序。"
@@ -79,13 +79,11 @@ def read_ranking(
         }[verdict]
     )
     if subject is not None and any(pair[0] == subject for pair in ranking.swapped):
-        sentence = sentence + text(
-            "For use there, {c} is the wrong choice.", "若要用在那里，不应选择 {c}。", c=label(subject)
-        )
+        sentence += text("For use there, {c} is the wrong choice.", "若要用在那里，不应选择 {c}。", c=label(subject))
     return Finding(
         id=f"shift:{name}:ranking",
         kind="shift",
-        **asked("shift:ranking", verdict, t=said[1]),
+        **asked("shift:ranking", verdict, t=titles[1]),
         claim="these_models",
         severity="problem" if verdict == "no" else "evidence" if verdict == "yes" else "detail",
         sentence=bilingual(sentence),
@@ -102,14 +100,14 @@ def read_ranking(
     )
 
 
-def _swap(pair: tuple[str, str], said: tuple[Text, Text], label: Callable[[str], str]) -> Text:
+def _swap(pair: tuple[str, str], titles: tuple[Text, Text], label: Callable[[str], str]) -> Text:
     return text(
         "{x} is better on {one}, {y} on {two}",
         "{x} 在{one}上更好，{y} 在{two}上更好",
         x=label(pair[0]),
         y=label(pair[1]),
-        one=said[0],
-        two=said[1],
+        one=titles[0],
+        two=titles[1],
     )
 
 

@@ -26,10 +26,10 @@ LISTED = 5  # sets and classes named in the headline
 
 def caveats(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """Sentences that follow the headline's score, with their numbers in `estimates`."""
-    said = _of_perfection(evidence, estimates) + _of_order(evidence, estimates)
-    said = said + _of_classes(evidence)
-    said = said + _of_the_choice(evidence, estimates)
-    return said + _of_other_sets(evidence, estimates)
+    sentence = _of_perfection(evidence, estimates) + _of_order(evidence, estimates)
+    sentence += _of_classes(evidence)
+    sentence += _of_the_choice(evidence, estimates)
+    return sentence + _of_other_sets(evidence, estimates)
 
 
 def lead_is_lost(evidence: Evidence) -> bool:
@@ -40,20 +40,20 @@ def lead_is_lost(evidence: Evidence) -> bool:
 
 def _of_perfection(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """A score of 1.000 is rarer than data that give their classes away."""
-    found = None if evidence.winner is None else evidence.out_of_fold[evidence.winner]
-    if found is None or not found.kind.exact or len(found.target) < SUSPICIOUS or not found.complete.any():
+    runs = None if evidence.winner is None else evidence.out_of_fold[evidence.winner]
+    if runs is None or not runs.kind.exact or len(runs.target) < SUSPICIOUS or not runs.complete.any():
         return text("", "")
     if any(
-        found.kind.distances(found.prediction(r).labels, found.target).any()
-        for r in np.flatnonzero(found.complete).tolist()
+        runs.kind.distances(runs.prediction(r).labels, runs.target).any()
+        for r in np.flatnonzero(runs.complete).tolist()
     ):
         return text("", "")
-    estimates["all_right"] = count(len(found.target), "examples")
+    estimates["all_right"] = count(len(runs.target), "examples")
     return text(
         "Not one of the {n} examples is answered wrongly, which is rare: look whether something beside the contents tells the classes "
         "apart (copies, sizes, file formats, masks, a source for each class).",
         "{n} 个样本没有一个判错，这很少见：请检查是否有内容以外的线索能区分类别（副本、尺寸、文件格式、掩码、每类各有来源）。",
-        n=len(found.target),
+        n=len(runs.target),
     )
 
 
@@ -67,27 +67,27 @@ def _too_narrow(evidence: Evidence) -> bool:
 
 
 def _of_order(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
-    said = text("", "")
+    sentence = text("", "")
     if any(check.alarm for check in evidence.once(check_order).checks):
-        said = said + text(
+        sentence += text(
             "The order check found neighbours to be alike: for examples from elsewhere the score is too good, and the interval is too "
             "narrow.",
             "顺序检查发现相邻样本彼此相似：对来自其他来源的样本，这一得分偏高，区间也偏窄。",
         )
     factor = evidence.once(dependence)
     if factor is None:
-        return said
+        return sentence
     estimates["factor"] = factor
-    said = said + text(
+    sentence += text(
         "Errors of neighbours are alike: this interval counts single examples and should be about {f} times as wide.",
         "相邻样本的误差彼此相似：这一区间按单个样本计算，应放宽到约 {f} 倍。",
         f=factor.format(1),
     )
     if _too_narrow(evidence):
-        said = said + text(
+        sentence += text(
             "Then the lead over the runner-up is not settled either.", "这样一来，对第二名的领先也不能算定论。"
         )
-    return said
+    return sentence
 
 
 def _of_classes(evidence: Evidence) -> Text:
@@ -127,16 +127,16 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """The scores on further test sets, which may be far from the one above."""
     if evidence.results.origin != "study":
         return text("", "")
-    found = [f for f in evidence.once(find_shifts) if not f.id.endswith(":ranking") and "second" in f.estimates]
-    if not found:
+    drops = [f for f in evidence.once(find_shifts) if not f.id.endswith(":ranking") and "second" in f.estimates]
+    if not drops:
         return text("", "")
     parts = []
-    for finding in found[:LISTED]:
+    for finding in drops[:LISTED]:
         name = finding.id.removeprefix("shift:")
         estimates[f"set:{name}"] = score = finding.estimates["second"]
         parts.append(text("{s} on '{n}'", "“{n}” {s}", n=name, s=score.format()))
-    worse = sum(finding.verdict == "no" for finding in found)
-    said = text(
+    worse = sum(finding.verdict == "no" for finding in drops)
+    sentence = text(
         "On the further test sets it scores {l}",
         "在其他测试集上的得分：{l}",
         l=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
@@ -144,9 +144,9 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     if worse:
         estimates["sets_worse"] = count(worse, "sets")
     tail = (
-        text("; shown to be worse there: {k} of {n}.", "；其中 {n} 个集合里有 {k} 个确实更差。", k=worse, n=len(found))
+        text("; shown to be worse there: {k} of {n}.", "；其中 {n} 个集合里有 {k} 个确实更差。", k=worse, n=len(drops))
         if worse
         else text(".", "。")
     )
-    estimates["sets"] = count(len(found), "sets")
-    return Text(said.en + tail.en, said.zh + tail.zh)
+    estimates["sets"] = count(len(drops), "sets")
+    return Text(sentence.en + tail.en, sentence.zh + tail.zh)

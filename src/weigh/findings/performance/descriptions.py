@@ -66,21 +66,21 @@ def describe_metrics(evidence: Evidence) -> Finding:
 def describe_classes(evidence: Evidence) -> list[Finding]:
     """Scores per class and the confusion matrix of the winner, averaged over repeats; numbers have no classes."""
     winner = str(evidence.winner)
-    found = evidence.out_of_fold[winner]
+    runs = evidence.out_of_fold[winner]
     classes = evidence.results.examples.classes
-    if not found.kind.typed:
+    if not runs.kind.typed:
         return []
     fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
-    for repeat in range(len(found.answers)):
+    for repeat in range(len(runs.answers)):
         rows = np.flatnonzero(evidence.measured[winner].present[repeat])
         if not len(rows):
             continue
-        prediction = found.prediction(repeat)
+        prediction = runs.prediction(repeat)
         prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
-        scores.append(per_class(found.kind, prediction, found.target[rows], classes=len(classes)))
-        if found.kind.exclusive:
-            cells.append(confusion_matrix(prediction, found.target[rows], len(classes)))
+        scores.append(per_class(runs.kind, prediction, runs.target[rows], classes=len(classes)))
+        if runs.kind.exclusive:
+            cells.append(confusion_matrix(prediction, runs.target[rows], len(classes)))
     with np.errstate(invalid="ignore"):
         mean = {name: _mean([getattr(s, name) for s in scores]) for name in ("precision", "recall", "f1", "support")}
     table = [
@@ -93,11 +93,11 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         }
         for i, name in enumerate(classes)
     ]
-    known = [row for row in table if row["recall"] is not None]
-    if not known:
+    tested = [row for row in table if row["recall"] is not None]
+    if not tested:
         return []
-    weakest, strongest = min(known, key=lambda r: r["recall"]), max(known, key=lambda r: r["recall"])
-    made = [
+    weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
+    findings = [
         Finding(
             id="performance:classes",
             kind="performance",
@@ -133,7 +133,7 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         if len(classes) <= 12:  # then pairs that were never confused are shown too
             shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}
         rows = [{"given": classes[i], "predicted": classes[j], "n": round(n, 1)} for (i, j), n in sorted(shown.items())]
-        made.append(
+        findings.append(
             Finding(
                 id="performance:confusion",
                 kind="performance",
@@ -164,15 +164,15 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
                 figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
             )
         )
-    return made
+    return findings
 
 
 def _mean(arrays: list[np.ndarray]) -> np.ndarray:
     """Mean over repeats, leaving NaN out."""
     stacked = np.stack(arrays)
-    known = ~np.isnan(stacked)
-    number = known.sum(axis=0)
-    return np.where(number > 0, np.where(known, stacked, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
+    defined = ~np.isnan(stacked)
+    number = defined.sum(axis=0)
+    return np.where(number > 0, np.where(defined, stacked, 0.0).sum(axis=0) / np.maximum(number, 1), np.nan)
 
 
 def _rounded(value: float) -> float | None:

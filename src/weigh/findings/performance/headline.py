@@ -81,7 +81,7 @@ def _headline(evidence: Evidence) -> Finding:
     validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证所得")
     values |= {"v": validated, "w": _design(evidence, values)}
     if score.low is None:
-        said = text(
+        sentence = text(
             "{c} has a {v}{m} of {s} ({w}); that is too little to give an interval.",
             "{c} {v}{m}为 {s}（{w}）；数据太少，给不出区间。",
             s=score.format(),
@@ -95,7 +95,7 @@ def _headline(evidence: Evidence) -> Finding:
             if sum(not c.control for c in evidence.results.candidates) == 1
             else text("{c} is the only candidate with results", "只有 {c} 有结果", c=values["c"])
         )
-        said = text(
+        sentence = text(
             "{lead}: its {v}{m} is {s} ({l} % interval; {w}).",
             "{lead}：{v}{m}为 {s}（{l} % 区间；{w}）。",
             lead=lead,
@@ -106,16 +106,16 @@ def _headline(evidence: Evidence) -> Finding:
             "该得分说明的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
-        said = said + _luck(evidence, score, measured, estimates)
+        sentence += _luck(evidence, score, measured, estimates)
     candidates, verdict, against = [winner], evidence.once(usefulness), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:
         runner_up = evidence.ranked[1]
         candidates.append(runner_up)
         against, verdict = _against_runner_up(evidence, winner, runner_up, verdict, estimates)
-        said = said + against
+        sentence += against
     elif verdict != "yes":
-        said = said + _doubt(evidence, verdict, estimates)
-    said = said + caveats(evidence, estimates)
+        sentence += _doubt(evidence, verdict, estimates)
+    sentence += caveats(evidence, estimates)
     if verdict == "yes" and lead_is_lost(evidence):
         verdict = "undecided"
     return Finding(
@@ -124,7 +124,7 @@ def _headline(evidence: Evidence) -> Finding:
         **asked("verdict", verdict),
         claim=evidence.claim,
         severity="headline",
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=assumptions_of(evidence, [winner]),
         candidates=candidates,
@@ -213,7 +213,7 @@ def _against_runner_up(
     if useful != "yes":
         return _doubt(evidence, useful, estimates), useful
     if difference.relation == "better":
-        said = text(
+        sentence = text(
             "It is better than the runner-up, {b}, by {d}",
             "它优于第二名 {b}，领先 {d}",
             **values,
@@ -224,7 +224,7 @@ def _against_runner_up(
             else text(".", "。")
         )
         alone = standing == [winner]
-        return Text(said.en + tail.en, said.zh + tail.zh), "yes" if alone else "undecided"
+        return Text(sentence.en + tail.en, sentence.zh + tail.zh), "yes" if alone else "undecided"
     estimates["standing"] = count(len(standing), "candidates")
     values["all"] = _standing(len(standing), len(comparisons.candidates))
     if difference.relation == "equal":
@@ -233,26 +233,26 @@ def _against_runner_up(
             method="as set",
             unit=gain.unit,
         )
-        said = text(
+        sentence = text(
             "The runner-up, {b}, is practically as good: the difference is {d}, within ±{e}. {all}",
             "第二名 {b} 实际上同样好：差值为 {d}，在 ±{e}之内。{all}",
             e=amount(estimates["rope"]),
             **values,
         )
-        return said, "undecided"
+        return sentence, "undecided"
     if gain.low is None:
         return text(
             "Whether it is better than the runner-up, {b}, cannot be told. {all}",
             "它是否优于第二名 {b}，无从判断。{all}",
             **values,
         ), "undecided"
-    said = text(
+    sentence = text(
         "Whether it is really better than the runner-up, {b}, is not settled: the difference of {d} may be chance. "
         "{all}",
         "它是否真的优于第二名 {b}，尚无定论：{d} 的差距可能只是偶然。{all}",
         **values,
     )
-    return said, "undecided"
+    return sentence, "undecided"
 
 
 def _standing(p: int, k: int) -> Text:

@@ -50,7 +50,7 @@ def find(results: Results) -> list[Finding]:
     runs = _runs(evidence)
     examples = len(results.examples.where("train"))
     estimates = {"models": count(len(evidence.measured), "models"), "examples": count(examples, "examples")}
-    said = text(
+    sentence = text(
         "Predictions of {k} {m} for {n} examples{s} were read; nothing was trained here.",
         "读取了 {k} 个模型对 {n} 个样本{s}的预测；这里没有做任何训练。",
         k=len(evidence.measured),
@@ -59,11 +59,11 @@ def find(results: Results) -> list[Finding]:
         s=text(' of the set "{s}"', "（集合“{s}”）", s=results.measured_on) if results.measured_on else text("", ""),
     )
     if results.origin == "models":
-        said = said + _models(evidence, runs, estimates)
+        sentence += _models(evidence, runs, estimates)
     else:
         folds = max(m.folds for m in evidence.measured.values())
         estimates |= {"folds": count(folds, "folds"), "repeats": count(max(runs), "repeats")}
-        said = said + text(
+        sentence += text(
             "They are a cross-validation made elsewhere ({f} folds × {r} {m}); whether each model was kept from the examples of "
             "its fold cannot be checked here.",
             "它们来自别处做的交叉验证（{f} 折 × {r} 次重复）；各模型在训练时是否真的没有用到本折样本，这里无法核实。",
@@ -72,11 +72,11 @@ def find(results: Results) -> list[Finding]:
             m=Text("repeat" if max(runs) == 1 else "repeats", ""),
         )
     if "calibration" in results.skipped:
-        said = said + text(
+        sentence += text(
             "Only decisions were given: nothing can be said about probabilities, and metrics that need them are left out.",
             "只提供了判断结果：无法评价概率，需要概率的指标均未列出。",
         )
-    said = said + text(
+    sentence += text(
         "Left out, since they ask about training: cost, order check, learning curve, sources of variation.",
         "以下问题涉及训练过程，未作考察：代价、顺序检查、学习曲线、变异来源。",
     )
@@ -85,7 +85,7 @@ def find(results: Results) -> list[Finding]:
             id="reading",
             kind="reading",
             **asked("reading", "yes"),
-            sentence=bilingual(said),
+            sentence=bilingual(sentence),
             estimates=estimates,
             candidates=list(evidence.measured),
             next=[bilingual(item) for item in needed(results, evidence)],
@@ -99,10 +99,10 @@ def needed(results: Results, evidence: Evidence) -> list[Text]:
         return [SYSTEMS]
     once = max(_runs(evidence), default=0) < 2
     if results.origin == "models":
-        found = [*([MORE_RUNS] if once else []), FOLDS]
+        columns = [*([MORE_RUNS] if once else []), FOLDS]
     else:
-        found = [REPEATS] if once else []
-    return [*found, *([PROBABILITIES] if "calibration" in results.skipped else [])]
+        columns = [REPEATS] if once else []
+    return [*columns, *([PROBABILITIES] if "calibration" in results.skipped else [])]
 
 
 def _runs(evidence: Evidence) -> list[int]:
@@ -124,7 +124,7 @@ def _models(evidence: Evidence, runs: list[int], estimates: dict[str, Estimate])
         if min(runs) == max(runs)
         else text("There are {a} to {b} runs of a model.", "各模型有 {a} 至 {b} 次运行。", a=min(runs), b=max(runs))
     )
-    said = number + text(
+    sentence = number + text(
         "The score of a model is the mean over its runs: it speaks about exactly these trained models, on new examples like these.",
         "模型的得分取各次运行的平均值：只针对这几个训练好的模型在同类新样本上的表现。",
     )
@@ -132,14 +132,14 @@ def _models(evidence: Evidence, runs: list[int], estimates: dict[str, Estimate])
     scores = np.array([]) if winner is None else evidence.measured[winner].score().repeat
     scores = scores[~np.isnan(scores)]
     if len(scores) < 2:
-        return said
+        return sentence
     metric = evidence.metric
     factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
     spread = Estimate(
         value=factor * float(scores.std(ddof=1)), n=len(scores), n_unit="runs", method="sd, no interval", unit=unit
     )
     estimates |= {"sd_runs": spread, "runs": count(len(scores), "runs")}
-    return said + text(
+    return sentence + text(
         "The {r} runs of {c} differ with a standard deviation of {s}: about so much another run of the same training could differ, and "
         "no interval here allows for it.",
         "{c} 的 {r} 次运行之间，得分的标准差为 {s}：再训练一次，得分大约会有这么大的变化，而这里的区间都没有计入这一点。",

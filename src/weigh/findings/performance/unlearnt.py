@@ -67,7 +67,7 @@ def not_learnt(evidence: Evidence) -> Finding:
         "s": score.format(),
         "b": evidence.blind.doing,
     }
-    said = text(
+    sentence = text(
         "Nothing was learnt: all {n} runs"
         + ("" if everybody else " of {c}")
         + " give every example the same answer ('{a}'). "
@@ -79,11 +79,11 @@ def not_learnt(evidence: Evidence) -> Finding:
         **values,
     )
     if not everybody:
-        said = said + text("No other candidate scores higher.", "其他候选方案的得分也没有更高。")
+        sentence += text("No other candidate scores higher.", "其他候选方案的得分也没有更高。")
     ranks = _ranks(evidence, winner)
     if ranks is not None:
         estimates["auroc"] = ranks
-        said = said + text(
+        sentence += text(
             "Its probabilities do rank the examples (AUROC {r}); only its decisions do not show it.",
             "不过它给出的概率能把样本排出次序（AUROC {r}），只是判断结果没有体现出来。",
             r=ranks.format(),
@@ -94,7 +94,7 @@ def not_learnt(evidence: Evidence) -> Finding:
         **asked("verdict", "no"),
         claim=evidence.claim,
         severity="headline",
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=assumptions_of(evidence, [winner]),
         candidates=[winner],
@@ -105,10 +105,8 @@ def not_learnt(evidence: Evidence) -> Finding:
 
 def _ranks(evidence: Evidence, name: str) -> Estimate | None:
     """AUROC of a candidate whose decisions are all the same, where its probabilities tell classes apart nevertheless."""
-    found = evidence.out_of_fold[name]
-    if not found.kind.exclusive:
+    runs = evidence.out_of_fold[name]
+    if not runs.kind.exclusive:
         return None
-    value = score_design(METRICS.get("auroc"), found).overall
-    return (
-        Estimate(value=value, n=len(found.target), method="mean within folds, no interval") if value > RANKS else None
-    )
+    value = score_design(METRICS.get("auroc"), runs).overall
+    return Estimate(value=value, n=len(runs.target), method="mean within folds, no interval") if value > RANKS else None

@@ -23,18 +23,18 @@ ABOUT = {
 
 def against_controls(evidence: Evidence) -> list[Finding]:
     """The winner against every control: what pretraining, or a careful recipe, is worth."""
-    winner, found = str(evidence.winner), []
+    winner, findings = str(evidence.winner), []
     for control in evidence.results.candidates:
         if not control.control or control.id not in evidence.measured or control.id == winner:
             continue
         about = ABOUT.get(control.recipe, text("the control", "对照方案"))
-        found += _compared(evidence, winner, control.id, [winner, control.id], about, "performance:control")
-    return found
+        findings += _compared(evidence, winner, control.id, [winner, control.id], about, "performance:control")
+    return findings
 
 
 def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
     """Each candidate that used data without labels against plain fine-tuning of the same model; one family per model."""
-    found = []
+    findings = []
     for plain in evidence.results.candidates:
         if plain.recipe != "finetune" or plain.id not in evidence.measured:
             continue
@@ -45,8 +45,8 @@ def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
         ]
         about = text("fine-tuning the same model without them", "不使用这些数据、直接微调同一模型")
         for name in using:
-            found += _compared(evidence, name, plain.id, [plain.id, *using], about, "performance:pretraining")
-    return found
+            findings += _compared(evidence, name, plain.id, [plain.id, *using], about, "performance:pretraining")
+    return findings
 
 
 def _uses_unlabelled(candidate: Candidate) -> bool:

@@ -38,10 +38,10 @@ SOURCES = {
 def find(results: Results) -> list[Finding]:
     """Failed runs are reported even where nothing else can be said."""
     evidence = read_evidence(results)
-    found = [*_failed(results), *find_degenerate(evidence)]
+    failures = [*_failed(results), *find_degenerate(evidence)]
     if evidence.winner is None:
-        return found
-    return [_spread(evidence), *_agreement(evidence), *found]
+        return failures
+    return [_spread(evidence), *_agreement(evidence), *failures]
 
 
 def _spread(evidence: Evidence) -> Finding:
@@ -54,23 +54,23 @@ def _spread(evidence: Evidence) -> Finding:
     factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
     estimates: dict[str, Estimate] = {"repeats": count(len(repeats), "repeats"), "runs": count(len(folds), "runs")}
     between = float(folds.std(ddof=1)) if len(folds) > 1 else math.nan
-    said = text("", "")
+    sentence = text("", "")
     if len(folds) > 1:
         estimates["sd_folds"] = Estimate(value=factor * between, n=len(folds), n_unit="runs", method="sd", unit=unit)
-        said = text(
+        sentence = text(
             "Single folds of {c} differ with a standard deviation of {s} over {n} runs.",
             "{c} 各折得分的标准差为 {s}（{n} 次运行）。",
             c=evidence.label(winner),
             s=amount(estimates["sd_folds"]),
             n=len(folds),
         )
-        said = said + _shares(evidence, winner, estimates)
+        sentence += _shares(evidence, winner, estimates)
     leads: tuple[int, int] | None = None
     if len(repeats) > 1:
         estimates["sd_repeats"] = Estimate(
             value=factor * float(repeats.std(ddof=1)), n=len(repeats), n_unit="repeats", method="sd", unit=unit
         )
-        said = said + text(
+        sentence += text(
             "Its score over all folds has a standard deviation of {s} between the {r} repeats. Repeats share the same examples, so this "
             "says how much the split and the seeds matter, not how well the score is known.",
             "{r} 次重复之间，其总得分的标准差为 {s}。各次重复用的是同一批样本，所以这只反映划分和种子的影响，并不表示得分有多准确。",
@@ -82,20 +82,18 @@ def _spread(evidence: Evidence) -> Finding:
     varies = evidence.more_repeats_help(*evidence.rivals)
     if not varies and len(repeats) > 1:
         leads = None
-        said = said + text(
+        sentence += text(
             "All repeats are identical: every one makes the same parts and fits the same heads.",
             "各次重复完全相同：每次的划分一样，拟合出的分类头也一样。",
         )
     if leads is not None:
         estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
-        said = said + text(
-            "It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1]
-        )
+        sentence += text("It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1])
         verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
     elif len(repeats) > 1 and len(evidence.rivals) < 2:
         verdict = "yes"  # the sentence tells how much
     elif len(repeats) <= 1:
-        said = said + text(
+        sentence += text(
             "With one repeat it cannot be told how much the split and the seeds matter.",
             "只有一次重复，无法判断划分和种子的影响有多大。",
         )
@@ -110,7 +108,7 @@ def _spread(evidence: Evidence) -> Finding:
         id="stability:spread",
         kind="stability",
         **(asked("stability:spread", verdict) if len(evidence.rivals) > 1 else asked("stability:alone", verdict)),
-        sentence=bilingual(said),
+        sentence=bilingual(sentence),
         estimates=estimates,
         assumptions=[
             Assumption(
@@ -181,11 +179,11 @@ def _leads(evidence: Evidence, winner: str) -> tuple[int, int] | None:
 def _agreement(evidence: Evidence) -> list[Finding]:
     """Churn: how often two repeats give the same example different labels."""
     winner = str(evidence.winner)
-    found, design = evidence.out_of_fold[winner], evidence.measured[winner]
+    out_of_fold, design = evidence.out_of_fold[winner], evidence.measured[winner]
     complete = np.flatnonzero(design.present.all(axis=1))
     if len(complete) < 2:
         return []  # one repeat: nothing to compare; the spread says so
-    labels = np.stack([found.prediction(int(r)).labels for r in complete])
+    labels = np.stack([out_of_fold.prediction(int(r)).labels for r in complete])
     pairs = [(i, j) for i in range(len(labels)) for j in range(i)]
     differs = [labels[i] != labels[j] for i, j in pairs]
     if labels.ndim == 3:

@@ -58,12 +58,12 @@ class Trained(NamedTuple):
 
 def read_training(evidence: Evidence) -> dict[str, Trained]:
     """Candidate id -> how its runs went, for those that were trained by epochs; to be asked for through `evidence.once`."""
-    found = {}
+    facts = {}
     for candidate in evidence.results.candidates:
         runs = [run for run in evidence.results.runs(candidate=candidate.id) if len(run.facts.get("history") or ()) > 1]
         if runs:
-            found[candidate.id] = _read([run.facts for run in runs])
-    return found
+            facts[candidate.id] = _read([run.facts for run in runs])
+    return facts
 
 
 def _read(facts: list[dict]) -> Trained:
@@ -109,7 +109,7 @@ def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Find
         "loss_first": Estimate(value=own.loss[0], n=own.runs, n_unit="runs", method="mean over runs", unit="1"),
         "loss_last": Estimate(value=own.loss[-1], n=own.runs, n_unit="runs", method="mean over runs", unit="1"),
     }
-    said = text(
+    sentence = text(
         "Over up to {e} epochs the loss of {c} went from {a:.3f} to {b:.3f} (mean of {n} runs).",
         "{c} 最多训练 {e} 轮，损失从 {a:.3f} 变为 {b:.3f}（{n} 次运行的平均）。",
         c=evidence.label(name),
@@ -124,7 +124,7 @@ def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Find
         kind="training",
         **asked("training", verdict),
         severity="evidence" if verdict == "no" else "detail",
-        sentence=bilingual(said + judged),
+        sentence=bilingual(sentence + judged),
         estimates=estimates,
         candidates=list(trained),
         next=[bilingual(item) for item in (what_to_change(evidence) if evidence.once(nothing_learnt) else longer(own))],
@@ -142,7 +142,7 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
         "last_best": count(own.last, "runs"),
         "best_epoch": Estimate(value=own.best, method="median", unit="1"),
     }
-    said = text(
+    sentence = text(
         "The best epoch on the examples held back was number {m} in the median; in {k} of {n} runs it was the last one.",
         "在留出的样本上，最好的一轮（中位数）是第 {m} 轮；{n} 次运行中有 {k} 次最后一轮最好。",
         **values,
@@ -155,10 +155,10 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
             "在留出的样本上，得分始终没有变化，谈不上哪一轮最好。",
         )
     if own.last > MOST_LAST * own.runs:
-        return "no", said + text("The score was still rising when training ended.", "训练结束时，得分仍在上升。")
+        return "no", sentence + text("The score was still rising when training ended.", "训练结束时，得分仍在上升。")
     if own.last <= FEWEST_LAST * own.runs:
-        return "yes", said + text("More epochs would hardly help.", "增加轮数作用不大。")
-    return "undecided", said
+        return "yes", sentence + text("More epochs would hardly help.", "增加轮数作用不大。")
+    return "undecided", sentence
 
 
 def longer(own: Trained) -> list[Text]:

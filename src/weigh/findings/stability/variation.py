@@ -60,8 +60,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     id = "variation" if name == evidence.winner else f"variation:{name}"
     recipe = evidence.results.candidate(name).recipe
     seeds = [source for source in sources_of(recipe) if source in evidence.results.spec.design.vary]
-    found = _components(evidence, name, seeded=bool(seeds))
-    if found is None or math.sqrt(max(found.total.value, 0.0)) <= NEGLIGIBLE * evidence.rope:
+    components = _components(evidence, name, seeded=bool(seeds))
+    if components is None or math.sqrt(max(components.total.value, 0.0)) <= NEGLIGIBLE * evidence.rope:
         return Finding(
             id=id,
             kind="variation",
@@ -73,7 +73,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
                     "{c} 的运行次数或每折样本太少，无法判断差异来自哪里。",
                     c=evidence.label(name),
                 )
-                if found is None
+                if components is None
                 else text(
                     "All runs of {c} score practically alike: there is no difference whose source would matter.",
                     "{c} 的各次运行得分几乎相同：没有值得追究来源的差异。",
@@ -82,11 +82,11 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
             candidates=[name],
         )
-    sentence, estimates = _say(evidence, name, found, seeds)
-    verdict = _verdict(found)
+    sentence, estimates = _say(evidence, name, components, seeds)
+    verdict = _verdict(components)
     if verdict != "no" and not evidence.more_repeats_help(name):
         verdict = "no"
-        sentence = sentence + text(
+        sentence += text(
             "Here further repeats would be identical: there are no more groups than folds, so every repeat makes the same parts.",
             "不过在这里增加重复毫无作用：组数不多于折数，每次重复的划分完全相同。",
         )
@@ -123,8 +123,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
         ],
         candidates=[name],
-        next=[bilingual(item) for item in _next(verdict, found, seeds)],
-        figure=_figure(found),
+        next=[bilingual(item) for item in _next(verdict, components, seeds)],
+        figure=_figure(components),
         references=REFERENCES,
     )
 
@@ -172,9 +172,9 @@ def _star(evidence: Evidence, name: str, variants: list[str], scores: np.ndarray
     """Scores of the folds that every variant has, the main run first, and what the examples explain of a difference."""
     columns, noise = [scores], []
     for variant in variants:
-        found = evidence.results.out_of_fold(name, "components", variant)
-        assert found is not None
-        again = evidence.resampler.of(f"{name} {variant}", found.measured(evidence.metric))
+        runs = evidence.results.out_of_fold(name, "components", variant)
+        assert runs is not None
+        again = evidence.resampler.of(f"{name} {variant}", runs.measured(evidence.metric))
         columns.append(_fitted(again.fold_score, scores.shape))
         difference = first.fold_influence - _fitted(again.fold_influence, first.fold_influence.shape)
         noise.append(0.5 * _explained(first, difference))
@@ -192,9 +192,9 @@ def _fitted(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return fitted
 
 
-def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> tuple[Text, dict[str, Estimate]]:
+def _say(evidence: Evidence, name: str, components: Components, seeds: list[str]) -> tuple[Text, dict[str, Estimate]]:
     factor, unit = (100.0, "points") if evidence.metric.unit == "score" else (1.0, evidence.metric.unit)
-    total = found.total
+    total = components.total
     spread = total.model_copy(
         update={
             "value": factor * math.sqrt(total.value),
@@ -204,11 +204,13 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
         }
     )
     estimates = {"sd_runs": spread, "runs": count(total.n, "runs")}
-    estimates |= {f"share:{source}": share for source, share in found.share.items()}
-    estimates |= {f"mean_share:{source}": share for source, share in found.mean_share.items()}
-    parts = [text("{w} {s}", "{w} {s}", w=SOURCES[source], s=_per_cent(share)) for source, share in found.share.items()]
+    estimates |= {f"share:{source}": share for source, share in components.share.items()}
+    estimates |= {f"mean_share:{source}": share for source, share in components.mean_share.items()}
+    parts = [
+        text("{w} {s}", "{w} {s}", w=SOURCES[source], s=_per_cent(share)) for source, share in components.share.items()
+    ]
     digits = 1 if unit == "points" else 3
-    said = text(
+    sentence = text(
         "The score of one run of {c} on its fold has a standard deviation of {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u} ({n} runs). Shares of its "
         "variance: {p}.",
         "{c} 单次运行在其所测折上的得分标准差为 {v:.{d}f} [{l:.{d}f}, {h:.{d}f}] {u}（{n} 次运行）。其方差的构成：{p}。",
@@ -221,15 +223,15 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
         n=total.n,
         p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
     )
-    part = _per_cent(found.mean_share[EVALUATION])
-    said = said + text(
+    part = _per_cent(components.mean_share[EVALUATION])
+    sentence += text(
         "All repeats score the same examples: in the mean over all runs, which examples there are makes up {s} of the variance.",
         "各次重复所评的是同一批样本：在全部运行的平均分中，“恰好有哪些样本”占方差的 {s}。",
         s=part,
     )
-    verdict = _verdict(found)
-    said = (
-        said
+    verdict = _verdict(components)
+    sentence = (
+        sentence
         + {
             "no": text(
                 "That is more than half: more examples would make the score more certain, more repeats hardly.",
@@ -242,26 +244,26 @@ def _say(evidence: Evidence, name: str, found: Components, seeds: list[str]) -> 
             "undecided": text("Whether that is more or less than half cannot be told.", "这是否超过一半，尚无法判断。"),
         }[verdict]
     )
-    if found.largest is not None:
-        said = said + text(
+    if components.largest is not None:
+        sentence += text(
             "Of the seeds of training, that of {w} matters most.",
             "在训练的各个随机种子中，影响最大的是{w}。",
-            w=SOURCES[found.largest],
+            w=SOURCES[components.largest],
         )
-    if TOGETHER in found.share:
-        said = said + text(
+    if TOGETHER in components.share:
+        sentence += text(
             "The split and the seeds cannot be told apart in this design.", "本设计无法区分划分与随机种子各自的影响。"
         )
     elif not seeds:
-        said = said + text(
+        sentence += text(
             "With this recipe a run has no chance of its own besides the split.", "这个方案除划分外没有其他随机因素。"
         )
-    return said, estimates
+    return sentence, estimates
 
 
-def _verdict(found: Components) -> Verdict:
+def _verdict(components: Components) -> Verdict:
     """Repeats make everything smaller but the examples' part: they help if that is certainly less than half."""
-    part = found.mean_share[EVALUATION]
+    part = components.mean_share[EVALUATION]
     assert part.low is not None
     assert part.high is not None
     return "yes" if part.high < HALF else "no" if part.low > HALF else "undecided"
@@ -271,7 +273,7 @@ def _per_cent(share: Estimate) -> str:
     return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
 
 
-def _next(verdict: Verdict, found: Components, seeds: list[str]) -> list[Text]:
+def _next(verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
     items = []
     if verdict == "no":
         items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
@@ -281,7 +283,7 @@ def _next(verdict: Verdict, found: Components, seeds: list[str]) -> list[Text]:
                 "To be more certain, set more repeats (design.repeats).", "要更确定，请增加重复次数（design.repeats）。"
             )
         )
-    if TOGETHER in found.share and seeds:
+    if TOGETHER in components.share and seeds:
         items.append(
             text(
                 "Set design.crossed: 2 to tell initialisation, order and augmentation apart.",
@@ -291,7 +293,7 @@ def _next(verdict: Verdict, found: Components, seeds: list[str]) -> list[Text]:
     return items
 
 
-def _figure(found: Components) -> Figure:
+def _figure(components: Components) -> Figure:
     rows = [
         {
             "stage": source,
@@ -299,7 +301,7 @@ def _figure(found: Components) -> Figure:
             "low": round(float(share.low or 0.0), 2),
             "high": round(float(share.high or 0.0), 2),
         }
-        for source, share in found.share.items()
+        for source, share in components.share.items()
     ]
     return Figure(
         kind="spread",
