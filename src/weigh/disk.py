@@ -166,20 +166,20 @@ def number(error: BaseException) -> int | None:
 
 def storage_error(error: OSError | sqlite3.Error, path: Path | str | Text | None = None) -> StorageError:
     """What went wrong at `path`, why it matters and what to do now."""
-    found, named = number(error), path
+    code, named = number(error), path
     if isinstance(error, OSError) and isinstance(error.filename, (str, bytes)):
         written = os.fsdecode(error.filename)
         named = path if path is not None and WRITING in written else written
     reason = getattr(error, "strerror", None) or str(error)
     where = {"p": "?" if named is None else named, "e": reason}
-    return StorageError(*(part and text(part.en, part.zh, **where) for part in _words(found)))
+    return StorageError(*(part and text(part.en, part.zh, **where) for part in _words(code)))
 
 
 _KEPT = Text("What was recorded before is kept.", "此前的记录都已保存。")
 
 
-def _words(found: int | None) -> tuple[Text, Text | None, Text]:
-    if found in FULL:
+def _words(code: int | None) -> tuple[Text, Text | None, Text]:
+    if code in FULL:
         return (
             Text("There is no room left on the disk for {p} ({e}).", "磁盘空间不足，无法写入 {p}（{e}）。"),
             _KEPT,
@@ -188,7 +188,7 @@ def _words(found: int | None) -> tuple[Text, Text | None, Text]:
                 "请腾出空间（weigh cache --clear 会删除可重新计算的缓存），再运行同一命令即可继续。",
             ),
         )
-    if found == errno.EROFS:
+    if code == errno.EROFS:
         return (
             Text("{p} cannot be written: its file system is read-only ({e}).", "无法写入 {p}：文件系统只读（{e}）。"),
             _KEPT,
@@ -197,7 +197,7 @@ def _words(found: int | None) -> tuple[Text, Text | None, Text]:
                 "请将其改为可写，或另选文件夹（--output），再运行同一命令。",
             ),
         )
-    if found in DENIED:
+    if code in DENIED:
         return (
             Text("There is no permission to use {p} ({e}).", "没有访问 {p} 的权限（{e}）。"),
             _KEPT,
@@ -206,7 +206,7 @@ def _words(found: int | None) -> tuple[Text, Text | None, Text]:
                 "请修改权限，或另选文件夹（--output），再运行同一命令。",
             ),
         )
-    if found in NO_LOCKS:
+    if code in NO_LOCKS:
         return (
             Text("The file system of {p} cannot lock files ({e}).", "{p} 所在的文件系统不支持文件锁（{e}）。"),
             Text(
@@ -218,7 +218,7 @@ def _words(found: int | None) -> tuple[Text, Text | None, Text]:
                 "请在文件锁可用后再运行同一命令，或用 --output 指定本地磁盘上的文件夹。",
             ),
         )
-    if found in (errno.EIO, errno.ESTALE, errno.ENXIO):
+    if code in (errno.EIO, errno.ESTALE, errno.ENXIO):
         return (
             Text("The disk reports an error at {p} ({e}).", "磁盘在 {p} 处报错（{e}）。"),
             _KEPT,

@@ -68,11 +68,11 @@ def read_predictions(
             )
     if not paths:
         raise SpecError(text("No file was given.", "没有给出文件。"))
-    found = [Path(path).expanduser() for path in paths]
-    content = apply_settings({"data": {"train": str(found[0])}, "models": ["timm:none"]}, list(settings))
+    files = [Path(path).expanduser() for path in paths]
+    content = apply_settings({"data": {"train": str(files[0])}, "models": ["timm:none"]}, list(settings))
     named = [Path(path).expanduser() for path in labels]
     if gold is None:
-        return Reading(read(found, load_spec(content), named), _command(found, {"--labels": named}, settings))
+        return Reading(read(files, load_spec(content), named), _command(files, {"--labels": named}, settings))
     if named:
         raise SpecError(
             text("--gold and --labels cannot be used together.", "--gold 与 --labels 不能同时使用。"),
@@ -81,7 +81,7 @@ def read_predictions(
             ),
         )
     truth = Path(gold).expanduser()
-    return Reading(read_entities(truth, found, load_spec(content)), _command(found, {"--gold": [truth]}, settings))
+    return Reading(read_entities(truth, files, load_spec(content)), _command(files, {"--gold": [truth]}, settings))
 
 
 def _command(paths: Sequence[Path], truth: dict[str, list[Path]], settings: Sequence[str]) -> tuple[str, ...]:
@@ -116,8 +116,8 @@ class Reading:
         from weigh.findings.file import findings_file
 
         file = findings_file(self.results)
-        known = {"command": list(self.command)} if self.command else {}
-        return file.model_copy(update={"study": {**file.study, **known}})
+        command = {"command": list(self.command)} if self.command else {}
+        return file.model_copy(update={"study": {**file.study, **command}})
 
     def findings(self) -> Findings:
         """What may be concluded."""

@@ -272,7 +272,7 @@ class Outcome:
     words: list[dict[str, Any]] = field(default_factory=list)
 
 
-def recipe_options(given: RecipeSpec, task: str | None) -> dict[str, Any]:
+def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
     """The recipe's defaults for this task with the user's overrides; nothing unset.
 
     Args:
@@ -281,27 +281,27 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict[str, Any]:
     Raises:
         SpecError: The recipe is not for this task, has no such option, or does not take this value.
     """
-    recipe = RECIPES.get(given.name)
+    recipe = RECIPES.get(spec.name)
     options = recipe.options_for(task)
     if options is None:
         raise SpecError(
-            text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=given.name, t=task),
+            text("Recipe {r} is not for {t}.", "方案 {r} 不适用于 {t}。", r=spec.name, t=task),
             do=text("For this task: {n}.", "该任务可用：{n}。", n=", ".join(recipes_for(task))),
         )
-    for unknown in given.overrides.keys() - options.model_fields.keys():
+    for unknown in spec.overrides.keys() - options.model_fields.keys():
         raise SpecError(
             text(
                 "recipes: {r} has no setting '{f}'. It has: {k}.",
                 "recipes：{r} 没有设置“{f}”。可用：{k}。",
-                r=given.name,
+                r=spec.name,
                 f=unknown,
                 k=", ".join(options.model_fields),
             )
         )
     try:
-        chosen = options(**given.overrides).model_dump()
+        chosen = options(**spec.overrides).model_dump()
     except ValidationError as error:
-        where = ("recipes", given.label or given.name)
+        where = ("recipes", spec.label or spec.name)
         lines = [explain({**item, "loc": (*where, *item["loc"])}) for item in error.errors(include_url=False)]
         raise SpecError(
             Text(*(" ".join(line.render(language) for line in lines) for language in ("en", "zh")))
@@ -313,7 +313,7 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict[str, Any]:
                 text(
                     "recipes.{r}.class_weights: balanced weighs classes, and {k} have none that could be weighed.",
                     "recipes.{r}.class_weights：balanced 用于给类别加权，而{k}没有可加权的类别。",
-                    r=given.name,
+                    r=spec.name,
                     k=kind.title,
                 ),
                 do=text("Leave class_weights out.", "请去掉 class_weights。"),
@@ -321,15 +321,15 @@ def recipe_options(given: RecipeSpec, task: str | None) -> dict[str, Any]:
     return chosen
 
 
-def checked_recipe(given: RecipeSpec, task: str | None) -> RecipeSpec:
+def checked_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
     """The same with its options as they are read ("3" as 3).
 
     Raises:
         SpecError: No such recipe, and what `recipe_options` raises.
     """
-    chosen = recipe_options(given, task)
-    common = {name: getattr(given, name) for name in RecipeSpec.model_fields}
-    return RecipeSpec(**common, **{name: chosen[name] for name in given.overrides})
+    chosen = recipe_options(spec, task)
+    common = {name: getattr(spec, name) for name in RecipeSpec.model_fields}
+    return RecipeSpec(**common, **{name: chosen[name] for name in spec.overrides})
 
 
 def recipes_for(task: str | None) -> list[str]:

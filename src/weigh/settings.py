@@ -22,8 +22,8 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 def cache_folder() -> Path:
     """`$WEIGH_CACHE`, else `$XDG_CACHE_HOME/weigh`, else `~/.cache/weigh`. Not created here."""
-    if given := os.environ.get("WEIGH_CACHE"):
-        return Path(given).expanduser()
+    if folder := os.environ.get("WEIGH_CACHE"):
+        return Path(folder).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "weigh"
 

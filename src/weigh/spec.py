@@ -33,9 +33,9 @@ __all__ = [
 
 def _known_task(name: str) -> str:
     """A task that is registered, or planned (then it is said when it is asked for)."""
-    known = (*TASKS, *PLANNED)
-    if name not in known:
-        listed = ", ".join(f"'{one}'" for one in known[:-1]) + f" or '{known[-1]}'"
+    names = (*TASKS, *PLANNED)
+    if name not in names:
+        listed = ", ".join(f"'{one}'" for one in names[:-1]) + f" or '{names[-1]}'"
         raise PydanticKnownError("literal_error", {"expected": listed})
     return name
 

@@ -172,8 +172,8 @@ def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> N
         {"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r
         for r in (recipes if isinstance(recipes, list) else [recipes])
     ]
-    found = [r for r in recipes if isinstance(r, dict) and name in (r.get("name"), r.get("label"))]
-    if not found:
+    chosen = [r for r in recipes if isinstance(r, dict) and name in (r.get("name"), r.get("label"))]
+    if not chosen:
         raise SpecError(
             text(
                 "--set recipes.{n}.{f}: the study has no recipe '{n}'.",
@@ -182,7 +182,7 @@ def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> N
                 f=field,
             )
         )
-    for recipe in found:
+    for recipe in chosen:
         recipe[field] = value
     content["recipes"] = recipes
 
@@ -245,7 +245,7 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
         collect(parse_address, address)
     for name in [spec.primary, *(spec.metrics.also or [])]:
         collect(METRICS.get, name)
-    recipes = [collect(checked_recipe, given, spec.task) for given in spec.recipes]
+    recipes = [collect(checked_recipe, recipe, spec.task) for recipe in spec.recipes]
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
     return recipes
@@ -309,16 +309,16 @@ def parse_duration(written: str) -> float:
 def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
     """Paths of the data made absolute, so that the study can be resumed from any folder."""
 
-    def absolute(given: str | None) -> str | None:
-        if not given or given.startswith("hub:"):
-            return given
+    def absolute(written: str | None) -> str | None:
+        if not written or written.startswith("hub:"):
+            return written
         for folder in filter(None, (base, Path.cwd())):
             try:
-                if (found := folder / Path(given).expanduser()).exists():
-                    return str(found.resolve())
+                if (path := folder / Path(written).expanduser()).exists():
+                    return str(path.resolve())
             except (OSError, ValueError, RuntimeError):
                 continue  # a name that no file system takes; the reader says so
-        return given
+        return written
 
     data = spec.data.model_copy(update={key: absolute(getattr(spec.data, key)) for key in ("train", "test", "root")})
     data = data.model_copy(update={"shifted": {name: str(absolute(path)) for name, path in data.shifted.items()}})

@@ -134,8 +134,8 @@ def test_marked_pieces_are_the_text():
     text = "a great, long film"
     effects = Effects("good", [(0, 2, 7, 2.0), (0, 9, 13, -0.7), (0, 14, 18, 0.01)])
     found = marked(text, 0, effects)
-    assert "".join(piece.said for piece in found) == text
-    assert [(p.said, p.mark) for p in found if p.mark] == [("great", "for-3"), ("long", "against-1")]
+    assert "".join(piece.text for piece in found) == text
+    assert [(p.text, p.mark) for p in found if p.mark] == [("great", "for-3"), ("long", "against-1")]
     assert effects.strongest((text,), 1) == [("great", 2.0)]
 
 
@@ -146,7 +146,7 @@ def test_hardly_any_effect_is_not_marked():
 
 def test_damaged_offsets_lose_no_text():
     found = marked("great", 0, Effects("good", [(0, 3, 99, 1.0), (0, -2, 3, 1.0), (0, 4, 2, 1.0)]))
-    assert "".join(piece.said for piece in found) == "great"
+    assert "".join(piece.text for piece in found) == "great"
 
 
 # ---- through the public door

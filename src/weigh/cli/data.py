@@ -31,13 +31,13 @@ def data(
     from weigh.spec_yaml import apply_settings, load_spec
 
     language = detect_language(lang)
-    given = {
+    study = {
         "data": {"train": source},
         "models": ["timm:resnet18"],
         "recipes": ["finetune"],
         "run": {"offline": offline},
     }
-    content = apply_settings(given, settings)
+    content = apply_settings(study, settings)
     if task:
         content = {"recipes": recipes_for(task)[:1], **content, "task": task}  # nothing is trained here
     spec, recognised = complete_spec(load_spec(content))

@@ -80,11 +80,11 @@ def _run(arguments: list[str], language: str) -> int:
             tell_unexpected(error, language)
             code = 70
     if code == 130:
-        said = text(
+        sentence = text(
             "\nInterrupted. What was finished is kept; the same command goes on from here.",
             "\n已中断。已完成的部分都已保存；再次运行同一命令即可继续。",
         )
-        print(said.render(language), file=sys.stderr)
+        print(sentence.render(language), file=sys.stderr)
     return code
 
 

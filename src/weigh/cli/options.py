@@ -62,9 +62,9 @@ FailOn = Annotated[
 ]
 
 
-def listed(given: str) -> list[str]:
+def listed(written: str) -> list[str]:
     """ "a, b" as ["a", "b"]."""
-    return [item.strip() for item in given.split(",") if item.strip()]
+    return [item.strip() for item in written.split(",") if item.strip()]
 
 
 def open_study(
@@ -132,9 +132,9 @@ def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> Spec
     )
 
 
-def _keep_overrides(name: str, given: Any) -> Any:
+def _keep_overrides(name: str, recipes: Any) -> Any:
     """--recipes picks names; overrides in the YAML file for such a recipe are kept."""
-    for recipe in given if isinstance(given, list) else []:
+    for recipe in recipes if isinstance(recipes, list) else []:
         if isinstance(recipe, dict) and name in (recipe.get("label"), recipe.get("name")):
             return recipe
     return name
@@ -148,8 +148,8 @@ def known_kinds(fail_on: str) -> list[str]:
     """
     from weigh.findings.kinds import KINDS
 
-    asked = listed(fail_on)
-    if unknown := [kind for kind in asked if kind not in KINDS]:
+    kinds = listed(fail_on)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise SpecError(
             text(
                 "--fail-on: there is no kind of finding called {u}.",
@@ -158,17 +158,17 @@ def known_kinds(fail_on: str) -> list[str]:
             ),
             do=text("Known: {k}.", "可用：{k}。", k=", ".join(KINDS)),
         )
-    return asked
+    return kinds
 
 
 def tell_failures(file: FindingsFile, kinds: list[str], language: str) -> bool:
     """Whether there are problems of these kinds; each is told on standard error."""
     from weigh.findings.kinds import is_problem
 
-    found = [finding for finding in file.findings if finding.kind in kinds and is_problem(finding)]
-    for finding in found:
-        said = finding.sentence.render(language)
+    failures = [finding for finding in file.findings if finding.kind in kinds and is_problem(finding)]
+    for finding in failures:
+        sentence = finding.sentence.render(language)
         print(
-            text("--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=said).render(language), file=sys.stderr
+            text("--fail-on {k}: {s}", "--fail-on {k}：{s}", k=finding.kind, s=sentence).render(language), file=sys.stderr
         )
-    return bool(found)
+    return bool(failures)

@@ -68,17 +68,17 @@ def _cell(value: Any) -> str:
     return f"{value:.6f}" if isinstance(value, float) else _written(str(value))
 
 
-def check_suffix(path: Path, known: Sequence[str] = TABLES) -> str:
+def check_suffix(path: Path, suffixes: Sequence[str] = TABLES) -> str:
     """The kind of table that the name of a file asks for.
 
     Raises:
         SpecError: Another kind.
     """
     suffix = path.suffix.lower()
-    if suffix not in known:
+    if suffix not in suffixes:
         raise SpecError(
-            text("{p}: a table is written as one of {k}.", "{p}：表格只能写为 {k}。", p=path, k=", ".join(known)),
-            do=text("Call it {n}.", "请改名为 {n}。", n=f"{path.stem or 'table'}{known[0]}"),
+            text("{p}: a table is written as one of {k}.", "{p}：表格只能写为 {k}。", p=path, k=", ".join(suffixes)),
+            do=text("Call it {n}.", "请改名为 {n}。", n=f"{path.stem or 'table'}{suffixes[0]}"),
         )
     return suffix
 

@@ -80,8 +80,8 @@ def demo(
     folder = output or Path("studies/messages" if texts else "studies/solar-cells")
     make_spec = text_demo_spec if texts else demo_spec
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
-    said = WRITTEN if texts else None
-    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, said=said)
+    lead = WRITTEN if texts else None
+    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, lead=lead)
 
 
 def _run(
@@ -93,9 +93,9 @@ def _run(
     language: str,
     retry_failed: bool = False,
     brief: bool = False,
-    said: Text | None = None,
+    lead: Text | None = None,
 ) -> None:
-    """Run and tell; `said` is said of the data, after the verdict."""
+    """Run and tell; `lead` is said of the data, after the verdict."""
     from weigh.cli.output import open_screen
 
     with open_screen(language, quiet=quiet, confirmed=yes) as screen:
@@ -109,8 +109,8 @@ def _run(
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
     _tell(study, language, quiet=quiet, brief=brief)
-    if said:
-        print(said.render(language))
+    if lead:
+        print(lead.render(language))
     file = study.read().file
     failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]

@@ -62,8 +62,8 @@ def predict(
         print_data(out.getvalue())
     else:
         write_file(output, out.getvalue().encode("utf-8", "backslashreplace"))
-        told = text("{p}: {n} predictions", "{p}：{n} 条预测", p=output, n=len(rows))
-        print(told.render(language), file=sys.stderr)
+        summary = text("{p}: {n} predictions", "{p}：{n} 条预测", p=output, n=len(rows))
+        print(summary.render(language), file=sys.stderr)
     if rows and all(row.get("error") for row in rows):
         raise DataError(
             text("None of the {n} inputs could be read.", "{n} 个输入全都无法读取。", n=len(rows)),

@@ -43,13 +43,13 @@ Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> wha
 
 def chooser(ledger: Ledger | None) -> Choose:
     """Choices of a study; without a ledger they are made for this once."""
-    made: dict[str, Any] = {}
+    decided: dict[str, Any] = {}
 
     def choose(key: str, make: Callable[[], Any]) -> Any:
         if ledger is None:
-            if key not in made:
-                made[key] = make()
-            return made[key]
+            if key not in decided:
+                decided[key] = make()
+            return decided[key]
         stored = ledger.fact(f"choice:{key}")
         return stored if stored is not None else ledger.choose(key, make())
 
@@ -66,9 +66,9 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
     from weigh.train.device import resolve_device
 
     device = choose("device", lambda: resolve_device(spec.run.device))
-    cores, asked = os.cpu_count() or 1, spec.run.threads
-    threads = choose("threads", lambda: asked if asked != "auto" else max(1, cores // count_workers(spec)))
-    _say_what_is_kept("run.threads", str(asked), str(threads))
+    cores, wanted = os.cpu_count() or 1, spec.run.threads
+    threads = choose("threads", lambda: wanted if wanted != "auto" else max(1, cores // count_workers(spec)))
+    _say_what_is_kept("run.threads", str(wanted), str(threads))
     _say_what_is_kept("run.device", "cuda:0" if spec.run.device == "cuda" else spec.run.device, device)
     return Setting(
         task=spec.task or "",
@@ -83,16 +83,16 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
     )
 
 
-def _say_what_is_kept(name: str, asked: str, stored: str) -> None:
+def _say_what_is_kept(name: str, wanted: str, stored: str) -> None:
     """A study goes on with what it began with; whoever asks for something else now is told."""
-    if asked not in ("auto", stored):
+    if wanted not in ("auto", stored):
         notice(
             text(
                 "{n}={a} is not used: this study began with {s} and goes on with it, so that all its runs are computed alike. For another value "
                 "begin another study (--output FOLDER).",
                 "未采用 {n}={a}：本研究开始时用的是 {s}，为使所有运行的计算方式一致，将继续使用该值。要换用其他值，请另建研究（--output 文件夹）。",
                 n=name,
-                a=asked,
+                a=wanted,
                 s=stored,
             )
         )
@@ -134,9 +134,9 @@ def name_weights(
     """
 
     def identify(candidate: Candidate) -> dict[str, Any]:
-        known = timed(candidate.model).get("model") if RECIPES.get(candidate.recipe).pretrained else None
-        known = known or _load(candidate, setting).known()
-        return {"identity": known["identity"], "files": known["files"]}
+        weights = timed(candidate.model).get("model") if RECIPES.get(candidate.recipe).pretrained else None
+        weights = weights or _load(candidate, setting).known()
+        return {"identity": weights["identity"], "files": weights["files"]}
 
     return tuple(replace(c, weights=choose(_weights_key(c), lambda c=c: identify(c))["identity"]) for c in candidates)
 
@@ -224,9 +224,9 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
     key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
     cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
     total = fixed + sum(cut[c] * seconds[c] for c in cut)
-    said = None
+    sentence = None
     if cut != plan.repeats:
-        said = text(
+        sentence = text(
             "To keep the budget of {b}, {n} of {m} planned repeats are run.",
             "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
             b=spec.design.budget,
@@ -239,11 +239,11 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
             "即使每项只重复一次，预计也会超过 {b}。",
             b=spec.design.budget,
         )
-        said = over if said is None else said + over
+        sentence = over if sentence is None else sentence + over
     shorter = plan_runs(
         examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
     )
-    return shorter, said
+    return shorter, sentence
 
 
 def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:

@@ -87,12 +87,12 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
         with computing(threads=setting.threads):
-            made = features_of(address, examples, setting, progress=listener.progress)
+            exported = features_of(address, examples, setting, progress=listener.progress)
         name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
         columns = {"path": examples.path.astype(str), "label": labels, "part": examples.part.astype(str)}
         with replacing(folder / name) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **columns, features=made.features)
-        yield folder / name, made.features.shape
+            np.savez_compressed(file, **columns, features=exported.features)
+        yield folder / name, exported.features.shape
 
 
 def _read(spec: StudySpec, task: str, listener: Listener) -> Examples:

@@ -126,11 +126,11 @@ def _kinds(examples: Examples) -> Text:
 
 def _besides(runs: list[Run]) -> Text:
     """ ", 10 runs for the order check, 30 for the learning curve"."""
-    said = Text("", "")
+    listed = Text("", "")
     for purpose, words in BESIDES.items():
         if many := sum(run.purpose == purpose for run in runs):
-            said = Text(f"{said.en}, {many} runs for {words.en}", f"{said.zh}，另有 {many} 次用于{words.zh}")
-    return said
+            listed = Text(f"{listed.en}, {many} runs for {words.en}", f"{listed.zh}，另有 {many} 次用于{words.zh}")
+    return listed
 
 
 def duration(seconds: float) -> Text:

@@ -60,14 +60,14 @@ def run_race(
     first = [job for job in jobs if job.runs[0].candidate in heads]
     if first:
         execute(first)
-    told = 0
+    announced = 0
     while True:
         race = race_so_far(ledger, plan, spec, examples)
         assert race is not None
         ledger.set_facts(race=race.as_json)
         left = replace(plan, runs=kept_runs(plan.runs, race))
         ledger.set_planned(left.runs)
-        for drop in race.dropped[told:]:
+        for drop in race.dropped[announced:]:
             say(
                 text(
                     "Dropped after {k} of {n} folds: {c}",
@@ -77,7 +77,7 @@ def run_race(
                     c=drop.candidate,
                 )
             )
-        told = len(race.dropped)
+        announced = len(race.dropped)
         recorded = ledger.recorded()
         missing = [run for run in left.runs if run.key not in recorded]
         if race.upto is None:

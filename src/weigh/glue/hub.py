@@ -30,12 +30,12 @@ FILES = {
 NUMBERED = ("CoLA", "SST-2", "MRPC", "QQP", "WNLI")  # GLUE's own files say 0 and 1 where the hub has names for them
 
 
-def named_on_hub(given: str) -> str | None:
+def named_on_hub(source: str) -> str | None:
     """The task that a name like "glue/RTE" means, where no such folder is here; else None."""
-    found = re.fullmatch(r"(?:hub:)?(?:nyu-mll/)?glue/([\w-]+)", given.rstrip("/"), flags=re.IGNORECASE)
-    if found is None or Path(given).expanduser().exists():
+    match = re.fullmatch(r"(?:hub:)?(?:nyu-mll/)?glue/([\w-]+)", source.rstrip("/"), flags=re.IGNORECASE)
+    if match is None or Path(source).expanduser().exists():
         return None
-    wanted = re.sub(r"\W", "", found[1]).casefold()
+    wanted = re.sub(r"\W", "", match[1]).casefold()
     return next((name for name in CONFIGURATIONS if re.sub(r"\W", "", name).casefold() == wanted), None)
 
 

@@ -36,10 +36,10 @@ class Submission(NamedTuple):
 
     def line(self) -> Text:
         """Where it is, for people."""
-        said = text("For GLUE: {p} ({n} answers).", "GLUE 提交文件：{p}（{n} 个答案）。", p=self.path, n=self.answers)
+        line = text("For GLUE: {p} ({n} answers).", "GLUE 提交文件：{p}（{n} 个答案）。", p=self.path, n=self.answers)
         if not self.unanswered:
-            return said
-        return said + text(
+            return line
+        return line + text(
             "{n} lines of the test file are broken and have no answer: GLUE will refuse it.",
             "测试文件中有 {n} 行损坏，没有答案：GLUE 不会接受。",
             n=self.unanswered,
@@ -75,9 +75,9 @@ def _answered(file: SubmissionFile, spec: StudySpec, predict: Callable) -> str:
     ]
     named = next((columns[name] for name in columns if name.casefold() in INDEX), None)
     index = named if named and all(named) else [str(i) for i in range(len(texts))]
-    known = recognise_glue(spec.data)
-    assert known is not None
-    lines = [f"{i}\t{_answer(row, known.answers)}" for i, row in zip(index, predict(texts), strict=True)]
+    entry = recognise_glue(spec.data)
+    assert entry is not None
+    lines = [f"{i}\t{_answer(row, entry.answers)}" for i, row in zip(index, predict(texts), strict=True)]
     return "\n".join(["index\tprediction", *lines]) + "\n"
 
 

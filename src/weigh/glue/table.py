@@ -74,7 +74,7 @@ def glue_table(studies: Sequence[Results], *, level: float = 0.95) -> GlueTable:
     Raises:
         SpecError: A study of something else, or two studies that score one candidate on one task.
     """
-    found: dict[str, dict[str, Estimate]] = {}
+    scores_of: dict[str, dict[str, Estimate]] = {}
     begun: set[str] = set()
     for results in studies:
         task = _task_of(results)
@@ -82,19 +82,19 @@ def glue_table(studies: Sequence[Results], *, level: float = 0.95) -> GlueTable:
         parts = {task: "test"} | ({MISMATCHED: "shift:mismatched"} if task == "MNLI" else {})
         begun.add(task)
         for candidate in results.candidates:
-            found.setdefault(candidate.id, {})
+            scores_of.setdefault(candidate.id, {})
         for column, part in parts.items():
             for candidate, score in part_scores(results, metric, level, part).items():
-                if column in found[candidate]:
+                if column in scores_of[candidate]:
                     raise _twice(candidate, column)
                 if not math.isnan(score.value):
-                    found[candidate][column] = score
+                    scores_of[candidate][column] = score
     columns = [c for name in GLUE for c in ([name, MISMATCHED] if name == "MNLI" else [name])]
-    any_score = {column for scores in found.values() for column in scores}
+    any_score = {column for scores in scores_of.values() for column in scores}
     scored = tuple(name for name in GLUE if name in any_score)
     rows = [
         GlueRow(name, scores, mean_of_tasks(scores, scored), tuple(t for t in scored if t not in scores))
-        for name, scores in found.items()
+        for name, scores in scores_of.items()
     ]
     rows.sort(key=lambda row: -math.inf if row.mean is None else row.mean.value, reverse=True)
     why = {True: text("not finished", "尚未完成"), False: text("no study", "没有研究")}

@@ -91,16 +91,16 @@ def recognise_glue(data: DataSpec) -> GlueTask | None:
     name = NAMES.get(re.sub(r"[\W_]", "", folder.name if folder.is_dir() else folder.stem).casefold())
     if name is None or not folder.exists():
         return None
-    known = GLUE[name]
+    entry = GLUE[name]
     table = _training_table(folder, data)
     if table is None or table.roles.label is None:
         return None
     roles, labels = table.roles, [label.strip() for label in table.columns[table.roles.label] if label]
     texts, label = tuple(c.casefold() for c in roles.text), roles.label or ""
-    if not table.named or texts not in known.texts or label.casefold() not in known.labels:
+    if not table.named or texts not in entry.texts or label.casefold() not in entry.labels:
         return None
-    fits = set(labels) <= {*known.answers, "-"} if known.answers else are_numbers(labels)  # "-": no majority (MNLI)
-    return known if labels and fits else None
+    fits = set(labels) <= {*entry.answers, "-"} if entry.answers else are_numbers(labels)  # "-": no majority (MNLI)
+    return entry if labels and fits else None
 
 
 def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
@@ -126,50 +126,50 @@ def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
                 p=folder.parent / "MNLI",
             ),
         )  # fmt: skip
-    known = recognise_glue(spec.data)
-    if known is None or spec.task not in (None, known.task):
+    entry = recognise_glue(spec.data)
+    if entry is None or spec.task not in (None, entry.task):
         return spec, []
     data: dict[str, object] = {}
-    if known.positive is not None and spec.data.positive is None:
-        data["positive"] = known.positive
-    if known.slices is not None and spec.data.slices is None:
+    if entry.positive is not None and spec.data.positive is None:
+        data["positive"] = entry.positive
+    if entry.slices is not None and spec.data.slices is None:
         table = _training_table(folder, spec.data)
-        data["slices"] = [n for n in known.slices if table is not None and len(set(table.columns.get(n, ()))) > 1]
-    if known.name == "MNLI" and not spec.data.shifted:
+        data["slices"] = [n for n in entry.slices if table is not None and len(set(table.columns.get(n, ()))) > 1]
+    if entry.name == "MNLI" and not spec.data.shifted:
         data["shifted"] = _further_sets(folder)
-    metric = spec.metrics.primary or known.metric
+    metric = spec.metrics.primary or entry.metric
     spec = spec.model_copy(
         update={
-            "task": known.task,
+            "task": entry.task,
             "metrics": spec.metrics.model_copy(update={"primary": metric}),
             "data": spec.data.model_copy(update=data),
         }
     )
-    said = text(
+    sentence = text(
         "Recognised as GLUE's {n}: {t}, scored by {m}.", "识别为 GLUE 的 {n}：{t}，按 {m} 评分。",
-        n=known.name, t=known.task, m=known.metric,
+        n=entry.name, t=entry.task, m=entry.metric,
     )  # fmt: skip
-    if metric != known.metric:
-        said = said + text("Here it is scored by {m}, as you asked.", "这里按您的要求以 {m} 评分。", m=metric)
+    if metric != entry.metric:
+        sentence = sentence + text("Here it is scored by {m}, as you asked.", "这里按您的要求以 {m} 评分。", m=metric)
     if "shifted" in data and spec.data.shifted:
         sets = ", ".join(spec.data.shifted)
-        said = said + text("Further test sets: {s}.", "另有测试集：{s}。", s=sets)
+        sentence = sentence + text("Further test sets: {s}.", "另有测试集：{s}。", s=sets)
     do = text("If that is wrong: --set metrics.primary=NAME", "如有误：--set metrics.primary=名称")
-    return spec, [Problem("glue", said, severity="note", do=do, details=({"glue": known.name},))]
+    return spec, [Problem("glue", sentence, severity="note", do=do, details=({"glue": entry.name},))]
 
 
 def submission_files(spec: StudySpec) -> list[SubmissionFile]:
     """The test files of a GLUE folder whose labels are kept secret; none where it is no GLUE folder."""
-    known = recognise_glue(spec.data)
-    if known is None:
+    entry = recognise_glue(spec.data)
+    if entry is None:
         return []
     folder = Path(spec.data.train).expanduser()
     train = _training_table(folder, spec.data)
     files = text_files(folder) if folder.is_dir() else []
-    paths = [(known.name + _half(path), path) for path in files if part_within(path, folder) == "test"]
-    if known.name == "MNLI":
+    paths = [(entry.name + _half(path), path) for path in files if part_within(path, folder) == "test"]
+    if entry.name == "MNLI":
         paths += [("AX", path) for path in _diagnostics(folder)]
-    found: dict[str, SubmissionFile] = {}
+    files_of: dict[str, SubmissionFile] = {}
     for name, path in paths:
         try:
             table = read_text_table(path, spec.data.columns, roles=train.roles if train else None)
@@ -177,8 +177,8 @@ def submission_files(spec: StudySpec) -> list[SubmissionFile]:
             continue  # the reader names files that it cannot read
         secret = table.roles.label is None or name == "AX"
         if secret and len(table.roles.text) == len(train.roles.text if train else ()):
-            found.setdefault(name, SubmissionFile(name, table))
-    return list(found.values())
+            files_of.setdefault(name, SubmissionFile(name, table))
+    return list(files_of.values())
 
 
 def _half(path: Path) -> str:

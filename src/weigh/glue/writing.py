@@ -107,7 +107,7 @@ def _notes(table: GlueTable) -> list[Text]:
 
 
 def _json(table: GlueTable) -> str:
-    said = [{"en": note.en, "zh": note.zh} for note in _notes(table)]
+    notes = [{"en": note.en, "zh": note.zh} for note in _notes(table)]
     content = {
         "schema": "weigh.glue/1",
         "columns": {c: {"en": table.metrics[c].en, "zh": table.metrics[c].zh} for c in table.columns},
@@ -122,6 +122,6 @@ def _json(table: GlueTable) -> str:
         ],
         "mean_over": list(table.scored),
         "missing": {task: {"en": why.en, "zh": why.zh} for task, why in table.missing.items()},
-        "notes": said,
+        "notes": notes,
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"

@@ -131,12 +131,12 @@ class Kind:
     @property
     def meaningless(self) -> dict[str, Text]:
         """Kinds or ids of findings that cannot be asked, and why: those that need probabilities or exact answers, and `unasked`."""
-        found: dict[str, Text] = {}
+        reasons: dict[str, Text] = {}
         if not self.probable:
-            found |= {"calibration": NO_PROBABILITY, "errors:labels": NO_PROBABILITY}
+            reasons |= {"calibration": NO_PROBABILITY, "errors:labels": NO_PROBABILITY}
         if not self.exact:
-            found["stability:agreement"] = NEVER_THE_SAME
-        return {**found, **self.unasked}
+            reasons["stability:agreement"] = NEVER_THE_SAME
+        return {**reasons, **self.unasked}
 
     # ---- targets
 

@@ -110,8 +110,8 @@ class Number(Kind):
 
     def extent(self, target: np.ndarray) -> tuple[Text, dict[str, float]]:
         low, high = float(target.min()), float(target.max())
-        said = text("Labels from {a} to {b}.", "标签从 {a} 到 {b}。", a=f"{low:g}", b=f"{high:g}")
-        return said, {"lowest": low, "highest": high}
+        sentence = text("Labels from {a} to {b}.", "标签从 {a} 到 {b}。", a=f"{low:g}", b=f"{high:g}")
+        return sentence, {"lowest": low, "highest": high}
 
     def decide(self, answers: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
         values = answers.astype(np.float64)

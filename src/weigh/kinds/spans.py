@@ -28,16 +28,16 @@ ENTITIES = Noun.plain("entities", "entity", "实体", "个")
 
 def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:
     """`(n, 3 * types)` counts per sentence, type by type: right, predicted, in the data. Types as far as any occurs."""
-    said, given = (
+    predicted, actual = (
         [(row, *span) for row, spans in enumerate(column) for span in dict.fromkeys(spans)]
         for column in (prediction.labels, target)
     )
-    right = set(said) & set(given)
-    types = 1 + max((kind for *_, kind in (*said, *given)), default=0)
+    right = set(predicted) & set(actual)
+    types = 1 + max((kind for *_, kind in (*predicted, *actual)), default=0)
     counts = np.zeros((len(target), types, 3))
-    for place, found in enumerate((right, said, given)):
-        if found:
-            rows = np.array(list(found))
+    for place, spans_of in enumerate((right, predicted, actual)):
+        if spans_of:
+            rows = np.array(list(spans_of))
             np.add.at(counts[:, :, place], (rows[:, 0], rows[:, 3]), 1.0)
     return counts.reshape(len(target), 3 * types)
 

@@ -53,9 +53,9 @@ def decode_codes(codes: np.ndarray) -> np.ndarray:
     ends = (kind >= 0) & (next_begins | (kind != after))
     rows, starts = np.nonzero(begins)  # in the order of reading, as their ends are
     stops = np.nonzero(ends)[1] + 1
-    found = list(zip(starts.tolist(), stops.tolist(), kind[rows, starts].tolist(), strict=True))
+    spans = list(zip(starts.tolist(), stops.tolist(), kind[rows, starts].tolist(), strict=True))
     bounds = np.searchsorted(rows, np.arange(len(kind) + 1)).tolist()
-    return rows_of([tuple(found[a:b]) for a, b in pairwise(bounds)])
+    return rows_of([tuple(spans[a:b]) for a, b in pairwise(bounds)])
 
 
 def pack_tags(codes: Sequence[np.ndarray], log_probabilities: Sequence[np.ndarray], width: int) -> np.ndarray:

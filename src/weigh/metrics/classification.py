@@ -188,9 +188,9 @@ def _reduce_matthews(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     spread_of_decisions = total**2 - np.square(counts.predicted).sum(axis=-1)
     spread_of_targets = total**2 - np.square(counts.actual).sum(axis=-1)
     tiny = 4 * TINY * total**2  # one class only: what rounding leaves is not a spread
-    defined, told = spread_of_targets > tiny, spread_of_decisions > tiny
-    size = np.sqrt(np.where(defined & told, spread_of_decisions * spread_of_targets, 1.0))
-    return np.where(defined, np.where(told, together / size, 0.0), np.nan)
+    defined, varied = spread_of_targets > tiny, spread_of_decisions > tiny
+    size = np.sqrt(np.where(defined & varied, spread_of_decisions * spread_of_targets, 1.0))
+    return np.where(defined, np.where(varied, together / size, 0.0), np.nan)
 
 
 def _influence_matthews(statistics: np.ndarray) -> np.ndarray:

@@ -140,11 +140,11 @@ class MeasuredDesign:
             rows = np.flatnonzero(present)
             return self.metric.parts(self.statistics[repeat, rows]) if len(rows) else None
         scores, sizes = self.score_folds(repeat, np.ones(self.n), present)
-        found = [
+        parts = [
             self.metric.parts(self.statistics[repeat, np.flatnonzero(present & (self.fold[repeat] == fold))])
             for fold in np.flatnonzero(~np.isnan(scores))
         ]
-        return parts_over_folds(found, sizes[~np.isnan(scores)])
+        return parts_over_folds(parts, sizes[~np.isnan(scores)])
 
     def score(self) -> DesignScore:
         """The score of the design, per fold, per repeat and over all."""
@@ -175,7 +175,7 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
     """Measure every present prediction of a design once."""
     present = out_of_fold.present
     repeats, n = out_of_fold.fold.shape
-    found = []
+    measured_runs = []
     for repeat in range(repeats):
         rows = np.flatnonzero(present[repeat])
         if not len(rows):
@@ -183,10 +183,10 @@ def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
         prediction = out_of_fold.prediction(repeat)
         if len(rows) < n:
             prediction = Prediction(prediction.probabilities[rows], prediction.labels[rows])
-        found.append((repeat, rows, metric.measure(prediction, out_of_fold.target[rows])))
+        measured_runs.append((repeat, rows, metric.measure(prediction, out_of_fold.target[rows])))
     # counts per type of entity reach as far as the last type that a repeat holds: those beyond are 0
-    statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in found), default=1)))
-    for repeat, rows, measured in found:
+    statistics = np.zeros((repeats, n, max((measured.shape[1] for *_, measured in measured_runs), default=1)))
+    for repeat, rows, measured in measured_runs:
         statistics[repeat, rows, : measured.shape[1]] = measured
     return MeasuredDesign(metric, statistics, out_of_fold.fold, present, out_of_fold.target, out_of_fold.seeded)
 

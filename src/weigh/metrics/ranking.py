@@ -61,8 +61,8 @@ def _mean_over_columns(
     step = max(1, CELLS // max(len(statistics), 1))
     for c in range(columns):
         for start in range(0, len(rows), step):
-            some = slice(start, start + step)
-            stacked[c, some] = column(statistics[:, c] > 0, statistics[:, columns + c], rows[some])
+            block = slice(start, start + step)
+            stacked[c, block] = column(statistics[:, c] > 0, statistics[:, columns + c], rows[block])
     defined = ~np.isnan(stacked)
     sums, counts = np.where(defined, stacked, 0.0).sum(axis=0), defined.sum(axis=0)
     mean = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
@@ -116,8 +116,8 @@ def _mean_influence(
     statistics: np.ndarray, column: Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 ) -> np.ndarray:
     columns = statistics.shape[1] // 2
-    found = [column(statistics[:, c] > 0, statistics[:, columns + c]) for c in range(columns)]
-    defined = [values for values in found if values is not None]
+    influences = [column(statistics[:, c] > 0, statistics[:, columns + c]) for c in range(columns)]
+    defined = [values for values in influences if values is not None]
     return np.mean(defined, axis=0) if defined else np.full(len(statistics), np.nan)
 
 
@@ -152,9 +152,9 @@ def _parts_of_columns(statistics: np.ndarray, column: Callable, kind: Literal["p
     columns, ones = statistics.shape[1] // 2, np.ones((1, len(statistics)))
     scores = np.array([float(column(m > 0, s, ones)[0]) for m, s in zip(*np.split(statistics.T, 2), strict=True)])
     positives = (statistics[:, :columns] > 0).sum(axis=0).astype(np.float64)
-    known = ~np.isnan(scores)
-    weight = known / max(int(known.sum()), 1)
-    return Parts(weight, np.where(known, scores, 0.0), positives, len(statistics) - positives, kind=kind)
+    defined = ~np.isnan(scores)
+    weight = defined / max(int(defined.sum()), 1)
+    return Parts(weight, np.where(defined, scores, 0.0), positives, len(statistics) - positives, kind=kind)
 
 
 def _roc_influence(member: np.ndarray, scores: np.ndarray) -> np.ndarray | None:

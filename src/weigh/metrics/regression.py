@@ -48,9 +48,9 @@ def _correlation(target: np.ndarray, value: np.ndarray, weights: np.ndarray) -> 
         centred = values - (shares * values).sum(axis=1, keepdims=True)
         spread = np.sqrt((shares * np.square(centred)).sum(axis=1))
         parts.append((centred, spread, spread > CONSTANT * size))
-    (a, sd_a, defined), (b, sd_b, told) = parts
-    together = (shares * a * b).sum(axis=1) / np.where(defined & told, sd_a * sd_b, 1.0)
-    return np.where(defined, np.where(told, np.clip(together, -1.0, 1.0), 0.0), np.nan)
+    (a, sd_a, defined), (b, sd_b, varied) = parts
+    together = (shares * a * b).sum(axis=1) / np.where(defined & varied, sd_a * sd_b, 1.0)
+    return np.where(defined, np.where(varied, np.clip(together, -1.0, 1.0), 0.0), np.nan)
 
 
 def _mid_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -64,15 +64,15 @@ def _mid_ranks(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _reduce_pearson(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    found = _correlation(statistics[:, 0], statistics[:, 1], np.atleast_2d(weights))
-    return found[0] if weights.ndim == 1 else found
+    correlations = _correlation(statistics[:, 0], statistics[:, 1], np.atleast_2d(weights))
+    return correlations[0] if weights.ndim == 1 else correlations
 
 
 def _reduce_spearman(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     rows = np.atleast_2d(weights)
     target, value = (_mid_ranks(column, rows) for column in statistics.T)
-    found = _correlation(target, value, rows)
-    return found[0] if weights.ndim == 1 else found
+    correlations = _correlation(target, value, rows)
+    return correlations[0] if weights.ndim == 1 else correlations
 
 
 def _reduce_both(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -21,14 +21,14 @@ def cross_candidates(spec: StudySpec) -> tuple[Candidate, ...]:
     """Models × recipes in the order of the specification; yardsticks (`scratch`, `textbook`) last."""
     crossed = []
     for model in spec.models:
-        for given in spec.recipes:
-            recipe = RECIPES.get(given.name)
+        for chosen in spec.recipes:
+            recipe = RECIPES.get(chosen.name)
             crossed.append(
                 Candidate(
-                    id=candidate_id(model, given),
+                    id=candidate_id(model, chosen),
                     model=model,
-                    recipe=given.name,
-                    label=_label(model, given, spec),
+                    recipe=chosen.name,
+                    label=_label(model, chosen, spec),
                     control=recipe.control,
                     cheap=recipe.trains == "head",
                 )
@@ -55,14 +55,14 @@ def _short(model: str) -> str:
 
 def recipe_of(spec: StudySpec, candidate: Candidate) -> RecipeSpec:
     """The recipe, with the user's overrides, of a candidate; how it decides is the study's choice where the recipe has none."""
-    found = next(r for r in spec.recipes if candidate_id(candidate.model, r) == candidate.id)
-    chosen, options = spec.metrics.decision, RECIPES.get(found.name).options_for(spec.task)
-    if chosen == "auto" or "decision" in found.overrides or options is None or "decision" not in options.model_fields:
-        return found
-    return found.model_copy(update={"decision": chosen})
+    recipe = next(r for r in spec.recipes if candidate_id(candidate.model, r) == candidate.id)
+    chosen, options = spec.metrics.decision, RECIPES.get(recipe.name).options_for(spec.task)
+    if chosen == "auto" or "decision" in recipe.overrides or options is None or "decision" not in options.model_fields:
+        return recipe
+    return recipe.model_copy(update={"decision": chosen})
 
 
-def planned_repeats(spec: StudySpec, given: RecipeSpec) -> int:
+def planned_repeats(spec: StudySpec, recipe: RecipeSpec) -> int:
     """Repeats of a recipe: its own, the design's, or what its price suggests."""
-    default = CHEAP_REPEATS if RECIPES.get(given.name).trains == "head" else TRAINED_REPEATS
-    return given.repeats or spec.design.repeats or default
+    default = CHEAP_REPEATS if RECIPES.get(recipe.name).trains == "head" else TRAINED_REPEATS
+    return recipe.repeats or spec.design.repeats or default

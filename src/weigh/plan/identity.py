@@ -51,11 +51,11 @@ def make_run(
         paired: Take the seeds of the main run of the same repeat and fold, so that only what the purpose changes differs.
         changed: Source -> number of another seed for it (0 is the seed that it has anyway).
     """
-    given = recipe_of(spec, candidate)
-    options, vary, base = recipe_options(given, spec.task), spec.design.vary, spec.design.seed
+    recipe = recipe_of(spec, candidate)
+    options, vary, base = recipe_options(recipe, spec.task), spec.design.vary, spec.design.seed
     changed = changed or {}
     further: dict[str, Any] = {}
-    if RECIPES.get(given.name).unlabelled and examples.unlabelled is not None:  # by content, not by path
+    if RECIPES.get(recipe.name).unlabelled and examples.unlabelled is not None:  # by content, not by path
         assert spec.pretrain is not None
         medium = examples.unlabelled.medium
         unused = {field for _, other in MEDIA.items() for field in (other.reads, *other.pretraining)}
@@ -76,7 +76,7 @@ def make_run(
         "task": spec.task,
         "model": candidate.model,
         "weights": candidate.weights,
-        "recipe": given.name,
+        "recipe": recipe.name,
         "options": options,
         "purpose": purpose,
         "variant": variant,
@@ -95,7 +95,7 @@ def make_run(
         key,
         candidate.id,
         candidate.model,
-        given.name,
+        recipe.name,
         options,
         purpose,
         variant,

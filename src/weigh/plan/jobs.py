@@ -64,8 +64,8 @@ def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, An
     exclusive = any(KINDS.get(kind).exclusive for kind in task.kinds)
     if not (setting.words and exclusive and MEDIA.get(task.medium).in_words):
         return 0.0
-    asked = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
-    return asked * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)
+    runs_with_words = sum(run.purpose == "main" and run.repeat == 0 for run in runs)
+    return runs_with_words * ASKED_WORDS.texts * WORDS * timing.get("seconds_per_example", 0.0)
 
 
 def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int) -> float:

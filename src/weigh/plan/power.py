@@ -29,7 +29,7 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
     compared = [c for c in plan.candidates if not c.control]
     group = group_of(examples, spec)
     balanced = spec.primary == "balanced_accuracy" and examples.kind.exclusive
-    found = smallest_detectable_difference(
+    detectable = smallest_detectable_difference(
         len(train),
         folds=spec.design.folds,
         repeats=min((plan.repeats[c.id] for c in compared), default=1),
@@ -38,10 +38,10 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
         groups=None if group is None else len(np.unique(group[train])),
         level=spec.design.level,
     )
-    said = text(
+    sentence = text(
         "The smallest difference it would find in 80 % of studies: about {d} points (of {m}).",
         "在 80% 的研究中能发现的最小差异：约 {d} 个百分点（按{m}计）。",
-        d=round(100 * found.difference, 1),
+        d=round(100 * detectable.difference, 1),
         m=text("balanced accuracy", "平衡准确率") if balanced else text("accuracy", "准确率"),
     )
-    return [said, *(text("  assuming {a}", "  假设：{a}", a=assumption) for assumption in found.assumptions)]
+    return [sentence, *(text("  assuming {a}", "  假设：{a}", a=assumption) for assumption in detectable.assumptions)]

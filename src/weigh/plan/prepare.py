@@ -84,8 +84,8 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     _refuse(alone)
     problems += alone
     in_order = examples.target[train][np.argsort(examples.order[train], kind="stable")]
-    asked = spec.design.order_check and examples.kind.unordered is None
-    variants = tuple(order_check_variants(examples.kind, in_order, spec.design.folds)) if asked else ()
+    ordered = spec.design.order_check and examples.kind.unordered is None
+    variants = tuple(order_check_variants(examples.kind, in_order, spec.design.folds)) if ordered else ()
     return Prepared(spec, examples, tuple(problems), copies, variants)
 
 

@@ -50,14 +50,14 @@ def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:
     if name in ("group", spec.data.columns.group) and examples.group is not None:
         return examples.group
     if name not in examples.slices:
-        known = ", ".join(examples.slices) or "–"
+        columns = ", ".join(examples.slices) or "–"
         raise DesignError(
             text("design.group_by: the data has no column '{n}'.", "design.group_by：数据中没有“{n}”这一列。", n=name),
             text(
                 "Groups keep examples of one patient, site or module on one side of every split.",
                 "分组让同一病人、地点或组件的样本始终位于划分的同一侧。",
             ),
-            text("Columns found: {k}.", "找到的列：{k}。", k=known),
+            text("Columns found: {k}.", "找到的列：{k}。", k=columns),
         )
     column = examples.slices[name]
     if not (column == "").any():

@@ -101,7 +101,7 @@ class Ledger:
                 folder.mkdir(parents=True, exist_ok=True)
             with self._change(create=True) as db:
                 create_tables(db, TABLES)
-                insert(db, FACTS, [("format", json.dumps(FORMAT))], known="IGNORE")
+                insert(db, FACTS, [("format", json.dumps(FORMAT))], on_conflict="IGNORE")
 
     def _take_copy_if_damaged(self, kept: Path, *, write: bool) -> None:
         if write and not kept.exists() and os.path.getsize(self.path) == 0:
@@ -167,14 +167,14 @@ class Ledger:
             raise unusable(self.path, error) from None
 
     def _check_format(self) -> None:
-        found = self.fact("format")
-        if found != FORMAT:
+        version = self.fact("format")
+        if version != FORMAT:
             raise RecordError(
                 text(
                     "The study in {f} was written in format {a}; this version of weigh reads format {b}.",
                     "{f} 中的研究以格式 {a} 写成；当前版本的 weigh 读取格式 {b}。",
                     f=self.folder,
-                    a=found,
+                    a=version,
                     b=FORMAT,
                 ),
                 do=text(
@@ -296,7 +296,7 @@ class Ledger:
         with self._change() as db:
             insert(db, RUNS, rows)
             insert(db, MODELS, models)
-            insert(db, LOOKS, looks, known="IGNORE")
+            insert(db, LOOKS, looks, on_conflict="IGNORE")
         if time.monotonic() - self._copied > COPY_EVERY:
             self.keep_copy()
 

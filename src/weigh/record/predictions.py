@@ -92,8 +92,8 @@ def read_predictions(paths: Sequence[Path], spec: StudySpec, labels: Sequence[Pa
 def results_of(table: PredictionTable, spec: StudySpec) -> Results:
     """`Results` of predictions; the first set is what everything but `shift` speaks about."""
     _check_size(table)
-    given, notes = without_bare(table.answers)
-    table = replace(table, answers=given, problems=(*table.problems, *notes))
+    own, notes = without_bare(table.answers)
+    table = replace(table, answers=own, problems=(*table.problems, *notes))
     sets = list(dict.fromkeys(table.set.tolist()))
     kept, parts, problems = [], [], [*table.problems]
     start = 0
@@ -102,8 +102,8 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         inside = [_inside(a, members, len(table.set)) for a in table.answers]
         if at:
             inside = [a for a in inside if len(a.which)]
-        common, answers, found = keep_common(len(members), inside, table.example[members])
-        problems += found
+        common, answers, left_out = keep_common(len(members), inside, table.example[members])
+        problems += left_out
         kept.append(members[common])
         parts.append([replace(a, which=a.which + start) for a in answers])
         start += len(common)
@@ -238,7 +238,7 @@ def _main(
     folds: dict[int, np.ndarray] | None,
     store: dict[str, tuple[Answers, np.ndarray]],
 ) -> list[RunRecord]:
-    made = []
+    records = []
     for i, a in enumerate(answers):
         r = repeats[a.model, a.run]
         mine = np.zeros(len(a.which), dtype=np.int64) if folds is None else folds[r][a.which]
@@ -246,8 +246,8 @@ def _main(
             rows, key = np.flatnonzero(mine == k), f"main/{i}/{k}"
             store[key] = (a, rows)
             n_train = 0 if folds is None else int((folds[r] >= 0).sum()) - len(rows)
-            made.append(RunRecord(key, a.model, "main", r, k, "done", n_train=n_train, facts=_facts(a, rows)))
-    return made
+            records.append(RunRecord(key, a.model, "main", r, k, "done", n_train=n_train, facts=_facts(a, rows)))
+    return records
 
 
 def _other(a: Answers, i: int, store: dict[str, tuple[Answers, np.ndarray]]) -> RunRecord:

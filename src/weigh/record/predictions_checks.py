@@ -77,12 +77,12 @@ def without_bare(answers: Sequence[Answers]) -> tuple[tuple[Answers, ...], list[
     """Probabilities that are all 0 or 1 are decisions: to read certainty out of them would be to invent it."""
     if any(a.probabilities is None or not np.isin(a.probabilities, (0.0, 1.0)).all() for a in answers):
         return tuple(answers), []
-    said = text(
+    sentence = text(
         "All probabilities are 0 or 1: they are read as decisions, and nothing is concluded from them about certainty.",
         "所有概率都是 0 或 1：按判断结果读取，不据此得出有关自信程度的结论。",
     )
     return tuple(replace(a, probabilities=None) for a in answers), [
-        Problem("bare-probabilities", said, severity="note")
+        Problem("bare-probabilities", sentence, severity="note")
     ]
 
 
@@ -187,8 +187,8 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
     """Classes that no label has, models that always say the same or exactly alike, ties."""
     problems: list[Problem] = []
     labels = np.unique(table.target)
-    said = np.unique(np.concatenate([np.unique(a.chosen) for a in answers]))
-    strange = [table.classes[c] for c in np.setdiff1d(said, labels)]
+    predicted = np.unique(np.concatenate([np.unique(a.chosen) for a in answers]))
+    strange = [table.classes[c] for c in np.setdiff1d(predicted, labels)]
     if strange:
         count = sum(int((~np.isin(a.chosen, labels)).sum()) for a in answers)
         problems.append(

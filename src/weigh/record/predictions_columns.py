@@ -30,7 +30,7 @@ OTHER_NAMES = {
 }
 
 
-def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], known: Text) -> DataError:
+def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], columns_found: Text) -> DataError:
     """Columns that are not there, with those that seem to be meant."""
     lines, renamed = [], []
     for name in missing:
@@ -46,9 +46,9 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], kno
     }  # cells of a Parquet file may hold lists
     bare = [c for c in frame.columns if c in labels]
     renamed += [f"{c} → p:{c}" for c in bare] if "prediction" in missing and len(bare) > 1 else []
-    do = known
+    do = columns_found
     if renamed:
-        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + known
+        do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + columns_found
     return DataError(Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)), do=do)
 
 

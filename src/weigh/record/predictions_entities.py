@@ -148,7 +148,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
     """
     file = read_token_file(path, columns, tagged=False)
     if file.bad:
-        line, found = next(iter(file.bad.items()))
+        line, content = next(iter(file.bad.items()))
         raise DataError(
             text(
                 "{p}: {n} lines are no token with a tag (first: line {l}: {f}).",
@@ -156,7 +156,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
                 p=path,
                 n=len(file.bad),
                 l=line,
-                f=found,
+                f=content,
             ),
             do=text("Correct these lines.", "请更正这些行。"),
         )
@@ -238,9 +238,9 @@ def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence
 
 def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
     sentences = truth.sentences
-    given = {kind for s in sentences for *_, kind in s.decoded.spans}
-    said = {kind for answer in answers for s in answer.sentences for *_, kind in s.decoded.spans}
-    classes = tuple(sorted(given | said, key=natural_key))
+    true_types = {kind for s in sentences for *_, kind in s.decoded.spans}
+    predicted_types = {kind for answer in answers for s in answer.sentences for *_, kind in s.decoded.spans}
+    classes = tuple(sorted(true_types | predicted_types, key=natural_key))
     target = rows_of([_indexed(s, classes) for s in sentences])
     paths = np.array([f"{truth.path.name}:{s.line}" for s in sentences])
     hashed = hashlib.blake2b(digest_size=16)
@@ -275,9 +275,9 @@ def _pack(answer: Aligned, examples: Examples) -> np.ndarray:
 
 def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     """What a person should know before anything is concluded."""
-    found = []
+    problems = []
     if truth.bad:
-        found.append(
+        problems.append(
             Problem(
                 "broken-row",
                 text(
@@ -297,7 +297,7 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
     for answer in answers:
         if answer.respelt:
             _, b_line, a, b = answer.respelt[0]
-            found.append(
+            problems.append(
                 Problem(
                     "other-tokens",
                     text(
@@ -317,11 +317,11 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     ),
                 )
             )
-    given = {kind for s in truth.sentences for *_, kind in s.decoded.spans}
+    true_types = {kind for s in truth.sentences for *_, kind in s.decoded.spans}
     for answer in answers:
-        strange = sorted({kind for s in answer.sentences for *_, kind in s.decoded.spans} - given, key=natural_key)
+        strange = sorted({kind for s in answer.sentences for *_, kind in s.decoded.spans} - true_types, key=natural_key)
         if strange:
-            found.append(
+            problems.append(
                 Problem(
                     "unlabelled-class",
                     text(
@@ -333,4 +333,4 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     do=text("If these are other names of the same types, rename them.", "若只是名称不同，请统一名称。"),
                 )
             )
-    return found
+    return problems

@@ -63,9 +63,9 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
     target, names, answers, problems, lengths = [], [], [], [], []
     start, width = 0, 0
     for folder, truth in zip(folders, labels, strict=True):
-        given = _read_numbers(truth, LABELS) + offset
-        if given.ndim != 1 or not len(given):
-            raise _unfit(truth, given)
+        labels_of = _read_numbers(truth, LABELS) + offset
+        if labels_of.ndim != 1 or not len(labels_of):
+            raise _unfit(truth, labels_of)
         files = sorted(
             (f for f in folder.iterdir() if f.suffix.casefold() in SUFFIXES and not f.name.startswith(".")),
             key=lambda f: natural_key(f.name),
@@ -76,31 +76,31 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
                 do=SAY,
             )
         for file, model in zip(files, model_names([f.stem for f in files]), strict=True):
-            found = _read_numbers(file, ANSWERS)
-            if len(found) != len(given):
+            numbers = _read_numbers(file, ANSWERS)
+            if len(numbers) != len(labels_of):
                 raise DataError(
                     text(
                         "{f} has {n} predictions, {t} has {m} labels.",
                         "{f} 有 {n} 个预测，{t} 却有 {m} 个标签。",
                         f=file,
-                        n=len(found),
+                        n=len(numbers),
                         t=truth,
-                        m=len(given),
+                        m=len(labels_of),
                     ),
                     do=text(
                         "Give the labels of the same examples, in the same order.", "请按相同顺序给出同一批样本的标签。"
                     ),
                 )
-            chosen, probabilities = _decisions(file, found)
+            chosen, probabilities = _decisions(file, numbers)
             if probabilities is not None:
                 probabilities, notes = probabilities
                 problems += [note for note in notes if note not in problems]
             width = max(width, int(chosen.max()) + 1, 0 if probabilities is None else probabilities.shape[1])
-            answers.append(Answers(model, "1", start + np.arange(len(given)), chosen, probabilities))
-        target.append(_class_numbers(truth, given))
-        names += [str(i) for i in range(len(given))]
-        lengths.append(len(given))
-        start += len(given)
+            answers.append(Answers(model, "1", start + np.arange(len(labels_of)), chosen, probabilities))
+        target.append(_class_numbers(truth, labels_of))
+        names += [str(i) for i in range(len(labels_of))]
+        lengths.append(len(labels_of))
+        start += len(labels_of)
     target = np.concatenate(target)
     wide = [answer.probabilities.shape[1] for answer in answers if answer.probabilities is not None]
     shifted = counted_from_one(target, wide[0], offset) if wide and len(set(wide)) == 1 else None
@@ -143,7 +143,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
 def _read_numbers(file: Path, names: Sequence[str]) -> np.ndarray:
     if file.suffix.casefold() == ".json":
         try:
-            found = np.asarray(read_json(file))
+            numbers = np.asarray(read_json(file))
         except (ValueError, OverflowError):  # numpy says it in terms of its own
             uneven = text(
                 "{f} holds lists of different lengths, or numbers that are too large.",
@@ -152,37 +152,37 @@ def _read_numbers(file: Path, names: Sequence[str]) -> np.ndarray:
             )
             raise DataError(uneven, do=SAY) from None
     else:
-        found = read_array(file, names)
+        numbers = read_array(file, names)
     if (
-        not isinstance(found, np.ndarray)
-        or found.dtype.kind not in "biuf"
-        or found.ndim not in (1, 2)
-        or not found.size
+        not isinstance(numbers, np.ndarray)
+        or numbers.dtype.kind not in "biuf"
+        or numbers.ndim not in (1, 2)
+        or not numbers.size
     ):
-        raise _unfit(file, np.asarray(found))
-    if (found.dtype.kind in "bu" and found.max() <= np.iinfo(np.int64).max) or found.dtype.kind == "i":
-        return found.astype(np.int64)  # or an offset would not fit in a byte
-    return found
+        raise _unfit(file, np.asarray(numbers))
+    if (numbers.dtype.kind in "bu" and numbers.max() <= np.iinfo(np.int64).max) or numbers.dtype.kind == "i":
+        return numbers.astype(np.int64)  # or an offset would not fit in a byte
+    return numbers
 
 
-def _unfit(file: Path, found: np.ndarray) -> DataError:
+def _unfit(file: Path, numbers: np.ndarray) -> DataError:
     return DataError(
         text(
             "{f} does not hold what is needed: it is an array of shape {s} and type {t}.",
             "{f} 的内容不符合要求：数组形状为 {s}，类型为 {t}。",
             f=file,
-            s="×".join(map(str, found.shape)) or "1",
-            t=found.dtype,
+            s="×".join(map(str, numbers.shape)) or "1",
+            t=numbers.dtype,
         ),
         do=SAY,
     )
 
 
-def _decisions(file: Path, found: np.ndarray) -> tuple[np.ndarray, tuple | None]:
+def _decisions(file: Path, answers: np.ndarray) -> tuple[np.ndarray, tuple | None]:
     """`(n,)` class numbers, and the probabilities with the notes on them where there are any."""
-    if found.ndim == 1:
-        return _class_numbers(file, found), None
-    numbers = found.astype(np.float64)
+    if answers.ndim == 1:
+        return _class_numbers(file, answers), None
+    numbers = answers.astype(np.float64)
     if not np.isfinite(numbers).all():
         raise DataError(
             text(
@@ -200,9 +200,9 @@ def _decisions(file: Path, found: np.ndarray) -> tuple[np.ndarray, tuple | None]
     return probabilities[0].argmax(axis=1), probabilities
 
 
-def _class_numbers(file: Path, found: np.ndarray) -> np.ndarray:
-    whole = np.isfinite(found) & (found >= 0)
-    whole &= np.where(whole, np.floor(np.where(whole, found, 0)) == found, False)
+def _class_numbers(file: Path, numbers: np.ndarray) -> np.ndarray:
+    whole = np.isfinite(numbers) & (numbers >= 0)
+    whole &= np.where(whole, np.floor(np.where(whole, numbers, 0)) == numbers, False)
     if not whole.all():
         at = int(np.argmin(whole))
         raise DataError(
@@ -211,21 +211,21 @@ def _class_numbers(file: Path, found: np.ndarray) -> np.ndarray:
                 "{f}：{m} 项中有 {n} 项不是类别编号（第一处：第 {i} 项，{v}）。",
                 f=file,
                 n=int((~whole).sum()),
-                m=len(found),
+                m=len(numbers),
                 i=at,
-                v=found[at],
+                v=numbers[at],
             ),
             do=SAY,
         )
-    if len(found) and found.max() >= MOST_CLASSES:
-        at = int(np.argmax(found))
+    if len(numbers) and numbers.max() >= MOST_CLASSES:
+        at = int(np.argmax(numbers))
         raise DataError(
             text(
                 "{f}: entry {i} is class number {v}; the limit is {m} classes.",
                 "{f}：第 {i} 项的类别编号为 {v}；类别数上限为 {m}。",
                 f=file,
                 i=at,
-                v=f"{int(found[at]):,}",
+                v=f"{int(numbers[at]):,}",
                 m=f"{MOST_CLASSES:,}",
             ),
             text(
@@ -234,7 +234,7 @@ def _class_numbers(file: Path, found: np.ndarray) -> np.ndarray:
             ),
             text("Number the classes that occur: 0, 1, 2, …", "请把出现的类别重新编号为 0、1、2……"),
         )
-    return found.astype(np.int64)
+    return numbers.astype(np.int64)
 
 
 def _of_models(answers: list[Answers]) -> tuple[Answers, ...]:

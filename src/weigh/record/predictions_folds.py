@@ -44,18 +44,18 @@ def number_folds(
     for a in answers:
         names.setdefault(repeats[a.model, a.run], set()).update(np.unique(a.fold.astype(str)))  # type: ignore[union-attr]
     if max(map(len, names.values())) < 2:
-        said = text(
+        sentence = text(
             "The column fold has a single value: this is no cross-validation, and is read as a test set.",
             "fold 列只有一个取值：这不是交叉验证，按测试集读取。",
         )
-        return None, [Problem("one-fold", said, severity="note")]
+        return None, [Problem("one-fold", sentence, severity="note")]
     folds = {r: np.full(n, -1) for r in names}
     odd: set[str] = set()
     for a in answers:
         r = repeats[a.model, a.run]
-        known = sorted(names[r], key=natural_key)
+        fold_names = sorted(names[r], key=natural_key)
         written, at = np.unique(a.fold.astype(str), return_inverse=True)  # type: ignore[union-attr]
-        mine = np.array([known.index(name) for name in written])[at]
+        mine = np.array([fold_names.index(name) for name in written])[at]
         before = folds[r][a.which]
         if ((before >= 0) & (before != mine)).any():
             odd.add(a.model)

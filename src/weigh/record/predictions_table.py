@@ -221,10 +221,11 @@ def _examples(frame: pl.DataFrame) -> pl.DataFrame:
     """One row per set and example, in the order of the table; label, group and other columns must agree."""
     import polars as pl
 
-    said = [c for c in frame.columns if c not in (*NAMES, "row") and not c.startswith("p:")]
+    constant = [c for c in frame.columns if c not in (*NAMES, "row") and not c.startswith("p:")]
     fixed = [c for c in ("label", "group") if c in frame.columns]
     per = frame.group_by("set", "example", maintain_order=True).agg(
-        *(pl.col(c).first() for c in [*fixed, *said]), *(pl.col(c).n_unique().alias(f"{c}\0") for c in [*fixed, *said])
+        *(pl.col(c).first() for c in [*fixed, *constant]),
+        *(pl.col(c).n_unique().alias(f"{c}\0") for c in [*fixed, *constant]),
     )
     for name in fixed:
         torn = per.filter(pl.col(f"{name}\0") > 1)
@@ -244,21 +245,21 @@ def _examples(frame: pl.DataFrame) -> pl.DataFrame:
                     "请更正该列；如果同一名称代表多个样本，请使用不同的名称。",
                 ),
             )
-    said = [c for c in said if (per[f"{c}\0"] == 1).all()]
-    return per.select("set", "example", *fixed, *said).with_row_index("which")
+    constant = [c for c in constant if (per[f"{c}\0"] == 1).all()]
+    return per.select("set", "example", *fixed, *constant).with_row_index("which")
 
 
 def _slices(examples: pl.DataFrame) -> dict[str, np.ndarray]:
-    said = {c: examples[c].to_list() for c in examples.columns if c not in (*NAMES, "which")}
-    return {name: np.array([v or "" for v in column]) for name, column in metadata_columns(said, set()).items()}
+    cells = {c: examples[c].to_list() for c in examples.columns if c not in (*NAMES, "which")}
+    return {name: np.array([v or "" for v in column]) for name, column in metadata_columns(cells, set()).items()}
 
 
 def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, hard: bool) -> tuple[str, ...]:
-    given = set(labels)
-    said = set(frame["prediction"]) if hard else set()
+    true_labels = set(labels)
+    predicted = set(frame["prediction"]) if hard else set()
     if probable:
         named = [class_of(name, probable) for name in probable]
-        unknown = sorted((given | said) - set(named), key=natural_key)
+        unknown = sorted((true_labels | predicted) - set(named), key=natural_key)
         if unknown:
             raise DataError(
                 text(
@@ -273,20 +274,20 @@ def _classes(frame: pl.DataFrame, labels: pl.Series, probable: list[str], *, har
                 text("Columns found: {c}.", "找到的列：{c}。", c=_some(probable)),
             )
         return tuple(sorted(dict.fromkeys(named), key=natural_key))
-    if not said & given:
+    if not predicted & true_labels:
         raise DataError(
             text(
                 "No prediction is one of the labels. Labels: {a}. Predictions: {b}.",
                 "没有任何预测值出现在标签中。标签：{a}。预测值：{b}。",
-                a=_some(sorted(given, key=natural_key)),
-                b=_some(sorted(said, key=natural_key)),
+                a=_some(sorted(true_labels, key=natural_key)),
+                b=_some(sorted(predicted, key=natural_key)),
             ),
             do=text(
                 "Write labels and predictions alike (both names, or both numbers).",
                 "请统一标签和预测值的写法（同为名称，或同为编号）。",
             ),
         )
-    return tuple(sorted(given | said, key=natural_key))
+    return tuple(sorted(true_labels | predicted, key=natural_key))
 
 
 def _some(names: Sequence[str], limit: int = 8) -> str:
@@ -355,7 +356,7 @@ def _once(
             ),
         )
     again = frame.filter(~kept)
-    found = Problem(
+    problem = Problem(
         "repeated-prediction",
         text(
             "{n} of {m} rows repeat another row exactly; each is read once.",
@@ -368,18 +369,18 @@ def _once(
         do=text("Check how the table was put together.", "请检查表格是如何合并的。"),
     )
     mask = kept.to_numpy()
-    return frame.filter(kept), None if probabilities is None else probabilities[mask], [found]
+    return frame.filter(kept), None if probabilities is None else probabilities[mask], [problem]
 
 
 def _answers(frame: pl.DataFrame, chosen: np.ndarray, probabilities: np.ndarray | None) -> tuple[Answers, ...]:
     which = frame["which"].to_numpy().astype(np.int64)
     fold = frame["fold"].to_numpy() if "fold" in frame.columns else None
     parts = frame.select("model", "run").with_row_index("at").group_by("model", "run", maintain_order=True).agg("at")
-    made = []
+    answers = []
     for model, run, at in parts.iter_rows():
         rows = np.asarray(at)
         rows = rows[np.argsort(which[rows], kind="stable")]
-        made.append(
+        answers.append(
             Answers(
                 model,
                 run,
@@ -389,4 +390,4 @@ def _answers(frame: pl.DataFrame, chosen: np.ndarray, probabilities: np.ndarray 
                 None if fold is None else fold[rows],
             )
         )
-    return tuple(made)
+    return tuple(answers)

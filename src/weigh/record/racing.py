@@ -43,9 +43,9 @@ def replay_race(results: Results, race: Race) -> Race:
             return replace(race, upto=blocks)
         measured = {}
         for name in rivals:
-            found = predictions[name]
-            if found is not None and name not in out:
-                cut = _upto(results, found, blocks, race.folds)
+            runs = predictions[name]
+            if runs is not None and name not in out:
+                cut = _upto(results, runs, blocks, race.folds)
                 if cut.present.any():
                     measured[name] = cut
         if len(measured) < 2:
@@ -69,12 +69,12 @@ def _units(results: Results) -> Units:
     )
 
 
-def _upto(results: Results, found: OutOfFold, blocks: int, folds: int) -> MeasuredDesign:
+def _upto(results: Results, runs: OutOfFold, blocks: int, folds: int) -> MeasuredDesign:
     """The first blocks of a candidate, measured on the primary metric."""
-    repeats = min(-(-blocks // folds), len(found.fold))
-    fold = found.fold[:repeats]
+    repeats = min(-(-blocks // folds), len(runs.fold))
+    fold = runs.fold[:repeats]
     inside = (fold >= 0) & (fold + folds * np.arange(repeats)[:, None] < blocks)
-    cut = replace(found, answers=found.answers[:repeats], fold=np.where(inside, fold, -1), bias=found.bias[:repeats])
+    cut = replace(runs, answers=runs.answers[:repeats], fold=np.where(inside, fold, -1), bias=runs.bias[:repeats])
     return measure_design(METRICS.get(results.spec.primary), cut)
 
 

@@ -245,17 +245,17 @@ class Results:
         return self._read[key]
 
     def _test(self, candidate: str, part: str) -> OutOfFold | None:
-        found = []
+        refits = []
         for run in self.runs("refit", candidate=candidate):
             which, values = self.predictions(run.key)
             inside = self.examples.part[which] == part
             if inside.any():
                 bias = np.broadcast_to(np.asarray(run.facts.get("bias", 0.0), dtype=np.float32), values.shape)
-                found.append((which[inside], values[inside], bias[inside]))
-        if not found:
+                refits.append((which[inside], values[inside], bias[inside]))
+        if not refits:
             return None
-        which = found[0][0]
-        answers, bias = (np.stack([one[i] for one in found]) for i in (1, 2))
+        which = refits[0][0]
+        answers, bias = (np.stack([one[i] for one in refits]) for i in (1, 2))
         return OutOfFold(
             which, answers, np.zeros(answers.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
         )

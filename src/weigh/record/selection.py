@@ -90,20 +90,19 @@ def find_suspects(results: Results) -> Suspects:
     total, count = np.zeros((len(indices), 1)), np.zeros((len(indices), 1))
     classified = examples.kind.probable  # only classes have probabilities that could contradict a label
     for name in _ranked(results) if classified else ():
-        found = results.out_of_fold(name)
-        assert found is not None
-        stated = found.kind.probabilities(found.answers)
+        runs = results.out_of_fold(name)
+        assert runs is not None
+        stated = runs.kind.probabilities(runs.answers)
         present = (
-            found.present[..., None]
-            & trained_on(found.kind, len(examples.classes), found.fold, found.target)[..., None]
+            runs.present[..., None] & trained_on(runs.kind, len(examples.classes), runs.fold, runs.target)[..., None]
         )
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
     doubted = np.zeros(len(examples), dtype=bool)
     if count.any() and classified and len(examples.classes) > 1:
-        known = np.flatnonzero(count[:, 0] > 0)
-        flagged = find_label_errors(examples.target[indices[known]], (total / np.maximum(count, 1e-12))[known]).flagged
-        doubted[indices[known[flagged]]] = True
+        rows = np.flatnonzero(count[:, 0] > 0)
+        flagged = find_label_errors(examples.target[indices[rows]], (total / np.maximum(count, 1e-12))[rows]).flagged
+        doubted[indices[rows[flagged]]] = True
         group = group_of(examples, results.spec)
         if group is not None:
             doubted[indices] &= ~strange_groups(doubted[indices], group[indices])
@@ -128,12 +127,12 @@ def trained_on(kind: Kind, classes: int, fold: np.ndarray, target: np.ndarray) -
         kind, classes, target: Of these examples.
     """
     holds = kind.members(target, classes)
-    known = np.zeros(fold.shape, dtype=bool)
-    for row, mine in zip(known, fold, strict=True):
+    trained = np.zeros(fold.shape, dtype=bool)
+    for row, mine in zip(trained, fold, strict=True):
         counts = np.stack([holds[mine == k].sum(axis=0) for k in range(int(mine.max(initial=0)) + 1)])
         elsewhere = (counts.sum(axis=0) - counts)[mine] > 0
         row[:] = (elsewhere | ~holds).all(axis=1) & (mine >= 0)
-    return known
+    return trained
 
 
 def strange_groups(doubted: np.ndarray, group: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ def insert(
     table: Table,
     rows: Iterable[Sequence[Any]],
     *,
-    known: Literal["REPLACE", "IGNORE"] = "REPLACE",
+    on_conflict: Literal["REPLACE", "IGNORE"] = "REPLACE",
 ) -> None:
     """Write rows with their checksums.
 
@@ -71,7 +71,7 @@ def insert(
     """
     names = [*table.columns, "seal"]
     db.executemany(
-        f"INSERT OR {known} INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+        f"INSERT OR {on_conflict} INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
         [(*row, _seal(table, row)) for row in rows],
     )
 
@@ -91,8 +91,8 @@ def read_rows(path: Path, sql: str, values: Sequence[Any] = ()) -> list[tuple]:
 
 def check_tables(path: Path, tables: Sequence[Table]) -> str | None:
     """What is damaged, in a few words for a log; None where every row is as it was written."""
-    now, known = identity(path), (path, *(table.name for table in tables))
-    if now is not None and _checked.get(known) == now:
+    now, opened = identity(path), (path, *(table.name for table in tables))
+    if now is not None and _checked.get(opened) == now:
         return None
     try:
         with closing(connect(path)) as db:
@@ -108,7 +108,7 @@ def check_tables(path: Path, tables: Sequence[Table]) -> str | None:
             raise unusable(path, error) from None
         return str(error)
     if now is not None:
-        _checked[known] = now
+        _checked[opened] = now
     return None
 
 

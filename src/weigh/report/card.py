@@ -84,7 +84,7 @@ def _repository(address: str) -> str | None:
 
 def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     """Results of `model-index`: the cross-validated score, and that on the independent test part where there is one."""
-    found = []
+    rows = []
     headline = tell(file).headline
     scores = [("cross-validation", (headline.estimates if headline else {}).get("score"))]
     scores += [
@@ -93,7 +93,7 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     for split, estimate in scores:
         if estimate is None or not math.isfinite(estimate.value):
             continue
-        found.append(
+        rows.append(
             {
                 "task": {"type": results.spec.task},
                 "dataset": {
@@ -112,7 +112,7 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
                 ],
             }
         )
-    return found
+    return rows
 
 
 def _interval(estimate: Estimate) -> dict[str, Any]:
@@ -133,12 +133,12 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
     elsewhere = results.examples.medium.opened_elsewhere
     lines += [*elsewhere, ""] if elsewhere else []
-    known = [
+    shown = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")
     ]
-    if known:
+    if shown:
         lines += ["| fact | value |", "|---|---|"]
-        lines += [f"| {escape_markdown(key)} | {escape_markdown(_short(value))} |" for key, value in known] + [""]
+        lines += [f"| {escape_markdown(key)} | {escape_markdown(_short(value))} |" for key, value in shown] + [""]
     classes = list(facts.get("classes") or results.examples.classes)
     listed = ", ".join(escape_markdown(name) for name in classes[:CLASSES_LISTED])
     more = f" and {len(classes) - CLASSES_LISTED} more" if len(classes) > CLASSES_LISTED else ""

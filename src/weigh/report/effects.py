@@ -23,7 +23,7 @@ NAMED = 3  # words in each direction below the text
 class Piece(NamedTuple):
     """Part of a text: what it says, and the class of its mark ("for-3": strong, towards the prediction; "" for none)."""
 
-    said: str
+    text: str
     mark: str
 
 
@@ -61,16 +61,16 @@ def effects_by_path(results: Results) -> dict[str, Effects]:
     if results.winner is None:
         return {}
     path, classes = results.examples.path, results.examples.classes
-    found: dict[str, Effects] = {}
+    effects: dict[str, Effects] = {}
     for run in results.runs("main", candidate=results.winner):
         for one in run.words:
             words = [(int(part), int(a), int(b), float(effect)) for part, a, b, effect in one["words"]]
-            found[str(path[one["example"]])] = Effects(classes[one["class"]], words)
-    return found
+            effects[str(path[one["example"]])] = Effects(classes[one["class"]], words)
+    return effects
 
 
 def effects_sentence(effects: Effects, texts: Sequence[str], language: str) -> str:
-    """The strongest words: the marks again, for who does not see them."""
+    """The strongest words as text, for readers who cannot see the marks."""
     parts = []
     for sign, key in ((1, "words_for"), (-1, "words_against")):
         words = [
@@ -78,20 +78,20 @@ def effects_sentence(effects: Effects, texts: Sequence[str], language: str) -> s
             for word, effect in effects.strongest(texts, sign)
         ]
         if words:
-            said = say("comma", language).join(words)
-            parts.append(say(key, language, c=visible_line(effects.predicted), w=said))
+            listed = say("comma", language).join(words)
+            parts.append(say(key, language, c=visible_line(effects.predicted), w=listed))
     return say("semicolon", language).join(parts) if parts else say("words_none", language)
 
 
-def marked(said: str, part: int, effects: Effects | None) -> tuple[Piece, ...]:
+def marked(words: str, part: int, effects: Effects | None) -> tuple[Piece, ...]:
     """The text cut at the marked words; joined again it is the text."""
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     at = 0
     spans: list[Any] = [] if effects is None else sorted(word[1:] for word in effects.words if word[0] == part)
     for start, end, effect in spans:
         mark = effects.mark(effect) if effects is not None else ""
-        if mark and at <= start < end <= len(said):
-            found += [Piece(said[at:start], ""), Piece(said[start:end], mark)]
+        if mark and at <= start < end <= len(words):
+            pieces += [Piece(words[at:start], ""), Piece(words[start:end], mark)]
             at = end
-    found.append(Piece(said[at:], ""))
-    return tuple(piece for piece in found if piece.said)
+    pieces.append(Piece(words[at:], ""))
+    return tuple(piece for piece in pieces if piece.text)

@@ -36,17 +36,17 @@ def draw_confusion(figure: Figure, language: str) -> Markup:
     names = list(dict.fromkeys(name for pair in counts for name in pair))
     if len(names) > CLASSES_SHOWN:
         return _worst_pairs(figure, counts, language)
-    totals = {given: sum(counts.get((given, other), 0.0) for other in names) for given in names}
+    totals = {label: sum(counts.get((label, other), 0.0) for other in names) for label in names}
     head = join(Markup('<th scope="col">{}</th>').format(isolated(name)) for name in names)
     body = []
-    for given in names:
-        cells = [Markup('<th scope="row">{}</th>').format(isolated(given))]
+    for label in names:
+        cells = [Markup('<th scope="row">{}</th>').format(isolated(label))]
         for predicted in names:
-            count = counts.get((given, predicted), 0.0)
-            share = count / totals[given] if totals[given] else 0.0
+            count = counts.get((label, predicted), 0.0)
+            share = count / totals[label] if totals[label] else 0.0
             cells.append(
                 Markup('<td class="heat {} heat-{}"><b>{}</b> <small>{} %</small></td>').format(
-                    "right" if given == predicted else "wrong",
+                    "right" if label == predicted else "wrong",
                     min(int(share * 10), 9),
                     number(count),
                     number(100 * share, 1),
@@ -66,13 +66,13 @@ def draw_confusion(figure: Figure, language: str) -> Markup:
 
 def _worst_pairs(figure: Figure, counts: dict[tuple[str, str], float], language: str) -> Markup:
     totals: dict[str, float] = {}
-    for (given, _), count in counts.items():
-        totals[given] = totals.get(given, 0.0) + count
+    for (label, _), count in counts.items():
+        totals[label] = totals.get(label, 0.0) + count
     wrong = [(count, *pair) for pair, count in counts.items() if pair[0] != pair[1] and count > 0]
     wrong.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
     rows = [
-        {"given": given, "predicted": predicted, "n": count, "share": round(count / totals[given], 3)}
-        for count, given, predicted in wrong[:PAIRS_SHOWN]
+        {"given": label, "predicted": predicted, "n": count, "share": round(count / totals[label], 3)}
+        for count, label, predicted in wrong[:PAIRS_SHOWN]
     ]
     note = Markup('<p class="quiet">{}</p>').format(say("confusions_of_many", language, all=len(totals), n=len(rows)))
     return note + table_of(rows, language, caption=figure.title.render(language))

@@ -230,17 +230,17 @@ class Page:
 
     def held_back(self, finding: Finding) -> list[str]:
         """The outcomes that limit the conclusion, the worst first, each once."""
-        found = {assumption.outcome for assumption in finding.assumptions}
-        return [outcome for outcome in reversed(HELD_BACK) if outcome in found]
+        present = {assumption.outcome for assumption in finding.assumptions}
+        return [outcome for outcome in reversed(HELD_BACK) if outcome in present]
 
     def quotes(self, finding: Finding) -> list[Quote]:
         """Texts of the first examples, captioned like pictures."""
         rows = _rows_by_path(finding)
-        known = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
+        quoted = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
         return [
-            Quote(path, said, " · ".join(self._caption(rows.get(path, {}))), self.quoted.said(path, self.language))
-            for path, said in known
-            if said
+            Quote(path, texts, " · ".join(self._caption(rows.get(path, {}))), self.quoted.in_words(path, self.language))
+            for path, texts in quoted
+            if texts
         ]
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
@@ -326,12 +326,12 @@ class Page:
 
     def citation(self) -> str:
         year = str(self.file.measured.get("started") or "")[:4]
-        known = [f"{self.say('data')} {self.study.get('data') or '–'}", *([year] if year.isdigit() else [])]
+        described = [f"{self.say('data')} {self.study.get('data') or '–'}", *([year] if year.isdigit() else [])]
         return self.say(
             "citation",
             version=self.study.get("weigh", ""),
             name=visible_line(self.study.get("name", "")),
-            data=self.say("comma").join(known),
+            data=self.say("comma").join(described),
         )
 
     def command(self) -> str:

@@ -78,10 +78,8 @@ def _points(points: Sequence[Point], language: str) -> Iterable[str]:
 
 def _steps(points: Sequence[Point], language: str) -> list[str]:
     """What to do, each with the question that it answers."""
-    asked = [f" *{_text(point.finding.question.render(language))}*" if point.finding else "" for point in points]
-    return [
-        f"- {_text(point.sentence.render(language))}{question}" for point, question in zip(points, asked, strict=True)
-    ]
+    questions = [f" *{_text(point.finding.question.render(language))}*" if point.finding else "" for point in points]
+    return [f"- {_text(point.sentence.render(language))}{ask}" for point, ask in zip(points, questions, strict=True)]
 
 
 def _finding(finding: Finding, language: str, *, heading: bool = True) -> list[str]:

@@ -30,11 +30,11 @@ class Album:
             return None
         if path not in self._known:
             self._known[path] = _encode(self._picture(path))
-        found = self._known[path]
-        if found is None or len(found) > self._left:
+        uri = self._known[path]
+        if uri is None or len(uri) > self._left:
             return None
-        self._left -= len(found)
-        return found
+        self._left -= len(uri)
+        return uri
 
 
 def _encode(content: bytes | None) -> str | None:

@@ -139,7 +139,7 @@ def _series(one: Series, mark: str, x_scale: Scale, y_scale: Scale) -> Markup:
         parts += [
             Markup('<line class="join" x1="{}%" y1="{}%" x2="{}%" y2="{}%"/>').format(*a, *b) for a, b in pairwise(at)
         ]
-    taken: list[tuple[float, float]] = []
+    labelled: list[tuple[float, float]] = []
     for point, (x, y) in zip(one.points, at, strict=True):
         inner = []
         if point.low is not None and point.high is not None:
@@ -150,8 +150,8 @@ def _series(one: Series, mark: str, x_scale: Scale, y_scale: Scale) -> Markup:
             )
         inner.append(shape(mark, x, f"{y}%"))
         if point.label:
-            crowded = any(abs(x - a) < 30 and abs(y - b) < 8 for a, b in taken)
-            taken.append((x, y))
+            crowded = any(abs(x - a) < 30 and abs(y - b) < 8 for a, b in labelled)
+            labelled.append((x, y))
             inner.append(
                 Markup('<text class="label" x="{}%" y="{}%" dx="{}" dy="{}" text-anchor="{}">{}</text>').format(
                     x,

@@ -24,7 +24,7 @@ class Quotation(NamedTuple):
     """One text: what it says, cut to a length that a page can hold, its language where the script tells it ("" elsewhere), and
     the same in pieces, of which those that mattered are marked."""
 
-    said: str
+    text: str
     lang: str
     pieces: tuple[Piece, ...]
 
@@ -49,10 +49,10 @@ class Quotes:
         """What words did in this example; None where nobody asked."""
         return self._effects.get(path)
 
-    def said(self, path: str, language: str) -> str:
+    def in_words(self, path: str, language: str) -> str:
         """The strongest words in a sentence; "" where nobody asked."""
         effects = self.effects(path)
-        return "" if effects is None else effects_sentence(effects, [quote.said for quote in self.of(path)], language)
+        return "" if effects is None else effects_sentence(effects, [quote.text for quote in self.of(path)], language)
 
     def __bool__(self) -> bool:
         return self._any
@@ -64,10 +64,10 @@ class Quotes:
         texts = self._examples.texts(self._places[path])
         effects = self.effects(path)
         return tuple(
-            Quotation(_cut(said), LANGUAGES.get(main_script(said), ""), marked(_cut(said), part, effects))
-            for part, said in enumerate(texts)
+            Quotation(_cut(words), LANGUAGES.get(main_script(words), ""), marked(_cut(words), part, effects))
+            for part, words in enumerate(texts)
         )
 
 
-def _cut(said: str) -> str:
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]} …"
+def _cut(words: str) -> str:
+    return words if len(words) <= LONGEST else f"{words[:LONGEST]} …"

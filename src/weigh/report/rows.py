@@ -88,16 +88,16 @@ def field_title(figure: Figure | None, key: str, language: str) -> str:
         return visible(figure.fields[key].render(language))
     if key in COLUMNS:
         return COLUMNS[key].render(language)
-    known = dict(METRICS.items())
-    return known[key].title.render(language) if key in known else visible_line(key)
+    metrics = dict(METRICS.items())
+    return metrics[key].title.render(language) if key in metrics else visible_line(key)
 
 
 def estimate_title(key: str, language: str) -> str:
     """The title of a number by its key, as plain text: "drop:blocks:30" is "drop · blocks · 30", "dropped_2_folds" "dropped · 2 · folds"."""
-    known = (STAGES, VALUES["script"])
+    vocabularies = (STAGES, VALUES["script"])
     parts = []
     for part in re.sub(r"_(\d+)(?:_|$)", r":\1:", key).split(":"):
-        word = next((words[part] for words in known if part in words and part not in COLUMNS), None)
+        word = next((words[part] for words in vocabularies if part in words and part not in COLUMNS), None)
         parts.append(word.render(language) if word is not None else field_title(None, part, language))
     return " · ".join(part for part in parts if part)
 
@@ -106,8 +106,8 @@ def setting_in_words(value: Any, language: str) -> Any:
     """A setting of a study; words that are ours in the reader's language."""
     if isinstance(value, (list, tuple)):
         return [setting_in_words(entry, language) for entry in value]
-    known = {**STAGES, **PURPOSE}
-    return known[value].render(language) if isinstance(value, str) and value in known else value
+    titles = {**STAGES, **PURPOSE}
+    return titles[value].render(language) if isinstance(value, str) and value in titles else value
 
 
 def cell(key: str, value: Any, language: str) -> Markup:

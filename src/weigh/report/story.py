@@ -116,8 +116,8 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
 
 def subject(key: str, language: str) -> str:
     """What a kind or an id of findings is about, in words: of what was left out only the key is known."""
-    known = {**SECTIONS, **PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
-    return known[key].render(language).rstrip("?？") if key in known else visible_line(key)
+    subjects = {**SECTIONS, **PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
+    return subjects[key].render(language).rstrip("?？") if key in subjects else visible_line(key)
 
 
 def answer_of(finding: Finding, language: str) -> str:
@@ -224,8 +224,8 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
     claims, others = {f.claim for f in everything}, study.get("origin", "study") == "models"
     missing = []
     if not others and not any(f.kind == "generalisation" and f.claim == "these_models" for f in everything):
-        given = (study.get("examples") or {}).get("test")
-        missing.append("missing_claim_test_waits" if given else "missing_claim_test")
+        tested = (study.get("examples") or {}).get("test")
+        missing.append("missing_claim_test_waits" if tested else "missing_claim_test")
     if "new_data" not in claims:
         missing.append("missing_claim_recipes" if others else "missing_claim_new_data")
     return (*points, *(Point(Bilingual.of(WORDS[word])) for word in missing if everything))

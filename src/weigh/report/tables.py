@@ -29,7 +29,7 @@ CROSS_VALIDATION = (
 WHOLE = -1  # the fold of predictions on a test set, as in the records: the model was trained on all of them
 
 
-class _Said(NamedTuple):
+class _Scored(NamedTuple):
     """Predictions of one candidate on one set."""
 
     candidate: str
@@ -46,45 +46,41 @@ def predictions_table(results: Results) -> pl.DataFrame:
     """
     import polars as pl
 
-    return pl.concat([_frame(results, said, repeat) for said in _said(results) for repeat in range(_repeats(said))])
+    return pl.concat([_frame(results, one, r) for one in _scored(results) for r in range(len(one.predictions.answers))])
 
 
-def _said(results: Results) -> Iterator[_Said]:
+def _scored(results: Results) -> Iterator[_Scored]:
     for candidate in results.candidates:
-        if (found := results.out_of_fold(candidate.id)) is not None:
-            yield _Said(candidate.id, CROSS_VALIDATION, found)
+        if (runs := results.out_of_fold(candidate.id)) is not None:
+            yield _Scored(candidate.id, CROSS_VALIDATION, runs)
     for part in ("test", *(f"shift:{name}" for name in results.shifted)):
         for candidate in results.candidates:
-            if (found := results.test(candidate.id, part)) is not None:
-                yield _Said(candidate.id, part.removeprefix("shift:"), found)
+            if (runs := results.test(candidate.id, part)) is not None:
+                yield _Scored(candidate.id, part.removeprefix("shift:"), runs)
 
 
-def _repeats(said: _Said) -> int:
-    return len(said.predictions.answers)
-
-
-def _frame(results: Results, said: _Said, repeat: int) -> pl.DataFrame:
+def _frame(results: Results, scored: _Scored, repeat: int) -> pl.DataFrame:
     import polars as pl
 
     from weigh.plan.runs import group_of
 
-    found, examples = said.predictions, results.examples
-    rows = np.flatnonzero(found.present[repeat])
-    which, prediction = found.indices[rows], found.prediction(repeat)
+    runs, examples = scored.predictions, results.examples
+    rows = np.flatnonzero(runs.present[repeat])
+    which, prediction = runs.indices[rows], runs.prediction(repeat)
     columns: dict[str, Any] = {
         "example": examples.path[which].astype(str),
-        "label": found.kind.cells(found.target[rows], examples.classes),
-        "model": [said.candidate] * len(rows),
+        "label": runs.kind.cells(runs.target[rows], examples.classes),
+        "model": [scored.candidate] * len(rows),
         "run": np.full(len(rows), repeat),
-        "set": [said.set] * len(rows),
-        "fold": found.fold[repeat, rows].astype(np.int64)
-        if said.set == CROSS_VALIDATION
+        "set": [scored.set] * len(rows),
+        "fold": runs.fold[repeat, rows].astype(np.int64)
+        if scored.set == CROSS_VALIDATION
         else np.full(len(rows), WHOLE),
     }
     if (group := group_of(examples, results.spec)) is not None:
         columns["group"] = group[which].astype(str)
-    columns["prediction"] = found.kind.cells(prediction.labels[rows], examples.classes)
-    if found.kind.probable:
+    columns["prediction"] = runs.kind.cells(prediction.labels[rows], examples.classes)
+    if runs.kind.probable:
         columns |= {f"p:{name}": prediction.probabilities[rows, i] for i, name in enumerate(examples.classes)}
     return pl.DataFrame(columns)
 
@@ -118,9 +114,9 @@ def suspects_table(results: Results) -> pl.DataFrame:
     """Labels that are suspected to be wrong, the most suspicious first: path, given, predicted, probability_of_given, why."""
     import polars as pl
 
-    found = next((f for f in findings_file(results).findings if f.kind == "label-errors"), None)
+    finding = next((f for f in findings_file(results).findings if f.kind == "label-errors"), None)
     names = ("path", "given", "predicted", "probability_of_given", "why")
-    rows = found.table if found else []
+    rows = finding.table if finding else []
     return pl.DataFrame({name: [row[name] for row in rows] for name in names})
 
 

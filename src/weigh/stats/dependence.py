@@ -185,7 +185,7 @@ def cluster_errors(
     effect = design_effect(residual, of, strata=strata, level=level)
     member = csr_array((np.ones(len(of)), (of, np.arange(len(of)))), shape=(groups, len(of)))
     seen = float(np.square(member @ residual).sum())
-    drawn = np.concatenate([np.square(member @ some.T).sum(axis=0) for some in _permuted(residual, strata, rng)])
+    drawn = np.concatenate([np.square(member @ values.T).sum(axis=0) for values in _permuted(residual, strata, rng)])
     return Clustering(groups, effect, _p_value(seen, drawn))
 
 
@@ -237,8 +237,8 @@ def read_neighbours(
     seen = np.array([np.square(np.add.reduceat(residual, at)).sum() for at in starts])
     drawn = np.concatenate(
         [
-            np.stack([np.square(np.add.reduceat(some, at, axis=1)).sum(axis=1) for at in starts])
-            for some in _permuted(residual, strata, rng)
+            np.stack([np.square(np.add.reduceat(values, at, axis=1)).sum(axis=1) for at in starts])
+            for values in _permuted(residual, strata, rng)
         ],
         axis=1,
     )

@@ -24,8 +24,8 @@ MOST_DIGITS = 6
 
 def digits_that_show(ends: Iterable[float | None], digits: int) -> int:
     """Decimals, at least `digits`, with which no end of an interval is written as 0 that is not 0: its sign decides what may be said."""
-    known = [end for end in ends if end is not None and end != 0 and math.isfinite(end)]
-    while digits < MOST_DIGITS and any(round(end, digits) == 0 for end in known):
+    shown = [end for end in ends if end is not None and end != 0 and math.isfinite(end)]
+    while digits < MOST_DIGITS and any(round(end, digits) == 0 for end in shown):
         digits += 1
     return digits
 

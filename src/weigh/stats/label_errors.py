@@ -111,26 +111,26 @@ def find_label_errors(target: np.ndarray, probabilities: np.ndarray) -> LabelErr
     if target.ndim == 2:
         return _find_in_each_class(target.astype(np.int64), probabilities)
     joint = confident_joint(target, probabilities)
-    given = probabilities[np.arange(len(target)), target]
+    own = probabilities[np.arange(len(target)), target]
     flagged = (joint.confident >= 0) & (joint.confident != target)
-    flagged &= given < probabilities.max(axis=1) - _TIE  # the given label is itself the most probable one: no doubt
+    flagged &= own < probabilities.max(axis=1) - _TIE  # the given label is itself the most probable one: no doubt
     suggested = np.where(flagged, joint.confident, probabilities.argmax(axis=1))
     return LabelErrors(
-        flagged, _worst_first(flagged, given), given, suggested, joint.thresholds[suggested], joint.expected_errors
+        flagged, _worst_first(flagged, own), own, suggested, joint.thresholds[suggested], joint.expected_errors
     )
 
 
 def _find_in_each_class(target: np.ndarray, probabilities: np.ndarray) -> LabelErrors:
     """Multi-label: one question per class, is it there or not; an example is flagged if any answer is doubted."""
     n, classes = target.shape
-    flagged, given, threshold = np.zeros((n, classes), dtype=bool), np.empty((n, classes)), np.empty((n, classes))
+    flagged, own, threshold = np.zeros((n, classes), dtype=bool), np.empty((n, classes)), np.empty((n, classes))
     share = 0.0
     for c in range(classes):
         binary = np.stack([1 - probabilities[:, c], probabilities[:, c]], axis=1)
-        found = find_label_errors(target[:, c], binary)
-        flagged[:, c], given[:, c], threshold[:, c] = found.flagged, found.self_confidence, found.threshold
-        share = max(share, found.expected_share)
-    doubted = np.where(flagged.any(axis=1, keepdims=True) & ~flagged, np.inf, given)  # the worst among the flagged
+        column = find_label_errors(target[:, c], binary)
+        flagged[:, c], own[:, c], threshold[:, c] = column.flagged, column.self_confidence, column.threshold
+        share = max(share, column.expected_share)
+    doubted = np.where(flagged.any(axis=1, keepdims=True) & ~flagged, np.inf, own)  # the worst among the flagged
     suggested, any_flagged = doubted.argmin(axis=1), np.asarray(flagged.any(axis=1))
     worst = doubted.min(axis=1)
     return LabelErrors(
@@ -176,6 +176,6 @@ def average_precision(wrong: np.ndarray, suspicion: np.ndarray) -> float:
         return float("nan")
     order = np.argsort(-suspicion, kind="stable")
     last_of_tie = np.append(np.diff(suspicion[order]) != 0, True)
-    found = np.cumsum(wrong[order])[last_of_tie]
+    hits = np.cumsum(wrong[order])[last_of_tie]
     looked = (np.arange(len(wrong)) + 1)[last_of_tie]
-    return float(np.sum(np.diff(found, prepend=0) / wrong.sum() * found / looked))
+    return float(np.sum(np.diff(hits, prepend=0) / wrong.sum() * hits / looked))

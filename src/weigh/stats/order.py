@@ -137,6 +137,6 @@ def explained_by_classes(target: np.ndarray, shuffled: np.ndarray, blocked: np.n
         return total[0] / np.maximum(total[1], 1.0)
 
     usual, left = trained_on(shuffled), trained_on(blocked)
-    known = np.where(left > 0, left, 1.0)
-    fall = np.where(left > 0, max(0.0, 1 - score) * np.maximum(usual / known - 1, 0.0), np.inf)
+    divisor = np.where(left > 0, left, 1.0)
+    fall = np.where(left > 0, max(0.0, 1 - score) * np.maximum(usual / divisor - 1, 0.0), np.inf)
     return float(np.minimum(fall, max(0.0, score - 0.5)).mean())

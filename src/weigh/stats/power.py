@@ -138,8 +138,8 @@ def what_settles(difference: Difference, rope: float, *, power: float = 0.8) -> 
 
     value, variance, q = abs(difference.estimate.value), difference.variance, difference.q
     distance = max(value, rope - value)
-    known = difference.estimate.low is not None and math.isfinite(variance.total) and math.isfinite(value)
-    if not known or distance <= 0:
+    finite = difference.estimate.low is not None and math.isfinite(variance.total) and math.isfinite(value)
+    if not finite or distance <= 0:
         return Settlement(math.inf, math.inf, repeats_help=False)
     reach = q + float(ndtri(power))
     factor = max(1.0, (reach * variance.standard_error / distance) ** 2, difference.least / distance)

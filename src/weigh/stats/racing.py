@@ -154,18 +154,18 @@ def drop_out(
     if len(names) < 2:
         return Look(blocks, leader, (), math.nan, None, "one left")
     once = look_level(looks, level, field)
-    found = compare(measured, units, rng=rng, claim=claim, level=level, once=once, rope=rope, resampler=resampler)
+    compared = compare(measured, units, rng=rng, claim=claim, level=level, once=once, rope=rope, resampler=resampler)
     dropped = [
-        Drop(name, leader, found.of(leader, name)) for name in names if name not in found.best and name != leader
+        Drop(name, leader, compared.of(leader, name)) for name in names if name not in compared.best and name != leader
     ]
     out = {drop.name for drop in dropped}
     alive = [name for name in names if name not in out]
-    rivals = [found.of(leader, name) for name in alive if name != leader]
+    rivals = [compared.of(leader, name) for name in alive if name != leader]
     if not rivals:
         return Look(blocks, leader, tuple(dropped), math.nan, None, "one left")
     folds = next((b for a, b in zip(looks[1:], looks, strict=False) if a - b > 1), looks[-1])
     chances = [
-        chance_to_settle(pair, rope, q=found.adjusted, claim=claim, folds=folds, blocks=blocks, planned=looks[-1])
+        chance_to_settle(pair, rope, q=compared.adjusted, claim=claim, folds=folds, blocks=blocks, planned=looks[-1])
         for pair in rivals
     ]
     chance, nearest = min(zip(chances, (pair.b for pair in rivals), strict=True))

@@ -237,10 +237,10 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
         influence[repeat] = gathered(measured.influence(repeat, chosen))
         parts[repeat] = measured.parts(repeat, chosen)
         fold_score[repeat] = measured.score_folds(repeat, ones, chosen)[0]
-        some = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
+        chosen_units = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
         holders = first if chosen.all() else _first_present(units, chosen, first)
-        unit_fold[repeat] = np.where(some, measured.fold[repeat][holders], -1)
-        fold_units[repeat] = np.bincount(unit_fold[repeat][some], minlength=folds)
+        unit_fold[repeat] = np.where(chosen_units, measured.fold[repeat][holders], -1)
+        fold_units[repeat] = np.bincount(unit_fold[repeat][chosen_units], minlength=folds)
         if folds > 1:
             own = np.zeros(measured.n)
             for fold in np.flatnonzero(~np.isnan(fold_score[repeat])):

@@ -196,7 +196,7 @@ def _excesses(
     least = 0.0
     if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
         least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
-    found = {}
+    excesses = {}
     for name, (a, b) in zip(names, against, strict=True):
         parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)
         value, total = sign * (a.overall - b.overall), parts[0].total + parts[1].total
@@ -205,7 +205,7 @@ def _excesses(
             freedom = total**2 / sum(p.total**2 / p.freedom for p in parts) if total > 0 else parts[0].freedom
             half = max(quantile(inner, freedom, adjusted=adjusted) * math.sqrt(total), least)
             low, high = value - half, value + half
-        found[name] = Estimate(
+        excesses[name] = Estimate(
             value=value,
             low=low,
             high=high,
@@ -215,7 +215,7 @@ def _excesses(
             unit=metric.unit,
             method="difference of drops, models paired within each set, simultaneous over models and sets",
         )
-    return found
+    return excesses
 
 
 def _rank(
@@ -257,11 +257,11 @@ def _rank(
     if len(taus):
         bottom, top = np.quantile(taus, [(1 - each) / 2, (1 + each) / 2])
         low, high = max(low, float(bottom)) if bottom > 0 else low, min(high, float(top)) if top < 0 else high
-    known = math.isfinite(value)
+    finite = math.isfinite(value)
     tau = Estimate(
         value=float(value),
-        low=min(low, float(value)) if known else None,
-        high=max(high, float(value)) if known else None,
+        low=min(low, float(value)) if finite else None,
+        high=max(high, float(value)) if finite else None,
         level=level,
         n=len(pairs),
         n_unit="pairs",

@@ -63,10 +63,10 @@ def check_recipe(recipe: Recipe) -> None:
     """Its defaults are settings that exist and are valid, and its work can be found."""
     from importlib import import_module
 
-    given = [options().model_dump() for options in recipe.options.values()]
-    assert given, f"{recipe.name}: for nothing that a model reads"
+    defaults_of = [options().model_dump() for options in recipe.options.values()]
+    assert defaults_of, f"{recipe.name}: for nothing that a model reads"
     assert recipe.trains in ("head", "network"), f"{recipe.name}: trains"
-    for defaults in given:
+    for defaults in defaults_of:
         own = RecipeSpec.model_fields.keys()
         assert not defaults.keys() & own, f"{recipe.name}: {defaults.keys() & own} are settings of every recipe"
         assert recipe.trains == "head" or "epochs" in defaults, (
@@ -75,13 +75,13 @@ def check_recipe(recipe: Recipe) -> None:
     if recipe.low_rank:
         assert recipe.trains == "network", f"{recipe.name}: adapters are trained as a network is"
         assert recipe.pretrained, f"{recipe.name}: random weights are not adapted"
-        assert all({"rank", "alpha", "dropout", "targets"} <= defaults.keys() for defaults in given), (
+        assert all({"rank", "alpha", "dropout", "targets"} <= defaults.keys() for defaults in defaults_of), (
             f"{recipe.name}: adapters have a rank, alpha, dropout and targets"
         )
     if recipe.frozen:  # what is predicted and cached of a frozen part counts its views, and is of pretrained weights
         assert recipe.trains == "network", f"{recipe.name}: a frozen part leaves a network to train"
         assert recipe.pretrained, f"{recipe.name}: random weights are not frozen"
-        for options in given:
+        for options in defaults_of:
             assert "views" in options, f"{recipe.name}: a frozen part is kept in so many views"
             assert "augment" not in options, f"{recipe.name}: kept activations cannot be augmented"
     module, function = recipe.fit.split(":")
@@ -90,16 +90,16 @@ def check_recipe(recipe: Recipe) -> None:
 
 def check_finding(find, results: Results) -> list[Finding]:
     """Both languages, numbers backed by estimates, a relation has a claim, the same records give the same findings."""
-    found = find(results)
-    assert [f.model_dump_json() for f in find(results)] == [f.model_dump_json() for f in found], (
+    findings = find(results)
+    assert [f.model_dump_json() for f in find(results)] == [f.model_dump_json() for f in findings], (
         "the same records gave other findings"
     )
-    for finding in found:
+    for finding in findings:
         assert finding.sentence.en.strip(), f"{finding.id}: no sentence"
         assert finding.sentence.zh.strip(), f"{finding.id}: no Chinese sentence"
         assert finding.relation is None or finding.claim is not None, f"{finding.id}: a relation without a claim"
         for name, estimate in finding.estimates.items():
             if estimate.low is not None and estimate.high is not None:
                 assert estimate.low <= estimate.high, f"{finding.id}: {name} has its ends the wrong way round"
-    assert len({finding.id for finding in found}) == len(found), "two findings share an id"
-    return found
+    assert len({finding.id for finding in findings}) == len(findings), "two findings share an id"
+    return findings
