@@ -204,14 +204,14 @@ def _path(key: str, folder: Path | None) -> Path | None:
 
 
 def _entries(folder: Path) -> list[tuple[Path, float, int]]:
-    found = []
+    entries = []
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base) / name
             with contextlib.suppress(OSError):
                 status = path.stat()
-                found.append((path, status.st_atime, status.st_size))
-    return found
+                entries.append((path, status.st_atime, status.st_size))
+    return entries
 
 
 def _make_room(folder: Path, needed: int) -> None:

@@ -47,16 +47,16 @@ def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], No
     hashes = [""] * len(examples)
     todo: list[tuple[int, str | None]] = []
     stamps = [_stamp(examples.root / p, now) for p in examples.path]
-    known = memo.get_many([s for s in stamps if s])
+    stored = memo.get_many([s for s in stamps if s])
     for i, stamp in enumerate(stamps):
-        if stamp and stamp in known:
-            hashes[i] = known[stamp].decode()
+        if stamp and stamp in stored:
+            hashes[i] = stored[stamp].decode()
         else:
             todo.append((i, stamp))
     if todo:
         new = {}
-        found = look_ahead(lambda item: hash_file(examples.root / examples.path[item[0]]), todo, threads=2, count=AHEAD)
-        for done, ((i, stamp), value) in enumerate(found, 1):
+        ahead = look_ahead(lambda item: hash_file(examples.root / examples.path[item[0]]), todo, threads=2, count=AHEAD)
+        for done, ((i, stamp), value) in enumerate(ahead, 1):
             hashes[i] = value
             if stamp and value:
                 new[stamp] = value.encode()

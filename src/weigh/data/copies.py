@@ -50,10 +50,10 @@ def clusters(pairs: Sequence[tuple[int, int]] | np.ndarray) -> list[list[int]]:
     for a, b in pairs:
         ra, rb = root(int(a)), root(int(b))
         parent[max(ra, rb)] = min(ra, rb)
-    found: dict[int, list[int]] = {}
+    members: dict[int, list[int]] = {}
     for i in sorted(parent):
-        found.setdefault(root(i), []).append(i)
-    return list(found.values())
+        members.setdefault(root(i), []).append(i)
+    return list(members.values())
 
 
 def duplicate_groups(problems: Sequence[Problem], examples: Examples) -> np.ndarray:
@@ -101,7 +101,7 @@ def find_identical(
 
 def find_near(
     examples: Examples,
-    found: NearDuplicates,
+    near: NearDuplicates,
     keys: list[str],
     *,
     limit: int,
@@ -113,7 +113,7 @@ def find_near(
         limit: More examples than this are not searched.
     """
     noun = examples.medium.noun
-    if not found.searched:
+    if not near.searched:
         return [
             Problem(
                 "near-duplicate",
@@ -129,15 +129,15 @@ def find_near(
                 numbers={"n": len(examples), "limit": limit},
             )
         ]
-    if not len(found.pairs):
+    if not len(near.pairs):
         return []
     # identical copies belong to the clusters of the example that was compared
     twins: dict[str, list[int]] = {}
     for i, value in enumerate(keys):
         twins.setdefault(value, []).append(i)
-    pairs = [(a, t) for a, b in found.pairs.tolist() for t in twins[keys[a]] + twins[keys[b]] if t != a]
+    pairs = [(a, t) for a, b in near.pairs.tolist() for t in twins[keys[a]] + twins[keys[b]] if t != a]
     best: dict[int, float] = {}
-    for (a, b), score in zip(found.pairs.tolist(), found.score.tolist(), strict=True):
+    for (a, b), score in zip(near.pairs.tolist(), near.score.tolist(), strict=True):
         for i in (*twins[keys[a]], *twins[keys[b]]):
             best[i] = max(best.get(i, 0.0), score)
     groups = clusters(pairs)
@@ -172,13 +172,13 @@ def copies_in_words(
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
         sets["both" if len(parts) > 1 else parts.pop()].append(members)
     problems = []
-    for where, found in sets.items():
-        if not found:
+    for where, repeats in sets.items():
+        if not repeats:
             continue
-        members = [i for group in found for i in group]
-        extra = len(members) - len(found)
+        members = [i for group in repeats for i in group]
+        extra = len(members) - len(repeats)
         in_test = sum(1 for i in members if examples.part[i] != "train")
-        numbers: dict[str, float] = {"sets": len(found), "n": len(members)}
+        numbers: dict[str, float] = {"sets": len(repeats), "n": len(members)}
         if where == "both" and doubtful:
             sentence = text(
                 "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
@@ -187,7 +187,7 @@ def copies_in_words(
                 c=noun.counted,
                 u=noun.unit,
                 t=in_test,
-                k=len(found),
+                k=len(repeats),
                 w=what,
                 n=len(members),
             )
@@ -202,7 +202,7 @@ def copies_in_words(
                 c=noun.counted,
                 u=noun.unit,
                 t=in_test,
-                k=len(found),
+                k=len(repeats),
                 w=what,
                 n=len(members),
             )
@@ -221,7 +221,7 @@ def copies_in_words(
                 u=noun.unit,
                 c=noun.unit_measure,
                 p=part,
-                k=len(found),
+                k=len(repeats),
                 w=what,
                 n=len(members),
                 x=extra,
@@ -243,7 +243,7 @@ def copies_in_words(
                 across if where == "both" else inside,
                 sentence,
                 tuple(str(examples.path[i]) for i in members),
-                tuple(tuple(str(examples.path[i]) for i in group) for group in found),
+                tuple(tuple(str(examples.path[i]) for i in group) for group in repeats),
                 why=why,
                 do=do,
                 numbers=numbers,
@@ -255,7 +255,7 @@ def copies_in_words(
                         "class": examples.quote(i),
                         **details(i),
                     }
-                    for number, group in enumerate(found, 1)
+                    for number, group in enumerate(repeats, 1)
                     for i in group
                 ),
             )

@@ -65,11 +65,11 @@ def fold_warnings(
     present = [c for c in range(columns) if groups[c]]
     lone, few = [c for c in present if groups[c] == 1], [c for c in present if 1 < groups[c] < folds]
 
-    def listed(some: list[int]) -> str:
-        return ", ".join(f"{classes[c]} ({examples[c]})" for c in some[:NAMED]) + (", …" if len(some) > NAMED else "")
+    def listed(which: list[int]) -> str:
+        return ", ".join(f"{classes[c]} ({examples[c]})" for c in which[:NAMED]) + (", …" if len(which) > NAMED else "")
 
-    def details(some: list[int]) -> tuple[dict[str, str | int], ...]:
-        return tuple({"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])} for c in some)
+    def details(which: list[int]) -> tuple[dict[str, str | int], ...]:
+        return tuple({"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])} for c in which)
 
     if lone:
         values = {"k": len(lone), "c": len(present), "l": listed(lone)}

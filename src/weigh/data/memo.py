@@ -37,20 +37,20 @@ class Memo:
     def get_many(self, keys: Iterable[str]) -> dict[str, bytes]:
         """The values that are known; those that are damaged are not."""
         wanted = list(dict.fromkeys(keys))
-        found, damaged = {}, 0
+        values, damaged = {}, 0
         if not wanted or not self.path.is_file():
-            return found
+            return values
         try:
             with closing(self._open()) as connection:
                 for start in range(0, len(wanted), 500):
-                    some = wanted[start : start + 500]
-                    marks = ",".join("?" * len(some))
-                    known = connection.execute(
-                        f"SELECT key, CAST(value AS BLOB) FROM memo WHERE key IN ({marks})", some
+                    batch = wanted[start : start + 500]
+                    marks = ",".join("?" * len(batch))
+                    rows = connection.execute(
+                        f"SELECT key, CAST(value AS BLOB) FROM memo WHERE key IN ({marks})", batch
                     )
-                    for key, sealed in known:
+                    for key, sealed in rows:
                         try:
-                            found[key] = unseal(sealed, key)
+                            values[key] = unseal(sealed, key)
                         except (ValueError, TypeError):
                             damaged += 1
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -65,7 +65,7 @@ class Memo:
                     p=self.path,
                 )
             )
-        return found
+        return values
 
     def put_many(self, values: Mapping[str, bytes]) -> None:
         """Remember; silently does nothing where that is impossible."""

@@ -15,8 +15,8 @@ __all__ = ["MOST_VALUES", "slices_to_report"]
 MOST_VALUES = 20  # more rows than this are not read by anybody, and each would rest on few examples
 
 
-def slices_to_report(examples: Examples, asked: list[str] | None = None) -> list[str]:
+def slices_to_report(examples: Examples, names: list[str] | None = None) -> list[str]:
     """Names of the columns to report scores by: those asked for (`data.slices`), else those with 2 to 20 values."""
-    if asked is not None:
-        return [name for name in asked if name in examples.slices]
+    if names is not None:
+        return [name for name in names if name in examples.slices]
     return [name for name, column in examples.slices.items() if 2 <= len(np.unique(column)) <= MOST_VALUES]

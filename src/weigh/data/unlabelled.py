@@ -37,29 +37,29 @@ def read_unlabelled(
     if spec.pretrain is None and not using:
         return None, []
     reader, reads = READERS.get(examples.medium.name), examples.medium.reads
-    given = None if spec.pretrain is None else getattr(spec.pretrain, reads, None)
-    if given is None or reader.unlabelled is None:
+    address = None if spec.pretrain is None else getattr(spec.pretrain, reads, None)
+    if address is None or reader.unlabelled is None:
         raise _missing(spec, using, examples.medium, reader)
-    path = Path(given).expanduser()
-    found, left_out = reader.unlabelled(path, examples, encoding=spec.data.encoding, progress=progress)
-    if not len(found):
+    path = Path(address).expanduser()
+    unlabelled, left_out = reader.unlabelled(path, examples, encoding=spec.data.encoding, progress=progress)
+    if not len(unlabelled):
         raise DataError(
             text(
                 "{p}: none of its {n} {w} is left: {i} of them are the study's own or nearly so.",
                 "{p}：其中 {n} {w}无一可用：{i} {m}就是或几乎就是本研究自己的。",
                 p=path.name,
-                n=left_out.given,
-                w=found.medium.noun.counted,
-                m=found.medium.noun.measure,
+                n=left_out.total,
+                w=unlabelled.medium.noun.counted,
+                m=unlabelled.medium.noun.measure,
                 i=left_out.inside + left_out.near,
             ),
             TOO_GOOD,
             text("Give more of the same kind that have no labels here.", "请提供同类但不在本研究中的无标签数据。"),
         )
-    problems = _problems(path.name, found, left_out)
+    problems = _problems(path.name, unlabelled, left_out)
     if not using:
         problems.append(Problem(problems[0].kind, _unused(), severity="warning", do=_add_recipes(spec.task)))
-    return found, problems
+    return unlabelled, problems
 
 
 def _missing(spec: StudySpec, using: list[str], medium: Medium, reader: Reader) -> SpecError:
@@ -81,27 +81,27 @@ def _missing(spec: StudySpec, using: list[str], medium: Medium, reader: Reader) 
     )
 
 
-def _problems(name: str, found: Examples, left: LeftOut) -> list[Problem]:
-    said = text(
+def _problems(name: str, unlabelled: Examples, left: LeftOut) -> list[Problem]:
+    sentence = text(
         "{p}: {k} of {n} {w} without labels are used; {i} are of the study itself and {c} are near copies of one, and were "
         "left out; {r} are repetitions.",
         "{p}：{n} 份无标签{w}中使用 {k} 份；{i} 份就是本研究自己的，{c} 份与其几乎相同，均已排除；{r} 份重复。",
-        p=name, k=len(found), n=left.given, i=left.inside, c=left.near, r=left.repeated, w=found.medium.noun.many,
+        p=name, k=len(unlabelled), n=left.total, i=left.inside, c=left.near, r=left.repeated, w=unlabelled.medium.noun.many,
     )  # fmt: skip
     if left.unreadable:
-        said = said + text("{u} cannot be opened.", "{u} 份无法打开。", u=left.unreadable)
+        sentence = sentence + text("{u} cannot be opened.", "{u} 份无法打开。", u=left.unreadable)
     if not left.searched:
-        said = said + text("There are too many to look for near copies.", "数量过多，未查找近似重复。")
+        sentence = sentence + text("There are too many to look for near copies.", "数量过多，未查找近似重复。")
     worth_a_look = left.inside or left.near or left.unreadable or not left.searched
     numbers: dict[str, float] = {
-        "used": len(found),
-        "given": left.given,
+        "used": len(unlabelled),
+        "given": left.total,
         "inside": left.inside,
         "near": left.near,
         "repeated": left.repeated,
     }
-    kind, severity = f"pretrain-{found.medium.reads}", "warning" if worth_a_look else "note"
-    return [Problem(kind, said, severity=severity, why=TOO_GOOD, numbers=numbers)]
+    kind, severity = f"pretrain-{unlabelled.medium.reads}", "warning" if worth_a_look else "note"
+    return [Problem(kind, sentence, severity=severity, why=TOO_GOOD, numbers=numbers)]
 
 
 def _unused() -> Text:

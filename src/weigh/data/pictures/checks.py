@@ -42,8 +42,8 @@ def check_pictures(examples: Examples, *, progress: Progress | None = None) -> t
     if len(good) < len(examples):
         facts = [facts[i] for i in good]
         for start in range(0, len(good), 2048):  # moved up in their place: a copy of all could be too large for memory
-            some = good[start : start + 2048]
-            grey[start : start + len(some)] = grey[some]
+            block = good[start : start + 2048]
+            grey[start : start + len(block)] = grey[block]
         grey = grey[: len(good)]
         examples = examples.subset(good)
         examples = replace(examples, fingerprint=fingerprint(examples))

@@ -173,13 +173,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.has_transparency_data:
-        made = Image.new("RGB", image.size)
+        rgb = Image.new("RGB", image.size)
         for box in _strips(image):
             part = image.crop(box).convert("RGBA")
-            made.paste(
+            rgb.paste(
                 Image.alpha_composite(Image.new("RGBA", part.size, (255, 255, 255, 255)), part).convert("RGB"), box
             )
-        return made
+        return rgb
     return image.convert("RGB")
 
 
@@ -232,12 +232,12 @@ def _draft(image: Image.Image, side: int) -> None:
 
 def _to_eight_bits(image: Image.Image) -> np.ndarray:
     """Deep pixels as `(h, w)` uint8: 16 bits divided by 257; 32-bit and float files by the range that they use."""
-    made = np.empty((image.height, image.width), np.uint8)
+    grey = np.empty((image.height, image.width), np.uint8)
     strips = [(slice(box[1], box[3]), box) for box in _strips(image)]
     if image.mode.startswith("I;16"):
         for rows, box in strips:
-            made[rows] = np.round(np.asarray(image.crop(box)).astype(np.float32) / 257)
-        return made
+            grey[rows] = np.round(np.asarray(image.crop(box)).astype(np.float32) / 257)
+        return grey
     low, high = math.inf, -math.inf
     for _, box in strips:
         pixels = np.asarray(image.crop(box)).astype(np.float64)
@@ -253,8 +253,8 @@ def _to_eight_bits(image: Image.Image) -> np.ndarray:
         low, high = 0.0, 1.0
     for rows, box in strips:
         pixels = np.nan_to_num(np.asarray(image.crop(box)).astype(np.float64), nan=low, posinf=high, neginf=low)
-        made[rows] = np.round(np.clip((pixels - low) * (255 / max(high - low, 1e-12)), 0, 255))
-    return made
+        grey[rows] = np.round(np.clip((pixels - low) * (255 / max(high - low, 1e-12)), 0, 255))
+    return grey
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:

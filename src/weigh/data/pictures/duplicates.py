@@ -72,8 +72,8 @@ def near_duplicates(
     if len(which) > MOST_PICTURES:
         return NearDuplicates(nothing.pairs, nothing.score, searched=False)
     memo, key = Memo(VERSION), _digest([pixels[i] for i in which])
-    if known := memo.get_many([key]).get(key):
-        rows = json.loads(known)
+    if remembered := memo.get_many([key]).get(key):
+        rows = json.loads(remembered)
     else:
         rows = _search(examples, grey, which, progress)
         memo.put_many({key: json.dumps(rows).encode()})
@@ -112,23 +112,23 @@ def _compare(
     sample = np.unique(np.linspace(0, len(which) - 1, SAMPLE).astype(np.int64))
     share = float(_look_like_others(grey, which, near, sample).mean())
     if share > MANY_ALIKE:
-        found = _compare_as_is(grey, which, pairs, ALIKE_PASS)
-        alike = np.ones(len(found.rows), dtype=bool)
+        registered = _compare_as_is(grey, which, pairs, ALIKE_PASS)
+        alike = np.ones(len(registered.rows), dtype=bool)
     else:
-        found = _register(grey, which, pairs, COARSE_PASS, MIDDLE_PASS, progress)
-        pictures = np.unique(pairs[found.rows])
+        registered = _register(grey, which, pairs, COARSE_PASS, MIDDLE_PASS, progress)
+        pictures = np.unique(pairs[registered.rows])
         others = np.zeros(len(which), dtype=bool)
         others[pictures] = _look_like_others(grey, which, near, pictures)
-        alike = others[pairs[found.rows, 0]] | others[pairs[found.rows, 1]]
-    go_on = found.agreement >= np.where(alike, ALIKE_PASS, MIDDLE_PASS)
-    pairs, moves, alike = pairs[found.rows][go_on], found.moves[go_on], alike[go_on]
+        alike = others[pairs[registered.rows, 0]] | others[pairs[registered.rows, 1]]
+    go_on = registered.agreement >= np.where(alike, ALIKE_PASS, MIDDLE_PASS)
+    pairs, moves, alike = pairs[registered.rows][go_on], registered.moves[go_on], alike[go_on]
 
     copies = _FineCopies(examples, which)
     rows = []
     for start in range(0, len(pairs), 16):
-        some = slice(start, start + 16)
-        scores = _verify(pairs[some], moves[some], near, copies, aligned=share <= MANY_ALIKE)
-        for (i, j), score, strict in zip(pairs[some].tolist(), scores, alike[some], strict=True):
+        block = slice(start, start + 16)
+        scores = _verify(pairs[block], moves[block], near, copies, aligned=share <= MANY_ALIKE)
+        for (i, j), score, strict in zip(pairs[block].tolist(), scores, alike[block], strict=True):
             rows.append([i, j, round(float(score), 6), int(strict)])
         if progress:
             progress("comparing pictures", min(start + 16, len(pairs)), len(pairs))
@@ -147,11 +147,11 @@ def _look_like_others(grey: np.ndarray, which: np.ndarray, near: np.ndarray, pic
 
 def _detailed(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
     """`(len(which),)` bool: is there anything to see, more than one grey level of standard deviation?"""
-    found = np.empty(len(which), dtype=bool)
+    detailed = np.empty(len(which), dtype=bool)
     for start in range(0, len(which), 2048):
-        some = grey[which[start : start + 2048]].reshape(-1, grey[0].size)
-        found[start : start + 2048] = some.std(axis=1, dtype=np.float32) > 1.0
-    return found
+        block = grey[which[start : start + 2048]].reshape(-1, grey[0].size)
+        detailed[start : start + 2048] = block.std(axis=1, dtype=np.float32) > 1.0
+    return detailed
 
 
 def _low_frequencies(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -159,9 +159,9 @@ def _low_frequencies(grey: np.ndarray, which: np.ndarray) -> np.ndarray:
 
     out = np.empty((len(which), 63), dtype=np.float32)
     for start in range(0, len(which), 2048):
-        some = grey[which[start : start + 2048]].astype(np.float32)
-        low = np.asarray(dctn(some, axes=(1, 2), norm="ortho"))[:, :8, :8]
-        out[start : start + 2048] = low.reshape(len(some), -1)[:, 1:]
+        block = grey[which[start : start + 2048]].astype(np.float32)
+        low = np.asarray(dctn(block, axes=(1, 2), norm="ortho"))[:, :8, :8]
+        out[start : start + 2048] = low.reshape(len(block), -1)[:, 1:]
     return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
 
 
@@ -208,9 +208,9 @@ def _register(
     """Align the second picture of each pair to the first, at 32 x 32 and, for those that agree there, at 64 x 64."""
     rows, agreement, moves = [np.empty(0, np.int64)], [np.empty(0)], [np.empty((0, 4), np.float32)]
     for start in range(0, len(pairs), 512):
-        some = pairs[start : start + 512]
-        a, b = (grey[which[some[:, side]]].astype(np.float32) for side in (0, 1))
-        still = np.zeros((len(some), 4), np.float32)
+        block = pairs[start : start + 512]
+        a, b = (grey[which[block[:, side]]].astype(np.float32) for side in (0, 1))
+        still = np.zeros((len(block), 4), np.float32)
         moved = align(_halve(a), _halve(b), still, steps=((5, 1.25), (3, 0.6)), wide=5.0)
         passed = _better(_halve(a), _halve(b), still, moved, (0.6, 3.0))[0] >= coarse
         a, b, still, moved = a[passed], b[passed], still[passed], moved[passed]
@@ -293,8 +293,8 @@ def _verify(
     best = np.full(len(pairs), -1.0)
     for p in tried:
         warped, inside = warp(band_b, p)
-        for row, given in enumerate(others):
-            references = np.stack([copies.band(r) for r in given]) if given else np.empty((0, FINE, FINE))
+        for row, partners in enumerate(others):
+            references = np.stack([copies.band(r) for r in partners]) if partners else np.empty((0, FINE, FINE))
             best[row] = max(best[row], _partial(band_a[row], warped[row], inside[row], references))
     detail = np.minimum(band_a.std(axis=(1, 2)), band_b.std(axis=(1, 2)))
     return np.where(detail >= LEAST_DETAIL, best, 0.0)

@@ -84,21 +84,21 @@ def picture_facts(
     contents = examples.content.tolist()
     facts: list[Facts | None] = [None] * len(examples)
     grey = room((len(examples), GREY_SIDE, GREY_SIDE), np.uint8, cache_folder())
-    known = memo.get_many(c for c in contents if c)
+    remembered = memo.get_many(c for c in contents if c)
     first: dict[str, int] = {}
     todo = []
     for i, content in enumerate(contents):
-        if content in known:
-            facts[i], grey[i] = _unpack(known[content])
+        if content in remembered:
+            facts[i], grey[i] = _unpack(remembered[content])
         elif not content or content not in first:
             first.setdefault(content, i)
             todo.append(i)
     new: dict[str, bytes] = {}
     opened = look_ahead(lambda i: look(examples.root / examples.path[i]), todo, threads=threads, count=AHEAD)
-    for done, (i, (found, copy)) in enumerate(opened, 1):
-        facts[i], grey[i] = found, copy
-        if contents[i] and found.reason not in ("missing", "no permission", "unreadable"):
-            new[contents[i]] = _pack(found, copy)
+    for done, (i, (fact, copy)) in enumerate(opened, 1):
+        facts[i], grey[i] = fact, copy
+        if contents[i] and fact.reason not in ("missing", "no permission", "unreadable"):
+            new[contents[i]] = _pack(fact, copy)
         if len(new) >= 2000:  # an interrupted first look is not lost
             memo.put_many(new)
             new = {}

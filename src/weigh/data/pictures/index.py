@@ -52,22 +52,22 @@ def read_images(
         MissingExtra: The `datasets` library is needed and not installed.
     """
 
-    def list_source(given: str) -> Listing:
-        listing = _list(given, spec, offline=offline, progress=progress)
-        return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(given))
+    def list_source(address: str) -> Listing:
+        listing = _list(address, spec, offline=offline, progress=progress)
+        return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(address))
 
     examples, problems = assemble(spec, list_source, medium_named("pictures"), kinds)
     examples = replace(examples, content=content_hashes(examples, progress=progress))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 
 
-def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
+def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
     """Rows of one source: a folder, a table, a `datasets` folder or a hub name."""
-    path = Path(given).expanduser()
-    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+    path = Path(address).expanduser()
+    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         from weigh.data.pictures.saved import list_hub
 
-        return list_hub(given.removeprefix("hub:"), spec, offline=offline, progress=progress)
+        return list_hub(address.removeprefix("hub:"), spec, offline=offline, progress=progress)
     if not path.exists():
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
@@ -76,7 +76,7 @@ def _list(given: str, spec: DataSpec, *, offline: bool, progress: Progress | Non
             from weigh.data.pictures.saved import list_saved
 
             return list_saved(path, spec, progress=progress)
-        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and given == spec.train else None
+        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and address == spec.train else None
         inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
         listing = list_folder(path, PICTURE_FILES, without=inside, level=spec.class_folder)
         listing.separator = spec.label_separator

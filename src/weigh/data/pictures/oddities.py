@@ -40,7 +40,7 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
     formats = Counter(f.format for f in facts)
     many_colours, usual_area = np.median(colours) >= 64, np.median(areas)
     usually_flat = np.mean([f.colours <= 1 for f in facts]) > 0.2
-    found: list[tuple[int, list[str]]] = []
+    blank: list[tuple[int, list[str]]] = []
     for i, fact in enumerate(facts):
         signs = []
         if fact.colours <= 1 and not usually_flat:
@@ -55,8 +55,8 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
         if any(word in name for word in NAMES):
             signs.append("name")
         if len(signs) >= 2 or "one colour" in signs:
-            found.append((i, signs))
-    if not found:
+            blank.append((i, signs))
+    if not blank:
         return []
     return [
         Problem(
@@ -64,24 +64,24 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
             text(
                 "Possible placeholders rather than photos: {n} of {t} files: {f}.",
                 "{t} 个文件中有 {n} 个疑似占位图而非照片：{f}。",
-                n=len(found),
+                n=len(blank),
                 t=n,
                 f=Text(
-                    "; ".join(f"{examples.path[i]} ({', '.join(SIGNS[s].en for s in signs)})" for i, signs in found[:3])
-                    + ("; …" if len(found) > 3 else ""),
+                    "; ".join(f"{examples.path[i]} ({', '.join(SIGNS[s].en for s in signs)})" for i, signs in blank[:3])
+                    + ("; …" if len(blank) > 3 else ""),
                     "；".join(
-                        f"{examples.path[i]}（{'、'.join(SIGNS[s].zh for s in signs)}）" for i, signs in found[:3]
+                        f"{examples.path[i]}（{'、'.join(SIGNS[s].zh for s in signs)}）" for i, signs in blank[:3]
                     )
-                    + ("；……" if len(found) > 3 else ""),
+                    + ("；……" if len(blank) > 3 else ""),
                 ),
             ),
-            tuple(str(examples.path[i]) for i, _ in found),
+            tuple(str(examples.path[i]) for i, _ in blank),
             why=text("A label on a placeholder teaches the wrong thing.", "占位图上的标签会误导学习。"),
             do=text("Look at them; delete what is no photo of its class.", "请查看并删除不属于该类别的图片。"),
-            numbers={"n": len(found), "files": n},
+            numbers={"n": len(blank), "files": n},
             details=tuple(
                 {"path": str(examples.path[i]), "class": examples.quote(i), "signs": ", ".join(signs)}
-                for i, signs in found
+                for i, signs in blank
             ),
         )
     ]

@@ -59,8 +59,8 @@ def _rows(loaded: Any, datasets: Any, spec: DataSpec, name: str, progress: Progr
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
     features = next(iter(splits.values())).features
     picture, label = _columns(features, datasets, spec, name)
-    known = "\n".join(f"{split}:{getattr(rows, '_fingerprint', name)}" for split, rows in splits.items())
-    store = cache_folder() / "pictures" / hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
+    fingerprints = "\n".join(f"{split}:{getattr(rows, '_fingerprint', name)}" for split, rows in splits.items())
+    store = cache_folder() / "pictures" / hashlib.blake2b(fingerprints.encode(), digest_size=8).hexdigest()
     listing = Listing(root=store, order_source="table", separator=spec.label_separator)
     cells: dict[str, list[str | None]] = {
         c: [] for c in features if c not in (picture, label) and not isinstance(features[c], datasets.Image)

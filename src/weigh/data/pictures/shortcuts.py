@@ -26,10 +26,10 @@ def find_shortcuts(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
     train = examples.where("train")
     if not examples.kind.exclusive or len(examples.classes) < 2 or examples.class_counts(train).min() < LEAST:
         return []
-    told = [(_share_told(examples.target[train], [of(facts[i]) for i in train.tolist()]), name) for name, of in FACTS]
-    if not told or max(told, key=lambda t: t[0])[0] < TOLD:
+    shares = [(_share_told(examples.target[train], [of(facts[i]) for i in train.tolist()]), name) for name, of in FACTS]
+    if not shares or max(shares, key=lambda t: t[0])[0] < TOLD:
         return []
-    share, name = max(told, key=lambda t: t[0])
+    share, name = max(shares, key=lambda t: t[0])
     percent = round(100 * share)
     return [
         Problem(

@@ -52,7 +52,7 @@ def list_table(
     used = {columns.path, columns.label, columns.group, columns.split, "split", *listing.columns}
     marked = bool(listing.separator) and columns.label not in read.columns
     left = [] if marked else [name for name in read.columns if name not in used]
-    said = text(
+    sentence = text(
         "Read as pictures (paths: {p}; labels: {l}).",
         "按图片读取（路径：{p}；标签：{l}）。",
         p=columns.path,
@@ -62,7 +62,7 @@ def list_table(
         "If that is wrong: --set data.columns.path=NAME --set data.columns.label=NAME",
         "如有误：--set data.columns.path=列名 --set data.columns.label=列名",
     )
-    listing.problems += [] if marked else [columns_note(said, left, do)]
+    listing.problems += [] if marked else [columns_note(sentence, left, do)]
     listing.problems += [*encoding_problem({table.name: read.encoding}), *line_problems([read], len(read.lines))]
     return listing
 
@@ -90,25 +90,25 @@ def list_columns(
     for row in range(rows):
         written = (paths[row] or "").strip()
         label = (labels[row] or "").strip()
-        found = resolver.find(written)
-        if found.outside:
+        place = resolver.find(written)
+        if place.outside:
             outside.append(written)
-        elif found.path is None:
+        elif place.path is None:
             missing.append(written or f"(row {row + 1})")
         elif not label and separator is None:
-            unlabelled.append(found.path)
+            unlabelled.append(place.path)
         elif row in odd_parts:
-            unknown_part.append(found.path)
-        elif found.path in seen:
-            repeated.append(found.path)
-            if (labels[seen[found.path]] or "").strip() != label:
-                conflicts.add(found.path)
+            unknown_part.append(place.path)
+        elif place.path in seen:
+            repeated.append(place.path)
+            if (labels[seen[place.path]] or "").strip() != label:
+                conflicts.add(place.path)
         else:
-            seen[found.path] = row
+            seen[place.path] = row
             kept.append(row)
-            if found.otherwise:
-                otherwise.append((written, found.path))
-            listing.path.append(found.path)
+            if place.otherwise:
+                otherwise.append((written, place.path))
+            listing.path.append(place.path)
             listing.label.append(label)
             listing.part.append(parts[row])
             listing.order.append(row)
@@ -139,8 +139,8 @@ def _are_pictures(column: list[str | None], table: Path) -> bool:
     if named * 2 > len(sample):
         return True
     resolver = Resolver(Path(os.path.abspath(table.parent)), sample)
-    found = [resolver.find(v).path for v in sample]
-    return sum(p is not None and os.path.splitext(p)[1].casefold() in PICTURE_SUFFIXES for p in found) * 2 > len(sample)
+    paths = [resolver.find(v).path for v in sample]
+    return sum(p is not None and os.path.splitext(p)[1].casefold() in PICTURE_SUFFIXES for p in paths) * 2 > len(sample)
 
 
 # Problems -----------------------------------------------------------------------------------------------------------
@@ -190,8 +190,8 @@ def _table_problems(
     def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None) -> list[Problem]:
         if not paths:
             return []
-        found = set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)
-        return [replace(found, numbers=found.numbers | ({"rows": rows} if "{r}" in en else {}))]
+        problem = set_aside(kind, text(en, zh, n=len(paths), r=rows), paths, do)
+        return [replace(problem, numbers=problem.numbers | ({"rows": rows} if "{r}" in en else {}))]
 
     return [
         *problem(

@@ -67,12 +67,12 @@ def read_unlabelled_pictures(
         )
     files = _list_pictures(folder)
     n = len(files)
-    found = Examples(
+    unlabelled = Examples(
         root=folder.resolve(), path=np.array(files), target=np.zeros(n, np.int64), kind=LABEL, classes=(),
         part=np.full(n, "unlabelled"), order=np.arange(n), content=np.full(n, ""),
     )  # fmt: skip
-    found = replace(found, content=content_hashes(found, progress=progress))
-    both = _together(examples, found)
+    unlabelled = replace(unlabelled, content=content_hashes(unlabelled, progress=progress))
+    both = _together(examples, unlabelled)
     facts, grey = picture_facts(both, progress=progress)
     pixels, own = [fact.pixels for fact in facts], len(examples)
     of_the_study, seen = set(pixels[:own]), set[str]()
@@ -91,7 +91,7 @@ def read_unlabelled_pictures(
     alike = near_duplicates(both.subset(which), grey[which], [pixels[i] for i in which], progress=progress)
     near = {kept[int(j) - own] for i, j in alike.pairs if i < own <= j}
     left = np.array([i - own for i in kept if i not in near], dtype=np.int64)
-    return found.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
+    return unlabelled.subset(left), LeftOut(n, inside, len(near), repeated, unreadable, alike.searched)
 
 
 def _list_pictures(folder: Path) -> list[str]:

@@ -125,8 +125,8 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     labels = [cell for cell in cells.get(columns.label, ()) if cell]
     if (columns.path in cells or pictures) and _measured(labels):
         where = columns.path if columns.path in cells else pictures[0]
-        said = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
-        return TextTask(IMAGE_REGRESSION, said)
+        sentence = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
+        return TextTask(IMAGE_REGRESSION, sentence)
     if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
         return TextTask(IMAGE_CLASSIFICATION, text("A table with paths and labels.", "含路径和标签的表格。"))
     if pictures:

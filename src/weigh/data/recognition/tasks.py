@@ -50,8 +50,8 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
     Raises:
         FileRefused: It is not read at all.
     """
-    given, path = str(path), Path(path).expanduser()
-    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+    address, path = str(path), Path(path).expanduser()
+    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
     if not path.exists():
         return Recognised(None, text("it does not exist.", "路径不存在。"))
@@ -128,9 +128,9 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
     for marker in ("dataset_dict.json", "dataset_info.json"):
         if marker in files:
             return _saved_dataset(folder, marker)
-    found = recognise_text_folder(folder, columns, encoding)
-    if found is not None:
-        return Recognised(*found)
+    recognised = recognise_text_folder(folder, columns, encoding)
+    if recognised is not None:
+        return Recognised(*recognised)
     tables = _tables(files)
     if any(is_picture_name(f) for f in files) or tables:
         hint = text(
@@ -184,9 +184,9 @@ def _saved_dataset(folder: Path, marker: str) -> Recognised:
     kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
     if "Image" in kinds:
         return Recognised(IMAGE_CLASSIFICATION, text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
-    found = recognise_features(features)
-    if found is not None:
-        return Recognised(*found)
+    recognised = recognise_features(features)
+    if recognised is not None:
+        return Recognised(*recognised)
     return Recognised(
         None,
         text(

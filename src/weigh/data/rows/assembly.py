@@ -62,17 +62,17 @@ def assemble(
         for s in sources
         for row in (s.spans if s.spans is not None else _labels(s, spec) if kind.typed else s.label)
     ]
-    known: list[str] = []
+    classes: list[str] = []
     if kind.typed:
         label_sets = [kind.named(row) for row in rows]
-        known = sorted(
+        classes = sorted(
             {c for labels, p in zip(label_sets, part, strict=True) if p == "train" for c in labels}, key=natural_key
         )
-        keep, unknown = _known_only(label_sets, set(known), paths, noun)
+        keep, unknown = _known_only(label_sets, set(classes), paths, noun)
         problems += unknown
-        if kind.probable and len(known) < 2:
-            raise _too_few_classes(known, spec, problems)
-        if not known:
+        if kind.probable and len(classes) < 2:
+            raise _too_few_classes(classes, spec, problems)
+        if not classes:
             raise DataError(
                 text("No training sentence has an entity.", "训练句子中没有任何实体。"),
                 do=text("Check that the last column holds the tags.", "请检查最后一列是否为标记。"),
@@ -82,8 +82,8 @@ def assemble(
         root=root,
         path=np.array(paths, dtype=str),
         kind=kind,
-        target=kind.encode(rows, known),
-        classes=tuple(known),
+        target=kind.encode(rows, classes),
+        classes=tuple(classes),
         part=np.array(part, dtype=str),
         order=_order(train, further),
         content=np.array([""] * len(paths), dtype=str),
@@ -104,9 +104,9 @@ def _joined(columns: list[list[tuple] | None]) -> np.ndarray | None:
     return rows_of([row for column in columns for row in column or ()])
 
 
-def _list_test(given: str, list_source: Callable[[str], Listing], *, key: str) -> Listing:
+def _list_test(address: str, list_source: Callable[[str], Listing], *, key: str) -> Listing:
     """Independent test data, every row of it "test"; `key` is the setting that named them."""
-    listing = list_source(given)
+    listing = list_source(address)
     if set(listing.part) == {"train"}:
         listing.part = ["test"] * len(listing)
     elif "train" in listing.part:
@@ -115,13 +115,13 @@ def _list_test(given: str, list_source: Callable[[str], Listing], *, key: str) -
                 "{k} ({t}) has a training part of its own.",
                 "{k}（{t}）自身含有训练部分。",
                 k=key,
-                t=given,
+                t=address,
             ),
             do=text(
                 "Give the test folder itself ({k}: {t}/test), or leave {k} out.",
                 "请直接给出测试文件夹（{k}: {t}/test），或去掉 {k}。",
                 k=key,
-                t=given,
+                t=address,
             ),
         )
     else:
@@ -203,11 +203,11 @@ def _settle_parts(train: Listing, test: Listing | None, noun: Noun) -> tuple[lis
 def _repeated(train: Listing) -> list[tuple[str, tuple[str, ...]]]:
     """Validation rows whose text stands in training too: where, and the text."""
     rows = train.rows or []
-    known = {row for row, part in zip(rows, train.part, strict=False) if part == "train"}
+    trained = {row for row, part in zip(rows, train.part, strict=False) if part == "train"}
     return [
         (path, row)
         for path, row, part in zip(train.path, rows, train.part, strict=False)
-        if part == "val" and row in known
+        if part == "val" and row in trained
     ]
 
 
@@ -288,14 +288,14 @@ def _order(train: Listing, further: list[Listing]) -> np.ndarray:
 
 
 def _known_only(
-    label_sets: list[tuple[str, ...]], known: set[str], paths: list[str], noun: Noun
+    label_sets: list[tuple[str, ...]], classes: set[str], paths: list[str], noun: Noun
 ) -> tuple[list[int], list[Problem]]:
     """Rows whose classes occur in training; the others are named."""
-    keep = [i for i, labels in enumerate(label_sets) if known.issuperset(labels)]
+    keep = [i for i, labels in enumerate(label_sets) if classes.issuperset(labels)]
     if len(keep) == len(label_sets):
         return keep, []
     left = sorted(set(range(len(label_sets))) - set(keep))
-    strange = sorted({c for i in left for c in label_sets[i]} - known, key=natural_key)
+    strange = sorted({c for i in left for c in label_sets[i]} - classes, key=natural_key)
     return keep, [
         set_aside(
             "unknown-class",
@@ -337,19 +337,19 @@ def _together(
     return np.array([g or f"(row {i + 1})" for i, g in enumerate(groups)], dtype=str), columns
 
 
-def _too_few_classes(known: list[str], spec: DataSpec, problems: list[Problem]) -> DataError:
+def _too_few_classes(classes: list[str], spec: DataSpec, problems: list[Problem]) -> DataError:
     lost = [p.sentence for p in problems if p.paths and p.severity != "note"]
     do = text("Give labels of two or more classes.", "请提供两个或更多类别的标签。")
     folder = Path(spec.train).expanduser()
-    if len(known) == 1 and (folder / known[0]).is_dir():
+    if len(classes) == 1 and (folder / classes[0]).is_dir():
         from weigh.data.rows.folders import subfolders
 
-        inner = subfolders(folder / known[0])
+        inner = subfolders(folder / classes[0])
         if len(inner) > 1:
             do = text(
                 "Did you mean {f}? It holds {n} folders.",
                 "您是想用 {f} 吗？其中有 {n} 个文件夹。",
-                f=folder / known[0],
+                f=folder / classes[0],
                 n=len(inner),
             )
         tables = sorted(p.name for p in folder.iterdir() if p.suffix.casefold() in TABLE_SUFFIXES)
@@ -360,8 +360,8 @@ def _too_few_classes(known: list[str], spec: DataSpec, problems: list[Problem]) 
                 t=folder / tables[0],
             )
     return DataError(
-        text("There is only one class: {c}.", "只有一个类别：{c}。", c=known[0])
-        if known
+        text("There is only one class: {c}.", "只有一个类别：{c}。", c=classes[0])
+        if classes
         else text("No example has a label.", "没有任何样本带有标签。"),
         sum(lost, text("A classifier needs at least two.", "分类器至少需要两个类别。")),
         do,

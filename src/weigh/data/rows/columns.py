@@ -23,7 +23,7 @@ LONG = 100  # characters: longer cells are texts or addresses, not the names of 
 FEW = 20  # a column of numbers with more values than this is a measurement, not a category
 
 
-def metadata_columns(cells: Columns, taken: set[str | None], kept: str | None = None) -> Columns:
+def metadata_columns(cells: Columns, used: set[str | None], kept: str | None = None) -> Columns:
     """Columns that sort examples into kinds: repeated short texts, yes/no, whole numbers; not measurements or free text.
 
     Args:
@@ -34,7 +34,7 @@ def metadata_columns(cells: Columns, taken: set[str | None], kept: str | None = 
         if name == kept:
             chosen[name] = [cell if cell is None or len(cell) <= LONG else _shortened(cell) for cell in column]
             continue
-        if name in taken:
+        if name in used:
             continue
         values = {v for v in column if v is not None and v != ""}
         if not 2 <= len(values) < max(len(column), 3) or any(len(v) > LONG for v in values):
@@ -69,12 +69,12 @@ def parts_of_rows(cells: Columns, columns: ColumnsSpec) -> tuple[list[str], set[
     return [p or "train" for p in parts], {i for i, p in enumerate(parts) if p is None}, name
 
 
-def nearest_columns(name: str, known: Sequence[str]) -> Text:
+def nearest_columns(name: str, names: Sequence[str]) -> Text:
     """ "Nearest: label_id. Columns: a, b, c." for a column that is not there."""
-    lowered = {k.casefold(): k for k in known}
+    lowered = {k.casefold(): k for k in names}
     near = [lowered[m] for m in difflib.get_close_matches(name.casefold(), lowered, n=1, cutoff=0.6)]
-    near = near or [k for k in known if name.casefold() in k.casefold()][:1]
-    listed = text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(known) or "–")
+    near = near or [k for k in names if name.casefold() in k.casefold()][:1]
+    listed = text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(names) or "–")
     return (text("Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0]) + listed) if near else listed
 
 

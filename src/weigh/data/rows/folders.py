@@ -68,10 +68,10 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
         classes += [(part, c) for c in inside if without is None or not same_folder(c, without)]
     tree = walk_files([c for _, c in classes], kind.holds, root=folder, without=without)
     for part, class_folder in classes:
-        found = tree.files[class_folder]
-        if not found and class_folder not in tree.repeated:
+        members = tree.files[class_folder]
+        if not members and class_folder not in tree.repeated:
             empty.append(_relative(class_folder, folder))
-        for file in sorted(found, key=lambda p: natural_key(p.relative_to(class_folder).as_posix())):
+        for file in sorted(members, key=lambda p: natural_key(p.relative_to(class_folder).as_posix())):
             relative = _relative(file, folder)
             if not _is_text(relative):
                 strange.append(relative.encode("utf-8", "backslashreplace").decode())
@@ -99,7 +99,7 @@ def list_folder(folder: Path, kind: FileKind, *, without: Path | None = None, le
         if left:
             listing.problems.append(_left_out(left, [s.name for s in skipped], kind.noun))
         loose += [_relative(p, folder) for p in files_in(folder, kind.by_name)]
-    other, repeated = (sorted(_relative(p, folder) for p in some) for some in (tree.others, tree.repeated))
+    other, repeated = (sorted(_relative(p, folder) for p in left_aside) for left_aside in (tree.others, tree.repeated))
     listing.problems += _notes(other, sorted(set(loose)), strange, empty, repeated, kind.noun)
     if not listing.path:
         raise _no_files(folder, loose, kind)

@@ -32,16 +32,16 @@ def load_hub(name: str, *, offline: bool) -> dict[str, Columns]:
 
 def _columns_by_split(loaded: Any) -> dict[str, Columns]:
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
-    found: dict[str, Columns] = {}
+    by_split: dict[str, Columns] = {}
     for split, rows in splits.items():
-        found[split] = {}
+        by_split[split] = {}
         for name, feature in rows.features.items():
             names = label_names(feature)
             if names is not None:
-                found[split][name] = [label_of(v, names) for v in rows[name]]
+                by_split[split][name] = [label_of(v, names) for v in rows[name]]
             elif getattr(feature, "_type", "") == "Value":
-                found[split][name] = [as_cell(v) for v in rows[name]]
-    return found
+                by_split[split][name] = [as_cell(v) for v in rows[name]]
+    return by_split
 
 
 def read_saved(folder: Path) -> Any:

@@ -110,7 +110,7 @@ def _question(names: dict[str, Counter[str]], n: int, folder: Path, noun: Noun) 
     several = sum(len(inside) > 1 for inside in names.values())
     if len(names) < 2 or len(holders) < 2 or several * 2 < len(names):
         return []
-    outer, inner = (sorted(some, key=natural_key) for some in (names, holders))
+    outer, inner = (sorted(folders, key=natural_key) for folders in (names, holders))
     repeating = len(shared) >= 2 and sum(len(set(shared) & i.keys()) * 2 >= len(i) for i in names.values()) * 2 > len(
         names
     )

@@ -52,8 +52,8 @@ class Candidate:
 def part_of(name: str) -> str | None:
     """The part that a file name speaks of, or None (also where it speaks of two)."""
     pieces = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
-    found = {PARTS[p.casefold()] for p in pieces if p.casefold() in PARTS}
-    return found.pop() if len(found) == 1 else None
+    parts = {PARTS[p.casefold()] for p in pieces if p.casefold() in PARTS}
+    return parts.pop() if len(parts) == 1 else None
 
 
 def part_within(path: Path, folder: Path) -> str | None:

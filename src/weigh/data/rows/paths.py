@@ -76,16 +76,16 @@ class Resolver:
         self.base = USUAL_FOLDERS[hits.index(max(hits))]
         written = list(dict.fromkeys(p.strip() for p in paths))
         self._absolute = [p for p in written if os.path.isabs(p)]
-        self._known = {p: found for p in written if (found := self._directly(p)) is not None}
+        self._known = {p: place for p in written if (place := self._directly(p)) is not None}
         self._known |= self._by_their_end([p for p in written if p and p not in self._known], len(written))
 
     def find(self, written: str) -> Found:
         """Where `written` leads; text that no file system accepts is simply not found."""
         if not written or "\0" in written:
             return Found(None)
-        found = self._known.get(written) or self._directly(written)
-        if found is not None:
-            return found
+        place = self._known.get(written) or self._directly(written)
+        if place is not None:
+            return place
         inside = (self._inside(self.root, name) for name in (written, written.replace("\\", "/")))
         return Found(None, outside=ADDRESS.match(written) is None and None in inside)
 
@@ -121,8 +121,8 @@ class Resolver:
 
     def _directly(self, written: str) -> Found | None:
         for base in dict.fromkeys((self.base, "")):
-            if (found := self._in(base, written)) is not None:
-                return found
+            if (place := self._in(base, written)) is not None:
+                return place
         return None
 
     def _in(self, base: str, written: str) -> Found | None:
@@ -131,9 +131,9 @@ class Resolver:
                 continue
             for start in self.starts:
                 relative = self._inside(start, os.path.join(base, name))
-                found = None if relative is None else self._descend(relative.split("/"))
-                if found is not None:
-                    return found
+                place = None if relative is None else self._descend(relative.split("/"))
+                if place is not None:
+                    return place
         return None
 
     def _inside(self, start: Path, written: str) -> str | None:
@@ -170,26 +170,26 @@ class Resolver:
         rest = [p for p in rest if _is_path(p)]
         rest = rest if len(rest) * 2 > rows else [p for p in rest if _is_foreign(p)]
         pieces = {p: cleaned for p in rest if (cleaned := _pieces(p)) and "\0" not in p}
-        taken = {found.path for found in self._known.values()}
+        direct = {place.path for place in self._known.values()}
         for end in self._ends(list(pieces.values())):
             led = {
                 p: self._descend([*_split(end.base), *c[-end.kept :]]) for p, c in pieces.items() if len(c) >= end.kept
             }
-            reached = {p: f._replace(otherwise=True) for p, f in led.items() if f is not None and f.path not in taken}
-            apart = len({found.path for found in reached.values()}) == len(reached)
+            reached = {p: f._replace(otherwise=True) for p, f in led.items() if f is not None and f.path not in direct}
+            apart = len({place.path for place in reached.values()}) == len(reached)
             if apart and len(reached) > LEAST[end.kept > 1] * len(pieces):
                 return reached
         return {}
 
     def _ends(self, paths: list[list[str]]) -> list[_End]:
         """Where these paths may go on below the root, those that lead to most files and keep most of them first."""
-        some = [paths[i * len(paths) // min(SAMPLE, len(paths))] for i in range(min(SAMPLE, len(paths)))]
+        sample = [paths[i * len(paths) // min(SAMPLE, len(paths))] for i in range(min(SAMPLE, len(paths)))]
         ends = []
-        for base in self._bases() if some else ():
+        for base in self._bases() if sample else ():
             # by its name alone a file is not looked for in just any folder: that of another class may hold the same names
-            for kept in range(1 if base in USUAL_FOLDERS else 2, max(map(len, some)) + 1):
-                hits = sum(self._descend([*_split(base), *p[-kept:]]) is not None for p in some if len(p) >= kept)
-                if hits > LEAST[kept > 1] * len(some):
+            for kept in range(1 if base in USUAL_FOLDERS else 2, max(map(len, sample)) + 1):
+                hits = sum(self._descend([*_split(base), *p[-kept:]]) is not None for p in sample if len(p) >= kept)
+                if hits > LEAST[kept > 1] * len(sample):
                     ends.append(_End(hits, kept, base))
         ends.sort(key=lambda end: (end.hits, end.kept), reverse=True)  # equal ones stay in the order of the folders
         alike = Counter((end.hits, end.kept) for end in ends)

@@ -35,11 +35,11 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
     token_at = int(columns.text) - 1 if columns.text and columns.text.isdecimal() else 0
     numbered = columns.label.isdecimal()
     tag_at = int(columns.label) - 1 if numbered else _tag_column([c for c in cells if c is not None], token_at)
-    found = Blocks()
+    blocks = Blocks()
     whole = [c for c in cells if c is not None]
     if not numbered and tag_at != -1 and whole:
         usual = Counter(map(len, whole)).most_common(1)[0][0]
-        found.columns = (f"{token_at + 1}", f"{usual + tag_at + 1}")
+        blocks.columns = (f"{token_at + 1}", f"{usual + tag_at + 1}")
     readable = _readable([c[tag_at].strip() for c in whole if len(c) >= max(2, -tag_at, tag_at + 1)])
     if whole and _is_header(whole[0], token_at, tag_at):
         cells[next(i for i, c in enumerate(cells) if c is not None)] = None
@@ -47,7 +47,7 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
     for number, (line, row) in enumerate(zip([*lines, ""], [*cells, None], strict=True), 1):
         if row is None:
             if block.lines:
-                found.blocks.append(block)
+                blocks.blocks.append(block)
             block = Block([], [], [])
             continue
         row = _joined(row, width, token_at, separator)
@@ -59,21 +59,21 @@ def column_blocks(content: str, columns: ColumnsSpec) -> Blocks:
         if len(row) < 2 or not (token if separator == "\t" else token.strip(" ")) or not readable(tag):
             if line.startswith("# "):  # CoNLL-U: a comment between sentences
                 continue
-            found.bad[number] = line.strip()[:80]
+            blocks.bad[number] = line.strip()[:80]
         block.lines.append(number)
         block.tokens.append(token)
         block.tags.append(tag)
-    found.positions = _have_positions([t for b in found.blocks for t in b.tokens])
+    blocks.positions = _have_positions([t for b in blocks.blocks for t in b.tokens])
     good = []
-    for block in found.blocks:
-        if any(n in found.bad for n in block.lines):
-            found.left_out.append(block.lines[0])
-        elif found.positions:
+    for block in blocks.blocks:
+        if any(n in blocks.bad for n in block.lines):
+            blocks.left_out.append(block.lines[0])
+        elif blocks.positions:
             good.append(block._replace(tokens=[re.sub(r"(?<=.)\d$", "", t) for t in block.tokens]))
         else:
             good.append(block)
-    found.blocks = good
-    return found
+    blocks.blocks = good
+    return blocks
 
 
 def column_tokens(content: str) -> list[tuple[str, ...]]:

@@ -55,18 +55,18 @@ def read_tokens(
         DataError: Nothing usable; says what is wrong and what to do.
     """
     examples, problems = assemble(
-        spec, lambda given: _list(given, spec, offline=offline), medium_named("sentences"), kinds
+        spec, lambda address: _list(address, spec, offline=offline), medium_named("sentences"), kinds
     )
     check_texts(examples.rows, lambda i: str(examples.path[i]))
     return identified(examples, problems)
 
 
-def _list(given: str, spec: DataSpec, *, offline: bool) -> Listing:
-    path = Path(given).expanduser()
-    if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
+    path = Path(address).expanduser()
+    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         from weigh.data.rows.hub import load_raw
 
-        return _from_datasets(load_raw(given.removeprefix("hub:"), offline=offline), Path.cwd(), spec)
+        return _from_datasets(load_raw(address.removeprefix("hub:"), offline=offline), Path.cwd(), spec)
     if not path.exists():
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
@@ -110,13 +110,13 @@ def _from_datasets(loaded: Any, root: Path, spec: DataSpec) -> Listing:
     from weigh.data.sentences.saved import sequences
 
     candidates = []
-    for split, found in sequences(loaded, spec.columns).items():
+    for split, rows in sequences(loaded, spec.columns).items():
         blocks = [
             Block([n] * len(tokens), list(tokens), list(tags))
-            for n, (tokens, tags) in enumerate(found.rows, 1)
+            for n, (tokens, tags) in enumerate(rows.rows, 1)
             if len(tokens)
         ]
-        file = decode_blocks(root / split, Blocks(blocks), "UTF-8", found.names or spec.columns.tag_names)
+        file = decode_blocks(root / split, Blocks(blocks), "UTF-8", rows.names or spec.columns.tag_names)
         candidates.append(Candidate(root / split, part_of(split), [s.tokens for s in file.sentences], 0, file))
     kept, problems = choose_versions(candidates, root)
     return _from_files(kept, root, problems)
@@ -189,24 +189,24 @@ def _bad_lines(files: list[Candidate], root: Path) -> list[Problem]:
 
 def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
     """Tags that break the scheme, each with its line; they were repaired."""
-    found: dict[str, list[tuple[str, Sentence, int]]] = {"orphan": [], "unclosed": []}
+    repairs: dict[str, list[tuple[str, Sentence, int]]] = {"orphan": [], "unclosed": []}
     for c in files:
         name = c.path.relative_to(root).as_posix()
         for sentence in c.content.sentences:
             for position, kind in sentence.decoded.repairs:
-                found[kind].append((f"{name}:{sentence.lines[position]}", sentence, position))
+                repairs[kind].append((f"{name}:{sentence.lines[position]}", sentence, position))
     words = {
         "orphan": text(
             "Tags that continue an entity where none began: {n}, in {k} sentences; each was read as a beginning.",
             "有 {n} 个标记延续了并未开始的实体（涉及 {k} 个句子），均按实体开头读取。",
-            n=len(found["orphan"]),
-            k=len({id(s) for _, s, _ in found["orphan"]}),
+            n=len(repairs["orphan"]),
+            k=len({id(s) for _, s, _ in repairs["orphan"]}),
         ),
         "unclosed": text(
             "Entities whose end is not marked: {n}, in {k} sentences; each was read as ending there.",
             "有 {n} 个实体没有标出结尾（涉及 {k} 个句子），均按在该处结束读取。",
-            n=len(found["unclosed"]),
-            k=len({id(s) for _, s, _ in found["unclosed"]}),
+            n=len(repairs["unclosed"]),
+            k=len({id(s) for _, s, _ in repairs["unclosed"]}),
         ),
     }
     return [
@@ -226,7 +226,7 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
                 for where, sentence, i in rows
             ),
         )
-        for kind, rows in found.items()
+        for kind, rows in repairs.items()
         if rows
     ]
 

@@ -65,7 +65,7 @@ def object_blocks(path: Path, content: str) -> Blocks:
     Raises:
         DataError: No valid JSON.
     """
-    found = Blocks()
+    blocks = Blocks()
     numbered = list(json_objects(path, content))
     rows = [row for _, row in numbered]
     names = list_columns(rows)
@@ -73,16 +73,16 @@ def object_blocks(path: Path, content: str) -> Blocks:
     for number, row in numbered:
         if names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])):
             tokens, tags = ([str(cell) for cell in row[name]] for name in names)
-            found.blocks.append(Block([number] * len(tokens), tokens, tags))
+            blocks.blocks.append(Block([number] * len(tokens), tokens, tags))
             continue
         spans = _spans_of(row)
         sentence = None if spans is None else _from_spans(number, spans[0], spans[1], inclusive=later)
         if sentence is None:
-            found.bad[number] = "JSON"
-            found.left_out.append(number)
+            blocks.bad[number] = "JSON"
+            blocks.left_out.append(number)
         else:
-            found.spanned.append(sentence)
-    return found
+            blocks.spanned.append(sentence)
+    return blocks
 
 
 def json_objects(path: Path, content: str) -> Iterator[tuple[int, Any]]:
@@ -132,15 +132,15 @@ def _lists_per_line(content: str) -> list[tuple[int, Any]] | None:
 
 def holds_sentences(rows: Sequence[Any]) -> bool:
     """Whether most rows are sentences with tags or with spans."""
-    some = rows[:50]
-    names = list_columns(some)
+    sample = rows[:50]
+    names = list_columns(sample)
     sentences = sum(
         (names is not None and isinstance(row, dict) and _fit(row.get(names[0]), row.get(names[1])))
         or bool(_spans_of(row, empty=False))
-        for row in some
+        for row in sample
     )
-    empty = sum(_spans_of(row) is not None for row in some)
-    return bool(some) and sentences * 4 > len(some) and max(sentences, empty) * 2 > len(some)
+    empty = sum(_spans_of(row) is not None for row in sample)
+    return bool(sample) and sentences * 4 > len(sample) and max(sentences, empty) * 2 > len(sample)
 
 
 def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
@@ -155,9 +155,9 @@ def list_columns(rows: Sequence[Any]) -> tuple[str, str] | None:
                 and all(isinstance(cell, (str, int)) and not isinstance(cell, bool) for cell in value)
             ):
                 lists.setdefault(str(name), []).append(value)
-    usual = {name: found for name, found in lists.items() if len(found) * 2 > len(objects)}
+    usual = {name: values for name, values in lists.items() if len(values) * 2 > len(objects)}
     tokens = _ranked(
-        [n for n, found in usual.items() if all(isinstance(c, str) for cells in found for c in cells)], TOKENS
+        [n for n, values in usual.items() if all(isinstance(c, str) for cells in values for c in cells)], TOKENS
     )
     for token in tokens:
         for tag in _ranked([n for n in usual if n != token], TAGS):
@@ -254,25 +254,25 @@ def _ends_are_inclusive(rows: Sequence[Any]) -> bool:
     """Whether ends name the last character of an entity: told by the mentions that are given with them."""
     exclusive = inclusive = 0
     for row in rows[:2_000]:
-        found = _spans_of(row)
-        for span in found[1] if found else ():
+        row_spans = _spans_of(row)
+        for span in row_spans[1] if row_spans else ():
             if span.mention:
-                exclusive += found[0][span.start : span.end] == span.mention
-                inclusive += found[0][span.start : span.end + 1] == span.mention
+                exclusive += row_spans[0][span.start : span.end] == span.mention
+                inclusive += row_spans[0][span.start : span.end + 1] == span.mention
     return inclusive > exclusive
 
 
 def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive: bool) -> Sentence | None:
     """A sentence of a text and spans of characters; tokens end where spans do. None where a span lies outside or two overlap."""
-    found = sorted({(span.start, span.end + inclusive, span.kind) for span in spans})
-    if any(not 0 <= a < b <= len(written) for a, b, _ in found):
+    ranges = sorted({(span.start, span.end + inclusive, span.kind) for span in spans})
+    if any(not 0 <= a < b <= len(written) for a, b, _ in ranges):
         return None
-    if any(one[1] > two[0] for one, two in pairwise(found)):
+    if any(one[1] > two[0] for one, two in pairwise(ranges)):
         return None
-    edges = sorted({0, len(written), *(edge for a, b, _ in found for edge in (a, b))})
+    edges = sorted({0, len(written), *(edge for a, b, _ in ranges for edge in (a, b))})
     pieces = [(a + m.start(), a + m.end()) for a, b in pairwise(edges) for m in WORD.finditer(written[a:b])]
     entities = []
-    for a, b, kind in found:
+    for a, b, kind in ranges:
         inside = [i for i, (x, y) in enumerate(pieces) if a <= x and y <= b]
         if inside:
             entities.append((inside[0], inside[-1] + 1, kind))

@@ -30,13 +30,13 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
         DataError: No such lists.
     """
     splits = dict(loaded) if isinstance(loaded, dict) else {"train": loaded}
-    found: dict[str, Sequences] = {}
+    read: dict[str, Sequences] = {}
     for split, rows in splits.items():
         features = {name: f for name, f in rows.features.items() if getattr(f, "feature", None) is not None}
         named = [name for name, f in features.items() if label_names(f)]
-        some = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
+        sample = [{name: row[name] for name in features} for row in rows.select(range(min(200, len(rows))))]
         chosen = list_columns(
-            [{n: [str(c) for c in v] if n not in named else v for n, v in row.items()} for row in some]
+            [{n: [str(c) for c in v] if n not in named else v for n, v in row.items()} for row in sample]
         )
         tag = columns.label if columns.label in features else chosen[1] if chosen else (named or [None])[0]
         token = columns.text if columns.text in features else chosen[0] if chosen else None
@@ -57,5 +57,5 @@ def sequences(loaded: Any, columns: ColumnsSpec) -> dict[str, Sequences]:
                 ),
             )
         pairs = zip(rows[token], rows[tag], strict=True)
-        found[split] = Sequences([(list(map(str, a)), list(map(str, b))) for a, b in pairs], label_names(features[tag]))
-    return found
+        read[split] = Sequences([(list(map(str, a)), list(map(str, b))) for a, b in pairs], label_names(features[tag]))
+    return read

@@ -55,17 +55,17 @@ def token_columns(
         wanted: What the user calls them (`text`, `label`).
         lines: Of every row: a line that is left blank parts sentences.
     """
-    some = {name: cells[:LOOK] for name, cells in columns.items()}
+    sample = {name: cells[:LOOK] for name, cells in columns.items()}
     parted = _breaks(lines[:LOOK])
-    token = wanted.text if wanted and wanted.text in some else None
-    tag = wanted.label if wanted and wanted.label in some and wanted.label != "label" else None
-    return _lists(some, token, tag) or _rows(some, token, tag, parted=any(parted))
+    token = wanted.text if wanted and wanted.text in sample else None
+    tag = wanted.label if wanted and wanted.label in sample and wanted.label != "label" else None
+    return _lists(sample, token, tag) or _rows(sample, token, tag, parted=any(parted))
 
 
 def table_blocks(columns: Columns, lines: Sequence[int], roles: TokenColumns) -> Blocks:
     """Sentences of a table; rows whose tokens and tags do not fit are named by their line."""
     assert roles.tags is not None
-    found = Blocks(columns=(roles.tokens, roles.tags))
+    blocks = Blocks(columns=(roles.tokens, roles.tags))
     tokens, tags = columns[roles.tokens], columns[roles.tags]
     if roles.lists:
         for line, written, tagged in zip(lines, tokens, tags, strict=True):
@@ -73,22 +73,22 @@ def table_blocks(columns: Columns, lines: Sequence[int], roles: TokenColumns) ->
             if not these and not those:
                 continue
             if len(these) != len(those):
-                found.bad[line] = f"{len(these)} ≠ {len(those)}"
-                found.left_out.append(line)
+                blocks.bad[line] = f"{len(these)} ≠ {len(those)}"
+                blocks.left_out.append(line)
                 continue
-            found.blocks.append(Block([line] * len(these), these, those))
-        return found
+            blocks.blocks.append(Block([line] * len(these), these, those))
+        return blocks
     for rows in _sentences(columns, roles, lines):
         block = Block(
             [lines[i] for i in rows], [tokens[i] or "" for i in rows], [(tags[i] or "").strip() for i in rows]
         )
         wrong = [n for n, token, tag in zip(*block, strict=True) if not token or not tag]
         if wrong:
-            found.bad |= dict.fromkeys(wrong, "–")
-            found.left_out.append(block.lines[0])
+            blocks.bad |= dict.fromkeys(wrong, "–")
+            blocks.left_out.append(block.lines[0])
         else:
-            found.blocks.append(block)
-    return found
+            blocks.blocks.append(block)
+    return blocks
 
 
 def table_sentences(columns: Columns, lines: Sequence[int]) -> list[tuple[str, ...]] | None:
@@ -122,11 +122,11 @@ def _items(written: str) -> list[str]:
         if parse is ast.literal_eval and re.search(r"""['"]\s+['"]""", written):
             break  # numpy writes no commas, and Python would join what stands side by side
         try:
-            found = parse(written)
+            items = parse(written)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        if isinstance(found, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in found):
-            return [str(item) for item in found]
+        if isinstance(items, (list, tuple)) and all(isinstance(item, (str, int, float)) for item in items):
+            return [str(item) for item in items]
     quoted = re.findall(r"""'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)\"""", written)
     if quoted:
         return [one or two for one, two in quoted]
@@ -141,9 +141,9 @@ def _lists(columns: Columns, token: str | None, tag: str | None) -> TokenColumns
     items = {name: [listed(cell) for cell in cells] for name, cells in columns.items()}
     several = [n for n, rows in items.items() if sum(len(row) > 1 for row in rows) * 2 > len(rows)]
     for tags in _ranked(several, TAGS, tag):
-        found = [cell for row in items[tags] for cell in row]
-        numbers = are_numbers(set(found)) and tags.casefold() in TAGS
-        if not numbers and not are_tags(found):
+        tag_cells = [cell for row in items[tags] for cell in row]
+        numbers = are_numbers(set(tag_cells)) and tags.casefold() in TAGS
+        if not numbers and not are_tags(tag_cells):
             continue
         for tokens in _ranked([n for n in several if n != tags], TOKENS, token):
             pairs = [(a, b) for a, b in zip(items[tokens], items[tags], strict=True) if a or b]
@@ -157,8 +157,8 @@ def _lists(columns: Columns, token: str | None, tag: str | None) -> TokenColumns
 def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool) -> TokenColumns | None:
     """A token per row."""
     for tags in _ranked(list(columns), TAGS, tag):
-        found = [cell.strip() for cell in columns[tags] if cell and cell.strip()]
-        kind = are_tags(found)
+        tag_cells = [cell.strip() for cell in columns[tags] if cell and cell.strip()]
+        kind = are_tags(tag_cells)
         if tag is None and (not kind or (kind == "bare" and tags.casefold() not in TAGS)):
             continue
         if tag is not None and tags != tag:
@@ -227,17 +227,17 @@ def _sentences(columns: Columns, roles: TokenColumns, lines: Sequence[int]) -> l
     tokens = columns[roles.tokens]
     tags = columns[roles.tags] if roles.tags else [None] * len(tokens)
     named = columns[roles.sentence] if roles.sentence else [None] * len(tokens)
-    found: list[list[int]] = [[]]
+    sentences: list[list[int]] = [[]]
     before: str | None = None
     for i, (token, tag, sentence) in enumerate(zip(tokens, tags, named, strict=True)):
         if not token and not tag:
-            found.append([])
+            sentences.append([])
             continue
         if (roles.sentence and sentence and sentence != before) or (parted and parted[i]):
-            found.append([])
+            sentences.append([])
         before = sentence or before
-        found[-1].append(i)
-    return [rows for rows in found if rows]
+        sentences[-1].append(i)
+    return [rows for rows in sentences if rows]
 
 
 def _ranked(names: Sequence[str], usual: Sequence[str], first: str | None) -> list[str]:

@@ -150,7 +150,7 @@ def encoding_problem(encodings: dict[str, str]) -> list[Problem]:
     """What is not UTF-8, from file name to encoding: a note where a mark says so, a warning where it was guessed or characters were lost."""
     problems = []
     for name in sorted(set(encodings.values()) - {"UTF-8", "as told"}):
-        files = tuple(sorted(f for f, found in encodings.items() if found == name))
+        files = tuple(sorted(f for f, encoding in encodings.items() if encoding == name))
         damaged = name == "UTF-8 (damaged)"
         sentence = (
             text(

@@ -150,8 +150,8 @@ def find_shape(
         backslash: Whether the training data are written so; a file without quotes inside of cells does not show it.
     """
     lines = [line for line in split_lines(content[:1_000_000]) if line.strip()][:SAMPLE]
-    if lines and (told := SEPARATOR_LINE.fullmatch(lines[0])):
-        lines, separators = lines[1:], (told[1],)
+    if lines and (separator_line := SEPARATOR_LINE.fullmatch(lines[0])):
+        lines, separators = lines[1:], (separator_line[1],)
     head = "\n".join(lines)
     best: tuple[tuple, Shape, float] | None = None
     for place, separator in enumerate(separators):

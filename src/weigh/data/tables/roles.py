@@ -160,12 +160,12 @@ def guess_roles(columns: dict[str, list[str | None]]) -> Roles:
     return Roles(texts, label)
 
 
-def _by_contents(columns: dict[str, list[str | None]], taken: set[str | None]) -> tuple[str, ...]:
+def _by_contents(columns: dict[str, list[str | None]], used: set[str | None]) -> tuple[str, ...]:
     """The wordiest column; a second one where it is as wordy, nearly (title and body, two sentences)."""
     lengths: dict[str, float] = {}
     for name, column in columns.items():
         cells = [c for c in column[:SAMPLE] if c]
-        if name in taken or not cells or sum(map(is_number, cells)) * 2 > len(cells):
+        if name in used or not cells or sum(map(is_number, cells)) * 2 > len(cells):
             continue
         if len(set(cells)) * 2 < len(cells) and len(cells) > 10:
             continue
@@ -179,13 +179,13 @@ def _by_contents(columns: dict[str, list[str | None]], taken: set[str | None]) -
     return tuple(name for name in columns if name in {ranked[0], *second})
 
 
-def _label_by_contents(columns: dict[str, list[str | None]], taken: set[str]) -> str | None:
+def _label_by_contents(columns: dict[str, list[str | None]], used: set[str]) -> str | None:
     """The column without blanks that has the fewest different values (two or more) and repeats them."""
     best: tuple[int, str] | None = None
     for name, column in columns.items():
         values = {c for c in column if c}
         filled = sum(c is not None and c != "" for c in column)
-        if name in taken or not 2 <= len(values) <= MOST_CLASSES or filled * 100 < 90 * len(column):
+        if name in used or not 2 <= len(values) <= MOST_CLASSES or filled * 100 < 90 * len(column):
             continue
         if len(values) == filled or (len(values) * 2 > len(column) and len(column) > 10):
             continue

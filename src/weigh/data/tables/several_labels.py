@@ -61,12 +61,12 @@ def labels_of(columns: Columns, label: str | None, several: Sequence[str] = (), 
     return Labels(_joined(lists), LIST_SEPARATOR, _said_lists(label))
 
 
-def label_columns(columns: Columns, taken: Collection[str | None]) -> tuple[str, ...]:
+def label_columns(columns: Columns, used: Collection[str | None]) -> tuple[str, ...]:
     """Two or more columns that hold nothing but 0 and 1, both of them, without a gap: each says whether a row has its label."""
     marked = [
         name
         for name, cells in columns.items()
-        if name not in taken and cells and {MARKS.get((c or "").strip().casefold()) for c in cells} == {False, True}
+        if name not in used and cells and {MARKS.get((c or "").strip().casefold()) for c in cells} == {False, True}
     ]
     return tuple(marked) if len(marked) > 1 else ()
 
@@ -80,10 +80,10 @@ def joined_labels(cells: Sequence[str | None]) -> str | None:
         if not together:
             continue
         pieces = Counter(p.strip() for value in together for p in value.split(joiner))
-        known = sum(piece in alone or n > 1 for piece, n in pieces.items())
+        recurring = sum(piece in alone or n > 1 for piece, n in pieces.items())
         if (
             all(pieces)
-            and known == len(pieces)
+            and recurring == len(pieces)
             and len(pieces) + len(alone - set(pieces)) < len(counts)
             and alone & set(pieces)
         ):
@@ -152,14 +152,14 @@ def _from_marks(columns: Columns, several: Sequence[str]) -> Labels:
     marked = [[name for name in several if MARKS.get((columns[name][i] or "").strip().casefold())] for i in range(rows)]
     names = ", ".join(several[:8]) + (", …" if len(several) > 8 else "")
     if all(len(row) == 1 for row in marked):
-        said = text("The label is the column that holds 1: {c}.", "标签为取值 1 的列：{c}。", c=names)
-        return Labels([row[0] for row in marked], None, _note(said))
-    said = text(
+        sentence = text("The label is the column that holds 1: {c}.", "标签为取值 1 的列：{c}。", c=names)
+        return Labels([row[0] for row in marked], None, _note(sentence))
+    sentence = text(
         "Several labels per example, one column of 0 and 1 for each: {c}.",
         "每个样本可有多个标签，每个标签一列（0/1）：{c}。",
         c=names,
     )
-    return Labels(_joined(marked), LIST_SEPARATOR, _note(said))
+    return Labels(_joined(marked), LIST_SEPARATOR, _note(sentence))
 
 
 def _note(sentence: Text, *, severity: Literal["warning", "note"] = "note", do: Text | None = None) -> Problem:

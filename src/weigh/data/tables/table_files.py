@@ -104,7 +104,7 @@ def read_table(
         table = _parquet(path, limit=limit)
         table.columns = {compose(name): column for name, column in table.columns.items()}
         return table
-    content, found = read_text(path, limit=limit, encoding=encoding)
+    content, encoding_found = read_text(path, limit=limit, encoding=encoding)
     if is_written_as(path, JSON):
         table = json_table(path, content)
     else:
@@ -112,7 +112,7 @@ def read_table(
         written = find_shape(content, wanted=wanted, suffix=suffix)
         shape = written[0] if written else Shape("\t" if suffix else ",")
         table = separated_table(path, content, shape, wanted, header=header)
-    table.encoding = found
+    table.encoding = encoding_found
     table.columns = {compose(name): column for name, column in table.columns.items()}
     return table
 

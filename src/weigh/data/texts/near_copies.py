@@ -73,10 +73,10 @@ def near_texts(
     first = list({key: i for i, key in reversed(list(enumerate(keys)))}.values())[::-1]
     plain = {i: tuple(map(normalised, rows[i])) for i in first}
     same: dict[tuple[str, ...], int] = {}
-    found: dict[tuple[int, int], float] = {}
+    scores: dict[tuple[int, int], float] = {}
     for i in first:
         if same.setdefault(plain[i], i) != i:
-            found[same[plain[i]], i] = 1.0
+            scores[same[plain[i]], i] = 1.0
     kinds: dict[int, list[int]] = {}
     for i in same.values():
         kinds.setdefault(_size(" ".join(plain[i])), []).append(i)
@@ -86,10 +86,10 @@ def near_texts(
             i, j = members[a], members[b]
             score = min(resemblance(x, y) for x, y in zip(plain[i], plain[j], strict=True))
             if score >= ALIKE:
-                found[min(i, j), max(i, j)] = score
-    pairs = sorted(found)
+                scores[min(i, j), max(i, j)] = score
+    pairs = sorted(scores)
     return NearDuplicates(
-        np.array(pairs, dtype=np.int64).reshape(-1, 2), np.array([found[p] for p in pairs], dtype=np.float64)
+        np.array(pairs, dtype=np.int64).reshape(-1, 2), np.array([scores[p] for p in pairs], dtype=np.float64)
     )
 
 
@@ -131,11 +131,11 @@ def _signatures(texts: Sequence[str], size: int, progress: Progress | None) -> n
         while stop < len(padded) and (stop == start or length + len(padded[stop]) <= CHUNK):
             length += len(padded[stop])
             stop += 1
-        some = padded[start:stop]
-        lengths = np.array([len(t) for t in some], dtype=np.int64)
+        block = padded[start:stop]
+        lengths = np.array([len(t) for t in block], dtype=np.int64)
         ends = np.cumsum(lengths)
         begins = ends - lengths
-        hashes = _hashes(_codes(some), size)
+        hashes = _hashes(_codes(block), size)
         crossing = np.zeros(len(hashes) + size, dtype=bool)  # windows that reach into the next text
         for k in range(1, size):
             crossing[ends - k] = True
@@ -153,7 +153,7 @@ def _signatures(texts: Sequence[str], size: int, progress: Progress | None) -> n
 def _candidates(signatures: np.ndarray) -> list[tuple[int, int]]:
     """Pairs that agree in a band."""
     n = len(signatures)
-    found: list[np.ndarray] = []
+    collisions: list[np.ndarray] = []
     for band in range(BANDS):
         key = np.zeros(n, dtype=np.uint64)
         for column in signatures[:, band * ROWS : (band + 1) * ROWS].T:
@@ -166,9 +166,9 @@ def _candidates(signatures: np.ndarray) -> list[tuple[int, int]]:
                 continue
             reach = m - 1 if m <= ALL_PAIRS else CHAIN
             steps = [np.stack([bucket[:-d], bucket[d:]], axis=1) for d in range(1, reach + 1)]
-            found.append(np.concatenate(steps))
-    if not found:
+            collisions.append(np.concatenate(steps))
+    if not collisions:
         return []
-    pairs = np.sort(np.concatenate(found).astype(np.int64), axis=1)
+    pairs = np.sort(np.concatenate(collisions).astype(np.int64), axis=1)
     unique = np.unique(pairs[:, 0] * n + pairs[:, 1])
     return [(int(p // n), int(p % n)) for p in unique]

@@ -97,10 +97,10 @@ def read_new_texts(
 
 
 def _standard_input() -> str:
-    found = decode(read_stdin())
-    if found is None:
+    decoded = decode(read_stdin())
+    if decoded is None:
         raise DataError(text("Standard input holds no text.", "标准输入不是文本。"))
-    return found.content
+    return decoded.content
 
 
 def _lines(content: str, path: Path, *, pair: bool) -> Rows:
@@ -129,18 +129,18 @@ def _with_header(path: Path, content: str, written: Written) -> TableFile | None
         if wanted and set(wanted) <= {_bare(cell) for cell in cells}:
             if len(cells) == 1:
                 return _single_column(path, content, cells[0].strip())
-            found = find_shape(content, separators=(separator,), backslash=written.backslash)
-            shape = found[0] if found else Shape(separator)
+            shaped = find_shape(content, separators=(separator,), backslash=written.backslash)
+            shape = shaped[0] if shaped else Shape(separator)
             return separated_table(path, content, shape, header=True)
     if not is_written_as(path, (".csv", ".tsv")) or written.layout in LINE_LAYOUTS:
         return None
-    found = find_shape(content, separators=("\t",) if is_written_as(path, (".tsv",)) else SEPARATORS)
-    if found is None:
-        known = guess_roles({_bare(first.strip('"')): []}).text
-        return _single_column(path, content, first.strip().strip('"')) if known else None
-    table = separated_table(path, content, found[0])
-    known = written.named or any(_bare(name) in KNOWN for name in table.columns)
-    return table if table.named and known else None
+    shaped = find_shape(content, separators=("\t",) if is_written_as(path, (".tsv",)) else SEPARATORS)
+    if shaped is None:
+        text_column = guess_roles({_bare(first.strip('"')): []}).text
+        return _single_column(path, content, first.strip().strip('"')) if text_column else None
+    table = separated_table(path, content, shaped[0])
+    has_names = written.named or any(_bare(name) in KNOWN for name in table.columns)
+    return table if table.named and has_names else None
 
 
 def _single_column(path: Path, content: str, name: str) -> TableFile:
@@ -177,7 +177,7 @@ def _columns_of_texts(path: Path, columns: Columns, written: Written, n: int) ->
     for name in columns:
         bare.setdefault(_bare(name), []).append(name)
     names = [
-        found[0] for name in written.text if len(found := [name] if name in columns else bare.get(_bare(name), [])) == 1
+        same[0] for name in written.text if len(same := [name] if name in columns else bare.get(_bare(name), [])) == 1
     ]
     if len(names) >= n or (names and len(names) == len(written.text)):
         return names
@@ -245,21 +245,21 @@ def _without_header(path: Path, content: str, written: Written, *, pair: bool) -
                 raise _mixed(path, min(table.broken))
             return _every_line(table.lines, table.columns["text"], len(lines))
         return _lines(content, path, pair=False)
-    known = next((known for known in LAYOUTS if known.title == written.layout), None)
+    trained = next((one for one in LAYOUTS if one.title == written.layout), None)
     named_table = is_written_as(path, (".csv", ".tsv"))
     tabs = is_written_as(path, (".tsv",))
     separators = [s for s in (written.separator if not written.named or named_table else "", "\t") if s]
-    found = find_shape(
+    shaped = find_shape(
         content, separators=list(dict.fromkeys([*separators, *(SEPARATORS if named_table and not tabs else ())]))
     )
-    if found is None:
+    if shaped is None:
         if named_table and not pair:
             return [(cell,) for _, cell in _single_cells(content)]
         return _lines(content, path, pair=pair)
-    shape = found[0]
+    shape = shaped[0]
     records = parse_separated(content, shape.separator, quoted=shape.quoted, backslash=shape.backslash)
-    if known is not None and known.fits([r.cells for r in records[:2000]]):
-        return _from_columns(known_layout_table(path, content, shape, known), written, pair=pair)
+    if trained is not None and trained.fits([r.cells for r in records[:2000]]):
+        return _from_columns(known_layout_table(path, content, shape, trained), written, pair=pair)
     apart = sum(len(r.cells) > 1 for r in records)
     as_trained = named_table or (written.separator == shape.separator and not written.named)
     uneven = len({len(r.cells) for r in records}) > 1
@@ -300,8 +300,8 @@ def _hold_texts(columns: list[list[str | None]], places: list[int]) -> bool:
 
 def _every_line(numbers: list[int], cells: list[str | None], n: int) -> Rows:
     """A row for every line, also blank ones."""
-    found = dict(zip(numbers, cells, strict=True))
-    return [(found.get(line) or "",) for line in range(1, n + 1)]
+    cell_of = dict(zip(numbers, cells, strict=True))
+    return [(cell_of.get(line) or "",) for line in range(1, n + 1)]
 
 
 def _mixed(path: Path, line: int) -> DataError:

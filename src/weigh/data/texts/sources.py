@@ -62,17 +62,17 @@ class TextSource:
     progress: Callable[[str, int, int], None] | None = None
     roles: Roles | None = field(default=None, init=False)
 
-    def list_rows(self, given: str) -> Listing:
+    def list_rows(self, address: str) -> Listing:
         """The rows under a path or a name on the hub.
 
         Raises:
             DataError: Nothing there, or nothing usable; says what to do.
         """
-        path = Path(given).expanduser()
-        if given.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", given)):
+        path = Path(address).expanduser()
+        if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
             from weigh.data.rows.hub import load_hub
 
-            return self._from_datasets(load_hub(given.removeprefix("hub:"), offline=self.offline), Path.cwd())
+            return self._from_datasets(load_hub(address.removeprefix("hub:"), offline=self.offline), Path.cwd())
         if not path.exists():
             raise no_such_path(path)
         path = Path(os.path.abspath(path))
@@ -83,7 +83,7 @@ class TextSource:
 
             return self._from_datasets(load_saved(path), path)
         if has_text_classes(path):
-            return self._from_class_folders(path, given)
+            return self._from_class_folders(path, address)
         return self._from_folder(path)
 
     def _candidate(self, path: Path, part: str | None) -> Candidate:
@@ -162,20 +162,20 @@ class TextSource:
                     severity="note",
                 )
             )
-        found = _Found()
+        left_out = _Found()
         for candidate in files:
             if candidate not in secret:
-                self._append(listing, candidate, found, root, several=several)
+                self._append(listing, candidate, left_out, root, several=several)
         self.roles = self.roles or files[0].content.roles
         listing.written = written_as(files[0].content)
         read = [c.content for c in files if c not in secret]
-        listing.problems += line_problems(read, len(listing), root) + found.problems(len(listing))
+        listing.problems += line_problems(read, len(listing), root) + left_out.problems(len(listing))
         listing.problems.append(_columns_note(files[0].content, listing, self.spec.columns))
         if not listing.path:
             raise nothing_usable(files[0].path, listing.problems)
         return listing
 
-    def _append(self, listing: Listing, candidate: Candidate, found: _Found, root: Path, *, several: bool) -> None:
+    def _append(self, listing: Listing, candidate: Candidate, left_out: _Found, root: Path, *, several: bool) -> None:
         table: TableFile = candidate.content
         columns, name = table.columns, candidate.path.relative_to(root).as_posix()
         parts, odd_parts, split_column = parts_of_rows(columns, self.spec.columns)
@@ -205,11 +205,11 @@ class TextSource:
             where, label = f"{name}:{line}", (labels[row] or "").strip()
             label = "" if label == NO_MAJORITY and table.roles.label == MAJORITY else label
             if row in odd_parts:
-                found.unknown_part.append(where)
+                left_out.unknown_part.append(where)
             elif not label and separator is None:
-                (found.no_number if self.numbers and columns[roles.label or ""][row] else found.unlabelled).append(
-                    where
-                )
+                (
+                    left_out.no_number if self.numbers and columns[roles.label or ""][row] else left_out.unlabelled
+                ).append(where)
             else:
                 kept.append(row)
                 part = parts[row] if split_column else candidate.part or "train"
@@ -227,10 +227,10 @@ class TextSource:
             listing.group = (listing.group or []) + [columns[group][row] or "" for row in kept]
         listing.separator = separator or listing.separator
 
-    def _from_class_folders(self, folder: Path, given: str) -> Listing:
+    def _from_class_folders(self, folder: Path, address: str) -> Listing:
         inside = (
             Path(os.path.abspath(Path(self.spec.test).expanduser()))
-            if self.spec.test and given == self.spec.train
+            if self.spec.test and address == self.spec.train
             else None
         )
         inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None

@@ -122,20 +122,20 @@ def columns_of_texts(table: TableFile, columns: ColumnsSpec, before: Roles | Non
     Raises:
         DataError: A named column is missing, or no column holds texts.
     """
-    found, names = table.columns, list(table.columns)
-    guessed = table.roles if table.roles.text else guess_roles(found)
-    marks = label_columns(found, guessed.text)
+    cells, names = table.columns, list(table.columns)
+    guessed = table.roles if table.roles.text else guess_roles(cells)
+    marks = label_columns(cells, guessed.text)
     if guessed.label in marks and guessed.label is not None and guessed.label.casefold() not in LABELS:
-        other = guess_roles({n: c for n, c in found.items() if n not in (*marks, *guessed.text)}).label
+        other = guess_roles({n: c for n, c in cells.items() if n not in (*marks, *guessed.text)}).label
         guessed = Roles(guessed.text, None, marks) if other is None or len(marks) > 2 else Roles(guessed.text, other)
-    if before is not None and all(name in found for name in before.text):
-        several = before.several if all(name in found for name in before.several) else ()
-        guessed = Roles(before.text, before.label if before.label in found else None, several)
-    given = [("text", columns.text), ("text_pair", columns.text_pair)]
+    if before is not None and all(name in cells for name in before.text):
+        several = before.several if all(name in cells for name in before.several) else ()
+        guessed = Roles(before.text, before.label if before.label in cells else None, several)
+    named = [("text", columns.text), ("text_pair", columns.text_pair)]
     if columns.label != "label":
-        given.append(("label", columns.label))
-    for role, name in given:
-        if name is not None and name not in found and not (role == "label" and before is not None):
+        named.append(("label", columns.label))
+    for role, name in named:
+        if name is not None and name not in cells and not (role == "label" and before is not None):
             raise DataError(
                 text(
                     "data.{r}: {t} has no column '{n}'.", "data.{r}：{t} 中没有“{n}”列。", r=role, t=table.path, n=name
@@ -149,9 +149,9 @@ def columns_of_texts(table: TableFile, columns: ColumnsSpec, before: Roles | Non
     texts = (columns.text, *((columns.text_pair,) if columns.text_pair else ())) if columns.text else guessed.text
     if columns.text_pair and not columns.text:
         texts = (*[t for t in guessed.text if t != columns.text_pair][:1], columns.text_pair)
-    label = columns.label if columns.label in found else guessed.label
+    label = columns.label if columns.label in cells else guessed.label
     if label in texts:
-        label = guess_roles({n: c for n, c in found.items() if n not in texts}).label
+        label = guess_roles({n: c for n, c in cells.items() if n not in texts}).label
     if not texts:
         raise no_texts(table.path, names)
     return Roles(texts, label, guessed.several if label is None else ())
@@ -186,22 +186,22 @@ def _from_lines(path: Path, content: str, wanted: Sequence[str]) -> TableFile:
             text("The lines of {t} hold no label that can be told.", "无法从 {t} 的各行中辨认标签。", t=path),
             do=text("Give a table with a column of texts and one of labels.", "请提供含文本列和标签列的表格。"),
         )
-    known = _known_layout(content, shape)
-    if known is not None:
-        return known_layout_table(path, content, shape, known)
+    layout = _known_layout(content, shape)
+    if layout is not None:
+        return known_layout_table(path, content, shape, layout)
     return separated_table(path, content, shape, wanted)
 
 
 def _shape(path: Path, content: str, sample: list[str], wanted: Sequence[str]) -> Shape | None:
     """How the table is written. Sentences hold commas too: a file that is not called CSV must also name its columns, or have tabs."""
     if sum("\t" in line for line in sample) * 10 >= 9 * len(sample):
-        found = find_shape(content, separators=("\t",), wanted=wanted)
-        return found[0] if found else None
+        shaped = find_shape(content, separators=("\t",), wanted=wanted)
+        return shaped[0] if shaped else None
     suffix = ".tsv" if is_written_as(path, (".tsv",)) else ""
-    found = find_shape(content, wanted=wanted, suffix=suffix)
-    if found is None:
+    shaped = find_shape(content, wanted=wanted, suffix=suffix)
+    if shaped is None:
         return None
-    shape, share = found
+    shape, share = shaped
     called_so = ".csv" in path.name.casefold() or bool(suffix)
     if called_so and share > 0.5:
         return shape
@@ -231,20 +231,20 @@ def rows_by_pattern(path: Path, content: str, layout: LineLayout) -> TableFile:
 def _known_layout(content: str, shape: Shape) -> Layout | None:
     head = "\n".join(split_lines(content[:500_000])[:2001])
     sample = [r.cells for r in parse_separated(head, shape.separator, quoted=shape.quoted) if not r.broken]
-    return next((known for known in LAYOUTS if known.fits(sample)), None)
+    return next((layout for layout in LAYOUTS if layout.fits(sample)), None)
 
 
-def known_layout_table(path: Path, content: str, shape: Shape, known: Layout) -> TableFile:
+def known_layout_table(path: Path, content: str, shape: Shape, layout: Layout) -> TableFile:
     """A table without a header whose columns are known by its looks (CoLA, STS-B); further cells are left out."""
     rows, broken = [], {}
     for record in parse_separated(content, shape.separator, quoted=shape.quoted):
-        if record.broken or len(record.cells) < len(known.names):
-            broken[record.line] = "quotes" if record.broken else f"{len(record.cells)} ≠ {len(known.names)}"
+        if record.broken or len(record.cells) < len(layout.names):
+            broken[record.line] = "quotes" if record.broken else f"{len(record.cells)} ≠ {len(layout.names)}"
         else:
             rows.append(record)
-    cells: Columns = {name: [r.cells[i] or None for r in rows] for i, name in enumerate(known.names) if name}
+    cells: Columns = {name: [r.cells[i] or None for r in rows] for i, name in enumerate(layout.names) if name}
     lines = [r.line for r in rows]
-    return TableFile(path, lines, cells, True, known.title, shape=shape, broken=broken, roles=known.roles)
+    return TableFile(path, lines, cells, True, layout.title, shape=shape, broken=broken, roles=layout.roles)
 
 
 def written_as(table: TableFile) -> Written:
