@@ -48,9 +48,9 @@ def predict(
         opened = Study.open(study)
         medium = medium_named(registered_task(opened.spec.task or "").medium)
         if medium.one_table and len(files) > 1:
-            given = {"m": medium.title, "n": len(files)}
+            values = {"m": medium.title, "n": len(files)}
             raise SpecError(
-                text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **given)
+                text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **values)
             )
         rows = opened.predict(files[0] if len(files) == 1 else files, progress=screen.progress)
     for row in rows:

@@ -145,17 +145,17 @@ class NewExamples(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """How many examples without labels were given, and why some are not used.
+    """How many examples without labels there are (`total`), and why some are not used.
 
     Attributes:
         inside: The same as an example of the study.
         near: Nearly the same.
-        repeated: Given before.
+        repeated: The same as an earlier one.
         unreadable: Files that cannot be opened.
         searched: Whether near copies could be looked for.
     """
 
-    given: int
+    total: int
     inside: int
     near: int
     repeated: int

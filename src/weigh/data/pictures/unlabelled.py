@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 
 def new_pictures(
-    given: Any,
+    source: Any,
     written: Written | None = None,  # noqa: ARG001 - every reader is called alike
     *,
     pair: bool = False,  # noqa: ARG001
@@ -39,7 +39,7 @@ def new_pictures(
     Raises:
         DataError: A folder without pictures.
     """
-    paths = [str(given)] if isinstance(given, (str, Path)) else list(map(str, given))
+    paths = [str(source)] if isinstance(source, (str, Path)) else list(map(str, source))
     files = [
         file
         for path in paths

@@ -32,13 +32,13 @@ def read_unlabelled_texts(
     Raises:
         DataError: They cannot be read.
     """
-    given = [" ".join(row).strip() for row in read_new_texts(path, examples.written, encoding=encoding)]
+    written_texts = [" ".join(row).strip() for row in read_new_texts(path, examples.written, encoding=encoding)]
     own = {
         normalised(part) for i in range(len(examples)) for row in [examples.texts(i)] for part in (*row, " ".join(row))
     }
     kept: dict[str, str] = {}
     inside = repeated = 0
-    for written in filter(None, given):
+    for written in filter(None, written_texts):
         plain = normalised(written)
         inside += plain in own
         repeated += plain in kept
@@ -49,16 +49,16 @@ def read_unlabelled_texts(
         del kept[plain]
     rows = rows_of([(written,) for written in kept.values()])
     n = len(rows)
-    found = Examples(
+    unlabelled = Examples(
         root=path.parent, path=np.array([f"{path.name}:{i}" for i in range(n)], dtype=str), target=np.zeros(n, np.int64), kind=LABEL,
         classes=(), part=np.full(n, "unlabelled"), order=np.arange(n), content=text_hashes(rows), rows=rows, medium=medium_named("texts"),
     )  # fmt: skip
-    return found, LeftOut(len(given), inside, len(near), repeated, searched=searched)
+    return unlabelled, LeftOut(len(written_texts), inside, len(near), repeated, searched=searched)
 
 
 def _near(plain: list[str], own: list[str]) -> tuple[list[str], bool]:
     """Which normalised texts are nearly one of the study's own, and whether they could be compared."""
     rows = [(written,) for written in (*own, *plain)]
-    found = near_texts(rows, [*own, *plain])
-    later = {int(j) for i, j in found.pairs if i < len(own) <= j}
-    return [plain[j - len(own)] for j in sorted(later)], found.searched
+    alike = near_texts(rows, [*own, *plain])
+    later = {int(j) for i, j in alike.pairs if i < len(own) <= j}
+    return [plain[j - len(own)] for j in sorted(later)], alike.searched
