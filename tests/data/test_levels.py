@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.data.test_images import folder, read
+from tests.data.picture_files import folder, read
 from weigh.cli.main import main
 from weigh.data.texts.index import read_texts
 from weigh.spec import DataSpec

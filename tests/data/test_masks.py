@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.test_images import folder, read
+from tests.data.picture_files import folder, read
 from weigh.cli.main import main
 from weigh.data.pictures.checks import check_pictures
 

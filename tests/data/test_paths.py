@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from tests.data.test_images import folder, read, table
+from tests.data.picture_files import folder, read, table
 from weigh.data.rows.paths import Resolver
 from weigh.errors import DataError
 

@@ -3,86 +3,23 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from tests.data.text_files import read, sentences, table
 from weigh.data.readers import READERS, read_and_check, task_of
 from weigh.data.recognition.tasks import recognise_task
 from weigh.data.rows.part_files import family, part_of
-from weigh.data.tables.encoding import decode
-from weigh.data.tables.records import parse_separated, quotes_matter
 from weigh.data.texts.checks import check_texts
 from weigh.data.texts.index import read_texts
-from weigh.data.texts.near_copies import near_texts, normalised, resemblance
-from weigh.data.texts.scripts import main_script
 from weigh.errors import DataError, SpecError
-from weigh.findings.data_problems import findings_from_problems
 from weigh.kinds.base import KINDS, rows_of
 from weigh.kinds.number import NUMBER
 from weigh.record.index import read_index, write_index
 from weigh.spec import DataSpec
 from weigh.tasks import TASKS
-
-WORDS = [
-    "the",
-    "a",
-    "film",
-    "story",
-    "actor",
-    "ending",
-    "music",
-    "light",
-    "quiet",
-    "long",
-    "short",
-    "warm",
-    "cold",
-    "sharp",
-    "dull",
-    "plot",
-    "scene",
-    "voice",
-    "song",
-    "night",
-    "day",
-]
-
-
-def sentences(n, seed=0, words=12):
-    """`n` different sentences."""
-    rng = np.random.default_rng(seed)
-    return [f"{i} " + " ".join(rng.choice(WORDS, words)) for i in range(n)]
-
-
-def read(path, **options):
-    examples, problems = read_texts(DataSpec(train=str(path), **options), offline=True)
-    return examples, {p.kind: p for p in problems}
-
-
-def both(path, **options):
-    """Everything that reading and checking find, by kind (lists: a kind may come twice)."""
-    examples, problems = read_and_check(DataSpec(train=str(path), **options), "text-classification", offline=True)
-    found = {}
-    for p in problems:
-        found.setdefault(p.kind, []).append(p)
-        for value in p.numbers.values():  # every number of a problem stands in its sentence, in both languages
-            assert f"{value:g}" in p.sentence.en
-            assert f"{value:g}" in p.sentence.zh
-    return examples, found
-
-
-# Layouts ------------------------------------------------------------------------------------------------------------
-
-
-def table(path, rows, header=None, separator="\t"):
-    lines = [separator.join(header)] if header else []
-    path.write_text("\n".join([*lines, *(separator.join(r) for r in rows)]) + "\n", "utf-8")
-    return path
 
 
 @pytest.mark.parametrize(
@@ -233,205 +170,6 @@ def test_part_of_a_name(name, part):
 
 def test_family():
     assert family("books.task.train") == family("books.task.test") == "books.task"
-
-
-# Parsers ------------------------------------------------------------------------------------------------------------
-
-cells = st.lists(
-    st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\0"), max_size=12),
-    min_size=2,
-    max_size=4,
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(cells, min_size=1, max_size=8), st.sampled_from([",", ";", "\t"]))
-def test_quoted_tables_read_as_the_standard_library_reads_them(rows, separator):
-    out = io.StringIO()
-    csv.writer(out, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
-    assert [r.cells for r in parse_separated(out.getvalue(), separator, quoted=True)] == rows
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text(st.characters(blacklist_categories=("Cs",)), max_size=200), st.booleans())
-def test_no_text_breaks_the_parser(content, quoted):
-    records = parse_separated(content, ",", quoted=quoted)
-    lines = [r.line for r in records]
-    assert lines == sorted(set(lines))
-    if not quoted:
-        assert len(records) == sum(bool(line.strip()) for line in content.split("\n"))
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0\ufeff"), max_size=80))
-def test_utf8_and_utf16_are_read_back(content):
-    for encoding, name in (("utf-8", "UTF-8"), ("utf-8-sig", "UTF-8"), ("utf-16", "UTF-16")):
-        assert decode(content.encode(encoding)) == (content, name)
-
-
-def test_encodings_are_told_apart_and_said(tmp_path):
-    chinese = [("1" if i % 2 else "0", f"第{i}份外卖味道不错，送餐也很快") for i in range(30)]
-    western = [("1" if i % 2 else "0", f"le café numéro {i} était très bon, déjà élu") for i in range(30)]
-    for rows, encoding, name in (
-        (chinese, "gb18030", "GB 18030"),
-        (western, "cp1252", "Windows-1252"),
-        (chinese, "utf-16", "UTF-16"),
-    ):
-        path = tmp_path / f"{encoding}.tsv"
-        path.write_bytes("\n".join("\t".join(r) for r in rows).encode(encoding))
-        examples, found = read(path)
-        assert [t for (t,) in examples.rows] == [r[1] for r in rows]
-        assert name in found["encoding"].sentence.en
-    assert decode(b"\x00\x01\x02\x00" * 100) is None
-    damaged = "\n".join(r[1] for r in chinese).encode()
-    found = decode(damaged[:301] + b"\xff" + damaged[301:])
-    assert found is not None
-    assert found.encoding == "UTF-8 (damaged)"
-
-
-def test_quotes_between_tabs(tmp_path):
-    assert not quotes_matter('0\t"Hello," he said\n1\t"a" and "b"\n', "\t")
-    assert quotes_matter('0\t"He said ""hi"""\n1\tplain\n', "\t")
-    assert not quotes_matter('0\t"unfinished\n1\tplain\n', "\t")
-    rows = [("1" if i % 2 else "0", f'"{s}" he said' if i % 3 else f'"{s}') for i, s in enumerate(sentences(30))]
-    examples, found = read(table(tmp_path / "glue.tsv", rows))
-    assert [t for (t,) in examples.rows] == [r[1] for r in rows]
-    assert "broken-row" not in found
-
-
-def test_broken_lines_are_named_and_cost_only_themselves(tmp_path):
-    said = sentences(40)
-    lines = [f"{i % 2},{s}" for i, s in enumerate(said)]
-    lines[5] = f"1,{said[5]}, with a comma"
-    lines[9] = '0,"never closed'
-    lines[20] = "1"
-    (tmp_path / "d.csv").write_text("label,text\n" + "\n".join(lines) + "\n")
-    examples, found = both(tmp_path / "d.csv")
-    assert set(found["broken-row"][0].paths) == {"d.csv:7", "d.csv:22"}
-    assert found["stray-quote"][0].paths == ("d.csv:11",)
-    assert len(examples) == 38
-
-
-def test_hostile_texts_are_data(tmp_path):
-    evil = [
-        "<script>alert(1)</script> and more words",
-        "\x1b[31mred\x07 text of words",
-        "=cmd|' /C calc'!A0 is a text",
-        "\u202eturned words of text",
-        "{en} {0} %s of text",
-    ]
-    rows = [(t, str(i % 2)) for i, t in enumerate([*evil, *sentences(20)])]
-    examples, found = both(table(tmp_path / "d.tsv", rows))
-    assert [t for (t,) in examples.rows] == [r[0] for r in rows]
-    assert found["control-characters"][0].paths == ("d.tsv:2", "d.tsv:4")
-    for finding in findings_from_problems([p for ps in found.values() for p in ps], examples):
-        assert "\x1b" not in finding.model_dump_json()
-
-
-# Checks -------------------------------------------------------------------------------------------------------------
-
-
-def test_planted_problems_are_all_found(tmp_path):
-    said = sentences(60, words=20)
-    rows = [(s, "ab"[i % 2]) for i, s in enumerate(said)]
-    rows[10] = (said[8], "a")  # a copy, same label
-    rows[12] = (said[13], "a")  # a copy, other label
-    rows[20] = (said[22].upper() + " !", "a")  # a near copy
-    rows[30] = ("   ", "a")
-    rows[31] = (said[31], "")
-    rows[33] = (said[33], "c")
-    table(tmp_path / "train.tsv", rows, ("text", "label"))
-    table(
-        tmp_path / "test.tsv",
-        [(s, "ab"[i % 2]) for i, s in enumerate([*sentences(20, 4, 20), said[40], said[41] + " end"])],
-        ("text", "label"),
-    )
-    examples, found = both(tmp_path)
-    assert [set(s) for p in found["duplicate"] for s in p.pairs] == [
-        {"train.tsv:10", "train.tsv:12"},
-        {"train.tsv:14", "train.tsv:15"},
-    ]
-    assert [set(s) for s in found["label-conflict"][0].pairs] == [{"train.tsv:14", "train.tsv:15"}]
-    assert [set(s) for s in found["near-duplicate"][0].pairs] == [{"train.tsv:22", "train.tsv:24"}]
-    assert [set(s) for s in found["leak"][0].pairs] == [{"train.tsv:42", "test.tsv:22"}]
-    assert [set(s) for s in found["near-leak"][0].pairs] == [{"train.tsv:43", "test.tsv:23"}]
-    assert found["empty-text"][0].paths == ("train.tsv:32",)
-    assert found["missing-label"][0].paths == ("train.tsv:33",)
-    assert "c (1)" in found["tiny-class"][0].sentence.en
-    assert "imbalance" in found
-    assert len(examples) == 80
-    for p in (p for ps in found.values() for p in ps):
-        assert "picture" not in p.sentence.en + (p.why.en if p.why else "") + (p.do.en if p.do else "")
-        assert "图片" not in p.sentence.zh + (p.why.zh if p.why else "") + (p.do.zh if p.do else "")
-
-
-def test_nothing_is_found_where_nothing_is(tmp_path):
-    path = table(tmp_path / "d.tsv", [(s, "ab"[i % 2]) for i, s in enumerate(sentences(60))], ("text", "label"))
-    examples, found = both(path)
-    assert set(found) == {"columns", "script"}
-    clean = [f for f in findings_from_problems([p for ps in found.values() for p in ps], examples) if f.kind == "data"]
-    assert "empty texts" in clean[0].sentence.en
-
-
-def test_near_copies_planted_in_random_texts():
-    """Every kind of copy is found; texts that share only their words are not called copies."""
-    rng = np.random.default_rng(0)
-    vocabulary = ["".join(rng.choice(list("abcdefghijklmnoprstuvwy"), rng.integers(3, 9))) for _ in range(400)]
-    originals = [" ".join(rng.choice(vocabulary, 30)) for _ in range(300)]
-
-    def changed_word(t):
-        words = t.split()
-        words[15] = "exchanged"
-        return " ".join(words)
-
-    kinds = {
-        "case": str.upper, "marks": lambda t: t.replace(" ", ", ", 9) + "!!", "spaces": lambda t: "  " + t.replace(" ", "   "),
-        "word": changed_word, "cut": lambda t: t[: int(len(t) * 0.88)], "longer": lambda t: t + " via somebody",
-    }  # fmt: skip
-    copies = [
-        (i, kind, change(originals[i]))
-        for k, (kind, change) in enumerate(kinds.items())
-        for i in range(k * 40, k * 40 + 40)
-    ]
-    rows = [(t,) for t in [*originals, *(c for _, _, c in copies)]]
-    found = {tuple(p) for p in near_texts(rows, [t for (t,) in rows]).pairs.tolist()}
-    planted = {(i, 300 + j): kind for j, (i, kind, _) in enumerate(copies)}
-    for kind in kinds:
-        mine = [pair for pair, k in planted.items() if k == kind]
-        assert sum(pair in found for pair in mine) >= 0.975 * len(mine), kind
-    assert found <= set(planted)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.text(alphabet="abc 好的", min_size=1, max_size=30), min_size=2, max_size=12))
-def test_near_texts_agree_with_comparing_all(texts):
-    """Whatever is found is right, and equal normalised texts are always found."""
-    rows = [(t,) for t in dict.fromkeys(texts)]
-    found = near_texts(rows, [t for (t,) in rows])
-    for (i, j), score in zip(found.pairs.tolist(), found.score.tolist(), strict=True):
-        a, b = normalised(rows[i][0]), normalised(rows[j][0])
-        assert i < j
-        assert score == pytest.approx(1.0 if a == b else resemblance(a, b))
-        assert score >= 0.8
-    groups = {}
-    for i, (t,) in enumerate(rows):
-        groups.setdefault(normalised(t), []).append(i)
-    assert {(g[0], x) for g in groups.values() for x in g[1:]} <= {tuple(p) for p in found.pairs.tolist()}
-
-
-def test_pairs_that_share_one_text_are_no_copies(tmp_path):
-    premise = " ".join(WORDS)
-    rows = [(premise, s, "ab"[i % 2]) for i, s in enumerate(sentences(30))]
-    _, found = both(table(tmp_path / "d.tsv", rows, ("premise", "hypothesis", "label")))
-    assert not {"duplicate", "near-duplicate"} & set(found)
-
-
-@pytest.mark.parametrize(
-    ("written", "script"),
-    [("plain words", "Latin"), ("这家店很好", "Han"), ("とても良い映画", "Kana"), ("좋은 영화", "Hangul"), ("хорошо", "Cyrillic"), ("12 !?", "none"), ("ⴰⵣⵓⵍ", "other"), ("好 iPhone", "Latin")],
-)  # fmt: skip
-def test_scripts(written, script):
-    assert main_script(written) == script
 
 
 # What is kept -------------------------------------------------------------------------------------------------------

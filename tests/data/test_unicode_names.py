@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from tests.data.test_images import folder, read, table
+from tests.data.picture_files import folder, read, table
 from weigh.data.rows.listing import Listing
 from weigh.data.rows.one_form import compose_names
 from weigh.data.sentences.index import read_tokens

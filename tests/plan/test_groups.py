@@ -140,7 +140,7 @@ def test_any_column_that_is_there_can_group(tmp_path, how):
 
 
 def test_pictures_too(tmp_path):
-    from tests.data.test_images import folder
+    from tests.data.picture_files import folder
 
     folder(tmp_path, [f"p/{i}.png" for i in range(12)])
     lines = [f"p/{i}.png,{'ab'[i % 2]},{i // 4 + 0.25}" for i in range(12)]

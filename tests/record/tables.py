@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["rows_of", "write"]
+import weigh
+from tests.findings.reading import by_id, check
+
+__all__ = ["findings", "kinds", "rows_of", "write"]
 
 
 def rows_of(
@@ -57,3 +60,18 @@ def write(path: Path, rows: Iterable[dict[str, Any]], *, delimiter: str = ",", e
         writer.writeheader()
         writer.writerows(rows)
     return path
+
+
+def findings(path, *more, **options):
+    """Findings by id, each checked; none is internal."""
+    reading = weigh.read_predictions(path, *more, **options)
+    found = by_id(reading.findings())
+    for finding in found.values():
+        assert finding.kind != "internal", finding.table
+        if not finding.sentence.en.startswith("None of the"):  # the check takes the word for Python's
+            check(finding, reading.results)
+    return found
+
+
+def kinds(found):
+    return {finding.kind for finding in found.values()}

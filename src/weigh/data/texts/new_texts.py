@@ -42,21 +42,16 @@ FEW_LINES = 5
 
 
 def new_texts(
-    source: Any,
-    written: Written | None = None,
-    *,
-    pair: bool = False,
-    tokens: bool = False,
-    encoding: str | None = None,
+    texts: Any, written: Written | None = None, *, pair: bool = False, tokens: bool = False, encoding: str | None = None
 ) -> NewExamples:
     """The path of a table, or a list of texts (pairs: tuples of two; sentences: tuples of tokens) and paths of tables."""
     rows: Rows = []
-    for row in [Path(source)] if isinstance(source, (str, Path)) else source:
+    for row in [Path(texts)] if isinstance(texts, (str, Path)) else texts:
         if isinstance(row, Path):
             rows += read_new_texts(row, written, pair=pair, tokens=tokens, encoding=encoding)
         else:
             rows.append((row,) if isinstance(row, str) else tuple(row))
-    check_texts(rows, lambda i: f"{source}:{i + 1}" if isinstance(source, (str, Path)) else str(i + 1))
+    check_texts(rows, lambda i: f"{texts}:{i + 1}" if isinstance(texts, (str, Path)) else str(i + 1))
     empty = text("there is no text", "没有文本").en
     return NewExamples.of_rows(rows, {i: empty for i, row in enumerate(rows) if not any(row)})
 
