@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import runpy
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src" / "weigh").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
+FILE_NAME = re.compile(r"(?<![\w/.*-])((?:[\w-]+/)*[\w-]+\.py|docs/[\w/-]+\.md)\b")
 FORBIDDEN_NAMES = {"utils", "common", "helpers", "manager", "handler"}
 
 
@@ -78,6 +83,30 @@ def test_source_files(path):
 def _isort_key(name: str) -> tuple:
     """CONSTANTS, then Classes, then functions, each by name: the order that the linter keeps."""
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_test_files(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "split it by what is tested"
+
+
+def _prose(path: Path) -> str:
+    """A document; of a source file its comments and docstrings."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        return source
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = (ast.get_docstring(n) for n in ast.walk(ast.parse(source)) if isinstance(n, described))
+    return "\n".join([*(t.string for t in tokens if t.type == tokenize.COMMENT), *filter(None, docstrings)])
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *DOCUMENTS], ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_that_prose_names_exist(path):
+    """A name is a path from the root, from src/weigh, from the file's own folder or from the one above it."""
+    homes = (ROOT, ROOT / "src" / "weigh", path.parent, path.parent.parent)
+    missing = [name for name in FILE_NAME.findall(_prose(path)) if not any((home / name).is_file() for home in homes)]
+    assert not missing, missing
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))

@@ -109,7 +109,7 @@ def _head(table, parts, seed, commit) -> str:
     return f"""# The audit: how often is weigh wrong?
 
 `weigh` draws conclusions from cross-validation. Here it draws them from {studies:,} studies whose truth is known, next to the
-rules that people use. Designs: {counts}; their definitions are in `benchmarks/audit/designs.py` and `real.py`.
+rules that people use. Designs: {counts}; their definitions are in `benchmarks/audit/designs.py` and `benchmarks/audit/real.py`.
 
 The rule and its constants were chosen on the designs listed for development, with other seeds. The tables below are one run on a
 sealed seed ({seed}), made after the rule was fixed (commit {commit}), with the designs "not used before" run for the first

@@ -1,6 +1,6 @@
 """The index of a data set: which examples there are, their targets, groups and order; texts, but no pixels.
 
-Before it: a reader (`data/pictures/index.py`, `texts.py`, `tokens.py`, later `boxes.py`, `masks.py`) turns a folder or a
+Before it: a reader (`data/pictures/index.py`, `texts/index.py`, `sentences/index.py`) turns a folder or a
 table into `Examples`. After it: checks, folds, and the record, which keeps the index beside the predictions so
 that a report needs neither the data nor torch.
 """

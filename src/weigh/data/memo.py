@@ -1,6 +1,6 @@
 """Small facts that were computed once: key to bytes, in one SQLite file of the cache folder.
 
-For facts on files (`contents.py`, `facts.py`); arrays live in `cache.py`. A memo that cannot be read or written (full
+For facts on files (`contents.py`, `pictures/facts.py`); arrays live in `cache.py`. A memo that cannot be read or written (full
 disk, no permission, another process at work, a damaged file) is as good as an empty one: results never depend on it. Every
 value is kept with a checksum of itself and its key.
 """

@@ -1,6 +1,6 @@
 """What reads and checks examples of each medium, of a study, new ones and those without labels: one entry per medium, one door for whoever has a specification.
 
-Before it: `recognise.py` names the task. After it: `weigh data` and `plan/prepare.py`.
+Before it: `recognition/tasks.py` names the task. After it: `weigh data` and `plan/prepare.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How the training data are written: kept with the study and with the saved model, so that new texts are read in the same way.
 
-Before it: the reader of the training data. After it: `new_texts.py`.
+Before it: the reader of the training data. After it: `texts/new_texts.py`.
 """
 
 from __future__ import annotations

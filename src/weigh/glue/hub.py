@@ -1,6 +1,6 @@
 """A task of GLUE by its name on the hub, written once into the cache as the folder that GLUE itself hands out.
 
-Before it: what the user typed ("glue/RTE", "nyu-mll/glue/rte"). After it: `glue.py`, for which it is a folder like any other.
+Before it: what the user typed ("glue/RTE", "nyu-mll/glue/rte"). After it: `tasks.py`, for which it is a folder like any other.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 All of them repeat a run of the main design and change one thing: fewer training examples, the seed of one source, or
 no suspects. Seeds and folds stay those of the main run, so every difference is paired, between sizes and between candidates.
-Before it: the folds of `runs.py`. After it: `findings/generalisation/curve.py`, `variation.py`, `cleaned.py`.
+Before it: the folds of `runs.py`. After it: `findings/generalisation/curve.py`, `findings/stability/variation.py`, `findings/comparison/cleaned.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is wrong, or merely odd, with the pictures of a data set; every file is named, bad ones are set aside.
 
-Before it: an index (`images.py`). After it: folds, and `findings/data_problems.py`, which makes a finding of each problem.
+Before it: an index (`index.py`). After it: folds, and `findings/data_problems.py`, which makes a finding of each problem.
 One pass opens every unknown file (`facts.py`); everything here compares facts and says it in words.
 """
 

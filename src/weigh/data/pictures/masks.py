@@ -1,6 +1,6 @@
 """Pictures and their masks in class folders: told from names that pair up and from pixels; asked about, never trained on in silence.
 
-Before it: the files of the class folders (`folders.py`). After it: a question, or masks that lie beside their pictures are left out.
+Before it: the files of the class folders (`rows/folders.py`). After it: a question, or masks that lie beside their pictures are left out.
 """
 
 from __future__ import annotations

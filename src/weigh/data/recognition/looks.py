@@ -1,6 +1,6 @@
 """What a file looks like, told from its first lines; lines that do not fit the others are passed over.
 
-Before it: a path. After it: `recognise.py` names the task, and the reader of that task reads the whole file and says what is wrong with
+Before it: a path. After it: `tasks.py` names the task, and the reader of that task reads the whole file and says what is wrong with
 it. A file that looks like one thing is never tried as another: the error of its own reader is the one that helps.
 """
 

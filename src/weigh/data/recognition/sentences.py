@@ -1,6 +1,6 @@
 """Whether the beginning of a file holds sentences of tagged tokens: columns, objects with lists, a text with spans, or a table.
 
-Before it: `looks.py`. After it: `tokens.py` reads the whole file.
+Before it: `looks.py`. After it: `sentences/index.py` reads the whole file.
 """
 
 from __future__ import annotations

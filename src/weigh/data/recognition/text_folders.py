@@ -1,6 +1,6 @@
 """Whether a folder, or a saved dataset, holds texts with labels, pairs with a similarity, or tagged sentences: told from a first look.
 
-Before it: `recognise.py`, after it has excluded pictures. After it: the readers of texts and tokens, which look again, at everything.
+Before it: `tasks.py`, after it has excluded pictures. After it: the readers of texts and tokens, which look again, at everything.
 """
 
 from __future__ import annotations

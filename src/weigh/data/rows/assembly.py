@@ -1,6 +1,6 @@
 """From rows that a reader listed to the index of a data set: parts, classes, order, groups, metadata; for every task.
 
-Before it: a reader (`images.py`, `texts.py`, `tokens.py`) that lists one source. After it: the reader adds what identifies
+Before it: a reader (`pictures/index.py`, `texts/index.py`, `sentences/index.py`) that lists one source. After it: the reader adds what identifies
 the contents. What a validation part becomes, which classes count and how sources are joined is decided here, once.
 """
 

@@ -1,6 +1,6 @@
 """What a reader hands to `data/rows/assembly.py`: rows with a file or a text, a label and whatever else is known, and what went wrong.
 
-Before it: folders (`folders.py`), tables (`tables.py`), the `datasets` library (`hub.py`), texts (`text_sources.py`). After it: `assembly.py` turns
+Before it: folders (`folders.py`), tables (`pictures/tables.py`), the `datasets` library (`hub.py`), texts (`texts/sources.py`). After it: `assembly.py` turns
 listings of training and test data into one `Examples`.
 """
 

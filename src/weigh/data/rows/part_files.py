@@ -1,6 +1,6 @@
 """A folder with a file for each part: which files are training, validation and test data, and which are versions of one another.
 
-Before it: a folder. After it: `text_sources.py` and `tokens.py` read the files. The part is told from the name ("train.tsv",
+Before it: a folder. After it: `texts/sources.py` and `sentences/index.py` read the files. The part is told from the name ("train.tsv",
 "emerging.dev.conll", "TREC.test"); of several files for one part, those with other examples are all used, while a further version
 of the same examples is left out and named.
 """

@@ -1,6 +1,6 @@
 """From paths as strangers wrote them in a table to files below one root; what leads out of the root is never touched.
 
-Before it: cells of a table (`tables.py`). After it: rows that name existing files, and those that name none, with the reason.
+Before it: cells of a table (`pictures/tables.py`). After it: rows that name existing files, and those that name none, with the reason.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sentences as they stand in a file: tokens with tags in whatever form, before the tags are understood.
 
-Before it: `token_columns.py`, `token_objects.py`, `token_tables.py`, saved datasets. After it: `token_files.py` decodes the tags.
+Before it: `columns.py`, `objects.py`, `tables.py`, saved datasets. After it: `files.py` decodes the tags.
 """
 
 from __future__ import annotations

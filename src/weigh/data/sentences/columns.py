@@ -1,6 +1,6 @@
 """A token per line with its tag in another column, a blank line between sentences (CoNLL).
 
-Before it: the characters of a file. After it: `token_files.py`.
+Before it: the characters of a file. After it: `files.py`.
 """
 
 from __future__ import annotations

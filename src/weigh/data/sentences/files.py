@@ -1,7 +1,7 @@
 """One file of tokens with tags, in whatever layout, as sentences with entities.
 
-Before it: a path. After it: `tokens.py`. What stands where: `token_columns.py` (CoNLL), `token_objects.py` (JSON), `token_tables.py`
-(CSV, Parquet); how tags are meant: `token_blocks.py`, `tags.py`.
+Before it: a path. After it: `index.py`. What stands where: `columns.py` (CoNLL), `objects.py` (JSON), `tables.py`
+(CSV, Parquet); how tags are meant: `blocks.py`, `tags.py`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The index of a data set of tagged sentences: named entities and other labels of tokens.
 
-Before it: `spec.DataSpec`, `token_files.py`, `part_files.py`. After it: `text_checks.py` (a sentence is a text), then folds.
+Before it: `spec.DataSpec`, `files.py`, `rows/part_files.py`. After it: `texts/checks.py` (a sentence is a text), then folds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """New sentences whose entities are to be found: columns of tokens (tags or not), objects, or a sentence per line.
 
-Before it: the characters of a file (`new_texts.py`). After it: one tuple of tokens per sentence, in order.
+Before it: the characters of a file (`texts/new_texts.py`). After it: one tuple of tokens per sentence, in order.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sentences as JSON: lists of tokens and tags, or a text with spans of characters, in the forms that tools of annotation write.
 
-Before it: the characters of a file. After it: `token_files.py`.
+Before it: the characters of a file. After it: `files.py`.
 
     {"tokens": ["Anna", "left"], "ner_tags": ["B-PER", "O"]}                 datasets, doccano
     {"text": "Anna left", "entities": [[0, 4, "PER"]]}                       doccano, spaCy (also ["Anna left", {"entities": …}])

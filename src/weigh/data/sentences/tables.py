@@ -1,6 +1,6 @@
 """Sentences in a table: a token per row, or a sentence per row with its tags in one cell.
 
-Before it: columns of text (`table_files.py`). After it: `token_files.py`.
+Before it: columns of text (`tables/table_files.py`). After it: `files.py`.
 
     sentence_id,words,labels          Sentence #,Word,POS,Tag            tokens,tags
     0,Anna,B-PER                      Sentence: 1,Anna,NNP,B-per         "['Anna', 'left']","['B-PER', 'O']"

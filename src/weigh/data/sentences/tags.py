@@ -1,6 +1,6 @@
 """From tags of tokens to entities: IO, IOB1, IOB2, BIOES, BMES, BILOU; what does not follow the scheme is repaired and named.
 
-Before it: the tag column of a file (`tokens.py`). After it: entities as (first token, token after the last, type), which no scheme
+Before it: the tag column of a file (`index.py`). After it: entities as (first token, token after the last, type), which no scheme
 changes. The repair is that of conlleval (Tjong Kim Sang & Buchholz 2000): an entity begins wherever one cannot continue.
 
 How the tags that a model predicts are kept as numbers: `kinds/tags.py`.

@@ -1,6 +1,6 @@
 """Numbers as people write them, in a whole column at once: decimal commas, points or blanks between thousands, per cent.
 
-Before it: cells of a table. After it: `text_sources.py` (labels on a scale) and the probabilities that others made. One cell cannot tell
+Before it: cells of a table. After it: `texts/sources.py` (labels on a scale) and the probabilities that others made. One cell cannot tell
 whether "4,124" is four thousand or four; a column mostly can, and where it cannot, nothing is guessed.
 """
 

@@ -1,6 +1,6 @@
 """Which column of a table holds the texts, which a second text, which the label: told from names, else from contents.
 
-Before it: records of a file (`records.py`). After it: `text_tables.py`. Layouts that give no names are listed in `LAYOUTS`;
+Before it: records of a file (`records.py`). After it: `texts/tables.py`. Layouts that give no names are listed in `LAYOUTS`;
 whatever was guessed is said, and `data.text`, `data.text_pair`, `data.label` overrule it.
 """
 

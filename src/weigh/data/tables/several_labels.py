@@ -1,6 +1,6 @@
 """Several labels per example, in every way that people write them: lists in cells, joined names, a column of 0 and 1 per label.
 
-Before it: columns of a table, and which one is the label (if one is). After it: pictures (`tables.py`) and texts (`text_sources.py`), which
+Before it: columns of a table, and which one is the label (if one is). After it: pictures (`pictures/tables.py`) and texts (`texts/sources.py`), which
 join the labels of a row with `LIST_SEPARATOR`, and say how they were read.
 """
 

@@ -1,6 +1,6 @@
 """One table, however it is written, as columns of text: CSV and its kin, JSON, Parquet; packed or not, with or without a header.
 
-Before it: a path. After it: pictures (`tables.py`), texts (`text_tables.py`), new texts (`new_texts.py`) and predictions that others
+Before it: a path. After it: pictures (`pictures/tables.py`), texts (`texts/tables.py`), new texts (`texts/new_texts.py`) and predictions that others
 made all read their tables here, so that the same file means the same everywhere. Nothing is dropped in silence: lines that do not
 fit are in `broken`, header lines that come again in `repeated`, quotes that do not close in `literal`.
 """

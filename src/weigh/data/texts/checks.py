@@ -1,6 +1,6 @@
 """What is wrong, or merely odd, with the texts of a data set; every row is named, empty ones are set aside.
 
-Before it: an index (`texts.py`, `tokens.py`). After it: folds, and `findings/data_problems.py`, which makes a finding of each problem.
+Before it: an index (`index.py`, `sentences/index.py`). After it: folds, and `findings/data_problems.py`, which makes a finding of each problem.
 What depends on a model's tokenizer (texts that it cuts, words that it does not know) is not asked here: whoever has one adds
 its own `Problem`s to these.
 """

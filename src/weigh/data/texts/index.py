@@ -1,6 +1,6 @@
 """The index of a data set of texts: classification, sentiment, sentence pairs, and similarity on a scale.
 
-Before it: `spec.DataSpec` and `text_sources.py`. After it: `text_checks.py` looks for what is wrong; `plan/` assigns folds. Nothing is
+Before it: `spec.DataSpec` and `sources.py`. After it: `checks.py` looks for what is wrong; `plan/` assigns folds. Nothing is
 cut into tokens here: that depends on the model.
 """
 

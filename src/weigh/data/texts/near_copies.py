@@ -1,6 +1,6 @@
 """Which texts are nearly the same: other case, spacing or punctuation, a changed word, a cut end.
 
-Before it: texts. After it: `text_checks.py` says it in words; copies stay in one fold.
+Before it: texts. After it: `checks.py` says it in words; copies stay in one fold.
 
 In three steps (Broder 1997, On the Resemblance and Containment of Documents; bands as in Leskovec, Rajaraman & Ullman, chapter 3):
 

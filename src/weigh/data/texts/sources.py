@@ -1,6 +1,6 @@
 """From what a person typed to rows of texts: a table, a folder with a file per part, a folder of text files per class.
 
-Before it: `text_tables.py` and `part_files.py`. After it: `texts.py` makes examples of the rows.
+Before it: `tables.py` and `rows/part_files.py`. After it: `index.py` makes examples of the rows.
 """
 
 from __future__ import annotations

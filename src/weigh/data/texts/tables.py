@@ -1,6 +1,6 @@
 """One table of texts: CSV, TSV, JSON lines, Parquet, or lines that begin with a label.
 
-Before it: a path. After it: `text_sources.py` makes rows of it. Cells are a stranger's: they are kept as they are.
+Before it: a path. After it: `sources.py` makes rows of it. Cells are a stranger's: they are kept as they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a study does not show: each limit follows from a fact of this study.
 
-Before it: the comparisons, the test part, further test sets, the order check. After it: `advice.py`, which says it beside what to do.
+Before it: the comparisons, the test part, further test sets, the order check. After it: `next_steps.py`, which says it beside what to do.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What to do next, and what is not shown, where predictions that others made were read: nothing can be trained again here.
 
-Before it: the comparisons. After it: `advice.py`, which puts it beside what the data checks propose.
+Before it: the comparisons. After it: `next_steps.py`, which puts it beside what the data checks propose.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A pair asks "which of the two is better?" in both directions, for all pairs at once. Whether a candidate may still be the best
 asks less: does any other one beat it? So a candidate can be left out though no pair alone shows it to be worse; then the
-sentence says why. Before it: `comparison.py`, which sets the winner against each other candidate.
+sentence says why. Before it: `pairs.py`, which sets the winner against each other candidate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Did all candidates run to the end? Who was dropped after how many folds, by what numbers, and why the race is over.
 
 A dropped candidate did not fail: it could not be the best any more. Before it: the decisions in the records. Beside it:
-`comparison.py`, which compares dropped candidates on the folds that both have, at a level that allows for all looks.
+`pairs.py`, which compares dropped candidates on the folds that both have, at a level that allows for all looks.
 """
 
 from __future__ import annotations

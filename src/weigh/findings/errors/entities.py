@@ -1,6 +1,6 @@
 """What does it get wrong about entities? Missed, invented, of another type, with other borders; and which types it confuses.
 
-Before it: the winner's out-of-fold entities. After it: `errors.py`, which reports this beside the hardest sentences.
+Before it: the winner's out-of-fold entities. After it: `hardest.py`, which reports this beside the hardest sentences.
 
 Every entity is matched with at most one of the other side: first those that are right, then those with the same borders, then
 those of the same type that overlap, then any that overlap. What is left over was missed or invented.

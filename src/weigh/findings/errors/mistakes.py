@@ -1,4 +1,4 @@
-"""What else is said about the mistakes of a kind of target: one function per kind, beside the hardest examples (`errors.py`)."""
+"""What else is said about the mistakes of a kind of target: one function per kind, beside the hardest examples (`hardest.py`)."""
 
 from __future__ import annotations
 

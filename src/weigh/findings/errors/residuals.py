@@ -1,4 +1,4 @@
-"""How far off are predicted numbers, which way, and where most? The counterpart of `errors.py`'s hardest examples.
+"""How far off are predicted numbers, which way, and where most? The counterpart, for numbers, of the list of the hardest examples (`hardest.py`).
 
 Before it: the winner's out-of-fold numbers. After it: the report shows the first of the examples that are furthest off.
 """

@@ -1,6 +1,6 @@
 """Which labels look wrong? Confident learning on the winner's probabilities, where a model had a chance to know better.
 
-Before it: out-of-fold predictions of the winner. After it: `errors.py`, whose report shows the first of them, and `advice.py`,
+Before it: out-of-fold predictions of the winner. After it: `hardest.py`, whose report shows the first of them, and `advice/next_steps.py`,
 which proposes to look at them: both ask for the same computation (`suspected_labels`).
 
 A label is not suspected where the model could not know it: its class was in no training part when it was tested (all its

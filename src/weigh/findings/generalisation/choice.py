@@ -1,6 +1,6 @@
 """Does the test part confirm the choice? The candidates compared there too, beside what cross-validation said of the same pair.
 
-Before it: the refits of all candidates on the test part, which no choice has seen. After it: `generalisation.py`, which reports it,
+Before it: the refits of all candidates on the test part, which no choice has seen. After it: `independent_test.py`, which reports it,
 and the headline, which takes a claim back that both together do not support (`stats/agreement.py`).
 """
 

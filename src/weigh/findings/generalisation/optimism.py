@@ -1,6 +1,6 @@
 """How much luck is in having chosen the best of several candidates by the scores that are then reported?
 
-Before it: the out-of-fold scores of all candidates. After it: `generalisation.py`, which reports it beside the test part.
+Before it: the out-of-fold scores of all candidates. After it: `independent_test.py`, which reports it beside the test part.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the rest of the report knows that the headline must not hide: its score, read with the order of the examples, the test part,
 further test sets and classes that could not be learnt.
 
-Before it: the computations of `neighbours.py`, `order_checks.py`, `choice.py`, `shift.py`, `suspects.py`. After it: `performance.py`.
+Before it: the computations of `generalisation/neighbours.py`,
+`generalisation/order_checks.py`, `generalisation/choice.py`, `generalisation/shift.py` and `errors/suspects.py`. After it: `headline.py`.
 """
 
 from __future__ import annotations

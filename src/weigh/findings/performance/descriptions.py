@@ -1,6 +1,6 @@
 """What stands beside the headline without being an inference: all other metrics, scores per class, confusion.
 
-Called by `performance.py`, which registers the findings.
+Called by `headline.py`, which registers the findings.
 """
 
 from __future__ import annotations

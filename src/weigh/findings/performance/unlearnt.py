@@ -1,6 +1,6 @@
 """The verdict where there is none: nothing ran to its end, or nobody learnt anything.
 
-Before it: the records. After it: `performance.py`, whose headline it takes the place of.
+Before it: the records. After it: `headline.py`, whose headline it takes the place of.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The winner against the controls, and what texts without labels are worth: part of the question of `performance.py`."""
+"""The winner against the controls, and what texts without labels are worth: part of the question of `headline.py`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ first is known from the examples; the others from how far folds differ beyond it
 runs, from folds that were trained again with another seed of one source (`stats/components.py`). Without crossed
 seeds the split and the seeds stay one part, and the finding says how to tell them apart.
 
-`stability.py` says how large the spread is and whether the winner leads throughout; this says what it comes from.
+`spread.py` says how large the spread is and whether the winner leads throughout; this says what it comes from.
 """
 
 from __future__ import annotations
