@@ -54,16 +54,16 @@ def open_regular(path: Path | str) -> BinaryIO:
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
-        kind = os.stat(path).st_mode  # some devices do something when they are opened
-        if not stat.S_ISREG(kind):
-            raise _not_regular(path, kind)
+        mode = os.stat(path).st_mode  # some devices do something when they are opened
+        if not stat.S_ISREG(mode):
+            raise _not_regular(path, mode)
         file = os.fdopen(os.open(path, flags), "rb")
     except ValueError as error:  # a NUL in the name
         raise OSError(0, str(error)) from None
-    kind = os.fstat(file.fileno()).st_mode
-    if not stat.S_ISREG(kind):  # it was replaced in between
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode):  # it was replaced in between
         file.close()
-        raise _not_regular(path, kind)
+        raise _not_regular(path, mode)
     return file
 
 

@@ -1,4 +1,4 @@
-"""What a person sees while a study runs: stages, bars with remaining time, the prediction, one question.
+"""What a person sees while a study runs: stages, bars with remaining time, the forecast, one question.
 
 Before it: `execute/`, which tells a listener what happens. After it: `Study.run` shows it in a terminal and in a notebook, the command line
 always.
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text as Painted
 
-from weigh.execute.prediction import duration
+from weigh.execute.forecast import duration
 from weigh.execute.remaining import Remaining
 from weigh.language import Text, text
 from weigh.notices import notices_to
@@ -127,21 +127,21 @@ class Screen:
         if done >= total:
             self._drop_inner()
 
-    def planned(self, prediction) -> bool:
-        self.workers = max(1, min(prediction.workers, len(prediction.jobs)))
-        jobs, runs = len(prediction.jobs), sum(len(job.runs) for job in prediction.jobs)
-        if prediction.recorded:
-            self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=prediction.recorded))
-        if prediction.failed:
+    def planned(self, forecast) -> bool:
+        self.workers = max(1, min(forecast.workers, len(forecast.jobs)))
+        jobs, runs = len(forecast.jobs), sum(len(job.runs) for job in forecast.jobs)
+        if forecast.recorded:
+            self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=forecast.recorded))
+        if forecast.failed:
             self.say(
                 text(
                     "{n} of them failed and are not run again; --retry-failed does that.",
                     "其中 {n} 次失败，不会再次运行；加上 --retry-failed 可重试。",
-                    n=prediction.failed,
+                    n=forecast.failed,
                 )
             )
-        if prediction.cut:
-            self.say(prediction.cut)
+        if forecast.cut:
+            self.say(forecast.cut)
         if runs:
             self.say(
                 text(
@@ -149,11 +149,11 @@ class Screen:
                     "{r} 次运行，{j} 个任务，约需 {d}。",
                     r=runs,
                     j=jobs,
-                    d=duration(prediction.seconds),
+                    d=duration(forecast.seconds),
                 )
             )
-        if prediction.seconds <= ASK_ABOVE or self.confirmed:
-            self._begin(prediction.seconds if runs else 0.0)
+        if forecast.seconds <= ASK_ABOVE or self.confirmed:
+            self._begin(forecast.seconds if runs else 0.0)
             return True
         if not sys.stdin.isatty():
             from weigh.errors import SpecError
@@ -162,7 +162,7 @@ class Screen:
                 text(
                     "The study is predicted to take {d}, and nobody is there to confirm it.",
                     "预计需要 {d}，但无人在场确认。",
-                    d=duration(prediction.seconds),
+                    d=duration(forecast.seconds),
                 ),
                 do=text(
                     "Add --yes, or keep it short: --set design.budget=10m",
@@ -174,7 +174,7 @@ class Screen:
         answer = input(question).strip().lower() in ("y", "yes", "是", "好")
         self.bars.start()
         if answer:
-            self._begin(prediction.seconds)
+            self._begin(forecast.seconds)
         return answer
 
     def _begin(self, seconds: float) -> None:

@@ -28,7 +28,7 @@ from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
 if TYPE_CHECKING:
     from weigh.data.benchmarks import Submission
     from weigh.execute.driver import Listener
-    from weigh.execute.prediction import Prediction
+    from weigh.execute.forecast import Forecast
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
@@ -141,7 +141,7 @@ class Study:
 
     # ---- compute
 
-    def plan(self, listener: Listener | None = None) -> Prediction:
+    def plan(self, listener: Listener | None = None) -> Forecast:
         """What would run, how long it would take, the smallest difference that it could detect. Runs nothing."""
         from weigh.execute.driver import Silent, plan_study
         from weigh.record.ledger import Ledger

@@ -94,8 +94,8 @@ def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_en
 
         def stage(self, what): ...
         def job_done(self, *_): ...
-        def planned(self, prediction):
-            self.seconds = prediction.seconds
+        def planned(self, forecast):
+            self.seconds = forecast.seconds
             return True
 
         def progress(self, what, done, total):

@@ -91,7 +91,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
     if suffix == ".parquet":
         frame.write_parquet(out)
     else:
-        texts = [name for name, kind in frame.schema.items() if kind == pl.String]
+        texts = [name for name, dtype in frame.schema.items() if dtype == pl.String]
         safe = frame.with_columns(pl.col(name).map_elements(_written, return_dtype=pl.String) for name in texts)
         separator = "\t" if suffix == ".tsv" else ","
         safe.rename({name: _written(name) for name in safe.columns}).write_csv(out, separator=separator)

@@ -166,8 +166,8 @@ def plan(
         offline=offline,
     )
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        prediction = study.plan(screen)
-    print("\n".join(line.render(language) for line in prediction.lines()))
+        forecast = study.plan(screen)
+    print("\n".join(line.render(language) for line in forecast.lines()))
     print(text("Study folder: {f}", "研究文件夹：{f}", f=study.folder).render(language))
 
 

@@ -153,9 +153,9 @@ def size_in_words(examples: Examples) -> Problem:
         counts = examples.class_counts(np.arange(len(examples)))
         line = ", ".join(f"{name}: {n}" for name, n in zip(examples.classes, counts, strict=True))
         listed = Text(line, line)
-        kinds = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes))
+        in_classes = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes))
         types = text(" with {c} types of entities.", "，{c} 种实体。", c=len(examples.classes))
-        what = kinds if examples.kind.counted is None else types
+        what = in_classes if examples.kind.counted is None else types
         numbers["classes"] = len(examples.classes)
         details = tuple({"class": c, "examples": int(n)} for c, n in zip(examples.classes, counts, strict=True))
     elif len(examples):

@@ -169,19 +169,19 @@ def _deal(
     size = np.bincount(unit, minlength=n_units)
     total = np.bincount(label, weights=count, minlength=classes)
 
-    # Units with the same labels in the same numbers are of one kind, and interchangeable but for chance.
-    kind = _kinds(label, count, of_unit, size, n_units)
+    # Units with the same labels in the same numbers are interchangeable but for chance.
+    same_labels = _same_labels(label, count, of_unit, size, n_units)
     shuffled = rng.permutation(n_units)
-    by_kind = shuffled[np.argsort(kind[shuffled], kind="stable")]
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(kind))])
-    first = by_kind[bounds[:-1]]
+    by_labels = shuffled[np.argsort(same_labels[shuffled], kind="stable")]
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(same_labels))])
+    first = by_labels[bounds[:-1]]
     rarest = np.minimum.reduceat(total[label], start[:-1])
     sequence = np.lexsort((rng.permutation(len(first)), rarest[first], -size[first]))
 
     filled, sizes = np.zeros((parts, classes)), np.zeros(parts)
     part_of = np.empty(n_units, dtype=np.int64)
     for k in sequence:
-        members = by_kind[bounds[k] : bounds[k + 1]]
+        members = by_labels[bounds[k] : bounds[k + 1]]
         lo, hi = start[members[0]], start[members[0] + 1]
         labels, numbers, weight = label[lo:hi], count[lo:hi].astype(float), float(size[members[0]])
         if len(labels) == 1:
@@ -289,7 +289,7 @@ def unit_ids(group: np.ndarray | None, n: int) -> np.ndarray:
     return np.unique(np.asarray(group), return_inverse=True)[1].reshape(-1)
 
 
-def _kinds(label: np.ndarray, count: np.ndarray, of_unit: np.ndarray, size: np.ndarray, units: int) -> np.ndarray:
+def _same_labels(label: np.ndarray, count: np.ndarray, of_unit: np.ndarray, size: np.ndarray, units: int) -> np.ndarray:
     """`(units,)` dense ids: equal for units with equal labels, numbers and sizes (64-bit hash, the same everywhere)."""
     with np.errstate(over="ignore"):
         mixed = _mix(label.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) ^ _mix(count.astype(np.uint64)))

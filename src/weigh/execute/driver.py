@@ -31,8 +31,8 @@ from weigh.execute.choices import (
     time_address,
 )
 from weigh.execute.executor import Executor, open_executor
+from weigh.execute.forecast import Forecast
 from weigh.execute.interruption import Interruption, interruptible
-from weigh.execute.prediction import Prediction
 from weigh.execute.racing import race_so_far, run_race
 from weigh.execute.winner import model_there, save_winner
 from weigh.language import Text, text
@@ -63,7 +63,7 @@ class Listener(Protocol):
 
     def stage(self, what: Text) -> None: ...
     def progress(self, what: str, done: int, total: int) -> None: ...
-    def planned(self, prediction: Prediction) -> bool: ...  # False: do not start
+    def planned(self, forecast: Forecast) -> bool: ...  # False: do not start
     def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
 
 
@@ -74,11 +74,11 @@ class Silent:
     def progress(self, what: str, done: int, total: int) -> None: ...
     def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
 
-    def planned(self, prediction: Prediction) -> bool:
+    def planned(self, forecast: Forecast) -> bool:
         return True
 
 
-def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Prediction:
+def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Forecast:
     """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
@@ -122,7 +122,7 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Pr
     seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
     seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
     failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
-    return Prediction(
+    return Forecast(
         prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), failed, cut, timings, race
     )
 
@@ -139,15 +139,15 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
             listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
-        prediction = plan_study(spec, ledger, listener)
-        spec, examples = prediction.prepared.spec, prediction.prepared.examples
-        if not listener.planned(prediction):
+        forecast = plan_study(spec, ledger, listener)
+        spec, examples = forecast.prepared.spec, forecast.prepared.examples
+        if not listener.planned(forecast):
             return False
-        _remember(ledger, prediction)
+        _remember(ledger, forecast)
         ledger.keep_copy()
-        with open_executor(prediction.workers, examples, listener.stage) as executor:
+        with open_executor(forecast.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption)
-            plan, jobs = run_race(prediction, ledger, recorder.execute, listener.stage)
+            plan, jobs = run_race(forecast, ledger, recorder.execute, listener.stage)
             recorder.execute(jobs)
             results = read_results(ledger, spec, examples, plan.candidates)
             refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
@@ -161,7 +161,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
             ]
             if needed:
                 listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
-                jobs = group_jobs(needed, prediction.setting, stored_timings(ledger, needed), len(examples))
+                jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
                 recorder.execute(jobs, results)
         ledger.set_facts(finished=True)
         ledger.keep_copy()
@@ -283,10 +283,10 @@ def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:
             )
 
 
-def _remember(ledger: Ledger, prediction: Prediction) -> None:
+def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
-    spec, examples, plan = prediction.prepared.spec, prediction.prepared.examples, prediction.plan
+    spec, examples, plan = forecast.prepared.spec, forecast.prepared.examples, forecast.plan
     changed = changed_settings(ledger.fact("spec"), spec.model_dump(mode="json", exclude_none=True))
     if changed:
         notice(text("Changed since the last run: {c}", "与上次运行相比的改动：{c}", c="; ".join(changed)))
@@ -303,10 +303,10 @@ def _remember(ledger: Ledger, prediction: Prediction) -> None:
         },
         version=__version__,
         name=spec.title,
-        problems=problems_to_json(prediction.prepared.problems),
+        problems=problems_to_json(forecast.prepared.problems),
         skipped={key: [value.en, value.zh] for key, value in plan.skipped.items()}
-        | ({"budget": list(prediction.cut)} if prediction.cut else {}),
+        | ({"budget": list(forecast.cut)} if forecast.cut else {}),
         finished=False,
-        race=None if prediction.race is None else prediction.race.as_json,
+        race=None if forecast.race is None else forecast.race.as_json,
     )
     ledger.set_planned(plan.runs)

@@ -40,7 +40,7 @@ class Executor(Protocol):
     def __enter__(self) -> Executor: ...
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Ends all processes; jobs that are still running are lost."""
         ...

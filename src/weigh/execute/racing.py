@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from weigh.data.examples import Examples
-from weigh.execute.prediction import Prediction
+from weigh.execute.forecast import Forecast
 from weigh.language import Text, text
 from weigh.plan.jobs import group_jobs
 from weigh.plan.racing import Race, kept_runs, start_race
@@ -43,7 +43,7 @@ def race_so_far(ledger: Ledger | None, plan: Plan, spec: StudySpec, examples: Ex
 
 
 def run_race(
-    prediction: Prediction, ledger: Ledger, execute: Callable[[Sequence[Job]], None], say: Callable[[Text], None]
+    forecast: Forecast, ledger: Ledger, execute: Callable[[Sequence[Job]], None], say: Callable[[Text], None]
 ) -> tuple[Plan, Sequence[Job]]:
     """Heads first, then the race; returns the plan of what is left and its jobs that are not run yet.
 
@@ -51,11 +51,11 @@ def run_race(
         execute: Runs jobs and records them.
         say: Tells whoever watches.
     """
-    plan, jobs = prediction.plan, prediction.jobs
-    if prediction.race is None:
+    plan, jobs = forecast.plan, forecast.jobs
+    if forecast.race is None:
         return plan, jobs
-    spec, examples = prediction.prepared.spec, prediction.prepared.examples
-    setting, timings = prediction.setting, prediction.timings
+    spec, examples = forecast.prepared.spec, forecast.prepared.examples
+    setting, timings = forecast.setting, forecast.timings
     heads = {c.id for c in plan.candidates if c.cheap}
     first = [job for job in jobs if job.runs[0].candidate in heads]
     if first:

@@ -1,6 +1,6 @@
-"""How long a study still takes: by the predictions of its jobs, by how they turned out so far, and by the clock.
+"""How long a study still takes: by the forecasts of its jobs, by how they turned out so far, and by the clock.
 
-Before it: `prediction.py`. After it: the bar of `screen.py`, which moves with the clock and not only when a job ends, for a study may
+Before it: `forecast.py`. After it: the bar of `screen.py`, which moves with the clock and not only when a job ends, for a study may
 have two jobs of half an hour each.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 __all__ = ["Remaining"]
 
-TRUST = 0.15  # share of the study by whose length the prediction counts against what was seen
+TRUST = 0.15  # share of the study by whose length the forecast counts against what was seen
 OVERRUN = 0.1  # a job that takes longer than predicted is taken to need this share of its time yet
 
 

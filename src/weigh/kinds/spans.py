@@ -33,7 +33,7 @@ def measure_entities(prediction: Prediction, target: np.ndarray) -> np.ndarray:
         for column in (prediction.labels, target)
     )
     right = set(predicted) & set(actual)
-    types = 1 + max((kind for *_, kind in (*predicted, *actual)), default=0)
+    types = 1 + max((entity for *_, entity in (*predicted, *actual)), default=0)
     counts = np.zeros((len(target), types, 3))
     for place, spans_of in enumerate((right, predicted, actual)):
         if spans_of:
@@ -63,11 +63,11 @@ class Spans(Kind):
         return rows_of([()] * n)
 
     def named(self, row: Any) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(kind for _, _, kind in row))
+        return tuple(dict.fromkeys(entity for _, _, entity in row))
 
     def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
         index = {name: i for i, name in enumerate(classes)}
-        return rows_of([tuple((start, end, index.get(kind, -1)) for start, end, kind in spans) for spans in rows])
+        return rows_of([tuple((start, end, index.get(entity, -1)) for start, end, entity in spans) for spans in rows])
 
     def strata(self, target: np.ndarray) -> Strata:
         """Every type that occurs in a sentence; a sentence without entities has the stratum "none"."""
@@ -135,7 +135,7 @@ class Spans(Kind):
     def shown(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
         """ "New York [location]; Obama [person]", or ∅; places where the tokens are not known."""
         named = [(joined_tokens(tokens[a:b]) if tokens is not None else f"{a}–{b}", classes[c]) for a, b, c in target]
-        return "; ".join(f"{what} [{kind}]" for what, kind in named) or "∅"
+        return "; ".join(f"{what} [{entity}]" for what, entity in named) or "∅"
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
         return [json.dumps([[a, b, classes[c]] for a, b, c in spans], ensure_ascii=False) for spans in labels]
@@ -162,8 +162,8 @@ class Spans(Kind):
             return {"entities": None}
         return {
             "entities": [
-                {"start": a, "end": b, "type": classes[kind], "text": " ".join(tokens[a:b])}
-                for a, b, kind in prediction.labels[i]
+                {"start": a, "end": b, "type": classes[entity], "text": " ".join(tokens[a:b])}
+                for a, b, entity in prediction.labels[i]
             ]
         }
 

@@ -33,9 +33,9 @@ class PackedTags(NamedTuple):
 def code_spans(spans: Sequence[tuple[int, int, int]], length: int) -> np.ndarray:
     """`(length,)` int64 codes (IOB2) of the entities (first token, token after the last, class index) of one sentence."""
     codes = np.full(length, OUTSIDE, dtype=np.int64)
-    for start, end, kind in spans:
-        codes[start:end] = 2 + 2 * kind
-        codes[start] = 1 + 2 * kind
+    for start, end, entity_type in spans:
+        codes[start:end] = 2 + 2 * entity_type
+        codes[start] = 1 + 2 * entity_type
     return codes
 
 
@@ -45,16 +45,16 @@ def decode_codes(codes: np.ndarray) -> np.ndarray:
     All sentences at once: findings decode what every run of every candidate predicted.
     """
     codes = np.asarray(codes)
-    kind = np.where(codes > OUTSIDE, (codes - 1) // 2, -1)
-    edge = np.full((len(kind), 1), -1)
-    before, after = np.hstack([edge, kind[:, :-1]]), np.hstack([kind[:, 1:], edge])
-    begins = (kind >= 0) & ((codes % 2 == 1) | (kind != before))
-    next_begins = np.hstack([begins[:, 1:], np.zeros((len(kind), 1), dtype=bool)])
-    ends = (kind >= 0) & (next_begins | (kind != after))
+    entity_type = np.where(codes > OUTSIDE, (codes - 1) // 2, -1)
+    edge = np.full((len(entity_type), 1), -1)
+    before, after = np.hstack([edge, entity_type[:, :-1]]), np.hstack([entity_type[:, 1:], edge])
+    begins = (entity_type >= 0) & ((codes % 2 == 1) | (entity_type != before))
+    next_begins = np.hstack([begins[:, 1:], np.zeros((len(entity_type), 1), dtype=bool)])
+    ends = (entity_type >= 0) & (next_begins | (entity_type != after))
     rows, starts = np.nonzero(begins)  # in the order of reading, as their ends are
     stops = np.nonzero(ends)[1] + 1
-    spans = list(zip(starts.tolist(), stops.tolist(), kind[rows, starts].tolist(), strict=True))
-    bounds = np.searchsorted(rows, np.arange(len(kind) + 1)).tolist()
+    spans = list(zip(starts.tolist(), stops.tolist(), entity_type[rows, starts].tolist(), strict=True))
+    bounds = np.searchsorted(rows, np.arange(len(entity_type) + 1)).tolist()
     return rows_of([tuple(spans[a:b]) for a, b in pairwise(bounds)])
 
 

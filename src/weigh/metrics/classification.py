@@ -134,7 +134,7 @@ def _parts_averaged(name: str, average: str) -> Callable[[np.ndarray], Parts]:
         shares = RATIOS[name](counts)
         if name == "f1":
             size = size_of_f1(shares, counts.predicted + counts.actual - counts.hit)
-            return Parts(weight / max(weight.sum(), 1.0), shares, size, kind="f1")
+            return Parts(weight / max(weight.sum(), 1.0), shares, size, form="f1")
         size = counts.predicted if name == "precision" else counts.actual
         return Parts(weight / max(weight.sum(), 1.0), shares, size)
 

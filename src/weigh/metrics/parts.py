@@ -28,7 +28,7 @@ class Parts:
         size: `(k,)` examples that the share is taken among (`size_of_f1`; for ranks the positive ones).
         rivals: `(k,)` negative examples that a positive one is ranked among (ranks only).
         optimism: `(k,)` by how much the share is too high at most because examples count themselves.
-        kind: How a share varies: "share" as a share of independent examples; "f1" as twice a share over 1 + that share;
+        form: How a share varies: "share" as a share of independent examples; "f1" as twice a share over 1 + that share;
             "area" as Hanley & McNeil (1982).
     """
 
@@ -37,18 +37,18 @@ class Parts:
     size: np.ndarray
     rivals: np.ndarray | None = None
     optimism: np.ndarray | None = None
-    kind: Literal["share", "f1", "area", "precision"] = "share"
+    form: Literal["share", "f1", "area", "precision"] = "share"
 
     @property
     def varying(self) -> bool:
         """Whether the effective size depends on the share."""
-        return self.kind == "area"
+        return self.form == "area"
 
     @property
     def overlap(self) -> float:
         """Variance over that of independent parts if errors fall anywhere: one of an F1 counts in two classes."""
         moved = self.weight[self.weight > 0] / np.maximum(self.size[self.weight > 0], 1.0)
-        if self.kind != "f1" or len(moved) < 2:
+        if self.form != "f1" or len(moved) < 2:
             return 1.0
         squares = float(np.square(moved).sum())
         return 1.0 + (float(moved.sum()) ** 2 - squares) / (len(moved) - 1) / squares
@@ -56,11 +56,11 @@ class Parts:
     @property
     def ranked(self) -> bool:
         """Whether the shares do not say how much they vary: ranks of a class may spread in many ways."""
-        return self.kind == "area"
+        return self.form == "area"
 
     def effective(self, share: np.ndarray) -> np.ndarray:
         """`(k,)` independent examples of which a share would vary as much as this one does where the truth is `share`."""
-        if self.kind == "area" and self.rivals is not None:
+        if self.form == "area" and self.rivals is not None:
             few, many = np.minimum(self.size, self.rivals) - 1, np.maximum(self.size, self.rivals) - 1
             alike = few * (1 - share) / (2 - share) + many * share / (1 + share)  # the wider of both orientations
             return self.size * self.rivals / np.maximum(1 + alike, 1.0)

@@ -148,13 +148,13 @@ def _precision_of_others(member: np.ndarray, scores: np.ndarray) -> float:
     return float(share(others, everything, otherwise=1.0).mean())
 
 
-def _parts_of_columns(statistics: np.ndarray, column: Callable, kind: Literal["precision", "area"]) -> Parts:
+def _parts_of_columns(statistics: np.ndarray, column: Callable, form: Literal["precision", "area"]) -> Parts:
     columns, ones = statistics.shape[1] // 2, np.ones((1, len(statistics)))
     scores = np.array([float(column(m > 0, s, ones)[0]) for m, s in zip(*np.split(statistics.T, 2), strict=True)])
     positives = (statistics[:, :columns] > 0).sum(axis=0).astype(np.float64)
     defined = ~np.isnan(scores)
     weight = defined / max(int(defined.sum()), 1)
-    return Parts(weight, np.where(defined, scores, 0.0), positives, len(statistics) - positives, kind=kind)
+    return Parts(weight, np.where(defined, scores, 0.0), positives, len(statistics) - positives, form=form)
 
 
 def _roc_influence(member: np.ndarray, scores: np.ndarray) -> np.ndarray | None:

@@ -238,8 +238,8 @@ def _misfit(path: Path, gold: Path, line: int, sentence: Sentence, own: Sentence
 
 def _examples(truth: TokenFile, answers: Sequence[Aligned]) -> Examples:
     sentences = truth.sentences
-    true_types = {kind for s in sentences for *_, kind in s.decoded.spans}
-    predicted_types = {kind for answer in answers for s in answer.sentences for *_, kind in s.decoded.spans}
+    true_types = {name for s in sentences for *_, name in s.decoded.spans}
+    predicted_types = {name for answer in answers for s in answer.sentences for *_, name in s.decoded.spans}
     classes = tuple(sorted(true_types | predicted_types, key=natural_key))
     target = rows_of([_indexed(s, classes) for s in sentences])
     paths = np.array([f"{truth.path.name}:{s.line}" for s in sentences])
@@ -317,9 +317,9 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                     ),
                 )
             )
-    true_types = {kind for s in truth.sentences for *_, kind in s.decoded.spans}
+    true_types = {name for s in truth.sentences for *_, name in s.decoded.spans}
     for answer in answers:
-        strange = sorted({kind for s in answer.sentences for *_, kind in s.decoded.spans} - true_types, key=natural_key)
+        strange = sorted({name for s in answer.sentences for *_, name in s.decoded.spans} - true_types, key=natural_key)
         if strange:
             problems.append(
                 Problem(

@@ -101,8 +101,8 @@ def draw_forest(
     )
 
 
-def _key(kind: str, words: str) -> Markup:
-    return Markup('<span class="key"><i class="key-{}"></i>{}</span>').format(kind, visible(words))
+def _key(mark: str, words: str) -> Markup:
+    return Markup('<span class="key"><i class="key-{}"></i>{}</span>').format(mark, visible(words))
 
 
 def _row(bar: Bar, scale: Scale, ground: Markup) -> Markup:

@@ -40,7 +40,7 @@ class Album:
 def _encode(content: bytes | None) -> str | None:
     if not content or len(content) > LARGEST:
         return None
-    kind = next((name for signature, name in _SIGNATURES if content.startswith(signature)), None)
+    media_type = next((name for signature, name in _SIGNATURES if content.startswith(signature)), None)
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        kind = "image/webp"
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}" if kind else None
+        media_type = "image/webp"
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}" if media_type else None

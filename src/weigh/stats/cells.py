@@ -33,22 +33,22 @@ def joint_cells(statistics: Sequence[np.ndarray]) -> Cells:
         O(n) where columns hold small whole numbers, O(n log n) otherwise; m is at most n.
     """
     n = len(statistics[0])
-    code, kinds = np.zeros(n, dtype=np.int64), 1
+    code, distinct = np.zeros(n, dtype=np.int64), 1
     for column in (values for array in statistics for values in np.atleast_2d(array.T)):
         small = n and column.min() >= 0 and column.max() < 1024 and not np.any(column % 1)
         own = column.astype(np.int64) if small else np.unique(column, return_inverse=True)[1]
         width = int(own.max(initial=0)) + 1
-        if kinds * width > MOST_CODES:
-            code, kinds = np.unique(code, return_inverse=True)[1], 0
-            kinds = int(code.max(initial=0)) + 1
-            if kinds * width > np.iinfo(np.int64).max // 2:
+        if distinct * width > MOST_CODES:
+            code, distinct = np.unique(code, return_inverse=True)[1], 0
+            distinct = int(code.max(initial=0)) + 1
+            if distinct * width > np.iinfo(np.int64).max // 2:
                 raise ValueError("too many kinds of examples")
-        code, kinds = code * width + own, kinds * width
-    if kinds > MOST_CODES:
+        code, distinct = code * width + own, distinct * width
+    if distinct > MOST_CODES:
         _, first, counts = np.unique(code, return_index=True, return_counts=True)
         return first, counts
-    counts = np.bincount(code, minlength=kinds)
-    first = np.zeros(kinds, dtype=np.int64)
+    counts = np.bincount(code, minlength=distinct)
+    first = np.zeros(distinct, dtype=np.int64)
     first[code] = np.arange(n)
     used = np.flatnonzero(counts)
     return first[used], counts[used]

@@ -75,7 +75,7 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
     bad = [i for i, f in enumerate(facts) if f.reason]
     if not bad:
         return []
-    kinds = Counter(facts[i].reason for i in bad)
+    reasons = Counter(facts[i].reason for i in bad)
     words = {
         "unreadable": text("damaged", "已损坏"),
         "truncated": text("cut off", "不完整"),
@@ -85,8 +85,8 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
         "no permission": text("no permission to read", "无读取权限"),
     }
     listed = Text(
-        ", ".join(f"{words[k].en}: {n}" for k, n in sorted(kinds.items())),
-        "，".join(f"{words[k].zh}：{n}" for k, n in sorted(kinds.items())),
+        ", ".join(f"{words[k].en}: {n}" for k, n in sorted(reasons.items())),
+        "，".join(f"{words[k].zh}：{n}" for k, n in sorted(reasons.items())),
     )
     return [
         set_aside(
@@ -100,7 +100,7 @@ def _unreadable(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
             ),
             [str(examples.path[i]) for i in bad],
             text("Replace or delete them.", "请替换或删除这些文件。"),
-            more={"files": len(examples), **kinds},
+            more={"files": len(examples), **reasons},
             details=tuple(
                 {
                     "path": str(examples.path[i]),

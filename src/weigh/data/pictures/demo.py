@@ -63,8 +63,8 @@ def demo_table(folder: Path) -> Path:
     with replacing(table) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["path", "label", "type"])
-        for path, probability, kind in rows:
-            writer.writerow([path, "defective" if float(probability) >= 0.5 else "functional", kind])
+        for path, probability, cell_type in rows:
+            writer.writerow([path, "defective" if float(probability) >= 0.5 else "functional", cell_type])
     return table
 
 

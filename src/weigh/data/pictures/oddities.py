@@ -89,7 +89,7 @@ def find_placeholders(examples: Examples, facts: Sequence[Facts]) -> list[Proble
 
 def find_odd_pictures(examples: Examples, facts: Sequence[Facts]) -> list[Problem]:
     """Notes on what was converted. A property that all pictures share is no oddity, but is still said once."""
-    kinds: list[tuple[str, Text, Callable[[Facts], bool]]] = [
+    oddities: list[tuple[str, Text, Callable[[Facts], bool]]] = [
         (
             "grey",
             text("grey, repeated in three channels", "灰度图，复制为三个通道"),
@@ -111,7 +111,7 @@ def find_odd_pictures(examples: Examples, facts: Sequence[Facts]) -> list[Proble
         ),
     ]
     problems = []
-    for name, words, holds in kinds:
+    for name, words, holds in oddities:
         rows = [i for i, f in enumerate(facts) if holds(f)]
         if not rows:
             continue

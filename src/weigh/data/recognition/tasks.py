@@ -181,8 +181,8 @@ def _saved_dataset(folder: Path, marker: str) -> Recognised:
         splits = written.get("splits") if isinstance(written, dict) else None
         where = folder / str(splits[0]) if isinstance(splits, list) and splits else folder
     features = read_description(where)
-    kinds = [f.get("_type") for f in features.values() if isinstance(f, dict)]
-    if "Image" in kinds:
+    feature_types = [f.get("_type") for f in features.values() if isinstance(f, dict)]
+    if "Image" in feature_types:
         return Recognised(IMAGE_CLASSIFICATION, text("A saved dataset with pictures.", "保存在本地的图片数据集。"))
     recognised = recognise_features(features)
     if recognised is not None:

@@ -154,7 +154,7 @@ def _notes(
             )
         )
     if other:
-        kinds = sorted({os.path.splitext(p)[1].casefold() or os.path.basename(p) for p in other})
+        suffixes = sorted({os.path.splitext(p)[1].casefold() or os.path.basename(p) for p in other})
         problems.append(
             set_aside(
                 "other-files",
@@ -163,7 +163,7 @@ def _notes(
                     "类别文件夹中有 {n} 个文件不是此处可读取的{w}（{k}），未使用。",
                     w=noun.many,
                     n=len(other),
-                    k=", ".join(kinds),
+                    k=", ".join(suffixes),
                 ),
                 other,
                 severity="note",

@@ -103,11 +103,11 @@ def has_tagged_lines(content: str) -> bool:
         return False
     at = _tag_column(cells, 0)
     tags = [c[at].strip() for c in cells if len(c) >= -at]
-    kind = are_tags(tags)
-    if kind == "prefixed":
+    scheme = are_tags(tags)
+    if scheme == "prefixed":
         return True
     usual = Counter(map(len, cells)).most_common(1)[0][1]
-    return kind == "bare" and None in rows[1:-1] and usual >= USUAL * len(filled)
+    return scheme == "bare" and None in rows[1:-1] and usual >= USUAL * len(filled)
 
 
 def _is_break(line: str) -> bool:

@@ -193,8 +193,8 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
     for c in files:
         name = c.path.relative_to(root).as_posix()
         for sentence in c.content.sentences:
-            for position, kind in sentence.decoded.repairs:
-                repairs[kind].append((f"{name}:{sentence.lines[position]}", sentence, position))
+            for position, repair in sentence.decoded.repairs:
+                repairs[repair].append((f"{name}:{sentence.lines[position]}", sentence, position))
     words = {
         "orphan": text(
             "Tags that continue an entity where none began: {n}, in {k} sentences; each was read as a beginning.",
@@ -211,8 +211,8 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
     }
     return [
         set_aside(
-            f"{kind}-tag",
-            words[kind],
+            f"{repair}-tag",
+            words[repair],
             [where for where, _, _ in rows],
             text("Look at these lines; a wrong tag is a wrong label.", "请查看这些行；标记错误即标签错误。"),
             more={"sentences": len({id(s) for _, s, _ in rows})},
@@ -226,7 +226,7 @@ def _repairs(files: list[Candidate], root: Path) -> list[Problem]:
                 for where, sentence, i in rows
             ),
         )
-        for kind, rows in repairs.items()
+        for repair, rows in repairs.items()
         if rows
     ]
 

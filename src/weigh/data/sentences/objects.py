@@ -46,7 +46,7 @@ TEXT = ("text", "sentence", "content", "originalText", "raw_text", "document")
 SPANS = ("entities", "spans", "label", "labels", "annotations", "entity_list", "ents", "entity", "ner")
 STARTS = ("start", "start_offset", "begin", "start_pos", "start_idx", "start_index", "from", "char_start")
 ENDS = ("end", "end_offset", "stop", "end_pos", "end_idx", "end_index", "to", "char_end")
-KINDS = ("label", "type", "entity_type", "label_type", "entity_group", "tag", "category", "labels", "entity")
+TYPES = ("label", "type", "entity_type", "label_type", "entity_group", "tag", "category", "labels", "entity")
 MENTIONS = ("text", "entity", "mention", "word", "name", "value", "surface", "entity_text")
 
 
@@ -55,7 +55,7 @@ class _Span(NamedTuple):
 
     start: int
     end: int
-    kind: str
+    entity_type: str
     mention: str | None = None
 
 
@@ -219,11 +219,11 @@ def _count(value: list) -> int:
 
 def _by_type(types: dict[str, dict]) -> Iterator[_Span]:
     """{"PER": {"Anna": [[0, 3]]}} (CLUENER)."""
-    for kind, mentions in types.items():
+    for entity_type, mentions in types.items():
         for mention, places in mentions.items():
             for place in places if isinstance(places, list) else ():
                 if isinstance(place, list) and len(place) == 2 and all(isinstance(p, int) for p in place):
-                    yield _Span(place[0], place[1], compose(str(kind)), str(mention))
+                    yield _Span(place[0], place[1], compose(str(entity_type)), str(mention))
 
 
 def _listed(spans: list) -> Iterator[_Span]:
@@ -233,17 +233,17 @@ def _listed(spans: list) -> Iterator[_Span]:
             yield from _listed([one.get("value") for one in span["result"] if isinstance(one, dict)])
             return  # further annotations are those of other people
         if isinstance(span, dict):
-            start, end, kind = (next((span[k] for k in keys if k in span), None) for keys in (STARTS, ENDS, KINDS))
-            if isinstance(kind, list):
-                kind = kind[0] if kind else None
-            mention = next((span[k] for k in MENTIONS if isinstance(span.get(k), str) and span[k] != kind), None)
+            start, end, entity = (next((span[k] for k in keys if k in span), None) for keys in (STARTS, ENDS, TYPES))
+            if isinstance(entity, list):
+                entity = entity[0] if entity else None
+            mention = next((span[k] for k in MENTIONS if isinstance(span.get(k), str) and span[k] != entity), None)
         elif isinstance(span, (list, tuple)) and len(span) in (3, 4):
-            start, end, kind = span[:3]
+            start, end, entity = span[:3]
             mention = span[3] if len(span) == 4 and isinstance(span[3], str) else None
         else:
             continue
-        if _is_place(start) and _is_place(end) and isinstance(kind, str) and kind:
-            yield _Span(int(start), int(end), compose(kind), mention)
+        if _is_place(start) and _is_place(end) and isinstance(entity, str) and entity:
+            yield _Span(int(start), int(end), compose(entity), mention)
 
 
 def _is_place(value: Any) -> bool:
@@ -264,7 +264,7 @@ def _ends_are_inclusive(rows: Sequence[Any]) -> bool:
 
 def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive: bool) -> Sentence | None:
     """A sentence of a text and spans of characters; tokens end where spans do. None where a span lies outside or two overlap."""
-    ranges = sorted({(span.start, span.end + inclusive, span.kind) for span in spans})
+    ranges = sorted({(span.start, span.end + inclusive, span.entity_type) for span in spans})
     if any(not 0 <= a < b <= len(written) for a, b, _ in ranges):
         return None
     if any(one[1] > two[0] for one, two in pairwise(ranges)):
@@ -272,10 +272,10 @@ def _from_spans(number: int, written: str, spans: Sequence[_Span], *, inclusive:
     edges = sorted({0, len(written), *(edge for a, b, _ in ranges for edge in (a, b))})
     pieces = [(a + m.start(), a + m.end()) for a, b in pairwise(edges) for m in WORD.finditer(written[a:b])]
     entities = []
-    for a, b, kind in ranges:
+    for a, b, entity in ranges:
         inside = [i for i, (x, y) in enumerate(pieces) if a <= x and y <= b]
         if inside:
-            entities.append((inside[0], inside[-1] + 1, kind))
+            entities.append((inside[0], inside[-1] + 1, entity))
     tokens = tuple(written[a:b] for a, b in pieces)
     if not tokens:
         return None

@@ -158,8 +158,8 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
     """A token per row."""
     for tags in _ranked(list(columns), TAGS, tag):
         tag_cells = [cell.strip() for cell in columns[tags] if cell and cell.strip()]
-        kind = are_tags(tag_cells)
-        if tag is None and (not kind or (kind == "bare" and tags.casefold() not in TAGS)):
+        scheme = are_tags(tag_cells)
+        if tag is None and (not scheme or (scheme == "bare" and tags.casefold() not in TAGS)):
             continue
         if tag is not None and tags != tag:
             continue
@@ -169,7 +169,7 @@ def _rows(columns: Columns, token: str | None, tag: str | None, *, parted: bool)
             tokens = words[0]
             sentence, filled = _sentence_column({n: c for n, c in rest.items() if n != tokens}, columns[tokens])
             breaks = parted or _has_breaks(columns[tokens], columns[tags])
-            if sentence is None and not breaks and kind != "prefixed":
+            if sentence is None and not breaks and scheme != "prefixed":
                 return None
             return TokenColumns(tokens, tags, sentence, filled=filled)
     return None

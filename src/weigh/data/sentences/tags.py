@@ -63,11 +63,11 @@ def scheme_of(sentences: Sequence[Sequence[tuple[str, str]]]) -> str:
     orphans, inner_beginnings = 0, 0
     for tags in sentences:
         before = ("O", "")
-        for letter, kind in tags:
-            continues = before[0] != "O" and before[1] == kind
+        for letter, entity_type in tags:
+            continues = before[0] != "O" and before[1] == entity_type
             orphans += letter == "I" and not continues
             inner_beginnings += letter == "B" and continues
-            before = (letter, kind)
+            before = (letter, entity_type)
     if not letters["B"]:
         return "IO" if letters["I"] else "IOB2"
     return "IOB1" if orphans and inner_beginnings == letters["B"] else "IOB2"
@@ -82,12 +82,12 @@ def decode_tags(tags: Sequence[tuple[str, str]], scheme: str) -> Decoded:
     spans: list[tuple[int, int, str]] = []
     repairs: list[tuple[int, str]] = []
     marks_ends = scheme in ("BIOES", "BMES", "BILOU")
-    start, kind = -1, ""
+    start, entity_type = -1, ""
 
     def close(end: int, *, marked: bool) -> None:
         nonlocal start
         if start >= 0:
-            spans.append((start, end, kind))
+            spans.append((start, end, entity_type))
             if marks_ends and not marked:
                 repairs.append((end - 1, "unclosed"))
         start = -1
@@ -96,11 +96,11 @@ def decode_tags(tags: Sequence[tuple[str, str]], scheme: str) -> Decoded:
         if letter == "O":
             close(i, marked=False)
             continue
-        if letter in STARTS or start < 0 or this != kind:
+        if letter in STARTS or start < 0 or this != entity_type:
             if letter not in STARTS and scheme not in ("IO", "IOB1"):
                 repairs.append((i, "orphan"))
             close(i, marked=False)
-            start, kind = i, this
+            start, entity_type = i, this
         if letter in ENDS:
             close(i + 1, marked=True)
     close(len(tags), marked=False)

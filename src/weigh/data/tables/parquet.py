@@ -85,7 +85,7 @@ def _promised_by_pages(file: BinaryIO, chunk: dict[int, Any], size: int) -> tupl
         if head is None:  # not a page: polars says what is wrong with it
             break
         unpacked += _number(head.get(2))
-        cells += sum(_number(kind.get(1)) for kind in (head.get(5), head.get(8)) if isinstance(kind, dict))
+        cells += sum(_number(page.get(1)) for page in (head.get(5), head.get(8)) if isinstance(page, dict))
         at += length + _number(head.get(3))
     return unpacked, cells
 
@@ -141,43 +141,43 @@ class _Thrift:
             raise ValueError("its footer is nested too deeply")
         fields: dict[int, Any] = {}
         number = 0
-        while kind := self._byte():
-            number = number + (kind >> 4) if kind >> 4 else self._zigzag()
-            fields[number] = self._value(kind & 15, depth)
+        while wire := self._byte():
+            number = number + (wire >> 4) if wire >> 4 else self._zigzag()
+            fields[number] = self._value(wire & 15, depth)
         return fields
 
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (1, 2):
-            return kind == 1
-        if kind == 3:
+    def _value(self, wire: int, depth: int) -> Any:
+        if wire in (1, 2):
+            return wire == 1
+        if wire == 3:
             return self._byte()
-        if kind in (4, 5, 6):
+        if wire in (4, 5, 6):
             return self._zigzag()
-        if kind == 7:
+        if wire == 7:
             return self._bytes(8)
-        if kind == 8:
+        if wire == 8:
             return self._bytes(self._varint())
-        if kind in (9, 10):
+        if wire in (9, 10):
             return self._list(depth)
-        if kind == 11:
+        if wire == 11:
             return self._map(depth)
-        if kind == 12:
+        if wire == 12:
             return self.struct(depth + 1)
         raise ValueError("its footer is damaged")
 
     def _list(self, depth: int) -> list[Any]:
         head = self._byte()
-        count, kind = (self._varint() if head >> 4 == 15 else head >> 4), head & 15
+        count, wire = (self._varint() if head >> 4 == 15 else head >> 4), head & 15
         self._check(count)
-        if kind in (1, 2):  # in lists each truth takes a byte
+        if wire in (1, 2):  # in lists each truth takes a byte
             return [self._byte() == 1 for _ in range(count)]
-        return [self._value(kind, depth) for _ in range(count)]
+        return [self._value(wire, depth) for _ in range(count)]
 
     def _map(self, depth: int) -> list[Any]:
         count = self._varint()
         self._check(count)
-        kinds = self._byte() if count else 0
-        return [(self._value(kinds >> 4, depth), self._value(kinds & 15, depth)) for _ in range(count)]
+        wires = self._byte() if count else 0
+        return [(self._value(wires >> 4, depth), self._value(wires & 15, depth)) for _ in range(count)]
 
     def _check(self, count: int) -> None:
         if count > len(self.raw) - self.at:

@@ -77,10 +77,10 @@ def near_texts(
     for i in first:
         if same.setdefault(plain[i], i) != i:
             scores[same[plain[i]], i] = 1.0
-    kinds: dict[int, list[int]] = {}
+    by_size: dict[int, list[int]] = {}
     for i in same.values():
-        kinds.setdefault(_size(" ".join(plain[i])), []).append(i)
-    for size, members in kinds.items():
+        by_size.setdefault(_size(" ".join(plain[i])), []).append(i)
+    for size, members in by_size.items():
         signatures = _signatures([" ".join(plain[i]) for i in members], size, progress)
         for a, b in _candidates(signatures):
             i, j = members[a], members[b]

@@ -128,7 +128,7 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
     cells: Counter[tuple[int, int]] = Counter()
     for (_, a, b), number in happened.items():
         cells[a, b] += number
-    kinds = [*range(len(classes) - 1), -1]
+    types = [*range(len(classes) - 1), -1]
     return Figure(
         kind="confusion",
         title=bilingual(
@@ -140,9 +140,9 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
         ),
         rows=[
             {"given": classes[a], "predicted": classes[b], "n": round(cells[a, b] / repeats, 1)}
-            for a in kinds
-            for b in kinds
-            if (a, b) != (-1, -1) and (cells[a, b] or len(kinds) <= ALL_PAIRS)
+            for a in types
+            for b in types
+            if (a, b) != (-1, -1) and (cells[a, b] or len(types) <= ALL_PAIRS)
         ],
     )
 

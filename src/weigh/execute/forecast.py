@@ -13,7 +13,7 @@ from weigh.plan.racing import Race, racing_words
 from weigh.plan.runs import Plan
 from weigh.run import Job, Run, Setting
 
-__all__ = ["Prediction", "duration"]
+__all__ = ["Forecast", "duration"]
 
 BESIDES = {  # purpose -> what its runs are for
     "order-check": text("the order check", "顺序检查"),
@@ -23,7 +23,7 @@ BESIDES = {  # purpose -> what its runs are for
 
 
 @dataclass(frozen=True, repr=False)
-class Prediction:
+class Forecast:
     """What a study would do, before it does it.
 
     Attributes:
@@ -31,7 +31,7 @@ class Prediction:
         plan: The runs.
         jobs: Jobs that are not recorded yet.
         setting: The choices.
-        seconds: Predicted time of the jobs and the refits.
+        seconds: Forecast time of the jobs and the refits.
         recorded: Runs of this plan that are recorded already.
         failed: Those of them that failed.
         cut: Why there are fewer repeats than asked for, if a budget cut them.
