@@ -44,97 +44,103 @@ def fold_warnings(
     unit = unit_ids(group, len(target))
     problems = []
     if named and len(target) and len(np.unique(unit)) == len(target):
-        problems.append(
-            Problem(
-                "groups",
-                text(
-                    "Every example has a group of its own ({n}): nothing is kept together.",
-                    "每个样本自成一组（{n} 组）：没有任何样本被放在一起。",
-                    n=len(target),
-                ),
-                do=text("Group by a column whose values repeat.", "请使用取值有重复的分组列。"),
-                numbers={"n": len(target)},
-            )
-        )
+        problems.append(_groups_of_one(len(target)))
     if not kind.typed:
         return problems
     _, pairs_example, pairs_label, labels = kind.strata(target)
     units_with = np.unique(unit[pairs_example] * labels + pairs_label) % labels
     examples, groups = np.bincount(pairs_label, minlength=labels), np.bincount(units_with, minlength=labels)
     columns = labels if kind.exclusive else labels - 1  # the pseudo-class "no label" is not a class
-    present = [c for c in range(columns) if groups[c]]
-    lone, few = [c for c in present if groups[c] == 1], [c for c in present if 1 < groups[c] < folds]
-
-    def listed(which: list[int]) -> str:
-        return ", ".join(f"{classes[c]} ({examples[c]})" for c in which[:NAMED]) + (", …" if len(which) > NAMED else "")
-
-    def details(which: list[int]) -> tuple[dict[str, str | int], ...]:
-        return tuple({"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])} for c in which)
-
+    present = [
+        {"class": classes[c], "examples": int(examples[c]), "groups": int(groups[c])}
+        for c in range(columns)
+        if groups[c]
+    ]
+    lone = [row for row in present if row["groups"] == 1]
+    few = [row for row in present if 1 < row["groups"] < folds]
     if lone:
-        values = {"k": len(lone), "c": len(present), "l": listed(lone)}
-        nothing = kind.exclusive and len(present) - len(lone) < 2
-        sentence = (
-            text(
-                "Classes that stand in one group only: {k} of {c}: {l}.",
-                "只出现在一个分组中的类别：{c} 个中有 {k} 个：{l}。",
-                **values,
-            )
-            if named
-            else text(
-                "Classes of a single example (copies count once): {k} of {c}: {l}.",
-                "只有一个样本的类别（副本只算一个）：{c} 个中有 {k} 个：{l}。",
-                **values,
-            )
-        )
-        problems.append(
-            Problem(
-                "never-trained",
-                sentence
-                + text(
-                    "When it is tested, no model has been trained on it.", "测试这样的类别时，没有任何模型用它训练过。"
-                ),
-                severity="error" if nothing else "warning",
-                why=text(
-                    "Fewer than two classes would be left to measure: the score would be that of the design, not of a model.",
-                    "能够衡量的类别不足两个：得分反映的是设计，而不是模型。",
-                )
-                if nothing
-                else text(
-                    "Every answer to it is wrong, whatever the model, and lowers the score.",
-                    "无论用什么模型，对它的回答都会是错的，得分因此偏低。",
-                ),
-                do=text(
-                    "Group by a column whose groups hold several classes each, or leave design.group_by out.",
-                    "请使用每组含多个类别的分组列，或去掉 design.group_by。",
-                )
-                if named
-                else text(
-                    "Collect more examples of these classes, or leave the classes out.",
-                    "请收集这些类别的更多样本，或去掉这些类别。",
-                ),
-                numbers={"lone": len(lone), "classes": len(present)},
-                details=details(lone),
-            )
-        )
+        too_few_left = kind.exclusive and len(present) - len(lone) < 2
+        problems.append(_never_trained(lone, len(present), named=named, too_few_left=too_few_left))
     if few:
-        what = GROUPS if named else text("examples", "样本")
-        problems.append(
-            Problem(
-                "class-in-fold",
-                text(
-                    "Classes with fewer {w} than there are folds ({f}): {k}: {l}. Some folds do not test them.",
-                    "{w}数少于折数（{f}）的类别：{k} 个：{l}。某些折不会测试它们。",
-                    w=what,
-                    f=folds,
-                    k=len(few),
-                    l=listed(few),
-                ),
-                severity="note",
-                why=text("Scores of such a class rest on a few {w}.", "这类类别的得分只依据极少的{w}。", w=what),
-                do=text("Collect more examples, or set fewer folds.", "请收集更多样本，或减少折数。"),
-                numbers={"classes": len(few), "folds": folds},
-                details=details(few),
-            )
-        )
+        problems.append(_not_in_every_fold(few, folds, GROUPS if named else text("examples", "样本")))
     return problems
+
+
+def _listed(rows: list[dict[str, str | int]]) -> str:
+    return ", ".join(f"{row['class']} ({row['examples']})" for row in rows[:NAMED]) + (", …" if rows[NAMED:] else "")
+
+
+def _groups_of_one(n: int) -> Problem:
+    return Problem(
+        "groups",
+        text(
+            "Every example has a group of its own ({n}): nothing is kept together.",
+            "每个样本自成一组（{n} 组）：没有任何样本被放在一起。",
+            n=n,
+        ),
+        do=text("Group by a column whose values repeat.", "请使用取值有重复的分组列。"),
+        numbers={"n": n},
+    )
+
+
+def _never_trained(lone: list[dict[str, str | int]], present: int, *, named: bool, too_few_left: bool) -> Problem:
+    """Classes in one group, or of one example: whatever fold tests them, no model has seen them."""
+    values = {"k": len(lone), "c": present, "l": _listed(lone)}
+    sentence = (
+        text(
+            "Classes that stand in one group only: {k} of {c}: {l}.",
+            "只出现在一个分组中的类别：{c} 个中有 {k} 个：{l}。",
+            **values,
+        )
+        if named
+        else text(
+            "Classes of a single example (copies count once): {k} of {c}: {l}.",
+            "只有一个样本的类别（副本只算一个）：{c} 个中有 {k} 个：{l}。",
+            **values,
+        )
+    )
+    return Problem(
+        "never-trained",
+        sentence
+        + text("When it is tested, no model has been trained on it.", "测试这样的类别时，没有任何模型用它训练过。"),
+        severity="error" if too_few_left else "warning",
+        why=text(
+            "Fewer than two classes would be left to measure: the score would be that of the design, not of a model.",
+            "能够衡量的类别不足两个：得分反映的是设计，而不是模型。",
+        )
+        if too_few_left
+        else text(
+            "Every answer to it is wrong, whatever the model, and lowers the score.",
+            "无论用什么模型，对它的回答都会是错的，得分因此偏低。",
+        ),
+        do=text(
+            "Group by a column whose groups hold several classes each, or leave design.group_by out.",
+            "请使用每组含多个类别的分组列，或去掉 design.group_by。",
+        )
+        if named
+        else text(
+            "Collect more examples of these classes, or leave the classes out.",
+            "请收集这些类别的更多样本，或去掉这些类别。",
+        ),
+        numbers={"lone": len(lone), "classes": present},
+        details=tuple(lone),
+    )
+
+
+def _not_in_every_fold(few: list[dict[str, str | int]], folds: int, what: Text) -> Problem:
+    return Problem(
+        "class-in-fold",
+        text(
+            "Classes with fewer {w} than there are folds ({f}): {k}: {l}. Some folds do not test them.",
+            "{w}数少于折数（{f}）的类别：{k} 个：{l}。某些折不会测试它们。",
+            w=what,
+            f=folds,
+            k=len(few),
+            l=_listed(few),
+        ),
+        severity="note",
+        why=text("Scores of such a class rest on a few {w}.", "这类类别的得分只依据极少的{w}。", w=what),
+        do=text("Collect more examples, or set fewer folds.", "请收集更多样本，或减少折数。"),
+        numbers={"classes": len(few), "folds": folds},
+        details=tuple(few),
+    )

@@ -36,6 +36,7 @@ LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall 
 DRAWS = 400  # only the spread is taken from them, never a far quantile
 CLAIM = "this_data"  # but of others' trained models nothing more than these_models
 CLASS = ""  # the "column" of slices by class
+NAMED = 3  # slices that a sentence names
 REFERENCES = ["Holm (1979), A Simple Sequentially Rejective Multiple Test Procedure, Scand. J. Statist. 6"]
 
 
@@ -197,8 +198,7 @@ def _upper_tail(t: float, freedom: float) -> float:
 
 
 def _finding(results: Results, winner: str, scored: list[Scored], left_out: list[str], units: Units) -> Finding:
-    level = results.spec.design.level
-    metric = METRICS.get(results.spec.primary)
+    level, metric = results.spec.design.level, METRICS.get(results.spec.primary)
     adjusted = holm(np.array([s.p for s in scored]))
     # One-sided at half the error of the stated level, so that a named slice's interval excludes zero as well.
     worse = [
@@ -207,84 +207,18 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         if p <= (1 - level) / 2 and s.shortfall is not None and (s.shortfall.low or 0.0) > 0
     ]
     worse.sort(key=lambda s: -s.shortfall.value)  # type: ignore[union-attr]
-    tested = [s for s in scored if s.shortfall is not None]
-    small = [s for s in scored if s.reason]
-    estimates: dict[str, Estimate] = {
-        "slices_tested": _number(len(tested), "slices"),
-        "slices_too_small": _number(len(small), "slices"),
-    }
-    parts: list[Text] = []
+    tested, small = sum(s.shortfall is not None for s in scored), sum(bool(s.reason) for s in scored)
+    estimates = {"slices_tested": _number(tested, "slices"), "slices_too_small": _number(small, "slices")}
+    for s in worse[:NAMED]:
+        name = f"{s.slice.column or 'class'}={s.slice.value}"
+        estimates[name], estimates[f"{name}:shortfall"] = s.score, s.shortfall  # type: ignore[assignment]
     if worse:
-        for s in worse[:3]:
-            name = f"{s.slice.column or 'class'}={s.slice.value}"
-            estimates[name], estimates[f"{name}:shortfall"] = s.score, s.shortfall  # type: ignore[assignment]
-        named = [_named(s, metric.title) for s in worse[:3]]
-        parts.append(
-            text(
-                "{w} does worse on {k} of the {t} parts of the data that could be tested, beyond chance: {list}.",
-                "在可以检验的 {t} 个数据子集中，{w} 在 {k} 个上明显更差，不能用偶然解释：{list}。",
-                w=results.candidate(winner).label,
-                k=len(worse),
-                t=len(tested),
-                list=Text("; ".join(x.en for x in named), "；".join(x.zh for x in named)),
-            )
-        )
         estimates["slices_worse"] = _number(len(worse), "slices")
-    elif tested:
-        parts.append(
-            text(
-                "No part of the data is shown to be worse than the rest for {w} ({t} tested, corrected for looking at all of them).",
-                "没有证据表明 {w} 在某个数据子集上比其余部分更差（共检验 {t} 个，已做多重比较校正）。",
-                w=results.candidate(winner).label,
-                t=len(tested),
-            )
-        )
-    else:
-        parts.append(text("No part of the data is large enough to be judged.", "没有哪个数据子集大到足以判断。"))
-    if small:
-        parts.append(
-            text(
-                "Too few or too uniform to tell: {s} more.",
-                "另有 {s} 个子集样本太少或过于单一，无法判断。",
-                s=len(small),
-            )
-            if tested
-            else text(
-                "Too few or too uniform to tell: {s}.", "共 {s} 个子集样本太少或过于单一，无法判断。", s=len(small)
-            )
-        )
     if left_out:
         estimates["columns_left_out"] = _number(len(left_out), "columns")
-        parts.append(
-            text(
-                "Columns with too many values to be parts: {c}.",
-                "有 {c} 个元数据列取值过多，未作为子集。",
-                c=len(left_out),
-            )
-        )
-    sentence = parts[0]
-    for part in parts[1:]:
-        sentence += part
-    next_ = []
-    if worse:
-        next_.append(
-            text(
-                "Collect and label more examples of: {names}."
-                if results.origin == "study"
-                else "Before training again, collect and label more examples of: {names}.",
-                "请补充并标注更多这类样本：{names}。"
-                if results.origin == "study"
-                else "再次训练之前，请补充并标注更多这类样本：{names}。",
-                names=Text(
-                    *(
-                        "、".join(_name(s, lang) for s in worse[:3])
-                        if lang == "zh"
-                        else ", ".join(_name(s, lang) for s in worse[:3])
-                        for lang in ("en", "zh")
-                    )
-                ),
-            )
-        )
+    sentence = _say(results.candidate(winner).label, worse, tested, metric.title) + _say_what_is_not_tested(
+        small, len(left_out), others=tested > 0
+    )
     return Finding(
         id="slices",
         kind="slices",
@@ -294,31 +228,75 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         severity="evidence" if worse else "detail",
         sentence=Bilingual.of(sentence),
         estimates=estimates,
-        assumptions=[
-            Assumption(
-                name=Bilingual.of(
-                    text(
-                        "The examples of a part are drawn like those that it will meet",
-                        "各子集的样本与今后遇到的同类样本分布一致",
-                    )
-                ),
-                outcome="unchecked",
-            ),
-            Assumption(
-                name=Bilingual.of(text("Examples are independent of each other", "样本之间相互独立")),
-                outcome="unchecked",
-            )
-            if units.name == "examples"
-            else Assumption(
-                name=Bilingual.of(text("Groups are independent of each other", "各组之间相互独立")), outcome="unchecked"
-            ),
-        ],
+        assumptions=_assume(units),
         candidates=[winner],
-        next=[Bilingual.of(item) for item in next_],
+        next=[_what_to_collect(worse, ours=results.origin == "study")] if worse else [],
         figure=_figure(scored, worse, metric.title),
         table=[_row(s, p, s in worse) for s, p in zip(scored, adjusted, strict=True)],
         references=REFERENCES,
     )
+
+
+def _say(winner: str, worse: list[Scored], tested: int, metric: Text) -> Text:
+    """Which parts are worse than the rest, of those that could be tested."""
+    if worse:
+        named = [_named(s, metric) for s in worse[:NAMED]]
+        return text(
+            "{w} does worse on {k} of the {t} parts of the data that could be tested, beyond chance: {list}.",
+            "在可以检验的 {t} 个数据子集中，{w} 在 {k} 个上明显更差，不能用偶然解释：{list}。",
+            w=winner,
+            k=len(worse),
+            t=tested,
+            list=Text("; ".join(x.en for x in named), "；".join(x.zh for x in named)),
+        )
+    if tested:
+        return text(
+            "No part of the data is shown to be worse than the rest for {w} ({t} tested, corrected for looking at all of them).",
+            "没有证据表明 {w} 在某个数据子集上比其余部分更差（共检验 {t} 个，已做多重比较校正）。",
+            w=winner,
+            t=tested,
+        )
+    return text("No part of the data is large enough to be judged.", "没有哪个数据子集大到足以判断。")
+
+
+def _say_what_is_not_tested(small: int, left_out: int, *, others: bool) -> Text:
+    sentence = text("", "")
+    if small and others:
+        sentence += text(
+            "Too few or too uniform to tell: {s} more.", "另有 {s} 个子集样本太少或过于单一，无法判断。", s=small
+        )
+    elif small:
+        sentence += text("Too few or too uniform to tell: {s}.", "共 {s} 个子集样本太少或过于单一，无法判断。", s=small)
+    if left_out:
+        sentence += text(
+            "Columns with too many values to be parts: {c}.", "有 {c} 个元数据列取值过多，未作为子集。", c=left_out
+        )
+    return sentence
+
+
+def _what_to_collect(worse: list[Scored], *, ours: bool) -> Bilingual:
+    names = (mark.join(_name(s, lang) for s in worse[:NAMED]) for lang, mark in (("en", ", "), ("zh", "、")))
+    return Bilingual.of(
+        text(
+            "Collect and label more examples of: {names}."
+            if ours
+            else "Before training again, collect and label more examples of: {names}.",
+            "请补充并标注更多这类样本：{names}。" if ours else "再次训练之前，请补充并标注更多这类样本：{names}。",
+            names=Text(*names),
+        )
+    )
+
+
+def _assume(units: Units) -> list[Assumption]:
+    drawn = text(
+        "The examples of a part are drawn like those that it will meet", "各子集的样本与今后遇到的同类样本分布一致"
+    )
+    apart = (
+        text("Examples are independent of each other", "样本之间相互独立")
+        if units.name == "examples"
+        else text("Groups are independent of each other", "各组之间相互独立")
+    )
+    return [Assumption(name=Bilingual.of(name), outcome="unchecked") for name in (drawn, apart)]
 
 
 def _name(s: Scored, language: str) -> str:

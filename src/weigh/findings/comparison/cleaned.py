@@ -126,35 +126,10 @@ def _finding(
         "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r} 次重复）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
         **values,
     )
-    answer = {
-        "yes": text("The comparison comes out the same.", "比较结果不变。"),
-        "no": text(
-            "The comparison comes out differently: it rests on the suspects.", "比较结果不同：它取决于这些可疑样本。"
-        ),
-        "undecided": text(
-            "It is open in both cases."
-            if same
-            else "It is settled in one case only, so it cannot be said whether it stands.",
-            "两种情况下都尚无定论。" if same else "只有一种情况能得出结论，因此无法断定它是否成立。",
-        ),
-    }[verdict]
+    answer = _answer(verdict, same=same)
     if full.relation != old.relation:  # one pair, two relations: say why
         estimates |= {"all_repeats": count(full.repeats, "repeats"), "difference": gain_of(full, evidence.metric)}
-        whole = {"n": full.repeats, "z": amount(estimates["difference"]), "v": _relation(full.relation), "r": repeats}
-        answer = (
-            text(
-                "The whole study, with its {n} repeats, leaves the difference open ({z}), so there is no result that could stand or fall.",
-                "整个研究共 {n} 次重复，差值仍无定论（{z}），因此没有可供检验的比较结果。",
-                **whole,
-            )
-            if full.relation == "undecided"
-            else text(
-                "With all {n} repeats of the study the difference is {z} ({v}); this check has {r} of them, too few to show that even with "
-                "the suspects. Whether it stands cannot be said.",
-                "研究的全部 {n} 次重复给出的差值为 {z}（{v}）；本检查只用了其中 {r} 次，即使保留可疑样本也不足以得出这一结论，因此无法断定它是否成立。",
-                **whole,
-            )
-        )
+        answer = _why_open(full, estimates["difference"], repeats)
     rise = text(
         "The {m} of {a} goes from {p} to {q}; part of such a change is a matter of course, because what models get wrong was left out.",
         "{a} 的得分（{m}）从 {p} 变为 {q}；去掉的正是模型判错的样本，所以这种变化有一部分是必然的。",
@@ -192,6 +167,39 @@ def _finding(
         references=[
             "Northcutt, Athalye & Mueller (2021), Pervasive Label Errors in Test Sets, NeurIPS Datasets and Benchmarks"
         ],
+    )
+
+
+def _answer(verdict: Verdict, *, same: bool) -> Text:
+    """Whether the comparison stands without the suspects; `same`: both relations are alike."""
+    if verdict == "yes":
+        return text("The comparison comes out the same.", "比较结果不变。")
+    if verdict == "no":
+        return text(
+            "The comparison comes out differently: it rests on the suspects.", "比较结果不同：它取决于这些可疑样本。"
+        )
+    if same:
+        return text("It is open in both cases.", "两种情况下都尚无定论。")
+    return text(
+        "It is settled in one case only, so it cannot be said whether it stands.",
+        "只有一种情况能得出结论，因此无法断定它是否成立。",
+    )
+
+
+def _why_open(full: Difference, gain: Estimate, repeats: int) -> Text:
+    """Why this check, of fewer repeats, cannot say whether the result of the whole study stands."""
+    whole = {"n": full.repeats, "z": amount(gain), "v": _relation(full.relation), "r": repeats}
+    if full.relation == "undecided":
+        return text(
+            "The whole study, with its {n} repeats, leaves the difference open ({z}), so there is no result that could stand or fall.",
+            "整个研究共 {n} 次重复，差值仍无定论（{z}），因此没有可供检验的比较结果。",
+            **whole,
+        )
+    return text(
+        "With all {n} repeats of the study the difference is {z} ({v}); this check has {r} of them, too few to show that even with "
+        "the suspects. Whether it stands cannot be said.",
+        "研究的全部 {n} 次重复给出的差值为 {z}（{v}）；本检查只用了其中 {r} 次，即使保留可疑样本也不足以得出这一结论，因此无法断定它是否成立。",
+        **whole,
     )
 
 

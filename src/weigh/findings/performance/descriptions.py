@@ -6,6 +6,7 @@ Called by `headline.py`, which registers the findings.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -66,11 +67,9 @@ def describe_metrics(evidence: Evidence) -> Finding:
 def describe_classes(evidence: Evidence) -> list[Finding]:
     """Scores per class and the confusion matrix of the winner, averaged over repeats; numbers have no classes."""
     winner = str(evidence.winner)
-    runs = evidence.out_of_fold[winner]
-    classes = evidence.results.examples.classes
+    runs, classes = evidence.out_of_fold[winner], evidence.results.examples.classes
     if not runs.kind.typed:
         return []
-    fixed = evidence.claim == "these_models"  # trained models on a test set
     scores, cells = [], []
     for repeat in range(len(runs.answers)):
         rows = np.flatnonzero(evidence.measured[winner].present[repeat])
@@ -93,78 +92,81 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         }
         for i, name in enumerate(classes)
     ]
-    tested = [row for row in table if row["recall"] is not None]
-    if not tested:
+    if all(row["recall"] is None for row in table):
         return []
-    weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
-    findings = [
-        Finding(
-            id="performance:classes",
-            kind="performance",
-            **asked("performance:classes", "yes"),
-            severity="detail",
-            sentence=bilingual(
-                text(
-                    "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
-                    "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
-                    x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
-                    c=evidence.label(winner),
-                    s=strongest["class"],
-                    w=weakest["class"],
-                    h=strongest["recall"],
-                    l=weakest["recall"],
-                )
-            ),
-            estimates={
-                "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
-                "lowest_recall": Estimate(value=weakest["recall"], n=weakest["n"], method="share, no interval"),
-            },
-            candidates=[winner],
-            table=table,
-            figure=Figure(kind="classes", title=bilingual(text("Every class", "各类别")), rows=table),
-        )
-    ]
-    if cells:
-        mean_cells = sum(cells[1:], cells[0]) / len(cells)
-        wrong = float(mean_cells.sum() - mean_cells.trace())
-        from scipy.sparse import find
+    fixed = evidence.claim == "these_models"  # trained models on a test set
+    label = evidence.label(winner)
+    findings = [_of_classes(winner, label, table, fixed=fixed)]
+    return [*findings, _of_confusions(winner, label, cells, classes, fixed=fixed)] if cells else findings
 
-        shown = {(int(i), int(j)): float(n) for i, j, n in zip(*find(mean_cells), strict=True)}
-        if len(classes) <= 12:  # then pairs that were never confused are shown too
-            shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}
-        rows = [{"given": classes[i], "predicted": classes[j], "n": round(n, 1)} for (i, j), n in sorted(shown.items())]
-        findings.append(
-            Finding(
-                id="performance:confusion",
-                kind="performance",
-                **asked("performance:confusion", "yes"),
-                severity="detail",
-                sentence=bilingual(
-                    text(
-                        "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
-                        if fixed
-                        else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
-                        "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
-                        if fixed
-                        else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
-                        c=evidence.label(winner),
-                        w=wrong,
-                        n=round(float(mean_cells.sum())),
-                        r=len(cells),
-                    )
-                ),
-                estimates={
-                    "wrong": Estimate(
-                        value=wrong, n=round(float(mean_cells.sum())), method="mean count", unit="examples"
-                    ),
-                    "examples": count(round(float(mean_cells.sum())), "examples"),
-                    "repeats": count(len(cells), "repeats"),
-                },
-                candidates=[winner],
-                figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
+
+def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> Finding:
+    tested = [row for row in table if row["recall"] is not None]
+    weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
+    return Finding(
+        id="performance:classes",
+        kind="performance",
+        **asked("performance:classes", "yes"),
+        severity="detail",
+        sentence=bilingual(
+            text(
+                "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
+                "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+                x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
+                c=label,
+                s=strongest["class"],
+                w=weakest["class"],
+                h=strongest["recall"],
+                l=weakest["recall"],
             )
-        )
-    return findings
+        ),
+        estimates={
+            "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
+            "lowest_recall": Estimate(value=weakest["recall"], n=weakest["n"], method="share, no interval"),
+        },
+        candidates=[winner],
+        table=table,
+        figure=Figure(kind="classes", title=bilingual(text("Every class", "各类别")), rows=table),
+    )
+
+
+def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Sequence[str], *, fixed: bool) -> Finding:
+    """How often which class is taken for which other; `cells` are the counts of each repeat."""
+    from scipy.sparse import find
+
+    mean = sum(cells[1:], cells[0]) / len(cells)
+    wrong, n = float(mean.sum() - mean.trace()), round(float(mean.sum()))
+    shown = {(int(i), int(j)): float(value) for i, j, value in zip(*find(mean), strict=True)}
+    if len(classes) <= 12:  # then pairs that were never confused are shown too
+        shown = {(i, j): shown.get((i, j), 0.0) for i in range(len(classes)) for j in range(len(classes))}
+    rows = [{"given": classes[i], "predicted": classes[j], "n": round(v, 1)} for (i, j), v in sorted(shown.items())]
+    return Finding(
+        id="performance:confusion",
+        kind="performance",
+        **asked("performance:confusion", "yes"),
+        severity="detail",
+        sentence=bilingual(
+            text(
+                "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
+                if fixed
+                else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
+                "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
+                if fixed
+                else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+                c=label,
+                w=wrong,
+                n=n,
+                r=len(cells),
+            )
+        ),
+        estimates={
+            "wrong": Estimate(value=wrong, n=n, method="mean count", unit="examples"),
+            "examples": count(n, "examples"),
+            "repeats": count(len(cells), "repeats"),
+        },
+        candidates=[winner],
+        figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
+    )
 
 
 def _mean(arrays: list[np.ndarray]) -> np.ndarray:
