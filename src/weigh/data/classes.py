@@ -5,6 +5,8 @@ Before it: an index without what was set aside. After it: the checks of a task c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from weigh.data.examples import Examples
@@ -46,84 +48,94 @@ def check_classes(examples: Examples) -> list[Problem]:
     """Tiny classes, imbalance, names that differ only in case. Of entities, classes are the types, and each entity counts."""
     if not examples.classes:
         return []
-    noun = examples.kind.counted or examples.medium.noun
     counts = examples.class_counts(examples.where("train"))
-    problems = []
+    return [*_tiny(examples, counts), *_unbalanced(examples, counts), *_alike_names(examples.classes)]
+
+
+def _tiny(examples: Examples, counts: np.ndarray) -> list[Problem]:
+    noun = examples.kind.counted or examples.medium.noun
     tiny = [(c, int(n)) for c, n in zip(examples.classes, counts, strict=True) if n < FEW_EXAMPLES]
-    if tiny:
-        problems.append(
-            Problem(
-                "tiny-class",
-                text(
-                    "Classes with fewer than {m} training {w}: {k} of {c}: {l}.",
-                    "{c} 个类别中有 {k} 个的训练{w}少于 {m} {u}：{l}。",
-                    k=len(tiny),
-                    c=len(examples.classes),
-                    m=FEW_EXAMPLES,
-                    w=noun.many,
-                    u=noun.measure,
-                    l=", ".join(f"{name} ({n})" for name, n in tiny[:10]) + (", …" if len(tiny) > 10 else ""),
-                ),
-                why=text(
-                    "What is said about such a class rests on a few {w}.",
-                    "关于这类类别的结论只依据极少的{w}。",
-                    w=noun.many,
-                ),
-                do=text("Collect more {w} of them, or merge classes.", "请收集更多{w}，或合并类别。", w=noun.many),
-                numbers={"classes": len(tiny), "limit": FEW_EXAMPLES},
-                details=tuple({"class": name, "examples": n} for name, n in tiny),
-            )
+    if not tiny:
+        return []
+    return [
+        Problem(
+            "tiny-class",
+            text(
+                "Classes with fewer than {m} training {w}: {k} of {c}: {l}.",
+                "{c} 个类别中有 {k} 个的训练{w}少于 {m} {u}：{l}。",
+                k=len(tiny),
+                c=len(examples.classes),
+                m=FEW_EXAMPLES,
+                w=noun.many,
+                u=noun.measure,
+                l=", ".join(f"{name} ({n})" for name, n in tiny[:10]) + (", …" if len(tiny) > 10 else ""),
+            ),
+            why=text(
+                "What is said about such a class rests on a few {w}.",
+                "关于这类类别的结论只依据极少的{w}。",
+                w=noun.many,
+            ),
+            do=text("Collect more {w} of them, or merge classes.", "请收集更多{w}，或合并类别。", w=noun.many),
+            numbers={"classes": len(tiny), "limit": FEW_EXAMPLES},
+            details=tuple({"class": name, "examples": n} for name, n in tiny),
         )
+    ]
+
+
+def _unbalanced(examples: Examples, counts: np.ndarray) -> list[Problem]:
+    noun = examples.kind.counted or examples.medium.noun
     present = counts[counts > 0]
-    if len(present) >= 2 and present.max() >= IMBALANCE * present.min():
-        largest, smallest = int(counts.argmax()), int(np.where(counts > 0, counts, counts.max() + 1).argmin())
-        problems.append(
-            Problem(
-                "imbalance",
-                text(
-                    "Classes are unbalanced: {a} has {x} training {w}, {b} has {y}.",
-                    "类别不平衡：{a} 有 {x} {u}训练{w}，{b} 只有 {y} {u}。",
-                    a=examples.classes[largest],
-                    x=int(counts[largest]),
-                    b=examples.classes[smallest],
-                    y=int(counts[smallest]),
-                    w=noun.many,
-                    u=noun.measure,
-                ),
-                severity="note",
-                why=text(
-                    "A score over all entities mostly speaks of the large types.", "总体得分主要反映数量多的类型。"
-                )
-                if noun is examples.kind.counted
-                else text(
-                    "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
-                    "准确率主要反映大类别；平衡准确率则不会。",
-                ),
-                do=text("Look at the score of each type as well.", "请同时查看每种类型的得分。")
-                if noun is examples.kind.counted
-                else text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。"),
-                numbers={"largest": int(counts[largest]), "smallest": int(counts[smallest])},
-                details=tuple({"class": c, "examples": int(k)} for c, k in zip(examples.classes, counts, strict=True)),
-            )
+    if len(present) < 2 or present.max() < IMBALANCE * present.min():
+        return []
+    largest, smallest = int(counts.argmax()), int(np.where(counts > 0, counts, counts.max() + 1).argmin())
+    return [
+        Problem(
+            "imbalance",
+            text(
+                "Classes are unbalanced: {a} has {x} training {w}, {b} has {y}.",
+                "类别不平衡：{a} 有 {x} {u}训练{w}，{b} 只有 {y} {u}。",
+                a=examples.classes[largest],
+                x=int(counts[largest]),
+                b=examples.classes[smallest],
+                y=int(counts[smallest]),
+                w=noun.many,
+                u=noun.measure,
+            ),
+            severity="note",
+            why=text("A score over all entities mostly speaks of the large types.", "总体得分主要反映数量多的类型。")
+            if noun is examples.kind.counted
+            else text(
+                "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
+                "准确率主要反映大类别；平衡准确率则不会。",
+            ),
+            do=text("Look at the score of each type as well.", "请同时查看每种类型的得分。")
+            if noun is examples.kind.counted
+            else text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。"),
+            numbers={"largest": int(counts[largest]), "smallest": int(counts[smallest])},
+            details=tuple({"class": c, "examples": int(k)} for c, k in zip(examples.classes, counts, strict=True)),
         )
+    ]
+
+
+def _alike_names(classes: Sequence[str]) -> list[Problem]:
     folded: dict[str, list[str]] = {}
-    for name in examples.classes:
+    for name in classes:
         folded.setdefault(" ".join(name.casefold().replace("_", " ").replace("-", " ").split()), []).append(name)
     alike = [names for names in folded.values() if len(names) > 1]
-    if alike:
-        problems.append(
-            Problem(
-                "class-names",
-                text(
-                    "Class names that differ only in writing: {l}.",
-                    "只在写法上不同的类别名称：{l}。",
-                    l="; ".join(" = ".join(names) for names in alike),
-                ),
-                why=text("They are probably one class.", "它们很可能是同一类别。"),
-                do=text("Give them one name.", "请统一名称。"),
-            )
+    if not alike:
+        return []
+    return [
+        Problem(
+            "class-names",
+            text(
+                "Class names that differ only in writing: {l}.",
+                "只在写法上不同的类别名称：{l}。",
+                l="; ".join(" = ".join(names) for names in alike),
+            ),
+            why=text("They are probably one class.", "它们很可能是同一类别。"),
+            do=text("Give them one name.", "请统一名称。"),
         )
-    return problems
+    ]
 
 
 def _nothing_left(examples: Examples) -> list[Problem]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.media import Medium
 from weigh.problem import Problem
 
 __all__ = ["NearDuplicates", "clusters", "copies_in_words", "duplicate_groups", "find_identical", "find_near"]
@@ -166,7 +167,7 @@ def copies_in_words(
     details: Callable[[int], dict],
 ) -> list[Problem]:
     """Sets of copies within training, within test, and across the two."""
-    noun, doubtful = examples.medium.noun, inside == "near-duplicate" and examples.medium.near_leak is not None
+    doubtful = inside == "near-duplicate" and examples.medium.near_leak is not None
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
@@ -176,68 +177,13 @@ def copies_in_words(
         if not repeats:
             continue
         members = [i for group in repeats for i in group]
-        extra = len(members) - len(repeats)
-        in_test = sum(1 for i in members if examples.part[i] != "train")
-        numbers: dict[str, float] = {"sets": len(repeats), "n": len(members)}
-        if where == "both" and doubtful:
-            sentence = text(
-                "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
-                "测试数据中有 {t} {c}在训练数据中有近似副本（{w}共 {k} 组，{n} {u}）。",
-                m=noun.many,
-                c=noun.counted,
-                u=noun.unit,
-                t=in_test,
-                k=len(repeats),
-                w=what,
-                n=len(members),
-            )
-            why = examples.medium.near_leak
-            do = text("Delete copies from the training or the test part.", "请从训练或测试部分中删除副本。")
-            numbers["test"] = in_test
-        elif where == "both":
-            sentence = text(
-                "Test {m} that also stand in training: {t} (sets of {w}: {k}; {u} in all: {n}).",
-                "测试数据中有 {t} {c}也出现在训练数据中（{w}共 {k} 组，{n} {u}）。",
-                m=noun.many,
-                c=noun.counted,
-                u=noun.unit,
-                t=in_test,
-                k=len(repeats),
-                w=what,
-                n=len(members),
-            )
-            why = text(
-                "The test score is too good: these {m} were seen in training.",
-                "测试得分会偏高：这些{m}在训练中已经见过。",
-                m=noun.many,
-            )
-            do = text("Delete them from the training or the test part.", "请从训练或测试部分中删除它们。")
-            numbers["test"] = in_test
+        numbers = {"sets": len(repeats), "n": len(members)}
+        if where == "both":
+            numbers["test"] = sum(1 for i in members if examples.part[i] != "train")
+            sentence, why, do = _leaking(examples.medium, numbers, what, doubtful=doubtful)
         else:
-            part = text("training", "训练") if where == "train" else text("test", "测试")
-            sentence = text(
-                "Sets of {w} in the {p} part: {k} ({n} {u}, {x} more than needed).",
-                "{p}部分中有 {k} 组{w}：共 {n} {u}，多出 {x} {c}。",
-                u=noun.unit,
-                c=noun.unit_measure,
-                p=part,
-                k=len(repeats),
-                w=what,
-                n=len(members),
-                x=extra,
-            )
-            why = (
-                text(
-                    "Copies stay in one fold, so that they cannot flatter a score.",
-                    "副本会留在同一折内，不会使得分虚高。",
-                )
-                if where == "train"
-                else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
-            )
-            do = text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
-            if doubtful and examples.medium.near_do is not None:
-                do = examples.medium.near_do
-            numbers["extra"] = extra
+            numbers["extra"] = len(members) - len(repeats)
+            sentence, why, do = _repeated(examples.medium, where, numbers, what, doubtful=doubtful)
         problems.append(
             Problem(
                 across if where == "both" else inside,
@@ -261,6 +207,62 @@ def copies_in_words(
             )
         )
     return problems
+
+
+def _leaking(medium: Medium, numbers: dict[str, int], what: Text, *, doubtful: bool) -> tuple[Text, Text | None, Text]:
+    """Copies in training and test: what is said, why it matters, what to do."""
+    noun = medium.noun
+    values = {"m": noun.many, "c": noun.counted, "u": noun.unit, "w": what}
+    values |= {"t": numbers["test"], "k": numbers["sets"], "n": numbers["n"]}
+    if doubtful:
+        return (
+            text(
+                "Test {m} of which training holds a near copy: {t} (sets of {w}: {k}; {u} in all: {n}).",
+                "测试数据中有 {t} {c}在训练数据中有近似副本（{w}共 {k} 组，{n} {u}）。",
+                **values,
+            ),
+            medium.near_leak,
+            text("Delete copies from the training or the test part.", "请从训练或测试部分中删除副本。"),
+        )
+    return (
+        text(
+            "Test {m} that also stand in training: {t} (sets of {w}: {k}; {u} in all: {n}).",
+            "测试数据中有 {t} {c}也出现在训练数据中（{w}共 {k} 组，{n} {u}）。",
+            **values,
+        ),
+        text(
+            "The test score is too good: these {m} were seen in training.",
+            "测试得分会偏高：这些{m}在训练中已经见过。",
+            m=noun.many,
+        ),
+        text("Delete them from the training or the test part.", "请从训练或测试部分中删除它们。"),
+    )
+
+
+def _repeated(
+    medium: Medium, where: str, numbers: dict[str, int], what: Text, *, doubtful: bool
+) -> tuple[Text, Text, Text]:
+    """Copies within one part: what is said, why it matters, what to do."""
+    noun = medium.noun
+    sentence = text(
+        "Sets of {w} in the {p} part: {k} ({n} {u}, {x} more than needed).",
+        "{p}部分中有 {k} 组{w}：共 {n} {u}，多出 {x} {c}。",
+        u=noun.unit,
+        c=noun.unit_measure,
+        p=text("training", "训练") if where == "train" else text("test", "测试"),
+        k=numbers["sets"],
+        w=what,
+        n=numbers["n"],
+        x=numbers["extra"],
+    )
+    why = (
+        text("Copies stay in one fold, so that they cannot flatter a score.", "副本会留在同一折内，不会使得分虚高。")
+        if where == "train"
+        else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
+    )
+    if doubtful and medium.near_do is not None:
+        return sentence, why, medium.near_do
+    return sentence, why, text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
 
 
 def _label_conflicts(examples: Examples, groups: Sequence[list[int]], what: Text) -> list[Problem]:

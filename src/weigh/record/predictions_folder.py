@@ -66,15 +66,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
         labels_of = _read_numbers(truth, LABELS) + offset
         if labels_of.ndim != 1 or not len(labels_of):
             raise _unfit(truth, labels_of)
-        files = sorted(
-            (f for f in folder.iterdir() if f.suffix.casefold() in SUFFIXES and not f.name.startswith(".")),
-            key=lambda f: natural_key(f.name),
-        )
-        if not files:
-            raise DataError(
-                text("{f} holds no .npy, .npz or .json files.", "{f} 中没有 .npy、.npz 或 .json 文件。", f=folder),
-                do=SAY,
-            )
+        files = _files_of_models(folder)
         for file, model in zip(files, model_names([f.stem for f in files]), strict=True):
             numbers = _read_numbers(file, ANSWERS)
             if len(numbers) != len(labels_of):
@@ -107,6 +99,29 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
     if shifted is not None:
         raise shifted
     width = max(width, int(target.max()) + 1)
+    _check_alike(answers, width)
+    return PredictionTable(
+        name=model_names([folders[0].resolve().name])[0],
+        example=np.array(names, dtype=object),
+        target=target,
+        set=np.repeat(np.array(sets, dtype=object), lengths),
+        classes=tuple(str(c) for c in range(width)),
+        answers=_of_models(answers),
+        problems=tuple(problems),
+    )
+
+
+def _files_of_models(folder: Path) -> list[Path]:
+    files = [f for f in folder.iterdir() if f.suffix.casefold() in SUFFIXES and not f.name.startswith(".")]
+    if not files:
+        raise DataError(
+            text("{f} holds no .npy, .npz or .json files.", "{f} 中没有 .npy、.npz 或 .json 文件。", f=folder), do=SAY
+        )
+    return sorted(files, key=lambda f: natural_key(f.name))
+
+
+def _check_alike(answers: Sequence[Answers], width: int) -> None:
+    """All models give probabilities of the same `width` classes, or none gives any."""
     for answer in answers:
         if answer.probabilities is not None and answer.probabilities.shape[1] != width:
             raise DataError(
@@ -129,15 +144,6 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
             ),
             do=SAY,
         )
-    return PredictionTable(
-        name=model_names([folders[0].resolve().name])[0],
-        example=np.array(names, dtype=object),
-        target=target,
-        set=np.repeat(np.array(sets, dtype=object), lengths),
-        classes=tuple(str(c) for c in range(width)),
-        answers=_of_models(answers),
-        problems=tuple(problems),
-    )
 
 
 def _read_numbers(file: Path, names: Sequence[str]) -> np.ndarray:

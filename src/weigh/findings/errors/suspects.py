@@ -180,52 +180,9 @@ def find_labels(evidence: Evidence) -> list[Finding]:
         "examples": _count(n, "examples", n),
     }
     ours = results.origin == "study"
-    if many:  # the first assumption below is broken: nobody should look at what is wrong with the model, one by one
-        sentence = text(
-            "{w} is confident of another class for {k} of {n} labels ({s} %). So many are rather errors of the model than of the "
-            "labels: no label is suspected for it.",
-            "{w} 对 {n} 个标注中的 {k} 个（{s} %）确信属于别的类别。数量如此之多，更可能是模型的错误而不是标注的错误：不据此怀疑任何标注。",
-            k=contradicted,
-            n=n,
-            s=f"{100 * contradicted / n:.1f}",
-            w=results.candidate(reader).label,
-        )
-    elif len(flagged):
-        who = (
-            text(
-                "{w}, which never trained on these examples, is confident of another class",
-                "{w} 未用这些样本训练，却确信它们属于别的类别",
-                w=results.candidate(reader).label,
-            )
-            if ours
-            else text(
-                "{w} is confident of another class (this counts only if it never trained on these examples)",
-                "{w} 确信它们属于别的类别（前提是它没有用这些样本训练过）",
-                w=results.candidate(reader).label,
-            )
-        )
+    if len(flagged) and not many:
         estimates["by_chance"] = suspects.by_chance
-        sentence = text(
-            "Labels that look wrong to a model: {k} of {n} ({s} %). {w}. "
-            "If all labels were right, it would be so for about {e} by its own probabilities"
-            + ("; these are more." if suspects.unusual else ", so that their number alone shows no error.")
-            + " How many of them are wrong cannot be told from predictions: a hard example looks the same to a model.",
-            "{n} 个标注中有 {k} 个（{s} %）在模型看来可疑：{w}。即使所有标注都正确，按它自己的概率也会有约 {e} 个"
-            + ("；实际数量更多。" if suspects.unusual else "，因此单凭这个数量并不说明标注有误。")
-            + "其中有多少确实标错，仅凭预测无法判断：对模型来说，难样本与错标注看起来没有区别。",
-            k=len(flagged),
-            n=n,
-            s=f"{100 * len(flagged) / n:.1f}",
-            w=who,
-            e=f"{suspects.by_chance.value:g} [{suspects.by_chance.low:g}, {suspects.by_chance.high:g}]",
-        )
-    else:
-        sentence = text(
-            "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
-            "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
-            n=n,
-            w=results.candidate(reader).label,
-        )
+    sentence = _say(results.candidate(reader).label, suspects, ours=ours)
     sentence += _left_out(evidence, suspects, estimates)
     rows = [
         example_row(results, out_of_fold, suspects.average, label_probability, i, suspects.why[i])
@@ -258,6 +215,55 @@ def find_labels(evidence: Evidence) -> list[Finding]:
             references=REFERENCES,
         )
     ]
+
+
+def _say(reader: str, suspects: Suspected, *, ours: bool) -> Text:
+    """How many labels `reader` doubts; `ours`: it was trained here, so it is known what it had never seen."""
+    n, flagged = suspects.judged, suspects.flagged
+    if suspects.many:  # the assumption is broken: nobody should look at what is wrong with the model, one by one
+        return text(
+            "{w} is confident of another class for {k} of {n} labels ({s} %). So many are rather errors of the model than of the "
+            "labels: no label is suspected for it.",
+            "{w} 对 {n} 个标注中的 {k} 个（{s} %）确信属于别的类别。数量如此之多，更可能是模型的错误而不是标注的错误：不据此怀疑任何标注。",
+            k=suspects.contradicted,
+            n=n,
+            s=f"{100 * suspects.contradicted / n:.1f}",
+            w=reader,
+        )
+    if len(flagged):
+        who = (
+            text(
+                "{w}, which never trained on these examples, is confident of another class",
+                "{w} 未用这些样本训练，却确信它们属于别的类别",
+                w=reader,
+            )
+            if ours
+            else text(
+                "{w} is confident of another class (this counts only if it never trained on these examples)",
+                "{w} 确信它们属于别的类别（前提是它没有用这些样本训练过）",
+                w=reader,
+            )
+        )
+        return text(
+            "Labels that look wrong to a model: {k} of {n} ({s} %). {w}. "
+            "If all labels were right, it would be so for about {e} by its own probabilities"
+            + ("; these are more." if suspects.unusual else ", so that their number alone shows no error.")
+            + " How many of them are wrong cannot be told from predictions: a hard example looks the same to a model.",
+            "{n} 个标注中有 {k} 个（{s} %）在模型看来可疑：{w}。即使所有标注都正确，按它自己的概率也会有约 {e} 个"
+            + ("；实际数量更多。" if suspects.unusual else "，因此单凭这个数量并不说明标注有误。")
+            + "其中有多少确实标错，仅凭预测无法判断：对模型来说，难样本与错标注看起来没有区别。",
+            k=len(flagged),
+            n=n,
+            s=f"{100 * len(flagged) / n:.1f}",
+            w=who,
+            e=f"{suspects.by_chance.value:g} [{suspects.by_chance.low:g}, {suspects.by_chance.high:g}]",
+        )
+    return text(
+        "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
+        "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
+        n=n,
+        w=reader,
+    )
 
 
 def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Estimate]) -> Text:

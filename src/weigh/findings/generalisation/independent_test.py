@@ -8,6 +8,7 @@ is read once; every further look makes it a little more like training data, so t
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -110,25 +111,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
         **values,
     )
-    sentence = (
-        sentence
-        + {
-            "yes": text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values),
-            "no": text("The score does not hold: the difference is {g}.", "得分不成立：差值为 {g}。", **values),
-            "undecided": text(
-                "Whether it holds is not settled: the difference is {g}, too wide to exclude a serious drop.",
-                "是否成立尚无定论：差值为 {g}，区间太宽，不能排除明显下降。",
-                **values,
-            ),
-            "higher": text(
-                "The score does not fall; it is higher than cross-validation promised, by {g}: {w}, and having more training "
-                "examples may add to it.",
-                "得分没有下降，反而比交叉验证给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
-                w=EASIER[drawn],
-                **values,
-            ),
-        }["higher" if higher else verdict]
-    )
+    sentence += _holds("higher" if higher else verdict, values, EASIER[drawn])
     sentence, poor = _against_blind(evidence, test, sentence, estimates)
     sentence += text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
     if drawn:  # the same neighbours and the same conditions stand on both sides
@@ -144,24 +127,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         severity="problem" if verdict == "no" or poor else "evidence",
         sentence=bilingual(sentence),
         estimates=estimates,
-        assumptions=[
-            Assumption(
-                name=bilingual(text("The test part took no part in any choice", "测试部分未参与任何选择")),
-                outcome="holds" if looks <= 1 else "doubtful",
-                detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=values["k"])),
-            ),
-            Assumption(
-                name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
-                outcome="doubtful"
-                if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
-                else "unchecked",
-                detail=bilingual(
-                    text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
-                )
-                if higher
-                else None,
-            ),
-        ],
+        assumptions=_assume(evidence, values["k"], higher=higher, drawn=drawn),
         candidates=[winner],
         figure=figure,
         table=[
@@ -176,6 +142,48 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
             if not math.isnan(score.value)
         ],
     )
+
+
+def _holds(answer: str, values: dict[str, Any], easier: Text) -> Text:
+    """Whether the score holds there: "yes", "no", "undecided", or it is "higher"."""
+    if answer == "yes":
+        return text("The score holds: the difference is {g}.", "得分成立：差值为 {g}。", **values)
+    if answer == "no":
+        return text("The score does not hold: the difference is {g}.", "得分不成立：差值为 {g}。", **values)
+    if answer == "undecided":
+        return text(
+            "Whether it holds is not settled: the difference is {g}, too wide to exclude a serious drop.",
+            "是否成立尚无定论：差值为 {g}，区间太宽，不能排除明显下降。",
+            **values,
+        )
+    return text(
+        "The score does not fall; it is higher than cross-validation promised, by {g}: {w}, and having more training "
+        "examples may add to it.",
+        "得分没有下降，反而比交叉验证给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
+        w=easier,
+        **values,
+    )
+
+
+def _assume(evidence: Evidence, scored: Any, *, higher: bool, drawn: bool) -> list[Assumption]:
+    return [
+        Assumption(
+            name=bilingual(text("The test part took no part in any choice", "测试部分未参与任何选择")),
+            outcome="holds" if evidence.results.test_looks <= 1 else "doubtful",
+            detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=scored)),
+        ),
+        Assumption(
+            name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
+            outcome="doubtful"
+            if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
+            else "unchecked",
+            detail=bilingual(
+                text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
+            )
+            if higher
+            else None,
+        ),
+    ]
 
 
 def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
