@@ -112,55 +112,17 @@ def keep_common(
     worst = sorted(lacking, key=lambda name: -lacking[name])[:5]
     listed = ", ".join(f"{name} ({lacking[name]})" for name in worst) + (", …" if len(lacking) > len(worst) else "")
     if len(kept) < LEAST_SHARE * n:
-        raise DataError(
-            text(
-                "Only {k} of {n} examples have a prediction of every model. Most are missing from: {l}.",
-                "{n} 个样本中只有 {k} 个具备所有模型的预测。缺失最多的是：{l}。",
-                k=len(kept),
-                n=n,
-                l=listed,
-            ),
-            text("Scores on different examples cannot be compared.", "不同样本上的得分无法比较。"),
-            text(
-                "Give the predictions that are missing, or read the models that share their examples by themselves.",
-                "请补齐缺失的预测，或只读取样本相同的那些模型。",
-            ),
-        )
+        raise _too_few_common(len(kept), n, listed)
     if not lacking:
         return kept, tuple(answers), []
     position = np.full(n, -1)
     position[kept] = np.arange(len(kept))
     problems = []
     if len(kept) < n:
-        problems.append(
-            Problem(
-                "missing-prediction",
-                text(
-                    "{k} of {n} examples lack a prediction of some model and are set aside for all of them (missing: {l}). If they "
-                    "are harder than the rest, every score here is too good.",
-                    "{n} 个样本中有 {k} 个缺少某个模型的预测，对所有模型都不计入（缺失数：{l}）。如果这些样本比其余的更难，这里的所有得分都偏高。",
-                    k=n - len(kept),
-                    n=n,
-                    l=listed,
-                ),
-                paths=tuple(str(e) for e in example[np.setdiff1d(np.arange(n), kept)]),
-                numbers={"set_aside": n - len(kept), "examples": n, **{f"missing:{m}": lacking[m] for m in worst}},
-                do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
-            )
-        )
+        counts = {"set_aside": n - len(kept), "examples": n, **{f"missing:{m}": lacking[m] for m in worst}}
+        problems.append(_examples_set_aside(counts, listed, example[np.setdiff1d(np.arange(n), kept)]))
     if few.any():
-        out = [name for name, o in zip(names, few, strict=True) if o]
-        problems.append(
-            Problem(
-                "missing-prediction",
-                text(
-                    "Set aside, with predictions of less than half of the examples: {m}.",
-                    "以下预测不足样本的一半，已搁置：{m}。",
-                    m=", ".join(out),
-                ),
-                do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
-            )
-        )
+        problems.append(_runs_set_aside([name for name, out in zip(names, few, strict=True) if out]))
     trimmed = []
     for a in left:
         rows = np.flatnonzero(position[a.which] >= 0)
@@ -175,6 +137,52 @@ def keep_common(
             )
         )
     return kept, tuple(trimmed), problems
+
+
+def _too_few_common(kept: int, n: int, listed: str) -> DataError:
+    return DataError(
+        text(
+            "Only {k} of {n} examples have a prediction of every model. Most are missing from: {l}.",
+            "{n} 个样本中只有 {k} 个具备所有模型的预测。缺失最多的是：{l}。",
+            k=kept,
+            n=n,
+            l=listed,
+        ),
+        text("Scores on different examples cannot be compared.", "不同样本上的得分无法比较。"),
+        text(
+            "Give the predictions that are missing, or read the models that share their examples by themselves.",
+            "请补齐缺失的预测，或只读取样本相同的那些模型。",
+        ),
+    )
+
+
+def _examples_set_aside(counts: dict[str, int], listed: str, paths: np.ndarray) -> Problem:
+    return Problem(
+        "missing-prediction",
+        text(
+            "{k} of {n} examples lack a prediction of some model and are set aside for all of them (missing: {l}). If they "
+            "are harder than the rest, every score here is too good.",
+            "{n} 个样本中有 {k} 个缺少某个模型的预测，对所有模型都不计入（缺失数：{l}）。如果这些样本比其余的更难，这里的所有得分都偏高。",
+            k=counts["set_aside"],
+            n=counts["examples"],
+            l=listed,
+        ),
+        paths=tuple(map(str, paths)),
+        numbers=counts,
+        do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
+    )
+
+
+def _runs_set_aside(names: list[str]) -> Problem:
+    return Problem(
+        "missing-prediction",
+        text(
+            "Set aside, with predictions of less than half of the examples: {m}.",
+            "以下预测不足样本的一半，已搁置：{m}。",
+            m=", ".join(names),
+        ),
+        do=text("Add the predictions that are missing.", "请补齐缺失的预测。"),
+    )
 
 
 def _names(answers: Sequence[Answers]) -> list[str]:

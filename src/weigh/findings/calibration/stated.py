@@ -78,7 +78,6 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
     before, after = winners.before, winners.after
     verdict = judge_error(after.error)
     ours = results.origin == "study"
-    saved = text("in the saved model", "保存的模型中温度为") if ours else text("over all", "全部数据上为")
     estimates = {
         "calibration_error": after.error,
         "calibration_error_before": before.error,
@@ -97,24 +96,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         "brier_before": before.brier,
         "brier": after.brier,
     }
-    sentence = (
-        text(
-            "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
-            "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
-            w=results.candidate(winner).label,
-            b=before.error.format(),
-            d=_direction(before),
-        )
-        + text(
-            "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
-            "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
-            s=saved,
-            t=f"{winners.temperature:.2f}",
-            a=after.error.format(),
-            g=_gain(winners.gain),
-        )
-        + _meaning(verdict)
-    )
+    sentence = _say(results.candidate(winner).label, winners, ours=ours) + _meaning(verdict)
     assumptions = [
         Assumption(
             name=Bilingual.of(
@@ -158,6 +140,25 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         candidates=[winner],
         next=_next(verdict),
         **common,
+    )
+
+
+def _say(winner: str, described: Described, *, ours: bool) -> Text:
+    """How far stated and true are apart, as trained and with the temperature."""
+    before, after = described.before, described.after
+    return text(
+        "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
+        "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
+        w=winner,
+        b=before.error.format(),
+        d=_direction(before),
+    ) + text(
+        "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
+        "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
+        s=text("in the saved model", "保存的模型中温度为") if ours else text("over all", "全部数据上为"),
+        t=f"{described.temperature:.2f}",
+        a=after.error.format(),
+        g=_gain(described.gain),
     )
 
 

@@ -26,6 +26,18 @@ from weigh.stats.resampling import Resampler
 __all__ = ["find"]
 
 
+WRONG_OR_SUPERFLUOUS = Assumption(
+    name=bilingual(text("The suspects are wrong or superfluous", "可疑样本确实标错或多余")),
+    outcome="unchecked",
+    detail=bilingual(
+        text(
+            "Hard examples with right labels are suspected as well; nobody has looked at them.",
+            "标注正确的难样本也可能被怀疑；尚未经人工核对。",
+        )
+    ),
+)
+
+
 @FINDINGS.named("cleaned")
 def find(results: Results) -> list[Finding]:
     """One finding where cleaned runs exist; none otherwise."""
@@ -147,16 +159,7 @@ def _finding(
         sentence=bilingual(lead + answer + rise + about),
         estimates=estimates,
         assumptions=[
-            Assumption(
-                name=bilingual(text("The suspects are wrong or superfluous", "可疑样本确实标错或多余")),
-                outcome="unchecked",
-                detail=bilingual(
-                    text(
-                        "Hard examples with right labels are suspected as well; nobody has looked at them.",
-                        "标注正确的难样本也可能被怀疑；尚未经人工核对。",
-                    )
-                ),
-            ),
+            WRONG_OR_SUPERFLUOUS,
             *assumptions_of(evidence, [a, b])[:1],
         ],
         examples=[str(path) for path in paths],

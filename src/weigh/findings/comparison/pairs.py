@@ -304,31 +304,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             if (settlement.repeats_help and varies) or fixed
             else text("More repeats alone cannot settle it.", "仅增加重复次数无法分出高下。")
         )
-        values = {
-            "a": evidence.label(difference.a),
-            "b": evidence.label(difference.b),
-            "n": needed,
-            "u": text("groups", "组") if unit == "groups" else text("examples", "个样本"),
-            "p": 80,
-        }
-        sentences.append(
-            lead
-            + (
-                text(
-                    "About {n:.0f} {u} of the same kind would show in {p} % of studies that {a} and {b} are practically equal, "
-                    "if the true difference is as small as the observed one.",
-                    "如果真实差异与观测到的一样小，约需 {n:.0f} {u}（同类），才能在 {p} % 的研究中证实 {a} 与 {b} 实际相当。",
-                    **values,
-                )
-                if settlement.equal
-                else text(
-                    "To tell {a} from {b} in {p} % of studies, about {n:.0f} {u} of the same kind would be needed, if the "
-                    "true difference is as large as the observed one.",
-                    "如果真实差异与观测到的一样大，要在 {p} % 的研究中分出 {a} 与 {b} 的高下，约需 {n:.0f} {u}（同类）。",
-                    **values,
-                )
-            )
-        )
+        sentences.append(lead + _more_examples(evidence, difference, needed, equal=settlement.equal))
     elif not (settlement.repeats_help and varies):
         sentences.append(
             text(
@@ -344,6 +320,30 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             )
         )
     return [bilingual(sentence) for sentence in sentences]
+
+
+def _more_examples(evidence: Evidence, difference: Difference, needed: float, *, equal: bool) -> Text:
+    """How many examples would settle it; `equal`: by showing both to be practically equal."""
+    values = {
+        "a": evidence.label(difference.a),
+        "b": evidence.label(difference.b),
+        "n": needed,
+        "u": text("groups", "组") if difference.estimate.n_unit == "groups" else text("examples", "个样本"),
+        "p": 80,
+    }
+    if equal:
+        return text(
+            "About {n:.0f} {u} of the same kind would show in {p} % of studies that {a} and {b} are practically equal, "
+            "if the true difference is as small as the observed one.",
+            "如果真实差异与观测到的一样小，约需 {n:.0f} {u}（同类），才能在 {p} % 的研究中证实 {a} 与 {b} 实际相当。",
+            **values,
+        )
+    return text(
+        "To tell {a} from {b} in {p} % of studies, about {n:.0f} {u} of the same kind would be needed, if the "
+        "true difference is as large as the observed one.",
+        "如果真实差异与观测到的一样大，要在 {p} % 的研究中分出 {a} 与 {b} 的高下，约需 {n:.0f} {u}（同类）。",
+        **values,
+    )
 
 
 def _differences(evidence: Evidence, others: list[str]) -> Figure:

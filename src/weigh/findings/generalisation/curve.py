@@ -225,25 +225,8 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         x=measured["score_smallest"].format(),
         y=measured["present"].format(),
     )
-    if not curve.fits:
-        sentence = text(
-            "These points and those between lie on no power law, so nothing is predicted for more examples.",
-            "这些点及其间各点不符合任何幂律，因此不对更多样本作预测。",
-        )
-        return lead + sentence, "undecided", measured
-    if curve.tells_nothing:
-        sentence = text(
-            "No growth is shown, and repeats agree hardly more than with half the examples: such a curve may bend up again, so nothing is "
-            "predicted.",
-            "看不出得分在提高，而且与只用一半样本时相比，各次重复的结果并未更加一致：这样的曲线可能重新上升，因此不作预测。",
-        )
-        return lead + sentence, "undecided", measured
-    if _falls(evidence, curve):
-        sentence = text(
-            "It does not get better with more examples, so no law can be fitted and nothing is predicted.",
-            "样本增多，得分并未变好，因此无法拟合规律，也不作预测。",
-        )
-        return lead + sentence, "undecided", measured
+    if (why_not := _why_nothing_is_predicted(evidence, curve)) is not None:
+        return lead + why_not, "undecided", measured
     rope = scaled(evidence.rope, evidence.metric, method="as set")
     estimates = measured | {
         "predicted": curve.predicted,
@@ -265,33 +248,57 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
     )
     assert gain.low is not None
     assert gain.high is not None
-    if gain.low > rope.value:
-        verdict: Verdict = "yes"
-        sentence += text(
+    verdict: Verdict = "yes" if gain.low > rope.value else "no" if gain.high < rope.value else "undecided"
+    points = 0
+    if verdict == "no" and not _would_have_been_seen(evidence, curve):
+        verdict, points = "undecided", len(curve.sizes)
+        estimates["points"] = count(points, "count")
+    sentence += _meaning(verdict, values, points=points)
+    about = text("This speaks about {s}.", "这里说的是{s}。", **values)
+    return lead + sentence + about, verdict, estimates
+
+
+def _why_nothing_is_predicted(evidence: Evidence, curve: LearningCurve) -> Text | None:
+    if not curve.fits:
+        return text(
+            "These points and those between lie on no power law, so nothing is predicted for more examples.",
+            "这些点及其间各点不符合任何幂律，因此不对更多样本作预测。",
+        )
+    if curve.tells_nothing:
+        return text(
+            "No growth is shown, and repeats agree hardly more than with half the examples: such a curve may bend up again, so nothing is "
+            "predicted.",
+            "看不出得分在提高，而且与只用一半样本时相比，各次重复的结果并未更加一致：这样的曲线可能重新上升，因此不作预测。",
+        )
+    if _falls(evidence, curve):
+        return text(
+            "It does not get better with more examples, so no law can be fitted and nothing is predicted.",
+            "样本增多，得分并未变好，因此无法拟合规律，也不作预测。",
+        )
+    return None
+
+
+def _meaning(verdict: Verdict, values: dict, *, points: int) -> Text:
+    """What the gain of twice as many examples is worth; `points`: how many the curve has, where it may bend up again."""
+    if verdict == "yes":
+        return text(
             "That is more than {r}: more examples are worth collecting.", "这超过 {r}，值得收集更多样本。", **values
         )
-    elif gain.high < rope.value and not _would_have_been_seen(evidence, curve):
-        verdict = "undecided"
-        estimates["points"] = count(len(curve.sizes), "count")
-        sentence += text(
-            "That would be less than {r}, but {k} points cannot show a curve that bends up again, as where a head has about as many "
-            "features as examples.",
-            "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的分类头。",
-            k=len(curve.sizes),
-            **values,
-        )
-    elif gain.high < rope.value:
-        verdict = "no"
-        sentence += text(
+    if verdict == "no":
+        return text(
             "That is less than {r}: more examples of the same kind would change little.",
             "这不到 {r}，再增加同类样本，变化不大。",
             **values,
         )
-    else:
-        verdict = "undecided"
-        sentence += text("Whether that is more than {r} cannot be told.", "提升是否超过 {r}，尚无法判断。", **values)
-    about = text("This speaks about {s}.", "这里说的是{s}。", **values)
-    return lead + sentence + about, verdict, estimates
+    if points:
+        return text(
+            "That would be less than {r}, but {k} points cannot show a curve that bends up again, as where a head has about as many "
+            "features as examples.",
+            "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的分类头。",
+            k=points,
+            **values,
+        )
+    return text("Whether that is more than {r} cannot be told.", "提升是否超过 {r}，尚无法判断。", **values)
 
 
 def _figure(evidence: Evidence, measured: list[Measured]) -> Figure:

@@ -20,7 +20,7 @@ import numpy as np
 from weigh.findings.amounts import bilingual, count
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.order_checks import check_order
-from weigh.findings.model import Assumption, Finding, Verdict
+from weigh.findings.model import Assumption, Bilingual, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
@@ -218,42 +218,11 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
         }
         verdict: Verdict = "no"
         severe = effect.low is not None and effect.low > SMALL
-        sentence = text(
-            "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted{within}); "
-            "this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
-            "independent ones.",
-            "{c} 的误差在顺序上相近的样本之间彼此相似（{within}置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
-            "{n} 个样本因此约相当于 {e} 个独立样本。",
-            **values,
-        )
-        sentence += (
-            text(
-                "Intervals that count single examples are too narrow and should be about {f} times as wide.",
-                "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
-                **values,
-            )
-            if factor.low is not None and factor.low > 1
-            else text(
-                "How much too narrow that makes intervals that count single examples is not settled (a factor of {f}).",
-                "按单个样本计算的区间因此偏窄多少，尚无定论（倍数 {f}）。",
-                **values,
-            )
-        )
+        sentence = _alike(values, wider=factor.low is not None and factor.low > 1)
     else:
         severe = False
         verdict = "yes" if source.apart and effect.high is not None and effect.high < SMALL else "undecided"
-        sentence = text(
-            "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted{within}; "
-            "design effect of blocks of {s} neighbours: {d}).",
-            "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（{within}置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
-            **values,
-        )
-        if not source.apart:
-            sentence += text(
-                "That does not show them to be independent: neighbours stood in training, and copies there leave no errors "
-                "that could be alike.",
-                "这并不说明它们相互独立：相邻样本可能同在训练数据中，训练数据里的副本会让相似的误差无从出现。",
-            )
+        sentence = _not_alike(values, apart=source.apart)
     return Finding(
         id="order:neighbours",
         kind="order",
@@ -264,34 +233,71 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
         estimates=estimates,
         assumptions=_assumption(evidence),
         candidates=[source.candidate],
-        next=[
-            bilingual(
-                text(
-                    "Find out what neighbours share (object, site, patient, series), record it in a column and set design.group_by to it.",
-                    "请弄清相邻样本有何共同来源（对象、地点、病人、批次），记录成一列，并把 design.group_by 设为该列。",
-                )
-            ),
-            bilingual(
-                text(
-                    "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
-                    "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
-                    s=near.size,
-                )
-            ),
-        ]
+        next=_what_to_record(near.size)
         if factor.low is not None and factor.low > 1 and near.reach  # else these examples are worth what they count
         else [],
         table=[
-            {
-                "block": str(size),
-                "blocks": e.n,
-                "design_effect": e.format(2),
-                "p": f"{p:.3g}",
-            }
+            {"block": str(size), "blocks": e.n, "design_effect": e.format(2), "p": f"{p:.3g}"}
             for size, e, p in zip(near.sizes, near.effects, near.steps, strict=True)
         ],
         references=REFERENCES,
     )
+
+
+def _alike(values: dict, *, wider: bool) -> Text:
+    sentence = text(
+        "Along the order, errors of {c} that stand near each other are alike (p = {p} when errors are permuted{within}); "
+        "this shows in blocks of up to about {b} neighbours. The {n} examples are then worth about {e} "
+        "independent ones.",
+        "{c} 的误差在顺序上相近的样本之间彼此相似（{within}置换检验 p = {p}），这种相似在约 {b} 个相邻样本的区块内都能看到。"
+        "{n} 个样本因此约相当于 {e} 个独立样本。",
+        **values,
+    )
+    if wider:
+        return sentence + text(
+            "Intervals that count single examples are too narrow and should be about {f} times as wide.",
+            "按单个样本计算的区间偏窄，应约为其 {f} 倍。",
+            **values,
+        )
+    return sentence + text(
+        "How much too narrow that makes intervals that count single examples is not settled (a factor of {f}).",
+        "按单个样本计算的区间因此偏窄多少，尚无定论（倍数 {f}）。",
+        **values,
+    )
+
+
+def _not_alike(values: dict, *, apart: bool) -> Text:
+    sentence = text(
+        "Errors of {c} that stand near each other are not shown to be alike (p = {p} when errors are permuted{within}; "
+        "design effect of blocks of {s} neighbours: {d}).",
+        "没有证据表明 {c} 在顺序上相近的样本误差彼此相似（{within}置换检验 p = {p}；每块 {s} 个相邻样本的设计效应为 {d}）。",
+        **values,
+    )
+    if apart:
+        return sentence
+    return sentence + text(
+        "That does not show them to be independent: neighbours stood in training, and copies there leave no errors "
+        "that could be alike.",
+        "这并不说明它们相互独立：相邻样本可能同在训练数据中，训练数据里的副本会让相似的误差无从出现。",
+    )
+
+
+def _what_to_record(size: int) -> list[Bilingual]:
+    return [
+        bilingual(
+            text(
+                "Find out what neighbours share (object, site, patient, series), record it in a column and set design.group_by to it.",
+                "请弄清相邻样本有何共同来源（对象、地点、病人、批次），记录成一列，并把 design.group_by 设为该列。",
+            )
+        ),
+        bilingual(
+            text(
+                "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
+                "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
+                s=size,
+            )
+        ),
+    ]
 
 
 # ---- columns that could be groups

@@ -11,7 +11,7 @@ of examples look the same; only the shares of the classes are checked, since the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -172,12 +172,7 @@ def _drop(
         )
     if apart:
         estimates["classes_in_one"] = count(apart, "classes")
-        sentence += text(
-            "The sets do not have the same classes (occurring in only one of them: {k}), so the scores are not about the same "
-            "task: whether anything is worse there cannot be told from their difference, {d}.",
-            "两个集合的类别不同（只在其中一个集合出现的类别数：{k}），得分针对的不是同一任务：不能由两者之差（{d}）判断在那里是否更差。",
-            **{**values, "k": apart},
-        )
+        sentence += _other_classes(apart, values)
     else:
         sentence += _meaning(judged.drop, verdict, values)
     if models > 1 and not apart:
@@ -190,23 +185,7 @@ def _drop(
         severity="problem" if verdict == "no" else "evidence",
         sentence=bilingual(sentence),
         estimates=estimates,
-        assumptions=[
-            Assumption(
-                name=bilingual(text("The two sets have no example in common", "两个集合没有共同样本")),
-                outcome="unchecked",
-            ),
-            *_class_shares(kind, shift, pair, titles, metric, subject, judged),
-            Assumption(
-                name=bilingual(text("The labels of both sets follow the same rules", "两个集合的标注标准一致")),
-                outcome="unchecked",
-                detail=bilingual(
-                    text(
-                        "Other examples, other labels and a harder choice of examples look the same in these numbers.",
-                        "样本不同、标注不同或样本更难，在这些数字里看起来没有区别。",
-                    )
-                ),
-            ),
-        ],
+        assumptions=_assume(_class_shares(kind, shift, pair, titles, metric, subject, judged)),
         candidates=list(shift.models) if subject is None else [subject],
         next=[
             bilingual(
@@ -222,6 +201,34 @@ def _drop(
         table=[_row(label(key), model_drop) for key, model_drop in shift.models.items()],
         references=REFERENCES,
     )
+
+
+def _other_classes(apart: int, values: dict) -> Text:
+    return text(
+        "The sets do not have the same classes (occurring in only one of them: {k}), so the scores are not about the same "
+        "task: whether anything is worse there cannot be told from their difference, {d}.",
+        "两个集合的类别不同（只在其中一个集合出现的类别数：{k}），得分针对的不是同一任务：不能由两者之差（{d}）判断在那里是否更差。",
+        **{**values, "k": apart},
+    )
+
+
+def _assume(class_shares: Sequence[Assumption]) -> list[Assumption]:
+    return [
+        Assumption(
+            name=bilingual(text("The two sets have no example in common", "两个集合没有共同样本")), outcome="unchecked"
+        ),
+        *class_shares,
+        Assumption(
+            name=bilingual(text("The labels of both sets follow the same rules", "两个集合的标注标准一致")),
+            outcome="unchecked",
+            detail=bilingual(
+                text(
+                    "Other examples, other labels and a harder choice of examples look the same in these numbers.",
+                    "样本不同、标注不同或样本更难，在这些数字里看起来没有区别。",
+                )
+            ),
+        ),
+    ]
 
 
 def _only_in_one(kind: Kind, pair: tuple[MeasuredSet, MeasuredSet]) -> int:

@@ -98,39 +98,36 @@ def _spread(evidence: Evidence) -> Finding:
             "只有一次重复，无法判断划分和种子的影响有多大。",
         )
     ours = evidence.results.origin == "study"
-    vary = [SOURCES[s] for s in evidence.results.spec.design.vary if s in SOURCES]
-    together = text(
-        "{a} vary together in this design: their shares cannot be told apart.",
-        "本设计中{a}同时变化，无法区分各自的份额。",
-        a=text(", ".join(s.en for s in vary), "、".join(s.zh for s in vary)),
-    )
     return Finding(
         id="stability:spread",
         kind="stability",
         **(asked("stability:spread", verdict) if len(evidence.rivals) > 1 else asked("stability:alone", verdict)),
         sentence=bilingual(sentence),
         estimates=estimates,
-        assumptions=[
-            Assumption(
-                name=bilingual(text("Sources of variation can be told apart", "各变异来源可以区分")),
-                outcome="violated" if len(vary) > 1 else "holds",
-                detail=bilingual(together) if len(vary) > 1 else None,
-            )
-            if ours
-            else Assumption(
-                name=bilingual(text("Sources of variation can be told apart", "各变异来源可以区分")),
-                outcome="unchecked",
-                detail=bilingual(
-                    text("What changed from run to run was not recorded.", "各次运行之间改变了什么，没有记录。")
-                ),
-            )
-        ],
+        assumptions=[_assume_sources(evidence)],
         candidates=[winner],
         next=[]
         if len(repeats) > 1 or not ours or not varies
         else [bilingual(text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。"))],
         figure=figure,
     )
+
+
+def _assume_sources(evidence: Evidence) -> Assumption:
+    """Whether this design can tell apart what makes runs differ."""
+    name = bilingual(text("Sources of variation can be told apart", "各变异来源可以区分"))
+    if evidence.results.origin != "study":
+        unknown = text("What changed from run to run was not recorded.", "各次运行之间改变了什么，没有记录。")
+        return Assumption(name=name, outcome="unchecked", detail=bilingual(unknown))
+    vary = [SOURCES[s] for s in evidence.results.spec.design.vary if s in SOURCES]
+    if len(vary) <= 1:
+        return Assumption(name=name, outcome="holds")
+    together = text(
+        "{a} vary together in this design: their shares cannot be told apart.",
+        "本设计中{a}同时变化，无法区分各自的份额。",
+        a=text(", ".join(s.en for s in vary), "、".join(s.zh for s in vary)),
+    )
+    return Assumption(name=name, outcome="violated", detail=bilingual(together))
 
 
 def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
