@@ -12,7 +12,6 @@ import pytest
 from tests.data.picture_files import folder, paint, read, table
 from weigh.data.contents import hash_file
 from weigh.data.recognition.tasks import recognise_task
-from weigh.data.slices import slices_to_report
 from weigh.errors import DataError
 from weigh.spec import ColumnsSpec
 
@@ -35,8 +34,6 @@ def test_columns_and_slices(pictures):
     assert examples.part.tolist() == ["test", "train", "train", "train", "test", "train"]
     assert list(examples.slices) == ["site"]
     assert set(problems) == {"columns"}
-    assert slices_to_report(examples) == ["site"]
-    assert slices_to_report(examples, []) == []
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.parquet", "t.jsonl"])

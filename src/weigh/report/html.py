@@ -151,11 +151,6 @@ class Page:
             "base-uri 'none'; form-action 'none'"
         )
 
-    @property
-    def script_words(self) -> dict[str, str]:
-        """Words that the script needs; handed over in attributes, never inside the script."""
-        return {key: self.say(key) for key in ("theme_auto", "theme_light", "theme_dark", "sort_by")}
-
     def anchor(self, finding: Finding) -> str:
         return self.anchors.get(finding.id, "f0")
 

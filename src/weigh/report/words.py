@@ -13,7 +13,6 @@ from weigh.stats.estimate import UNITS as METRIC_UNITS
 __all__ = [
     "CLAIMS",
     "CLAIMS_EXPLAINED",
-    "CLAIMS_SHORT",
     "DESIGN",
     "OUTCOMES",
     "PURPOSE",
@@ -47,19 +46,6 @@ CLAIMS_EXPLAINED = {
         "Speaks about these recipes on other data sets of this size from the same source. This is the claim to read before "
         "recommending a method.",
         "针对方案本身，说的是换一份来源相同、大小相同的数据集会怎样。要推荐一种方法，看这一项。",
-    ),
-}
-CLAIMS_SHORT = {
-    "these_models": Text(
-        "exactly these trained models, on new examples of the same kind", "这几个训练好的模型，用在同类新样本上"
-    ),
-    "this_data": Text(
-        "these recipes trained on all the data at hand, on new examples of the same kind",
-        "用手头全部数据训练的这些方案，用在同类新样本上",
-    ),
-    "new_data": Text(
-        "these recipes on other data sets of this size from the same source",
-        "这些方案换到来源相同、大小相同的其他数据集上",
     ),
 }
 VERDICTS = {
@@ -198,7 +184,6 @@ WORDS = {
     "measured_here": Text("Measured on this machine", "在本机上的测量"),
     "claims_title": Text("What the three claims mean", "三种适用范围的含义"),
     "note": Text("note", "备注"),
-    "of_claim": Text("about", "适用于"),
     "value_and_interval": Text("value and interval", "值与区间"),
     "based_on": Text("based on", "依据"),
     "conclude": Text("What may and may not be concluded", "能得出什么，不能得出什么"),
@@ -233,7 +218,6 @@ WORDS = {
     "answer": Text("Answer", "回答"),
     "assumption_is": Text("{name}: {outcome}", "{name}：{outcome}"),
     "assumptions": Text("What must hold for this", "成立的前提"),
-    "candidate_chosen": Text("Recommended", "推荐"),
     "cite": Text("How to cite and reproduce", "如何引用与复现"),
     "cite_lead": Text(
         "Quote the verdict together with its interval and its claim; without them it says more than was found. To repeat the study, run "
@@ -242,7 +226,6 @@ WORDS = {
     ),
     "claim_is": Text("What it speaks about: {claim}", "适用范围：{claim}"),
     "claim": Text("What it speaks about", "适用范围"),
-    "close": Text("close", "关闭"),
     "citation": Text(
         "weigh {version}, report of the study “{name}”, {data}.", "weigh {version}，“{name}”研究报告，{data}。"
     ),
@@ -266,7 +249,6 @@ WORDS = {
     "examples": Text("Files concerned", "涉及的文件"),
     "failed_runs": Text("Runs that failed", "失败的运行"),
     "failed_runs_of": Text("{failed} of {all} runs failed", "{all} 次运行中有 {failed} 次失败"),
-    "figure_keys": Text("use the arrow keys to read each mark", "可用方向键逐个查看"),
     "files_more": Text("and {n} more; findings.json names every file", "另有 {n} 个；findings.json 列出了全部文件"),
     "interval": Text("{level} interval", "{level} 区间"),
     "may": Text("What may be concluded", "可以得出的结论"),
@@ -292,12 +274,10 @@ WORDS = {
     "next_further": Text("Further proposals: {n}, with their findings below.", "其他建议共 {n} 条，见下方各项结论。"),
     "more_rows": Text("{n} more rows stand in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"),
     "next": Text("What to do next", "下一步做什么"),
-    "next_none": Text("Nothing is left to do on this question.", "此问题已无后续工作。"),
     "no_headline": Text(
         "There is no verdict yet: no run has been recorded that could answer the question.",
         "尚无结论：还没有可以回答这个问题的运行记录。",
     ),
-    "no_findings": Text("Nothing was found.", "没有任何结论。"),
     "nothing_to_conclude": Text("Nothing yet.", "暂无。"),
     "other_language": Text("中文版：report.zh.html", "English version: report.html"),
     "lines": Text("Examples concerned", "涉及的样本"),
@@ -323,7 +303,6 @@ WORDS = {
         "Pictures of the first {n}; all {all} are listed below.", "显示前 {n} 个的图片；全部 {all} 个列在下面。"
     ),
     "problems": Text("Problems with the data", "数据中的问题"),
-    "problems_elsewhere": Text("Warnings from the evidence", "证据部分的警告"),
     "question": Text("Question", "问题"),
     "references": Text("References", "参考文献"),
     "report_of": Text("Report of the study", "研究报告"),
@@ -331,12 +310,9 @@ WORDS = {
     "runs": Text("Every run", "全部运行"),
     "runs_caption": Text("Every recorded run. Choose a column title to sort.", "所有已记录的运行。点击列标题可排序。"),
     "runs_show": Text("Show the table", "展开表格"),
-    "score_missing": Text("no score", "无得分"),
-    "section_empty": Text("Nothing was recorded that answers this.", "没有可以回答此问题的记录。"),
     "seeds": Text("Seeds", "随机种子"),
     "see_evidence": Text("see the evidence", "查看证据"),
     "skip": Text("Skip to the verdict", "跳到结论"),
-    "sort_by": Text("sort by {column}", "按{column}排序"),
     "study": Text("Study", "研究"),
     "table": Text("Table", "表格"),
     "test_looks": Text("Times the test part was scored", "测试部分被评分的次数"),
@@ -349,7 +325,6 @@ WORDS = {
         "What was measured does not settle this either way.",
         "现有的测量结果不足以给出肯定或否定的回答。",
     ),
-    "unexplained": Text("a fact, not an inference", "事实，非推断"),
     "verdict": Text("The verdict", "结论"),
     "versions": Text("Versions", "版本"),
     "written_by": Text("Written by weigh {version}", "由 weigh {version} 生成"),

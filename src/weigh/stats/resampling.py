@@ -24,7 +24,6 @@ from weigh.settings import cache_folder
 __all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "in_blocks", "make_units", "resample"]
 
 CELLS = 2_000_000  # of a matrix of draws times examples that is made at once: 16 MB
-FOLD_DRAWS = 200  # draws that estimate how far folds differ by their examples alone
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
 
 
@@ -161,19 +160,6 @@ class Resample:
     def draws(self) -> np.ndarray:
         """`(repeats, b)` scores under the random weights."""
         return self.score[:, None] + self.influence @ (self.weights - 1.0).T
-
-    @property
-    def fold_draws(self) -> np.ndarray:
-        """`(repeats, folds, b')` scores of the folds under the first of the random weights."""
-        moves = (self.weights[:FOLD_DRAWS] - 1.0).T
-        drawn = np.stack(
-            [
-                np.where(self.unit_fold == fold, self.fold_influence, 0.0) @ moves
-                for fold in range(self.fold_score.shape[1])
-            ],
-            axis=1,
-        )
-        return self.fold_score[:, :, None] + drawn
 
     def minus(self, other: Resample) -> Resample:
         """The difference to another candidate, repeat by repeat and unit by unit."""

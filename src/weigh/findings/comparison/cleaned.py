@@ -158,10 +158,7 @@ def _finding(
         severity="problem" if verdict == "no" else "evidence",
         sentence=bilingual(lead + answer + rise + about),
         estimates=estimates,
-        assumptions=[
-            WRONG_OR_SUPERFLUOUS,
-            *assumptions_of(evidence, [a, b])[:1],
-        ],
+        assumptions=[WRONG_OR_SUPERFLUOUS, *assumptions_of(evidence, [a, b])[:1]],
         examples=[str(path) for path in paths],
         candidates=[a, b],
         next=[bilingual(text("Look at the suspected labels before choosing.", "请先核对疑似标错的样本，再作选择。"))]
