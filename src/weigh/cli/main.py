@@ -50,7 +50,7 @@ def _run(arguments: list[str], language: str) -> int:
     try:
         code = app(args=arguments, standalone_mode=False)
         code = code if isinstance(code, int) else 0
-        sys.stdout.flush()  # a full disk behind `> file` is said now, not at the end of the interpreter
+        sys.stdout.flush()  # a full disk behind `> file` is reported now, not when the interpreter exits
     except typer.Exit as stop:
         code = stop.exit_code
     except WeighError as error:

@@ -95,7 +95,7 @@ def _run(
     brief: bool = False,
     lead: Text | None = None,
 ) -> None:
-    """Run and tell; `lead` is said of the data, after the verdict."""
+    """Run and print the verdict; `lead` is a sentence about the data that follows it."""
     from weigh.cli.output import open_screen
 
     with open_screen(language, quiet=quiet, confirmed=yes) as screen:

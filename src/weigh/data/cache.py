@@ -35,7 +35,7 @@ IN_MEMORY = 2**26  # bytes of a new array that stay in memory
 BLOCK = 2**20  # bytes that share a checksum
 FOOT = struct.Struct("<8sQI")  # mark, bytes before the checksums, checksum of these, the key and the checksums
 MARK = b"weighsum"
-ABANDONED = 3600.0  # seconds after which nobody is writing a half-written entry any more
+ABANDONED = 3600.0  # seconds after which a half-written entry counts as abandoned
 _told: set[str] = set()  # folders whose failure was said: once is enough
 _checked: dict[Path, tuple | None] = {}  # entries that this process has checked or written, as they were then
 

@@ -96,7 +96,7 @@ def keep_digests(folder: Path) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder of the cache is finished and holds what was written; one that does not is said, and to be made anew."""
+    """Whether a folder of the cache is complete and undamaged; one that is not is reported and must be made anew."""
     try:
         digests = json.loads((folder / DIGESTS).read_text("utf-8"))
         if all(hash_file(folder / name) == digest for name, digest in digests.items()):

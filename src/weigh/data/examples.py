@@ -96,7 +96,7 @@ class Examples:
 
     @property
     def are_pairs(self) -> bool:
-        """Whether each example is two things, that a network may be given apart."""
+        """Whether each example has two parts that a network may be given separately."""
         return self.rows is not None and len(self.rows) > 0 and self.medium.is_pair(self.rows[0])
 
     def where(self, part: str) -> np.ndarray:

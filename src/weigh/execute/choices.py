@@ -84,7 +84,7 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
 
 
 def _say_what_is_kept(name: str, wanted: str, stored: str) -> None:
-    """A study goes on with what it began with; whoever asks for something else now is told."""
+    """A study goes on with the settings that it began with; tell a user who now asks for others."""
     if wanted not in ("auto", stored):
         notice(
             text(

@@ -170,7 +170,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
 
 @dataclass(frozen=True)
 class _Recorder:
-    """Hands jobs to the executor and records what comes back, unless somebody asked for the end meanwhile."""
+    """Hands jobs to the executor and records what comes back, unless the study was interrupted meanwhile."""
 
     executor: Executor
     examples: Examples

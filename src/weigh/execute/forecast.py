@@ -86,7 +86,7 @@ class Forecast:
         lines += [
             text("Not planned: {r}", "未列入计划：{r}", r=reason)
             for purpose, reason in plan.skipped.items()
-            if purpose != "components"  # only on request, so nobody misses it
+            if purpose != "components"  # these run only on request, so there is nothing to explain
         ]
         if self.recorded:
             lines.append(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=self.recorded))

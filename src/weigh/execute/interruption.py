@@ -21,7 +21,7 @@ SAME = 0.3  # seconds within which a second signal is the same request: a shell 
 
 
 class Interruption:
-    """Whether somebody asked for the end."""
+    """Whether the user or the system asked the study to stop."""
 
     def __init__(self) -> None:
         self.since: float | None = None

@@ -50,7 +50,7 @@ class _Task:
 
 @dataclass
 class _Worker:
-    """A process, the driver's end of its pipe, whether it has the examples, and what it is at."""
+    """A process, the driver's end of its pipe, whether it has the examples, and the job that it runs."""
 
     process: BaseProcess
     pipe: Connection
@@ -269,7 +269,7 @@ def _work(pipe: Connection) -> None:
 
 
 def _end_with_the_driver() -> None:
-    """End this process, whatever it is doing, as soon as the driver is gone: nobody would take what it computes."""
+    """End this process as soon as the driver is gone: its results could not be delivered any more."""
     driver = multiprocessing.parent_process()
     assert driver is not None
 

@@ -25,7 +25,7 @@ __all__ = ["race_so_far", "run_race"]
 
 
 def race_so_far(ledger: Ledger | None, plan: Plan, spec: StudySpec, examples: Examples) -> Race | None:
-    """The race of a plan as the records decide it; None where nobody races."""
+    """The race of a plan as the records decide it; None where no candidate races."""
     race = start_race(spec, plan.candidates, plan.repeats)
     if race is None or ledger is None:
         return race

@@ -45,7 +45,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
 
 
 def model_there(folder: Path) -> bool:
-    """Whether the winner lies in the study folder as it was written; a damaged one is said."""
+    """Whether the winner lies in the study folder as it was written; a damaged one is reported."""
     from weigh.saved.folder import FORMAT, read_config
 
     try:

@@ -21,7 +21,7 @@ def bilingual(source: Text) -> Bilingual:
 
 
 def count(value: float, unit: str) -> Estimate:
-    """A number of things: exact, so without an interval."""
+    """A count. It is exact, so it has no interval."""
     return Estimate(value=float(value), n=int(value), n_unit=unit, method="count", unit=unit)
 
 

@@ -20,7 +20,7 @@ __all__ = ["assumptions_of", "neighbours_alike"]
 def neighbours_alike(evidence: Evidence) -> bool:
     """Whether the order check raised an alarm, or errors of neighbours are alike by more than chance explains.
 
-    To be asked for through `evidence.once`.
+    Call it through `evidence.once`.
     """
     return any(check.alarm for check in evidence.once(check_order).checks) or evidence.once(dependence) is not None
 

@@ -161,7 +161,7 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
 
 
 def front(costs: Sequence[float | None], scores: Sequence[float], *, greater_is_better: bool = True) -> list[bool]:
-    """Which candidates nobody beats: no other is at least as good at no more cost, and better in one of the two.
+    """Which candidates are on the front: no other one is at least as good, costs no more, and is better in one of the two.
 
     Unknown costs and scores are never on the front and beat nobody.
     """

@@ -111,7 +111,7 @@ class Evidence:
         return answer_blindly(self.metric, example.kind, example.target, len(self.results.examples.classes))
 
     def once(self, compute: Callable[[Evidence], T]) -> T:
-        """What `compute` finds, worked out once: findings that speak of the same thing ask here, and none hands it to another."""
+        """The result of `compute`, which runs at most once per study: findings that need the same result all get it here."""
         if compute not in self._known:
             self._known[compute] = compute(self)
         return self._known[compute]

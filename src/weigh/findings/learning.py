@@ -17,7 +17,7 @@ __all__ = ["ConstantRuns", "constant_runs", "nothing_learnt", "usefulness"]
 
 
 def usefulness(evidence: Evidence) -> Verdict:
-    """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse. Asked for through `evidence.once`."""
+    """Whether the winner beats an answer that looks at nothing: "no" where it is shown to be worse. Call it through `evidence.once`."""
     if evidence.winner is None:
         return "undecided"
     score, base = winner_score(evidence), evidence.blind.score
@@ -31,7 +31,7 @@ def usefulness(evidence: Evidence) -> Verdict:
 def nothing_learnt(evidence: Evidence) -> bool:
     """Whether every run of the winner gives every example the same answer, and its score is no better: nothing to rank.
 
-    To be asked for through `evidence.once`.
+    Call it through `evidence.once`.
     """
     return evidence.once(usefulness) != "yes" and evidence.winner in evidence.once(constant_runs).throughout
 
@@ -51,7 +51,7 @@ class ConstantRuns(NamedTuple):
 
 
 def constant_runs(evidence: Evidence) -> ConstantRuns:
-    """Look through the runs of all candidates but controls; to be asked for through `evidence.once`."""
+    """Look through the runs of all candidates but controls; call it through `evidence.once`."""
     rows, looked = [], Counter()
     for name, runs in evidence.out_of_fold.items():
         if evidence.results.candidate(name).control:

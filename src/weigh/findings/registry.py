@@ -90,7 +90,7 @@ def read_findings(results: Results) -> list[Finding]:
 
 
 def unasked(results: Results) -> dict[str, Any]:
-    """Kinds and ids of findings that these records cannot answer, and why; those that rank fall where nobody learnt anything."""
+    """Kinds and ids of findings that these records cannot answer, and why. Where no candidate learnt anything, rankings are among them."""
     reasons = {**results.examples.kind.meaningless, **results.skipped}
     try:
         learnt = not read_evidence(results).once(nothing_learnt)

@@ -30,7 +30,7 @@ from weigh.stats.resampling import Units, draw_weights, make_units, resample
 
 __all__ = ["MOST_VALUES", "find"]
 
-MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; it is said, not dropped silently
+MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; the finding counts such columns
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
 LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
 DRAWS = 400  # only the spread is taken from them, never a far quantile

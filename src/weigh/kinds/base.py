@@ -236,7 +236,7 @@ class Kind:
     # ---- for people
 
     def metrics(self, classes: int) -> list[str]:
-        """Metrics that a report shows when nobody says which, most telling first."""
+        """Metrics that a report shows by default, the most informative first."""
         return [self.primary]
 
     def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:

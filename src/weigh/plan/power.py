@@ -34,7 +34,7 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
         folds=spec.design.folds,
         repeats=min((plan.repeats[c.id] for c in compared), default=1),
         class_counts=np.bincount(examples.target[train]).tolist() if balanced else None,
-        candidates=max(2, len(compared)),  # a single one is asked about against a second to come
+        candidates=max(2, len(compared)),  # one candidate alone is compared with a second that may be added later
         groups=None if group is None else len(np.unique(group[train])),
         level=spec.design.level,
     )

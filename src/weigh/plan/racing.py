@@ -93,7 +93,7 @@ class Race:
 
 
 def racing_candidates(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple[str, ...]:
-    """Ids of the candidates that race; empty where racing is off or has nobody to drop."""
+    """Ids of the candidates that race; empty where racing is off or no candidate could be dropped."""
     rivals = [c for c in candidates if not c.control]
     wanted = spec.design.race if spec.design.race is not None else len(rivals) > MANY
     if not wanted or len(rivals) < 2:
@@ -125,7 +125,7 @@ def kept_runs(runs: Iterable[Run], race: Race | None) -> tuple[Run, ...]:
 
 
 def racing_words(race: Race | None, spec: StudySpec, candidates: Sequence[Candidate]) -> Text | None:
-    """What a plan says about racing; None where nobody would expect it."""
+    """What a plan says about racing; None for a few candidates where racing was not asked for."""
     if race is None:
         rivals = sum(not c.control for c in candidates)
         if spec.design.race is None and rivals <= MANY:

@@ -24,7 +24,7 @@ __all__ = ["check_answers", "check_probabilities", "keep_common", "without_bare"
 
 ROUNDING = 0.02  # probabilities written with two digits may miss a sum of one by so much
 TINY = 1e-6  # arithmetic may leave a probability of 0 so far below
-LEAST_SHARE = 0.5  # of the examples: a model that has fewer is set aside, so that it does not cost the others theirs
+LEAST_SHARE = 0.5  # of the examples: a model that has fewer is set aside, since only examples of all models count
 
 
 def check_probabilities(numbers: np.ndarray) -> tuple[np.ndarray, list[Problem]]:

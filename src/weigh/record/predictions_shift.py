@@ -23,7 +23,7 @@ from weigh.stats.interval import share_estimate
 __all__ = ["Shift", "check_shift", "counted_from_one", "moved_labels", "notice_shift"]
 
 WHOLE = re.compile(r"[+-]?\d+")
-AHEAD = 0.15  # how much more often the moved labels must be right before it is said
+AHEAD = 0.15  # how much more often the moved labels must be right before a shift is reported
 
 
 class Shift(NamedTuple):

@@ -170,7 +170,7 @@ def _reliability(figure: Figure, language: str) -> Markup:
 
 
 def _front(figure: Figure, language: str) -> Markup:
-    """Cost against score; candidates that nobody beats in both are filled, the others hollow."""
+    """Cost against score; candidates on the front (no other beats them in both) are filled, the others hollow."""
     x_key, y_key = _axes(figure, "macs", "score")
     on = [row for row in figure.rows if row.get("front", True)]
     off = [row for row in figure.rows if not row.get("front", True)]

@@ -100,7 +100,7 @@ class Quote:
     path: str
     texts: tuple[Quotation, ...]
     caption: str
-    effects: str  # which words mattered, in a sentence; "" where nobody asked
+    effects: str  # which words mattered, in a sentence; "" where this was not measured
 
 
 class Page:

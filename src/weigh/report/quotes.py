@@ -46,11 +46,11 @@ class Quotes:
         return {} if self._results is None else effects_by_path(self._results)
 
     def effects(self, path: str) -> Effects | None:
-        """What words did in this example; None where nobody asked."""
+        """The effects of the words of this example; None where they were not measured."""
         return self._effects.get(path)
 
     def in_words(self, path: str, language: str) -> str:
-        """The strongest words in a sentence; "" where nobody asked."""
+        """The strongest words in a sentence; "" where they were not measured."""
         effects = self.effects(path)
         return "" if effects is None else effects_sentence(effects, [quote.text for quote in self.of(path)], language)
 

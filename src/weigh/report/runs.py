@@ -39,7 +39,7 @@ def run_rows(results: Results) -> list[dict[str, Any]]:
                 "cause": run.cause,
             }
         )
-    for key in ("purpose", "variant", "fold", "n_train", "seconds", "cause", "seeds"):  # columns that nobody filled
+    for key in ("purpose", "variant", "fold", "n_train", "seconds", "cause", "seeds"):  # columns without any value
         if all(row[key] in (None, "") for row in rows):
             for row in rows:
                 del row[key]

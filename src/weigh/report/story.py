@@ -205,7 +205,7 @@ def _is_shown(finding: Finding) -> bool:
 
 
 def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str, Any]) -> tuple[Point, ...]:
-    """What was left undecided, what rests on assumptions that fail, and claims that nobody examined."""
+    """What was left undecided, what rests on assumptions that fail, and claims that were not examined."""
     points: list[Point] = []
     everything = [*([headline] if headline else []), *evidence]
     points += [Point(f.sentence, f) for f in evidence if f.severity == "problem" and not _decided(f)]

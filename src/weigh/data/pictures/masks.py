@@ -42,7 +42,7 @@ class _Pair(NamedTuple):
 
 
 def without_masks(rows: Sequence[Placed], root: Path) -> tuple[list[int], list[Problem]]:
-    """Rows that are no masks, and what is to be said: a class of masks is asked about, masks beside their pictures are left out."""
+    """Rows without masks, and the problems: the user is asked about a class of masks; masks beside their pictures are left out."""
     question = _find_mask_class(rows, root)
     keep, left_out = _masks_beside(rows)
     return keep, question + left_out
@@ -104,7 +104,7 @@ def _stem(row: Placed) -> str:
 
 
 def _by_words(pair: _Pair) -> str | None:
-    """The class of masks if both names say what they hold."""
+    """The class that holds masks, if the names of both classes show it."""
     words = {name: set(re.findall(r"[a-z]+", name.casefold())) for name in (pair.one, pair.two)}
     for masks, pictures in ((pair.one, pair.two), (pair.two, pair.one)):
         if words[masks] & MASK_WORDS and (words[pictures] & PICTURE_WORDS or words[pictures] <= words[masks]):

@@ -256,7 +256,7 @@ class _Folder:
 
 
 class _Names:
-    """From what a name may be written as to the name; what stands for several names stands for none."""
+    """From each way to write a name to the name; a way that fits several names is left out."""
 
     def __init__(self, named: list[tuple[str, str]], stems: list[tuple[str, str]]) -> None:
         self._levels = [

@@ -51,7 +51,7 @@ def read_parquet(path: Path, *, rows: int | None = None) -> pl.DataFrame:
 
 
 def _unpacked_bytes(file: BinaryIO, size: int) -> int:
-    """What the footer or the heads of its pages promise, whichever is more: bytes of all pages, and at least some for each cell.
+    """Unpacked bytes by the footer or by the heads of the pages, whichever is more, with a least number of bytes for each cell.
 
     Raises:
         ValueError: There is no footer.

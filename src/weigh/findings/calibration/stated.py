@@ -163,7 +163,7 @@ def _say(winner: str, described: Described, *, ours: bool) -> Text:
 
 
 def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict) -> Finding:
-    """Trained models on a test set: no folds on which a temperature could be fitted without using what it is judged on."""
+    """For trained models on a test set. There are no folds to fit a temperature on, so the probabilities are judged as they are."""
     verdict, figure = judge_error(stated.error), common["figure"]
     shown = [row for row in figure.rows if row["stage"] == "before"]
     columns = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")

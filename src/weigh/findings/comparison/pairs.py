@@ -198,7 +198,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
 
 
 def _scope(evidence: Evidence, pairs: int) -> Text:
-    """What the interval promises, and what it speaks about."""
+    """How many pairs the intervals hold for at once, and which claim they are about."""
     values = {"l": f"{100 * evidence.level:.4g}", "k": pairs, "s": scope(evidence.claim)}
     if pairs == 1:
         return text("The {l} % interval speaks about {s}.", "{l} % 区间针对的是{s}。", **values)
@@ -272,7 +272,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     # Where nothing can be repeated, or would come out the same, only examples tell more
     fixed = evidence.claim == "these_models"
     varies = not fixed and evidence.more_repeats_help(difference.a, difference.b)
-    if settlement.few_runs and varies:  # after few runs nobody knows what examples could still settle
+    if settlement.few_runs and varies:  # after few runs it cannot be computed how many more examples would settle it
         ours = evidence.results.origin == "study"
         few = text(
             "More repeats come first{s}: {r} runs hardly show how much runs differ, and that alone makes the interval {w:.1f} times "

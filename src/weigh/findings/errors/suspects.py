@@ -80,7 +80,7 @@ class Suspected(NamedTuple):
 
 
 def suspected_labels(evidence: Evidence) -> Suspected | None:
-    """To be asked for through `evidence.once`; None where labels are no classes, or nothing ran."""
+    """Call it through `evidence.once`; None where labels are no classes, or nothing ran."""
     results = evidence.results
     if not results.examples.kind.probable or len(results.examples.classes) < 2 or not evidence.rivals:
         return None
@@ -220,7 +220,7 @@ def find_labels(evidence: Evidence) -> list[Finding]:
 def _say(reader: str, suspects: Suspected, *, ours: bool) -> Text:
     """How many labels `reader` doubts; `ours`: it was trained here, so it is known what it had never seen."""
     n, flagged = suspects.judged, suspects.flagged
-    if suspects.many:  # the assumption is broken: nobody should look at what is wrong with the model, one by one
+    if suspects.many:  # the assumption is broken: these are errors of the model, not worth checking one by one
         return text(
             "{w} is confident of another class for {k} of {n} labels ({s} %). So many are rather errors of the model than of the "
             "labels: no label is suspected for it.",
@@ -295,7 +295,7 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
 
 
 def look_again(count: int, *, ours: bool = True) -> Text:
-    """The proposal that follows from suspected labels; `advice` makes the same one. `ours`: of a study, not of a table."""
+    """The advice that follows from suspected labels, here and in `advice`. `ours`: of a study, not of a table of predictions."""
     if not ours:
         return text(
             "Look at the first of the suspected labels ({k}), correct only what you know to be wrong, and read the table again.",

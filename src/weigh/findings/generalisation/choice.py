@@ -62,7 +62,7 @@ class Choice(NamedTuple):
 
 
 def read_choice(evidence: Evidence) -> Choice | None:
-    """To be asked for through `evidence.once`; None where fewer than two candidates were scored on a test part."""
+    """Call it through `evidence.once`; None where fewer than two candidates were scored on a test part."""
     results = evidence.results
     if results.origin != "study" or evidence.winner is None or evidence.comparisons is None:
         return None

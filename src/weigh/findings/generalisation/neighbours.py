@@ -63,7 +63,7 @@ def find_neighbours(evidence: Evidence) -> list[Finding]:
 
 def dependence(evidence: Evidence) -> Estimate | None:
     """How many times as wide intervals that count examples should be; None where errors of neighbours are not shown to be alike by
-    more than matters (or groups are resampled as a whole). To be asked for through `evidence.once`."""
+    more than matters (or groups are resampled as a whole). Call it through `evidence.once`."""
     if evidence.winner is None or evidence.units.name == "groups":
         return None
     neighbours = evidence.once(_neighbours)

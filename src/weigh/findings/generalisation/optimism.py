@@ -15,11 +15,11 @@ from weigh.stats.selection import Optimism, selection_optimism
 
 __all__ = ["RELATIVE", "find_optimism", "winner_score"]
 
-RELATIVE = 0.1  # of a score in the unit of the label: so much of luck would change what one expects of a model
+RELATIVE = 0.1  # of a score in the unit of the label; less luck than this does not change what to expect of a model
 
 
 def luck_of_choosing(evidence: Evidence) -> Optimism | None:
-    """To be asked for through `evidence.once`; None where nothing was chosen, or candidates cannot be compared."""
+    """Call it through `evidence.once`; None where nothing was chosen, or candidates cannot be compared."""
     if evidence.winner is None or evidence.winner not in evidence.rivals or evidence.comparisons is None:
         return None
     return selection_optimism(

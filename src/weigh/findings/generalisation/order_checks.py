@@ -89,7 +89,7 @@ class Checked(NamedTuple):
 
 
 def check_order(evidence: Evidence) -> Checked:
-    """Judge the order checks of a study; to be asked for through `evidence.once`."""
+    """Judge the order checks of a study; call it through `evidence.once`."""
     results = evidence.results
     indices = results.examples.where("train")
     position = np.argsort(np.argsort(results.examples.order[indices], kind="stable"), kind="stable")
@@ -186,7 +186,7 @@ def _compare(evidence, metric, shuffled, blocked, block, variant, variants, draw
     value, half, half_after, many = sign * float(before - after), None, None, blocks >= MANY_BLOCKS
     if draws:
         adjusted = quantile(1 - (1 - evidence.level) / variants, 1e9)
-        # One repeat of blocks: its training sample's luck is allowed for as in any single repeat
+        # The blocks are one repeat, so the variance of a single repeat is used
         factor = math.sqrt(TRAINING)
         spread = (
             _spread_of_blocks(one, other, common)

@@ -46,7 +46,7 @@ def find(results: Results) -> list[Finding]:
 
 
 def find_shifts(evidence: Evidence) -> list[Finding]:
-    """The findings of all further test sets; to be asked for through `evidence.once`, as the headline does."""
+    """The findings of all further test sets; call it through `evidence.once`, as the headline does."""
     from weigh.plan.runs import group_of
 
     results = evidence.results

@@ -57,7 +57,7 @@ class Trained(NamedTuple):
 
 
 def read_training(evidence: Evidence) -> dict[str, Trained]:
-    """Candidate id -> how its runs went, for those that were trained by epochs; to be asked for through `evidence.once`."""
+    """Candidate id -> how its runs went, for those that were trained by epochs; call it through `evidence.once`."""
     facts = {}
     for candidate in evidence.results.candidates:
         runs = [run for run in evidence.results.runs(candidate=candidate.id) if len(run.facts.get("history") or ()) > 1]
