@@ -12,6 +12,7 @@ from weigh.stats.estimate import UNITS as METRIC_UNITS
 
 __all__ = [
     "CLAIMS",
+    "CLAIMS_SHORT",
     "CLAIMS_EXPLAINED",
     "DESIGN",
     "OUTCOMES",
@@ -46,6 +47,19 @@ CLAIMS_EXPLAINED = {
         "Speaks about these recipes on other data sets of this size from the same source. This is the claim to read before "
         "recommending a method.",
         "针对方案本身，说的是换一份来源相同、大小相同的数据集会怎样。要推荐一种方法，看这一项。",
+    ),
+}
+CLAIMS_SHORT = {
+    "these_models": Text(
+        "exactly these trained models, on new examples of the same kind", "这几个训练好的模型，用在同类新样本上"
+    ),
+    "this_data": Text(
+        "these recipes trained on all the data at hand, on new examples of the same kind",
+        "用手头全部数据训练的这些方案，用在同类新样本上",
+    ),
+    "new_data": Text(
+        "these recipes on other data sets of this size from the same source",
+        "这些方案换到来源相同、大小相同的其他数据集上",
     ),
 }
 VERDICTS = {
