@@ -24,8 +24,8 @@ def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
     # of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"
     parts = [str(part) for part in item["loc"] if not re.match(r"constrained-|function-|\w+\[", str(part))]
     where = ".".join(parts) or "study.yaml"
-    kind, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
-    if kind == "extra_forbidden":
+    mistake, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
+    if mistake == "extra_forbidden":
         near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
         hint = (
             text(" Did you mean '{n}'?", "您是想用“{n}”吗？", n=near[0])
@@ -33,10 +33,10 @@ def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
             else text(" Known here: {k}.", "这里可用：{k}。", k=", ".join(known))
         )
         return text("{w}: there is no such setting.{h}", "{w}：没有这个设置。{h}", w=where, h=hint)
-    if kind == "missing":
+    if mistake == "missing":
         example = {"data": "data: photos/", "models": "models: [timm:resnet18]"}.get(where, "")
         return text("{w} is missing. {e}", "缺少 {w}。{e}", w=where, e=example)
-    if kind == "literal_error":
+    if mistake == "literal_error":
         return text(
             "{w}: {v} is not one of {x}.",
             "{w}：{v} 不在可选值 {x} 之中。",
@@ -44,20 +44,20 @@ def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
             v=value,
             x=context.get("expected", ""),
         )
-    if kind.startswith(("greater_than", "less_than")):
-        sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[kind]
+    if mistake.startswith(("greater_than", "less_than")):
+        sign = {"greater_than": ">", "greater_than_equal": "≥", "less_than": "<", "less_than_equal": "≤"}[mistake]
         limit = context.get("gt", context.get("ge", context.get("lt", context.get("le"))))
         return text("{w}: {v} must be {s} {l}.", "{w}：{v} 必须 {s} {l}。", w=where, v=value, s=sign, l=limit)
-    if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
+    if mistake in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
         return text(
             "{w}: {v} is not a {t}number.",
             "{w}：{v} 不是{z}数。",
             w=where,
             v=value,
-            t="whole " if kind.startswith("int") else "",
-            z="整" if kind.startswith("int") else "",
+            t="whole " if mistake.startswith("int") else "",
+            z="整" if mistake.startswith("int") else "",
         )
-    if kind in (
+    if mistake in (
         "string_type",
         "bool_parsing",
         "bool_type",
@@ -67,7 +67,7 @@ def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
         "model_attributes_type",
     ):
         en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(
-            kind[0], ("a section with settings", "包含设置的小节")
+            mistake[0], ("a section with settings", "包含设置的小节")
         )
         return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=where, v=value, t=Text(en, zh))
     message = str(item.get("msg", "")).removeprefix("Value error, ")

@@ -12,8 +12,8 @@ from weigh.stats.estimate import UNITS as METRIC_UNITS
 
 __all__ = [
     "CLAIMS",
-    "CLAIMS_SHORT",
     "CLAIMS_EXPLAINED",
+    "CLAIMS_SHORT",
     "DESIGN",
     "OUTCOMES",
     "PURPOSE",

@@ -202,18 +202,14 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         )
     gain = _points(evidence, curve)
     small, now = round(float(first.sizes[0])), round(float(first.sizes[-1]))
+    bare = {"low": None, "high": None}
     measured = {
         "smallest": count(small, "examples"),
         "trained": count(now, "examples"),
         "score_smallest": curve.present.model_copy(
-            update={
-                "value": float(first.scores[0]),
-                "low": None,
-                "high": None,
-                "method": "cross-validation, no interval",
-            }
+            update={**bare, "value": float(first.scores[0]), "method": "cross-validation, no interval"}
         ),
-        "present": curve.present.model_copy(update={"low": None, "high": None, "method": "cross-validation"}),
+        "present": curve.present.model_copy(update={**bare, "method": "cross-validation"}),
     }
     lead = text(
         "Trained on {a} examples, {c} scores {x}; on {b} examples, {y} ({m}).",
