@@ -139,7 +139,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        if number(error) is None or isinstance(error, BrokenPipeError):  # nobody listens any more: no fault of the disk
+        if number(error) is None or isinstance(error, BrokenPipeError):  # the pipe has no reader: no fault of the disk
             raise
         raise storage_error(error, path) from error
 

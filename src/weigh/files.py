@@ -193,7 +193,7 @@ def read_array(path: Path | str, names: Sequence[str] = ()) -> np.ndarray:
 
 
 def _member(path: Path | str, inside: list[str], names: Sequence[str]) -> str:
-    """Which array of a .npz is meant: the only one, or the only one of the first name that fits; `arr_0` is what nobody named."""
+    """Which array of a .npz is meant: the only one, or the only one of the first name that fits; numpy calls an array without a name `arr_0`."""
     arrays = {name.removesuffix(".npy"): name for name in inside if name.endswith(".npy")}
     if len(arrays) == 1:
         return next(iter(arrays.values()))

@@ -1,4 +1,4 @@
-"""What whoever runs weigh must be told though nothing stops: into the log, and on the screen in their language. And that log."""
+"""Notices: what a user should know although nothing stops. They go into the log and, in the user's language, onto the screen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def notice(sentence: Text) -> None:
 @contextmanager
 def notices_to(say: Callable[[Text], None]) -> Iterator[None]:
     """Inside the block `say` is called with every notice of this process."""
-    silent = logging.NullHandler()  # or logging would print it too where nobody keeps a log
+    silent = logging.NullHandler()  # or logging would print it too where no log is kept
     _log.addHandler(silent)
     _listeners.append(say)
     try:

@@ -85,7 +85,7 @@ def read_predictions(
 
 
 def _command(paths: Sequence[Path], truth: dict[str, list[Path]], settings: Sequence[str]) -> tuple[str, ...]:
-    """What gives the same report again; files without their folders, which are nobody's business."""
+    """The command that gives the same report again; files without their folders, which a report should not disclose."""
 
     def name(path: Path) -> str:
         plain = path.name or path.resolve().name

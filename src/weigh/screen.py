@@ -43,7 +43,7 @@ WHAT = {
 
 
 WHOLE_JOBS = ("epochs",)  # what is told so makes up nearly all of a job
-PLAIN_EVERY = 30.0  # seconds between lines where nobody sees bars
+PLAIN_EVERY = 30.0  # seconds between lines where no bars can be shown (a file, a pipe)
 
 
 def is_watched() -> bool:

@@ -1,4 +1,4 @@
-"""What was read, in a few lines for whoever started a study: how many, labelled by what, which columns are left aside, two examples.
+"""What was read, in a few lines for the person who starts a study: how many, labelled by what, which columns are left aside, two examples.
 
 Before it: examples and problems. After it: the screen of `weigh run` and of `weigh plan`. A wrong guess is seen here, before anything is trained.
 """

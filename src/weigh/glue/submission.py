@@ -1,4 +1,4 @@
-"""Answers to GLUE's test files, whose labels nobody has but GLUE: one file per test set, as its site takes them.
+"""Answers to GLUE's test files, whose labels only GLUE has: one file per test set, as its site takes them.
 
 Before it: the refitted winner. After it: the person zips the files of all tasks and sends them to GLUE.
 """

@@ -38,7 +38,7 @@ def write_predictions(
 
 
 def intact(path: Path, digest: str) -> bool:
-    """Whether the file holds what was written; a file that nobody touched since is not read again by this process."""
+    """Whether the file holds what was written; a file that has not changed since is not read again by this process."""
     now = (identity(path), digest)
     if now[0] is None:
         return False

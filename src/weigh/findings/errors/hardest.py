@@ -69,7 +69,7 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
         "predictions_each": _count(runs, "predictions", runs),
         "examples": _count(n, "examples", n),
     }
-    fixed = results.origin == "models"  # trained models on a test set: no folds, and "pictures" that nobody has here
+    fixed = results.origin == "models"  # trained models on a test set: without folds, and the pictures are not here
     values = {"k": len(always), "n": n, "s": f"{100 * share:.1f}", "r": runs}
     values |= {
         "o": text("", "") if fixed else text("out-of-fold ", "折外"),

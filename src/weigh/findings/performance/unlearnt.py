@@ -1,4 +1,4 @@
-"""The verdict where there is none: nothing ran to its end, or nobody learnt anything.
+"""The verdict where no candidate can be recommended: nothing ran to its end, or none learnt anything.
 
 Before it: the records. After it: `headline.py`, whose headline it takes the place of.
 """
