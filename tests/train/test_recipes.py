@@ -219,7 +219,7 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(examples, setting, m
         self.accumulated = 2
 
     monkeypatch.setattr(Loop, "__init__", halved)
-    np.testing.assert_allclose(fit([run], setting, examples)[0].logits, whole.answers, atol=2e-3)
+    np.testing.assert_allclose(fit([run], setting, examples)[0].answers, whole.answers, atol=2e-3)
 
 
 def test_several_labels(examples, setting, make_run):
