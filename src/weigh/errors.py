@@ -134,6 +134,10 @@ class MissingExtra(WeighError):
         return type(self), self.args_
 
 
+class PluginError(WeighError):
+    """An installed plugin cannot be imported, or takes a name that is taken."""
+
+
 def reason_of(error: BaseException, longest: int = 200) -> str:
     """What the error of a library says, fit to stand in a sentence: its first line, or its kind; no colours, no addresses in memory."""
     lines = _COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__]

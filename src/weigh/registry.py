@@ -12,10 +12,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from weigh.errors import SpecError
+from weigh.errors import PluginError, SpecError, reason_of
 from weigh.language import Text, text
 
 __all__ = ["Registry"]
@@ -108,10 +108,36 @@ class Registry(Generic[T]):
                 import_module(module)
             for point in entry_points(group="weigh.plugins"):
                 if point.name.split(".")[0] == self.kind.en.replace(" ", "-"):
-                    point.load()
+                    _load_plugin(point)
             self._loaded = True
         finally:
             self._loading.discard(thread)
+
+
+def _load_plugin(point: EntryPoint) -> None:
+    """Import a plugin, which registers itself by that.
+
+    Raises:
+        PluginError: It cannot be imported. What it would have added cannot be known, so nothing goes on without it.
+    """
+    try:
+        point.load()
+    except Exception as error:  # whatever somebody else's code raises
+        package = point.dist.name if point.dist is not None else point.value
+        raise PluginError(
+            text(
+                "The plugin {n} of the package {p} cannot be loaded: {e}",
+                "无法加载软件包 {p} 的插件 {n}：{e}",
+                n=point.name,
+                p=package,
+                e=f"{type(error).__name__}: {reason_of(error)}",
+            ),
+            do=text(
+                "Update the package, or take it out: pip uninstall {p}",
+                "请更新该软件包，或将其卸载：pip uninstall {p}",
+                p=package,
+            ),
+        ) from error
 
 
 def _origin() -> _Origin:

@@ -102,15 +102,8 @@ def _unbalanced(examples: Examples, counts: np.ndarray) -> list[Problem]:
                 u=noun.measure,
             ),
             severity="note",
-            why=text("A score over all entities mostly speaks of the large types.", "总体得分主要反映数量多的类型。")
-            if noun is examples.kind.counted
-            else text(
-                "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
-                "准确率主要反映大类别；平衡准确率则不会。",
-            ),
-            do=text("Look at the score of each type as well.", "请同时查看每种类型的得分。")
-            if noun is examples.kind.counted
-            else text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。"),
+            why=examples.kind.unbalanced_why,
+            do=examples.kind.unbalanced_do,
             numbers={"largest": int(counts[largest]), "smallest": int(counts[smallest])},
             details=tuple({"class": c, "examples": int(k)} for c, k in zip(examples.classes, counts, strict=True)),
         )
@@ -165,9 +158,9 @@ def size_in_words(examples: Examples) -> Problem:
         counts = examples.class_counts(np.arange(len(examples)))
         line = ", ".join(f"{name}: {n}" for name, n in zip(examples.classes, counts, strict=True))
         listed = Text(line, line)
-        in_classes = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes))
-        types = text(" with {c} types of entities.", "，{c} 种实体。", c=len(examples.classes))
-        what = in_classes if examples.kind.counted is None else types
+        what, counted = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes)), examples.kind.counted
+        if counted is not None:
+            what = text(" with {c} types of {w}.", "，{c} 种{w}。", c=len(examples.classes), w=counted.many)
         numbers["classes"] = len(examples.classes)
         details = tuple({"class": c, "examples": int(n)} for c, n in zip(examples.classes, counts, strict=True))
     elif len(examples):

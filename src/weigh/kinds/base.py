@@ -111,6 +111,7 @@ class Kind:
         from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
             best one is then no reason to stop.
         counted: What is counted class by class, where it is not the examples.
+        unbalanced_why, unbalanced_do: What it means for a score that some classes are much larger than others, and what to do.
     """
 
     name: str
@@ -126,6 +127,11 @@ class Kind:
     apart = text("examples", "样本")
     detectable = False
     counted: Noun | None = None
+    unbalanced_why = text(
+        "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
+        "准确率主要反映大类别；平衡准确率则不会。",
+    )
+    unbalanced_do = text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。")
     from_nothing = False
 
     @property

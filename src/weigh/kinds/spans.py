@@ -56,6 +56,10 @@ class Spans(Kind):
     primary = "entity_f1"
     unasked: ClassVar = {"calibration": OF_TAGS, "errors:labels": OF_TAGS}
     counted = ENTITIES
+    unbalanced_why = text(
+        "A score over all entities mostly speaks of the large types.", "总体得分主要反映数量多的类型。"
+    )
+    unbalanced_do = text("Look at the score of each type as well.", "请同时查看每种类型的得分。")
     from_nothing = True
     unordered = text("it compares how classes of whole examples are told apart", "该检查比较的是对整个样本类别的区分")
 
