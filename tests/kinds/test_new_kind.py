@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.registered import registered
 from weigh.errors import SpecError
 from weigh.heads.base import HEADS, Head
 from weigh.kinds.base import KINDS, Blind, Kind, Prediction, Strata
@@ -92,23 +93,22 @@ def loss(logits: torch.Tensor, target: torch.Tensor, _weight: torch.Tensor | Non
     return (logits - target).square().mean()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _registered():
-    """What a plugin does when it is imported; taken back, for other tests count what is registered."""
-    registries = {KINDS: NAME, HEADS: NAME, METRICS: METRIC, TASKS: TASK}
-    for registry in registries:
-        list(registry)
-    KINDS.register(NAME, Direction())
-    HEADS.register(NAME, Head(lambda _: 2, lambda _: 2, ray, loss))
-    METRICS.register(METRIC, Metric(
+ENTRIES = [
+    (KINDS, NAME, Direction()),
+    (HEADS, NAME, Head(lambda _: 2, lambda _: 2, ray, loss)),
+    (METRICS, METRIC, Metric(
         METRIC, text("mean angle between directions", "方向的平均夹角"), "count", greater_is_better=False,
         measure=lambda prediction, target: apart(prediction.labels, target)[:, None], reduce=weighted_mean, rope=1.0,
         unit="degrees", kinds=frozenset({NAME}), linear=True, influence=influence_on_mean,
-    ))  # fmt: skip
-    TASKS.register(TASK, Task(TASK, (NAME,), "pictures"))
-    yield
-    for registry, name in registries.items():
-        del registry._entries[name]
+    )),
+    (TASKS, TASK, Task(TASK, (NAME,), "pictures")),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered():
+    with registered(ENTRIES):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 
 from tests.media import test_new_medium as toy
+from tests.registered import registered
 from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.copies import find_identical
@@ -121,7 +122,7 @@ def _registered():
         (FEEDS, NAME, Feed(inputs, stream, restored=lambda fields: Scaled(**fields))),
         (MODEL_SOURCES, SOURCE, ModelSource(load, lambda pattern: ["small"])),
     ]
-    with toy.registered(entries, SOURCE):
+    with registered(entries, SOURCE):
         yield
 
 

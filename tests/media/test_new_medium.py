@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.registered import registered
 from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import identified
 from weigh.data.copies import find_identical
@@ -34,7 +34,6 @@ from weigh.errors import ModelError, SpecError
 from weigh.inputs.base import FEEDS, Batch, Feed, Label, consecutive, unlabelled
 from weigh.language import text
 from weigh.media import MEDIA, Medium
-from weigh.models import address
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.nouns import Noun
 from weigh.study import Study
@@ -167,19 +166,6 @@ COMPUTE = [
     (FEEDS, NAME, Feed(inputs, stream, restored=lambda fields: Scaled(**fields))),
     (MODEL_SOURCES, SOURCE, ModelSource(load, lambda pattern: ["small"])),
 ]
-
-
-@contextmanager
-def registered(entries, source: str) -> Iterator[None]:
-    """What a plugin does when it is imported; taken back, for other tests count what is registered."""
-    for registry, name, entry in entries:
-        list(registry)
-        registry.register(name, entry)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(address, "source_names", lambda: (*address.BUILT_IN, source))
-        yield
-    for registry, name, _ in entries:
-        del registry._entries[name]
 
 
 @pytest.fixture(scope="module", autouse=True)

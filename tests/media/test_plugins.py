@@ -61,7 +61,7 @@ def test_a_broken_plugin_on_the_command_line(tmp_path, monkeypatch, capsys, phot
 
     install(tmp_path, monkeypatch, {"reader.broken": "plugged_absent"})
     monkeypatch.setattr(readers.READERS, "_loaded", False)
-    assert main(["data", str(photos)]) == 1
+    assert main(["data", str(photos)]) == 2
     told = capsys.readouterr().err
     assert "reader.broken" in told
     assert "Traceback" not in told
