@@ -51,7 +51,11 @@ def prepare(work: Work, precision: str = "auto") -> Contender:
         "image-classification", examples.classes, "balanced_accuracy",
         threads=work.threads, precision=chosen, offline=True, cache=None, device=device,
     )  # fmt: skip
-    options = {**RECIPES.get("finetune").options["pictures"], "batch_size": work.batch, "image_size": work.size}
+    options = {
+        **RECIPES.get("finetune").options["pictures"]().model_dump(),
+        "batch_size": work.batch,
+        "image_size": work.size,
+    }
     model = load_model(f"file:{work.weights}@timm:{work.model}", pretrained=True, offline=True)
     preparation = model.preprocessing.at(work.size)
     network = network_task(setting.task).build(model, examples, torch_generator(1))
