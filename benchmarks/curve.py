@@ -42,8 +42,8 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
     import torch
 
     from weigh.train.logistic import eigenbasis
-    from weigh.train.options import STRENGTHS
     from weigh.train.probe import fit_head
+    from weigh.train.recipe_options import STRENGTHS
     from weigh.train.rows import Rows
 
     torch.set_num_threads(1)

@@ -215,7 +215,7 @@ def test_the_second_look_opens_nothing(data, monkeypatch):
         raise AssertionError(f"{path} was opened")
 
     monkeypatch.setattr(facts_module, "look", never)
-    monkeypatch.setattr("weigh.data.pictures.duplicates.open_picture", never)
+    monkeypatch.setattr("weigh.data.pictures.near_copies.open_picture", never)
     assert check_pictures(examples)[1] == first
 
 

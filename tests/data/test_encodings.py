@@ -6,7 +6,7 @@ import pytest
 
 from tests.data.test_table_files import lines
 from weigh.data.readers import read_and_check
-from weigh.data.tables.encoding import decode, read_text
+from weigh.data.tables.text_encoding import decode, read_text
 from weigh.errors import DataError
 from weigh.spec import DataSpec
 

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from weigh.data.tables.encoding import read_text
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.table_files import read_table
+from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError, WeighError
 from weigh.files import LONGEST_TEXT, check_texts, open_regular, read_array, read_file, read_json
 from weigh.reading import read_predictions

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.text_files import both, read, sentences, table
-from weigh.data.tables.encoding import decode
 from weigh.data.tables.records import parse_separated, quotes_matter
+from weigh.data.tables.text_encoding import decode
 from weigh.findings.data_problems import findings_from_problems
 
 cells = st.lists(

@@ -18,7 +18,7 @@ from weigh.language import text
 from weigh.plan.racing import Dropped, Race
 from weigh.problem import Problem
 from weigh.record.results import Results
-from weigh.record.selection import find_suspects
+from weigh.record.winner import find_suspects
 
 __all__ = ["STUDIES", "file_of", "pictures", "results_of", "shifted"]
 

@@ -12,7 +12,7 @@ import weigh
 from tests.findings.kinds import TYPES, simulate_entities
 from tests.findings.reading import by_id, check
 from weigh.cli.main import main
-from weigh.data.tables.encoding import read_text
+from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError, SpecError
 from weigh.kinds.tags import code_spans
 from weigh.metrics.base import METRICS

@@ -17,9 +17,9 @@ from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.stats.comparison import compare, relation_of
 from weigh.stats.interval import student
+from weigh.stats.luck_of_choosing import may_be_best
 from weigh.stats.power import smallest_detectable_difference, what_settles
 from weigh.stats.resampling import make_units
-from weigh.stats.selection import may_be_best
 
 
 def measured(logits, target, metric="balanced_accuracy", **options):

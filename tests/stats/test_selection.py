@@ -11,8 +11,8 @@ from weigh.metrics.base import METRICS, Prediction
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
 from weigh.stats.interval import score_estimate
+from weigh.stats.luck_of_choosing import selection_optimism
 from weigh.stats.resampling import make_units
-from weigh.stats.selection import selection_optimism
 
 
 def chosen(rng, shares, n=300, metric="accuracy", shared=0.3):

@@ -11,8 +11,8 @@ from tests.arrays import kind_of, strata_of
 from weigh.data.folds import assign_folds
 from weigh.train import logistic, probe
 from weigh.train.logistic import eigenbasis, solve
-from weigh.train.options import STRENGTHS
 from weigh.train.probe import fit_head
+from weigh.train.recipe_options import STRENGTHS
 from weigh.train.rows import Rows
 
 DOUBLE = torch.float64

@@ -20,8 +20,8 @@ from weigh.metrics.base import METRICS, Prediction
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import compare
 from weigh.stats.interval import Claim, score_estimate
+from weigh.stats.luck_of_choosing import selection_optimism
 from weigh.stats.resampling import make_units
-from weigh.stats.selection import selection_optimism
 
 __all__ = ["PART"]
 

@@ -1,6 +1,6 @@
 """Copies among the examples of a data set, in words: within a part, across training and test, under two labels.
 
-Before it: the pairs that the search of a medium found (`pictures/duplicates.py`, `texts/near_copies.py`). After it: the checks of the medium
+Before it: the pairs that the search of a medium found (`pictures/near_copies.py`, `texts/near_copies.py`). After it: the checks of the medium
 collect the problems, and `folds.py` keeps copies together.
 """
 

@@ -34,7 +34,7 @@ from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast
 from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.racing import race_so_far, run_race
-from weigh.execute.winner import model_there, save_winner
+from weigh.execute.saving import model_there, save_winner
 from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import cross_candidates, recipe_of
@@ -48,7 +48,7 @@ from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.lock import lock_study
 from weigh.record.reading import read_results
 from weigh.record.results import Results
-from weigh.record.selection import find_suspects, leading_heads, median_epochs
+from weigh.record.winner import find_suspects, leading_heads, median_epochs
 from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
 from weigh.spec_yaml import changed_settings, dump_spec

@@ -29,7 +29,7 @@ from weigh.record.predictions_folds import check_folds, number_folds, number_run
 from weigh.record.predictions_shift import check_shift, moved_labels
 from weigh.record.predictions_table import Answers, PredictionTable, read_tables
 from weigh.record.results import Candidate, Results, RunRecord
-from weigh.record.selection import choose_winner
+from weigh.record.winner import choose_winner
 from weigh.spec import StudySpec
 
 __all__ = ["read_predictions", "results_of", "skipped_of_others"]

@@ -34,7 +34,7 @@ from weigh.problem import Problem
 from weigh.record.predictions import skipped_of_others
 from weigh.record.predictions_folder import model_names
 from weigh.record.results import Candidate, Results, RunRecord
-from weigh.record.selection import choose_winner
+from weigh.record.winner import choose_winner
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
 

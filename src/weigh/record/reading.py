@@ -11,7 +11,7 @@ from weigh.language import Text
 from weigh.plan.racing import Race
 from weigh.record.ledger import Ledger, problems_from_json
 from weigh.record.results import Results
-from weigh.record.selection import choose_winner
+from weigh.record.winner import choose_winner
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 

@@ -10,7 +10,7 @@ holds at once, also for the pair that the results made interesting.
     equal           the interval lies inside ± rope (and includes 0)
     undecided       anything else
 
-Before it: `resampling.py`, `interval.py`. After it: `selection.py`, the findings.
+Before it: `resampling.py`, `interval.py`. After it: `luck_of_choosing.py`, the findings.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def score_estimate(
     Returns:
         The score; without an interval where fewer than two independent units or no draws are there.
 
-    Not for: the score of the best of many candidates, which is optimistic (`selection.py`).
+    Not for: the score of the best of many candidates, which is optimistic (`luck_of_choosing.py`).
     """
     resampled = resample(measured, np.ones((1, measured.n)), units)
     return estimate_of(resampled, units, measured.metric, claim=claim, level=level)

@@ -1,6 +1,6 @@
 """Laying one small grey picture on another: scale and shift by Gauss-Newton, and the correlation that remains.
 
-Before it: candidate pairs of copies (`duplicates.py`). After it: their verification. All arrays are `(m, side, side)`
+Before it: candidate pairs of copies (`near_copies.py`). After it: their verification. All arrays are `(m, side, side)`
 float32, m pairs at once.
 
 References:

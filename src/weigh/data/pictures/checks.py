@@ -16,8 +16,8 @@ from weigh.data.classes import check_classes, few_classes
 from weigh.data.contents import fingerprint
 from weigh.data.copies import find_identical, find_near
 from weigh.data.examples import Examples
-from weigh.data.pictures.duplicates import MOST_PICTURES, near_duplicates
 from weigh.data.pictures.facts import Facts, picture_facts
+from weigh.data.pictures.near_copies import MOST_PICTURES, near_duplicates
 from weigh.data.pictures.oddities import find_odd_pictures, find_placeholders
 from weigh.data.pictures.shortcuts import find_shortcuts
 from weigh.data.rows.listing import set_aside

@@ -1,6 +1,6 @@
 """What is known about each picture after opening it once: whether it opens, its pixels' hash, a little grey copy, oddities.
 
-Before it: an index with content hashes. After it: `checks.py` and `duplicates.py`, which only compare facts. Facts are
+Before it: an index with content hashes. After it: `checks.py` and `near_copies.py`, which only compare facts. Facts are
 remembered by content, so that a second look at a data set opens nothing, and gives the same facts.
 """
 

@@ -15,9 +15,9 @@ from weigh.data.rows.columns import columns_note, line_problems, metadata_column
 from weigh.data.rows.listing import PICTURE_SUFFIXES, Listing, nothing_usable, set_aside
 from weigh.data.rows.paths import Resolver, found_otherwise
 from weigh.data.tables.cells import Columns
-from weigh.data.tables.encoding import encoding_problem
 from weigh.data.tables.several_labels import label_columns, labels_of
 from weigh.data.tables.table_files import read_table
+from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem

@@ -12,9 +12,9 @@ import numpy as np
 
 from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples, LeftOut, NewExamples
-from weigh.data.pictures.duplicates import near_duplicates
 from weigh.data.pictures.facts import picture_facts
 from weigh.data.pictures.files import PICTURE_FILES
+from weigh.data.pictures.near_copies import near_duplicates
 from weigh.data.rows.listing import PICTURE_SUFFIXES, natural_key
 from weigh.data.rows.trees import walk_files
 from weigh.data.written import Written

@@ -15,12 +15,12 @@ from weigh.data.pictures.tables import picture_columns
 from weigh.data.recognition.sentences import holds_tokens
 from weigh.data.sentences.objects import holds_sentences, json_objects
 from weigh.data.tables.cells import columns_as_text
-from weigh.data.tables.encoding import read_text
 from weigh.data.tables.numbers import number_style
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.records import parse_json_lines
 from weigh.data.tables.roles import are_numbers, is_number
 from weigh.data.tables.table_files import JSON, PARQUET, TableFile, is_written_as, read_table
+from weigh.data.tables.text_encoding import read_text
 from weigh.data.texts.tables import read_text_table
 from weigh.errors import DataError
 from weigh.language import Text, text

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from weigh.data.sentences.blocks import Block, Blocks, are_numbers, are_tags
 from weigh.data.sentences.objects import TAGS, TOKENS
 from weigh.data.sentences.tags import parse_tag
-from weigh.data.tables.encoding import split_lines
+from weigh.data.tables.text_encoding import split_lines
 from weigh.spec import ColumnsSpec
 
 __all__ = ["column_blocks", "column_tokens", "has_tagged_lines"]

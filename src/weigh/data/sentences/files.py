@@ -15,8 +15,8 @@ from weigh.data.sentences.columns import column_blocks, has_tagged_lines
 from weigh.data.sentences.objects import object_blocks
 from weigh.data.sentences.tables import table_blocks, token_columns
 from weigh.data.sentences.tags import decode_tags, scheme_of
-from weigh.data.tables.encoding import read_text
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, json_table, read_table
+from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.spec import ColumnsSpec

@@ -20,7 +20,7 @@ from weigh.data.rows.part_files import Candidate, choose_versions, family, part_
 from weigh.data.rows.paths import no_such_path
 from weigh.data.sentences.blocks import Block, Blocks
 from weigh.data.sentences.files import Sentence, TokenFile, decode_blocks, read_token_file
-from weigh.data.tables.encoding import encoding_problem
+from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.files import check_texts
 from weigh.kinds.base import Kind

@@ -13,8 +13,8 @@ from weigh.data.sentences.columns import column_tokens, has_tagged_lines
 from weigh.data.sentences.objects import TEXT, TOKENS, WORD, json_objects
 from weigh.data.sentences.tables import table_sentences
 from weigh.data.tables.cells import Columns
-from weigh.data.tables.encoding import split_lines
 from weigh.data.tables.table_files import JSON, PARQUET, broken_line, is_written_as, read_table, whole_table
+from weigh.data.tables.text_encoding import split_lines
 from weigh.errors import DataError
 from weigh.language import text
 

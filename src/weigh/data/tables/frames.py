@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from weigh.data.tables.encoding import read_text, split_lines
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.records import find_shape
 from weigh.data.tables.table_files import JSON, PARQUET, is_written_as, read_table, whole_table
+from weigh.data.tables.text_encoding import read_text, split_lines
 
 if TYPE_CHECKING:
     import polars as pl

@@ -1,6 +1,6 @@
 """Lines of a separated table as records: which line each begins on, how many it takes, and which lines are broken.
 
-Before it: the characters of a file (`encoding.py`). After it: `table_files.py` makes columns of them. What no library of tables offers
+Before it: the characters of a file (`text_encoding.py`). After it: `table_files.py` makes columns of them. What no library of tables offers
 is needed here: quotes that mean nothing (GLUE), quotes that do not close, line numbers, cells of any length.
 """
 
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from weigh.data.tables.encoding import split_lines
+from weigh.data.tables.text_encoding import split_lines
 
 __all__ = ["SEPARATORS", "Record", "Shape", "find_shape", "parse_json_lines", "parse_separated", "quotes_matter"]
 

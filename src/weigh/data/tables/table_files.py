@@ -17,10 +17,10 @@ from typing import Any
 
 from weigh.data.names import compose
 from weigh.data.tables.cells import Columns, as_cell, columns_as_text
-from weigh.data.tables.encoding import read_text, split_lines
 from weigh.data.tables.parquet import read_parquet
 from weigh.data.tables.records import Record, Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.tables.roles import Roles, first_is_header, is_number
+from weigh.data.tables.text_encoding import read_text, split_lines
 from weigh.errors import DataError
 from weigh.language import text
 

@@ -15,7 +15,6 @@ from typing import Any
 from weigh.data.examples import NewExamples
 from weigh.data.sentences.new_sentences import read_sentences
 from weigh.data.tables.cells import Columns, as_cell
-from weigh.data.tables.encoding import decode, read_text, split_lines, whole_lines
 from weigh.data.tables.records import SEPARATORS, Shape, find_shape, parse_separated
 from weigh.data.tables.roles import KNOWN, LAYOUTS, guess_roles, words_in
 from weigh.data.tables.table_files import (
@@ -29,6 +28,7 @@ from weigh.data.tables.table_files import (
     separated_table,
     whole_table,
 )
+from weigh.data.tables.text_encoding import decode, read_text, split_lines, whole_lines
 from weigh.data.texts.tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
 from weigh.errors import DataError

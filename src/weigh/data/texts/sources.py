@@ -17,10 +17,10 @@ from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_as
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
-from weigh.data.tables.encoding import encoding_problem, read_text
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
 from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
+from weigh.data.tables.text_encoding import encoding_problem, read_text
 from weigh.data.texts.tables import columns_of_texts, describe, read_text_table, written_as
 from weigh.errors import DataError
 from weigh.language import Text, text

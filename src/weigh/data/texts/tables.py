@@ -14,7 +14,6 @@ from typing import NamedTuple
 from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.listing import natural_key
 from weigh.data.tables.cells import Columns
-from weigh.data.tables.encoding import read_text, split_lines
 from weigh.data.tables.records import Shape, find_shape, parse_json_lines, parse_separated
 from weigh.data.tables.roles import LABELS, LAYOUTS, Layout, Roles, first_is_header, guess_roles
 from weigh.data.tables.several_labels import label_columns
@@ -27,6 +26,7 @@ from weigh.data.tables.table_files import (
     read_table,
     separated_table,
 )
+from weigh.data.tables.text_encoding import read_text, split_lines
 from weigh.data.written import Written
 from weigh.errors import DataError
 from weigh.language import Text, text

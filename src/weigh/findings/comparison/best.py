@@ -17,7 +17,7 @@ from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.stats.comparison import Comparisons
 from weigh.stats.estimate import Estimate
-from weigh.stats.selection import may_be_best
+from weigh.stats.luck_of_choosing import may_be_best
 
 __all__ = ["find_best", "listed"]
 

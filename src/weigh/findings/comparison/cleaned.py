@@ -1,7 +1,7 @@
 """Does the verdict survive without the suspects? The two leading heads, trained and scored again on cleaned data.
 
 Suspects are labels that all candidates together confidently contradict, copies of an example that stays, and pictures with two
-labels (`record/selection.py`). Removing examples that models get wrong raises every score; that rise says nothing. What is
+labels (`record/winner.py`). Removing examples that models get wrong raises every score; that rise says nothing. What is
 asked is whether the comparison comes out the same, by the same rule and on the same repeats.
 """
 
@@ -18,7 +18,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import Results
-from weigh.record.selection import find_suspects
+from weigh.record.winner import find_suspects
 from weigh.stats.comparison import Difference, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Resampler

@@ -28,7 +28,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import look_at
 from weigh.language import text
 from weigh.record.results import OutOfFold, Results
-from weigh.record.selection import trained_on
+from weigh.record.winner import trained_on
 from weigh.stats.estimate import Estimate
 
 __all__ = ["SHOWN", "find"]

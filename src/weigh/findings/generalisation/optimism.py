@@ -11,7 +11,7 @@ from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import text
 from weigh.stats.estimate import Estimate
-from weigh.stats.selection import Optimism, selection_optimism
+from weigh.stats.luck_of_choosing import Optimism, selection_optimism
 
 __all__ = ["RELATIVE", "find_optimism", "winner_score"]
 

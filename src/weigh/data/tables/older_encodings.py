@@ -1,7 +1,7 @@
 """Which of the older encodings a file is written in, told from the letters that it would hold: frequent ones in the right one, rare
 ones in all others.
 
-Before it: bytes that are no UTF-8 (`encoding.py`). After it: a guess, which is said and can be overruled by `data.encoding`.
+Before it: bytes that are no UTF-8 (`text_encoding.py`). After it: a guess, which is said and can be overruled by `data.encoding`.
 """
 
 from __future__ import annotations

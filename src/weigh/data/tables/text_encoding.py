@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.tables.letters import ENCODINGS, guess_encoding
+from weigh.data.tables.older_encodings import ENCODINGS, guess_encoding
 from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.language import text
