@@ -27,7 +27,7 @@ from weigh.data.readers import read_and_check
 from weigh.heads.network_task import network_task
 from weigh.models.address import parse_address
 from weigh.models.catalogue import find_packaged
-from weigh.models.huggingface import _folder
+from weigh.models.hf_folder import find_folder
 from weigh.models.pretrained import load_model
 from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Setting
@@ -192,7 +192,7 @@ def main() -> None:
     examples, training, test = read(None if given.accuracy else given.sentences)
     epochs = given.epochs if given.accuracy else 1
     address = parse_address(given.model)
-    folder, _ = _folder(address, find_packaged(address.written), pretrained=True, offline=True)
+    folder, _ = find_folder(address, find_packaged(address.written), pretrained=True, offline=True)
     common = {"epochs": epochs, "rate": given.rate}
     makers: dict[str, Callable[[], Any]] = {
         "weigh": lambda: Weigh(given.model, examples, training, threads=given.threads, **common)

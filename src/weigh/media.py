@@ -88,7 +88,7 @@ class Medium:
 class Pictures(Medium):
     name = reads = "pictures"
     noun, title = PICTURES, text("pictures", "图片")
-    source = text("of pictures: timm:…, torchvision:…", "图片模型：timm:…、torchvision:…")
+    source = text("of pictures: timm:…, torchvision:…, hf:…", "图片模型：timm:…、torchvision:…、hf:…")
     typed = ("timm:tf_efficientnet_lite0,timm:resnet18", "timm:*lite*")
     new_files = "new/*.jpg"
     one_table = False

@@ -112,6 +112,9 @@ class Scaled:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def files(self) -> dict[str, Any]:
+        return {}
+
     def prepared(self, examples: Examples) -> np.ndarray:
         return np.array(examples.rows.tolist(), np.float32) / self.scale
 

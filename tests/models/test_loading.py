@@ -17,7 +17,7 @@ from weigh.errors import ModelError, WeightsUnreachable
 from weigh.models.catalogue import CATALOGUE, find_packaged
 from weigh.models.fold import fold_batch_norms
 from weigh.models.listing import list_models
-from weigh.models.network import depth_of_parameters, make_network
+from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 
 
@@ -184,7 +184,7 @@ def test_any_network_gets_a_new_head_and_an_order_of_depth(address):
     with torch.inference_mode():
         features = network.body(torch.rand(2, 3, size, size))
         assert features.shape == (2, network.head.in_features)
-    depth = depth_of_parameters(network)
+    depth = network.depths()
     assert set(depth) == {name for name, _ in network.named_parameters()}
     assert depth["head.weight"] == max(depth.values()) > 3
     assert min(depth.values()) == 0

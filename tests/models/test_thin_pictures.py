@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from weigh.models import pretrained
-from weigh.models.pretrained import RESAMPLING, Preprocessing
+from weigh.models.preprocessing import RESAMPLING, Preprocessing
 
 MODEL = Preprocessing(64, 73, (0.5,) * 3, (0.5,) * 3, "bicubic")
 
@@ -74,7 +74,7 @@ def test_a_thin_picture_takes_little_memory(shape, tmp_path):
     path = tmp_path / "thin.png"
     Image.new("RGB", shape, (200, 30, 60)).save(path)
     code = (
-        "import resource, sys; from weigh.data.pictures.decoding import open_picture; from weigh.models.pretrained import Preprocessing\n"
+        "import resource, sys; from weigh.data.pictures.decoding import open_picture; from weigh.models.preprocessing import Preprocessing\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "made = Preprocessing(224, 256, (.5,) * 3, (.5,) * 3, 'bicubic').crop(open_picture(sys.argv[1], draft_size=256))\n"
         "assert made.shape == (224, 224, 3) and (made == (200, 30, 60)).all()\n"

@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import log_loss
 
 from weigh.heads.base import HEADS
-from weigh.models.pretrained import Preprocessing
+from weigh.models.preprocessing import Preprocessing
 
 
 def loss_of(kind, logits, target, weight=None):

@@ -33,6 +33,7 @@ class Head:
         count: `(target) -> int`: of how many labels that loss is a mean.
         answers: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
         balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
+        per_token: It takes a vector per token instead of one per example.
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
     """
 
@@ -43,6 +44,7 @@ class Head:
     count: Callable[[torch.Tensor], int] = len
     answers: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_answers
     balance: Callable[[np.ndarray, int], torch.Tensor] | None = None
+    per_token: bool = False
     start: Callable[[Network, np.ndarray], None] | None = None
 
 

@@ -32,12 +32,14 @@ class NetworkTask:
     medium: Medium
     feed: Feed
 
-    def require(self, model: Pretrained) -> None:
-        """Nothing, or the error that the model is not made for these examples.
+    def require(self, model: Pretrained, *ports: str) -> None:
+        """Nothing, or the error that the model is not made for these examples, or not for what is asked of it.
 
         Raises:
-            ModelError: A model of pictures for a task on texts, or the other way round.
+            ModelError: A model of pictures for a task on texts, or the other way round; one that lacks a port.
         """
+        for port in ports:
+            model.require(port, self.name)
         if model.reads != self.medium.reads:
             raise ModelError(
                 text(
@@ -62,13 +64,13 @@ class NetworkTask:
         Raises:
             ModelError: A model of pictures for a task on texts, or the other way round.
         """
-        self.require(model)
+        self.require(model, *(() if frozen else ("network",)))
         head = head_of(examples)
 
         def around(body: nn.Module, width: int) -> tuple[nn.Module, int]:
             return self.feed.around(body, width, examples, frozen)
 
-        return make_network(model, head.outputs(examples), generator, head, around)
+        return make_network(model, head.outputs(examples), generator, head, around, tokens=head.per_token)
 
     def inputs(
         self, examples: Examples, preparation: Any, setting: Setting, options: dict[str, Any], progress: Progress = None

@@ -92,4 +92,4 @@ def best_tags(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers))
+HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers, per_token=True))

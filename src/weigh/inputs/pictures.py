@@ -24,7 +24,7 @@ from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, consecutive, to_device, unlabelled
 from weigh.lookahead import look_ahead
-from weigh.models.pretrained import Preprocessing
+from weigh.models.preprocessing import Preprocessing
 from weigh.run import Setting
 
 __all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]

@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, to_device, unlabelled
 from weigh.inputs.texts import TOKENS, by_length, in_stretches, occurring, vocabulary
-from weigh.models.encoder import Encoder
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 
@@ -129,11 +127,4 @@ def _stream(
         yield positions, inputs.batch(positions).inputs
 
 
-def _around(body: nn.Module, width: int, *_given: object) -> tuple[nn.Module, int]:
-    """A vector per token instead of one per text."""
-    assert isinstance(body, Encoder)
-    body.pooling = "none"
-    return body, width
-
-
-FEEDS.register("sentences", Feed(_inputs, _stream, _around, occurring, vocabulary))
+FEEDS.register("sentences", Feed(_inputs, _stream, tokens=occurring, facts=vocabulary))

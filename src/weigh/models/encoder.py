@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["Encoder", "Siamese"]
+from weigh.models.anatomy import Anatomy
+
+__all__ = ["ANATOMY", "Encoder", "Siamese"]
 
 
 class Encoder(nn.Module):
@@ -65,6 +67,18 @@ class Encoder(nn.Module):
             return hidden[:, 0]
         weight = batch[:, 1].to(hidden.dtype)[..., None]
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
+
+
+def _vector_per_token(encoder: nn.Module) -> None:
+    encoder.pooling = "none"  # type: ignore[assignment]
+
+
+ANATOMY = Anatomy(
+    features=lambda encoder, _address: encoder.width, tokens=_vector_per_token, maps=None,
+    configure=lambda encoder, options: encoder.configure(options),
+    settings=lambda encoder: {"pooling": encoder.pooling, "layers": encoder.layers},
+    inner=lambda encoder: encoder.model, inner_name="model.", embedding=lambda encoder: encoder.model.get_input_embeddings(),
+)  # fmt: skip
 
 
 class Siamese(nn.Module):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
@@ -20,7 +21,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     path = Path(address.path or "").expanduser()
     base = load_model(address.architecture, pretrained=False, offline=offline)
     if not pretrained:
-        return Pretrained(address, base.module, base.preprocessing, Provenance("random"), base.classes)
+        return replace(base, address=address)
     fitted = fit(
         read_checkpoint(path),
         base.module.state_dict(),
@@ -36,17 +37,12 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         note = f"left out of the file: {shown}"
     if fitted.headless:
         note = "; ".join(filter(None, [note, "the file has no head of this architecture"]))
-    return Pretrained(
-        address,
-        base.module,
-        base.preprocessing,
-        Provenance("file", path.name, note=note, files=(path.resolve(),)),
-        0 if fitted.headless else base.classes,
-    )
+    provenance = Provenance("file", path.name, note=note, files=(path.resolve(),))
+    return replace(base, address=address, provenance=provenance, classes=0 if fitted.headless else base.classes)
 
 
 def _head(module: nn.Module) -> set[str]:
-    """Names of the parameters of the head: timm names it; elsewhere it is the last linear layer, as `network._cut_head` has it."""
+    """Names of the parameters of the head: timm names it; elsewhere it is the last linear layer, as `anatomy.cut_last_linear` has it."""
     if hasattr(module, "get_classifier"):
         heads = module.get_classifier()  # type: ignore[operator]
         parts = {id(part) for part in (heads if isinstance(heads, (tuple, list)) else [heads])}

@@ -6,23 +6,19 @@ saved model share one definition, whatever the source of the architecture.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
-from weigh.errors import ModelError
-from weigh.language import text
-from weigh.models.encoder import Encoder
-from weigh.models.fold import fold_batch_norms
+from weigh.models.anatomy import TORCH, Anatomy
 from weigh.models.pretrained import Pretrained
-from weigh.models.stage import Prefix, split_last_stage
+from weigh.models.stage import Prefix
 
-__all__ = ["Answering", "Network", "Stage", "depth_of_parameters", "make_network"]
+__all__ = ["Answering", "Network", "Stage", "make_network"]
 
 
 class Answering(Protocol):
@@ -43,6 +39,7 @@ class Network(nn.Module):
 
     Args:
         answering: Loss and answers; None: a network that only gives logits.
+        anatomy: Of the body.
         compute: `(body, batch) -> features`, where that is not `body(batch)`.
     """
 
@@ -53,10 +50,12 @@ class Network(nn.Module):
         body: nn.Module,
         head: nn.Linear,
         answering: Answering | None = None,
+        anatomy: Anatomy = TORCH,
         compute: Callable[[nn.Module, torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         super().__init__()
-        self.body, self.head, self._answering, self._compute = body, head, answering, compute
+        self.body, self.head, self.anatomy = body, head, anatomy
+        self._answering, self._compute = answering, compute
         self.register_buffer("class_weight", None, persistent=False)
 
     @property
@@ -112,12 +111,25 @@ class Network(nn.Module):
         Args:
             like: A batch of the shape and on the device that the network takes.
         """
-        return fold_batch_norms(self.body, like)
+        return self.anatomy.fold(self.body, like)
 
     def split(self, *, size: int, native: int, address: str) -> Stage:
         """Cut where the last stage begins: `stage.split_last_stage`, with the head on the tail."""
-        cut = split_last_stage(self.body, size=size, native=native, address=address)
-        return Stage(self, cut.prefix, Network(cut.rest, self.head, self._answering, cut.resume), cut.first, cut.shape)
+        cut = self.anatomy.split(self.body, size=size, native=native, address=address)
+        tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume)
+        return Stage(self, cut.prefix, tail, cut.first, cut.shape)
+
+    def depths(self) -> dict[str, int]:
+        """Parameter name -> depth, 0 for the stem, greatest for the head."""
+        return self.anatomy.depths(self)
+
+    def inner(self) -> nn.Module:
+        """The library's own module, whose layers adapters stand beside."""
+        return self.anatomy.inner(self.body)
+
+    def embedding(self) -> Any:
+        """The table of the vectors that tokens start as; None: it has none."""
+        return None if self.anatomy.embedding is None else self.anatomy.embedding(self.body)
 
 
 @dataclass(frozen=True)
@@ -142,65 +154,23 @@ class Stage:
 def make_network(
     model: Pretrained, outputs: int, generator: torch.Generator | None = None, answering: Answering | None = None,
     around: Callable[[nn.Module, int], tuple[nn.Module, int]] = lambda body, width: (body, width),
+    *, tokens: bool = False,
 ) -> Network:  # fmt: skip
     """Replace the head of `model` by a linear layer; the model's module is taken over, not copied.
 
     Args:
         generator: Draws the new head (normal, sd 0.01, as linear evaluation protocols do); None: zeros.
         around: `(body, width) -> (body, width)`: what stands around the model's own body.
+        tokens: It takes a vector per token instead of one per example.
 
     Raises:
-        ModelError: An architecture whose head cannot be found.
+        ModelError: An architecture whose head cannot be found, or a model without such vectors.
     """
-    body, width = around(model.module, _cut_head(model.module, model.address.written))
+    body, width = around(model.module, model.width(tokens=tokens))
     head = nn.Linear(width, outputs)
     with torch.no_grad():
         head.bias.zero_()
         head.weight.zero_()
         if generator is not None:
             head.weight.normal_(0, 0.01, generator=generator)
-    return Network(body, head, answering)
-
-
-def _cut_head(module: nn.Module, address: str) -> int:
-    """Make the module return its last features `(n, width)`; returns the width."""
-    if isinstance(module, Encoder):  # has no head
-        return module.width
-    if hasattr(module, "reset_classifier"):  # timm
-        head = module.get_classifier()  # type: ignore[operator]
-        width = int(getattr(module, "head_hidden_size", 0) or getattr(module, "num_features", 0))
-        if isinstance(head, nn.Linear):
-            width = head.in_features
-        module.reset_classifier(0)  # type: ignore[operator]
-        return width
-    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
-    if linear:
-        parent, _, leaf = linear[-1].rpartition(".")
-        owner = module.get_submodule(parent)
-        width = getattr(owner, leaf).in_features
-        setattr(owner, leaf, nn.Identity())
-        return width
-    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
-    if hasattr(module, "classifier") and convolutions:  # SqueezeNet: a convolution over the last map, then pooling
-        width = convolutions[-1].in_channels
-        module.classifier = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        return width
-    raise ModelError(
-        text("The head of {a} cannot be found.", "找不到 {a} 的分类头。", a=address),
-        do=text("Use a model of timm: or a torchvision classifier.", "请使用 timm: 模型或 torchvision 分类模型。"),
-    )
-
-
-def depth_of_parameters(network: nn.Module) -> dict[str, int]:
-    """Parameter name -> depth, 0 for the stem, greatest for the head: for layer-wise learning-rate decay.
-
-    Parameters belong to one layer as long as the name up to and including its second number (or second part) is the
-    same: "body.blocks.3.0", "body.layer2.1", "body.features.7". Layers are numbered in the order of definition.
-    """
-    layers: dict[str, int] = {}
-    depth = {}
-    for name, _ in network.named_parameters():
-        match = re.match(r"(body(?:\.[A-Za-z_]\w*)?(?:\.\w*\d+)?(?:\.\d+)?)", name)
-        layer = match[1] if match and not name.startswith("head") else "head"
-        depth[name] = layers.setdefault(layer, len(layers))
-    return depth
+    return Network(body, head, answering, model.anatomy)

@@ -9,144 +9,43 @@ replaces the head.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
-from weigh.language import text
+from weigh.errors import ModelError
+from weigh.language import Text, text
 from weigh.models.address import BUILT_IN, Address, parse_address
-from weigh.models.encoder import Encoder
-from weigh.models.tokenisation import Tokenisation
+from weigh.models.anatomy import TORCH, Anatomy
+from weigh.models.maps import Pyramid
+from weigh.models.preparation import Preparation
 from weigh.registry import Registry
+from weigh.run import RECIPES
 
 __all__ = [
     "MODEL_SOURCES",
     "ModelSource",
-    "Preprocessing",
     "Pretrained",
     "Provenance",
     "design_digest",
     "load_model",
+    "only_features",
     "stamps",
-    "weights_digest",
 ]
 
-RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
-}  # fmt: skip
-STRIP = 64  # squares: the length of a picture that is scaled whole
-REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
+PORTS = {
+    "features": text("vector per example", "每个样本的特征向量"),
+    "network": text("weights that can be trained", "可训练的权重"),
+    "tokens": text("vector per token", "每个词元的特征向量"),
+    "maps": text("maps of its pictures", "图片的特征图"),
+}
 
-
-class _Span(NamedTuple):
-    """Pixels [first, beyond) of one side of a picture, and where within them the wanted part starts and stops."""
-
-    first: int
-    beyond: int
-    start: float
-    stop: float
-
-
-def _span(start: int, length: int, scaled: int, real: int) -> _Span:
-    """What `length` pixels from `start` on need of a side of `real` pixels that is scaled to `scaled`."""
-    step = real / scaled
-    reach = REACH * max(1.0, step)
-    first = max(0, math.floor(start * step - reach))
-    beyond = min(real, math.ceil((start + length) * step + reach))
-    return _Span(first, beyond, max(0.0, start * step - first), min((start + length) * step, real) - first)
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How the model's pictures were prepared.
-
-    Attributes:
-        size: Side of the square input, in pixels.
-        resize: Length of the shorter side before the centre crop.
-        mean, std: Per channel, of values in [0, 1].
-        interpolation: Of the resize ("bicubic", …).
-        squash: Both sides are resized to `size`, whatever the shape of the picture; nothing is cut off.
-    """
-
-    reads: ClassVar[str] = "pictures"
-    size: int
-    resize: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: str = "bilinear"
-    squash: bool = False
-
-    def configured(self, options: dict[str, Any]) -> Preprocessing:
-        """With the recipe's options (`image_size`)."""
-        return self.at(options["image_size"]) if options.get("image_size") else self
-
-    def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
-        """A batch of `n` grey pictures, for timings and shapes."""
-        return torch.zeros(n, 3, self.size, self.size, device=device)
-
-    def as_json(self) -> dict[str, Any]:
-        """For the configuration of a saved model."""
-        return asdict(self)
-
-    def at(self, size: int) -> Preprocessing:
-        """The same preparation at another input size (same crop share)."""
-        return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
-
-    @staticmethod
-    def from_json(fields: dict[str, Any]) -> Preprocessing:
-        """The preparation whose `asdict` was written as JSON."""
-        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
-
-    @property
-    def whole(self) -> Preprocessing:
-        """That of the squares from which the evaluation crop and all augmentations are cut."""
-        return replace(self, size=self.side)
-
-    @property
-    def side(self) -> int:
-        """Of these squares: the resize length, or the input itself where pictures are squashed to it."""
-        return self.size if self.squash else self.resize
-
-    def crop(self, picture: Image.Image) -> np.ndarray:
-        """Resize the shorter side, crop the centre: `(size, size, 3)` uint8.
-
-        Of a strip that is longer than `STRIP` squares only the part that the crop needs is scaled: 1 × 16,000 pixels would become
-        four million rows. Both ways agree but for roundings.
-        """
-        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
-        if self.squash:
-            return np.asarray(picture.resize((self.size, self.size), how))
-        width, height = picture.size
-        scale = self.resize / min(width, height)
-        if scale == 1:
-            wide, high = width, height
-        else:
-            wide, high = max(self.size, round(width * scale)), max(self.size, round(height * scale))
-        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
-        if scale != 1 and max(wide, high) > STRIP * self.resize:
-            across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
-            picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
-            box = (across.start, down.start, across.stop, down.stop)
-            return np.asarray(picture.resize((self.size, self.size), how, box=box))
-        if scale != 1:
-            picture = picture.resize((wide, high), how)
-        return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
-
-    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
-        """`(n, size, size, 3)` uint8 to `(n, 3, size, size)` float32, channels last in memory."""
-        x = pictures.permute(0, 3, 1, 2).to(torch.float32)
-        mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1) * 255
-        std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1) * 255
-        return x.sub_(mean).div_(std)
+TRAINS = {"head": "features", "network": "network"}  # what a recipe trains -> the port that it needs
 
 
 @dataclass(frozen=True)
@@ -175,19 +74,22 @@ class Pretrained:
     Attributes:
         address: What was asked for.
         module: The network, in eval mode, on the CPU.
-        preprocessing: How its pictures, or its texts, are prepared.
+        preprocessing: How its examples are prepared.
         provenance: Where the weights came from.
         classes: Number of outputs of its own head.
+        anatomy: What its source knows of its inside.
         built: Hash of what it computes besides its weights (`design_digest`), as it was loaded.
     """
 
     address: Address
     module: nn.Module
-    preprocessing: Preprocessing | Tokenisation
+    preprocessing: Preparation
     provenance: Provenance
     classes: int = 1000
     extra: dict[str, Any] = field(default_factory=dict)
+    anatomy: Anatomy = TORCH
     built: str = field(init=False)
+    _width: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.built = design_digest(self.module)
@@ -199,14 +101,13 @@ class Pretrained:
 
     def configure(self, options: dict[str, Any]) -> Any:
         """Take the recipe's options (input size, length, pooling): sets the module, returns the preparation."""
-        if isinstance(self.module, Encoder):
-            self.module.configure(options)
+        self.anatomy.configure(self.module, options)
         return self.preprocessing.configured(options)
 
     @cached_property
     def digest(self) -> str:
         """Hash of all weights and buffers."""
-        return weights_digest(self.module)
+        return self.anatomy.digest(self.module)
 
     @cached_property
     def identity(self) -> str:
@@ -220,13 +121,18 @@ class Pretrained:
 
     def facts(self) -> dict[str, Any]:
         """What a report says about the model."""
-        parameters = sum(p.numel() for p in self.module.parameters())
         size = sum(t.numel() * t.element_size() for t in self.module.state_dict().values())
         return {
-            "parameters": parameters, "size_bytes": size, "macs": self.macs, "input_size": self.preprocessing.size,
+            "parameters": self.anatomy.parameters(self.module), "size_bytes": size, "macs": self.macs, "input_size": self.preprocessing.size,
             "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates for one example of the usual size (of texts 32 tokens)."""
+        device = next(self.module.parameters(), torch.empty(0)).device
+        return self.anatomy.operations(self.module, self.preprocessing.blank(1, device))
 
     def known(self) -> dict[str, Any]:
         """What names its features and describes it without loading it again: `Setting.model`."""
@@ -239,33 +145,88 @@ class Pretrained:
         }
 
     @property
-    def pooled(self) -> str:
-        """How an encoder of texts makes one vector of many; "" for pictures."""
-        module = self.module
-        return f"{module.pooling} of {module.layers}" if isinstance(module, Encoder) else ""
+    def settings(self) -> dict[str, Any]:
+        """Options with which `configure` makes it as it is."""
+        return self.anatomy.settings(self.module)
 
-    @cached_property
-    def macs(self) -> int:
-        """Multiply-accumulates of convolutions and linear layers for one picture, or 32 tokens, counted in one forward pass."""
-        counted = [0]
+    @property
+    def ports(self) -> frozenset[str]:
+        """What it offers (`Anatomy.ports`)."""
+        return self.anatomy.ports
 
-        def count(layer: nn.Module, _inputs, output: torch.Tensor) -> None:
-            weight: torch.Tensor = layer.weight  # type: ignore[assignment]
-            if isinstance(layer, nn.Linear):
-                counted[0] += output.numel() * weight.shape[1]
-            else:
-                counted[0] += output.numel() * weight[0].numel()
+    def require(self, port: str, task: str | None = None) -> None:
+        """Nothing, or the error that names what it lacks and the recipes that remain, for a task.
 
-        layers = [m for m in self.module.modules() if isinstance(m, (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear))]
-        hooks = [layer.register_forward_hook(count) for layer in layers]
-        try:
-            device = next(self.module.parameters()).device
-            with torch.inference_mode():
-                self.module(self.preprocessing.blank(1, device))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return counted[0]
+        Raises:
+            ModelError: It does not offer this port.
+        """
+        if port in self.ports:
+            return
+        fit = [name for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]
+        remaining = [name for name in fit if TRAINS[RECIPES.get(name).trains] in self.ports]
+        offered = [name for port, name in PORTS.items() if port in self.ports]
+        raise ModelError(
+            text("{a} has no {p}.", "{a} 没有{p}。", a=self.address.written, p=PORTS[port]),
+            text(
+                "It offers: {o}.",
+                "它提供：{o}。",
+                o=Text(", ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
+            ),
+            text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–"),
+        )
+
+    def width(self, *, tokens: bool = False) -> int:
+        """Make the module return a vector per example, or per token; of so many numbers.
+
+        Raises:
+            ModelError: It has no such vectors.
+        """
+        self.require("tokens" if tokens else "features")
+        if self._width is None:
+            self._width = self.anatomy.features(self.module, self.address.written)
+        if tokens and self.anatomy.tokens is not None:
+            self.anatomy.tokens(self.module)
+        return self._width
+
+    def maps(self) -> Pyramid:
+        """Its maps; the module is taken over, not copied.
+
+        Raises:
+            ModelError: It has none.
+        """
+        self.require("maps")
+        assert self.anatomy.maps is not None
+        self.width()
+        return self.anatomy.maps(self.module, self.preprocessing.blank(1))
+
+
+def only_features(
+    address: Address, compute: Callable[[torch.Tensor], torch.Tensor], preprocessing: Preparation, provenance: Provenance,
+    *, width: int, digest: str, parameters: int = 0, operations: int = 0,
+) -> Pretrained:  # fmt: skip
+    """A model that gives a vector per example and cannot be trained, whatever computes it.
+
+    Args:
+        compute: `(batch) -> (n, width)`, on the device of the batch.
+        digest: Changes whenever what it computes does.
+        parameters, operations: For the report; 0 where nobody knows.
+    """
+    anatomy = Anatomy(
+        features=lambda _module, _address: width, maps=None, trainable=False, fold=lambda module, _like: module,
+        operations=lambda _module, _blank: operations, parameters=lambda _module: parameters, digest=lambda _module: digest,
+    )  # fmt: skip
+    return Pretrained(address, _Computed(compute), preprocessing, provenance, 0, anatomy=anatomy)
+
+
+class _Computed(nn.Module):
+    """A function where a module is expected; it has no weights."""
+
+    def __init__(self, compute: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.compute = compute
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return self.compute(batch)
 
 
 class ModelSource(NamedTuple):
@@ -275,26 +236,20 @@ class ModelSource(NamedTuple):
         load: `(address, *, pretrained, offline) -> Pretrained`; torch's generator is seeded when it is called.
         names: `(pattern) -> names` that match a pattern with * and ?; builds and downloads nothing.
         cached: `(name) -> bool`: its weights lie on this machine since an earlier download.
+        rebuild: `(address, config, fields, read) -> Pretrained`: a saved model's network without its weights, from what stands in config.json,
+            what its preparation wrote there, and the texts of files by name; None: by `load`.
     """
 
     load: Callable[..., Pretrained]
     names: Callable[[str], list[str]]
     cached: Callable[[str], bool] = lambda _name: False
+    rebuild: Callable[[str, dict[str, Any], dict[str, Any], Callable[[str], str]], Pretrained] | None = None
 
 
 MODULES = {"hf": "huggingface"}  # source -> file, where they differ
 MODEL_SOURCES: Registry[ModelSource] = Registry(
     text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
 )
-
-
-def weights_digest(module: nn.Module) -> str:
-    """SHA-256 over names, shapes and bytes of the state dict, in order."""
-    digest = hashlib.sha256()
-    for name, tensor in module.state_dict().items():
-        digest.update(f"{name}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def stamps(files: Iterable[Path]) -> dict[str, list[int] | None]:

@@ -21,7 +21,7 @@ from torch import nn
 from weigh.errors import ModelError
 from weigh.language import text
 
-__all__ = ["Cut", "Prefix", "Resume", "split_last_stage"]
+__all__ = ["Call", "Cut", "Prefix", "Resume", "every", "split_last_stage", "watch"]
 
 TOLERANCE = 1e-4  # of the outputs' spread; the same operations run on both sides, so a wrong cut is far beyond it
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
@@ -136,7 +136,7 @@ def split_last_stage(body: nn.Module, *, size: int, native: int, address: str) -
     """
     body.eval()
     with torch.inference_mode():
-        proposed = [call.name for call in _proposals(_watch(body, native))]
+        proposed = [call.name for call in _proposals(watch(body, native))]
     for first in proposed:
         cut = _cut(body, first, size)
         if cut is not None:
@@ -158,7 +158,7 @@ def split_last_stage(body: nn.Module, *, size: int, native: int, address: str) -
     )
 
 
-def _watch(body: nn.Module, size: int) -> Call:
+def watch(body: nn.Module, size: int) -> Call:
     """The calls of one forward pass of three pictures of noise, as a tree."""
     device = next(body.parameters()).device
     noise = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
@@ -223,20 +223,21 @@ def _weighty(calls: list[Call]) -> list[Call]:
     return [call for call in calls if _count(call.module)]
 
 
-def _every(call: Call) -> Iterator[Call]:
+def every(call: Call) -> Iterator[Call]:
+    """All calls inside, in their order."""
     for inner in call.inside:
         yield inner
-        yield from _every(inner)
+        yield from every(inner)
 
 
 def _cut(body: nn.Module, first: str, size: int) -> Cut | None:
     """The body cut before the module called `first`; None where it cannot be resumed there."""
     try:
         with torch.inference_mode():
-            root = _watch(body, size)
-        cut = next(call.start for call in _every(root) if call.name == first)
-        after = {id(call.module) for call in _every(root) if call.start >= cut}
-        memo: dict[int, Any] = {id(call.module): call.module for call in _every(root) if id(call.module) in after}
+            root = watch(body, size)
+        cut = next(call.start for call in every(root) if call.name == first)
+        after = {id(call.module) for call in every(root) if call.start >= cut}
+        memo: dict[int, Any] = {id(call.module): call.module for call in every(root) if id(call.module) in after}
         for call in _outermost(root, cut, after):
             memo[id(call.module)] = Skipped(call.module, call.output)
         prefix, device = Prefix(body, first).eval(), next(body.parameters()).device
@@ -261,7 +262,7 @@ def _cut(body: nn.Module, first: str, size: int) -> Cut | None:
 def _outermost(call: Call, cut: int, after: set[int]) -> Iterator[Call]:
     """What ended before the cut, is not used after it, and gives one row per picture: the largest such parts."""
     for inner in call.inside:
-        whole = not any(id(c.module) in after for c in (inner, *_every(inner)))
+        whole = not any(id(c.module) in after for c in (inner, *every(inner)))
         rows = isinstance(inner.output, torch.Tensor) and inner.output.ndim > 0 and inner.output.shape[0] == 3
         if inner.end < cut and whole and rows:
             yield inner

@@ -5,20 +5,35 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import replace
+from typing import Any
 
 import timm
+from torch import nn
 
 from weigh.errors import ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
+from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import find_packaged
 from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
 from weigh.models.packaged import load_packaged
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 
-__all__ = ["load", "names"]
+__all__ = ["ANATOMY", "load", "names"]
 
 FILES = ("model.safetensors", "pytorch_model.bin")
+
+
+def _features(module: Any, _address: str) -> int:
+    """timm takes its heads away itself."""
+    head = module.get_classifier()
+    width = int(getattr(module, "head_hidden_size", 0) or getattr(module, "num_features", 0))
+    module.reset_classifier(0)
+    return head.in_features if isinstance(head, nn.Linear) else width
+
+
+ANATOMY = Anatomy(features=_features)
 
 
 def names(pattern: str) -> list[str]:
@@ -71,7 +86,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     )
     if provenance.source == "package" and packaged is not None and packaged.interpolation:
         preprocessing = replace(preprocessing, interpolation=packaged.interpolation)
-    return Pretrained(address, module, preprocessing, provenance, getattr(module, "num_classes", 1000))
+    return Pretrained(address, module, preprocessing, provenance, getattr(module, "num_classes", 1000), anatomy=ANATOMY)
 
 
 def _cached(name: str) -> bool:

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 
+from weigh.models.preparation import PlainInputs
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 __all__ = ["Tokenisation", "join"]
+
+TOKEN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,6 +114,37 @@ class Tokenisation:
             "segments": self.segments,
             "prefix": self.prefix,
         }
+
+    def files(self) -> dict[str, str | dict[str, Any]]:
+        """The tokenizer, and what `AutoTokenizer` of the transformers library needs besides."""
+        tokenizer, words = self.tokenizer, {"pad_token": self.pad, "unk_token": self.unknown}
+        settings = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": self.size,
+            "model_input_names": ["input_ids", *(["token_type_ids"] if self.segments else []), "attention_mask"],
+            **{name: tokenizer.id_to_token(number) for name, number in words.items() if number >= 0},
+        }
+        return {"tokenizer.json": self.written, "tokenizer_config.json": settings}
+
+    def plain(self, *, apart: bool) -> PlainInputs:
+        """Random words; one text is shorter."""
+        rows, words = self.blank(3), self.tokenizer.get_vocab_size()
+        generator = torch.Generator().manual_seed(0)
+        rows[:, 0] = torch.randint(words // 2, words, rows[:, 0].shape, generator=generator)
+        rows[0, :, 20:] = 0
+        names = TOKEN_INPUTS if self.segments else TOKEN_INPUTS[:2]
+        examples = {
+            n + suffix: rows[:, k].contiguous() for suffix in ("", "_2")[: 1 + apart] for k, n in enumerate(names)
+        }
+
+        def join(*inputs: torch.Tensor) -> torch.Tensor:
+            parts: list[torch.Tensor] = []
+            for start in range(0, len(inputs), len(names)):
+                ids, mask, *segments = inputs[start : start + len(names)]
+                parts += [ids, mask, segments[0] if segments else torch.zeros_like(ids)]
+            return torch.stack(parts, dim=1)
+
+        return PlainInputs(examples, {1: (2, self.size)}, join)
 
     def __str__(self) -> str:
         return json.dumps(self.as_json()) + self.written

@@ -18,7 +18,8 @@ from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Preprocessing, Pretrained, Provenance
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 
 __all__ = ["load", "names"]
 

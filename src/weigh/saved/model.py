@@ -10,7 +10,7 @@ head, which the library has no class for, is `weigh_head.weight` and `weigh_head
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,10 @@ from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
 from weigh.language import text
 from weigh.media import Medium
-from weigh.models.encoder import Encoder
+from weigh.models.address import parse_address
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, Pretrained, load_model
-from weigh.models.tokenisation import Tokenisation
+from weigh.models.preparation import Preparation
+from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model
 from weigh.run import Setting
 from weigh.saved.folder import FORMAT, read_config, write_model
 
@@ -59,7 +59,7 @@ class SavedModel:
 
     network: Network
     task: str
-    preparation: Preprocessing | Tokenisation
+    preparation: Preparation
     classes: tuple[str, ...]
     temperature: float
     bias: np.ndarray
@@ -168,27 +168,25 @@ def save_model(
     from weigh import __version__
 
     model = load_model(address, pretrained=False, offline=True)
-    preparation, encoder = model.configure(options), model.module
-    body = _body_prefix(preparation, frozen=frozen, pair=pair)
+    preparation = model.configure(options)
+    body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {
         "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind.name,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
-        "options": {"pooling": encoder.pooling, "layers": encoder.layers} if isinstance(encoder, Encoder) else {},
+        "options": model.settings,
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
         "written": None if written is None else written.as_json(),
     }  # fmt: skip
-    files: dict[str, str | dict[str, Any]] = {}
-    if isinstance(preparation, Tokenisation):
-        files = {"tokenizer.json": preparation.written, "tokenizer_config.json": _tokenizer_config(preparation)}
-    write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, files)
+    if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
+        own["identity"] = load_model(address, pretrained=True, offline=True).identity
+    write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, preparation.files())
 
 
-def _body_prefix(preparation: Any, *, frozen: bool, pair: bool) -> str:
-    """What stands before the transformers library's own names of an encoder's weights in a network; "" for pictures."""
-    if not isinstance(preparation, Tokenisation):
-        return ""
-    return "body.encoder.model." if frozen and pair else "body.model."  # pairs that are encoded apart: `Siamese`
+def _body_prefix(names: Iterable[str], model: Pretrained) -> str:
+    """What stands before a library's own names of the weights of a network (`Anatomy.inner_name`); "" where it has none."""
+    inner = model.anatomy.inner_name
+    return next((name.partition(inner)[0] + inner for name in names if inner and inner in name), "")
 
 
 def _renamed(name: str, prefixes: dict[str, str]) -> str:
@@ -197,18 +195,6 @@ def _renamed(name: str, prefixes: dict[str, str]) -> str:
         if name.startswith(old):
             return new + name.removeprefix(old)
     return name
-
-
-def _tokenizer_config(preparation: Tokenisation) -> dict[str, Any]:
-    """What `AutoTokenizer` needs besides tokenizer.json."""
-    tokenizer = preparation.tokenizer
-    words = {"pad_token": preparation.pad, "unk_token": preparation.unknown}
-    return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": preparation.size,
-        "model_input_names": ["input_ids", *(["token_type_ids"] if preparation.segments else []), "attention_mask"],
-        **{name: tokenizer.id_to_token(number) for name, number in words.items() if number >= 0},
-    }
 
 
 def load_saved(folder: Path) -> SavedModel:
@@ -240,13 +226,12 @@ def load_saved(folder: Path) -> SavedModel:
                     v=config.get("version", "?"),
                 ),
             )
-        encoder = {name: value for name, value in whole.items() if name != "weigh"}
-        pretrained = _architecture(config, encoder, folder)
+        pretrained = _architecture(config, {name: value for name, value in whole.items() if name != "weigh"}, folder)
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         task = network_task(config["task"])
         like = _examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
         network = task.build(pretrained, like, frozen=config["frozen"])
-        body = _body_prefix(pretrained.preprocessing, frozen=config["frozen"], pair=config["pair"])
+        body = _body_prefix(network.state_dict(), pretrained)
         weights = load_file(folder / "model.safetensors")
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -270,18 +255,23 @@ def load_saved(folder: Path) -> SavedModel:
     )  # fmt: skip
 
 
-def _architecture(config: dict[str, Any], encoder: dict[str, Any], folder: Path) -> Pretrained:
-    """The network without its weights, from what lies in the folder alone."""
-    said = config["preprocessing"]
-    if not encoder:
+def _architecture(config: dict[str, Any], library: dict[str, Any], folder: Path) -> Pretrained:
+    """The network without its weights, from what lies in the folder alone; one that only has features, as it lies elsewhere.
+
+    Args:
+        library: What config.json holds for the library that the model comes from.
+    """
+    address, fields, elsewhere = config["architecture"], config["preprocessing"], "identity" in config
+    rebuild = MODEL_SOURCES.get(parse_address(address).source).rebuild
+    if rebuild is not None and not elsewhere:
+        model = rebuild(address, library, fields, lambda name: (folder / name).read_text(encoding="utf-8"))
+    else:
         model, restored = (
-            load_model(config["architecture"], pretrained=False, offline=True),
+            load_model(address, pretrained=elsewhere, offline=True),
             network_task(config["task"]).feed.restored,
         )
-        return model if restored is None else replace(model, preprocessing=restored(said))
-    from weigh.models.huggingface import rebuild
-
-    written = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    model = rebuild(config["architecture"], encoder, Tokenisation(written=written, **said))
+        if elsewhere and model.identity != config["identity"]:
+            raise ValueError(f"{address} is not what it was trained on: its weights were replaced")
+        model = model if restored is None else replace(model, preprocessing=restored(fields))
     model.configure(config["options"])
     return model

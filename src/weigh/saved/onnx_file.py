@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,38 +21,21 @@ from torch import nn
 from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
-from weigh.models.pretrained import Preprocessing
-from weigh.models.tokenisation import Tokenisation
 from weigh.saved.model import SavedModel, load_saved
 
 __all__ = ["export_onnx"]
-
-TOKEN_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class _Answering(nn.Module):
     """The network between plain inputs and the answers of `weigh predict`."""
 
-    def __init__(self, saved: SavedModel) -> None:
+    def __init__(self, saved: SavedModel, join: Callable[..., torch.Tensor]) -> None:
         super().__init__()
-        self.network, self.kind, self.temperature = saved.network, saved.kind, saved.temperature
-        self.pictures = isinstance(saved.preparation, Preprocessing)
-        self.segments = isinstance(saved.preparation, Tokenisation) and saved.preparation.segments
+        self.network, self.kind, self.temperature, self.join = saved.network, saved.kind, saved.temperature, join
         self.register_buffer("bias", torch.tensor(saved.bias, dtype=torch.float32))
 
-    def batch(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """What the network takes: pictures as they are, tokens of one text or two in one tensor."""
-        if self.pictures:
-            return inputs[0]
-        each = 3 if self.segments else 2
-        rows = []
-        for start in range(0, len(inputs), each):
-            ids, mask, *segments = inputs[start : start + each]
-            rows += [ids, mask, segments[0] if segments else torch.zeros_like(ids)]
-        return torch.stack(rows, dim=1)
-
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits = self.network(self.batch(*inputs))
+        logits = self.network(self.join(*inputs))
         if not self.kind.typed:
             return (logits[:, 0],)
         if not self.kind.probable:
@@ -76,8 +60,19 @@ def export_onnx(folder: Path, path: Path) -> float:
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
     saved = load_saved(folder)
-    answering = _Answering(saved).eval()
-    inputs, free = _for_export(saved)
+    if not hasattr(saved.preparation, "plain"):
+        raise ModelError(
+            text(
+                "Models that read {r} cannot be written as ONNX.", "处理{r}的模型无法写成 ONNX。", r=saved.medium.title
+            ),
+            text("Nothing says which plain inputs they take.", "没有说明它们接受哪些普通输入。"),
+            text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+        )
+    inputs, varying, join = saved.preparation.plain(apart=saved.frozen and saved.pair)
+    answering = _Answering(saved, join).eval()
+    names_of_free = ("batch", "length")
+    free = {k: torch.export.Dim(names_of_free[k], min=low, max=high) for k, (low, high) in varying.items()}
+    free[0] = torch.export.Dim(names_of_free[0], min=1)
     names = (
         ["logits", "probabilities", "label"] if saved.kind.probable else ["logits"] if saved.kind.typed else ["value"]
     )
@@ -134,25 +129,11 @@ def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
         "bias": saved.bias.tolist(),
         "preprocessing": saved.preparation.as_json(),
     }
-    if isinstance(saved.preparation, Tokenisation):
-        beside = folder / "tokenizer.json"
-        if path.resolve().parent != folder.resolve():
-            beside = path.with_suffix(".tokenizer.json")
-            write_file(beside, saved.preparation.written)
-        facts["tokenizer"] = beside.name
+    for name, content in saved.preparation.files().items():
+        if isinstance(content, str):
+            beside = folder / name
+            if path.resolve().parent != folder.resolve():
+                beside = path.with_suffix(f".{name}")
+                write_file(beside, content)
+            facts[Path(name).stem] = beside.name
     return {name: json.dumps(value, ensure_ascii=False) for name, value in facts.items()}
-
-
-def _for_export(saved: SavedModel) -> tuple[dict[str, torch.Tensor], dict[int, Any]]:
-    """Three examples by name of the input, and which of their dimensions are free."""
-    generator, free = torch.Generator().manual_seed(0), {0: torch.export.Dim("batch", min=1)}
-    blank = saved.preparation.blank(3)
-    if isinstance(saved.preparation, Preprocessing):
-        return {"pictures": torch.rand(blank.shape, generator=generator) * 4 - 2}, free
-    words = saved.preparation.tokenizer.get_vocab_size()
-    blank[:, 0] = torch.randint(words // 2, words, blank[:, 0].shape, generator=generator)
-    blank[0, :, 20:] = 0  # one is shorter
-    used = TOKEN_INPUTS if saved.preparation.segments else TOKEN_INPUTS[:2]
-    suffixes = ("", "_2") if saved.frozen and saved.pair else ("",)
-    inputs = {name + suffix: blank[:, k].contiguous() for suffix in suffixes for k, name in enumerate(used)}
-    return inputs, {**free, 1: torch.export.Dim("length", min=2, max=saved.preparation.size)}

@@ -23,9 +23,8 @@ from weigh.heads.network_task import label_of
 from weigh.inputs.augment import augment, draw
 from weigh.inputs.base import Batch, Label, consecutive, to_device, unlabelled
 from weigh.inputs.pictures import center, prepare_squares
-from weigh.models.fold import fold_batch_norms
 from weigh.models.network import Stage
-from weigh.models.pretrained import Preprocessing
+from weigh.models.preprocessing import Preprocessing
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import autocast
@@ -101,7 +100,7 @@ def activations_of(
         found = {view: array for view, array in kept.items() if array is not None and array.shape == shape}
     if len(found) < views:
         squares = prepare_squares(examples, prepared, progress, folder=setting.cache)
-        prefix = fold_batch_norms(stage.prefix, prepared.blank(2, setting.device))
+        prefix = stage.whole.anatomy.fold(stage.prefix, prepared.blank(2, setting.device))
         for view in sorted(set(range(views)) - set(found)):
             made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
             found[view] = cache.store(keys[view], made, setting.cache)

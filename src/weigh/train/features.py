@@ -20,7 +20,8 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError, WeightsReplaced
 from weigh.heads.network_task import network_task
 from weigh.language import text
-from weigh.models.pretrained import Preprocessing, Pretrained, load_model
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.train.device import HALF, autocast
@@ -117,7 +118,7 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
     else:
         model = load_for(address, setting)
         prepared = model.configure(options)
-        facts, how = task.facts(model, prepared, examples), model.built + model.pooled
+        facts, how = task.facts(model, prepared, examples), model.built + str(model.settings)
     return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
 
 

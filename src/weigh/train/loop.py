@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from weigh.inputs.base import Batch, Inputs
-from weigh.models.network import Network, depth_of_parameters
+from weigh.models.network import Network
 from weigh.run import Setting
 from weigh.train.determinism import torch_generator
 from weigh.train.device import ahead, autocast, empty_cache, make_scaler
@@ -163,7 +163,7 @@ class Loop:
 
 
 def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[str, Any]]:
-    depth = depth_of_parameters(network)
+    depth = network.depths()
     deepest = max(depth.values())
     stages = min(deepest, 12)  # layer_decay speaks of about a dozen layers, however finely a network is named
     groups: dict[tuple[int, bool], list] = {}

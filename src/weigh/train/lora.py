@@ -17,7 +17,6 @@ from torch import nn
 
 from weigh.errors import MissingExtra, ModelError
 from weigh.language import text
-from weigh.models.encoder import Encoder
 from weigh.models.network import Network
 from weigh.train.determinism import forked
 
@@ -75,7 +74,7 @@ def add_adapters(network: Network, options: dict[str, Any], *, rng_seed: int, ad
     require_peft()
     from peft import LoraConfig, LoraModel
 
-    encoder = network.body.model if isinstance(network.body, Encoder) else network.body
+    encoder = network.inner()
     names = _targets(encoder, options["targets"])
     if not names:
         raise ModelError(

@@ -24,7 +24,8 @@ from weigh.inputs.base import Inputs
 from weigh.kinds.base import Kind
 from weigh.metrics.base import METRICS
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import Pretrained
 from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed

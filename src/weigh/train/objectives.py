@@ -22,7 +22,8 @@ from weigh.inputs.texts import Texts
 from weigh.language import text
 from weigh.models.encoder import Encoder
 from weigh.models.masked import MaskedHead, Masking, masked_loss
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.seeds import seed
@@ -75,7 +76,7 @@ def make_objective(
         ModelError: A model of texts that has no mask.
         MissingExtra: lightly is not installed (pictures).
     """
-    if isinstance(model.module, Encoder):
+    if "tokens" in model.ports:
         return HiddenWords(model, preparation, unlabelled, options["mask"], setting)
     return Contrast(model.module, width, preparation, unlabelled, options["temperature"], setting, progress)
 

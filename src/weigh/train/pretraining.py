@@ -22,7 +22,8 @@ from torch import nn
 from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.models.network import Network
-from weigh.models.pretrained import Preprocessing, Pretrained
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import Pretrained
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.seeds import seed

@@ -74,7 +74,7 @@ def time_model(
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline)
     task = network_task(setting.task)
-    task.require(model)
+    task.require(model, *(("network",) if network else ()))
     known = model.known() if pretrained else None
     net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
     speed_up(net, setting.device)

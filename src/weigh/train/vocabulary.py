@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from weigh.models.encoder import Encoder
+from weigh.models.network import Network
 
 __all__ = ["Shortened", "shorten_vocabulary"]
 
@@ -45,16 +45,13 @@ class Shortened(NamedTuple):
         self.layer.padding_idx = self.padding
 
 
-def shorten_vocabulary(network: nn.Module, used: np.ndarray) -> Shortened | None:
+def shorten_vocabulary(network: Network, used: np.ndarray) -> Shortened | None:
     """Leave only the vectors of the tokens `used` (their ids, ascending) in the table of `network`'s encoder, in place.
 
     Returns:
         What puts the others back; None where there is nothing to leave out, or an encoder without a plain table.
     """
-    encoder = next((part for part in network.modules() if isinstance(part, Encoder)), None)
-    if encoder is None:
-        return None
-    layer = encoder.model.get_input_embeddings()  # type: ignore[operator]
+    layer = network.embedding()
     if not isinstance(layer, nn.Embedding) or len(used) >= layer.num_embeddings:
         return None
     whole, padding = layer.weight, layer.padding_idx

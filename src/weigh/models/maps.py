@@ -1,0 +1,168 @@
+"""The maps of a picture model, fine to coarse: what masks and boxes are predicted from.
+
+Nothing is asked of an architecture by name. One forward pass is watched; at each size the last output on the main path is taken. Maps
+of convolutions (channels first or last) and tokens of a grid (ViT; class tokens left out) are told apart by their shapes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from weigh.errors import ModelError
+from weigh.language import text
+from weigh.models.stage import Call, every, watch
+
+__all__ = ["Level", "Pyramid", "find_maps"]
+
+SHARE = 0.5  # a part that holds more than this of the parameters is looked into
+EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
+UNIT = 64  # pixels: at multiples of it strides come out whole
+
+
+class Level(NamedTuple):
+    """One map.
+
+    Attributes:
+        name: Of the module that makes it.
+        stride: Pixels of the picture for each of its own.
+        width: Channels.
+        layout: "first" or "last" (channels), or "tokens".
+    """
+
+    name: str
+    stride: int
+    width: int
+    layout: str
+
+
+class Pyramid(nn.Module):
+    """`(n, 3, height, width)` pictures to maps `(n, width, height / stride, width / stride)`, the finest first.
+
+    Its body is the model's own, so training it trains the model.
+    """
+
+    def __init__(self, body: nn.Module, levels: tuple[Level, ...]) -> None:
+        super().__init__()
+        self.body, self.levels = body, levels
+        self._caught: dict[str, torch.Tensor] = {}
+        for level in levels:
+            body.get_submodule(level.name).register_forward_hook(self._catch(level.name))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return tuple(level.stride for level in self.levels)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        return tuple(level.width for level in self.levels)
+
+    def _catch(self, name: str):
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            self._caught[name] = _tensor(output)
+
+        return hook
+
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        try:
+            self.body(pictures)
+            return [_as_map(self._caught[level.name], level, pictures) for level in self.levels]
+        finally:
+            self._caught.clear()
+
+
+def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
+    """The pyramid of a body.
+
+    Args:
+        blank: A batch of pictures of the model's own size; networks that take only that one are watched with it.
+
+    Raises:
+        ModelError: No output has the shape of a map.
+    """
+    native = blank.shape[-1]
+    body.eval()
+    for size in dict.fromkeys((math.ceil(native / UNIT) * UNIT, native)):
+        try:
+            with torch.inference_mode():
+                root = watch(body, size)
+        except (RuntimeError, AssertionError, ValueError):  # made for pictures of one size
+            continue
+        if levels := _levels(root, size):
+            return Pyramid(body, levels)
+    raise ModelError(
+        text("This network has no maps of its pictures.", "该网络没有图片的特征图。"),
+        do=text(
+            "Use a convolutional network or a vision transformer of timm:, torchvision: or hf:.",
+            "请使用 timm:、torchvision: 或 hf: 的卷积网络或视觉 Transformer。",
+        ),
+    )
+
+
+def _levels(root: Call, size: int) -> tuple[Level, ...]:
+    """The last map of each size; the coarser ones must come later, or they are not on the way to the last features."""
+    last: dict[int, Level] = {}
+    units = sorted(_main_path(root, sum(p.numel() for p in root.module.parameters()), size), key=lambda call: call.end)
+    calls = [call.name for call in every(root)]
+    for call in units:
+        level = _level(call, size)
+        if level is not None and calls.count(call.name) == 1:
+            last = {stride: kept for stride, kept in last.items() if stride < level.stride}
+            last[level.stride] = level
+    return tuple(last[stride] for stride in sorted(last))
+
+
+def _main_path(call: Call, total: int, size: int) -> Iterator[Call]:
+    """Parts that follow one another: what holds parts of several sizes, or most of the network, is looked into."""
+    for inner in call.inside:
+        sides = {level.stride for part in inner.inside if (level := _level(part, size)) is not None}
+        share = sum(p.numel() for p in inner.module.parameters()) / max(total, 1)
+        if inner.inside and (
+            _level(inner, size) is None or (len(sides) > 1 and (share > SHARE or _in_a_row(inner.module)))
+        ):
+            yield from _main_path(inner, total, size)
+        yield inner
+
+
+def _in_a_row(module: nn.Module) -> bool:
+    return isinstance(module, nn.Sequential)
+
+
+def _level(call: Call, size: int) -> Level | None:
+    """Its output as a map of a picture of `size` pixels; None: it is none."""
+    output = _tensor(call.output)
+    if output is None or output.shape[0] != 3 or not output.is_floating_point():
+        return None
+    if output.ndim == 4 and output.shape[2] == output.shape[3]:
+        side, width, layout = output.shape[2], output.shape[1], "first"
+    elif output.ndim == 4 and output.shape[1] == output.shape[2]:
+        side, width, layout = output.shape[1], output.shape[3], "last"
+    elif output.ndim == 3:
+        roots = (math.isqrt(output.shape[1] - extra) for extra in range(min(EXTRA, output.shape[1])))
+        sides = [r for extra, r in enumerate(roots) if r * r == output.shape[1] - extra and size % max(r, 1) == 0]
+        side, width, layout = (sides or [0])[0], output.shape[2], "tokens"
+    else:
+        return None
+    stride = 2 ** round(math.log2(size / side)) if layout != "tokens" and side > 1 else size // max(side, 1)
+    return Level(call.name, stride, width, layout) if 1 < side < size else None
+
+
+def _tensor(output: Any) -> torch.Tensor | None:
+    """The first tensor of what a module returns."""
+    if isinstance(output, torch.Tensor):
+        return output
+    values = output.values() if hasattr(output, "values") else output if isinstance(output, (tuple, list)) else ()
+    return next((value for value in values if isinstance(value, torch.Tensor)), None)
+
+
+def _as_map(output: torch.Tensor, level: Level, pictures: torch.Tensor) -> torch.Tensor:
+    if level.layout == "first":
+        return output
+    if level.layout == "last":
+        return output.permute(0, 3, 1, 2)
+    height, width = pictures.shape[2] // level.stride, pictures.shape[3] // level.stride
+    return output[:, output.shape[1] - height * width :].transpose(1, 2).unflatten(2, (height, width))

@@ -1,0 +1,58 @@
+"""What every preparation of examples for a model can be asked, whatever it reads (`preprocessing.py`, `tokenisation.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, Self
+
+import torch
+
+__all__ = ["PlainInputs", "Preparation"]
+
+
+class PlainInputs(NamedTuple):
+    """How other programs feed a network: by plain inputs with names.
+
+    Attributes:
+        examples: Name -> three examples.
+        free: Dimension besides the first that may vary -> its least and greatest size.
+        join: `(*inputs) -> batch` that the network takes.
+    """
+
+    examples: dict[str, torch.Tensor]
+    free: dict[int, tuple[int, int]]
+    join: Callable[..., torch.Tensor]
+
+
+class Preparation(Protocol):
+    """A value: two that are written alike (`str`) prepare alike, which is what features and runs are named by."""
+
+    @property
+    def reads(self) -> str:
+        """What the model is made for, as `media.Medium.reads`."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Of an example: pixels of a side, most tokens."""
+        ...
+
+    def configured(self, options: dict[str, Any]) -> Self:
+        """With those of a recipe's options that speak of it."""
+        ...
+
+    def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
+        """A batch of `n` empty examples, for timings and shapes."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """For the configuration of a saved model."""
+        ...
+
+    def files(self) -> dict[str, str | dict[str, Any]]:
+        """What a saved model keeps of it besides: name of the file -> text, or what is written as JSON."""
+        ...
+
+    def plain(self, *, apart: bool) -> PlainInputs:
+        """For export; `apart`: the network takes two examples at a time."""
+        ...

@@ -1,0 +1,136 @@
+"""How a picture model wants its pictures: scaled, cut and normalised as in its pretraining.
+
+`Preprocessing` is to pictures what `Tokenisation` is to texts; both are a `Preparation` (`pretrained.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+
+from weigh.models.preparation import PlainInputs
+
+__all__ = ["Preprocessing"]
+
+RESAMPLING = {
+    "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
+}  # fmt: skip
+STRIP = 64  # squares: the length of a picture that is scaled whole
+REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
+
+
+class _Span(NamedTuple):
+    """Pixels [first, beyond) of one side of a picture, and where within them the wanted part starts and stops."""
+
+    first: int
+    beyond: int
+    start: float
+    stop: float
+
+
+def _span(start: int, length: int, scaled: int, real: int) -> _Span:
+    """What `length` pixels from `start` on need of a side of `real` pixels that is scaled to `scaled`."""
+    step = real / scaled
+    reach = REACH * max(1.0, step)
+    first = max(0, math.floor(start * step - reach))
+    beyond = min(real, math.ceil((start + length) * step + reach))
+    return _Span(first, beyond, max(0.0, start * step - first), min((start + length) * step, real) - first)
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How the model's pictures were prepared.
+
+    Attributes:
+        size: Side of the square input, in pixels.
+        resize: Length of the shorter side before the centre crop.
+        mean, std: Per channel, of values in [0, 1].
+        interpolation: Of the resize ("bicubic", …).
+        squash: Both sides are resized to `size`, whatever the shape of the picture; nothing is cut off.
+    """
+
+    reads: ClassVar[str] = "pictures"
+    size: int
+    resize: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str = "bilinear"
+    squash: bool = False
+
+    def configured(self, options: dict[str, Any]) -> Preprocessing:
+        """With the recipe's options (`image_size`)."""
+        return self.at(options["image_size"]) if options.get("image_size") else self
+
+    def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
+        """A batch of `n` grey pictures, for timings and shapes."""
+        return torch.zeros(n, 3, self.size, self.size, device=device)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the configuration of a saved model."""
+        return asdict(self)
+
+    def files(self) -> dict[str, Any]:
+        """All is in `as_json`."""
+        return {}
+
+    def plain(self, *, apart: bool) -> PlainInputs:
+        """Noise of the range of normalised pictures."""
+        noise = torch.rand(self.blank(3).shape, generator=torch.Generator().manual_seed(0)) * 4 - 2
+        return PlainInputs({"pictures": noise}, {}, lambda pictures: pictures)
+
+    def at(self, size: int) -> Preprocessing:
+        """The same preparation at another input size (same crop share)."""
+        return replace(self, size=size, resize=max(size, round(self.resize * size / self.size)))
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Preprocessing:
+        """The preparation whose `asdict` was written as JSON."""
+        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+
+    @property
+    def whole(self) -> Preprocessing:
+        """That of the squares from which the evaluation crop and all augmentations are cut."""
+        return replace(self, size=self.side)
+
+    @property
+    def side(self) -> int:
+        """Of these squares: the resize length, or the input itself where pictures are squashed to it."""
+        return self.size if self.squash else self.resize
+
+    def crop(self, picture: Image.Image) -> np.ndarray:
+        """Resize the shorter side, crop the centre: `(size, size, 3)` uint8.
+
+        Of a strip that is longer than `STRIP` squares only the part that the crop needs is scaled: 1 × 16,000 pixels would become
+        four million rows. Both ways agree but for roundings.
+        """
+        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
+        if self.squash:
+            return np.asarray(picture.resize((self.size, self.size), how))
+        width, height = picture.size
+        scale = self.resize / min(width, height)
+        if scale == 1:
+            wide, high = width, height
+        else:
+            wide, high = max(self.size, round(width * scale)), max(self.size, round(height * scale))
+        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
+        if scale != 1 and max(wide, high) > STRIP * self.resize:
+            across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
+            picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
+            box = (across.start, down.start, across.stop, down.stop)
+            return np.asarray(picture.resize((self.size, self.size), how, box=box))
+        if scale != 1:
+            picture = picture.resize((wide, high), how)
+        return np.asarray(picture.crop((left, top, left + self.size, top + self.size)))
+
+    def normalise(self, pictures: torch.Tensor) -> torch.Tensor:
+        """`(n, size, size, 3)` uint8 to `(n, 3, size, size)` float32, channels last in memory."""
+        x = pictures.permute(0, 3, 1, 2).to(torch.float32)
+        mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1) * 255
+        std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1) * 255
+        return x.sub_(mean).div_(std)
