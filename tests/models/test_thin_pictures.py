@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from weigh.models import pretrained
+from weigh.models import preprocessing
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 
 MODEL = Preprocessing(64, 73, (0.5,) * 3, (0.5,) * 3, "bicubic")
@@ -64,7 +64,7 @@ def test_a_strip_in_hard_steps_differs_in_single_rows_at_most(interpolation):
 
 @pytest.mark.parametrize("limit", [1, 3, 64])
 def test_both_ways_agree_wherever_the_limit_lies(limit, monkeypatch):
-    monkeypatch.setattr(pretrained, "STRIP", limit)
+    monkeypatch.setattr(preprocessing, "STRIP", limit)
     assert np.abs(MODEL.crop(_smooth((300, 40))).astype(int) - _whole(MODEL, _smooth((300, 40)))).max() <= 1
 
 
