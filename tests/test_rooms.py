@@ -17,20 +17,7 @@ from weigh.tasks import PLANNED, TASKS
 
 SOURCE = Path(__file__).parents[1] / "src" / "weigh"
 # file -> (how often it asks for the class of what belongs to one medium, why)
-ASKED_OF_MODELS: dict[str, tuple[int, str]] = {
-    file: (n, "encoders of texts and networks of pictures, until models have ports")
-    for file, n in {
-        "inputs/sentences.py": 1,
-        "models/network.py": 1,
-        "models/pretrained.py": 2,
-        "models/processor/layers.py": 1,
-        "saved/model.py": 3,
-        "saved/onnx_file.py": 4,
-        "train/lora.py": 1,
-        "train/objectives.py": 2,
-        "train/vocabulary.py": 1,
-    }.items()
-}
+ASKED_OF_MODELS = {"models/processor/layers.py": (1, "a layer that a faster one replaces, as a dropout is")}
 OF_ONE_MEDIUM = {"Encoder", "Preprocessing", "Tokenisation", "Pictures", "Texts", "Sentences"}
 ROOMS = ("data/pictures/", "data/texts/", "data/sentences/", "inputs/", "media.py")
 # files outside the rooms of media that name one, and why
@@ -40,14 +27,13 @@ NAMED = {
     "data/readers.py": "registers the readers of media",
     "data/rows/paths.py": "usual names of folders",
     "findings/tokens.py": "a key of what is known of a model",
-    "models/pretrained.py": "what a preparation is made for",
+    "models/preprocessing.py": "what a preparation is made for",
     "models/tokenisation.py": "what a preparation is made for",
     "plan/jobs.py": "what a step of further pretraining costs, until models have ports",
     "record/index.py": "folders of former versions",
     "record/predictions_entities.py": "reads gold files, which hold sentences",
     "report/columns.py": "names of columns",
     "report/words.py": "a unit",
-    "saved/onnx_file.py": "the name of an input",
     "spec.py": "keys of the section pretrain",
     "spec_yaml.py": "keys of the section pretrain",
     "tasks.py": "the table of tasks",

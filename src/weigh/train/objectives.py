@@ -91,9 +91,8 @@ class HiddenWords:
     def __init__(
         self, model: Pretrained, preparation: Tokenisation, unlabelled: Examples, share: float, setting: Setting
     ) -> None:
-        assert isinstance(model.module, Encoder)
         self.masking = Masking.of(preparation, model.address.written)
-        self.body: Encoder = model.module
+        self.body: Encoder = model.module  # type: ignore[assignment]
         self.head = MaskedHead(self.body).to(setting.device)
         rows = preparation.encode(unlabelled.rows.tolist())
         self.inputs = Texts([(row,) for row in rows], preparation.pad, setting.device)
