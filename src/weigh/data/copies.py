@@ -177,7 +177,7 @@ def copies_in_words(
         if not repeats:
             continue
         members = [i for group in repeats for i in group]
-        numbers = {"sets": len(repeats), "n": len(members)}
+        numbers: dict[str, float] = {"sets": len(repeats), "n": len(members)}
         if where == "both":
             numbers["test"] = sum(1 for i in members if examples.part[i] != "train")
             sentence, why, do = _leaking(examples.medium, numbers, what, doubtful=doubtful)
@@ -209,7 +209,9 @@ def copies_in_words(
     return problems
 
 
-def _leaking(medium: Medium, numbers: dict[str, int], what: Text, *, doubtful: bool) -> tuple[Text, Text | None, Text]:
+def _leaking(
+    medium: Medium, numbers: dict[str, float], what: Text, *, doubtful: bool
+) -> tuple[Text, Text | None, Text]:
     """Copies in training and test: what is said, why it matters, what to do."""
     noun = medium.noun
     values = {"m": noun.many, "c": noun.counted, "u": noun.unit, "w": what}
@@ -240,7 +242,7 @@ def _leaking(medium: Medium, numbers: dict[str, int], what: Text, *, doubtful: b
 
 
 def _repeated(
-    medium: Medium, where: str, numbers: dict[str, int], what: Text, *, doubtful: bool
+    medium: Medium, where: str, numbers: dict[str, float], what: Text, *, doubtful: bool
 ) -> tuple[Text, Text, Text]:
     """Copies within one part: what is said, why it matters, what to do."""
     noun = medium.noun

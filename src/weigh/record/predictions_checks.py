@@ -119,7 +119,11 @@ def keep_common(
     position[kept] = np.arange(len(kept))
     problems = []
     if len(kept) < n:
-        counts = {"set_aside": n - len(kept), "examples": n, **{f"missing:{m}": lacking[m] for m in worst}}
+        counts: dict[str, float] = {
+            "set_aside": n - len(kept),
+            "examples": n,
+            **{f"missing:{m}": lacking[m] for m in worst},
+        }
         problems.append(_examples_set_aside(counts, listed, example[np.setdiff1d(np.arange(n), kept)]))
     if few.any():
         problems.append(_runs_set_aside([name for name, out in zip(names, few, strict=True) if out]))
@@ -156,7 +160,7 @@ def _too_few_common(kept: int, n: int, listed: str) -> DataError:
     )
 
 
-def _examples_set_aside(counts: dict[str, int], listed: str, paths: np.ndarray) -> Problem:
+def _examples_set_aside(counts: dict[str, float], listed: str, paths: np.ndarray) -> Problem:
     return Problem(
         "missing-prediction",
         text(
