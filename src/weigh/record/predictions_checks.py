@@ -119,11 +119,8 @@ def keep_common(
     position[kept] = np.arange(len(kept))
     problems = []
     if len(kept) < n:
-        counts: dict[str, float] = {
-            "set_aside": n - len(kept),
-            "examples": n,
-            **{f"missing:{m}": lacking[m] for m in worst},
-        }
+        counts: dict[str, float] = {"set_aside": n - len(kept), "examples": n}
+        counts |= {f"missing:{m}": lacking[m] for m in worst}
         problems.append(_examples_set_aside(counts, listed, example[np.setdiff1d(np.arange(n), kept)]))
     if few.any():
         problems.append(_runs_set_aside([name for name, out in zip(names, few, strict=True) if out]))
