@@ -250,8 +250,7 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
         verdict, points = "undecided", len(curve.sizes)
         estimates["points"] = count(points, "count")
     sentence += _meaning(verdict, values, points=points)
-    about = text("This speaks about {s}.", "这里说的是{s}。", **values)
-    return lead + sentence + about, verdict, estimates
+    return lead + sentence + text("This speaks about {s}.", "这里说的是{s}。", **values), verdict, estimates
 
 
 def _why_nothing_is_predicted(evidence: Evidence, curve: LearningCurve) -> Text | None:
