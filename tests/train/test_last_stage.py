@@ -153,7 +153,8 @@ def test_values_beyond_float16_are_kept_as_float32(examples, setting, make_run, 
         def forward(self, pictures):
             return stage.prefix(pictures) * (1e6 if pictures.shape[0] != setting.batch else 1.0)
 
-    monkeypatch.setattr(module, "fold_batch_norms", lambda *_: Loud())
+    loud = replace(stage.whole.anatomy, fold=lambda *_: Loud())
+    monkeypatch.setattr(stage.whole, "anatomy", loud)
     some = examples.subset(np.arange(setting.batch + 3))  # the second block is beyond the range
     key = features_key(model.digest, prepared, some, setting, model.built)
     view = module.activations_of(stage, prepared, some, setting, views=1, features_key=key).views[0]

@@ -118,7 +118,7 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
     else:
         model = load_for(address, setting)
         prepared = model.configure(options)
-        facts, how = task.facts(model, prepared, examples), model.built + str(model.settings)
+        facts, how = task.facts(model, prepared, examples), model.built + " of ".join(model.settings.values())
     return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
 
 
