@@ -338,7 +338,7 @@ def _again(before: Mapping, now: Mapping) -> str:
     shown = f" Power of the reference design: {100 * power[0]:.0f} % of the oracle's." if power else ""
     return (
         f"## The same designs with the rule as it is now\n\n{len(now)} of the designs above, {' or '.join(map(str, studies))} studies each, one run on a sealed "
-        f"seed ({AGAIN}), beside the published run of the same designs (thousands of studies each). Raw coverage was not recorded then.{named}{shown}\n\n"
+        f"seed ({AGAIN}, commit 089e175), beside the published run of the same designs (thousands of studies each). Raw coverage was not recorded then.{named}{shown}\n\n"
         + _rows(["what", "simulated: then", "now", "real features: then", "now"], lines)
     )
 

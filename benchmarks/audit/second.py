@@ -297,6 +297,6 @@ _SECOND_HEAD = """## The second audit
 A held-out audit with designs of its own found kinds of studies that the tables above do not hold, and in which promises were broken: single scores
 with a rare, well-recognised class (covered in 64 to 88 %), shifts judged by balanced accuracy ("worse there" in 16 % where nothing had changed), networks
 that differ moderately by seed (6.9 % false claims), candidates of unlike strength (86 to 90 % covered). The rules were mended on development seeds
-(`docs/decisions/single-scores.md`, `comparison-rule.md`). The tables below are one run on a sealed seed ({seed}) afterwards; all of it is simulated,
+(`docs/decisions/single-scores.md`, `comparison-rule.md`). The tables below are one run on a sealed seed ({seed}) afterwards (commit 089e175); all of it is simulated,
 networks at the level of their answers. Slow parts have fewer studies; each row says how many. **The tables above are older than these changes**, but for the
 last one."""
