@@ -31,6 +31,7 @@ def refusing(monkeypatch):
     modes.clear()
     recipe = replace(RECIPES.get("probe"), fit=f"{__name__}:fit_refusing")
     monkeypatch.setattr(RECIPES, "get", lambda name: recipe)
+    monkeypatch.setattr("weigh.train.device.resolve_device", lambda asked: asked)  # as on a machine that has it
 
 
 def _job(device: str) -> Job:
