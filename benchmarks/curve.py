@@ -43,7 +43,7 @@ def draw(features: Path, name: str, examples: int, draws: int, to: Path) -> None
 
     from weigh.train.logistic import eigenbasis
     from weigh.train.probe import fit_head
-    from weigh.train.recipe_options import STRENGTHS
+    from weigh.train.recipe_defaults import STRENGTHS
     from weigh.train.rows import Rows
 
     torch.set_num_threads(1)

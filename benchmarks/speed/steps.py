@@ -176,7 +176,7 @@ def sklearn(given: Given) -> dict[str, Any]:
     from weigh.plan.candidates import cross_candidates
     from weigh.plan.prepare import prepare
     from weigh.plan.runs import plan_runs
-    from weigh.train.recipe_options import STRENGTHS
+    from weigh.train.recipe_defaults import STRENGTHS
 
     spec = study_spec(given)
     prepared = prepare(spec)

@@ -17,8 +17,8 @@ from weigh.findings.model import FindingsFile
 from weigh.language import text
 from weigh.plan.racing import Dropped, Race
 from weigh.problem import Problem
+from weigh.record.choice_of_winner import find_suspects
 from weigh.record.results import Results
-from weigh.record.winner import find_suspects
 
 __all__ = ["STUDIES", "file_of", "pictures", "results_of", "shifted"]
 

@@ -23,8 +23,8 @@ from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
 from weigh.media import medium_named
 from weigh.problem import Problem
+from weigh.record.choice_of_winner import choose_winner
 from weigh.record.results import Candidate, Results, RunRecord
-from weigh.record.winner import choose_winner
 from weigh.spec import StudySpec
 
 __all__ = ["assign_folds", "contiguous_folds", "make_results", "simulate_logits", "simulate_target"]

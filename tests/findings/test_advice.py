@@ -14,7 +14,7 @@ from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
 from weigh.language import text
 from weigh.problem import Problem
-from weigh.record.winner import find_suspects
+from weigh.record.choice_of_winner import find_suspects
 
 LEAK = Problem(
     "leak", text("a", "甲"), do=text("Remove the copies from the test part.", "请删除测试部分中的重复样本。")

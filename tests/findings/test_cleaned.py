@@ -10,7 +10,7 @@ from tests.findings.synthetic import make_results, simulate_logits, simulate_tar
 from weigh.findings.comparison import cleaned
 from weigh.language import text
 from weigh.problem import Problem
-from weigh.record.winner import find_suspects, leading_heads
+from weigh.record.choice_of_winner import find_suspects, leading_heads
 
 
 def study(before, after, *, n=800, wrong=40, seed=0, **options):

@@ -19,7 +19,7 @@ from weigh.kinds.tags import code_spans, pack_tags
 from weigh.language import text
 from weigh.metrics.base import METRICS
 from weigh.problem import Problem
-from weigh.record.winner import find_suspects
+from weigh.record.choice_of_winner import find_suspects
 from weigh.report.html import Page
 from weigh.report.pictures import Album
 from weigh.report.story import tell

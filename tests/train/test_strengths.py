@@ -12,7 +12,7 @@ from weigh.data.folds import assign_folds
 from weigh.train import logistic, probe
 from weigh.train.logistic import eigenbasis, solve
 from weigh.train.probe import fit_head
-from weigh.train.recipe_options import STRENGTHS
+from weigh.train.recipe_defaults import STRENGTHS
 from weigh.train.rows import Rows
 
 DOUBLE = torch.float64

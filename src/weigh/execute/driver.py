@@ -43,12 +43,12 @@ from weigh.plan.prepare import prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.record.choice_of_winner import find_suspects, leading_heads, median_epochs
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.lock import lock_study
 from weigh.record.reading import read_results
 from weigh.record.results import Results
-from weigh.record.winner import find_suspects, leading_heads, median_epochs
 from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
 from weigh.spec_yaml import changed_settings, dump_spec

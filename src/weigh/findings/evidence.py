@@ -165,7 +165,7 @@ def read_evidence(results: Results) -> Evidence:
 
 def _read(results: Results) -> Evidence:
     from weigh.plan.runs import group_of
-    from weigh.record.winner import choose_winner
+    from weigh.record.choice_of_winner import choose_winner
 
     spec = results.spec
     metric = METRICS.get(spec.primary)

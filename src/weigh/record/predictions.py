@@ -23,13 +23,13 @@ from weigh.errors import DataError, SpecError
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
 from weigh.plan.prepare import positive_last
+from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
 from weigh.record.predictions_shift import check_shift, moved_labels
 from weigh.record.predictions_table import Answers, PredictionTable, read_tables
 from weigh.record.results import Candidate, Results, RunRecord
-from weigh.record.winner import choose_winner
 from weigh.spec import StudySpec
 
 __all__ = ["read_predictions", "results_of", "skipped_of_others"]

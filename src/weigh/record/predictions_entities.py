@@ -31,10 +31,10 @@ from weigh.language import text
 from weigh.media import medium_named
 from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
+from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions import skipped_of_others
 from weigh.record.predictions_folder import model_names
 from weigh.record.results import Candidate, Results, RunRecord
-from weigh.record.winner import choose_winner
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
 

@@ -9,9 +9,9 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.language import Text
 from weigh.plan.racing import Race
+from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ledger import Ledger, problems_from_json
 from weigh.record.results import Results
-from weigh.record.winner import choose_winner
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 

@@ -39,7 +39,7 @@ from weigh.train.features import features_key, load_for, prediction_seconds
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
-from weigh.train.recipe_options import STRENGTHS
+from weigh.train.recipe_defaults import STRENGTHS
 from weigh.train.vocabulary import shorten_vocabulary
 from weigh.train.words import add_words, asks_words
 

@@ -1,13 +1,13 @@
 """The recipes: how pretrained weights are used. Facts only, no torch; the work is in `probe.py` and `network.py`.
 
-What can be set of each stands in `recipe_options.py`.
+What can be set of each stands in `recipe_defaults.py`.
 """
 
 from __future__ import annotations
 
 from weigh.language import text
 from weigh.run import ANY, RECIPES, Recipe
-from weigh.train import recipe_options as options
+from weigh.train import recipe_defaults as options
 
 RECIPES.register(
     "probe",

@@ -1,7 +1,7 @@
 """Does the verdict survive without the suspects? The two leading heads, trained and scored again on cleaned data.
 
 Suspects are labels that all candidates together confidently contradict, copies of an example that stays, and pictures with two
-labels (`record/winner.py`). Removing examples that models get wrong raises every score; that rise says nothing. What is
+labels (`record/choice_of_winner.py`). Removing examples that models get wrong raises every score; that rise says nothing. What is
 asked is whether the comparison comes out the same, by the same rule and on the same repeats.
 """
 
@@ -17,8 +17,8 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.design import MeasuredDesign
+from weigh.record.choice_of_winner import find_suspects
 from weigh.record.results import Results
-from weigh.record.winner import find_suspects
 from weigh.stats.comparison import Difference, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Resampler

@@ -2,7 +2,7 @@
 
 All pairs of candidates are compared simultaneously on the primary metric (`stats/comparison.py`); controls do not
 count. Every pair says what the difference is, what that allows to conclude, the smallest difference that could have
-been found, and what would settle it. Which candidates may be the best of all: `best.py`.
+been found, and what would settle it. Which candidates may be the best of all: `possible_best.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 
 from weigh.findings.amounts import amount, bilingual, count, gain_of, scaled, scope, share, turned
 from weigh.findings.assumptions import assumptions_of
-from weigh.findings.comparison.best import find_best, listed
+from weigh.findings.comparison.possible_best import find_best, listed
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
 from weigh.findings.questions import asked

@@ -27,8 +27,8 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import look_at
 from weigh.language import text
+from weigh.record.choice_of_winner import trained_on
 from weigh.record.results import OutOfFold, Results
-from weigh.record.winner import trained_on
 from weigh.stats.estimate import Estimate
 
 __all__ = ["SHOWN", "find"]

@@ -18,8 +18,8 @@ from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.plan.runs import group_of
+from weigh.record.choice_of_winner import strange_groups, trained_on
 from weigh.record.results import OutOfFold, Results
-from weigh.record.winner import strange_groups, trained_on
 from weigh.stats.calibration import fit_temperature
 from weigh.stats.estimate import Estimate
 from weigh.stats.label_errors import LabelErrors, find_label_errors, flags_by_chance
