@@ -1,6 +1,6 @@
 """What an example is labelled with, and what an answer about it is: one object per kind, one file each.
 
-A kind owns everything that differs between classes, several labels, numbers and entities: how targets are spread over folds, how an
+A kind owns everything that differs between classes, several labels, numbers, entities and masks: how targets are spread over folds, how an
 answer becomes a decision, how far off it is, how both are kept on disk and written for people. Nobody else asks *which* kind it is; they
 call its methods, or ask for one of its properties. No torch: heads and losses are in `heads/`. Third parties add kinds under
 the entry point `kind.NAME`.
@@ -31,7 +31,7 @@ class Prediction(NamedTuple):
 
     Attributes:
         probabilities: `(n, classes)` float64 where the kind has them; else what its kind says (a number: itself; entities: `(n, 1)` the
-            probability of the whole answer).
+            probability of the whole answer; masks: what was recorded, or the shares of the classes).
         labels: The decisions, in the form of targets of the kind. For classes they differ from the most probable one where a
             threshold was chosen for unbalanced data.
     """
@@ -203,6 +203,10 @@ class Kind:
 
     # ---- answers
 
+    def recorded(self, answers: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """`(n, k)` what a run keeps of the answers of a network about examples whose targets are known; `decide` and `pack` take it."""
+        return answers
+
     def decide(self, answers: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
         """What a run left of `n` examples, `(n, k)`, as what it says about them; `bias` is added to log probabilities of classes."""
         raise NotImplementedError
@@ -212,7 +216,7 @@ class Kind:
         return {"logits": np.clip(answers, -FLOAT16_MAX, FLOAT16_MAX).astype(np.float16)}
 
     def unpack(self, stored: Mapping[str, np.ndarray]) -> np.ndarray:
-        """`(n, k)` float32 of what `pack` kept."""
+        """`(n, k)` of what `pack` kept, in a type that holds it: float32, or float64 for large counts."""
         return stored["logits"].astype(np.float32)
 
     def probabilities(self, answers: np.ndarray) -> np.ndarray:
@@ -285,7 +289,8 @@ class Kind:
 
 
 KINDS: Registry[Kind] = Registry(
-    text("kind", "标注类型"), modules=tuple(f"weigh.kinds.{name}" for name in ("label", "labels", "number", "spans"))
+    text("kind", "标注类型"),
+    modules=tuple(f"weigh.kinds.{name}" for name in ("label", "labels", "number", "spans", "masks")),
 )
 
 

@@ -26,7 +26,7 @@ def write_predictions(
     Args:
         key: Of the run: no two files are alike.
         indices: `(n,)` into the examples of the study.
-        answers: `(n, k)` float32, as `results.OutOfFold.answers` of one repeat.
+        answers: `(n, k)`, as `results.OutOfFold.answers` of one repeat.
         target: Of these examples, as in `Examples.target`: of classes the true one is always kept.
     """
     named = {"run": np.array(key), "kind": np.array(kind.name), "indices": indices.astype(np.int32)}
@@ -50,7 +50,7 @@ def intact(path: Path, digest: str) -> bool:
 
 
 def read_predictions(path: Path, digest: str) -> tuple[np.ndarray, np.ndarray]:
-    """`(indices, answers float32 (n, k))`, as their kind keeps them.
+    """`(indices, answers (n, k))`, as their kind keeps them.
 
     Raises:
         OSError: It cannot be read.

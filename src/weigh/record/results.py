@@ -71,7 +71,7 @@ class OutOfFold:
 
     Attributes:
         indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
-        answers: `(repeats, n, k)` float32, as their kind decides on them (logits of classes); they mean nothing where none is present.
+        answers: `(repeats, n, k)` in the type that their kind unpacks, as it decides on them (logits of classes); they mean nothing where none is present.
         fold: `(repeats, n)` int16; -1 where a run is missing or failed. The same for every candidate of a study (paired).
         target: As in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
@@ -130,7 +130,7 @@ class Results:
         problems: What the data checks found.
         candidates: In the order of the specification; controls last.
         records: Every run, done or failed.
-        predictions: `key -> (indices into examples, answers float32)`; lazily read.
+        predictions: `key -> (indices into examples, answers)`; lazily read.
         skipped: What was planned and then not done, and why: {"order-check": Text, …}.
         test_looks: How often the test part was scored.
         winner: Candidate chosen on cross-validation alone, or None before that.
@@ -216,8 +216,8 @@ class Results:
         for run in runs:
             which, values = self.predictions(run.key)
             if answers is None:
-                answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=np.float32)
-                bias = np.zeros_like(answers)
+                answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=values.dtype)
+                bias = np.zeros(answers.shape, dtype=np.float32)
             bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
             answers[run.repeat, position[which]] = values
             fold[run.repeat, position[which]] = run.fold

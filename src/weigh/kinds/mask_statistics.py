@@ -1,0 +1,206 @@
+"""How an answer differs from a mask, as counts that any metric and finding can be made of: one row of numbers per picture.
+
+A pixel that the mask ignores is left out everywhere, as if it lay outside the picture. Counts are whole numbers, so that what is
+kept of a run is exact. Before it: label maps. After it: `masks.py` (what a run records).
+
+What the words mean:
+
+- *border pixel* of a class: a pixel of it one of whose four neighbours is known and of another class.
+- *near*: at most so many pixels away as `squared_tolerance` says, to a border pixel of the same class on the other side.
+- *depth*: steps (diagonal ones count as one) to the nearest border pixel of the mask or ignored pixel: where a mask leaves its borders
+  open, nobody knows that a pixel lies inside.
+- *object*: pixels of one class in the mask that hang together, corners included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from weigh.kinds.label_map import LabelMap, ignored_mark
+
+__all__ = ["DEPTHS", "SIZES", "MaskStatistics", "compare_masks", "squared_tolerance"]
+
+DEPTHS = (0, 2, 4, 8, 16)  # pixels: where each bin of depths begins
+SIZES = (0.001, 0.01)  # of the picture: below the first an object is small, below the second of medium size
+PER_CLASS = 7
+MOST_CONFUSED = 32  # classes up to which every pair is counted
+CHUNKS = (0, 1, 9, 25)  # neighbours that are looked at together, nearest first; then so many at a time
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class MaskStatistics:
+    """Named views of `rows` `(n, width(classes))` float64, whole numbers; `...` below is n.
+
+    Attributes:
+        rows: One row per picture.
+        classes: How many there are.
+    """
+
+    rows: np.ndarray
+    classes: int
+
+    @staticmethod
+    def width(classes: int) -> int:
+        """Columns of a row."""
+        pairs = classes * classes if classes <= MOST_CONFUSED else 0
+        return PER_CLASS * classes + 2 * len(DEPTHS) + 2 * (len(SIZES) + 1) + pairs
+
+    @property
+    def counts(self) -> np.ndarray:
+        """`(..., classes, 3)` pixels that are of the class in both, in the answer, in the mask."""
+        return self._by_class[..., :3]
+
+    @property
+    def borders(self) -> np.ndarray:
+        """`(..., classes, 4)` border pixels: of the answer near the mask's, of the answer; of the mask near the answer's, of the mask."""
+        return self._by_class[..., 3:]
+
+    @property
+    def depths(self) -> np.ndarray:
+        """`(..., 5, 2)` wrong pixels, and pixels, whose depth begins at `DEPTHS`."""
+        return self._block(1).reshape(len(self.rows), len(DEPTHS), 2)
+
+    @property
+    def objects(self) -> np.ndarray:
+        """`(..., 3, 2)` small, medium and large objects: those of whose pixels less than half were given their class, and all."""
+        return self._block(2).reshape(len(self.rows), len(SIZES) + 1, 2)
+
+    @property
+    def confusion(self) -> np.ndarray | None:
+        """`(..., classes, classes)` pixels of a class in the mask (rows) that were given a class (columns); None for many classes."""
+        if self.classes > MOST_CONFUSED:
+            return None
+        return self._block(3).reshape(len(self.rows), self.classes, self.classes)
+
+    @property
+    def _by_class(self) -> np.ndarray:
+        return self._block(0).reshape(len(self.rows), self.classes, PER_CLASS)
+
+    def _block(self, at: int) -> np.ndarray:
+        sizes = (PER_CLASS * self.classes, 2 * len(DEPTHS), 2 * (len(SIZES) + 1))
+        start = sum(sizes[:at])
+        return self.rows[:, start : start + sizes[at]] if at < len(sizes) else self.rows[:, start:]
+
+
+def compare_masks(answers: Sequence[LabelMap] | np.ndarray, masks: Sequence[LabelMap] | np.ndarray) -> np.ndarray:
+    """`(n, k)` statistics of answers, pair by pair of the same size and classes.
+
+    Raises:
+        ValueError: A pair differs in size or classes.
+    """
+    if not len(masks):
+        return np.zeros((0, 0))
+    return np.stack([_compare(answer, mask) for answer, mask in zip(answers, masks, strict=True)])
+
+
+def squared_tolerance(height: int, width: int) -> int:
+    """How far apart borders may lie: 0.75 % of the picture's diagonal, at least one pixel; in whole squared pixels.
+
+    References:
+        Csurka, Larlus & Perronnin (2013), What is a good evaluation measure for semantic segmentation?, BMVC.
+    """
+    return max(1, 9 * (height**2 + width**2) // 160_000)
+
+
+def _compare(answer: LabelMap, mask: LabelMap) -> np.ndarray:
+    classes, (height, width) = len(mask.counts), (mask.height, mask.width)
+    if (answer.height, answer.width, len(answer.counts)) != (height, width, classes):
+        raise ValueError(f"an answer of {answer[:3]} for a mask of {mask[:3]}")
+    truth = mask.indices()
+    known = truth < classes
+    answered = np.where(known, answer.indices(), truth)  # what is ignored is so in both
+    right = known & (answered == truth)
+    statistics = MaskStatistics(np.zeros((1, MaskStatistics.width(classes))), classes)
+    pairs = np.bincount(
+        truth[known].astype(np.int64) * (classes + 1) + np.minimum(answered[known], classes),
+        minlength=classes * (classes + 1),
+    ).reshape(classes, classes + 1)[:, :classes]
+    statistics.counts[0] = np.stack([pairs.diagonal(), pairs.sum(axis=0), mask.counts], axis=1)
+    if statistics.confusion is not None:
+        statistics.confusion[0] = pairs
+    edges = [_border(side, classes) for side in (answered, truth)]
+    statistics.borders[0] = _borders(edges, classes, squared_tolerance(height, width))
+    statistics.depths[0] = _depths(edges[1] < classes, known, right)
+    statistics.objects[0] = _objects(truth, right, mask)
+    return statistics.rows[0]
+
+
+def _border(labels: np.ndarray, classes: int) -> np.ndarray:
+    """The class where a pixel is at a border, else the mark of ignored pixels."""
+    at = np.zeros(labels.shape, dtype=bool)
+    known = labels < classes
+    for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differs = (labels[one] != labels[other]) & known[one] & known[other]
+        at[one] |= differs
+        at[other] |= differs
+    return np.where(at, labels, labels.dtype.type(ignored_mark(labels.dtype)))
+
+
+def _borders(edges: Sequence[np.ndarray], classes: int, tolerance: int) -> np.ndarray:
+    """`(classes, 4)`; see `MaskStatistics.borders`."""
+    reach = int(np.sqrt(tolerance))
+    padded = [np.pad(edge, reach, constant_values=ignored_mark(edge.dtype)) for edge in edges]
+    steps = _nearest_first(tolerance, padded[0].shape[1])
+    counted = []
+    for own, other in (padded, padded[::-1]):
+        place = np.flatnonzero(own.ravel() < classes)
+        label, flat = own.ravel()[place], other.ravel()
+        total = np.bincount(label, minlength=classes)
+        for chunk in steps:
+            if not len(place):
+                break
+            far = ~(flat[place[:, None] + chunk] == label[:, None]).any(axis=1)
+            place, label = place[far], label[far]
+        counted += [total - np.bincount(label, minlength=classes), total]
+    return np.stack(counted, axis=1)
+
+
+@lru_cache(maxsize=32)
+def _nearest_first(tolerance: int, stride: int) -> tuple[np.ndarray, ...]:
+    """Steps in a flat array of rows of `stride` pixels to all pixels within the tolerance, a few at a time."""
+    reach = int(np.sqrt(tolerance))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
+    squared = y**2 + x**2
+    order = np.argsort(squared, kind="stable")
+    order = order[squared[order] <= tolerance]
+    ends = sorted({*(c for c in CHUNKS if c < len(order)), *range(CHUNKS[-1], len(order), CHUNK), len(order)})
+    return tuple((y * stride + x)[order[a:b]] for a, b in pairwise(ends))
+
+
+def _depths(border: np.ndarray, known: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """`(5, 2)`; see `MaskStatistics.depths`."""
+    from scipy.ndimage import distance_transform_cdt
+
+    inside = known & ~border
+    depth = np.full(known.shape, DEPTHS[-1])
+    if not inside.all():
+        depth = np.minimum(distance_transform_cdt(inside, metric="chessboard"), DEPTHS[-1])
+    bins = np.searchsorted(DEPTHS, np.arange(DEPTHS[-1] + 1), side="right") - 1
+    cells = np.bincount(2 * bins[depth[known]] + right[known], minlength=2 * len(DEPTHS)).reshape(-1, 2)
+    return np.stack([cells[:, 0], cells.sum(axis=1)], axis=1)
+
+
+def _objects(truth: np.ndarray, right: np.ndarray, mask: LabelMap) -> np.ndarray:
+    """`(3, 2)`; see `MaskStatistics.objects`."""
+    from scipy.ndimage import find_objects, label
+
+    counted = np.zeros((len(SIZES) + 1, 2))
+    marked = truth.astype(np.int32) + 1
+    boxes = find_objects(marked, max_label=len(mask.counts))
+    for c, box in enumerate(boxes):
+        if box is None:
+            continue
+        of, number = label(truth[box] == c, structure=np.ones((3, 3)))
+        flat = of.ravel()
+        size = np.bincount(flat, minlength=number + 1)[1:]
+        hit = np.bincount(flat[right[box].ravel()], minlength=number + 1)[1:]
+        kind = np.searchsorted(SIZES, size / truth.size, side="right")
+        counted[:, 0] += np.bincount(kind[2 * hit < size], minlength=len(counted))
+        counted[:, 1] += np.bincount(kind, minlength=len(counted))
+    return counted

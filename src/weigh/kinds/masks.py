@@ -1,0 +1,227 @@
+"""Masks: the class of every pixel. The target is `(n,)` object, a `LabelMap` of each picture at its own size.
+
+An answer is a `LabelMap` of the same size. A run records how it differs from the mask, `(n, k)` counts (`mask_statistics.py`): scores,
+intervals and the reading of errors are made of them, and label maps are not needed again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
+from weigh.kinds.label_map import LabelMap
+from weigh.kinds.mask_statistics import MaskStatistics, compare_masks
+from weigh.language import text
+
+__all__ = ["MASKS", "MaskRow", "Masks"]
+
+QUOTED = 3  # classes of a mask that are named, the largest first
+OF_PIXELS = text(
+    "of an answer the classes of the pixels are kept as counts, not the probability of each",
+    "每个回答只保留各类像素的数量，不保留逐像素的概率",
+)
+
+
+class MaskRow(NamedTuple):
+    """A mask as a reader hands it over, before all classes are known.
+
+    Attributes:
+        names: What the values of `mask` mean.
+        mask: Its counts are as many as there are names.
+    """
+
+    names: tuple[str, ...]
+    mask: LabelMap
+
+
+class Masks(Kind):
+    """See the module."""
+
+    name = "masks"
+    title = text("masks", "分割掩码")
+    primary = "mean_iou"
+    exact = False
+    unasked: ClassVar = {
+        "calibration": OF_PIXELS,
+        "errors:labels": OF_PIXELS,
+        "stability:agreement": text("two masks are never quite the same", "两张掩码几乎不会完全相同"),
+    }
+    unordered = text("it compares how classes of whole examples are told apart", "该检查比较的是对整个样本类别的区分")
+    unbalanced_why = text(
+        "Pixel accuracy would mostly speak of the large classes; mean IoU does not.",
+        "像素准确率主要反映面积大的类别；平均 IoU 则不会。",
+    )
+    unbalanced_do = text("Keep mean IoU as the primary metric.", "请以平均 IoU 作为主要指标。")
+
+    # ---- targets
+
+    def blank(self, n: int, classes: int) -> np.ndarray:
+        return rows_of([LabelMap.of(np.full((1, 1), classes), classes)] * n)
+
+    def named(self, row: Any) -> tuple[str, ...]:
+        """The classes that have a pixel in the mask."""
+        return tuple(name for name, count in zip(row.names, row.mask.counts, strict=True) if count)
+
+    def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
+        """Rows are `MaskRow`; pixels of what is no class are ignored."""
+        return rows_of([self._encoded(row, tuple(classes)) for row in rows])
+
+    @staticmethod
+    def _encoded(row: MaskRow, classes: tuple[str, ...]) -> LabelMap:
+        if row.names == classes:
+            return row.mask
+        index = {name: i for i, name in enumerate(classes)}
+        indices = row.mask.indices()
+        final = np.full(np.iinfo(indices.dtype).max + 1, -1)
+        final[: len(row.names)] = [index.get(name, -1) for name in row.names]
+        return LabelMap.of(final[indices], len(classes))
+
+    def strata(self, target: np.ndarray) -> Strata:
+        """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none"."""
+        held = self._pixels(target) > 0
+        return Strata.of_members(held[:, ~held.all(axis=0)])
+
+    def informative(self, target: np.ndarray) -> tuple[int, int]:
+        """The mean over classes knows no more than its rarest class: the pictures in which that stands, once for every class."""
+        holders = (self._pixels(target) > 0).sum(axis=0)
+        holders = holders[holders > 0]
+        return min(len(target), len(holders) * int(holders.min(initial=len(target)))), max(len(holders), 1)
+
+    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
+        return self._pixels(target, classes) > 0
+
+    def varied(self, target: np.ndarray) -> bool:
+        """Whether enough pictures hold something beside the class that most pixels are of."""
+        pixels = self._pixels(target)
+        if not pixels.size:
+            return False
+        return int((np.delete(pixels, pixels.sum(axis=0).argmax(), axis=1) > 0).any(axis=1).sum()) >= LEAST_MINORITY
+
+    def store(self, target: np.ndarray) -> np.ndarray:
+        """A line of JSON that says how long each mask is, then the masks."""
+        head = json.dumps([[*mask[:3], len(mask.data)] for mask in target], separators=(",", ":"))
+        return np.frombuffer(b"".join([head.encode(), b"\n", *(mask.data for mask in target)]), dtype=np.uint8)
+
+    def restore(self, stored: np.ndarray) -> np.ndarray:
+        head, _, data = stored.tobytes().partition(b"\n")
+        masks, start = [], 0
+        for height, width, counts, length in json.loads(head):
+            masks.append(LabelMap(height, width, tuple(counts), data[start : start + length]))
+            start += length
+        return rows_of(masks)
+
+    def bytes_of(self, target: np.ndarray) -> bytes:
+        return self.store(target).tobytes()
+
+    @staticmethod
+    def _pixels(target: np.ndarray, classes: int = 0) -> np.ndarray:
+        """`(n, classes)` of each class."""
+        return np.array([mask.counts for mask in target], dtype=np.int64).reshape(
+            len(target), -1 if len(target) else classes
+        )
+
+    # ---- answers
+
+    def recorded(self, answers: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return compare_masks(answers, target)
+
+    def decide(self, answers: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
+        """What was recorded stands for the decision; of label maps (new pictures) the share of each class takes the place of probabilities."""
+        if answers.dtype != object:
+            statistics = answers.astype(np.float64, copy=False)
+            return Prediction(statistics, statistics)
+        sizes = np.array([mask.height * mask.width for mask in answers], dtype=np.float64)
+        return Prediction(self._pixels(answers) / sizes[:, None], answers)
+
+    def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+        """Counts as they are."""
+        return {"statistics": answers.astype(np.int32)}
+
+    def unpack(self, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+        return stored["statistics"].astype(np.float64)
+
+    def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """The share of the known pixels that are wrong; 0 where none is known."""
+        hit, _, actual = self._statistics(labels, target).counts.sum(axis=1).T
+        return np.where(actual > 0, 1 - hit / np.maximum(actual, 1), 0.0)
+
+    def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:
+        predicted = MaskStatistics(labels, len(classes)).counts[..., 1].sum(axis=0)
+        return classes[int(predicted.argmax())] if np.count_nonzero(predicted) == 1 else ""
+
+    def blind(self, target: np.ndarray, classes: int) -> Blind:
+        """The class that most pixels are of, everywhere."""
+        most = int(self._pixels(target, classes).sum(axis=0).argmax())
+        answers = [LabelMap.of(np.full((mask.height, mask.width), most), classes) for mask in target]
+        return Blind(
+            self.decide(compare_masks(answers, target)),
+            text("giving every pixel the most frequent class", "把每个像素都判为最常见的类别"),
+            text("one class everywhere", "全图一类"),
+        )
+
+    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
+        """Of each class, in pixels."""
+        counts = MaskStatistics(prediction.labels, classes).counts
+        return ClassCounts(*np.tensordot(weights, counts, axes=1).T)
+
+    @staticmethod
+    def _statistics(labels: np.ndarray, target: np.ndarray) -> MaskStatistics:
+        return MaskStatistics(labels, len(target[0].counts) if len(target) else 0)
+
+    # ---- for people
+
+    def metrics(self, classes: int) -> list[str]:
+        names = ["mean_iou", "mean_dice", "border_f1", "pixel_accuracy", "frequency_weighted_iou"]
+        return [*names, "mean_iou_per_picture", "dice_per_picture"]
+
+    def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
+        """The largest classes and their shares of the known pixels."""
+        pixels = self._of_each(target, len(classes))
+        largest = sorted((i for i in range(len(classes)) if pixels[i]), key=lambda i: -pixels[i])
+        named = [f"{classes[i]} {pixels[i] / pixels.sum():.0%}" for i in largest[:QUOTED]]
+        return ", ".join([*named, *(["…"] if len(largest) > QUOTED else [])]) or "–"
+
+    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
+        """Pixels of each class that occurs, as JSON."""
+        pixels = [self._of_each(one, len(classes)) for one in labels]
+        return [
+            json.dumps({name: int(p) for name, p in zip(classes, row, strict=True) if p}, ensure_ascii=False)
+            for row in pixels
+        ]
+
+    @staticmethod
+    def _of_each(one: Any, classes: int) -> np.ndarray:
+        """`(classes,)` pixels in a mask, or in what was recorded of an answer."""
+        if isinstance(one, LabelMap):
+            return np.array(one.counts)
+        return MaskStatistics(one[None], classes).counts[0, :, 1]
+
+    def row(
+        self,
+        prediction: Prediction | None,
+        i: int,
+        classes: Sequence[str],
+        *,
+        tokens: Sequence[str] = (),
+        threshold: bool = False,
+    ) -> dict[str, Any]:
+        """The share of the picture that each class takes."""
+        areas = [None] * len(classes) if prediction is None else prediction.probabilities[i].tolist()
+        return {f"area:{name}": area for name, area in zip(classes, areas, strict=True)}
+
+    def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
+        """Small pictures of a few blocks; some pixels are ignored, some classes absent, one picture is ignored as a whole."""
+        masks, answers = [], []
+        for i in range(n):
+            height, width = (int(side) for side in rng.integers(2, 9, 2))
+            drawn = np.repeat(rng.integers(-1, classes, (2, height, -(-width // 2))), 2, axis=2)[:, :, :width]
+            masks.append(LabelMap.of(drawn[0] if i else np.full((height, width), -1), classes))
+            answers.append(LabelMap.of(np.maximum(drawn[1], 0), classes))
+        return self.decide(compare_masks(answers, masks)), rows_of(masks)
+
+
+MASKS = KINDS.register(Masks.name, Masks())
