@@ -6,19 +6,23 @@ import numpy as np
 import pytest
 
 from tests.arrays import kind_of
-from weigh.kinds.base import Prediction
+from weigh.kinds.base import Prediction, rows_of
 from weigh.kinds.label import decide_class
+from weigh.kinds.label_map import LabelMap
+from weigh.kinds.masks import MASKS
 from weigh.kinds.tags import decode_codes, pack_tags
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
 
 KINDS = {"two": "label", "three": "label", "many": "label", "ties": "label", "labels": "labels", "number": "number"}
-KINDS |= {"number-ties": "number", "spans": "spans"}
+KINDS |= {"number-ties": "number", "spans": "spans", "masks": "masks"}
 
 
 def out_of_fold(rng, *, classes=3, n=60, repeats=2, kind="label", ties=False):
     multilabel = kind == "labels"
+    if kind == "masks":
+        return masks(rng, n, repeats, classes)
     if kind in ("number", "spans"):
         return numbers_or_spans(rng, kind, n, repeats, ties=ties)
     target = (rng.random((n, classes)) < 0.4).astype(np.int64) if multilabel else rng.integers(0, classes, n)
@@ -42,6 +46,19 @@ def numbers_or_spans(rng, kind, n, repeats, *, ties):
         codes[1:] = np.where(rng.random(codes[1:].shape) < 0.7, codes[0], codes[1:])
         logits = np.stack([pack_tags(list(c), [np.log(np.full(6, 0.9))] * n, 7) for c in codes[1:]])
     return OutOfFold(np.arange(n), logits, fold, target, np.zeros_like(logits), kind=kind_of(target))
+
+
+def masks(rng, n, repeats, classes):
+    """Noisy copies of masks of which a fifth of the pixels is ignored; some pictures hold one class."""
+    shown = [rng.integers(0, rng.integers(1, classes + 1), rng.integers(1, 9, 2)) for _ in range(n)]
+    target = rows_of([LabelMap.of(np.where(rng.random(one.shape) < 0.2, -1, one), classes) for one in shown])
+
+    def answer(one):
+        return LabelMap.of(np.where(rng.random(one.shape) < 0.7, one, rng.integers(0, classes, one.shape)), classes)
+
+    kept = np.stack([MASKS.recorded(rows_of([answer(one) for one in shown]), target) for _ in range(repeats)])
+    fold = np.stack([rng.permutation(n) % 3 for _ in range(repeats)])
+    return OutOfFold(np.arange(n), kept, fold, target, np.zeros_like(kept), kind=MASKS)
 
 
 def cases():

@@ -83,7 +83,7 @@ class Masks(Kind):
     def strata(self, target: np.ndarray) -> Strata:
         """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none"."""
         held = self._pixels(target) > 0
-        return Strata.of_members(held[:, ~held.all(axis=0)])
+        return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
         """The mean over classes knows no more than its rarest class: the pictures in which that stands, once for every class."""

@@ -24,7 +24,7 @@ __all__ = ["METRICS", "Metric"]
 
 METRICS: Registry[Metric] = Registry(
     text("metric", "指标"),
-    modules=tuple(f"weigh.metrics.{part}" for part in ("classification", "regression", "entities")),
+    modules=tuple(f"weigh.metrics.{part}" for part in ("classification", "regression", "entities", "segmentation")),
 )
 
 

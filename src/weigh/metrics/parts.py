@@ -29,7 +29,7 @@ class Parts:
         rivals: `(k,)` negative examples that a positive one is ranked among (ranks only).
         optimism: `(k,)` by how much the share is too high at most because examples count themselves.
         form: How a share varies: "share" as a share of independent examples; "f1" as twice a share over 1 + that share;
-            "area" as Hanley & McNeil (1982).
+            "area" as Hanley & McNeil (1982); "region" as a share of pixels in pictures, at least as much as its size says.
     """
 
     weight: np.ndarray
@@ -37,7 +37,7 @@ class Parts:
     size: np.ndarray
     rivals: np.ndarray | None = None
     optimism: np.ndarray | None = None
-    form: Literal["share", "f1", "area", "precision"] = "share"
+    form: Literal["share", "f1", "area", "precision", "region"] = "share"
 
     @property
     def varying(self) -> bool:
@@ -55,8 +55,8 @@ class Parts:
 
     @property
     def ranked(self) -> bool:
-        """Whether the shares do not say how much they vary: ranks of a class may spread in many ways."""
-        return self.form == "area"
+        """Whether the shares do not say how much they vary: ranks of a class may spread in many ways, and so may pixels of a picture."""
+        return self.form in ("area", "region")
 
     def effective(self, share: np.ndarray) -> np.ndarray:
         """`(k,)` independent examples of which a share would vary as much as this one does where the truth is `share`."""

@@ -64,7 +64,7 @@ def distances(parts: Parts, variance: float, usual: float, q: float, level: floa
     guarded = (size * share + 0.5) / (size + 1)
     unseen = float(np.maximum(weight**2 * guarded * (1 - guarded) / size - spread, 0.0).sum())
     independent = float(spread.sum())
-    least = 1.0 if parts.form == "precision" else NOTHING
+    least = 1.0 if parts.form in ("precision", "region") else NOTHING
     factor = max((variance + usual * parts.overlap * unseen) / max(independent + unseen, NOTHING), least)
     below, above = (_score_limit(parts, factor, q, side) for side in (-1, 1))
     if parts.optimism is not None:

@@ -1,0 +1,138 @@
+"""The metrics of masks, from the counts of every picture (`kinds/mask_statistics.py`).
+
+There are two ways to average and both are here, named, and never mixed:
+
+- *pooled*: the pixels of all pictures are added up class by class, then each class is scored, then the classes are averaged. The primary
+  one, `mean_iou`, is of this kind. Large pictures, and pictures with much of a class, count for more.
+- *per picture*: every picture is scored over the classes that occur in it, then the pictures are averaged. Every picture counts the same.
+
+A class that occurs neither in the masks nor in the answers has no score: it is left out of the mean. Ignored pixels are no pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from weigh.kinds.base import Prediction
+from weigh.kinds.mask_statistics import MaskStatistics
+from weigh.kinds.masks import Masks
+from weigh.language import text
+from weigh.metrics.base import METRICS, Metric
+from weigh.metrics.parts import Parts
+from weigh.metrics.ratios import ClassMean, Score, harmonic, ratio
+from weigh.metrics.shares import mean_where, share
+
+# Of (hit, predicted, actual) pixels
+OCCURS = (0.0, 1.0, 1.0)
+IOU = ratio((1.0, 0.0, 0.0), (-1.0, 1.0, 1.0), OCCURS)
+DICE = ratio((2.0, 0.0, 0.0), OCCURS, OCCURS)
+ACCURACY = ratio((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), OCCURS)
+OVER_PICTURES = ClassMean(ratio((1.0, 0.0), (0.0, 1.0), (0.0, 1.0)), pooled=True)  # of (score, whether there is one)
+
+
+def _statistics(prediction: Prediction, target: np.ndarray) -> MaskStatistics:
+    return MaskStatistics(prediction.labels, len(target[0].counts) if len(target) else 0)
+
+
+def _measure_pixels(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, classes * 3)`."""
+    return _statistics(prediction, target).counts.reshape(len(target), -1)
+
+
+def _measure_borders(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """`(n, classes * 4)`."""
+    return _statistics(prediction, target).borders.reshape(len(target), -1)
+
+
+def _measure_pictures(score: Score) -> Callable[[Prediction, np.ndarray], np.ndarray]:
+    def measure(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+        """`(n, 2)` the mean over the classes that occur in a picture, and 1; both 0 where none does."""
+        counts = _statistics(prediction, target).counts
+        occurs = counts @ score.occurs > 0
+        return np.stack([np.nan_to_num(mean_where(score.of(counts), occurs)), occurs.any(axis=1)], axis=1)
+
+    return measure
+
+
+def _parts(mean: ClassMean) -> Callable[[np.ndarray], Parts]:
+    def parts(statistics: np.ndarray) -> Parts:
+        """Sizes are numbers of pictures, never of pixels: neighbouring pixels are right or wrong together.
+
+        A class's score is taken among as many pictures as would share its pixels evenly (Kish 1965), so a class of which one picture holds
+        nearly all is known from one. If a picture were right or wrong as a whole, the variance of a share s among m pictures would be
+        s (1 - s) / m; it is mostly right in part, and varies less. By how much is measured (the design effect, over all classes together:
+        single ones have too few pictures), and m divided by it is the size. A class that was never hit, or never missed, shows no
+        variance of its own and is so worth about as much as others of as many pictures.
+        """
+        counts = mean.counts(statistics)
+        totals, score, weight = mean.taken_apart(statistics)
+        held = counts @ mean.score.occurs
+        pictures = np.maximum(share(held.sum(axis=0) ** 2, np.square(held).sum(axis=0), otherwise=1.0), 1.0)
+        seen = pictures >= 2
+        whole = weight**2 * score * (1 - score) / pictures
+        measured = weight**2 * np.square(mean.score.moved(counts, totals)).sum(axis=0)
+        measured *= pictures / np.maximum(pictures - 1, 1.0)
+        effect = share(measured[seen].sum(), whole[seen].sum(), otherwise=1.0)
+        return Parts(weight, score, pictures / max(min(float(effect), 1.0), 1e-6), form="region")
+
+    return parts
+
+
+def _register(
+    name: str,
+    mean: ClassMean,
+    en: str,
+    zh: str,
+    measure: Callable[[Prediction, np.ndarray], np.ndarray] = _measure_pixels,
+    *,
+    linear: bool = False,
+) -> None:
+    METRICS.register(
+        name,
+        Metric(
+            name=name,
+            title=text(en, zh),
+            pooling="count",
+            greater_is_better=True,
+            measure=measure,
+            reduce=mean.reduce,
+            kinds=frozenset({Masks.name}),
+            linear=linear,
+            influence=mean.influence,
+            parts=_parts(mean),
+        ),
+    )
+
+
+_register("mean_iou", ClassMean(IOU), "mean IoU (pooled pixels)", "平均 IoU（合计像素）")
+_register("mean_dice", ClassMean(DICE), "mean Dice (pooled pixels)", "平均 Dice（合计像素）")
+_register(
+    "pixel_accuracy", ClassMean(ACCURACY, pooled=True), "pixel accuracy (pooled pixels)", "像素准确率（合计像素）"
+)
+_register(
+    "frequency_weighted_iou",
+    ClassMean(IOU, weight=np.array([0.0, 0.0, 1.0])),
+    "IoU weighted by frequency (pooled pixels)",
+    "频率加权 IoU（合计像素）",
+)
+_register(
+    "border_f1", ClassMean(harmonic()), "mean border F1 (pooled pixels)", "平均边界 F1（合计像素）", _measure_borders
+)
+_register(
+    "mean_iou_per_picture",
+    OVER_PICTURES,
+    "mean IoU (per picture)",
+    "平均 IoU（逐图平均）",
+    _measure_pictures(IOU),
+    linear=True,
+)
+_register(
+    "dice_per_picture",
+    OVER_PICTURES,
+    "mean Dice (per picture)",
+    "平均 Dice（逐图平均）",
+    _measure_pictures(DICE),
+    linear=True,
+)
