@@ -76,11 +76,12 @@ class Recipe:
         trains: "head": only a linear head on frozen features (all runs of a model are one job);
             "network": the weights of the network (one run is one job).
         pretrained: False for `scratch`.
-        frozen: All but the last stage stays as it was pretrained, so its activations are computed once per model.
+        frozen: What stays as it was pretrained, so that its activations are computed once per model: "early", all but the last stage; "body",
+            all but the head; "": nothing.
         low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
-        options: What can be set, and the defaults, by what the model reads (`Medium.reads`; ANY: whatever is not named). What a model reads
-            that is not there, the recipe is not for.
+        options: What can be set, and the defaults, by the kind of the targets where it has its own, else by what the model reads
+            (`Medium.reads`; ANY: whatever is not named). What a model reads that is not there, the recipe is not for.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
@@ -95,7 +96,7 @@ class Recipe:
     per_example: bool = False
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
-    frozen: bool = False
+    frozen: Literal["", "early", "body"] = ""
     low_rank: bool = False
     control: bool = False
 
@@ -106,7 +107,10 @@ class Recipe:
         chosen = registered_task(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
-        return self.options.get(MEDIA.get(chosen.medium).reads, self.options.get(ANY))
+        names = (*chosen.kinds, MEDIA.get(chosen.medium).reads, ANY)
+        chosen_options = next((self.options[name] for name in names if name in self.options), None)
+        placed = any(KINDS.get(kind).placed for kind in chosen.kinds)
+        return None if placed and chosen_options is not self.options.get(chosen.kinds[0]) else chosen_options
 
 
 def _of_any(recipe: Recipe) -> type[Options]:
@@ -308,7 +312,7 @@ def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
         ) from None
     if chosen.get("class_weights") == "balanced" and task is not None:
         kind = KINDS.get(registered_task(task).kinds[0])
-        if not kind.probable:
+        if not kind.weighable:
             raise SpecError(
                 text(
                     "recipes.{r}.class_weights: balanced weighs classes, and {k} have none that could be weighed.",

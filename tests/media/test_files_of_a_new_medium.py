@@ -25,7 +25,7 @@ from weigh.data.readers import READERS, Reader
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.folders import FileKind, list_folder
 from weigh.data.rows.listing import set_aside
-from weigh.inputs.base import FEEDS, Feed
+from weigh.inputs.base import FEEDS, Batch, Feed
 from weigh.language import text
 from weigh.media import MEDIA, Medium
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource
@@ -102,11 +102,11 @@ def stream(examples, preparation, setting, *, frozen=True, failed=None):
                 raise
             failed[i] = error
             continue
-        yield np.array([i]), torch.from_numpy(wave[None] / preparation.scale).to(setting.device)
+        yield np.array([i]), Batch(torch.from_numpy(wave[None] / preparation.scale).to(setting.device))
 
 
 def inputs(examples, preparation, setting, options, progress, label) -> toy.Stacked:
-    return toy.Stacked(torch.cat([batch for _, batch in stream(examples, preparation, setting)]), label)
+    return toy.Stacked(torch.cat([batch.inputs for _, batch in stream(examples, preparation, setting)]), label)
 
 
 def load(asked, *, pretrained, offline):

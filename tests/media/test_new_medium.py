@@ -130,7 +130,7 @@ class Stacked:
         return None
 
     def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
-        return Batch(self.matrix[indices], self.label(indices, self.matrix[indices], drawn))
+        return Batch(self.matrix[indices], self.label(indices, self.matrix[indices], None))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
@@ -140,10 +140,10 @@ def inputs(examples, preparation, setting, options, progress, label) -> Stacked:
     return Stacked(torch.from_numpy(preparation.prepared(examples)).to(setting.device), label)
 
 
-def stream(examples, preparation, setting, *, frozen=True, failed=None) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+def stream(examples, preparation, setting, *, frozen=True, failed=None) -> Iterator[tuple[np.ndarray, Batch]]:
     stacked = inputs(examples, preparation, setting, {}, None, unlabelled)
     for positions in stacked.cut(np.arange(len(examples)), setting.batch):
-        yield positions, stacked.batch(positions).inputs
+        yield positions, stacked.batch(positions)
 
 
 def load(asked, *, pretrained, offline) -> Pretrained:

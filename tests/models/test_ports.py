@@ -81,7 +81,7 @@ def test_what_it_lacks_is_an_error_with_what_remains(port):
     with pytest.raises(ModelError):
         model.maps()
     with pytest.raises(ModelError):
-        make_network(model, 2, tokens=True)
+        make_network(model, 2, port="tokens")
 
 
 def test_a_saved_head_refuses_features_of_another_version(probed, photos, monkeypatch):
@@ -231,7 +231,7 @@ def test_depth_operations_and_folding_are_asked_of_the_source(tiny):
     network = make_network(model, 2)
     network.depths()
     network.frozen(model.preprocessing.blank(2))
-    network.split(size=64, native=64, address=tiny)
+    network.split(shape=(64, 64), native=64, address=tiny)
     assert asked == ["depths", "fold", "split"]
 
 

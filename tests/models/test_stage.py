@@ -25,7 +25,7 @@ def split(address: str, size: int | None = None):
     model = load_model(address, pretrained=False, offline=True)
     native = model.preprocessing.size
     network = make_network(model, 3, torch.Generator().manual_seed(1))
-    return network.split(size=size or native, native=native, address=address), size or native
+    return network.split(shape=(size or native, size or native), native=native, address=address), size or native
 
 
 @pytest.mark.parametrize("address", PLACES)
@@ -78,5 +78,5 @@ class Bypassed(nn.Module):
 
 def test_a_network_without_such_a_place_is_refused_with_what_to_use_instead():
     with pytest.raises(ModelError, match="probe") as refused:
-        Network(Bypassed(), nn.Linear(8, 2)).split(size=64, native=64, address="file:x@timm:y")
+        Network(Bypassed(), nn.Linear(8, 2)).split(shape=(64, 64), native=64, address="file:x@timm:y")
     assert "finetune" in refused.value.render("zh")

@@ -79,7 +79,7 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
         found = np.full((N, width), np.nan, np.float32)
         with torch.inference_mode():
             for positions in inputs.cut(everything, size):
-                found[positions] = network.answers(inputs.batch(everything[positions]).inputs, width)
+                found[positions] = network.answers(inputs.batch(everything[positions]), width)
         assert np.isfinite(found).all()
         outputs[size] = found
     np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter

@@ -11,7 +11,7 @@ import torch
 
 import weigh.train.activations as module
 from weigh.heads.network_task import label_of, network_task
-from weigh.inputs.pictures import Pictures, center, prepare_squares
+from weigh.inputs.pictures import Pictures, prepare_squares
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
 from weigh.run import RECIPES
@@ -34,7 +34,7 @@ def cut(address, run, examples, size=64):
     network = network_task("image-classification").build(model, examples, torch_generator(run.seeds["init"]))
     network.to(memory_format=torch.channels_last)
     prepared = model.preprocessing.at(size)
-    return model, network.split(size=size, native=model.preprocessing.size, address=address), prepared
+    return model, network.split(shape=(size, size), native=model.preprocessing.size, address=address), prepared
 
 
 def slow_logits(run, setting, examples):
@@ -61,7 +61,7 @@ def slow_logits(run, setting, examples):
             loop.epoch(epoch)
         whole.eval()
         with torch.inference_mode():
-            block = torch.from_numpy(np.ascontiguousarray(center(squares[run.test], prepared.size)))
+            block = torch.from_numpy(np.ascontiguousarray(prepared.middle(squares[run.test])))
             return whole(prepared.normalise(block)).numpy()
 
 
@@ -116,7 +116,7 @@ def test_the_saved_network_is_whole_and_only_its_last_stage_has_changed(examples
     prepared = model.preprocessing.at(64)
     squares = prepare_squares(examples.subset(run.test), prepared, folder=None)
     with torch.inference_mode():
-        logits = network(prepared.normalise(torch.from_numpy(np.ascontiguousarray(center(squares, 64))))).numpy()
+        logits = network(prepared.normalise(torch.from_numpy(np.ascontiguousarray(prepared.middle(squares))))).numpy()
     assert logits.std() > 0.02
     np.testing.assert_allclose(logits, outcome.answers, atol=5e-3 * logits.std())
     assert outcome.facts["n_trained"] < outcome.facts["n_parameters"]
@@ -129,7 +129,7 @@ def test_views_are_the_picture_its_mirror_image_and_crops(examples, setting, mak
     made = module.activations_of(stage, prepared, examples, setting, views=4, features_key=key)
     assert made.bytes_per_picture == 4 * 2 * np.prod(stage.shape)
     squares = prepare_squares(examples, prepared, folder=None)
-    pictures = prepared.normalise(torch.from_numpy(np.ascontiguousarray(center(squares[:5], 64))))
+    pictures = prepared.normalise(torch.from_numpy(np.ascontiguousarray(prepared.middle(squares[:5]))))
     with torch.inference_mode():
         for view, x in ((0, pictures), (1, pictures.flip(3))):
             expected = stage.prefix(x)

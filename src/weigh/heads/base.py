@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
+from weigh.inputs.base import Batch, Placed
 from weigh.language import text
 from weigh.models.network import Network
 from weigh.registry import Registry
@@ -16,7 +19,7 @@ from weigh.registry import Registry
 __all__ = ["HEADS", "Head", "head_of", "plain_answers"]
 
 
-def plain_answers(logits: torch.Tensor, _batch: torch.Tensor, _width: int) -> np.ndarray:
+def plain_answers(logits: torch.Tensor, _batch: Batch, _width: int) -> np.ndarray:
     """`(n, width)` float32: the logits themselves."""
     return logits.float().cpu().numpy()
 
@@ -28,29 +31,35 @@ class Head:
     Attributes:
         outputs: `(examples) -> int`: outputs of the linear layer.
         width: `(examples) -> int`: numbers that are recorded of one example.
-        targets: `(targets of a batch, the batch, how augmentation drew it) -> tensor` that `loss` takes; what has a place in the picture moves with it.
+        targets: `(targets of a batch, the batch, where its pictures stand) -> tensor` that `loss` takes; what has a place in the picture moves with it.
         loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` as `balance` gives it, or None.
         count: `(target) -> int`: of how many labels that loss is a mean.
-        answers: `(logits, batch, width) -> (n, width)` float32: what is recorded of each example.
+        answers: `(logits, batch, width) -> (n, …)`: what the network says of each example; `Kind.recorded` makes of it what a run keeps.
         balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
-        per_token: It takes a vector per token instead of one per example.
+        losses: Other losses by the name that the option `loss` calls them.
+        port: What it takes of a model: a vector per example ("features") or per token ("tokens"), or the pyramid of its maps ("maps").
+        decoder: `(widths, strides, outputs, generator) -> module` from a pyramid to logits; for the port "maps".
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
     """
 
     outputs: Callable[[Examples], int]
     width: Callable[[Examples], int]
-    targets: Callable[[np.ndarray, torch.Tensor, torch.Tensor | None], torch.Tensor]
+    targets: Callable[[np.ndarray, torch.Tensor, Placed | None], torch.Tensor]
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
     count: Callable[[torch.Tensor], int] = len
-    answers: Callable[[torch.Tensor, torch.Tensor, int], np.ndarray] = plain_answers
+    answers: Callable[[torch.Tensor, Batch, int], np.ndarray] = plain_answers
     balance: Callable[[np.ndarray, int], torch.Tensor] | None = None
-    per_token: bool = False
+    losses: Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]] = field(
+        default_factory=dict
+    )
+    port: Literal["features", "tokens", "maps"] = "features"
+    decoder: Callable[[tuple[int, ...], tuple[int, ...], int, torch.Generator | None], nn.Module] | None = None
     start: Callable[[Network, np.ndarray], None] | None = None
 
 
 # by the name of the kind
 HEADS: Registry[Head] = Registry(
-    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans"))
+    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans", "masks"))
 )
 
 

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from weigh.data.examples import Examples
 from weigh.heads.base import HEADS, Head
+from weigh.inputs.base import Placed
 from weigh.kinds.label import Label
 from weigh.kinds.labels import Labels
 
@@ -19,7 +20,7 @@ def _classes(examples: Examples) -> int:
 # One label ------------------------------------------------------------------------------------------------------------
 
 
-def _index(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+def _index(target: np.ndarray, _batch: torch.Tensor, _placed: Placed | None) -> torch.Tensor:
     """`(n,)` int64 class indices."""
     return torch.from_numpy(target.astype(np.int64))
 
@@ -44,7 +45,7 @@ HEADS.register(Label.name, Head(_classes, _classes, _index, _cross_entropy, bala
 # Several labels -------------------------------------------------------------------------------------------------------
 
 
-def _marks(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+def _marks(target: np.ndarray, _batch: torch.Tensor, _placed: Placed | None) -> torch.Tensor:
     """`(n, classes)` float32."""
     return torch.from_numpy(target.astype(np.float32))
 

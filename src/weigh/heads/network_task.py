@@ -13,7 +13,7 @@ from torch import nn
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.base import head_of
-from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Progress
+from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Placed, Progress
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.models.network import Network, make_network
@@ -70,7 +70,7 @@ class NetworkTask:
         def around(body: nn.Module, width: int) -> tuple[nn.Module, int]:
             return self.feed.around(body, width, examples, frozen)
 
-        return make_network(model, head.outputs(examples), generator, head, around, tokens=head.per_token)
+        return make_network(model, head.outputs(examples), generator, head, around, port=head.port)
 
     def inputs(
         self, examples: Examples, preparation: Any, setting: Setting, options: dict[str, Any], progress: Progress = None
@@ -83,8 +83,8 @@ def label_of(examples: Examples, setting: Setting) -> Label:
     """What gives the targets of these examples, batch by batch, as the loss of their kind takes them."""
     head = head_of(examples)
 
-    def label(indices: np.ndarray, batch: torch.Tensor, drawn: torch.Tensor | None) -> torch.Tensor:
-        return head.targets(examples.target[indices], batch, drawn).to(setting.device)
+    def label(indices: np.ndarray, batch: torch.Tensor, placed: Placed | None) -> torch.Tensor:
+        return head.targets(examples.target[indices], batch, placed).to(setting.device)
 
     return label
 

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from weigh.heads.base import HEADS, Head
+from weigh.inputs.base import Placed
 from weigh.kinds.number import Number
 from weigh.models.network import Network
 
@@ -16,7 +17,7 @@ def _start(network: Network, target: np.ndarray) -> None:
     network.set_head(bias=np.array([target.mean()]))
 
 
-def _targets(target: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+def _targets(target: np.ndarray, _batch: torch.Tensor, _placed: Placed | None) -> torch.Tensor:
     return torch.from_numpy(target.astype(np.float32))
 
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from weigh.data.examples import Examples
 from weigh.heads.base import HEADS, Head
+from weigh.inputs.base import Batch, Placed
 from weigh.kinds.spans import Spans
 from weigh.kinds.tags import OUTSIDE, code_spans, pack_tags
 
@@ -20,7 +21,7 @@ __all__ = ["best_tags"]
 NOTHING = -100  # torch's own mark of what the loss leaves out
 
 
-def _targets(target: np.ndarray, batch: torch.Tensor, _drawn: torch.Tensor | None) -> torch.Tensor:
+def _targets(target: np.ndarray, batch: torch.Tensor, _placed: Placed | None) -> torch.Tensor:
     """`(rows, length)` int64: the tag of the word that begins at each token, `NOTHING` elsewhere."""
     words, owner, lengths = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy(), batch[:, 5, 0].cpu().numpy()
     tags = np.full(words.shape, NOTHING, dtype=np.int64)
@@ -46,11 +47,12 @@ def _width(examples: Examples) -> int:
     return 2 * max((len(tokens) for tokens in examples.rows), default=1)
 
 
-def _answers(logits: torch.Tensor, batch: torch.Tensor, width: int) -> np.ndarray:
+def _answers(logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
     """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
-    words, owner = batch[:, 3].cpu().numpy(), batch[:, 4, 0].cpu().numpy()
-    lengths = batch[:, 5, 0].cpu().numpy()
+    rows = batch.inputs
+    words, owner = batch.inputs[:, 3].cpu().numpy(), batch.inputs[:, 4, 0].cpu().numpy()
+    lengths = batch.inputs[:, 5, 0].cpu().numpy()
     codes: list[np.ndarray] = []
     sure: list[np.ndarray] = []
     for example in range(int(owner.max(initial=-1)) + 1):
@@ -92,4 +94,4 @@ def best_tags(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers, per_token=True))
+HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers, port="tokens"))

@@ -12,7 +12,7 @@ import math
 
 import torch
 
-__all__ = ["augment", "draw", "draw_colours", "recolour"]
+__all__ = ["augment", "augment_labels", "draw", "draw_colours", "recolour"]
 
 LEAST_AREA = {"standard": 0.35, "contrast": 0.2}
 JITTER, GREY = 0.4, 0.2  # brightness, contrast and saturation change by up to so much; share of pictures without colour
@@ -32,17 +32,32 @@ def draw(n: int, kind: str, generator: torch.Generator) -> torch.Tensor:
     return torch.stack([width, height, x, y, torch.where(u[:, 4] < 0.5, -1.0, 1.0)], dim=1)
 
 
-def augment(squares: torch.Tensor, drawn: torch.Tensor, size: int) -> torch.Tensor:
-    """Crops of `(n, side, side, 3)` uint8 as `(n, size, size, 3)` uint8."""
-    width, height, x, y, mirror = drawn.to(squares.device).unbind(dim=1)
-    zero = torch.zeros_like(x)
-    affine = torch.stack([torch.stack([width * mirror, zero, x], 1), torch.stack([zero, height, y], 1)], 1)
-    grid = torch.nn.functional.affine_grid(affine, [len(squares), 3, size, size], align_corners=False)
+def augment(squares: torch.Tensor, drawn: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """Crops of `(n, height, width, 3)` uint8 as `(n, *shape, 3)` uint8."""
+    grid = _grid(drawn.to(squares.device), shape)
     pictures = squares.permute(0, 3, 1, 2).float()
     sampled = torch.nn.functional.grid_sample(
         pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False
     )
     return sampled.round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def augment_labels(labels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+    """`(n, height, width)` class indices, cut and mirrored as `augment` does it with the pictures; no two are mixed."""
+    grid = _grid(drawn.to(labels.device), tuple(labels.shape[1:]))
+    values = labels[:, None].to(torch.float32)  # exact up to 16 million
+    moved = torch.nn.functional.grid_sample(
+        values, grid, mode="nearest", padding_mode="reflection", align_corners=False
+    )
+    return moved[:, 0].to(labels.dtype)
+
+
+def _grid(drawn: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
+    """Where each pixel of the crops lies in its picture."""
+    width, height, x, y, mirror = drawn.unbind(dim=1)
+    zero = torch.zeros_like(x)
+    affine = torch.stack([torch.stack([width * mirror, zero, x], 1), torch.stack([zero, height, y], 1)], 1)
+    return torch.nn.functional.affine_grid(affine, [len(drawn), 3, *shape], align_corners=False)
 
 
 def draw_colours(n: int, generator: torch.Generator) -> torch.Tensor:

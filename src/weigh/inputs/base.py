@@ -24,6 +24,7 @@ __all__ = [
     "Feed",
     "Inputs",
     "Label",
+    "Placed",
     "Progress",
     "Stream",
     "consecutive",
@@ -33,9 +34,6 @@ __all__ = [
 
 
 Progress = Callable[[str, int, int], None] | None
-Stream = Iterator[tuple[np.ndarray, torch.Tensor]]
-# (indices, what the network takes of them, how augmentation drew them) -> targets, on the device
-Label = Callable[[np.ndarray, torch.Tensor, torch.Tensor | None], torch.Tensor | None]
 
 
 class Batch(NamedTuple):
@@ -44,13 +42,34 @@ class Batch(NamedTuple):
     Attributes:
         inputs: What the network takes.
         targets: What its loss takes, moved as augmentation moved the inputs; None of examples without labels.
+        sizes: `(n, 2)` height and width of the pictures before they were scaled into the frame; None where nothing asks for them.
+        frame: Height and width that the network sees of pictures.
     """
 
     inputs: torch.Tensor
-    targets: torch.Tensor | None
+    targets: torch.Tensor | None = None
+    sizes: np.ndarray | None = None
+    frame: tuple[int, int] | None = None
 
 
-def unlabelled(_indices: np.ndarray, _batch: torch.Tensor, _drawn: torch.Tensor | None) -> None:
+class Placed(NamedTuple):
+    """Where pictures stand in what the network sees.
+
+    Attributes:
+        frame: Its height and width.
+        drawn: `(n, 5)` as `augment.draw` gives it; None: pictures as they are.
+    """
+
+    frame: tuple[int, int]
+    drawn: torch.Tensor | None
+
+
+Stream = Iterator[tuple[np.ndarray, Batch]]
+# (indices, what the network takes of them, where pictures stand in it) -> targets, on the device
+Label = Callable[[np.ndarray, torch.Tensor, Placed | None], torch.Tensor | None]
+
+
+def unlabelled(_indices: np.ndarray, _batch: torch.Tensor, _placed: Placed | None) -> None:
     """The `Label` of examples without labels."""
 
 
@@ -92,7 +111,7 @@ class Feed:
 
     Attributes:
         inputs: `(examples, preparation, setting, options, progress, label) -> Inputs`: all examples, prepared for many epochs.
-        stream: `(examples, preparation, setting, *, frozen=True, failed=None) -> (positions, batch), …`: every example once, in an order and in
+        stream: `(examples, preparation, setting, *, frozen=True, failed=None) -> (positions, Batch), …`: every example once, in an order and in
             batches that depend on nothing but the examples; `frozen`: for a network of which only the head was trained; `failed` takes the
             examples that cannot be read, and why, else they are an error.
         around: `(body, width, examples, frozen) -> (body, width)`: what stands around a model's body; frozen: for recipes that train the head alone.

@@ -1,8 +1,8 @@
-"""Pictures for networks: decoded once to squares, then only tensors.
+"""Pictures for networks: decoded once to one size, then only tensors.
 
 `prepare_squares` gives every example's centre square at the model's resize length, uint8; the evaluation crop and all
-augmentations are cut from it, in batches. Memory: n × side² × 3 bytes (256 pixels: 197 kB a picture), held in the
-disk cache as a memory map where they are many.
+augmentations are cut from it, in batches. Where answers have a place in the picture it is the whole picture in a frame instead
+(`preprocessing.WholePictures`). Memory: n × side² × 3 bytes (256 pixels: 197 kB a picture), held in the disk cache as a memory map where they are many.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.data.pictures.decoding import PictureError, use_picture
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import FEEDS, Batch, Feed, Label, Progress, Stream, consecutive, to_device, unlabelled
+from weigh.inputs.base import FEEDS, Batch, Feed, Label, Placed, Progress, Stream, consecutive, to_device, unlabelled
 from weigh.lookahead import look_ahead
 from weigh.models.preprocessing import Preprocessing
 from weigh.run import Setting
 
-__all__ = ["Pictures", "center", "crops", "prepare_squares", "squares_key"]
+__all__ = ["Pictures", "crops", "prepare_squares", "squares_key"]
 
 DECODE_SECONDS = 0.004  # one picture
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
@@ -38,9 +38,10 @@ class Pictures:
     """Decoded pictures as `inputs.base.Inputs`: batches `(n, 3, size, size)` float32, channels last in memory.
 
     Attributes:
-        squares: `(n, side, side, 3)` uint8, all examples in their order.
+        squares: `(n, side, side, 3)` uint8, or whole pictures in their frame; all examples in their order.
         augment: "none", "light" or "standard".
         label: Gives the targets of a batch.
+        sizes: `(n, 2)` of the pictures before they were scaled into a frame; None: nothing asks for them.
     """
 
     squares: np.ndarray
@@ -48,18 +49,20 @@ class Pictures:
     augment: str
     device: str
     label: Label = unlabelled
+    sizes: np.ndarray | None = None
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         return None if self.augment == "none" else draw(n, self.augment, generator)
 
     def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
-        size = self.preparation.size
         if drawn is None:
-            block = to_device(np.ascontiguousarray(center(self.squares[indices], size)), self.device)
+            block = to_device(np.ascontiguousarray(self.preparation.middle(self.squares[indices])), self.device)
         else:
-            block = augment(to_device(self.squares[indices], self.device), drawn, size)
+            block = augment(to_device(self.squares[indices], self.device), drawn, self.preparation.shape)
         pictures = self.preparation.normalise(block)
-        return Batch(pictures, self.label(indices, pictures, drawn))
+        placed = Placed(self.preparation.shape, drawn)
+        sizes = None if self.sizes is None else self.sizes[indices]
+        return Batch(pictures, self.label(indices, pictures, placed), sizes, placed.frame)
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
@@ -71,13 +74,13 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
     Raises:
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
-    return (block for _, block in _decoded(examples, preparation, batch))
+    return (block for _, block, _ in _decoded(examples, preparation, batch))
 
 
 def _decoded(
     examples: Examples, preparation: Preprocessing, batch: int, failed: dict[int, Exception] | None = None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Positions and crops; `failed` takes the pictures that cannot be decoded, and why, else the first is an error."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Positions, crops, and sizes of the pictures as they were decoded; `failed` takes the pictures that cannot be decoded, and why, else the first is an error."""
     threads, block = max(2, min(8, os.cpu_count() or 1)), {}
     made = look_ahead(
         lambda i: _crop(examples, i, preparation, failed), range(len(examples)), threads=threads, count=AHEAD * batch
@@ -86,16 +89,17 @@ def _decoded(
         if picture is not None:
             block[i] = picture
         if block and ((i + 1) % batch == 0 or i == len(examples) - 1):
-            yield np.array(list(block)), np.stack(list(block.values()))
+            pictures, sizes = zip(*block.values(), strict=True)
+            yield np.array(list(block)), np.stack(pictures), np.array(sizes)
             block = {}
 
 
 def _crop(
     examples: Examples, index: int, preparation: Preprocessing, failed: dict[int, Exception] | None
-) -> np.ndarray | None:
+) -> tuple[np.ndarray, tuple[int, int]] | None:
     path = examples.root / str(examples.path[index])
     try:
-        return use_picture(path, preparation.crop, draft_size=preparation.side)
+        return use_picture(path, lambda p: (preparation.crop(p), (p.height, p.width)), draft_size=preparation.draft)
     except (PictureError, OSError) as error:
         if failed is None:
             raise
@@ -110,12 +114,12 @@ def prepare_squares(
     *,
     folder: Path | None = None,
 ) -> np.ndarray:
-    """`(n, side, side, 3)` uint8, side = `preparation.side`; from the cache where it holds them.
+    """`(n, *preparation.whole.shape, 3)` uint8; from the cache where it holds them.
 
     Args:
         folder: The cache's folder; None: nothing is read from disk or kept there, unless memory would not do.
     """
-    key, shape = squares_key(examples, preparation), (len(examples), preparation.side, preparation.side, 3)
+    key, shape = squares_key(examples, preparation), (len(examples), *preparation.whole.shape, 3)
     if (stored := cache.load(key, folder)) is not None and stored.shape == shape:
         return stored
     found = cache.room(shape, np.uint8, folder)
@@ -136,18 +140,13 @@ def squares_key(examples: Examples, preparation: Preprocessing) -> str:
     return f"squares-{digest.hexdigest()}"
 
 
-def center(squares: np.ndarray, size: int) -> np.ndarray:
-    """The evaluation crop of a batch of squares."""
-    start = round((squares.shape[1] - size) / 2)
-    return squares[:, start : start + size, start : start + size]
-
-
 def _inputs(
     examples: Examples, preparation: Preprocessing, setting: Setting, options: dict[str, Any], progress: Progress,
     label: Label,
 ) -> Pictures:  # fmt: skip
     squares = prepare_squares(examples, preparation, progress, folder=setting.cache)
-    return Pictures(squares, preparation, options.get("augment", "none"), setting.device, label)
+    sizes = examples.kind.sizes(examples.target)
+    return Pictures(squares, preparation, options.get("augment", "none"), setting.device, label, sizes)
 
 
 def _stream(
@@ -159,8 +158,9 @@ def _stream(
     failed: dict[int, Exception] | None = None,
 ) -> Stream:
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-    for positions, block in _decoded(examples, preparation, setting.batch, failed):
-        yield positions, preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
+    for positions, block, sizes in _decoded(examples, preparation, setting.batch, failed):
+        pictures = preparation.normalise(to_device(block, setting.device)).contiguous(memory_format=layout)
+        yield positions, Batch(pictures, sizes=sizes, frame=preparation.shape)
 
 
 FEEDS.register(

@@ -55,7 +55,7 @@ class Sentences:
             block[k, 0, :length], block[k, 1, :length], block[k, 3, :length] = row[0], 1, row[1]
             block[k, 4], block[k, 5] = owner, self.words[indices[owner]]
         sentences = to_device(block, self.device)
-        return Batch(sentences, self.label(indices, sentences, drawn))
+        return Batch(sentences, self.label(indices, sentences, None))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         length = np.array([sum(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
@@ -124,7 +124,7 @@ def _stream(
 ) -> Stream:
     inputs, everything = _sentences(examples, preparation, setting), np.arange(len(examples))
     for positions in inputs.cut(everything, setting.batch):
-        yield positions, inputs.batch(positions).inputs
+        yield positions, inputs.batch(positions)
 
 
 FEEDS.register("sentences", Feed(_inputs, _stream, tokens=occurring, facts=vocabulary))

@@ -48,7 +48,7 @@ class Texts:
         chosen = [self.rows[i] for i in indices]
         joined = join([row for rows in zip(*chosen, strict=True) for row in rows], self.pad, self.device)
         texts = joined if len(chosen[0]) == 1 else torch.cat(joined.split(len(indices)), dim=1)
-        return Batch(texts, self.label(indices, texts, drawn))
+        return Batch(texts, self.label(indices, texts, None))
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         length = np.array([max(row.shape[1] for row in self.rows[i]) for i in indices], dtype=np.int64)
@@ -114,7 +114,7 @@ def _stream(
     inputs = Texts(rows, preparation.pad, setting.device)
     everything = np.arange(len(examples))
     for positions in inputs.cut(everything, setting.batch):
-        yield positions, inputs.batch(positions).inputs
+        yield positions, inputs.batch(positions)
 
 
 def vocabulary(examples: Examples, preparation: Tokenisation) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class Kind:
         exclusive: Every example has exactly one class (then a class is a stratum, and one class has many examples of its own).
         probable: An answer is a probability for every class.
         linear: A linear head on one vector per example can be fitted exactly (recipe `probe`).
+        placed: An answer has a place in the picture: networks see whole pictures, and recipes need options of their own for it.
         typed: Targets name classes (or types): there is a table of them.
         exact: An answer can be right; false where it is only near (numbers).
         unasked: Kinds or ids of findings that have no meaning, and why, where `probable` and `exact` do not say so in the best words.
@@ -120,6 +121,7 @@ class Kind:
     exclusive = False
     probable = False
     linear = False
+    placed = False
     typed = True
     exact = True
     unasked: Mapping[str, Text] = {}
@@ -144,7 +146,20 @@ class Kind:
             reasons["stability:agreement"] = NEVER_THE_SAME
         return {**reasons, **self.unasked}
 
+    @property
+    def weighable(self) -> bool:
+        """Whether classes can be weighed in the loss, so that rare ones count as much as frequent ones."""
+        return self.probable
+
     # ---- targets
+
+    def sizes(self, target: np.ndarray) -> np.ndarray | None:
+        """`(n, 2)` height and width of the pictures that the targets belong to; None where answers have no place in them."""
+        return None
+
+    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
+        """Options of a recipe with those that follow from the targets of the study."""
+        return options
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         """Targets of `n` examples of which none is known."""

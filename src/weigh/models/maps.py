@@ -7,7 +7,7 @@ of convolutions (channels first or last) and tokens of a grid (ViT; class tokens
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +17,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.stage import Call, every, watch
 
-__all__ = ["Level", "Pyramid", "find_maps"]
+__all__ = ["Level", "Pyramid", "as_map", "find_maps"]
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
@@ -44,14 +44,16 @@ class Pyramid(nn.Module):
     """`(n, 3, height, width)` pictures to maps `(n, width, height / stride, width / stride)`, the finest first.
 
     Its body is the model's own, so training it trains the model.
+
+    Attributes:
+        keep_norms: Batch norms keep the statistics of their pretraining while it is trained: a batch of a few large pictures has no
+            reliable ones.
     """
 
     def __init__(self, body: nn.Module, levels: tuple[Level, ...]) -> None:
         super().__init__()
         self.body, self.levels = body, levels
-        self._caught: dict[str, torch.Tensor] = {}
-        for level in levels:
-            body.get_submodule(level.name).register_forward_hook(self._catch(level.name))
+        self.keep_norms = False
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -61,18 +63,37 @@ class Pyramid(nn.Module):
     def widths(self) -> tuple[int, ...]:
         return tuple(level.width for level in self.levels)
 
-    def _catch(self, name: str):
-        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            self._caught[name] = _tensor(output)
-
-        return hook
+    def train(self, mode: bool = True) -> Pyramid:  # noqa: FBT001, FBT002 - torch's own signature
+        super().train(mode)
+        if mode and self.keep_norms:
+            for part in self.body.modules():
+                if isinstance(part, nn.modules.batchnorm._BatchNorm):
+                    part.eval()
+        return self
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        caught = self.catch(lambda: self.body(pictures))
+        return [as_map(caught[level.name], level, pictures) for level in self.levels]
+
+    def catch(self, run: Callable[[], Any], body: nn.Module | None = None) -> dict[str, torch.Tensor]:
+        """Outputs of the modules of its levels while `run` passes something through `body` (its own, or a copy of parts of it)."""
+        caught: dict[str, torch.Tensor] = {}
+
+        def hook_of(name: str) -> Callable[..., None]:
+            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+                caught[name] = _tensor(output)
+
+            return hook
+
+        body = self.body if body is None else body
+        # for the time of a pass only: a copy of the pyramid would otherwise fill the dictionary of the original
+        hooks = [body.get_submodule(level.name).register_forward_hook(hook_of(level.name)) for level in self.levels]
         try:
-            self.body(pictures)
-            return [_as_map(self._caught[level.name], level, pictures) for level in self.levels]
+            run()
         finally:
-            self._caught.clear()
+            for hook in hooks:
+                hook.remove()
+        return caught
 
 
 def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
@@ -89,7 +110,7 @@ def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
     for size in dict.fromkeys((math.ceil(native / UNIT) * UNIT, native)):
         try:
             with torch.inference_mode():
-                root = watch(body, size)
+                root = watch(body, (size, size))
         except (RuntimeError, AssertionError, ValueError):  # made for pictures of one size
             continue
         if levels := _levels(root, size):
@@ -159,7 +180,7 @@ def _tensor(output: Any) -> torch.Tensor | None:
     return next((value for value in values if isinstance(value, torch.Tensor)), None)
 
 
-def _as_map(output: torch.Tensor, level: Level, pictures: torch.Tensor) -> torch.Tensor:
+def as_map(output: torch.Tensor, level: Level, pictures: torch.Tensor) -> torch.Tensor:
     if level.layout == "first":
         return output
     if level.layout == "last":

@@ -1,20 +1,22 @@
-"""A pretrained body with a new linear head: the one shape that every recipe trains and that is saved.
+"""A pretrained body with a new head: the one shape that every recipe trains and that is saved.
 
 `logits = head(body(batch))`: the body ends where the old head began, so features for a probe, fine-tuning and the
-saved model share one definition, whatever the source of the architecture.
+saved model share one definition, whatever the source of the architecture. The head is a linear layer, or a decoder where the body gives maps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
 from weigh.models.anatomy import TORCH, Anatomy
+from weigh.models.maps import Pyramid
+from weigh.models.maps_stage import split_maps
 from weigh.models.pretrained import Pretrained
 from weigh.models.stage import Prefix
 
@@ -27,7 +29,13 @@ class Answering(Protocol):
     @property
     def loss(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]: ...
     @property
-    def answers(self) -> Callable[[torch.Tensor, torch.Tensor, int], np.ndarray]: ...
+    def answers(self) -> Callable[[torch.Tensor, Any, int], np.ndarray]: ...
+    @property
+    def losses(self) -> Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]]: ...
+    @property
+    def decoder(
+        self,
+    ) -> Callable[[tuple[int, ...], tuple[int, ...], int, torch.Generator | None], nn.Module] | None: ...
     @property
     def count(self) -> Callable[[torch.Tensor], int]: ...
     @property
@@ -48,7 +56,7 @@ class Network(nn.Module):
     def __init__(
         self,
         body: nn.Module,
-        head: nn.Linear,
+        head: nn.Module,
         answering: Answering | None = None,
         anatomy: Anatomy = TORCH,
         compute: Callable[[nn.Module, torch.Tensor], torch.Tensor] | None = None,
@@ -56,6 +64,7 @@ class Network(nn.Module):
         super().__init__()
         self.body, self.head, self.anatomy = body, head, anatomy
         self._answering, self._compute = answering, compute
+        self._loss = None if answering is None else answering.loss
         self.register_buffer("class_weight", None, persistent=False)
 
     @property
@@ -77,26 +86,31 @@ class Network(nn.Module):
 
     def loss(self, batch: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """`()`: the mean over the batch, in single precision whatever the passes run in."""
-        assert self._answering is not None
+        assert self._loss is not None
         logits = self(batch)
         with torch.autocast(logits.device.type, enabled=False):
-            return self._answering.loss(logits.float(), targets, self.class_weight)
+            return self._loss(logits.float(), targets, self.class_weight)
+
+    def choose_loss(self, name: str) -> None:
+        """From now on the loss of that name (`heads.base.Head.losses`)."""
+        assert self._answering is not None
+        self._loss = self._answering.losses[name]
 
     def count(self, targets: torch.Tensor) -> int:
         """Of how many labels the loss is a mean: examples, or words of sentences."""
         assert self._answering is not None
         return self._answering.count(targets)
 
-    def answers(self, batch: torch.Tensor, width: int) -> np.ndarray:
-        """`(n, width)` float32: what is recorded of each example."""
+    def answers(self, batch: Any, width: int) -> np.ndarray:
+        """`(n, …)`: what it says of each example of a `Batch`."""
         assert self._answering is not None
-        return self._answering.answers(self(batch), batch, width)
+        return self._answering.answers(self(batch.inputs), batch, width)
 
     def balance(self, target: np.ndarray) -> None:
         """From now on rare classes of the training targets count in the loss as much as frequent ones."""
         assert self._answering is not None
         assert self._answering.balance is not None
-        self.class_weight = self._answering.balance(target, self.outputs).to(self.head.weight.device)
+        self.class_weight = self._answering.balance(target, self.outputs).to(next(self.head.parameters()).device)
 
     def set_head(self, weight: np.ndarray | None = None, bias: np.ndarray | None = None) -> None:
         """Put `(outputs, width)` and `(outputs,)` into the head; None: it keeps its own."""
@@ -113,9 +127,17 @@ class Network(nn.Module):
         """
         return self.anatomy.fold(self.body, like)
 
-    def split(self, *, size: int, native: int, address: str) -> Stage:
-        """Cut where the last stage begins: `stage.split_last_stage`, with the head on the tail."""
-        cut = self.anatomy.split(self.body, size=size, native=native, address=address)
+    def split(
+        self, *, shape: tuple[int, int], native: int, address: str, at: Literal["last-stage", "head"] = "last-stage"
+    ) -> Stage:
+        """Cut where the last stage begins (`stage.split_last_stage`), or the head of maps; with the head on the tail."""
+        if isinstance(self.body, Pyramid):
+            inner = None
+            if at == "last-stage":
+                inner = self.anatomy.split(self.body.body, shape=shape, native=native, address=address)
+            cut = split_maps(self.body, self.head.used, shape, inner)
+        else:
+            cut = self.anatomy.split(self.body, shape=shape, native=native, address=address)
         tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume)
         return Stage(self, cut.prefix, tail, cut.first, cut.shape)
 
@@ -154,19 +176,25 @@ class Stage:
 def make_network(
     model: Pretrained, outputs: int, generator: torch.Generator | None = None, answering: Answering | None = None,
     around: Callable[[nn.Module, int], tuple[nn.Module, int]] = lambda body, width: (body, width),
-    *, tokens: bool = False,
+    *, port: Literal["features", "tokens", "maps"] = "features",
 ) -> Network:  # fmt: skip
-    """Replace the head of `model` by a linear layer; the model's module is taken over, not copied.
+    """Replace the head of `model`; the model's module is taken over, not copied.
 
     Args:
         generator: Draws the new head (normal, sd 0.01, as linear evaluation protocols do); None: zeros.
         around: `(body, width) -> (body, width)`: what stands around the model's own body.
-        tokens: It takes a vector per token instead of one per example.
+        port: What the head takes: a vector per example or per token (then it is a linear layer), or maps (then the decoder of `answering`).
 
     Raises:
         ModelError: An architecture whose head cannot be found, or a model without such vectors.
     """
-    body, width = around(model.module, model.width(tokens=tokens))
+    if port == "maps":
+        assert answering is not None
+        assert answering.decoder is not None
+        pyramid = model.maps()
+        decoder = answering.decoder(pyramid.widths, pyramid.strides, outputs, generator)
+        return Network(pyramid, decoder, answering, model.anatomy)
+    body, width = around(model.module, model.width(tokens=port == "tokens"))
     head = nn.Linear(width, outputs)
     with torch.no_grad():
         head.bias.zero_()

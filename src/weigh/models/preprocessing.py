@@ -15,7 +15,7 @@ from PIL import Image
 
 from weigh.models.preparation import PlainInputs
 
-__all__ = ["Preprocessing"]
+__all__ = ["Preprocessing", "WholePictures", "fitted"]
 
 RESAMPLING = {
     "nearest": Image.Resampling.NEAREST, "bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC,
@@ -64,12 +64,14 @@ class Preprocessing:
     squash: bool = False
 
     def configured(self, options: dict[str, Any]) -> Preprocessing:
-        """With the recipe's options (`image_size`)."""
+        """With the recipe's options (`frame`, or else `image_size`)."""
+        if options.get("frame"):
+            return WholePictures(**asdict(self), frame=tuple(options["frame"]))
         return self.at(options["image_size"]) if options.get("image_size") else self
 
     def blank(self, n: int, device: str | torch.device = "cpu") -> torch.Tensor:
         """A batch of `n` grey pictures, for timings and shapes."""
-        return torch.zeros(n, 3, self.size, self.size, device=device)
+        return torch.zeros(n, 3, *self.shape, device=device)
 
     def as_json(self) -> dict[str, Any]:
         """For the configuration of a saved model."""
@@ -91,12 +93,28 @@ class Preprocessing:
     @staticmethod
     def from_json(fields: dict[str, Any]) -> Preprocessing:
         """The preparation whose `asdict` was written as JSON."""
-        return Preprocessing(**{**fields, "mean": tuple(fields["mean"]), "std": tuple(fields["std"])})
+        tuples = {name: tuple(value) for name, value in fields.items() if isinstance(value, list)}
+        return (WholePictures if "frame" in fields else Preprocessing)(**{**fields, **tuples})
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width that the network sees."""
+        return self.size, self.size
+
+    @property
+    def draft(self) -> int | None:
+        """Pixels of the shorter side that a decoder must keep; None: it decodes all of them."""
+        return self.side
 
     @property
     def whole(self) -> Preprocessing:
         """That of the squares from which the evaluation crop and all augmentations are cut."""
         return replace(self, size=self.side)
+
+    def middle(self, squares: np.ndarray) -> np.ndarray:
+        """The evaluation crop of a batch of these squares."""
+        start = round((squares.shape[1] - self.size) / 2)
+        return squares[:, start : start + self.size, start : start + self.size]
 
     @property
     def side(self) -> int:
@@ -134,3 +152,49 @@ class Preprocessing:
         mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1) * 255
         std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1) * 255
         return x.sub_(mean).div_(std)
+
+
+@dataclass(frozen=True)
+class WholePictures(Preprocessing):
+    """Pictures of which nothing is cut off, for answers that have a place in them: each is scaled until it fits into a frame and stands in
+    its upper left corner; what is left of the frame has the mean colour.
+
+    Attributes:
+        frame: Height and width.
+    """
+
+    frame: tuple[int, int] = (0, 0)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.frame
+
+    @property
+    def draft(self) -> None:
+        """The size of the whole picture is asked for."""
+        return
+
+    @property
+    def whole(self) -> WholePictures:
+        return self
+
+    def middle(self, squares: np.ndarray) -> np.ndarray:
+        return squares
+
+    def crop(self, picture: Image.Image) -> np.ndarray:
+        """`(*frame, 3)` uint8."""
+        height, width = fitted((picture.height, picture.width), self.frame)
+        how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
+        if (height, width) != (picture.height, picture.width):
+            picture = picture.resize((width, height), how)
+        placed = np.empty((*self.frame, 3), dtype=np.uint8)
+        placed[:] = np.round(np.array(self.mean) * 255)
+        placed[:height, :width] = np.asarray(picture)
+        return placed
+
+
+def fitted(size: tuple[int, int], frame: tuple[int, int]) -> tuple[int, int]:
+    """Height and width of a picture of this size once it fits into the frame."""
+    scale = min(frame[0] / size[0], frame[1] / size[1])
+    height, width = (min(max(1, round(side * scale)), most) for side, most in zip(size, frame, strict=True))
+    return height, width

@@ -197,7 +197,9 @@ class Pretrained:
         self.require("maps")
         assert self.anatomy.maps is not None
         self.width()
-        return self.anatomy.maps(self.module, self.preprocessing.blank(1))
+        pyramid = self.anatomy.maps(self.module, self.preprocessing.blank(1))
+        pyramid.keep_norms = self.provenance.source != "random"
+        return pyramid
 
 
 def only_features(

@@ -89,8 +89,8 @@ class Skipped(nn.Module):
 class Resume:
     """Computes features of the last stage from kept activations, by the network's own `forward`: `(rest, activations) -> (n, width)`."""
 
-    def __init__(self, rest: nn.Module, first: str, size: int) -> None:
-        self.size = size
+    def __init__(self, rest: nn.Module, first: str, shape: tuple[int, int]) -> None:
+        self.shape = shape
         self._waiting: list[torch.Tensor] = []
         rest.get_submodule(first).register_forward_pre_hook(self._hand_over, with_kwargs=True)
 
@@ -98,7 +98,7 @@ class Resume:
         return ((self._waiting[-1], *inputs[1:]), named) if self._waiting else None  # None: called by the whole network
 
     def __call__(self, rest: nn.Module, activations: torch.Tensor) -> torch.Tensor:
-        blank = torch.zeros((1, 3, self.size, self.size), device=activations.device)
+        blank = torch.zeros((1, 3, *self.shape), device=activations.device)
         self._waiting.append(activations)
         try:
             return rest(blank.expand(len(activations), -1, -1, -1))
@@ -124,21 +124,21 @@ class Cut:
     shape: tuple[int, ...]
 
 
-def split_last_stage(body: nn.Module, *, size: int, native: int, address: str) -> Cut:
+def split_last_stage(body: nn.Module, *, shape: tuple[int, int], native: int, address: str) -> Cut:
     """Cut `body` where its last stage begins and freeze what comes before.
 
     Args:
-        size: Side of the pictures that will be used.
-        native: Side that the model was made for: the place of the cut must not depend on `size`.
+        shape: Height and width of the pictures that will be used.
+        native: Side that the model was made for: the place of the cut must not depend on `shape`.
 
     Raises:
         ModelError: No place from which the network can be resumed exactly.
     """
     body.eval()
     with torch.inference_mode():
-        proposed = [call.name for call in _proposals(watch(body, native))]
+        proposed = [call.name for call in _proposals(watch(body, (native, native)))]
     for first in proposed:
-        cut = _cut(body, first, size)
+        cut = _cut(body, first, shape)
         if cut is not None:
             return cut
     raise ModelError(
@@ -158,10 +158,10 @@ def split_last_stage(body: nn.Module, *, size: int, native: int, address: str) -
     )
 
 
-def watch(body: nn.Module, size: int) -> Call:
+def watch(body: nn.Module, shape: tuple[int, int]) -> Call:
     """The calls of one forward pass of three pictures of noise, as a tree."""
     device = next(body.parameters()).device
-    noise = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0)).to(device)
+    noise = torch.randn(3, 3, *shape, generator=torch.Generator().manual_seed(0)).to(device)
     root = Call("", body, 0)
     open_calls, clock, hooks = [root], [0], []
 
@@ -230,11 +230,11 @@ def every(call: Call) -> Iterator[Call]:
         yield from every(inner)
 
 
-def _cut(body: nn.Module, first: str, size: int) -> Cut | None:
+def _cut(body: nn.Module, first: str, shape: tuple[int, int]) -> Cut | None:
     """The body cut before the module called `first`; None where it cannot be resumed there."""
     try:
         with torch.inference_mode():
-            root = watch(body, size)
+            root = watch(body, shape)
         cut = next(call.start for call in every(root) if call.name == first)
         after = {id(call.module) for call in every(root) if call.start >= cut}
         memo: dict[int, Any] = {id(call.module): call.module for call in every(root) if id(call.module) in after}
@@ -242,8 +242,8 @@ def _cut(body: nn.Module, first: str, size: int) -> Cut | None:
             memo[id(call.module)] = Skipped(call.module, call.output)
         prefix, device = Prefix(body, first).eval(), next(body.parameters()).device
         rest = copy.deepcopy(body, memo).eval()
-        resume = Resume(rest, first, size)
-        noise = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(1)).to(device)
+        resume = Resume(rest, first, shape)
+        noise = torch.randn(3, 3, *shape, generator=torch.Generator().manual_seed(1)).to(device)
         with torch.inference_mode():
             expected, activations = body(noise), prefix(noise)
             got = resume(rest, activations.clone())

@@ -53,6 +53,7 @@ def make_run(
     """
     recipe = recipe_of(spec, candidate)
     options, vary, base = recipe_options(recipe, spec.task), spec.design.vary, spec.design.seed
+    options = examples.kind.resolved(options, examples.target)
     changed = changed or {}
     further: dict[str, Any] = {}
     if RECIPES.get(recipe.name).unlabelled and examples.unlabelled is not None:  # by content, not by path

@@ -105,14 +105,17 @@ class SavedModel:
         """
         task, setting = network_task(self.task), Setting(self.task, self.classes, "", batch=BATCH)
         width = head_of(examples).width(examples)
-        found = np.zeros((len(examples), width), np.float32)
+        answers: np.ndarray | None = None
         with torch.inference_mode():
             for positions, batch in task.feed.stream(
                 examples, self.preparation, setting, frozen=self.frozen, failed=failed
             ):
-                found[positions] = self.network.answers(batch, width)
+                rows = self.network.answers(batch, width)
+                if answers is None:
+                    answers = np.zeros((len(examples), *rows.shape[1:]), rows.dtype)
+                answers[positions] = rows
                 done(len(positions))
-        return found
+        return np.zeros((len(examples), width), np.float32) if answers is None else answers
 
     def predict_new(
         self, new: NewExamples, *, progress: Callable[[str, int, int], None] | None = None

@@ -21,8 +21,8 @@ from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.heads.network_task import label_of
 from weigh.inputs.augment import augment, draw
-from weigh.inputs.base import Batch, Label, consecutive, to_device, unlabelled
-from weigh.inputs.pictures import center, prepare_squares
+from weigh.inputs.base import Batch, Label, Placed, consecutive, to_device, unlabelled
+from weigh.inputs.pictures import prepare_squares
 from weigh.models.network import Stage
 from weigh.models.preprocessing import Preprocessing
 from weigh.run import Setting
@@ -46,12 +46,16 @@ class Activations:
         device: Where batches go.
         channels_last: Their layout.
         label: Gives the targets of a batch.
+        frame: Height and width of the pictures that the network saw.
+        sizes: `(n, 2)` of the pictures before they were scaled into a frame; None: nothing asks for them.
     """
 
     views: tuple[np.ndarray, ...]
     device: str
     channels_last: bool
     label: Label = unlabelled
+    frame: tuple[int, int] = (0, 0)
+    sizes: np.ndarray | None = None
 
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor | None:
         """`(n,)`: the view that each picture shows; None where there is only one."""
@@ -60,13 +64,18 @@ class Activations:
     def batch(self, indices: np.ndarray, drawn: torch.Tensor | None = None) -> Batch:
         """`(len(indices), …)` float32 in the drawn views, or of the pictures as they are."""
         block = np.asarray(self.views[PLAIN][indices], dtype=np.float32)
+        placed = Placed(self.frame, None)
         if drawn is not None:
-            for view in range(1, len(self.views)):
+            shown = torch.empty(len(indices), 5)
+            for view in range(len(self.views)):
                 rows = np.flatnonzero(drawn.numpy() == view)
                 block[rows] = self.views[view][indices[rows]]
+                shown[rows] = drawn_of(view, self.views[view].shape[0])[indices[rows]]
+            placed = Placed(self.frame, shown)
         layout = torch.channels_last if self.channels_last and block.ndim == 4 else torch.contiguous_format
         values = to_device(block, self.device).contiguous(memory_format=layout)
-        return Batch(values, self.label(indices, values, drawn))
+        sizes = None if self.sizes is None else self.sizes[indices]
+        return Batch(values, self.label(indices, values, placed), sizes, self.frame)
 
     def cut(self, indices: np.ndarray, size: int, *, training: bool = False) -> list[np.ndarray]:
         return consecutive(len(indices), size)
@@ -105,7 +114,15 @@ def activations_of(
             made = _compute(prefix, stage.shape, squares, prepared, setting, view, progress)
             found[view] = cache.store(keys[view], made, setting.cache)
     kept = tuple(found[view] for view in range(views))
-    return Activations(kept, setting.device, setting.channels_last, label_of(examples, setting))
+    sizes = examples.kind.sizes(examples.target)
+    return Activations(kept, setting.device, setting.channels_last, label_of(examples, setting), prepared.shape, sizes)
+
+
+def drawn_of(view: int, n: int) -> torch.Tensor:
+    """`(n, 5)`: how `augment.draw` would name what this view shows of each of `n` pictures."""
+    if view > MIRRORED:
+        return draw(n, "standard", torch_generator(view))
+    return torch.tensor([[1.0, 1.0, 0.0, 0.0, -1.0 if view == MIRRORED else 1.0]]).expand(n, 5)
 
 
 def _key(features_key: str, first: str, view: int) -> str:
@@ -124,16 +141,16 @@ def _compute(
 ) -> np.ndarray:
     """One view of all pictures, block by block: where they are many, memory holds one block."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
-    drawn = draw(len(squares), "standard", torch_generator(view)) if view > MIRRORED else None
+    drawn = drawn_of(view, len(squares)) if view > MIRRORED else None
     room = cache.room((len(squares), *shape), KEPT_AS, setting.cache)
     with torch.inference_mode():
         for i in range(0, len(squares), setting.batch):
             block = squares[i : i + setting.batch]
             if drawn is None:
-                pictures = torch.from_numpy(np.ascontiguousarray(center(block, prepared.size)))
+                pictures = torch.from_numpy(np.ascontiguousarray(prepared.middle(block)))
                 pictures = pictures.flip(2) if view == MIRRORED else pictures
             else:
-                pictures = augment(torch.from_numpy(np.array(block)), drawn[i : i + len(block)], prepared.size)
+                pictures = augment(torch.from_numpy(np.array(block)), drawn[i : i + len(block)], prepared.shape)
             x = prepared.normalise(pictures.to(setting.device)).contiguous(memory_format=layout)
             with autocast(setting.device, setting.precision):
                 values = prefix(x).float().cpu().numpy()

@@ -179,7 +179,7 @@ def forward_all(
     with torch.inference_mode():
         for positions, batch in network_task(setting.task).feed.stream(examples, prepared, setting):
             with autocast(setting.device, setting.precision):
-                values = module(batch).float().cpu().numpy()
+                values = module(batch.inputs).float().cpu().numpy()
             if not np.isfinite(values).all():
                 raise _not_finite(
                     examples, positions[~np.isfinite(values).reshape(len(values), -1).all(axis=1)], setting

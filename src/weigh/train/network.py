@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -62,14 +62,18 @@ class Work:
     beside: Beside | None = None  # a loss of its own in every step
 
     def predict(self, indices: np.ndarray) -> np.ndarray:
-        """`(n, width)` float32 outputs of examples, in eval mode: logits, or whatever the task records."""
-        found = np.zeros((len(indices), self.width), np.float32)
+        """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps."""
+        recorded = np.zeros((len(indices), self.width), np.float32)
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
             cut = self.inputs.cut(indices, 64)
             for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
-                found[positions] = self.network.answers(batch.inputs, self.width)
-        return found
+                answers = self.network.answers(batch, self.width)
+                rows = self.kind.recorded(answers, self.target[indices[positions]])
+                if recorded.shape[1:] != rows.shape[1:]:
+                    recorded = np.zeros((len(indices), *rows.shape[1:]), rows.dtype)
+                recorded[positions] = rows
+        return recorded
 
 
 def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
@@ -191,7 +195,11 @@ def _freeze(
     progress: Progress,
 ) -> tuple[Work, dict[str, Any]]:
     """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
-    stage = network.split(size=preparation.size, native=model.preprocessing.size, address=model.address.written)
+    recipe = RECIPES.get(run.recipe)
+    at: Literal["last-stage", "head"] = "head" if recipe.frozen == "body" else "last-stage"
+    stage = network.split(
+        shape=preparation.shape, native=model.preprocessing.size, address=model.address.written, at=at
+    )
     key = features_key(model.digest, preparation, examples, setting, model.built)
     activations = activations_of(
         stage, preparation, examples, setting, views=run.options["views"], features_key=key, progress=progress
@@ -252,6 +260,8 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     epochs = work.run.epochs or options["epochs"]
     if options.get("class_weights") == "balanced":
         work.network.balance(work.target[training])
+    if options.get("loss"):
+        work.network.choose_loss(options["loss"])
     loop = Loop(
         work.network, work.inputs, options, work.setting, work.run.seeds, epochs, training, work.beside
     )  # fmt: skip

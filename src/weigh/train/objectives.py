@@ -145,7 +145,7 @@ class Contrast:
         views = []
         for _ in range(2):
             where, colours = draw(len(indices), "contrast", generator), draw_colours(len(indices), generator)
-            views.append(recolour(augment(squares, where, self.preparation.size), colours))
+            views.append(recolour(augment(squares, where, self.preparation.shape), colours))
         batch = self.preparation.normalise(torch.cat(views))
         with autocast(self.setting.device, self.setting.precision):
             vectors = self.body(batch)

@@ -117,6 +117,51 @@ class LastStage(Network):
     ] = 2
 
 
+Loss = Annotated[
+    Literal["cross-entropy", "cross-entropy+dice"],
+    Field(description="Of every pixel; + dice: and of the overlap of each class, which rare classes profit from."),
+]
+FrameSize = Annotated[
+    Annotated[int, Field(ge=32, le=4096)] | None,
+    Field(
+        description="Longer side of the frame that whole pictures are scaled into. Default: that of the pictures, at most 512."
+    ),
+]
+
+
+class MaskNetwork(PictureNetwork):
+    """Every picture holds thousands of labels, so there are fewer of them and they pass more often."""
+
+    epochs: Epochs = 40
+    batch_size: BatchSize = 4
+    patience: Patience = 10
+    image_size: FrameSize = None
+    loss: Loss = "cross-entropy"
+
+
+class MaskHead(MaskNetwork):
+    """The maps are kept, so augmentation is a choice between views that are kept too."""
+
+    augment: Literal["none"] = "none"
+    views: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=64,
+            description="Versions of each picture that are kept: 1 as it is, 2 also mirrored, more: random crops besides.",
+        ),
+    ] = 2
+    learning_rate: LearningRate = 3e-3
+
+
+class MaskStage(MaskHead):
+    learning_rate: LearningRate = 1e-3
+
+
+class RandomMaskNetwork(MaskNetwork):
+    layer_decay: LayerDecay = 1.0
+
+
 class ProbedNetwork(Network):
     """lp-ft begins with the probe's head, so it goes on more carefully."""
 

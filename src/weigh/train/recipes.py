@@ -5,6 +5,7 @@ What can be set of each stands in `recipe_defaults.py`.
 
 from __future__ import annotations
 
+from weigh.kinds.masks import Masks
 from weigh.language import text
 from weigh.run import ANY, RECIPES, Recipe
 from weigh.train import recipe_defaults as options
@@ -32,8 +33,27 @@ RECIPES.register(
             "训练整个网络（AdamW，逐层学习率）；轮数在训练折内选择",
         ),
         trains="network",
-        options={"pictures": options.PictureNetwork, "texts": options.TextNetwork, ANY: options.Network},
+        options={
+            Masks.name: options.MaskNetwork,
+            "pictures": options.PictureNetwork,
+            "texts": options.TextNetwork,
+            ANY: options.Network,
+        },
         fit="weigh.train.network:fit",
+    ),
+)
+RECIPES.register(
+    "decoder",
+    Recipe(
+        name="decoder",
+        title=text(
+            "a light decoder trained on the maps of the frozen network, which are computed once",
+            "冻结网络并只计算一次其特征图，在其上训练轻量解码器",
+        ),
+        trains="network",
+        options={Masks.name: options.MaskHead},
+        fit="weigh.train.network:fit",
+        frozen="body",
     ),
 )
 RECIPES.register(
@@ -45,9 +65,9 @@ RECIPES.register(
             "冻结其余部分并只计算一次其激活值，在其上训练最后一个阶段和分类头",
         ),
         trains="network",
-        options={"pictures": options.LastStage},
+        options={Masks.name: options.MaskStage, "pictures": options.LastStage},
         fit="weigh.train.network:fit",
-        frozen=True,
+        frozen="early",
     ),
 )
 RECIPES.register(
@@ -120,6 +140,7 @@ RECIPES.register(
         ),
         trains="network",
         options={
+            Masks.name: options.RandomMaskNetwork,
             "pictures": options.RandomPictureNetwork,
             "texts": options.RandomTextNetwork,
             ANY: options.RandomNetwork,

@@ -114,8 +114,7 @@ def time_model(
         adapters.merge()
     if frozen:
         with suppress(ModelError):
-            size = model.preprocessing.size
-            stage = net.split(size=size, native=size, address=address)
+            stage = net.split(shape=tuple(batch.shape[2:]), native=model.preprocessing.size, address=address)
             net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
             found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     return found
@@ -126,6 +125,12 @@ def _network_and_batch(
 ) -> tuple[Network, torch.Tensor, Inputs | None]:
     """A network with a head, a batch for it, and where examples differ in cost the inputs that the batch comes from."""
     task = network_task(setting.task)
+    resolved = {} if examples is None else examples.kind.resolved({}, examples.target)
+    if examples is not None and resolved.get("frame"):  # pictures whole, in the frame of these
+        blank = model.configure(resolved).blank(min(n, 8))
+        net = task.build(model, examples).to(setting.device).to(memory_format=torch.channels_last)
+        batch = torch.rand(blank.shape, device=setting.device)
+        return net, batch.contiguous(memory_format=torch.channels_last), None
     if not task.feed.alike and examples is not None:
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
         inputs = task.inputs(some, model.configure({}), setting, {})
