@@ -19,6 +19,8 @@ from weigh.language import text
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
 
+STEP = 32  # stride of the coarsest maps
+MOST_PIXELS = 512  # of the longer side, unless a recipe says otherwise
 QUOTED = 3  # classes of a mask that are named, the largest first
 OF_PIXELS = text(
     "of an answer the classes of the pixels are kept as counts, not the probability of each",
@@ -45,6 +47,8 @@ class Masks(Kind):
     title = text("masks", "分割掩码")
     primary = "mean_iou"
     exact = False
+    placed = True
+    weighable = True
     unasked: ClassVar = {
         "calibration": OF_PIXELS,
         "errors:labels": OF_PIXELS,
@@ -58,6 +62,17 @@ class Masks(Kind):
     unbalanced_do = text("Keep mean IoU as the primary metric.", "请以平均 IoU 作为主要指标。")
 
     # ---- targets
+
+    def sizes(self, target: np.ndarray) -> np.ndarray:
+        return np.array([(mask.height, mask.width) for mask in target], dtype=np.int64).reshape(-1, 2)
+
+    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
+        """With `frame`, the height and width that all pictures are scaled into: of their usual shape, in whole steps of the coarsest maps."""
+        sizes = self.sizes(target)
+        longer = float(options.get("image_size") or min(MOST_PIXELS, np.median(sizes.max(axis=1))))
+        aspect = float(np.exp(np.median(np.log(sizes[:, 0] / sizes[:, 1]))))  # height for each pixel of width
+        sides = longer * min(1.0, aspect), longer * min(1.0, 1 / aspect)
+        return {**options, "frame": [max(STEP, STEP * round(side / STEP)) for side in sides]}
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([LabelMap.of(np.full((1, 1), classes), classes)] * n)
