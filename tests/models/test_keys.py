@@ -14,7 +14,7 @@ from PIL import Image
 from tests.arrays import kind_of
 from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples
-from weigh.inputs.pictures import center, crops, prepare_squares, squares_key
+from weigh.inputs.pictures import crops, prepare_squares, squares_key
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import design_digest
 from weigh.models.tokenisation import Tokenisation
@@ -114,7 +114,7 @@ def test_a_model_that_squashes_after_one_that_crops_sees_squashed_pictures(order
         prepared = Preprocessing(40, 40, (0.5,) * 3, (0.5,) * 3, "bicubic", squash=squash)
         squares = prepare_squares(some, prepared, folder=tmp_path / "cache")
         (direct,) = crops(some, prepared, 3)
-        assert np.array_equal(center(squares, 40), direct)
+        assert np.array_equal(prepared.middle(squares), direct)
 
 
 @pytest.mark.parametrize("resize", [40, 52])
@@ -123,4 +123,4 @@ def test_training_and_evaluation_see_the_same_of_a_squashed_picture(resize, tmp_
     some = _examples(tmp_path, ("0",))
     prepared = Preprocessing(40, resize, (0.5,) * 3, (0.5,) * 3, squash=True)
     (direct,) = crops(some, prepared, 1)
-    assert np.array_equal(center(prepare_squares(some, prepared), 40), direct)
+    assert np.array_equal(prepared.middle(prepare_squares(some, prepared)), direct)

@@ -132,7 +132,7 @@ def test_an_epoch_fed_from_a_thread_equals_one_that_is_not(make_loop, monkeypatc
 def test_a_picture_becomes_what_its_draw_says_whatever_the_batch():
     pictures = torch.randint(0, 256, (12, 80, 80, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     drawn = draw(12, "standard", torch.Generator().manual_seed(1))
-    together = augment(pictures, drawn, 64)
+    together = augment(pictures, drawn, (64, 64))
     for batch in (1, 5):
-        parts = [augment(pictures[i : i + batch], drawn[i : i + batch], 64) for i in range(0, 12, batch)]
+        parts = [augment(pictures[i : i + batch], drawn[i : i + batch], (64, 64)) for i in range(0, 12, batch)]
         assert torch.equal(torch.cat(parts), together)

@@ -33,6 +33,15 @@ Pooling = Annotated[
     Field(description="How the vectors of tokens become one: mean, or the first; default: the model's own."),
 ]
 
+Views = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=64,
+        description="Versions of each picture whose activations are kept: 1 as it is, 2 also mirrored, more: random crops besides.",
+    ),
+]
+
 
 class Classes(Options):
     """Of whatever tells classes apart."""
@@ -107,14 +116,7 @@ class TextNetwork(Network):
 
 class LastStage(Network):
     image_size: ImageSize = None
-    views: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=64,
-            description="Versions of each picture that last-stage keeps: 1 as it is, 2 also mirrored, more: random crops besides.",
-        ),
-    ] = 2
+    views: Views = 2
 
 
 Loss = Annotated[
@@ -129,37 +131,29 @@ FrameSize = Annotated[
 ]
 
 
-class MaskNetwork(PictureNetwork):
+class Mask(Network):
     """Every picture holds thousands of labels, so there are fewer of them and they pass more often."""
 
     epochs: Epochs = 40
+    learning_rate: LearningRate = 3e-3
     batch_size: BatchSize = 4
     patience: Patience = 10
     image_size: FrameSize = None
     loss: Loss = "cross-entropy"
 
 
-class MaskHead(MaskNetwork):
-    """The maps are kept, so augmentation is a choice between views that are kept too."""
-
-    augment: Literal["none"] = "none"
-    views: Annotated[
-        int,
-        Field(
-            ge=1,
-            le=64,
-            description="Versions of each picture that are kept: 1 as it is, 2 also mirrored, more: random crops besides.",
-        ),
-    ] = 2
-    learning_rate: LearningRate = 3e-3
-
-
-class MaskStage(MaskHead):
-    learning_rate: LearningRate = 1e-3
+class MaskNetwork(Mask):
+    augment: Literal["none", "light", "standard"] = "standard"
 
 
 class RandomMaskNetwork(MaskNetwork):
     layer_decay: LayerDecay = 1.0
+
+
+class MaskHead(Mask):
+    """Its maps are kept, so augmentation is a choice between views that are kept too."""
+
+    views: Views = 2
 
 
 class ProbedNetwork(Network):

@@ -65,7 +65,7 @@ RECIPES.register(
             "冻结其余部分并只计算一次其激活值，在其上训练最后一个阶段和分类头",
         ),
         trains="network",
-        options={Masks.name: options.MaskStage, "pictures": options.LastStage},
+        options={Masks.name: options.MaskHead, "pictures": options.LastStage},
         fit="weigh.train.network:fit",
         frozen="early",
     ),
