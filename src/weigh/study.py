@@ -189,16 +189,21 @@ class Study:
         self,
         given: str | Path | Iterable[str | Path | tuple[str, ...]],
         progress: Callable[[str, int, int], None] | None = None,
+        *,
+        masks: Path | None = None,
+        overlays: Path | None = None,
     ) -> list[dict[str, Any]]:
         """Calibrated probabilities of the winner for new examples.
 
         Args:
             given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
                 the path of a table, or paths of several.
+            masks: Folder for an index PNG of each picture, where the study predicts masks.
+            overlays: Folder for each picture with the answer drawn over it.
 
         Returns:
             One dictionary per example, in order: path or row (from 1), label, probability, "p:<class>" per class; for numbers
-            "value", for entities "entities". An example that cannot be read has an empty label and an "error".
+            "value", for entities "entities", for masks "area:<class>" (share of the picture). An example that cannot be read has an empty label and an "error".
 
         Raises:
             RecordError: The study has no refitted model yet.
@@ -206,6 +211,7 @@ class Study:
         """
         from weigh.data.readers import READERS
         from weigh.saved.model import load_saved
+        from weigh.saved.pictures import answer_files
 
         if not (self.folder / "model" / "model.safetensors").exists():
             raise RecordError(
@@ -219,7 +225,11 @@ class Study:
         model = load_saved(self.folder / "model")
         reader = READERS.get(model.medium.name)
         new = reader.new(given, model.written, pair=model.pair, encoding=self.spec.data.encoding)
-        return model.predict_new(new, progress=progress)
+        if masks is None and overlays is None:
+            return model.predict_new(new, progress=progress)
+        return model.predict_new(
+            new, progress=progress, each=answer_files(model.kind, new.path.tolist(), masks, overlays)
+        )
 
     # ---- evidence (no torch)
 

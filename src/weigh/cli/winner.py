@@ -27,6 +27,8 @@ def predict(
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures, or folders of them; or one table of texts; - for lines on standard input.")],
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl; default: as the file of --output is called, else csv.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.")] = None,
+    masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
+    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Calibrated probabilities of the winner for new files, on standard output or in a file.
@@ -52,7 +54,9 @@ def predict(
             raise SpecError(
                 text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **values)
             )
-        rows = opened.predict(files[0] if len(files) == 1 else files, progress=screen.progress)
+        rows = opened.predict(
+            files[0] if len(files) == 1 else files, progress=screen.progress, masks=masks, overlays=overlays
+        )
     for row in rows:
         if row.get("error"):
             print(f"{visible_line(row.get('path', row.get('row')))}: {row['error']}", file=sys.stderr)

@@ -9,7 +9,7 @@ the entry point `kind.NAME`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 from weigh.registry import Registry
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 __all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Prediction", "Strata", "kind_named", "rows_of"]
 
@@ -290,6 +293,14 @@ class Kind:
         Args:
             threshold: The decision may be another class than the most probable one, which is then told too.
         """
+        raise NotImplementedError
+
+    def file_of(self, decision: Any) -> bytes | None:
+        """One decision as a PNG, where it has a place in a picture; None: it has none, and `weigh predict --masks` is refused."""
+        return None
+
+    def drawn(self, decision: Any, picture: Image) -> Image:
+        """The picture with the decision drawn over it; asked only where `placed`."""
         raise NotImplementedError
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:

@@ -11,9 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from PIL.Image import Image
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
 from weigh.kinds.label_map import LabelMap
+from weigh.kinds.mask_pictures import index_png, overlaid
 from weigh.kinds.mask_statistics import MaskStatistics, compare_masks
 from weigh.language import text
 
@@ -227,6 +229,12 @@ class Masks(Kind):
         """The share of the picture that each class takes."""
         areas = [None] * len(classes) if prediction is None else prediction.probabilities[i].tolist()
         return {f"area:{name}": area for name, area in zip(classes, areas, strict=True)}
+
+    def file_of(self, decision: LabelMap) -> bytes:
+        return index_png(decision)
+
+    def drawn(self, decision: LabelMap, picture: Image) -> Image:
+        return overlaid(picture, decision)
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
         """Small pictures of a few blocks; some pixels are ignored, some classes absent, one picture is ignored as a whole."""

@@ -85,6 +85,7 @@ class SavedModel:
 
     def decide(self, answers: np.ndarray) -> Prediction:
         """Where there are probabilities they are calibrated; the bias was chosen on those as trained, so decisions are made before that."""
+        answers = answers if answers.dtype == object else answers.astype(np.float64)
         prediction = self.kind.decide(answers, self.bias)
         if not self.kind.probable:
             return prediction
@@ -112,19 +113,25 @@ class SavedModel:
             ):
                 rows = self.network.answers(batch, width)
                 if answers is None:
-                    answers = np.zeros((len(examples), *rows.shape[1:]), rows.dtype)
+                    shape = (len(examples), *rows.shape[1:])
+                    blank = rows.dtype == object  # then an answer has the form of a target
+                    answers = examples.target.copy() if blank else np.zeros(shape, rows.dtype)
                 answers[positions] = rows
                 done(len(positions))
         return np.zeros((len(examples), width), np.float32) if answers is None else answers
 
     def predict_new(
-        self, new: NewExamples, *, progress: Callable[[str, int, int], None] | None = None
-    ) -> list[dict[str, Any]]:
+        self, new: NewExamples, *, progress: Callable[[str, int, int], None] | None = None,
+        each: Callable[[int, Any], None] = lambda _i, _decision: None,
+    ) -> list[dict[str, Any]]:  # fmt: skip
         """One dictionary per example, in order: what names it, label, probability, p:<class>…; for numbers: value; "error" where it cannot be read.
 
         Where a threshold decides, `most_probable` follows: the class that would be the label without it.
 
-        For entities: entities, a list of {"start", "end", "type", "text"} in tokens.
+        For entities: entities, a list of {"start", "end", "type", "text"} in tokens. For masks: the share of each class.
+
+        Args:
+            each: Called with the position and the decision of every example that could be read.
         """
         readable = [i for i in range(len(new.named)) if i not in new.failed]
         answers: dict[int, dict[str, Any]] = {i: {**self.nothing, "error": new.failed[i]} for i in new.failed}
@@ -140,11 +147,13 @@ class SavedModel:
             rows = None if new.rows is None else new.rows[some]
             examples = _examples(self.kind, self.classes, self.medium, new.path[some], rows)
             failed: dict[int, Exception] = {}
-            prediction = self.decide(self.outputs(examples, failed=failed, done=done).astype(np.float64))
+            prediction = self.decide(self.outputs(examples, failed=failed, done=done))
             for k, i in enumerate(some):
                 answers[i] = self._answer(prediction, k, examples.row(k) or ())
                 if k in failed:
                     answers[i] = {**self.nothing, "error": reason_of(failed[k], 1000)}
+                else:
+                    each(i, prediction.labels[k])
         return [{**named, **answers[i]} for i, named in enumerate(new.named)]
 
     def _answer(self, prediction: Prediction, i: int, row: Any) -> dict[str, Any]:
