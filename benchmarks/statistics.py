@@ -22,8 +22,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tests.arrays import kind_of
-from weigh.kinds.base import Prediction
+from weigh.kinds.base import Prediction, rows_of
 from weigh.kinds.label import decide_class
+from weigh.kinds.label_map import LabelMap
+from weigh.kinds.mask_statistics import MaskStatistics
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
 from weigh.record.results import OutOfFold
@@ -71,6 +73,7 @@ def timed(name: str, work: Callable[[], object], repeats: int) -> Timing:
 def measure() -> Iterator[Timing]:
     """All rows, each as soon as it is measured."""
     yield from measure_resamples()
+    yield from measure_masks()
     yield from measure_readings()
 
 
@@ -120,6 +123,30 @@ def measure_resamples(n: int = 1_000_000, draws: int = 1000) -> Iterator[Timing]
         "all 435 pairs of 30 models on 10,000 examples",
         lambda: compare(models, make_units(kind_of(small), small), rng=rng, claim="these_models"),
         3,
+    )
+
+
+def measure_masks(n: int = 1000, classes: int = 20, draws: int = 1000) -> Iterator[Timing]:
+    """Resamples of pictures whose masks were answered; the counts are simulated."""
+    rng = np.random.default_rng(0)
+    metrics = [metric for _, metric in METRICS.items() if "masks" in metric.kinds]
+    statistics = MaskStatistics(np.zeros((n, MaskStatistics.width(classes))), classes)
+    actual = rng.integers(1, 20_000, (n, classes)) * (rng.random((n, classes)) < 0.5)
+    hit = rng.binomial(actual, 0.7)
+    statistics.counts[:] = np.stack([hit, hit + rng.integers(0, 5000, hit.shape) * (actual > 0), actual], axis=2)
+    border = np.stack([actual // 50] * 2, axis=2)
+    statistics.borders[:] = np.stack([rng.binomial(border, 0.6), border], axis=3).reshape(n, classes, 4)
+    target = rows_of([LabelMap(600, 800, tuple(row), b"") for row in actual.tolist()])
+    prediction = Prediction(statistics.rows, statistics.rows)
+    yield timed(
+        f"mean IoU of {n:,} pictures × {classes} classes, {draws:,} resamples",
+        lambda: draw_scores([METRICS.get("mean_iou")], {"a": prediction}, target, rng=rng, draws=draws),
+        5,
+    )
+    yield timed(
+        f"all {len(metrics)} metrics of masks, the same",
+        lambda: draw_scores(metrics, {"a": prediction}, target, rng=rng, draws=draws),
+        5,
     )
 
 

@@ -31,6 +31,7 @@ PER_CLASS = 7
 MOST_CONFUSED = 32  # classes up to which every pair is counted
 CHUNKS = (0, 1, 9, 25)  # neighbours that are looked at together, nearest first; then so many at a time
 CHUNK = 32
+DEPTH_BIN = np.searchsorted(DEPTHS, np.arange(DEPTHS[-1] + 1), side="right") - 1  # of every depth up to the last bin
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,8 @@ def _compare(answer: LabelMap, mask: LabelMap) -> np.ndarray:
     answered = np.where(known, answer.indices(), truth)  # what is ignored is so in both
     right = known & (answered == truth)
     statistics = MaskStatistics(np.zeros((1, MaskStatistics.width(classes))), classes)
-    pairs = np.bincount(
-        truth[known].astype(np.int64) * (classes + 1) + np.minimum(answered[known], classes),
-        minlength=classes * (classes + 1),
-    ).reshape(classes, classes + 1)[:, :classes]
+    codes = np.minimum(truth, classes).astype(np.int64) * (classes + 1) + np.minimum(answered, classes)
+    pairs = np.bincount(codes.ravel(), minlength=(classes + 1) ** 2).reshape(classes + 1, -1)[:classes, :classes]
     statistics.counts[0] = np.stack([pairs.diagonal(), pairs.sum(axis=0), mask.counts], axis=1)
     if statistics.confusion is not None:
         statistics.confusion[0] = pairs
@@ -178,11 +177,12 @@ def _depths(border: np.ndarray, known: np.ndarray, right: np.ndarray) -> np.ndar
     from scipy.ndimage import distance_transform_cdt
 
     inside = known & ~border
-    depth = np.full(known.shape, DEPTHS[-1])
-    if not inside.all():
-        depth = np.minimum(distance_transform_cdt(inside, metric="chessboard"), DEPTHS[-1])
-    bins = np.searchsorted(DEPTHS, np.arange(DEPTHS[-1] + 1), side="right") - 1
-    cells = np.bincount(2 * bins[depth[known]] + right[known], minlength=2 * len(DEPTHS)).reshape(-1, 2)
+    if inside.all():
+        bins = np.full(known.shape, len(DEPTHS) - 1)
+    else:
+        bins = DEPTH_BIN[np.minimum(distance_transform_cdt(inside, metric="chessboard"), DEPTHS[-1])]
+    codes = np.where(known, 2 * bins + right, 2 * len(DEPTHS))
+    cells = np.bincount(codes.ravel(), minlength=2 * len(DEPTHS) + 1)[:-1].reshape(-1, 2)
     return np.stack([cells[:, 0], cells.sum(axis=1)], axis=1)
 
 
@@ -197,9 +197,8 @@ def _objects(truth: np.ndarray, right: np.ndarray, mask: LabelMap) -> np.ndarray
         if box is None:
             continue
         of, number = label(truth[box] == c, structure=np.ones((3, 3)))
-        flat = of.ravel()
-        size = np.bincount(flat, minlength=number + 1)[1:]
-        hit = np.bincount(flat[right[box].ravel()], minlength=number + 1)[1:]
+        pixels = np.bincount((2 * of + right[box]).ravel(), minlength=2 * number + 2).reshape(-1, 2)[1:]
+        hit, size = pixels[:, 1], pixels.sum(axis=1)
         kind = np.searchsorted(SIZES, size / truth.size, side="right")
         counted[:, 0] += np.bincount(kind[2 * hit < size], minlength=len(counted))
         counted[:, 1] += np.bincount(kind, minlength=len(counted))
