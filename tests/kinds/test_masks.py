@@ -75,10 +75,12 @@ def test_classes_that_stand_in_every_picture_say_nothing_to_folds():
     assert MASKS.members(target, 3)[2].tolist() == [True, False, True]
 
 
-def test_the_rarest_class_decides_how_much_is_known():
-    pictures = [[[0, 1]]] * 8 + [[[0, 2]]] * 2
-    assert MASKS.informative(target_of(*pictures)) == (6, 3)  # two pictures of signs, three classes
-    assert MASKS.informative(target_of(*pictures[:8])) == (8, 2)  # a class that nowhere occurs does not count
+def test_as_many_pictures_are_told_as_would_share_the_classes_evenly():
+    assert MASKS.informative(target_of(*[[[0, 1]]] * 8)) == (8, 1)
+    assert MASKS.informative(target_of(*[[[0, 1]]] * 8, [[-1]], [[-1]])) == (8, 1)  # nothing is known of two
+    rare = [[[0, 1]]] * 8 + [[[0, 2]]] * 2  # of each class's third, the two of signs hold a tenth, nothing and a half
+    assert MASKS.informative(target_of(*rare)) == (round(1 / (8 * (0.225 / 3) ** 2 + 2 * 0.2**2)), 1)
+    assert MASKS.informative(target_of([[0] * 1000], *[[[0]]] * 8)) == (1, 1)  # one large picture
     assert MASKS.informative(target_of([[-1]], [[-1]])) == (0, 1)
 
 

@@ -103,10 +103,13 @@ class Masks(Kind):
         return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
-        """The mean over classes knows no more than its rarest class: the pictures in which that stands, once for every class."""
-        holders = (self._pixels(target) > 0).sum(axis=0)
-        holders = holders[holders > 0]
-        return min(len(target), len(holders) * int(holders.min(initial=len(target)))), max(len(holders), 1)
+        """As many as would share the classes' pixels evenly, all classes counting the same: one large picture is not worth many small ones."""
+        pixels = self._pixels(target)
+        pixels = pixels[:, pixels.sum(axis=0) > 0]
+        if not pixels.size:
+            return 0, 1
+        weight = (pixels / pixels.sum(axis=0)).mean(axis=1)
+        return max(round(1 / float(np.square(weight).sum())), 1), 1
 
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
         return self._pixels(target, classes) > 0

@@ -53,6 +53,9 @@ class Metric:
             weights (the empirical influence function over n); sums to 0. None: found numerically, at O(n²).
         parts: `statistics (n, k) -> Parts`: the shares, class by class, that the score is a mean of, for its interval.
             None: the score itself is taken for a share.
+        without: `(statistics (n, k), unit (n,), units) -> (units,)`: the score without the examples of each unit. For metrics whose
+            examples count for very different amounts (pixels of pictures): variances then come from it, as the derivative says too little
+            about few large ones. None: they come from the influence.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Metric:
     linear: bool = False
     influence: Callable[[np.ndarray], np.ndarray] | None = None
     parts: Callable[[np.ndarray], Parts] | None = None
+    without: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
 
     def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""
@@ -82,6 +86,26 @@ class Metric:
         """
         values = self.influence(statistics) if self.influence else _numerical_influence(self.reduce, statistics)
         return values - values.mean() if len(values) else values
+
+    def change_without(self, statistics: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
+        """How much each unit moves the score, `(units,)`, by leaving it out (`without`); sums to 0.
+
+        Scaled so that the sum of squares, times m / (m - 1) of m units, is the variance of the jackknife: it counts a class that one unit
+        alone holds, and is on average not too small.
+
+        Args:
+            unit: `(n,)` of every example; units without an example move nothing.
+
+        References:
+            Efron & Stein (1981), The jackknife estimate of variance, Annals of Statistics 9.
+        """
+        assert self.without is not None
+        there, of = np.unique(unit, return_inverse=True)
+        change = self.reduce(statistics, np.ones(len(statistics))) - self.without(statistics, of, len(there))
+        change = np.nan_to_num(change)  # the last unit with a score
+        values = np.zeros(units)
+        values[there] = (change - change.mean()) * (len(there) - 1) / len(there)
+        return values
 
 
 def _numerical_influence(reduce: Callable[[np.ndarray, np.ndarray], np.ndarray], statistics: np.ndarray) -> np.ndarray:

@@ -81,7 +81,7 @@ class ClassTotals(NamedTuple):
 
 @dataclass(frozen=True)
 class ClassMean:
-    """A score made of classes: `reduce` and `influence` of a `Metric` whose statistics are `(n, classes * m)` counts, class by class.
+    """A score made of classes: `reduce`, `influence` and `without` of a `Metric` whose statistics are `(n, classes * m)` counts, class by class.
 
     Attributes:
         score: Of one class.
@@ -110,6 +110,15 @@ class ClassMean:
             return moved[:, occurs].mean(axis=1)
         other_weight = (counts @ self.weight) / float((totals @ self.weight).sum())
         return moved @ weight + other_weight @ (score - float(weight @ score))
+
+    def without(self, statistics: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
+        """`(units,)` the score without the examples of each unit (`Metric.without`)."""
+        counts = self.counts(statistics)
+        own = np.zeros((units, *counts.shape[1:]))
+        np.add.at(own, unit, counts)
+        left = counts.sum(axis=0) - own
+        weight = self._weight(left)
+        return share((weight * self.score.of(left)).sum(axis=-1), weight.sum(axis=-1))
 
     def taken_apart(self, statistics: np.ndarray) -> ClassTotals:
         """Of all examples, each with weight 1."""

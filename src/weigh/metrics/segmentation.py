@@ -102,6 +102,7 @@ def _register(
             linear=linear,
             influence=mean.influence,
             parts=_parts(mean),
+            without=mean.without,
         ),
     )
 

@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student
+from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student, unseen
 from weigh.stats.resampling import Measured, Resampler, Units
 
 __all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
@@ -258,8 +258,7 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
     elif not math.isfinite(variance.total):
         reason = "no interval: too few independent examples"
     elif metric.unit == "score":
-        # What never occurred among m units has probability up to -log(1 - level) / m (the rule of three)
-        least = min(1.0, -math.log(1 - level) / max(units.smallest * covered / units.count, 1.0))
+        least = min(1.0, unseen(metric, resampled.mean_influence, units.smallest * covered / units.count, level))
     elif variance.total <= 0:
         reason = "no interval: no variation"
     if reason is None:

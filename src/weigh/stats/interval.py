@@ -39,6 +39,7 @@ __all__ = [
     "score_estimate",
     "share_estimate",
     "student",
+    "unseen",
 ]
 
 Claim = Literal["these_models", "this_data", "new_data"]
@@ -167,6 +168,22 @@ METHODS = {
     "this_data": "influence of {u} with their part in training and the variance between runs",
     "new_data": "influence of {u} with their part in training and the variance between runs",
 }
+
+
+def unseen(metric: Any, moves: np.ndarray, m: float, level: float) -> float:
+    """What an event that never occurred could still amount to: half an interval is at least that long.
+
+    It has probability up to -log(1 - level) / m (the rule of three). An example that is right or wrong as a whole moves a difference by up
+    to 1. Where an answer may be right in part, what has not been seen is taken to be as large as the largest that was.
+
+    Args:
+        moves: `(units,)` influence of each on the difference.
+        m: Independent units behind it.
+    """
+    if metric.unit != "score":
+        return 0.0
+    largest = float(np.abs(moves).max(initial=0.0)) if metric.without else 0.0
+    return -math.log(1 - level) * largest or -math.log(1 - level) / max(m, 1.0)
 
 
 def score_estimate(

@@ -65,7 +65,7 @@ class Units:
         count: Number of units.
         name: "examples" or "groups".
         smallest: Independent units behind one example's influence: the smaller of all units and (number of classes)
-            times (units of the smallest class); for spans the sentences that hold any. An event that never occurred among
+            times (units of the smallest class); as the kind's `informative` says. An event that never occurred among
             them has probability at most about 3 / smallest.
         classes: Number of classes that occur, where each example has one; else 1.
     """
@@ -116,7 +116,8 @@ class Resample:
     Attributes:
         present: `(repeats,)` share of the examples that each repeat has a prediction for.
         score: `(repeats,)`; NaN where nothing is present.
-        influence: `(repeats, units)` derivative of the score with respect to each unit's weight; sums to 0.
+        influence: `(repeats, units)` derivative of the score with respect to each unit's weight, or what leaving the unit out changes
+            (`Metric.without`); sums to 0.
         fold_score: `(repeats, folds)`.
         fold_influence: `(repeats, units)` the same for the score of the fold that the unit is in.
         unit_fold: `(repeats, units)` that fold; -1 where the unit is absent.
@@ -210,9 +211,13 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
     fold_units = np.zeros((repeats, folds))
     present = np.zeros(repeats)
     parts: list[Parts | None] = [None] * repeats
+    left_out = measured.metric.without is not None
 
     def gathered(values: np.ndarray) -> np.ndarray:
         return values if units.name == "examples" else np.bincount(units.of, values, minlength=units.count)
+
+    def moved(repeat: int, rows: np.ndarray) -> np.ndarray:
+        return measured.metric.change_without(measured.statistics[repeat, rows], units.of[rows], units.count)
 
     for repeat in range(repeats):
         chosen = measured.present[repeat] if mask is None else measured.present[repeat] & mask[repeat]
@@ -220,7 +225,9 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
         if not chosen.any():
             continue
         score[repeat] = measured.score_repeat(repeat, ones, chosen)
-        influence[repeat] = gathered(measured.influence(repeat, chosen))
+        influence[repeat] = (
+            moved(repeat, np.flatnonzero(chosen)) if left_out else gathered(measured.influence(repeat, chosen))
+        )
         parts[repeat] = measured.parts(repeat, chosen)
         fold_score[repeat] = measured.score_folds(repeat, ones, chosen)[0]
         chosen_units = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
@@ -231,8 +238,11 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
             own = np.zeros(measured.n)
             for fold in np.flatnonzero(~np.isnan(fold_score[repeat])):
                 rows = np.flatnonzero(chosen & (measured.fold[repeat] == fold))
-                own[rows] = measured.metric.influence_on(measured.statistics[repeat, rows])
-            fold_influence[repeat] = gathered(own)
+                if left_out:
+                    fold_influence[repeat] += moved(repeat, rows)
+                else:
+                    own[rows] = measured.metric.influence_on(measured.statistics[repeat, rows])
+            fold_influence[repeat] += gathered(own)
         else:
             fold_influence[repeat] = influence[repeat]
     plain = measured.metric.pooling == "count" and measured.metric.linear and measured.statistics.shape[2] == 1

@@ -30,7 +30,7 @@ import numpy as np
 from weigh.metrics.parts import mean_of_parts
 from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import DRAWS, Claim, estimate_of, quantile, sampling_variance
+from weigh.stats.interval import DRAWS, Claim, estimate_of, quantile, sampling_variance, unseen
 from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights
 
 __all__ = ["Drop", "MeasuredSet", "Ranking", "Shift", "compare_sets", "kendall"]
@@ -193,12 +193,11 @@ def _excesses(
     against = [(one[n].minus(means[0]), two[n].minus(means[1])) for n in names]
     centred = [d - d.mean(axis=0) for d in drawn]
     adjusted = _simultaneous(centred[0] - centred[1], inner)
-    least = 0.0
-    if metric.unit == "score":  # what never occurred among m units has probability up to -log(1 - level) / m
-        least = -math.log(1 - level) * math.hypot(*(1 / max(side.units.smallest, 1.0) for side in (first, second)))
     excesses = {}
     for name, (a, b) in zip(names, against, strict=True):
         parts = sampling_variance(a, first.units, first.claim), sampling_variance(b, second.units, second.claim)
+        sides = (a, first.units.smallest), (b, second.units.smallest)
+        least = math.hypot(*(unseen(metric, side.mean_influence, m, level) for side, m in sides))
         value, total = sign * (a.overall - b.overall), parts[0].total + parts[1].total
         low = high = None
         if math.isfinite(total) and (total > 0 or least > 0):
