@@ -8,7 +8,9 @@ import numpy as np
 
 from weigh.kinds.base import Kind, Strata
 from weigh.kinds.label import LABEL
+from weigh.kinds.label_map import LabelMap
 from weigh.kinds.labels import LABELS
+from weigh.kinds.masks import MASKS
 from weigh.kinds.number import NUMBER
 from weigh.kinds.spans import SPANS
 
@@ -16,10 +18,10 @@ __all__ = ["kind_of", "labelled", "strata_of"]
 
 
 def kind_of(target: np.ndarray) -> Kind:
-    """Objects are entities, a matrix several labels, floats numbers, anything else classes."""
+    """Objects are masks or entities, a matrix several labels, floats numbers, anything else classes."""
     target = np.asarray(target)
     if target.dtype == object:
-        return SPANS
+        return MASKS if len(target) and isinstance(target[0], LabelMap) else SPANS
     if target.ndim == 2:
         return LABELS
     return NUMBER if target.dtype.kind == "f" else LABEL

@@ -21,6 +21,7 @@ import numpy as np
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
+from weigh.kinds.masks import MASKS
 from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
@@ -146,7 +147,7 @@ def make_results(
         metrics, design: Sections of the specification ("primary", "rope"; "purpose", "level", ...).
     """
     rng = np.random.default_rng(seed)
-    target = np.asarray(target)
+    target = target if isinstance(target, np.ndarray) else np.asarray(target)
     n, width = len(target), next(iter(logits.values())).shape[2]
     repeats = max(array.shape[0] for array in logits.values())
     classes = tuple([f"class{i}" for i in range(width)] if classes is None else classes)
@@ -183,7 +184,10 @@ def make_results(
         if purpose == "refit":
             run_facts |= dict((test_facts or {}).get(name, {}))
         if not cause:
-            store[key] = (where, values.astype(np.float32))
+            store[key] = (
+                where,
+                values if values.dtype == np.float64 and examples.kind is MASKS else values.astype(np.float32),
+            )
         records.append(
             RunRecord(
                 key=key,
@@ -252,7 +256,8 @@ def _examples(target, test_target, classes, groups, order, slices, texts, tokens
     rows = texts if tokens is None else tokens
     if rows is None:
         first = everything if everything.ndim == 1 else everything.argmax(axis=1)
-        path = np.array([f"{classes[c]}/picture_{i:05d}.jpg" for i, c in enumerate(first)])
+        folder = ["images"] * (n + m) if first.dtype == object else [classes[c] for c in first]
+        path = np.array([f"{name}/picture_{i:05d}.jpg" for i, name in enumerate(folder)])
     else:
         path = np.array([f"train.tsv:{i + 2}" for i in range(n + m)])
     order = np.arange(n) if order is None else np.asarray(order)
