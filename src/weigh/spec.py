@@ -7,6 +7,7 @@ conclusion (device, jobs, offline) and is left out of every content hash but for
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -108,6 +109,44 @@ class DataSpec(Section):
     positive: Name | None = Field(
         default=None, description="The class of interest of a two-class task; default: the rarer one."
     )
+    classes: str | list[Name] | dict[str, Name] | None = Field(
+        default=None,
+        description="What the values of masks mean: a file (classes.txt, labelmap.txt, class_dict.csv, .json), names in the order of the "
+        "values, or {value or colour: name}; default: such a file beside the masks, else the values are the names.",
+    )
+    ignore: list[str] | None = Field(
+        default=None,
+        description="Values, colours ('224,224,192') or class names of masks whose pixels are neither trained on nor scored; [] for none; "
+        "default: told from the masks, and said.",
+    )
+    group_pattern: str | None = Field(
+        default=None,
+        description="A regular expression found in the path of an example; what its brackets hold is the group, which is never split.",
+    )
+    group_blocks: Annotated[int, Field(ge=2, le=10_000)] | None = Field(
+        default=None,
+        description="For slices of one stack or frames of one film: cut every group of data.group_pattern (default: all examples) into so many "
+        "contiguous blocks in the order of the names; a block is never split.",
+    )
+
+    @field_validator("ignore", mode="before")
+    @classmethod
+    def _accept_one(cls, value: Any) -> Any:
+        """`255`, `[255, void]` and `[[224, 224, 192]]` are understood."""
+        if value is None or isinstance(value, dict):
+            return value
+        rows = value if isinstance(value, list) else [value]
+        return [",".join(map(str, row)) if isinstance(row, list) else row for row in rows]
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _known_pattern(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                re.compile(value)
+            except re.error as error:
+                raise ValueError(f"'{value}' is no regular expression: {error}") from None
+        return value
 
     @field_validator("encoding")
     @classmethod

@@ -11,6 +11,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.nouns import Noun
 from weigh.problem import Problem
 
 __all__ = ["check_classes", "few_classes", "size_in_words"]
@@ -156,13 +157,15 @@ def size_in_words(examples: Examples) -> Problem:
     what, listed = text(".", "。"), text("", "")
     if examples.classes:
         counts = examples.class_counts(np.arange(len(examples)))
-        line = ", ".join(f"{name}: {n}" for name, n in zip(examples.classes, counts, strict=True))
-        listed = Text(line, line)
+        shares = examples.kind.shares(examples.target, len(examples.classes))
+        listed = _counted(examples.classes, counts, shares, noun)
         what, counted = text(" in {c} classes.", "，{c} 个类别。", c=len(examples.classes)), examples.kind.counted
         if counted is not None:
             what = text(" with {c} types of {w}.", "，{c} 种{w}。", c=len(examples.classes), w=counted.many)
         numbers["classes"] = len(examples.classes)
         details = tuple({"class": c, "examples": int(n)} for c, n in zip(examples.classes, counts, strict=True))
+        if shares is not None:
+            details = tuple({**row, "share": round(float(s), 6)} for row, s in zip(details, shares, strict=True))
     elif len(examples):
         listed, extent = examples.kind.extent(examples.target)
         numbers |= extent
@@ -176,5 +179,40 @@ def size_in_words(examples: Examples) -> Problem:
         s=further,
         x=what,
     )
+    sizes = examples.kind.sizes(examples.target) if len(examples) else None
+    if sizes is not None:
+        sentence = sentence + _sizes(sizes)
     sentence = sentence + listed
     return Problem("size", sentence, severity="note", numbers=numbers, details=details)
+
+
+def _counted(classes: Sequence[str], counts: np.ndarray, shares: np.ndarray | None, noun: Noun) -> Text:
+    """Each class with its examples; where it fills a share of them, with that too."""
+    if shares is None:
+        line = ", ".join(f"{name}: {n}" for name, n in zip(classes, counts, strict=True))
+        return Text(line, line)
+    rows = [(name, f"{s:.1%}", int(n)) for name, s, n in zip(classes, shares, counts, strict=True)]
+    title = text("Share of the area, and {w} that hold the class:", "各类别的面积占比及含有它的{w}数：", w=noun.many)
+    line = ", ".join(f"{name} {share} ({n})" for name, share, n in rows)
+    return title + Text(f"{line}.", f"{line}。")
+
+
+def _sizes(sizes: np.ndarray) -> Text:
+    """How large examples are, `(n, 2)` height and width."""
+    different, counts = np.unique(sizes, axis=0, return_counts=True)
+    height, width = different[counts.argmax()]
+    if len(different) == 1:
+        return text("All are {w} x {h} pixels.", "尺寸均为 {w} x {h} 像素。", w=width, h=height)
+    (low, left), (high, right) = sizes.min(axis=0), sizes.max(axis=0)
+    return text(
+        "Sizes differ: {n}, from {a} x {b} to {c} x {d} pixels, {k} of them {w} x {h}.",
+        "共 {n} 种尺寸，宽 {a}–{c}、高 {b}–{d} 像素，其中 {k} 个为 {w} x {h}。",
+        n=len(different),
+        a=left,
+        b=low,
+        c=right,
+        d=high,
+        k=int(counts.max()),
+        w=width,
+        h=height,
+    )

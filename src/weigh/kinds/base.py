@@ -203,6 +203,10 @@ class Kind:
         """What is wrong with the targets themselves, part by part (`Examples.part`)."""
         return []
 
+    def shares(self, target: np.ndarray, classes: int) -> np.ndarray | None:
+        """`(classes,)` share of each class in what is labelled, where that is not told by counting examples."""
+        return None
+
     def extent(self, target: np.ndarray) -> tuple[Text, dict[str, float]]:
         """Where targets have no classes: from where to where they go, and the numbers in the sentence."""
         return text("", ""), {}

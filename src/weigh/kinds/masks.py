@@ -34,11 +34,11 @@ class MaskRow(NamedTuple):
     """A mask as a reader hands it over, before all classes are known.
 
     Attributes:
-        names: What the values of `mask` mean.
+        names: What the values of `mask` mean; None: pixels that are ignored.
         mask: Its counts are as many as there are names.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str | None, ...]
     mask: LabelMap
 
 
@@ -81,7 +81,8 @@ class Masks(Kind):
 
     def named(self, row: Any) -> tuple[str, ...]:
         """The classes that have a pixel in the mask."""
-        return tuple(name for name, count in zip(row.names, row.mask.counts, strict=True) if count)
+        held = (name for name, count in zip(row.names, row.mask.counts, strict=True) if count and name is not None)
+        return tuple(dict.fromkeys(held))
 
     def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
         """Rows are `MaskRow`; pixels of what is no class are ignored."""
@@ -113,6 +114,11 @@ class Masks(Kind):
 
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
         return self._pixels(target, classes) > 0
+
+    def shares(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """Of the known pixels."""
+        pixels = self._pixels(target, classes).sum(axis=0)
+        return pixels / max(pixels.sum(), 1)
 
     def varied(self, target: np.ndarray) -> bool:
         """Whether enough pictures hold something beside the class that most pixels are of."""

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from weigh.data.contents import content_hashes, fingerprint
@@ -29,11 +30,15 @@ from weigh.kinds.labels import LABELS
 from weigh.language import text
 from weigh.media import medium_named
 from weigh.problem import Problem
+from weigh.registry import Registry
 from weigh.spec import DataSpec
 
-__all__ = ["Progress", "read_images"]
+__all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images"]
 
 Progress = Callable[[str, int, int], None]
+Lister = Callable[[DataSpec, Progress | None], Callable[[str], Listing]]
+# By the kind of the targets, where these have a place in the picture and are written in files of their own: what makes rows of an address.
+LISTERS: Registry[Lister] = Registry(text("layout", "布局"), modules=("weigh.data.masks.index",))
 
 
 def read_images(
@@ -52,11 +57,14 @@ def read_images(
         MissingExtra: The `datasets` library is needed and not installed.
     """
 
-    def list_source(address: str) -> Listing:
-        listing = _list(address, spec, offline=offline, progress=progress)
+    labelled = partial(_list, spec=spec, offline=offline, progress=progress)
+    list_source = LISTERS.get(kinds[0].name)(spec, progress) if kinds[0].placed else labelled
+
+    def list_kind(address: str) -> Listing:
+        listing = list_source(address)
         return listing if kinds[0].typed else keep_numbers(listing, spec.columns.label, Path(address))
 
-    examples, problems = assemble(spec, list_source, medium_named("pictures"), kinds)
+    examples, problems = assemble(spec, list_kind, medium_named("pictures"), kinds)
     examples = replace(examples, content=content_hashes(examples, progress=progress))
     return replace(examples, fingerprint=fingerprint(examples)), problems
 
@@ -90,11 +98,16 @@ def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | N
             ),
         )
     return list_table(
-        path, columns=spec.columns, root=_root(spec, path), separator=spec.label_separator, encoding=spec.encoding
+        path, columns=spec.columns, root=data_root(spec, path), separator=spec.label_separator, encoding=spec.encoding
     )
 
 
-def _root(spec: DataSpec, table: Path) -> Path | None:
+def data_root(spec: DataSpec, table: Path) -> Path | None:
+    """The folder that paths in a table start from, where `data.root` names one.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     if spec.root is None:
         return None
     root = Path(spec.root).expanduser()

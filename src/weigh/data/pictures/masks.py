@@ -89,8 +89,8 @@ def _masks_beside(rows: Sequence[Placed]) -> tuple[list[int], list[Problem]]:
             ),
             paths,
             text(
-                "If they are pictures of their class: --set data.class_folder=outer",
-                "若它们也是该类别的图片：--set data.class_folder=outer",
+                "If the masks are what is to be learned: --task semantic-segmentation. If they are pictures of their class: --set data.class_folder=outer",
+                "若要学习的正是这些掩码：--task semantic-segmentation。若它们也是该类别的图片：--set data.class_folder=outer",
             ),
         )
     ]
@@ -150,8 +150,10 @@ def _question(pair: _Pair, masks: str) -> Problem:
             "区分“图片还是掩码”的研究会得到 1.000 分，却与图片内容无关。",
         ),
         do=text(
-            "Leave the masks out and give the classes a folder each. If picture or mask is the question: --set data.class_folder=outer",
-            "请去掉掩码，并为每个类别建一个文件夹。若问题正是区分图片与掩码：--set data.class_folder=outer",
+            "If the masks are what is to be learned: --task semantic-segmentation. Else leave them out and give the classes a folder each. If picture "
+            "or mask is the question: --set data.class_folder=outer",
+            "若要学习的正是这些掩码：--task semantic-segmentation。否则请去掉掩码，并为每个类别建一个文件夹。若问题正是区分图片与掩码："
+            "--set data.class_folder=outer",
         ),
         numbers={"n": len(pair.files)},
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from weigh.data.masks.layouts import is_mask_column
 from weigh.data.pictures.tables import picture_columns
 from weigh.data.recognition.sentences import holds_tokens
 from weigh.data.sentences.objects import holds_sentences, json_objects
@@ -28,6 +29,7 @@ from weigh.spec import ColumnsSpec
 from weigh.tasks import (
     IMAGE_CLASSIFICATION,
     IMAGE_REGRESSION,
+    SEMANTIC_SEGMENTATION,
     TEXT_CLASSIFICATION,
     TEXT_REGRESSION,
     TOKEN_CLASSIFICATION,
@@ -127,6 +129,10 @@ def looks_like_pictures(look: Look) -> TextTask | None:
         where = columns.path if columns.path in cells else pictures[0]
         sentence = text("Pictures ({c}) with numbers ({l}).", "图片（{c}）带有数值（{l}）。", c=where, l=columns.label)
         return TextTask(IMAGE_REGRESSION, sentence)
+    masks = [name for name in pictures if is_mask_column(name)]
+    if len(masks) == 1 and len(pictures) == 2:
+        sentence = text("The column '{c}' names masks.", "“{c}”列是掩码文件名。", c=masks[0])
+        return TextTask(SEMANTIC_SEGMENTATION, sentence)
     if columns.path in cells and (columns.path in pictures or (columns.label in cells and not columns.text)):
         return TextTask(IMAGE_CLASSIFICATION, text("A table with paths and labels.", "含路径和标签的表格。"))
     if pictures:

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from weigh.data.masks.pairs import masks_beside_pictures
 from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
@@ -100,12 +101,13 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
         if not masked and part in inner:
             _, below = _names(folder / _named(folders, part))
             lowered = {b.casefold() for b in below}
-            masked = lowered & MASK_FOLDERS or ({"label"} if {"image", "label"} <= lowered else set())
-            masked = masked or ({"labels"} if {"images", "labels"} <= lowered else set())
+            masked = lowered & MASK_FOLDERS or ({"labels"} if {"images", "labels"} <= lowered else set())
+            masked = masked or set(masks_beside_pictures(folder / _named(folders, part)))
+    masked = masked or set(masks_beside_pictures(folder))
     if masked:
         return Recognised(
             SEMANTIC_SEGMENTATION,
-            text("The folder {m} looks like masks.", "文件夹 {m} 看起来是掩码。", m=sorted(masked)[0]),
+            text("{m} looks like masks.", "{m} 看起来是掩码。", m=sorted(masked)[0]),
         )
     if any(_has_pictures(f) for _, p in part_folders(folder, PICTURE_FILES) for f in subfolders(p)[:50]):
         return Recognised(

@@ -60,15 +60,14 @@ def assemble(
     rows = [
         row
         for s in sources
-        for row in (s.spans if s.spans is not None else _labels(s, spec) if kind.typed else s.label)
+        for row in (s.targets if s.targets is not None else _labels(s, spec) if kind.typed else s.label)
     ]
     classes: list[str] = []
     if kind.typed:
         label_sets = [kind.named(row) for row in rows]
-        classes = sorted(
-            {c for labels, p in zip(label_sets, part, strict=True) if p == "train" for c in labels}, key=natural_key
-        )
-        keep, unknown = _known_only(label_sets, set(classes), paths, noun)
+        trained = {c for labels, p in zip(label_sets, part, strict=True) if p == "train" for c in labels}
+        classes = [c for c in train.classes if c in trained] or sorted(trained, key=natural_key)
+        keep, unknown = _known_only(label_sets, set(classes), paths, noun, kind)
         problems += unknown
         if kind.probable and len(classes) < 2:
             raise _too_few_classes(classes, spec, problems)
@@ -288,30 +287,38 @@ def _order(train: Listing, further: list[Listing]) -> np.ndarray:
 
 
 def _known_only(
-    label_sets: list[tuple[str, ...]], classes: set[str], paths: list[str], noun: Noun
+    label_sets: list[tuple[str, ...]], classes: set[str], paths: list[str], noun: Noun, kind: Kind
 ) -> tuple[list[int], list[Problem]]:
-    """Rows whose classes occur in training; the others are named."""
+    """Rows whose classes occur in training; the others are named. Of an answer that has a place, the rest of the example counts."""
     keep = [i for i, labels in enumerate(label_sets) if classes.issuperset(labels)]
     if len(keep) == len(label_sets):
         return keep, []
     left = sorted(set(range(len(label_sets))) - set(keep))
     strange = sorted({c for i in left for c in label_sets[i]} - classes, key=natural_key)
+    why = text("A model cannot answer with a class that it never saw.", "模型无法预测从未见过的类别。")
+    values = {"m": noun.many, "w": noun.counted, "n": len(left), "k": len(strange), "c": ", ".join(strange)}
+    if kind.placed:
+        sentence = text(
+            "Test {m} that hold classes which do not occur in training: {n}. Classes: {k} ({c}); what is of these classes is not scored.",
+            "测试{m}中有 {n} {w}含有训练中没有的类别。这样的类别有 {k} 个（{c}），其内容不计分。",
+            **values,
+        )
+        numbers = {"n": len(left), "classes": len(strange)}
+        return list(range(len(paths))), [
+            Problem("unknown-class", sentence, tuple(paths[i] for i in left), why=why, numbers=numbers)
+        ]
     return keep, [
         set_aside(
             "unknown-class",
             text(
                 "Test {m} of classes that do not occur in training: {n}; set aside. Classes: {k} ({c}).",
                 "测试{m}中有 {n} {w}属于训练中没有的类别，已搁置。这样的类别有 {k} 个（{c}）。",
-                m=noun.many,
-                w=noun.counted,
-                n=len(left),
-                k=len(strange),
-                c=", ".join(strange),
+                **values,
             ),
             [paths[i] for i in left],
             text("Check the spelling of the class names.", "请检查类别名称的拼写。"),
             more={"classes": len(strange)},
-            why=text("A model cannot answer with a class that it never saw.", "模型无法预测从未见过的类别。"),
+            why=why,
         )
     ]
 

@@ -72,7 +72,8 @@ class Listing:
         columns: Metadata by column name, as text ("" where a cell is empty).
         separator: What joins several labels of one row; None: one label per row.
         rows: What each example is made of, as `Examples.rows`; None where that is a file.
-        spans: Entities as (first token, token after the last, type); None for other tasks.
+        targets: What each example is labelled with, as its kind takes it (entities, masks); None: `label` says it.
+        classes: Names of classes in the order that the source gives them; empty: they are sorted.
         written: How a table is written.
         problems: What was set aside or left out, and everything else a person should know.
     """
@@ -87,7 +88,8 @@ class Listing:
     columns: dict[str, list[str]] = field(default_factory=dict)
     separator: str | None = None
     rows: list[tuple] | None = None
-    spans: list[tuple[tuple[int, int, str], ...]] | None = None
+    targets: list[Any] | None = None
+    classes: tuple[str, ...] = ()
     problems: list[Problem] = field(default_factory=list)
     written: Written | None = None
 
@@ -95,7 +97,7 @@ class Listing:
         return len(self.path)
 
     def add(self, path: str, label: str, *, part: str = "train", order: Any, row: tuple | None = None) -> None:
-        """One more row; group, metadata and spans are the reader's own business."""
+        """One more row; group, metadata and targets are the reader's own business."""
         for column, value in ((self.path, path), (self.label, label), (self.part, part), (self.order, order)):
             column.append(value)
         if row is not None:
@@ -107,7 +109,7 @@ class Listing:
         for name in ("path", "label", "part", "order"):
             column = getattr(self, name)
             setattr(self, name, [column[i] for i in rows])
-        for name in ("group", "rows", "spans"):
+        for name in ("group", "rows", "targets"):
             column = getattr(self, name)
             if column is not None:
                 setattr(self, name, [column[i] for i in rows])

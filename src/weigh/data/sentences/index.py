@@ -133,7 +133,7 @@ def _from_files(files: list[Candidate], root: Path, problems: list[Problem]) -> 
     several = len({family(c.path.name) for c in files}) > 1 and len({c.part for c in files}) < len(files)
     if several:
         listing.columns["file"] = []
-    listing.spans = spans = []
+    listing.targets = spans = []
     for candidate in files:
         name = candidate.path.relative_to(root).as_posix()
         for sentence in candidate.content.sentences:

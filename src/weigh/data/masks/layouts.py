@@ -1,0 +1,195 @@
+"""Where pictures and masks may stand: a folder, a table with a column of each, a COCO file. Each becomes a `MaskListing`.
+
+Before it: a path that a person typed. After it: `index.py` reads the masks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from weigh.data.masks.coco import Annotated, draw_annotated, is_segmented, read_coco
+from weigh.data.masks.pair_words import lonely_files, no_masks
+from weigh.data.masks.pairs import pair_files
+from weigh.data.masks.raster import read_raster
+from weigh.data.masks.sources import MaskListing
+from weigh.data.pictures.tables import list_columns, picture_columns
+from weigh.data.rows.columns import nearest_columns
+from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
+from weigh.data.rows.paths import Resolver
+from weigh.data.tables.table_files import read_table
+from weigh.errors import DataError
+from weigh.language import text
+from weigh.spec import DataSpec
+
+__all__ = ["is_mask_column", "list_coco", "list_pairs", "list_rows"]
+
+MASK_COLUMNS = (
+    "mask",
+    "label",
+    "segmentation",
+    "annotation",
+    "annot",
+    "gt",
+    "target",
+    "seg",
+)  # words in the names of columns
+
+
+def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
+    """Pictures and masks of a folder; or of the COCO files in it, where there are no masks.
+
+    Raises:
+        DataError: There are none.
+    """
+    pairs = pair_files(folder, without=without)
+    if not pairs.pairs:
+        files = _coco_files(folder)
+        if files:
+            return list_coco(files, folder)
+        raise no_masks(folder, pairs)
+    listing = Listing(root=folder, problems=lonely_files(pairs))
+    for pair in pairs.pairs:
+        within = PurePosixPath(pair.folder) / PurePosixPath(pair.picture).name
+        order = (natural_key(within.as_posix()), natural_key(pair.picture))
+        listing.add(pair.picture, "", part=pair.part, order=order)
+    if any(pair.folder for pair in pairs.pairs):
+        listing.columns["folder"] = [pair.folder for pair in pairs.pairs]
+    masks = [pair.mask for pair in pairs.pairs]
+    folders = [folder, *(folder / f for f in dict.fromkeys(str(PurePosixPath(m).parent) for m in masks)), folder.parent]
+    return MaskListing(listing, masks, lambda name: read_raster(folder / name), folders)
+
+
+def list_rows(table: Path, spec: DataSpec, root: Path | None) -> MaskListing:
+    """Rows of a table with a column of pictures and one of masks."""
+    read = read_table(table, wanted=(spec.columns.path, spec.columns.label), encoding=spec.encoding)
+    path, mask = _mask_columns(read.columns, table, spec)
+    columns = spec.columns.model_copy(update={"path": path, "label": mask})
+    root = Path(os.path.abspath(root or table.parent))
+    listing = list_columns(read.columns, table, columns=columns, root=root, separator=None)
+    listing.separator = None
+    written = [label for label in listing.label if label]
+    resolver = Resolver(root, written, beside=table.parent)
+    places = [resolver.find(label) for label in listing.label]
+    missing = [i for i, place in enumerate(places) if place.path is None]
+    if missing:
+        listing.problems.append(
+            set_aside(
+                "missing",
+                text(
+                    "Rows whose mask does not exist, or lies outside the data folder: {n} of {r} (first: {f}); set aside.",
+                    "{r} 行中有 {n} 行的掩码不存在或在数据文件夹之外（第一个：{f}），已搁置。",
+                    n=len(missing),
+                    r=len(places),
+                    f=listing.label[missing[0]],
+                ),
+                [listing.path[i] for i in missing],
+                resolver.remedy(listing.label[missing[0]]),
+                more={"rows": len(places)},
+            )
+        )
+    keep = [i for i, place in enumerate(places) if place.path is not None]
+    listing.keep(keep)
+    masks = [str(places[i].path) for i in keep]
+    return MaskListing(listing, masks, lambda name: read_raster(root / name), [table.parent, root])
+
+
+def is_mask_column(name: str) -> bool:
+    """Whether a column of files is called like one of masks."""
+    return any(word in name.casefold() for word in MASK_COLUMNS)
+
+
+def _mask_columns(cells: dict, table: Path, spec: DataSpec) -> tuple[str, str]:
+    """The column of pictures and that of masks.
+
+    Raises:
+        DataError: It cannot be told.
+    """
+    path, mask = spec.columns.path, spec.columns.label
+    if path in cells and mask in cells:
+        return path, mask
+    files = picture_columns(cells, table)
+    masks = [c for c in files if c == mask or is_mask_column(c)]
+    pictures = [c for c in files if c not in masks]
+    if path in cells:
+        pictures = [path]
+    if mask in cells:
+        masks = [mask]
+    if len(masks) == len(pictures) == 1:
+        return pictures[0], masks[0]
+    raise DataError(
+        text(
+            "{t}: which column holds the pictures and which the masks cannot be told.",
+            "{t}：无法判断哪一列是图片、哪一列是掩码。",
+            t=table,
+        )
+        + nearest_columns(mask, list(cells)),
+        do=text(
+            "Name them: --set data.columns.path=image --set data.columns.label=mask",
+            "请指明：--set data.columns.path=image --set data.columns.label=mask",
+        ),
+    )
+
+
+# COCO ---------------------------------------------------------------------------------------------------------------
+
+
+def list_coco(files: Sequence[tuple[Path, str]], root: Path) -> MaskListing:
+    """Pictures of COCO files, each of them with the part that it is; classes of pixels are drawn from polygons and runs."""
+    root = Path(os.path.abspath(root))
+    listing = Listing(root=root)
+    masks: list[str] = []
+    drawn: dict[str, Annotated] = {}
+    table = None
+    for file, part in files:
+        content = read_coco(file)
+        table = table or content.table
+        listing.problems += content.problems
+        names = [picture.file for picture in content.pictures]
+        resolver = Resolver(root, names, beside=file.parent)
+        places = [resolver.find(name) for name in names]
+        missing = [name for name, place in zip(names, places, strict=True) if place.path is None]
+        if missing:
+            listing.problems.append(
+                set_aside(
+                    "missing",
+                    text(
+                        "Pictures that {j} names and that do not exist: {n} of {t} (first: {f}); set aside.",
+                        "{j} 中有 {n} 张图片不存在（共 {t} 张，第一张：{f}），已搁置。",
+                        j=file.name,
+                        n=len(missing),
+                        t=len(names),
+                        f=missing[0],
+                    ),
+                    missing,
+                    resolver.remedy(missing[0]),
+                    more={"pictures": len(names)},
+                )
+            )
+        for picture, place in zip(content.pictures, places, strict=True):
+            if place.path is None or place.path in drawn:
+                continue
+            drawn[place.path] = picture
+            listing.add(
+                place.path, "", part=part, order=(natural_key(PurePosixPath(place.path).name), natural_key(place.path))
+            )
+            masks.append(place.path)
+    return MaskListing(listing, masks, partial(_draw, drawn), [], table)
+
+
+def _draw(drawn: dict[str, Annotated], name: str):
+    return draw_annotated(drawn[name])
+
+
+def _coco_files(folder: Path) -> list[tuple[Path, str]]:
+    """Files of a folder, or of its folder annotations/, that hold segmented objects, with their parts."""
+    files = sorted(
+        file
+        for where in (folder, *(f for f in folder.iterdir() if f.is_dir() and f.name.casefold() == "annotations"))
+        for file in where.glob("*.json")
+        if is_segmented(file)
+    )
+    parts = {file: next((PARTS[w] for w in PARTS if w in file.stem.casefold()), "train") for file in files}
+    return list(parts.items())

@@ -1,0 +1,182 @@
+"""What is said of pictures without masks, masks without pictures, and masks that say nothing; every file is named.
+
+Before it: `pairs.py`, `index.py`. After it: findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from weigh.data.masks.pairs import Pairs
+from weigh.data.rows.listing import set_aside
+from weigh.errors import DataError
+from weigh.kinds.masks import MaskRow
+from weigh.language import Text, text
+from weigh.problem import Problem
+
+__all__ = ["lonely_files", "no_masks", "unreadable_masks", "unusual_masks"]
+
+
+def lonely_files(pairs: Pairs) -> list[Problem]:
+    """Files of a folder that belong to no pair."""
+
+    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None, *, note: bool = False):
+        if not paths:
+            return []
+        sentence = text(en, zh, n=len(paths), f=paths[0])
+        return [set_aside(kind, sentence, paths, do, severity="note" if note else "warning")]
+
+    several = [path for files in pairs.several for path in files]
+    return [
+        *problem(
+            "no-mask",
+            "Pictures without a mask: {n} (first: {f}); set aside.",
+            "有 {n} 张图片没有掩码（第一张：{f}），已搁置。",
+            pairs.pictures,
+            text("Draw the masks, or check that both are called alike.", "请补上掩码，或检查两者的名称是否一致。"),
+        ),
+        *problem(
+            "no-picture",
+            "Masks without a picture: {n} (first: {f}); not used.",
+            "有 {n} 个掩码没有对应的图片（第一个：{f}），未使用。",
+            pairs.masks,
+            text("Add the pictures, or check that both are called alike.", "请补上图片，或检查两者的名称是否一致。"),
+        ),
+        *problem(
+            "several-masks",
+            "Pictures and masks of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+            "有 {n} 个同名文件，无法判断哪张图片对应哪个掩码（第一个：{f}），已搁置。",
+            several,
+            text("Keep one picture and one mask of each name.", "每个名称请只保留一张图片和一个掩码。"),
+        ),
+        *problem(
+            "unlisted",
+            "Pictures that no list in ImageSets/Segmentation names: {n} (first: {f}); not used.",
+            "有 {n} 张图片未列入 ImageSets/Segmentation 中的任何列表（第一张：{f}），未使用。",
+            pairs.unlisted,
+            note=True,
+        ),
+        *problem(
+            "object-masks",
+            "Further masks of the same pictures (of objects, in colour, or in no list): {n} (first: {f}); not used.",
+            "同一批图片的其他掩码（对象掩码、彩色版本或未列出的）：{n} 个（第一个：{f}），未使用。",
+            pairs.objects,
+            note=True,
+        ),
+        *problem(
+            "other-files",
+            "Files among pictures and masks that cannot be read here: {n} (first: {f}); not used.",
+            "图片和掩码文件夹中有 {n} 个此处无法读取的文件（第一个：{f}），未使用。",
+            pairs.others,
+            note=True,
+        ),
+    ]
+
+
+def no_masks(folder: Path, pairs: Pairs) -> DataError:
+    """Nothing in a folder pairs up."""
+    pictures, masks = pairs.pictures, pairs.masks
+    if pictures and masks:
+        what = text(
+            "{d} holds {n} pictures and {m} masks, but none are called alike (first: {p}, {q}).",
+            "{d} 中有 {n} 张图片和 {m} 个掩码，但没有名称一致的（第一个：{p}、{q}）。",
+            d=folder,
+            n=len(pictures),
+            m=len(masks),
+            p=pictures[0],
+            q=masks[0],
+        )
+    elif pictures:
+        what = text(
+            "{d} holds {n} pictures but no masks.", "{d} 中有 {n} 张图片，但没有掩码。", d=folder, n=len(pictures)
+        )
+    elif masks:
+        what = text("{d} holds {n} masks but no pictures.", "{d} 中有 {n} 个掩码，但没有图片。", d=folder, n=len(masks))
+    else:
+        what = text("{d} holds no pictures.", "{d} 中没有图片。", d=folder)
+    do = text(
+        "Put them into images/ and masks/ under the same names, or name the mask of x.jpg x_mask.png, or give a table: image,mask",
+        "请以相同名称放入 images/ 与 masks/，或把 x.jpg 的掩码命名为 x_mask.png，或提供含 image、mask 两列的表格。",
+    )
+    beside = folder.parent / f"{folder.name}annot"
+    if beside.is_dir():
+        do = text("Masks seem to lie in {b}: give {p}", "掩码似乎位于 {b}：请给出 {p}", b=beside, p=folder.parent)
+    return DataError(what, text("Without masks nothing can be learned.", "没有掩码就无法学习。"), do)
+
+
+def unreadable_masks(failed: Mapping[str, Text], of: int) -> list[Problem]:
+    """Masks that do not open."""
+    if not failed:
+        return []
+    name, detail = next(iter(failed.items()))
+    return [
+        set_aside(
+            "unreadable",
+            text(
+                "{n} of {t} masks cannot be read (first: {f}: {d}); their pictures are set aside.",
+                "{t} 个掩码中有 {n} 个无法读取（第一个：{f}：{d}），对应的图片已搁置。",
+                n=len(failed),
+                t=of,
+                f=name,
+                d=Text(detail.en.rstrip("."), detail.zh.rstrip("。")),
+            ),
+            list(failed),
+            text("Replace or delete them.", "请替换或删除这些掩码。"),
+            more={"masks": of},
+            details=tuple({"path": path, "reason": reason.en} for path, reason in failed.items()),
+        )
+    ]
+
+
+def unusual_masks(paths: Sequence[str], rows: Sequence[MaskRow]) -> tuple[list[Problem], list[int]]:
+    """Masks without a known pixel, which are set aside, and those of a single class; and the rows that stay."""
+    empty, constant = [], []
+    for i, row in enumerate(rows):
+        names = {name for name, count in zip(row.names, row.mask.counts, strict=True) if count and name is not None}
+        if not names:
+            empty.append(i)
+        elif len(names) == 1:
+            constant.append((i, next(iter(names))))
+    problems = []
+    if empty:
+        problems.append(
+            set_aside(
+                "empty-mask",
+                text(
+                    "Pictures whose mask has no pixel of a class: {n} of {t} (first: {f}); set aside.",
+                    "{t} 张图片中有 {n} 张的掩码没有任何属于类别的像素（第一张：{f}），已搁置。",
+                    n=len(empty),
+                    t=len(rows),
+                    f=paths[empty[0]],
+                ),
+                [paths[i] for i in empty],
+                text("Draw them, or delete them.", "请补上标注，或删除它们。"),
+                more={"pictures": len(rows)},
+                why=text("They can be neither learned from nor scored.", "它们既不能用于学习，也无法计分。"),
+            )
+        )
+    if constant:
+        one = f"{paths[constant[0][0]]} ({constant[0][1]})"
+        problems.append(
+            Problem(
+                "constant-mask",
+                text(
+                    "Pictures of which the whole mask is one class: {n} of {t} (first: {f}).",
+                    "{t} 张图片中有 {n} 张的掩码整张只有一个类别（第一张：{f}）。",
+                    n=len(constant),
+                    t=len(rows),
+                    f=one,
+                ),
+                tuple(paths[i] for i, _ in constant),
+                severity="note",
+                do=text(
+                    "That is right where nothing else is to be seen; else the mask is missing.",
+                    "若图中确实没有其他内容，则无误；否则说明缺少标注。",
+                ),
+                numbers={"n": len(constant), "pictures": len(rows)},
+                details=tuple({"path": paths[i], "class": name} for i, name in constant),
+            )
+        )
+    left = set(empty)
+    return problems, [i for i in range(len(rows)) if i not in left]

@@ -1,0 +1,173 @@
+"""What is said of the values of masks: how they were named, which are ignored, which mean nothing.
+
+Before it: `meaning.py` and `index.py` decided. After it: findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from weigh.data.masks.class_table import ClassTable
+from weigh.data.masks.raster import colour_name
+from weigh.language import Text, text
+from weigh.problem import Problem
+
+__all__ = ["ignored_note", "named_by_value", "palettes_differ", "unknown_values", "without_pixels"]
+
+NAMED = 12  # names that a sentence lists
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and whether there are more."""
+    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+
+
+def named_by_value(table: ClassTable | None, names: Sequence[str | None], *, coloured: bool) -> Problem:
+    """Nothing names the classes."""
+    shown = [str(name) for name in names]
+    what = text("colours", "颜色") if coloured else text("values", "数值")
+    sentence = text(
+        "Classes are called by the {w} in the masks ({l}): no file names them.",
+        "类别以掩码中的{w}命名（{l}）：没有文件给出名称。",
+        w=what,
+        l=listed(shown),
+    )
+    if table is not None:
+        sentence = text(
+            "{s} names classes but not their colours, so classes are called by the colours in the masks ({l}).",
+            "{s} 给出了类别名称但没有颜色，因此类别以掩码中的颜色命名（{l}）。",
+            s=table.source,
+            l=listed(shown),
+        )
+    if shown == ["0", "255"]:
+        sentence = sentence + text(
+            "Both are classes; 255 is not ignored here.", "两者都是类别；此处 255 不作为忽略值。"
+        )
+    example = shown[:2] if len(shown) > 1 else [*shown, "1"]
+    written = ", ".join(
+        f"'{name}': {word}" if coloured else f"{name}: {word}"
+        for name, word in zip(example, ("sky", "road"), strict=False)
+    )
+    return Problem(
+        "class-names",
+        sentence,
+        severity="note",
+        do=text(
+            'Name them: --set "data.classes={{{w}}}" or a classes.txt beside the masks. If one of them means "no label": --set data.ignore={i}',
+            '命名方式：--set "data.classes={{{w}}}"，或在掩码旁放置 classes.txt。若其中某个表示“未标注”：--set data.ignore={i}',
+            w=written,
+            i=shown[-1] if shown else 255,
+        ),
+        numbers={"classes": len(shown)},
+    )
+
+
+def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Problem:
+    """Values whose pixels are left out."""
+    values = ", ".join(f"{value} ({name})" if name else value for value, name in shown.items())
+    sentence = text(
+        "Ignored pixels ({v}): {p} % of all; neither trained on nor scored.",
+        "忽略的像素（{v}）：占全部的 {p}%；不参与训练，也不计分。",
+        v=values,
+        p=f"{100 * share:.1f}",
+    )
+    if not guessed:
+        return Problem("ignored", sentence, severity="note", numbers={"percent": round(100 * share, 1)})
+    keep = ", ".join(shown)
+    return Problem(
+        "ignored",
+        sentence + text("That was guessed.", "这是推测的。"),
+        why=text(
+            "A class that is ignored cannot be learned; an unlabelled border that is not ignored counts as errors.",
+            "被忽略的类别无法学习；未忽略的无标注边缘会被算作错误。",
+        ),
+        do=text(
+            'If that is right: --set "data.ignore=[{k}]" says so. If these are classes: --set data.ignore=[]',
+            '若正确：用 --set "data.ignore=[{k}]" 确认。若它们是类别：--set data.ignore=[]',
+            k=keep if "," not in next(iter(shown)) else f"'{next(iter(shown))}'",
+        ),
+        numbers={"percent": round(100 * share, 1)},
+    )
+
+
+def without_pixels(names: Sequence[str], of: int, source: str) -> Problem:
+    """Classes of the table that occur in no mask."""
+    return Problem(
+        "empty-class",
+        text(
+            "Classes of {s} without a pixel: {k} of {n}: {l}; left out.",
+            "{s} 中没有任何像素的类别：{n} 个中有 {k} 个：{l}；未使用。",
+            s=source,
+            k=len(names),
+            n=of,
+            l=listed(names),
+        ),
+        severity="note",
+        numbers={"classes": len(names), "of": of},
+    )
+
+
+def palettes_differ(code: int, two: Sequence[tuple[int, str]], codes: int) -> Problem:
+    """Index files in which the same index has different colours."""
+    (one_colour, one), (other_colour, other) = two
+    return Problem(
+        "palettes",
+        text(
+            "Index masks whose palettes differ: index {i} is {a} in {f} and {b} in {g} (indices that differ: {n}).",
+            "索引掩码的调色板不一致：索引 {i} 在 {f} 中是 {a}，在 {g} 中是 {b}（不一致的索引共 {n} 个）。",
+            i=code,
+            a=colour_name(one_colour),
+            f=one,
+            b=colour_name(other_colour),
+            g=other,
+            n=codes,
+        ),
+        (one, other),
+        severity="error",
+        why=text("One index may be another class in every file.", "同一索引在不同文件中可能是不同的类别。"),
+        do=text(
+            "If the index counts: --set \"data.classes={{0: sky, 1: road}}\". If the colour counts: --set \"data.classes={{'{a}': sky, '{b}': road}}\"",
+            "若以索引为准：--set \"data.classes={{0: 天空, 1: 道路}}\"。若以颜色为准：--set \"data.classes={{'{a}': 天空, '{b}': 道路}}\"",
+            a=colour_name(one_colour),
+            b=colour_name(other_colour),
+        ),
+        numbers={"indices": codes},
+    )
+
+
+def unknown_values(
+    rows: tuple[dict[str, Any], ...], masks: list[str], pixels: int, source: Text, *, coloured: bool
+) -> Problem:
+    """Pixels whose value is in no table: ignored, counted, named; an error where they are the larger part."""
+    count = sum(row["pixels"] for row in rows)
+    largest = sorted(rows, key=lambda row: -row["pixels"])
+    first = largest[0]
+    return Problem(
+        "unknown-value",
+        text(
+            "{w} that are not in {s}: {k} ({l}), {p} pixels in {m} masks ({q} % of all); ignored. Most of them: {v} in {f}.",
+            "{s} 中没有的{w}：{k} 种（{l}），涉及 {m} 个掩码的 {p} 个像素（占 {q}%），已忽略。最多的是 {f} 中的 {v}。",
+            w=Text("Colours", "颜色") if coloured else Text("Values", "数值"),
+            s=source,
+            k=len(rows),
+            l=listed([f"{row['value']}" for row in largest[:5]]) + (", …" if len(rows) > 5 else ""),
+            p=count,
+            m=len(masks),
+            q=f"{100 * count / max(pixels, 1):.2g}",
+            v=first["value"],
+            f=first["first"],
+        ),
+        tuple(masks),
+        severity="error" if count * 2 > pixels else "warning",
+        why=text(
+            "Blurred or JPEG masks hold such values at every border; a wrong table leaves whole classes out.",
+            "经过平滑或 JPEG 压缩的掩码在边缘处会出现这类取值；类别表有误则会漏掉整个类别。",
+        ),
+        do=text(
+            "Correct the masks, or name these values in the table: --set data.classes=FILE",
+            "请更正掩码，或在类别表中补上这些取值：--set data.classes=文件",
+        ),
+        numbers={"values": len(rows), "pixels": count, "masks": len(masks)},
+        details=rows,
+    )
