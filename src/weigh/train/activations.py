@@ -147,7 +147,7 @@ def _compute(
         for i in range(0, len(squares), setting.batch):
             block = squares[i : i + setting.batch]
             if drawn is None:
-                pictures = torch.from_numpy(np.ascontiguousarray(prepared.middle(block)))
+                pictures = torch.from_numpy(np.array(prepared.middle(block), order="C"))
                 pictures = pictures.flip(2) if view == MIRRORED else pictures
             else:
                 pictures = augment(torch.from_numpy(np.array(block)), drawn[i : i + len(block)], prepared.shape)
