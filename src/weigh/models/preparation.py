@@ -17,11 +17,13 @@ class PlainInputs(NamedTuple):
         examples: Name -> three examples.
         free: Dimension besides the first that may vary -> its least and greatest size.
         join: `(*inputs) -> batch` that the network takes.
+        step: Sizes of the free dimensions are multiples of it.
     """
 
     examples: dict[str, torch.Tensor]
     free: dict[int, tuple[int, int]]
     join: Callable[..., torch.Tensor]
+    step: int = 1
 
 
 class Preparation(Protocol):

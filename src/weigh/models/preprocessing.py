@@ -22,6 +22,7 @@ RESAMPLING = {
     "lanczos": Image.Resampling.LANCZOS, "box": Image.Resampling.BOX, "hamming": Image.Resampling.HAMMING,
 }  # fmt: skip
 STRIP = 64  # squares: the length of a picture that is scaled whole
+STEP, MOST = 32, 4096  # pixels: sides of frames are multiples of the first, at most the second
 REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
 
 
@@ -180,6 +181,10 @@ class WholePictures(Preprocessing):
 
     def middle(self, squares: np.ndarray) -> np.ndarray:
         return squares
+
+    def plain(self, *, apart: bool) -> PlainInputs:
+        """Other programs may choose another frame, in steps of the coarsest maps."""
+        return super().plain(apart=apart)._replace(free={2: (STEP, MOST), 3: (STEP, MOST)}, step=STEP)
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """`(*frame, 3)` uint8."""

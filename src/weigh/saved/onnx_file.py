@@ -2,7 +2,8 @@
 
 Before it: `model.py`. Inputs are `pictures`, or `input_ids`, `attention_mask` and `token_type_ids` (with `_2` for the second text of
 pairs that are encoded apart). Of classes the outputs are `logits`, `probabilities` (calibrated) and `label` (the index of the class as
-`weigh predict` decides); of numbers `value`; of entities `logits` per token. Metadata hold what `model/config.json` holds.
+`weigh predict` decides); of numbers `value`; of entities `logits` per token; of masks `logits` and `label` of every pixel
+of the frame that was given, of any size in steps of 32 where the network takes it. Metadata hold what `model/config.json` holds.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError
+from weigh.kinds.base import Kind
 from weigh.language import text
+from weigh.models.preparation import PlainInputs
 from weigh.saved.model import SavedModel, load_saved
 
 __all__ = ["export_onnx"]
@@ -35,7 +39,11 @@ class _Answering(nn.Module):
         self.register_buffer("bias", torch.tensor(saved.bias, dtype=torch.float32))
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        logits = self.network(self.join(*inputs))
+        batch = self.join(*inputs)
+        logits = self.network(batch)
+        if self.kind.placed:
+            logits = functional.interpolate(logits, size=batch.shape[2:], mode="bilinear", align_corners=False)
+            return logits, logits.argmax(dim=1)
         if not self.kind.typed:
             return (logits[:, 0],)
         if not self.kind.probable:
@@ -68,19 +76,10 @@ def export_onnx(folder: Path, path: Path) -> float:
             text("Nothing says which plain inputs they take.", "没有说明它们接受哪些普通输入。"),
             text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
         )
-    inputs, varying, join = saved.preparation.plain(apart=saved.frozen and saved.pair)
-    answering = _Answering(saved, join).eval()
-    names_of_free = ("batch", "length")
-    free = {k: torch.export.Dim(names_of_free[k], min=low, max=high) for k, (low, high) in varying.items()}
-    free[0] = torch.export.Dim(names_of_free[0], min=1)
-    names = (
-        ["logits", "probabilities", "label"] if saved.kind.probable else ["logits"] if saved.kind.typed else ["value"]
-    )
-    program = torch.onnx.export(
-        answering, tuple(value[:2] for value in inputs.values()), dynamo=True, dynamic_shapes=((free,) * len(inputs),),
-        input_names=list(inputs), output_names=names, verbose=False,
-    )  # fmt: skip
-    assert program is not None
+    plain = saved.preparation.plain(apart=saved.frozen and saved.pair)
+    inputs, answering = plain.examples, _Answering(saved, plain.join).eval()
+    names = _names_of_outputs(saved.kind)
+    program = _exported(answering, plain, names)
     program.model.metadata_props.update(_metadata(saved, folder, path))
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,6 +88,9 @@ def export_onnx(folder: Path, path: Path) -> float:
             program.save(str(written))
             session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
             difference = _difference(answering, session, inputs, names)
+            if any(isinstance(side, str) for side in session.get_inputs()[0].shape[2:]):
+                smaller = {name: value[:, :, : 2 * plain.step, : 3 * plain.step] for name, value in inputs.items()}
+                difference = max(difference, _difference(answering, session, smaller, names))
             if not difference < 1e-2:
                 raise ModelError(
                     text(
@@ -104,6 +106,36 @@ def export_onnx(folder: Path, path: Path) -> float:
                 with replacing(path.parent / file.name) as temporary:
                     os.replace(file, temporary)
     return difference
+
+
+def _names_of_outputs(kind: Kind) -> list[str]:
+    if kind.placed:
+        return ["logits", "label"]
+    return ["logits", "probabilities", "label"] if kind.probable else ["logits"] if kind.typed else ["value"]
+
+
+def _exported(answering: _Answering, plain: PlainInputs, names: list[str]) -> Any:
+    """The program with every free dimension, or, of a network that is made for one size of pictures, with the batch alone."""
+    named = {1: "length", 2: "height", 3: "width"}
+    batch: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
+    free = dict(batch)
+    for k, (low, high) in plain.free.items():
+        steps = torch.export.Dim(named[k], min=low // plain.step, max=high // plain.step)
+        free[k] = steps if plain.step == 1 else plain.step * steps
+    for dimensions in (free, batch):
+        try:
+            program = torch.onnx.export(
+                answering, tuple(value[:2] for value in plain.examples.values()), dynamo=True,
+                dynamic_shapes=((dimensions,) * len(plain.examples),), input_names=list(plain.examples), output_names=names,
+                verbose=False,
+            )  # fmt: skip
+        except torch.onnx.OnnxExporterError:
+            if dimensions is batch or plain.step == 1:
+                raise
+        else:
+            assert program is not None
+            return program
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Tensor], names: list[str]) -> float:
