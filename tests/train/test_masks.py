@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.scenes import CLASSES, draw_scenes
 from weigh.data.examples import Examples
 from weigh.heads.base import HEADS
 from weigh.heads.network_task import network_task
@@ -27,33 +28,11 @@ from weigh.saved.model import load_saved, save_model
 from weigh.train.determinism import computing
 
 IGNORED = -100
-CLASSES = ("ground", "disc", "bar")
-
-
-def scene(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A picture with a disc and a bar, and the class of every pixel."""
-    y, x = np.mgrid[:height, :width]
-    classes = np.zeros((height, width), dtype=np.int64)
-    cy, cx, r = rng.uniform(0.2, 0.8) * height, rng.uniform(0.2, 0.8) * width, 0.18 * min(height, width)
-    classes[(y - cy) ** 2 + (x - cx) ** 2 < r**2] = 1
-    top = int(rng.uniform(0, 0.8) * height)
-    classes[top : top + max(2, height // 10)] = 2
-    colours = np.array([[90, 90, 90], [200, 60, 60], [60, 60, 220]])[classes]
-    return np.clip(colours + rng.normal(0, 12, colours.shape), 0, 255).astype(np.uint8), classes
 
 
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory) -> Examples:
-    """Twenty-four pictures of two shapes, sixteen to train on."""
-    folder, rng, masks, names = tmp_path_factory.mktemp("scenes"), np.random.default_rng(0), [], []
-    for i in range(24):
-        picture, classes = scene(rng, *((60, 90) if i % 3 else (64, 64)))
-        classes[:2, :5] = -1
-        names.append(f"{i:02}.png")
-        Image.fromarray(picture).save(folder / names[-1])
-        masks.append(LabelMap.of(classes, len(CLASSES)))
-    part = np.array(["test" if i % 3 == 0 else "train" for i in range(24)])
-    return Examples(folder, np.array(names), rows_of(masks), CLASSES, part, np.arange(24), np.array(names), MASKS)
+    return draw_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture
