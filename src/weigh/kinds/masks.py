@@ -18,6 +18,7 @@ from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import index_png, overlaid
 from weigh.kinds.mask_statistics import MaskStatistics, compare_masks
 from weigh.language import text
+from weigh.problem import Problem
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
 
@@ -126,6 +127,25 @@ class Masks(Kind):
         if not pixels.size:
             return False
         return int((np.delete(pixels, pixels.sum(axis=0).argmax(), axis=1) > 0).any(axis=1).sum()) >= LEAST_MINORITY
+
+    def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
+        """An error where the training masks know one class only."""
+        trained = target[part == "train"]
+        if not len(trained) or np.count_nonzero(self._pixels(trained).sum(axis=0)) > 1:
+            return []
+        return [
+            Problem(
+                "one-class",
+                text("All pixels of the training masks are of one class.", "训练掩码的所有像素都属于同一个类别。"),
+                severity="error",
+                why=text("There is nothing to tell apart.", "没有可以区分的内容。"),
+                do=text(
+                    "If another value was ignored that is a class: --set data.ignore=[]",
+                    "若有某个类别的取值被忽略：--set data.ignore=[]",
+                ),
+                numbers={"classes": 1},
+            )
+        ]
 
     def store(self, target: np.ndarray) -> np.ndarray:
         """A line of JSON that says how long each mask is, then the masks."""

@@ -113,6 +113,16 @@ def read_coco(file: Path) -> CocoFile:
             empty_pictures.append(names_of[image.get("id")])
         pictures.append(Annotated(names_of[image.get("id")], size[0], size[1], own, len(table)))
     problems += _flaws(file, strange, without, empty_pictures, len(annotations))
+    crowds = [names_of[image] for image, own in objects.items() if any(crowd for *_, crowd in own)]
+    if crowds:
+        sentence = text(
+            "Pictures of {f} with crowds of objects (iscrowd): {n} (first: {o}); the pixels of crowds are ignored.",
+            "{f} 中有 {n} 张图片含成群对象（iscrowd，第一张：{o}），其像素被忽略。",
+            f=file.name,
+            n=len(crowds),
+            o=crowds[0],
+        )
+        problems.append(Problem("ignored", sentence, tuple(crowds), severity="note", numbers={"n": len(crowds)}))
     return CocoFile(pictures, ClassTable(tuple(ClassEntry(n, i) for i, n in enumerate(table)), file.name), problems)
 
 
@@ -188,7 +198,7 @@ def draw_annotated(picture: Annotated) -> Raster:
                 text("the outline of its object {i} cannot be read.", "第 {i} 个对象的轮廓无法读取。", i=number + 1),
             ) from None
         drawn[covered] = picture.classes if crowd else kind
-    return Raster((*range(picture.classes), -1), LabelMap.of(drawn, picture.classes + 1))
+    return Raster(tuple(range(picture.classes)), LabelMap.of(drawn, picture.classes))  # crowds are no class: ignored
 
 
 def _covered(segmentation: Any, height: int, width: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from weigh.data.masks.class_table import ClassTable, class_table
 from weigh.data.masks.layouts import list_coco, list_pairs, list_rows
 from weigh.data.masks.meaning import Meaning, codes_in, decide_meaning, unnamed
-from weigh.data.masks.pair_words import unreadable_masks, unusual_masks
+from weigh.data.masks.pair_words import lossy_masks, unreadable_masks, unusual_masks
 from weigh.data.masks.raster import Raster
 from weigh.data.masks.sizes import fit_sizes
 from weigh.data.masks.sources import MaskListing
@@ -55,6 +55,7 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
         kept = {path: rasters[path] for path in sources.masks}
         if not kept:
             raise nothing_usable(address, listing.problems)
+        listing.problems += lossy_masks({path: raster.codes for path, raster in kept.items() if raster.lossy})
         if not settled:
             table = sources.table or class_table(spec.classes, sources.folders)
             meaning, problems = decide_meaning(kept, table, spec.ignore)

@@ -15,7 +15,7 @@ from weigh.kinds.masks import MaskRow
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["lonely_files", "no_masks", "unreadable_masks", "unusual_masks"]
+__all__ = ["lonely_files", "lossy_masks", "no_masks", "unreadable_masks", "unusual_masks"]
 
 
 def lonely_files(pairs: Pairs) -> list[Problem]:
@@ -125,6 +125,37 @@ def unreadable_masks(failed: Mapping[str, Text], of: int) -> list[Problem]:
             text("Replace or delete them.", "请替换或删除这些掩码。"),
             more={"masks": of},
             details=tuple({"path": path, "reason": reason.en} for path, reason in failed.items()),
+        )
+    ]
+
+
+def lossy_masks(codes: Mapping[str, Sequence[int]]) -> list[Problem]:
+    """Masks that are JPEG files, by the different values of each: an error where these are not just black and white."""
+    if not codes:
+        return []
+    smeared = [path for path, values in codes.items() if len(values) > 2]
+    paths = smeared or list(codes)
+    sentence = text(
+        "Masks written as JPEG, which changes values: {n} (first: {f}, {k} different values).",
+        "以 JPEG 保存的掩码（取值会被改变）：{n} 个（第一个：{f}，{k} 种取值）。",
+        n=len(paths),
+        f=paths[0],
+        k=len(codes[paths[0]]),
+    )
+    if not smeared:
+        sentence = sentence + text(
+            "They are black and white, and each pixel is read as the nearer of the two.",
+            "它们只有黑白两色，每个像素按较接近的一种读取。",
+        )
+    return [
+        Problem(
+            "lossy-mask",
+            sentence,
+            tuple(paths),
+            severity="error" if smeared else "warning",
+            why=text("Borders hold values that nobody drew.", "边缘处含有并非人工标注的取值。"),
+            do=text("Save the masks as PNG where they are made.", "请在生成掩码时保存为 PNG。"),
+            numbers={"n": len(paths)},
         )
     ]
 

@@ -18,6 +18,7 @@ from weigh.language import text
 
 __all__ = ["MOST_VALUES", "Raster", "colour_name", "pack_colour", "read_raster", "turned"]
 
+NEAR = 64  # of black or of white: what JPEG leaves of them
 MOST_VALUES = 1000  # of one file: more are a photo, or numbers of objects
 ORIENTATION = 0x0112  # of EXIF
 TURNS = {
@@ -39,7 +40,7 @@ class Raster(NamedTuple):
         mask: Which of `codes` each pixel has.
         coloured: `codes` are colours.
         palette: Of an index file: the colour of each of `codes`.
-        lossy: Written as JPEG, which changes values.
+        lossy: Written as JPEG, which changes values; of black and white ones the nearer of the two is kept.
     """
 
     codes: tuple[int, ...]
@@ -98,6 +99,8 @@ def _raster(image: Image.Image, path: Path) -> Raster:
     else:
         values = _colours(image)
     coloured = image.mode not in ("1", "L", "P", *DEEP)
+    if lossy:
+        values, coloured = _black_and_white(image, values, coloured=coloured)
     codes, places = _distinct(values)
     if coloured and all(code >> 24 == 0 and len({code >> 16, code >> 8 & 255, code & 255}) == 1 for code in codes):
         codes, coloured = [code & 255 for code in codes], False  # grey, written three times
@@ -133,6 +136,15 @@ def _colours(image: Image.Image) -> np.ndarray:
     pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB")).astype(np.uint32)
     packed = pixels[..., 0] << 16 | pixels[..., 1] << 8 | pixels[..., 2]
     return packed | (255 - pixels[..., 3]) << 24 if pixels.shape[2] == 4 else packed
+
+
+def _black_and_white(image: Image.Image, values: np.ndarray, *, coloured: bool) -> tuple[np.ndarray, bool]:
+    """Of a JPEG file that holds little but black and white, the nearer of the two for each pixel; any other stays as it is."""
+    channels = np.asarray(image).reshape(*values.shape, -1)
+    grey = channels[..., 0]
+    if np.ptp(channels, axis=2).max() > NEAR // 2 or np.mean((grey >= NEAR) & (grey <= 255 - NEAR)) > 0.02:
+        return values, coloured
+    return np.where(grey > 127, 255, 0).astype(np.uint8), False
 
 
 def _distinct(values: np.ndarray) -> tuple[list[int], np.ndarray]:

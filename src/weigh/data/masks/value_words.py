@@ -72,6 +72,9 @@ def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Pr
         v=values,
         p=f"{100 * share:.1f}",
     )
+    if not share:
+        sentence = text("data.ignore: no mask holds {v}.", "data.ignore：没有掩码含有 {v}。", v=values)
+        return Problem("ignored", sentence, do=text("Check the values.", "请检查取值。"), numbers={"percent": 0})
     if not guessed:
         return Problem("ignored", sentence, severity="note", numbers={"percent": round(100 * share, 1)})
     keep = ", ".join(shown)

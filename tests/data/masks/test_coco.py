@@ -1,0 +1,165 @@
+"""COCO files drawn as classes of pixels: polygons by the centres of pixels, runs as they are defined, crowds ignored."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.data.masks.mask_files import indices, paint, read, write
+from weigh.data.masks.coco import fill_polygon, runs_of
+from weigh.data.recognition.tasks import recognise_task
+
+CATEGORIES = [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
+SQUARE = [[2, 1, 8, 1, 8, 5, 2, 5]]  # columns 2 to 7, rows 1 to 4
+
+
+def _file(root, annotations, name="coco.json", images=2, categories=CATEGORIES):
+    for i in range(images):
+        paint(root / "images" / f"{i}.jpg", i)
+    listed = [{"id": i + 1, "file_name": f"{i}.jpg", "width": 16, "height": 12} for i in range(images)]
+    annotations = [{"id": k, "image_id": 1, "category_id": 7, **a} for k, a in enumerate(annotations)]
+    return write(root / name, {"images": listed, "annotations": annotations, "categories": categories})
+
+
+def _packed(runs):
+    """The packed form, written from its definition."""
+    written = ""
+    for i, value in enumerate(runs):
+        x = value - runs[i - 2] if i > 2 else value
+        more = True
+        while more:
+            digits = x & 0x1F
+            x >>= 5
+            more = x != -1 if digits & 0x10 else x != 0
+            written += chr((digits | (0x20 if more else 0)) + 48)
+    return written
+
+
+def _inside(points, height, width):
+    """Slow and plain: crossings to the right of each centre."""
+    covered = np.zeros((height, width), bool)
+    n = len(points)
+    for row in range(height):
+        for column in range(width):
+            x, y = column + 0.5, row + 0.5
+            for (xa, ya), (xb, yb) in zip(points, [*points[1:], points[0]], strict=True):
+                if (ya <= y) != (yb <= y) and xa + (y - ya) / (yb - ya) * (xb - xa) > x:
+                    covered[row, column] ^= True
+    assert n > 2
+    return covered
+
+
+def test_polygons_are_filled_by_the_centres_of_pixels():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        points = np.round(rng.uniform(-3, 20, (rng.integers(3, 9), 2)), int(rng.integers(0, 3)))
+        assert (fill_polygon(points, 12, 16) == _inside([tuple(p) for p in points], 12, 16)).all()
+
+
+def test_packed_runs_are_read_as_they_were_written():
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        runs = rng.integers(0, 5000, rng.integers(1, 20)).tolist()
+        assert runs_of(_packed(runs)) == runs
+
+
+@pytest.mark.parametrize("form", ["polygon", "runs", "packed"])
+def test_objects_become_classes(tmp_path, form):
+    covered = np.zeros((12, 16), bool)
+    covered[1:5, 2:8] = True
+    flat = covered.T.ravel().astype(int)
+    edges = np.flatnonzero(np.diff(flat)) + 1
+    runs = np.diff([0, *edges, len(flat)]).tolist()
+    outline = {
+        "polygon": SQUARE,
+        "runs": {"size": [12, 16], "counts": runs},
+        "packed": {"size": [12, 16], "counts": _packed(runs)},
+    }[form]
+    file = _file(tmp_path, [{"segmentation": outline}, {"segmentation": SQUARE, "image_id": 2, "category_id": 3}])
+    examples, problems = read(file)
+    assert examples.classes == ("background", "dog", "cat")
+    assert (indices(examples, "images/0.jpg") == np.where(covered, "cat", "background")).all()
+    assert (indices(examples, "images/1.jpg") == np.where(covered, "dog", "background")).all()
+    assert not problems
+
+
+def test_later_objects_lie_over_earlier_ones_and_crowds_are_ignored(tmp_path):
+    over = [[4, 2, 12, 2, 12, 9, 4, 9]]
+    crowd = {"size": [12, 16], "counts": [0, 12, 180]}  # the first column
+    file = _file(
+        tmp_path,
+        [
+            {"segmentation": SQUARE},
+            {"segmentation": over, "category_id": 3},
+            {"segmentation": crowd, "iscrowd": 1},
+        ],
+    )
+    examples, problems = read(file)
+    classes = indices(examples, "images/0.jpg")
+    assert classes[3, 5] == "dog"
+    assert classes[3, 3] == "cat"
+    assert (classes[:, 0] == "").all()
+    assert examples.target[0].ignored == 12
+    assert problems["no-objects"].paths == ("1.jpg",)
+    assert problems["ignored"].paths == ("0.jpg",)
+
+
+def test_folders_of_coco_with_parts(tmp_path):
+    _file(
+        tmp_path,
+        [{"segmentation": SQUARE}, {"segmentation": SQUARE, "image_id": 2}],
+        "annotations/instances_train2017.json",
+    )
+    paint(tmp_path / "images/9.jpg", 9)
+    write(
+        tmp_path / "annotations/instances_val2017.json",
+        {
+            "images": [{"id": 1, "file_name": "9.jpg", "width": 16, "height": 12}],
+            "annotations": [{"image_id": 1, "category_id": 7, "segmentation": SQUARE}],
+            "categories": CATEGORIES,
+        },
+    )
+    write(tmp_path / "annotations/captions_val2017.json", {"images": [], "annotations": [{"caption": "a"}]})
+    examples, _ = read(tmp_path)
+    assert dict(zip(examples.path.tolist(), examples.part.tolist(), strict=True))["images/9.jpg"] == "test"
+    assert len(examples) == 3
+
+
+FLAWS = {
+    "no such category": ({"category_id": 99, "segmentation": SQUARE}, "annotation", "0.jpg (annotation 2)"),
+    "no such picture": ({"image_id": 99, "segmentation": SQUARE}, "annotation", "annotation 2"),
+    "a box alone": ({"bbox": [1, 2, 3, 4]}, "annotation", "0.jpg (annotation 2)"),
+    "two corners": ({"segmentation": [[1, 1, 2, 2]]}, "unreadable", "images/0.jpg"),
+    "half a corner": ({"segmentation": [[1, 1, 2, 2, 3]]}, "unreadable", "images/0.jpg"),
+    "runs of another size": ({"segmentation": {"size": [3, 4], "counts": [12]}}, "unreadable", "images/0.jpg"),
+    "too few runs": ({"segmentation": {"size": [12, 16], "counts": [12, 3]}}, "unreadable", "images/0.jpg"),
+    "not a number": ({"segmentation": [[1, 1, "a", 2, 3, 4]]}, "unreadable", "images/0.jpg"),
+    "cut runs": ({"segmentation": {"size": [12, 16], "counts": "o"}}, "unreadable", "images/0.jpg"),
+    "words": ({"segmentation": "all of it"}, "unreadable", "images/0.jpg"),
+}
+
+
+@pytest.mark.parametrize("name", FLAWS)
+def test_flaws_are_named(tmp_path, name):
+    annotation, kind, words = FLAWS[name]
+    whole = [{"segmentation": SQUARE}, {"segmentation": SQUARE, "image_id": 2}]
+    examples, problems = read(_file(tmp_path, [*whole, annotation]))
+    assert any(words in path for path in problems[kind].paths)
+    assert len(examples) == (1 if kind == "unreadable" else 2)
+
+
+def test_pictures_that_do_not_exist_or_have_no_size(tmp_path):
+    file = _file(tmp_path, [{"segmentation": SQUARE, "image_id": i + 1} for i in range(3)], images=3)
+    (tmp_path / "images/1.jpg").unlink()
+    examples, problems = read(file)
+    assert problems["missing"].paths == ("1.jpg",)
+    assert len(examples) == 2
+    content = file.read_text().replace('"file_name": "2.jpg", "width": 16', '"file_name": "2.jpg", "width": null')
+    file.write_text(content)
+    examples, problems = read(file)
+    assert problems["unreadable"].paths == ("images/2.jpg",)
+
+
+def test_a_coco_file_is_recognised_and_the_task_can_be_said(tmp_path):
+    file = _file(tmp_path, [{"segmentation": SQUARE}])
+    assert recognise_task(file).task == "object-detection"
