@@ -12,7 +12,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.audit.readings import calibration, curve, equal, headline, labels, order, shift
+from benchmarks.audit.readings import calibration, curve, equal, headline, labels, masks, order, shift
 from benchmarks.audit.readings.part import COLUMNS, Kept, Part, read_rows, table
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
@@ -30,6 +30,9 @@ PARTS: dict[str, Part] = {
     "shift holds": shift.HOLDS,
     "ranking": shift.RANKING,
     "order": order.PART,
+    "masks": masks.SCORES,
+    "masks equal": masks.EQUAL,
+    "masks different": masks.DIFFERENT,
 }
 
 
