@@ -148,6 +148,9 @@ def test_the_answer_that_looks_at_nothing_is_counted_as_any_other(seed):
         counts = reference.compare(np.full(indices.shape, most).tolist(), truth)
         expected = [[one[c] for one in counts[:7]] for c in range(3)]
         assert np.concatenate([statistics.counts, statistics.borders], axis=2)[i].tolist() == expected
+        assert statistics.confusion[i].tolist() == [[counts.confused[a, p] for p in range(3)] for a in range(3)]
+    assert np.isnan(statistics.depths).all()  # not worked out, and so never taken for 0
+    assert np.isnan(statistics.objects).all()
     assert MASKS.same_answer(statistics.rows, target, NAMES) == NAMES[most]
     assert MASKS.same_answer(drawn()[0].labels, target, NAMES) == ""
 

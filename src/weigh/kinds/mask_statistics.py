@@ -23,7 +23,7 @@ import numpy as np
 
 from weigh.kinds.label_map import LabelMap, ignored_mark
 
-__all__ = ["DEPTHS", "SIZES", "MaskStatistics", "compare_masks", "squared_tolerance"]
+__all__ = ["DEPTHS", "SIZES", "MaskStatistics", "compare_constant", "compare_masks", "squared_tolerance"]
 
 DEPTHS = (0, 2, 4, 8, 16)  # pixels: where each bin of depths begins
 SIZES = (0.001, 0.01)  # of the picture: below the first an object is small, below the second of medium size
@@ -98,6 +98,24 @@ def compare_masks(answers: Sequence[LabelMap] | np.ndarray, masks: Sequence[Labe
     if not len(masks):
         return np.zeros((0, 0))
     return np.stack([_compare(answer, mask) for answer, mask in zip(answers, masks, strict=True)])
+
+
+def compare_constant(label: int, masks: Sequence[LabelMap] | np.ndarray, classes: int) -> np.ndarray:
+    """`(n, k)` statistics of the answer that gives every pixel one class; what depths and objects would be is not worked out: NaN."""
+    rows = np.zeros((len(masks), MaskStatistics.width(classes)))
+    statistics = MaskStatistics(rows, classes)
+    actual = np.array([mask.counts for mask in masks], dtype=np.float64).reshape(-1, classes)
+    statistics.counts[..., 2] = actual
+    statistics.counts[:, label, 0] = actual[:, label]
+    statistics.counts[:, label, 1] = actual.sum(axis=1)
+    if statistics.confusion is not None:
+        statistics.confusion[..., label] = actual
+    for i, mask in enumerate(masks):
+        edge = _border(mask.indices(), classes)
+        statistics.borders[i, :, 3] = np.bincount(edge[edge < classes], minlength=classes)
+    statistics.depths[:] = np.nan
+    statistics.objects[:] = np.nan
+    return rows
 
 
 def squared_tolerance(height: int, width: int) -> int:

@@ -16,7 +16,7 @@ from PIL.Image import Image
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import index_png, overlaid
-from weigh.kinds.mask_statistics import MaskStatistics, compare_masks
+from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
 from weigh.language import text
 from weigh.problem import Problem
 
@@ -202,9 +202,8 @@ class Masks(Kind):
     def blind(self, target: np.ndarray, classes: int) -> Blind:
         """The class that most pixels are of, everywhere."""
         most = int(self._pixels(target, classes).sum(axis=0).argmax())
-        answers = [LabelMap.of(np.full((mask.height, mask.width), most), classes) for mask in target]
         return Blind(
-            self.decide(compare_masks(answers, target)),
+            self.decide(compare_constant(most, target, classes)),
             text("giving every pixel the most frequent class", "把每个像素都判为最常见的类别"),
             text("one class everywhere", "全图一类"),
         )
