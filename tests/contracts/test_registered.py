@@ -34,6 +34,9 @@ def test_the_contract_of_metrics_can_fail():
         check_metric(replace(accuracy, reduce=lambda s, w: np.nan_to_num(accuracy.reduce(s, w))))
     with pytest.raises(AssertionError, match="copies"):
         check_metric(replace(accuracy, reduce=lambda s, w: accuracy.reduce(s, w * w)))
+    iou = METRICS.get("mean_iou")
+    with pytest.raises(AssertionError, match="without a unit"):
+        check_metric(replace(iou, without=lambda s, unit, m: iou.without(s, (unit + 1) % m, m)))
 
 
 def test_the_contract_of_recipes_can_fail():

@@ -49,6 +49,10 @@ def check_metric(metric: Metric, *, n: int = 60, classes: int = 3) -> None:
             metric.reduce(statistics[shuffled], weights[0, shuffled]),
         )
         _same(metric, "the scale of weights does not matter", scores[0], metric.reduce(statistics, 7.5 * weights[0]))
+        if metric.without is not None:
+            unit = rng.integers(0, 7, n)
+            left = metric.reduce(statistics, (unit != np.arange(7)[:, None]).astype(np.float64))
+            _same(metric, "without a unit is with its weights at 0", metric.without(statistics, unit, 7), left)
         assert np.isnan(metric.reduce(statistics, np.zeros(n))), (
             f"{metric.name}: without weight the score is NaN, not a number"
         )
