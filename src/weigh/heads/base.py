@@ -13,6 +13,7 @@ from torch import nn
 from weigh.data.examples import Examples
 from weigh.inputs.base import Batch, Placed
 from weigh.language import text
+from weigh.models.maps import Pyramid
 from weigh.models.network import Network
 from weigh.registry import Registry
 
@@ -38,7 +39,7 @@ class Head:
         balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
         losses: Other losses by the name that the option `loss` calls them.
         port: What it takes of a model: a vector per example ("features") or per token ("tokens"), or the pyramid of its maps ("maps").
-        decoder: `(widths, strides, outputs, generator) -> module` from a pyramid to logits; for the port "maps".
+        decoder: `(pyramid, outputs, generator) -> module` from its maps to logits; for the port "maps".
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
     """
 
@@ -53,7 +54,7 @@ class Head:
         default_factory=dict
     )
     port: Literal["features", "tokens", "maps"] = "features"
-    decoder: Callable[[tuple[int, ...], tuple[int, ...], int, torch.Generator | None], nn.Module] | None = None
+    decoder: Callable[[Pyramid, int, torch.Generator | None], nn.Module] | None = None
     start: Callable[[Network, np.ndarray], None] | None = None
 
 

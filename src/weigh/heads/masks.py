@@ -1,4 +1,5 @@
-"""Masks: the class of every pixel. A light decoder on the maps of any picture model; cross entropy over the pixels that are not ignored.
+"""Masks: the class of every pixel. A light decoder on the maps of any picture model, or one linear layer for every pixel behind a
+model's own decoder; cross entropy over the pixels that are not ignored.
 
 The decoder brings every map to one width, adds the coarser ones to the finer ones (Lin et al. 2017, Feature pyramid networks, §3) and
 smooths the finest with one depthwise and one pointwise convolution, as LR-ASPP and other light heads do (Howard et al. 2019, §6.4). It has
@@ -19,9 +20,10 @@ from weigh.inputs.base import Batch, Placed
 from weigh.kinds.base import rows_of
 from weigh.kinds.label_map import LabelMap, ignored_mark
 from weigh.kinds.masks import Masks
+from weigh.models.maps import OwnDecoder, Pyramid
 from weigh.models.preprocessing import fitted
 
-__all__ = ["Decoder"]
+__all__ = ["Decoder", "PixelClassifier", "decoder_of"]
 
 IGNORED = -100  # torch's own mark of what a loss leaves out
 WIDTH = 96  # channels of the decoder
@@ -35,12 +37,11 @@ class Decoder(nn.Module):
         generator: Draws its weights; None: zeros in the last layer.
     """
 
-    def __init__(
-        self, widths: tuple[int, ...], strides: tuple[int, ...], outputs: int, generator: torch.Generator | None
-    ) -> None:
+    def __init__(self, pyramid: Pyramid, outputs: int, generator: torch.Generator | None) -> None:
         super().__init__()
-        wanted = [i for i, stride in enumerate(strides) if FINEST <= stride <= COARSEST]
-        self.used = wanted or [len(strides) - 1]
+        widths = pyramid.widths
+        wanted = [i for i, stride in enumerate(pyramid.strides) if FINEST <= stride <= COARSEST]
+        self.used = wanted or [len(widths) - 1]
         self.out_features = outputs
         self.narrow = nn.ModuleList(nn.Conv2d(widths[i], WIDTH, 1) for i in self.used)
         self.norms = nn.ModuleList(nn.GroupNorm(8, WIDTH) for _ in self.used)
@@ -68,6 +69,32 @@ class Decoder(nn.Module):
             sum_of_coarser = own
         assert sum_of_coarser is not None
         return self.last(self.smooth(sum_of_coarser))
+
+
+class PixelClassifier(nn.Module):
+    """One linear layer for every pixel behind the model's own decoder: `[(n, width, h, w), …]` to logits `(n, outputs, h, w)`.
+
+    Args:
+        generator: Draws its weights (normal, sd 0.01); None: zeros.
+    """
+
+    def __init__(self, own: OwnDecoder, outputs: int, generator: torch.Generator | None) -> None:
+        super().__init__()
+        self.used, self.out_features = list(own.used), outputs
+        self.decoder, self.last = own.module, nn.Conv2d(own.width, outputs, 1)
+        with torch.no_grad():
+            self.last.bias.zero_()
+            self.last.weight.zero_() if generator is None else self.last.weight.normal_(0, 0.01, generator=generator)
+
+    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        return self.last(self.decoder(maps))
+
+
+def decoder_of(pyramid: Pyramid, outputs: int, generator: torch.Generator | None) -> nn.Module:
+    """From the maps of a model to logits: behind its own decoder, if it has one."""
+    if pyramid.own is not None:
+        return PixelClassifier(pyramid.own, outputs, generator)
+    return Decoder(pyramid, outputs, generator)
 
 
 def _targets(target: np.ndarray, _batch: torch.Tensor, placed: Placed | None) -> torch.Tensor:
@@ -150,6 +177,6 @@ HEADS.register(
     Masks.name,
     Head(
         _classes, _classes, _targets, _cross_entropy, _pixels, _answers, balance=_same_total,
-        losses={"cross-entropy": _cross_entropy, "cross-entropy+dice": _with_dice}, port="maps", decoder=Decoder,
+        losses={"cross-entropy": _cross_entropy, "cross-entropy+dice": _with_dice}, port="maps", decoder=decoder_of,
     ),
 )  # fmt: skip

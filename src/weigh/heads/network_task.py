@@ -12,12 +12,12 @@ from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
-from weigh.heads.base import head_of
+from weigh.heads.base import HEADS, head_of
 from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Placed, Progress
 from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Pretrained
+from weigh.models.pretrained import PORTS, Pretrained
 from weigh.run import Setting
 from weigh.tasks import TASKS
 
@@ -38,6 +38,7 @@ class NetworkTask:
         Raises:
             ModelError: A model of pictures for a task on texts, or the other way round; one that lacks a port.
         """
+        self._require_head(model)
         for port in ports:
             model.require(port, self.name)
         if model.reads != self.medium.reads:
@@ -51,6 +52,29 @@ class NetworkTask:
                 ),
                 do=_sources(),
             )
+
+    def _require_head(self, model: Pretrained) -> None:
+        """Nothing, or the error that the model lacks what heads of this task take, with the tasks that it is for."""
+        if model.reads != self.medium.reads or _fits(self.name, model):
+            return
+        offered = [title for port, title in PORTS.items() if port in model.ports]
+        tasks = [
+            name for name, task in TASKS.items() if MEDIA.get(task.medium).reads == model.reads and _fits(name, model)
+        ]
+        raise ModelError(
+            text("{a} is not for {t}.", "{a} 不适用于 {t}。", a=model.address.written, t=self.name),
+            text(
+                "It gives {o}, and this task needs {p}.",
+                "它提供{o}，而该任务需要{p}。",
+                o=Text("; ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
+                p=PORTS[HEADS.get(TASKS.get(self.name).kinds[0]).port],
+            ),
+            text(
+                "It is for: {n}. Use another model here.",
+                "它适用于：{n}。请在此换用其他模型。",
+                n=", ".join(tasks) or "–",
+            ),
+        )
 
     def facts(self, model: Pretrained, preparation: Any, examples: Examples) -> dict[str, Any]:
         """What is known of the model on these examples: `Pretrained.facts`, and of texts how the vocabulary fits them."""
@@ -87,6 +111,11 @@ def label_of(examples: Examples, setting: Setting) -> Label:
         return head.targets(examples.target[indices], batch, placed).to(setting.device)
 
     return label
+
+
+def _fits(task: str, model: Pretrained) -> bool:
+    """Whether the model offers what the heads of the task's kinds take."""
+    return all(HEADS.get(kind).port in model.ports for kind in TASKS.get(task).kinds)
 
 
 def _title(reads: str) -> Text:

@@ -21,7 +21,15 @@ from weigh.models.fold import fold_batch_norms
 from weigh.models.maps import Pyramid, find_maps
 from weigh.models.stage import Cut, split_last_stage
 
-__all__ = ["TORCH", "Anatomy", "count_operations", "cut_last_linear", "depth_of_parameters", "weights_digest"]
+__all__ = [
+    "TORCH",
+    "Anatomy",
+    "count_operations",
+    "cut_last_linear",
+    "depth_of_parameters",
+    "names_of_head",
+    "weights_digest",
+]
 
 
 def cut_last_linear(module: nn.Module, address: str) -> int:
@@ -48,19 +56,35 @@ def cut_last_linear(module: nn.Module, address: str) -> int:
     )
 
 
-def depth_of_parameters(network: nn.Module) -> dict[str, int]:
+def depth_of_parameters(network: nn.Module, plain: Callable[[str], str] = str) -> dict[str, int]:
     """Parameter name -> depth, 0 for the stem, greatest for the head: for layer-wise learning-rate decay.
 
     Parameters belong to one layer as long as the name up to and including its second number (or second part) is the
-    same: "body.blocks.3.0", "body.layer2.1", "body.features.7". Layers are numbered in the order of definition.
+    same: "body.blocks.3.0", "body.layer2.1", "body.features.7", in a pyramid "body.body.blocks.3.0". Layers are numbered in the order of
+    definition.
+
+    Args:
+        plain: Takes from a name what only says in which part of the body the layers stand.
     """
     layers: dict[str, int] = {}
     depth = {}
     for name, _ in network.named_parameters():
-        match = re.match(r"(body(?:\.[A-Za-z_]\w*)?(?:\.\w*\d+)?(?:\.\d+)?)", name)
+        match = re.match(r"((?:body\.)*body(?:\.[A-Za-z_]\w*)?(?:\.\w*\d+)?(?:\.\d+)?)", plain(name))
         layer = match[1] if match and not name.startswith("head") else "head"
         depth[name] = layers.setdefault(layer, len(layers))
     return depth
+
+
+def names_of_head(module: nn.Module) -> set[str]:
+    """Names of the parameters of the head: timm names it; elsewhere it is the last linear layer, as `cut_last_linear` has it."""
+    if hasattr(module, "get_classifier"):
+        heads = module.get_classifier()  # type: ignore[operator]
+        parts = {id(part) for part in (heads if isinstance(heads, (tuple, list)) else [heads])}
+        found = {f"{n}.{p}" for n, m in module.named_modules() if id(m) in parts for p, _ in m.named_parameters()}
+        if found:
+            return found
+    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
+    return {f"{linear[-1]}.weight", f"{linear[-1]}.bias"} & set(module.state_dict()) if linear else set()
 
 
 def count_operations(module: nn.Module, blank: torch.Tensor) -> int:
@@ -96,9 +120,11 @@ class Anatomy:
     """Functions of a model's module.
 
     Attributes:
-        features: `(module, address) -> width`: from now on the module returns a vector per example.
+        features: `(module, address) -> width`: from now on the module returns a vector per example; None: it has none.
         tokens: `(module) -> None`: from now on it returns one per token; None: it has none.
-        maps: `(module, blank) -> Pyramid`; None: it has none.
+        maps: `(module, blank) -> Pyramid` of a module that returns features, if it has any; None: it has none.
+        head: `(module) -> names` of the parameters of its head.
+        beside: Beginnings of names in its checkpoints of what the module does not have (a classifier that only helped to train it).
         trainable: Whether its weights can be trained.
         depths: `(network) -> parameter name -> depth` in a `Network`.
         split: `(body, *, size, native, address) -> Cut` where its last stage begins.
@@ -113,9 +139,11 @@ class Anatomy:
         embedding: `(body) -> table` of the vectors that tokens start as; None: it has none.
     """
 
-    features: Callable[[nn.Module, str], int] = cut_last_linear
+    features: Callable[[nn.Module, str], int] | None = cut_last_linear
     tokens: Callable[[nn.Module], None] | None = None
     maps: Callable[[nn.Module, torch.Tensor], Pyramid] | None = find_maps
+    head: Callable[[nn.Module], set[str]] = names_of_head
+    beside: tuple[str, ...] = ()
     trainable: bool = True
     depths: Callable[[nn.Module], dict[str, int]] = depth_of_parameters
     split: Callable[..., Cut] = split_last_stage
@@ -132,8 +160,8 @@ class Anatomy:
     @property
     def ports(self) -> frozenset[str]:
         """What its models offer: "features", "network" (weights that can be trained), "tokens", "maps"."""
-        optional = {"network": self.trainable, "tokens": self.tokens, "maps": self.maps}
-        return frozenset({"features", *(name for name, has in optional.items() if has)})
+        offered = {"features": self.features, "network": self.trainable, "tokens": self.tokens, "maps": self.maps}
+        return frozenset(name for name, has in offered.items() if has)
 
 
 TORCH = Anatomy()

@@ -115,12 +115,15 @@ def read_checkpoint(path: Path) -> Checkpoint:
     return Checkpoint(sets, names)
 
 
-def fit(held: Checkpoint, own: State, *, head: set[str], path: Path, architecture: str) -> Fitted:
+def fit(
+    held: Checkpoint, own: State, *, head: set[str], path: Path, architecture: str, beside: tuple[str, ...] = ()
+) -> Fitted:
     """The tensors that the architecture needs, from the set and under the prefix that cover most of it.
 
     Args:
         own: The architecture's state.
         head: Names of the parameters of its head: they may be absent, or of another number of classes.
+        beside: Beginnings of names of what the architecture leaves away.
 
     Raises:
         ModelError: Tensors are missing, too many or of another shape; two sets fit equally well.
@@ -147,7 +150,7 @@ def fit(held: Checkpoint, own: State, *, head: set[str], path: Path, architectur
     chosen = best.tensors()
     missing = sorted(n for n in own.keys() - chosen.keys() if n not in head and not n.endswith("num_batches_tracked"))
     owners = {name.rpartition(".")[0] + "." for name in head}
-    unexpected = sorted(n for n in chosen.keys() - own.keys() if not n.startswith(tuple(owners)))
+    unexpected = sorted(n for n in chosen.keys() - own.keys() if not n.startswith((*owners, *beside)))
     changed = {n for n in own.keys() & chosen.keys() if own[n].shape != chosen[n].shape}
     shapes = sorted(
         n for n in changed if n not in head and not (len(changed) <= 2 and own[n].shape[1:] == chosen[n].shape[1:])

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from torch import nn
-
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.checkpoint import fit, read_checkpoint
@@ -25,7 +23,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     fitted = fit(
         read_checkpoint(path),
         base.module.state_dict(),
-        head=_head(base.module),
+        head=base.anatomy.head(base.module),
+        beside=base.anatomy.beside,
         path=path,
         architecture=address.architecture,
     )
@@ -39,18 +38,6 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         note = "; ".join(filter(None, [note, "the file has no head of this architecture"]))
     provenance = Provenance("file", path.name, note=note, files=(path.resolve(),))
     return replace(base, address=address, provenance=provenance, classes=0 if fitted.headless else base.classes)
-
-
-def _head(module: nn.Module) -> set[str]:
-    """Names of the parameters of the head: timm names it; elsewhere it is the last linear layer, as `anatomy.cut_last_linear` has it."""
-    if hasattr(module, "get_classifier"):
-        heads = module.get_classifier()  # type: ignore[operator]
-        parts = {id(part) for part in (heads if isinstance(heads, (tuple, list)) else [heads])}
-        found = {f"{n}.{p}" for n, m in module.named_modules() if id(m) in parts for p, _ in m.named_parameters()}
-        if found:
-            return found
-    linear = [name for name, part in module.named_modules() if isinstance(part, nn.Linear)]
-    return {f"{linear[-1]}.weight", f"{linear[-1]}.bias"} & set(module.state_dict()) if linear else set()
 
 
 MODEL_SOURCES.register("file", ModelSource(load, lambda _pattern: []))

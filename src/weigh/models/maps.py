@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.stage import Call, every, watch
 
-__all__ = ["Level", "Pyramid", "as_map", "find_maps"]
+__all__ = ["Level", "OwnDecoder", "Pyramid", "alone", "as_map", "find_maps", "norms_of"]
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
@@ -40,19 +41,34 @@ class Level(NamedTuple):
     layout: str
 
 
+class OwnDecoder(NamedTuple):
+    """What a model has of its own between its maps and its last classifier.
+
+    Attributes:
+        module: `[(n, width, h, w), …]`, all maps of the pyramid, to one map: a vector per pixel.
+        width: Numbers of such a vector.
+        used: Places of the maps that it looks at.
+    """
+
+    module: nn.Module
+    width: int
+    used: tuple[int, ...] = (0,)
+
+
 class Pyramid(nn.Module):
     """`(n, 3, height, width)` pictures to maps `(n, width, height / stride, width / stride)`, the finest first.
 
     Its body is the model's own, so training it trains the model.
 
     Attributes:
+        own: The model's own decoder; it belongs to the head. None: it has none.
         keep_norms: Batch norms keep the statistics of their pretraining while it is trained: a batch of a few large pictures has no
             reliable ones.
     """
 
-    def __init__(self, body: nn.Module, levels: tuple[Level, ...]) -> None:
+    def __init__(self, body: nn.Module, levels: tuple[Level, ...], own: OwnDecoder | None = None) -> None:
         super().__init__()
-        self.body, self.levels = body, levels
+        self.body, self.levels, self.own = body, levels, own
         self.keep_norms = False
 
     @property
@@ -62,14 +78,6 @@ class Pyramid(nn.Module):
     @property
     def widths(self) -> tuple[int, ...]:
         return tuple(level.width for level in self.levels)
-
-    def train(self, mode: bool = True) -> Pyramid:  # noqa: FBT001, FBT002 - torch's own signature
-        super().train(mode)
-        if mode and self.keep_norms:
-            for part in self.body.modules():
-                if isinstance(part, nn.modules.batchnorm._BatchNorm):
-                    part.eval()
-        return self
 
     def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
         caught = self.catch(lambda: self.body(pictures))
@@ -94,6 +102,24 @@ class Pyramid(nn.Module):
             for hook in hooks:
                 hook.remove()
         return caught
+
+
+def norms_of(module: nn.Module) -> list[nn.Module]:
+    """Its layers that normalise by statistics of the batch."""
+    return [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+
+
+@contextmanager
+def alone(module: nn.Module, n: int) -> Iterator[None]:
+    """While a batch of one picture passes in training, batch norms use the statistics that they have: what is pooled over a picture has none."""
+    norms = [norm for norm in norms_of(module) if norm.training] if n == 1 and module.training else []
+    for norm in norms:
+        norm.eval()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.train()
 
 
 def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:

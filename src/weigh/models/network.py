@@ -7,6 +7,7 @@ saved model share one definition, whatever the source of the architecture. The h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from weigh.models.anatomy import TORCH, Anatomy
-from weigh.models.maps import Pyramid
+from weigh.models.maps import Pyramid, alone, norms_of
 from weigh.models.maps_stage import split_maps
 from weigh.models.pretrained import Pretrained
 from weigh.models.stage import Prefix
@@ -33,9 +34,7 @@ class Answering(Protocol):
     @property
     def losses(self) -> Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]]: ...
     @property
-    def decoder(
-        self,
-    ) -> Callable[[tuple[int, ...], tuple[int, ...], int, torch.Generator | None], nn.Module] | None: ...
+    def decoder(self) -> Callable[[Pyramid, int, torch.Generator | None], nn.Module] | None: ...
     @property
     def count(self) -> Callable[[torch.Tensor], int]: ...
     @property
@@ -49,6 +48,8 @@ class Network(nn.Module):
         answering: Loss and answers; None: a network that only gives logits.
         anatomy: Of the body.
         compute: `(body, batch) -> features`, where that is not `body(batch)`.
+        of_maps: The body gives maps.
+        keep_norms: Batch norms of the body keep their statistics in training (`Pyramid.keep_norms`).
     """
 
     class_weight: torch.Tensor | None
@@ -60,8 +61,12 @@ class Network(nn.Module):
         answering: Answering | None = None,
         anatomy: Anatomy = TORCH,
         compute: Callable[[nn.Module, torch.Tensor], torch.Tensor] | None = None,
+        *,
+        of_maps: bool = False,
+        keep_norms: bool = False,
     ) -> None:
         super().__init__()
+        self.of_maps, self.keep_norms = of_maps, keep_norms
         self.body, self.head, self.anatomy = body, head, anatomy
         self._answering, self._compute = answering, compute
         self._loss = None if answering is None else answering.loss
@@ -77,12 +82,19 @@ class Network(nn.Module):
         """Logits of one example, or of one token."""
         return self.head.out_features
 
+    def train(self, mode: bool = True) -> Network:  # noqa: FBT001, FBT002 - torch's own signature
+        super().train(mode)
+        for norm in norms_of(self.body) if mode and self.keep_norms else ():
+            norm.eval()
+        return self
+
     def features(self, batch: torch.Tensor) -> torch.Tensor:
         """`(n, width)`, or `(n, length, width)`: what goes into the head."""
         return self.body(batch) if self._compute is None else self._compute(self.body, batch)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.head(self.features(batch))
+        with alone(self, len(batch)) if self.of_maps else nullcontext():
+            return self.head(self.features(batch))
 
     def loss(self, batch: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """`()`: the mean over the batch, in single precision whatever the passes run in."""
@@ -138,7 +150,8 @@ class Network(nn.Module):
             cut = split_maps(self.body, self.head.used, shape, inner)
         else:
             cut = self.anatomy.split(self.body, shape=shape, native=native, address=address)
-        tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume)
+        how = {"of_maps": self.of_maps, "keep_norms": self.keep_norms}
+        tail = Network(cut.rest, self.head, self._answering, self.anatomy, cut.resume, **how)
         return Stage(self, cut.prefix, tail, cut.first, cut.shape)
 
     def depths(self) -> dict[str, int]:
@@ -192,8 +205,8 @@ def make_network(
         assert answering is not None
         assert answering.decoder is not None
         pyramid = model.maps()
-        decoder = answering.decoder(pyramid.widths, pyramid.strides, outputs, generator)
-        return Network(pyramid, decoder, answering, model.anatomy)
+        decoder = answering.decoder(pyramid, outputs, generator)
+        return Network(pyramid, decoder, answering, model.anatomy, of_maps=True, keep_norms=pyramid.keep_norms)
     body, width = around(model.module, model.width(tokens=port == "tokens"))
     head = nn.Linear(width, outputs)
     with torch.no_grad():

@@ -29,6 +29,7 @@ from weigh.run import RECIPES
 
 __all__ = [
     "MODEL_SOURCES",
+    "PORTS",
     "ModelSource",
     "Pretrained",
     "Provenance",
@@ -182,6 +183,7 @@ class Pretrained:
             ModelError: It has no such vectors.
         """
         self.require("tokens" if tokens else "features")
+        assert self.anatomy.features is not None
         if self._width is None:
             self._width = self.anatomy.features(self.module, self.address.written)
         if tokens and self.anatomy.tokens is not None:
@@ -196,7 +198,8 @@ class Pretrained:
         """
         self.require("maps")
         assert self.anatomy.maps is not None
-        self.width()
+        if self.anatomy.features is not None:
+            self.width()
         pyramid = self.anatomy.maps(self.module, self.preprocessing.blank(1))
         pyramid.keep_norms = self.provenance.source != "random"
         return pyramid

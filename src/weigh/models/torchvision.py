@@ -1,4 +1,4 @@
-"""Models of torchvision: `torchvision:NAME` or `torchvision:NAME/WEIGHTS`."""
+"""Models of torchvision: `torchvision:NAME` or `torchvision:NAME/WEIGHTS`. Those for masks (DeepLabV3, LR-ASPP, FCN) keep their own decoder."""
 
 from __future__ import annotations
 
@@ -10,28 +10,93 @@ from urllib.parse import urlsplit
 
 import torch
 import torchvision
+from torch import nn
+from torch.nn import functional
 
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
+from weigh.models.anatomy import TORCH
 from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
+from weigh.models.decoded import Decoded, decoded_anatomy
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 
-__all__ = ["load", "names"]
+__all__ = ["SEGMENTERS", "load", "names"]
+
+AUXILIARY = "aux_classifier."  # helped to train the weights
+
+
+class _Backbone(nn.Module):
+    """Its maps as a list."""
+
+    def __init__(self, backbone: nn.Module) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        return list(self.backbone(pictures).values())
+
+
+class _Single(nn.Module):
+    """DeepLabV3, FCN: all layers of the classifier but the last, on the last map."""
+
+    def __init__(self, classifier: nn.Sequential) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*list(classifier)[:-1])
+
+    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        return self.layers(maps[-1])
+
+
+class _Pair(nn.Module):
+    """LR-ASPP: its two classifiers are added, which is one classifier of the two maps in a row."""
+
+    def __init__(self, classifier: nn.Module) -> None:
+        super().__init__()
+        self.cbr, self.scale = classifier.cbr, classifier.scale
+
+    def forward(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        fine, coarse = maps
+        weighed = self.cbr(coarse) * self.scale(coarse)
+        scaled = functional.interpolate(weighed, size=fine.shape[2:], mode="bilinear", align_corners=False)
+        return torch.cat([fine, scaled], dim=1)
+
+
+def _parted(module: nn.Module) -> Decoded:
+    classifier = module.classifier
+    decoder = _Single(classifier) if isinstance(classifier, nn.Sequential) else _Pair(classifier)  # type: ignore[arg-type]
+    return Decoded(_Backbone(module.backbone), decoder)  # type: ignore[arg-type]
+
+
+def _last_classifiers(module: nn.Module) -> set[str]:
+    owners = ("classifier.4", "classifier.low_classifier", "classifier.high_classifier")
+    return {name for name in module.state_dict() if name.rpartition(".")[0] in owners}
+
+
+SEGMENTERS = decoded_anatomy(_parted, _last_classifiers, beside=(AUXILIARY,))
 
 
 def names(pattern: str) -> list[str]:
-    """Classification models that match a pattern with * and ?."""
-    return fnmatch.filter(torchvision.models.list_models(module=torchvision.models), pattern)
+    """Models for labels and for masks that match a pattern with * and ?."""
+    return fnmatch.filter((*_of_labels(), *_of_masks()), pattern)
+
+
+def _of_labels() -> list[str]:
+    return torchvision.models.list_models(module=torchvision.models)
+
+
+def _of_masks() -> list[str]:
+    return torchvision.models.list_models(module=torchvision.models.segmentation)
 
 
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
-    known = torchvision.models.list_models(module=torchvision.models)
+    of_masks = _of_masks()
+    known = [*_of_labels(), *of_masks]
     if address.name not in known:
         near = difflib.get_close_matches(address.name, known, n=3)
         raise ModelError(
@@ -40,6 +105,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         )
     weights = _weights(address)
     extra = {"init_weights": True} if address.name in ("googlenet", "inception_v3") else {}
+    if address.name in of_masks:
+        extra = {"weights_backbone": None}
     module = torchvision.models.get_model(address.name, weights=None, **extra)
     provenance = Provenance("random")
     packaged = find_packaged(f"torchvision:{address.name}")
@@ -49,7 +116,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         if packaged is not None and weights is first:
             provenance = load_packaged(packaged.address, module)
         if provenance is None and (state := _download(weights.url, offline=offline)) is not None:
-            module.load_state_dict(state)
+            module.load_state_dict({name: value for name, value in state.items() if not name.startswith(AUXILIARY)})
             read = (_cache_path(weights.url),)
             provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause", files=read)
         if provenance is None and packaged is not None and first is not None and address.weights is None:
@@ -65,13 +132,14 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             raise unreachable(address.written, tried, offline=offline, packaged=installs)
     prepared = weights.transforms()
     preprocessing = Preprocessing(
-        prepared.crop_size[0],
+        getattr(prepared, "crop_size", prepared.resize_size)[0],  # masks: nothing is cut off
         prepared.resize_size[0],
         tuple(prepared.mean),
         tuple(prepared.std),
         prepared.interpolation.value,
     )
-    return Pretrained(address, module, preprocessing, provenance)
+    anatomy, classes = (SEGMENTERS, len(weights.meta["categories"])) if address.name in of_masks else (TORCH, 1000)
+    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy)
 
 
 def _weights(address: Address):
