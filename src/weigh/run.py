@@ -30,6 +30,7 @@ __all__ = [
     "RECIPES",
     "Candidate",
     "Job",
+    "Kept",
     "Needs",
     "Options",
     "Outcome",
@@ -183,6 +184,18 @@ class Run:
     weights: str = ""
 
 
+class Kept(NamedTuple):
+    """Answers of a run that are kept as the network gave them, beside what is recorded of all (`Kind.recorded`).
+
+    Attributes:
+        examples: `(m,)` int64 indices into `Examples`, ascending.
+        answers: `(m,)` in the form of targets.
+    """
+
+    examples: np.ndarray
+    answers: np.ndarray
+
+
 @dataclass(frozen=True)
 class Setting:
     """How a job is executed; everything that timing or memory decided, stored at the first start of a study.
@@ -198,6 +211,7 @@ class Setting:
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
         words: Whether runs ask which words pushed their predictions (`train/words.py`).
+        keep_all: Whether a run keeps all its answers to be drawn, not only those furthest off (`output.masks`).
         cache: Folder for features and decoded pictures; whoever runs the job puts in that of its machine. None: no cache.
         model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
             of a forward pass of one picture); None: it has to be loaded.
@@ -214,6 +228,7 @@ class Setting:
     batch: int = 32
     offline: bool = False
     words: bool = True
+    keep_all: bool = False
     cache: Path | None = None
     model: dict[str, Any] | None = None
     weights: str = ""
@@ -261,6 +276,7 @@ class Outcome:
         weights: Name -> array, if `keep_weights`: the state dict of the whole network with its head, ready to predict.
         model: Facts about the model (parameters, macs, size_bytes, weights provenance, licence, input size, sha256).
         words: As in `RunRecord`.
+        kept: Some of the answers, where `answers` holds only what is recorded of them.
     """
 
     key: str
@@ -274,6 +290,7 @@ class Outcome:
     model: dict[str, Any] = field(default_factory=dict)
     remedy: Literal["", "exact", "alone"] = ""
     words: list[dict[str, Any]] = field(default_factory=list)
+    kept: Kept | None = None
 
 
 def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:

@@ -294,6 +294,11 @@ class OutputSpec(Section):
         description="Of texts: which words pushed the predictions of the hardest ones (a few hundred short passes for each run "
         "of the first repeat); runs that are recorded already are not asked again.",
     )
+    masks: bool = Field(
+        default=False,
+        description="Of masks: keep every predicted mask of the cross-validation and of the test part in the study folder (5 to 20 kB each), "
+        "not only the few of each run that the report may draw; runs that are recorded already keep what they have.",
+    )
     refit: bool = Field(default=True, description="Refit the winner on all training data and save it in model/.")
 
 

@@ -79,6 +79,7 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
         offline=spec.run.offline or offline_by_environment(),
         words=spec.output.words,
+        keep_all=spec.output.masks,
         cache=cache_folder(),
     )
 

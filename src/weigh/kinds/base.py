@@ -112,6 +112,7 @@ class Kind:
         unordered: Why the order check cannot be asked; None: it can.
         apart: What a model tells apart, in a question: "the classes".
         detectable: Whether the smallest difference that a design finds can be told beforehand.
+        kept: How many answers of a run, those furthest off, are kept as the network gave them, to be drawn; 0: what is recorded says all.
         from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
             best one is then no reason to stop.
         counted: What is counted class by class, where it is not the examples.
@@ -137,6 +138,7 @@ class Kind:
         "准确率主要反映大类别；平衡准确率则不会。",
     )
     unbalanced_do = text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。")
+    kept = 0
     from_nothing = False
 
     @property

@@ -14,11 +14,11 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from weigh.errors import RecordError, StorageError
 from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.problem import Problem
-from weigh.record.arrays import intact, read_predictions, write_predictions
+from weigh.record.arrays import intact, read_kept, read_predictions, write_predictions
 from weigh.record.results import RunRecord
 from weigh.record.tables import (
     Table,
@@ -41,10 +41,11 @@ from weigh.record.tables import (
     read_rows,
     unusable,
 )
-from weigh.run import Outcome, Run
+from weigh.run import Kept, Outcome, Run
 
 __all__ = ["FORMAT", "Ledger"]
 
+T = TypeVar("T")
 FORMAT = 2
 COPY_EVERY = 60.0  # seconds
 FACTS = Table("facts", {"key": "TEXT", "value": "TEXT"})
@@ -266,6 +267,7 @@ class Ledger:
                     run.test,
                     outcome.answers,
                     examples.target[run.test],
+                    outcome.kept,
                 )
             facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}
             rows.append(
@@ -316,9 +318,20 @@ class Ledger:
         Raises:
             RecordError: The array file is missing or damaged.
         """
+        return self._read_array(read_predictions, key)
+
+    def kept(self, key: str) -> Kept | None:
+        """The answers of a run that were kept as they are; None where none were.
+
+        Raises:
+            RecordError: The array file is missing or damaged.
+        """
+        return self._read_array(read_kept, key)
+
+    def _read_array(self, read: Callable[[Path, str], T], key: str) -> T:
         digests = self._rows("SELECT digest FROM runs WHERE key = ?", (key,))
         try:
-            return read_predictions(self._array(key), digests[0][0] if digests else "")
+            return read(self._array(key), digests[0][0] if digests else "")
         except (OSError, ValueError) as error:
             raise RecordError(
                 text(

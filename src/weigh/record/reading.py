@@ -28,6 +28,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         candidates=tuple(candidates),
         records=ledger.records(),
         predictions=ledger.predictions,
+        kept=ledger.kept,
         skipped={key: Text(*value) for key, value in (ledger.fact("skipped") or {}).items()},
         test_looks=ledger.test_looks(),
         models=_models(ledger, candidates),

@@ -20,7 +20,7 @@ from weigh.metrics.base import Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.plan.racing import Race
 from weigh.problem import Problem
-from weigh.run import Candidate
+from weigh.run import Candidate, Kept
 from weigh.spec import StudySpec
 
 __all__ = ["Candidate", "OutOfFold", "Purpose", "Results", "RunRecord"]
@@ -131,6 +131,7 @@ class Results:
         candidates: In the order of the specification; controls last.
         records: Every run, done or failed.
         predictions: `key -> (indices into examples, answers)`; lazily read.
+        kept: `key -> ` the answers that a run kept as they are, or None; lazily read.
         skipped: What was planned and then not done, and why: {"order-check": Text, …}.
         test_looks: How often the test part was scored.
         winner: Candidate chosen on cross-validation alone, or None before that.
@@ -151,6 +152,7 @@ class Results:
     candidates: tuple[Candidate, ...]
     records: tuple[RunRecord, ...]
     predictions: Callable[[str], tuple[np.ndarray, np.ndarray]]
+    kept: Callable[[str], Kept | None] = field(default_factory=lambda: dict[str, Kept]().get)
     skipped: dict[str, Any] = field(default_factory=dict)
     test_looks: int = 0
     winner: str | None = None
@@ -223,6 +225,15 @@ class Results:
             fold[run.repeat, position[which]] = run.fold
         seeded = not self.candidate(candidate).cheap
         return OutOfFold(indices, answers, fold, self.examples.target[indices], bias, self.examples.kind, seeded)
+
+    def kept_answers(self, candidate: str) -> dict[int, Any]:
+        """Example -> the answer of `candidate` that was kept as it is, out of fold, in the first repeat that has it."""
+        answers: dict[int, Any] = {}
+        for run in self.runs(candidate=candidate):
+            kept = self.kept(run.key)
+            if kept is not None:
+                answers = dict(zip(kept.examples.tolist(), kept.answers, strict=True)) | answers
+        return answers
 
     @property
     def shifted(self) -> tuple[str, ...]:

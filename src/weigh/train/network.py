@@ -36,6 +36,7 @@ from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, autocast, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
 from weigh.train.features import features_key, load_for, prediction_seconds
+from weigh.train.furthest import Furthest, furthest_of
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
@@ -61,8 +62,8 @@ class Work:
     width: int  # numbers that are recorded of one example
     beside: Beside | None = None  # a loss of its own in every step
 
-    def predict(self, indices: np.ndarray) -> np.ndarray:
-        """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps."""
+    def predict(self, indices: np.ndarray, furthest: Furthest | None = None) -> np.ndarray:
+        """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps; `furthest` is shown the answers."""
         recorded = np.zeros((len(indices), self.width), np.float32)
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
@@ -73,6 +74,8 @@ class Work:
                 if recorded.shape[1:] != rows.shape[1:]:
                     recorded = np.zeros((len(indices), *rows.shape[1:]), rows.dtype)
                 recorded[positions] = rows
+                if furthest is not None:
+                    furthest.look(indices[positions], answers, rows)
         return recorded
 
 
@@ -149,7 +152,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     train_scores = score_training(
         examples.kind, setting.primary, work.predict(run.train), examples.target[run.train], bias
     )
-    logits = work.predict(run.test)
+    furthest = furthest_of(run, setting, examples)
+    logits = work.predict(run.test, furthest)
     if not np.isfinite(logits).all():
         raise Diverged("the trained network predicts values that are not finite")
     facts = {
@@ -170,7 +174,14 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         else None
     )
     outcome = Outcome(
-        run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=facts_of_model
+        run.key,
+        "done",
+        answers=logits,
+        facts=facts,
+        measured=measured,
+        weights=weights,
+        model=facts_of_model,
+        kept=None if furthest is None else furthest.kept(),
     )
     if not asks_words(run, setting, examples):
         return outcome
