@@ -54,7 +54,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("is not settled", "尚无定论"),
     },
     "performance:metrics": {"yes": ANY},
-    "performance:classes": {"yes": ("recognises", "识别得最好")},
+    "performance:classes": {"yes": ("recognises|does best|No class can", "识别得最好|最好|没有哪个")},
     "performance:confusion": {"yes": ("wrong", "分错")},
     "comparison": {
         "yes": ("is better than", "优于"),
@@ -151,6 +151,22 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "errors:residuals": {"yes": ("are off by", "平均偏差")},
     "errors:entities": {"yes": ("finds", "找对")},
+    "errors:confusions": {
+        "yes": ("takes|takes no class", "主要混淆|没有把任何类别"),
+        "undecided": ("cannot be told|not settled", "无法判断|尚无定论"),
+    },
+    "errors:borders": {
+        "yes": ("from a border", "距类别边界"),
+        "no": ("from a border", "距类别边界"),
+        "undecided": ("is not settled", "尚无定论"),
+    },
+    "errors:objects": {
+        "yes": ("misses", "漏掉了"),
+        "no": ("misses", "漏掉了"),
+        "undecided": ("not settled", "尚无定论"),
+    },
+    "errors:pictures": {"yes": ("of the pixels of a picture", "每张图片判错")},
+    "errors:shift": {"yes": ("moved by one pixel", "移动一个像素")},
     "errors:labels": {
         "no": ("None of the", "没有确信的异议"),
         "undecided": ("no label is suspected|cannot be told from predictions", "不据此怀疑|仅凭预测无法判断"),

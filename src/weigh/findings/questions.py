@@ -211,6 +211,23 @@ QUESTIONS: dict[str, Question] = {
     ),
     "errors:residuals": Question(text("How far off is it, and where most?", "偏差有多大？哪里最大？")),
     "errors:entities": Question(text("How does it get entities wrong?", "它在实体上错在哪里？")),
+    "errors:confusions": Question(text("Which classes are taken for which?", "哪些类别被判成了哪些类别？")),
+    "errors:borders": Question(
+        text("Are most wrong pixels near the borders between classes?", "判错的像素大多在类别的边界附近吗？"),
+        yes=text("Most wrong pixels are near the borders between classes", "判错的像素大多在类别的边界附近"),
+        no=text("Most wrong pixels are not near the borders between classes", "判错的像素大多不在类别的边界附近"),
+    ),
+    "errors:objects": Question(
+        text("Are small objects missed more often than large ones?", "小目标比大目标更容易漏掉吗？"),
+        yes=text("Small objects are missed more often than large ones", "小目标比大目标更容易漏掉"),
+        no=text("Small objects are not missed more often than large ones", "小目标并不比大目标更容易漏掉"),
+    ),
+    "errors:pictures": Question(
+        text("How much of a picture is wrong, and in which most?", "每张图片错了多少？哪些错得最多？")
+    ),
+    "errors:shift": Question(
+        text("What would moving the masks by one pixel cost?", "把掩码移动一个像素，得分会降低多少？")
+    ),
     "errors:labels": Question(
         text("Are some labels suspected to be wrong?", "是否有标注疑似有误？"),
         no=text("No labels are suspected to be wrong", "没有标注疑似有误"),

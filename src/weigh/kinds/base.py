@@ -115,6 +115,7 @@ class Kind:
         kept: How many answers of a run, those furthest off, are kept as the network gave them, to be drawn; 0: what is recorded says all.
         from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
             best one is then no reason to stop.
+        scored: Title -> metric whose statistics are numbers of each class, one class after the other: classes are then scored one by one.
         counted: What is counted class by class, where it is not the examples.
         unbalanced_why, unbalanced_do: What it means for a score that some classes are much larger than others, and what to do.
     """
@@ -132,6 +133,7 @@ class Kind:
     unordered: Text | None = None
     apart = text("examples", "样本")
     detectable = False
+    scored: Mapping[str, str] = {}
     counted: Noun | None = None
     unbalanced_why = text(
         "Accuracy would mostly speak of the large classes; balanced accuracy does not.",

@@ -23,7 +23,15 @@ import numpy as np
 
 from weigh.kinds.label_map import LabelMap, ignored_mark
 
-__all__ = ["DEPTHS", "SIZES", "MaskStatistics", "compare_constant", "compare_masks", "squared_tolerance"]
+__all__ = [
+    "DEPTHS",
+    "SIZES",
+    "MaskStatistics",
+    "compare_constant",
+    "compare_masks",
+    "compare_with_shifted",
+    "squared_tolerance",
+]
 
 DEPTHS = (0, 2, 4, 8, 16)  # pixels: where each bin of depths begins
 SIZES = (0.001, 0.01)  # of the picture: below the first an object is small, below the second of medium size
@@ -116,6 +124,27 @@ def compare_constant(label: int, masks: Sequence[LabelMap] | np.ndarray, classes
     statistics.depths[:] = np.nan
     statistics.objects[:] = np.nan
     return rows
+
+
+def compare_with_shifted(mask: LabelMap) -> np.ndarray:
+    """`(classes, 3)` pixels, as `MaskStatistics.counts`, of the mask and itself moved by one pixel, summed over the eight neighbours.
+
+    Only pixels that are known in both count.
+    """
+    classes, labels = len(mask.counts), mask.indices()
+    hit, either = np.zeros(classes), np.zeros(classes)
+    ahead, back, all_of_it = np.s_[1:], np.s_[:-1], np.s_[:]
+    for one, other in (
+        ((ahead, all_of_it), (back, all_of_it)),
+        ((all_of_it, ahead), (all_of_it, back)),
+        ((ahead, ahead), (back, back)),
+        ((ahead, back), (back, ahead)),
+    ):
+        a, b = labels[one], labels[other]
+        known = (a < classes) & (b < classes)
+        hit += np.bincount(a[known & (a == b)], minlength=classes)
+        either += np.bincount(a[known], minlength=classes) + np.bincount(b[known], minlength=classes)
+    return np.stack([2 * hit, either, either], axis=1)  # there and back: what was predicted is then actual
 
 
 def squared_tolerance(height: int, width: int) -> int:

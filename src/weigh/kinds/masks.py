@@ -53,6 +53,7 @@ class Masks(Kind):
     kept = 12  # a mask of a street scene of 480 x 360 pixels takes about 6 kB, so a run about 70 kB
     placed = True
     weighable = True
+    scored: ClassVar = {"IoU": "mean_iou", "Dice": "mean_dice"}
     unasked: ClassVar = {
         "calibration": OF_PIXELS,
         "errors:labels": OF_PIXELS,

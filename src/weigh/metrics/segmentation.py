@@ -24,6 +24,8 @@ from weigh.metrics.parts import Parts
 from weigh.metrics.ratios import ClassMean, Score, harmonic, ratio
 from weigh.metrics.shares import mean_where, share
 
+__all__ = ["SHARE"]
+
 # Of (hit, predicted, actual) pixels
 OCCURS = (0.0, 1.0, 1.0)
 IOU = ratio((1.0, 0.0, 0.0), (-1.0, 1.0, 1.0), OCCURS)
@@ -136,4 +138,16 @@ _register(
     "平均 Dice（逐图平均）",
     _measure_pictures(DICE),
     linear=True,
+)
+
+# Not among the metrics that can be chosen: of (part, whole) of every picture, the share of all the parts in all the wholes
+SHARE = Metric(
+    name="share",
+    title=text("share", "占比"),
+    pooling="count",
+    greater_is_better=False,
+    measure=lambda prediction, _: prediction.labels,
+    reduce=OVER_PICTURES.reduce,
+    influence=OVER_PICTURES.influence,
+    parts=_parts(OVER_PICTURES),
 )

@@ -13,6 +13,7 @@ import numpy as np
 from weigh.findings.amounts import bilingual, count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
+from weigh.findings.performance.scored_classes import describe_scored_classes
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
@@ -70,6 +71,8 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     runs, classes = evidence.out_of_fold[winner], evidence.results.examples.classes
     if not runs.kind.typed:
         return []
+    if runs.kind.scored:
+        return describe_scored_classes(evidence)
     scores, cells = [], []
     for repeat in range(len(runs.answers)):
         rows = np.flatnonzero(evidence.measured[winner].present[repeat])

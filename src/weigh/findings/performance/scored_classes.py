@@ -1,0 +1,129 @@
+"""How does every class do, where classes are scored one by one with intervals: masks, whose examples hold many classes each.
+
+Before it: what the winner's runs recorded. Beside it: `descriptions.py`, for kinds whose classes are counted.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.findings.amounts import bilingual, count
+from weigh.findings.evidence import Evidence
+from weigh.findings.model import Figure, Finding
+from weigh.findings.occurring import LEAST_HOLDERS, Occurring, score_where
+from weigh.findings.questions import asked
+from weigh.language import text
+from weigh.metrics.base import METRICS
+from weigh.stats.estimate import Estimate
+
+__all__ = ["describe_scored_classes"]
+
+
+class _Scored(NamedTuple):
+    """One class: its scores by column, and in how many examples it stands."""
+
+    name: str
+    scores: dict[str, Estimate]
+    holders: int
+
+    @property
+    def first(self) -> Estimate:
+        return next(iter(self.scores.values()))
+
+    @property
+    def judged(self) -> bool:
+        return self.first.low is not None
+
+
+def describe_scored_classes(evidence: Evidence) -> list[Finding]:
+    """Every score of `Kind.scored` for every class of the winner; none where no class occurs."""
+    winner = str(evidence.winner)
+    classes = [one for one in _score(evidence, winner) if not math.isnan(one.first.value)]
+    if not classes:
+        return []
+    column = next(iter(classes[0].scores))
+    judged = sorted((one for one in classes if one.judged), key=lambda one: -one.first.value)
+    rare = [one for one in classes if not one.judged]
+    estimates: dict[str, Estimate] = {}
+    if judged:
+        best, worst = judged[0], judged[-1]
+        estimates |= {f"{column}:{one.name}": one.first for one in (best, worst)}
+        sentence = text(
+            "Of the classes, {c} does best on '{s}' ({m} {h}) and worst on '{w}' ({l}).",
+            "各类别中，{c} 在“{s}”上最好（{m} {h}），在“{w}”上最差（{l}）。",
+            c=evidence.label(winner),
+            m=column,
+            s=best.name,
+            h=best.first.format(),
+            w=worst.name,
+            l=worst.first.format(),
+        )
+    else:
+        sentence = text("No class can be judged.", "没有哪个类别可以判断。")
+    if rare:
+        estimates |= {"not_judged": count(len(rare), "classes"), "least": count(LEAST_HOLDERS, "examples")}
+        few = min(rare, key=lambda one: one.holders)
+        estimates["fewest"] = count(few.holders, "examples")
+        sentence += text(
+            "Cannot be judged: {k} of the classes, which stand in fewer than {n} pictures or in too few groups of them ('{r}' in {f}).",
+            "有 {k} 个类别无法判断：含有它们的图片不足 {n} 张，或分属的组太少（“{r}”见于 {f} 张）。",
+            k=len(rare),
+            n=LEAST_HOLDERS,
+            r=few.name,
+            f=few.holders,
+        )
+    return [
+        Finding(
+            id="performance:classes",
+            kind="performance",
+            **asked("performance:classes", "yes"),
+            sentence=bilingual(sentence),
+            estimates=estimates,
+            candidates=[winner],
+            table=[
+                {
+                    "class": one.name,
+                    **{key: estimate.format() for key, estimate in one.scores.items()},
+                    "pictures": one.holders,
+                    "note": "" if one.judged else "too few to tell",
+                }
+                for one in classes
+            ],
+            figure=_figure(classes, column),
+        )
+    ]
+
+
+def _score(evidence: Evidence, winner: str) -> list[_Scored]:
+    runs, names = evidence.out_of_fold[winner], evidence.results.examples.classes
+    holders = runs.kind.members(runs.target, len(names))
+    scores: list[dict[str, Estimate]] = [{} for _ in names]
+    for column, name in runs.kind.scored.items():
+        metric = METRICS.get(name)
+        statistics = np.where(runs.present[:, :, None], runs.measured(metric).statistics, 0.0)
+        parts = statistics.reshape(*statistics.shape[:2], len(names), -1)
+        for c in range(len(names)):
+            scores[c][column] = score_where(evidence, winner, metric, Occurring(parts[:, :, c], holders[:, c]))
+    return [_Scored(name, scores[c], int(holders[:, c].sum())) for c, name in enumerate(names)]
+
+
+def _figure(classes: list[_Scored], column: str) -> Figure:
+    return Figure(
+        kind="slices",
+        title=bilingual(text("{m} of every class", "各类别的 {m}", m=column)),
+        rows=[
+            {
+                "slice": "class",
+                "value": one.name,
+                "score": round(one.first.value, 4),
+                "low": None if one.first.low is None else round(one.first.low, 4),
+                "high": None if one.first.high is None else round(one.first.high, 4),
+                "n": one.holders,
+            }
+            for one in classes
+        ],
+        fields={"score": bilingual(text(column, column)), "n": bilingual(text("pictures", "图片数"))},
+    )
