@@ -183,7 +183,7 @@ def test_thin_things_lose_most_by_a_shift():
     results = planted_study(drawn, n=10)
     found = found_in(results)["errors:shift"]
     assert "most by 'pole'" in found.sentence.en
-    rows = {row["class"]: row["iou"] for row in found.table}
+    rows = {row["class"]: row["IoU"] for row in found.table}
     counts = compare_with_shifted(rows_of([*results.examples.target])[0])
     expected = counts[:, 0] / (counts[:, 1] + counts[:, 2] - counts[:, 0])
     assert list(rows.values()) == pytest.approx(expected, abs=1e-4)

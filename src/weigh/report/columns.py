@@ -69,6 +69,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "cut": Text("share cut", "被截断的占比"),
     "decided": Text("labels as decided", "按判定的标签"),
     "degenerate": Text("runs with one answer", "回答单一的运行数"),
+    "cost": Text("loss", "损失"),
     "depth": Text("pixels to a border", "距边界的像素数"),
     "design_effect": Text("design effect", "设计效应"),
     "detectable": Text("smallest detectable difference", "可检出的最小差异"),

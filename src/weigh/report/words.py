@@ -106,6 +106,7 @@ UNITS = {
     "count": Text("", ""),
     "columns": Text("columns", "列"),
     "epochs": Text("epochs", "轮"),
+    "pixels": Text("pixels", "像素"),
     "sets": Text("sets", "个集合"),
     "entities": Text("entities", "个实体"),
     "tokens": Text("tokens", "个词元"),

@@ -162,7 +162,7 @@ def _find_shift(evidence: Evidence, reader: str) -> Finding | None:
         severity="detail",
         sentence=bilingual(sentence),
         estimates=estimates,
-        table=[{"class": name, "iou": round(float(value), 4)} for name, value in zip(names, iou, strict=True)],
+        table=[{"class": name, "IoU": round(float(value), 4)} for name, value in zip(names, iou, strict=True)],
     )
 
 
