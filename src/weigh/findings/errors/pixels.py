@@ -263,7 +263,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
                 "wrong": percent(rate),
             }
         )
-        rows.append({"slice": "depth", "value": name, "score": rate.value, "low": rate.low, "high": rate.high})
+        rows.append({"label": name, "score": rate.value, "low": rate.low, "high": rate.high})
     return Finding(
         id="errors:borders",
         kind="errors",
@@ -289,7 +289,7 @@ def _near(evidence: Evidence, reader: str) -> int:
 
 
 def _shares_figure(title: Text, first: Text, rows: list[dict[str, Any]]) -> Figure:
-    fields = {"slice": bilingual(first), "depth": bilingual(first), "score": bilingual(text("wrong, %", "判错，%"))}
+    fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(text("wrong, %", "判错，%"))}
     return Figure(kind="slices", title=bilingual(title), rows=rows, fields=fields)
 
 

@@ -116,8 +116,7 @@ def _figure(classes: list[_Scored], column: str) -> Figure:
         title=bilingual(text("{m} of every class", "各类别的 {m}", m=column)),
         rows=[
             {
-                "slice": "class",
-                "value": one.name,
+                "label": one.name,
                 "score": round(one.first.value, 4),
                 "low": None if one.first.low is None else round(one.first.low, 4),
                 "high": None if one.first.high is None else round(one.first.high, 4),
@@ -125,5 +124,10 @@ def _figure(classes: list[_Scored], column: str) -> Figure:
             }
             for one in classes
         ],
-        fields={"score": bilingual(text(column, column)), "n": bilingual(text("pictures", "图片数"))},
+        fields={
+            "slice": bilingual(text("class", "类别")),
+            "label": bilingual(text("class", "类别")),
+            "score": bilingual(text(column, column)),
+            "n": bilingual(text("pictures", "图片数")),
+        },
     )
