@@ -23,7 +23,8 @@ from weigh.stats.resampling import Units, resample
 
 __all__ = ["LEAST_HOLDERS", "Occurring", "gap_where", "recorded_by_repeat", "score_where"]
 
-LEAST_HOLDERS, LEAST_GROUPS = 8, 3  # what stands in fewer examples, or in fewer groups of them, is not judged
+LEAST_HOLDERS = 8  # what stands in fewer examples is not judged
+LEAST_GROUPS = 3  # … or in fewer groups of them
 
 
 class Occurring(NamedTuple):
