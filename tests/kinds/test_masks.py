@@ -176,7 +176,7 @@ def test_the_tolerance_is_three_quarters_of_a_hundredth_of_the_diagonal(size, sq
     assert squared <= max(1, (0.0075 * np.hypot(*size)) ** 2) < squared + 1
 
 
-@pytest.mark.parametrize("dtype_at", [254, 255])
+@pytest.mark.parametrize("dtype_at", [254, 255, 60_000])
 def test_classes_beyond_a_byte(dtype_at):
     answer, mask = np.array([[0, 1, dtype_at - 1]]), np.array([[0, 0, dtype_at - 1]])
     statistics = MaskStatistics(compare_masks(*(target_of(one, classes=dtype_at) for one in (answer, mask))), dtype_at)

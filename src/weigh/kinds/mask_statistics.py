@@ -39,7 +39,8 @@ PER_CLASS = 7
 MOST_CONFUSED = 32  # classes up to which every pair is counted
 CHUNKS = (0, 1, 9, 25)  # neighbours that are looked at together, nearest first; then so many at a time
 CHUNK = 32
-DEPTH_BIN = np.searchsorted(DEPTHS, np.arange(DEPTHS[-1] + 1), side="right") - 1  # of every depth up to the last bin
+# The bin of every depth, up to the last bin
+DEPTH_BIN = (np.searchsorted(DEPTHS, np.arange(DEPTHS[-1] + 1), side="right") - 1).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -165,11 +166,14 @@ def _compare(answer: LabelMap, mask: LabelMap) -> np.ndarray:
     answered = np.where(known, answer.indices(), truth)  # what is ignored is so in both
     right = known & (answered == truth)
     statistics = MaskStatistics(np.zeros((1, MaskStatistics.width(classes))), classes)
-    codes = np.minimum(truth, classes).astype(np.int64) * (classes + 1) + np.minimum(answered, classes)
-    pairs = np.bincount(codes.ravel(), minlength=(classes + 1) ** 2).reshape(classes + 1, -1)[:classes, :classes]
-    statistics.counts[0] = np.stack([pairs.diagonal(), pairs.sum(axis=0), mask.counts], axis=1)
-    if statistics.confusion is not None:
-        statistics.confusion[0] = pairs
+    if statistics.confusion is None:
+        hit = np.bincount(truth[right], minlength=classes)
+        predicted = np.bincount(answered[answered < classes], minlength=classes)
+    else:
+        codes = np.minimum(truth, classes).astype(np.int32) * (classes + 1) + np.minimum(answered, classes)
+        pairs = np.bincount(codes.ravel(), minlength=(classes + 1) ** 2).reshape(classes + 1, -1)[:classes, :classes]
+        statistics.confusion[0], hit, predicted = pairs, pairs.diagonal(), pairs.sum(axis=0)
+    statistics.counts[0] = np.stack([hit, predicted, mask.counts], axis=1)
     edges = [_border(side, classes) for side in (answered, truth)]
     statistics.borders[0] = _borders(edges, classes, squared_tolerance(height, width))
     statistics.depths[0] = _depths(edges[1] < classes, known, right)
@@ -225,10 +229,10 @@ def _depths(border: np.ndarray, known: np.ndarray, right: np.ndarray) -> np.ndar
 
     inside = known & ~border
     if inside.all():
-        bins = np.full(known.shape, len(DEPTHS) - 1)
+        bins = np.full(known.shape, DEPTH_BIN[-1])
     else:
         bins = DEPTH_BIN[np.minimum(distance_transform_cdt(inside, metric="chessboard"), DEPTHS[-1])]
-    codes = np.where(known, 2 * bins + right, 2 * len(DEPTHS))
+    codes = np.where(known, 2 * bins + right, np.uint8(2 * len(DEPTHS)))
     cells = np.bincount(codes.ravel(), minlength=2 * len(DEPTHS) + 1)[:-1].reshape(-1, 2)
     return np.stack([cells[:, 0], cells.sum(axis=1)], axis=1)
 

@@ -220,7 +220,8 @@ class Results:
             if answers is None:
                 answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=values.dtype)
                 bias = np.zeros(answers.shape, dtype=np.float32)
-            bias[run.repeat, position[which]] = run.facts.get("bias", 0.0)
+            if "bias" in run.facts:
+                bias[run.repeat, position[which]] = run.facts["bias"]
             answers[run.repeat, position[which]] = values
             fold[run.repeat, position[which]] = run.fold
         seeded = not self.candidate(candidate).cheap
