@@ -5,13 +5,16 @@ PIP    := $(VENV)/bin/pip --disable-pip-version-check
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
-.PHONY: demo demo-text test check audit torture bench bench-frameworks clean
+.PHONY: demo demo-text demo-masks test check audit torture bench bench-frameworks clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
 
 demo-text: $(VENV)/demo-text.stamp
 	@$(VENV)/bin/weigh demo --text
+
+demo-masks: $(VENV)/demo.stamp
+	@$(VENV)/bin/weigh demo --masks
 
 # Two processes; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp

@@ -25,6 +25,7 @@ from weigh.cli.options import (
     tell_failures,
 )
 from weigh.cli.output import print_data, unfiltered
+from weigh.errors import SpecError
 from weigh.language import Text, detect_language, text
 from weigh.report.visible import visible_json
 
@@ -70,17 +71,29 @@ def demo(
     lang: Lang = "",
     settings: Settings = [],
     texts: Annotated[bool, typer.Option("--text", help="Two language models on 480 messages written for it.")] = False,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Two decoders on 60 pictures drawn for it, with exact masks.")
+    ] = False,
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
+    from weigh.data.masks.demo import DRAWN, mask_demo_spec
     from weigh.data.pictures.demo import demo_spec
     from weigh.data.texts.demo import WRITTEN, text_demo_spec
     from weigh.spec_yaml import apply_settings, load_spec
     from weigh.study import Study
 
-    folder = output or Path("studies/messages" if texts else "studies/solar-cells")
-    make_spec = text_demo_spec if texts else demo_spec
+    if texts and masks:
+        raise SpecError(
+            text("--text and --masks are two demos.", "--text 与 --masks 是两个不同的演示。"),
+            do=text("Choose one of them.", "请选择其一。"),
+        )
+    default, make_spec, lead = "studies/solar-cells", demo_spec, None
+    if texts:
+        default, make_spec, lead = "studies/messages", text_demo_spec, WRITTEN
+    if masks:
+        default, make_spec, lead = "studies/drawn-cells", mask_demo_spec, DRAWN
+    folder = output or Path(default)
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
-    lead = WRITTEN if texts else None
     _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, lead=lead)
 
 
