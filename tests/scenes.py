@@ -39,3 +39,13 @@ def draw_scenes(folder: Path, n: int = 24) -> Examples:
         masks.append(LabelMap.of(classes, len(CLASSES)))
     part = np.array(["test" if i % 3 == 0 else "train" for i in range(n)])
     return Examples(folder, np.array(names), rows_of(masks), CLASSES, part, np.arange(n), np.array(names), MASKS)
+
+
+def write_scenes(folder: Path, n: int = 24) -> Path:
+    """The same as folders that a person would have: `images/`, `masks/` (index PNGs, 255 is ignored) and `classes.txt`."""
+    examples = draw_scenes(folder / "images", n)
+    (folder / "masks").mkdir()
+    for name, mask in zip(examples.path, examples.target, strict=True):
+        Image.fromarray(mask.indices()).save(folder / "masks" / name)
+    (folder / "classes.txt").write_text("\n".join(CLASSES) + "\n")
+    return folder

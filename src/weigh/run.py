@@ -38,6 +38,7 @@ __all__ = [
     "Run",
     "Setting",
     "checked_recipe",
+    "meant_recipe",
     "recipe_options",
     "recipes_for",
 ]
@@ -84,6 +85,7 @@ class Recipe:
         options: What can be set, and the defaults, by the kind of the targets where it has its own, else by what the model reads
             (`Medium.reads`; ANY: whatever is not named). What a model reads that is not there, the recipe is not for.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
+        placed: Name of the recipe that is meant where answers have a place in the picture (`Kind.placed`), and this one is not for them.
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
@@ -95,6 +97,7 @@ class Recipe:
     options: Mapping[str, type[Options]]
     fit: str
     per_example: bool = False
+    placed: str = ""
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
     frozen: Literal["", "early", "body"] = ""
@@ -115,9 +118,14 @@ class Recipe:
 
 
 def _of_any(recipe: Recipe) -> type[Options]:
-    """All options that the recipe has for some medium; where two have one of the same name, the first says what it may be."""
+    """All options that the recipe has for some task, under whatever name it is registered; where two have one of the same name, the first
+    says what it may be.
+    """
+    meant = RECIPES.get(recipe.placed).options.values() if recipe.placed else ()
     fields = {
-        name: field for options in reversed(recipe.options.values()) for name, field in options.model_fields.items()
+        name: field
+        for options in reversed((*recipe.options.values(), *meant))
+        for name, field in options.model_fields.items()
     }
     return create_model(recipe.name, __base__=Options, **{n: (f.annotation, f) for n, f in fields.items()})  # type: ignore[call-overload]
 
@@ -342,12 +350,21 @@ def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
     return chosen
 
 
+def meant_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
+    """The recipe that a name means for this task: a probe of masks is a light decoder, with the options of that."""
+    recipe = RECIPES.get(spec.name)
+    if task is None or not recipe.placed or not KINDS.get(registered_task(task).kinds[0]).placed:
+        return spec
+    return spec.model_copy(update={"name": recipe.placed})
+
+
 def checked_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
-    """The same with its options as they are read ("3" as 3).
+    """The same with its options as they are read ("3" as 3), under the name that is meant for the task.
 
     Raises:
         SpecError: No such recipe, and what `recipe_options` raises.
     """
+    spec = meant_recipe(spec, task)
     chosen = recipe_options(spec, task)
     common = {name: getattr(spec, name) for name in RecipeSpec.model_fields}
     return RecipeSpec(**common, **{name: chosen[name] for name in spec.overrides})

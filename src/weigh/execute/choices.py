@@ -117,7 +117,7 @@ def time_address(
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
-            frozen=any(recipe.frozen for recipe in recipes),
+            frozen={recipe.frozen for recipe in recipes},
             low_rank=low_rank,
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),

@@ -19,6 +19,10 @@ from weigh.tasks import TASKS
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
 # a step of further pretraining against one of fine-tuning: guessing words has a vocabulary on top, pictures come in two views
+STEP_OF = {
+    "early": "seconds_per_tail_step_example",
+    "body": "seconds_per_head_step_example",
+}  # `Recipe.frozen` -> what was timed
 PRETRAINING = {"texts": 1.2, "pictures": 2.2}
 WORDS = 20  # of a text that are taken out in turn, roughly
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
@@ -82,7 +86,7 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
-        step = timing.get("seconds_per_tail_step_example", step)
+        step = timing.get(STEP_OF[frozen], step)
     if RECIPES.get(runs[0].recipe).low_rank:
         step = timing.get("seconds_per_low_rank_step_example", step)
     unlabelled, pretrain = RECIPES.get(runs[0].recipe).unlabelled, runs[0].options.get("pretrain", {})

@@ -14,7 +14,7 @@ from weigh.language import text
 from weigh.metrics.tables import require_metric
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
-from weigh.run import recipe_options
+from weigh.run import meant_recipe, recipe_options
 from weigh.spec import StudySpec
 from weigh.tasks import registered_task
 
@@ -55,9 +55,10 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
     spec, recognised = complete_spec(spec)
     task = _task(spec)
-    for recipe in spec.recipes:
+    recipes = [meant_recipe(recipe, task) for recipe in spec.recipes]
+    for recipe in recipes:
         recipe_options(recipe, task)  # one that is not for this task is refused before anything slow happens
-    spec = spec.model_copy(update={"task": task})
+    spec = spec.model_copy(update={"task": task, "recipes": recipes})
     columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})
     data = spec.data.model_copy(update={"columns": columns})  # a column that groups is kept whatever it holds
     examples, problems = read_and_check(data, task, offline=spec.run.offline, progress=progress)

@@ -22,6 +22,7 @@ RECIPES.register(
         options={"pictures": options.PictureHead, "texts": options.TextHead, ANY: options.Head},
         fit="weigh.train.probe:fit",
         per_example=True,
+        placed="decoder",
     ),
 )
 RECIPES.register(

@@ -8,7 +8,7 @@ from it, the least of several readings. So candidates with the same network have
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from weigh.train.vocabulary import shorten_vocabulary
 
 __all__ = ["Reading", "read_pass", "time_model"]
 
+WHAT_IS_FROZEN = {"last-stage": "early", "head": "body"}  # where a network is cut -> `Recipe.frozen`
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
 
 
@@ -50,7 +51,7 @@ def time_model(
     setting: Setting,
     *,
     network: bool,
-    frozen: bool = False,
+    frozen: Collection[str] = (),
     low_rank: Sequence[dict[str, Any]] = (),
     precision: str,
     pretrained: bool = True,
@@ -60,14 +61,15 @@ def time_model(
 
     Args:
         network: Time a training step too.
-        frozen: Time a step of the last stage alone too; nothing is said of a network that has none (its runs will say why).
+        frozen: Time a step of what is trained where the rest is frozen too (`Recipe.frozen`); nothing is said of a network that cannot be cut
+            there (its runs will say why).
         examples: Of the study; texts are timed at their own lengths.
         low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
 
     Returns:
-        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_low_rank_step_example, precision_head,
+        seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_head_step_example, seconds_per_low_rank_step_example, precision_head,
         precision_network, channels_last;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
         and `delay` of a `Reading`.
@@ -112,11 +114,13 @@ def time_model(
         seconds = _seconds(step, chosen, setting.device) / len(batch)
         found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
-    if frozen:
-        with suppress(ModelError):
-            stage = net.split(shape=tuple(batch.shape[2:]), native=model.preprocessing.size, address=address)
-            net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
-            found["seconds_per_tail_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
+    whole, shape = net, (batch.shape[2], batch.shape[3]) if batch.ndim == 4 else (0, 0)
+    for name, at in (("tail", "last-stage"), ("head", "head")):
+        if WHAT_IS_FROZEN[at] in frozen:
+            with suppress(ModelError):
+                stage = whole.split(shape=shape, native=model.preprocessing.size, address=address, at=at)
+                net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
+                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
     return found
 
 
