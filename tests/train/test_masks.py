@@ -146,15 +146,13 @@ def test_recipes_learn_scenes_and_the_saved_model_answers_as_the_run_did(recipe,
     assert [(m.height, m.width) for m in answers] == [(m.height, m.width) for m in test]
 
 
-def test_batch_norms_keep_what_pretraining_measured_unless_weights_are_random(tiny):
-    for pretrained in (True, False):
-        pyramid = load_model(
-            tiny.partition("@")[2] if not pretrained else tiny, pretrained=pretrained, offline=True
-        ).maps()
-        pyramid.train()
-        norms = [m.training for m in pyramid.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-        assert norms
-        assert all(training != pretrained for training in norms)
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_batch_norms_keep_what_pretraining_measured_unless_weights_are_random(pretrained, tiny, scenes):
+    model = load_model(tiny if pretrained else tiny.partition("@")[2], pretrained=pretrained, offline=True)
+    network = network_task("semantic-segmentation").build(model, scenes, torch.Generator().manual_seed(0)).train()
+    norms = [part.training for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert norms
+    assert all(training != pretrained for training in norms)
 
 
 def test_new_pictures_need_no_masks(scenes):
