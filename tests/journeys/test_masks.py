@@ -84,6 +84,7 @@ def test_the_winner_writes_masks_for_new_pictures(study, capsys, tmp_path):
         assert mask.shape == np.asarray(Image.open(path)).shape[:2]
         for c, class_name in enumerate(CLASSES):
             assert row[f"area:{class_name}"] == pytest.approx((mask == c).mean(), abs=1e-6)
+            assert row[f"area_low:{class_name}"] <= row[f"area:{class_name}"] <= row[f"area_high:{class_name}"]
         assert (tmp_path / "o" / name).exists()
 
 

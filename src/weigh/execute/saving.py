@@ -17,6 +17,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
     """Write `model/`: the refitted network, its temperature from the out-of-fold predictions."""
     from weigh.saved.model import save_model
     from weigh.stats.calibration import fit_temperature
+    from weigh.stats.conformal import margin
 
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
@@ -26,6 +27,11 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         if examples.kind.probable
         else 1.0
     )
+    errors = examples.kind.errors(out_of_fold.prediction(0).labels, out_of_fold.target)
+    if errors is not None:
+        seen = out_of_fold.present[0]
+        group = None if examples.group is None else examples.group[out_of_fold.indices][seen]
+        errors = margin(errors[seen], group)
     save_model(
         ledger.folder / "model",
         address=run.model,
@@ -38,6 +44,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         frozen=RECIPES.get(run.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),
+        margins=None if errors is None else errors.tolist(),
         written=examples.written,
         facts={**outcome.model, "run": run.key, "candidate": run.candidate},
     )

@@ -303,6 +303,14 @@ class Kind:
         """
         raise NotImplementedError
 
+    def errors(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+        """`(n, k)` absolute errors of the quantities that `ranges` speaks about; None: it says nothing."""
+        return None
+
+    def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
+        """What `weigh predict` says of example `i` besides: from where to where a quantity may be; asked only where there are `errors`."""
+        return {}
+
     def file_of(self, decision: Any) -> bytes | None:
         """One decision as a PNG, where it has a place in a picture; None: it has none, and `weigh predict --masks` is refused."""
         return None

@@ -260,6 +260,18 @@ class Masks(Kind):
         areas = [None] * len(classes) if prediction is None else prediction.probabilities[i].tolist()
         return {f"area:{name}": area for name, area in zip(classes, areas, strict=True)}
 
+    def errors(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Of the share of each class among the pixels that are known."""
+        counts = self._statistics(labels, target).counts
+        known = np.maximum(counts[..., 2].sum(axis=1, keepdims=True), 1)
+        return np.abs(counts[..., 1] - counts[..., 2]) / known
+
+    def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
+        """In 95 % of new pictures the true share of a class lies between these."""
+        low, high = (np.clip(prediction.probabilities[i] + sign * margins, 0, 1) for sign in (-1, 1))
+        lows = {f"area_low:{name}": float(value) for name, value in zip(classes, low, strict=True)}
+        return lows | {f"area_high:{name}": float(value) for name, value in zip(classes, high, strict=True)}
+
     def file_of(self, decision: LabelMap) -> bytes:
         return index_png(decision)
 

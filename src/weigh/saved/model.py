@@ -55,6 +55,7 @@ class SavedModel:
         frozen: Only the head was trained (then pairs of texts are encoded apart).
         pair: Texts come in pairs.
         written: How the training data were written; new texts are read in the same way.
+        margins: How far the quantities of `Kind.errors` may be off (`stats/conformal.py`); None: nobody knows.
     """
 
     network: Network
@@ -67,6 +68,7 @@ class SavedModel:
     frozen: bool = False
     pair: bool = False
     written: Written | None = None
+    margins: np.ndarray | None = None
 
     @property
     def medium(self) -> Medium:
@@ -157,7 +159,10 @@ class SavedModel:
         return [{**named, **answers[i]} for i, named in enumerate(new.named)]
 
     def _answer(self, prediction: Prediction, i: int, row: Any) -> dict[str, Any]:
-        return self.kind.row(prediction, i, self.classes, tokens=row, threshold=self.by_threshold)
+        answer = self.kind.row(prediction, i, self.classes, tokens=row, threshold=self.by_threshold)
+        if self.margins is None:
+            return answer
+        return answer | self.kind.ranges(prediction, i, self.classes, self.margins)
 
 
 def _examples(
@@ -174,7 +179,7 @@ def _examples(
 def save_model(
     folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
-    written: Written | None = None,
+    written: Written | None = None, margins: list[float] | None = None,
 ) -> None:  # fmt: skip
     """Write the files of a model (`folder.py`)."""
     from weigh import __version__
@@ -188,7 +193,7 @@ def save_model(
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
         "options": model.settings,
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
-        "written": None if written is None else written.as_json(),
+        "written": None if written is None else written.as_json(), "margins": margins,
     }  # fmt: skip
     if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
         own["identity"] = load_model(address, pretrained=True, offline=True).identity
@@ -264,6 +269,7 @@ def load_saved(folder: Path) -> SavedModel:
     return SavedModel(
         network, config["task"], pretrained.preprocessing, classes, config["temperature"], bias, kind, config["frozen"],
         config["pair"], Written.from_json(config.get("written")),
+        None if config.get("margins") is None else np.asarray(config["margins"]),
     )  # fmt: skip
 
 
