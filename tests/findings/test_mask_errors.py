@@ -132,9 +132,7 @@ def test_the_hardest_pictures_come_first():
     assert found.table[0] == {
         "path": "images/picture_00039.jpg",
         "wrong": "32.5 %",
-        "given": "sign",
-        "predicted": "pole",
-        "of_wrong": "100 %",
+        "confusion": {"en": "'sign' taken for 'pole' (100 %)", "zh": "“sign”判成“pole”（100 %）"},
     }
 
 

@@ -21,7 +21,7 @@ from weigh.registry import Registry
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Prediction", "Strata", "kind_named", "rows_of"]
+__all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Pane", "Prediction", "Strata", "Swatch", "kind_named", "rows_of"]
 
 NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
 NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
@@ -93,6 +93,20 @@ class ClassCounts(NamedTuple):
     hit: np.ndarray
     predicted: np.ndarray
     actual: np.ndarray
+
+
+class Pane(NamedTuple):
+    """Something that is drawn beside a picture, as a PNG."""
+
+    title: Text
+    png: bytes
+
+
+class Swatch(NamedTuple):
+    """What a colour of panes means: "#rrggbb"."""
+
+    title: Text
+    colour: str
 
 
 class Kind:
@@ -282,6 +296,18 @@ class Kind:
     def shown(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
         """One target or decision, where what was predicted stands beside what was given."""
         return self.quote(target, classes, tokens)
+
+    def panes(self, target: Any, answer: Any | None, side: int) -> tuple[Pane, ...]:
+        """A target and an answer drawn beside the picture, at most `side` pixels long; asked only where answers have a place in it.
+
+        Args:
+            answer: As a network gives it; None: it was not kept.
+        """
+        return ()
+
+    def legend(self, drawn: Sequence[Any], classes: Sequence[str]) -> list[Swatch]:
+        """What the colours of the panes of these targets and answers mean."""
+        return []
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
         """Targets, or decisions, as a column of a table."""

@@ -13,11 +13,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from PIL.Image import Image
 
-from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
+from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pane, Prediction, Strata, Swatch, rows_of
 from weigh.kinds.label_map import LabelMap
-from weigh.kinds.mask_pictures import index_png, overlaid
+from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, palette, small_png
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.problem import Problem
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
@@ -231,6 +231,24 @@ class Masks(Kind):
         largest = sorted((i for i in range(len(classes)) if pixels[i]), key=lambda i: -pixels[i])
         named = [f"{classes[i]} {pixels[i] / pixels.sum():.0%}" for i in largest[:QUOTED]]
         return ", ".join([*named, *(["…"] if len(largest) > QUOTED else [])]) or "–"
+
+    def panes(self, target: Any, answer: Any | None, side: int) -> tuple[Pane, ...]:
+        """The mask, the answer, and where they differ."""
+        panes = [Pane(text("mask", "标注"), small_png(target, side))]
+        if answer is not None:
+            panes.append(Pane(text("predicted", "预测"), small_png(answer, side)))
+            panes.append(Pane(text("wrong", "判错"), difference_png(target, answer, side)))
+        return tuple(panes)
+
+    def legend(self, drawn: Sequence[Any], classes: Sequence[str]) -> list[Swatch]:
+        """The classes that occur, the largest first; then what is not of a class."""
+        pixels = self._pixels(rows_of(drawn), len(classes)).sum(axis=0)
+        occurring = sorted(np.flatnonzero(pixels).tolist(), key=lambda c: -pixels[c])
+        colours = ["#" + bytes(colour).hex() for colour in palette(len(classes))]
+        swatches = [Swatch(text("wrong", "判错"), WRONG)] if drawn else []
+        if any(mask.ignored for mask in drawn):
+            swatches.append(Swatch(text("ignored", "忽略"), "#ffffff"))
+        return [*swatches, *(Swatch(Text(classes[c], classes[c]), colours[c]) for c in occurring)]
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
         """Pixels of each class that occurs, as JSON."""

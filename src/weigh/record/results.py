@@ -230,7 +230,7 @@ class Results:
     def kept_answers(self, candidate: str) -> dict[int, Any]:
         """Example -> the answer of `candidate` that was kept as it is, out of fold, in the first repeat that has it."""
         answers: dict[int, Any] = {}
-        for run in self.runs(candidate=candidate):
+        for run in self.runs(candidate=candidate) if self.examples.kind.kept else ():
             kept = self.kept(run.key)
             if kept is not None:
                 answers = dict(zip(kept.examples.tolist(), kept.answers, strict=True)) | answers

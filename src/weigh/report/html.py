@@ -23,6 +23,7 @@ from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
 from weigh.report.figures import draw_figure, figure_numbers
+from weigh.report.gallery import PICTURES_SHOWN, Gallery, caption_of, rows_by_path
 from weigh.report.methods import method_in_words
 from weigh.report.pictures import Album
 from weigh.report.quantities import quantity, show_estimate
@@ -37,7 +38,6 @@ __all__ = ["page_style", "render_finding", "render_html"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 FILES_LISTED = 5000  # names of files per finding; findings.json has no limit
-PICTURES_SHOWN = 24
 RUNS_LISTED = 5000
 ROWS_UNFOLDED, COLUMNS_UNFOLDED = 8, 6  # larger tables are folded
 
@@ -84,16 +84,6 @@ def page_style(selector: str) -> Markup:
 
 
 @dataclass(frozen=True)
-class Thumbnail:
-    """A picture of an example with what is known about it."""
-
-    path: str
-    uri: str
-    alt: str
-    caption: str
-
-
-@dataclass(frozen=True)
 class Quote:
     """The texts of an example with what is known about it."""
 
@@ -109,7 +99,7 @@ class Page:
     def __init__(self, file: FindingsFile, story: Story, results: Results | None, language: str, album: Album) -> None:
         self.file, self.story, self.results, self.language, self.album = file, story, results, language, album
         self.study: dict[str, Any] = file.study
-        self.quoted = Quotes(results)
+        self.quoted, self.gallery = Quotes(results), Gallery(results, album, language)
         self.anchors = {finding.id: f"f{at}" for at, finding in enumerate(file.findings, 1)}
 
     def context(self) -> dict[str, Any]:
@@ -230,38 +220,18 @@ class Page:
 
     def quotes(self, finding: Finding) -> list[Quote]:
         """Texts of the first examples, captioned like pictures."""
-        rows = _rows_by_path(finding)
+        rows = rows_by_path(finding)
         quoted = [(path, self.quoted.of(path)) for path in finding.examples[:PICTURES_SHOWN]]
         return [
-            Quote(path, texts, " · ".join(self._caption(rows.get(path, {}))), self.quoted.in_words(path, self.language))
+            Quote(
+                path,
+                texts,
+                " · ".join(caption_of(rows.get(path, {}), self.language)),
+                self.quoted.in_words(path, self.language),
+            )
             for path, texts in quoted
             if texts
         ]
-
-    def thumbnails(self, finding: Finding) -> list[Thumbnail]:
-        """Pictures of the first examples, captioned from the finding's rows where these name the file."""
-        rows = _rows_by_path(finding)
-        shown = []
-        for path in finding.examples[:PICTURES_SHOWN]:
-            uri = self.album.uri(path)
-            if uri is not None:
-                parts = self._caption(rows.get(path, {}))
-                name = self.say("picture_of", path=visible_line(path))
-                shown.append(
-                    Thumbnail(
-                        path, uri, (", " if self.language == "en" else "，").join([name, *parts]), " · ".join(parts)
-                    )
-                )
-        return shown
-
-    def _caption(self, row: dict[str, Any]) -> list[str]:
-        parts = []
-        for key, word in (("given", "picture_given"), ("predicted", "picture_predicted")):
-            if row.get(key) not in (None, ""):
-                parts.append(self.say(word, **{key: visible_line(row[key])}))
-        if isinstance(row.get("probability"), (int, float)):
-            parts.append(quantity(row["probability"], "score", self.language))
-        return parts
 
     def files(self, finding: Finding) -> tuple[list[str], int]:
         """Names of files, and how many more there are."""
@@ -349,12 +319,6 @@ class Page:
     def skipped(self) -> list[tuple[str, str]]:
         skipped = self.study.get("skipped") or {}
         return [(subject(key, self.language), self.translate(value)) for key, value in skipped.items()]
-
-
-def _rows_by_path(finding: Finding) -> dict[str, dict[str, Any]]:
-    """What the finding says about each example."""
-    rows = [*(finding.figure.rows if finding.figure else []), *finding.table]
-    return {str(row["path"]): row for row in rows if "path" in row}
 
 
 def _written(value: Any) -> str:

@@ -30,7 +30,13 @@ class Album:
             return None
         if path not in self._known:
             self._known[path] = _encode(self._picture(path))
-        uri = self._known[path]
+        return self._paid(self._known[path])
+
+    def embed(self, content: bytes) -> str | None:
+        """The same of a picture that was drawn for the page."""
+        return self._paid(_encode(content))
+
+    def _paid(self, uri: str | None) -> str | None:
         if uri is None or len(uri) > self._left:
             return None
         self._left -= len(uri)

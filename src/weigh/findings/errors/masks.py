@@ -98,7 +98,9 @@ def _row(evidence: Evidence, reader: str, i: int, wrong: float) -> dict:
         cells = confusion.sum(axis=0)
         np.fill_diagonal(cells, 0)
         a, b = np.unravel_index(int(cells.argmax()), cells.shape)
-        row |= {"given": classes[a], "predicted": classes[b], "of_wrong": f"{100 * cells[a, b] / cells.sum():.0f} %"}
+        values = {"a": classes[a], "b": classes[b], "s": f"{100 * cells[a, b] / cells.sum():.0f}"}
+        named = text("'{a}' taken for '{b}' ({s} %)", "“{a}”判成“{b}”（{s} %）", **values)
+        row["confusion"] = bilingual(named).model_dump()
     return row
 
 

@@ -213,9 +213,9 @@ def _matrix(totals: np.ndarray, classes: Sequence[str]) -> Figure:
     """Pixels in thousands where there are many."""
     large = float(totals.sum()) > MANY_PIXELS
     title = text("Pixels, in thousands", "像素数（千）") if large else text("Pixels", "像素数")
-    shown = totals / 1000 if large else totals
+    shown = np.round(totals / (1000 if large else 1)).astype(np.int64)
     rows = [
-        {"given": classes[a], "predicted": classes[b], "n": round(float(shown[a, b]), 1)}
+        {"given": classes[a], "predicted": classes[b], "n": int(shown[a, b])}
         for a in range(len(classes))
         for b in range(len(classes))
     ]
@@ -275,6 +275,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
         figure=_shares_figure(
             text("Wrong pixels by their distance to the nearest border, in %", "距最近边界不同距离处判错的像素（%）"),
             text("pixels to the nearest border", "距最近边界的像素数"),
+            text("wrong, %", "判错，%"),
             rows,
         ),
         table=table,
@@ -288,8 +289,8 @@ def _near(evidence: Evidence, reader: str) -> int:
     return int(np.clip(np.searchsorted(DEPTHS, NEAR * diagonal, side="right") - 1, 1, len(DEPTHS) - 1))
 
 
-def _shares_figure(title: Text, first: Text, rows: list[dict[str, Any]]) -> Figure:
-    fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(text("wrong, %", "判错，%"))}
+def _shares_figure(title: Text, first: Text, score: Text, rows: list[dict[str, Any]]) -> Figure:
+    fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(score)}
     return Figure(kind="slices", title=bilingual(title), rows=rows, fields=fields)
 
 
@@ -352,6 +353,7 @@ def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
         figure=_shares_figure(
             text("Objects that are missed, by size, in %", "不同大小的目标漏掉的比例（%）"),
             text("objects", "目标"),
+            text("missed, %", "漏掉，%"),
             rows,
         ),
         table=table,

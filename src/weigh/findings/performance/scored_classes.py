@@ -15,11 +15,13 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.occurring import LEAST_HOLDERS, Occurring, score_where
 from weigh.findings.questions import asked
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.stats.estimate import Estimate
 
 __all__ = ["describe_scored_classes"]
+
+NAMED = 3  # classes in a sentence
 
 
 class _Scored(NamedTuple):
@@ -49,18 +51,18 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
     rare = [one for one in classes if not one.judged]
     estimates: dict[str, Estimate] = {}
     if judged:
-        best, worst = judged[0], judged[-1]
-        estimates |= {f"{column}:{one.name}": one.first for one in (best, worst)}
+        best, lowest = judged[0], judged[-1]
+        worst = [one for one in judged[1:] if one.first.value == lowest.first.value]
+        estimates |= {f"{column}:{one.name}": one.first for one in (best, *worst[:NAMED])}
         sentence = text(
-            "Of the classes, {c} does best on '{s}' ({m} {h}) and worst on '{w}' ({l}).",
-            "各类别中，{c} 在“{s}”上最好（{m} {h}），在“{w}”上最差（{l}）。",
+            "Of the classes, {c} does best on '{s}' ({m} {h})",
+            "各类别中，{c} 在“{s}”上最好（{m} {h}）",
             c=evidence.label(winner),
             m=column,
             s=best.name,
             h=best.first.format(),
-            w=worst.name,
-            l=worst.first.format(),
         )
+        sentence = text("{a}{b}.", "{a}{b}。", a=sentence, b=_say_worst(worst, estimates) if worst else text("", ""))
     else:
         sentence = text("No class can be judged.", "没有哪个类别可以判断。")
     if rare:
@@ -95,6 +97,26 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
             figure=_figure(classes, column),
         )
     ]
+
+
+def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:
+    """The end of the sentence; several classes of one score are all the worst."""
+    if len(worst) == 1:
+        return text(" and worst on '{w}' ({l})", "，在“{w}”上最差（{l}）", w=worst[0].name, l=worst[0].first.format())
+    estimates["worst_classes"] = count(len(worst), "classes")
+    more = len(worst) > NAMED
+    names = [one.name for one in worst[:NAMED]]
+    listed = Text(
+        ", ".join(f"'{name}'" for name in names) + (", …" if more else ""),
+        "、".join(f"“{name}”" for name in names) + (" 等" if more else ""),
+    )
+    return text(
+        " and worst on {k} classes that all have {v} ({w})",
+        "，有 {k} 个类别最差，均为 {v}（{w}）",
+        k=len(worst),
+        v=f"{worst[0].first.value:.3f}",
+        w=listed,
+    )
 
 
 def _score(evidence: Evidence, winner: str) -> list[_Scored]:

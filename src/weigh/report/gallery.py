@@ -1,0 +1,116 @@
+"""Pictures of the first examples of a finding, with what is given and answered drawn beside them where that has a place in the picture.
+
+Before it: `pictures.py` (what may be embedded) and the kind of the targets, which draws (`Kind.panes`). After it: `html.py` and its templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from weigh.findings.model import Finding
+from weigh.kinds.base import Swatch
+from weigh.record.results import Results
+from weigh.report.pictures import Album
+from weigh.report.quantities import quantity
+from weigh.report.rows import written_value
+from weigh.report.visible import visible_line
+from weigh.report.words import say
+
+__all__ = ["PICTURES_SHOWN", "Gallery", "Thumbnail", "caption_of", "rows_by_path"]
+
+PICTURES_SHOWN = 24
+SIDE = 240  # pixels of the longer side of what is drawn
+SWATCHES_SHOWN = 40
+CAPTIONS = ("given", "predicted", "wrong", "confusion")  # of a row, each with words of its own
+
+
+@dataclass(frozen=True)
+class Pane:
+    """One thing that is drawn beside a picture."""
+
+    title: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Thumbnail:
+    """A picture of an example with what is known about it; `uri` is None where only `panes` are there."""
+
+    path: str
+    uri: str | None
+    alt: str
+    caption: str
+    panes: tuple[Pane, ...] = ()
+
+
+class Gallery:
+    """The pictures of one page in one language."""
+
+    def __init__(self, results: Results | None, album: Album, language: str) -> None:
+        self._results, self._album, self._language = results, album, language
+        self._answers: dict[str, dict[int, Any]] = {}
+
+    def thumbnails(self, finding: Finding) -> list[Thumbnail]:
+        """Captioned from the finding's rows where these name the file."""
+        rows, shown = rows_by_path(finding), []
+        for path in finding.examples[:PICTURES_SHOWN]:
+            uri, panes = self._album.uri(path), self._panes(finding, path)
+            if uri is None and not panes:
+                continue
+            parts = caption_of(rows.get(path, {}), self._language)
+            name = say("picture_of", self._language, path=visible_line(path))
+            alt = (", " if self._language == "en" else "，").join([name, *parts])
+            shown.append(Thumbnail(path, uri, alt, " · ".join(parts), panes))
+        return shown
+
+    def legend(self, finding: Finding) -> list[Swatch]:
+        """The colours of what is drawn beside the pictures of a finding, the largest first."""
+        if self._results is None:
+            return []
+        examples = self._results.examples
+        chosen = [self._places[p] for p in finding.examples[:PICTURES_SHOWN] if p in self._places]
+        answers = self._answers_of(finding)
+        drawn = [examples.target[i] for i in chosen] + [answers[i] for i in chosen if i in answers]
+        return examples.kind.legend(drawn, examples.classes)[:SWATCHES_SHOWN]
+
+    def _panes(self, finding: Finding, path: str) -> tuple[Pane, ...]:
+        """What is said about mistakes is drawn; other findings show the picture alone."""
+        if self._results is None or path not in self._places or not finding.candidates:
+            return ()
+        at, examples = self._places[path], self._results.examples
+        answer = self._answers_of(finding).get(at)
+        drawn = examples.kind.panes(examples.target[at], answer, SIDE)
+        embedded = [(title.render(self._language), self._album.embed(png)) for title, png in drawn]
+        return tuple(Pane(title, uri) for title, uri in embedded if uri is not None)
+
+    def _answers_of(self, finding: Finding) -> dict[int, Any]:
+        if self._results is None or not finding.candidates:
+            return {}
+        name = finding.candidates[0]
+        if name not in self._answers:
+            self._answers[name] = self._results.kept_answers(name)
+        return self._answers[name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {} if self._results is None else {str(path): i for i, path in enumerate(self._results.examples.path)}
+
+
+def caption_of(row: dict[str, Any], language: str) -> list[str]:
+    """What a row says about its example, in words."""
+    parts = [
+        say(f"picture_{key}", language, **{key: visible_line(written_value(key, row[key], language))})
+        for key in CAPTIONS
+        if row.get(key) not in (None, "")
+    ]
+    if isinstance(row.get("probability"), (int, float)):
+        parts.append(quantity(row["probability"], "score", language))
+    return parts
+
+
+def rows_by_path(finding: Finding) -> dict[str, dict[str, Any]]:
+    """What the finding says about each example."""
+    rows = [*(finding.figure.rows if finding.figure else []), *finding.table]
+    return {str(row["path"]): row for row in rows if "path" in row}
