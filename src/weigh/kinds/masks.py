@@ -59,7 +59,10 @@ class Masks(Kind):
         "errors:labels": OF_PIXELS,
         "stability:agreement": text("two masks are never quite the same", "两张掩码几乎不会完全相同"),
     }
-    unordered = text("it compares how classes of whole examples are told apart", "该检查比较的是对整个样本类别的区分")
+    unordered = text(
+        "it compares how whole examples are told apart; pictures of one sequence or one stack are kept together by design.group_by",
+        "该检查比较的是对整个样本的区分；同一序列或同一图像堆栈的图片应通过 design.group_by 归为一组",
+    )
     unbalanced_why = text(
         "Pixel accuracy would mostly speak of the large classes; mean IoU does not.",
         "像素准确率主要反映面积大的类别；平均 IoU 则不会。",

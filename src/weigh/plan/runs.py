@@ -154,7 +154,8 @@ def plan_runs(
     if not design.order_check:
         skipped["order-check"] = text("design.order_check is off.", "design.order_check 已关闭。")
     elif examples.kind.unordered is not None:
-        skipped["order-check"] = text("The order check is for classes.", "顺序检查只适用于类别标签。")
+        why = examples.kind.unordered
+        skipped["order-check"] = Text(f"{why.en[:1].upper()}{why.en[1:]}.", f"{why.zh}。")
     elif not cheap:
         skipped["order-check"] = text(
             "The order check needs a recipe that trains only a head (probe); this study has none.",
