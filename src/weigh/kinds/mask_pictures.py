@@ -18,7 +18,8 @@ __all__ = ["WRONG", "difference_png", "index_png", "overlaid", "palette", "small
 
 GOLDEN = 0.618034  # of the colour circle from one class to the next: no two of the first dozens are close
 LIGHTNESS = (0.45, 0.7, 0.3, 0.58)
-WRONG, RIGHT, WHITE = "#202020", (225, 225, 225), (255, 255, 255)
+WRONG = "#202020"
+RIGHT, WHITE = (225, 225, 225), (255, 255, 255)
 SHADES = 8  # of a small picture's pixel that stands for some wrong and some right ones
 STRENGTH = 0.55  # of the colour over the picture
 
