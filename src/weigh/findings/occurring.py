@@ -42,7 +42,8 @@ class Occurring(NamedTuple):
 def recorded_by_repeat(evidence: Evidence, name: str) -> np.ndarray:
     """`(repeats, n, k)` what the runs of a candidate recorded; rows without an answer are 0."""
     runs = evidence.out_of_fold[name]
-    return np.where(runs.present[:, :, None], np.asarray(runs.answers, dtype=np.float64), 0.0)
+    answers = np.asarray(runs.answers, dtype=np.float64)
+    return answers if runs.present.all() else np.where(runs.present[:, :, None], answers, 0.0)
 
 
 def score_where(
