@@ -36,10 +36,10 @@ class Counts(NamedTuple):
 def compare(answer: Mask, mask: Mask) -> Counts:
     known = {(y, x): c for y, row in enumerate(mask) for x, c in enumerate(row) if c is not None}
     answered = {place: answer[place[0]][place[1]] for place in known}
-    edges = [_border(side) for side in (answered, known)]
-    reach = max(1.0, 0.0075 * math.hypot(len(mask), len(mask[0])))
-    near = [_near(own, other, reach) for own, other in (edges, edges[::-1])]
     ignored = {(y, x) for y, row in enumerate(mask) for x, c in enumerate(row) if c is None}
+    reach = max(1.0, 0.0075 * math.hypot(len(mask), len(mask[0])))
+    edges = [_border(side, ignored, reach) for side in (answered, known)]
+    near = [_near(own, other, reach) for own, other in (edges, edges[::-1])]
     depth = _depths(set(edges[1]) | ignored, len(mask), len(mask[0]))
     bins = {place: max(i for i, begin in enumerate(DEPTHS) if depth.get(place, math.inf) >= begin) for place in known}
     wrong = [place for place in known if answered[place] != known[place]]
@@ -65,13 +65,26 @@ def compare(answer: Mask, mask: Mask) -> Counts:
     )
 
 
-def _border(pixels: dict) -> dict:
-    return {(y, x): c for (y, x), c in pixels.items() if any(pixels.get((y + dy, x + dx), c) != c for dy, dx in CROSS)}
+def _border(pixels: dict, ignored: set, reach: float) -> dict:
+    """Pixels beside another class, or beside ignored ones with another class not far: the border may run in between."""
+    steps, border = _within(max(3.0, 2 * max(1, math.floor(reach**2 + 1e-9)) ** 0.5)), {}
+    for (y, x), c in pixels.items():
+        beside = [(y + dy, x + dx) for dy, dx in CROSS]
+        hidden = any(place in ignored for place in beside)
+        if any(pixels.get(place, c) != c for place in beside) or (
+            hidden and any(pixels.get((y + dy, x + dx), c) != c for dy, dx in steps)
+        ):
+            border[y, x] = c
+    return border
+
+
+def _within(reach: float) -> list[tuple[int, int]]:
+    r = int(reach)
+    return [(y, x) for y in range(-r, r + 1) for x in range(-r, r + 1) if math.hypot(y, x) <= reach + 1e-9]
 
 
 def _near(own: dict, other: dict, reach: float) -> Counter:
-    r = int(reach)
-    steps = [(y, x) for y in range(-r, r + 1) for x in range(-r, r + 1) if math.hypot(y, x) <= reach + 1e-9]
+    steps = _within(reach)
     return Counter(c for (y, x), c in own.items() if any(other.get((y + dy, x + dx)) == c for dy, dx in steps))
 
 

@@ -133,6 +133,22 @@ def test_a_class_of_which_nothing_is_there_is_undefined_and_one_that_is_only_ans
     assert np.isnan(scores([(np.zeros((2, 2), int), np.zeros((2, 2), int))], ["border_f1"])).all()  # no border anywhere
 
 
+@pytest.mark.parametrize("band", [1, 2])
+def test_a_border_may_run_in_an_ignored_band_but_an_ignored_hole_is_none(band):
+    """As in Pascal VOC: the class changes where nothing is known. A hole in one class has the same class all around."""
+    mask = np.zeros((8, 12), int)
+    mask[:, 6:] = 1
+    mask[:, 6 : 6 + band] = -1
+    beside = np.zeros((8, 12), int)
+    beside[:, 3:] = 1
+    right, wrong = np.where(mask < 0, 0, mask), beside
+    assert scores([(right, mask)], ["border_f1"]) == 1
+    assert scores([(wrong, mask)], ["border_f1"]) == 0
+    hole = np.zeros((8, 12), int)
+    hole[3:5, 3:5] = -1
+    assert np.isnan(scores([(np.zeros((8, 12), int), hole)], ["border_f1"]))
+
+
 def test_titles_say_which_average_it_is():
     for name in NAMES:
         title = METRICS.get(name).title

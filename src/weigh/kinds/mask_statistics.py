@@ -5,7 +5,9 @@ kept of a run is exact. Before it: label maps. After it: `masks.py` (what a run 
 
 What the words mean:
 
-- *border pixel* of a class: a pixel of it one of whose four neighbours is known and of another class.
+- *border pixel* of a class: a pixel of it one of whose four neighbours is known and of another class; or one of them is ignored and a
+  known pixel of another class lies within twice the tolerance, or three pixels: a border may run hidden in an ignored band, as in Pascal
+  VOC.
 - *near*: at most so many pixels away as `squared_tolerance` says, to a border pixel of the same class on the other side.
 - *depth*: steps (diagonal ones count as one) to the nearest border pixel of the mask or ignored pixel: where a mask leaves its borders
   open, nobody knows that a pixel lies inside.
@@ -14,7 +16,8 @@ What the words mean:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -37,6 +40,7 @@ DEPTHS = (0, 2, 4, 8, 16)  # pixels: where each bin of depths begins
 SIZES = (0.001, 0.01)  # of the picture: below the first an object is small, below the second of medium size
 PER_CLASS = 7
 MOST_CONFUSED = 32  # classes up to which every pair is counted
+LEAST_BAND = 9  # squared pixels: borders are looked for beyond ignored pixels at least so far
 CHUNKS = (0, 1, 9, 25)  # neighbours that are looked at together, nearest first; then so many at a time
 CHUNK = 32
 # The bin of every depth, up to the last bin
@@ -120,7 +124,7 @@ def compare_constant(label: int, masks: Sequence[LabelMap] | np.ndarray, classes
     if statistics.confusion is not None:
         statistics.confusion[..., label] = actual
     for i, mask in enumerate(masks):
-        edge = _border(mask.indices(), classes)
+        edge = _border(mask.indices(), classes, squared_tolerance(mask.height, mask.width))
         statistics.borders[i, :, 3] = np.bincount(edge[edge < classes], minlength=classes)
     statistics.depths[:] = np.nan
     statistics.objects[:] = np.nan
@@ -174,47 +178,75 @@ def _compare(answer: LabelMap, mask: LabelMap) -> np.ndarray:
         pairs = np.bincount(codes.ravel(), minlength=(classes + 1) ** 2).reshape(classes + 1, -1)[:classes, :classes]
         statistics.confusion[0], hit, predicted = pairs, pairs.diagonal(), pairs.sum(axis=0)
     statistics.counts[0] = np.stack([hit, predicted, mask.counts], axis=1)
-    edges = [_border(side, classes) for side in (answered, truth)]
-    statistics.borders[0] = _borders(edges, classes, squared_tolerance(height, width))
+    tolerance = squared_tolerance(height, width)
+    edges = [_border(side, classes, tolerance) for side in (answered, truth)]
+    statistics.borders[0] = _borders(edges, classes, tolerance)
     statistics.depths[0] = _depths(edges[1] < classes, known, right)
     statistics.objects[0] = _objects(truth, right, mask)
     return statistics.rows[0]
 
 
-def _border(labels: np.ndarray, classes: int) -> np.ndarray:
+def _border(labels: np.ndarray, classes: int, tolerance: int) -> np.ndarray:
     """The class where a pixel is at a border, else the mark of ignored pixels."""
-    at = np.zeros(labels.shape, dtype=bool)
+    at, rim = (np.zeros(labels.shape, dtype=bool) for _ in range(2))
     known = labels < classes
     for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        differs = (labels[one] != labels[other]) & known[one] & known[other]
-        at[one] |= differs
-        at[other] |= differs
-    return np.where(at, labels, labels.dtype.type(ignored_mark(labels.dtype)))
+        differs, both = labels[one] != labels[other], known[one] & known[other]
+        at[one] |= differs & both
+        at[other] |= differs & both
+        rim[one] |= differs & known[one] & ~both
+        rim[other] |= differs & known[other] & ~both
+    rim &= ~at
+    if rim.any():
+        padded, steps = _padded(labels, max(4 * tolerance, LEAST_BAND))
+        margin, width = (len(padded) - len(labels)) // 2, padded.shape[1]
+        y, x = np.nonzero(rim)
+        place = (y + margin) * width + x + margin
+        alone = _unmet(padded, place, steps, lambda values, label: (values != label) & (values < classes))
+        rim[alone // width - margin, alone % width - margin] = False
+    return np.where(at | rim, labels, labels.dtype.type(ignored_mark(labels.dtype)))
 
 
 def _borders(edges: Sequence[np.ndarray], classes: int, tolerance: int) -> np.ndarray:
     """`(classes, 4)`; see `MaskStatistics.borders`."""
-    reach = int(np.sqrt(tolerance))
-    padded = [np.pad(edge, reach, constant_values=ignored_mark(edge.dtype)) for edge in edges]
-    steps = _nearest_first(tolerance, padded[0].shape[1])
+    (first, steps), (second, _) = (_padded(edge, tolerance) for edge in edges)
     counted = []
-    for own, other in (padded, padded[::-1]):
+    for own, other in ((first, second), (second, first)):
         place = np.flatnonzero(own.ravel() < classes)
-        label, flat = own.ravel()[place], other.ravel()
-        total = np.bincount(label, minlength=classes)
-        for chunk in steps:
-            if not len(place):
-                break
-            far = ~(flat[place[:, None] + chunk] == label[:, None]).any(axis=1)
-            place, label = place[far], label[far]
-        counted += [total - np.bincount(label, minlength=classes), total]
+        far = _unmet(other, place, steps, np.equal, own.ravel()[place])
+        total, missed = (np.bincount(own.ravel()[some], minlength=classes) for some in (place, far))
+        counted += [total - missed, total]
     return np.stack(counted, axis=1)
+
+
+def _padded(labels: np.ndarray, tolerance: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """The picture with a margin that is ignored, as wide as the tolerance, and the steps in it to all pixels that near."""
+    padded = np.pad(labels, math.isqrt(tolerance), constant_values=ignored_mark(labels.dtype))
+    return padded, _nearest_first(tolerance, padded.shape[1])
+
+
+def _unmet(
+    padded: np.ndarray,
+    place: np.ndarray,
+    steps: Sequence[np.ndarray],
+    meets: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    label: np.ndarray | None = None,
+) -> np.ndarray:
+    """The places (in the flat picture) from which no step leads to a pixel that meets their label; default: the class that is there."""
+    flat = padded.ravel()
+    label = flat[place] if label is None else label
+    for chunk in steps:
+        if not len(place):
+            break
+        left = ~meets(flat[place[:, None] + chunk], label[:, None]).any(axis=1)
+        place, label = place[left], label[left]
+    return place
 
 
 @lru_cache(maxsize=32)
 def _nearest_first(tolerance: int, stride: int) -> tuple[np.ndarray, ...]:
     """Steps in a flat array of rows of `stride` pixels to all pixels within the tolerance, a few at a time."""
-    reach = int(np.sqrt(tolerance))
+    reach = math.isqrt(tolerance)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].reshape(2, -1)
     squared = y**2 + x**2
     order = np.argsort(squared, kind="stable")
