@@ -79,13 +79,14 @@ def decide_meaning(
     if not named:
         left = sorted(code for code in seen.pixels if code not in ignored)
         _refuse_many(left, coloured=coloured)
-        names = {code: _called(code, coloured=coloured) for code in left}
-        problems.append(named_by_value(table, list(names.values()), coloured=coloured))
+        shown = [_called(code, coloured=coloured) for code in left]
+        names = dict(zip(left, shown, strict=True))
+        problems.append(named_by_value(table, shown, coloured=coloured, told=ignore is not None))
     names |= dict.fromkeys(ignored)
     if ignored:
-        shown = {_called(code, coloured=coloured): named.get(code) or "" for code in sorted(ignored)}
+        called = {_called(code, coloured=coloured): named.get(code) or "" for code in sorted(ignored)}
         share = sum(seen.pixels[code] for code in ignored) / max(seen.pixels.total(), 1)
-        problems.append(ignored_note(shown, share, guessed=guessed))
+        problems.append(ignored_note(called, share, guessed=guessed))
     classes = tuple(dict.fromkeys(name for name in names.values() if name is not None))
     present = {names.get(code) for code in seen.pixels}
     if table is not None and named and (absent := [name for name in classes if name not in present]):

@@ -23,9 +23,12 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
 
 
-def named_by_value(table: ClassTable | None, names: Sequence[str | None], *, coloured: bool) -> Problem:
-    """Nothing names the classes."""
-    shown = [str(name) for name in names]
+def named_by_value(table: ClassTable | None, shown: Sequence[str], *, coloured: bool, told: bool) -> Problem:
+    """Nothing names the classes.
+
+    Args:
+        told: The user said which values are ignored.
+    """
     what = text("colours", "颜色") if coloured else text("values", "数值")
     sentence = text(
         "Classes are called by the {w} in the masks ({l}): no file names them.",
@@ -44,23 +47,21 @@ def named_by_value(table: ClassTable | None, names: Sequence[str | None], *, col
         sentence = sentence + text(
             "Both are classes; 255 is not ignored here.", "两者都是类别；此处 255 不作为忽略值。"
         )
-    example = shown[:2] if len(shown) > 1 else [*shown, "1"]
     written = ", ".join(
-        f"'{name}': {word}" if coloured else f"{name}: {word}"
-        for name, word in zip(example, ("sky", "road"), strict=False)
+        f"'{name}': {word}" if coloured else f"{name}: {word}" for name, word in zip(shown, "ab", strict=False)
     )
-    return Problem(
-        "class-names",
-        sentence,
-        severity="note",
-        do=text(
-            'Name them: --set "data.classes={{{w}}}" or a classes.txt beside the masks. If one of them means "no label": --set data.ignore={i}',
-            '命名方式：--set "data.classes={{{w}}}"，或在掩码旁放置 classes.txt。若其中某个表示“未标注”：--set data.ignore={i}',
-            w=written,
-            i=shown[-1] if shown else 255,
-        ),
-        numbers={"classes": len(shown)},
+    do = text(
+        'Name them: --set "data.classes={{{w}}}" (every value, with its name), or a classes.txt beside the masks.',
+        '命名方式：--set "data.classes={{{w}}}"（写出每个取值及其名称），或在掩码旁放置 classes.txt。',
+        w=written + (", …" if len(shown) > 2 else ""),
     )
+    if not told and len(shown) > 2:
+        do = do + text(
+            "If one of them means that nothing is labelled there: --set data.ignore={i}",
+            "若其中某个表示未标注：--set data.ignore={i}",
+            i=shown[-1],
+        )
+    return Problem("class-names", sentence, severity="note", do=do, numbers={"classes": len(shown)})
 
 
 def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Problem:

@@ -19,6 +19,7 @@ from weigh.data.examples import Examples
 from weigh.data.pictures.facts import Facts, picture_facts
 from weigh.data.pictures.near_copies import MOST_PICTURES, near_duplicates
 from weigh.data.pictures.oddities import find_odd_pictures, find_placeholders
+from weigh.data.pictures.sequences import find_sequences
 from weigh.data.pictures.shortcuts import find_shortcuts
 from weigh.data.rows.listing import set_aside
 from weigh.language import Text, text
@@ -60,6 +61,7 @@ def check_pictures(examples: Examples, *, progress: Progress | None = None) -> t
         problems += find_near(
             examples, near_duplicates(examples, grey, pixels, progress=progress), pixels, limit=MOST_PICTURES
         )
+        problems += find_sequences(examples, grey)
         problems += find_placeholders(examples, facts)
         problems += check_classes(examples)
         problems += find_odd_pictures(examples, facts)

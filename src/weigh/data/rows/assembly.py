@@ -15,6 +15,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.rows.columns import nearest_columns
+from weigh.data.rows.groups import named_groups
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.one_form import compose_names
 from weigh.data.tables.table_files import TABLE_SUFFIXES
@@ -77,6 +78,8 @@ def assemble(
                 do=text("Check that the last column holds the tags.", "请检查最后一列是否为标记。"),
             )
     group, columns = _together(train, further, spec)
+    order = _order(train, further)
+    group, apart = named_groups(spec, paths, order, group)
     examples = Examples(
         root=root,
         path=np.array(paths, dtype=str),
@@ -84,7 +87,7 @@ def assemble(
         target=kind.encode(rows, classes),
         classes=tuple(classes),
         part=np.array(part, dtype=str),
-        order=_order(train, further),
+        order=order,
         content=np.array([""] * len(paths), dtype=str),
         group=group,
         order_source=train.order_source,
@@ -93,7 +96,7 @@ def assemble(
         written=train.written,
         medium=medium,
     )
-    return examples.subset(np.array(keep, dtype=np.int64)), problems
+    return examples.subset(np.array(keep, dtype=np.int64)), [*problems, *apart]
 
 
 def _joined(columns: list[list[tuple] | None]) -> np.ndarray | None:
