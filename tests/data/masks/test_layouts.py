@@ -51,7 +51,7 @@ def test_each_picture_gets_its_mask(tmp_path, layout):
     assert {str(p) for p in examples.part} == set(parts)
     for path, part in zip(examples.path.tolist(), examples.part.tolist(), strict=True):
         assert "{p}" not in pictures or part in path
-    assert problems.keys() == {"class-names"}
+    assert problems.keys() == {"values"}
 
 
 def test_a_validation_folder_trains_where_there_is_a_test_folder(tmp_path):

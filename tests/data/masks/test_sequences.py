@@ -39,7 +39,7 @@ def _write(root, part, name, frames, first=0, every=1, folder="images"):
 def _check(root, settings=(), task=SEMANTIC_SEGMENTATION):
     spec = load_spec(apply_settings({"data": str(root), "models": ["timm:resnet18"]}, list(settings)))
     examples, problems = read_and_check(spec.data, task, offline=True)
-    return spec, examples, {p.kind: p for p in problems if p.kind in ("sequence", "sequence-leak", "groups")}
+    return spec, examples, {p.kind: p for p in problems if p.kind in ("sequence", "sequence-leak", "group-pattern")}
 
 
 def _proposed(problem):
@@ -122,15 +122,14 @@ def test_one_stack_is_cut_into_blocks(tmp_path, name):
     assert (by_order == np.repeat(["1", "2", "3", "4", "5", "6"], 5)).all()
 
 
-def test_classes_of_one_film_each_get_blocks_and_not_a_fold_without_the_class(tmp_path):
+def test_films_of_classes_leak_across_parts_and_the_order_check_measures_the_rest(tmp_path):
     for seed, name in enumerate(("cat", "dog")):
-        _write(tmp_path, "", "{i:04d}.png", _film(seed, 30), folder=name)
+        frames = _film(seed, 30)
+        _write(tmp_path, "train", "{i:04d}.png", frames[:20], folder=name)
+        _write(tmp_path, "test", "{i:04d}.png", frames[20:], first=20, folder=name)
     _, _, problems = _check(tmp_path, task=IMAGE_CLASSIFICATION)
-    assert "group_blocks" in problems["sequence"].do.en
-    examples, left = _follow(tmp_path, problems["sequence"], IMAGE_CLASSIFICATION)
-    assert left["sequence"].severity == "note"
-    for group in set(examples.group):
-        assert len(set(examples.target[examples.group == group])) == 2
+    assert set(problems) == {"sequence-leak"}
+    assert problems["sequence-leak"].numbers == {"sequences": 2, "of": 2, "n": 60}
 
 
 def _alone(root, n, name):
@@ -178,7 +177,7 @@ def test_patterns_that_do_not_fit_are_named(tmp_path):
     with pytest.raises(Exception, match="no regular expression"):
         DataSpec(train="x", group_pattern="([a")
     _, examples, problems = _check(tmp_path, ["data.group_pattern=x_([0-3])"])
-    assert problems["groups"].numbers["n"] == 4
+    assert problems["group-pattern"].numbers["n"] == 4
     assert len(set(examples.group)) == 8
     (tmp_path / "t.csv").write_text(
         "\n".join(["image,mask,g", *(f"images/x_{i}.png,masks/x_{i}.png,{i % 2}" for i in range(8))])

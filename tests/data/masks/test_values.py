@@ -64,10 +64,10 @@ def test_black_and_white_are_two_classes(tmp_path, form):
     high = examples.classes[1]
     assert ((indices(examples, "images/0.png") == high) == (draw(0, (0, 255)) == 255)).all()
     if form in ("L", "RGB", "bmp", "tiff"):
-        assert "255 is not ignored" in problems["class-names"].sentence.en
+        assert "255 is not ignored" in problems["values"].sentence.en
     named, problems = read(tmp_path, classes=["cell", "membrane"])
     assert named.classes == ("cell", "membrane")
-    assert "class-names" not in problems
+    assert "values" not in problems
 
 
 IGNORED = {  # values, what is ignored without a word from the user
@@ -154,7 +154,7 @@ def test_tables_of_classes(tmp_path, name, coloured):
     if coloured and name in ("classes.txt", "codes.txt"):
         examples, problems = read(tmp_path / "d")
         assert examples.classes == ("0,0,0", "0,200,0", "200,0,0")
-        assert name in problems["class-names"].sentence.en
+        assert name in problems["values"].sentence.en
         return
     if name == "labels.json" and not coloured:
         return  # a table of colours alone says nothing of indices in another order
@@ -173,7 +173,7 @@ def test_colours_without_a_table_are_classes_and_that_is_said(tmp_path):
     examples, problems = read(root)
     assert examples.classes == ("0,0,200", "0,200,0", "200,0,0")
     assert (indices(examples, "images/0.png") == np.array(examples.classes[::-1])[draw(0)]).all()
-    assert "colours" in problems["class-names"].sentence.en
+    assert "colours" in problems["values"].sentence.en
 
 
 def test_the_border_of_voc_is_ignored(tmp_path):

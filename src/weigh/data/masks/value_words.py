@@ -61,7 +61,7 @@ def named_by_value(table: ClassTable | None, shown: Sequence[str], *, coloured: 
             "若其中某个表示未标注：--set data.ignore={i}",
             i=shown[-1],
         )
-    return Problem("class-names", sentence, severity="note", do=do, numbers={"classes": len(shown)})
+    return Problem("values", sentence, severity="note", do=do, numbers={"classes": len(shown)})
 
 
 def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Problem:
@@ -98,7 +98,7 @@ def ignored_note(shown: Mapping[str, str], share: float, *, guessed: bool) -> Pr
 def without_pixels(names: Sequence[str], of: int, source: str) -> Problem:
     """Classes of the table that occur in no mask."""
     return Problem(
-        "empty-class",
+        "absent-class",
         text(
             "Classes of {s} without a pixel: {k} of {n}: {l}; left out.",
             "{s} 中没有任何像素的类别：{n} 个中有 {k} 个：{l}；未使用。",

@@ -54,6 +54,8 @@ class _Alike(NamedTuple):
 def find_sequences(examples: Examples, grey: np.ndarray) -> list[Problem]:
     """A leak where a sequence stands in several parts, and a warning where folds would tear neighbours apart.
 
+    The latter only where the order check of a study cannot measure what that does to a score.
+
     Args:
         grey: `(n, 64, 64)` uint8 copies.
     """
@@ -63,7 +65,7 @@ def find_sequences(examples: Examples, grey: np.ndarray) -> list[Problem]:
     alike = _are_alike(sequences, grey)
     if alike is None:
         return []
-    torn = _torn(examples, sequences, alike)
+    torn = [] if examples.kind.unordered is None else _torn(examples, sequences, alike)  # else a study measures it
     # where groups keep sequences together, a validation folder that is part of training does no harm
     stands = _stands_in(examples) if torn or examples.group is None else examples.part.tolist()
     return [*_leaks(examples, sequences, stands, alike), *torn]
@@ -256,7 +258,7 @@ def _names(sequences: Sequence[_Sequence]) -> str:
 def _proposal(examples: Examples, sequences: Sequence[_Sequence]) -> Text:
     """Settings that keep neighbours together: a fold per sequence, or contiguous blocks where there are too few of them."""
     pattern = _pattern(examples, sequences)
-    if pattern is not None and _enough(examples, sequences):
+    if pattern is not None and len(sequences) > 2:
         folds = f" --set design.folds={len(sequences)}" if len(sequences) < FOLDS else ""
         return text(
             "Keep sequences together: --set 'data.group_pattern={p}'{f}. The number of sequences is then the number of independent examples.",
@@ -272,14 +274,6 @@ def _proposal(examples: Examples, sequences: Sequence[_Sequence]) -> Text:
         "若有列或文件夹标明相邻帧的共同来源，请改用 design.group_by。",
         b=blocks,
     )
-
-
-def _enough(examples: Examples, sequences: Sequence[_Sequence]) -> bool:
-    """Whether folds of whole sequences can be made: at least three, and two of every class where an example has one class."""
-    if not examples.kind.exclusive:
-        return len(sequences) > 2
-    held = Counter(int(examples.target[s.frames[0]]) for s in sequences)
-    return len(held) == len(examples.classes) and min(held.values()) > 1
 
 
 def _pattern(examples: Examples, sequences: Sequence[_Sequence]) -> str | None:

@@ -67,7 +67,7 @@ def named_groups(
                 t=len(paths),
                 f=apart[0],
             )
-            problems.append(Problem("groups", sentence, tuple(apart), numbers={"n": len(apart)}))
+            problems.append(Problem("group-pattern", sentence, tuple(apart), numbers={"n": len(apart)}))
         groups = [path if name is None else name for path, name in zip(paths, matched, strict=True)]
     if blocks is not None:
         groups = _blocks(groups, order, blocks)

@@ -33,7 +33,17 @@ from weigh.stats.power import what_settles
 
 __all__ = ["find"]
 
-SPOILS = ("leak", "near-leak", "label-conflict", "duplicate", "near-duplicate", "one-class", "split")
+SPOILS = (
+    "leak",
+    "near-leak",
+    "sequence-leak",
+    "sequence",
+    "label-conflict",
+    "duplicate",
+    "near-duplicate",
+    "one-class",
+    "split",
+)
 FEW_REPEATS = 3  # below it the spread between repeats is not measured but allowed for (stats/interval.py)
 
 
