@@ -18,6 +18,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.memo import Memo
+from weigh.data.pages import page_content, split_page
 from weigh.disk import write_file
 from weigh.language import text
 from weigh.lookahead import look_ahead
@@ -67,15 +68,18 @@ def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], No
 
 
 def hash_file(path: Path) -> str:
-    """BLAKE2b (128 bits, hex) of the file's bytes, or "" if it cannot be read."""
+    """BLAKE2b (128 bits, hex) of the file's bytes, or of one page of it ("stack.tif#3"); "" if it cannot be read."""
     digest = hashlib.blake2b(digest_size=16)
     try:
+        if (page := split_page(path)) is not None:
+            digest.update(page_content(*page))
+            return digest.hexdigest()
         if not path.is_file():  # a pipe or a device would block for ever
             return ""
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError):
         return ""
     return digest.hexdigest()
 

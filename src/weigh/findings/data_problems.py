@@ -45,6 +45,7 @@ QUESTIONS: dict[str, Text] = {
     "several-masks": text("Are there several masks of one name?", "是否有多个同名的掩码？"),
     "object-masks": text("Are there further masks that are not used?", "是否有未使用的其他掩码？"),
     "unlisted": text("Are there {w} that no list names?", "是否有未列入任何列表的{w}？"),
+    "stack": text("Do stacks have different numbers of pages?", "是否有页数不同的图像栈？"),
     "mask-size": text("Do masks have another size than their {w}?", "是否有掩码与{w}尺寸不同？"),
     "mask-scale": text("Are all masks drawn at another scale?", "掩码是否按另一比例绘制？"),
     "mask-exif": text(

@@ -7,6 +7,7 @@ import json
 import numpy as np
 from PIL import Image
 
+from weigh.data.pages import split_page
 from weigh.data.pictures.index import read_images
 from weigh.kinds.masks import MASKS
 from weigh.spec import DataSpec
@@ -51,7 +52,8 @@ def read(train, **options):
     """Examples, and problems by kind."""
     examples, problems = read_images(DataSpec(train=str(train), **options), [MASKS], offline=True)
     assert len(set(examples.path.tolist())) == len(examples)
-    assert all((examples.root / str(p).partition("#")[0]).is_file() for p in examples.path)
+    places = [examples.root / p for p in examples.path.tolist()]
+    assert all((p if split_page(p) is None else split_page(p)[0]).is_file() for p in places)
     for problem in problems:
         assert problem.sentence.zh != problem.sentence.en
         assert "{" not in problem.sentence.en + problem.sentence.zh

@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 
 from weigh.data.masks.coco import Annotated, draw_annotated, is_segmented, read_coco
 from weigh.data.masks.pair_words import lonely_files, no_masks
-from weigh.data.masks.pairs import pair_files
+from weigh.data.masks.pairs import Pair, Pairs, pair_files
 from weigh.data.masks.raster import read_raster
 from weigh.data.masks.sources import MaskListing
+from weigh.data.pages import count_pages, page_name
 from weigh.data.pictures.tables import list_columns, picture_columns
 from weigh.data.rows.columns import nearest_columns
 from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
@@ -22,6 +23,7 @@ from weigh.data.rows.paths import Resolver
 from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.problem import Problem
 from weigh.spec import DataSpec
 
 __all__ = ["is_mask_column", "list_coco", "list_pairs", "list_rows"]
@@ -51,6 +53,8 @@ def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
             return list_coco(files, folder)
         raise no_masks(folder, pairs)
     listing = Listing(root=folder, problems=lonely_files(pairs))
+    pairs, problems = _pages(folder, pairs)
+    listing.problems += problems
     for pair in pairs.pairs:
         within = PurePosixPath(pair.folder) / PurePosixPath(pair.picture).name
         order = (natural_key(within.as_posix()), natural_key(pair.picture))
@@ -60,6 +64,40 @@ def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
     masks = [pair.mask for pair in pairs.pairs]
     folders = [folder, *(folder / f for f in dict.fromkeys(str(PurePosixPath(m).parent) for m in masks)), folder.parent]
     return MaskListing(listing, masks, lambda name: read_raster(folder / name), folders)
+
+
+def _pages(folder: Path, pairs: Pairs) -> tuple[Pairs, list[Problem]]:
+    """Stacks of pictures with stacks of masks, page by page."""
+    single: list[Pair] = []
+    unequal: list[tuple[str, int, str, int]] = []
+    for pair in pairs.pairs:
+        pictures, masks = count_pages(folder / pair.picture), count_pages(folder / pair.mask)
+        if pictures == masks == 1:
+            single.append(pair)
+        elif pictures == masks:
+            for page in range(1, pictures + 1):
+                names = page_name(pair.picture, page), page_name(pair.mask, page)
+                single.append(pair._replace(picture=names[0], mask=names[1]))
+        else:
+            unequal.append((pair.picture, pictures, pair.mask, masks))
+    if not unequal:
+        return pairs._replace(pairs=single), []
+    picture, pages, mask, mask_pages = unequal[0]
+    problem = set_aside(
+        "stack",
+        text(
+            "Pictures and masks with different numbers of pages: {n} (first: {p} has {a}, {m} has {b}); set aside.",
+            "图片与掩码的页数不同：{n} 对（第一对：{p} 有 {a} 页，{m} 有 {b} 页），已搁置。",
+            n=len(unequal),
+            p=picture,
+            a=pages,
+            m=mask,
+            b=mask_pages,
+        ),
+        [path for row in unequal for path in (row[0], row[2])],
+        text("Give every page of a picture a page of the mask.", "请让图片的每一页都有对应的掩码页。"),
+    )
+    return pairs._replace(pairs=single), [problem]
 
 
 def list_rows(table: Path, spec: DataSpec, root: Path | None) -> MaskListing:

@@ -32,7 +32,7 @@ ADDED_TO_MASKS = re.compile(
     re.IGNORECASE,
 )
 ADDED_TO_PICTURES = re.compile(
-    r"[ _.-]+(?:image|img|picture|photo|rgb|sat|raw|orig|original|input|leftimg8bit)$", re.IGNORECASE
+    r"[ _.-]+(?:image|img|picture|photo|rgb|sat|raw|orig|original|input|leftimg8bit|volume|stack)$", re.IGNORECASE
 )
 BEFORE = re.compile(r"^(?:mask|msk|seg|label|annotation|gt|image|img|picture|photo|rgb)s?[ _.-]+", re.IGNORECASE)
 CHOSEN_ENDS = ("labeltrainids", "labelids")  # of several masks of one picture, the first of these holds the classes

@@ -20,6 +20,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps
 
+from weigh.data.pages import page_bytes, split_page
 from weigh.errors import DataError
 from weigh.language import Text, text
 
@@ -203,12 +204,14 @@ def thumbnail_bytes(path: Path | str, side: int) -> bytes:
 
 
 def read_bytes(path: Path | str) -> bytes:
-    """The bytes of a regular file.
+    """The bytes of a regular file, or of one page of it ("stack.tif#3").
 
     Raises:
         PictureError: Missing, not a file, no permission.
     """
     try:
+        if (page := split_page(path)) is not None and page[0].is_file():
+            return guarded(path, lambda: page_bytes(*page))
         if Path(path).exists() and not Path(path).is_file():  # a pipe or a device would block for ever
             raise PictureError(path, "not a picture", text("it is not a file.", "它不是文件。"))
         return Path(path).read_bytes()

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.data.examples import Examples
+from weigh.data.pages import split_page
 from weigh.data.pictures.masks import PICTURE_WORDS
 from weigh.data.rows.groups import groups_by_pattern
 from weigh.data.rows.listing import PARTS, natural_key
@@ -76,7 +77,7 @@ def _sequences(examples: Examples) -> list[_Sequence]:
     numbered: dict[tuple, list[tuple[int, int]]] = defaultdict(list)
     for i, path in enumerate(examples.path.tolist()):
         place = PurePosixPath(path)
-        match = NUMBERED.fullmatch(place.stem)
+        match = NUMBERED.fullmatch(place.stem if split_page(path) is None else place.name)
         if match is None:
             continue
         folders = tuple(f for f in place.parts[:-1] if not _is_part_or_pictures(f))
