@@ -119,6 +119,22 @@ def test_maps_have_the_strides_and_widths_that_they_promise(address):
     assert any(p.grad is not None and p.grad.abs().max() > 0 for p in model.module.parameters())
 
 
+@pytest.mark.parametrize(
+    ("address", "widths"),
+    [
+        ("timm:densenet121", (64, 256, 512, 1024, 1024)),
+        ("torchvision:densenet121", (64, 256, 512, 1024, 1024)),
+        ("timm:inception_v3", (64, 192, 288, 768, 2048)),
+        ("timm:mobilenetv3_small_050", (16, 8, 16, 24, 288)),
+        ("timm:ghostnet_050", (8, 12, 20, 56, 480)),
+        ("torchvision:vgg11", (128, 256, 512, 512, 512)),
+    ],
+)
+def test_the_last_map_of_a_stage_is_taken_before_it_is_narrowed(address, widths):
+    pyramid = load_model(address, pretrained=False, offline=True).maps()
+    assert (pyramid.strides, pyramid.widths) == ((2, 4, 8, 16, 32), widths)
+
+
 @pytest.mark.parametrize("address", ["timm:test_resnet", "timm:test_vit", "timm:test_convnext"])
 def test_a_map_shows_what_lies_at_its_place(address):
     """What is changed in a corner of the picture changes the map there most."""

@@ -1,4 +1,5 @@
-"""Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME`, `file:PATH@timm:NAME`. Torch-free.
+"""Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME`, `smp:DECODER/ENCODER`,
+`file:PATH@timm:NAME`. Torch-free.
 
 The address says which source is asked; a source is one file that registers itself in `pretrained.MODEL_SOURCES`, and
 third parties add one through the entry point `model-source.NAME` of the group `weigh.plugins`.
@@ -17,7 +18,7 @@ from weigh.language import text
 
 __all__ = ["BUILT_IN", "Address", "parse_address", "source_names"]
 
-BUILT_IN = ("timm", "torchvision", "hf", "file")
+BUILT_IN = ("timm", "torchvision", "hf", "smp", "file")
 _REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,95}")
 OWNERS = {  # beginnings of names that people write without their owner, and whose repository on the hub they mean
     "bert-": "google-bert",
@@ -61,10 +62,10 @@ class Address:
 
     Attributes:
         written: As the user wrote it.
-        source: "timm", "torchvision", "hf" or "file".
+        source: "timm", "torchvision", "hf", "smp" or "file".
         name: Architecture, as its source knows it ("tf_efficientnet_lite0", "resnet18.a1_in1k"); for `hf:` a repository of the
             hub, or a folder ("./mine", "/models/mine").
-        weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones.
+        weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones; of `smp:` the encoder.
         path: Checkpoint of a `file:` address.
         architecture: For `file:`, the address of the architecture; otherwise the address itself.
     """
@@ -97,8 +98,8 @@ def parse_address(written: str) -> Address:
         raise ModelError(
             text("'{w}' is not a model address.", "“{w}”不是模型地址。", w=written[:200]),
             text(
-                "An address says where a model comes from: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME.",
-                "地址说明模型的来源：timm:名称、torchvision:名称[/权重]、hf:所有者/名称、file:路径@timm:名称。",
+                "An address says where a model comes from: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, smp:DECODER/ENCODER, file:PATH@timm:NAME.",
+                "地址说明模型的来源：timm:名称、torchvision:名称[/权重]、hf:所有者/名称、smp:解码器/编码器、file:路径@timm:名称。",
             ),
             text("Did you mean {e}?", "您是想用 {e} 吗？", e=example),
         )

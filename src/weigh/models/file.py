@@ -7,6 +7,7 @@ from pathlib import Path
 
 from weigh.language import text
 from weigh.models.address import Address
+from weigh.models.anatomy import weights_digest
 from weigh.models.checkpoint import fit, read_checkpoint
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model
 from weigh.notices import notice
@@ -37,7 +38,9 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     if fitted.headless:
         note = "; ".join(filter(None, [note, "the file has no head of this architecture"]))
     provenance = Provenance("file", path.name, note=note, files=(path.resolve(),))
-    return replace(base, address=address, provenance=provenance, classes=0 if fitted.headless else base.classes)
+    anatomy = replace(base.anatomy, digest=weights_digest)  # all of it was read
+    classes = 0 if fitted.headless else base.classes
+    return replace(base, address=address, provenance=provenance, classes=classes, anatomy=anatomy)
 
 
 MODEL_SOURCES.register("file", ModelSource(load, lambda _pattern: []))

@@ -18,11 +18,12 @@ from torch import nn
 from weigh.errors import MissingExtra, ModelError, WeighError, reason_of
 from weigh.files import read_json
 from weigh.language import text
-from weigh.models import encoder, hf_pictures
+from weigh.models import encoder, hf_masks, hf_pictures
 from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import CATALOGUE, find_packaged
 from weigh.models.hf_folder import digest_of_configuration, files_of, find_folder
+from weigh.models.hf_masks import PixelEncoder, is_of_masks, refuse_sets_of_masks, without_helpers
 from weigh.models.hf_pictures import PictureEncoder, is_of_pictures, preprocessing, settings_of_pictures
 from weigh.models.hf_texts import settings_of_texts, text_encoder, tokenisation
 from weigh.models.hub import cached_from_hub
@@ -56,9 +57,10 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     check_settings(address.written, read_json(folder / "config.json"))
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        refuse_sets_of_masks(config, address.written)
         module = _module(folder, config, pretrained=pretrained)
-        of_pictures = is_of_pictures(config)
-        preparation = preprocessing(folder, config) if of_pictures else tokenisation(folder, config, address.name)
+        sees = is_of_pictures(config) or is_of_masks(config)
+        preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)
         body, anatomy = _body(module, config, preparation, folder)
     except WeighError:
         raise
@@ -93,7 +95,7 @@ def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: 
     module = _module(Path(), made, pretrained=False)
     preparation: Preparation = (
         Preprocessing.from_json(fields)
-        if is_of_pictures(made)
+        if is_of_pictures(made) or is_of_masks(made)
         else Tokenisation(written=read("tokenizer.json"), **fields)
     )
     body, anatomy = _body(module, made, preparation, None)
@@ -101,6 +103,8 @@ def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: 
 
 
 def _body(module: nn.Module, config: Any, preparation: Any, folder: Path | None) -> tuple[nn.Module, Anatomy]:
+    if is_of_masks(config):
+        return PixelEncoder(module), hf_masks.ANATOMY
     if is_of_pictures(config):
         return PictureEncoder(module), hf_pictures.ANATOMY
     return text_encoder(module, config, preparation, folder), encoder.ANATOMY
@@ -110,24 +114,32 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
     """The encoder without pooling layer or language-model head, in float32."""
     import transformers
 
-    plain = settings_of_pictures(config) if is_of_pictures(config) else settings_of_texts(config)
-    family = transformers.AutoModel._model_mapping[type(config)]
+    library: Any = transformers.AutoModel
+    if is_of_masks(config):
+        library, plain, config = transformers.AutoModelForSemanticSegmentation, {}, without_helpers(config)
+    else:
+        plain = settings_of_pictures(config) if is_of_pictures(config) else settings_of_texts(config)
+    family = library._model_mapping[type(config)]
     # Said here, since a configuration may name a kernel that would be fetched from the hub and run.
     plain["attn_implementation"] = "sdpa" if getattr(family, "_supports_sdpa", False) else "eager"
     with torch.device("meta"):  # takes no memory
-        outline = transformers.AutoModel.from_config(config, trust_remote_code=False, **plain)
+        outline = library.from_config(config, trust_remote_code=False, **plain)
     check_size(folder, sum(p.numel() for p in outline.parameters()), pretrained=pretrained)
     if not pretrained:
-        return transformers.AutoModel.from_config(config, trust_remote_code=False, **plain).float()
-    return transformers.AutoModel.from_pretrained(
+        return library.from_config(config, trust_remote_code=False, **plain).float()
+    module, report = library.from_pretrained(
         folder,
         config=config,
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
         dtype=torch.float32,
+        output_loading_info=True,
         **plain,
     )
+    if is_of_masks(config) and report["missing_keys"]:
+        raise ValueError(f"its weights lack {sorted(report['missing_keys'])[0]}")
+    return module
 
 
 def _cached(name: str) -> bool:

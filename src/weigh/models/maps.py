@@ -153,13 +153,23 @@ def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
 def _levels(root: Call, size: int) -> tuple[Level, ...]:
     """The last map of each size; the coarser ones must come later, or they are not on the way to the last features."""
     last: dict[int, Level] = {}
-    units = sorted(_main_path(root, sum(p.numel() for p in root.module.parameters()), size), key=lambda call: call.end)
+    total = _numbers(root)
+    units = sorted(_main_path(root, total, size), key=lambda call: call.end)
     calls = [call.name for call in every(root)]
+    coarser = {
+        call.name + ".": level.stride
+        for call in units
+        if _numbers(call) <= SHARE * total and (level := _level(call, size))
+    }
     for call in units:
         level = _level(call, size)
         if level is not None and calls.count(call.name) == 1:
+            kept_level = last.get(level.stride)
             last = {stride: kept for stride, kept in last.items() if stride < level.stride}
-            last[level.stride] = level
+            # the part of a DenseNet that leads to the next size narrows the map of its stage before it scales it
+            leads_on = any(level.name.startswith(name) and stride > level.stride for name, stride in coarser.items())
+            narrowed = leads_on and kept_level is not None and kept_level.width > level.width
+            last[level.stride] = kept_level if narrowed else level
     return tuple(last[stride] for stride in sorted(last))
 
 
@@ -167,12 +177,16 @@ def _main_path(call: Call, total: int, size: int) -> Iterator[Call]:
     """Parts that follow one another: what holds parts of several sizes, or most of the network, is looked into."""
     for inner in call.inside:
         sides = {level.stride for part in inner.inside if (level := _level(part, size)) is not None}
-        share = sum(p.numel() for p in inner.module.parameters()) / max(total, 1)
+        share = _numbers(inner) / max(total, 1)
         if inner.inside and (
             _level(inner, size) is None or (len(sides) > 1 and (share > SHARE or _in_a_row(inner.module)))
         ):
             yield from _main_path(inner, total, size)
         yield inner
+
+
+def _numbers(call: Call) -> int:
+    return sum(p.numel() for p in call.module.parameters())
 
 
 def _in_a_row(module: nn.Module) -> bool:

@@ -19,7 +19,7 @@ from weigh.models.address import Address
 from weigh.models.anatomy import TORCH
 from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
-from weigh.models.decoded import Decoded, decoded_anatomy
+from weigh.models.decoded import Parted, decoded_anatomy
 from weigh.models.hub import reachable, unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
@@ -66,10 +66,10 @@ class _Pair(nn.Module):
         return torch.cat([fine, scaled], dim=1)
 
 
-def _parted(module: nn.Module) -> Decoded:
+def _parted(module: nn.Module) -> Parted:
     classifier = module.classifier
     decoder = _Single(classifier) if isinstance(classifier, nn.Sequential) else _Pair(classifier)  # type: ignore[arg-type]
-    return Decoded(_Backbone(module.backbone), decoder)  # type: ignore[arg-type]
+    return Parted(_Backbone(module.backbone), decoder)  # type: ignore[arg-type]
 
 
 def _last_classifiers(module: nn.Module) -> set[str]:

@@ -1,0 +1,120 @@
+"""A model of the transformers library that answers for every pixel (SegFormer, UperNet and others), without its last classifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from weigh.errors import ModelError
+from weigh.language import text
+from weigh.models.decoded import decoded_anatomy
+
+__all__ = ["ANATOMY", "PixelEncoder", "is_of_masks", "refuse_sets_of_masks", "without_helpers"]
+
+SETS = ("ForUniversalSegmentation", "ForInstanceSegmentation")  # endings of names of classes
+
+
+def is_of_masks(config: Any) -> bool:
+    """Whether its weights were trained to answer for every pixel."""
+    import transformers
+
+    named = any(str(name).endswith("ForSemanticSegmentation") for name in getattr(config, "architectures", None) or ())
+    return named and type(config) in transformers.AutoModelForSemanticSegmentation._model_mapping
+
+
+def refuse_sets_of_masks(config: Any, address: str) -> None:
+    """Nothing, or the error that a model answers with a set of masks.
+
+    Raises:
+        ModelError: MaskFormer, Mask2Former, OneFormer and the like.
+    """
+    named = next((str(n) for n in getattr(config, "architectures", None) or () if str(n).endswith(SETS)), None)
+    if named is None:
+        return
+    raise ModelError(
+        text("{a} ({n}) answers with a set of masks.", "{a}（{n}）给出的是一组掩膜。", a=address, n=named),
+        text(
+            "Such models are trained by matching their masks with the labelled ones, a loss that weigh does not have.",
+            "这类模型通过把自身的掩膜与标注匹配来训练，weigh 没有这种损失函数。",
+        ),
+        text(
+            "Use a model that answers for every pixel (SegFormer, UperNet, torchvision:deeplabv3_resnet50), or a backbone of timm:.",
+            "请使用逐像素作答的模型（SegFormer、UperNet、torchvision:deeplabv3_resnet50），或 timm: 的骨干网络。",
+        ),
+    )
+
+
+def without_helpers(config: Any) -> Any:
+    """The same without a classifier that only helped to train it, and with weights from the model's own files alone."""
+    for name in ("use_auxiliary_head", "use_pretrained_backbone"):
+        if hasattr(config, name):
+            setattr(config, name, False)
+    return config
+
+
+class _Reached(Exception):
+    """Ends a forward pass where the decoder begins; carries the maps."""
+
+    def __init__(self, maps: Any) -> None:
+        self.maps = maps
+
+
+class _Nothing(nn.Identity):
+    """In place of a convolution of single pixels, with what a layer around it may ask."""
+
+    stride = kernel_size = dilation = (1, 1)
+
+
+class PixelEncoder(nn.Module):
+    """`(n, 3, height, width)` to `(n, width, h, w)`: what the last classifier took. A `decoded.Decoded`.
+
+    Args:
+        model: The library's own; its last classifier is taken away.
+
+    Raises:
+        ValueError: Its last layer is no classifier of single pixels.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        convolutions = [(name, part) for name, part in model.named_modules() if isinstance(part, nn.Conv2d)]
+        fits = [
+            name
+            for name, part in convolutions
+            if part.out_channels == model.config.num_labels and part.kernel_size == (1, 1)
+        ]  # type: ignore[union-attr]
+        first = {name.partition(".")[0] for name in fits[-1:]}
+        if not first or next(iter(first)) != list(model._modules)[-1]:
+            raise ValueError("its last part has no classifier of single pixels")
+        self.model, (self.first,) = model, first
+        model.set_submodule(fits[-1], _Nothing())
+
+    @property
+    def decoder(self) -> nn.Module:
+        return self.model.get_submodule(self.first)
+
+    def encode(self, pictures: torch.Tensor) -> list[torch.Tensor]:
+        def stop(_module: nn.Module, inputs: tuple, named: dict) -> None:
+            raise _Reached(inputs[0] if inputs else next(iter(named.values())))
+
+        hook = self.decoder.register_forward_pre_hook(stop, with_kwargs=True)
+        try:
+            self.model(pixel_values=pictures)
+        except _Reached as reached:
+            return [reached.maps] if isinstance(reached.maps, torch.Tensor) else list(reached.maps)
+        finally:
+            hook.remove()
+        raise RuntimeError(f"{self.first} was not reached")
+
+    def decode(self, maps: list[torch.Tensor]) -> torch.Tensor:
+        return self.decoder(maps if len(maps) > 1 else maps[0])
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return self.decode(self.encode(pictures))
+
+
+ANATOMY = decoded_anatomy(
+    take=lambda encoder: encoder, head=lambda _encoder: set(), inner=lambda encoder: encoder.model, inner_name="model."
+)  # type: ignore[arg-type]
