@@ -104,3 +104,17 @@ def objects_missed(small: float, large: float) -> Drawn:
         return truth, answer
 
     return drawn
+
+
+def wrong_masks(pictures: int, noise: float = 0.02) -> Drawn:
+    """Ground left, signs right; the masks of the first pictures call a square of the ground a sign, which the answer does not."""
+
+    def drawn(rng: np.random.Generator, i: int) -> Pair:
+        seen = np.repeat(np.arange(40) // 20, 40).reshape(40, 40).T
+        truth = seen.copy()
+        if i < pictures:
+            truth[10:18, 4:12] = 1
+        wrong = rng.random((40, 40)) < noise
+        return truth, np.where(wrong, 1 - seen, seen)
+
+    return drawn

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.planned import add_runs
-from tests.findings.planted_masks import inside_errors, objects_missed, planted_study
+from tests.findings.planted_masks import inside_errors, objects_missed, planted_study, wrong_masks
 from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.file import findings_file
 from weigh.findings.model import FindingsFile
@@ -332,6 +332,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "masks": lambda: planted_study(objects_missed(0.8, 0.05), test=12, rivals=[objects_missed(0.9, 0.3)]),
     "masks-large": lambda: planted_study(objects_missed(0.05, 0.6), repeats=2),
     "masks-few": lambda: planted_study(objects_missed(0.5, 0.3), n=6),
+    "masks-wrong": lambda: planted_study(wrong_masks(4), rivals=[wrong_masks(4, 0.01)]),
     "masks-inside": lambda: planted_study(inside_errors(0.05)),
     "texts": lambda: text_study(models={"timm:good": {"texts": TOKENS}}),
     "labels": lambda: text_study(several=True),

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from tests.findings.planted_masks import border_errors, halves_confused, inside_errors, objects_missed, planted_study
+from tests.findings.planted_masks import (
+    border_errors,
+    halves_confused,
+    inside_errors,
+    objects_missed,
+    planted_study,
+    wrong_masks,
+)
 from tests.findings.reading import by_id, check
 from weigh.findings.errors import hardest
 from weigh.findings.performance import headline
 from weigh.kinds.base import rows_of
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_statistics import compare_with_shifted
+from weigh.run import Kept
 
 
 def found_in(results):
@@ -221,3 +231,77 @@ def test_a_class_of_few_pictures_is_not_judged(held):
     assert ("[" in row["IoU"]) == (held >= 8)
     assert (f"'pole' in {held}" in found.sentence.en) == (held < 8)
     assert (f"“pole”见于 {held} 张" in found.sentence.zh) == (held < 8)
+
+
+# Masks that may be drawn wrong
+
+
+def test_regions_that_all_candidates_contradict_are_to_be_looked_at():
+    found = found_in(planted_study(wrong_masks(4), rivals=[wrong_masks(4, 0.01)]))["errors:regions"]
+    assert found.verdict == "undecided"
+    assert found.examples == [f"images/picture_{i:05d}.jpg" for i in range(4)]
+    assert {(row["given"], row["predicted"]) for row in found.table} == {("sign", "ground")}
+    assert found.estimates["regions"].value == 4
+    assert "proves nothing" in found.sentence.en
+    assert "不能证明" in found.sentence.zh
+    assert found.claim is None
+
+
+def test_where_all_answers_are_kept_and_none_contradicts_there_is_nothing_to_look_at():
+    found = found_in(planted_study(wrong_masks(0), rivals=[wrong_masks(0)]))["errors:regions"]
+    assert (found.verdict, found.examples, found.next) == ("no", [], [])
+
+
+def habitual(rng, i):
+    return halves_confused(0.3)(rng, i)
+
+
+def slivers(rng, i):
+    """Both are wrong along the border, as wide as borders are drawn."""
+    truth, _ = border_errors(0.0)(rng, i)
+    answer = truth.copy()
+    answer[:, 19] = 1
+    return truth, answer
+
+
+def tiny(rng, i):
+    """Two pixels by two that both get wrong."""
+    truth, answer = border_errors(0.0)(rng, i)
+    answer[5:7, 5:7] = 1
+    return truth, answer
+
+
+@pytest.mark.parametrize("drawn", [habitual, slivers, tiny])
+def test_habits_borders_and_specks_are_no_suspects(drawn):
+    found = found_in(planted_study(drawn, rivals=[drawn]))["errors:regions"]
+    assert found.verdict == "no"
+
+
+def test_one_candidate_cannot_agree():
+    assert "errors:regions" not in found_in(planted_study(wrong_masks(4)))
+
+
+def test_candidates_that_differ_do_not_agree():
+    right = wrong_masks(4)
+
+    def as_the_mask(rng, i):
+        truth, _ = right(rng, i)
+        return truth, truth
+
+    assert found_in(planted_study(right, rivals=[as_the_mask]))["errors:regions"].verdict == "no"
+
+
+def test_only_pictures_whose_answers_were_kept_are_looked_at():
+    results = planted_study(wrong_masks(4), rivals=[wrong_masks(4, 0.01)])
+
+    def some(key):
+        kept = results.kept(key)
+        return None if kept is None else Kept(kept.examples[:3], kept.answers[:3])
+
+    found = found_in(replace(results, kept=some))["errors:regions"]
+    assert found.verdict == "undecided"
+    assert found.estimates["looked_at"].value == 15
+    assert "output.masks: true" in found.sentence.en
+    found = found_in(replace(planted_study(wrong_masks(0), rivals=[wrong_masks(0)]), kept=some))["errors:regions"]
+    assert found.verdict == "undecided"  # most pictures were not looked at
+    assert "errors:regions" not in found_in(replace(results, kept={}.get))

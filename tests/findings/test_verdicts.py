@@ -166,6 +166,10 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("not settled", "尚无定论"),
     },
     "errors:pictures": {"yes": ("of the pixels of a picture", "每张图片判错")},
+    "errors:regions": {
+        "no": ("In none of", "没有发现"),
+        "undecided": ("this proves nothing|Only pictures", "不能证明|只查看了"),
+    },
     "errors:shift": {"yes": ("moved by one pixel", "移动一个像素")},
     "errors:labels": {
         "no": ("None of the", "没有确信的异议"),

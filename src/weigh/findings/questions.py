@@ -225,6 +225,10 @@ QUESTIONS: dict[str, Question] = {
     "errors:pictures": Question(
         text("How much of a picture is wrong, and in which most?", "每张图片错了多少？哪些错得最多？")
     ),
+    "errors:regions": Question(
+        text("Are some regions of the masks suspected to be wrong?", "是否有掩码区域疑似标错？"),
+        no=text("No regions of the masks are suspected to be wrong", "没有掩码区域疑似标错"),
+    ),
     "errors:shift": Question(
         text("What would moving the masks by one pixel cost?", "把掩码移动一个像素，得分会降低多少？")
     ),

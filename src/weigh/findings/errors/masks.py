@@ -10,6 +10,7 @@ import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.findings.amounts import bilingual, count
+from weigh.findings.errors.mask_labels import find_regions
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.errors.pixels import find_borders, find_confusions, find_missed_objects
 from weigh.findings.evidence import Evidence
@@ -41,6 +42,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
         find_borders(evidence, reader),
         find_missed_objects(evidence, reader),
         _find_hardest(evidence, reader),
+        find_regions(evidence),
         _find_shift(evidence, reader),
     )
     return [finding for finding in parts if finding is not None]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from weigh.findings.amounts import amount, bilingual, count, gain_of, share, turned
+from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding, Verdict
 from weigh.findings.occurring import LEAST_HOLDERS, Occurring, gap_where, recorded_by_repeat, score_where
@@ -129,6 +130,7 @@ def find_confusions(evidence: Evidence, reader: str) -> Finding:
         estimates,
         "yes" if settled else "undecided",
         claim=evidence.claim,
+        assumptions=assumptions_of(evidence, [reader]),
         figure=_matrix(totals / len(cells), classes),
         table=[
             {"given": pair.a, "predicted": pair.b, "share": percent(pair.share), "pictures": number[pair.a]}
@@ -269,6 +271,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
         kind="errors",
         **asked("errors:borders", verdict),
         claim=evidence.claim,
+        assumptions=assumptions_of(evidence, [reader]),
         sentence=bilingual(sentence),
         estimates=estimates,
         candidates=[reader],
@@ -341,6 +344,7 @@ def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
         kind="errors",
         **asked("errors:objects", verdict),
         claim=evidence.claim,
+        assumptions=assumptions_of(evidence, [reader]),
         sentence=bilingual(sentence),
         estimates={
             "missed_small": small,
