@@ -89,111 +89,117 @@ def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Pro
 
 
 def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
-    recipe, options = RECIPES.get(run.recipe), run.options
+    recipe, options, task = RECIPES.get(run.recipe), run.options, network_task(setting.task)
     model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
     preparation = model.configure(options)
-    task, head = network_task(setting.task), head_of(examples)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
-    extra: dict[str, Any] = {}
-    adapted: dict[str, float] = {}
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
-    network.to(setting.device).to(
-        memory_format=torch.channels_last if setting.channels_last else torch.contiguous_format
-    )
+    work, facts, measured = _set_up(run, setting, model, network, preparation, examples, progress)
+    training, validation = _split(run, examples)
+    started = time.perf_counter()
+    best, facts_of_training = _optimise(work, model, examples, training, validation, progress)
+    trained = time.perf_counter() - started
+    bias = _decision(work, validation)
+    train_scores = score_training(work.kind, setting.primary, work.predict(run.train), work.target[run.train], bias)
+    furthest = furthest_of(run, setting, examples)
+    answers = work.predict(run.test, furthest)
+    if not np.isfinite(answers).all():
+        raise Diverged("the trained network predicts values that are not finite")
+    facts |= facts_of_training | {
+        "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
+        "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,
+        **({"bias": bias} if bias is not None else {}),
+    }  # fmt: skip
+    measured |= {
+        "train_seconds": trained,
+        "predict_seconds_per_example": prediction_seconds(network, preparation, options, setting),
+        "delay": (setting.model or {}).get("delay"),
+        "peak_bytes": peak_bytes(setting.device),
+    }
+    outcome = Outcome(
+        run.key, "done", answers=answers, facts=facts, measured=measured, weights=_weights(network) if run.keep_weights else None,
+        model=facts_of_model, kept=None if furthest is None else furthest.kept(),
+    )  # fmt: skip
+    if not asks_words(run, setting, examples):
+        return outcome
+    if progress:
+        progress("words", 0, 1)
+
+    def outputs(some: Examples) -> np.ndarray:
+        asked = replace(work, inputs=task.inputs(some, preparation, setting, options))
+        return asked.predict(np.arange(len(some)))
+
+    return add_words(outcome, run, examples, preparation.tokenizer, outputs)
+
+
+def _weights(network: Network) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()}
+
+
+def _set_up(
+    run: Run, setting: Setting, model: Pretrained, network: Network, preparation: Any, examples: Examples, progress: Progress
+) -> tuple[Work, dict[str, Any], dict[str, float]]:  # fmt: skip
+    """Everything until the first step: on the device, pretrained further, cut where a part stays frozen; facts, and seconds it took."""
+    recipe, head = RECIPES.get(run.recipe), head_of(examples)
+    facts: dict[str, Any] = {}
+    measured: dict[str, float] = {}
+    layout = torch.channels_last if setting.channels_last else torch.contiguous_format
+    network.to(setting.device).to(memory_format=layout)
     if not recipe.frozen:
         speed_up(network, setting.device)
     if recipe.unlabelled == "before":
         assert examples.unlabelled is not None
-        extra, adapted["pretrain_seconds"] = adapt(
-            model, network, preparation, examples.unlabelled, options["pretrain"], setting, progress
+        facts, measured["pretrain_seconds"] = adapt(
+            model, network, preparation, examples.unlabelled, run.options["pretrain"], setting, progress
         )
     if head.start is not None:
         head.start(network, examples.target[run.train])
     if recipe.frozen:
-        work, frozen = _freeze(run, setting, model, network, preparation, examples, progress)
-        extra |= frozen
+        work, facts_of_cut = _freeze(run, setting, model, network, preparation, examples, progress)
+        facts |= facts_of_cut
         speed_up(work.network, setting.device)
     else:
-        inputs = task.inputs(examples, preparation, setting, options, progress)
+        inputs = network_task(setting.task).inputs(examples, preparation, setting, run.options, progress)
         work = Work(run, setting, network, inputs, examples.target, examples.kind, head.width(examples))
     if recipe.unlabelled == "beside":
         assert examples.unlabelled is not None
-        work.beside = Beside(model, preparation, examples.unlabelled, options["pretrain"], setting, run.seeds)
-    started = time.perf_counter()
+        work.beside = Beside(model, preparation, examples.unlabelled, run.options["pretrain"], setting, run.seeds)
+    return work, facts, measured
+
+
+def _optimise(
+    work: Work, model: Pretrained, examples: Examples, training: np.ndarray, validation: np.ndarray, progress: Progress
+) -> tuple[Epoch, dict[str, Any]]:  # fmt: skip
+    """Train, and put back what was changed for that alone; the epoch that was kept, and facts."""
+    run, recipe, feed = work.run, RECIPES.get(work.run.recipe), network_task(work.setting.task).feed
+    facts: dict[str, Any] = {}
     if run.recipe == "lp-ft":
-        extra["probe_strength"] = _start_from_probe(work, examples)
+        facts["probe_strength"] = _start_from_probe(work, examples)
     adapters = None
     if recipe.low_rank:
-        adapters = add_adapters(
-            network, options, rng_seed=seed(run.seeds["init"], "adapters"), address=model.address.written
-        )
-        extra |= {"n_trained": adapters.n_trained, "adapted_layers": adapters.layers}
-    training, validation = _split(run, examples)
+        own_seed = seed(run.seeds["init"], "adapters")
+        adapters = add_adapters(work.network, run.options, rng_seed=own_seed, address=model.address.written)
+        facts |= {"n_trained": adapters.n_trained, "adapted_layers": adapters.layers}
     # adapters leave the table as it is; hidden words are guessed among all of it
-    whole = recipe.low_rank or work.beside is not None or task.feed.tokens is None
-    shortened = None if whole else shorten_vocabulary(work.network, task.feed.tokens(work.inputs))
+    whole = recipe.low_rank or work.beside is not None or feed.tokens is None
+    shortened = None if whole else shorten_vocabulary(work.network, feed.tokens(work.inputs))
     with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
         best = _train(work, training, validation, progress)
     if adapters is not None:
         adapters.merge()
     if shortened is not None:
         shortened.restore()
-    trained = time.perf_counter() - started
-    held = validation if len(validation) else training
-    bias = choose_bias(
-        examples.kind, options.get("decision", "argmax"), setting.primary, examples.target[run.train], None, work.width
-    )
-    if setting.primary.startswith("f1") and len(validation):
-        inner = examples.kind.decide(work.predict(held)).probabilities
-        bias = choose_bias(
-            examples.kind, options.get("decision", "argmax"), setting.primary, examples.target[held], inner, work.width
-        )
-    train_scores = score_training(
-        examples.kind, setting.primary, work.predict(run.train), examples.target[run.train], bias
-    )
-    furthest = furthest_of(run, setting, examples)
-    logits = work.predict(run.test, furthest)
-    if not np.isfinite(logits).all():
-        raise Diverged("the trained network predicts values that are not finite")
-    facts = {
-        **extra, "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history, "batch_size": best.batch_size, "accumulated": best.accumulated,
-        "train_scores": train_scores,
-        **({"bias": bias} if bias is not None else {}),
-    }  # fmt: skip
-    measured = {
-        **adapted,
-        "train_seconds": trained,
-        "predict_seconds_per_example": prediction_seconds(network, preparation, options, setting),
-        "delay": (setting.model or {}).get("delay"),
-        "peak_bytes": peak_bytes(setting.device),
-    }
-    weights = (
-        {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in network.state_dict().items()}
-        if run.keep_weights
-        else None
-    )
-    outcome = Outcome(
-        run.key,
-        "done",
-        answers=logits,
-        facts=facts,
-        measured=measured,
-        weights=weights,
-        model=facts_of_model,
-        kept=None if furthest is None else furthest.kept(),
-    )
-    if not asks_words(run, setting, examples):
-        return outcome
+    return best, facts
 
-    if progress:
-        progress("words", 0, 1)
 
-    def outputs(given: Examples) -> np.ndarray:
-        asked = replace(work, inputs=task.inputs(given, preparation, setting, options))
-        return asked.predict(np.arange(len(given)))
-
-    return add_words(outcome, run, examples, preparation.tokenizer, outputs)
+def _decision(work: Work, validation: np.ndarray) -> list[float] | None:
+    """The threshold; for F1 chosen on the validation part, else it follows from how frequent the classes are in training."""
+    run, how, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
+    if primary.startswith("f1") and len(validation):
+        inner = work.kind.decide(work.predict(validation)).probabilities
+        return choose_bias(work.kind, how, primary, work.target[validation], inner, work.width)
+    return choose_bias(work.kind, how, primary, work.target[run.train], None, work.width)
 
 
 def _freeze(
