@@ -296,7 +296,7 @@ class OutputSpec(Section):
     )
     masks: bool = Field(
         default=False,
-        description="Of masks: keep every predicted mask of the cross-validation and of the test part in the study folder (5 to 20 kB each), "
+        description="Of masks: keep every predicted mask of the cross-validation and of the test part in the study folder (2 to 20 kB each), "
         "not only the few of each run that the report may draw; runs that are recorded already keep what they have.",
     )
     refit: bool = Field(default=True, description="Refit the winner on all training data and save it in model/.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from tests.scenes import CLASSES, write_scenes
 from weigh.cli.main import main
+from weigh.kinds.mask_statistics import compare_masks
 from weigh.study import Study
 
 FAST = ["--set", "design.folds=3", "--set", "run.threads=1", "--yes", "--quiet", "--offline"]
@@ -54,6 +56,26 @@ def test_the_report_speaks_of_masks_in_both_languages(study):
     assert "mean IoU" in english
     assert "平均 IoU" in chinese
     assert "Traceback" not in english
+
+
+def test_answers_that_were_kept_are_those_that_were_counted(study):
+    results = study.results()
+    for run in results.runs():
+        kept, (indices, recorded) = results.kept(run.key), results.predictions(run.key)
+        rows = recorded[np.searchsorted(indices, kept.examples)]
+        assert 0 < len(kept.examples) <= results.examples.kind.kept
+        assert (compare_masks(kept.answers, results.examples.target[kept.examples]) == rows).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "titles"), [("report.html", "mask predicted wrong"), ("report.zh.html", "标注 预测 判错")]
+)
+def test_the_worst_pictures_are_drawn_with_mask_answer_and_difference(study, name, titles):
+    page = (study.folder / name).read_text("utf-8").split('data-finding="errors:hardest"')[1].split("</article>")[0]
+    panes = re.findall("<small>(.*?)</small>", page)
+    assert panes[1:4] == titles.split()
+    assert len(panes) % 4 == 0
+    assert page.count("data:image/png") >= 3 * len(panes) // 4
 
 
 def test_resuming_runs_nothing_again(study, capsys):
