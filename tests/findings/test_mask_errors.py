@@ -150,7 +150,7 @@ def test_runs_that_are_missing_are_left_out():
     results = planted_study(halves_confused(0.3), failed=[("m0", 0, 1, "out of memory")])
     found = found_in(results)
     assert found["errors:confusions"].estimates["sign → pole"].n == 32
-    assert found["errors:hardest"].estimates["pictures"].value == 32
+    assert found["errors:hardest"].estimates["examples"].value == 32
 
 
 # What masks allow
@@ -207,7 +207,7 @@ def test_every_class_has_its_iou_with_an_interval():
     found = by_id(headline.find(results))["performance:classes"]
     check(found, results)
     rows = {row["class"]: row for row in found.table}
-    assert rows["sign"]["pictures"] == 40
+    assert rows["sign"]["examples"] == 40
     iou, low, high = map(float, rows["sign"]["IoU"].replace("[", "").replace("]", "").replace(",", "").split())
     assert low < 0.7 < high
     assert iou == pytest.approx(0.7, abs=0.02)
@@ -227,7 +227,7 @@ def test_a_class_of_few_pictures_is_not_judged(held):
 
     found = by_id(headline.find(planted_study(drawn, n=40)))["performance:classes"]
     row = {row["class"]: row for row in found.table}["pole"]
-    assert row["pictures"] == held
+    assert row["examples"] == held
     assert ("[" in row["IoU"]) == (held >= 8)
     assert (f"'pole' in {held}" in found.sentence.en) == (held < 8)
     assert (f"“pole”见于 {held} 张" in found.sentence.zh) == (held < 8)

@@ -85,7 +85,7 @@ def find_regions(evidence: Evidence) -> Finding | None:
         "large": share(LARGE),
     }
     if regions:
-        estimates |= {"pictures": count(pictures, "examples"), "regions": count(len(regions), "1")}
+        estimates |= {"examples": count(pictures, "examples"), "regions": count(len(regions), "1")}
     if not whole:
         sentence += text(
             "Only pictures of which the answers were kept were looked at; output.masks: true keeps all.",

@@ -65,7 +65,7 @@ def _find_hardest(evidence: Evidence, reader: str) -> Finding:
         name: Estimate(value=100 * float(value), n=len(seen), method="description, no interval", unit="percent")
         for name, value in sizes.items()
     }
-    estimates["pictures"] = count(len(seen), "examples")
+    estimates["examples"] = count(len(seen), "examples")
     sentence = text(
         "In the mean {c} gets {a} % of the pixels of a picture wrong, in half of the pictures less than {m} %, in the worst {x} % ({n} pictures).",
         "{c} 平均每张图片判错 {a} % 的像素，一半的图片不到 {m} %，最差的一张为 {x} %（共 {n} 张图片）。",
@@ -146,7 +146,7 @@ def _find_shift(evidence: Evidence, reader: str) -> Finding | None:
         "cost": lost,
         "score": kept,
         "lowest_iou": Estimate(value=float(iou[most]), method="description, no interval"),
-        "pictures": count(len(chosen), "examples"),
+        "examples": count(len(chosen), "examples"),
     }
     sentence = text(
         "Masks moved by one pixel (in the mean of the eight directions) reach a mean IoU of {s} against themselves: {l} points are lost; most by '{w}', "

@@ -133,7 +133,7 @@ def find_confusions(evidence: Evidence, reader: str) -> Finding:
         assumptions=assumptions_of(evidence, [reader]),
         figure=_matrix(totals / len(cells), classes),
         table=[
-            {"given": pair.a, "predicted": pair.b, "share": percent(pair.share), "pictures": number[pair.a]}
+            {"given": pair.a, "predicted": pair.b, "share": percent(pair.share), "examples": number[pair.a]}
             for pair in sorted(pairs, key=lambda pair: -pair.share.value)[:PAIRS_SHOWN]
         ],
     )
@@ -336,7 +336,7 @@ def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
             continue
         named = bilingual(name).model_dump()
         table.append(
-            {"size": named, "objects": round(number), "pictures": int(one.holders.sum()), "missed": percent(estimate)}
+            {"size": named, "objects": round(number), "examples": int(one.holders.sum()), "missed": percent(estimate)}
         )
         rows.append({"label": named, "score": estimate.value, "low": estimate.low, "high": estimate.high})
     return Finding(

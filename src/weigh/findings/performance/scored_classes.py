@@ -89,7 +89,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
                 {
                     "class": one.name,
                     **{key: estimate.format() for key, estimate in one.scores.items()},
-                    "pictures": one.holders,
+                    "examples": one.holders,
                     "note": "" if one.judged else "too few to tell",
                 }
                 for one in classes
@@ -150,6 +150,6 @@ def _figure(classes: list[_Scored], column: str) -> Figure:
             "slice": bilingual(text("class", "类别")),
             "label": bilingual(text("class", "类别")),
             "score": bilingual(text(column, column)),
-            "n": bilingual(text("pictures", "图片数")),
+            "n": bilingual(text("examples", "样本数")),
         },
     )
