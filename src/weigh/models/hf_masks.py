@@ -112,7 +112,16 @@ class PixelEncoder(nn.Module):
         return self.decoder(maps if len(maps) > 1 else maps[0])
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return self.decode(self.encode(pictures))
+        if not torch.compiler.is_compiling():
+            return self.decode(self.encode(pictures))
+        # an exporter loses count of modules that an exception leaves, and drops what nobody uses by itself
+        decoded: list[torch.Tensor] = []
+        hook = self.decoder.register_forward_hook(lambda _module, _inputs, output: decoded.append(output))
+        try:
+            self.model(pixel_values=pictures)
+        finally:
+            hook.remove()
+        return decoded[0]
 
 
 ANATOMY = decoded_anatomy(

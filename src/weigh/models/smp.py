@@ -80,8 +80,8 @@ def _no_last_stage(_body: nn.Module, *, address: str, **_: Any) -> Any:
     raise ModelError(
         text("{a} is not cut at its last stage.", "{a} 不在最后一个阶段处切分。", a=address),
         text(
-            "Its decoder takes maps from all over the encoder and starts from random weights.",
-            "其解码器使用编码器各处的特征图，并从随机权重开始。",
+            "Its decoder takes maps from all over the encoder and is always trained with the head.",
+            "其解码器使用编码器各处的特征图，并且总是与输出头一起训练。",
         ),
         text(
             "Recipes that remain for it: decoder (frozen encoder), finetune, scratch.",

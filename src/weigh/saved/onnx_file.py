@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn import functional
 
 from weigh.disk import WRITING, replacing, storage_errors, write_file
-from weigh.errors import MissingExtra, ModelError
+from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.kinds.base import Kind
 from weigh.language import text
 from weigh.models.preparation import PlainInputs
@@ -104,10 +104,22 @@ def export_onnx(folder: Path, path: Path) -> float:
                     }
                     _write_any_size(answering, plain, names, metadata, written)
                     difference = checked(written, smaller)
-            if not difference < 1e-2:
-                _write(answering, plain, names, metadata, written)
-                difference = 0.0
-            difference = max(difference, checked(written, plain.examples))
+            try:
+                if not difference < 1e-2:
+                    _write(answering, plain, names, metadata, written)
+                    difference = 0.0
+                difference = max(difference, checked(written, plain.examples))
+            except (OSError, MemoryError):
+                raise
+            except Exception as error:  # of torch, onnx or onnxruntime: layers that they cannot write
+                raise ModelError(
+                    text(
+                        "This network cannot be written as ONNX: {e}",
+                        "该网络无法写成 ONNX：{e}",
+                        e=reason_of(error, 300),
+                    ),
+                    do=text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
+                ) from error
             if not difference < 1e-2:
                 raise ModelError(
                     text(
