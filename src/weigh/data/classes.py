@@ -193,7 +193,7 @@ def _counted(classes: Sequence[str], counts: np.ndarray, shares: np.ndarray | No
         return Text(line, line)
     rows = [(name, f"{s:.1%}", int(n)) for name, s, n in zip(classes, shares, counts, strict=True)]
     title = text("Share of the area, and {w} that hold the class:", "各类别的面积占比及含有它的{w}数：", w=noun.many)
-    line = ", ".join(f"{name} {share} ({n})" for name, share, n in rows)
+    line = ", ".join(f"{name}: {share} ({n})" for name, share, n in rows)
     return title + Text(f"{line}.", f"{line}。")
 
 

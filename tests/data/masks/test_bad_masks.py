@@ -263,3 +263,113 @@ def test_arrays_and_other_files_among_masks_are_named(tmp_path):
     np.save(root / "masks/2.npy", draw(2))
     _, problems = read(root)
     assert problems["other-files"].paths == ("masks/2.npy",)
+
+
+# Values that are no classes -----------------------------------------------------------------------------------------
+
+
+def _masks(root, make, n=N, size=(24, 32)):
+    for i in range(n):
+        paint(root / "images" / f"{i}.png", i, size=size)
+        save(root / "masks" / f"{i}.png", make(i))
+    return root
+
+
+@pytest.mark.parametrize("how", ["BILINEAR", "BICUBIC", "LANCZOS"])
+def test_smoothed_masks_are_named(tmp_path, how):
+    def make(i):
+        drawn = np.zeros((37, 50), np.uint8)
+        drawn[5 + i : 20 + i, 10:31] = 255
+        return np.asarray(Image.fromarray(drawn).resize((32, 24), Image.Resampling[how]))
+
+    _, problems = read(_masks(tmp_path, make))
+    assert problems["smoothed-mask"].severity == "error"
+    told, problems = read(tmp_path, classes={"0": "sky", "255": "cell"})
+    assert told.classes == ("sky", "cell")
+    assert problems["unknown-value"].severity == "warning"
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_numbers_of_few_objects_are_no_classes(tmp_path, first):
+    def make(i):
+        return first + np.arange(24)[:, None] * (4 + i) // 24 + np.zeros(32, int)
+
+    _, problems = read(_masks(tmp_path, make))
+    assert problems["numbered-objects"].severity == "error"
+    assert "numbered-objects" not in read(tmp_path, classes={str(v): f"c{v}" for v in range(11)})[1]
+
+
+def test_classes_without_a_gap_are_classes(tmp_path):
+    """The same largest value in all, or gaps in some: no numbers of objects."""
+    assert "numbered-objects" not in read(_masks(tmp_path / "a", lambda i: draw(i, range(9), (24, 32))))[1]
+    assert "numbered-objects" not in read(_masks(tmp_path / "b", lambda i: draw(i, (0, 2 + i, 11), (24, 32))))[1]
+
+
+def test_stray_values_are_asked_about(tmp_path):
+    def make(i):
+        mask = draw(i, (0, 1, 2), (100, 120))
+        if i == 3:
+            mask[0, :2] = 9
+        return mask
+
+    root = _masks(tmp_path, make, n=12, size=(100, 120))
+    _, problems = read(root)
+    assert problems["stray-value"].details == ({"value": "9", "pixels": 2, "first": "masks/3.png"},)
+    told, problems = read(root, ignore=["9"])
+    assert "stray-value" not in problems
+    assert told.classes == ("0", "1", "2")
+
+
+def test_one_mask_for_two_pictures_is_named(tmp_path):
+    root = _good(tmp_path)
+    rows = [f"images/{i}.png,masks/{0 if i == 1 else i}.png" for i in range(N)]
+    _, problems = read(write(root / "t.csv", "\n".join(["image,mask", *rows])))
+    assert problems["shared-mask"].paths == ("images/0.png", "images/1.png")
+
+
+def test_lists_of_voc_that_do_not_fit_are_named(tmp_path):
+    for i in range(4):
+        paint(tmp_path / "JPEGImages" / f"{i}.jpg", i)
+        save(tmp_path / "SegmentationClass" / f"{i}.png", draw(i))
+    write(tmp_path / "ImageSets/Segmentation/train.txt", "0\n1\n2\n7\n")
+    write(tmp_path / "ImageSets/Segmentation/test.txt", "2\n3\n")
+    examples, problems = read(tmp_path)
+    assert problems["missing"].paths == ("7",)
+    assert problems["listed-twice"].paths == ("2",)
+    assert (examples.part == "test").sum() == 2
+
+
+def test_names_in_another_form_of_unicode_belong_together(tmp_path):
+    import unicodedata
+
+    for i in range(3):
+        paint(tmp_path / "images" / unicodedata.normalize("NFC", f"Straßé{i}.png"), i)
+        save(tmp_path / "masks" / unicodedata.normalize("NFD", f"Straßé{i}.png"), draw(i))
+    assert len(read(tmp_path)[0]) == 3
+
+
+def test_names_that_are_no_letters_are_named(tmp_path):
+    import os
+
+    root = _good(tmp_path)
+    for folder in ("images", "masks"):
+        source = os.fsencode(root / folder / "2.png")
+        os.rename(source, os.path.join(os.path.dirname(source), b"\xff2.png"))
+    examples, problems = read(root)
+    assert len(examples) == N - 1
+    assert len(problems["other-files"].paths) == 2
+
+
+def test_pictures_that_two_coco_files_name(tmp_path):
+    from tests.data.masks.test_coco import CATEGORIES, SQUARE
+
+    content = {
+        "images": [{"id": 1, "file_name": "0.jpg", "width": 16, "height": 12}],
+        "annotations": [{"image_id": 1, "category_id": 7, "segmentation": SQUARE}],
+        "categories": CATEGORIES,
+    }
+    paint(tmp_path / "images/0.jpg")
+    for part in ("train", "val"):
+        write(tmp_path / f"annotations/instances_{part}.json", content)
+    _, problems = read(tmp_path)
+    assert problems["repeated-row"].paths == ("images/0.jpg",)

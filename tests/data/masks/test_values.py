@@ -241,7 +241,7 @@ def test_settings_that_do_not_fit_are_named(tmp_path, options, words):
 
 def test_a_new_user_sees_sizes_classes_and_shares(tmp_path, capsys):
     root = _study(tmp_path, lambda path, i: save(path, draw(i, (0, 1, 2, 255))))
-    for lang, words in (("en", ("16 x 12 pixels", "0 33.3% (4)", "guessed")), ("zh", ("16 x 12 像素", "推测"))):
+    for lang, words in (("en", ("16 x 12 pixels", "0: 33.3% (4)", "guessed")), ("zh", ("16 x 12 像素", "推测"))):
         assert main(["data", str(root), "--lang", lang, "--quiet"]) == 0
         out = capsys.readouterr().out
         for word in words:

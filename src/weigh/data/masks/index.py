@@ -14,7 +14,7 @@ from typing import NamedTuple
 from weigh.data.masks.class_table import ClassTable, class_table
 from weigh.data.masks.layouts import list_coco, list_pairs, list_rows
 from weigh.data.masks.meaning import Meaning, codes_in, decide_meaning, unnamed
-from weigh.data.masks.pair_words import lossy_masks, unreadable_masks, unusual_masks
+from weigh.data.masks.pair_words import lossy_masks, shared_masks, unreadable_masks, unusual_masks
 from weigh.data.masks.raster import Raster
 from weigh.data.masks.sizes import fit_sizes
 from weigh.data.masks.sources import MaskListing
@@ -50,6 +50,7 @@ def mask_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Li
     def list_masks(address: str) -> Listing:
         sources = _sources(address, spec)
         listing = sources.listing
+        listing.problems += shared_masks(listing.path, sources.masks)
         rasters = _read(sources, progress)
         _keep(sources, [i for i, path in enumerate(sources.masks) if path in rasters])
         kept = {path: rasters[path] for path in sources.masks}

@@ -206,14 +206,28 @@ def list_coco(files: Sequence[tuple[Path, str]], root: Path) -> MaskListing:
                     more={"pictures": len(names)},
                 )
             )
+        again: list[str] = []
         for picture, place in zip(content.pictures, places, strict=True):
-            if place.path is None or place.path in drawn:
+            if place.path is None:
+                continue
+            if place.path in drawn:
+                again.append(place.path)
                 continue
             drawn[place.path] = picture
             listing.add(
                 place.path, "", part=part, order=(natural_key(PurePosixPath(place.path).name), natural_key(place.path))
             )
             masks.append(place.path)
+        if again:
+            sentence = text(
+                "Pictures that {j} names again: {n} (first: {f}); only the first entry of each is used.",
+                "{j} 重复列出的图片：{n} 张（第一张：{f}），每张只使用第一条。",
+                j=file.name,
+                n=len(again),
+                f=again[0],
+            )
+            do = text("Let each picture stand in one file, once.", "请让每张图片只出现在一个文件中，且只出现一次。")
+            listing.problems.append(set_aside("repeated-row", sentence, again, do))
     return MaskListing(listing, masks, partial(_draw, drawn), [], table)
 
 

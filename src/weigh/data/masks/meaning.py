@@ -12,7 +12,16 @@ from typing import NamedTuple
 
 from weigh.data.masks.class_table import ClassTable, as_colour
 from weigh.data.masks.raster import Raster, colour_name, pack_colour
-from weigh.data.masks.value_words import ignored_note, named_by_value, palettes_differ, unknown_values, without_pixels
+from weigh.data.masks.value_words import (
+    ignored_note,
+    named_by_value,
+    numbered_objects,
+    palettes_differ,
+    smoothed_masks,
+    stray_values,
+    unknown_values,
+    without_pixels,
+)
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
@@ -22,7 +31,13 @@ __all__ = ["Meaning", "codes_in", "decide_meaning", "unnamed"]
 VOID_NAMES = frozenset(("void", "ignore", "ignored", "unlabelled", "unlabeled", "dontcare", "don't care", "unknown"))
 VOC_BORDER = pack_colour(224, 224, 192)
 MOST_COLOURS, MOST_NUMBERS = 64, 256  # without a table: more are blurred edges, or numbers of objects
-DENSE = 4  # values from 0 to at most so many times their number are indices of classes, not levels of grey
+DENSE, HOLES = (
+    4,
+    24,
+)  # values up to so many times their number, and so many more, are indices of classes, not levels of grey
+SMOOTHED = 8  # values between black and white, from which on they are the edges of a smoothed mask
+EDGES = 0.1  # share of all pixels below which three of them are
+STRAY = 1e-4  # share of all pixels below which a value that hardly any mask holds is asked about
 OTHER = 1 << 40  # added to a value that can be no colour
 
 
@@ -81,6 +96,7 @@ def decide_meaning(
         _refuse_many(left, coloured=coloured)
         shown = [_called(code, coloured=coloured) for code in left]
         names = dict(zip(left, shown, strict=True))
+        problems += _doubtful(rasters, seen, left, coloured=coloured)
         problems.append(named_by_value(table, shown, coloured=coloured, told=ignore is not None))
     names |= dict.fromkeys(ignored)
     if ignored:
@@ -168,7 +184,7 @@ def _ignored(
         return void | border, True
     top = 255 if max(seen.pixels, default=0) < 256 else 65_535
     others = seen.pixels.keys() - {top}
-    indices = bool(named) or (len(others) > 1 and max(others) < DENSE * len(others))
+    indices = bool(named) or (len(others) > 1 and max(others) < min(DENSE * len(others), len(others) + HOLES))
     if top in seen.pixels and top not in named and others and indices:
         return void | {top}, True
     return void, True
@@ -237,6 +253,24 @@ def _refuse_many(codes: Sequence[int], *, coloured: bool) -> None:
             "请提供每个类别一个数值的掩码，或说明哪些数值是类别：--set data.classes={{0: 天空, 1: 道路}}",
         ),
     )
+
+
+def _doubtful(rasters: Mapping[str, Raster], seen: _Seen, codes: Sequence[int], *, coloured: bool) -> list[Problem]:
+    """Values that nothing names and that are probably no classes: smoothed edges, numbers of objects, stray pixels."""
+    pixels = max(seen.pixels.total(), 1)
+    between = [code for code in codes if code not in (0, 255)]
+    share = sum(seen.pixels[code] for code in between) / pixels
+    thin = len(between) > 2 and share < EDGES
+    if not coloured and {0, 255} <= set(codes) and (len(between) >= SMOOTHED or thin):
+        first = next(name for name, raster in rasters.items() if set(raster.codes) - {0, 255})
+        return [smoothed_masks(len(between), share, first)]
+    own = [codes_in(raster, coloured=coloured) for raster in rasters.values()]
+    numbered = all(row[-1] - row[0] == len(row) - 1 and row[0] in (0, 1) for row in own)
+    if not coloured and numbered and max(codes) >= 8 and len({row[-1] for row in own}) > 3:
+        return [numbered_objects(max(codes), len(own))]
+    stray = [c for c in codes if seen.pixels[c] < STRAY * pixels and seen.masks[c] * 10 <= len(rasters)]
+    rows = [(_called(c, coloured=coloured), seen.pixels[c], seen.first[c]) for c in stray]
+    return [stray_values(rows)] if rows and len(codes) - len(stray) > 1 else []
 
 
 def _called(code: int, *, coloured: bool) -> str:

@@ -15,7 +15,7 @@ from weigh.kinds.masks import MaskRow
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["lonely_files", "lossy_masks", "no_masks", "unreadable_masks", "unusual_masks"]
+__all__ = ["lonely_files", "lossy_masks", "no_masks", "shared_masks", "unreadable_masks", "unusual_masks"]
 
 
 def lonely_files(pairs: Pairs) -> list[Problem]:
@@ -56,6 +56,20 @@ def lonely_files(pairs: Pairs) -> list[Problem]:
             "有 {n} 张图片未列入 ImageSets/Segmentation 中的任何列表（第一张：{f}），未使用。",
             pairs.unlisted,
             note=True,
+        ),
+        *problem(
+            "missing",
+            "Names in the lists of ImageSets/Segmentation without a picture: {n} (first: {f}).",
+            "ImageSets/Segmentation 的列表中有 {n} 个名称没有对应的图片（第一个：{f}）。",
+            pairs.absent,
+            text("Add the pictures, or delete the names.", "请补上图片，或从列表中删除这些名称。"),
+        ),
+        *problem(
+            "listed-twice",
+            "Names in the lists of several parts: {n} (first: {f}); the last of train, val and test counts.",
+            "有 {n} 个名称出现在多个部分的列表中（第一个：{f}）；以 train、val、test 中最后一个为准。",
+            pairs.twice,
+            text("Let each stand in one list.", "请让每个名称只出现在一个列表中。"),
         ),
         *problem(
             "object-masks",
@@ -156,6 +170,36 @@ def lossy_masks(codes: Mapping[str, Sequence[int]]) -> list[Problem]:
             why=text("Borders hold values that nobody drew.", "边缘处含有并非人工标注的取值。"),
             do=text("Save the masks as PNG where they are made.", "请在生成掩码时保存为 PNG。"),
             numbers={"n": len(paths)},
+        )
+    ]
+
+
+def shared_masks(paths: Sequence[str], masks: Sequence[str]) -> list[Problem]:
+    """One mask for several pictures."""
+    owners: dict[str, list[str]] = {}
+    for path, mask in zip(paths, masks, strict=True):
+        owners.setdefault(mask, []).append(path)
+    shared = {mask: own for mask, own in owners.items() if len(own) > 1}
+    if not shared:
+        return []
+    mask, own = next(iter(shared.items()))
+    return [
+        Problem(
+            "shared-mask",
+            text(
+                "Masks that stand for several pictures: {n} (first: {m}, of {p}).",
+                "有 {n} 个掩码对应多张图片（第一个：{m}，对应 {p}）。",
+                n=len(shared),
+                m=mask,
+                p=", ".join(own[:3]),
+            ),
+            tuple(path for own in shared.values() for path in own),
+            why=text(
+                "At most one of these pictures is labelled rightly, unless they are copies.",
+                "除非是副本，否则其中最多一张图片的标注正确。",
+            ),
+            do=text("Correct the table.", "请更正表格。"),
+            numbers={"n": len(shared)},
         )
     ]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from weigh.data.names import compose
 from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.pictures.masks import MASK_WORDS, PICTURE_WORDS
 from weigh.data.rows.listing import PARTS, natural_key
@@ -60,6 +61,8 @@ class Pairs(NamedTuple):
         masks: Without a picture.
         several: Pictures of which several files may be the mask, or the other way round: `(file, file, …)`, the picture first.
         unlisted: Pictures that the lists of the data set do not name.
+        absent: Names in these lists without a picture.
+        twice: Names that stand in several of these lists.
         objects: Masks of objects and others that lie beside the one of classes, not used.
         others: Files in the same folders that are no pictures.
     """
@@ -71,6 +74,8 @@ class Pairs(NamedTuple):
     unlisted: list[str]
     objects: list[str]
     others: list[str]
+    absent: list[str]
+    twice: list[str]
 
 
 class _File(NamedTuple):
@@ -96,10 +101,12 @@ def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
         DataError: It cannot be read.
     """
     tree = walk_files([folder], PICTURE_FILES.holds, root=folder, without=without)
-    names = sorted((p.relative_to(folder).as_posix() for p in tree.files[folder]), key=natural_key)
+    every = [p.relative_to(folder).as_posix() for p in tree.files[folder]]
+    names = sorted(filter(_is_text, every), key=natural_key)
     pictures, masks, objects = _sorted_by_role(names)
-    parts, unlisted = _listed_parts(folder), []
+    (parts, twice), unlisted, absent = _listed_parts(folder), [], []
     if parts:
+        absent = sorted(parts.keys() - {f.stem for f in pictures}, key=natural_key)
         unlisted = [f.path for f in pictures if f.stem not in parts]
         pictures = [f._replace(part=parts[f.stem]) for f in pictures if f.stem in parts]
         masks = [f._replace(part=parts.get(f.bare, parts.get(f.stem, ""))) for f in masks]
@@ -110,9 +117,26 @@ def pair_files(folder: Path, *, without: Path | None = None) -> Pairs:
     pairs.sort(key=lambda pair: natural_key(pair.picture))
     others = sorted(p.relative_to(folder).as_posix() for p in tree.others)
     inside = [p for p in others if any(_role(name)[1] for name in PurePosixPath(p).parts[:-1])]
+    inside += [name.encode("utf-8", "backslashreplace").decode() for name in every if not _is_text(name)]
     return Pairs(
-        pairs, [f.path for f in pictures], [f.path for f in masks], several, unlisted, [*objects, *beside], inside
+        pairs,
+        [f.path for f in pictures],
+        [f.path for f in masks],
+        several,
+        unlisted,
+        [*objects, *beside],
+        inside,
+        absent,
+        twice,
     )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name can be written at all; some systems keep bytes that are no letters."""
+    try:
+        return bool(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 def masks_beside_pictures(folder: Path) -> list[str]:
@@ -165,7 +189,8 @@ def _sorted_by_role(names: Sequence[str]) -> tuple[list[_File], list[_File], lis
         part = next((p for p, _ in roles if p), "")
         role = next((r for _, r in reversed(roles) if r), "")
         left = tuple(f for f, (p, r) in zip(path.parts[:-1], roles, strict=True) if not p and not r)
-        files.append((_File(name, part, left, path.stem, path.stem), role))
+        stem = compose(path.stem)
+        files.append((_File(name, part, left, stem, stem), role))
     masks = [_bare(file, ADDED_TO_MASKS) for file, role in files if role == "mask"]
     if masks:
         named = any(role == "picture" for _, role in files)
@@ -193,15 +218,23 @@ def _bare(file: _File, added: re.Pattern[str]) -> _File:
     return file._replace(bare=BEFORE.sub("", bare) or bare)
 
 
-def _listed_parts(folder: Path) -> dict[str, str]:
-    """Name of a picture -> part, where the data set has lists (VOC)."""
+def _listed_parts(folder: Path) -> tuple[dict[str, str], list[str]]:
+    """Name of a picture -> part, where the data set has lists (VOC), and names that stand in the lists of several parts."""
     lists = {file.stem.casefold(): file for file in sorted((folder / LISTS).glob("*.txt"))}
     listed: dict[str, str] = {}
-    for name in ("trainval", *(n for n in lists if n in PARTS)):  # the parts themselves say it better
-        if name in lists:
-            lines = lists[name].read_text("utf-8", "replace").split("\n")
-            listed |= {line.split()[0]: PARTS.get(name, "train") for line in lines if line.strip()}
-    return listed
+    twice: set[str] = set()
+    order = sorted(
+        (name for name in lists if name in PARTS), key=lambda name: ("train", "val", "test").index(PARTS[name])
+    )
+    for list_name in ("trainval", *order):  # the parts themselves say it better
+        if list_name in lists:
+            lines = lists[list_name].read_text("utf-8", "replace").split("\n")
+            part = PARTS.get(list_name, "")
+            for name in (line.split()[0] for line in lines if line.strip()):
+                if part and listed.get(name) not in (None, "", part):
+                    twice.add(name)
+                listed[name] = part
+    return {name: part or "train" for name, part in listed.items()}, sorted(twice, key=natural_key)
 
 
 def _one_of_several(masks: list[_File]) -> tuple[list[_File], list[str]]:

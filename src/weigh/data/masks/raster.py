@@ -151,7 +151,7 @@ def _distinct(values: np.ndarray) -> tuple[list[int], np.ndarray]:
     """The different values, ascending, and which of them each pixel has."""
     if values.dtype == np.uint8:
         codes = np.flatnonzero(np.bincount(values.ravel(), minlength=256))
-        place = np.zeros(256, np.int64)
+        place = np.zeros(256, np.int16)  # small: a mask may have 100 million pixels
         place[codes] = np.arange(len(codes))
         return codes.tolist(), place[values]
     codes, places = np.unique(values, return_inverse=True)

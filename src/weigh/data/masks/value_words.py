@@ -13,7 +13,16 @@ from weigh.data.masks.raster import colour_name
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["ignored_note", "named_by_value", "palettes_differ", "unknown_values", "without_pixels"]
+__all__ = [
+    "ignored_note",
+    "named_by_value",
+    "numbered_objects",
+    "palettes_differ",
+    "smoothed_masks",
+    "stray_values",
+    "unknown_values",
+    "without_pixels",
+]
 
 NAMED = 12  # names that a sentence lists
 
@@ -174,4 +183,74 @@ def unknown_values(
         ),
         numbers={"values": len(rows), "pixels": count, "masks": len(masks)},
         details=rows,
+    )
+
+
+def smoothed_masks(values: int, share: float, first: str) -> Problem:
+    """Masks of black and white with much in between."""
+    return Problem(
+        "smoothed-mask",
+        text(
+            "Masks of 0 and 255 with {k} values in between, {p} % of all pixels (first: {f}): edges were smoothed.",
+            "0 与 255 的掩码中夹杂 {k} 种中间值，占全部像素的 {p}%（第一个：{f}）：边缘被平滑过。",
+            k=values,
+            p=f"{100 * share:.1f}",
+            f=first,
+        ),
+        (first,),
+        severity="error",
+        why=text("Every value would become a class.", "每种取值都会被当作一个类别。"),
+        do=text(
+            'Scale masks without smoothing (nearest neighbour). To ignore these pixels: --set "data.classes={{0: a, 255: b}}"',
+            '缩放掩码时请勿平滑（使用最近邻）。若要忽略这些像素：--set "data.classes={{0: a, 255: b}}"',
+        ),
+        numbers={"values": values, "percent": round(100 * share, 1)},
+    )
+
+
+def numbered_objects(largest: int, masks: int) -> Problem:
+    """Each mask counts from 0 or 1 without a gap, and each to another number."""
+    return Problem(
+        "numbered-objects",
+        text(
+            "The values of each of the {n} masks run from 0 or 1 without a gap, to another number in each (at most {k}): they look like numbers of "
+            "objects, not classes.",
+            "{n} 个掩码的取值都从 0 或 1 起连续排列，且各自的最大值不同（最大 {k}）：看起来是对象编号，而不是类别。",
+            n=masks,
+            k=largest,
+        ),
+        severity="error",
+        why=text("The first object of every picture would be one class.", "每张图片的第一个对象会被当作同一个类别。"),
+        do=text(
+            'Give masks in which every class has one value. If these are classes, name them: --set "data.classes={{0: a, 1: b}}" (every value, with its '
+            "name)",
+            '请提供每个类别一个数值的掩码。若它们确实是类别，请命名：--set "data.classes={{0: a, 1: b}}"（写出每个取值及其名称）',
+        ),
+        numbers={"largest": largest, "masks": masks},
+    )
+
+
+def stray_values(rows: Sequence[tuple[str, int, str]]) -> Problem:
+    """Classes, named by nothing, of a few pixels in a few masks: (value, pixels, first mask)."""
+    value, pixels, first = rows[0]
+    return Problem(
+        "stray-value",
+        text(
+            "Values of hardly any pixel, each a class now: {k} ({l}; first: {v}, {p} pixels in {f}).",
+            "几乎没有像素的取值，目前各算一个类别：{k} 种（{l}；第一个：{v}，{f} 中的 {p} 个像素）。",
+            k=len(rows),
+            l=listed([row[0] for row in rows]),
+            v=value,
+            p=pixels,
+            f=first,
+        ),
+        tuple(dict.fromkeys(row[2] for row in rows)),
+        why=text("A slip of the pen would be a class of its own.", "误标的像素会成为单独的类别。"),
+        do=text(
+            'If they are no classes, correct the masks, or: --set "data.ignore=[{v}]"',
+            '若它们不是类别，请更正掩码，或：--set "data.ignore=[{v}]"',
+            v=", ".join(f"'{row[0]}'" if "," in row[0] else row[0] for row in rows),
+        ),
+        numbers={"values": len(rows), "pixels": sum(row[1] for row in rows)},
+        details=tuple({"value": v, "pixels": p, "first": f} for v, p, f in rows),
     )
