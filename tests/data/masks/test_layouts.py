@@ -26,6 +26,7 @@ LAYOUTS = {  # pictures, masks; {p}: part, {i}: number
     "beside each other in folders": ("{p}/site/x{i}.jpg", "{p}/site/x{i}_mask.png"),
     "satellite": ("{p}/{i}_sat.jpg", "{p}/{i}_mask.png"),
     "training and validation": ("images/{p}ing/{i}.jpg", "annotations/{p}ing/{i}.png"),
+    "one folder further in": ("data/camvid/{p}/{i}.png", "data/camvid/{p}annot/{i}.png"),
     "other letters": ("Images/{i}.JPG", "Masks/{i}.PNG"),
 }
 
@@ -70,9 +71,11 @@ def test_lists_of_voc_say_the_part(tmp_path):
     for i in range(4):
         save(tmp_path / "SegmentationClass" / f"{i}.png", draw(i))
         save(tmp_path / "SegmentationObject" / f"{i}.png", draw(i))
+        write(tmp_path / "Annotations" / f"{i}.xml", "<annotation/>")
     write(tmp_path / "ImageSets/Segmentation/train.txt", "0\n1\n")
     write(tmp_path / "ImageSets/Segmentation/val.txt", "2\n")
     write(tmp_path / "ImageSets/Segmentation/trainval.txt", "0\n1\n2\n")
+    assert recognise_task(tmp_path).task == SEMANTIC_SEGMENTATION
     examples, problems = read(tmp_path)
     assert dict(zip(examples.path.tolist(), examples.part.tolist(), strict=True)) == {
         "JPEGImages/0.jpg": "train",

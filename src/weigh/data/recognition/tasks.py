@@ -77,7 +77,7 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             )
     if "annotations" in inner:
         below, _ = _names(folder / next(f for f in folders if f.casefold() == "annotations"))
-        if any(n.casefold().endswith(".xml") for n in below):
+        if any(n.casefold().endswith(".xml") for n in below) and "segmentationclass" not in inner:
             return Recognised(
                 OBJECT_DETECTION,
                 text("Annotations/ holds XML files (Pascal VOC).", "Annotations/ 中有 XML 文件（Pascal VOC）。"),
@@ -94,20 +94,11 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
                 OBJECT_DETECTION,
                 text("images/ and labels/ with text files (YOLO).", "images/ 与含文本文件的 labels/（YOLO）。"),
             )
-    masked = inner & MASK_FOLDERS or {f for f in inner if f.endswith(("annot", "_masks"))}
-    if not masked and {"images", "labels"} <= inner and _first_with(folder / _named(folders, "labels"), ".png"):
-        masked = {"labels"}
-    for part in ("train", "training"):
-        if not masked and part in inner:
-            _, below = _names(folder / _named(folders, part))
-            lowered = {b.casefold() for b in below}
-            masked = lowered & MASK_FOLDERS or ({"labels"} if {"images", "labels"} <= lowered else set())
-            masked = masked or set(masks_beside_pictures(folder / _named(folders, part)))
-    masked = masked or set(masks_beside_pictures(folder))
-    if masked:
+    masks = _masks_in(folder, folders)
+    if masks:
         return Recognised(
             SEMANTIC_SEGMENTATION,
-            text("{m} looks like masks.", "{m} 看起来是掩码。", m=sorted(masked)[0]),
+            text("{m} looks like masks.", "{m} 看起来是掩码。", m=sorted(masks)[0]),
         )
     if any(_has_pictures(f) for _, p in part_folders(folder, PICTURE_FILES) for f in subfolders(p)[:50]):
         return Recognised(
@@ -142,6 +133,25 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
         )
         return Recognised(None, hint)
     return Recognised(None, text("no class folders with pictures were found.", "没有找到含图片的类别文件夹。"))
+
+
+def _masks_in(folder: Path, folders: list[str]) -> set[str]:
+    """Names of folders or files that look like masks; a lone folder inside is looked into."""
+    inner = {f.casefold() for f in folders}
+    masked = inner & MASK_FOLDERS or {f for f in inner if f.endswith(("annot", "_masks"))}
+    if not masked and {"images", "labels"} <= inner and _first_with(folder / _named(folders, "labels"), ".png"):
+        masked = {"labels"}
+    for part in ("train", "training"):
+        if not masked and part in inner:
+            _, below = _names(folder / _named(folders, part))
+            lowered = {b.casefold() for b in below}
+            masked = lowered & MASK_FOLDERS or ({"labels"} if {"images", "labels"} <= lowered else set())
+            masked = masked or set(masks_beside_pictures(folder / _named(folders, part)))
+    masked = masked or set(masks_beside_pictures(folder))
+    if not masked and len(folders) == 1:
+        below = folder / folders[0]
+        return _masks_in(below, _names(below)[1])
+    return masked
 
 
 def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
