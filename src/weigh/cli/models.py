@@ -12,6 +12,7 @@ import typer
 
 from weigh.cli.options import Lang, Offline
 from weigh.errors import reason_of
+from weigh.kinds.base import KINDS
 from weigh.language import Text, detect_language, text
 from weigh.media import MEDIA
 
@@ -42,11 +43,16 @@ def recipes(lang: Lang = "") -> None:
 
     for name, recipe in RECIPES.items():
         print(f"{name:10} {recipe.title.render(detect_language(lang))}")
-        for reads, options in recipe.options.items():
-            title = next((text("{m}: ", "{m}：", m=m.title) for _, m in MEDIA.items() if m.reads == reads), None)
-            if title is not None:
+        if recipe.placed:
+            meant = text("where answers have a place in the picture: {r}", "回答在图片中有位置时：{r}", r=recipe.placed)
+            print(" " * 11 + meant.render(detect_language(lang)))
+        titles = {medium.reads: medium.title for _, medium in reversed(MEDIA.items())} | {
+            kind_name: kind.title for kind_name, kind in KINDS.items()
+        }
+        for of, options in recipe.options.items():
+            if of in titles:
                 shown = ", ".join(f"{key}={value}" for key, value in options().model_dump().items())
-                print(" " * 11 + title.render(detect_language(lang)) + shown)
+                print(" " * 11 + text("{m}: ", "{m}：", m=titles[of]).render(detect_language(lang)) + shown)
 
 
 def doctor(offline: Offline = False, lang: Lang = "") -> None:
