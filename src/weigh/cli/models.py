@@ -12,7 +12,6 @@ import typer
 
 from weigh.cli.options import Lang, Offline
 from weigh.errors import reason_of
-from weigh.kinds.base import KINDS
 from weigh.language import Text, detect_language, text
 from weigh.media import MEDIA
 
@@ -39,6 +38,7 @@ def models(
 
 def recipes(lang: Lang = "") -> None:
     """How pretrained weights can be used, with the defaults of each recipe."""
+    from weigh.kinds.base import KINDS
     from weigh.run import RECIPES
 
     for name, recipe in RECIPES.items():
