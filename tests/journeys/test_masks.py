@@ -138,3 +138,15 @@ def test_masks_are_refused_where_answers_have_no_place(finished, capsys, tmp_pat
     code = main(["predict", str(finished.folder), str(next(photos.rglob("*.png"))), "--masks", str(tmp_path / "m")])
     assert code != 0
     assert "have a place in a picture" in capsys.readouterr().err
+
+
+def test_the_cost_is_that_of_whole_pictures_and_of_the_decoder(study):
+    """The model alone, at the size that it was made for, would be another number."""
+    results = study.results()
+    counted = {run.facts["macs"] for run in results.runs()}
+    assert len(counted) == 1  # both candidates are the same network
+    model = results.models[results.candidates[0].model]
+    assert counted != {model["macs"]}
+    document = json.loads((study.folder / "findings.json").read_text("utf-8"))
+    cost = next(f for f in document["findings"] if f["kind"] == "cost")
+    assert cost["estimates"]["winner_macs"]["value"] == pytest.approx(counted.pop() / 1e9)

@@ -21,7 +21,7 @@ from weigh.plan.candidates import candidate_id
 from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["find", "front"]
+__all__ = ["find", "front", "operations"]
 
 BUSY = 1.5  # times as long by the clock: from here on others had a good part of the processor
 WORK = (
@@ -88,6 +88,12 @@ def _network(results: Results, candidate: Candidate) -> tuple[Any, ...]:
     return candidate.model, overrides.get("image_size"), overrides.get("max_length")
 
 
+def operations(results: Results, candidate: Candidate) -> float | None:
+    """Multiply-adds of a prediction: as its runs counted them, where they use another size than the model's own, else the model's."""
+    counted = [run.facts["macs"] for run in results.runs(candidate=candidate.id) if "macs" in run.facts]
+    return counted[0] if counted else results.models.get(candidate.model, {}).get("macs")
+
+
 def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
     facts = results.models.get(candidate.model, {})
     runs = results.runs(candidate=candidate.id)
@@ -105,7 +111,7 @@ def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
     return Cost(
         candidate,
         score,
-        facts.get("macs"),
+        operations(results, candidate),
         parameters,
         facts.get("size_bytes"),
         median("train_seconds"),
@@ -126,8 +132,7 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
         cheapest = min(rivals, key=lambda c: getattr(c, name))
         mine, least = getattr(own, name), getattr(cheapest, name)
         estimates[f"winner_{name}"] = _fixed(mine / scale, words.en)
-        others = {c.candidate.model for c in rivals} - {own.candidate.model}
-        if not others:
+        if all((c.candidate.model, getattr(c, name)) == (own.candidate.model, mine) for c in rivals):
             return "yes", text(
                 "All candidates use the same network: {a} {u}.",
                 "所有候选方案使用同一个网络：{a} {u}。",

@@ -95,7 +95,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
+    operations = _own_operations(network, model, preparation)
     work, facts, measured = _set_up(run, setting, model, network, preparation, examples, progress)
+    facts |= operations
     training, validation = _split(run, examples)
     started = time.perf_counter()
     best, facts_of_training = _optimise(work, model, examples, training, validation, progress)
@@ -131,6 +133,14 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         return asked.predict(np.arange(len(some)))
 
     return add_words(outcome, run, examples, preparation.tokenizer, outputs)
+
+
+def _own_operations(network: Network, model: Pretrained, preparation: Any) -> dict[str, int]:
+    """What a prediction takes where that is not what the model takes at its own size: pictures of another size, a decoder on its maps."""
+    blank = preparation.blank(1)
+    if not network.of_maps and blank.shape == model.preprocessing.blank(1).shape:
+        return {}
+    return {"macs": model.anatomy.operations(network.eval(), blank)}
 
 
 def _weights(network: Network) -> dict[str, np.ndarray]:

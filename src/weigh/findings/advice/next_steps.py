@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from weigh.findings.advice import reading_advice
 from weigh.findings.advice.limits import study_limits, undecided_rivals
+from weigh.findings.cost import operations
 from weigh.findings.errors.suspects import look_again, suspected_labels
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import read_choice, what_to_choose
@@ -314,7 +315,7 @@ def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
         return None
 
     def macs(name: str) -> float | None:
-        return results.models.get(results.candidate(name).model, {}).get("macs")
+        return operations(results, results.candidate(name))
 
     least, cheapest = macs(evidence.winner), None
     for name in evidence.rivals:
