@@ -174,3 +174,11 @@ def test_every_registry_that_plugins_can_fill_is_documented():
                 names.add(ast.literal_eval(node.args[0].args[0]).replace(" ", "-"))
     assert names >= {"kind", "medium", "reader", "feed", "head", "task", "model-source"}
     assert [name for name in sorted(names) if f"`{name}`" not in told] == []
+
+
+@pytest.mark.parametrize("first", ["masks", "spans", "number", "labels"])
+def test_the_order_does_not_depend_on_which_module_was_imported_first(first):
+    """The first kind is the default where nobody knows the task: `weigh read` would otherwise ask for mean IoU after `weigh recipes`."""
+    code = f"import weigh.kinds.{first}; from weigh.kinds.base import KINDS; print(*KINDS, *dict(KINDS.items()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == 2 * ["label", "labels", "number", "spans", "masks"]

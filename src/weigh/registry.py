@@ -34,7 +34,7 @@ class _Origin(NamedTuple):
 
 
 class Registry(Generic[T]):
-    """Named things of one kind, in the order in which they were registered.
+    """Named things of one kind: the built-in ones in the order of `modules`, whoever imported them first, then others as they were registered.
 
     Args:
         kind: What is registered, in both languages, for messages ("metric", "指标").
@@ -87,12 +87,14 @@ class Registry(Generic[T]):
         return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
-        self._load()
-        return iter(self._entries)
+        return iter(dict(self.items()))
 
     def items(self) -> list[tuple[str, T]]:
         self._load()
-        return list(self._entries.items())
+        rank = {module: i for i, module in enumerate(self.modules)}
+        last = len(rank)
+        # a stable sort: entries of one module, and those of others, stay in their order
+        return sorted(self._entries.items(), key=lambda item: rank.get(self._origins[item[0]].module, last))
 
     def _load(self) -> None:
         """Import what registers the entries. Nobody sees a registry that is half full: a thread that comes while another one
