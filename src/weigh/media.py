@@ -44,8 +44,9 @@ class Medium:
         one_table: New examples stand in one file; else every file is an example.
         checked: What its checks look for, to be said where they found nothing.
         altered: How near copies of it usually come about, in brackets; may be empty.
-        near_leak, near_do: Where a small change can make another example: why near copies in the test part may matter, and what to do about
-            near copies. None: a near copy is a copy, and two labels of one contradict each other.
+        near_leak: Where a small change can make another example: why near copies in the test part may matter. None: a near copy is a copy, and two
+            labels of one contradict each other.
+        near_do: What to do about near copies within a part; None: delete them.
         in_words: A word can be taken out of an example, to see what it did (`train/words.py`).
         pretraining: Options of the section `pretrain` that only this medium has.
         opened_elsewhere: How other libraries open its saved models, for the model card, in Markdown.
@@ -97,6 +98,10 @@ class Pictures(Medium):
         "文件能否打开、相同与近似副本、跨训练与测试的副本、互相矛盾的标签、类别大小、异常图片",
     )
     altered = text(" (rescaled, recompressed, cropped)", "（缩放、重新压缩、裁剪）")
+    near_do = text(
+        "Look at them: of copies delete the superfluous files; frames of one film or slices of one stack are no copies, and are kept together by data.group_pattern or design.group_by.",
+        "请查看这些图片：副本请删除多余的文件；同一段视频的帧或同一叠切片不是副本，请用 data.group_pattern 或 design.group_by 把它们放在同一侧。",
+    )
     pretraining = ("temperature",)
 
 

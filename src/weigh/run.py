@@ -78,8 +78,8 @@ class Recipe:
         trains: "head": only a linear head on frozen features (all runs of a model are one job);
             "network": the weights of the network (one run is one job).
         pretrained: False for `scratch`.
-        frozen: What stays as it was pretrained, so that its activations are computed once per model: "early", all but the last stage; "body",
-            all but the head; "": nothing.
+        frozen: Where the network is cut: what stands before stays as it was pretrained, so its activations are computed once per model;
+            "last-stage", or "head" of maps; "": all of it is trained.
         low_rank: The network stays as it was pretrained; adapters beside its layers are trained and then added to them.
         control: A yardstick (`scratch`, `textbook`): never recommended.
         options: What can be set, and the defaults, by the kind of the targets where it has its own, else by what the model reads
@@ -100,7 +100,7 @@ class Recipe:
     placed: str = ""
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
-    frozen: Literal["", "early", "body"] = ""
+    frozen: Literal["", "last-stage", "head"] = ""
     low_rank: bool = False
     control: bool = False
 

@@ -51,6 +51,6 @@ def test_the_contract_of_recipes_can_fail():
     with pytest.raises(AssertionError, match="settings of every recipe"):
         check_recipe(replace(RECIPES.get("probe"), options={"pictures": Labelled}))
     with pytest.raises(AssertionError, match="views"):
-        check_recipe(replace(RECIPES.get("finetune"), frozen="early"))
+        check_recipe(replace(RECIPES.get("finetune"), frozen="last-stage"))
     with pytest.raises(AssertionError, match="augmented"):
         check_recipe(replace(RECIPES.get("last-stage"), options={"pictures": Augmented}))

@@ -169,7 +169,8 @@ def copies_in_words(
     details: Callable[[int], dict],
 ) -> list[Problem]:
     """Sets of copies within training, within test, and across the two."""
-    doubtful = inside == "near-duplicate" and examples.medium.near_leak is not None
+    near = inside == "near-duplicate"
+    doubtful = near and examples.medium.near_leak is not None
     sets: dict[str, list[list[int]]] = {"train": [], "test": [], "both": []}
     for members in groups:
         parts = {"train" if examples.part[i] == "train" else "test" for i in members}
@@ -185,7 +186,7 @@ def copies_in_words(
             sentence, why, do = _leaking(examples.medium, numbers, what, doubtful=doubtful)
         else:
             numbers["extra"] = len(members) - len(repeats)
-            sentence, why, do = _repeated(examples.medium, where, numbers, what, doubtful=doubtful)
+            sentence, why, do = _repeated(examples.medium, where, numbers, what, near=near)
         problems.append(
             Problem(
                 across if where == "both" else inside,
@@ -244,7 +245,7 @@ def _leaking(
 
 
 def _repeated(
-    medium: Medium, where: str, numbers: dict[str, float], what: Text, *, doubtful: bool
+    medium: Medium, where: str, numbers: dict[str, float], what: Text, *, near: bool
 ) -> tuple[Text, Text, Text]:
     """Copies within one part: what is said, why it matters, what to do."""
     noun = medium.noun
@@ -264,7 +265,7 @@ def _repeated(
         if where == "train"
         else text("Copies count twice in the test score.", "副本会在测试得分中重复计数。")
     )
-    if doubtful and medium.near_do is not None:
+    if near and medium.near_do is not None:
         return sentence, why, medium.near_do
     return sentence, why, text("Delete the superfluous {u}.", "请删除多余的{u}。", u=noun.units)
 

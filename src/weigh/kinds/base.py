@@ -337,9 +337,9 @@ class Kind:
         """What `weigh predict` says of example `i` besides: from where to where a quantity may be; asked only where there are `errors`."""
         return {}
 
-    def file_of(self, decision: Any) -> bytes | None:
-        """One decision as a PNG, where it has a place in a picture; None: it has none, and `weigh predict --masks` is refused."""
-        return None
+    def file_of(self, decision: Any) -> bytes:
+        """One decision as a PNG (`weigh predict --masks`); asked only where `placed`."""
+        raise NotImplementedError
 
     def drawn(self, decision: Any, picture: Image) -> Image:
         """The picture with the decision drawn over it; asked only where `placed`."""

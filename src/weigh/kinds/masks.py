@@ -288,7 +288,7 @@ class Masks(Kind):
         return np.abs(counts[..., 1] - counts[..., 2]) / known
 
     def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
-        """In 95 % of new pictures the true share of a class lies between these."""
+        """About 95 % of the true shares of a class lie between these, in new pictures that are like those of the study (`stats/conformal.py`)."""
         low, high = (np.clip(prediction.probabilities[i] + sign * margins, 0, 1) for sign in (-1, 1))
         lows = {f"area_low:{name}": float(value) for name, value in zip(classes, low, strict=True)}
         return lows | {f"area_high:{name}": float(value) for name, value in zip(classes, high, strict=True)}

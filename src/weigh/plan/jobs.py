@@ -18,11 +18,11 @@ from weigh.tasks import TASKS
 
 __all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
 
-# a step of further pretraining against one of fine-tuning: guessing words has a vocabulary on top, pictures come in two views
 STEP_OF = {
-    "early": "seconds_per_tail_step_example",
-    "body": "seconds_per_head_step_example",
+    "last-stage": "seconds_per_tail_step_example",
+    "head": "seconds_per_head_step_example",
 }  # `Recipe.frozen` -> what was timed
+# a step of further pretraining against one of fine-tuning: guessing words has a vocabulary on top, pictures come in two views
 PRETRAINING = {"texts": 1.2, "pictures": 2.2}
 WORDS = 20  # of a text that are taken out in turn, roughly
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure

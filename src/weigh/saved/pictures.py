@@ -48,9 +48,7 @@ def answer_files(
 
     def write(i: int, decision: Any) -> None:
         if masks is not None:
-            content = kind.file_of(decision)
-            assert content is not None
-            write_file(masks / names[i], content, flush=False)
+            write_file(masks / names[i], kind.file_of(decision), flush=False)
         if overlays is not None:
             content = io.BytesIO()
             use_picture(paths[i], lambda picture: kind.drawn(decision, picture).save(content, "PNG"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -222,8 +222,8 @@ def _freeze(
     progress: Progress,
 ) -> tuple[Work, dict[str, Any]]:
     """Work on the tail of `network`, whose weights it shares, and facts on the cut."""
-    recipe = RECIPES.get(run.recipe)
-    at: Literal["last-stage", "head"] = "head" if recipe.frozen == "body" else "last-stage"
+    at = RECIPES.get(run.recipe).frozen
+    assert at
     stage = network.split(
         shape=preparation.shape, native=model.preprocessing.size, address=model.address.written, at=at
     )

@@ -54,7 +54,7 @@ RECIPES.register(
         trains="network",
         options={Masks.name: options.MaskHead},
         fit="weigh.train.network:fit",
-        frozen="body",
+        frozen="head",
     ),
 )
 RECIPES.register(
@@ -68,7 +68,7 @@ RECIPES.register(
         trains="network",
         options={Masks.name: options.MaskHead, "pictures": options.LastStage},
         fit="weigh.train.network:fit",
-        frozen="early",
+        frozen="last-stage",
     ),
 )
 RECIPES.register(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext, suppress
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,10 @@ from weigh.train.vocabulary import shorten_vocabulary
 
 __all__ = ["Reading", "read_pass", "time_model"]
 
-WHAT_IS_FROZEN = {"last-stage": "early", "head": "body"}  # where a network is cut -> `Recipe.frozen`
+CUTS: dict[Literal["last-stage", "head"], str] = {
+    "last-stage": "tail",
+    "head": "head",
+}  # `Recipe.frozen` -> what is timed then
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
 
 
@@ -115,8 +118,8 @@ def time_model(
         found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
     whole, shape = net, (batch.shape[2], batch.shape[3]) if batch.ndim == 4 else (0, 0)
-    for name, at in (("tail", "last-stage"), ("head", "head")):
-        if WHAT_IS_FROZEN[at] in frozen:
+    for at, name in CUTS.items():
+        if at in frozen:
             with suppress(ModelError):
                 stage = whole.split(shape=shape, native=model.preprocessing.size, address=address, at=at)
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)

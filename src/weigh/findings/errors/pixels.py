@@ -265,7 +265,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
                 "wrong": percent(rate),
             }
         )
-        rows.append({"label": name, "score": rate.value, "low": rate.low, "high": rate.high})
+        rows.append(_drawn(name, rate))
     return Finding(
         id="errors:borders",
         kind="errors",
@@ -292,6 +292,11 @@ def _near(evidence: Evidence, reader: str) -> int:
     return int(np.clip(np.searchsorted(DEPTHS, NEAR * diagonal, side="right") - 1, 1, len(DEPTHS) - 1))
 
 
+def _drawn(label: Any, share_: Estimate) -> dict[str, Any]:
+    """A row of `_shares_figure`."""
+    return {"label": label, "score": share_.value, "low": share_.low, "high": share_.high}
+
+
 def _shares_figure(title: Text, first: Text, score: Text, rows: list[dict[str, Any]]) -> Figure:
     fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(score)}
     return Figure(kind="slices", title=bilingual(title), rows=rows, fields=fields)
@@ -309,8 +314,7 @@ def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
     missed = [_in_percent(score_where(evidence, reader, SHARE, one)) for one in sizes]
     gap = gap_where(evidence, reader, SHARE, sizes[0], sizes[-1])
     verdict: Verdict = "undecided" if gap.relation == "undecided" else "yes" if gap.relation == "worse" else "no"
-    more = gain_of(gap, SHARE)
-    more = turned(more)  # positive: small ones are missed more often
+    more = turned(gain_of(gap, SHARE))  # positive: small ones are missed more often
     small, large = missed[0], missed[-1]
     below, above = (f"{100 * size:g}" for size in SIZES)
     sentence = text(
@@ -338,7 +342,7 @@ def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
         table.append(
             {"size": named, "objects": round(number), "examples": int(one.holders.sum()), "missed": percent(estimate)}
         )
-        rows.append({"label": named, "score": estimate.value, "low": estimate.low, "high": estimate.high})
+        rows.append(_drawn(named, estimate))
     return Finding(
         id="errors:objects",
         kind="errors",
