@@ -22,7 +22,7 @@ from weigh.media import MEDIA
 from weigh.registry import Registry
 from weigh.spec import RecipeSpec, Section
 from weigh.spec_errors import explain
-from weigh.tasks import registered_task
+from weigh.tasks import TASKS
 
 __all__ = [
     "ANY",
@@ -108,7 +108,7 @@ class Recipe:
         """What can be set for a task (of any task where it is not known yet); None where the recipe is not for it."""
         if task is None:
             return _of_any(self)
-        chosen = registered_task(task)
+        chosen = TASKS.get(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
             return None
         names = (*chosen.kinds, MEDIA.get(chosen.medium).reads, ANY)
@@ -336,7 +336,7 @@ def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
             Text(*(" ".join(line.render(language) for line in lines) for language in ("en", "zh")))
         ) from None
     if chosen.get("class_weights") == "balanced" and task is not None:
-        kind = KINDS.get(registered_task(task).kinds[0])
+        kind = KINDS.get(TASKS.get(task).kinds[0])
         if not kind.weighable:
             raise SpecError(
                 text(
@@ -353,7 +353,7 @@ def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
 def meant_recipe(spec: RecipeSpec, task: str | None) -> RecipeSpec:
     """The recipe that a name means for this task: a probe of masks is a light decoder, with the options of that."""
     recipe = RECIPES.get(spec.name)
-    if task is None or not recipe.placed or not KINDS.get(registered_task(task).kinds[0]).placed:
+    if task is None or not recipe.placed or not KINDS.get(TASKS.get(task).kinds[0]).placed:
         return spec
     return spec.model_copy(update={"name": recipe.placed})
 

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic_core import PydanticKnownError
 
 from weigh.kinds.base import KINDS
-from weigh.tasks import PLANNED, TASKS
+from weigh.tasks import TASKS
 
 __all__ = [
     "ColumnsSpec",
@@ -33,8 +33,8 @@ __all__ = [
 
 
 def _known_task(name: str) -> str:
-    """A task that is registered, or planned (then it is said when it is asked for)."""
-    names = (*TASKS, *PLANNED)
+    """A task that is registered."""
+    names = tuple(TASKS)
     if name not in names:
         listed = ", ".join(f"'{one}'" for one in names[:-1]) + f" or '{names[-1]}'"
         raise PydanticKnownError("literal_error", {"expected": listed})
@@ -319,7 +319,7 @@ class StudySpec(Section):
     task: Annotated[str, AfterValidator(_known_task)] | None = Field(
         default=None,
         description="Recognised from the data where it can be.",
-        json_schema_extra=lambda schema: schema.update(enum=[*TASKS, *PLANNED, None]),
+        json_schema_extra=lambda schema: schema.update(enum=[*TASKS, None]),
     )
     data: DataSpec
     models: list[str] = Field(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from weigh.errors import SpecError
 from weigh.language import text
 from weigh.registry import Registry
 
@@ -16,14 +15,12 @@ __all__ = [
     "IMAGE_CLASSIFICATION",
     "IMAGE_REGRESSION",
     "OBJECT_DETECTION",
-    "PLANNED",
     "SEMANTIC_SEGMENTATION",
     "TASKS",
     "TEXT_CLASSIFICATION",
     "TEXT_REGRESSION",
     "TOKEN_CLASSIFICATION",
     "Task",
-    "registered_task",
 ]
 
 
@@ -57,19 +54,4 @@ TEXT_CLASSIFICATION = _add("text-classification", ("label", "labels"), "texts")
 TEXT_REGRESSION = _add("text-regression", ("number",), "texts", pipeline="text-classification")
 TOKEN_CLASSIFICATION = _add("token-classification", ("spans",), "sentences")
 SEMANTIC_SEGMENTATION = _add("semantic-segmentation", ("masks",), "pictures", pipeline="image-segmentation")
-OBJECT_DETECTION = "object-detection"
-PLANNED = (OBJECT_DETECTION,)  # named in messages: nothing reads or trains them yet
-
-
-def registered_task(name: str) -> Task:
-    """The task of that name.
-
-    Raises:
-        SpecError: There is none, or it is only planned; says which there are.
-    """
-    if name in PLANNED and name not in TASKS:
-        raise SpecError(
-            text("The task {t} is planned but not built yet.", "任务 {t} 已在计划中，但尚未实现。", t=name),
-            do=text("Built: {b}.", "已实现：{b}。", b=", ".join(TASKS)),
-        )
-    return TASKS.get(name)
+OBJECT_DETECTION = _add("object-detection", ("boxes",), "pictures")

@@ -221,8 +221,8 @@ def test_every_reader_is_called_alike():
         assert reader.medium == name
         assert {"offline", "progress"} <= inspect.signature(reader.read).parameters.keys()
         assert "progress" in inspect.signature(reader.check).parameters
-    with pytest.raises(SpecError, match="object-detection"):
-        read_and_check(DataSpec(train="x"), "object-detection")
+    with pytest.raises(SpecError, match="pose-estimation"):
+        read_and_check(DataSpec(train="x"), "pose-estimation")
     with pytest.raises(SpecError, match="cannot be told"):
         task_of(DataSpec(train="/nowhere/at/all"))
 

@@ -107,12 +107,12 @@ def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> Spec
     from weigh.data.readers import task_of
     from weigh.media import MEDIA
     from weigh.spec_yaml import apply_settings, load_spec
-    from weigh.tasks import registered_task
+    from weigh.tasks import TASKS
 
     fitting = [medium for _, medium in MEDIA.items() if medium.typed]
     try:
         spec = load_spec(apply_settings({**content, "models": ["timm:resnet18"]}, settings), base=base)
-        fitting = [MEDIA.get(registered_task(task_of(spec.data, spec.task)).medium)]
+        fitting = [MEDIA.get(TASKS.get(task_of(spec.data, spec.task)).medium)]
     except WeighError:
         pass
     examples = dict.fromkeys(medium.typed for medium in fitting if medium.typed)

@@ -15,7 +15,7 @@ from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
 from weigh.media import medium_named
 from weigh.report.visible import visible_json, visible_line
-from weigh.tasks import IMAGE_CLASSIFICATION, registered_task
+from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
 
 __all__ = ["register"]
 
@@ -48,7 +48,7 @@ def predict(
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         opened = Study.open(study)
-        medium = medium_named(registered_task(opened.spec.task or "").medium)
+        medium = medium_named(TASKS.get(opened.spec.task or "").medium)
         if medium.one_table and len(files) > 1:
             values = {"m": medium.title, "n": len(files)}
             raise SpecError(

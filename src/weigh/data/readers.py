@@ -26,7 +26,7 @@ from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.spec import DataSpec
-from weigh.tasks import TASKS, registered_task
+from weigh.tasks import TASKS
 
 __all__ = ["READERS", "Reader", "read_and_check", "task_of"]
 
@@ -99,7 +99,7 @@ def read_and_check(
         SpecError: No such task, or it is only planned.
         DataError: Nothing usable.
     """
-    chosen = registered_task(task)
+    chosen = TASKS.get(task)
     reader, kinds = READERS.get(chosen.medium), [KINDS.get(name) for name in chosen.kinds]
     examples, problems = reader.read(data, kinds, offline=offline, progress=progress)
     examples, found = reader.check(examples, progress=progress)

@@ -32,7 +32,7 @@ class Baseline(NamedTuple):
 def answer_blindly(metric: Metric, kind: Kind, target: np.ndarray, classes: int) -> Baseline:
     """What the answer of its kind that looks at nothing scores."""
     blind = kind.blind(target, classes)
-    score = math.nan if blind.prediction is None else metric.score(blind.prediction, target)
+    score = math.nan if blind.prediction is None else metric.within(target).score(blind.prediction, target)
     return Baseline(score, blind.doing, blind.short)
 
 

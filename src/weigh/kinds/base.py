@@ -209,6 +209,10 @@ class Kind:
         """`(n, classes)` bool: which class stands in which example."""
         raise NotImplementedError
 
+    def judged(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """`(classes,)` bool: those that stand in enough examples for a score of classes to speak of them (`Metric.within`)."""
+        return np.ones(classes, dtype=bool)
+
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
         """`(classes,)` how often each class is given."""
         return self.members(target, classes).sum(axis=0, dtype=np.int64)
@@ -266,6 +270,10 @@ class Kind:
     def most_probable(self, probabilities: np.ndarray) -> np.ndarray:
         """The decisions without a threshold, in the form of targets; asked only where `probable`."""
         raise NotImplementedError
+
+    def answer_of(self, recorded: np.ndarray, target: Any) -> Any | None:
+        """The answer of a network that one row `(k,)` was recorded of, where the row says all of it; None: it does not."""
+        return None
 
     def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
         """`(n,)` how far each answer is off; 0 is right."""
@@ -358,7 +366,7 @@ class Kind:
 
 KINDS: Registry[Kind] = Registry(
     text("kind", "标注类型"),
-    modules=tuple(f"weigh.kinds.{name}" for name in ("label", "labels", "number", "spans", "masks")),
+    modules=tuple(f"weigh.kinds.{name}" for name in ("label", "labels", "number", "spans", "masks", "boxes")),
 )
 
 

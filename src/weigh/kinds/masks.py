@@ -17,13 +17,12 @@ from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pa
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, palette, small_png
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
+from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
 from weigh.language import Text, text
 from weigh.problem import Problem
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
 
-STEP = 32  # stride of the coarsest maps
-MOST_PIXELS = 512  # of the longer side, unless a recipe says otherwise
 QUOTED = 3  # classes of a mask that are named, the largest first
 OF_PIXELS = text(
     "of an answer the classes of the pixels are kept as counts, not the probability of each",
@@ -75,12 +74,7 @@ class Masks(Kind):
         return np.array([(mask.height, mask.width) for mask in target], dtype=np.int64).reshape(-1, 2)
 
     def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
-        """With `frame`, the height and width that all pictures are scaled into: of their usual shape, in whole steps of the coarsest maps."""
-        sizes = self.sizes(target)
-        longer = float(options.get("image_size") or min(MOST_PIXELS, np.median(sizes.max(axis=1))))
-        aspect = float(np.exp(np.median(np.log(sizes[:, 0] / sizes[:, 1]))))  # height for each pixel of width
-        sides = longer * min(1.0, aspect), longer * min(1.0, 1 / aspect)
-        return {**options, "frame": [max(STEP, STEP * round(side / STEP)) for side in sides]}
+        return with_frame(options, self.sizes(target))
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([LabelMap.of(np.full((1, 1), classes), classes)] * n)
@@ -105,18 +99,10 @@ class Masks(Kind):
         return LabelMap.of(final[indices], len(classes))
 
     def strata(self, target: np.ndarray) -> Strata:
-        """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none"."""
-        held = self._pixels(target) > 0
-        return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
+        return strata_of_held(self._pixels(target) > 0)
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
-        """As many as would share the classes' pixels evenly, all classes counting the same: one large picture is not worth many small ones."""
-        pixels = self._pixels(target)
-        pixels = pixels[:, pixels.sum(axis=0) > 0]
-        if not pixels.size:
-            return 0, 1
-        weight = (pixels / pixels.sum(axis=0)).mean(axis=1)
-        return max(round(1 / float(np.square(weight).sum())), 1), 1
+        return evenly_held(self._pixels(target)), 1
 
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
         return self._pixels(target, classes) > 0

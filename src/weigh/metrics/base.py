@@ -10,7 +10,7 @@ A weight per example is the one mechanism behind the score itself (all ones), bo
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,11 +20,13 @@ from weigh.language import Text, text
 from weigh.metrics.parts import Parts
 from weigh.registry import Registry
 
-__all__ = ["METRICS", "Metric"]
+__all__ = ["METRICS", "Metric", "moved_by_leaving_out"]
 
 METRICS: Registry[Metric] = Registry(
     text("metric", "指标"),
-    modules=tuple(f"weigh.metrics.{part}" for part in ("classification", "regression", "entities", "segmentation")),
+    modules=tuple(
+        f"weigh.metrics.{part}" for part in ("classification", "regression", "entities", "segmentation", "detection")
+    ),
 )
 
 
@@ -62,7 +64,7 @@ class Metric:
     title: Text
     pooling: Literal["count", "rank"]
     greater_is_better: bool
-    measure: Callable[[Prediction, np.ndarray], np.ndarray]
+    measure: Callable[..., np.ndarray]
     reduce: Callable[[np.ndarray, np.ndarray], np.ndarray]
     rope: float = 0.01
     unit: str = "score"
@@ -72,6 +74,21 @@ class Metric:
     influence: Callable[[np.ndarray], np.ndarray] | None = None
     parts: Callable[[np.ndarray], Parts] | None = None
     without: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
+    judged: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def within(self, target: np.ndarray) -> Metric:
+        """The metric that speaks of the classes that can be judged on `target` alone, whatever examples of it are scored, and how they weigh.
+
+        So folds, weightings and slices of one design all speak of the same classes.
+        """
+        if self.judged is None:
+            return self
+        measure, classes = self.measure, np.flatnonzero(self.judged(target))
+
+        def restricted(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+            return measure(prediction, target, classes)
+
+        return replace(self, measure=restricted, judged=None)
 
     def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""
@@ -90,22 +107,28 @@ class Metric:
     def change_without(self, statistics: np.ndarray, unit: np.ndarray, units: int) -> np.ndarray:
         """How much each unit moves the score, `(units,)`, by leaving it out (`without`); sums to 0.
 
-        Scaled so that the sum of squares, times m / (m - 1) of m units, is the variance of the jackknife: it counts a class that one unit
-        alone holds, and is on average not too small.
-
         Args:
             unit: `(n,)` of every example; units without an example move nothing.
-
-        References:
-            Efron & Stein (1981), The jackknife estimate of variance, Annals of Statistics 9.
         """
         assert self.without is not None
         there, of = np.unique(unit, return_inverse=True)
         change = self.reduce(statistics, np.ones(len(statistics))) - self.without(statistics, of, len(there))
-        change = np.nan_to_num(change)  # the last unit with a score
-        values = np.zeros(units)
-        values[there] = (change - change.mean()) * (len(there) - 1) / len(there)
-        return values
+        return moved_by_leaving_out(change, there, units)
+
+
+def moved_by_leaving_out(change: np.ndarray, there: np.ndarray, units: int) -> np.ndarray:
+    """`(units,)`, 0 where absent, of what leaving out each of the m units `there` takes from a score; sums to 0.
+
+    Scaled so that the sum of squares, times m / (m - 1), is the variance of the jackknife: it counts a class that one unit alone holds, and is
+    on average not too small.
+
+    References:
+        Efron & Stein (1981), The jackknife estimate of variance, Annals of Statistics 9.
+    """
+    change = np.nan_to_num(change)  # the last unit with a score
+    values = np.zeros(units)
+    values[there] = (change - change.mean()) * (len(there) - 1) / len(there)
+    return values
 
 
 def _numerical_influence(reduce: Callable[[np.ndarray, np.ndarray], np.ndarray], statistics: np.ndarray) -> np.ndarray:

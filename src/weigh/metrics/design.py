@@ -14,8 +14,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from weigh.kinds.base import Prediction
-from weigh.metrics.base import Metric
+from weigh.metrics.base import Metric, moved_by_leaving_out
 from weigh.metrics.parts import Parts, parts_over_folds
+from weigh.metrics.shares import share
 
 __all__ = ["DesignScore", "MeasuredDesign", "measure_design", "score_design"]
 
@@ -131,6 +132,39 @@ class MeasuredDesign:
             values[rows] = (own * len(rows) + scores[fold] - overall) / total  # its fold's weight grows with it
         return values
 
+    def moved_without(
+        self, repeat: int, unit: np.ndarray, units: int, mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """What leaving out each unit takes from `score_repeat`, and from the score of its fold: `(units,)` each, as `Metric.change_without`.
+
+        Args:
+            unit: `(n,)` of every example.
+        """
+        assert self.metric.without is not None
+        present = self.present[repeat] if mask is None else self.present[repeat] & mask
+        ranked, every = self.metric.pooling == "rank" and self.folds > 1, np.flatnonzero(present)
+        whole = np.zeros(units)
+        if not ranked:
+            whole = self.metric.change_without(self.statistics[repeat, every], unit[every], units)
+        if self.folds == 1:
+            return whole, whole
+        scores, sizes = self.score_folds(repeat, np.ones(self.n), present)
+        within, defined = np.zeros(units), ~np.isnan(scores)
+        summed, total = (np.full(units, values[defined].sum()) for values in (scores * sizes, sizes))
+        for fold in np.flatnonzero(defined):
+            rows = np.flatnonzero(present & (self.fold[repeat] == fold))
+            there, of = np.unique(unit[rows], return_inverse=True)
+            left = self.metric.without(self.statistics[repeat, rows], of, len(there))
+            within += moved_by_leaving_out(scores[fold] - left, there, units)
+            remaining = np.where(np.isnan(left), 0.0, sizes[fold] - np.bincount(of))
+            summed[there] += remaining * np.nan_to_num(left) - sizes[fold] * scores[fold]
+            total[there] += remaining - sizes[fold]
+        if ranked:
+            there = np.unique(unit[every])
+            change = _mean_by_size(scores, sizes) - share(summed[there], total[there])
+            whole = moved_by_leaving_out(change, there, units)
+        return whole, within
+
     def parts(self, repeat: int, mask: np.ndarray | None = None) -> Parts | None:
         """The shares that `score_repeat` is a mean of (`metrics/parts.py`); None where the metric knows none."""
         if self.metric.parts is None:
@@ -172,8 +206,8 @@ def _mean_by_size(scores: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def measure_design(metric: Metric, out_of_fold: Folds) -> MeasuredDesign:
-    """Measure every present prediction of a design once."""
-    present = out_of_fold.present
+    """Measure every present prediction of a design once; of classes those that can be judged on all of it."""
+    metric, present = metric.within(out_of_fold.target), out_of_fold.present
     repeats, n = out_of_fold.fold.shape
     measured_runs = []
     for repeat in range(repeats):

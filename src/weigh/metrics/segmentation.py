@@ -20,9 +20,8 @@ from weigh.kinds.mask_statistics import MaskStatistics
 from weigh.kinds.masks import Masks
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.parts import Parts
 from weigh.metrics.ratios import ClassMean, Score, harmonic, ratio
-from weigh.metrics.shares import mean_where, share
+from weigh.metrics.shares import mean_where
 
 __all__ = ["SHARE"]
 
@@ -58,30 +57,6 @@ def _measure_pictures(score: Score) -> Callable[[Prediction, np.ndarray], np.nda
     return measure
 
 
-def _parts(mean: ClassMean) -> Callable[[np.ndarray], Parts]:
-    def parts(statistics: np.ndarray) -> Parts:
-        """Sizes are numbers of pictures, never of pixels: neighbouring pixels are right or wrong together.
-
-        A class's score is taken among as many pictures as would share its pixels evenly (Kish 1965), so a class of which one picture holds
-        nearly all is known from one. If a picture were right or wrong as a whole, the variance of a share s among m pictures would be
-        s (1 - s) / m; it is mostly right in part, and varies less. By how much is measured (the design effect, over all classes together:
-        single ones have too few pictures), and m divided by it is the size. A class that was never hit, or never missed, shows no
-        variance of its own and is so worth about as much as others of as many pictures.
-        """
-        counts = mean.counts(statistics)
-        totals, score, weight = mean.taken_apart(statistics)
-        held = counts @ mean.score.occurs
-        pictures = np.maximum(share(held.sum(axis=0) ** 2, np.square(held).sum(axis=0), otherwise=1.0), 1.0)
-        seen = pictures >= 2
-        whole = weight**2 * score * (1 - score) / pictures
-        measured = weight**2 * np.square(mean.score.moved(counts, totals)).sum(axis=0)
-        measured *= pictures / np.maximum(pictures - 1, 1.0)
-        effect = share(measured[seen].sum(), whole[seen].sum(), otherwise=1.0)
-        return Parts(weight, score, pictures / max(min(float(effect), 1.0), 1e-6), form="region")
-
-    return parts
-
-
 def _register(
     name: str,
     mean: ClassMean,
@@ -103,7 +78,7 @@ def _register(
             kinds=frozenset({Masks.name}),
             linear=linear,
             influence=mean.influence,
-            parts=_parts(mean),
+            parts=mean.parts_of_pictures,
             without=mean.without,
         ),
     )
@@ -149,5 +124,5 @@ SHARE = Metric(
     measure=lambda prediction, _: prediction.labels,
     reduce=OVER_PICTURES.reduce,
     influence=OVER_PICTURES.influence,
-    parts=_parts(OVER_PICTURES),
+    parts=OVER_PICTURES.parts_of_pictures,
 )

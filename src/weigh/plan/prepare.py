@@ -16,7 +16,7 @@ from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
 from weigh.run import meant_recipe, recipe_options
 from weigh.spec import StudySpec
-from weigh.tasks import registered_task
+from weigh.tasks import TASKS
 
 __all__ = ["Prepared", "positive_last", "prepare"]
 
@@ -100,7 +100,7 @@ def _refuse(problems: Sequence[Problem]) -> None:
 def _task(spec: StudySpec) -> str:
     from weigh.data.readers import task_of
 
-    return registered_task(task_of(spec.data, spec.task)).name
+    return TASKS.get(task_of(spec.data, spec.task)).name
 
 
 def positive_last(examples: Examples, spec: StudySpec) -> Examples:

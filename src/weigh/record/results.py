@@ -213,17 +213,21 @@ class Results:
         position = np.full(len(self.examples), -1)
         position[indices] = np.arange(len(indices))
         repeats = 1 + max(r.repeat for r in self.runs(purpose, candidate=candidate, variant=variant, status=None))
-        answers = bias = None
+        answers, biases = None, []
         fold = np.full((repeats, len(indices)), -1, dtype=np.int16)
         for run in runs:
             which, values = self.predictions(run.key)
             if answers is None:
                 answers = np.zeros((repeats, len(indices), values.shape[1]), dtype=values.dtype)
-                bias = np.zeros(answers.shape, dtype=np.float32)
+            answers = _as_wide(answers, values.shape[1])
+            answers[run.repeat, position[which]] = _as_wide(values, answers.shape[2])
             if "bias" in run.facts:
-                bias[run.repeat, position[which]] = run.facts["bias"]
-            answers[run.repeat, position[which]] = values
+                biases.append((run.repeat, position[which], run.facts["bias"]))
             fold[run.repeat, position[which]] = run.fold
+        assert answers is not None
+        bias = np.zeros(answers.shape, dtype=np.float32)
+        for repeat, where, added in biases:
+            bias[repeat, where] = added
         seeded = not self.candidate(candidate).cheap
         return OutOfFold(indices, answers, fold, self.examples.target[indices], bias, self.examples.kind, seeded)
 
@@ -266,11 +270,17 @@ class Results:
                 refits.append((which[inside], values[inside], bias[inside]))
         if not refits:
             return None
-        which = refits[0][0]
-        answers, bias = (np.stack([one[i] for one in refits]) for i in (1, 2))
+        which, widest = refits[0][0], max(values.shape[1] for _, values, _ in refits)
+        answers, bias = (np.stack([_as_wide(one[i], widest) for one in refits]) for i in (1, 2))
         return OutOfFold(
             which, answers, np.zeros(answers.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
         )
 
     def candidate(self, id: str) -> Candidate:
         return next(c for c in self.candidates if c.id == id)
+
+
+def _as_wide(values: np.ndarray, width: int) -> np.ndarray:
+    """Rows with zeros at the right, as wide as that: those of pictures with fewer detections are shorter, and mean the same."""
+    missing = width - values.shape[-1]
+    return values if missing <= 0 else np.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)])

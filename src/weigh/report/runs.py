@@ -61,9 +61,11 @@ def score_run(results: Results, run: RunRecord) -> float | None:
     which, logits = results.predictions(run.key)
     if not len(which) or not np.isfinite(logits).all():
         return None
-    prediction = results.examples.kind.decide(logits, np.asarray(run.facts.get("bias", 0.0)))
+    examples = results.examples
+    prediction = examples.kind.decide(logits, np.asarray(run.facts.get("bias", 0.0)))
+    parts = np.isin(examples.part, np.unique(examples.part[which]))
     with np.errstate(all="ignore"):
-        return metric.score(prediction, results.examples.target[which])
+        return metric.within(examples.target[parts]).score(prediction, examples.target[which])
 
 
 def _rounded(value: Any) -> float | None:

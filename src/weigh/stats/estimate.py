@@ -16,6 +16,7 @@ UNITS = {  # of metrics and of their differences, as they stand in a sentence
     "nats": text("nats", "奈特"),
     "label units": text("units of the label", "个标签单位"),
     "squared label units": text("squared units of the label", "个标签单位的平方"),
+    "objects": text("objects", "个目标"),
 }
 
 

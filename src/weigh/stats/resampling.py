@@ -49,6 +49,9 @@ class Measured(Protocol):
     @property
     def folds(self) -> int: ...
     def influence(self, repeat: int, mask: np.ndarray | None = None) -> np.ndarray: ...
+    def moved_without(
+        self, repeat: int, unit: np.ndarray, units: int, mask: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]: ...
     def parts(self, repeat: int, mask: np.ndarray | None = None) -> Parts | None: ...
     def score_repeat(self, repeat: int, weights: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray: ...
     def score_folds(
@@ -216,35 +219,30 @@ def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.nda
     def gathered(values: np.ndarray) -> np.ndarray:
         return values if units.name == "examples" else np.bincount(units.of, values, minlength=units.count)
 
-    def moved(repeat: int, rows: np.ndarray) -> np.ndarray:
-        return measured.metric.change_without(measured.statistics[repeat, rows], units.of[rows], units.count)
-
     for repeat in range(repeats):
         chosen = measured.present[repeat] if mask is None else measured.present[repeat] & mask[repeat]
         present[repeat] = chosen.mean() if len(chosen) else 0.0
         if not chosen.any():
             continue
         score[repeat] = measured.score_repeat(repeat, ones, chosen)
-        influence[repeat] = (
-            moved(repeat, np.flatnonzero(chosen)) if left_out else gathered(measured.influence(repeat, chosen))
-        )
+        if left_out:
+            influence[repeat], fold_influence[repeat] = measured.moved_without(repeat, units.of, units.count, chosen)
+        else:
+            influence[repeat] = gathered(measured.influence(repeat, chosen))
         parts[repeat] = measured.parts(repeat, chosen)
         fold_score[repeat] = measured.score_folds(repeat, ones, chosen)[0]
         chosen_units = chosen if units.name == "examples" else np.bincount(units.of, chosen, minlength=units.count) > 0
         holders = first if chosen.all() else _first_present(units, chosen, first)
         unit_fold[repeat] = np.where(chosen_units, measured.fold[repeat][holders], -1)
         fold_units[repeat] = np.bincount(unit_fold[repeat][chosen_units], minlength=folds)
-        if folds > 1:
+        if folds == 1:
+            fold_influence[repeat] = influence[repeat]
+        elif not left_out:
             own = np.zeros(measured.n)
             for fold in np.flatnonzero(~np.isnan(fold_score[repeat])):
                 rows = np.flatnonzero(chosen & (measured.fold[repeat] == fold))
-                if left_out:
-                    fold_influence[repeat] += moved(repeat, rows)
-                else:
-                    own[rows] = measured.metric.influence_on(measured.statistics[repeat, rows])
-            fold_influence[repeat] += gathered(own)
-        else:
-            fold_influence[repeat] = influence[repeat]
+                own[rows] = measured.metric.influence_on(measured.statistics[repeat, rows])
+            fold_influence[repeat] = gathered(own)
     plain = measured.metric.pooling == "count" and measured.metric.linear and measured.statistics.shape[2] == 1
     cell = float(units.count)
     if not plain:

@@ -30,7 +30,7 @@ def check_metric(metric: Metric, *, n: int = 60, classes: int = 3) -> None:
     rng = np.random.default_rng(0)
     for kind in sorted(metric.kinds):
         prediction, target = KINDS.get(kind).draw(rng, n, classes)
-        statistics = metric.measure(prediction, target)
+        statistics = metric.within(target).measure(prediction, target)
         kept = statistics.copy()
         assert statistics.ndim == 2, f"{metric.name}: statistics are (n, k)"
         assert len(statistics) == n, f"{metric.name}: one row of statistics per example"

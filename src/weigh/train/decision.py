@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.data.examples import Examples
 from weigh.kinds.base import Kind, Prediction
 from weigh.kinds.label import decide_class
 from weigh.metrics.base import METRICS
@@ -52,9 +53,11 @@ def choose_bias(
 
 
 def score_training(
-    kind: Kind, primary: str, outputs: np.ndarray, target: np.ndarray, bias: list[float] | None
+    examples: Examples, primary: str, outputs: np.ndarray, rows: np.ndarray, bias: list[float] | None
 ) -> dict[str, float]:
-    """Scores on the training part: primary and accuracy, for the comparison with the out-of-fold scores."""
+    """Scores on the examples `rows` that were trained on: primary and accuracy, for the comparison with the out-of-fold scores."""
+    kind, target = examples.kind, examples.target[rows]
+    whole = examples.target[examples.where("train")]
     prediction = kind.decide(outputs, 0.0 if bias is None else np.asarray(bias))
     names = dict.fromkeys([primary, "accuracy"] if kind.probable else [primary])
-    return {name: float(METRICS.get(name).score(prediction, target)) for name in names}
+    return {name: float(METRICS.get(name).within(whole).score(prediction, target)) for name in names}

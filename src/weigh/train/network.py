@@ -64,18 +64,20 @@ class Work:
 
     def predict(self, indices: np.ndarray, furthest: Furthest | None = None) -> np.ndarray:
         """`(n, …)` what is recorded of examples, in eval mode: logits, or whatever their kind keeps; `furthest` is shown the answers."""
-        recorded = np.zeros((len(indices), self.width), np.float32)
+        batches: list[tuple[np.ndarray, np.ndarray]] = []
         self.network.eval()
         with torch.inference_mode(), autocast(self.setting.device, self.setting.precision):
             cut = self.inputs.cut(indices, 64)
             for positions, batch in ahead(lambda some: self.inputs.batch(indices[some]), cut, self.setting.device):
                 answers = self.network.answers(batch, self.width)
                 rows = self.kind.recorded(answers, self.target[indices[positions]])
-                if recorded.shape[1:] != rows.shape[1:]:
-                    recorded = np.zeros((len(indices), *rows.shape[1:]), rows.dtype)
-                recorded[positions] = rows
+                batches.append((positions, rows))
                 if furthest is not None:
                     furthest.look(indices[positions], answers, rows)
+        width = max((rows.shape[1] for _, rows in batches), default=self.width)
+        recorded = np.zeros((len(indices), width), batches[0][1].dtype if batches else np.float32)
+        for positions, rows in batches:  # zeros at the right of shorter rows: pictures with fewer detections
+            recorded[positions, : rows.shape[1]] = rows
         return recorded
 
 
@@ -103,7 +105,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     best, facts_of_training = _optimise(work, model, examples, training, validation, progress)
     trained = time.perf_counter() - started
     bias = _decision(work, validation)
-    train_scores = score_training(work.kind, setting.primary, work.predict(run.train), work.target[run.train], bias)
+    train_scores = score_training(examples, setting.primary, work.predict(run.train), run.train, bias)
     furthest = furthest_of(run, setting, examples)
     answers = work.predict(run.test, furthest)
     if not np.isfinite(answers).all():

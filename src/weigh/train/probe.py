@@ -161,7 +161,7 @@ def _fit_run(
     facts = {
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
-        "train_scores": score_training(examples.kind, setting.primary, train_logits, target, bias),
+        "train_scores": score_training(examples, setting.primary, train_logits, run.train, bias),
     }
     if bias is not None:
         facts["bias"] = bias

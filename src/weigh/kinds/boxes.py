@@ -1,0 +1,293 @@
+"""Boxes: objects in a picture, each with a class. The target is `(n,)` object, the `Boxes` of each picture at its own size.
+
+An answer is `Detections` in pixels of the same picture. A run records how they compare with the boxes, one row of numbers per picture
+(`box_statistics.py`): scores, intervals and the reading of errors are made of it, and it holds the detections themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
+from weigh.kinds.box_list import Boxes, Detections
+from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
+from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
+from weigh.language import text
+from weigh.nouns import Noun
+from weigh.problem import Problem
+
+__all__ = ["BOXES", "LEAST_PICTURES", "BoxRow", "BoxesKind"]
+
+OBJECTS = Noun.plain("objects", "object", "目标", "个")
+LEAST_PICTURES = 8  # a class that stands in fewer cannot be judged
+QUOTED = 3  # classes of a picture that are named, those with the most boxes first
+OF_BOXES = text(
+    "a detection has one score, not the probability of each class", "一个检测结果只有一个得分，没有各类别的概率"
+)
+
+
+class BoxRow(NamedTuple):
+    """The boxes of a picture as a reader hands them over, before all classes are known.
+
+    Attributes:
+        names: Of each box its class.
+        boxes: Their `classes` are not final yet.
+    """
+
+    names: tuple[str, ...]
+    boxes: Boxes
+
+
+class BoxesKind(Kind):
+    """See the module."""
+
+    name = "boxes"
+    title = text("boxes", "检测框")
+    primary = "map"
+    exact = False
+    placed = True
+    from_nothing = True
+    counted = OBJECTS
+    unasked: ClassVar = {
+        "calibration": OF_BOXES,
+        "errors:labels": OF_BOXES,
+        "stability:agreement": text("two sets of boxes are never quite the same", "两组检测框几乎不会完全相同"),
+    }
+    unordered = text(
+        "it compares how whole examples are told apart; pictures of one sequence are kept together by design.group_by",
+        "该检查比较的是对整个样本的区分；同一序列的图片应通过 design.group_by 归为一组",
+    )
+    unbalanced_why = text(
+        "A score over all boxes would mostly speak of the frequent classes; mean AP does not.",
+        "对所有框合计的得分主要反映数量多的类别；平均 AP 则不会。",
+    )
+    unbalanced_do = text("Keep mean AP as the primary metric.", "请以平均 AP 作为主要指标。")
+
+    # ---- targets
+
+    def sizes(self, target: np.ndarray) -> np.ndarray:
+        return np.array([(boxes.height, boxes.width) for boxes in target], dtype=np.int64).reshape(-1, 2)
+
+    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
+        return with_frame(options, self.sizes(target))
+
+    def blank(self, n: int, classes: int) -> np.ndarray:
+        return rows_of([Boxes.of(1, 1, np.zeros((0, 4)), np.zeros(0))] * n)
+
+    def named(self, row: Any) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(row.names))
+
+    def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
+        """Rows are `BoxRow`; boxes of what is no class are ignored."""
+        index = {name: i for i, name in enumerate(classes)}
+        return rows_of(
+            [
+                row.boxes._replace(classes=np.array([index.get(name, -1) for name in row.names], dtype=np.int64))
+                for row in rows
+            ]
+        )
+
+    @staticmethod
+    def _counts(target: np.ndarray, classes: int = 0) -> np.ndarray:
+        """`(n, classes)` boxes of each class, without crowds; classes as far as any occurs."""
+        counting = [boxes.classes[~boxes.crowd & (boxes.classes >= 0)] for boxes in target]
+        classes = max([classes, *(int(own.max()) + 1 for own in counting if len(own))])
+        return np.array([np.bincount(own, minlength=classes) for own in counting], np.int64).reshape(-1, classes)
+
+    def strata(self, target: np.ndarray) -> Strata:
+        return strata_of_held(self._counts(target) > 0)
+
+    def informative(self, target: np.ndarray) -> tuple[int, int]:
+        return evenly_held(self._counts(target)), 1
+
+    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """Crowds are no objects of their class."""
+        return self._counts(target, classes) > 0
+
+    def judged(self, target: np.ndarray, classes: int) -> np.ndarray:
+        return self.members(target, classes).sum(axis=0) >= LEAST_PICTURES
+
+    def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
+        """In boxes."""
+        return self._counts(target, classes).sum(axis=0)
+
+    def varied(self, target: np.ndarray) -> bool:
+        """Whether enough pictures hold anything."""
+        return int(self._counts(target).any(axis=1).sum()) >= LEAST_MINORITY
+
+    def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
+        """An error where nothing is drawn on the training pictures."""
+        if not (part == "train").any() or self._counts(target[part == "train"]).any():
+            return []
+        return [
+            Problem(
+                "no-boxes",
+                text("No training picture has a box.", "训练图片中没有任何检测框。"),
+                severity="error",
+                why=text("There is nothing to find.", "没有可以检测的目标。"),
+                do=text(
+                    "Check where the annotations lie: weigh data FOLDER", "请检查标注文件的位置：weigh data FOLDER"
+                ),
+            )
+        ]
+
+    def store(self, target: np.ndarray) -> np.ndarray:
+        """The numbers of boxes and the sizes as a line of JSON, then the boxes."""
+        head = json.dumps([[boxes.height, boxes.width, len(boxes.classes)] for boxes in target])
+        parts = [np.concatenate([getattr(boxes, name) for boxes in target] or [[]]) for name in STORED]
+        kept = [part.astype(of).tobytes() for part, of in zip(parts, STORED.values(), strict=True)]
+        return np.frombuffer(b"".join([head.encode(), b"\n", *kept]), dtype=np.uint8)
+
+    def restore(self, stored: np.ndarray) -> np.ndarray:
+        head, _, kept = stored.tobytes().partition(b"\n")
+        sizes = json.loads(head)
+        total, start, parts = sum(m for *_, m in sizes), 0, []
+        for name, of in STORED.items():
+            values = np.frombuffer(kept, dtype=of, count=total * (4 if name == "corners" else 1), offset=start)
+            start += values.nbytes
+            parts.append(values.reshape(-1, 4) if name == "corners" else values)
+        ends = np.cumsum([m for *_, m in sizes])
+        return rows_of(
+            [
+                Boxes.of(height, width, *(part[end - m : end] for part in parts))
+                for (height, width, m), end in zip(sizes, ends.tolist(), strict=True)
+            ]
+        )
+
+    def bytes_of(self, target: np.ndarray) -> bytes:
+        return self.store(target).tobytes()
+
+    # ---- answers
+
+    def recorded(self, answers: np.ndarray, target: np.ndarray) -> np.ndarray:
+        return compare_boxes(answers, target)
+
+    def decide(self, answers: np.ndarray, bias: np.ndarray | float = 0.0) -> Prediction:
+        """What was recorded stands for the decision; of detections (new pictures) they themselves do."""
+        if answers.dtype != object:
+            answers = answers.astype(np.float64, copy=False)
+        return Prediction(answers, answers)
+
+    def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
+        """Places that are not empty; scores as they are, corners to a fraction of a pixel."""
+        statistics = BoxStatistics(answers.astype(np.float64, copy=False), 0)
+        full = statistics.places[..., 0] != 0
+        own = statistics.places[full]
+        scores, single = own[:, 1], own[:, 1].astype(np.float32)
+        return {
+            "thresholds": statistics.thresholds,
+            "places": full.sum(axis=1, dtype=np.int32),
+            "classes": own[:, 0].astype(np.int32),
+            "scores": single if (single == scores).all() else scores,
+            "corners": own[:, 2:6].astype(np.float32),
+            "bits": own[:, 6:8].astype(np.int64),
+            "took": own[:, 8].astype(np.int32),
+        }
+
+    def unpack(self, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+        own = np.column_stack(
+            [stored[name].astype(np.float64) for name in ("classes", "scores", "corners", "bits", "took")]
+        )
+        return stacked(stored["thresholds"], np.split(own, np.cumsum(stored["places"]))[:-1])
+
+    def answer_of(self, recorded: np.ndarray, target: Boxes) -> Detections:
+        """The answer that one row was recorded of."""
+        return detections_of(recorded, target)
+
+    def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """1 - F1 of the boxes that are told (IoU .5), over all classes; 0 where nothing is there and nothing was told."""
+        hit, told, drawn = self._told(labels).sum(axis=1).T
+        return np.where(told + drawn > 0, 1 - 2 * hit / np.maximum(told + drawn, 1), 0.0)
+
+    def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:
+        return "" if self._told(labels)[..., 1].any() else "∅"
+
+    def blind(self, target: np.ndarray, classes: int) -> Blind:
+        """Finding nothing."""
+        nothing = [Detections.of(boxes.height, boxes.width, np.zeros((0, 4)), [], []) for boxes in target]
+        doing, short = text("finding no object at all", "一个目标也不找"), text("no object", "不找目标的基线")
+        return Blind(self.decide(compare_boxes(nothing, target)), doing, short)
+
+    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
+        """Of each class, in boxes."""
+        return ClassCounts(*np.tensordot(weights, self._told(prediction.labels, classes), axes=1).T)
+
+    @staticmethod
+    def _told(labels: np.ndarray, classes: int = 0) -> np.ndarray:
+        """`(n, classes, 3)`, see `BoxStatistics.told`; classes as far as any occurs."""
+        return BoxStatistics.occurring(labels, classes).told
+
+    # ---- for people
+
+    def metrics(self, classes: int) -> list[str]:
+        names = ["map", "map_50", "map_75", "map_small", "map_medium", "map_large", "average_recall_100"]
+        return [*names, "box_f1", "box_precision", "box_recall", "count_error"]
+
+    def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
+        """How many boxes of each class, most first."""
+        counts = self._of_each(target, len(classes))
+        most = sorted((i for i in range(len(classes)) if counts[i]), key=lambda i: -counts[i])
+        named = [f"{counts[i]} × {classes[i]}" for i in most[:QUOTED]]
+        return ", ".join([*named, *(["…"] if len(most) > QUOTED else [])]) or "∅"
+
+    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
+        """Boxes of each class that occurs, as JSON."""
+        counts = [self._of_each(one, len(classes)).tolist() for one in labels]
+        return [
+            json.dumps({name: m for name, m in zip(classes, row, strict=True) if m}, ensure_ascii=False)
+            for row in counts
+        ]
+
+    def _of_each(self, one: Any, classes: int) -> np.ndarray:
+        """`(classes,)` boxes that were drawn, or told."""
+        if isinstance(one, Boxes):
+            return self._counts(rows_of([one]), classes)[0]
+        if isinstance(one, Detections):
+            return np.bincount(one.told().classes, minlength=classes)
+        return self._told(one[None], classes)[0, :, 1].astype(np.int64)
+
+    def row(
+        self,
+        prediction: Prediction | None,
+        i: int,
+        classes: Sequence[str],
+        *,
+        tokens: Sequence[str] = (),
+        threshold: bool = False,
+    ) -> dict[str, Any]:
+        """The boxes that are told."""
+        if prediction is None:
+            return {"boxes": None}
+        told = prediction.labels[i].told()
+        found = zip(told.classes.tolist(), told.scores.tolist(), told.corners.tolist(), strict=True)
+        return {"boxes": [{"class": classes[c], "score": score, "box": corners} for c, score, corners in found]}
+
+    def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
+        """A few boxes in every picture, crowds among them, none in the first; detections beside them and elsewhere, many of equal score."""
+        target, answers = [], []
+        for i in range(n):
+            m, more = int(rng.integers(0, 6)) * bool(i), int(rng.integers(0, 8))
+            corners = _drawn(rng, m)
+            drawn = rng.integers(0, classes, m)
+            target.append(Boxes.of(200, 200, corners, drawn, crowd=rng.random(m) < 0.1))
+            moved = corners + rng.integers(-6, 7, corners.shape)
+            found = np.where(rng.random(m) < 0.8, drawn, rng.integers(0, classes, m))
+            at, of = np.concatenate([moved, _drawn(rng, more)]), np.concatenate([found, rng.integers(0, classes, more)])
+            answers.append(Detections.of(200, 200, at, of, rng.integers(1, 20, m + more) / 20))
+        return self.decide(compare_boxes(answers, target)), rows_of(target)
+
+
+STORED = {"corners": "<f8", "classes": "<i8", "crowd": "|b1", "area": "<f8"}
+
+
+def _drawn(rng: np.random.Generator, m: int) -> np.ndarray:
+    """`(m, 4)` corners of boxes of all sizes."""
+    start = rng.integers(0, 80, (m, 2))
+    return np.concatenate([start, start + rng.integers(10, 120, (m, 2))], axis=1).astype(np.float64)
+
+
+BOXES = KINDS.register(BoxesKind.name, BoxesKind())

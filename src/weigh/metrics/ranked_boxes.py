@@ -1,0 +1,184 @@
+"""Average precision of detections under any weights of the pictures, for a thousand weightings at once: what COCO's mAP is made of.
+
+Of each class detections are sorted by score once. Under weights, what was hit and what was found up to each score are cumulative sums; the
+precision at a recall is the best that any recall as high or higher has, and the score is its mean at 101 recalls, as COCO defines it
+(Lin et al. 2014; `pycocotools.cocoeval`).
+
+Detections of equal score count together, so that the order of the pictures does not matter and a weight of 2 is the same picture twice.
+pycocotools takes them one after the other in the order of the pictures' ids. Where scores do not tie the two agree to rounding; where they
+do, ours is what both orders have in common: the precision after all detections of that score.
+
+Before it: `kinds/box_statistics.py`. After it: `detection.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.kinds.box_statistics import IOUS, BoxStatistics
+from weigh.metrics.shares import mean_where, share
+
+__all__ = ["ap_of_classes", "average_precision_without", "measure_ranks", "reduce_ranks"]
+
+STEPS = 100
+# COCO compares recalls with np.linspace(0, 1, 101), of which some values are a rounding error above the hundredth that they stand for: a recall
+# of just so much does not reach them. Told here with room for rounding, as sums of weights are not exact
+HUNDREDTHS = np.arange(STEPS + 1) / STEPS
+RECALLS = HUNDREDTHS + np.where(np.linspace(0.0, 1.0, STEPS + 1) > HUNDREDTHS, 1e-10, -1e-10)
+CELLS = 500_000  # weightings times detections that are summed at a time
+BITS = 1 << len(IOUS)
+
+
+def measure_ranks(rows: np.ndarray, classes: np.ndarray | None, area: int, ious: slice) -> np.ndarray:
+    """`(n, 2 * places)`: pairs (code, value) of what counts in one range of areas; more zeros at the right change nothing.
+
+    Of a detection the code is ((class + 1) * 1024 + bits of hits) * 1024 + bits of being ignored, and the value its score; of a class of which
+    boxes were drawn -(class + 1) and their number.
+
+    Args:
+        rows: Of `BoxStatistics`.
+        classes: Those that the score speaks of; None: all.
+        ious: Which of `IOUS`.
+    """
+    places = BoxStatistics(rows, 0).places
+    head = places[..., 0]
+    mask = sum(1 << i for i in range(*ious.indices(len(IOUS))))
+    hits, ignored = (places[..., i].astype(np.int64) >> (len(IOUS) * area) & mask for i in (6, 7))
+    found, drawn = head > 0, head < 0
+    code = np.where(found, (head * BITS + hits) * BITS + ignored, head)
+    value = np.where(found, places[..., 1], places[..., 1 + area] * drawn)
+    used = (found & (ignored != mask)) | (drawn & (value > 0))
+    if classes is not None:
+        used &= np.isin(np.abs(head), np.asarray(classes) + 1)
+    pairs = np.where(used[..., None], np.stack([code, value], axis=2), 0.0)
+    order = np.argsort(~used, axis=1, kind="stable")  # empty places to the right, and off where all rows have them
+    pairs = np.take_along_axis(pairs, order[..., None], axis=1)[:, : int(used.sum(axis=1).max(initial=0))]
+    return pairs.reshape(len(rows), pairs.shape[1] * 2)
+
+
+class _Class(NamedTuple):
+    """The detections of one class that count at some IoU, the highest score first, and the pictures that have to do with it.
+
+    Attributes:
+        pictures: `(p,)` indices of the pictures with a detection or a box of it.
+        own: `(d,)` which of these each detection is in.
+        last: `(d,)` index of the last detection of the same score.
+        hits, ignored: `(d,)` bits of the IoUs.
+        drawn: `(p,)` number of boxes.
+    """
+
+    pictures: np.ndarray
+    own: np.ndarray
+    last: np.ndarray
+    hits: np.ndarray
+    ignored: np.ndarray
+    drawn: np.ndarray
+
+
+def _classes(statistics: np.ndarray) -> Iterator[_Class]:
+    """Every class of which a box was drawn."""
+    pairs = statistics.reshape(len(statistics), statistics.shape[1] // 2, 2)
+    picture, place = np.nonzero(pairs[..., 0])
+    code, value = pairs[picture, place, 0].astype(np.int64), pairs[picture, place, 1]
+    of = np.where(code > 0, code // (BITS * BITS), -code)
+    order = np.lexsort(
+        (-value, code < 0, of)
+    )  # class by class; in each detections from the highest score on, then what was drawn
+    picture, code, value, of = (values[order] for values in (picture, code, value, of))
+    ends = (_ends(of) + 1).tolist()
+    for start, end in zip([0, *ends[:-1]], ends, strict=False):
+        middle = start + int((code[start:end] > 0).sum())
+        if middle == end:  # nothing was drawn
+            continue
+        pictures, own = np.unique(picture[start:end], return_inverse=True)
+        scores, bits = value[start:middle], code[start:middle]
+        ties = _ends(scores)
+        last = ties[np.searchsorted(ties, np.arange(len(scores)))]
+        drawn = np.bincount(own[middle - start :], value[middle:end], minlength=len(pictures))
+        yield _Class(pictures, own[: middle - start], last, bits // BITS % BITS, bits % BITS, drawn)
+
+
+def _ends(values: np.ndarray) -> np.ndarray:
+    """Indices of the last of every run of equal values."""
+    return np.flatnonzero(np.append(values[1:] != values[:-1], [True] * bool(len(values))))
+
+
+def _average_precision(one: _Class, weights: np.ndarray, ious: range) -> np.ndarray:
+    """`(b,)` mean over the IoUs; NaN where no box has weight. `weights` are `(b, p)`, of the pictures of the class."""
+    total = weights @ one.drawn
+    summed = np.zeros(len(weights))
+    if len(one.own):
+        of_found = weights[:, one.own]
+        everything = np.cumsum(of_found, axis=1)
+        for iou in ious:
+            hit = np.flatnonzero(one.hits >> iou & 1)
+            if not len(hit):
+                continue
+            left_out = one.ignored >> iou & 1
+            up_to = one.last[hit]
+            ends = _ends(up_to)  # of several hits of one score the last
+            up_to = up_to[ends]
+            found = everything[:, up_to]
+            if left_out.any():
+                found = np.cumsum(of_found * (1 - left_out), axis=1)[:, up_to]
+            hits = np.cumsum(of_found[:, hit], axis=1)[:, ends]
+            summed += _area(hits, found, total)
+    return np.where(total > 0, summed / len(ious), np.nan)
+
+
+def _area(hits: np.ndarray, found: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """`(b,)` mean over 101 recalls of the best precision at that recall or a higher one, from `(b, points)` cumulated weights."""
+    precision = np.divide(hits, found, out=np.zeros_like(hits), where=found > 0)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    recall = hits / np.where(total > 0, total, 1.0)[:, None]
+    reached = _recalls_up_to(recall)
+    reached[:, 1:] -= reached[:, :-1].copy()
+    return np.einsum("bp,bp->b", best, reached) / len(RECALLS)
+
+
+def _recalls_up_to(recall: np.ndarray) -> np.ndarray:
+    """How many of `RECALLS` are at most so much."""
+    near = np.minimum((recall * STEPS).astype(np.int64), STEPS)
+    upper = np.minimum(near + 1, STEPS)
+    return near + (RECALLS[near] <= recall) + ((RECALLS[upper] <= recall) & (upper > near))
+
+
+def ap_of_classes(statistics: np.ndarray, weights: np.ndarray, ious: range) -> np.ndarray:
+    """`(classes, b)` of the classes of which boxes were drawn; NaN where none of them has weight."""
+    rows = np.atleast_2d(weights)
+    values = []
+    for one in _classes(statistics):
+        step = max(1, CELLS // max(len(one.own), 1))
+        blocks = [rows[start : start + step, one.pictures] for start in range(0, len(rows), step)]
+        values.append(np.concatenate([_average_precision(one, block, ious) for block in blocks]))
+    return np.stack(values) if values else np.full((0, len(rows)), np.nan)
+
+
+def reduce_ranks(statistics: np.ndarray, weights: np.ndarray, ious: range) -> np.ndarray:
+    """Mean over the classes that are defined: () or (b,)."""
+    values = ap_of_classes(statistics, weights, ious)
+    mean = mean_where(np.nan_to_num(values.T), ~np.isnan(values.T))
+    return mean[0] if weights.ndim == 1 else mean
+
+
+def average_precision_without(statistics: np.ndarray, unit: np.ndarray, units: int, ious: range) -> np.ndarray:
+    """`(units,)` the score without the pictures of each unit (`Metric.without`).
+
+    Of each class only the units that have to do with it are left out one by one: O(units x hits) for each class.
+    """
+    summed, defined = np.zeros(units), np.zeros(units)
+    for one in _classes(statistics):
+        concerned, own = np.unique(unit[one.pictures], return_inverse=True)
+        whole = float(_average_precision(one, np.ones((1, len(one.pictures))), ious)[0])
+        values = np.full(units, whole)
+        step = max(1, CELLS // max(len(one.own), 1))
+        for start in range(0, len(concerned), step):
+            some = np.arange(start, min(start + step, len(concerned)))
+            values[concerned[some]] = _average_precision(one, (own != some[:, None]).astype(np.float64), ious)
+        there = ~np.isnan(values)
+        summed[there] += values[there]
+        defined += there
+    return share(summed, defined)

@@ -1,0 +1,65 @@
+"""COCO's twelve numbers against pycocotools: small random cases of every sort, and real annotations with simulated detections."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.boxes import coco, simulated, twelve
+from weigh.kinds.box_list import Boxes, Detections
+
+pytest.importorskip("pycocotools", reason="pycocotools is not installed: pip install 'weigh[dev]'")
+
+
+def drawn(rng, *, pictures, classes):
+    """Boxes of all sizes, with crowds, empty pictures, and areas that are not those of the boxes."""
+    target = []
+    for _ in range(pictures):
+        m = int(rng.integers(0, 7))
+        start = rng.uniform(0, 60, (m, 2))
+        corners = np.concatenate(
+            [start, start + rng.choice([12, 31, 33, 60, 97, 150], (m, 2)) * rng.uniform(0.8, 1.2, (m, 2))], 1
+        )
+        own = np.prod(corners[:, 2:] - corners[:, :2], axis=1)
+        target.append(
+            Boxes.of(300, 300, corners, rng.integers(0, classes, m), rng.random(m) < 0.15, own * rng.uniform(0.5, 1, m))
+        )
+    return target
+
+
+def same(ours, theirs):
+    """-1 is pycocotools' undefined."""
+    expected = np.where(np.array(theirs) == -1, np.nan, theirs)
+    np.testing.assert_allclose(ours, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_thirty_random_cases(block):
+    for case in range(30):
+        rng = np.random.default_rng([block, case])
+        classes = int(rng.integers(1, 5))
+        target = drawn(rng, pictures=int(rng.integers(1, 8)), classes=classes)
+        answers = simulated(rng, target, classes, skill=rng.uniform(0, 1), noise=rng.uniform(0.2, 8))
+        if sum(len(one.classes) for one in answers):
+            same(twelve(answers, target), coco(answers, target, classes).stats)
+
+
+def test_more_than_a_hundred_detections_of_a_class():
+    rng = np.random.default_rng(0)
+    target = drawn(rng, pictures=3, classes=2)
+    answers = simulated(rng, target, 2, noise=260)
+    assert max(np.bincount(one.classes).max() for one in answers) > 120
+    same(twelve(answers, target), coco(answers, target, 2).stats)
+
+
+def test_boxes_on_a_grid_whose_overlaps_are_exactly_thresholds():
+    """Whole numbers: many overlaps are exactly .5, .6 or .75, and many are equal."""
+    rng = np.random.default_rng(0)
+    start = 10 * rng.integers(0, 3, (40, 6, 2))
+    sides = 10 * rng.integers(1, 5, (40, 6, 2))
+    target = [Boxes.of(99, 99, np.concatenate([s, s + w], 1), np.zeros(6)) for s, w in zip(start, sides, strict=True)]
+    answers = [
+        Detections.of(99, 99, np.roll(boxes.corners, 1, axis=0) + 10 * rng.integers(0, 2, (6, 4)) * [0, 0, 1, 1], np.zeros(6), rng.random(6))
+        for boxes in target
+    ]  # fmt: skip
+    same(twelve(answers, target), coco(answers, target, 1).stats)
