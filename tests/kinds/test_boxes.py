@@ -113,7 +113,7 @@ def test_what_a_row_holds():
     answer = found_of((1, 0.6, 0, 0, 10, 10), (0, 0.9, 20, 0, 60, 38), (0, 0.3, 100, 0, 150, 50))
     statistics = BoxStatistics(compare_boxes([answer], [target]), 3)
     assert statistics.drawn[0].tolist() == [[2, 1, 1, 0], [0, 0, 0, 0], [1, 1, 0, 0]]
-    found = statistics.found
+    found = statistics.detections
     assert found.scores.tolist() == [0.9, 0.6, 0.3]
     assert found.took.tolist() == [1, -1, -1]
     assert [found.hit(iou).tolist() for iou in (0, 9)] == [[True, False, False]] * 2
@@ -132,7 +132,7 @@ def test_what_a_row_holds():
 def test_a_box_of_no_known_class_is_ignored_like_a_crowd_of_every_class():
     target = boxes_of((-1, 0, 0, 40, 40), (0, 100, 0, 140, 40))
     answer = found_of((0, 0.9, 0, 0, 40, 38), (1, 0.8, 10, 10, 30, 30), (0, 0.7, 100, 0, 140, 40))
-    found = BoxStatistics(compare_boxes([answer], [target]), 2).found
+    found = BoxStatistics(compare_boxes([answer], [target]), 2).detections
     assert found.hit().tolist() == [False, False, True]
     assert found.counted().tolist() == [False, False, True]
 

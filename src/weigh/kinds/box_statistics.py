@@ -1,4 +1,4 @@
-"""How what was found in a picture compares with the boxes that were drawn: one row of numbers per picture, from which scores and findings are made.
+"""How what was detected in a picture compares with the boxes that were drawn: one row of numbers per picture, from which scores and findings are made.
 
 Matching is COCO's (`pycocotools.cocoeval`), class by class: detections in the order of their scores, of equal scores the first first, at
 most 100 of a class; each takes the free box that it overlaps most, of equal overlaps the last one, if the overlap reaches the threshold. A
@@ -20,7 +20,7 @@ import numpy as np
 
 from weigh.kinds.box_list import Boxes, Detections, overlaps
 
-__all__ = ["AREAS", "IOUS", "MOST", "BoxStatistics", "Found", "compare_boxes", "detections_of"]
+__all__ = ["AREAS", "IOUS", "MOST", "BoxStatistics", "Found", "compare_boxes", "detections_of", "stacked"]
 
 IOUS = np.linspace(0.5, 0.95, 10)
 AREAS = (
@@ -117,7 +117,7 @@ class BoxStatistics:
         return counts
 
     @cached_property
-    def found(self) -> Found:
+    def detections(self) -> Found:
         """All detections."""
         picture, place = np.nonzero(self.places[..., 0] > 0)
         own = self.places[picture, place]
@@ -128,10 +128,10 @@ class BoxStatistics:
     @property
     def told(self) -> np.ndarray:
         """`(n, classes, 3)` boxes: hit by a detection that is told (IoU .5), told (those ignored left out), drawn."""
-        found = self.found
+        detected = self.detections
         counts = np.zeros((len(self.rows), self.classes, 3))
-        for i, some in enumerate((found.told & found.hit(), found.told & found.counted())):
-            np.add.at(counts[..., i], (found.picture[some], found.classes[some]), 1.0)
+        for i, some in enumerate((detected.told & detected.hit(), detected.told & detected.counted())):
+            np.add.at(counts[..., i], (detected.picture[some], detected.classes[some]), 1.0)
         counts[..., 2] = self.drawn[..., 0]
         return counts
 
@@ -158,8 +158,8 @@ def stacked(thresholds: Sequence[float] | np.ndarray, places: Sequence[np.ndarra
 
 def detections_of(row: np.ndarray, boxes: Boxes) -> Detections:
     """The answer that a row was made of, as far as it was kept."""
-    found = BoxStatistics(row[None], 0).found
-    return Detections(boxes.height, boxes.width, found.corners, found.classes, found.scores, float(row[0]))
+    detected = BoxStatistics(row[None], 0).detections
+    return Detections(boxes.height, boxes.width, detected.corners, detected.classes, detected.scores, float(row[0]))
 
 
 def _compare(answer: Detections, boxes: Boxes) -> _Row:
@@ -172,14 +172,14 @@ def _compare(answer: Detections, boxes: Boxes) -> _Row:
     places = np.zeros((len(drawn) + len(kept), PLACE))
     places[: len(drawn), 0] = -(drawn + 1)
     places[: len(drawn), 1 : 1 + len(AREAS)] = (boxes.classes == drawn[:, None]).astype(np.int64) @ ~ignored
-    found = places[len(drawn) :]
-    found[:, 0], found[:, 1], found[:, 2:6] = classes + 1, answer.scores[kept], corners
-    taken, took_ignored, found[:, 8] = _match(classes, corners, boxes, ignored)
+    detected = places[len(drawn) :]
+    detected[:, 0], detected[:, 1], detected[:, 2:6] = classes + 1, answer.scores[kept], corners
+    taken, took_ignored, detected[:, 8] = _match(classes, corners, boxes, ignored)
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     outside = (area[:, None] < LOWS) | (area[:, None] > HIGHS)
     left_out = took_ignored | (~taken & outside[:, :, None])
-    found[:, 6] = (taken & ~took_ignored).reshape(len(kept), len(BITS)) @ BITS
-    found[:, 7] = left_out.reshape(len(kept), len(BITS)) @ BITS
+    detected[:, 6] = (taken & ~took_ignored).reshape(len(kept), len(BITS)) @ BITS
+    detected[:, 7] = left_out.reshape(len(kept), len(BITS)) @ BITS
     return _Row(answer.threshold, places)
 
 

@@ -263,8 +263,8 @@ class BoxesKind(Kind):
         if prediction is None:
             return {"boxes": None}
         told = prediction.labels[i].told()
-        found = zip(told.classes.tolist(), told.scores.tolist(), told.corners.tolist(), strict=True)
-        return {"boxes": [{"class": classes[c], "score": score, "box": corners} for c, score, corners in found]}
+        detected = zip(told.classes.tolist(), told.scores.tolist(), told.corners.tolist(), strict=True)
+        return {"boxes": [{"class": classes[c], "score": score, "box": corners} for c, score, corners in detected]}
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
         """A few boxes in every picture, crowds among them, none in the first; detections beside them and elsewhere, many of equal score."""
@@ -275,8 +275,11 @@ class BoxesKind(Kind):
             drawn = rng.integers(0, classes, m)
             target.append(Boxes.of(200, 200, corners, drawn, crowd=rng.random(m) < 0.1))
             moved = corners + rng.integers(-6, 7, corners.shape)
-            found = np.where(rng.random(m) < 0.8, drawn, rng.integers(0, classes, m))
-            at, of = np.concatenate([moved, _drawn(rng, more)]), np.concatenate([found, rng.integers(0, classes, more)])
+            detected = np.where(rng.random(m) < 0.8, drawn, rng.integers(0, classes, m))
+            at, of = (
+                np.concatenate([moved, _drawn(rng, more)]),
+                np.concatenate([detected, rng.integers(0, classes, more)]),
+            )
             answers.append(Detections.of(200, 200, at, of, rng.integers(1, 20, m + more) / 20))
         return self.decide(compare_boxes(answers, target)), rows_of(target)
 

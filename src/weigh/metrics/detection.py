@@ -5,7 +5,7 @@
 - *Counts*: average recall, of the 1, 10 or 100 detections of the highest scores of each class in a picture; precision, recall and F1 of the
   detections that are told (overlap .5, all classes together); and by how many objects a picture is miscounted.
 
-A class of which no box was drawn has no score and is left out of the mean; one of which nothing was found scores 0. A score that is reported
+A class of which no box was drawn has no score and is left out of the mean; one of which nothing was detected scores 0. A score that is reported
 speaks of the classes that stand in at least `LEAST_PICTURES` pictures of what is scored (`Metric.within`): of fewer no class can be judged.
 """
 
@@ -80,10 +80,10 @@ def _measure_recall(area: int, most: int) -> Callable[..., np.ndarray]:
         """`(n, classes * 2)` boxes that were hit, mean over the overlaps, and boxes drawn."""
         statistics = BoxStatistics.occurring(prediction.labels)
         counts = np.zeros((len(target), statistics.classes, 2))
-        found = statistics.found
-        hits = np.sum([found.hit(iou, area) for iou in range(len(IOUS))], axis=0) / len(IOUS)
-        first = found.rank < most
-        np.add.at(counts[..., 0], (found.picture[first], found.classes[first]), hits[first])
+        detected = statistics.detections
+        hits = np.sum([detected.hit(iou, area) for iou in range(len(IOUS))], axis=0) / len(IOUS)
+        first = detected.rank < most
+        np.add.at(counts[..., 0], (detected.picture[first], detected.classes[first]), hits[first])
         counts[..., 1] = statistics.drawn[..., area]
         if classes is not None:
             counts[:, ~np.isin(np.arange(statistics.classes), classes)] = 0.0

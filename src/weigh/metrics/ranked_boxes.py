@@ -1,6 +1,6 @@
 """Average precision of detections under any weights of the pictures, for a thousand weightings at once: what COCO's mAP is made of.
 
-Of each class detections are sorted by score once. Under weights, what was hit and what was found up to each score are cumulative sums; the
+Of each class detections are sorted by score once. Under weights, what was hit and what was detected up to each score are cumulative sums; the
 precision at a recall is the best that any recall as high or higher has, and the score is its mean at 101 recalls, as COCO defines it
 (Lin et al. 2014; `pycocotools.cocoeval`).
 
@@ -48,10 +48,10 @@ def measure_ranks(rows: np.ndarray, classes: np.ndarray | None, area: int, ious:
     head = places[..., 0]  # of a detection class + 1, of a class of which boxes were drawn -(class + 1)
     mask = sum(1 << i for i in range(*ious.indices(len(IOUS))))
     hits, ignored = (places[..., i].astype(np.int64) >> (len(IOUS) * area) & mask for i in (6, 7))
-    found, drawn = head > 0, head < 0
-    code = np.where(found, (head * BITS + hits) * BITS + ignored, head)
-    value = np.where(found, places[..., 1], places[..., 1 + area] * drawn)
-    used = (found & (ignored != mask)) | (drawn & (value > 0))
+    detected, drawn = head > 0, head < 0
+    code = np.where(detected, (head * BITS + hits) * BITS + ignored, head)
+    value = np.where(detected, places[..., 1], places[..., 1 + area] * drawn)
+    used = (detected & (ignored != mask)) | (drawn & (value > 0))
     if classes is not None:
         used &= np.isin(np.abs(head), np.asarray(classes) + 1)
     pairs = np.where(used[..., None], np.stack([code, value], axis=2), 0.0)
@@ -121,17 +121,17 @@ def _average_precision(one: _Class, weights: np.ndarray, ious: range) -> np.ndar
             up_to = one.last[hit]
             ends = _ends(up_to)  # of several hits of one score the last
             up_to = up_to[ends]
-            found = everything[:, up_to]
+            detected = everything[:, up_to]
             if left_out.any():
-                found = np.cumsum(of_found * (1 - left_out), axis=1)[:, up_to]
+                detected = np.cumsum(of_found * (1 - left_out), axis=1)[:, up_to]
             hits = np.cumsum(of_found[:, hit], axis=1)[:, ends]
-            summed += _area(hits, found, total)
+            summed += _area(hits, detected, total)
     return np.where(total > 0, summed / len(ious), np.nan)
 
 
-def _area(hits: np.ndarray, found: np.ndarray, total: np.ndarray) -> np.ndarray:
+def _area(hits: np.ndarray, detected: np.ndarray, total: np.ndarray) -> np.ndarray:
     """`(b,)` mean over 101 recalls of the best precision at that recall or a higher one, from `(b, points)` cumulated weights."""
-    precision = np.divide(hits, found, out=np.zeros_like(hits), where=found > 0)
+    precision = np.divide(hits, detected, out=np.zeros_like(hits), where=detected > 0)
     best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
     recall = hits / np.where(total > 0, total, 1.0)[:, None]
     reached = _recalls_up_to(recall)
@@ -199,14 +199,14 @@ def _slopes(one: _Class, iou: int) -> np.ndarray:
     if not hit.any():
         return np.zeros(pictures)
     up_to = np.unique(one.last[hit])
-    hits, found = (np.cumsum(some)[up_to].astype(np.float64) for some in (hit, counted))
-    precision = hits / found
+    hits, detected = (np.cumsum(some)[up_to].astype(np.float64) for some in (hit, counted))
+    precision = hits / detected
     best = np.maximum.accumulate(precision[::-1])[::-1]
     at = (
         len(best) - 1 - np.maximum.accumulate(np.where(precision[::-1] == best[::-1], np.arange(len(best)), 0))[::-1]
     )  # where each best precision is reached
     gained = np.diff(hits, prepend=0.0) / total
-    weight = np.bincount(at, gained, minlength=len(best)) / found
+    weight = np.bincount(at, gained, minlength=len(best)) / detected
     later_hits, later_found = (np.cumsum(part[::-1])[::-1] for part in (weight, weight * precision))
     place = np.searchsorted(up_to, one.last)  # the first point that a detection is part of; none after the last hit
     later_hits, later_found = (np.append(part, 0.0)[place] for part in (later_hits, later_found))
