@@ -65,14 +65,12 @@ def _register_ranks(name: str, en: str, zh: str, *, area: int = 0, iou: int | No
     )
 
 
-_register_ranks("map", "mAP 50:95", "mAP 50:95")
-_register_ranks("map_50", "mAP at IoU 0.50", "mAP（IoU 0.50）", iou=0)
-_register_ranks("map_75", "mAP at IoU 0.75", "mAP（IoU 0.75）", iou=5)
-_register_ranks("map_small", "mAP 50:95 of small boxes (< 32² pixels)", "小框的 mAP 50:95（< 32² 像素）", area=1)
-_register_ranks(
-    "map_medium", "mAP 50:95 of medium boxes (32² to 96² pixels)", "中框的 mAP 50:95（32² 至 96² 像素）", area=2
-)
-_register_ranks("map_large", "mAP 50:95 of large boxes (> 96² pixels)", "大框的 mAP 50:95（> 96² 像素）", area=3)
+_register_ranks("map", "mAP (IoU 0.50 to 0.95)", "mAP（IoU 0.50 至 0.95）")
+_register_ranks("map_50", "mAP (IoU 0.50)", "mAP（IoU 0.50）", iou=0)
+_register_ranks("map_75", "mAP (IoU 0.75)", "mAP（IoU 0.75）", iou=5)
+_register_ranks("map_small", "mAP of small boxes (below 32² pixels)", "小框的 mAP（小于 32² 像素）", area=1)
+_register_ranks("map_medium", "mAP of medium boxes (32² to 96² pixels)", "中框的 mAP（32² 至 96² 像素）", area=2)
+_register_ranks("map_large", "mAP of large boxes (above 96² pixels)", "大框的 mAP（大于 96² 像素）", area=3)
 
 
 def _measure_recall(area: int, most: int) -> Callable[..., np.ndarray]:
