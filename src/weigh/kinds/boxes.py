@@ -96,7 +96,9 @@ class BoxesKind(Kind):
         """`(n, classes)` boxes of each class, without crowds; classes as far as any occurs."""
         counting = [boxes.classes[~boxes.crowd & (boxes.classes >= 0)] for boxes in target]
         classes = max([classes, *(int(own.max()) + 1 for own in counting if len(own))])
-        return np.array([np.bincount(own, minlength=classes) for own in counting], np.int64).reshape(len(target), classes)
+        return np.array([np.bincount(own, minlength=classes) for own in counting], np.int64).reshape(
+            len(target), classes
+        )
 
     def strata(self, target: np.ndarray) -> Strata:
         return strata_of_held(self._counts(target) > 0)
