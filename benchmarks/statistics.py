@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.boxes import measure_boxes
 from tests.arrays import kind_of
 from weigh.kinds.base import Prediction, rows_of
 from weigh.kinds.label import decide_class
@@ -74,6 +75,7 @@ def measure() -> Iterator[Timing]:
     """All rows, each as soon as it is measured."""
     yield from measure_resamples()
     yield from measure_masks()
+    yield from (timed(*what) for what in measure_boxes())
     yield from measure_readings()
 
 

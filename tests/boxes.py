@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -62,31 +65,69 @@ def coco(answers: Sequence[Detections], target: Sequence[Boxes], classes: int) -
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    gold = {
-        "images": [{"id": i, "height": boxes.height, "width": boxes.width} for i, boxes in enumerate(target)],
-        "categories": [{"id": c} for c in range(classes)],
-        "annotations": [],
-    }
-    for i, boxes in enumerate(target):
-        for corners, c, crowd, area in zip(boxes.corners, boxes.classes, boxes.crowd, boxes.area, strict=True):
-            own = {"id": len(gold["annotations"]) + 1, "image_id": i, "category_id": int(c), "iscrowd": int(crowd)}
-            gold["annotations"].append({**own, "bbox": _sides(corners), "area": float(area)})
-    found = [
-        {"image_id": i, "category_id": int(c), "bbox": _sides(corners), "score": float(score)}
-        for i, own in enumerate(answers)
-        for corners, c, score in zip(own.corners, own.classes, own.scores, strict=True)
-    ]
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
-        truth.dataset = gold
+        truth.dataset = annotations_of(target, classes)
         truth.createIndex()
-        evaluation = COCOeval(truth, truth.loadRes(found) if found else COCO(), "bbox")
+        evaluation = COCOeval(truth, truth.loadRes(found_of(answers)), "bbox")
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
     return evaluation
 
 
+def annotations_of(target: Sequence[Boxes], classes: int) -> dict[str, Any]:
+    """As COCO's JSON."""
+    annotations: list[dict[str, Any]] = []
+    for i, boxes in enumerate(target):
+        for corners, c, crowd, area in zip(boxes.corners, boxes.classes, boxes.crowd, boxes.area, strict=True):
+            own = {"id": len(annotations) + 1, "image_id": i, "category_id": int(c), "iscrowd": int(crowd)}
+            annotations.append({**own, "bbox": _sides(corners), "area": float(area)})
+    images = [{"id": i, "height": boxes.height, "width": boxes.width} for i, boxes in enumerate(target)]
+    categories = [{"id": c, "name": str(c)} for c in range(classes)]
+    return {"images": images, "categories": categories, "annotations": annotations}
+
+
+def found_of(answers: Sequence[Detections]) -> list[dict[str, Any]]:
+    """As COCO's JSON of results."""
+    return [
+        {"image_id": i, "category_id": int(c), "bbox": _sides(corners), "score": float(score)}
+        for i, own in enumerate(answers)
+        for corners, c, score in zip(own.corners, own.classes, own.scores, strict=True)
+    ]
+
+
 def _sides(corners: np.ndarray) -> list[float]:
     left, top, right, bottom = corners.tolist()
     return [left, top, right - left, bottom - top]
+
+
+def coco128(folder: Path) -> tuple[list[Boxes], int]:
+    """Boxes of the 128 pictures, and the number of classes."""
+    gold = json.loads((folder / "boxes/coco128/instances_train2017.json").read_text("utf-8"))
+    index = {category["id"]: i for i, category in enumerate(gold["categories"])}
+    own: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in gold["images"]}
+    for annotation in gold["annotations"]:
+        own[annotation["image_id"]].append(annotation)
+    target = []
+    for image in gold["images"]:
+        sides = np.array([one["bbox"] for one in own[image["id"]]], dtype=float).reshape(-1, 4)
+        rest = ([one[key] for one in own[image["id"]]] for key in ("iscrowd", "area"))
+        classes = [index[one["category_id"]] for one in own[image["id"]]]
+        corners = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
+        target.append(Boxes.of(image["height"], image["width"], corners, classes, *rest))
+    return target, len(index)
+
+
+def bccd(folder: Path) -> tuple[list[Boxes], int]:
+    """Boxes of the 364 pictures of blood cells, and the number of classes."""
+    names, target = ["RBC", "WBC", "Platelets"], []
+    for file in sorted((folder / "boxes/bccd/Annotations").glob("*.xml")):
+        root = ElementTree.parse(file).getroot()
+        objects = root.findall("object")
+        corners = [
+            [float(one.findtext(f"bndbox/{side}") or 0) for side in ("xmin", "ymin", "xmax", "ymax")] for one in objects
+        ]
+        height, width = (int(root.findtext(f"size/{side}") or 0) for side in ("height", "width"))
+        target.append(Boxes.of(height, width, corners, [names.index(one.findtext("name") or "") for one in objects]))
+    return target, len(names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.boxes import coco, simulated, twelve
+from tests.boxes import bccd, coco, coco128, simulated, twelve
 from weigh.kinds.box_list import Boxes, Detections
 
 pytest.importorskip("pycocotools", reason="pycocotools is not installed: pip install 'weigh[dev]'")
@@ -63,3 +63,43 @@ def test_boxes_on_a_grid_whose_overlaps_are_exactly_thresholds():
         for boxes in target
     ]  # fmt: skip
     same(twelve(answers, target), coco(answers, target, 1).stats)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("annotations", [coco128, bccd])
+def test_real_annotations(annotations, shared):
+    target, classes = annotations(shared)
+    answers = simulated(np.random.default_rng(0), target, classes)
+    theirs = coco(answers, target, classes).stats
+    assert 0.2 < theirs[0] < 0.8
+    same(twelve(answers, target), theirs)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whole_weights_are_copies_of_pictures(seed):
+    rng = np.random.default_rng(seed)
+    target = drawn(rng, pictures=12, classes=3)
+    answers = simulated(rng, target, 3)
+    weights = rng.integers(0, 4, 12)
+    copies = [(answers[i], target[i]) for i, w in enumerate(weights) for _ in range(w)]
+    ours = twelve(answers, target, weights.astype(float))
+    again, pictures = zip(*copies, strict=True)
+    np.testing.assert_array_equal(ours, twelve(again, pictures))
+    same(ours, coco(again, pictures, 3).stats)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_where_scores_tie_ours_is_what_no_order_of_the_pictures_falls_below(seed):
+    """pycocotools takes equal scores one after the other, in the order of the pictures: another order, another score."""
+    rng = np.random.default_rng(seed)
+    target = drawn(rng, pictures=20, classes=2)
+    answers = [one._replace(scores=np.ceil(one.scores * 4) / 4) for one in simulated(rng, target, 2, noise=1)]
+    theirs, ours = [], []
+    for _ in range(4):
+        order = rng.permutation(20)
+        shuffled = [[side[i] for i in order] for side in (answers, target)]
+        theirs.append(coco(*shuffled, 2).stats[:3])
+        ours.append(twelve(*shuffled)[:3])
+    assert np.ptp(ours, axis=0).max() < 1e-12
+    assert np.ptp(theirs, axis=0).max() > 1e-3
+    assert (np.array(ours) <= np.array(theirs) + 1e-12).all()
