@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -119,6 +119,14 @@ class Evidence:
     @cached_property
     def _known(self) -> dict[Callable[[Evidence], Any], Any]:
         return {}
+
+    def beside(self, *others: np.ndarray) -> Evidence:
+        """The same study, speaking only of classes that can be judged in other parts too, whose targets these are."""
+        if self.metric.judged is None:
+            return self
+        return replace(
+            self, measured={name: runs.measured(self.metric, *others) for name, runs in self.out_of_fold.items()}
+        )
 
     def more_repeats_help(self, *names: str) -> bool:
         """Whether a further repeat of any of these candidates would give other numbers.

@@ -76,19 +76,26 @@ class Metric:
     without: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
     judged: Callable[[np.ndarray], np.ndarray] | None = None
 
-    def within(self, target: np.ndarray) -> Metric:
-        """The metric that speaks of the classes that can be judged on `target` alone, whatever examples of it are scored, and how they weigh.
+    def within(self, *targets: np.ndarray) -> Metric:
+        """The metric that speaks only of the classes that can be judged on all of `targets`, whatever is scored and however it is weighed.
 
-        So folds, weightings and slices of one design all speak of the same classes.
+        So folds, weightings and slices of one design speak of the same classes, and two parts that are compared do.
         """
-        if self.judged is None:
+        measure, classes = self.measure, self.judged_on(*targets)
+        if classes is None:
             return self
-        measure, classes = self.measure, np.flatnonzero(self.judged(target))
 
         def restricted(prediction: Prediction, target: np.ndarray) -> np.ndarray:
             return measure(prediction, target, classes)
 
         return replace(self, measure=restricted, judged=None)
+
+    def judged_on(self, *targets: np.ndarray) -> np.ndarray | None:
+        """Indices of the classes that can be judged on all of `targets`; None: a score speaks of all classes."""
+        if self.judged is None:
+            return None
+        able = [np.flatnonzero(self.judged(target)) for target in targets]  # each as far as any class occurs
+        return np.array([c for c in able[0].tolist() if all(c in other for other in able[1:])], dtype=np.int64)
 
     def score(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray | None = None) -> float:
         """The score of one set of predictions, all examples weighing the same unless `weights` says otherwise."""

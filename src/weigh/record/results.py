@@ -104,8 +104,14 @@ class OutOfFold:
             self._decided[repeat] = self.kind.decide(self.answers[repeat], self.bias[repeat])
         return self._decided[repeat]
 
-    def measured(self, metric: Metric) -> MeasuredDesign:
-        """Every answer measured on `metric`, once."""
+    def measured(self, metric: Metric, *others: np.ndarray) -> MeasuredDesign:
+        """Every answer measured on `metric`, once.
+
+        Args:
+            others: Targets of what it is compared with: the score then speaks of classes that can be judged there too.
+        """
+        if others and metric.judged is not None:
+            return measure_design(metric.within(self.target, *others), self)
         if metric.name not in self._measured:
             self._measured[metric.name] = measure_design(metric, self)
         return self._measured[metric.name]

@@ -49,19 +49,27 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     if evidence.winner is None:
         return []  # nothing was scored: the headline says so
-    tests = part_scores(results, evidence.metric, evidence.level)
+    tested = results.test(evidence.winner)
+    beside = evidence if tested is None else evidence.beside(tested.target)
+    tests = part_scores(results, evidence.metric, evidence.level, beside=evidence.out_of_fold[evidence.winner].target)
     trained = {name: _train_score(results, name, evidence.metric.name) for name in evidence.measured}
-    figure = _figure(evidence, tests, trained)
+    figure = _figure(beside, tests, trained)
     return [
-        _test(evidence, tests, figure),
+        _test(beside, tests, figure),
         *find_choice(evidence),
         *_train(evidence, trained, None if tests else figure),
         *find_optimism(evidence),
     ]
 
 
-def part_scores(results: Results, metric: Metric, level: float, part: str = "test") -> dict[str, Estimate]:
-    """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME")."""
+def part_scores(
+    results: Results, metric: Metric, level: float, part: str = "test", *, beside: np.ndarray | None = None
+) -> dict[str, Estimate]:
+    """Candidate id -> score of the refitted candidate on the test part, or on a further test set ("shift:NAME").
+
+    Args:
+        beside: Targets of what it is compared with (`OutOfFold.measured`).
+    """
     from weigh.plan.runs import group_of
 
     scores = {}
@@ -71,7 +79,8 @@ def part_scores(results: Results, metric: Metric, level: float, part: str = "tes
         if tested is None:
             continue
         units = make_units(tested.kind, tested.target, None if groups is None else groups[tested.indices])
-        scores[candidate.id] = score_estimate(tested.measured(metric), units, claim="these_models", level=level)
+        measured = tested.measured(metric) if beside is None else tested.measured(metric, beside)
+        scores[candidate.id] = score_estimate(measured, units, claim="these_models", level=level)
     return scores
 
 
@@ -111,6 +120,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
         **values,
     )
+    sentence += _same_classes(evidence, estimates)
     sentence += _holds("higher" if higher else verdict, values, EASIER[drawn])
     sentence, poor = _against_blind(evidence, test, sentence, estimates)
     sentence += text("The test part was scored {k}.", "测试部分共评分{k}。", **values)
@@ -205,6 +215,15 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
             "没有测试部分：这里的一切都依据交叉验证。",
         )
         proposal = GIVE_A_TEST
+    elif winner in tests and evidence.metric.judged is not None:
+        sentence = text(
+            "On the test part ({n} examples) the {m} speaks of no class: none stands in enough examples of it and of the training part.",
+            "在测试部分（{n} 个样本）上，{m}不涉及任何类别：没有哪个类别在测试部分和训练部分中都足够多。",
+            **values,
+        )
+        proposal = text(
+            "Give a larger test part (design.test or data.test).", "请提供更大的测试部分（design.test 或 data.test）。"
+        )
     elif winner in tests:
         sentence = text(
             "The {m} is not defined on the test part ({n} examples): its labels are too much alike to be told apart.",
@@ -238,6 +257,22 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         estimates=estimates,
         candidates=[winner],
         next=[bilingual(proposal)],
+    )
+
+
+def _same_classes(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+    """That fewer classes can be judged on both parts than in cross-validation, where it is so."""
+    winner = str(evidence.winner)
+    trained, tested = evidence.out_of_fold[winner].target, evidence.results.test(winner)
+    alone = evidence.metric.judged_on(trained)
+    both = None if tested is None else evidence.metric.judged_on(trained, tested.target)
+    if alone is None or both is None or len(both) == len(alone):
+        return text("", "")
+    estimates["judged_on_both"] = count(len(both), "classes")
+    return text(
+        "Both speak of the {k} classes that stand in enough pictures of both parts.",
+        "两者都只涉及在两部分图片中都足够多的 {k} 个类别。",
+        k=len(both),
     )
 
 

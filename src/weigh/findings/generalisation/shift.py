@@ -24,7 +24,7 @@ from weigh.findings.registry import FINDINGS
 from weigh.kinds.base import Kind
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
-from weigh.record.results import Results
+from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Measured, make_units
 from weigh.stats.shift import Drop, MeasuredSet, Shift, compare_sets
@@ -51,18 +51,25 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
 
     results = evidence.results
     groups = group_of(results.examples, results.spec)
-    sets: dict[str, MeasuredSet] = {}
+    answered: dict[str, dict[str, OutOfFold]] = {}
     parts = {"test": "test"} if results.origin == "study" else {}
     for name, part in {**parts, **{name: f"shift:{name}" for name in results.shifted}}.items():
         tested = {c.id: results.test(c.id, part) for c in results.candidates if not c.control}
         whole = {key: runs for key, runs in tested.items() if runs is not None and runs.complete.all()}
         if whole:
-            one = next(iter(whole.values()))
-            units = make_units(one.kind, one.target, None if groups is None else groups[one.indices])
-            sets[name] = MeasuredSet({key: f.measured(evidence.metric) for key, f in whole.items()}, units)
-    if "test" not in sets or results.origin != "study":
-        validated = MeasuredSet({n: evidence.measured[n] for n in evidence.rivals}, evidence.units, evidence.claim)
-        sets = {results.measured_on or "cv": validated, **sets}
+            answered[name] = whole
+    targets = [next(iter(whole.values())).target for whole in answered.values()]
+    sets: dict[str, MeasuredSet] = {}
+    if "test" not in answered or results.origin != "study":
+        validated = evidence.beside(*targets).measured
+        sets[results.measured_on or "cv"] = MeasuredSet(
+            {name: validated[name] for name in evidence.rivals}, evidence.units, evidence.claim
+        )
+        targets += [runs.target for runs in list(evidence.out_of_fold.values())[:1]]
+    for (name, whole), target in zip(answered.items(), targets, strict=False):
+        indices = next(iter(whole.values())).indices
+        units = make_units(results.examples.kind, target, None if groups is None else groups[indices])
+        sets[name] = MeasuredSet({key: runs.measured(evidence.metric, *targets) for key, runs in whole.items()}, units)
     return read_shift(
         results.examples.kind,
         sets,
