@@ -19,6 +19,7 @@ from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_errors import explain
+from weigh.yaml_loader import load_yaml
 
 __all__ = [
     "apply_settings",
@@ -31,28 +32,6 @@ __all__ = [
 ]
 
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML in which a key that is given twice is an error, and aliases are refused (no exponential growth)."""
-
-    def compose_node(self, parent, index):
-        if self.check_event(yaml.events.AliasEvent):
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases (*name) are not supported", self.peek_event().start_mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node, deep=False):  # noqa: FBT002  (PyYAML's signature)
-        seen = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if not isinstance(name, (str, int, float, bool, type(None))):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
-            if name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"'{name}' is given twice", key.start_mark)
-            seen.add(name)
-        return super().construct_mapping(node, deep=deep)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -74,7 +53,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
                 )
             )
         text_read = _decoded(raw, path)
-        content = yaml.load(text_read, Loader=_Loader)
+        content = load_yaml(text_read)
     except OSError as error:
         raise SpecError(
             text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)
@@ -149,7 +128,7 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
                 do=text("Example: --set design.folds=10", "例如：--set design.folds=10"),
             )
         try:
-            parsed = yaml.load(value, Loader=_Loader) if value.strip() else None
+            parsed = load_yaml(value) if value.strip() else None
         except (yaml.YAMLError, ValueError, RecursionError):
             parsed = value
         if parsed in ("", None) and value.strip() not in ("", "''", '""', "null", "~"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.data.masks.mask_files import indices, paint, read, write
-from weigh.data.masks.coco import fill_polygon, runs_of
+from weigh.data.pictures.outlines import fill_polygon, runs_of
 from weigh.data.recognition.tasks import recognise_task
 
 CATEGORIES = [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]

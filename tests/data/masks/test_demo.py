@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.data.masks.demo import CLASSES, PICTURES, draw_demo
+from weigh.data.masks.demo import draw_demo
+from weigh.data.pictures.drawn import CLASSES, PICTURES
 from weigh.data.readers import read_and_check
 from weigh.spec import DataSpec
 

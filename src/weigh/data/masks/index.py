@@ -11,13 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from weigh.data.masks.class_table import ClassTable, class_table
 from weigh.data.masks.layouts import list_coco, list_pairs, list_rows
 from weigh.data.masks.meaning import Meaning, codes_in, decide_meaning, unnamed
 from weigh.data.masks.pair_words import lossy_masks, shared_masks, unreadable_masks, unusual_masks
 from weigh.data.masks.raster import Raster
 from weigh.data.masks.sizes import fit_sizes
 from weigh.data.masks.sources import MaskListing
+from weigh.data.pictures.class_table import ClassTable, class_table
+from weigh.data.pictures.coco import coco_source
 from weigh.data.pictures.decoding import PictureError
 from weigh.data.pictures.index import LISTERS, data_root
 from weigh.data.rows.listing import Listing, nothing_usable
@@ -101,7 +102,7 @@ def _sources(address: str, spec: DataSpec) -> MaskListing:
         inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
         return list_pairs(path, without=inside)
     if is_written_as(path, (".json",)):
-        return list_coco([(path, "train")], data_root(spec, path) or path.parent)
+        return list_coco([coco_source(path)], data_root(spec, path) or path.parent)
     if is_written_as(path, (*TABLE_SUFFIXES, ".txt", ".tab")):
         return list_rows(path, spec, data_root(spec, path))
     raise DataError(

@@ -10,15 +10,17 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from weigh.data.masks.coco import Annotated, draw_annotated, is_segmented, read_coco
+from weigh.data.masks.coco import Annotated, draw_annotated, outlined
 from weigh.data.masks.pair_words import lonely_files, no_masks
 from weigh.data.masks.pairs import Pair, Pairs, pair_files
-from weigh.data.masks.raster import read_raster
+from weigh.data.masks.raster import Raster, read_raster
 from weigh.data.masks.sources import MaskListing
 from weigh.data.pages import count_pages, page_name
+from weigh.data.pictures.coco import CocoSource, coco_sources
+from weigh.data.pictures.coco import list_coco as list_pictures
 from weigh.data.pictures.tables import list_columns, picture_columns
 from weigh.data.rows.columns import nearest_columns
-from weigh.data.rows.listing import PARTS, Listing, natural_key, set_aside
+from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.paths import Resolver
 from weigh.data.tables.table_files import read_table
 from weigh.errors import DataError
@@ -48,7 +50,7 @@ def list_pairs(folder: Path, *, without: Path | None = None) -> MaskListing:
     """
     pairs = pair_files(folder, without=without)
     if not pairs.pairs:
-        files = _coco_files(folder)
+        files = coco_sources(folder, "segmentation")
         if files:
             return list_coco(files, folder)
         raise no_masks(folder, pairs)
@@ -174,74 +176,24 @@ def _mask_columns(cells: dict, table: Path, spec: DataSpec) -> tuple[str, str]:
 # COCO ---------------------------------------------------------------------------------------------------------------
 
 
-def list_coco(files: Sequence[tuple[Path, str]], root: Path) -> MaskListing:
+def list_coco(sources: Sequence[CocoSource], root: Path) -> MaskListing:
     """Pictures of COCO files, each of them with the part that it is; classes of pixels are drawn from polygons and runs."""
-    root = Path(os.path.abspath(root))
-    listing = Listing(root=root)
-    masks: list[str] = []
+    coco = list_pictures(sources, root)
+    listing = coco.listing
     drawn: dict[str, Annotated] = {}
     table = None
-    for file, part in files:
-        content = read_coco(file)
+    for number, file in enumerate(coco.files):
+        own = {
+            path: picture
+            for path, picture, at in zip(listing.path, coco.pictures, coco.file_of, strict=True)
+            if at == number
+        }
+        content = outlined(file, own)
         table = table or content.table
+        drawn |= content.pictures
         listing.problems += content.problems
-        names = [picture.file for picture in content.pictures]
-        resolver = Resolver(root, names, beside=file.parent)
-        places = [resolver.find(name) for name in names]
-        missing = [name for name, place in zip(names, places, strict=True) if place.path is None]
-        if missing:
-            listing.problems.append(
-                set_aside(
-                    "missing",
-                    text(
-                        "Pictures that {j} names and that do not exist: {n} of {t} (first: {f}); set aside.",
-                        "{j} 中有 {n} 张图片不存在（共 {t} 张，第一张：{f}），已搁置。",
-                        j=file.name,
-                        n=len(missing),
-                        t=len(names),
-                        f=missing[0],
-                    ),
-                    missing,
-                    resolver.remedy(missing[0]),
-                    more={"pictures": len(names)},
-                )
-            )
-        again: list[str] = []
-        for picture, place in zip(content.pictures, places, strict=True):
-            if place.path is None:
-                continue
-            if place.path in drawn:
-                again.append(place.path)
-                continue
-            drawn[place.path] = picture
-            listing.add(
-                place.path, "", part=part, order=(natural_key(PurePosixPath(place.path).name), natural_key(place.path))
-            )
-            masks.append(place.path)
-        if again:
-            sentence = text(
-                "Pictures that {j} names again: {n} (first: {f}); only the first entry of each is used.",
-                "{j} 重复列出的图片：{n} 张（第一张：{f}），每张只使用第一条。",
-                j=file.name,
-                n=len(again),
-                f=again[0],
-            )
-            do = text("Let each picture stand in one file, once.", "请让每张图片只出现在一个文件中，且只出现一次。")
-            listing.problems.append(set_aside("repeated-row", sentence, again, do))
-    return MaskListing(listing, masks, partial(_draw, drawn), [], table)
+    return MaskListing(listing, list(listing.path), partial(_draw, drawn), [], table)
 
 
-def _draw(drawn: dict[str, Annotated], name: str):
+def _draw(drawn: dict[str, Annotated], name: str) -> Raster:
     return draw_annotated(drawn[name])
-
-
-def _coco_files(folder: Path) -> list[tuple[Path, str]]:
-    """Files of a folder, or of its folder annotations/, that hold segmented objects, with their parts."""
-    files = sorted(
-        file
-        for where in (folder, *(f for f in folder.iterdir() if f.is_dir() and f.name.casefold() == "annotations"))
-        for file in where.glob("*.json")
-        if is_segmented(file)
-    )
-    parts = {file: next((PARTS[w] for w in PARTS if w in file.stem.casefold()), "train") for file in files}
-    return list(parts.items())

@@ -12,15 +12,15 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageOps
 
-from weigh.data.pictures.decoding import DEEP, PictureError, guarded, open_checked, read_bytes, room_for
+from weigh.data.pictures.class_table import pack_colour
+from weigh.data.pictures.decoding import DEEP, ORIENTATION, PictureError, guarded, open_checked, read_bytes, room_for
 from weigh.kinds.label_map import LabelMap
 from weigh.language import text
 
-__all__ = ["MOST_VALUES", "Raster", "colour_name", "pack_colour", "read_raster", "turned"]
+__all__ = ["MOST_VALUES", "Raster", "colour_name", "read_raster", "turned"]
 
 NEAR = 64  # of black or of white: what JPEG leaves of them
 MOST_VALUES = 1000  # of one file: more are a photo, or numbers of objects
-ORIENTATION = 0x0112  # of EXIF
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -36,7 +36,7 @@ class Raster(NamedTuple):
     """One mask.
 
     Attributes:
-        codes: The different values, ascending: numbers, or packed colours (`pack_colour`).
+        codes: The different values, ascending: numbers, or packed colours (`class_table.pack_colour`).
         mask: Which of `codes` each pixel has.
         coloured: `codes` are colours.
         palette: Of an index file: the colour of each of `codes`.
@@ -53,11 +53,6 @@ class Raster(NamedTuple):
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.mask.width, self.mask.height
-
-
-def pack_colour(red: int, green: int, blue: int, alpha: int = 255) -> int:
-    """A colour as one number; what is not opaque is another one."""
-    return (255 - alpha) << 24 | red << 16 | green << 8 | blue
 
 
 def colour_name(code: int) -> str:

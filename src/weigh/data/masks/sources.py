@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from weigh.data.masks.class_table import ClassTable
 from weigh.data.masks.raster import Raster
+from weigh.data.pictures.class_table import ClassTable
 from weigh.data.rows.listing import Listing
 
 __all__ = ["MaskListing"]

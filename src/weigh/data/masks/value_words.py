@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weigh.data.masks.class_table import ClassTable
 from weigh.data.masks.raster import colour_name
+from weigh.data.pictures.class_table import ClassTable
 from weigh.language import Text, text
 from weigh.problem import Problem
 

@@ -27,6 +27,7 @@ from weigh.language import Text, text
 __all__ = [
     "DEEP",
     "MAX_PIXELS",
+    "ORIENTATION",
     "PictureError",
     "guarded",
     "open_checked",
@@ -46,6 +47,7 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # odd 
 
 MAX_PIXELS = 178_956_970  # where Pillow itself refuses by default: 2 x 89.5 million pixels, 537 MB as RGB
 STRIP_PIXELS = 4_000_000  # converted at once
+ORIENTATION = 0x0112  # of EXIF
 DEEP = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")  # modes with more than 8 bits per channel
 
 
@@ -165,7 +167,7 @@ def open_checked(raw: bytes, path: Path | str) -> Image.Image:
 def to_rgb(image: Image.Image) -> Image.Image:
     """A decoded picture, upright and as 8-bit RGB; transparency is put on white."""
     try:
-        if image.getexif().get(0x0112, 1) != 1:  # else it would only be copied
+        if image.getexif().get(ORIENTATION, 1) != 1:  # else it would only be copied
             image = ImageOps.exif_transpose(image)
     except Exception:  # a damaged EXIF block says nothing about the pixels: keep the picture as it is stored
         pass

@@ -1,6 +1,6 @@
-"""The table of classes of a set of masks: what a person gave (`data.classes`), or a file beside the masks; names with their values or colours.
+"""The table of classes of masks or of boxes: what a person gave (`data.classes`), or a file beside them; names with their values or colours.
 
-Before it: `spec.DataSpec`, a folder. After it: `meaning.py` looks values and colours up in it.
+Before it: `spec.DataSpec`, a folder. After it: `masks/meaning.py` looks values and colours up in it, `boxes/yolo.py` numbers of classes.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weigh.data.masks.raster import pack_colour
+import yaml
+
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.yaml_loader import load_yaml
 
-__all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table"]
+__all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour"]
 
 FILES = (
     "classes.txt",
@@ -56,6 +58,11 @@ class ClassTable(NamedTuple):
     source: str
 
 
+def pack_colour(red: int, green: int, blue: int, alpha: int = 255) -> int:
+    """A colour as one number; what is not opaque is another one."""
+    return (255 - alpha) << 24 | red << 16 | green << 8 | blue
+
+
 def as_colour(written: str) -> int | None:
     """ "128,64,0", "128 64 0" or "#804000" as one number; None where it is no colour."""
     match = COLOUR.fullmatch(written.strip())
@@ -67,8 +74,13 @@ def as_colour(written: str) -> int | None:
     return pack_colour(*parts) if max(parts) < 256 else None
 
 
-def class_table(asked: str | Sequence[str] | dict[str, str] | None, folders: Sequence[Path]) -> ClassTable | None:
+def class_table(
+    asked: str | Sequence[str] | dict[str, str] | None, folders: Sequence[Path], files: Sequence[str] = FILES
+) -> ClassTable | None:
     """What values mean: as a person said, else as the first of the usual files in one of `folders` says; None: nothing says it.
+
+    Args:
+        files: The usual names, the best first.
 
     Raises:
         DataError: The file that was named is not there, or a file holds no table of classes.
@@ -91,7 +103,7 @@ def class_table(asked: str | Sequence[str] | dict[str, str] | None, folders: Seq
     if asked is not None:
         return ClassTable(_checked([ClassEntry(name) for name in asked], "data.classes"), "data.classes")
     for folder in folders:
-        for name in FILES:
+        for name in files:
             if (folder / name).is_file():
                 entries = _read(folder / name)
                 if entries:  # a file called labels.txt may be something else
@@ -144,17 +156,20 @@ def _entry(name: str, key: str) -> ClassEntry:
 
 def _read(file: Path) -> list[ClassEntry]:
     content, _ = read_text(file, limit=LONGEST)
-    if file.suffix.casefold() == ".json":
+    suffix = file.suffix.casefold()
+    if suffix in (".json", ".yaml", ".yml"):
         try:
-            return _from_json(json.loads(content))
-        except ValueError:
+            return _from_json(json.loads(content) if suffix == ".json" else load_yaml(content))
+        except (ValueError, RecursionError, yaml.YAMLError):
             return []
     lines = [
         line.strip() for line in content.splitlines() if line.strip() and not line.lstrip().startswith(("#", "//"))
     ]
     if file.suffix.casefold() == ".csv" or all(line.count(",") >= 3 for line in lines):
         return _from_rows(list(csv.reader(lines)))
-    return [_from_line(line) for line in lines]
+    entries = [_from_line(line) for line in lines]
+    numbered = sum(entry.value is not None or entry.colour is not None for entry in entries)
+    return entries if numbered * 2 > len(entries) else [ClassEntry(line.rstrip(":")) for line in lines]
 
 
 def _from_line(line: str) -> ClassEntry:
@@ -200,10 +215,9 @@ def _from_rows(rows: list[list[str]]) -> list[ClassEntry]:
 def _from_json(content: Any) -> list[ClassEntry]:
     """A list of names or of objects, {value: name}, {name: value or colour}, or an object that holds one of these."""
     if isinstance(content, dict):
-        inner = next(
-            (content[k] for k in ("classes", "labels", "categories", "names", "id2label") if k in content), None
-        )
-        if isinstance(inner, (list, dict)):
+        held = (content.get(key) for key in ("classes", "labels", "categories", "names", "id2label"))
+        inner = next((value for value in held if isinstance(value, (list, dict))), None)
+        if inner is not None:
             return _from_json(inner)
         return [entry for key, value in content.items() if (entry := _from_pair(str(key), value)) is not None]
     if not isinstance(content, list):
