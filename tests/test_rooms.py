@@ -19,7 +19,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "weigh"
 # file -> (how often it asks for the class of what belongs to one medium, why)
 ASKED_OF_MODELS = {"models/processor/layers.py": (1, "a layer that a faster one replaces, as a dropout is")}
 OF_ONE_MEDIUM = {"Encoder", "Preprocessing", "Tokenisation", "Pictures", "Texts", "Sentences"}
-ROOMS = ("data/pictures/", "data/masks/", "data/texts/", "data/sentences/", "inputs/", "media.py")
+ROOMS = ("data/pictures/", "data/masks/", "data/boxes/", "data/texts/", "data/sentences/", "inputs/", "media.py")
 # files outside the rooms of media that name one, and why
 NAMED = {
     "data/cache.py": "a folder of the cache",

@@ -45,6 +45,9 @@ def _known_task(name: str) -> str:
 Name = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", name))]
 
 
+BoxFormat = Literal["xyxy", "xywh", "cxcywh", "relative-xyxy", "relative-xywh", "relative-cxcywh"]
+
+
 class Section(BaseModel):
     """A part of study.yaml: what it does not know is refused."""
 
@@ -71,6 +74,10 @@ class ColumnsSpec(Section):
     )
     tag_names: list[Name] | None = Field(
         default=None, description="What numeric tags of tokens stand for, in their order: [O, B-PER, I-PER]."
+    )
+    box: list[Name] | None = Field(
+        default=None,
+        description="Columns with the four numbers of a box in their order, or one column with all four; default: told by their names.",
     )
     kept: Name | None = Field(
         default=None, exclude=True, description="A column that is kept whatever it holds; design.group_by sets it."
@@ -112,12 +119,23 @@ class DataSpec(Section):
     classes: str | list[Name] | dict[str, Name] | None = Field(
         default=None,
         description="What the values of masks mean: a file (classes.txt, labelmap.txt, class_dict.csv, .json), names in the order of the "
-        "values, or {value or colour: name}; default: such a file beside the masks, else the values are the names.",
+        "values, or {value or colour: name}; default: such a file beside the masks, else the values are the names. Of boxes whose classes are "
+        "numbers (YOLO): what these stand for; default: data.yaml or classes.txt.",
     )
     ignore: list[str] | None = Field(
         default=None,
         description="Values, colours ('224,224,192') or class names of masks whose pixels are neither trained on nor scored; [] for none; "
         "default: told from the masks, and said.",
+    )
+    box_format: BoxFormat | None = Field(
+        default=None,
+        description="What the four numbers of a box are: xyxy (left, top, right, bottom), xywh (left, top, width, height), cxcywh (centre, width, "
+        "height); relative-… where they are shares of the width and height of the picture. Default: told from the names of columns and from the "
+        "pictures, an error where two readings are plausible.",
+    )
+    origin: Literal[0, 1] | None = Field(
+        default=None,
+        description="Of boxes in pixels: the number of the first pixel. Default: 0; of Pascal VOC 1, unless a coordinate is 0.",
     )
     group_pattern: str | None = Field(
         default=None,

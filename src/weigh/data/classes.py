@@ -50,7 +50,49 @@ def check_classes(examples: Examples) -> list[Problem]:
     if not examples.classes:
         return []
     counts = examples.class_counts(examples.where("train"))
-    return [*_tiny(examples, counts), *_unbalanced(examples, counts), *_alike_names(examples.classes)]
+    return [
+        *(_unjudged(examples) or _tiny(examples, counts)),
+        *_unbalanced(examples, counts),
+        *_alike_names(examples.classes),
+    ]
+
+
+def _unjudged(examples: Examples) -> list[Problem]:
+    """Classes that scores of a part do not speak of, since too few of its examples hold them; also those that it lacks."""
+    noun, classes, fewest = examples.medium.noun, examples.classes, examples.kind.fewest
+    problems = []
+    for part in dict.fromkeys(examples.part.tolist()) if fewest else ():
+        target = examples.target[examples.where(part)]
+        held = examples.kind.members(target, len(classes)).sum(axis=0)
+        few = [
+            (name, int(n))
+            for name, n, fine in zip(classes, held, examples.kind.judged(target, len(classes)), strict=True)
+            if not fine
+        ]
+        if not few:
+            continue
+        where = {"train": text("the training part", "训练部分"), "test": text("the test part", "测试部分")}
+        sentence = text(
+            "Classes in fewer than {m} {w} of {p} cannot be judged; scores there do not speak of them: {k} of {c}: {l}.",
+            "在{p}中出现于不足 {m} {u}的类别无法评判，那里的得分不包含它们：{c} 个类别中有 {k} 个：{l}。",
+            m=fewest,
+            w=noun.many,
+            u=noun.counted,
+            p=where.get(part, Text(part.removeprefix("shift:"), part.removeprefix("shift:"))),
+            k=len(few),
+            c=len(classes),
+            l=", ".join(f"{name} ({n})" for name, n in few[:10]) + (", …" if len(few) > 10 else ""),
+        )
+        problems.append(
+            Problem(
+                "few-pictures",
+                sentence,
+                do=text("Collect more {w} of them, or merge classes.", "请收集更多{w}，或合并类别。", w=noun.many),
+                numbers={"classes": len(few), "limit": fewest},
+                details=tuple({"class": name, "part": part, noun.many.en: n} for name, n in few),
+            )
+        )
+    return problems
 
 
 def _tiny(examples: Examples, counts: np.ndarray) -> list[Problem]:

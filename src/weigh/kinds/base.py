@@ -129,6 +129,7 @@ class Kind:
         kept: How many answers of a run, those furthest off, are kept as the network gave them, to be drawn; 0: what is recorded says all.
         from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
             best one is then no reason to stop.
+        fewest: How many examples must hold a class for a score of classes to speak of it; 0: any class is scored.
         scored: Title -> metric whose statistics are numbers of each class, one class after the other: classes are then scored one by one.
         counted: What is counted class by class, where it is not the examples.
         unbalanced_why, unbalanced_do: What it means for a score that some classes are much larger than others, and what to do.
@@ -147,6 +148,7 @@ class Kind:
     unordered: Text | None = None
     apart = text("examples", "样本")
     detectable = False
+    fewest = 0
     scored: Mapping[str, str] = {}
     counted: Noun | None = None
     unbalanced_why = text(
@@ -210,8 +212,8 @@ class Kind:
         raise NotImplementedError
 
     def judged(self, target: np.ndarray, classes: int) -> np.ndarray:
-        """`(classes,)` bool: those that stand in enough examples for a score of classes to speak of them (`Metric.within`)."""
-        return np.ones(classes, dtype=bool)
+        """`(classes,)` bool: those that stand in enough examples (`fewest`) for a score of classes to speak of them (`Metric.within`)."""
+        return self.members(target, classes).sum(axis=0) >= self.fewest if self.fewest else np.ones(classes, dtype=bool)
 
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
         """`(classes,)` how often each class is given."""

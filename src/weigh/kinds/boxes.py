@@ -34,11 +34,11 @@ class BoxRow(NamedTuple):
     """The boxes of a picture as a reader hands them over, before all classes are known.
 
     Attributes:
-        names: Of each box its class.
+        names: Of each box its class; None: of none that is known.
         boxes: Their `classes` are not final yet.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str | None, ...]
     boxes: Boxes
 
 
@@ -52,6 +52,7 @@ class BoxesKind(Kind):
     placed = True
     from_nothing = True
     counted = OBJECTS
+    fewest = LEAST_PICTURES
     unasked: ClassVar = {
         "calibration": OF_BOXES,
         "errors:labels": OF_BOXES,
@@ -79,14 +80,22 @@ class BoxesKind(Kind):
         return rows_of([Boxes.of(1, 1, np.zeros((0, 4)), np.zeros(0))] * n)
 
     def named(self, row: Any) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(row.names))
+        """Crowds are no objects of their class."""
+        objects = (
+            name for name, crowd in zip(row.names, row.boxes.crowd, strict=True) if name is not None and not crowd
+        )
+        return tuple(dict.fromkeys(objects))
 
     def encode(self, rows: Sequence[Any], classes: Sequence[str]) -> np.ndarray:
         """Rows are `BoxRow`; boxes of what is no class are ignored."""
         index = {name: i for i, name in enumerate(classes)}
         return rows_of(
             [
-                row.boxes._replace(classes=np.array([index.get(name, -1) for name in row.names], dtype=np.int64))
+                row.boxes._replace(
+                    classes=np.array(
+                        [-1 if name is None else index.get(name, -1) for name in row.names], dtype=np.int64
+                    )
+                )
                 for row in rows
             ]
         )
@@ -109,9 +118,6 @@ class BoxesKind(Kind):
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
         """Crowds are no objects of their class."""
         return self._counts(target, classes) > 0
-
-    def judged(self, target: np.ndarray, classes: int) -> np.ndarray:
-        return self.members(target, classes).sum(axis=0) >= LEAST_PICTURES
 
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
         """In boxes."""

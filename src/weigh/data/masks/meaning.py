@@ -1,6 +1,6 @@
 """What the values of masks mean: which are classes, how they are called, which pixels are ignored; for all masks of a source together.
 
-Before it: masks as they are written (`raster.py`) and the table of classes (`class_table.py`). After it: `index.py` makes targets. What is guessed
+Before it: masks as they are written (`raster.py`) and the table of classes (`pictures/class_table.py`). After it: `index.py` makes targets. What is guessed
 is said, with the setting that says otherwise; a value that no table names is counted and named, never taken for a class.
 """
 

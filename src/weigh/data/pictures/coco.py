@@ -100,7 +100,7 @@ def coco_source(file: Path, part: str = "train") -> CocoSource:
 
 def coco_sources(folder: Path, key: str) -> list[CocoSource]:
     """Files of a folder, of its annotations/ or of those of its parts, whose objects have `key` ("bbox")."""
-    sources = (CocoSource(found.file, found.part, read_json(found.file)) for found in coco_files(folder))
+    sources = (one._replace(content=read_json(one.file)) for one in coco_files(folder))
     return [source for source in sources if _holds(source.content, key)]
 
 

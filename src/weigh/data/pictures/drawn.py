@@ -19,7 +19,8 @@ from weigh.disk import replacing
 __all__ = ["CLASSES", "PICTURES", "Scene", "draw_scenes"]
 
 CLASSES = ("background", "cell", "rod")
-PICTURES, SIZE = 60, (192, 144)
+PICTURES = 60
+SIZE = (192, 144)
 
 
 class Scene(NamedTuple):

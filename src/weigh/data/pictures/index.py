@@ -38,7 +38,9 @@ __all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images"]
 Progress = Callable[[str, int, int], None]
 Lister = Callable[[DataSpec, Progress | None], Callable[[str], Listing]]
 # By the kind of the targets, where these have a place in the picture and are written in files of their own: what makes rows of an address.
-LISTERS: Registry[Lister] = Registry(text("layout", "布局"), modules=("weigh.data.masks.index",))
+LISTERS: Registry[Lister] = Registry(
+    text("layout", "布局"), modules=("weigh.data.masks.index", "weigh.data.boxes.index")
+)
 
 
 def read_images(

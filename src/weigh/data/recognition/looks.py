@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from weigh.data.boxes.columns import box_columns
 from weigh.data.masks.layouts import is_mask_column
 from weigh.data.pictures.tables import picture_columns
 from weigh.data.recognition.sentences import holds_tokens
@@ -29,6 +30,7 @@ from weigh.spec import ColumnsSpec
 from weigh.tasks import (
     IMAGE_CLASSIFICATION,
     IMAGE_REGRESSION,
+    OBJECT_DETECTION,
     SEMANTIC_SEGMENTATION,
     TEXT_CLASSIFICATION,
     TEXT_REGRESSION,
@@ -78,7 +80,7 @@ def look_at(path: Path, columns: ColumnsSpec, encoding: str | None = None) -> Lo
     Raises:
         DataError: It cannot be read, or holds no text.
     """
-    wanted = [n for n in (columns.path, columns.label, columns.text) if n]
+    wanted = [n for n in (columns.path, columns.label, columns.text, *(columns.box or ())) if n]
     if is_written_as(path, PARQUET):
         frame = read_parquet(path, rows=ROWS)
         cells = columns_as_text(frame)
@@ -124,6 +126,17 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     """A table one of whose columns names pictures."""
     cells = look.table.columns if look.table else {}
     pictures, columns = picture_columns(cells, look.path), look.columns
+    box = box_columns(cells, columns.box)
+    if box is not None and (columns.path in cells or pictures):
+        sentence = text("A box in each row ({c}).", "每行一个框（{c}）。", c=", ".join(box.names))
+        return TextTask(
+            OBJECT_DETECTION,
+            sentence
+            + text(
+                "If the rows are whole pictures: --task image-classification",
+                "若每行是整张图片：--task image-classification",
+            ),
+        )
     labels = [cell for cell in cells.get(columns.label, ()) if cell]
     if (columns.path in cells or pictures) and _measured(labels):
         where = columns.path if columns.path in cells else pictures[0]

@@ -5,21 +5,23 @@ Before it: a path that a person typed, without `task:`. After it: the reader of 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+from weigh.data.boxes.layouts import box_layouts, lone_folder
+from weigh.data.boxes.yolo_parts import read_yaml_file
 from weigh.data.masks.pairs import masks_beside_pictures
+from weigh.data.pictures.coco import is_coco
 from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
 from weigh.data.rows.folders import part_folders
 from weigh.data.rows.trees import subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
-from weigh.errors import DataError, FileRefused, WeighError
-from weigh.files import open_regular, read_json
+from weigh.errors import FileRefused, WeighError
+from weigh.files import read_json
 from weigh.language import Text, text
 from weigh.spec import ColumnsSpec
 from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENTATION
@@ -69,31 +71,9 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
 
 def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
     files, folders = _names(folder)
-    inner = {f.casefold() for f in folders}
-    for name in files:
-        if name.casefold().endswith(".json") and _is_coco(folder / name):
-            return Recognised(
-                OBJECT_DETECTION, text("{f} is a COCO annotation file.", "{f} 是 COCO 标注文件。", f=name)
-            )
-    if "annotations" in inner:
-        below, _ = _names(folder / next(f for f in folders if f.casefold() == "annotations"))
-        if any(n.casefold().endswith(".xml") for n in below) and "segmentationclass" not in inner:
-            return Recognised(
-                OBJECT_DETECTION,
-                text("Annotations/ holds XML files (Pascal VOC).", "Annotations/ 中有 XML 文件（Pascal VOC）。"),
-            )
-        annotations = folder / next(f for f in folders if f.casefold() == "annotations")
-        if any(n.casefold().endswith(".json") and _is_coco(annotations / n) for n in below):
-            return Recognised(
-                OBJECT_DETECTION, text("annotations/ holds COCO files.", "annotations/ 中有 COCO 标注文件。")
-            )
-    if "images" in inner and inner & {"labels", "yolo_labels"}:
-        labels = folder / next(f for f in folders if f.casefold() in ("labels", "yolo_labels"))
-        if _first_with(labels, ".txt"):
-            return Recognised(
-                OBJECT_DETECTION,
-                text("images/ and labels/ with text files (YOLO).", "images/ 与含文本文件的 labels/（YOLO）。"),
-            )
+    boxes = box_layouts(folder)
+    if boxes and not (boxes[0].name == "Pascal VOC" and _has_folder(folder, "segmentationclass")):
+        return Recognised(OBJECT_DETECTION, boxes[0].reason)
     masks = _masks_in(folder, folders)
     if masks:
         return Recognised(
@@ -155,25 +135,12 @@ def _masks_in(folder: Path, folders: list[str]) -> set[str]:
 
 
 def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
-    if path.suffix.casefold() == ".json" and _is_coco(path):
+    if path.suffix.casefold() == ".json" and is_coco(path):
         return Recognised(OBJECT_DETECTION, text("It is a COCO annotation file.", "这是 COCO 标注文件。"))
+    if path.suffix.casefold() in (".yaml", ".yml"):
+        read_yaml_file(path)
+        return Recognised(OBJECT_DETECTION, text("It names classes of boxes (YOLO).", "其中列出了框的类别（YOLO）。"))
     return Recognised(*task_by_looks(path, columns, encoding))
-
-
-def _is_coco(path: Path) -> bool:
-    """Whether a JSON file has the keys of COCO; large files are judged by their first and last megabyte."""
-    try:
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= 4_000_000:
-                content = json.loads(file.read())
-                return isinstance(content, dict) and {"images", "annotations"} <= set(content)
-            head = file.read(1_000_000)
-            file.seek(max(size - 1_000_000, 0))
-            ends = head + file.read()
-        return b'"bbox"' in ends and (b'"annotations"' in ends or b'"images"' in ends)
-    except (OSError, ValueError, RecursionError, DataError):
-        return False
 
 
 def _tables(files: list[str]) -> list[str]:
@@ -216,6 +183,11 @@ def _names(folder: Path) -> tuple[list[str], list[str]]:
 
 def _named(folders: list[str], name: str) -> str:
     return next(f for f in folders if f.casefold() == name)
+
+
+def _has_folder(folder: Path, name: str) -> bool:
+    """Whether a folder of that name lies in the data set, or in one that it holds alone."""
+    return any(inner.name.casefold() == name for inner in subfolders(lone_folder(folder)))
 
 
 def _first_with(folder: Path, suffix: str) -> bool:

@@ -1,0 +1,161 @@
+"""What is said of a source of boxes as a whole: small boxes, pictures without any, ids and names that disagree, further layouts, nothing at all.
+
+Before it: `index.py`. After it: findings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from weigh.data.boxes.cleaning import Cleaned
+from weigh.data.boxes.layouts import BoxLayout
+from weigh.data.boxes.written import WrittenBoxes
+from weigh.data.rows.listing import natural_key
+from weigh.errors import DataError
+from weigh.kinds.boxes import BoxRow
+from weigh.language import text
+from weigh.problem import Problem
+
+__all__ = ["alike_names", "differing_ids", "no_boxes", "other_layouts", "small_boxes", "without_boxes"]
+
+VANISHING = 2.0  # pixels of the shorter side in what networks see
+SHOWN = 3
+
+
+def small_boxes(
+    pictures: Sequence[str],
+    written: Sequence[WrittenBoxes],
+    targets: Sequence[BoxRow],
+    cleaned: Cleaned,
+    frame: Sequence[int],
+) -> list[Problem]:
+    """Boxes that hardly leave a trace in pictures scaled to `frame`, height and width."""
+    marks, details = [], []
+    for i, row in enumerate(targets):
+        own = cleaned.box[slice(*np.searchsorted(cleaned.row, [i, i + 1]))]
+        scale = min(frame[0] / row.boxes.height, frame[1] / row.boxes.width)
+        sides = (row.boxes.corners[:, 2:] - row.boxes.corners[:, :2]).min(axis=1, initial=np.inf) * scale
+        for k in np.flatnonzero((sides < VANISHING) & ~row.boxes.crowd):
+            marks.append(written[i].marks[own[k]])
+            details.append({"path": marks[-1], "picture": pictures[i], "class": row.names[k] or "", "pixels": f"{sides[k]:.1f}"})  # fmt: skip
+    if not marks:
+        return []
+    sentence = text(
+        "Boxes narrower than {l:.0f} pixels in what networks see by default ({w} x {h}): {n} of {t} (first: {f}); they count, and are hardly ever found.",
+        "在网络默认看到的尺寸（{w} x {h}）下窄于 {l:.0f} 像素的框：{t} 个中有 {n} 个（第一个：{f}）；它们照常计入，但几乎不可能被检出。",
+        l=VANISHING,
+        w=frame[1],
+        h=frame[0],
+        n=len(marks),
+        t=len(cleaned.row),
+        f=marks[0],
+    )
+    do = text(
+        "Let networks see larger pictures: --set recipes.finetune.image_size={s}",
+        "让网络看到更大的图片：--set recipes.finetune.image_size={s}",
+        s=2 * max(frame),
+    )
+    numbers = {"n": len(marks), "boxes": len(cleaned.row), "width": frame[1], "height": frame[0]}
+    return [Problem("small-box", sentence, tuple(marks), do=do, numbers=numbers, details=tuple(details))]
+
+
+def without_boxes(pictures: Sequence[str], targets: Sequence[BoxRow]) -> list[Problem]:
+    """Pictures without an object: they are used."""
+    bare = [path for path, row in zip(pictures, targets, strict=True) if row.boxes.crowd.all()]
+    if not bare:
+        return []
+    sentence = text(
+        "Pictures without an object: {n} of {t} (first: {f}); used, since whatever is found there is wrong.",
+        "没有对象的图片：{t} 张中有 {n} 张（第一张：{f}）；照常使用，其中的任何检测都算错误。",
+        n=len(bare),
+        t=len(pictures),
+        f=bare[0],
+    )
+    numbers = {"n": len(bare), "pictures": len(pictures)}
+    return [Problem("no-objects", sentence, tuple(bare), severity="note", numbers=numbers)]
+
+
+def differing_ids(ids: dict[str, dict[str, str]]) -> list[Problem]:
+    """Ids that stand for other classes in another file."""
+    seen: dict[str, dict[str, str]] = {}  # id -> class -> first file
+    for file, names in ids.items():
+        for key, name in names.items():
+            seen.setdefault(key, {}).setdefault(name, file)
+    differing = {key: names for key, names in seen.items() if len(names) > 1}
+    if not differing:
+        return []
+    key = min(differing, key=natural_key)
+    above = os.path.dirname(os.path.commonpath(list(ids)) + os.sep)
+    named = {file: os.path.relpath(file, above) for file in ids}
+    listed = ", ".join(f"{name} ({named[file]})" for name, file in differing[key].items())
+    sentence = text(
+        "Numbers of classes that mean another class in another file: {n} (first: {k} is {l}); classes are matched by name.",
+        "同一编号在不同文件中代表不同类别：{n} 个（第一个：{k} 为 {l}）；类别按名称对应。",
+        n=len(differing),
+        k=key,
+        l=listed,
+    )
+    why = text("A program that goes by the numbers would mix them up.", "按编号对应的程序会把它们弄混。")
+    do = text("Check that the names are right.", "请确认名称无误。")
+    details = tuple({"id": k, "classes": ", ".join(names)} for k, names in differing.items())
+    return [
+        Problem(
+            "class-ids", sentence, tuple(named.values()), why=why, do=do, numbers={"n": len(differing)}, details=details
+        )
+    ]
+
+
+def alike_names(targets: Sequence[BoxRow], earlier: set[str]) -> list[Problem]:
+    """Names of this source that another one writes otherwise; those of this source join `earlier`."""
+    own = {name for row in targets for name in row.names if name is not None}
+    folded = {_folded(name): name for name in sorted(earlier)}
+    alike = sorted((folded[_folded(n)], n) for n in own if earlier and n not in earlier and _folded(n) in folded)
+    earlier |= own
+    if not alike:
+        return []
+    sentence = text(
+        "Class names that differ from those of the training data only in writing: {l}.",
+        "与训练数据中的名称只在写法上不同的类别名称：{l}。",
+        l="; ".join(f"{a} = {b}" for a, b in alike),
+    )
+    why = text("They count as classes that do not occur in training.", "它们会被当作训练中没有的类别。")
+    return [
+        Problem("class-names", sentence, why=why, do=text("Give them one name.", "请统一名称。"), numbers={"n": len(alike)})
+    ]  # fmt: skip
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").replace("-", " ").split())
+
+
+def other_layouts(layouts: Sequence[BoxLayout]) -> list[Problem]:
+    """The further layouts that lie in a folder and are not read."""
+    if len(layouts) < 2:
+        return []
+    sentence = text(
+        "The folder holds boxes in several layouts: {a} is read; also there: {o}.",
+        "该文件夹含有多种布局的框：读取的是 {a}；此外还有：{o}。",
+        a=layouts[0].name,
+        o=", ".join(layout.name for layout in layouts[1:]),
+    )
+    do = text(
+        "To read another one, name its file (a .json, or data.yaml), or move it to a folder of its own.",
+        "若要读取另一种，请直接给出其文件（.json 或 data.yaml），或将其移到单独的文件夹。",
+    )
+    return [Problem("layouts", sentence, severity="note", do=do, numbers={"layouts": len(layouts)})]
+
+
+def no_boxes(folder: Path) -> DataError:
+    """Nothing in a folder is known as boxes."""
+    return DataError(
+        text("{d} holds no boxes that are known.", "{d} 中没有可识别的框标注。", d=folder),
+        text("Without boxes nothing can be learned.", "没有框就无法学习。"),
+        text(
+            "Give a COCO file (instances.json), XML files (Pascal VOC), images/ and labels/ with text files (YOLO), or a table with a row for each box.",
+            "请提供 COCO 文件（instances.json）、XML 文件（Pascal VOC）、images/ 与含文本文件的 labels/（YOLO），或每行一个框的表格。",
+        ),
+    )

@@ -1,0 +1,174 @@
+"""Files of labels, one for each picture, in a folder of pictures: which belongs to which, and what is left over; nothing is opened.
+
+Before it: a folder. After it: Pascal VOC (`voc.py`) and YOLO (`yolo.py`) read the files. Parts are those of folders, or of lists (ImageSets/Main).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from weigh.data.pictures.files import is_picture_name
+from weigh.data.pictures.pairing import PlacedFile, is_text, listed_parts, pair_up, place_file
+from weigh.data.rows.listing import Listing, natural_key, set_aside
+from weigh.data.rows.trees import is_folder, walk_files
+from weigh.language import Text, text
+from weigh.problem import Problem
+
+__all__ = ["LabelFiles", "Lists", "list_labelled", "listed_in", "match_files"]
+
+LISTS = ("ImageSets", "Main")
+
+
+class Lists(NamedTuple):
+    """What lists of parts say.
+
+    Attributes:
+        part: Name of a picture -> part; empty: there are no lists.
+        twice: Names in the lists of several parts.
+    """
+
+    part: dict[str, str]
+    twice: list[str]
+
+
+class LabelFiles(NamedTuple):
+    """Pictures and their files of labels.
+
+    Attributes:
+        pairs: `(picture, labels)`.
+        pictures, labels: Without the other.
+        several: Of which it cannot be told what belongs together.
+        unlisted: Pictures that the lists do not name, with or without labels.
+        absent: Names in the lists without a picture.
+    """
+
+    pairs: list[tuple[PlacedFile, PlacedFile]]
+    pictures: list[PlacedFile]
+    labels: list[PlacedFile]
+    several: list[tuple[str, ...]]
+    unlisted: list[str]
+    absent: list[str]
+
+
+def listed_in(folder: Path) -> Lists:
+    """Lists of a data set of Pascal VOC, or of the data sets right below `folder` (VOC2007, VOC2012)."""
+    part: dict[str, str] = {}
+    twice: list[str] = []
+    inner = sorted(folder.iterdir(), key=lambda p: natural_key(p.name))
+    for root in (folder, *(f for f in inner if f.is_dir())):
+        if root.joinpath(*LISTS).is_dir():
+            parts, repeated = listed_parts(root.joinpath(*LISTS))
+            part |= parts
+            twice += repeated
+    return Lists(part, twice)
+
+
+def match_files(
+    folder: Path, suffix: str, lists: Lists | None = None, *, without: Path | None = None, ignored: Iterable[str] = ()
+) -> LabelFiles:
+    """Pictures and files of labels below `folder`.
+
+    Args:
+        suffix: Of files of labels.
+        without: A folder inside that is not looked at.
+        ignored: Names of files with this suffix that hold no labels ("classes.txt").
+
+    Raises:
+        DataError: A folder cannot be read.
+    """
+    passed_over = {name.casefold() for name in ignored}
+
+    def wanted(entry: os.DirEntry) -> bool:
+        name = entry.name.casefold()
+        return not is_folder(entry) and (is_picture_name(name) or (name.endswith(suffix) and name not in passed_over))
+
+    tree = walk_files([folder], wanted, root=folder, without=without)
+    names = [path.relative_to(folder).as_posix() for path in tree.files[folder]]
+    placed = [place_file(name) for name in sorted(filter(is_text, names), key=natural_key)]
+    labels = [f for f, _ in placed if not is_picture_name(f.path) and LISTS[0] not in PurePosixPath(f.path).parts]
+    pictures = [f for f, role in placed if is_picture_name(f.path) and role not in ("labels", "objects")]
+    pictures = pictures or [f for f, _ in placed if is_picture_name(f.path)]  # masks beside them are no pictures
+    unlisted: list[str] = []
+    absent: list[str] = []
+    if lists is not None and lists.part:
+        absent = sorted(lists.part.keys() - {f.stem for f in pictures}, key=natural_key)
+        unlisted = [f.path for f in pictures if f.stem not in lists.part]
+        left_out = {f.stem for f in pictures if f.stem not in lists.part}
+        pictures = [f._replace(part=lists.part[f.stem]) for f in pictures if f.stem in lists.part]
+        labels = [f._replace(part=lists.part.get(f.stem, f.part)) for f in labels if f.stem not in left_out]
+    paired = pair_up(pictures, labels)
+    pairs = sorted(paired.pairs, key=lambda pair: natural_key(pair[0].path))
+    return LabelFiles(pairs, paired.pictures, paired.labels, paired.several, unlisted, absent)
+
+
+def list_labelled(folder: Path, files: LabelFiles, twice: list[str], *, called: Text, do: Text) -> Listing:
+    """A row for each picture that has a file of labels; the others are named.
+
+    Args:
+        twice: Names in the lists of several parts.
+        called: What such a file is called ("XML file").
+        do: What to do about a picture without one.
+    """
+    listing = Listing(root=folder, problems=_lonely(files, twice, called, do))
+    for picture, labels in files.pairs:
+        within = PurePosixPath(*picture.folders) / PurePosixPath(picture.path).name
+        order = (natural_key(within.as_posix()), natural_key(picture.path))
+        listing.add(picture.path, "", part=picture.part or labels.part or "train", order=order)
+    return listing
+
+
+def _lonely(files: LabelFiles, twice: list[str], called: Text, do: Text) -> list[Problem]:
+    def problem(kind: str, en: str, zh: str, paths: list[str], do: Text | None = None, *, note: bool = False):
+        if not paths:
+            return []
+        sentence = text(en, zh, n=len(paths), f=paths[0], c=called)
+        return [set_aside(kind, sentence, paths, do, severity="note" if note else "warning")]
+
+    both_alike = text("Check that both are called alike.", "请检查两者的名称是否一致。")
+    return [
+        *problem(
+            "no-labels",
+            "Pictures without {c}: {n} (first: {f}); set aside, since whether they hold objects is not known.",
+            "没有{c}的图片：{n} 张（第一张：{f}），因无法得知其中是否有对象而搁置。",
+            [f.path for f in files.pictures],
+            do + both_alike,
+        ),
+        *problem(
+            "lonely-labels",
+            "Labels without a picture: {n} (first: {f}); not used.",
+            "没有对应图片的标注：{n} 个（第一个：{f}），未使用。",
+            [f.path for f in files.labels],
+            text("Add the pictures.", "请补上图片。") + both_alike,
+        ),
+        *problem(
+            "several-labels",
+            "Pictures and labels of one name, of which it cannot be told which belong together: {n} files (first: {f}); set aside.",
+            "有 {n} 个同名文件，无法判断哪张图片对应哪个标注（第一个：{f}），已搁置。",
+            [path for names in files.several for path in names],
+            text("Keep one picture and one file of labels of each name.", "每个名称请只保留一张图片和一个标注文件。"),
+        ),
+        *problem(
+            "unlisted",
+            "Pictures that no list in ImageSets/Main names: {n} (first: {f}); not used.",
+            "有 {n} 张图片未列入 ImageSets/Main 中的任何列表（第一张：{f}），未使用。",
+            files.unlisted,
+            note=True,
+        ),
+        *problem(
+            "missing",
+            "Names in the lists of ImageSets/Main without a picture: {n} (first: {f}).",
+            "ImageSets/Main 的列表中有 {n} 个名称没有对应的图片（第一个：{f}）。",
+            files.absent,
+            text("Add the pictures, or delete the names.", "请补上图片，或从列表中删除这些名称。"),
+        ),
+        *problem(
+            "listed-twice",
+            "Names in the lists of several parts: {n} (first: {f}); the last of train, val and test counts.",
+            "有 {n} 个名称出现在多个部分的列表中（第一个：{f}）；以 train、val、test 中最后一个为准。",
+            twice,
+            text("Let each stand in one list.", "请让每个名称只出现在一个列表中。"),
+        ),
+    ]

@@ -1,0 +1,205 @@
+"""Every layout in which people keep boxes gives the same boxes, and is found without being named."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+from tests.data.boxes.box_files import (
+    LAYOUTS,
+    NAMES,
+    TRUTH,
+    boxes_of,
+    paint_all,
+    read,
+    write_coco,
+    write_voc,
+    write_yolo,
+)
+from tests.data.masks.mask_files import write
+from weigh.data.recognition.tasks import recognise_task
+from weigh.tasks import OBJECT_DETECTION
+
+PLACES = {
+    **LAYOUTS,
+    "COCO in annotations/": partial(write_coco, file="annotations/instances_train2017.json"),
+    "VOC from 1": partial(write_voc, origin=1),
+    "VOC beside the pictures": partial(write_voc, pictures=".", labels="."),
+    "VOC in other words": partial(write_voc, pictures="images", labels="annotations"),
+    "VOC one folder further in": lambda root: write_voc(root / "VOCdevkit/VOC2007").parents[1],
+    "YOLO beside the pictures": partial(write_yolo, pictures=".", labels="."),
+    "YOLO with classes.txt": lambda root: (write_yolo(root, file=None), write(root / "classes.txt", "\n".join(NAMES)))[
+        0
+    ],
+    "YOLO with classes among labels": lambda root: (
+        write_yolo(root, file=None),
+        write(root / "labels/classes.txt", "\n".join(NAMES)),
+    )[0],
+    "YOLO by its data.yaml": lambda root: write_yolo(root) / "data.yaml",
+    "YOLO of darknet": lambda root: (
+        write_yolo(root, pictures="data/obj", labels="data/obj", file=None),
+        write(root / "obj.names", "\n".join(NAMES)),
+    )[0],
+    "COCO by its file": lambda root: write_coco(root) / "instances.json",
+    "COCO one folder further in": lambda root: write_coco(root / "inner").parent,
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_all_layouts_read_alike(tmp_path, place):
+    source = PLACES[place](tmp_path / "d")
+    task, reason, _ = recognise_task(source)
+    assert task == OBJECT_DETECTION
+    assert reason.en != reason.zh
+    examples, problems = read(source)
+    assert set(examples.classes) == set(NAMES)
+    for picture, boxes in TRUTH.items():
+        assert boxes_of(examples, picture) == sorted((c, *map(float, box)) for c, *box in boxes)
+    assert not [p.kind for p in problems.values() if p.severity != "note" and p.kind != "origin"]
+
+
+TRAIN, VAL, TEST = ({k: v} for k, v in list(TRUTH.items())[:3])
+
+
+def _coco_files(root):
+    for part, truth, names in (
+        ("train", TRAIN | {"3": TRUTH["3"]}, NAMES),
+        ("val", VAL, NAMES[::-1]),
+        ("test", TEST, NAMES[1:] + NAMES[:1]),
+    ):
+        write_coco(root, truth, names, f"annotations/instances_{part}2017.json")
+    write(root / "annotations/captions_val2017.json", {"images": [], "annotations": [{"caption": "a", "image_id": 0}]})
+    return root
+
+
+def _coco_folders(root):
+    for part, truth, names in (
+        ("train", TRAIN | {"3": TRUTH["3"]}, NAMES),
+        ("valid", VAL, NAMES[::-1]),
+        ("test", TEST, NAMES),
+    ):
+        write_coco(root / part, truth, names, "_annotations.coco.json")
+        for picture in (root / part / "images").iterdir():
+            picture.rename(root / part / picture.name)
+        (root / part / "images").rmdir()
+    return root
+
+
+def _voc_lists(root):
+    write_voc(root)
+    for part, names in (("train", "0 3"), ("val", "1"), ("test", "2"), ("trainval", "0 1 3"), ("cat_train", "0 3")):
+        write(root / f"ImageSets/Main/{part}.txt", "\n".join(names.split()) + "\n")
+    return root
+
+
+def _voc_folders(root):
+    for part, truth in (("train", TRAIN | {"3": TRUTH["3"]}), ("valid", VAL), ("test", TEST)):
+        write_voc(root / part, truth, pictures=".", labels=".")
+    return root
+
+
+def _yolo_folders(root):
+    for part, truth in (("train", TRAIN | {"3": TRUTH["3"]}), ("valid", VAL), ("test", TEST)):
+        write_yolo(root / part, truth, file=None)
+    write(
+        root / "data.yaml",
+        f"train: ../train/images\nval: ../valid/images\ntest: ../test/images\nnc: 3\nnames: {list(NAMES)}\n",
+    )
+    return root
+
+
+def _yolo_inner(root):
+    for part, truth in (("train", TRAIN | {"3": TRUTH["3"]}), ("val", VAL), ("test", TEST)):
+        write_yolo(root, truth, pictures=f"images/{part}", labels=f"labels/{part}", file=None)
+    names = "\n".join(f"  {i}: {name}" for i, name in enumerate(NAMES))
+    write(
+        root / "coco8.yaml",
+        f"path: ../datasets/coco8\ntrain: images/train\nval: images/val\ntest: images/test\nnames:\n{names}\n",
+    )
+    return root
+
+
+def _yolo_lists(root):
+    write_yolo(root, file=None)
+    write(root / "classes.txt", "\n".join(NAMES))
+    for part, names in (("train", "03"), ("val", "1"), ("test", "2")):
+        write(root / f"{part}.txt", "\n".join(f"/home/me/data/images/{n}.png" for n in names))
+    return root
+
+
+PARTS = {
+    "COCO files": _coco_files, "COCO folders": _coco_folders, "VOC lists": _voc_lists, "VOC folders": _voc_folders,
+    "YOLO folders": _yolo_folders, "YOLO inner folders": _yolo_inner, "YOLO lists": _yolo_lists,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_are_found_and_classes_matched_by_name(tmp_path, name):
+    root = PARTS[name](tmp_path / "d")
+    assert recognise_task(root).task == OBJECT_DETECTION
+    examples, problems = read(root)
+    parts = {p.rsplit("/")[-1][0]: part for p, part in zip(examples.path.tolist(), examples.part.tolist(), strict=True)}
+    assert parts == {"0": "train", "1": "train", "2": "test", "3": "train"}
+    for picture, boxes in TRUTH.items():
+        assert boxes_of(examples, picture) == sorted((c, *map(float, box)) for c, *box in boxes)
+    assert ("class-ids" in problems) == name.startswith("COCO")  # their ids differ from file to file
+    assert problems["split"].severity == "note"
+
+
+def test_a_test_part_of_its_own_in_another_layout(tmp_path):
+    train = write_coco(tmp_path / "train", {k: TRUTH[k] for k in "0123"})
+    renamed = {f"t{k}": v for k, v in TRUTH.items()}
+    test = write_yolo(tmp_path / "other", renamed, NAMES[::-1])
+    examples, problems = read(train, test=str(test))
+    assert (examples.part == "test").sum() == 4
+    for picture, boxes in renamed.items():
+        assert boxes_of(examples, picture) == sorted((c, *map(float, box)) for c, *box in boxes)
+    assert "class-ids" in problems
+
+
+def test_names_that_differ_in_writing_between_parts_are_named(tmp_path):
+    train = write_coco(tmp_path / "train")
+    test = write_coco(
+        tmp_path / "test", {f"t{k}": [(c.title(), *b) for c, *b in v] for k, v in TRUTH.items()}, ("Cat", "Dog", "Bird")
+    )
+    examples, problems = read(train, test=str(test))
+    assert "cat = Cat" in problems["class-names"].sentence.en
+    assert all(n == "" for n, *_ in boxes_of(examples, "t0"))
+    assert "unknown-class" in problems
+
+
+def test_a_folder_of_several_layouts_says_what_is_read(tmp_path):
+    write_yolo(write_coco(tmp_path / "d"))
+    examples, problems = read(tmp_path / "d")
+    assert "COCO is read" in problems["layouts"].sentence.en
+    assert len(examples) == 4
+    assert read(tmp_path / "d/data.yaml")[1].keys() == set()
+
+
+NOT_BOXES = {
+    "captions": lambda root: write(root / "a.json", {"images": [], "annotations": "x"}),
+    "texts beside pictures": lambda root: [write(root / f"images/{k}.txt", "a cat on a mat\n") for k in TRUTH],
+    "xml of something else": lambda root: write(root / "x.xml", "<rss><channel/></rss>"),
+    "numbers of something else": lambda root: write(root / "labels/notes.txt", "3 of them were red\n"),
+    "an empty yaml": lambda root: write(root / "data.yaml", "names: 3\n"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_BOXES)
+def test_other_files_are_not_taken_for_boxes(tmp_path, name):
+    paint_all(tmp_path)
+    NOT_BOXES[name](tmp_path)
+    assert recognise_task(tmp_path).task != OBJECT_DETECTION
+
+
+def test_coco_without_categories_or_pictures_is_an_error_in_words(tmp_path):
+    write_coco(tmp_path)
+    content = json.loads((tmp_path / "instances.json").read_text())
+    del content["categories"]
+    write(tmp_path / "instances.json", content)
+    from weigh.errors import DataError
+
+    with pytest.raises(DataError, match="categories"):
+        read(tmp_path)
