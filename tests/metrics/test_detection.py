@@ -154,6 +154,17 @@ def test_a_class_in_fewer_than_eight_pictures_is_outside_of_what_is_reported(nam
     assert everything.fold[0, 0] == metric.score(prediction, runs.target[first])
 
 
+def test_two_parts_that_are_compared_speak_of_the_classes_that_can_be_judged_on_both():
+    cv, test = (design(np.random.default_rng(0), n=n, folds=2, rare=rare) for n, rare in ((40, 20), (16, 3)))
+    metric = METRICS.get("map")
+    assert metric.judged_on(cv.target).tolist() == [0, 1]
+    assert metric.judged_on(cv.target, test.target).tolist() == metric.judged_on(test.target, cv.target).tolist() == [0]
+    alone = measure_design(metric.within(test.target), cv).score().overall
+    assert cv.measured(metric, test.target).score().overall == alone != cv.measured(metric).score().overall
+    assert METRICS.get("box_f1").judged_on(cv.target) is None
+    assert cv.measured(METRICS.get("box_f1"), test.target) is cv.measured(METRICS.get("box_f1"))
+
+
 def test_metrics_of_all_boxes_together_and_of_other_kinds_speak_of_all_classes():
     runs = design(np.random.default_rng(0))
     for metric in (METRICS.get(name) for name in ("box_f1", "count_error", "accuracy", "mean_iou")):

@@ -113,7 +113,9 @@ class BoxesKind(Kind):
         return strata_of_held(self._counts(target) > 0)
 
     def informative(self, target: np.ndarray) -> tuple[int, int]:
-        return evenly_held(self._counts(target)), 1
+        """Of the classes that a score speaks of."""
+        counts, judged = self._counts(target), self.judged(target, 0)
+        return evenly_held(counts[:, judged] if judged.any() else counts), 1
 
     def members(self, target: np.ndarray, classes: int) -> np.ndarray:
         """Crowds are no objects of their class."""

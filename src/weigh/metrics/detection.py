@@ -75,14 +75,14 @@ _register_ranks("map_large", "mAP of large boxes (above 96² pixels)", "大框�
 
 def _measure_recall(area: int, most: int) -> Callable[..., np.ndarray]:
     def measure(prediction: Prediction, target: np.ndarray, classes: np.ndarray | None = None) -> np.ndarray:
-        """`(n, classes * 2)` boxes that were hit, mean over the overlaps, and boxes drawn."""
+        """`(n, classes * 2)` boxes that were hit, summed over the overlaps, and as many times the boxes drawn: whole numbers."""
         statistics = BoxStatistics.occurring(prediction.labels)
         counts = np.zeros((len(target), statistics.classes, 2))
         detected = statistics.detections
-        hits = np.sum([detected.hit(iou, area) for iou in range(len(IOUS))], axis=0) / len(IOUS)
+        hits = np.sum([detected.hit(iou, area) for iou in range(len(IOUS))], axis=0)
         first = detected.rank < most
         np.add.at(counts[..., 0], (detected.picture[first], detected.classes[first]), hits[first])
-        counts[..., 1] = statistics.drawn[..., area]
+        counts[..., 1] = len(IOUS) * statistics.drawn[..., area]
         if classes is not None:
             counts[:, ~np.isin(np.arange(statistics.classes), classes)] = 0.0
         return counts.reshape(len(target), -1)

@@ -6,8 +6,7 @@ precision at a recall is the best that any recall as high or higher has, and the
 
 Detections of equal score count together, so that the order of the pictures does not matter and a weight of 2 is the same picture twice.
 pycocotools takes them one after the other, picture by picture in the order of their ids. Where no scores tie the two agree to rounding;
-where they do, ours is what pycocotools gives if the false alarms among them come first, so no order of the pictures scores less. For
-coco128 with scores of two decimals that is TIES lower.
+where they do, ours is what pycocotools gives if the false alarms among them come first, so no order of the pictures scores less.
 
 Before it: `kinds/box_statistics.py`. After it: `detection.py`.
 """
