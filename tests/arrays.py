@@ -7,6 +7,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from weigh.kinds.base import Kind, Strata
+from weigh.kinds.box_list import Boxes
+from weigh.kinds.boxes import BOXES
 from weigh.kinds.label import LABEL
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.labels import LABELS
@@ -18,10 +20,11 @@ __all__ = ["kind_of", "labelled", "strata_of"]
 
 
 def kind_of(target: np.ndarray) -> Kind:
-    """Objects are masks or entities, a matrix several labels, floats numbers, anything else classes."""
+    """Objects are masks, boxes or entities, a matrix several labels, floats numbers, anything else classes."""
     target = np.asarray(target)
     if target.dtype == object:
-        return MASKS if len(target) and isinstance(target[0], LabelMap) else SPANS
+        of = type(target[0]) if len(target) else tuple
+        return MASKS if of is LabelMap else BOXES if of is Boxes else SPANS
     if target.ndim == 2:
         return LABELS
     return NUMBER if target.dtype.kind == "f" else LABEL

@@ -349,7 +349,7 @@ class Study:
             index = read_index(self.folder)
             named = {p for problem in problems_from_json(self.ledger().fact("problems") or []) for p in problem.paths}
             self._root, self._known, self._pictures = index.root, {*index.path.tolist(), *named}, {}
-            self._thumbnail = READERS.get(index.medium.name).thumbnail
+            self._thumbnail, self._side = READERS.get(index.medium.name).thumbnail, index.kind.shown_side
         if path in self._pictures or self._thumbnail is None:
             return self._pictures.get(path)
         file, kept = self._root / path, self.folder / "thumbnails" / f"{seed(path):016x}"
@@ -358,7 +358,7 @@ class Study:
             found = unseal(kept.read_bytes(), path)
         if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
             try:
-                found = self._thumbnail(file, 192)
+                found = self._thumbnail(file, self._side)
                 write_file(kept, seal(found, path))  # the report can be rebuilt without the data
             except (OSError, ValueError, DataError, StorageError):
                 pass  # moved or damaged since: the report shows the name alone; or the picture is not kept

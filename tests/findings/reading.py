@@ -6,6 +6,7 @@ import math
 import re
 
 from weigh.findings.model import Finding
+from weigh.metrics.base import METRICS
 from weigh.record.results import Results
 
 NUMBER = re.compile(r"(?<![\w.])[-+−]?\d+(?:\.\d+)?")
@@ -21,6 +22,7 @@ def numbers(sentence: str, names: list[str]) -> list[float]:
 def check(finding: Finding, results: Results) -> None:
     """Assert what holds for every finding of this part."""
     names = [c.label for c in results.candidates] + list(results.examples.classes)
+    names += [*METRICS.get(results.spec.primary or results.examples.kind.primary).title]
     texts = [finding.sentence, finding.question, *finding.next, *(a.name for a in finding.assumptions)]
     texts += [a.detail for a in finding.assumptions if a.detail]
     for said in texts:

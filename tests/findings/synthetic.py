@@ -21,7 +21,6 @@ import numpy as np
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
 from weigh.kinds.base import rows_of
-from weigh.kinds.masks import MASKS
 from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
@@ -186,7 +185,7 @@ def make_results(
         if not cause:
             store[key] = (
                 where,
-                values if values.dtype == np.float64 and examples.kind is MASKS else values.astype(np.float32),
+                values if values.dtype == np.float64 and examples.kind.placed else values.astype(np.float32),
             )
         records.append(
             RunRecord(

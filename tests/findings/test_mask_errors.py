@@ -113,8 +113,8 @@ def test_one_or_two_sequences_do_not_say_where_errors_are(groups):
 def test_missed_small_objects(small, large, verdict):
     found = found_in(planted_study(objects_missed(small, large), n=60))["errors:objects"]
     assert found.verdict == verdict
-    assert found.estimates["missed_small"].covers(100 * small)
-    assert found.estimates["missed_large"].covers(75 * large)  # the ground is a large object too
+    assert found.estimates["missed_first"].covers(100 * small)
+    assert found.estimates["missed_last"].covers(75 * large)  # the ground is a large object too
     if verdict != "undecided":
         assert (found.estimates["difference"].value > 0) == (verdict == "yes")
     sizes = {row["size"]["en"]: row["objects"] for row in found.table}

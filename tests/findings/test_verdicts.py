@@ -55,6 +55,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "performance:metrics": {"yes": ANY},
     "performance:classes": {"yes": ("recognises|does best|No class can", "识别得最好|最好|没有哪个")},
+    "performance:judged": {"yes": ("speaks about", "涉及")},
     "performance:confusion": {"yes": ("wrong", "分错")},
     "comparison": {
         "yes": ("is better than", "优于"),
@@ -164,6 +165,16 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "yes": ("misses", "漏掉了"),
         "no": ("misses", "漏掉了"),
         "undecided": ("not settled", "尚无定论"),
+    },
+    "errors:costs": {
+        "yes": ("What costs most is|without [^,]+\\.( |$)", "损失最大的是|没有[^，]+。"),
+        "undecided": ("not settled", "尚无定论"),
+    },
+    "errors:counts": {"yes": ("objects in a picture", "个目标")},
+    "errors:worst": {"yes": ("finds every object and nothing else", "既无漏检也无误检")},
+    "errors:suspects": {
+        "no": ("In none of", "没有发现"),
+        "undecided": ("this proves nothing", "不能证明"),
     },
     "errors:pictures": {"yes": ("of the pixels of a picture", "每张图片判错")},
     "errors:regions": {

@@ -68,6 +68,8 @@ NAMES = [
     "decoder",
     "IoU",
     "Dice",
+    "mAP",
+    "AP",
     "findings.json",
     "log.txt",
     "--retry-failed",

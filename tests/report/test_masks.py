@@ -17,8 +17,9 @@ from tests.report.reading import PageText
 from tests.report.test_browser import CONTRAST, OPEN_ALL, opened
 from weigh.findings.file import findings_file
 from weigh.kinds.label_map import LabelMap
-from weigh.kinds.mask_pictures import WRONG, difference_png, palette, small_png
+from weigh.kinds.mask_pictures import WRONG, difference_png, small_png
 from weigh.kinds.masks import MASKS
+from weigh.kinds.palette import palette
 from weigh.report.html import render_html
 
 PHOTO = io.BytesIO()
@@ -87,13 +88,14 @@ def study():
 )
 def test_every_hard_picture_stands_beside_its_mask_answer_and_difference(study, language, titles):
     shown = hardest(study, language=language)
-    assert shown.count('<div class="panes">') == 12
+    assert shown.count('<div class="panes n4">') == 12
     assert re.findall("<small>(.*?)</small>", shown)[:4] == titles.split()
     first = [base64.b64decode(code) for code in re.findall('base64,([^"]+)"', shown)[:4]]
     path = re.search(r"images/picture_\d+\.jpg", shown)[0]
     at = study.examples.path.tolist().index(path)
     answer = study.kept_answers("m0")[at]
-    assert first == [PHOTO.getvalue(), *(pane.png for pane in MASKS.panes(study.examples.target[at], answer, 240))]
+    expected = MASKS.panes(study.examples.target[at], answer, 240, study.examples.classes, PHOTO.getvalue())
+    assert first == [pane.image for pane in expected]
     assert {"en": "taken for", "zh": "判成"}[language] in shown
 
 

@@ -14,8 +14,9 @@ from weigh.errors import SpecError
 from weigh.heads.network_task import network_task
 from weigh.kinds.label import LABEL
 from weigh.kinds.label_map import LabelMap
-from weigh.kinds.mask_pictures import index_png, overlaid, palette
+from weigh.kinds.mask_pictures import index_png, overlaid
 from weigh.kinds.masks import MASKS
+from weigh.kinds.palette import palette
 from weigh.models.pretrained import load_model
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.pictures import answer_files, answer_names

@@ -75,6 +75,7 @@ QUESTIONS: dict[str, Question] = {
     ),
     "performance:metrics": Question(text("What do the other metrics say?", "其他指标怎么说？")),
     "performance:classes": Question(text("How does every class do?", "各类别表现如何？")),
+    "performance:judged": Question(text("Which classes does the score speak about?", "得分涉及哪些类别？")),
     "performance:confusion": Question(text("Which classes are confused?", "哪些类别容易混淆？")),
     "comparison": Question(
         text("Is {a} better than {b}?", "{a} 比 {b} 更好吗？"),
@@ -218,9 +219,9 @@ QUESTIONS: dict[str, Question] = {
         no=text("Most wrong pixels are not near the borders between classes", "判错的像素大多不在类别的边界附近"),
     ),
     "errors:objects": Question(
-        text("Are small objects missed more often than large ones?", "小目标比大目标更容易漏掉吗？"),
-        yes=text("Small objects are missed more often than large ones", "小目标比大目标更容易漏掉"),
-        no=text("Small objects are not missed more often than large ones", "小目标并不比大目标更容易漏掉"),
+        text("Does it miss {a} more often than {b}?", "与{b}相比，它更容易漏掉{a}吗？"),
+        yes=text("It misses {a} more often than {b}", "与{b}相比，它更容易漏掉{a}"),
+        no=text("It does not miss {a} more often than {b}", "与{b}相比，它并没有更容易漏掉{a}"),
     ),
     "errors:pictures": Question(
         text("How much of a picture is wrong, and in which most?", "每张图片错了多少？哪些错得最多？")
@@ -228,6 +229,13 @@ QUESTIONS: dict[str, Question] = {
     "errors:regions": Question(
         text("Are some regions of the masks suspected to be wrong?", "是否有掩码区域疑似标错？"),
         no=text("No regions of the masks are suspected to be wrong", "没有掩码区域疑似标错"),
+    ),
+    "errors:costs": Question(text("Which mistakes cost most?", "哪种错误损失最大？")),
+    "errors:counts": Question(text("How far off are its counts of objects?", "它数出的目标数量偏差有多大？")),
+    "errors:worst": Question(text("Which pictures does it do worst on?", "它在哪些图片上表现最差？")),
+    "errors:suspects": Question(
+        text("Are some boxes suspected to be wrong?", "是否有检测框疑似标错？"),
+        no=text("No boxes are suspected to be wrong", "没有检测框疑似标错"),
     ),
     "errors:shift": Question(
         text("What would moving the masks by one pixel cost?", "把掩码移动一个像素，得分会降低多少？")

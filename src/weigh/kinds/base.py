@@ -96,10 +96,10 @@ class ClassCounts(NamedTuple):
 
 
 class Pane(NamedTuple):
-    """Something that is drawn beside a picture, as a PNG."""
+    """One of the pictures that show an example: a PNG, JPEG or WebP."""
 
     title: Text
-    png: bytes
+    image: bytes
 
 
 class Swatch(NamedTuple):
@@ -126,11 +126,14 @@ class Kind:
         unordered: Why the order check cannot be asked; None: it can.
         apart: What a model tells apart, in a question: "the classes".
         detectable: Whether the smallest difference that a design finds can be told beforehand.
+        shown_side: How long a small copy of a picture is in a report, in pixels.
         kept: How many answers of a run, those furthest off, are kept as the network gave them, to be drawn; 0: what is recorded says all.
         from_nothing: A model that has learnt little answers nothing at all, and scores stay at 0 for a while: an epoch that is as good as the
             best one is then no reason to stop.
+        scored: Title -> metric that can score classes one by one (`Metric.alone`, or statistics that are numbers of each class, one class
+            after the other): they are then told one by one.
         fewest: How many examples must hold a class for a score of classes to speak of it; 0: any class is scored.
-        scored: Title -> metric whose statistics are numbers of each class, one class after the other: classes are then scored one by one.
+        beside: What else stands in that table, of `metrics/tables.py`.
         counted: What is counted class by class, where it is not the examples.
         unbalanced_why, unbalanced_do: What it means for a score that some classes are much larger than others, and what to do.
     """
@@ -150,12 +153,14 @@ class Kind:
     detectable = False
     fewest = 0
     scored: Mapping[str, str] = {}
+    beside: Sequence[str] = ()
     counted: Noun | None = None
     unbalanced_why = text(
         "Accuracy would mostly speak of the large classes; balanced accuracy does not.",
         "准确率主要反映大类别；平衡准确率则不会。",
     )
     unbalanced_do = text("Keep balanced accuracy as the primary metric.", "请以平衡准确率作为主要指标。")
+    shown_side = 192
     kept = 0
     from_nothing = False
 
@@ -307,11 +312,14 @@ class Kind:
         """One target or decision, where what was predicted stands beside what was given."""
         return self.quote(target, classes, tokens)
 
-    def panes(self, target: Any, answer: Any | None, side: int) -> tuple[Pane, ...]:
-        """A target and an answer drawn beside the picture, at most `side` pixels long; asked only where answers have a place in it.
+    def panes(
+        self, target: Any, answer: Any | None, side: int, classes: Sequence[str], picture: bytes | None = None
+    ) -> tuple[Pane, ...]:
+        """How an example is shown: its picture, target and answer, at most `side` pixels long; none: the picture alone.
 
         Args:
-            answer: As a network gives it; None: it was not kept.
+            answer: As a network gives it; None: it is not known any more.
+            picture: A small copy; None: it is gone.
         """
         return ()
 

@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from PIL.Image import Image
 
-from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
+from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pane, Prediction, Strata, Swatch, rows_of
 from weigh.kinds.box_list import Boxes, Detections
+from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
+from weigh.kinds.palette import hex_of
 from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
@@ -50,9 +53,12 @@ class BoxesKind(Kind):
     primary = "map"
     exact = False
     placed = True
+    shown_side = 360
     from_nothing = True
     counted = OBJECTS
     fewest = LEAST_PICTURES
+    scored: ClassVar = {"AP": "map", "AP 50": "map_50"}
+    beside = ("precision", "recall", "f1")
     unasked: ClassVar = {
         "calibration": OF_BOXES,
         "errors:labels": OF_BOXES,
@@ -243,6 +249,23 @@ class BoxesKind(Kind):
         most = sorted((i for i in range(len(classes)) if counts[i]), key=lambda i: -counts[i])
         named = [f"{counts[i]} × {classes[i]}" for i in most[:QUOTED]]
         return ", ".join([*named, *(["…"] if len(most) > QUOTED else [])]) or "∅"
+
+    def panes(
+        self, target: Any, answer: Any | None, side: int, classes: Sequence[str], picture: bytes | None = None
+    ) -> tuple[Pane, ...]:
+        """What was drawn and what is told, over the picture."""
+        return panes_of(target, answer, len(classes), side, picture)
+
+    def legend(self, drawn: Sequence[Any], classes: Sequence[str]) -> list[Swatch]:
+        """The classes that occur, the most frequent first."""
+        held = [one.told().classes if isinstance(one, Detections) else one.classes for one in drawn]
+        counts = np.bincount(np.concatenate([np.zeros(0, np.int64), *held]) + 1, minlength=len(classes) + 1)[1:]
+        colours = class_colours(len(classes))
+        occurring = sorted(np.flatnonzero(counts).tolist(), key=lambda c: -counts[c])
+        return [Swatch(Text(classes[c], classes[c]), hex_of(colours[c])) for c in occurring]
+
+    def drawn(self, decision: Detections, picture: Image) -> Image:
+        return overlaid(picture, decision)
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
         """Boxes of each class that occurs, as JSON."""

@@ -15,8 +15,9 @@ from PIL.Image import Image
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pane, Prediction, Strata, Swatch, rows_of
 from weigh.kinds.label_map import LabelMap
-from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, palette, small_png
+from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, small_png
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
+from weigh.kinds.palette import hex_of, palette
 from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
 from weigh.language import Text, text
 from weigh.problem import Problem
@@ -49,6 +50,7 @@ class Masks(Kind):
     title = text("masks", "分割掩码")
     primary = "mean_iou"
     exact = False
+    shown_side = 240
     kept = 12  # of street scenes of 480 x 360 pixels an answer takes about 2 kB, so a run 25 kB beside 8 kB of counts
     placed = True
     weighable = True
@@ -221,9 +223,12 @@ class Masks(Kind):
         named = [f"{classes[i]} {pixels[i] / pixels.sum():.0%}" for i in largest[:QUOTED]]
         return ", ".join([*named, *(["…"] if len(largest) > QUOTED else [])]) or "–"
 
-    def panes(self, target: Any, answer: Any | None, side: int) -> tuple[Pane, ...]:
-        """The mask, the answer, and where they differ."""
-        panes = [Pane(text("mask", "标注"), small_png(target, side))]
+    def panes(
+        self, target: Any, answer: Any | None, side: int, classes: Sequence[str], picture: bytes | None = None
+    ) -> tuple[Pane, ...]:
+        """The picture, the mask, the answer, and where they differ."""
+        panes = [] if picture is None else [Pane(text("picture", "图片"), picture)]
+        panes.append(Pane(text("mask", "标注"), small_png(target, side)))
         if answer is not None:
             panes.append(Pane(text("predicted", "预测"), small_png(answer, side)))
             panes.append(Pane(text("wrong", "判错"), difference_png(target, answer, side)))
@@ -233,7 +238,7 @@ class Masks(Kind):
         """The classes that occur, the largest first; then what is not of a class."""
         pixels = self._pixels(rows_of(drawn), len(classes)).sum(axis=0)
         occurring = sorted(np.flatnonzero(pixels).tolist(), key=lambda c: -pixels[c])
-        colours = ["#" + bytes(colour).hex() for colour in palette(len(classes))]
+        colours = [hex_of(colour) for colour in palette(len(classes))]
         swatches = [Swatch(text("wrong", "判错"), WRONG)] if drawn else []
         if any(mask.ignored for mask in drawn):
             swatches.append(Swatch(text("ignored", "忽略"), "#ffffff"))

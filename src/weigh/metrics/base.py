@@ -58,6 +58,9 @@ class Metric:
         without: `(statistics (n, k), unit (n,), units) -> (units,)`: the score without the examples of each unit. For metrics whose
             examples count for very different amounts (pixels of pictures): variances then come from it, as the derivative says too little
             about few large ones. None: they come from the influence.
+        judged: `target -> (classes,)` bool: the classes that a score of it can speak of (`within`). None: all.
+        alone: `(statistics (n, k), class) -> (n, j)`: those of one class, so that it can be scored alone. None: statistics are numbers of each
+            class, one class after the other, or the metric does not tell classes apart.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Metric:
     parts: Callable[[np.ndarray], Parts] | None = None
     without: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
     judged: Callable[[np.ndarray], np.ndarray] | None = None
+    alone: Callable[[np.ndarray, int], np.ndarray] | None = None
 
     def within(self, *targets: np.ndarray) -> Metric:
         """The metric that speaks only of the classes that can be judged on all of `targets`, whatever is scored and however it is weighed.

@@ -21,7 +21,7 @@ import numpy as np
 from weigh.kinds.box_statistics import IOUS, BoxStatistics
 from weigh.metrics.shares import mean_where, share
 
-__all__ = ["ap_of_classes", "average_precision_without", "measure_ranks", "reduce_ranks"]
+__all__ = ["ap_of_classes", "average_precision_without", "measure_ranks", "ranks_of_class", "reduce_ranks"]
 
 STEPS = 100
 # COCO compares recalls with np.linspace(0, 1, 101), of which some values are a rounding error above the hundredth that they stand for: a recall
@@ -58,6 +58,16 @@ def measure_ranks(rows: np.ndarray, classes: np.ndarray | None, area: int, ious:
     order = np.argsort(~used, axis=1, kind="stable")  # empty places to the right, and off where all rows have them
     pairs = np.take_along_axis(pairs, order[..., None], axis=1)[:, : int(used.sum(axis=1).max(initial=0))]
     return pairs.reshape(len(rows), pairs.shape[1] * 2)
+
+
+def ranks_of_class(statistics: np.ndarray, c: int) -> np.ndarray:
+    """`(n, 2 * places)` those of one class (`Metric.alone`)."""
+    pairs = statistics.reshape(len(statistics), -1, 2)
+    code = pairs[..., 0]
+    own = np.where(code > 0, code // (BITS * BITS), -code) == c + 1
+    order = np.argsort(~own, axis=1, kind="stable")[:, : int(own.sum(axis=1).max(initial=0))]
+    kept = np.take_along_axis(np.where(own[..., None], pairs, 0.0), order[..., None], axis=1)
+    return kept.reshape(len(statistics), -1)
 
 
 class _Class(NamedTuple):

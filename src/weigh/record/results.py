@@ -246,6 +246,15 @@ class Results:
                 answers = dict(zip(kept.examples.tolist(), kept.answers, strict=True)) | answers
         return answers
 
+    def recorded(self, candidate: str, example: int) -> np.ndarray | None:
+        """What a run of `candidate` recorded of an example out of fold, in the first repeat that has it; None where none has."""
+        runs = self.out_of_fold(candidate)
+        if runs is None:
+            return None
+        at = np.flatnonzero(runs.indices == example)
+        repeat = np.flatnonzero(runs.present[:, at].any(axis=1))
+        return runs.answers[repeat[0], at[0]] if len(at) and len(repeat) else None
+
     @property
     def shifted(self) -> tuple[str, ...]:
         """Names of the further test sets (part "shift:NAME"), in the order of the examples."""

@@ -1,4 +1,4 @@
-"""Pictures of the first examples of a finding, with what is given and answered drawn beside them where that has a place in the picture.
+"""Pictures of the first examples of a finding, with what is given and answered drawn where that has a place in the picture.
 
 Before it: `pictures.py` (what may be embedded) and the kind of the targets, which draws (`Kind.panes`). After it: `html.py` and its templates.
 """
@@ -21,14 +21,13 @@ from weigh.report.words import say
 __all__ = ["PICTURES_SHOWN", "Gallery", "Thumbnail", "caption_of", "rows_by_path"]
 
 PICTURES_SHOWN = 24
-SIDE = 240  # pixels of the longer side of what is drawn
 SWATCHES_SHOWN = 40
-CAPTIONS = ("given", "predicted", "wrong", "confusion")  # of a row, each with words of its own
+CAPTIONS = ("given", "predicted", "wrong", "confusion", "mistakes", "suspected")  # of a row, each with words of its own
 
 
 @dataclass(frozen=True)
 class Pane:
-    """One thing that is drawn beside a picture."""
+    """One of the pictures that show an example."""
 
     title: str
     uri: str
@@ -36,7 +35,7 @@ class Pane:
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture of an example with what is known about it; `uri` is None where only `panes` are there."""
+    """A picture of an example with what is known about it; `uri` is None where `panes` show it."""
 
     path: str
     uri: str | None
@@ -50,13 +49,14 @@ class Gallery:
 
     def __init__(self, results: Results | None, album: Album, language: str) -> None:
         self._results, self._album, self._language = results, album, language
-        self._answers: dict[str, dict[int, Any]] = {}
+        self._kept: dict[str, dict[int, Any]] = {}
 
     def thumbnails(self, finding: Finding) -> list[Thumbnail]:
         """Captioned from the finding's rows where these name the file."""
         rows, shown = rows_by_path(finding), []
         for path in finding.examples[:PICTURES_SHOWN]:
-            uri, panes = self._album.uri(path), self._panes(finding, path)
+            panes = self._panes(finding, path)
+            uri = None if panes else self._album.uri(path)
             if uri is None and not panes:
                 continue
             parts = caption_of(rows.get(path, {}), self._language)
@@ -71,8 +71,8 @@ class Gallery:
             return []
         examples = self._results.examples
         chosen = [self._places[p] for p in finding.examples[:PICTURES_SHOWN] if p in self._places]
-        answers = self._answers_of(finding)
-        drawn = [examples.target[i] for i in chosen] + [answers[i] for i in chosen if i in answers]
+        answers = [self._answer(finding, i) for i in chosen]
+        drawn = [examples.target[i] for i in chosen] + [answer for answer in answers if answer is not None]
         return examples.kind.legend(drawn, examples.classes)[:SWATCHES_SHOWN]
 
     def _panes(self, finding: Finding, path: str) -> tuple[Pane, ...]:
@@ -80,18 +80,27 @@ class Gallery:
         if self._results is None or path not in self._places or not finding.candidates:
             return ()
         at, examples = self._places[path], self._results.examples
-        answer = self._answers_of(finding).get(at)
-        drawn = examples.kind.panes(examples.target[at], answer, SIDE)
-        embedded = [(title.render(self._language), self._album.embed(png)) for title, png in drawn]
+        drawn = examples.kind.panes(
+            examples.target[at],
+            self._answer(finding, at),
+            examples.kind.shown_side,
+            examples.classes,
+            self._album.content(path),
+        )
+        embedded = [(title.render(self._language), self._album.embed(image)) for title, image in drawn]
         return tuple(Pane(title, uri) for title, uri in embedded if uri is not None)
 
-    def _answers_of(self, finding: Finding) -> dict[int, Any]:
+    def _answer(self, finding: Finding, at: int) -> Any | None:
+        """What the first candidate of a finding answered about an example, as it can be drawn."""
         if self._results is None or not finding.candidates:
-            return {}
+            return None
         name = finding.candidates[0]
-        if name not in self._answers:
-            self._answers[name] = self._results.kept_answers(name)
-        return self._answers[name]
+        if name not in self._kept:
+            self._kept[name] = self._results.kept_answers(name)
+        if at in self._kept[name]:
+            return self._kept[name][at]
+        recorded, examples = self._results.recorded(name, at), self._results.examples
+        return None if recorded is None else examples.kind.answer_of(recorded, examples.target[at])
 
     @cached_property
     def _places(self) -> dict[str, int]:

@@ -22,21 +22,25 @@ class Album:
     """Data URIs of pictures, each path asked for once, until the budget is spent."""
 
     def __init__(self, picture: PictureOf | None, budget: int = BUDGET) -> None:
-        self._picture, self._left, self._known = picture, budget, {}
+        self._picture, self._left = picture, budget
+        self._known: dict[str, bytes | None] = {}
 
     def uri(self, path: str) -> str | None:
         """`data:image/jpeg;base64,…`, or None where there is no picture, it is not one, or the budget is spent."""
+        content = self.content(path)
+        return None if content is None else self.embed(content)
+
+    def content(self, path: str) -> bytes | None:
+        """The picture itself, or None where there is none."""
         if self._picture is None:
             return None
         if path not in self._known:
-            self._known[path] = _encode(self._picture(path))
-        return self._paid(self._known[path])
+            self._known[path] = self._picture(path)
+        return self._known[path]
 
     def embed(self, content: bytes) -> str | None:
         """The same of a picture that was drawn for the page."""
-        return self._paid(_encode(content))
-
-    def _paid(self, uri: str | None) -> str | None:
+        uri = _encode(content)
         if uri is None or len(uri) > self._left:
             return None
         self._left -= len(uri)

@@ -316,7 +316,8 @@ WORDS = {
     "picture_predicted": Text("predicted {predicted}", "预测为 {predicted}"),
     "picture_wrong": Text("{wrong} of the pixels wrong", "{wrong} 的像素判错"),
     "picture_confusion": Text("mostly {confusion}", "主要是{confusion}"),
-    "pane_picture": Text("picture", "图片"),
+    "picture_mistakes": Text("{mistakes}", "{mistakes}"),
+    "picture_suspected": Text("{suspected}", "{suspected}"),
     "pictures_shown": Text(
         "Pictures of the first {n}; all {all} are listed below.", "显示前 {n} 个的图片；全部 {all} 个列在下面。"
     ),

@@ -14,5 +14,5 @@ __all__ = ["MISTAKES"]
 # by the name of the kind: (evidence, candidate whose predictions are read) -> findings
 MISTAKES: Registry[Callable[[Evidence, str], list[Finding]]] = Registry(
     text("description of mistakes", "错误描述"),
-    modules=("weigh.findings.errors.entities", "weigh.findings.errors.residuals", "weigh.findings.errors.masks"),
+    modules=tuple(f"weigh.findings.errors.{name}" for name in ("entities", "residuals", "masks", "boxes")),
 )

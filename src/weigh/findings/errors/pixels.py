@@ -13,18 +13,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, share, turned
+from weigh.findings.amounts import bilingual, count, share
 from weigh.findings.assumptions import assumptions_of
+from weigh.findings.errors.shares import Sort, drawn, find_missed, in_percent, percent, shares_figure
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding, Verdict
-from weigh.findings.occurring import LEAST_HOLDERS, Occurring, gap_where, recorded_by_repeat, score_where
+from weigh.findings.occurring import LEAST_HOLDERS, Occurring, recorded_by_repeat, score_where
 from weigh.findings.questions import asked
 from weigh.kinds.mask_statistics import DEPTHS, MOST_CONFUSED, SIZES, MaskStatistics
 from weigh.language import Text, text
 from weigh.metrics.segmentation import SHARE
-from weigh.stats.estimate import Estimate, digits_that_show
+from weigh.stats.estimate import Estimate
 
-__all__ = ["find_borders", "find_confusions", "find_missed_objects", "percent"]
+__all__ = ["find_borders", "find_confusions", "find_missed_objects"]
 
 NAMED = 3  # pairs of classes in a sentence
 PAIRS_SHOWN = 40
@@ -33,20 +34,6 @@ MATTERS = 0.05  # of the pixels of a class: what is less is no confusion that an
 HALF = 50.0  # per cent
 MANY_PIXELS = 1e5
 NEAR = 0.01  # of the diagonal of a picture: what is not further from a border is near it
-
-
-def percent(estimate: Estimate) -> str:
-    """ "62 % [45, 78]", the same in both languages; never rounded so far that something looks like nothing."""
-    digits = digits_that_show((estimate.value, estimate.low, estimate.high), 0)
-    interval = ""
-    if estimate.low is not None and estimate.high is not None:
-        interval = f" [{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]"
-    return f"{estimate.value:.{digits}f} %{interval}"
-
-
-def _in_percent(estimate: Estimate) -> Estimate:
-    low, high = (None if end is None else 100 * end for end in (estimate.low, estimate.high))
-    return estimate.model_copy(update={"value": 100 * estimate.value, "low": low, "high": high, "unit": "percent"})
 
 
 def _statistics(evidence: Evidence, reader: str) -> MaskStatistics:
@@ -63,7 +50,7 @@ def _by_repeat(evidence: Evidence, reader: str, counts: np.ndarray) -> np.ndarra
 def _shares(evidence: Evidence, reader: str, counts: np.ndarray, *, level: float | None = None) -> Estimate:
     """The share of the parts in the wholes, in per cent: counts are `(repeats, n, 2)`."""
     one = Occurring(counts, (counts[:, :, 1] > 0).any(axis=0))
-    return _in_percent(score_where(evidence, reader, SHARE, one, level=level))
+    return in_percent(score_where(evidence, reader, SHARE, one, level=level))
 
 
 # ---- which classes are taken for which
@@ -108,7 +95,7 @@ def find_confusions(evidence: Evidence, reader: str) -> Finding:
                 method = (
                     estimate.method if estimate.low is None else f"{estimate.method}, Bonferroni over {tests} pairs"
                 )
-                estimate = _in_percent(estimate).model_copy(update={"level": evidence.level, "method": method})
+                estimate = in_percent(estimate).model_copy(update={"level": evidence.level, "method": method})
                 pairs.append(_Pair(classes[a], classes[b], estimate))
     pairs.sort(key=lambda pair: (-(pair.share.low or 0.0), -pair.share.value))
     judged = [pair for pair in pairs if pair.share.low is not None]
@@ -265,7 +252,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
                 "wrong": percent(rate),
             }
         )
-        rows.append(_drawn(name, rate))
+        rows.append(drawn(name, rate))
     return Finding(
         id="errors:borders",
         kind="errors",
@@ -275,7 +262,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
         sentence=bilingual(sentence),
         estimates=estimates,
         candidates=[reader],
-        figure=_shares_figure(
+        figure=shares_figure(
             text("Wrong pixels by their distance to the nearest border, in %", "距最近边界不同距离处判错的像素（%）"),
             text("pixels to the nearest border", "距最近边界的像素数"),
             text("wrong, %", "判错，%"),
@@ -292,77 +279,37 @@ def _near(evidence: Evidence, reader: str) -> int:
     return int(np.clip(np.searchsorted(DEPTHS, NEAR * diagonal, side="right") - 1, 1, len(DEPTHS) - 1))
 
 
-def _drawn(label: Any, share_: Estimate) -> dict[str, Any]:
-    """A row of `_shares_figure`."""
-    return {"label": label, "score": share_.value, "low": share_.low, "high": share_.high}
-
-
-def _shares_figure(title: Text, first: Text, score: Text, rows: list[dict[str, Any]]) -> Figure:
-    fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(score)}
-    return Figure(kind="slices", title=bilingual(title), rows=rows, fields=fields)
-
-
 # ---- small objects
 
 
 def find_missed_objects(evidence: Evidence, reader: str) -> Finding | None:
     """Whether small objects are missed more often than large ones; None where masks hold no objects of both sizes."""
     objects = _by_repeat(evidence, reader, _statistics(evidence, reader).objects)
-    sizes = [Occurring(objects[:, :, k], (objects[:, :, k, 1] > 0).any(axis=0)) for k in range(len(SIZES) + 1)]
-    if not (sizes[0].holders.any() and sizes[-1].holders.any()):
-        return None
-    missed = [_in_percent(score_where(evidence, reader, SHARE, one)) for one in sizes]
-    gap = gap_where(evidence, reader, SHARE, sizes[0], sizes[-1])
-    verdict: Verdict = "undecided" if gap.relation == "undecided" else "yes" if gap.relation == "worse" else "no"
-    more = turned(gain_of(gap, SHARE))  # positive: small ones are missed more often
-    small, large = missed[0], missed[-1]
     below, above = (f"{100 * size:g}" for size in SIZES)
-    sentence = text(
-        "{c} misses {s} of the small objects (below {a} % of the picture) and {l} of the large ones (from {b} % on): a difference of {g}. An object is what "
-        "hangs together of one class; it is missed if less than half of its pixels are given that class.",
-        "{c} 漏掉了 {s} 的小目标（面积不足图片的 {a} %）和 {l} 的大目标（不小于 {b} %），相差 {g}。目标指同一类别中彼此相连的像素；"
-        "其中不到一半被判为该类别，即算漏掉。",
-        c=evidence.label(reader),
-        s=percent(small),
-        l=percent(large),
-        a=below,
-        b=above,
-        g=amount(more),
-    )
-    if verdict == "undecided":
-        sentence = text("It is not settled.", "尚无定论。") + sentence
-    repeats = len(objects)
-    names = (text("small", "小"), text("medium", "中"), text("large", "大"))
-    table, rows = [], []
-    for name, one, estimate in zip(names, sizes, missed, strict=True):
-        number = float(one.statistics[:, :, 1].sum()) / repeats
-        if not number:
-            continue
-        named = bilingual(name).model_dump()
-        table.append(
-            {"size": named, "objects": round(number), "examples": int(one.holders.sum()), "missed": percent(estimate)}
-        )
-        rows.append(_drawn(named, estimate))
-    return Finding(
-        id="errors:objects",
-        kind="errors",
-        **asked("errors:objects", verdict),
-        claim=evidence.claim,
-        assumptions=assumptions_of(evidence, [reader]),
-        sentence=bilingual(sentence),
-        estimates={
-            "missed_small": small,
-            "missed_large": large,
-            "difference": more,
-            "small_below": share(SIZES[0]),
-            "large_from": share(SIZES[1]),
-        },
-        candidates=[reader],
-        figure=_shares_figure(
-            text("Objects that are missed, by size, in %", "不同大小的目标漏掉的比例（%）"),
-            text("objects", "目标"),
-            text("missed, %", "漏掉，%"),
-            rows,
+    sorts = [
+        Sort(
+            text("small", "小"),
+            text("small objects", "小目标"),
+            text("small objects (below {a} % of the picture)", "小目标（面积不足图片的 {a} %）", a=below),
+            objects[:, :, 0],
         ),
-        table=table,
+        Sort(text("medium", "中"), text("medium ones", "中等目标"), text("medium ones", "中等目标"), objects[:, :, 1]),
+        Sort(
+            text("large", "大"),
+            text("large ones", "大目标"),
+            text("large ones (from {b} % on)", "大目标（不小于 {b} %）", b=above),
+            objects[:, :, 2],
+        ),
+    ]
+    return find_missed(
+        evidence,
+        reader,
+        sorts,
+        id="errors:objects",
+        figure=text("Objects that are missed, by size, in %", "不同大小的目标漏掉的比例（%）"),
+        means=text(
+            "An object is what hangs together of one class; it is missed if less than half of its pixels are given that class.",
+            "目标指同一类别中彼此相连的像素；其中不到一半被判为该类别，即算漏掉。",
+        ),
+        estimates={"small_below": share(SIZES[0]), "large_from": share(SIZES[1])},
     )

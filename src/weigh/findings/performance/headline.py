@@ -16,6 +16,7 @@ from weigh.findings.amounts import amount, bilingual, count, gain_of, scope, sha
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
+from weigh.findings.judged import find_judged, say_judged
 from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.performance.caveats import caveats, lead_is_lost
@@ -52,7 +53,7 @@ def find(results: Results) -> list[Finding]:
         *worth_of_pretraining(evidence),
         describe_metrics(evidence),
     ]
-    return [*findings, *describe_classes(evidence)]
+    return [*findings, *find_judged(evidence), *describe_classes(evidence)]
 
 
 def _headline(evidence: Evidence) -> Finding:
@@ -106,6 +107,7 @@ def _headline(evidence: Evidence) -> Finding:
             "该得分说明的是{scope}。",
             scope=scope(evidence.claim, number=2 if "runs" in estimates else 1),
         )
+        sentence += say_judged(evidence, estimates)
         sentence += _luck(evidence, score, measured, estimates)
     candidates, verdict, against = [winner], evidence.once(usefulness), None
     if evidence.comparisons is not None and len(evidence.ranked) > 1:

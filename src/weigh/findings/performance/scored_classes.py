@@ -1,4 +1,4 @@
-"""How does every class do, where classes are scored one by one with intervals: masks, whose examples hold many classes each.
+"""How does every class do, where classes are scored one by one with intervals: masks and boxes, whose examples hold many classes each.
 
 Before it: what the winner's runs recorded. Beside it: `descriptions.py`, for kinds whose classes are counted.
 """
@@ -6,6 +6,7 @@ Before it: what the winner's runs recorded. Beside it: `descriptions.py`, for ki
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,9 @@ from weigh.findings.model import Figure, Finding
 from weigh.findings.occurring import LEAST_HOLDERS, Occurring, score_where
 from weigh.findings.questions import asked
 from weigh.language import Text, text
-from weigh.metrics.base import METRICS
+from weigh.metrics.base import METRICS, Metric
+from weigh.metrics.design import measure_design
+from weigh.metrics.tables import per_class
 from weigh.stats.estimate import Estimate
 
 __all__ = ["describe_scored_classes"]
@@ -25,11 +28,12 @@ NAMED = 3  # classes in a sentence
 
 
 class _Scored(NamedTuple):
-    """One class: its scores by column, and in how many examples it stands."""
+    """One class: its scores by column, in how many examples it stands, and scores without an interval (`Kind.beside`)."""
 
     name: str
     scores: dict[str, Estimate]
     holders: int
+    beside: dict[str, float | None]
 
     @property
     def first(self) -> Estimate:
@@ -89,6 +93,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
                 {
                     "class": one.name,
                     **{key: estimate.format() for key, estimate in one.scores.items()},
+                    **one.beside,
                     "examples": one.holders,
                     "note": "" if one.judged else "too few to tell",
                 }
@@ -125,11 +130,40 @@ def _score(evidence: Evidence, winner: str) -> list[_Scored]:
     scores: list[dict[str, Estimate]] = [{} for _ in names]
     for column, name in runs.kind.scored.items():
         metric = METRICS.get(name)
-        statistics = np.where(runs.present[:, :, None], runs.measured(metric).statistics, 0.0)
-        parts = statistics.reshape(*statistics.shape[:2], len(names), -1)
+        whole = runs.measured(metric) if metric.judged is None else measure_design(replace(metric, judged=None), runs)
+        statistics = np.where(runs.present[:, :, None], whole.statistics, 0.0)
         for c in range(len(names)):
-            scores[c][column] = score_where(evidence, winner, metric, Occurring(parts[:, :, c], holders[:, c]))
-    return [_Scored(name, scores[c], int(holders[:, c].sum())) for c, name in enumerate(names)]
+            own = Occurring(_alone(metric, statistics, c, len(names)), holders[:, c])
+            scores[c][column] = score_where(evidence, winner, metric, own)
+    beside = _beside(evidence, winner) if runs.kind.beside else {}
+    return [
+        _Scored(name, scores[c], int(holders[:, c].sum()), {key: values[c] for key, values in beside.items()})
+        for c, name in enumerate(names)
+    ]
+
+
+def _alone(metric: Metric, statistics: np.ndarray, c: int, classes: int) -> np.ndarray:
+    """`(repeats, n, j)` statistics of one class."""
+    shape = statistics.shape[:2]
+    if metric.alone is None:
+        return statistics.reshape(*shape, classes, -1)[:, :, c]
+    return metric.alone(statistics.reshape(-1, statistics.shape[2]), c).reshape(*shape, -1)
+
+
+def _beside(evidence: Evidence, winner: str) -> dict[str, list[float | None]]:
+    """`Kind.beside` of every class, over all repeats; None where undefined."""
+    runs, classes = evidence.out_of_fold[winner], len(evidence.results.examples.classes)
+    repeats = [
+        per_class(runs.kind, runs.prediction(repeat), runs.target, present.astype(float), classes=classes)
+        for repeat, present in enumerate(runs.present)
+    ]
+    means = {}
+    for key in runs.kind.beside:
+        values = np.stack([getattr(one, key) for one in repeats])
+        defined = ~np.isnan(values)
+        mean = np.where(defined, values, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+        means[key] = [round(float(v), 3) if d else None for v, d in zip(mean, defined.any(axis=0), strict=True)]
+    return means
 
 
 def _figure(classes: list[_Scored], column: str) -> Figure:

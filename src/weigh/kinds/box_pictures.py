@@ -1,0 +1,160 @@
+"""Boxes as pictures: outlines over the picture, thick where something is wrong. No torch, no fonts.
+
+Before it: boxes and what was found, matched with each other. After it: the report's pictures and `weigh predict`.
+"""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from weigh.kinds.base import Pane
+from weigh.kinds.box_list import Boxes, Detections
+from weigh.kinds.box_statistics import BoxStatistics, compare_boxes
+from weigh.kinds.palette import palette
+from weigh.language import text
+
+__all__ = ["class_colours", "outlined", "overlaid", "panes_of"]
+
+GROUND = (200, 200, 200)  # under boxes whose picture is gone
+RIM = (255, 255, 255)  # beside every line: it is seen on dark pictures and on light ones
+DASH = 6  # pixels of a dash, and of the gap after it
+PLAIN, BOLD = 1, 3  # pixels of a line in a picture of `LARGE` pixels; larger ones get thicker lines
+LARGE = 640
+QUALITY = 82
+
+
+def class_colours(classes: int) -> np.ndarray:
+    """`(classes, 3)` uint8; none is grey, which stands for what is no class."""
+    return palette(classes + 1)[1:]
+
+
+def ground(content: bytes | None, height: int, width: int, side: int) -> Image.Image:
+    """The picture, or a plain grey of its shape, with the longer side `side` pixels."""
+    scale = side / max(height, width, 1)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if content is not None:
+        try:
+            with Image.open(io.BytesIO(content)) as picture:
+                return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+        except (OSError, ValueError):  # no picture, or a damaged one: the boxes are drawn all the same
+            pass
+    return Image.new("RGB", size, GROUND)
+
+
+def outlined(
+    picture: Image.Image,
+    corners: np.ndarray,
+    colours: np.ndarray,
+    *,
+    bold: np.ndarray,
+    dashed: np.ndarray,
+    scale: float = 1.0,
+) -> Image.Image:
+    """The picture with a box drawn around each of `corners` `(m, 4)`, times `scale`; the last ones lie on top.
+
+    Args:
+        colours: `(m, 3)` uint8.
+        bold, dashed: `(m,)` bool, how each line is drawn.
+    """
+    picture = picture.convert("RGB")
+    pen = ImageDraw.Draw(picture)
+    thick = max(1, round(max(picture.size) / LARGE))
+    for box, colour, is_bold, is_dashed in zip(corners * scale, colours, bold, dashed, strict=True):
+        width = thick * (BOLD if is_bold else PLAIN)
+        left, top, right, bottom = (round(float(value)) for value in np.nan_to_num(box))
+        right, bottom = max(left, right - 1), max(top, bottom - 1)
+        pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=RIM, width=width + 2)
+        for start, end in _sides(left, top, right, bottom):
+            _line(pen, start, end, tuple(int(part) for part in colour), width, DASH * thick if is_dashed else 0)
+    return picture
+
+
+def _sides(left: int, top: int, right: int, bottom: int) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
+    a, b, c, d = (left, top), (right, top), (right, bottom), (left, bottom)
+    return (a, b), (b, c), (d, c), (a, d)
+
+
+def _line(
+    pen: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int],
+    colour: tuple[int, ...], width: int, dash: int,
+) -> None:  # fmt: skip
+    """A straight line along an axis, drawn inwards from it; in dashes where `dash` is not 0."""
+    across = start[1] == end[1] and start[0] != end[0]
+    length = (end[0] - start[0]) if across else (end[1] - start[1])
+    step = dash or length + 1
+    for begin in range(0, length + 1, 2 * step if dash else step):
+        stop = min(begin + step - 1, length)
+        first, last = (
+            ((start[0] + begin, start[1]), (start[0] + stop, start[1]))
+            if across
+            else ((start[0], start[1] + begin), (start[0], start[1] + stop))
+        )
+        half = width // 2
+        low, high = -half, width - half - 1
+        box = (
+            (first[0], first[1] + low, last[0], last[1] + high)
+            if across
+            else (first[0] + low, first[1], last[0] + high, last[1])
+        )
+        pen.rectangle(box, fill=colour)
+
+
+def panes_of(
+    boxes: Boxes, answer: Detections | None, classes: int, side: int, picture: bytes | None
+) -> tuple[Pane, ...]:
+    """What was drawn over the picture, and beside it what is told: what is missed or wrong stands out.
+
+    Args:
+        picture: A small copy; None: it is gone.
+    """
+    judged = ~boxes.crowd & (boxes.classes >= 0)
+    if answer is None:
+        return (Pane(text("drawn", "标注"), _pane(boxes, classes, side, picture, ~judged & False, ~judged)),)
+    told = answer.told()
+    found = BoxStatistics(compare_boxes([told], [boxes]), classes).detections
+    hit = np.zeros(len(judged), dtype=bool)
+    hit[found.took[found.hit()]] = True
+    wrong = ~found.hit() & found.counted()
+    told = told._replace(corners=found.corners, classes=found.classes, scores=found.scores)
+    return (
+        Pane(
+            text("drawn (bold: missed)", "标注（粗线：漏检）"),
+            _pane(boxes, classes, side, picture, judged & ~hit, ~judged),
+        ),
+        Pane(
+            text("found (bold, dashed: wrong)", "检出（粗虚线：误检）"),
+            _pane(told, classes, side, picture, wrong, wrong),
+        ),
+    )
+
+
+def overlaid(picture: Image.Image, answer: Detections) -> Image.Image:
+    """The picture with what is told drawn over it, at its own size."""
+    told = answer.told()
+    colours = class_colours(int(told.classes.max(initial=0)) + 1)[told.classes][::-1]  # the surest on top
+    plain = np.zeros(len(told.classes), dtype=bool)
+    scale = max(picture.size) / max(answer.height, answer.width, 1)
+    return outlined(picture, told.corners[::-1], colours, bold=~plain, dashed=plain, scale=scale)
+
+
+def _pane(
+    boxes: Boxes | Detections, classes: int, side: int, picture: bytes | None, bold: np.ndarray, dashed: np.ndarray
+) -> bytes:
+    """Boxes of no class are grey; the bold ones lie on top."""
+    under = ground(picture, boxes.height, boxes.width, side)
+    order = np.argsort(bold, kind="stable")
+    colours = np.vstack([class_colours(classes), GROUND]).astype(np.uint8)[boxes.classes[order]]
+    scale = max(under.size) / max(boxes.height, boxes.width, 1)
+    return photo_bytes(
+        outlined(under, boxes.corners[order], colours, bold=bold[order], dashed=dashed[order], scale=scale)
+    )
+
+
+def photo_bytes(image: Image.Image) -> bytes:
+    """A WebP: small where there is a photo under the lines."""
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=QUALITY, method=4)
+    return content.getvalue()
