@@ -8,7 +8,6 @@ import pytest
 from tests.findings.planted_boxes import CLASSES, SIZES, Detector, planted_boxes, scene
 from tests.findings.reading import by_id, check
 from weigh.findings.errors import hardest
-from weigh.findings.generalisation import independent_test
 from weigh.findings.performance import headline
 from weigh.findings.registry import read_findings
 from weigh.kinds.box_list import Boxes, Detections
@@ -230,19 +229,6 @@ def of_red(rng, boxes):
 def test_a_score_of_all_classes_says_so():
     found = by_id(headline.find(planted_boxes(Detector(), n=30)))
     assert "the mean over all 3 classes" in found["verdict"].sentence.en
-
-
-@pytest.mark.parametrize(("test", "said"), [(30, "different classes"), (6, "no class stands in enough")])
-def test_a_test_part_that_speaks_of_other_classes_confirms_nothing(test, said):
-    def rare_there(rng, i):
-        boxes = scene(rng, i)
-        return boxes._replace(classes=np.where((boxes.classes == 2) & (i >= 40), 0, boxes.classes))
-
-    results = planted_boxes(Detector(missed=0.1), drawn=rare_there, n=40, test=test)
-    finding = by_id(independent_test.find(results))["generalisation:test"]
-    check(finding, results)
-    assert finding.verdict == "undecided"
-    assert said in finding.sentence.en
 
 
 def test_nothing_breaks_and_what_has_no_meaning_is_not_asked():
