@@ -114,11 +114,11 @@ def panes_of(
     if answer is None:
         return (Pane(text("drawn", "标注"), _pane(boxes, classes, side, picture, ~judged & False, ~judged)),)
     told = answer.told()
-    found = BoxStatistics(compare_boxes([told], [boxes]), classes).detections
+    detected = BoxStatistics(compare_boxes([told], [boxes]), classes).detections
     hit = np.zeros(len(judged), dtype=bool)
-    hit[found.took[found.hit()]] = True
-    wrong = ~found.hit() & found.counted()
-    told = told._replace(corners=found.corners, classes=found.classes, scores=found.scores)
+    hit[detected.took[detected.hit()]] = True
+    wrong = ~detected.hit() & detected.counted()
+    told = told._replace(corners=detected.corners, classes=detected.classes, scores=detected.scores)
     return (
         Pane(
             text("drawn (bold: missed)", "标注（粗线：漏检）"),

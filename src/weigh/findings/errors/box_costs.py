@@ -186,8 +186,8 @@ def costs_of(evidence: Evidence, designs: dict[str, MeasuredDesign]) -> dict[str
         if sort != REAL:
             pair = {sort: design, REAL: real}
             rng = evidence.rng("costs")
-            found = compare(pair, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
-            costs[sort] = gain_of(found.of(sort, REAL), design.metric)
+            compared = compare(pair, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
+            costs[sort] = gain_of(compared.of(sort, REAL), design.metric)
     return costs
 
 
@@ -196,9 +196,9 @@ def _settled(evidence: Evidence, ranked: dict[str, MeasuredDesign]) -> bool:
     if len(ranked) < 2:
         return True
     rng = evidence.rng("costs")
-    found = compare(ranked, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
+    compared = compare(ranked, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
     first, *others = ranked
-    return all(found.of(first, other).relation == "better" for other in others)
+    return all(compared.of(first, other).relation == "better" for other in others)
 
 
 def _plain_costs(evidence: Evidence, name: str, sightings: Sightings) -> dict[str, float]:

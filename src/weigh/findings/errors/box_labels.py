@@ -145,18 +145,18 @@ def find_suspects(evidence: Evidence, sightings: dict[str, Sightings]) -> Findin
 def _listed(suspects: Sequence[Suspicion], estimates: dict) -> Text:
     """How many of each sort."""
     names = ("forgotten", "other_class", "swapped_pairs", "drawn_elsewhere")
-    said = (
+    words = (
         text("{k} without a box", "{k} 处没有框"),
         text("{k} of another class", "{k} 处类别不同"),
         text("{k} pairs swapped", "{k} 对互换"),
         text("{k} drawn elsewhere", "{k} 处框的位置不同"),
     )
     parts = []
-    for sort, (name, words) in enumerate(zip(names, said, strict=True)):
+    for sort, (name, one_of) in enumerate(zip(names, words, strict=True)):
         number = sum(one.sort == sort for one in suspects)
         if number:
             estimates[name] = count(number, "1")
-            parts.append(text(words.en, words.zh, k=number))
+            parts.append(text(one_of.en, one_of.zh, k=number))
     return Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts))
 
 
@@ -206,7 +206,7 @@ def _worth(sightings: Sightings, repeat: int, fold: np.ndarray) -> dict[int, tup
 def _votes(run: int, seen: Seen, boxes: Boxes, worth: np.ndarray) -> Iterator[_Vote]:
     """Detections that contradict what is drawn; doubles of what was found do not."""
     mistakes = mistakes_of(seen, boxes)
-    found = seen.objects(len(boxes.classes))
+    held = seen.objects(len(boxes.classes))
     judged = ~boxes.crowd & (boxes.classes >= 0)
     overlap = np.where(judged[None, :], overlaps(seen.corners, boxes.corners), 0.0)
     for d in np.flatnonzero(mistakes.sort >= 0).tolist():
@@ -215,10 +215,10 @@ def _votes(run: int, seen: Seen, boxes: Boxes, worth: np.ndarray) -> Iterator[_V
             WRONG_CLASS: boxes.classes != answered,
             BADLY_PLACED: boxes.classes == answered,
         }.get(sort, judged)
-        about = int(np.where(of_sort, overlap[d], -1.0).argmax()) if len(found) else -1
-        if sort == BACKGROUND or (sort in (BADLY_PLACED, BOTH) and found[about]):
+        about = int(np.where(of_sort, overlap[d], -1.0).argmax()) if len(held) else -1
+        if sort == BACKGROUND or (sort in (BADLY_PLACED, BOTH) and held[about]):
             yield _Vote(run, FORGOTTEN, -1, answered, seen.corners[d], float(worth[d]))
-        elif sort == WRONG_CLASS and not found[about]:
+        elif sort == WRONG_CLASS and not held[about]:
             yield _Vote(run, OF_CLASS, about, answered, seen.corners[d], float(worth[d]))
         elif sort == BADLY_PLACED:
             yield _Vote(run, OUTLINE, about, answered, seen.corners[d], float(worth[d]))

@@ -31,7 +31,8 @@ from weigh.kinds.box_list import Boxes, overlaps
 
 __all__ = ["FAR", "NEAR", "SORTS", "Mistakes", "mistakes_of"]
 
-NEAR, FAR = 0.5, 0.1  # overlaps from which a box is right, and up to which it has nothing to do with an object
+NEAR = 0.5  # overlap from which a box is right
+FAR = 0.1  # overlap up to which it has nothing to do with an object
 SORTS = ("wrong class", "badly placed", "both", "double", "background", "missed")
 WRONG_CLASS, BADLY_PLACED, BOTH, DOUBLE, BACKGROUND, MISSED = range(len(SORTS))
 RIGHT, IGNORED = -1, -2

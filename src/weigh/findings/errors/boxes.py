@@ -89,7 +89,7 @@ def _row(evidence: Evidence, indices: np.ndarray, sightings: Sightings, i: int) 
     told, boxes = sightings.told(repeat, i), sightings.target[i]
     judged = ~boxes.crowd & (boxes.classes >= 0)
     missed = int((judged & ~told.objects(len(judged))).sum())
-    said = text(
+    mistakes = text(
         "{m} of {n} objects missed, {w} of {t} boxes wrong",
         "{n} 个目标漏检 {m} 个，{t} 个框误检 {w} 个",
         m=missed,
@@ -97,4 +97,4 @@ def _row(evidence: Evidence, indices: np.ndarray, sightings: Sightings, i: int) 
         w=int((told.object < 0).sum()),
         t=len(told.object),
     )
-    return {"path": str(evidence.results.examples.path[indices[i]]), "mistakes": bilingual(said).model_dump()}
+    return {"path": str(evidence.results.examples.path[indices[i]]), "mistakes": bilingual(mistakes).model_dump()}

@@ -85,10 +85,12 @@ class Sightings:
         """Of each repeat: all detections, and where those of every picture begin; its last number is how many there are."""
         every = []
         for rows in self.rows:
-            found = BoxStatistics(rows, self.classes).detections
-            matched = np.where(found.hit(), found.took, -1)
-            seen = Seen(found.corners, found.classes, found.scores, matched, ~found.counted(), found.told)
-            every.append((seen, np.searchsorted(found.picture, np.arange(len(rows) + 1))))
+            detected = BoxStatistics(rows, self.classes).detections
+            matched = np.where(detected.hit(), detected.took, -1)
+            seen = Seen(
+                detected.corners, detected.classes, detected.scores, matched, ~detected.counted(), detected.told
+            )
+            every.append((seen, np.searchsorted(detected.picture, np.arange(len(rows) + 1))))
         return every
 
 
