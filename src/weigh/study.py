@@ -191,6 +191,7 @@ class Study:
         progress: Callable[[str, int, int], None] | None = None,
         *,
         masks: Path | None = None,
+        boxes: Sequence[Path] = (),
         overlays: Path | None = None,
     ) -> list[dict[str, Any]]:
         """Calibrated probabilities of the winner for new examples.
@@ -199,11 +200,13 @@ class Study:
             given: Pictures: paths, of folders too (every picture below them). Texts: a list of texts (pairs: tuples of two; sentences for entities: tuples of tokens), or
                 the path of a table, or paths of several.
             masks: Folder for an index PNG of each picture, where the study predicts masks.
+            boxes: Where it predicts boxes: a file called .json for results as COCO has them, one called .csv for a row for each box, a folder
+                for text as YOLO has it; several of them.
             overlays: Folder for each picture with the answer drawn over it.
 
         Returns:
             One dictionary per example, in order: path or row (from 1), label, probability, "p:<class>" per class; for numbers
-            "value", for entities "entities", for masks "area:<class>" (share of the picture; "area_low:" and "area_high:" hold the true share in about 95 % of new pictures, where there were enough to know). An example that cannot be read has an empty label and an "error".
+            "value", for entities "entities", for masks "area:<class>" (share of the picture), for boxes "count:<class>" (of "area_low:" and "area_high:", "count_low:" and "count_high:", about 95 % of new pictures hold the true value between them, where there were enough to know). An example that cannot be read has an empty label and an "error".
 
         Raises:
             RecordError: The study has no refitted model yet.
@@ -211,7 +214,7 @@ class Study:
         """
         from weigh.data.readers import READERS
         from weigh.saved.model import load_saved
-        from weigh.saved.pictures import answer_files
+        from weigh.saved.pictures import AnswerFiles
 
         if not (self.folder / "model" / "model.safetensors").exists():
             raise RecordError(
@@ -225,11 +228,13 @@ class Study:
         model = load_saved(self.folder / "model")
         reader = READERS.get(model.medium.name)
         new = reader.new(given, model.written, pair=model.pair, encoding=self.spec.data.encoding)
-        if masks is None and overlays is None:
+        answers = {"masks": [] if masks is None else [masks], "boxes": list(boxes)}
+        if overlays is None and not any(answers.values()):
             return model.predict_new(new, progress=progress)
-        return model.predict_new(
-            new, progress=progress, each=answer_files(model.kind, new.path.tolist(), masks, overlays)
-        )
+        files = AnswerFiles(model.kind, model.classes, new.path.tolist(), answers, overlays)
+        rows = model.predict_new(new, progress=progress, each=files.write)
+        files.close()
+        return rows
 
     # ---- evidence (no torch)
 

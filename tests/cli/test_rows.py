@@ -10,7 +10,8 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from weigh.cli.rows import defuse, write_rows
+from weigh.cli.rows import write_rows
+from weigh.spreadsheets import defuse
 
 
 def test_cells_that_a_spreadsheet_would_execute_are_defused():

@@ -19,7 +19,7 @@ from weigh.kinds.masks import MASKS
 from weigh.kinds.palette import palette
 from weigh.models.pretrained import load_model
 from weigh.saved.model import load_saved, save_model
-from weigh.saved.pictures import answer_files, answer_names
+from weigh.saved.pictures import AnswerFiles, answer_names, names_below
 from weigh.train.determinism import torch_generator
 
 
@@ -77,9 +77,10 @@ def test_without_weigh_the_onnx_file_gives_the_masks_that_predict_gives(folder):
 
 def test_an_index_png_holds_the_classes_and_a_palette(folder, tmp_path):
     paths, masks = answered(folder)
-    write = answer_files(MASKS, paths, tmp_path / "masks", tmp_path / "over")
+    files = AnswerFiles(MASKS, CLASSES, paths, {"masks": [tmp_path / "masks"]}, tmp_path / "over")
     for i, mask in masks.items():
-        write(i, mask)
+        files.write(i, mask)
+    files.close()
     for i, path in enumerate(paths):
         name = path.rpartition("/")[2]
         with Image.open(tmp_path / "masks" / name) as written, Image.open(tmp_path / "over" / name) as over:
@@ -116,12 +117,29 @@ def test_beyond_254_classes_the_file_has_16_bits(tmp_path):
     ],
 )
 def test_names_of_answers_are_all_different_and_stay_in_their_folder(paths, names):
-    made = answer_names(paths)
+    made = answer_names(names_below(paths))
     assert names is None or made == names
     assert len({name.casefold() for name in made}) == len(made)
     assert all(".." not in name.split("/") and not name.startswith("/") for name in made)
 
 
-def test_a_study_of_labels_writes_no_masks(tmp_path):
-    with pytest.raises(SpecError, match="have a place in a picture"):
-        answer_files(LABEL, ["a.png"], tmp_path, None)
+@pytest.mark.parametrize(
+    ("kind", "answers", "overlays", "told"),
+    [
+        (
+            LABEL,
+            {"masks": ["m"]},
+            None,
+            "--masks needs answers that have a place in a picture, and this study predicts examples with one label each",
+        ),
+        (LABEL, {"boxes": ["b.json"]}, None, "--boxes needs answers that have a place"),
+        (LABEL, {}, "over", "--overlays needs answers that have a place"),
+        (LABEL, {"masks": ["m"], "boxes": ["b"]}, "over", "--masks --boxes --overlays needs"),
+        (MASKS, {"boxes": ["b.csv"]}, None, "--boxes cannot be written: this study predicts masks"),
+    ],
+)
+def test_answers_are_not_written_in_the_form_of_another_kind(tmp_path, kind, answers, overlays, told):
+    answers = {option: [tmp_path / name for name in names] for option, names in answers.items()}
+    with pytest.raises(SpecError, match=told):
+        AnswerFiles(kind, CLASSES, ["a.png"], answers, overlays and tmp_path / overlays)
+    assert not any(tmp_path.iterdir())

@@ -14,21 +14,15 @@ from weigh.disk import write_file
 from weigh.errors import SpecError
 from weigh.language import text
 from weigh.report.visible import visible, visible_json
+from weigh.spreadsheets import defuse
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["TABLES", "check_suffix", "defuse", "write_rows", "write_table"]
+__all__ = ["TABLES", "check_suffix", "write_rows", "write_table"]
 
 TABLES = (".csv", ".tsv", ".parquet")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)  # a class may be called -1
-
-
-def defuse(cell: str) -> str:
-    """A cell that no spreadsheet executes (OWASP, CSV injection): a leading apostrophe before =, +, -, @, tab, CR, LF; numbers stay."""
-    return "'" + cell if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
 
 
 def _written(cell: str) -> str:

@@ -28,6 +28,7 @@ def predict(
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl; default: as the file of --output is called, else csv.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.")] = None,
     masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
+    boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is told; a folder: text as YOLO has it, for each picture.")] = [],
     overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
@@ -55,7 +56,11 @@ def predict(
                 text("Give one table of {m}, not {n} files.", "请给出一个{m}表格，而不是 {n} 个文件。", **values)
             )
         rows = opened.predict(
-            files[0] if len(files) == 1 else files, progress=screen.progress, masks=masks, overlays=overlays
+            files[0] if len(files) == 1 else files,
+            progress=screen.progress,
+            masks=masks,
+            boxes=boxes,
+            overlays=overlays,
         )
     for row in rows:
         if row.get("error"):

@@ -13,7 +13,7 @@ from weigh.media import Medium
 from weigh.problem import Problem
 from weigh.stats.estimate import Estimate
 
-__all__ = ["CHECKED_TABLE", "CHECKED_TAGS", "findings_from_problems"]
+__all__ = ["findings_from_problems"]
 
 # What is asked about each kind; "yes" always means that it was found. {w}, {o}: what the examples are called (`media.py`).
 QUESTIONS: dict[str, Text] = {
@@ -113,6 +113,11 @@ QUESTIONS: dict[str, Text] = {
         "Do predictions name a class that no example has?", "预测中是否有任何样本都不属于的类别？"
     ),
     "other-tokens": text("Are tokens written otherwise than in the gold file?", "是否有词的写法与标准答案不同？"),
+    "other-pictures": text(
+        "Are there detections of pictures that the gold file lacks?", "是否有检测属于标准答案中没有的图片？"
+    ),
+    "without-detections": text("Are there {w} without a detection?", "是否有没有任何检测的{w}？"),
+    "many-detections": text("Are there more detections than count?", "是否有检测数量超过计数上限？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
     "repeated-prediction": text("Does the table repeat rows?", "表格中是否有重复的行？"),
@@ -144,14 +149,6 @@ QUESTIONS: dict[str, Text] = {
     "size": text("How many {w} are there?", "有多少{w}？"),
     "split": text("Was a split of the data interpreted?", "是否对数据划分作了解读？"),
 }
-CHECKED_TAGS = text(
-    "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have",
-    "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型",
-)
-CHECKED_TABLE = text(
-    "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers, class names",
-    "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型、类别名称",
-)
 
 
 def findings_from_problems(

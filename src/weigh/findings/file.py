@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from weigh import __version__
-from weigh.findings.data_problems import CHECKED_TABLE, CHECKED_TAGS, findings_from_problems
+from weigh.findings.data_problems import findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
 from weigh.findings.registry import read_findings, unasked
 from weigh.record.results import Results
@@ -18,9 +18,7 @@ ORDER = {"headline": 0, "problem": 1, "evidence": 2, "detail": 3}
 
 def findings_file(results: Results) -> FindingsFile:
     """Everything that findings.json holds. Depends on the records alone: the same records give the same file."""
-    others = CHECKED_TABLE if results.examples.rows is None else CHECKED_TAGS
-    checked = None if results.origin == "study" else others
-    findings = [*findings_from_problems(results.problems, results.examples, checked), *read_findings(results)]
+    findings = [*findings_from_problems(results.problems, results.examples, results.checked), *read_findings(results)]
     findings.sort(key=lambda finding: ORDER[finding.severity])  # stable: the registry's order within a severity
     return FindingsFile(study=_study(results), findings=_unique(findings), measured=_measured(results))
 

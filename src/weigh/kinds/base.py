@@ -8,7 +8,7 @@ the entry point `kind.NAME`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,19 @@ from weigh.registry import Registry
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["KINDS", "Blind", "ClassCounts", "Kind", "Pane", "Prediction", "Strata", "Swatch", "kind_named", "rows_of"]
+__all__ = [
+    "KINDS",
+    "Blind",
+    "ClassCounts",
+    "Form",
+    "Kind",
+    "Pane",
+    "Prediction",
+    "Strata",
+    "Swatch",
+    "kind_named",
+    "rows_of",
+]
 
 NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
 NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
@@ -102,6 +114,21 @@ class Pane(NamedTuple):
     image: bytes
 
 
+class Form(NamedTuple):
+    """How decisions are written for other programs: a file for each picture, or one for all.
+
+    Attributes:
+        each: Decision -> the file of one picture, whose name ends in `suffix`.
+        whole: (names of the pictures, decisions, None for those that could not be read, classes) -> the one file.
+        beside: Name -> (classes) -> a file that lies beside those of the pictures.
+    """
+
+    suffix: str = ""
+    each: Callable[[Any], bytes] | None = None
+    whole: Callable[[Sequence[str], Sequence[Any], Sequence[str]], bytes] | None = None
+    beside: Mapping[str, Callable[[Sequence[str]], bytes]] = {}
+
+
 class Swatch(NamedTuple):
     """What a colour of panes means: "#rrggbb"."""
 
@@ -134,6 +161,8 @@ class Kind:
             after the other): they are then told one by one.
         fewest: How many examples must hold a class for a score of classes to speak of it; 0: any class is scored.
         beside: What else stands in that table, of `metrics/tables.py`.
+        written: The option of `weigh predict` that writes decisions as files, without its dashes; "": they have no place in a picture.
+        forms: How the name that follows the option ends (".json"; "": a folder) -> how decisions are written there.
         counted: What is counted class by class, where it is not the examples.
         unbalanced_why, unbalanced_do: What it means for a score that some classes are much larger than others, and what to do.
     """
@@ -163,6 +192,8 @@ class Kind:
     shown_side = 192
     kept = 0
     from_nothing = False
+    written = ""
+    forms: Mapping[str, Form] = {}
 
     @property
     def meaningless(self) -> dict[str, Text]:
@@ -355,11 +386,7 @@ class Kind:
         """What `weigh predict` says of example `i` besides: from where to where a quantity may be; asked only where there are `errors`."""
         return {}
 
-    def file_of(self, decision: Any) -> bytes:
-        """One decision as a PNG (`weigh predict --masks`); asked only where `placed`."""
-        raise NotImplementedError
-
-    def drawn(self, decision: Any, picture: Image) -> Image:
+    def drawn(self, decision: Any, picture: Image, classes: Sequence[str]) -> Image:
         """The picture with the decision drawn over it; asked only where `placed`."""
         raise NotImplementedError
 

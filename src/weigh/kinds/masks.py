@@ -13,7 +13,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from PIL.Image import Image
 
-from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pane, Prediction, Strata, Swatch, rows_of
+from weigh.kinds.base import (
+    KINDS,
+    LEAST_MINORITY,
+    Blind,
+    ClassCounts,
+    Form,
+    Kind,
+    Pane,
+    Prediction,
+    Strata,
+    Swatch,
+    rows_of,
+)
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, small_png
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
@@ -54,6 +66,8 @@ class Masks(Kind):
     kept = 12  # of street scenes of 480 x 360 pixels an answer takes about 2 kB, so a run 25 kB beside 8 kB of counts
     placed = True
     weighable = True
+    written = "masks"
+    forms: ClassVar = {"": Form(".png", each=index_png)}
     scored: ClassVar = {"IoU": "mean_iou", "Dice": "mean_dice"}
     unasked: ClassVar = {
         "calibration": OF_PIXELS,
@@ -284,10 +298,7 @@ class Masks(Kind):
         lows = {f"area_low:{name}": float(value) for name, value in zip(classes, low, strict=True)}
         return lows | {f"area_high:{name}": float(value) for name, value in zip(classes, high, strict=True)}
 
-    def file_of(self, decision: LabelMap) -> bytes:
-        return index_png(decision)
-
-    def drawn(self, decision: LabelMap, picture: Image) -> Image:
+    def drawn(self, decision: LabelMap, picture: Image, classes: Sequence[str]) -> Image:
         return overlaid(picture, decision)
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:

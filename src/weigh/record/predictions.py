@@ -43,6 +43,10 @@ DECISIONS = ("balanced_accuracy", "accuracy", "f1", "precision", "recall")  # me
 UNTRAINED = text("nothing was trained here", "这里没有做任何训练")
 UNPROBABLE = text("only decisions were given, no probabilities", "只提供了判断结果，没有概率")
 UNFOLDED = text("the predictions are not cross-validated", "这些预测不是交叉验证的结果")
+CHECKED = text(
+    "missing and repeated rows, labels that contradict each other, classes that no label has, sums of probabilities, models with equal or constant answers, class names",
+    "缺失与重复的行、互相矛盾的标签、没有标注过的类别、概率之和、答案完全相同或恒定不变的模型、类别名称",
+)
 TRAINING = ("cost", "order", "curve", "variation", "cleaned", "generalisation:test")  # ask about training runs
 
 
@@ -140,6 +144,7 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         skipped=skipped_of_others(folded=folds is not None, probable=probable),
         origin="models" if folds is None else "folds",
         measured_on=sets[0],
+        checked=CHECKED,
     )
     return replace(results, winner=choose_winner(results))
 

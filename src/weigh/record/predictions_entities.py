@@ -53,6 +53,10 @@ PLAIN = (
     ".json",
     ".tags",
 )  # endings that are no part of a system's name
+CHECKED = text(
+    "sentences and tokens against the gold file, lines that are no token with a tag, types that the gold file does not have",
+    "句子和词与标准答案是否一致、不是“词加标记”的行、标准答案中没有的类型",
+)
 ALIGN = text(
     "Give every sentence of the gold file, in its order, token by token.", "请按标准答案文件的顺序逐词给出每个句子。"
 )
@@ -126,6 +130,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
         predictions=lambda key: (indices, logits[key]),
         skipped=skipped_of_others(folded=False),
         origin="models",
+        checked=CHECKED,
     )
     return replace(results, winner=choose_winner(results))
 

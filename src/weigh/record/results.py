@@ -149,6 +149,7 @@ class Results:
         race: Who was dropped before the end and why; None where all candidates run to the end.
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
+        checked: For others' predictions: what was looked for before anything was concluded; None: what the checks of such examples look for.
     """
 
     name: str
@@ -167,6 +168,7 @@ class Results:
     unfinished: dict[str, int] = field(default_factory=dict)
     origin: Literal["study", "folds", "models"] = "study"
     measured_on: str = ""
+    checked: Text | None = None
     race: Race | None = None
     lost: Text | None = None
 

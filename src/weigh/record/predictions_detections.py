@@ -1,0 +1,271 @@
+"""One file of detections as others write them, set beside the pictures of the gold file.
+
+Results of COCO: a list of {"image_id", "category_id", "bbox": [x, y, width, height], "score"}; the list may also stand under "annotations".
+Where a row says "file_name" or "category" (`weigh predict --boxes` writes them) these count, since ids may be numbered otherwise. What would make
+every score wrong is an error; what concerns some rows is named. Before it: a file of strangers. After it: `predictions_boxes.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from weigh.errors import DataError
+from weigh.files import read_json
+from weigh.kinds.box_list import Detections
+from weigh.language import text
+from weigh.problem import Problem
+from weigh.record.predictions_box_checks import box_flaws, check_writing
+
+__all__ = ["DetectionFile", "Gold", "Rows", "read_detections"]
+
+LISTED = 5
+KEYS = ("image_id", "category_id", "bbox", "score")
+FORMAT = text(
+    'Write a list of {"image_id": …, "category_id": …, "bbox": [x, y, width, height], "score": …}, in pixels of the original picture.',
+    '请写成 {"image_id": …, "category_id": …, "bbox": [x, y, 宽, 高], "score": …} 的列表，单位为原图像素。',
+)
+
+
+class Gold(NamedTuple):
+    """What the rows of a file refer to.
+
+    Attributes:
+        file: What the gold file is called.
+        names: Of the pictures.
+        sizes: `(n, 2)` height and width; 0: not known.
+        pictures: Id -> position in `names`.
+        categories: Id -> class.
+        classes: Their names.
+    """
+
+    file: str
+    names: Sequence[str]
+    sizes: np.ndarray
+    pictures: Mapping[Hashable, int]
+    categories: Mapping[Hashable, int]
+    classes: Sequence[str]
+
+
+class DetectionFile(NamedTuple):
+    """The detections of one model.
+
+    Attributes:
+        answers: One per picture of the gold file, without a threshold yet.
+        problems: What a person should know about them.
+    """
+
+    name: str
+    answers: list[Detections]
+    problems: list[Problem]
+
+
+class Rows(NamedTuple):
+    """Rows as arrays: position of the picture, class, `(m, 4)` box as written, score."""
+
+    picture: np.ndarray
+    label: np.ndarray
+    box: np.ndarray
+    score: np.ndarray
+
+
+def read_detections(name: str, path: Path, gold: Gold) -> DetectionFile:
+    """The detections in `path`, picture by picture.
+
+    Raises:
+        DataError: It is no such file, speaks of other pictures or categories, or its scores or boxes are written otherwise.
+    """
+    content = read_json(path)
+    if isinstance(content, dict):
+        content = next(
+            (content[key] for key in ("annotations", "detections", "predictions", "results") if key in content), content
+        )
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise DataError(text("{p} is no list of detections.", "{p} 不是检测结果的列表。", p=path), do=FORMAT)
+    pictures, categories = _positions(path, content, gold)
+    known = (pictures >= 0) & (categories >= 0)
+    problems = [
+        *_strangers(name, content, pictures, gold),
+        *_unknown_classes(name, content, pictures, categories, gold),
+    ]
+    kept = [row for row, use in zip(content, known, strict=True) if use]
+    score, box = _scores(path, kept), _boxes(kept)
+    rows = Rows(pictures[known], categories[known], box, score)
+    broken = ~np.isfinite(box).all(axis=1)
+    check_writing(path, rows, gold, broken)
+    problems += box_flaws(name, rows, gold, broken)
+    rows.box[broken] = 0.0  # overlaps nothing, so that it counts as found where nothing is
+    corners = np.hstack([rows.box[:, :2], rows.box[:, :2] + rows.box[:, 2:]])
+    order = np.argsort(rows.picture, kind="stable")
+    starts = np.searchsorted(rows.picture[order], np.arange(len(gold.names) + 1))
+    answers = []
+    for i, (height, width) in enumerate(gold.sizes.tolist()):
+        mine = order[starts[i] : starts[i + 1]]
+        answers.append(Detections.of(height, width, corners[mine], rows.label[mine], rows.score[mine]))
+    return DetectionFile(name, answers, problems)
+
+
+def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> tuple[np.ndarray, np.ndarray]:
+    """`(m,)` picture and class of each row, -1 for those that the gold file lacks.
+
+    Raises:
+        DataError: None of them is there, or rows lack what they need.
+    """
+    lacking = [
+        i
+        for i, row in enumerate(content)
+        if not ("image_id" in row or "file_name" in row) or not ("category_id" in row or "category" in row)
+    ]
+    if lacking or any(key not in row for row in content[:1] for key in ("bbox", "score")):
+        first = content[lacking[0] if lacking else 0]
+        missing = [key for key in KEYS if key not in first]
+        raise DataError(
+            text(
+                "{p}: detection {i} lacks {k} (it has {h}).",
+                "{p}：第 {i} 条检测缺少 {k}（已有 {h}）。",
+                p=path, i=(lacking[0] if lacking else 0) + 1, k=", ".join(missing), h=", ".join(map(str, list(first)[:8])) or "–",
+            ),
+            do=FORMAT,
+        )  # fmt: skip
+    by_name, by_class = {name: i for i, name in enumerate(gold.names)}, {name: c for c, name in enumerate(gold.classes)}
+    pictures = np.array([_at(row, "file_name", by_name, "image_id", gold.pictures) for row in content], dtype=np.int64)
+    classes = np.array(
+        [_at(row, "category", by_class, "category_id", gold.categories) for row in content], dtype=np.int64
+    )
+    if len(content) and not (pictures >= 0).any():
+        raise DataError(
+            text(
+                "{p}: none of its {n} detections belongs to a picture of {g} (image_id {a} here, {b} there).",
+                "{p}：其 {n} 条检测没有一条属于 {g} 中的图片（此处 image_id 为 {a}，彼处为 {b}）。",
+                p=path, n=len(content), g=gold.file, a=_some(row.get("image_id") for row in content), b=_some(gold.pictures),
+            ),
+            text("They are detections of other pictures, or ids are numbered otherwise.", "它们属于另一组图片，或 ID 的编号方式不同。"),
+            text("Write the ids of {g}, or the file_name of each picture.", "请使用 {g} 的 ID，或为每条检测写明图片的 file_name。", g=gold.file),
+        )  # fmt: skip
+    return pictures, classes
+
+
+def _at(row: Mapping[str, Any], word: str, by_word: Mapping[str, int], key: str, by_id: Mapping[Hashable, int]) -> int:
+    """By its name where the gold file has that, else by its id; an id may be written as text or as 7.0."""
+    if (place := by_word.get(str(row.get(word)), -1)) >= 0:
+        return place
+    value = row.get(key)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, (list, dict)):
+        return -1
+    place = by_id.get(value, -1)
+    if place < 0 and isinstance(value, str) and value.isascii() and value.isdigit():
+        place = by_id.get(int(value), -1)
+    return place if place >= 0 or not isinstance(value, int) else by_id.get(str(value), -1)
+
+
+def _some(values: Any) -> str:
+    different = list(dict.fromkeys(map(str, values)))
+    return ", ".join(different[:LISTED]) + (", …" if len(different) > LISTED else "")
+
+
+def _strangers(name: str, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> list[Problem]:
+    """Detections of pictures that are not in the gold file."""
+    outside = [content[i].get("file_name", content[i].get("image_id")) for i in np.flatnonzero(pictures < 0)]
+    if not outside:
+        return []
+    return [
+        Problem(
+            "other-pictures",
+            text(
+                "{m}: {n} of {t} detections are of {k} pictures that {g} does not have ({a}); they do not count.",
+                "{m}：{t} 条检测中有 {n} 条属于 {g} 没有的 {k} 张图片（{a}），不计入。",
+                m=name, n=len(outside), t=len(content), k=len(set(map(str, outside))), g=gold.file, a=_some(outside),
+            ),
+            numbers={"detections": len(outside), "of": len(content), "pictures": len(set(map(str, outside)))},
+            do=text("Check that the detections were made of these pictures.", "请检查这些检测是否出自这批图片。"),
+            details=tuple({"model": name, "picture": one} for one in dict.fromkeys(map(str, outside))),
+        )
+    ]  # fmt: skip
+
+
+def _unknown_classes(
+    name: str, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, classes: np.ndarray, gold: Gold
+) -> list[Problem]:
+    """Detections of categories that the gold file does not have.
+
+    Raises:
+        DataError: Ids that are counted otherwise: every score would be wrong.
+    """
+    strange = [
+        content[i].get("category_id", content[i].get("category"))
+        for i in np.flatnonzero((classes < 0) & (pictures >= 0))
+    ]
+    if not strange:
+        return []
+    ids = _some(sorted(set(strange), key=str))
+    if (0 in strange and 0 not in gold.categories) or len(strange) == int((pictures >= 0).sum()):
+        raise DataError(
+            text(
+                "{m}: category_id {a} is not in {g}, which has {b}: categories are counted otherwise.",
+                "{m}：{g} 中没有 category_id {a}，其中有 {b}：类别的编号方式不同。",
+                m=name, a=ids, g=gold.file, b=_some(gold.categories),
+            ),
+            text("Detections would be compared with objects of other classes.", "否则检测会与其他类别的物体相比较。"),
+            text(
+                "Write the ids of {g} (many programs count from 0), or the name of the class as \"category\".",
+                "请使用 {g} 中的 ID（许多程序从 0 开始编号），或用 \"category\" 写明类别名称。",
+                g=gold.file,
+            ),
+        )  # fmt: skip
+    return [
+        Problem(
+            "unlabelled-class",
+            text(
+                "{m}: {n} of {t} detections are of categories that {g} does not have ({a}); they do not count.",
+                "{m}：{t} 条检测中有 {n} 条属于 {g} 没有的类别（{a}），不计入。",
+                m=name, n=len(strange), t=len(content), g=gold.file, a=ids,
+            ),
+            numbers={"detections": len(strange), "of": len(content)},
+            do=text("Check that ids of categories mean the same in both files.", "请检查两份文件中类别 ID 的含义是否一致。"),
+        )
+    ]  # fmt: skip
+
+
+def _scores(path: Path, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """`(m,)` in [0, 1].
+
+    Raises:
+        DataError: One is not.
+    """
+    score = np.array([_number(row.get("score")) for row in rows], dtype=np.float64)
+    wrong = np.flatnonzero(~((score >= 0) & (score <= 1)))
+    if not len(wrong):
+        return score
+    percent = np.isfinite(score).all() and score.min() >= 0 and score.max() <= 100
+    raise DataError(
+        text(
+            "{p}: {n} of {m} scores are not between 0 and 1 (the first: {v}).",
+            "{p}：{m} 个得分中有 {n} 个不在 0 与 1 之间（第一个：{v}）。",
+            p=path, n=len(wrong), m=len(rows), v=rows[wrong[0]].get("score"),
+        ),
+        text("Detections are ranked and told by their scores.", "检测结果按得分排序和取舍。"),
+        text("Divide them by 100.", "请除以 100。") if percent else text("Turn scores (logits) into shares by the sigmoid function.", "请用 sigmoid 函数把得分（logits）转换为 0 到 1 之间的数。"),
+    )  # fmt: skip
+
+
+def _number(value: Any) -> float:
+    try:
+        return math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
+def _boxes(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
+    """`(m, 4)` as written; NaN where they are no four numbers."""
+    boxes = np.full((len(rows), 4), np.nan)
+    for i, row in enumerate(rows):
+        box = row.get("bbox")
+        if isinstance(box, list) and len(box) == 4:
+            boxes[i] = [_number(value) for value in box]
+    return boxes

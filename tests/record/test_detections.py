@@ -1,0 +1,149 @@
+"""Files of detections as strangers write them: what would make every score wrong is refused, what concerns some rows is named."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from weigh.errors import DataError
+from weigh.record.predictions_detections import Gold, read_detections
+
+NAMES = [f"p/{i:02}.jpg" for i in range(12)]
+GOLD = Gold(
+    "gold.json", NAMES, np.array([(480, 640)] * 12), {100 + 7 * i: i for i in range(12)}, {1: 0, 3: 1, 90: 2}, ["cat", "dog", "toothbrush"],
+)  # fmt: skip
+
+
+def rows(n: int = 48) -> list[dict]:
+    """Boxes all over the pictures, four in each."""
+    rng = np.random.default_rng(0)
+    made = []
+    for i in range(n):
+        w, h = rng.uniform(20, 150, 2)
+        x, y = rng.uniform(0, 640 - w), rng.uniform(0, 480 - h)
+        made.append(
+            {
+                "image_id": 100 + 7 * (i % 12),
+                "category_id": (1, 3, 90)[i % 3],
+                "bbox": [x, y, w, h],
+                "score": (i + 1) / 50,
+            }
+        )
+    return made
+
+
+def read(tmp_path, content, gold=GOLD):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return read_detections("model", path, gold)
+
+
+def each(**changes):
+    """All rows with some values changed."""
+    return [{**row, **{k: f(row) if callable(f) else f for k, f in changes.items()}} for row in rows()]
+
+
+def test_rows_become_detections_of_their_pictures(tmp_path):
+    read_file = read(tmp_path, rows())
+    assert not read_file.problems
+    assert [len(answer.scores) for answer in read_file.answers] == [4] * 12
+    first, answer = rows()[36], read_file.answers[0]  # of picture 0 the one with the highest score
+    x, y, w, h = first["bbox"]
+    np.testing.assert_allclose(answer.corners[0], (x, y, x + w, y + h))
+    assert (answer.height, answer.width, answer.classes[0], answer.scores[0]) == (480, 640, 0, 37 / 50)
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        lambda: {"annotations": rows(), "images": []},
+        lambda: {"predictions": rows()},
+        lambda: each(image_id=lambda r: str(r["image_id"])),
+        lambda: each(image_id=lambda r: float(r["image_id"])),
+        lambda: each(image_id=1, file_name=lambda r: NAMES[(r["image_id"] - 100) // 7]),
+        lambda: each(category_id=7, category=lambda r: {1: "cat", 3: "dog", 90: "toothbrush"}[r["category_id"]]),
+        lambda: each(id=1, area=3.0, iscrowd=0, segmentation=[]),
+        lambda: each(score=lambda r: str(r["score"])),
+    ],
+)  # fmt: skip
+def test_other_ways_to_write_the_same_are_read(tmp_path, same):
+    expected, answers = read(tmp_path, rows()).answers, read(tmp_path, same()).answers
+    for a, b in zip(expected, answers, strict=True):
+        assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"a": 1}, "no list of detections"),
+        ([1, 2], "no list of detections"),
+        ([{"image_id": 100, "category_id": 1, "bbox": [0, 0, 5, 5]}], "detection 1 lacks score"),
+        ([*rows(3), {"image_id": 100, "bbox": [0, 0, 5, 5], "score": 0.1}], "detection 4 lacks category_id"),
+        (each(image_id=lambda r: r["image_id"] + 1), "none of its 48 detections belongs to a picture"),
+        (each(category_id=lambda r: {1: 0, 3: 1, 90: 2}[r["category_id"]]), "counted otherwise"),
+        (each(category_id=lambda r: r["category_id"] + 1000), "counted otherwise"),
+        (each(score=lambda r: 100 * r["score"]), "(?s)scores are not between 0 and 1.*Divide them by 100"),
+        (each(score=lambda r: 6 * r["score"] - 3), "(?s)scores are not between 0 and 1.*sigmoid"),
+        (each(score=None), "48 of 48 scores"),
+        (each(score="high"), "48 of 48 scores"),
+        (each(score=True), "48 of 48 scores"),
+        (each(score=float("nan")), "48 of 48 scores"),
+        (each(bbox=lambda r: [*r["bbox"][:2], *(np.add(r["bbox"][:2], r["bbox"][2:]).tolist())]), "two corners"),
+        (each(bbox=lambda r: [v / s for v, s in zip(r["bbox"], (640, 480) * 2, strict=True)]), "shares of the picture"),
+        (each(bbox=lambda r: [4 * v for v in r["bbox"]]), "another size"),
+    ],
+)  # fmt: skip
+def test_what_would_make_every_score_wrong_is_refused(tmp_path, content, told):
+    with pytest.raises(DataError, match=told) as error:
+        read(tmp_path, content)
+    assert error.value.do
+
+
+def test_rows_that_are_odd_are_named_and_count(tmp_path):
+    content = rows()
+    content[0]["bbox"] = [1, 2, 3]
+    content[1]["bbox"] = [1, 2, None, 4]
+    content[2]["bbox"] = [5, 5, -3, 4]
+    content[3]["bbox"] = [600, 5, 100, 40]
+    content += [content[4], content[4], content[5]]
+    content.append({**content[6], "image_id": 5})
+    content.append({**content[6], "category_id": 4})
+    read_file = read(tmp_path, content)
+    told = {p.kind: p.numbers["detections"] for p in read_file.problems}
+    assert told == {
+        "other-pictures": 1, "unlabelled-class": 1, "broken-row": 2, "empty-box": 1, "outside-picture": 1, "duplicate-box": 3,
+    }  # fmt: skip
+    assert sum(len(answer.scores) for answer in read_file.answers) == 48 + 3
+    assert {p.kind: p.paths for p in read_file.problems}["broken-row"] == (NAMES[0], NAMES[1])
+    assert all(p.sentence.zh != p.sentence.en for p in read_file.problems)
+
+
+@pytest.mark.parametrize(("n", "severity"), [(1, "note"), (6, "warning")])
+def test_pictures_without_detections_are_named(tmp_path, n, severity):
+    (problem,) = read(tmp_path, [row for row in rows() if row["image_id"] >= 100 + 7 * n]).problems
+    assert (problem.kind, problem.severity, problem.paths) == ("without-detections", severity, tuple(NAMES[:n]))
+
+
+def test_nothing_at_all_is_a_model_that_found_nothing(tmp_path):
+    read_file = read(tmp_path, [])
+    assert [len(answer.scores) for answer in read_file.answers] == [0] * 12
+    assert [p.kind for p in read_file.problems] == ["without-detections"]
+
+
+def test_more_than_a_hundred_of_a_class_are_told(tmp_path):
+    content = [{**row, "image_id": 100, "category_id": 1, "score": i / 200} for i, row in enumerate(rows(101))]
+    problems = {p.kind: p for p in read(tmp_path, [*rows(), *content]).problems}
+    assert problems["many-detections"].numbers == {"pictures": 1, "most": 100}
+
+
+def test_a_detector_that_does_not_cut_boxes_at_the_edge_is_read(tmp_path):
+    """A third of the boxes reach outside, their centres do not."""
+    content = each(bbox=lambda r: r["bbox"] if r["score"] < 0.66 else [600, 100, 70, 90])
+    assert [p.kind for p in read(tmp_path, content).problems] == ["outside-picture"]
+
+
+def test_without_sizes_nothing_is_concluded_from_where_boxes_lie(tmp_path):
+    unknown = GOLD._replace(sizes=np.zeros((12, 2), dtype=np.int64))
+    assert not read(tmp_path, each(bbox=lambda r: [4 * v for v in r["bbox"]]), unknown).problems
