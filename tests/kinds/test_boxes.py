@@ -203,9 +203,25 @@ def test_boxes_detections_and_what_was_recorded_read_alike():
     assert BOXES.quote(boxes_of(), NAMES) == "∅"
     assert [json.loads(cell) for cell in BOXES.cells(rows_of([target]), NAMES)] == [{"cat": 2, "cow": 1}]
     assert [json.loads(cell) for cell in BOXES.cells(recorded, NAMES)] == [{"cat": 1}]
-    told = BOXES.row(BOXES.decide(rows_of([answer])), 0, NAMES)
-    assert told == {"boxes": [{"class": "cat", "score": 0.9, "box": [0.0, 0.0, 10.0, 10.0]}]}
-    assert BOXES.row(None, 0, NAMES) == {"boxes": None}
+
+
+def test_a_row_of_predict_counts_what_is_told_and_says_how_far_it_may_be_off():
+    target = [
+        boxes_of((0, 0, 0, 10, 10)),
+        boxes_of((0, 0, 0, 10, 10), (0, 50, 0, 60, 10), (1, 0, 20, 20, 40)),
+        boxes_of(),
+    ]
+    answers = [
+        found_of((0, 0.9, 0, 0, 10, 10), (1, 0.4, 0, 0, 10, 10)), found_of((2, 0.9, 0, 0, 5, 5)), found_of((0, 0.6, 0, 0, 9, 9))
+    ]  # fmt: skip
+    decided = BOXES.decide(rows_of(answers))
+    assert BOXES.row(decided, 0, NAMES) == {"count:cat": 1, "count:dog": 0, "count:cow": 0}
+    assert BOXES.row(None, 0, NAMES) == {"count:cat": None, "count:dog": None, "count:cow": None}
+    errors = BOXES.errors(compare_boxes(answers, target), rows_of(target), 3)
+    assert errors.tolist() == [[0, 0, 0], [2, 1, 1], [1, 0, 0]]
+    told = BOXES.ranges(decided, 1, NAMES, np.array([2.0, 1.0, 1.0]))
+    assert [told[f"count_low:{name}"] for name in NAMES] == [0, 0, 0]
+    assert [told[f"count_high:{name}"] for name in NAMES] == [2, 1, 2]
 
 
 def test_what_has_no_meaning_is_said_in_both_languages():

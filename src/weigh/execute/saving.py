@@ -27,7 +27,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         if examples.kind.probable
         else 1.0
     )
-    errors = examples.kind.errors(out_of_fold.prediction(0).labels, out_of_fold.target)
+    errors = examples.kind.errors(out_of_fold.prediction(0).labels, out_of_fold.target, len(examples.classes))
     if errors is not None:
         seen = out_of_fold.present[0]
         group = None if examples.group is None else examples.group[out_of_fold.indices][seen]

@@ -8,11 +8,12 @@ the entry point `kind.NAME`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weigh.kinds.shown import Form, Pane, Swatch
 from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
@@ -105,35 +106,6 @@ class ClassCounts(NamedTuple):
     hit: np.ndarray
     predicted: np.ndarray
     actual: np.ndarray
-
-
-class Pane(NamedTuple):
-    """One of the pictures that show an example: a PNG, JPEG or WebP."""
-
-    title: Text
-    image: bytes
-
-
-class Form(NamedTuple):
-    """How decisions are written for other programs: a file for each picture, or one for all.
-
-    Attributes:
-        each: Decision -> the file of one picture, whose name ends in `suffix`.
-        whole: (names of the pictures, decisions, None for those that could not be read, classes) -> the one file.
-        beside: Name -> (classes) -> a file that lies beside those of the pictures.
-    """
-
-    suffix: str = ""
-    each: Callable[[Any], bytes] | None = None
-    whole: Callable[[Sequence[str], Sequence[Any], Sequence[str]], bytes] | None = None
-    beside: Mapping[str, Callable[[Sequence[str]], bytes]] = {}
-
-
-class Swatch(NamedTuple):
-    """What a colour of panes means: "#rrggbb"."""
-
-    title: Text
-    colour: str
 
 
 class Kind:
@@ -378,7 +350,7 @@ class Kind:
         """
         raise NotImplementedError
 
-    def errors(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray | None:
+    def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray | None:
         """`(n, k)` absolute errors of the quantities that `ranges` speaks about; None: it says nothing."""
         return None
 
@@ -386,7 +358,7 @@ class Kind:
         """What `weigh predict` says of example `i` besides: from where to where a quantity may be; asked only where there are `errors`."""
         return {}
 
-    def drawn(self, decision: Any, picture: Image, classes: Sequence[str]) -> Image:
+    def drawn(self, decision: Any, picture: Image) -> Image:
         """The picture with the decision drawn over it; asked only where `placed`."""
         raise NotImplementedError
 

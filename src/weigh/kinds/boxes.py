@@ -13,7 +13,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from PIL.Image import Image
 
-from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Pane, Prediction, Strata, Swatch, rows_of
+from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Form, Kind, Pane, Prediction, Strata, Swatch, rows_of
+from weigh.kinds.box_files import box_table, coco_results, yolo_classes, yolo_text
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
@@ -55,6 +56,12 @@ class BoxesKind(Kind):
     placed = True
     shown_side = 360
     from_nothing = True
+    written = "boxes"
+    forms: ClassVar = {
+        "": Form(".txt", each=yolo_text, beside={"classes.txt": yolo_classes}),
+        ".json": Form(whole=coco_results),
+        ".csv": Form(whole=box_table),
+    }
     counted = OBJECTS
     fewest = LEAST_PICTURES
     scored: ClassVar = {"AP": "map", "AP 50": "map_50"}
@@ -292,12 +299,23 @@ class BoxesKind(Kind):
         tokens: Sequence[str] = (),
         threshold: bool = False,
     ) -> dict[str, Any]:
-        """The boxes that are told."""
-        if prediction is None:
-            return {"boxes": None}
-        told = prediction.labels[i].told()
-        detected = zip(told.classes.tolist(), told.scores.tolist(), told.corners.tolist(), strict=True)
-        return {"boxes": [{"class": classes[c], "score": score, "box": corners} for c, score, corners in detected]}
+        """How many boxes of each class are told."""
+        counts = (
+            [None] * len(classes) if prediction is None else self._of_each(prediction.labels[i], len(classes)).tolist()
+        )
+        return {f"count:{name}": count for name, count in zip(classes, counts, strict=True)}
+
+    def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
+        """Of the number of boxes of each class."""
+        told = self._told(labels, classes)
+        return np.abs(told[..., 1] - told[..., 2])
+
+    def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
+        """About 95 % of the true counts of a class lie between these, in new pictures that are like those of the study (`stats/conformal.py`)."""
+        counts = self._of_each(prediction.labels[i], len(classes))
+        low, high = (np.maximum(counts + sign * margins, 0).astype(np.int64).tolist() for sign in (-1, 1))
+        lows = {f"count_low:{name}": value for name, value in zip(classes, low, strict=True)}
+        return lows | {f"count_high:{name}": value for name, value in zip(classes, high, strict=True)}
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
         """A few boxes in every picture, crowds among them, none in the first; detections beside them and elsewhere, many of equal score."""

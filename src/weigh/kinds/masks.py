@@ -286,7 +286,7 @@ class Masks(Kind):
         areas = [None] * len(classes) if prediction is None else prediction.probabilities[i].tolist()
         return {f"area:{name}": area for name, area in zip(classes, areas, strict=True)}
 
-    def errors(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
+    def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
         """Of the share of each class among the pixels that are known."""
         counts = self._statistics(labels, target).counts
         known = np.maximum(counts[..., 2].sum(axis=1, keepdims=True), 1)
@@ -298,7 +298,7 @@ class Masks(Kind):
         lows = {f"area_low:{name}": float(value) for name, value in zip(classes, low, strict=True)}
         return lows | {f"area_high:{name}": float(value) for name, value in zip(classes, high, strict=True)}
 
-    def drawn(self, decision: LabelMap, picture: Image, classes: Sequence[str]) -> Image:
+    def drawn(self, decision: LabelMap, picture: Image) -> Image:
         return overlaid(picture, decision)
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:
