@@ -18,8 +18,8 @@ demo-masks: $(VENV)/demo.stamp
 
 # Two processes; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --ignore tests/execute
-	@$(VENV)/bin/python -m pytest tests/execute
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile -m 'not alone'
+	@$(VENV)/bin/python -m pytest -m alone tests/execute
 
 check: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check src tests benchmarks

@@ -16,6 +16,7 @@ from weigh.study import Study
 
 SETTINGS = ["design.folds=2", "design.repeats=1", "run.offline=true", "run.threads=1", "design.curve=false", "design.order_check=false",
             "recipes.finetune.epochs=1", "recipes.finetune.image_size=32", "output.refit=false"]  # fmt: skip
+pytestmark = pytest.mark.alone
 
 
 def ask(number: int) -> None:

@@ -27,6 +27,7 @@ from weigh.study import Study
 
 SETTINGS = ["design.folds=2", "design.repeats=1", "run.offline=true", "run.threads=1", "design.curve=false"]
 ORPHAN_SECONDS = 5.0
+pytestmark = pytest.mark.alone
 
 
 def test_a_dead_worker_loses_its_job_and_nothing_else(photos, tiny, tmp_path):

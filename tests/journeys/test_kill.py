@@ -1,6 +1,6 @@
 """`kill -9` at a random moment loses at most the run in progress, and the resumed study says the same, byte for byte.
 
-Three kills here; `WEIGH_KILLS=20 pytest tests/journeys/test_kill.py` for the long proof.
+Three kills here, of one study; `WEIGH_KILLS=20 pytest tests/journeys/test_kill.py` for the long proof.
 """
 
 from __future__ import annotations
@@ -18,30 +18,58 @@ from pathlib import Path
 
 import pytest
 
+from weigh.cli.main import main
+from weigh.report.json_file import strip_measured
+from weigh.study import Study
+
 KILLS = int(os.environ.get("WEIGH_KILLS", "3"))
 
 
-def command(photos: Path, tiny: str, folder: Path) -> list[str]:
-    settings = [
-        "design.folds=3",
-        "design.repeats=2",
-        "design.test=0.2",
-        "recipes.finetune.epochs=2",
-        "recipes.finetune.repeats=1",
-        "recipes.finetune.image_size=32",
+def arguments(photos: Path, tiny: str, folder: Path, recipes: str, *settings: str) -> list[str]:
+    """Of `weigh`."""
+    sets = [part for setting in ("run.threads=1", *settings) for part in ("--set", setting)]
+    return [
+        "run",
+        str(photos),
+        "--models",
+        tiny,
+        "--recipes",
+        recipes,
+        "--offline",
+        "--quiet",
+        "--output",
+        str(folder),
+        *sets,
     ]
-    sets = [part for setting in settings for part in ("--set", setting)]
-    return [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe,finetune", "--offline",
-            "--quiet", "--output", str(folder), *sets]  # fmt: skip
 
 
-def environment(folder: Path) -> dict[str, str]:
-    return {**os.environ, "WEIGH_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
+def both(photos: Path, tiny: str, folder: Path) -> list[str]:
+    """Probes and small trainings."""
+    finetune = ["recipes.finetune.epochs=2", "recipes.finetune.repeats=1", "recipes.finetune.image_size=32"]
+    design = ["design.folds=3", "design.repeats=2", "design.test=0.2"]
+    return arguments(photos, tiny, folder, "probe,finetune", *design, *finetune)
+
+
+def started(given: list[str], cache: Path) -> subprocess.Popen:
+    """`weigh` in a process that may be killed."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "weigh", *given], env={**os.environ, "WEIGH_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def undisturbed(monkeypatch):
+    """`weigh` in this process, with a cache of its own."""
+
+    def run(given: list[str], cache: Path) -> None:
+        monkeypatch.setenv("WEIGH_CACHE", str(cache))
+        assert main(given) == 0
+
+    return run
 
 
 def without_measured(path: Path) -> str:
-    from weigh.report.json_file import strip_measured
-
     return json.dumps(strip_measured(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
 
 
@@ -55,63 +83,45 @@ def recorded(study: Path) -> int:
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_equals_undisturbed(photos, tiny, tmp_path):
+def test_killed_and_resumed_equals_undisturbed(photos, tiny, tmp_path, undisturbed):
+    """Each study is killed up to three times."""
     calm = tmp_path / "calm"
-    subprocess.run(command(photos, tiny, calm / "study"), env=environment(calm), check=True, capture_output=True)
+    undisturbed(both(photos, tiny, calm / "study"), calm / "cache")
     expected, whole = without_measured(calm / "study" / "findings.json"), recorded(calm / "study")
+    assert json.loads(expected)["study"]["runs"]["failed"] == 0
     rng, interrupted = random.Random(1123), 0
-    for kill in range(KILLS):
-        folder = tmp_path / f"kill-{kill}"
-        process = subprocess.Popen(
-            command(photos, tiny, folder / "study"),
-            env=environment(folder),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        # at a random number of recorded runs: how long a run takes depends on what else the machine does
-        wanted, deadline = rng.randrange(whole), time.monotonic() + 300
-        while process.poll() is None and recorded(folder / "study") < wanted:
-            assert time.monotonic() < deadline
-            time.sleep(0.002)
-        time.sleep(rng.uniform(0, 0.05))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+    for first in range(0, KILLS, 3):
+        torn = tmp_path / f"torn-{first}"
+        for wanted in sorted(rng.randrange(whole) for _ in range(min(3, KILLS - first))):
+            wanted = max(wanted, recorded(torn / "study") + 1)  # it has begun to go on
+            process = started(both(photos, tiny, torn / "study"), torn / "cache")
+            # at a random number of recorded runs: how long a run takes depends on what else the machine does
+            deadline = time.monotonic() + 300
+            while process.poll() is None and recorded(torn / "study") < wanted:
+                assert time.monotonic() < deadline
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.05))
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                interrupted += 1
             process.wait()
-            interrupted += 1
-        done = subprocess.run(
-            command(photos, tiny, folder / "study"),
-            env=environment(folder),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert without_measured(folder / "study" / "findings.json") == expected, f"kill {kill}"
-        again = subprocess.run(
-            [sys.executable, "-m", "weigh", "report", str(folder / "study"), "--format", "json"],
-            env=environment(folder),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert json.loads(again.stdout)["study"]["runs"]["failed"] == 0
+        undisturbed(both(photos, tiny, torn / "study"), torn / "cache")
+        assert without_measured(torn / "study" / "findings.json") == expected, f"study {first}"
+        again = Study.open(torn / "study").report("json")
+        assert json.dumps(strip_measured(json.loads(again)), sort_keys=True) == expected
     assert interrupted >= KILLS * 0.6, f"only {interrupted} of {KILLS} were killed in time"
 
 
 @pytest.mark.slow
-def test_nine_repeats_are_five_and_four_also_when_killed_among_the_heads(photos, tiny, tmp_path):
+def test_nine_repeats_are_five_and_four_also_when_killed_among_the_heads(photos, tiny, tmp_path, undisturbed):
     """Killed as soon as the features lie in the cache: they are not computed again, and nine say the same as nine."""
 
-    def run(folder: Path, repeats: int) -> list[str]:
-        return [sys.executable, "-m", "weigh", "run", str(photos), "--models", tiny, "--recipes", "probe", "--offline", "--quiet",
-                "--output", str(folder / "study"), "--set", "design.folds=3", "--set", f"design.repeats={repeats}"]  # fmt: skip
+    def given(folder: Path, repeats: int) -> list[str]:
+        return arguments(photos, tiny, folder / "study", "probe", "design.folds=3", f"design.repeats={repeats}")
 
     calm, torn = tmp_path / "calm", tmp_path / "torn"
-    subprocess.run(run(calm, 9), env=environment(calm), check=True, capture_output=True)
-    process = subprocess.Popen(
-        run(torn, 5), env=environment(torn), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    undisturbed(given(calm, 9), calm / "cache")
+    process = started(given(torn, 5), torn / "cache")
     deadline = time.monotonic() + 300
     while not (stored := list((torn / "cache" / "arrays").glob("features-*.npy"))):
         assert process.poll() is None, "it ended without features in the cache"
@@ -121,6 +131,6 @@ def test_nine_repeats_are_five_and_four_also_when_killed_among_the_heads(photos,
     process.wait()
     written = stored[0].stat().st_ino
     for repeats in (5, 9):
-        subprocess.run(run(torn, repeats), env=environment(torn), check=True, capture_output=True)
+        undisturbed(given(torn, repeats), torn / "cache")
     assert [path.stat().st_ino for path in (torn / "cache" / "arrays").glob("features-*.npy")] == [written]
     assert without_measured(torn / "study" / "findings.json") == without_measured(calm / "study" / "findings.json")

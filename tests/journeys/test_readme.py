@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -30,32 +31,48 @@ def test_both_languages_show_the_same_commands():
     assert commands("README.md") == commands("README.zh-CN.md")
 
 
+ONE_AFTER_THE_OTHER = """
+import json, sys
+from weigh.cli.main import main
+if __name__ == "__main__":
+    for command, arguments in json.loads(sys.argv[1]):
+        print("$", command, file=sys.stderr, flush=True)
+        if main(arguments) != 0:
+            sys.exit(1)
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.weights
 def test_every_command_of_the_readme_runs(tmp_path):
+    """A shell reads them, quotes and patterns included; the first one is run by it, the others in one process, since loading torch takes longer than most."""
     make_photos(tmp_path / "photos", per_class=12, size=64)
     (tmp_path / "new").mkdir()
     for picture in sorted((tmp_path / "photos" / "circle").iterdir())[:2]:
         shutil.copy(picture, tmp_path / "new" / f"{picture.stem}.jpg")
     (tmp_path / "study.yaml").write_text(example_yaml(), encoding="utf-8")
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "WEIGH_OFFLINE": "1",
-        "WEIGH_CACHE": str(tmp_path / "cache"),
-    }
-    for command in commands("README.md"):
+    installed = Path(sys.executable).parent
+    environment = {**os.environ, "WEIGH_OFFLINE": "1", "WEIGH_CACHE": str(tmp_path / "cache")}
+
+    def run(command: str | list[str], first_on_the_path: Path) -> str:
         done = subprocess.run(
-            command,
-            shell=True,
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+            command, shell=isinstance(command, str), cwd=tmp_path, capture_output=True, text=True, check=False,
+            env={**environment, "PATH": f"{first_on_the_path}:{os.environ['PATH']}"}, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
         assert done.returncode == 0, f"$ {command}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    words = tmp_path / "bin" / "weigh"
+    words.parent.mkdir()
+    words.write_text("#!/bin/sh\nprintf '%s\\n' weigh \"$@\"\n", encoding="utf-8")
+    words.chmod(0o755)
+    first, *others = commands("README.md")
+    run(first, installed)
+    read = [(command, run(command, words.parent).splitlines()) for command in others]
+    assert all(line[0] == "weigh" for _, line in read)
+    script = tmp_path / "commands.py"
+    script.write_text(ONE_AFTER_THE_OTHER, encoding="utf-8")
+    run([sys.executable, str(script), json.dumps([(command, line[1:]) for command, line in read])], installed)
 
 
 def example_yaml() -> str:
