@@ -135,7 +135,7 @@ def test_nothing_at_all_is_a_model_that_found_nothing(tmp_path):
 def test_more_than_a_hundred_of_a_class_are_told(tmp_path):
     content = [{**row, "image_id": 100, "category_id": 1, "score": i / 200} for i, row in enumerate(rows(101))]
     problems = {p.kind: p for p in read(tmp_path, [*rows(), *content]).problems}
-    assert problems["many-detections"].numbers == {"pictures": 1, "most": 100}
+    assert problems["many-detections"].numbers == {"n": 1, "most": 100}
 
 
 def test_a_detector_that_does_not_cut_boxes_at_the_edge_is_read(tmp_path):

@@ -143,7 +143,7 @@ def _amounts(name: str, rows: Rows, gold: Gold) -> list[Problem]:
                 ),
                 tuple(without),
                 severity="warning" if len(without) > MANY * len(gold.names) else "note",
-                numbers={"pictures": len(without), "of": len(gold.names)},
+                numbers={"n": len(without), "of": len(gold.names)},
                 do=text("Check that the model was asked about them.", "请检查模型是否处理过这些图片。"),
             )
         )  # fmt: skip
@@ -161,7 +161,7 @@ def _amounts(name: str, rows: Rows, gold: Gold) -> list[Problem]:
                 ),
                 names,
                 severity="note",
-                numbers={"pictures": len(names), "most": MOST},
+                numbers={"n": len(names), "most": MOST},
             )
         )  # fmt: skip
     return problems

@@ -182,7 +182,7 @@ def _strangers(name: str, content: Sequence[Mapping[str, Any]], pictures: np.nda
                 "{m}：{t} 条检测中有 {n} 条属于 {g} 没有的 {k} 张图片（{a}），不计入。",
                 m=name, n=len(outside), t=len(content), k=len(set(map(str, outside))), g=gold.file, a=_some(outside),
             ),
-            numbers={"detections": len(outside), "of": len(content), "pictures": len(set(map(str, outside)))},
+            numbers={"detections": len(outside), "of": len(content), "distinct": len(set(map(str, outside)))},
             do=text("Check that the detections were made of these pictures.", "请检查这些检测是否出自这批图片。"),
             details=tuple({"model": name, "picture": one} for one in dict.fromkeys(map(str, outside))),
         )
