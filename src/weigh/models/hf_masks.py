@@ -34,10 +34,10 @@ def refuse_sets_of_masks(config: Any, address: str) -> None:
     if named is None:
         return
     raise ModelError(
-        text("{a} ({n}) answers with a set of masks.", "{a}（{n}）给出的是一组掩膜。", a=address, n=named),
+        text("{a} ({n}) answers with a set of masks.", "{a}（{n}）给出的是一组掩码。", a=address, n=named),
         text(
             "Such models are trained by matching their masks with the labelled ones, a loss that weigh does not have.",
-            "这类模型通过把自身的掩膜与标注匹配来训练，weigh 没有这种损失函数。",
+            "这类模型通过把自身的掩码与标注匹配来训练，weigh 没有这种损失函数。",
         ),
         text(
             "Use a model that answers for every pixel (SegFormer, UperNet, torchvision:deeplabv3_resnet50), or a backbone of timm:.",

@@ -1,0 +1,176 @@
+"""Boxes that others' detectors found, as the `Results` that findings read: files of detections beside the gold file.
+
+    weigh read --gold instances.json detections.json
+    weigh read --gold instances.json one.json two.json
+
+Every file is one model, named like the file, and speaks of the pictures of the gold file. What is concluded speaks about exactly these
+detections. Before it: `predictions_detections.py`, `data/boxes/gold.py`. After it: `findings/`, as for the predictions of `predictions.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from weigh.data.boxes.gold import GoldBoxes, read_gold
+from weigh.data.examples import Examples
+from weigh.errors import DataError
+from weigh.kinds.box_statistics import compare_boxes
+from weigh.kinds.box_thresholds import PARTS, crossed_thresholds
+from weigh.kinds.boxes import BOXES
+from weigh.language import text
+from weigh.metrics.tables import require_metric
+from weigh.problem import Problem
+from weigh.record.choice_of_winner import choose_winner
+from weigh.record.predictions import skipped_of_others
+from weigh.record.predictions_detections import DetectionFile, read_detections
+from weigh.record.predictions_folder import model_names
+from weigh.record.results import Candidate, Results, RunRecord
+from weigh.spec import StudySpec
+from weigh.tasks import OBJECT_DETECTION
+
+__all__ = ["read_boxes"]
+
+CHECKED = text(
+    "boxes of the gold file, pictures and categories that it does not have, pictures without detections, scores, boxes outside of pictures or without an area, repeated detections",
+    "标准答案中的框、标准答案中没有的图片与类别、没有检测的图片、得分、超出图片或没有面积的框、重复的检测",
+)
+
+
+def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
+    """The records of others' detections.
+
+    Args:
+        gold: The boxes that are right: a COCO file, or a folder or table as `weigh data` reads it.
+        paths: Files of detections, or folders of them.
+        spec: Its sections `design` (level, seed) and `metrics` count; the rest is filled in.
+
+    Raises:
+        DataError: A file that cannot be read or speaks of something else; says where.
+        SpecError: A primary metric that is not one of boxes.
+    """
+    metric = require_metric(spec.model_copy(update={"task": OBJECT_DETECTION}).primary, BOXES)
+    files = [file for path in paths for file in (sorted(path.glob("*.json")) if path.is_dir() else [path])]
+    files = [file for file in files if not (file.exists() and gold.exists() and file.samefile(gold))]
+    if not files:
+        raise DataError(
+            text("There is no file of detections beside the gold file.", "除标准答案外没有检测结果文件。"),
+            do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=gold.name),
+        )  # fmt: skip
+    truth = read_gold(gold, spec.data)
+    names = _names(files)
+    read = [read_detections(name, file, truth.gold) for name, file in zip(names, files, strict=True)]
+    examples = _examples(truth)
+    recorded, thresholds = {}, {}
+    for file in read:
+        rows = compare_boxes(file.answers, examples.target)
+        rows[:, 0] = thresholds[file.name] = crossed_thresholds(rows)
+        recorded[file.name] = rows
+    indices = np.arange(len(examples))
+    results = Results(
+        name=gold.name.partition(".")[0] or gold.name,
+        spec=spec.model_copy(
+            update={
+                "task": OBJECT_DETECTION,
+                "models": names,
+                "recipes": [],
+                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
+                "metrics": spec.metrics.model_copy(update={"primary": metric.name}),
+            }
+        ),
+        examples=examples,
+        problems=(*truth.problems, *(p for file in read for p in file.problems), *_copies(read), *_told(thresholds)),
+        candidates=tuple(Candidate(id=name, model=name, recipe="", label=name) for name in names),
+        records=tuple(RunRecord(name, name, "main", 0, 0, "done") for name in names),
+        predictions=lambda key: (indices, recorded[key]),
+        skipped=skipped_of_others(folded=False),
+        origin="models",
+        checked=CHECKED,
+    )
+    return replace(results, winner=choose_winner(results))
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Files called alike are told apart by their folders.
+
+    Raises:
+        DataError: One file was named twice.
+    """
+    stems = [file.stem for file in files]
+    if len(set(stems)) < len(stems):
+        stems = [f"{file.resolve().parent.name}/{file.stem}" for file in files]
+    names = model_names(stems)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(
+            text("Two files are called {n}.", "有两个文件都叫 {n}。", n=twice[0]),
+            do=text("Rename one of them: a model is named like its file.", "请重命名其中一个：模型以文件名命名。"),
+        )
+    return names
+
+
+def _examples(truth: GoldBoxes) -> Examples:
+    target = BOXES.encode(truth.rows, truth.gold.classes)
+    hashed = hashlib.blake2b(repr((list(truth.gold.names), list(truth.gold.classes))).encode("utf-8", "surrogatepass"), digest_size=16)
+    hashed.update(BOXES.bytes_of(target))
+    n = len(target)
+    return Examples(
+        root=truth.root,
+        path=np.array(truth.gold.names, dtype=str),
+        target=target,
+        kind=BOXES,
+        classes=tuple(truth.gold.classes),
+        part=np.full(n, "train"),
+        order=np.arange(n),
+        content=np.full(n, ""),
+        order_source="table",
+        fingerprint=hashed.hexdigest(),
+    )
+
+
+def _copies(read: Sequence[DetectionFile]) -> list[Problem]:
+    """Models with exactly the same detections."""
+    alike: dict[bytes, list[str]] = {}
+    for file in read:
+        parts = (part for answer in file.answers for part in (answer.corners, answer.classes, answer.scores))
+        alike.setdefault(b"\0".join(part.tobytes() for part in parts), []).append(file.name)
+    return [
+        Problem(
+            "copied-model",
+            text(
+                "Exactly the same detections: {l}. One may be a copy of the other.",
+                "检测结果完全相同：{l}。其中一个可能是另一个的副本。",
+                l=" = ".join(names),
+            ),
+            pairs=(tuple(names),),
+            do=text("Check that each file belongs to its own model.", "请检查每份文件是否确属各自的模型。"),
+        )
+        for names in alike.values()
+        if len(names) > 1
+    ]
+
+
+def _told(thresholds: dict[str, np.ndarray]) -> list[Problem]:
+    """From which score on detections count as told, since a file does not say it."""
+    lines = ", ".join(f"{name} {_range(chosen)}" for name, chosen in thresholds.items())
+    return [
+        Problem(
+            "told-from",
+            text(
+                "F1, precision, recall and counts speak of detections from a score on, which files do not state: for each {k}th of the pictures the one with the "
+                "greatest F1 on the others ({l}). Average precision uses every score.",
+                "F1、精确率、召回率和计数只针对得分达到某一阈值的检测，而文件没有给出阈值：每 1/{k} 的图片采用在其余图片上 F1 最大的阈值（{l}）。平均精确率使用全部得分。",
+                k=PARTS,
+                l=lines,
+            ),
+            severity="note",
+        )
+    ]  # fmt: skip
+
+
+def _range(chosen: np.ndarray) -> str:
+    low, high = f"{chosen.min():.2f}", f"{chosen.max():.2f}"
+    return low if low == high else f"{low}–{high}"
