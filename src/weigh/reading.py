@@ -46,7 +46,8 @@ def read_predictions(
         paths: Tables (CSV, TSV, Parquet; also .gz) with columns example, label, model, run and prediction or one
             p:CLASS for each class, optional set, fold, group; or folders with one .npy, .npz or .json file for each model.
         labels: For folders: a file of labels for each.
-        gold: For entities: the file with the right tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them.
+        gold: What is right. For entities a file of tags; `paths` are then files of tagged tokens (CoNLL columns), or folders of them. For boxes a
+            COCO file (its pictures need not be there), or a folder or table as `weigh data` reads it; `paths` are then results as COCO has them.
         settings: Settings of a study like "metrics.primary=accuracy"; those of the data, models and recipes do not count.
 
     Raises:
@@ -54,6 +55,7 @@ def read_predictions(
         DataError: What is there cannot be read as predictions.
     """
     from weigh.record.predictions import read_predictions as read
+    from weigh.record.predictions_boxes import holds_boxes, read_boxes
     from weigh.record.predictions_entities import read_entities
 
     for setting in settings:
@@ -77,11 +79,13 @@ def read_predictions(
         raise SpecError(
             text("--gold and --labels cannot be used together.", "--gold 与 --labels 不能同时使用。"),
             do=text(
-                "Tags of tokens have --gold, folders of arrays --labels.", "词的标记用 --gold，数组文件夹用 --labels。"
+                "Tags of tokens and boxes have --gold, folders of arrays --labels.",
+                "词的标记和检测框用 --gold，数组文件夹用 --labels。",
             ),
         )
     truth = Path(gold).expanduser()
-    return Reading(read_entities(truth, files, load_spec(content)), _command(files, {"--gold": [truth]}, settings))
+    read_with = read_boxes if holds_boxes(truth) else read_entities
+    return Reading(read_with(truth, files, load_spec(content)), _command(files, {"--gold": [truth]}, settings))
 
 
 def _command(paths: Sequence[Path], truth: dict[str, list[Path]], settings: Sequence[str]) -> tuple[str, ...]:

@@ -7,12 +7,13 @@ import json
 import numpy as np
 import pytest
 
+from weigh.data.boxes.gold import Gold
 from weigh.errors import DataError
-from weigh.record.predictions_detections import Gold, read_detections
+from weigh.record.predictions_detections import read_detections
 
 NAMES = [f"p/{i:02}.jpg" for i in range(12)]
 GOLD = Gold(
-    "gold.json", NAMES, np.array([(480, 640)] * 12), {100 + 7 * i: i for i in range(12)}, {1: 0, 3: 1, 90: 2}, ["cat", "dog", "toothbrush"],
+    "gold.json", NAMES, np.array([(480, 640)] * 12), {str(100 + 7 * i): i for i in range(12)}, {"1": 0, "3": 1, "90": 2}, ["cat", "dog", "toothbrush"],
 )  # fmt: skip
 
 

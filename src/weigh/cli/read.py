@@ -36,7 +36,8 @@ def read(
         Path | None,
         typer.Option(
             "--gold",
-            help="For entities: the file with the right tags (CoNLL columns); PREDICTIONS are then the tags of one system each, or a folder of them.",
+            help="What is right. For entities a file of tags (CoNLL columns): PREDICTIONS are then the tags of one system each, or a folder of them. "
+            "For boxes a COCO file (or what weigh data reads): PREDICTIONS are then results as COCO has them, one file for each model.",
         ),
     ] = None,
     format: Annotated[

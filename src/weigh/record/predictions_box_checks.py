@@ -15,7 +15,8 @@ from weigh.language import text
 from weigh.problem import Problem
 
 if TYPE_CHECKING:
-    from weigh.record.predictions_detections import Gold, Rows
+    from weigh.data.boxes.gold import Gold
+    from weigh.record.predictions_detections import Rows
 
 __all__ = ["box_flaws", "check_writing"]
 

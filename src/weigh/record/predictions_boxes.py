@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.boxes.gold import GoldBoxes, read_gold
+from weigh.data.boxes.gold import GoldBoxes, holds_boxes, read_gold
 from weigh.data.examples import Examples
 from weigh.errors import DataError
 from weigh.kinds.box_statistics import compare_boxes
@@ -33,7 +33,7 @@ from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION
 
-__all__ = ["read_boxes"]
+__all__ = ["holds_boxes", "read_boxes"]
 
 CHECKED = text(
     "boxes of the gold file, pictures and categories that it does not have, pictures without detections, scores, boxes outside of pictures or without an area, repeated detections",
@@ -113,8 +113,10 @@ def _names(files: Sequence[Path]) -> list[str]:
 
 
 def _examples(truth: GoldBoxes) -> Examples:
-    target = BOXES.encode(truth.rows, truth.gold.classes)
-    hashed = hashlib.blake2b(repr((list(truth.gold.names), list(truth.gold.classes))).encode("utf-8", "surrogatepass"), digest_size=16)
+    target = truth.target
+    hashed = hashlib.blake2b(
+        repr((list(truth.gold.names), list(truth.gold.classes))).encode("utf-8", "surrogatepass"), digest_size=16
+    )
     hashed.update(BOXES.bytes_of(target))
     n = len(target)
     return Examples(

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from weigh.data.boxes.gold import Gold
+from weigh.data.pictures.coco import id_of
 from weigh.errors import DataError
 from weigh.files import read_json
 from weigh.kinds.box_list import Detections
@@ -21,7 +23,7 @@ from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.predictions_box_checks import box_flaws, check_writing
 
-__all__ = ["DetectionFile", "Gold", "Rows", "read_detections"]
+__all__ = ["DetectionFile", "Rows", "read_detections"]
 
 LISTED = 5
 KEYS = ("image_id", "category_id", "bbox", "score")
@@ -29,26 +31,6 @@ FORMAT = text(
     'Write a list of {"image_id": …, "category_id": …, "bbox": [x, y, width, height], "score": …}, in pixels of the original picture.',
     '请写成 {"image_id": …, "category_id": …, "bbox": [x, y, 宽, 高], "score": …} 的列表，单位为原图像素。',
 )
-
-
-class Gold(NamedTuple):
-    """What the rows of a file refer to.
-
-    Attributes:
-        file: What the gold file is called.
-        names: Of the pictures.
-        sizes: `(n, 2)` height and width; 0: not known.
-        pictures: Id -> position in `names`.
-        categories: Id -> class.
-        classes: Their names.
-    """
-
-    file: str
-    names: Sequence[str]
-    sizes: np.ndarray
-    pictures: Mapping[Hashable, int]
-    categories: Mapping[Hashable, int]
-    classes: Sequence[str]
 
 
 class DetectionFile(NamedTuple):
@@ -151,17 +133,8 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
 
 def _at(row: Mapping[str, Any], word: str, by_word: Mapping[str, int], key: str, by_id: Mapping[Hashable, int]) -> int:
     """By its name where the gold file has that, else by its id; an id may be written as text or as 7.0."""
-    if (place := by_word.get(str(row.get(word)), -1)) >= 0:
-        return place
-    value = row.get(key)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, (list, dict)):
-        return -1
-    place = by_id.get(value, -1)
-    if place < 0 and isinstance(value, str) and value.isascii() and value.isdigit():
-        place = by_id.get(int(value), -1)
-    return place if place >= 0 or not isinstance(value, int) else by_id.get(str(value), -1)
+    place = by_word.get(str(row.get(word)), -1)
+    return place if place >= 0 else by_id.get(id_of(row.get(key)), -1)
 
 
 def _some(values: Any) -> str:
@@ -204,7 +177,7 @@ def _unknown_classes(
     if not strange:
         return []
     ids = _some(sorted(set(strange), key=str))
-    if (0 in strange and 0 not in gold.categories) or len(strange) == int((pictures >= 0).sum()):
+    if ("0" in map(id_of, strange) and "0" not in gold.categories) or len(strange) == int((pictures >= 0).sum()):
         raise DataError(
             text(
                 "{m}: category_id {a} is not in {g}, which has {b}: categories are counted otherwise.",

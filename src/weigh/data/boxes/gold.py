@@ -1,0 +1,107 @@
+"""Boxes that others' detections are compared with: those of a COCO file, whose pictures need not be there, or what `weigh data` reads.
+
+Before it: `--gold` of `weigh read`. After it: `record/predictions_boxes.py`. Boxes are cleaned as for a study, and what was wrong is named in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+
+from weigh.data.boxes.cleaning import clean_boxes
+from weigh.data.boxes.coco import NAMELESS, written_boxes
+from weigh.data.boxes.index import box_rows
+from weigh.data.boxes.layouts import box_layouts
+from weigh.data.boxes.reading import Reading
+from weigh.data.boxes.sizes import Canvas
+from weigh.data.pictures.coco import coco_source, id_of, is_coco, read_coco
+from weigh.data.pictures.index import read_images
+from weigh.data.rows.listing import natural_key
+from weigh.data.tables.table_files import is_written_as
+from weigh.kinds.boxes import BOXES
+from weigh.problem import Problem
+from weigh.spec import DataSpec
+
+__all__ = ["Gold", "GoldBoxes", "holds_boxes", "read_gold"]
+
+
+class Gold(NamedTuple):
+    """What the rows of a file of detections refer to. Ids are compared as text (`id_of`).
+
+    Attributes:
+        file: What the gold file is called.
+        names: Of the pictures.
+        sizes: `(n, 2)` height and width; 0: not known.
+        pictures: Id, or name, -> position in `names`.
+        categories: Id, or name, -> class.
+        classes: Their names.
+    """
+
+    file: str
+    names: Sequence[str]
+    sizes: np.ndarray
+    pictures: Mapping[Hashable, int]
+    categories: Mapping[Hashable, int]
+    classes: Sequence[str]
+
+
+class GoldBoxes(NamedTuple):
+    """What is right.
+
+    Attributes:
+        root: The folder that names of pictures start from.
+        target: `(n,)` the boxes of each picture.
+    """
+
+    gold: Gold
+    root: Path
+    target: np.ndarray
+    problems: list[Problem]
+
+
+def holds_boxes(path: Path) -> bool:
+    """Whether it holds boxes, and not tags of tokens."""
+    if path.is_dir():
+        return bool(box_layouts(path))
+    return is_coco(path) if is_written_as(path, (".json",)) else is_written_as(path, (".yaml", ".yml", ".csv"))
+
+
+def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
+    """The boxes of a COCO file, or of what else `weigh data` reads.
+
+    Raises:
+        DataError: They cannot be read.
+    """
+    if is_written_as(path, (".json",)):
+        return _of_coco(path)
+    examples, problems = read_images(spec.model_copy(update={"train": str(path)}), [BOXES])
+    names = examples.path.tolist()
+    named = {name: i for i, name in enumerate(names)}
+    stems = {PurePosixPath(name).stem: i for i, name in enumerate(names)}
+    numbers = {id_of(int(stem)): i for stem, i in stems.items() if stem.isdecimal()}
+    classes = {name: c for c, name in enumerate(examples.classes)}
+    gold = Gold(
+        path.name, names, BOXES.sizes(examples.target), {**numbers, **stems, **named}, classes, examples.classes
+    )
+    return GoldBoxes(gold, examples.root, examples.target, problems)
+
+
+def _of_coco(path: Path) -> GoldBoxes:
+    content = read_coco(coco_source(path), path.parent)
+    names = [picture.file for picture in content.pictures]
+    written = [written_boxes(picture, content.name) for picture in content.pictures]
+    sizes = np.array([one.size or (np.nan, np.nan) for one in written], dtype=np.float64).reshape(-1, 2)
+    cleaned = clean_boxes(names, written, sizes, Reading("xywh", relative=False), NAMELESS)
+    canvases = [Canvas(one.size or (1, 1), one.size or (1, 1), opens=one.size is not None) for one in written]
+    classes = tuple(sorted(dict.fromkeys(content.categories.values()), key=natural_key))
+    target = BOXES.encode(box_rows(written, canvases, cleaned), classes)
+    known = np.array([one.size is not None for one in written], dtype=bool)
+    gold = Gold(
+        path.name, names, BOXES.sizes(target) * known[:, None],
+        {picture.id: i for i, picture in enumerate(content.pictures)},
+        {key: classes.index(name) for key, name in content.categories.items()}, classes,
+    )  # fmt: skip
+    return GoldBoxes(gold, path.parent, target, [*content.problems, *cleaned.problems])
