@@ -18,7 +18,12 @@ from weigh.data.pictures.outlines import outline_extent
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["list_coco_boxes"]
+__all__ = ["NAMELESS", "list_coco_boxes", "written_boxes"]
+
+NAMELESS = Nameless(
+    text("their category_id is not that of one category", "其 category_id 不对应唯一的类别"),
+    text("Correct category_id.", "请更正 category_id。"),
+)
 
 
 def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
@@ -29,7 +34,9 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
     """
     coco = list_coco(sources, root)
     listing = coco.listing
-    boxes = [_boxes(picture, coco.files[at].name) for picture, at in zip(coco.pictures, coco.file_of, strict=True)]
+    boxes = [
+        written_boxes(picture, coco.files[at].name) for picture, at in zip(coco.pictures, coco.file_of, strict=True)
+    ]
     listing.classes = tuple(dict.fromkeys(name for file in coco.files for name in file.categories.values()))
     crowded = [
         path for path, p in zip(listing.path, coco.pictures, strict=True) if any(map(_is_crowd, (o.content for o in p.objects)))
@@ -52,20 +59,17 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
             )
         )
     convention = Convention("COCO", ("xywh",), relative=False)
-    nameless = Nameless(
-        text("their category_id is not that of one category", "其 category_id 不对应唯一的类别"),
-        text("Correct category_id.", "请更正 category_id。"),
-    )
     return BoxListing(
         listing,
         boxes,
         convention,
-        nameless,
+        NAMELESS,
         {str(source.file): file.categories for source, file in zip(sources, coco.files, strict=True)},
     )
 
 
-def _boxes(picture: CocoPicture, file: str) -> WrittenBoxes:
+def written_boxes(picture: CocoPicture, file: str) -> WrittenBoxes:
+    """The boxes of one picture as `file` states them."""
     written = BoxesBuilder()
     width, height = as_side(picture.width), as_side(picture.height)
     written.size = (width, height) if width and height else None

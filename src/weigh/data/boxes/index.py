@@ -35,7 +35,7 @@ from weigh.kinds.boxes import BOXES, BoxRow
 from weigh.language import text
 from weigh.spec import DataSpec
 
-__all__ = ["box_lister"]
+__all__ = ["box_lister", "box_rows"]
 
 Progress = Callable[[str, int, int], None]
 YAML = (".yaml", ".yml")
@@ -72,7 +72,7 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
         sizes = np.array([canvas.drawn if canvas.opens else (np.nan, np.nan) for canvas in drawn_on])
         cleaned = clean_boxes(listing.path, source.boxes, sizes, reading, source.nameless)
         listing.problems += cleaned.problems
-        targets = _rows(source.boxes, drawn_on, cleaned)
+        targets = box_rows(source.boxes, drawn_on, cleaned)
         listing.targets = targets
         listing.label = [""] * len(listing)
         frame = BOXES.resolved({}, rows_of([row.boxes for row in targets]))["frame"]
@@ -143,7 +143,7 @@ def _settle(source: BoxListing, drawn_on: list[Canvas], spec: DataSpec, settled:
     return reading
 
 
-def _rows(written: list[WrittenBoxes], drawn_on: list[Canvas], cleaned: Cleaned) -> list[BoxRow]:
+def box_rows(written: list[WrittenBoxes], drawn_on: list[Canvas], cleaned: Cleaned) -> list[BoxRow]:
     """Boxes on the upright pictures; those of no known class are ignored, as crowds are."""
     ends = np.searchsorted(cleaned.row, np.arange(len(written) + 1))
     rows = []

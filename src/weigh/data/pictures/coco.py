@@ -23,7 +23,7 @@ from weigh.files import open_regular, read_json
 from weigh.language import text
 from weigh.problem import Problem
 
-__all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "is_coco", "list_coco"]  # fmt: skip
+__all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource", "coco_files", "coco_source", "coco_sources", "id_of", "is_coco", "list_coco", "read_coco"]  # fmt: skip
 
 SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture
@@ -54,7 +54,9 @@ class CocoObject(NamedTuple):
 
 
 class CocoPicture(NamedTuple):
-    """A picture that a file names; width and height are None where they are no numbers."""
+    """A picture that a file names; width and height are None where they are no numbers; ids are text (`id_of`)."""
+
+    id: str
 
     file: str
     width: int | None
@@ -167,7 +169,7 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
     listed = CocoListing(Listing(root=root), [], [], [])
     problems, taken = listed.listing.problems, set()
     for source in sources:
-        content = _read(source, root)
+        content = read_coco(source, root)
         listed.files.append(content)
         problems += content.problems
         names = [picture.file for picture in content.pictures]
@@ -191,7 +193,12 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
     return listed
 
 
-def _read(source: CocoSource, root: Path) -> CocoFile:
+def read_coco(source: CocoSource, root: Path) -> CocoFile:
+    """All pictures of a file, whether they are on disk or not; `root` is what its name is told from.
+
+    Raises:
+        DataError: It is no such file.
+    """
     file, content = source.file, source.content
     file_name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
     lists = [content.get(k) if isinstance(content, dict) else None for k in ("images", "annotations", "categories")]
@@ -211,19 +218,19 @@ def _read(source: CocoSource, root: Path) -> CocoFile:
     names, problems = _categories(file, categories)
     of_id: dict[str, list[dict]] = {}
     for image in images:
-        of_id.setdefault(_key(image.get("id")), []).append(image)
+        of_id.setdefault(id_of(image.get("id")), []).append(image)
     unclear = {key: rows for key, rows in of_id.items() if len({_file_name(row) for row in rows}) > 1}
     objects: dict[str, list[CocoObject]] = {}
     astray = []
     for number, annotation in enumerate(annotations):
-        image, category = _key(annotation.get("image_id")), _key(annotation.get("category_id"))
-        where = f"annotation {_key(annotation.get('id')) or number}"
+        image, category = id_of(annotation.get("image_id")), id_of(annotation.get("category_id"))
+        where = f"annotation {id_of(annotation.get('id')) or number}"
         if not image or image not in of_id:
             astray.append(f"{file.name} ({where})")
         else:
             objects.setdefault(image, []).append(CocoObject(where, names.get(category), annotation))
     pictures = [
-        CocoPicture(_file_name(rows[0]), *_size(rows[0]), tuple(objects.get(key, ())))
+        CocoPicture(key, _file_name(rows[0]), *_size(rows[0]), tuple(objects.get(key, ())))
         for key, rows in of_id.items()
         if key not in unclear
     ]
@@ -236,9 +243,9 @@ def _categories(file: Path, categories: Iterable[dict]) -> tuple[dict[str, str],
     """Id -> name; an id of several names is left out and named."""
     named: dict[str, set[str]] = {}
     for category in categories:
-        key = _key(category.get("id"))
+        key = id_of(category.get("id"))
         name = category.get("name")
-        written = " ".join(compose(name).split()) if isinstance(name, str) else _key(name)
+        written = " ".join(compose(name).split()) if isinstance(name, str) else id_of(name)
         if key:
             named.setdefault(key, set()).add(written or key)
     twice = {key: sorted(names) for key, names in named.items() if len(names) > 1}
@@ -258,7 +265,7 @@ def _categories(file: Path, categories: Iterable[dict]) -> tuple[dict[str, str],
     return names, [Problem("class-ids", sentence, (file.name,), do=do, numbers={"n": len(twice)})]
 
 
-def _key(value: Any) -> str:
+def id_of(value: Any) -> str:
     """An id as text: 7, "7" and 7.0 are the same; "" for what is no id."""
     if isinstance(value, bool):
         return ""
@@ -269,7 +276,7 @@ def _key(value: Any) -> str:
 
 def _file_name(image: dict) -> str:
     name = image.get("file_name")
-    return name if isinstance(name, str) and name else _key(image.get("id")) or "?"
+    return name if isinstance(name, str) and name else id_of(image.get("id")) or "?"
 
 
 def _size(image: dict) -> tuple[int | None, int | None]:
