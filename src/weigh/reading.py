@@ -55,7 +55,7 @@ def read_predictions(
         DataError: What is there cannot be read as predictions.
     """
     from weigh.record.predictions import read_predictions as read
-    from weigh.record.predictions_boxes import holds_boxes, read_boxes
+    from weigh.record.predictions_boxes import holds_boxes, holds_detections, read_boxes
     from weigh.record.predictions_entities import read_entities
 
     for setting in settings:
@@ -73,6 +73,13 @@ def read_predictions(
     files = [Path(path).expanduser() for path in paths]
     content = apply_settings({"data": {"train": str(files[0])}, "models": ["timm:none"]}, list(settings))
     named = [Path(path).expanduser() for path in labels]
+    if gold is None and (detections := next(filter(holds_detections, files), None)):
+        raise SpecError(
+            text("{p} holds detections: the right boxes are missing.", "{p} 是检测结果：缺少标准答案。", p=detections),
+            do=text(
+                "Name them: weigh read --gold instances.json {p}", "请给出：weigh read --gold instances.json {p}", p=detections
+            ),
+        )  # fmt: skip
     if gold is None:
         return Reading(read(files, load_spec(content), named), _command(files, {"--labels": named}, settings))
     if named:

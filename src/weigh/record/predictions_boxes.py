@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weigh.data.boxes.gold import GoldBoxes, holds_boxes, read_gold
+from weigh.data.boxes.gold import GoldBoxes, holds_boxes, holds_detections, read_gold
 from weigh.data.examples import Examples
 from weigh.errors import DataError
 from weigh.kinds.box_statistics import compare_boxes
@@ -33,7 +33,7 @@ from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION
 
-__all__ = ["holds_boxes", "read_boxes"]
+__all__ = ["holds_boxes", "holds_detections", "read_boxes"]
 
 CHECKED = text(
     "boxes of the gold file, pictures and categories that it does not have, pictures without detections, scores, boxes outside of pictures or without an area, repeated detections",

@@ -21,11 +21,16 @@ from weigh.data.pictures.coco import coco_source, id_of, is_coco, read_coco
 from weigh.data.pictures.index import read_images
 from weigh.data.rows.listing import natural_key
 from weigh.data.tables.table_files import is_written_as
+from weigh.errors import DataError
+from weigh.files import read_file
 from weigh.kinds.boxes import BOXES
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
-__all__ = ["Gold", "GoldBoxes", "holds_boxes", "read_gold"]
+__all__ = ["Gold", "GoldBoxes", "holds_boxes", "holds_detections", "read_gold"]
+
+
+LOOKED_INTO = 10_000  # bytes
 
 
 class Gold(NamedTuple):
@@ -66,7 +71,17 @@ def holds_boxes(path: Path) -> bool:
     """Whether it holds boxes, and not tags of tokens."""
     if path.is_dir():
         return bool(box_layouts(path))
-    return is_coco(path) if is_written_as(path, (".json",)) else is_written_as(path, (".yaml", ".yml", ".csv"))
+    if is_written_as(path, (".json",)):
+        return is_coco(path) or holds_detections(path)
+    return is_written_as(path, (".yaml", ".yml", ".csv"))
+
+
+def holds_detections(path: Path) -> bool:
+    """Whether a file begins like a list of detections as COCO has them."""
+    try:
+        return is_written_as(path, (".json",)) and b'"bbox"' in read_file(path, head=LOOKED_INTO)
+    except DataError:
+        return False
 
 
 def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
