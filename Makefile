@@ -5,7 +5,7 @@ PIP    := $(VENV)/bin/pip --disable-pip-version-check
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
-.PHONY: demo demo-text demo-masks test check audit torture bench bench-frameworks clean
+.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -15,6 +15,9 @@ demo-text: $(VENV)/demo-text.stamp
 
 demo-masks: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo --masks
+
+demo-boxes: $(VENV)/demo.stamp
+	@$(VENV)/bin/weigh demo --boxes
 
 # Two processes; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp

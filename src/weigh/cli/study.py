@@ -74,24 +74,30 @@ def demo(
     masks: Annotated[
         bool, typer.Option("--masks", help="Two decoders on 60 pictures drawn for it, with exact masks.")
     ] = False,
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Two detectors on 60 pictures drawn for it, with exact boxes.")
+    ] = False,
 ) -> None:
     """Three ImageNet models on 2,624 photos of solar cells, from installed packages, without the network."""
-    from weigh.data.masks.demo import DRAWN, mask_demo_spec
+    from weigh.data.boxes import demo as of_boxes
+    from weigh.data.masks import demo as of_masks
     from weigh.data.pictures.demo import demo_spec
     from weigh.data.texts.demo import WRITTEN, text_demo_spec
     from weigh.spec_yaml import apply_settings, load_spec
     from weigh.study import Study
 
-    if texts and masks:
+    others = {
+        "--text": (texts, "studies/messages", text_demo_spec, WRITTEN),
+        "--masks": (masks, "studies/drawn-cells", of_masks.mask_demo_spec, of_masks.DRAWN),
+        "--boxes": (boxes, "studies/drawn-boxes", of_boxes.box_demo_spec, of_boxes.DRAWN),
+    }
+    asked = [option for option, (wanted, *_) in others.items() if wanted]
+    if len(asked) > 1:
         raise SpecError(
-            text("--text and --masks are two demos.", "--text 与 --masks 是两个不同的演示。"),
+            text("{o} are different demos.", "{o} 是不同的演示。", o=" ".join(asked)),
             do=text("Choose one of them.", "请选择其一。"),
         )
-    default, make_spec, lead = "studies/solar-cells", demo_spec, None
-    if texts:
-        default, make_spec, lead = "studies/messages", text_demo_spec, WRITTEN
-    if masks:
-        default, make_spec, lead = "studies/drawn-cells", mask_demo_spec, DRAWN
+    default, make_spec, lead = others[asked[0]][1:] if asked else ("studies/solar-cells", demo_spec, None)
     folder = output or Path(default)
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
     _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, lead=lead)
