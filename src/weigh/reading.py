@@ -10,12 +10,14 @@ Before it: a table, or folders of arrays. After it: the same findings and report
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weigh.data.pictures.decoding import thumbnail_bytes
 from weigh.disk import write_file
-from weigh.errors import SpecError
+from weigh.errors import DataError, SpecError
 from weigh.language import text
 from weigh.report.formats import render_report
 from weigh.spec import StudySpec
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "read_predictions"]
 
+THUMBNAIL = 192  # pixels of the longer side
 COUNTED = (
-    "name", "data.label_offset", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
+    "name", "data.root", "data.label_offset", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
     "metrics.primary", "metrics.also", "metrics.rope",
 )  # fmt: skip
 
@@ -140,7 +143,16 @@ class Reading:
         Raises:
             SpecError: Another format.
         """
-        return render_report(self._file, self.results, format, language)
+        return render_report(self._file, self.results, format, language, self._picture)
+
+    def _picture(self, path: str) -> bytes | None:
+        """A small picture of an example, where answers have a place in it and its file is below the root."""
+        examples = self.results.examples
+        with suppress(OSError, ValueError, DataError):
+            file, root = (examples.root / path).resolve(), examples.root.resolve()
+            if examples.kind.placed and file.is_relative_to(root) and file.is_file():
+                return thumbnail_bytes(file, THUMBNAIL)
+        return None
 
     def write(self, folder: str | Path | None = None) -> dict[str, Path]:
         """Write report.html, report.zh.html and findings.json; default folder: readings/<name of the table>.

@@ -121,7 +121,7 @@ def _examples(truth: GoldBoxes) -> Examples:
     n = len(target)
     return Examples(
         root=truth.root,
-        path=np.array(truth.gold.names, dtype=str),
+        path=np.array(truth.paths, dtype=str),
         target=target,
         kind=BOXES,
         classes=tuple(truth.gold.classes),

@@ -5,6 +5,7 @@ Before it: `--gold` of `weigh read`. After it: `record/predictions_boxes.py`. Bo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -18,8 +19,9 @@ from weigh.data.boxes.layouts import box_layouts
 from weigh.data.boxes.reading import Reading
 from weigh.data.boxes.sizes import Canvas
 from weigh.data.pictures.coco import coco_source, id_of, is_coco, read_coco
-from weigh.data.pictures.index import read_images
+from weigh.data.pictures.index import data_root, read_images
 from weigh.data.rows.listing import natural_key
+from weigh.data.rows.paths import Resolver
 from weigh.data.tables.table_files import is_written_as
 from weigh.errors import DataError
 from weigh.files import read_file
@@ -57,12 +59,14 @@ class GoldBoxes(NamedTuple):
     """What is right.
 
     Attributes:
-        root: The folder that names of pictures start from.
+        root: The folder that `paths` start from.
+        paths: Of the pictures; those that are not there are called as the file calls them.
         target: `(n,)` the boxes of each picture.
     """
 
     gold: Gold
     root: Path
+    paths: list[str]
     target: np.ndarray
     problems: list[Problem]
 
@@ -91,7 +95,7 @@ def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
         DataError: They cannot be read.
     """
     if is_written_as(path, (".json",)):
-        return _of_coco(path)
+        return _of_coco(path, data_root(spec, path) or path.parent)
     examples, problems = read_images(spec.model_copy(update={"train": str(path)}), [BOXES])
     names = examples.path.tolist()
     named = {name: i for i, name in enumerate(names)}
@@ -101,10 +105,10 @@ def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
     gold = Gold(
         path.name, names, BOXES.sizes(examples.target), {**numbers, **stems, **named}, classes, examples.classes
     )
-    return GoldBoxes(gold, examples.root, examples.target, problems)
+    return GoldBoxes(gold, examples.root, names, examples.target, problems)
 
 
-def _of_coco(path: Path) -> GoldBoxes:
+def _of_coco(path: Path, root: Path) -> GoldBoxes:
     content = read_coco(coco_source(path), path.parent)
     names = [picture.file for picture in content.pictures]
     written = [written_boxes(picture, content.name) for picture in content.pictures]
@@ -119,4 +123,8 @@ def _of_coco(path: Path) -> GoldBoxes:
         {picture.id: i for i, picture in enumerate(content.pictures)},
         {key: classes.index(name) for key, name in content.categories.items()}, classes,
     )  # fmt: skip
-    return GoldBoxes(gold, path.parent, target, [*content.problems, *cleaned.problems])
+    resolver = Resolver(root, names, beside=path.parent)
+    paths = [resolver.find(name).path or name for name in names]
+    again = {path for path, n in Counter(paths).items() if n > 1}
+    paths = [f"{path} ({p.id})" if path in again else path for path, p in zip(paths, content.pictures, strict=True)]
+    return GoldBoxes(gold, root, paths, target, [*content.problems, *cleaned.problems])
