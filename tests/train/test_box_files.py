@@ -58,7 +58,7 @@ def test_a_row_counts_what_is_told(answered):
     for row, answer in zip(rows, decided, strict=True):
         told = np.bincount(answer.told().classes, minlength=3)
         assert [row[f"count:{name}"] for name in CLASSES] == told.tolist()
-        assert [row[f"count_high:{name}"] for name in CLASSES] == (told + [1, 2, 0]).tolist()
+        assert [row[f"count_high:{name}"] for name in CLASSES] == np.add(told, [1, 2, 0]).tolist()
     assert (
         0
         < sum(row[f"count:{CLASSES[0]}"] + row[f"count:{CLASSES[1]}"] + row[f"count:{CLASSES[2]}"] for row in rows)
@@ -78,7 +78,7 @@ def test_the_lines_of_the_readme_find_what_predict_finds(folder, answered, tmp_p
     for path, answer in zip(answered[0], answered[2], strict=True):
         (tmp_path / "new.jpg").write_bytes(Path(path).read_bytes())
         printed: list[tuple] = []
-        exec(lines, {"print": lambda *given, kept=printed: kept.append(given)})
+        exec(lines, {"print": lambda *values, kept=printed: kept.append(values)})
         told = answer.told()
         most = [answer.width, answer.height] * 2
         theirs = sorted((CLASSES.index(label), -float(score), *np.clip(box, 0, most)) for label, score, box in printed)
