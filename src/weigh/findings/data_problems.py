@@ -117,6 +117,7 @@ QUESTIONS: dict[str, Text] = {
         "Are there detections of pictures that the gold file lacks?", "是否有检测属于标准答案中没有的图片？"
     ),
     "without-detections": text("Are there {w} without a detection?", "是否有没有任何检测的{w}？"),
+    "told-from": text("From which score on do detections count as told?", "得分达到多少的检测才计入？"),
     "many-detections": text("Are there more detections than count?", "是否有检测数量超过计数上限？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),

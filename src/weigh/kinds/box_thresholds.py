@@ -9,7 +9,7 @@ import numpy as np
 
 from weigh.kinds.box_statistics import BoxStatistics
 
-__all__ = ["PARTS", "best_threshold", "crossed_thresholds"]
+__all__ = ["best_threshold", "crossed_thresholds"]
 
 UNKNOWN = 0.5  # where nothing can be chosen: no object, or none found
 PARTS = 5  # of the pictures: the threshold of each is chosen on the others
@@ -22,10 +22,10 @@ def best_threshold(recorded: np.ndarray) -> float:
         recorded: `(n, k)`, as `compare_boxes` makes it.
     """
     statistics = BoxStatistics.occurring(recorded)
-    found, drawn = statistics.found, statistics.drawn[..., 0].sum()
-    counted = found.counted()
-    order = np.argsort(-found.scores[counted], kind="stable")
-    scores, hits = found.scores[counted][order], np.cumsum(found.hit()[counted][order])
+    detections, drawn = statistics.detections, statistics.drawn[..., 0].sum()
+    counted = detections.counted()
+    order = np.argsort(-detections.scores[counted], kind="stable")
+    scores, hits = detections.scores[counted][order], np.cumsum(detections.hit()[counted][order])
     if not drawn or not hits.any():
         return UNKNOWN
     last = np.append(scores[1:] < scores[:-1], True)  # of equal scores all are told

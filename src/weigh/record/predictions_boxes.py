@@ -20,7 +20,7 @@ from weigh.data.boxes.gold import GoldBoxes, holds_boxes, holds_detections, read
 from weigh.data.examples import Examples
 from weigh.errors import DataError
 from weigh.kinds.box_statistics import compare_boxes
-from weigh.kinds.box_thresholds import PARTS, crossed_thresholds
+from weigh.kinds.box_thresholds import crossed_thresholds
 from weigh.kinds.boxes import BOXES
 from weigh.language import text
 from weigh.metrics.tables import require_metric
@@ -162,10 +162,9 @@ def _told(thresholds: dict[str, np.ndarray]) -> list[Problem]:
         Problem(
             "told-from",
             text(
-                "F1, precision, recall and counts speak of detections from a score on, which files do not state: for each {k}th of the pictures the one with the "
+                "F1, precision, recall and counts speak of detections from a score on, which files do not state: for each fifth of the pictures the one with the "
                 "greatest F1 on the others ({l}). Average precision uses every score.",
-                "F1、精确率、召回率和计数只针对得分达到某一阈值的检测，而文件没有给出阈值：每 1/{k} 的图片采用在其余图片上 F1 最大的阈值（{l}）。平均精确率使用全部得分。",
-                k=PARTS,
+                "F1、精确率、召回率和计数只针对得分达到某一阈值的检测，而文件没有给出阈值：每五分之一的图片采用在其余图片上 F1 最大的阈值（{l}）。平均精确率使用全部得分。",
                 l=lines,
             ),
             severity="note",
