@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading", "read_predictions"]
 
-THUMBNAIL = 192  # pixels of the longer side
 COUNTED = (
     "name", "data.root", "data.label_offset", "data.positive", "data.slices", "design.purpose", "design.level", "design.seed",
     "metrics.primary", "metrics.also", "metrics.rope",
@@ -151,7 +150,7 @@ class Reading:
         with suppress(OSError, ValueError, DataError):
             file, root = (examples.root / path).resolve(), examples.root.resolve()
             if examples.kind.placed and file.is_relative_to(root) and file.is_file():
-                return thumbnail_bytes(file, THUMBNAIL)
+                return thumbnail_bytes(file, examples.kind.shown_side)
         return None
 
     def write(self, folder: str | Path | None = None) -> dict[str, Path]:

@@ -13,7 +13,19 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from PIL.Image import Image
 
-from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Form, Kind, Pane, Prediction, Strata, Swatch, rows_of
+from weigh.kinds.base import (
+    KINDS,
+    LEAST_MINORITY,
+    Blind,
+    ClassCounts,
+    Form,
+    Kind,
+    Pane,
+    Prediction,
+    Strata,
+    Swatch,
+    rows_of,
+)
 from weigh.kinds.box_files import box_table, coco_results, yolo_classes, yolo_text
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
