@@ -76,7 +76,7 @@ QUESTIONS: dict[str, Text] = {
     "two-classes": text("Does one box carry two classes?", "是否有同一个框带有两个类别？"),
     "small-box": text("Are there boxes that vanish when {w} are scaled?", "是否有在{w}缩放后消失的框？"),
     "box-format": text("How were the numbers of boxes read?", "框的数值是如何解读的？"),
-    "origin": text("Do coordinates count from 0 or from 1?", "坐标从 0 还是从 1 开始？"),
+    "origin": text("Which number do coordinates count from?", "坐标从哪个数开始计？"),
     "box-size": text("Do labels state another size than their {w} have?", "是否有标注所述尺寸与{w}不符？"),
     "box-scale": text("Were boxes drawn at another scale?", "框是否按另一比例绘制？"),
     "box-exif": text("Are there {w} that are turned although their boxes may not be?", "是否有{w}被旋转而框可能没有？"),
@@ -117,7 +117,7 @@ QUESTIONS: dict[str, Text] = {
         "Are there detections of pictures that the gold file lacks?", "是否有检测属于标准答案中没有的图片？"
     ),
     "without-detections": text("Are there {w} without a detection?", "是否有没有任何检测的{w}？"),
-    "told-from": text("From which score on do detections count as told?", "得分达到多少的检测才计入？"),
+    "told-from": text("Which detections count as told?", "哪些检测才计入？"),
     "many-detections": text("Are there more detections than count?", "是否有检测数量超过计数上限？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),
