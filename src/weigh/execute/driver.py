@@ -43,7 +43,7 @@ from weigh.plan.prepare import prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
-from weigh.record.choice_of_winner import find_suspects, leading_heads, median_epochs
+from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.lock import lock_study
@@ -210,11 +210,12 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
             continue
         if results.race is not None and candidate.id in results.race.out:
             continue  # it cannot be the best: no training and no look at the test part for it
-        epochs = None
+        epochs, settled = None, {}
         if RECIPES.get(candidate.recipe).trains == "network":
             options = recipe_options(recipe_of(spec, candidate), spec.task)
             epochs = median_epochs(results, candidate.id) or options["epochs"]
-        runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep))
+            settled = mean_settled(results, candidate.id)
+        runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep, settled=settled))
     return runs
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,12 +17,24 @@ from weigh.models.maps import Pyramid
 from weigh.models.network import Network
 from weigh.registry import Registry
 
-__all__ = ["HEADS", "Head", "head_of", "plain_answers"]
+__all__ = ["HEADS", "Exported", "Head", "head_of", "plain_answers"]
 
 
-def plain_answers(logits: torch.Tensor, _batch: Batch, _width: int) -> np.ndarray:
+def plain_answers(_head: nn.Module, logits: torch.Tensor, _batch: Batch, _width: int) -> np.ndarray:
     """`(n, width)` float32: the logits themselves."""
     return logits.float().cpu().numpy()
+
+
+class Exported(NamedTuple):
+    """What a program that opens the ONNX file of a model is given.
+
+    Attributes:
+        names: Of its outputs.
+        outputs: `(logits, pictures) -> tensors`, one for each name; traced.
+    """
+
+    names: tuple[str, ...]
+    outputs: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,12 +47,15 @@ class Head:
         targets: `(targets of a batch, the batch, where its pictures stand) -> tensor` that `loss` takes; what has a place in the picture moves with it.
         loss: `(logits, target, weight) -> () tensor`: mean over the batch; `weight` as `balance` gives it, or None.
         count: `(target) -> int`: of how many labels that loss is a mean.
-        answers: `(logits, batch, width) -> (n, …)`: what the network says of each example; `Kind.recorded` makes of it what a run keeps.
+        answers: `(head module, logits, batch, width) -> (n, …)`: what the network says of each example; `Kind.recorded` makes of it what a run keeps.
         balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
         losses: Other losses by the name that the option `loss` calls them.
         port: What it takes of a model: a vector per example ("features") or per token ("tokens"), or the pyramid of its maps ("maps").
         decoder: `(pyramid, outputs, generator) -> module` from its maps to logits; for the port "maps".
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
+        settle: `(recorded, targets) -> {name: value}`: numbers that are chosen after training on examples that took no part in it; buffers of
+            the head module take them. A refit takes the means of those of the cross-validation. None: there are none.
+        exported: Outputs of its ONNX file; None: those of classes and numbers.
     """
 
     outputs: Callable[[Examples], int]
@@ -48,7 +63,7 @@ class Head:
     targets: Callable[[np.ndarray, torch.Tensor, Placed | None], torch.Tensor]
     loss: Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]
     count: Callable[[torch.Tensor], int] = len
-    answers: Callable[[torch.Tensor, Batch, int], np.ndarray] = plain_answers
+    answers: Callable[[nn.Module, torch.Tensor, Batch, int], np.ndarray] = plain_answers
     balance: Callable[[np.ndarray, int], torch.Tensor] | None = None
     losses: Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]] = field(
         default_factory=dict
@@ -56,11 +71,13 @@ class Head:
     port: Literal["features", "tokens", "maps"] = "features"
     decoder: Callable[[Pyramid, int, torch.Generator | None], nn.Module] | None = None
     start: Callable[[Network, np.ndarray], None] | None = None
+    settle: Callable[[np.ndarray, np.ndarray], dict[str, float]] | None = None
+    exported: Exported | None = None
 
 
 # by the name of the kind
 HEADS: Registry[Head] = Registry(
-    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans", "masks"))
+    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans", "masks", "boxes"))
 )
 
 

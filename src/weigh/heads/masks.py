@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from weigh.data.examples import Examples
-from weigh.heads.base import HEADS, Head
+from weigh.heads.base import HEADS, Exported, Head
 from weigh.inputs.augment import augment_labels
 from weigh.inputs.base import Batch, Placed
 from weigh.kinds.base import rows_of
@@ -144,7 +144,7 @@ def _pixels(target: torch.Tensor) -> int:
     return int((target != IGNORED).sum())
 
 
-def _answers(logits: torch.Tensor, batch: Batch, _width: int) -> np.ndarray:
+def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) -> np.ndarray:
     """`(n,)` object: a `LabelMap` in the size of each picture, from logits that are scaled up to it."""
     frame = batch.frame
     assert batch.sizes is not None
@@ -173,10 +173,17 @@ def _same_total(target: np.ndarray, _classes: int) -> torch.Tensor:
     return torch.from_numpy(np.where(occurs, weights, 0).astype(np.float32))
 
 
+def _exported(logits: torch.Tensor, pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Of every pixel of the frame."""
+    logits = functional.interpolate(logits, size=pictures.shape[2:], mode="bilinear", align_corners=False)
+    return logits, logits.argmax(dim=1)
+
+
 HEADS.register(
     Masks.name,
     Head(
         _classes, _classes, _targets, _cross_entropy, _pixels, _answers, balance=_same_total,
         losses={"cross-entropy": _cross_entropy, "cross-entropy+dice": _with_dice}, port="maps", decoder=decoder_of,
+        exported=Exported(("logits", "label"), _exported),
     ),
 )  # fmt: skip

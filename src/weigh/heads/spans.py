@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from weigh.data.examples import Examples
@@ -47,7 +48,7 @@ def _width(examples: Examples) -> int:
     return 2 * max((len(tokens) for tokens in examples.rows), default=1)
 
 
-def _answers(logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
+def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
     """`(n, width)`: the tags of every word, then their log-probabilities (0 and 0 for a word without a token of its own); -1 after the last word."""
     logs = torch.log_softmax(logits.double(), dim=-1).cpu().numpy()
     rows = batch.inputs

@@ -12,9 +12,10 @@ import math
 
 import torch
 
-__all__ = ["augment", "augment_labels", "draw", "draw_colours", "recolour"]
+__all__ = ["augment", "augment_boxes", "augment_labels", "draw", "draw_colours", "recolour"]
 
 LEAST_AREA = {"standard": 0.35, "contrast": 0.2}
+LEAST_SEEN = 0.3  # of a box: where a crop shows less, it is no longer an example of its class
 JITTER, GREY = 0.4, 0.2  # brightness, contrast and saturation change by up to so much; share of pictures without colour
 
 
@@ -50,6 +51,29 @@ def augment_labels(labels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         values, grid, mode="nearest", padding_mode="reflection", align_corners=False
     )
     return moved[:, 0].to(labels.dtype)
+
+
+def augment_boxes(
+    corners: torch.Tensor, drawn: torch.Tensor, shape: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Where boxes lie once `augment` has cut and mirrored their pictures.
+
+    Args:
+        corners: `(n, m, 4)` left, top, right, bottom, in pixels of pictures of this shape.
+
+    Returns:
+        `(n, m, 4)`, what is seen of each (nothing: no width or no height), and `(n, m)` bool: whether that is enough to know it by.
+    """
+    width, height, x, y, mirror = (value[:, None, None] for value in drawn.to(corners.device).unbind(dim=1))
+    most = corners.new_tensor(shape[::-1])
+    low, high = (corners[..., i : i + 2] / most * 2 - 1 for i in (0, 2))  # as `affine_grid` counts: -1 and 1 are the borders
+    middle, scale = torch.cat([x, y], dim=2), torch.cat([width * mirror, height], dim=2)
+    first, second = ((side - middle) / scale for side in (low, high))
+    moved = torch.cat([torch.minimum(first, second), torch.maximum(first, second)], dim=2)
+    moved = (moved + 1) / 2 * most.repeat(2)
+    seen = torch.minimum(moved.clamp_min(0), most.repeat(2))
+    whole, part = ((box[..., 2:] - box[..., :2]).prod(dim=2) for box in (moved, seen))
+    return seen, part >= LEAST_SEEN * whole
 
 
 def _grid(drawn: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:

@@ -30,7 +30,7 @@ class Answering(Protocol):
     @property
     def loss(self) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]: ...
     @property
-    def answers(self) -> Callable[[torch.Tensor, Any, int], np.ndarray]: ...
+    def answers(self) -> Callable[[nn.Module, torch.Tensor, Any, int], np.ndarray]: ...
     @property
     def losses(self) -> Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]]: ...
     @property
@@ -116,7 +116,17 @@ class Network(nn.Module):
     def answers(self, batch: Any, width: int) -> np.ndarray:
         """`(n, …)`: what it says of each example of a `Batch`."""
         assert self._answering is not None
-        return self._answering.answers(self(batch.inputs), batch, width)
+        return self._answering.answers(self.head, self(batch.inputs), batch, width)
+
+    def settle(self, values: Mapping[str, float]) -> None:
+        """Numbers that were chosen after training (`heads.base.Head.settle`)."""
+        for name, value in values.items():
+            self.head.get_buffer(name).fill_(value)
+
+    @property
+    def settled(self) -> dict[str, float]:
+        """What `settle` was given last."""
+        return {name: float(value) for name, value in self.head.named_buffers(recurse=False)}
 
     def balance(self, target: np.ndarray) -> None:
         """From now on rare classes of the training targets count in the loss as much as frequent ones."""

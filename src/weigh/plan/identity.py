@@ -40,6 +40,7 @@ def make_run(
     test: np.ndarray,
     *,
     epochs: int | None = None,
+    settled: Mapping[str, float] | None = None,
     keep_weights: bool = False,
     paired: bool = False,
     changed: Mapping[str, int] | None = None,
@@ -90,6 +91,7 @@ def make_run(
         "primary": spec.primary,
         "precision": spec.run.precision,
         **further,
+        **({"settled": dict(settled)} if settled else {}),
     }
     key = hashlib.blake2b(json.dumps(identity, sort_keys=True).encode(), digest_size=16).hexdigest()
     return Run(
@@ -108,6 +110,7 @@ def make_run(
         keep_weights,
         epochs,
         candidate.weights,
+        dict(settled or {}),
     )
 
 

@@ -6,7 +6,7 @@ a larger design contains the smaller one and only what is missing runs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -189,8 +189,9 @@ def plan_runs(
 
 
 def refit_run(
-    examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool
-) -> Run:
+    examples: Examples, spec: StudySpec, candidate: Candidate, *, epochs: int | None, keep_weights: bool,
+    settled: Mapping[str, float] | None = None,
+) -> Run:  # fmt: skip
     """The candidate trained on all training data; scored once on the test part and further test sets, if there are any."""
     return make_run(
         examples,
@@ -203,6 +204,7 @@ def refit_run(
         examples.where("train"),
         np.flatnonzero(examples.part != "train"),
         epochs=epochs,
+        settled=settled,
         keep_weights=keep_weights,
     )
 

@@ -17,6 +17,7 @@ __all__ = [
     "choose_winner",
     "find_suspects",
     "leading_heads",
+    "mean_settled",
     "median_epochs",
     "strange_groups",
     "trained_on",
@@ -140,6 +141,12 @@ def strange_groups(doubted: np.ndarray, group: np.ndarray) -> np.ndarray:
     _, of = np.unique(group, return_inverse=True)
     number, size = np.bincount(of, doubted), np.bincount(of)
     return ((number > STRANGE * size) & (number >= FEWEST))[of]
+
+
+def mean_settled(results: Results, candidate: str) -> dict[str, float]:
+    """The mean of every number that the finished runs of the main design chose after training (`heads.base.Head.settle`)."""
+    settled = [run.facts["settled"] for run in results.runs(candidate=candidate) if run.facts.get("settled")]
+    return {name: statistics.fmean(one[name] for one in settled) for name in (settled[0] if settled else ())}
 
 
 def median_epochs(results: Results, candidate: str) -> int | None:

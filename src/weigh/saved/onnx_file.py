@@ -3,7 +3,8 @@
 Before it: `model.py`. Inputs are `pictures`, or `input_ids`, `attention_mask` and `token_type_ids` (with `_2` for the second text of
 pairs that are encoded apart). Of classes the outputs are `logits`, `probabilities` (calibrated) and `label` (the index of the class as
 `weigh predict` decides); of numbers `value`; of entities `logits` per token; of masks `logits` and `label` of every pixel
-of the frame that was given, of any size in steps of 32 where the network takes it. Metadata hold what `model/config.json` holds.
+of the frame that was given, of any size in steps of 32 where the network takes it; of boxes `boxes`, corners in pixels of that frame, and
+`scores` of every class, of all places: what overlaps is left to the program that reads them. Metadata hold what `model/config.json` holds.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError, reason_of
+from weigh.heads.base import HEADS
 from weigh.kinds.base import Kind
 from weigh.language import text
 from weigh.models.preparation import PlainInputs
@@ -40,14 +41,14 @@ class _Answering(nn.Module):
     def __init__(self, saved: SavedModel, join: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.network, self.kind, self.temperature, self.join = saved.network, saved.kind, saved.temperature, join
+        self.exported = HEADS.get(saved.kind.name).exported
         self.register_buffer("bias", torch.tensor(saved.bias, dtype=torch.float32))
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         batch = self.join(*inputs)
         logits = self.network(batch)
-        if self.kind.placed:
-            logits = functional.interpolate(logits, size=batch.shape[2:], mode="bilinear", align_corners=False)
-            return logits, logits.argmax(dim=1)
+        if self.exported is not None:
+            return self.exported.outputs(logits, batch)
         if not self.kind.typed:
             return (logits[:, 0],)
         if not self.kind.probable:
@@ -137,8 +138,9 @@ def export_onnx(folder: Path, path: Path) -> float:
 
 
 def _names_of_outputs(kind: Kind) -> list[str]:
-    if kind.placed:
-        return ["logits", "label"]
+    exported = HEADS.get(kind.name).exported
+    if exported is not None:
+        return list(exported.names)
     return ["logits", "probabilities", "label"] if kind.probable else ["logits"] if kind.typed else ["value"]
 
 
@@ -198,6 +200,7 @@ def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
         "decision": "threshold" if saved.by_threshold else "argmax",
         "bias": saved.bias.tolist(),
         "preprocessing": saved.preparation.as_json(),
+        **saved.network.settled,
     }
     for name, content in saved.preparation.files().items():
         if isinstance(content, str):

@@ -18,7 +18,7 @@ import torch
 
 from weigh.data.examples import Examples
 from weigh.data.folds import inner_split
-from weigh.heads.base import head_of
+from weigh.heads.base import HEADS, head_of
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
 from weigh.kinds.base import Kind
@@ -104,6 +104,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     started = time.perf_counter()
     best, facts_of_training = _optimise(work, model, examples, training, validation, progress)
     trained = time.perf_counter() - started
+    settled = _settle(work, validation)
     bias = _decision(work, validation)
     train_scores = score_training(examples, setting.primary, work.predict(run.train), run.train, bias)
     furthest = furthest_of(run, setting, examples)
@@ -113,7 +114,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     facts |= facts_of_training | {
         "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
         "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,
-        **({"bias": bias} if bias is not None else {}),
+        **({"bias": bias} if bias is not None else {}), **({"settled": settled} if settled else {}),
     }  # fmt: skip
     measured |= {
         "train_seconds": trained,
@@ -203,6 +204,19 @@ def _optimise(
     if shortened is not None:
         shortened.restore()
     return best, facts
+
+
+def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
+    """What the head's kind chooses after training, on the validation part; a refit has none and is given what the cross-validation chose."""
+    settle = HEADS.get(work.kind.name).settle
+    if settle is None:
+        return {}
+    chosen = work.run.settled
+    if not chosen:
+        unseen = validation if len(validation) else work.run.train
+        chosen = settle(work.predict(unseen), work.target[unseen])
+    work.network.settle(chosen)
+    return chosen
 
 
 def _decision(work: Work, validation: np.ndarray) -> list[float] | None:

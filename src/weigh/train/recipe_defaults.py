@@ -5,13 +5,14 @@ Before it: nothing. After it: `recipes.py` says which recipe has which options.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from weigh.kinds.masks import Masks
 from weigh.run import Options
 
-__all__ = ["STRENGTHS"]
+__all__ = ["STRENGTHS", "placed"]
 
 # L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
 STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
@@ -154,6 +155,56 @@ class MaskHead(Mask):
     """Its maps are kept, so augmentation is a choice between views that are kept too."""
 
     views: Views = 2
+
+
+class Box(Network):
+    """A picture holds a dozen boxes and thousands of places without one."""
+
+    epochs: Epochs = 30
+    learning_rate: LearningRate = 2e-3
+    batch_size: BatchSize = 8
+    patience: Patience = 10
+    image_size: FrameSize = None
+
+
+class BoxNetwork(Box):
+    augment: Literal["none", "light", "standard"] = "standard"
+
+
+class RandomBoxNetwork(BoxNetwork):
+    layer_decay: LayerDecay = 1.0
+
+
+class BoxHead(Box):
+    """As of masks, views are kept."""
+
+    views: Views = 2
+
+
+class OfPlaced(NamedTuple):
+    """Options where answers have a place in the picture.
+
+    Attributes:
+        head: Of what is trained on kept maps.
+        network: Of the whole network.
+        random: Of one with random weights.
+    """
+
+    head: type[Options]
+    network: type[Options]
+    random: type[Options]
+
+
+# by the name of the kind
+PLACED = {
+    Masks.name: OfPlaced(MaskHead, MaskNetwork, RandomMaskNetwork),
+    "boxes": OfPlaced(BoxHead, BoxNetwork, RandomBoxNetwork),
+}
+
+
+def placed(trained: Literal["head", "network", "random"]) -> dict[str, type[Options]]:
+    """For `Recipe.options`: those of every kind whose answers have a place in the picture."""
+    return {kind: getattr(options, trained) for kind, options in PLACED.items()}
 
 
 class ProbedNetwork(Network):

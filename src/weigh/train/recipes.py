@@ -5,7 +5,6 @@ What can be set of each stands in `recipe_defaults.py`.
 
 from __future__ import annotations
 
-from weigh.kinds.masks import Masks
 from weigh.language import text
 from weigh.run import ANY, RECIPES, Recipe
 from weigh.train import recipe_defaults as options
@@ -35,7 +34,7 @@ RECIPES.register(
         ),
         trains="network",
         options={
-            Masks.name: options.MaskNetwork,
+            **options.placed("network"),
             "pictures": options.PictureNetwork,
             "texts": options.TextNetwork,
             ANY: options.Network,
@@ -52,7 +51,7 @@ RECIPES.register(
             "冻结网络并只计算一次其特征图，在其上训练轻量解码器",
         ),
         trains="network",
-        options={Masks.name: options.MaskHead},
+        options=options.placed("head"),
         fit="weigh.train.network:fit",
         frozen="head",
     ),
@@ -66,7 +65,7 @@ RECIPES.register(
             "冻结其余部分并只计算一次其激活值，在其上训练最后一个阶段和分类头",
         ),
         trains="network",
-        options={Masks.name: options.MaskHead, "pictures": options.LastStage},
+        options={**options.placed("head"), "pictures": options.LastStage},
         fit="weigh.train.network:fit",
         frozen="last-stage",
     ),
@@ -141,7 +140,7 @@ RECIPES.register(
         ),
         trains="network",
         options={
-            Masks.name: options.RandomMaskNetwork,
+            **options.placed("random"),
             "pictures": options.RandomPictureNetwork,
             "texts": options.RandomTextNetwork,
             ANY: options.RandomNetwork,
