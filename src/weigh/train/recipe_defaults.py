@@ -9,6 +9,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
+from weigh.kinds.boxes import BoxesKind
 from weigh.kinds.masks import Masks
 from weigh.run import Options
 
@@ -198,7 +199,7 @@ class OfPlaced(NamedTuple):
 # by the name of the kind
 PLACED = {
     Masks.name: OfPlaced(MaskHead, MaskNetwork, RandomMaskNetwork),
-    "boxes": OfPlaced(BoxHead, BoxNetwork, RandomBoxNetwork),
+    BoxesKind.name: OfPlaced(BoxHead, BoxNetwork, RandomBoxNetwork),
 }
 
 
