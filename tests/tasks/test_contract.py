@@ -15,6 +15,8 @@ from weigh.data.examples import Examples
 from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
+from weigh.kinds.box_list import Boxes
+from weigh.kinds.boxes import BOXES
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.masks import MASKS
 from weigh.media import medium_named
@@ -39,6 +41,11 @@ def some(name: str, photos: Path) -> Examples:
         halves = [np.arange(wide * high).reshape(high, wide) % wide * 2 // wide for wide, high in sizes]
         target = rows_of([LabelMap.of(half, 2) for half in halves])
         return Examples(photos, path, target, ("left", "right"), part, order, path, kind=MASKS)
+    if name == "object-detection":
+        path = np.array([str(p.relative_to(photos)) for p in sorted(photos.rglob("*.png"))[:N]])
+        sizes = [Image.open(photos / p).size for p in path]
+        target = rows_of([Boxes.of(h, w, [(0, 0, w / 2, h), (w / 2, 0, w, h)], [0, 1]) for w, h in sizes])
+        return Examples(photos, path, target, ("left", "right"), part, order, path, kind=BOXES)
     if name == "token-classification":
         tokens = rows_of([(*text.split(), NAMES[i % 6]) for i, (text,) in enumerate(texts)])
         spans = rows_of([((len(row) - 1, len(row), i % 2),) for i, row in enumerate(tokens)])
@@ -94,7 +101,8 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
                 answers = network.answers(inputs.batch(everything[positions]), width)
                 recorded = examples.kind.recorded(answers, examples.target[everything[positions]])
                 rows |= dict(zip(positions.tolist(), recorded, strict=True))
-        outputs[size] = np.array([rows[i] for i in range(N)])
+        most = max(rows[i].shape[0] for i in range(N))  # zeros at the right of shorter ones, as `Work.predict` does it
+        outputs[size] = np.array([np.pad(rows[i], [(0, most - len(rows[i])), *[(0, 0)] * (rows[i].ndim - 1)]) for i in range(N)])
         assert np.isfinite(outputs[size]).all()
     np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter
     batch = inputs.batch(everything[:4])

@@ -116,11 +116,11 @@ def test_answers_are_in_the_pixels_of_the_picture_exactly(size):
     batch = Batch(torch.zeros(1), sizes=np.array([size]), frame=FRAME)
     head = detector()
     head.threshold.fill_(0.25)
-    found = BOXES.answers(head, logits, batch, 3)[0]
-    assert (found.height, found.width, found.threshold) == (*size, 0.25)
-    np.testing.assert_allclose(found.corners, corners, rtol=1e-5, atol=1e-4)
-    assert found.classes.tolist() == [0, 1, 2, 0]
-    np.testing.assert_allclose(found.scores, 1 / (1 + np.exp([-3.0, -2, -1, 0])), rtol=1e-6)
+    told = BOXES.answers(head, logits, batch, 3)[0]
+    assert (told.height, told.width, told.threshold) == (*size, 0.25)
+    np.testing.assert_allclose(told.corners, corners, rtol=1e-5, atol=1e-4)
+    assert told.classes.tolist() == [0, 1, 2, 0]
+    np.testing.assert_allclose(told.scores, 1 / (1 + np.exp([-3.0, -2, -1, 0])), rtol=1e-6)
 
 
 def test_answers_are_clipped_told_apart_by_class_and_a_hundred_at_most():

@@ -204,7 +204,7 @@ def _answers(head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) -
     assert batch.frame is not None
     threshold = float(head.threshold)
     scores, corners, _ = _split(logits.float())
-    found = []
+    detections = []
     for own, boxes, (height, width) in zip(scores.sigmoid(), corners, batch.sizes.tolist(), strict=True):
         high, wide = fitted((height, width), batch.frame)
         place, of_class = torch.nonzero(own > LEAST_SCORE, as_tuple=True)
@@ -217,8 +217,9 @@ def _answers(head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) -
         seen = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
         score, of_class, pixels = score[seen], of_class[seen], pixels[seen]
         kept = batched_nms(pixels, score, of_class, SAME)[:MOST]
-        found.append(Detections.of(height, width, *(v[kept].cpu().numpy() for v in (pixels, of_class, score)), threshold))
-    return rows_of(found)
+        arrays = (value[kept].cpu().numpy() for value in (pixels, of_class, score))
+        detections.append(Detections.of(height, width, *arrays, threshold))
+    return rows_of(detections)
 
 
 def _settle(recorded: np.ndarray, _target: np.ndarray) -> dict[str, float]:

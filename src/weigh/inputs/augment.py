@@ -2,7 +2,7 @@
 
 "standard": a random crop of 35 to 100 % of the area (aspect 3/4 to 4/3) resized to the input, mirrored half of the
 time (Szegedy et al. 2015, §6; the lower bound is raised from 8 % for small data sets). "light": a shift of up to 12 %
-and mirroring; "contrast" a crop of 20 to 100 %, for two views of one picture (Chen et al. 2020, appendix A). One affine grid
+and mirroring; "gentle" a crop of 60 to 100 %, for boxes, whose sizes tell classes apart; "contrast" a crop of 20 to 100 %, for two views of one picture (Chen et al. 2020, appendix A). One affine grid
 and one bilinear sampling serve all pictures of a batch.
 """
 
@@ -14,7 +14,7 @@ import torch
 
 __all__ = ["augment", "augment_boxes", "augment_labels", "draw", "draw_colours", "recolour"]
 
-LEAST_AREA = {"standard": 0.35, "contrast": 0.2}
+LEAST_AREA = {"standard": 0.35, "contrast": 0.2, "gentle": 0.6}
 LEAST_SEEN = 0.3  # of a box: where a crop shows less, it is no longer an example of its class
 JITTER, GREY = 0.4, 0.2  # brightness, contrast and saturation change by up to so much; share of pictures without colour
 

@@ -133,6 +133,14 @@ FrameSize = Annotated[
 ]
 
 
+BoxFrameSize = Annotated[
+    Annotated[int, Field(ge=32, le=4096)] | None,
+    Field(
+        description="Longer side of the frame that whole pictures are scaled into. Default: that of the pictures, at most 416."
+    ),
+]
+
+
 class Mask(Network):
     """Every picture holds thousands of labels, so there are fewer of them and they pass more often."""
 
@@ -161,15 +169,15 @@ class MaskHead(Mask):
 class Box(Network):
     """A picture holds a dozen boxes and thousands of places without one."""
 
-    epochs: Epochs = 30
+    epochs: Epochs = 16
     learning_rate: LearningRate = 2e-3
     batch_size: BatchSize = 8
-    patience: Patience = 10
-    image_size: FrameSize = None
+    patience: Patience = 6
+    image_size: BoxFrameSize = None
 
 
 class BoxNetwork(Box):
-    augment: Literal["none", "light", "standard"] = "standard"
+    augment: Literal["none", "light", "gentle", "standard"] = "gentle"
 
 
 class RandomBoxNetwork(BoxNetwork):
