@@ -40,6 +40,7 @@ __all__ = ["BOXES", "LEAST_PICTURES", "BoxRow", "BoxesKind"]
 
 OBJECTS = Noun.plain("objects", "object", "目标", "个")
 LEAST_PICTURES = 8  # a class that stands in fewer cannot be judged
+MOST_PIXELS = 416  # of the longer side
 QUOTED = 3  # classes of a picture that are named, those with the most boxes first
 OF_BOXES = text(
     "a detection has one score, not the probability of each class", "一个检测结果只有一个得分，没有各类别的概率"
@@ -99,7 +100,7 @@ class BoxesKind(Kind):
         return np.array([(boxes.height, boxes.width) for boxes in target], dtype=np.int64).reshape(-1, 2)
 
     def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
-        return with_frame(options, self.sizes(target))
+        return with_frame(options, self.sizes(target), MOST_PIXELS)
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([Boxes.of(1, 1, np.zeros((0, 4)), np.zeros(0))] * n)

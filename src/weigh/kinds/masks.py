@@ -36,6 +36,7 @@ from weigh.problem import Problem
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
 
+MOST_PIXELS = 512  # of the longer side
 QUOTED = 3  # classes of a mask that are named, the largest first
 OF_PIXELS = text(
     "of an answer the classes of the pixels are kept as counts, not the probability of each",
@@ -90,7 +91,7 @@ class Masks(Kind):
         return np.array([(mask.height, mask.width) for mask in target], dtype=np.int64).reshape(-1, 2)
 
     def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
-        return with_frame(options, self.sizes(target))
+        return with_frame(options, self.sizes(target), MOST_PIXELS)
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([LabelMap.of(np.full((1, 1), classes), classes)] * n)

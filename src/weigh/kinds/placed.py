@@ -11,16 +11,16 @@ from weigh.kinds.base import Strata
 __all__ = ["evenly_held", "strata_of_held", "with_frame"]
 
 STEP = 32  # stride of the coarsest maps
-MOST_PIXELS = 512  # of the longer side, unless a recipe says otherwise
 
 
-def with_frame(options: dict[str, Any], sizes: np.ndarray) -> dict[str, Any]:
+def with_frame(options: dict[str, Any], sizes: np.ndarray, most: int) -> dict[str, Any]:
     """Options of a recipe with `frame`, the height and width that all pictures are scaled into: of their usual shape, in whole steps.
 
     Args:
         sizes: `(n, 2)` height and width of the pictures.
+        most: Pixels of the longer side, unless a recipe says otherwise.
     """
-    longer = float(options.get("image_size") or min(MOST_PIXELS, np.median(sizes.max(axis=1))))
+    longer = float(options.get("image_size") or min(most, np.median(sizes.max(axis=1))))
     aspect = float(np.exp(np.median(np.log(sizes[:, 0] / sizes[:, 1]))))  # height for each pixel of width
     sides = longer * min(1.0, aspect), longer * min(1.0, 1 / aspect)
     return {**options, "frame": [max(STEP, STEP * round(side / STEP)) for side in sides]}
