@@ -102,7 +102,9 @@ def test_contract_of_tasks(name, photos, tiny, tiny_encoder):
                 recorded = examples.kind.recorded(answers, examples.target[everything[positions]])
                 rows |= dict(zip(positions.tolist(), recorded, strict=True))
         most = max(rows[i].shape[0] for i in range(N))  # zeros at the right of shorter ones, as `Work.predict` does it
-        outputs[size] = np.array([np.pad(rows[i], [(0, most - len(rows[i])), *[(0, 0)] * (rows[i].ndim - 1)]) for i in range(N)])
+        outputs[size] = np.array(
+            [np.pad(rows[i], [(0, most - len(rows[i])), *[(0, 0)] * (rows[i].ndim - 1)]) for i in range(N)]
+        )
         assert np.isfinite(outputs[size]).all()
     np.testing.assert_allclose(outputs[4], outputs[N], atol=1e-4)  # the neighbours do not matter
     batch = inputs.batch(everything[:4])

@@ -63,7 +63,9 @@ def test_boxes_sit_on_their_colours_after_augmentation(kind):
             if of_class >= 0:
                 assert (np.abs(inner - COLOURS[int(of_class)]) < 3).all()
                 checked += inner.size > 0
-            covered[max(0, int(top) - 1) : int(np.ceil(bottom)) + 1, max(0, int(left) - 1) : int(np.ceil(right)) + 1] = True
+            covered[
+                max(0, int(top) - 1) : int(np.ceil(bottom)) + 1, max(0, int(left) - 1) : int(np.ceil(right)) + 1
+            ] = True
         colourful = picture.max(axis=2) > 250
         assert not (colourful & ~covered).any(), "what is seen of a rectangle lies in its box"
     assert checked > 60
@@ -126,7 +128,12 @@ def test_answers_are_in_the_pixels_of_the_picture_exactly(size):
 def test_answers_are_clipped_told_apart_by_class_and_a_hundred_at_most():
     logits = torch.full((3, 400, 2 + 7), -20.0)
     logits[0, :4, 2:6] = torch.tensor([(-5.0, -5, 30, 30), (-5, -5, 31, 31), (-5, -5, 30, 30), (70, 10, 90, 20)])
-    logits[0, 0, 0], logits[0, 1, 0], logits[0, 2, 1], logits[0, 3, 0] = 2, 1, 3, 4  # the last one lies beside the picture
+    logits[0, 0, 0], logits[0, 1, 0], logits[0, 2, 1], logits[0, 3, 0] = (
+        2,
+        1,
+        3,
+        4,
+    )  # the last one lies beside the picture
     x = torch.arange(400) % 20 * 4.0
     y = torch.arange(400) // 20 * 3.0
     logits[1, :, 2:6] = torch.stack([x, y, x + 4, y + 3], dim=1)
@@ -169,7 +176,9 @@ def reference_assignment(places, boxes):
 
 def test_places_are_those_of_the_paper():
     rng = np.random.default_rng(5)
-    places = Detector(pyramid(8, 16, 32), 1, None)([torch.zeros(1, 8, FRAME[0] // s, FRAME[1] // s) for s in (8, 16, 32)])[0, :, -3:].detach()
+    places = Detector(pyramid(8, 16, 32), 1, None)(
+        [torch.zeros(1, 8, FRAME[0] // s, FRAME[1] // s) for s in (8, 16, 32)]
+    )[0, :, -3:].detach()
     for _ in range(30):
         low = rng.uniform(0, 50, (5, 2))
         boxes = np.column_stack([low, low + rng.uniform(1, 45, (5, 2))]).astype(np.float32)
@@ -254,7 +263,9 @@ def test_crowds_and_unknown_classes_are_not_trained_on():
 def test_a_step_against_the_loss_raises_the_score_of_the_right_class_at_the_right_places():
     box = Boxes.of(*FRAME, [(10, 10, 60, 50)], [2])
     _, gradient, answers = gradient_of_scores([box, NO_BOX])
-    answering = assign(answers[0, :, -3:], torch.tensor([[[10.0, 10, 60, 50]]]), torch.ones(1, 1, dtype=torch.bool))[0] == 0
+    answering = (
+        assign(answers[0, :, -3:], torch.tensor([[[10.0, 10, 60, 50]]]), torch.ones(1, 1, dtype=torch.bool))[0] == 0
+    )
     assert 1 <= int(answering.sum()) <= 27
     assert (gradient[0, answering, 2] < 0).all()
     assert (gradient[0, answering, :2] > 0).all()
@@ -262,12 +273,17 @@ def test_a_step_against_the_loss_raises_the_score_of_the_right_class_at_the_righ
 
 
 def test_balance_gives_every_class_the_same_total_and_weighs_its_boxes():
-    boxes = rows_of([Boxes.of(*FRAME, [(0, 0, 9, 9)] * 4, [0, 0, 0, 1]), Boxes.of(*FRAME, [(0, 0, 9, 9)] * 2, [-1, 1], crowd=[False, True])])
+    boxes = rows_of(
+        [
+            Boxes.of(*FRAME, [(0, 0, 9, 9)] * 4, [0, 0, 0, 1]),
+            Boxes.of(*FRAME, [(0, 0, 9, 9)] * 2, [-1, 1], crowd=[False, True]),
+        ]
+    )
     weight = BOXES.balance(boxes, 3)
     np.testing.assert_allclose(weight, [4 / 6, 2, 0])
     one = [Boxes.of(*FRAME, [(10, 10, 60, 50)], [1])]
     plain, gradient, _ = gradient_of_scores(one)
-    loss, weighed, answers = gradient_of_scores(one, torch.tensor([1.0, 3.0, 1.0]))
+    loss, weighed, _ = gradient_of_scores(one, torch.tensor([1.0, 3.0, 1.0]))
     assert loss > plain
     rows = gradient[0, :, 1] < 0
     torch.testing.assert_close(weighed[0, rows, 1], 3 * gradient[0, rows, 1])
@@ -289,7 +305,9 @@ def test_no_other_threshold_has_a_greater_f1(seed):
     for _ in range(6):
         _, drawn = rectangles(rng, 96, 128, 4)
         m = len(drawn.classes)
-        corners = np.concatenate([drawn.corners + rng.integers(-4, 5, (m, 4)), rng.uniform(0, 40, (9, 2)).repeat(2, axis=1) + [0, 0, 9, 9]])
+        corners = np.concatenate(
+            [drawn.corners + rng.integers(-4, 5, (m, 4)), np.array([0, 0, 9, 9]) + rng.uniform(0, 40, (9, 1))]
+        )
         scores = np.round(np.concatenate([rng.beta(4, 2, m), rng.beta(2, 4, 9)]), 1 if seed else 6)  # ties
         answers.append(Detections.of(96, 128, corners, np.concatenate([drawn.classes, rng.integers(0, 3, 9)]), scores))
         boxes.append(drawn)

@@ -76,7 +76,9 @@ def test_kept_maps_give_what_the_whole_network_gives(recipe, scenes, box_run):
     ("recipe", "options", "least"),  # the tiny network has random weights: what is frozen of it helps little
     [("decoder", {"epochs": 12}, 0.05), ("last-stage", {"epochs": 10}, 0.05), ("finetune", {"epochs": 14, "augment": "light"}, 0.3), ("scratch", {"epochs": 2}, 0)],
 )  # fmt: skip
-def test_recipes_learn_rectangles_and_the_saved_model_answers_as_the_run_did(recipe, options, least, scenes, box_run, tmp_path):
+def test_recipes_learn_rectangles_and_the_saved_model_answers_as_the_run_did(
+    recipe, options, least, scenes, box_run, tmp_path
+):
     run, setting = box_run(recipe, learning_rate=0.01, batch_size=4, patience=20, **options)
     outcome = fit(run, setting, scenes)
     assert outcome.status == "done", outcome.cause

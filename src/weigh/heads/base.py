@@ -77,7 +77,8 @@ class Head:
 
 # by the name of the kind
 HEADS: Registry[Head] = Registry(
-    text("head", "输出头"), modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans", "masks", "boxes"))
+    text("head", "输出头"),
+    modules=tuple(f"weigh.heads.{name}" for name in ("classes", "number", "spans", "masks", "boxes")),
 )
 
 

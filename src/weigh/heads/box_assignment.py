@@ -60,12 +60,18 @@ def overlap_of_pairs(first: torch.Tensor, second: torch.Tensor, *, generalised: 
         generalised: Less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019), so that boxes that do not
             meet have a gradient too.
     """
-    wide, high = (torch.minimum(first[..., i + 2], second[..., i + 2]) - torch.maximum(first[..., i], second[..., i]) for i in (0, 1))
+    wide, high = (
+        torch.minimum(first[..., i + 2], second[..., i + 2]) - torch.maximum(first[..., i], second[..., i])
+        for i in (0, 1)
+    )
     shared = wide.clamp_min(0) * high.clamp_min(0)
     own, other = ((boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1]) for boxes in (first, second))
     union = (own + other - shared).clamp_min(1e-6)
     if not generalised:
         return shared / union
-    wide, high = (torch.maximum(first[..., i + 2], second[..., i + 2]) - torch.minimum(first[..., i], second[..., i]) for i in (0, 1))
+    wide, high = (
+        torch.maximum(first[..., i + 2], second[..., i + 2]) - torch.minimum(first[..., i], second[..., i])
+        for i in (0, 1)
+    )
     around = (wide * high).clamp_min(1e-6)
     return shared / union - (around - union) / around

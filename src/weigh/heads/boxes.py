@@ -41,7 +41,11 @@ FARTHEST = 4.0  # of the logarithm of a distance: 55 times that of the square ar
 IGNORED, NOTHING = -1, -2  # marks beside class indices: a region that is not trained on; no box at all
 OF_PLACES = 0.25  # about four places answer for a box: with this the loss is about that of one box
 OF_SIDES = 2.0  # weight of the overlap beside that of the scores (Li et al. 2020)
-LEAST_SCORE, MOST_RANKED, MOST = 0.001, 1000, 100  # what is answered: the score at least, places that are compared, detections of a picture
+LEAST_SCORE, MOST_RANKED, MOST = (
+    0.001,
+    1000,
+    100,
+)  # what is answered: the score at least, places that are compared, detections of a picture
 SAME = 0.6  # detections of a class that overlap by more are the same
 
 
@@ -110,7 +114,9 @@ class Detector(nn.Module):
             above = functional.interpolate(levels[i + 1], size=levels[i].shape[2:], mode="nearest")
             levels[i] = self.finer[i](levels[i] + above)
         for i, coarser in enumerate(self.coarser):
-            below = functional.interpolate(levels[i], size=levels[i + 1].shape[2:], mode="bilinear", align_corners=False)
+            below = functional.interpolate(
+                levels[i], size=levels[i + 1].shape[2:], mode="bilinear", align_corners=False
+            )
             levels[i + 1] = coarser(levels[i + 1] + below)
         return levels
 

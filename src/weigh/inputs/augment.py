@@ -66,7 +66,9 @@ def augment_boxes(
     """
     width, height, x, y, mirror = (value[:, None, None] for value in drawn.to(corners.device).unbind(dim=1))
     most = corners.new_tensor(shape[::-1])
-    low, high = (corners[..., i : i + 2] / most * 2 - 1 for i in (0, 2))  # as `affine_grid` counts: -1 and 1 are the borders
+    low, high = (
+        corners[..., i : i + 2] / most * 2 - 1 for i in (0, 2)
+    )  # as `affine_grid` counts: -1 and 1 are the borders
     middle, scale = torch.cat([x, y], dim=2), torch.cat([width * mirror, height], dim=2)
     first, second = ((side - middle) / scale for side in (low, high))
     moved = torch.cat([torch.minimum(first, second), torch.maximum(first, second)], dim=2)
