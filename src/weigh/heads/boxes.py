@@ -26,7 +26,7 @@ from weigh.inputs.augment import augment_boxes
 from weigh.inputs.base import Batch, Placed
 from weigh.kinds.base import rows_of
 from weigh.kinds.box_list import Detections
-from weigh.kinds.box_statistics import BoxStatistics
+from weigh.kinds.box_thresholds import best_threshold
 from weigh.kinds.boxes import BoxesKind
 from weigh.models.maps import Pyramid
 from weigh.models.preprocessing import fitted
@@ -229,19 +229,7 @@ def _answers(head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) -
 
 
 def _settle(recorded: np.ndarray, _target: np.ndarray) -> dict[str, float]:
-    """The threshold with the greatest F1 at an overlap of .5, all classes together; it lies half way to the next lower score."""
-    statistics = BoxStatistics.occurring(recorded)
-    detected, drawn = statistics.detections, statistics.drawn[..., 0].sum()
-    counted = detected.counted()
-    order = np.argsort(-detected.scores[counted], kind="stable")
-    scores, hits = detected.scores[counted][order], np.cumsum(detected.hit()[counted][order])
-    last = np.append(scores[1:] < scores[:-1], True)[: len(scores)]  # of equal scores all are told
-    f1 = np.where(last, 2 * hits / (np.arange(1, len(scores) + 1) + max(drawn, 1)), 0.0)
-    if not hits.any() or not drawn:
-        return {"threshold": 0.5}
-    best = int(f1.argmax())
-    below = scores[best + 1] if best + 1 < len(scores) else LEAST_SCORE
-    return {"threshold": round(float(scores[best] + below) / 2, 6)}
+    return {"threshold": best_threshold(recorded)}
 
 
 def _classes(examples: Examples) -> int:
