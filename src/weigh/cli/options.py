@@ -84,6 +84,8 @@ def open_study(
     content: dict[str, Any]
     if path.suffix.lower() in (".yaml", ".yml"):
         content, base = read_yaml(path), path.resolve().parent
+        if "names" in content and "data" not in content:  # the data.yaml of a data set: data, no study
+            content, base = {"data": {"train": source}}, Path.cwd()
     elif (path / "ledger.sqlite").exists():
         written, output = path / "study.yaml", output or path
         content = read_yaml(written) if written.exists() else Ledger(path).fact("spec") or {}

@@ -73,8 +73,8 @@ def _unjudged(examples: Examples) -> list[Problem]:
             continue
         where = {"train": text("the training part", "训练部分"), "test": text("the test part", "测试部分")}
         sentence = text(
-            "Classes in fewer than {m} {w} of {p} cannot be judged; scores there do not speak of them: {k} of {c}: {l}.",
-            "在{p}中出现于不足 {m} {u}的类别无法评判，那里的得分不包含它们：{c} 个类别中有 {k} 个：{l}。",
+            "Of {c} classes, {k} stand in fewer than {m} {w} of {p}; they cannot be judged, and scores there do not speak of them: {l}.",
+            "{c} 个类别中有 {k} 个在{p}中出现于不足 {m} {u}，无法评判，那里的得分也不包含它们：{l}。",
             m=fewest,
             w=noun.many,
             u=noun.counted,

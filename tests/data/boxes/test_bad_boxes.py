@@ -115,7 +115,7 @@ def test_boxes_that_vanish_when_pictures_are_scaled(tmp_path):
     content = json.loads((root / "instances.json").read_text())
     content["images"] += [{"id": 1000 + i, "file_name": f"{9 + i}.png", "width": 768, "height": 1024} for i in range(6)]
     content["annotations"] += [
-        {"id": 99 + i, "image_id": 1000 + i, "category_id": 1, "bbox": [9, 9, 3.9 + i, 300]} for i in range(6)
+        {"id": 99 + i, "image_id": 1000 + i, "category_id": 1, "bbox": [9, 9, 3.9 + 3 * i, 300]} for i in range(6)
     ]
     write(root / "instances.json", content)
     _, problems = read(root)

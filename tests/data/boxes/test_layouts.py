@@ -15,6 +15,7 @@ from tests.data.boxes.box_files import (
     paint_all,
     read,
     write_coco,
+    write_csv,
     write_voc,
     write_yolo,
 )
@@ -74,6 +75,16 @@ def _coco_files(root):
     return root
 
 
+def _coco_published(root, above=""):
+    _coco_files(root)
+    for part, truth in (("train", TRAIN | {"3": TRUTH["3"]}), ("val", VAL), ("test", TEST)):
+        for picture in truth:
+            folder = root / above / f"{part}2017"
+            folder.mkdir(parents=True, exist_ok=True)
+            (root / f"images/{picture}.png").rename(folder / f"{picture}.png")
+    return root
+
+
 def _coco_folders(root):
     for part, truth, names in (
         ("train", TRAIN | {"3": TRUTH["3"]}, NAMES),
@@ -130,7 +141,7 @@ def _yolo_lists(root):
 
 
 PARTS = {
-    "COCO files": _coco_files, "COCO folders": _coco_folders, "VOC lists": _voc_lists, "VOC folders": _voc_folders,
+    "COCO files": _coco_files, "COCO as published": _coco_published, "COCO below images": partial(_coco_published, above="images"), "COCO folders": _coco_folders, "VOC lists": _voc_lists, "VOC folders": _voc_folders,
     "YOLO folders": _yolo_folders, "YOLO inner folders": _yolo_inner, "YOLO lists": _yolo_lists,
 }  # fmt: skip
 
@@ -146,6 +157,16 @@ def test_parts_are_found_and_classes_matched_by_name(tmp_path, name):
         assert boxes_of(examples, picture) == sorted((c, *map(float, box)) for c, *box in boxes)
     assert ("class-ids" in problems) == name.startswith("COCO")  # their ids differ from file to file
     assert problems["split"].severity == "note"
+
+
+def test_parts_may_use_the_same_names(tmp_path):
+    for part, shift in (("train", 0), ("val", 5)):
+        moved = {k: [(c, x + shift, y, r, b) for c, x, y, r, b in v] for k, v in TRUTH.items()}
+        write_coco(tmp_path, moved, NAMES, f"annotations/instances_{part}2017.json")
+        (tmp_path / "images").rename(tmp_path / f"{part}2017")
+    examples, problems = read(tmp_path)
+    assert "missing" not in problems
+    assert sorted(examples.path.tolist()) == sorted(f"{p}2017/{k}.png" for p in ("train", "val") for k in TRUTH)
 
 
 def test_a_test_part_of_its_own_in_another_layout(tmp_path):
@@ -168,6 +189,13 @@ def test_names_that_differ_in_writing_between_parts_are_named(tmp_path):
     assert "cat = Cat" in problems["class-names"].sentence.en
     assert all(n == "" for n, *_ in boxes_of(examples, "t0"))
     assert "unknown-class" in problems
+
+
+def test_names_that_differ_in_writing_within_one_folder_are_named(tmp_path):
+    write_coco(tmp_path, TRAIN | {"3": TRUTH["3"]}, NAMES, "annotations/instances_train.json")
+    write_coco(tmp_path, {"1": [("CAT", 1, 1, 9, 9)]}, ("CAT",), "annotations/instances_val.json")
+    _, problems = read(tmp_path)
+    assert "cat = CAT" in problems["class-names"].sentence.en
 
 
 def test_a_folder_of_several_layouts_says_what_is_read(tmp_path):
@@ -203,3 +231,24 @@ def test_coco_without_categories_or_pictures_is_an_error_in_words(tmp_path):
 
     with pytest.raises(DataError, match="categories"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "utf-16"])
+def test_text_in_other_encodings(tmp_path, codec):
+    root = write_yolo(tmp_path, file=None)
+    write(root / "classes.txt", "\n".join(NAMES))
+    write_csv(tmp_path)
+    for file in (*(root / "labels").iterdir(), root / "classes.txt", root / "boxes.csv"):
+        file.write_bytes(file.read_text().encode(codec))
+    for source in (root, root / "boxes.csv"):
+        examples, _ = read(source)
+        for picture, boxes in TRUTH.items():
+            assert boxes_of(examples, picture) == sorted((c, *map(float, box)) for c, *box in boxes)
+
+
+def test_a_data_yaml_is_data_and_no_study(tmp_path):
+    from weigh.cli.options import open_study
+
+    file = write_yolo(tmp_path / "d") / "data.yaml"
+    study = open_study(str(file), task="", models="timm:resnet18", recipes="", settings=[], output=tmp_path / "s")
+    assert study.spec.data.train == str(file)

@@ -135,6 +135,15 @@ def test_numbers_that_are_not_what_their_layout_says(tmp_path, name):
     assert [b.corners.tolist() for b in asked.target] == [b.corners.tolist() for b in examples.target]
 
 
+def test_one_wild_number_makes_no_pixels_of_shares(tmp_path):
+    many = {str(i): TRUTH[str(i % 4)] for i in range(16)}
+    table = write_csv(tmp_path, many, convert=FORMATS["relative-xyxy"])
+    write(table, table.read_text() + "images/0.png,cat,0.1,0.1,300,0.5\n")
+    examples, problems = read(table)
+    assert problems["clipped-box"].paths == (f"boxes.csv:{len(table.read_text().splitlines())}",)
+    assert boxes_of(examples, "5") == sorted((c, *map(float, box)) for c, *box in TRUTH["1"])
+
+
 def test_a_few_odd_boxes_do_not_decide():
     rng = np.random.default_rng(0)
     sizes = np.tile([640.0, 480.0], (400, 1))
@@ -176,6 +185,14 @@ def test_tables_of_others(tmp_path, name):
     assert not [p for p in problems.values() if p.severity != "note"]
 
 
+def test_a_table_with_a_row_for_each_picture_is_one_of_classes(tmp_path):
+    table = write_csv(
+        tmp_path, {str(i): [("cat", i, 0, 64, 48)] for i in range(4)}, header="path,label,xmin,ymin,xmax,ymax"
+    )
+    assert recognise_task(table).task == "image-classification"
+    assert len(read(table)[0]) == 4  # read as boxes where that is asked for
+
+
 def test_parts_groups_and_rows_without_a_box(tmp_path):
     for k in range(6):
         paint(tmp_path / f"{k}.png", k, SIZE)
@@ -189,9 +206,11 @@ def test_parts_groups_and_rows_without_a_box(tmp_path):
         "3.png,cat,0,20,64,48,val,b",
         "4.png,,1,1,5,5,train,c",
         "5.png,cat,,,,,train,c",
+        ",cat,1,1,5,5,train,c",
     ]
     examples, problems = read(write(tmp_path / "t.csv", "\n".join(rows)), columns={"group": "site"})
     assert problems["torn-picture"].paths == ("3.png",)
+    assert problems["missing"].paths == ("t.csv:10",)
     assert dict(zip(examples.path.tolist(), examples.part.tolist(), strict=True))["2.png"] == "test"
     assert len(boxes_of(examples, "0")) == 2
     assert set(problems["no-objects"].paths) == {"1.png", "4.png", "5.png"}

@@ -26,7 +26,7 @@ def test_blood_cells(shared):
         "Annotations/BloodImage_00338.xml:163",
         "Annotations/BloodImage_00343.xml:55",
     )
-    assert problems["origin"].numbers["n"] == 610
+    assert (problems["origin"].numbers["zeros"], problems["origin"].numbers["n"]) == (0, 610)
     assert "data.origin=0" in problems["origin"].do.en
     low = np.concatenate([b.corners for b in examples.target])[:, :2]
     assert low.min() == 0

@@ -90,6 +90,19 @@ def test_boxes_drawn_at_another_scale_are_scaled(tmp_path, size, box):
         assert problems["box-size"].paths == ("t.png",)
 
 
+def test_pictures_that_were_scaled_alike_prove_each_other(tmp_path):
+    _turned(tmp_path / "t.png", 1)
+    file = _coco(tmp_path, (16, 8, 40, 30), (80, 120))
+    content = json.loads(file.read_text())
+    for image in content["images"]:
+        image |= {"width": 120, "height": 80}
+    for row in content["annotations"][1:]:
+        row["bbox"] = [0, 0, 120, 80]
+    examples, problems = read(write(file, content))
+    assert problems["box-scale"].numbers["n"] == 4
+    assert _own(examples).corners[0].tolist() == [8, 4, 20, 15]
+
+
 @pytest.mark.parametrize("size", [(41, 60), (60, 60), (100, 100), (10**6, 10**6)])
 def test_a_size_that_fits_neither_is_named(tmp_path, size):
     _turned(tmp_path / "t.png", 6)

@@ -23,6 +23,14 @@ def test_where_pixels_begin_is_told_from_a_zero(tmp_path, origin, taken, told):
         assert boxes_of(examples, "1")[1][1:3] == (5 + origin - asked, 5 + origin - asked)
 
 
+def test_a_single_zero_does_not_move_all_boxes(tmp_path):
+    mixed = {p: [(c, max(x, 1), max(y, 1), r, b) for c, x, y, r, b in boxes] for p, boxes in TRUTH.items()}
+    examples, problems = read(write_voc(tmp_path, mixed | {"8": [("cat", 0, 9, 20, 20)]}))
+    assert "1 boxes begin at 0" in problems["origin"].sentence.en
+    assert problems["origin"].severity == "warning"
+    assert boxes_of(examples, "0")[0][1:3] == (0, 0)
+
+
 def test_small_boxes_make_the_origin_matter(tmp_path):
     small = {str(i): [("cat", 3 * i + 1, 7, 3 * i + 4, 11)] for i in range(6)}
     assert read(write_voc(tmp_path / "s", small))[1]["origin"].severity == "warning"
@@ -98,6 +106,7 @@ ENCODINGS = {
     "GBK": ("gbk", '<?xml version="1.0" encoding="gbk"?>', "猫"),
     "Latin": ("latin-1", "<?xml version='1.0' encoding='ISO-8859-1'?>", "Käfer"),
     "a lie": ("utf-8", '<?xml version="1.0" encoding="ascii"?>', "猫"),
+    "no encoding": ("utf-8", '<?xml version="1.0" encoding="zlib"?>', "猫"),
     "letters taken apart": ("utf-8", "", "Ka\u0308fer"),
 }
 

@@ -70,7 +70,7 @@ def without_boxes(pictures: Sequence[str], targets: Sequence[BoxRow]) -> list[Pr
         return []
     sentence = text(
         "Pictures without an object: {n} of {t} (first: {f}); used, since whatever is found there is wrong.",
-        "没有对象的图片：{t} 张中有 {n} 张（第一张：{f}）；照常使用，其中的任何检测都算错误。",
+        "没有目标的图片：{t} 张中有 {n} 张（第一张：{f}）；照常使用，其中的任何检测都算错误。",
         n=len(bare),
         t=len(pictures),
         f=bare[0],
@@ -109,12 +109,16 @@ def differing_ids(ids: dict[str, dict[str, str]]) -> list[Problem]:
     ]
 
 
-def alike_names(targets: Sequence[BoxRow], earlier: set[str]) -> list[Problem]:
-    """Names of this source that another one writes otherwise; those of this source join `earlier`."""
-    own = {name for row in targets for name in row.names if name is not None}
-    folded = {_folded(name): name for name in sorted(earlier)}
-    alike = sorted((folded[_folded(n)], n) for n in own if earlier and n not in earlier and _folded(n) in folded)
-    earlier |= own
+def alike_names(targets: Sequence[BoxRow], parts: Sequence[str], trained: set[str]) -> list[Problem]:
+    """Names that the training part writes otherwise; `trained` are its names, and is filled with those of the first source."""
+    by_part: dict[bool, set[str]] = {True: set(), False: set()}
+    for row, part in zip(targets, parts, strict=True):
+        by_part[part == "train"] |= {name for name in row.names if name is not None}
+    if not trained:
+        trained |= by_part[True]
+    folded = {_folded(name): name for name in sorted(trained)}
+    others = (by_part[True] | by_part[False]) - trained
+    alike = sorted((folded[_folded(name)], name) for name in others if _folded(name) in folded)
     if not alike:
         return []
     sentence = text(
@@ -122,7 +126,7 @@ def alike_names(targets: Sequence[BoxRow], earlier: set[str]) -> list[Problem]:
         "与训练数据中的名称只在写法上不同的类别名称：{l}。",
         l="; ".join(f"{a} = {b}" for a, b in alike),
     )
-    why = text("They count as classes that do not occur in training.", "它们会被当作训练中没有的类别。")
+    why = text("They count as other classes.", "它们会被当作别的类别。")
     return [
         Problem("class-names", sentence, why=why, do=text("Give them one name.", "请统一名称。"), numbers={"n": len(alike)})
     ]  # fmt: skip
@@ -143,8 +147,8 @@ def other_layouts(layouts: Sequence[BoxLayout]) -> list[Problem]:
         o=", ".join(layout.name for layout in layouts[1:]),
     )
     do = text(
-        "To read another one, name its file (a .json, or data.yaml), or move it to a folder of its own.",
-        "若要读取另一种，请直接给出其文件（.json 或 data.yaml），或将其移到单独的文件夹。",
+        "To read another one, name its file (a .json or a .yaml), or move it to a folder of its own.",
+        "若要读取另一种，请直接给出其文件（.json 或 .yaml），或将其移到单独的文件夹。",
     )
     return [Problem("layouts", sentence, severity="note", do=do, numbers={"layouts": len(layouts)})]
 

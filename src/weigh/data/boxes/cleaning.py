@@ -12,14 +12,65 @@ import numpy as np
 
 from weigh.data.boxes.reading import Reading, corners_of
 from weigh.data.boxes.written import Nameless, WrittenBoxes
-from weigh.language import Text, text
+from weigh.language import text
 from weigh.problem import Problem
 
 __all__ = ["Cleaned", "clean_boxes"]
 
-NOTHING = Text("", "")
 BEYOND = 1.0  # pixels outside the picture that are not worth a word
 SAME = 0.5  # pixels by which the sides of one box drawn twice differ at most
+
+
+class _Flaw(NamedTuple):
+    """A sentence in two languages, and whether such boxes are set aside."""
+
+    en: str
+    zh: str
+    set_aside: bool = False
+
+
+FLAWS = {
+    "box-numbers": _Flaw(
+        "Boxes whose four numbers cannot be read: {n} of {t} (first: {f}); set aside.",
+        "{t} 个框中有 {n} 个的四个数无法读取（第一个：{f}），已搁置。",
+        set_aside=True,
+    ),
+    "empty-box": _Flaw(
+        "Boxes without an area: {n} of {t} (first: {f}); set aside.",
+        "{t} 个框中有 {n} 个没有面积（第一个：{f}），已搁置。",
+        set_aside=True,
+    ),
+    "negative-box": _Flaw(
+        "Boxes of a negative width or height: {n} of {t} (first: {f}); set aside.",
+        "{t} 个框中有 {n} 个的宽或高为负（第一个：{f}），已搁置。",
+        set_aside=True,
+    ),
+    "outside-box": _Flaw(
+        "Boxes that lie outside their picture: {n} of {t} (first: {f}); set aside.",
+        "{t} 个框中有 {n} 个完全位于图片之外（第一个：{f}），已搁置。",
+        set_aside=True,
+    ),
+    "reversed-box": _Flaw(
+        "Boxes whose corners are given in reverse: {n} of {t} (first: {f}); put in order.",
+        "{t} 个框中有 {n} 个的角点顺序颠倒（第一个：{f}），已调整顺序。",
+    ),
+    "clipped-box": _Flaw(
+        "Boxes that reach more than a pixel beyond their picture: {n} of {t} (first: {f}); cut off at its border.",
+        "{t} 个框中有 {n} 个超出图片一个像素以上（第一个：{f}），已按图片边界裁剪。",
+    ),
+    "doubled-box": _Flaw(
+        "Boxes that are drawn twice, with one class: {n} of {t} (first: {f}); each is used once.",
+        "{t} 个框中有 {n} 个重复绘制且类别相同（第一个：{f}），每个只使用一次。",
+    ),
+    "two-classes": _Flaw(
+        "Boxes that are drawn twice, with different classes: {n} of {t} (first: {f}); both are used.",
+        "{t} 个框中有 {n} 个重复绘制但类别不同（第一个：{f}），两者都会使用。",
+    ),
+    "no-class": _Flaw(
+        "Boxes of no class: {n} of {t} (first: {f}): {r}. They are ignored: neither trained on nor scored.",
+        "不属于任何类别的框：{t} 个中有 {n} 个（第一个：{f}）：{r}。它们被忽略，既不用于训练，也不计分。",
+    ),
+}
 
 
 class Cleaned(NamedTuple):
@@ -83,7 +134,6 @@ def clean_boxes(
         np.repeat(np.arange(len(written)), counts),
         np.concatenate([np.empty(0, np.int64), *map(np.arange, counts)]),
     )
-    problems: list[Problem] = []
     own_sizes = sizes[boxes.row]
     known = np.isfinite(own_sizes).all(axis=1)
     numbers = boxes.numbers
@@ -103,66 +153,21 @@ def clean_boxes(
         outside = left & ~(clipped[:, 2:] > clipped[:, :2]).all(axis=1)
         beyond = left & ~outside & (np.abs(clipped - corners).max(axis=1, initial=0) > BEYOND)
     left &= ~outside
-    problems += _set_aside(
-        boxes,
-        ~finite,
-        "box-numbers",
-        "Boxes whose four numbers cannot be read: {n} of {t} (first: {f}); set aside.",
-        "{t} 个框中有 {n} 个的四个数无法读取（第一个：{f}），已搁置。",
-    )
-    problems += _set_aside(
-        boxes,
-        empty,
-        "empty-box",
-        "Boxes without an area: {n} of {t} (first: {f}); set aside.",
-        "{t} 个框中有 {n} 个没有面积（第一个：{f}），已搁置。",
-    )
-    problems += _set_aside(
-        boxes,
-        turned & ~reversed_corners,
-        "negative-box",
-        "Boxes of a negative width or height: {n} of {t} (first: {f}); set aside.",
-        "{t} 个框中有 {n} 个的宽或高为负（第一个：{f}），已搁置。",
-    )
-    problems += _set_aside(
-        boxes,
-        outside,
-        "outside-box",
-        "Boxes that lie outside their picture: {n} of {t} (first: {f}); set aside.",
-        "{t} 个框中有 {n} 个完全位于图片之外（第一个：{f}），已搁置。",
-    )
-    problems += _changed(
-        boxes,
-        reversed_corners & left,
-        "reversed-box",
-        "Boxes whose corners are given in reverse: {n} of {t} (first: {f}); put in order.",
-        "{t} 个框中有 {n} 个的角点顺序颠倒（第一个：{f}），已调整顺序。",
-    )
-    problems += _changed(
-        boxes,
-        beyond,
-        "clipped-box",
-        "Boxes that reach more than a pixel beyond their picture: {n} of {t} (first: {f}); cut off at its border.",
-        "{t} 个框中有 {n} 个超出图片一个像素以上（第一个：{f}），已按图片边界裁剪。",
-    )
     twice, contradicting = _doubled(boxes, clipped, left)
-    problems += _changed(
-        boxes,
-        twice,
-        "doubled-box",
-        "Boxes that are drawn twice, with one class: {n} of {t} (first: {f}); each is used once.",
-        "{t} 个框中有 {n} 个重复绘制且类别相同（第一个：{f}），每个只使用一次。",
-    )
-    problems += _changed(
-        boxes,
-        contradicting,
-        "two-classes",
-        "Boxes that are drawn twice, with different classes: {n} of {t} (first: {f}); both are used.",
-        "{t} 个框中有 {n} 个重复绘制但类别不同（第一个：{f}），两者都会使用。",
-    )
-    left &= ~twice
     none = np.array([boxes.name(i) is None for i in range(len(numbers))], dtype=bool)
-    problems += _nameless(boxes, left & none, nameless)
+    flaws = {
+        "box-numbers": ~finite,
+        "empty-box": empty,
+        "negative-box": turned & ~reversed_corners,
+        "outside-box": outside,
+        "reversed-box": reversed_corners & left,
+        "clipped-box": beyond,
+        "doubled-box": twice,
+        "two-classes": contradicting,
+        "no-class": left & none,
+    }
+    problems = [problem for kind, which in flaws.items() for problem in _named(boxes, which, kind, nameless)]
+    left &= ~twice
     return Cleaned(clipped[left], boxes.row[left], boxes.box[left], problems)
 
 
@@ -182,29 +187,26 @@ def _doubled(boxes: _All, corners: np.ndarray, left: np.ndarray) -> tuple[np.nda
     return twice, contradicting & ~twice
 
 
-def _nameless(boxes: _All, which: np.ndarray, nameless: Nameless) -> list[Problem]:
-    en = "Boxes of no class: {n} of {t} (first: {f}): {r}. They are ignored: neither trained on nor scored."
-    zh = "不属于任何类别的框：{t} 个中有 {n} 个（第一个：{f}）：{r}。它们被忽略，既不用于训练，也不计分。"
-    return _problem(boxes, which, "no-class", en, zh, nameless.reason, do=nameless.do)
-
-
-def _set_aside(boxes: _All, which: np.ndarray, kind: str, en: str, zh: str) -> list[Problem]:
-    do = text("Correct them in these lines, or delete them.", "请在相应的行中更正或删除。")
-    why = text("An object without its box teaches that nothing is there.", "缺少框的对象会让模型学到此处空无一物。")
-    return _problem(boxes, which, kind, en, zh, do=do, why=why)
-
-
-def _changed(boxes: _All, which: np.ndarray, kind: str, en: str, zh: str) -> list[Problem]:
-    return _problem(boxes, which, kind, en, zh, do=text("Look at the first of them.", "请查看其中第一个。"))
-
-
-def _problem(
-    boxes: _All, which: np.ndarray, kind: str, en: str, zh: str, reason: Text = NOTHING, **more
-) -> list[Problem]:
+def _named(boxes: _All, which: np.ndarray, kind: str, nameless: Nameless) -> list[Problem]:
+    """What is said of the boxes of one flaw; nothing where there are none."""
     rows = np.flatnonzero(which).tolist()
     if not rows:
         return []
     marks = tuple(boxes.mark(i) for i in rows)
-    sentence = text(en, zh, n=len(rows), t=len(boxes.row), f=marks[0], r=reason)
-    numbers = {"n": len(rows), "boxes": len(boxes.row)}
-    return [Problem(kind, sentence, marks, numbers=numbers, details=boxes.details(rows), **more)]
+    flaw = FLAWS[kind]
+    sentence = text(flaw.en, flaw.zh, n=len(rows), t=len(boxes.row), f=marks[0], r=nameless.reason)
+    why = text("An object without its box teaches that nothing is there.", "缺少框的目标会让模型学到此处空无一物。")
+    do = text("Look at the first of them.", "请查看其中第一个。")
+    if flaw.set_aside:
+        do = text("Correct them in these lines, or delete them.", "请在相应的行中更正或删除。")
+    return [
+        Problem(
+            kind,
+            sentence,
+            marks,
+            why=why if flaw.set_aside else None,
+            do=nameless.do if kind == "no-class" else do,
+            numbers={"n": len(rows), "boxes": len(boxes.row)},
+            details=boxes.details(rows),
+        )
+    ]

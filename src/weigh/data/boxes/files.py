@@ -127,12 +127,15 @@ def _lonely(files: LabelFiles, twice: list[str], called: Text, do: Text) -> list
         sentence = text(en, zh, n=len(paths), f=paths[0], c=called)
         return [set_aside(kind, sentence, paths, do, severity="note" if note else "warning")]
 
-    both_alike = text("Check that both are called alike.", "请检查两者的名称是否一致。")
+    both_alike = text(
+        "If they should have a partner, check that both are called alike.",
+        "若本应有对应的文件，请检查两者的名称是否一致。",
+    )
     return [
         *problem(
             "no-labels",
             "Pictures without {c}: {n} (first: {f}); set aside, since whether they hold objects is not known.",
-            "没有{c}的图片：{n} 张（第一张：{f}），因无法得知其中是否有对象而搁置。",
+            "没有{c}的图片：{n} 张（第一张：{f}），因无法得知其中是否有目标而搁置。",
             [f.path for f in files.pictures],
             do + both_alike,
         ),

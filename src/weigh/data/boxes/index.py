@@ -20,7 +20,7 @@ from weigh.data.boxes.reading import Reading, settle_origin, settle_reading
 from weigh.data.boxes.sizes import Canvas, canvases, upright_corners
 from weigh.data.boxes.table import list_table_boxes
 from weigh.data.boxes.voc import list_voc
-from weigh.data.boxes.written import BoxListing, WrittenBoxes
+from weigh.data.boxes.written import MOST_PIXELS_OF_A_SIDE, BoxListing, WrittenBoxes
 from weigh.data.boxes.yolo import list_yolo
 from weigh.data.boxes.yolo_parts import read_yaml_file, yaml_in
 from weigh.data.pictures.coco import coco_files, coco_source
@@ -78,7 +78,7 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
         frame = BOXES.resolved({}, rows_of([row.boxes for row in targets]))["frame"]
         listing.problems += small_boxes(listing.path, source.boxes, targets, cleaned, frame)
         listing.problems += without_boxes(listing.path, targets)
-        listing.problems += differing_ids(settled.ids | source.ids) + alike_names(targets, settled.names)
+        listing.problems += differing_ids(settled.ids | source.ids) + alike_names(targets, listing.part, settled.names)
         settled.ids |= source.ids
         settled.reading = settled.reading or reading
         return listing
@@ -119,7 +119,7 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
         sources = [coco_source(source.file, source.part) for source in coco_files(folder)]
         listed = list_coco_boxes(sources, folder)
     elif layouts[0].name == "Pascal VOC":
-        listed = list_voc(folder, without=inside)
+        listed = list_voc(folder, spec.encoding, without=inside)
     else:
         described = yaml_in(folder)
         above = yaml_in(folder.parent) if described is None else None
@@ -158,7 +158,9 @@ def box_rows(written: list[WrittenBoxes], drawn_on: list[Canvas], cleaned: Clean
         ignored = one.ignored[own] | np.array([name is None for name in names], dtype=bool)
         width, height = canvas.upright
         if not canvas.opens and len(corners):  # how large it is nobody knows; it is set aside when pictures are checked
-            width, height = np.maximum(canvas.upright, np.ceil(corners[:, 2:].max(axis=0))).astype(int).tolist()
+            width, height = (
+                np.clip(np.ceil(corners[:, 2:].max(axis=0)), canvas.upright, MOST_PIXELS_OF_A_SIDE).astype(int).tolist()
+            )
         boxes = Boxes.of(height, width, corners, np.full(len(own), -1), ignored, area)
         rows.append(BoxRow(names, boxes))
     return rows

@@ -22,7 +22,7 @@ from weigh.language import Text, text
 
 __all__ = ["BoxLayout", "box_layouts", "lone_folder"]
 
-LOOKED_AT = 20_000  # names of a folder that are looked at
+FOLDERS, NAMES = 1000, 300  # folders that are looked into, and names in each of them
 OPENED = 20  # files of each kind that are opened
 
 
@@ -90,14 +90,12 @@ def _yolo(folder: Path) -> BoxLayout | None:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Files below a folder, in order, as long as there are not too many."""
-    looked = 0
-    for here, folders, files in os.walk(folder):
+    """The first files of each folder below a folder, in order."""
+    for looked, (here, folders, files) in enumerate(os.walk(folder)):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(files):
+        for name in sorted(files)[:NAMES]:
             yield os.path.relpath(os.path.join(here, name), folder).replace(os.sep, "/")
-        looked += len(files)
-        if looked > LOOKED_AT:
+        if looked >= FOLDERS:
             return
 
 

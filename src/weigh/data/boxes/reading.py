@@ -15,7 +15,7 @@ from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
 
-__all__ = ["Convention", "Order", "Reading", "corners_of", "settle_origin", "settle_reading"]
+__all__ = ["LEAST_PIXELS", "Convention", "Order", "Reading", "corners_of", "settle_origin", "settle_reading"]
 
 Order = Literal["xyxy", "xywh", "cxcywh"]
 ORDERS: tuple[Order, ...] = ("xyxy", "xywh", "cxcywh")
@@ -23,7 +23,7 @@ PLAUSIBLE = 0.9  # share of boxes that must fit a reading
 FEW, RARE = 2, 0.005  # so many boxes, or this share of them, may be odd in the right reading and not in a wrong one
 BROKEN = 0.5  # what a layout says of itself is doubted if fewer of its boxes fit
 SLACK = 0.02  # of a side that a box may reach beyond the picture
-LEAST_PIXELS = 2.0  # a data set all of whose numbers are smaller is not one of pixels
+LEAST_PIXELS = 2.0  # a data set nearly all of whose numbers are smaller is not one of pixels
 SHIFTED = 0.95  # overlap of a usual box with itself moved by one pixel: below it, the origin matters
 WORDS: dict[Order, Text] = {
     "xyxy": text("left, top, right, bottom", "左、上、右、下"),
@@ -101,7 +101,7 @@ def settle_reading(
         return Reading(_order(asked), asked.startswith("relative-"), convention.origin), []
     finite = np.isfinite(numbers).all(axis=1)
     numbers, sizes = numbers[finite], sizes[finite]
-    small = bool(len(numbers)) and float(np.abs(numbers).max()) < LEAST_PIXELS
+    small = bool(len(numbers)) and float((np.abs(numbers) < LEAST_PIXELS).all(axis=1).mean()) >= PLAUSIBLE
     stated = convention.relative
     expected = Reading(convention.orders[0], bool(stated), convention.origin) if len(convention.orders) == 1 else None
     if not len(numbers):
@@ -131,7 +131,7 @@ def settle_reading(
 def settle_origin(
     numbers: np.ndarray, reading: Reading, convention: Convention, asked: int | None
 ) -> tuple[Reading, list[Problem]]:
-    """The number of the first pixel: as asked, else as the layout says, unless a coordinate is smaller; said where it cannot be told."""
+    """The number of the first pixel: as asked, else as the layout says, unless as many boxes begin before it; said where it cannot be told."""
     if reading.relative:
         return reading._replace(origin=0), []
     if asked is not None:
@@ -140,8 +140,8 @@ def settle_origin(
     if not convention.origin or not len(numbers):
         return reading, []
     first = numbers[:, :2]
-    zeros = int((first < convention.origin).any(axis=1).sum())
-    if zeros:
+    zeros, ones = (int(which.any(axis=1).sum()) for which in (first < convention.origin, first == convention.origin))
+    if zeros and zeros >= ones:
         sentence = text(
             "Coordinates of {s} count from 0: {n} boxes begin there.",
             "{s} 的坐标从 0 开始：有 {n} 个框以 0 起始。",
@@ -152,13 +152,13 @@ def settle_origin(
     sides = numbers[:, 2:] - first if reading.order == "xyxy" else numbers[:, 2:]
     width, height = np.maximum(np.median(sides, axis=0), 1)
     overlap = float(width * height / ((width + 1) * (height + 1)))
-    ones = int((first == convention.origin).any(axis=1).sum())
     sentence = text(
-        "Whether coordinates of {s} count from 0 or from 1 cannot be told: none is 0, and {n} boxes begin at 1. Taken from 1, as {s} defines it; read "
-        "from 0, a box of the usual size ({w:.0f} x {h:.0f}) would overlap with itself by {o:.3f}.",
-        "无法判断 {s} 的坐标从 0 还是从 1 开始：没有坐标为 0，有 {n} 个框以 1 起始。按 {s} 的定义从 1 开始计；若从 0 开始，常见大小的框（{w:.0f} x {h:.0f}）"
-        "与原位置的重叠为 {o:.3f}。",
+        "Whether coordinates of {s} count from 0 or from 1 cannot be told: {z} boxes begin at 0, {n} at 1. Taken from 1, as {s} defines it. Counted "
+        "from 0, boxes would begin a pixel further in: one of the usual size ({w:.0f} x {h:.0f}) would have an IoU of {o:.3f} with what is used now.",
+        "无法判断 {s} 的坐标从 0 还是从 1 开始：有 {z} 个框以 0 起始，{n} 个以 1 起始。按 {s} 的定义从 1 开始计。若从 0 开始，框的左边和上边会内移一个像素："
+        "常见大小的框（{w:.0f} x {h:.0f}）与当前读法的 IoU 为 {o:.3f}。",
         s=convention.source,
+        z=zeros,
         n=ones,
         w=float(width),
         h=float(height),
@@ -168,8 +168,8 @@ def settle_origin(
         "If you know it: --set data.origin=1 or --set data.origin=0",
         "若已知：--set data.origin=1 或 --set data.origin=0",
     )
-    severity: Literal["note", "warning"] = "note" if overlap >= SHIFTED else "warning"
-    numbers_of = {"n": ones, "width": float(width), "height": float(height), "overlap": overlap}
+    severity: Literal["note", "warning"] = "note" if overlap >= SHIFTED and not zeros else "warning"
+    numbers_of = {"zeros": zeros, "n": ones, "width": float(width), "height": float(height), "overlap": overlap}
     return reading, [Problem("origin", sentence, severity=severity, do=do, numbers=numbers_of)]
 
 

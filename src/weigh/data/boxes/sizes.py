@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.data.boxes.reading import LEAST_PIXELS
 from weigh.data.boxes.written import WrittenBoxes
-from weigh.data.pictures.upright import StoredSize, fit, stored_sizes, turning_problems
+from weigh.data.pictures.upright import Fit, StoredSize, fit, stored_sizes, turning_problems
 from weigh.data.rows.listing import set_aside
 from weigh.language import text
 from weigh.problem import Problem
@@ -44,6 +45,7 @@ def canvases(
     fits = [fit(size, one.size) for size, one in zip(stored, written, strict=True)]
     chosen: list[Canvas | None] = []
     scaled, other = [], []
+    factors = _scales(stored, fits, written)
     for row, (size, how, one) in enumerate(zip(stored, fits, written, strict=True)):
         if size is None:
             stated = one.size or (1, 1)
@@ -52,7 +54,7 @@ def canvases(
             chosen.append(Canvas((size.width, size.height), size.upright, size.orientation))
         elif how != "other" or one.size is None:
             chosen.append(Canvas(size.upright, size.upright))
-        elif _is_scaled(size, one):
+        elif row in factors:
             scaled.append(row)
             chosen.append(Canvas(one.size, size.upright))
         else:
@@ -79,16 +81,26 @@ def upright_corners(corners: np.ndarray, canvas: Canvas) -> np.ndarray:
     return turned
 
 
-def _is_scaled(size: StoredSize, written: WrittenBoxes) -> bool:
-    """Whether the boxes were drawn on the same picture in another size: of its shape, and they need that room or fill it."""
-    if written.size is None:
-        return False
-    width, height = size.upright
-    scale = written.size[0] / width
-    if abs(written.size[1] - height * scale) > max(1.0, scale):
-        return False
-    reach = np.nanmax(written.numbers, initial=0)
-    return reach > max(width, height) or scale < 1
+def _scales(stored: Sequence[StoredSize | None], fits: Sequence[Fit], written: Sequence[WrittenBoxes]) -> set[int]:
+    """Pictures whose boxes were drawn on the same picture in another size: of its shape, where boxes of one that was scaled as much need that room.
+
+    Boxes of a smaller picture, and shares of it, need no proof: they cannot be meant otherwise.
+    """
+    rows: dict[float, list[int]] = {}
+    proven: set[float] = set()
+    for row, (size, how, one) in enumerate(zip(stored, fits, written, strict=True)):
+        if how != "other" or size is None or one.size is None:
+            continue
+        width, height = size.upright
+        scale = one.size[0] / width
+        if abs(one.size[1] - height * scale) > max(1.0, scale):
+            continue
+        factor = round(scale, 2)
+        rows.setdefault(factor, []).append(row)
+        reach = one.numbers[np.isfinite(one.numbers)].max(initial=0)
+        if reach > max(width, height) or reach < LEAST_PIXELS or scale < 1:
+            proven.add(factor)
+    return {row for factor in proven for row in rows[factor]}
 
 
 def _rows(pictures, stored, written, rows) -> tuple[dict[str, str], ...]:

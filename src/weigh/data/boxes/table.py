@@ -44,8 +44,10 @@ def list_table_boxes(path: Path, spec: DataSpec, root: Path | None) -> BoxListin
     box, pictures, label = _columns(cells, path, spec)
     root = Path(os.path.abspath(root or path.parent))
     rows_of = _rows_by_picture(cells[pictures], root, path)
+    nowhere = [f"{path.name}:{read.lines[row]}" for row in rows_of.pop("", ())]
     listing = _pictures(cells, rows_of, path, spec, root, pictures, (*box.names, label))
-    held = [rows_of[list(rows_of)[row]] for row in listing.order]
+    rows_by_number = list(rows_of.values())
+    held = [rows_by_number[number] for number in listing.order]
     empty = _empty_marks(cells, box, label)
     sizes = picture_size_columns(cells, box)
     marked = [name for name in cells if name.casefold() in MARKED]
@@ -64,6 +66,7 @@ def list_table_boxes(path: Path, spec: DataSpec, root: Path | None) -> BoxListin
             mark = f"{path.name}:{read.lines[row]}"
             written.add(mark, " ".join(compose(name).split()) or None, numbers, ignored=ignored)
         boxes.append(written.build())
+    listing.problems += _nowhere(nowhere, len(read.lines))
     listing.problems += _said(read, box, pictures, label, spec, listing)
     if marked:
         listing.problems += _ignored(marked, [m for w in boxes for m, i in zip(w.marks, w.ignored, strict=True) if i])
@@ -158,8 +161,8 @@ def _pictures(
     listing = list_columns(of_pictures, table, columns=chosen, root=root, separator=None)
     listing.label = [""] * len(listing)
     if torn:
-        places = set(torn)
-        keep = [i for i, row in enumerate(listing.order) if list(rows_of)[row] not in places]
+        names, apart = list(rows_of), set(torn)
+        keep = [i for i, number in enumerate(listing.order) if names[number] not in apart]
         sentence = text(
             "Pictures whose rows name several parts or groups: {n} (first: {f}); set aside.",
             "各行所属部分或组不一致的图片：{n} 张（第一张：{f}），已搁置。",
@@ -170,6 +173,19 @@ def _pictures(
         do = text("Let all rows of a picture say the same.", "请让同一图片的各行保持一致。")
         listing.problems.append(set_aside("torn-picture", sentence, torn, do))
     return listing
+
+
+def _nowhere(marks: list[str], rows: int) -> list[Problem]:
+    if not marks:
+        return []
+    sentence = text(
+        "Rows that name no picture: {n} of {t} (first: {f}); set aside.",
+        "{t} 行中有 {n} 行没有写明图片（第一行：{f}），已搁置。",
+        n=len(marks),
+        t=rows,
+        f=marks[0],
+    )
+    return [set_aside("missing", sentence, marks, more={"rows": rows})]
 
 
 def _constant(column: Sequence[str | None], groups) -> bool:
@@ -210,7 +226,7 @@ def _ignored(columns: Sequence[str], marks: list[str]) -> list[Problem]:
     names = Text(", ".join(columns), "、".join(columns))
     sentence = text(
         "Boxes marked in {c}: {n} (first: {f}); no single objects: neither trained on nor scored.",
-        "在 {c} 列中作了标记的框：{n} 个（第一个：{f}）；它们不是单个对象，既不用于训练，也不计分。",
+        "在 {c} 列中作了标记的框：{n} 个（第一个：{f}）；它们不是单个目标，既不用于训练，也不计分。",
         c=names,
         n=len(marks),
         f=marks[0],

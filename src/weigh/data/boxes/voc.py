@@ -14,6 +14,7 @@ from weigh.data.boxes.written import BoxesBuilder, BoxListing, Nameless, Written
 from weigh.data.boxes.xml_file import Element, read_xml
 from weigh.data.names import compose
 from weigh.data.rows.listing import set_aside
+from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
@@ -21,37 +22,40 @@ from weigh.problem import Problem
 __all__ = ["is_voc_file", "list_voc"]
 
 SIDES = ("xmin", "ymin", "xmax", "ymax")
-CALLED = text("an XML file", "XML 文件")
+CALLED = text("an XML file", " XML 文件")
 
 
 def is_voc_file(path: Path) -> bool:
     """Whether a file is an annotation of Pascal VOC."""
     try:
-        return read_xml(path).name == "annotation"
+        return read_xml(path)[0].name == "annotation"
     except DataError:
         return False
 
 
-def list_voc(folder: Path, *, without: Path | None = None) -> BoxListing:
+def list_voc(folder: Path, encoding: str | None = None, *, without: Path | None = None) -> BoxListing:
     """Pictures below a folder and the boxes of their XML files.
 
     Args:
+        encoding: What the user says that they are written in.
         without: A folder inside that is not looked at.
     """
     lists = listed_in(folder)
     files = match_files(folder, ".xml", lists, without=without)
     do = text(
         "A picture without objects has an XML file without <object>.",
-        "没有对象的图片也应有一个不含 <object> 的 XML 文件。",
+        "没有目标的图片也应有一个不含 <object> 的 XML 文件。",
     )
     listing = list_labelled(folder, files, lists.twice, called=CALLED, do=do)
     boxes: list[WrittenBoxes] = []
     failed: dict[str, Text] = {}
+    encodings: dict[str, str] = {}
     difficult: list[str] = []
     keep = []
     for row, (_, labels) in enumerate(files.pairs):
         try:
-            written = _read(folder, labels.path)
+            top, encodings[labels.path] = read_xml(folder / labels.path, encoding)
+            written = _written(top, folder, labels.path)
         except DataError as error:
             failed[labels.path] = error.what
             continue
@@ -60,14 +64,14 @@ def list_voc(folder: Path, *, without: Path | None = None) -> BoxListing:
         difficult += [mark for mark, ignored in zip(written.marks, written.ignored, strict=True) if ignored]
     listing.keep(keep)
     listing.problems += _unreadable(failed, len(files.pairs)) + _difficult(difficult)
+    listing.problems += encoding_problem(encodings)
     nameless = Nameless(
-        text("<name> is empty", "<name> 为空"), text("Write <name> in these objects.", "请在这些对象中写上 <name>。")
+        text("<name> is empty", "<name> 为空"), text("Write <name> in these objects.", "请在这些目标中写上 <name>。")
     )
     return BoxListing(listing, boxes, Convention("Pascal VOC", ("xyxy",), relative=False, origin=1), nameless)
 
 
-def _read(folder: Path, file: str) -> WrittenBoxes:
-    top = read_xml(folder / file)
+def _written(top: Element, folder: Path, file: str) -> WrittenBoxes:
     if top.name != "annotation":
         raise DataError(
             text("{p} holds <{n}> instead of <annotation>.", "{p} 中是 <{n}>，而不是 <annotation>。", p=folder / file, n=top.name)

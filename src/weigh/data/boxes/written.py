@@ -15,7 +15,7 @@ from weigh.data.boxes.reading import Convention
 from weigh.data.rows.listing import Listing
 from weigh.language import Text
 
-__all__ = ["BoxListing", "BoxesBuilder", "Nameless", "WrittenBoxes", "as_number", "as_side"]
+__all__ = ["MOST_PIXELS_OF_A_SIDE", "BoxListing", "BoxesBuilder", "Nameless", "WrittenBoxes", "as_number", "as_side"]
 
 MOST_PIXELS_OF_A_SIDE = 1_000_000
 

@@ -6,13 +6,12 @@ declares about itself counts where its bytes allow it.
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from weigh.data.tables.text_encoding import decode
+from weigh.data.tables.text_encoding import Decoded, decode
 from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.language import Text, text
@@ -59,8 +58,11 @@ class _Refused(Exception):
         self.reason = reason
 
 
-def read_xml(path: Path) -> Element:
-    """The outermost element.
+def read_xml(path: Path, encoding: str | None = None) -> tuple[Element, str]:
+    """The outermost element, and what the file was read as ("UTF-8", "Windows-1252").
+
+    Args:
+        encoding: What the user says that it is written in.
 
     Raises:
         DataError: It cannot be read, is no XML, or defines entities; the message has the line.
@@ -95,25 +97,26 @@ def read_xml(path: Path) -> Element:
     parser.ExternalEntityRefHandler = lambda *_: 0
     parser.buffer_text = True
     try:
-        parser.Parse(_decoded(raw).encode("utf-8", "replace"), True)
+        decoded = _decoded(raw, encoding)
+        parser.Parse(decoded.content.lstrip("\ufeff").encode("utf-8", "replace"), True)
     except expat.ExpatError as error:
         reason = text("line {n} is no valid XML", "第 {n} 行不是有效的 XML", n=error.lineno)
         raise _unreadable(path, reason) from None
     except _Refused as refused:
         raise _unreadable(path, refused.reason) from None
-    return top.children[0]
+    return top.children[0], decoded.encoding
 
 
-def _decoded(raw: bytes) -> str:
-    """The characters, as the file declares them where its bytes allow it, else by the bytes."""
+def _decoded(raw: bytes, encoding: str | None) -> Decoded:
+    """The characters, as the user or the file says where the bytes allow it, else by the bytes."""
     declared = DECLARED.match(raw.lstrip())
-    if declared is not None:
-        try:
-            return codecs.decode(raw, declared[1].decode("ascii"))
-        except (LookupError, ValueError):
-            pass
-    decoded = decode(raw)
-    return "" if decoded is None else decoded.content.lstrip("\ufeff")
+    for codec in (encoding, declared[1].decode("ascii") if declared else None):
+        if codec is not None:
+            try:
+                return Decoded(raw.decode(codec), "as told")  # refuses what packs instead of encodes
+            except (LookupError, ValueError):
+                pass
+    return decode(raw) or Decoded("", "UTF-8")
 
 
 def _unreadable(path: Path, reason: Text) -> DataError:

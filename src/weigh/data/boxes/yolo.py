@@ -70,7 +70,7 @@ def list_yolo(folder: Path, spec: DataSpec, yaml: YamlFile | None = None, *, wit
     files = _placed(files, parts)
     empty = text(
         "If they hold no objects, give each an empty file of that name.",
-        "若其中没有对象，请为每张图片建一个同名的空文件。",
+        "若其中没有目标，请为每张图片建一个同名的空文件。",
     )
     listing = list_labelled(folder, files, [], called=CALLED, do=empty)
     listing.problems += parts.problems

@@ -27,6 +27,7 @@ __all__ = ["CocoFile", "CocoListing", "CocoObject", "CocoPicture", "CocoSource",
 
 SMALL, LOOKED_INTO = 4_000_000, 1_000_000  # bytes
 MOST_FILES = 50  # .json files in one folder: more are one for each picture
+SAMPLE = 50  # pictures that show where those of a part lie
 LOOKED_AT = 1000  # objects that show what a file holds
 USUAL = "instances"  # the file of objects, among those of captions, keypoints and stuff
 
@@ -173,8 +174,9 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
         listed.files.append(content)
         problems += content.problems
         names = [picture.file for picture in content.pictures]
-        resolver = Resolver(root, names, beside=source.file.parent)
-        places = [resolver.find(name) for name in names]
+        within = _folder_of_part(root, source, names)
+        resolver = Resolver(root, [within + name for name in names], beside=source.file.parent)
+        places = [resolver.find(within + name) for name in names]
         missing = [name for name, place in zip(names, places, strict=True) if place.path is None]
         problems += _missing(source.file, missing, len(names), resolver)
         again: list[str] = []
@@ -191,6 +193,16 @@ def list_coco(sources: Sequence[CocoSource], root: Path) -> CocoListing:
             listed.file_of.append(len(listed.files) - 1)
         problems += _again(source.file, again)
     return listed
+
+
+def _folder_of_part(root: Path, source: CocoSource, names: Sequence[str]) -> str:
+    """ "train2017/", where most pictures of a part lie in a folder that is called so; two parts may use the same names."""
+    words = [source.file.stem.rpartition("_")[2], *(word for word, part in PARTS.items() if part == source.part)]
+    sample = [name for name in names if ".." not in name and not os.path.isabs(name)][:SAMPLE]
+    for folder in (f"{above}{word}" for above in ("", "images/") for word in words):
+        if sum(os.path.isfile(os.path.join(root, folder, name)) for name in sample) * 2 > len(sample):
+            return f"{folder}/"
+    return ""
 
 
 def read_coco(source: CocoSource, root: Path) -> CocoFile:

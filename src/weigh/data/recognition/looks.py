@@ -127,7 +127,10 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     cells = look.table.columns if look.table else {}
     pictures, columns = picture_columns(cells, look.path), look.columns
     box = box_columns(cells, columns.box)
-    if box is not None and (columns.path in cells or pictures):
+    files = [name for name in cells.get(columns.path) or cells.get(pictures[0] if pictures else "", ()) if name]
+    if box is not None and len(set(files)) < len(
+        files
+    ):  # with a row for each picture, the box may be where it was cut out
         sentence = text("A box in each row ({c}).", "每行一个框（{c}）。", c=", ".join(box.names))
         return TextTask(
             OBJECT_DETECTION,
