@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from benchmarks.audit.box_designs import BoxDesign
+from benchmarks.audit.box_rows import box_study
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
-from weigh.findings.slices import find
+from weigh.findings.slices import Slice, _score, find
+from weigh.kinds.base import rows_of
+from weigh.kinds.boxes import BOXES
 from weigh.stats.multiple import holm
+from weigh.stats.resampling import resample
 
 
 def study(seed, effect=0.0, n=400, sites=6, primary="balanced_accuracy", repeats=2, tiny=0, **options):
@@ -119,3 +126,26 @@ def test_multilabel_describes_classes_without_comparing_them():
     (finding,) = find(make_results({"a": logits}, target, metrics={"primary": "f1_macro"}, winner="a"))
     assert len(finding.table) == 3
     assert not named(finding, "class")
+
+
+def test_average_precision_of_a_small_rest_is_no_yardstick():
+    """AP of few pictures is too high: beside a small rest every large slice would look worse. A slice without enough of a class is not compared."""
+    study = box_study(BoxDesign(n=100), np.random.default_rng(4))
+    measured, few = study.measured["m0"], np.arange(100) < 25
+    out_of_fold = SimpleNamespace(kind=BOXES, target=measured.target)
+    plain = replace(measured.metric, parts=lambda s: replace(measured.metric.parts(s), optimism=None))
+    large = Slice("site", "b", ~few)
+    weights, options = np.ones((1, 100)), {"level": 0.95, "tests": 2, "claim": "these_models"}
+    own, other = (
+        _score(large, m, out_of_fold, study.units, weights, **options)
+        for m in (measured, replace(measured, metric=plain))
+    )
+    too_high = resample(measured, weights, study.units, few[None]).parts.too_high
+    assert 0.001 < too_high < 0.1
+    assert own.shortfall.low == pytest.approx(other.shortfall.low - too_high)
+    assert own.p > other.p
+    target = rows_of(
+        [boxes._replace(classes=np.where(i < 22, 0, boxes.classes)) for i, boxes in enumerate(measured.target)]
+    )
+    alone = _score(large, measured, SimpleNamespace(kind=BOXES, target=target), study.units, weights, **options)
+    assert (alone.shortfall, alone.reason) == (None, "too few of a class to tell")

@@ -12,7 +12,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.audit.readings import calibration, curve, equal, headline, labels, masks, order, shift
+from benchmarks.audit.readings import boxes, calibration, curve, equal, headline, labels, masks, order, shift
 from benchmarks.audit.readings.part import COLUMNS, Kept, Part, read_rows, table
 
 __all__ = ["PARTS", "READINGS", "readings_section", "run_readings"]
@@ -33,6 +33,10 @@ PARTS: dict[str, Part] = {
     "masks": masks.SCORES,
     "masks equal": masks.EQUAL,
     "masks different": masks.DIFFERENT,
+    "boxes": boxes.SCORES,
+    "boxes equal": boxes.EQUAL,
+    "boxes different": boxes.DIFFERENT,
+    "boxes other": boxes.OTHERS,
 }
 
 

@@ -138,6 +138,13 @@ def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
         counts = np.bincount(out_of_fold.target[s.member])
         if counts[counts > 0].min() < LEAST_OF_CLASS:
             return "too few of a class to tell"
+    if (
+        s.column != CLASS and out_of_fold.kind.fewest
+    ):  # scores are means over the classes that occur: the same ones on both sides
+        members = out_of_fold.kind.members(out_of_fold.target, 0)
+        members = members[:, out_of_fold.kind.judged(out_of_fold.target, 0)]
+        if members.size and min(members[side].sum(axis=0).min() for side in (s.member, ~s.member)) < LEAST_OF_CLASS:
+            return "too few of a class to tell"
     return ""
 
 
@@ -173,6 +180,9 @@ def _score(
     # at the slice's size.
     chance = sampling_variance(rest, units, claim).total * outside / inside
     error = math.sqrt(np.nanmax([variance.total, chance]))
+    generous = (
+        rest.parts.too_high if rest.parts else 0.0
+    )  # a score of few examples may be too high: of the rest that looks like a shortfall
     if not error > 0:
         return Scored(s, n, inside, score, None, math.nan, "no spread to judge by")
     freedom = max(min(variance.freedom, inside - 1, outside - 1), 1.0)
@@ -180,7 +190,7 @@ def _score(
     most = 1.0 - measured.metric.lowest if measured.metric.unit == "score" else math.inf
     shortfall = Estimate(
         value=short,
-        low=max(short - wide, -most),
+        low=max(short - wide - generous, -most),
         high=min(short + wide, most),
         level=level,
         n=inside,
@@ -188,7 +198,7 @@ def _score(
         unit=measured.metric.unit,
         method=f"Bayesian bootstrap over {units.name}, t, Bonferroni over {tests} slices",
     )
-    return Scored(s, n, inside, score, shortfall, _upper_tail(short / error, freedom), "")
+    return Scored(s, n, inside, score, shortfall, _upper_tail((short - generous) / error, freedom), "")
 
 
 def _upper_tail(t: float, freedom: float) -> float:

@@ -21,7 +21,13 @@ from weigh.kinds.box_statistics import IOUS, MOST, BoxStatistics
 from weigh.kinds.boxes import BOXES
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.ranked_boxes import average_precision_without, measure_ranks, ranks_of_class, reduce_ranks
+from weigh.metrics.ranked_boxes import (
+    average_precision_without,
+    measure_ranks,
+    parts_of_ranks,
+    ranks_of_class,
+    reduce_ranks,
+)
 from weigh.metrics.ratios import ClassMean, ratio
 from weigh.metrics.shares import influence_on_mean, weighted_mean
 
@@ -61,6 +67,7 @@ def _register_ranks(name: str, en: str, zh: str, *, area: int = 0, iou: int | No
             kinds=KINDS,
             judged=_judged,
             alone=ranks_of_class,
+            parts=partial(parts_of_ranks, ious=ious),
             without=partial(average_precision_without, ious=ious),
         ),
     )

@@ -15,7 +15,9 @@ from typing import Literal
 
 import numpy as np
 
-__all__ = ["Parts", "mean_of_parts", "one_part", "parts_over_folds", "size_of_f1"]
+from weigh.metrics.shares import share
+
+__all__ = ["Parts", "among_pictures", "mean_of_parts", "one_part", "parts_over_folds", "size_of_f1"]
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class Parts:
         share: `(k,)` in [0, 1].
         size: `(k,)` examples that the share is taken among (`size_of_f1`; for ranks the positive ones).
         rivals: `(k,)` negative examples that a positive one is ranked among (ranks only).
-        optimism: `(k,)` by how much the share is too high at most because examples count themselves.
+        optimism: `(k,)` by how much the share is too high because examples count themselves: at most ("precision"), or on average ("region").
         form: How a share varies: "share" as a share of independent examples; "f1" as twice a share over 1 + that share;
-            "area" as Hanley & McNeil (1982); "region" as a share of pixels in pictures, at least as much as its size says.
+            "area" as Hanley & McNeil (1982); "region" as a share of pixels or boxes in pictures, at least as much as its size says.
     """
 
     weight: np.ndarray
@@ -38,6 +40,11 @@ class Parts:
     rivals: np.ndarray | None = None
     optimism: np.ndarray | None = None
     form: Literal["share", "f1", "area", "precision", "region"] = "share"
+
+    @property
+    def too_high(self) -> float:
+        """By how much the score is too high because examples count themselves."""
+        return 0.0 if self.optimism is None else max(0.0, float((self.weight * self.optimism).sum()))
 
     @property
     def varying(self) -> bool:
@@ -79,6 +86,31 @@ def size_of_f1(f1: np.ndarray, answered: np.ndarray) -> np.ndarray:
 def one_part(share: float, size: float) -> Parts:
     """A score that is a share itself."""
     return Parts(np.ones(1), np.array([share], dtype=np.float64), np.array([size], dtype=np.float64))
+
+
+def among_pictures(
+    weight: np.ndarray, score: np.ndarray, held: np.ndarray, squares: np.ndarray, optimism: np.ndarray | None = None
+) -> Parts:
+    """Scores of classes whose pixels, or boxes, lie in pictures: each is taken among pictures, for those of one picture are right or wrong together.
+
+    A class's score is taken among as many pictures as would share it evenly (Kish 1965), so a class of which one picture holds
+    nearly all is known from one. If a picture were right or wrong as a whole, the variance of a share s among m pictures would be
+    s (1 - s) / m; it is mostly right in part, and varies less. By how much is measured (the design effect, over all classes together:
+    single ones have too few pictures), and m divided by it is the size. A class without errors, or without hits, shows no
+    variance of its own and is so worth about as much as others of as many pictures.
+
+    Args:
+        weight, score: `(classes,)`.
+        held: `(2, classes)` the sums over the pictures of how much each holds, and of its square.
+        squares: `(classes,)` sums of the squares of how much each picture moves the score of a class.
+    """
+    pictures = np.maximum(share(held[0] ** 2, held[1], otherwise=1.0), 1.0)
+    seen = pictures >= 2
+    whole = weight**2 * score * (1 - score) / pictures
+    measured = weight**2 * squares * pictures / np.maximum(pictures - 1, 1.0)
+    effect = share(measured[seen].sum(), whole[seen].sum(), otherwise=1.0)
+    size = pictures / max(min(float(effect), 1.0), 1e-6)
+    return Parts(weight, score, size, optimism=optimism, form="region")
 
 
 def mean_of_parts(parts: Sequence[Parts], weights: Sequence[float]) -> Parts | None:

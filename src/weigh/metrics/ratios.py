@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.metrics.parts import Parts
+from weigh.metrics.parts import Parts, among_pictures
 from weigh.metrics.shares import share
 
 __all__ = ["ClassMean", "ClassTotals", "Score", "harmonic", "ratio"]
@@ -122,26 +122,12 @@ class ClassMean:
         return share((weight * self.score.of(left)).sum(axis=-1), weight.sum(axis=-1))
 
     def parts_of_pictures(self, statistics: np.ndarray) -> Parts:
-        """The scores of the classes, each among pictures (`Metric.parts`).
-
-        Sizes are numbers of pictures, never of pixels or boxes: neighbouring ones are right or wrong together.
-
-        A class's score is taken among as many pictures as would share its counts evenly (Kish 1965), so a class of which one picture holds
-        nearly all is known from one. If a picture were right or wrong as a whole, the variance of a share s among m pictures would be
-        s (1 - s) / m; it is mostly right in part, and varies less. By how much is measured (the design effect, over all classes together:
-        single ones have too few pictures), and m divided by it is the size. A class that was never hit, or never missed, shows no
-        variance of its own and is so worth about as much as others of as many pictures.
-        """
+        """The scores of the classes, each among pictures (`Metric.parts`)."""
         counts = self.counts(statistics)
         totals, score, weight = self.taken_apart(statistics)
         held = counts @ self.score.occurs
-        pictures = np.maximum(share(held.sum(axis=0) ** 2, np.square(held).sum(axis=0), otherwise=1.0), 1.0)
-        seen = pictures >= 2
-        whole = weight**2 * score * (1 - score) / pictures
-        measured = weight**2 * np.square(self.score.moved(counts, totals)).sum(axis=0)
-        measured *= pictures / np.maximum(pictures - 1, 1.0)
-        effect = share(measured[seen].sum(), whole[seen].sum(), otherwise=1.0)
-        return Parts(weight, score, pictures / max(min(float(effect), 1.0), 1e-6), form="region")
+        squares = np.square(self.score.moved(counts, totals)).sum(axis=0)
+        return among_pictures(weight, score, np.stack([held.sum(axis=0), np.square(held).sum(axis=0)]), squares)
 
     def taken_apart(self, statistics: np.ndarray) -> ClassTotals:
         """Of all examples, each with weight 1."""

@@ -76,6 +76,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "depth": Text("pixels to a border", "距边界的像素数"),
     "design_effect": Text("design effect", "设计效应"),
     "detectable": Text("smallest detectable difference", "可检出的最小差异"),
+    "too_high": Text("too high by, on average", "平均偏高"),
     "difference": Text("difference", "差值"),
     "differing": Text("labels that are not the most probable class", "不是概率最大类别的标签"),
     "done": Text("runs done", "完成的运行"),

@@ -16,6 +16,7 @@ UNITS = {"examples": "样本", "groups": "组", "runs": "运行", "repeats": "�
 PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"count", "计数"),
     (r"as set", "按设置"),
+    (r"halves of the pictures", "各半图片与全部图片之比较"),
     (r"sd", "标准差"),
     (r"sd, no interval", "标准差，不设区间"),
     (r"share", "占比"),

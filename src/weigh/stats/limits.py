@@ -67,8 +67,7 @@ def distances(parts: Parts, variance: float, usual: float, q: float, level: floa
     least = 1.0 if parts.form in ("precision", "region") else NOTHING
     factor = max((variance + usual * parts.overlap * unseen) / max(independent + unseen, NOTHING), least)
     below, above = (_score_limit(parts, factor, q, side) for side in (-1, 1))
-    if parts.optimism is not None:
-        below += float((weight * parts.optimism).sum())
+    below += parts.too_high
     total = independent * factor
     third = float((weight**3 * share * (1 - share) * (1 - 2 * share) / (size / factor) ** 2).sum())
     if total > NOTHING and third != 0 and total**3 < FEW * third**2:

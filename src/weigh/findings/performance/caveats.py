@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, gain_of, turned
+from weigh.findings.amounts import amount, count, gain_of, scaled, turned
 from weigh.findings.errors.suspects import untrained_classes
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.choice import read_choice
@@ -27,7 +27,9 @@ LISTED = 5  # sets and classes named in the headline
 
 def caveats(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     """Sentences that follow the headline's score, with their numbers in `estimates`."""
-    sentence = _of_perfection(evidence, estimates) + _of_order(evidence, estimates)
+    sentence = (
+        _of_perfection(evidence, estimates) + _of_few_pictures(evidence, estimates) + _of_order(evidence, estimates)
+    )
     sentence += _of_classes(evidence)
     sentence += _of_the_choice(evidence, estimates)
     return sentence + _of_other_sets(evidence, estimates)
@@ -55,6 +57,21 @@ def _of_perfection(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         "apart (copies, sizes, file formats, masks, a source for each class).",
         "{n} 个样本没有一个判错，这很少见：请检查是否有内容以外的线索能区分类别（副本、尺寸、文件格式、掩码、每类各有来源）。",
         n=len(runs.target),
+    )
+
+
+def _of_few_pictures(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+    """Average precision of few pictures is too high on average."""
+    design = None if evidence.winner is None else evidence.measured[evidence.winner]
+    parts = [] if design is None else [design.parts(repeat) for repeat in range(design.repeats)]
+    too_high = float(np.mean([one.too_high if one and one.form == "region" else 0.0 for one in parts] or [0.0]))
+    if too_high < evidence.metric.rope / 2 or not too_high:
+        return text("", "")
+    estimates["too_high"] = scaled(too_high, evidence.metric, method="halves of the pictures")
+    return text(
+        "Average precision of so few pictures comes out too high, by about {b} on average: the interval reaches down further for it.",
+        "图片这么少时，平均精度往往偏高，平均约高 {b}；区间的下端已为此放宽。",
+        b=amount(estimates["too_high"]),
     )
 
 
