@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from tests.boxes import measured
-from weigh.kinds.base import KINDS, LEAST_MINORITY, rows_of
+from weigh.kinds.base import KINDS, LEAST_HOLDERS, LEAST_MINORITY, rows_of
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of
-from weigh.kinds.boxes import BOXES, LEAST_PICTURES, BoxRow
+from weigh.kinds.boxes import BOXES, BoxRow
 from weigh.record.arrays import read_predictions, write_predictions
 from weigh.tasks import TASKS
 
@@ -79,13 +79,13 @@ def test_classes_of_a_reader_are_matched_by_name():
 
 def test_classes_of_folds_and_of_judgement():
     """Boxes are counted, but what is judged and spread over folds are pictures; crowds are no objects."""
-    pictures = [boxes_of((0, 0, 0, 9, 9), (0, 0, 0, 8, 8))] * LEAST_PICTURES + [boxes_of((1, 0, 0, 9, 9))] * 3
+    pictures = [boxes_of((0, 0, 0, 9, 9), (0, 0, 0, 8, 8))] * LEAST_HOLDERS + [boxes_of((1, 0, 0, 9, 9))] * 3
     target = rows_of([*pictures, boxes_of((2, 0, 0, 9, 9), crowd=[True]), boxes_of()])
-    assert BOXES.class_counts(target, 3).tolist() == [2 * LEAST_PICTURES, 3, 0]
+    assert BOXES.class_counts(target, 3).tolist() == [2 * LEAST_HOLDERS, 3, 0]
     assert BOXES.judged(target, 3).tolist() == [True, False, False]
     strata = BOXES.strata(target)
     assert (strata.n, len(strata.example)) == (len(target), len(target))
-    assert BOXES.members(target, 3).sum(axis=0).tolist() == [LEAST_PICTURES, 3, 0]
+    assert BOXES.members(target, 3).sum(axis=0).tolist() == [LEAST_HOLDERS, 3, 0]
     assert BOXES.informative(target) == (8, 1)  # those of the class that can be judged
     assert BOXES.informative(rows_of(pictures[4:])) == (round(1 / (1 / 4 / 4 + 1 / 3 / 4)), 1)  # no class can
 

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.boxes import measured, simulated, twelve
-from weigh.kinds.base import Prediction, rows_of
+from weigh.kinds.base import LEAST_HOLDERS, Prediction, rows_of
 from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_statistics import IOUS, BoxStatistics, compare_boxes
-from weigh.kinds.boxes import BOXES, LEAST_PICTURES
+from weigh.kinds.boxes import BOXES
 from weigh.metrics import ranked_boxes
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import measure_design
@@ -120,7 +120,7 @@ def test_what_is_told_is_counted():
 # Which classes
 
 
-def design(rng, n=40, folds=4, repeats=2, rare=LEAST_PICTURES - 1):
+def design(rng, n=40, folds=4, repeats=2, rare=LEAST_HOLDERS - 1):
     """Pictures with a class that all hold, and one that `rare` of them hold, and what a detector found in them, time and again."""
     corners = [[0, 0, 40, 40], [60, 60, 160, 160], [170, 170, 190, 190], [100, 0, 180, 50]]
     held = [3 + (i < rare) for i in range(n)]
@@ -133,11 +133,11 @@ def design(rng, n=40, folds=4, repeats=2, rare=LEAST_PICTURES - 1):
     return OutOfFold(np.arange(n), answers, fold, target, np.zeros_like(answers), BOXES)
 
 
-@pytest.mark.parametrize("rare", [LEAST_PICTURES - 1, LEAST_PICTURES])
+@pytest.mark.parametrize("rare", [LEAST_HOLDERS - 1, LEAST_HOLDERS])
 @pytest.mark.parametrize("name", ["map", "map_50", "map_medium", "average_recall_1", "average_recall_medium"])
 def test_a_class_in_fewer_than_eight_pictures_is_outside_of_what_is_reported(name, rare):
     """In every fold and under all weights, though it stands in fewer pictures there; benchmarks score all classes."""
-    runs, metric, enough = design(np.random.default_rng(0), rare=rare), METRICS.get(name), rare >= LEAST_PICTURES
+    runs, metric, enough = design(np.random.default_rng(0), rare=rare), METRICS.get(name), rare >= LEAST_HOLDERS
     assert metric.judged(runs.target).tolist() == BOXES.judged(runs.target, 2).tolist() == [True, enough]
     without = runs.answers.copy()
     places = without[:, :, 1:].reshape(*without.shape[:2], -1, 9)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.boxes import bccd, coco, coco128, simulated, twelve
+from tests.boxes import bccd, coco, coco128, measured, simulated, twelve
 from weigh.kinds.box_list import Boxes, Detections
+from weigh.metrics.base import METRICS
 
 pytest.importorskip("pycocotools", reason="pycocotools is not installed: pip install 'weigh[dev]'")
 
@@ -103,3 +104,18 @@ def test_where_scores_tie_ours_is_what_no_order_of_the_pictures_falls_below(seed
     assert np.ptp(ours, axis=0).max() < 1e-12
     assert np.ptp(theirs, axis=0).max() > 1e-3
     assert (np.array(ours) <= np.array(theirs) + 1e-12).all()
+
+
+def test_every_class_alone():
+    rng = np.random.default_rng(1)
+    target = drawn(rng, pictures=30, classes=5)
+    target[3] = target[3]._replace(classes=np.full(len(target[3].classes), 5))  # a class of one picture
+    answers = simulated(rng, target, 7)
+    prediction, boxes = measured(answers, target)
+    precision = coco(answers, target, 7).eval["precision"]  # (overlaps, recalls, classes, areas, most)
+    for name, area in (("map", 0), ("map_medium", 2)):
+        metric = METRICS.get(name)
+        statistics = metric.measure(prediction, boxes)
+        ours = [metric.reduce(metric.alone(statistics, c), np.ones(30)) for c in range(7)]
+        same(ours, precision[:, :, :, area, 2].mean(axis=(0, 1)))
+        assert np.isnan(ours[6])

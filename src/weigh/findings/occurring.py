@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.evidence import Evidence
+from weigh.kinds.base import LEAST_HOLDERS
 from weigh.metrics.base import Metric
 from weigh.metrics.design import MeasuredDesign
 from weigh.stats.comparison import Difference, compare
@@ -23,8 +24,9 @@ from weigh.stats.resampling import Units, resample
 
 __all__ = ["LEAST_HOLDERS", "Occurring", "gap_where", "recorded_by_repeat", "score_where"]
 
-LEAST_HOLDERS = 8  # what stands in fewer examples is not judged
-LEAST_GROUPS = 3  # … or in fewer groups of them
+LEAST_GROUPS = (
+    3  # what stands in fewer groups of examples is not judged, as what stands in fewer than `LEAST_HOLDERS` examples
+)
 
 
 class Occurring(NamedTuple):

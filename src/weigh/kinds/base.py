@@ -39,6 +39,7 @@ __all__ = [
 NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
 NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
 FLOAT16_MAX = 60_000.0  # half precision overflows beyond
+LEAST_HOLDERS = 8  # a class, or anything else, that stands in fewer examples is not judged
 LEAST_MINORITY = 3  # examples unlike the most frequent answer that a part needs before a constant answer is a failure
 
 

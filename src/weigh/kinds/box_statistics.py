@@ -164,7 +164,7 @@ def detections_of(row: np.ndarray, boxes: Boxes) -> Detections:
 
 def _compare(answer: Detections, boxes: Boxes) -> _Row:
     kept = _most_of_each(answer)
-    classes, corners = answer.classes[kept], answer.corners[kept]
+    classes, corners = answer.classes[kept], answer.corners[kept].astype(np.float64)
     ignored = (
         (boxes.area[:, None] < LOWS) | (boxes.area[:, None] > HIGHS) | (boxes.crowd | (boxes.classes < 0))[:, None]
     )

@@ -15,6 +15,7 @@ from PIL.Image import Image
 
 from weigh.kinds.base import (
     KINDS,
+    LEAST_HOLDERS,
     LEAST_MINORITY,
     Blind,
     ClassCounts,
@@ -36,10 +37,9 @@ from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
 
-__all__ = ["BOXES", "LEAST_PICTURES", "BoxRow", "BoxesKind"]
+__all__ = ["BOXES", "BoxRow", "BoxesKind"]
 
 OBJECTS = Noun.plain("objects", "object", "目标", "个")
-LEAST_PICTURES = 8  # a class that stands in fewer cannot be judged
 MOST_PIXELS = 416  # of the longer side
 QUOTED = 3  # classes of a picture that are named, those with the most boxes first
 OF_BOXES = text(
@@ -76,7 +76,7 @@ class BoxesKind(Kind):
         ".csv": Form(whole=box_table),
     }
     counted = OBJECTS
-    fewest = LEAST_PICTURES
+    fewest = LEAST_HOLDERS
     scored: ClassVar = {"AP": "map", "AP 50": "map_50"}
     beside = ("precision", "recall", "f1")
     unasked: ClassVar = {
@@ -244,7 +244,9 @@ class BoxesKind(Kind):
 
     def blind(self, target: np.ndarray, classes: int) -> Blind:
         """Finding nothing."""
-        nothing = [Detections.of(boxes.height, boxes.width, np.zeros((0, 4)), [], []) for boxes in target]
+        nothing = [
+            Detections.of(boxes.height, boxes.width, np.zeros((0, 4)), np.zeros(0), np.zeros(0)) for boxes in target
+        ]
         doing, short = text("finding no object at all", "一个目标也不找"), text("no object", "不找目标的基线")
         return Blind(self.decide(compare_boxes(nothing, target)), doing, short)
 

@@ -6,7 +6,7 @@
   detections that are told (overlap .5, all classes together); and by how many objects a picture is miscounted.
 
 A class of which no box was drawn has no score and is left out of the mean; one of which nothing was detected scores 0. A score that is reported
-speaks of the classes that stand in at least `LEAST_PICTURES` pictures of what is scored (`Metric.within`): of fewer no class can be judged.
+speaks of the classes that stand in at least `LEAST_HOLDERS` pictures of what is scored (`Metric.within`): of fewer no class can be judged.
 """
 
 from __future__ import annotations
