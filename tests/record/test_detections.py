@@ -114,7 +114,7 @@ def test_rows_that_are_odd_are_named_and_count(tmp_path):
     read_file = read(tmp_path, content)
     told = {p.kind: p.numbers["detections"] for p in read_file.problems}
     assert told == {
-        "other-pictures": 1, "unlabelled-class": 1, "broken-row": 2, "empty-box": 1, "outside-picture": 1, "duplicate-box": 3,
+        "other-pictures": 1, "unlabelled-class": 1, "broken-row": 2, "empty-box": 1, "beyond-picture": 1, "repeated-detection": 3,
     }  # fmt: skip
     assert sum(len(answer.scores) for answer in read_file.answers) == 48 + 3
     assert {p.kind: p.paths for p in read_file.problems}["broken-row"] == (NAMES[0], NAMES[1])
@@ -142,7 +142,7 @@ def test_more_than_a_hundred_of_a_class_are_told(tmp_path):
 def test_a_detector_that_does_not_cut_boxes_at_the_edge_is_read(tmp_path):
     """A third of the boxes reach outside, their centres do not."""
     content = each(bbox=lambda r: r["bbox"] if r["score"] < 0.66 else [600, 100, 70, 90])
-    assert [p.kind for p in read(tmp_path, content).problems] == ["outside-picture"]
+    assert [p.kind for p in read(tmp_path, content).problems] == ["beyond-picture"]
 
 
 def test_without_sizes_nothing_is_concluded_from_where_boxes_lie(tmp_path):

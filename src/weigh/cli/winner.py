@@ -28,11 +28,11 @@ def predict(
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl; default: as the file of --output is called, else csv.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.")] = None,
     masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
-    boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is told; a folder: text as YOLO has it, for each picture.")] = [],
+    boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is sure enough (the threshold is chosen in the study); a folder: text as YOLO has it for each picture.")] = [],
     overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
     quiet: Quiet = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Calibrated probabilities of the winner for new files, on standard output or in a file.
+    """What the winner says of new files, on standard output or in a file: calibrated probabilities, numbers, areas of masks, counts of boxes.
 
     The label is not always the most probable class: where classes are unbalanced, a study on balanced accuracy or F1 decides by a
     threshold, and the column most_probable follows. Without thresholds: weigh run … --set metrics.decision=argmax

@@ -118,6 +118,8 @@ QUESTIONS: dict[str, Text] = {
     ),
     "without-detections": text("Are there {w} without a detection?", "是否有没有任何检测的{w}？"),
     "told-from": text("Which detections count as told?", "哪些检测才计入？"),
+    "beyond-picture": text("Do detections reach beyond their {o}?", "是否有检测超出{w}边界？"),
+    "repeated-detection": text("Are detections repeated?", "是否有重复的检测？"),
     "many-detections": text("Are there more detections than count?", "是否有检测数量超过计数上限？"),
     "bare-probabilities": text("Are all probabilities 0 or 1?", "概率是否全为 0 或 1？"),
     "missing-prediction": text("Are predictions missing?", "是否缺少预测？"),

@@ -26,6 +26,7 @@ LOST = 0.05  # of the boxes: if the centre of so many lies outside, no detector 
 ALL_BUT = 0.995  # of the boxes that must fit another way of writing them
 SHARES = 1.5  # coordinates that are shares of the picture go no further
 FEWEST = 20  # boxes, before anything is concluded from how they lie
+USUAL = ("beyond-picture",)  # many detectors do not cut their boxes
 MOST = 100  # detections of a picture and class that COCO counts
 
 
@@ -108,13 +109,13 @@ def box_flaws(name: str, rows: Rows, gold: Gold, broken: np.ndarray) -> list[Pro
             text("Correct what writes them.", "请修正写出它们的程序。"),
         ),
         (
-            "outside-picture", outside,
+            "beyond-picture", outside,
             ("{m}: {n} of {t} boxes reach beyond their picture (first: picture {a}); they are compared as they are, as COCO does it.",
              "{m}：{t} 个框中有 {n} 个超出图片边界（第一处：图片 {a}），按原样比较，与 COCO 的做法相同。"),
             text("Cut boxes at the edge of the picture.", "请把框裁剪到图片边缘以内。"),
         ),
         (
-            "duplicate-box", doubled,
+            "repeated-detection", doubled,
             ("{m}: {n} of {t} detections repeat another one exactly (first: picture {a}); each counts as found twice, as COCO does it.",
              "{m}：{t} 条检测中有 {n} 条与另一条完全相同（第一处：图片 {a}），按重复检测计，与 COCO 的做法相同。"),
             text("Check how the file was put together.", "请检查文件是如何合并的。"),
@@ -124,7 +125,10 @@ def box_flaws(name: str, rows: Rows, gold: Gold, broken: np.ndarray) -> list[Pro
         if pictures:
             values = {"m": name, "n": int(which.sum()), "t": len(rows.score), "a": pictures[0]}
             problems.append(
-                Problem(kind, text(*sentence, **values), tuple(pictures), numbers={"detections": values["n"], "of": len(rows.score)}, do=do)
+                Problem(
+                    kind, text(*sentence, **values), tuple(pictures), severity="note" if kind in USUAL else "warning",
+                    numbers={"detections": values["n"], "of": len(rows.score)}, do=do,
+                )
             )  # fmt: skip
     return [*problems, *_amounts(name, rows, gold)]
 
