@@ -13,7 +13,7 @@ from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.boxes import BOXES
 from weigh.record.results import Results
 
-__all__ = ["CLASSES", "Detector", "planted_boxes", "scene"]
+__all__ = ["CLASSES", "Detector", "forgotten", "planted_boxes", "scene"]
 
 CLASSES = ("red", "white", "platelet")
 SIDE, STEP = 240, 60  # of a picture, and of the grid that objects stand in
@@ -76,6 +76,16 @@ def scene(rng: np.random.Generator, i: int, objects: tuple[int, int] = (3, 9)) -
     start = np.stack([STEP * (places % 4) + 2.0, STEP * (places // 4) + 2.0], axis=1)
     corners = np.concatenate([start, start + sides[:, None]], axis=1)
     return Boxes.of(SIDE, SIDE, corners, rng.choice(3, len(places), p=(0.6, 0.25, 0.15)))
+
+
+def forgotten(pictures: int) -> Callable[[np.random.Generator, Sequence[Boxes]], list[Boxes]]:
+    """In the first pictures one box was not drawn."""
+
+    def labelled(_: np.random.Generator, there: Sequence[Boxes]) -> list[Boxes]:
+        first = [Boxes.of(b.height, b.width, b.corners[1:], b.classes[1:]) for b in there[:pictures]]
+        return [*first, *there[pictures:]]
+
+    return labelled
 
 
 def planted_boxes(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.planned import add_runs
-from tests.findings.planted_boxes import Detector, planted_boxes
+from tests.findings.planted_boxes import Detector, forgotten, planted_boxes
 from tests.findings.planted_masks import inside_errors, objects_missed, planted_study, wrong_masks
 from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.file import findings_file
@@ -337,7 +337,8 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "masks-inside": lambda: planted_study(inside_errors(0.05)),
     "boxes": lambda: planted_boxes(CELLS, Detector(missed=0.3, background=2.0), repeats=2, n=60, test=16),
     "boxes-alike": lambda: planted_boxes(Detector(missed=0.15, wrong_class=0.08, badly=0.08), n=24),
-    "boxes-found": lambda: planted_boxes(Detector(missed=0.02), Detector(missed=0.02), n=40),
+    "boxes-found": lambda: planted_boxes(*[Detector(missed=0.02)] * 2, n=24),
+    "boxes-forgotten": lambda: planted_boxes(*[Detector(missed=0.02)] * 2, n=24, labelled=forgotten(4)),
     "texts": lambda: text_study(models={"timm:good": {"texts": TOKENS}}),
     "labels": lambda: text_study(several=True),
     **{f"hopeless-{kind}": (lambda kind=kind: hopeless(kind)) for kind in ("heads", "networks", "numbers", "entities")},

@@ -6,6 +6,7 @@ Before it: boxes and what was found, matched with each other. After it: the repo
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -21,7 +22,7 @@ __all__ = ["class_colours", "outlined", "overlaid", "panes_of"]
 GROUND = (200, 200, 200)  # under boxes whose picture is gone
 RIM = (255, 255, 255)  # beside every line: it is seen on dark pictures and on light ones
 DASH = 6  # pixels of a dash, and of the gap after it
-PLAIN, BOLD = 1, 3  # pixels of a line in a picture of `LARGE` pixels; larger ones get thicker lines
+PLAIN, BOLD = 2, 4  # pixels of a line in a picture of `LARGE` pixels; larger ones get thicker lines
 LARGE = 640
 QUALITY = 82
 
@@ -65,41 +66,28 @@ def outlined(
     for box, colour, is_bold, is_dashed in zip(corners * scale, colours, bold, dashed, strict=True):
         width = thick * (BOLD if is_bold else PLAIN)
         left, top, right, bottom = (round(float(value)) for value in np.nan_to_num(box))
-        right, bottom = max(left, right - 1), max(top, bottom - 1)
-        pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=RIM, width=width + 2)
-        for start, end in _sides(left, top, right, bottom):
-            _line(pen, start, end, tuple(int(part) for part in colour), width, DASH * thick if is_dashed else 0)
+        edges = left, top, max(left, right - 1), max(top, bottom - 1)
+        ink = tuple(int(part) for part in colour)
+        pen.rectangle((edges[0] - 1, edges[1] - 1, edges[2] + 1, edges[3] + 1), outline=RIM)
+        pen.rectangle(edges, outline=RIM if is_dashed else ink, width=width)
+        if is_dashed:
+            for dash in _dashes(*edges, width, DASH * thick):
+                pen.rectangle(dash, fill=ink)
     return picture
 
 
-def _sides(left: int, top: int, right: int, bottom: int) -> tuple[tuple[tuple[int, int], tuple[int, int]], ...]:
-    a, b, c, d = (left, top), (right, top), (right, bottom), (left, bottom)
-    return (a, b), (b, c), (d, c), (a, d)
-
-
-def _line(
-    pen: ImageDraw.ImageDraw, start: tuple[int, int], end: tuple[int, int],
-    colour: tuple[int, ...], width: int, dash: int,
-) -> None:  # fmt: skip
-    """A straight line along an axis, drawn inwards from it; in dashes where `dash` is not 0."""
-    across = start[1] == end[1] and start[0] != end[0]
-    length = (end[0] - start[0]) if across else (end[1] - start[1])
-    step = dash or length + 1
-    for begin in range(0, length + 1, 2 * step if dash else step):
-        stop = min(begin + step - 1, length)
-        first, last = (
-            ((start[0] + begin, start[1]), (start[0] + stop, start[1]))
-            if across
-            else ((start[0], start[1] + begin), (start[0], start[1] + stop))
-        )
-        half = width // 2
-        low, high = -half, width - half - 1
-        box = (
-            (first[0], first[1] + low, last[0], last[1] + high)
-            if across
-            else (first[0] + low, first[1], last[0] + high, last[1])
-        )
-        pen.rectangle(box, fill=colour)
+def _dashes(
+    left: int, top: int, right: int, bottom: int, width: int, length: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Rectangles along the four sides, inside the box."""
+    for start in range(left, right + 1, 2 * length):
+        end = min(start + length - 1, right)
+        yield start, top, end, min(top + width - 1, bottom)
+        yield start, max(bottom - width + 1, top), end, bottom
+    for start in range(top, bottom + 1, 2 * length):
+        end = min(start + length - 1, bottom)
+        yield left, start, min(left + width - 1, right), end
+        yield max(right - width + 1, left), start, right, end
 
 
 def panes_of(

@@ -73,6 +73,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "degenerate": Text("runs with one answer", "回答单一的运行数"),
     "confusion": Text("most frequent mistake", "最常见的错误"),
     "cost": Text("loss", "损失"),
+    "cost_points": Text("cost", "损失"),
     "depth": Text("pixels to a border", "距边界的像素数"),
     "design_effect": Text("design effect", "设计效应"),
     "detectable": Text("smallest detectable difference", "可检出的最小差异"),

@@ -47,6 +47,7 @@ WITHOUT = {  # "without …", in the sentence
 REFERENCES = [
     "Bolya, Foley, Hays & Hoffman (2020), TIDE: A General Toolbox for Identifying Object Detection Errors, ECCV"
 ]
+TOLD = 3  # sorts in the sentence
 MOST_RIVALS = 4  # other candidates whose costs stand in the table
 
 
@@ -67,7 +68,7 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
         **{sort: costs[sort] for sort in ranked},
         "overlap": Estimate(value=NEAR, method="as set"),
     }
-    parts = [text("{d} without {w}", "没有{w}则高 {d}", d=amount(costs[s]), w=WITHOUT[s]) for s in ranked]
+    parts = [text("{d} without {w}", "没有{w}则高 {d}", d=amount(costs[s]), w=WITHOUT[s]) for s in ranked[:TOLD]]
     sentence = text(
         "{c} reaches a mAP of {s} at an overlap of {o:.1f}. It would be higher by {l}.",
         "重叠不低于 {o:.1f} 时，{c} 的 mAP 为 {s}。{l}。",
@@ -93,8 +94,8 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
     for sort in [*ranked, *(s for s in SORTS if s not in ranked)]:
         row = {
             "mistake": bilingual(NAMES[sort]).model_dump(),
-            "told_with_it": round(told[sort] / len(mistakes), 1),
-            "cost": amount(costs[sort]).en if sort in costs else "0",
+            "told_with_it": round(told[sort] / len(mistakes)),
+            "cost_points": bilingual(amount(costs[sort])).model_dump() if sort in costs else "0",
         }
         table.append(row | {evidence.label(name): round(100 * beside[name][sort], 1) for name in others})
     return Finding(
