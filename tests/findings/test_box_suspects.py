@@ -58,24 +58,49 @@ def real(row, planter):
     return (at, sort) in planter.planted or (sort == CLASS and (at, SWAPPED) in planter.planted)
 
 
-def test_of_the_first_ranks_nearly_all_are_real():
-    """5 % of the objects of 200 pictures drawn wrongly, two candidates in two repeats that make mistakes of their own.
+class Fooled:
+    """A detector that hard objects, the same ones for all, fool in three of five cases: it is as sure as ever of another class.
 
-    Of the first 20 ranks at least 18 are real, and of all that are listed at least two thirds; half of the planted ones are listed.
+    Args:
+        hard: Share of the objects.
     """
+
+    def __init__(self, detector, hard):
+        self.detector, self.hard = detector, hard
+
+    def __call__(self, rng, boxes):
+        number = boxes.corners @ [7, 13, 0, 0] + 31 * len(boxes.classes) + 17 * boxes.classes
+        hard = (number % 100 < 100 * self.hard) & (rng.random(len(number)) < 0.6)
+        return self.detector(rng, boxes._replace(classes=np.where(hard, (boxes.classes + 1) % 3, boxes.classes)))
+
+
+def audited(detectors, seeds=2):
+    """Share of the first 20 ranks and of all that are listed that are real, and of the planted ones that are listed."""
     first, right, listed, planted = 0, 0, 0, 0
-    for seed in range(3):
+    for seed in range(seeds):
         planter = Planter()
-        rows = suspects(planted_boxes(GOOD, POOR, n=200, repeats=2, seed=seed, labelled=planter)).table
+        rows = suspects(planted_boxes(*detectors, n=200, repeats=2, seed=seed, labelled=planter)).table
         hits = [real(row, planter) for row in rows]
         first += sum(hits[:20])
         right, listed, planted = right + sum(hits), listed + len(hits), planted + len(planter.planted)
-    print(
-        f"first 20: {first / 60:.0%} real; all {listed}: {right / listed:.0%}; of {planted} planted {right / planted:.0%} listed"
-    )
-    assert first >= 3 * 18
-    assert right / listed > 0.66
-    assert right / planted > 0.5
+    return first / (20 * seeds), right / listed, right / planted
+
+
+def test_of_the_first_ranks_nearly_all_are_real():
+    """5 % of the objects of 200 pictures drawn wrongly, two candidates in two repeats that make mistakes of their own."""
+    first, right, listed = audited((GOOD, POOR))
+    print(f"first 20: {first:.0%} real; all: {right:.0%}; {listed:.0%} of the planted ones listed")
+    assert first >= 0.95
+    assert right >= 0.9
+    assert listed >= 0.65
+
+
+def test_where_hard_objects_fool_all_runs_fewer_are_real():
+    """The same, and one object in ten is hard for all."""
+    first, right, listed = audited((Fooled(GOOD, 0.1), Fooled(POOR, 0.1)))
+    print(f"hard objects: first 20: {first:.0%} real; all: {right:.0%}; {listed:.0%} of the planted ones listed")
+    assert first >= 0.6
+    assert listed >= 0.5
 
 
 @pytest.mark.parametrize("sort", [FORGOTTEN, CLASS, SWAPPED, MOVED])
