@@ -21,8 +21,9 @@ from weigh.kinds.box_statistics import BoxStatistics, stacked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
-from weigh.stats.comparison import compare
+from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.estimate import Estimate
+from weigh.stats.resampling import Resampler
 
 __all__ = ["NAMES", "costs_of", "find_costs", "mended"]
 
@@ -60,9 +61,10 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
     wrong = [sort for sort in SORTS if numbers[sort]]
     if not np.isfinite(whole) or not wrong:
         return None
-    costs = costs_of(evidence, {name: designs[name] for name in (REAL, *wrong)})
+    resampler = Resampler(np.ones((1, designs[REAL].n)), evidence.units)  # each design is taken apart once
+    costs = costs_of(evidence, {name: designs[name] for name in (REAL, *wrong)}, resampler)
     ranked = sorted(wrong, key=lambda sort: -costs[sort].value)
-    settled = _settled(evidence, {sort: designs[sort] for sort in ranked})
+    settled = _settled(evidence, {sort: designs[sort] for sort in ranked}, resampler)
     estimates = {
         "score": Estimate(value=whole, method="no interval here", unit="score"),
         **{sort: costs[sort] for sort in ranked},
@@ -180,26 +182,35 @@ def _designs(
     return designs
 
 
-def costs_of(evidence: Evidence, designs: dict[str, MeasuredDesign]) -> dict[str, Estimate]:
+def costs_of(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler: Resampler) -> dict[str, Estimate]:
     """Of each mended design, in points; each interval for itself, as each answers a question of its own."""
     costs, real = {}, designs[REAL]
     for sort, design in designs.items():
         if sort != REAL:
-            pair = {sort: design, REAL: real}
-            rng = evidence.rng("costs")
-            compared = compare(pair, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
+            compared = _compared(evidence, {sort: design, REAL: real}, resampler)
             costs[sort] = gain_of(compared.of(sort, REAL), design.metric)
     return costs
 
 
-def _settled(evidence: Evidence, ranked: dict[str, MeasuredDesign]) -> bool:
+def _settled(evidence: Evidence, ranked: dict[str, MeasuredDesign], resampler: Resampler) -> bool:
     """Whether the first costs more than every other, allowing for all pairs."""
     if len(ranked) < 2:
         return True
-    rng = evidence.rng("costs")
-    compared = compare(ranked, evidence.units, rng=rng, claim=evidence.claim, level=evidence.level, rope=0.0)
+    compared = _compared(evidence, ranked, resampler)
     first, *others = ranked
     return all(compared.of(first, other).relation == "better" for other in others)
+
+
+def _compared(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler: Resampler) -> Comparisons:
+    return compare(
+        designs,
+        evidence.units,
+        rng=evidence.rng("costs"),
+        claim=evidence.claim,
+        level=evidence.level,
+        rope=0.0,
+        resampler=resampler,
+    )
 
 
 def _plain_costs(evidence: Evidence, name: str, sightings: Sightings) -> dict[str, float]:
