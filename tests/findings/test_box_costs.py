@@ -210,10 +210,10 @@ def test_the_interval_covers_what_many_pictures_show():
     """The cost of missed objects in 600 pictures lies in most intervals of 40."""
     detector, covered = Detector(missed=0.3, background=1.0), 0
     whole = ours(*_many(detector, 600, 99), len(CLASSES))[1]["missed"]
-    for seed in range(12):
+    for seed in range(8):
         finding = by_id(hardest.find(planted_boxes(detector, n=40, seed=seed)))["errors:costs"]
         covered += finding.estimates["missed"].covers(100 * whole)
-    assert covered >= 10
+    assert covered >= 7
 
 
 def _many(detector, n, seed):

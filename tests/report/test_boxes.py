@@ -151,8 +151,7 @@ def test_hostile_names_of_classes_stay_names(language):
     assert HOSTILE["img"] in "".join(read.text)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(("language", "width"), [("zh", 390), ("en", 1280)])
 def test_the_page_fits(browser, study, tmp_path, language, width):
     path = tmp_path / "report.html"
     path.write_text(page(study, language), encoding="utf-8")
