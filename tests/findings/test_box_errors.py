@@ -27,7 +27,7 @@ def test_small_objects_that_are_missed(small, verdict):
     assert found.verdict == verdict
     assert found.estimates["missed_first"].covers(100 * (1 - 0.9 * (1 - small)))
     assert found.estimates["missed_last"].covers(10)
-    assert [row["size"]["en"] for row in found.table] == ["small", "medium"]
+    assert [row["sort"]["en"] for row in found.table] == ["small", "medium"]
     assert "medium-sized" in found.question.en
 
 

@@ -117,7 +117,7 @@ def test_missed_small_objects(small, large, verdict):
     assert found.estimates["missed_last"].covers(75 * large)  # the ground is a large object too
     if verdict != "undecided":
         assert (found.estimates["difference"].value > 0) == (verdict == "yes")
-    sizes = {row["size"]["en"]: row["objects"] for row in found.table}
+    sizes = {row["sort"]["en"]: row["objects"] for row in found.table}
     assert sizes == {"small": 180, "large": 240}
 
 

@@ -25,6 +25,7 @@ __all__ = ["find_counts"]
 
 # Of (objects, 1) of every picture: how many there are in a picture
 MEAN = replace(SHARE, name="objects_per_picture", unit="objects", parts=None)
+FEW = 10  # of fewer objects two digits are written
 MOST_TOLD = 40  # classes in the table, the most frequent
 
 
@@ -72,7 +73,7 @@ def find_counts(evidence: Evidence, reader: str, sightings: Sightings) -> Findin
                 "class": one.name or bilingual(text("all together", "合计")).model_dump(),
                 "drawn": round(one.drawn, 2),
                 "told": round(one.told, 2),
-                "surplus": _written(one.surplus, sign=True),
+                "surplus": _written(one.surplus),
                 "count_off": _written(one.off),
             }
             for one in rows
@@ -157,7 +158,7 @@ def _surplus(surplus: Estimate) -> Text:
 
 def _written(estimate: Estimate, *, sign: bool = False) -> str:
     """ "1.4 [1.0, 1.8]", the same in both languages."""
-    digits = digits_that_show((estimate.low, estimate.high), 1)
+    digits = digits_that_show((estimate.low, estimate.high), 2 if abs(estimate.value) < FEW else 1)
     form = f"{'+' if sign else ''}.{digits}f"
     interval = ""
     if estimate.low is not None and estimate.high is not None:

@@ -112,7 +112,7 @@ def find_missed(
             continue
         named = bilingual(one.name).model_dump()
         pictures = int(one.occurring.holders.sum())
-        table.append({"size": named, "objects": round(number), "examples": pictures, "missed": percent(estimate)})
+        table.append({"sort": named, "objects": round(number), "examples": pictures, "missed": percent(estimate)})
         rows.append(drawn(named, estimate))
     return Finding(
         id=id,
