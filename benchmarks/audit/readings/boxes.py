@@ -167,7 +167,8 @@ def _ends_of(rule, study: BoxStudy, rng: np.random.Generator) -> tuple[float, fl
         return score.low, score.high, pair.low, pair.high
     weights = rule(rng, study.units.count)[:, study.units.of]
     drawn = [_drawn(measured, weights) for measured in (first, second)]
-    return tuple(np.nanquantile(v, [0.025, 0.975]) for v in (drawn[0], drawn[0] - drawn[1]))
+    ends = [np.nanquantile(values, [0.025, 0.975]) for values in (drawn[0], drawn[0] - drawn[1])]
+    return tuple(float(end) for pair in ends for end in pair)
 
 
 def _drawn(measured: MeasuredDesign, weights: np.ndarray) -> np.ndarray:
