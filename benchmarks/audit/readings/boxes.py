@@ -112,7 +112,7 @@ def _pair(study: BoxStudy, claim: Claim, rng: np.random.Generator, once: Resampl
 def _different(studies: int, seed: int) -> Iterator[Row]:
     """One detector is better: found, found by an oracle that knows the spread, true difference beside the interval."""
     for name, design in {**PARTS, **FOLDS}.items():
-        better = replace(design, gap=0.15 if design.n >= 150 else 0.3)
+        better = replace(design, gap=0.08 if design.n >= 150 else 0.15)
         rng, rows, number = stream(seed, "different boxes " + name), [], _number(studies // 2, design)
         claim: Claim = "these_models" if design.folds == 1 else "new_data"
         for _ in range(number):
