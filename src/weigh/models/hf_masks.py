@@ -7,13 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from weigh.errors import ModelError
-from weigh.language import text
 from weigh.models.decoded import decoded_anatomy
 
-__all__ = ["ANATOMY", "PixelEncoder", "is_of_masks", "refuse_sets_of_masks", "without_helpers"]
-
-SETS = ("ForUniversalSegmentation", "ForInstanceSegmentation")  # endings of names of classes
+__all__ = ["ANATOMY", "PixelEncoder", "is_of_masks", "without_helpers"]
 
 
 def is_of_masks(config: Any) -> bool:
@@ -22,28 +18,6 @@ def is_of_masks(config: Any) -> bool:
 
     named = any(str(name).endswith("ForSemanticSegmentation") for name in getattr(config, "architectures", None) or ())
     return named and type(config) in transformers.AutoModelForSemanticSegmentation._model_mapping
-
-
-def refuse_sets_of_masks(config: Any, address: str) -> None:
-    """Nothing, or the error that a model answers with a set of masks.
-
-    Raises:
-        ModelError: MaskFormer, Mask2Former, OneFormer and the like.
-    """
-    named = next((str(n) for n in getattr(config, "architectures", None) or () if str(n).endswith(SETS)), None)
-    if named is None:
-        return
-    raise ModelError(
-        text("{a} ({n}) answers with a set of masks.", "{a}（{n}）给出的是一组掩码。", a=address, n=named),
-        text(
-            "Such models are trained by matching their masks with the labelled ones, a loss that weigh does not have.",
-            "这类模型通过把自身的掩码与标注匹配来训练，weigh 没有这种损失函数。",
-        ),
-        text(
-            "Use a model that answers for every pixel (SegFormer, UperNet, torchvision:deeplabv3_resnet50), or a backbone of timm:.",
-            "请使用逐像素作答的模型（SegFormer、UperNet、torchvision:deeplabv3_resnet50），或 timm: 的骨干网络。",
-        ),
-    )
 
 
 def without_helpers(config: Any) -> Any:

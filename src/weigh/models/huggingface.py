@@ -23,11 +23,12 @@ from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import CATALOGUE, find_packaged
 from weigh.models.hf_folder import digest_of_configuration, files_of, find_folder
-from weigh.models.hf_masks import PixelEncoder, is_of_masks, refuse_sets_of_masks, without_helpers
+from weigh.models.hf_masks import PixelEncoder, is_of_masks, without_helpers
 from weigh.models.hf_pictures import PictureEncoder, is_of_pictures, preprocessing, settings_of_pictures
 from weigh.models.hf_texts import settings_of_texts, text_encoder, tokenisation
 from weigh.models.hub import cached_from_hub
 from weigh.models.limits import check_settings, check_size
+from weigh.models.own_losses import refuse_sets
 from weigh.models.preparation import Preparation
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -57,7 +58,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     check_settings(address.written, read_json(folder / "config.json"))
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        refuse_sets_of_masks(config, address.written)
+        refuse_sets(config, address.written)
         module = _module(folder, config, pretrained=pretrained)
         sees = is_of_pictures(config) or is_of_masks(config)
         preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)

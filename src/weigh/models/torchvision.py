@@ -21,6 +21,7 @@ from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import Parted, decoded_anatomy
 from weigh.models.hub import reachable, unreachable
+from weigh.models.own_losses import whole_detector
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -97,6 +98,9 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
     of_masks = _of_masks()
     known = [*_of_labels(), *of_masks]
+    if address.name in torchvision.models.list_models(module=torchvision.models.detection):
+        inside = [name for name in _of_labels() if name in address.name]
+        raise whole_detector(address.written, f"torchvision:{max(inside, key=len)}")
     if address.name not in known:
         near = difflib.get_close_matches(address.name, known, n=3)
         raise ModelError(
