@@ -275,7 +275,8 @@ def test_weights_of_classes_are_refused_where_there_are_none(task):
     asked = RecipeSpec(name="finetune", class_weights="balanced")
     with pytest.raises(SpecError, match="class_weights"):
         recipe_options(asked, task)
-    assert recipe_options(asked, "image-classification")["class_weights"] == "balanced"
+    for weighed in ("image-classification", "semantic-segmentation", "object-detection"):
+        assert recipe_options(asked, weighed)["class_weights"] == "balanced"
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ class BoxesKind(Kind):
     primary = "map"
     exact = False
     placed = True
+    weighable = True
     shown_side = 360
     from_nothing = True
     written = "boxes"
