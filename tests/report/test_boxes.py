@@ -164,3 +164,14 @@ def test_the_page_fits(browser, study, tmp_path, language, width):
         assert min(sizes) >= 140  # boxes are seen on a phone
     assert not watch.console
     assert [url for url in watch.requests if not url.startswith("data:")] == [path.as_uri()]
+
+
+@pytest.mark.parametrize("name", ["cell", "细胞", "a\nb", "", "x" * 80])
+def test_names_are_written_beside_boxes_inside_the_picture(name):
+    """Letters that are not at hand become the number of the class; at the edge the text stays inside."""
+    answer = Detections.of(200, 400, [(0, 0, 60, 40), (380, 190, 400, 200)], [0, 0], [0.9, 0.8], 0.5)
+    without, drawn = (np.asarray(overlaid(Image.new("RGB", (400, 200)), answer, names)) for names in ((), (name,)))
+    assert drawn.shape == without.shape
+    changed = (without != drawn).any(axis=2)
+    assert changed[:100].any()
+    assert changed[100:].any()

@@ -64,7 +64,8 @@ def predict(
         )
     for row in rows:
         if row.get("error"):
-            print(f"{visible_line(row.get('path', row.get('row')))}: {row['error']}", file=sys.stderr)
+            named = visible_line(row.get("path", row.get("row")))
+            print(row["error"] if row["error"].startswith(named) else f"{named}: {row['error']}", file=sys.stderr)
     out = io.StringIO()
     write_rows(out, rows, format)
     if output is None:

@@ -359,7 +359,7 @@ class Kind:
         """What `weigh predict` says of example `i` besides: from where to where a quantity may be; asked only where there are `errors`."""
         return {}
 
-    def drawn(self, decision: Any, picture: Image) -> Image:
+    def drawn(self, decision: Any, picture: Image, classes: Sequence[str]) -> Image:
         """The picture with the decision drawn over it; asked only where `placed`."""
         raise NotImplementedError
 

@@ -1,4 +1,4 @@
-"""Boxes as pictures: outlines over the picture, thick where something is wrong. No torch, no fonts.
+"""Boxes as pictures: outlines over the picture, thick where something is wrong. No torch; letters are those that Pillow has.
 
 Before it: boxes and what was found, matched with each other. After it: the report's pictures and `weigh predict`.
 """
@@ -6,10 +6,11 @@ Before it: boxes and what was found, matched with each other. After it: the repo
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from weigh.kinds.base import Pane
 from weigh.kinds.box_list import Boxes, Detections
@@ -25,6 +26,8 @@ DASH = 6  # pixels of a dash, and of the gap after it
 PLAIN, BOLD = 2, 4  # pixels of a line in a picture of `LARGE` pixels; larger ones get thicker lines
 LARGE = 640
 QUALITY = 82
+SMALLEST, LINES = 9, 50  # height of letters: at least so many pixels, else this part of the longer side
+HALF = 140  # of 255: on lighter colours letters are black
 
 
 def class_colours(classes: int) -> np.ndarray:
@@ -119,13 +122,37 @@ def panes_of(
     )
 
 
-def overlaid(picture: Image.Image, answer: Detections) -> Image.Image:
-    """The picture with what is told drawn over it, at its own size."""
+def overlaid(picture: Image.Image, answer: Detections, classes: Sequence[str] = ()) -> Image.Image:
+    """The picture with what is told drawn over it, at its own size; without `classes` nothing is written beside the boxes."""
     told = answer.told()
     colours = class_colours(int(told.classes.max(initial=0)) + 1)[told.classes][::-1]  # the surest on top
     plain = np.zeros(len(told.classes), dtype=bool)
     scale = max(picture.size) / max(answer.height, answer.width, 1)
-    return outlined(picture, told.corners[::-1], colours, bold=~plain, dashed=plain, scale=scale)
+    drawn = outlined(picture, told.corners[::-1], colours, bold=~plain, dashed=plain, scale=scale)
+    if classes:
+        names = [f"{_plain(classes[c], c)} {score:.2f}" for c, score in zip(told.classes, told.scores, strict=True)]
+        _label(drawn, told.corners[::-1] * scale, names[::-1], colours)
+    return drawn
+
+
+def _plain(name: str, number: int) -> str:
+    """What the letters at hand can write; else the number of the class, from 1, as in results of COCO."""
+    name = " ".join(name.split())
+    return name if name.isascii() and name.isprintable() and name else f"#{number + 1}"
+
+
+def _label(picture: Image.Image, corners: np.ndarray, names: Sequence[str], colours: np.ndarray) -> None:
+    """A line of text in the colour of each box, above it, or inside where there is no room."""
+    pen = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(max(SMALLEST, round(max(picture.size) / LINES)))
+    for (left, top, *_), name, colour in zip(corners.tolist(), names, colours, strict=True):
+        x0, y0, x1, y1 = pen.textbbox((0, 0), name, font=font)
+        wide, high = math.ceil(x1 - x0) + 2, math.ceil(y1 - y0) + 2
+        x = min(max(0, round(left)), max(0, picture.width - wide))
+        y = round(top) - high if top >= high else max(0, round(top))
+        pen.rectangle((x, y, x + wide - 1, y + high - 1), fill=tuple(colour.tolist()))
+        light = colour @ (0.3, 0.59, 0.11) > HALF
+        pen.text((x + 1 - x0, y + 1 - y0), name, fill=(0, 0, 0) if light else RIM, font=font)
 
 
 def _pane(

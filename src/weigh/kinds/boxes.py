@@ -287,8 +287,8 @@ class BoxesKind(Kind):
         occurring = sorted(np.flatnonzero(counts).tolist(), key=lambda c: -counts[c])
         return [Swatch(Text(classes[c], classes[c]), hex_of(colours[c])) for c in occurring]
 
-    def drawn(self, decision: Detections, picture: Image) -> Image:
-        return overlaid(picture, decision)
+    def drawn(self, decision: Detections, picture: Image, classes: Sequence[str]) -> Image:
+        return overlaid(picture, decision, classes)
 
     def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
         """Boxes of each class that occurs, as JSON."""

@@ -299,7 +299,7 @@ class Masks(Kind):
         lows = {f"area_low:{name}": float(value) for name, value in zip(classes, low, strict=True)}
         return lows | {f"area_high:{name}": float(value) for name, value in zip(classes, high, strict=True)}
 
-    def drawn(self, decision: LabelMap, picture: Image) -> Image:
+    def drawn(self, decision: LabelMap, picture: Image, classes: Sequence[str]) -> Image:
         return overlaid(picture, decision)
 
     def draw(self, rng: np.random.Generator, n: int, classes: int) -> tuple[Prediction, np.ndarray]:

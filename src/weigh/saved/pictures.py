@@ -66,7 +66,7 @@ class AnswerFiles:
         if self.drawings:
             png = io.BytesIO()
             draw = self.kind.drawn
-            use_picture(self.paths[i], lambda picture: draw(decision, picture).save(png, "PNG"))
+            use_picture(self.paths[i], lambda picture: draw(decision, picture, self.classes).save(png, "PNG"))
             write_file(self.drawings[i], png.getvalue(), flush=False)
 
     def close(self) -> None:
