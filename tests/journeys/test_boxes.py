@@ -127,11 +127,8 @@ def test_yolo_text_that_predict_writes_is_data(study, capsys, tmp_path):
     assert "12" in out
 
 
-@pytest.mark.parametrize("option", ["--masks", "--boxes"])
-def test_answers_of_another_kind_are_refused(study, finished, photos, capsys, tmp_path, option):
-    of = finished if option == "--boxes" else study
-    picture = next(photos.rglob("*.png"))
-    code, _, err = weigh(capsys, "predict", of.folder, picture, option, tmp_path / "out")
+def test_masks_of_a_study_of_boxes_are_refused(study, capsys, tmp_path):
+    code, _, err = weigh(capsys, "predict", study.folder, pictures(study)[0], "--masks", tmp_path / "out")
     assert code == 2
-    assert option in err
+    assert "--boxes OUT" in err
     assert not (tmp_path / "out").exists()
