@@ -8,7 +8,8 @@ every score wrong is an error; what concerns some rows is named. Before it: a fi
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,11 +114,13 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
             ),
             do=FORMAT,
         )  # fmt: skip
-    by_name, by_class = {name: i for i, name in enumerate(gold.names)}, {name: c for c, name in enumerate(gold.classes)}
+    by_name, of_class = _place_by_name(gold.names), {name: c for c, name in enumerate(gold.classes)}
     pictures = np.array([_at(row, "file_name", by_name, "image_id", gold.pictures) for row in content], dtype=np.int64)
-    classes = np.array(
-        [_at(row, "category", by_class, "category_id", gold.categories) for row in content], dtype=np.int64
-    )
+
+    def by_class(name: str) -> int:
+        return of_class.get(name, -1)
+
+    classes = np.array([_at(row, "category", by_class, "category_id", gold.categories) for row in content], np.int64)
     if len(content) and not (pictures >= 0).any():
         raise DataError(
             text(
@@ -131,10 +134,35 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
     return pictures, classes
 
 
-def _at(row: Mapping[str, Any], word: str, by_word: Mapping[str, int], key: str, by_id: Mapping[Hashable, int]) -> int:
-    """By its name where the gold file has that, else by its id; an id may be written as text or as 7.0."""
-    place = by_word.get(str(row.get(word)), -1)
-    return place if place >= 0 else by_id.get(id_of(row.get(key)), -1)
+def _place_by_name(names: Sequence[str]) -> Callable[[str], int]:
+    """Position of a picture by its name: one of both may lack folders at its beginning; -1: no picture, or several, may be meant."""
+    ends = Counter(end for name in names for end in _ends(name))
+    places = {end: i for i, name in enumerate(names) for end in _ends(name) if ends[end] == 1}
+    whole = {_plain(name): i for i, name in enumerate(names)}
+
+    def place(name: str) -> int:
+        own = (places.get(_plain(name), -1), *(whole.get(end, -1) for end in _ends(name)))
+        return next((i for i in own if i >= 0), -1)
+
+    return place
+
+
+def _plain(name: str) -> str:
+    return name.replace("\\", "/").removeprefix("./")
+
+
+def _ends(name: str) -> list[str]:
+    """The name, and what is left of it without its first folder, without its first two, …"""
+    pieces = _plain(name).split("/")
+    return ["/".join(pieces[i:]) for i in range(len(pieces))]
+
+
+def _at(
+    row: Mapping[str, Any], word: str, by_name: Callable[[str], int], key: str, by_id: Mapping[Hashable, int]
+) -> int:
+    """By its name where it has one, and never by its id then; ids may be numbered otherwise."""
+    name = row.get(word)
+    return by_name(name) if isinstance(name, str) else by_id.get(id_of(row.get(key)), -1)
 
 
 def _some(values: Any) -> str:
