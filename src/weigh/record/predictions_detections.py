@@ -124,9 +124,10 @@ def _positions(path: Path, content: Sequence[Mapping[str, Any]], gold: Gold) -> 
     if len(content) and not (pictures >= 0).any():
         raise DataError(
             text(
-                "{p}: none of its {n} detections belongs to a picture of {g} (image_id {a} here, {b} there).",
-                "{p}：其 {n} 条检测没有一条属于 {g} 中的图片（此处 image_id 为 {a}，彼处为 {b}）。",
-                p=path, n=len(content), g=gold.file, a=_some(row.get("image_id") for row in content), b=_some(gold.pictures),
+                "{p}: none of its {n} detections belongs to a picture of {g} (pictures here: {a}; there: {b}).",
+                "{p}：其 {n} 条检测没有一条属于 {g} 中的图片（此处的图片：{a}；彼处：{b}）。",
+                p=path, n=len(content), g=gold.file, a=_some(_called(row, "file_name", "image_id") for row in content),
+                b=_some(gold.names if isinstance(content[0].get("file_name"), str) else gold.pictures),
             ),
             text("They are detections of other pictures, or ids are numbered otherwise.", "它们属于另一组图片，或 ID 的编号方式不同。"),
             text("Write the ids of {g}, or the file_name of each picture.", "请使用 {g} 的 ID，或为每条检测写明图片的 file_name。", g=gold.file),
@@ -165,6 +166,10 @@ def _at(
     return by_name(name) if isinstance(name, str) else by_id.get(id_of(row.get(key)), -1)
 
 
+def _called(row: Mapping[str, Any], word: str, key: str) -> Any:
+    return row[word] if isinstance(row.get(word), str) else row.get(key)
+
+
 def _some(values: Any) -> str:
     different = list(dict.fromkeys(map(str, values)))
     return ", ".join(different[:LISTED]) + (", …" if len(different) > LISTED else "")
@@ -172,7 +177,7 @@ def _some(values: Any) -> str:
 
 def _strangers(name: str, content: Sequence[Mapping[str, Any]], pictures: np.ndarray, gold: Gold) -> list[Problem]:
     """Detections of pictures that are not in the gold file."""
-    outside = [content[i].get("file_name", content[i].get("image_id")) for i in np.flatnonzero(pictures < 0)]
+    outside = [_called(content[i], "file_name", "image_id") for i in np.flatnonzero(pictures < 0)]
     if not outside:
         return []
     return [
@@ -198,19 +203,17 @@ def _unknown_classes(
     Raises:
         DataError: Ids that are counted otherwise: every score would be wrong.
     """
-    strange = [
-        content[i].get("category_id", content[i].get("category"))
-        for i in np.flatnonzero((classes < 0) & (pictures >= 0))
-    ]
+    strange = [_called(content[i], "category", "category_id") for i in np.flatnonzero((classes < 0) & (pictures >= 0))]
     if not strange:
         return []
-    ids = _some(sorted(set(strange), key=str))
+    ids = _some(sorted(map(str, strange)))
+    there = gold.classes if isinstance(strange[0], str) and strange[0] not in gold.categories else gold.categories
     if ("0" in map(id_of, strange) and "0" not in gold.categories) or len(strange) == int((pictures >= 0).sum()):
         raise DataError(
             text(
-                "{m}: category_id {a} is not in {g}, which has {b}: categories are counted otherwise.",
-                "{m}：{g} 中没有 category_id {a}，其中有 {b}：类别的编号方式不同。",
-                m=name, a=ids, g=gold.file, b=_some(gold.categories),
+                "{m}: categories {a} are not in {g}, which has {b}: they are counted or called otherwise.",
+                "{m}：{g} 中没有类别 {a}，其中有 {b}：编号或名称不同。",
+                m=name, a=ids, g=gold.file, b=_some(there),
             ),
             text("Detections would be compared with objects of other classes.", "否则检测会与其他类别的物体相比较。"),
             text(
