@@ -12,6 +12,7 @@ from weigh.study import Study
 SETTINGS = [
     "design.folds=2", "design.repeats=1", "design.test=0.25", "design.curve=true", "run.offline=true", "output.refit=true",
 ]  # fmt: skip
+WITHOUT = [*(s for s in SETTINGS if "curve" not in s), "design.curve=false", "design.order_check=false"]
 RECIPE = {"name": "last-stage", "epochs": 2, "image_size": 64}
 
 
@@ -36,7 +37,7 @@ def test_it_is_planned_and_judged_like_any_network(study, tiny):
 
 
 def test_the_saved_model_predicts(photos, tiny, tmp_path):
-    done = Study.from_data(photos, [tiny], [RECIPE], settings=SETTINGS, folder=tmp_path / "study").run()
+    done = Study.from_data(photos, [tiny], [RECIPE], settings=WITHOUT, folder=tmp_path / "study").run()
     config = json.loads((done.folder / "model" / "config.json").read_text(encoding="utf-8"))
     assert config["weigh"]["preprocessing"]["size"] == 64
     rows = done.predict(sorted(photos.rglob("*.png"))[:3])
@@ -45,7 +46,7 @@ def test_the_saved_model_predicts(photos, tiny, tmp_path):
 
 def test_a_network_without_a_last_stage_fails_alone(photos, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr("weigh.models.stage._cut", lambda *_: None)
-    done = Study.from_data(photos, [tiny], ["probe", RECIPE], settings=SETTINGS, folder=tmp_path / "study").run()
+    done = Study.from_data(photos, [tiny], ["probe", RECIPE], settings=WITHOUT, folder=tmp_path / "study").run()
     failed = done.results().runs(candidate=f"{tiny} × last-stage", status="failed")
     assert len(failed) == 2
     assert "Use probe" in failed[0].cause
