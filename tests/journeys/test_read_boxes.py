@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.journeys.test_journey import weigh
+from weigh.data.boxes.gold import holds_boxes
 from weigh.reading import read_predictions
 
 CLASSES = {3: "cell", 7: "rod", 40: "speck"}
@@ -151,6 +152,26 @@ def test_a_gold_in_another_layout_is_read(tmp_path):
     assert set(results.examples.classes) == set(NAMES)
     found = results.out_of_fold("mine").prediction(0)
     assert results.examples.kind.distances(found.labels, results.examples.target).tolist() == [0.0] * len(TRUTH)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "boxes"),
+    [
+        ("g.csv", "path,label,xmin,ymin,xmax,ymax\na.jpg,cat,1,2,30,40\n", True),
+        ("g.csv", "tokens,tags\n\"['a', 'b']\",\"['O', 'B-PER']\"\n", False),
+        ("g.tsv", "anna\tB-PER\nsaw\tO\n", False),
+        ("g.jsonl", '{"tokens": ["a"], "tags": ["O"]}\n', False),
+        ("g.conll", "anna B-PER\nsaw O\n", False),
+        ("g.json", '[{"tokens": ["a"], "tags": ["O"]}]', False),
+        ("g.json", '{"images": [], "annotations": [], "categories": []}', True),
+        ("data.yaml", "names: [cat]\ntrain: images\n", True),
+        ("none.csv", None, False),
+    ],
+)
+def test_what_a_gold_file_holds_is_told_from_it(tmp_path, name, content, boxes):
+    if content is not None:
+        (tmp_path / name).write_text(content, "utf-8")
+    assert holds_boxes(tmp_path / name) is boxes
 
 
 def test_a_folder_of_files_is_several_models(folder, tmp_path):

@@ -14,7 +14,8 @@ import numpy as np
 
 from weigh.data.boxes.cleaning import clean_boxes
 from weigh.data.boxes.coco import NAMELESS, written_boxes
-from weigh.data.boxes.index import box_rows
+from weigh.data.boxes.columns import box_columns
+from weigh.data.boxes.index import YAML, box_rows
 from weigh.data.boxes.layouts import box_layouts
 from weigh.data.boxes.reading import Reading
 from weigh.data.boxes.sizes import Canvas
@@ -22,7 +23,7 @@ from weigh.data.pictures.coco import coco_source, id_of, is_coco, read_coco
 from weigh.data.pictures.index import data_root, read_images
 from weigh.data.rows.listing import natural_key
 from weigh.data.rows.paths import Resolver
-from weigh.data.tables.table_files import is_written_as
+from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as, read_table
 from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.kinds.boxes import BOXES
@@ -32,7 +33,7 @@ from weigh.spec import DataSpec
 __all__ = ["Gold", "GoldBoxes", "holds_boxes", "holds_detections", "read_gold"]
 
 
-LOOKED_INTO = 10_000  # bytes
+LOOKED_INTO = 100_000  # bytes
 
 
 class Gold(NamedTuple):
@@ -77,7 +78,12 @@ def holds_boxes(path: Path) -> bool:
         return bool(box_layouts(path))
     if is_written_as(path, (".json",)):
         return is_coco(path) or holds_detections(path)
-    return is_written_as(path, (".yaml", ".yml", ".csv"))
+    if not is_written_as(path, TABLE_SUFFIXES):
+        return is_written_as(path, YAML)
+    try:
+        return box_columns(read_table(path, limit=LOOKED_INTO).columns) is not None
+    except DataError:
+        return False
 
 
 def holds_detections(path: Path) -> bool:
