@@ -77,7 +77,7 @@ def holds_boxes(path: Path) -> bool:
     if path.is_dir():
         return bool(box_layouts(path))
     if is_written_as(path, (".json",)):
-        return is_coco(path) or holds_detections(path)
+        return is_coco(path) or _begins(path, b'"bbox"', b'"images"')
     if not is_written_as(path, TABLE_SUFFIXES):
         return is_written_as(path, YAML)
     try:
@@ -88,10 +88,16 @@ def holds_boxes(path: Path) -> bool:
 
 def holds_detections(path: Path) -> bool:
     """Whether a file begins like a list of detections as COCO has them."""
+    return is_written_as(path, (".json",)) and _begins(path, b'"bbox"') and not is_coco(path)
+
+
+def _begins(path: Path, *words: bytes) -> bool:
+    """Whether one of the words stands at the beginning of a file."""
     try:
-        return is_written_as(path, (".json",)) and b'"bbox"' in read_file(path, head=LOOKED_INTO)
+        head = read_file(path, head=LOOKED_INTO)
     except DataError:
         return False
+    return any(word in head for word in words)
 
 
 def read_gold(path: Path, spec: DataSpec) -> GoldBoxes:
