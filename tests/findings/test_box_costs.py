@@ -206,6 +206,20 @@ def test_a_faultless_detector_has_no_mistakes():
     assert "errors:costs" not in by_id(hardest.find(planted_boxes(Detector(missed=0.0, jitter=0.0), n=20)))
 
 
+@pytest.mark.parametrize(
+    "detectors",
+    [
+        [Detector(missed=1.0, background=2.0)],
+        [Detector(missed=1.0)],
+        [Detector(), Detector(missed=1.0, background=2.0)],
+    ],
+)
+def test_detectors_that_find_nothing_break_nothing(detectors):
+    results = planted_boxes(*detectors, n=20, failed=[(f"m{len(detectors) - 1}", 0, 1, "out of memory")])
+    for finding in hardest.find(results):
+        check(finding, results)
+
+
 def test_the_interval_covers_what_many_pictures_show():
     """The cost of missed objects in 600 pictures lies in most intervals of 40."""
     detector, covered = Detector(missed=0.3, background=1.0), 0

@@ -21,6 +21,7 @@ from weigh.kinds.box_statistics import BoxStatistics, stacked
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
+from weigh.record.results import OutOfFold
 from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Resampler
@@ -55,10 +56,10 @@ MOST_RIVALS = 4  # other candidates whose costs stand in the table
 def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings]) -> Finding | None:
     """One finding; None where no class can be judged, or nothing is wrong."""
     mistakes = mistakes_in(sightings[reader])
-    designs = _designs(evidence, reader, sightings[reader], mistakes)
+    designs = _designs(evidence.out_of_fold[reader], sightings[reader], mistakes)
     whole = designs[REAL].score().overall
     numbers = _numbers(mistakes)
-    wrong = [sort for sort in SORTS if numbers[sort]]
+    wrong = [sort for sort in SORTS if numbers[sort] and np.isfinite(designs[sort].score().overall)]
     if not np.isfinite(whole) or not wrong:
         return None
     resampler = Resampler(np.ones((1, designs[REAL].n)), evidence.units)  # each design is taken apart once
@@ -91,15 +92,15 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
         sentence += text("What costs most is {a}.", "损失最大的是{a}。", a=WITHOUT[top])
     others = [name for name in evidence.rivals if name != reader and name in sightings][:MOST_RIVALS]
     beside = {name: _plain_costs(evidence, name, sightings[name]) for name in others}
-    told = _numbers(mistakes_in(sightings[reader], told=True))
+    told = _numbers(mistakes_in(sightings[reader].first, told=True))
     table = []
     for sort in [*ranked, *(s for s in SORTS if s not in ranked)]:
         row = {
             "mistake": bilingual(NAMES[sort]).model_dump(),
-            "told_with_it": round(told[sort] / len(mistakes)),
+            "told_with_it": told[sort],
             "cost_points": bilingual(amount(costs[sort])).model_dump() if sort in costs else "0",
         }
-        table.append(row | {evidence.label(name): round(100 * beside[name][sort], 1) for name in others})
+        table.append(row | {evidence.label(name): beside[name][sort] for name in others})
     return Finding(
         id="errors:costs",
         kind="errors",
@@ -171,11 +172,9 @@ def _mended(sightings: Sightings, rows: np.ndarray, mistakes: list[Mistakes | No
     return stacked(statistics.thresholds, places)
 
 
-def _designs(
-    evidence: Evidence, name: str, sightings: Sightings, mistakes: list[list[Mistakes | None]]
-) -> dict[str, MeasuredDesign]:
+def _designs(runs: OutOfFold, sightings: Sightings, mistakes: list[list[Mistakes | None]]) -> dict[str, MeasuredDesign]:
     """What was found, and what would have been without each sort of mistake, measured."""
-    runs, metric = evidence.out_of_fold[name], METRICS.get(METRIC)
+    metric = METRICS.get(METRIC)
     designs = {REAL: runs.measured(metric)}
     for k, sort in enumerate(SORTS):
         designs[sort] = replace(runs, answers=mended(sightings, mistakes, k)).measured(metric)
@@ -213,10 +212,14 @@ def _compared(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler:
     )
 
 
-def _plain_costs(evidence: Evidence, name: str, sightings: Sightings) -> dict[str, float]:
-    designs = _designs(evidence, name, sightings, mistakes_in(sightings))
+def _plain_costs(evidence: Evidence, name: str, sightings: Sightings) -> dict[str, float | None]:
+    """In points, of the first repeat: a description. None where the score is not defined."""
+    runs = evidence.out_of_fold[name]
+    first = replace(runs, answers=runs.answers[:1], fold=runs.fold[:1], bias=runs.bias[:1])
+    designs = _designs(first, sightings.first, mistakes_in(sightings.first))
     whole = designs[REAL].score().overall
-    return {sort: designs[sort].score().overall - whole for sort in SORTS}
+    costs = {sort: 100 * (designs[sort].score().overall - whole) for sort in SORTS}
+    return {sort: round(cost, 1) if np.isfinite(cost) else None for sort, cost in costs.items()}
 
 
 def _numbers(mistakes: list[list[Mistakes | None]]) -> dict[str, int]:

@@ -26,7 +26,7 @@ from weigh.language import Text, text
 __all__ = ["Suspicion", "find_suspects", "suspicions"]
 
 LEAST = 0.5  # of what a suspicion can be worth
-MOST_LOOKED_AT = 20_000  # pictures times runs: some seconds
+MOST_LOOKED_AT = 10_000  # pictures times runs: some seconds
 SAME = 0.7  # overlap of boxes of several runs that mean the same outline
 FORGOTTEN, OF_CLASS, SWAPPED, OUTLINE = range(4)
 NAMES = (
@@ -227,7 +227,7 @@ def _votes(run: int, seen: Seen, boxes: Boxes, worth: np.ndarray) -> Iterator[_V
 def _agreed(at: int, boxes: Boxes, votes: list[_Vote], runs: int) -> Iterator[Suspicion]:
     """What enough runs share. The surest vote gathers those that mean the same, one of each run."""
     left = sorted(votes, key=lambda vote: -vote.worth)
-    while left:
+    while left and left[0].worth >= LEAST:  # the mean cannot be more than the surest
         first, *others = left
         least = SAME if first.sort == OUTLINE else NEAR
         between = overlaps(first.box[None], np.array([vote.box for vote in others]).reshape(-1, 4))[0]

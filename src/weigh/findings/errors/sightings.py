@@ -5,7 +5,7 @@ Before it: rows that the runs recorded (`kinds/box_statistics.py`). After it: ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -62,6 +62,11 @@ class Sightings:
     present: np.ndarray
     target: np.ndarray
     classes: int
+
+    @property
+    def first(self) -> Sightings:
+        """Of the first repeat alone."""
+        return replace(self, rows=self.rows[:1], present=self.present[:1])
 
     def at(self, repeat: int, i: int) -> Seen:
         """What was found in picture `i`."""
