@@ -62,6 +62,13 @@ def test_the_task_is_recognised_and_the_report_speaks_of_boxes_in_both_languages
         assert "data:image/" in page
 
 
+def test_the_card_of_the_model_says_what_it_does_and_nothing_of_probabilities(study):
+    card = (study.folder / "model" / "README.md").read_text("utf-8")
+    assert "weigh predict STUDY new/*.jpg --boxes boxes.json" in card
+    assert "alibrated" not in card
+    assert "temperature" not in card
+
+
 def test_resuming_runs_nothing_again(study):
     before = {record.key for record in study.results().records}
     assert main(["run", str(study.folder), "--yes", "--quiet", "--offline"]) == 0

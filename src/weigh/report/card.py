@@ -48,6 +48,7 @@ LICENCES = (
     "openrail",
 )
 CLASSES_LISTED = 200
+OF_PROBABILITIES = ("temperature", "decision", "bias")  # facts that say nothing where answers have no probabilities
 
 
 def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any] | None = None) -> str:
@@ -127,7 +128,12 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
     if story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
-    lines += ["## Use", "", "```", f"weigh predict STUDY {results.examples.medium.new_files}", "```", ""]
+    kind = results.examples.kind
+    ending = next((ending for ending in kind.forms if ending), "/")
+    files = f" --{kind.written} {kind.written}{ending}" if kind.written else ""
+    lines += ["## Use", "", "```", f"weigh predict STUDY {results.examples.medium.new_files}{files}", "```", ""]
+    if not kind.probable:
+        facts = {name: value for name, value in facts.items() if name not in OF_PROBABILITIES}
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
     decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
