@@ -44,6 +44,7 @@ PLACES = {
         write(root / "obj.names", "\n".join(NAMES)),
     )[0],
     "COCO by its file": lambda root: write_coco(root) / "instances.json",
+    "a table beside its pictures": lambda root: write_csv(root).parent,
     "COCO one folder further in": lambda root: write_coco(root / "inner").parent,
 }
 
@@ -198,6 +199,13 @@ def test_names_that_differ_in_writing_within_one_folder_are_named(tmp_path):
     assert "cat = CAT" in problems["class-names"].sentence.en
 
 
+def test_a_broken_table_beside_boxes_changes_nothing(tmp_path):
+    write_voc(tmp_path)
+    (tmp_path / "notes.csv").write_bytes(b"\x00\x01\x02" * 50)
+    assert recognise_task(tmp_path).task == OBJECT_DETECTION
+    assert len(read(tmp_path)[0]) == 4
+
+
 def test_a_folder_of_several_layouts_says_what_is_read(tmp_path):
     write_yolo(write_coco(tmp_path / "d"))
     examples, problems = read(tmp_path / "d")
@@ -207,6 +215,10 @@ def test_a_folder_of_several_layouts_says_what_is_read(tmp_path):
 
 
 NOT_BOXES = {
+    "a table of classes": lambda root: write(
+        root / "a.csv", "path,label,x,y\n" + "\n".join(f"images/{k}.png,cat,1,2" for k in TRUTH)
+    ),
+    "a broken table": lambda root: (root / "a.csv").write_bytes(b"\x00\x01\x02" * 50),
     "captions": lambda root: write(root / "a.json", {"images": [], "annotations": "x"}),
     "texts beside pictures": lambda root: [write(root / f"images/{k}.txt", "a cat on a mat\n") for k in TRUTH],
     "xml of something else": lambda root: write(root / "x.xml", "<rss><channel/></rss>"),

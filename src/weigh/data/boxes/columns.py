@@ -7,15 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from weigh.data.boxes.reading import ORDERS, Order
 from weigh.data.boxes.written import as_number
+from weigh.data.pictures.tables import picture_columns
 from weigh.data.tables.cells import Columns
+from weigh.spec import ColumnsSpec
 
-__all__ = ["BoxColumns", "box_columns", "four_numbers", "label_column", "picture_size_columns", "read_four"]
+__all__ = [
+    "BoxColumns",
+    "box_columns",
+    "columns_of_boxes",
+    "four_numbers",
+    "label_column",
+    "picture_size_columns",
+    "read_four",
+]
 
 LEFT, TOP = ("xmin", "x0", "x1", "left", "xleft", "xtl", "xtopleft", "bboxx1", "bboxxmin", "minx"), ("ymin", "y0", "y1", "top", "ytop", "ytl", "ytopleft", "bboxy1", "bboxymin", "miny")  # fmt: skip
 RIGHT, BOTTOM = ("xmax", "x2", "right", "xright", "x1", "xbr", "xbottomright", "bboxx2", "bboxxmax", "maxx"), ("ymax", "y2", "bottom", "ybottom", "y1", "ybr", "ybottomright", "bboxy2", "bboxymax", "maxy")  # fmt: skip
@@ -70,6 +81,17 @@ def box_columns(cells: Columns, chosen: Sequence[str] | None = None) -> BoxColum
     if whole is not None:
         return BoxColumns((whole,), ORDERS)
     return _numbered(cells)
+
+
+def columns_of_boxes(cells: Columns, table: Path, columns: ColumnsSpec) -> BoxColumns | None:
+    """The columns of a table with a row for each box; None where rows are whole pictures, of which the box may be where each was cut out."""
+    box = box_columns(cells, columns.box)
+    if box is None:
+        return None
+    named = [name for name in picture_columns(cells, table) if name not in box.names]
+    pictures = columns.path if columns.path in cells else next(iter(named), None)
+    files = [name for name in cells[pictures] if name] if pictures else []
+    return box if len(set(files)) < len(files) else None
 
 
 def _numbered(cells: Columns) -> BoxColumns | None:

@@ -118,6 +118,8 @@ def _in_folder(path: Path, spec: DataSpec, inside: Path | None) -> BoxListing:
     if layouts[0].name == "COCO":
         sources = [coco_source(source.file, source.part) for source in coco_files(folder)]
         listed = list_coco_boxes(sources, folder)
+    elif layouts[0].file is not None:
+        listed = list_table_boxes(layouts[0].file, spec, data_root(spec, layouts[0].file))
     elif layouts[0].name == "Pascal VOC":
         listed = list_voc(folder, spec.encoding, without=inside)
     else:

@@ -1,6 +1,6 @@
-"""In which layout a folder keeps its boxes: COCO files, XML of Pascal VOC, text files of YOLO; told from names and the first files of each.
+"""In which layout a folder keeps its boxes: COCO files, XML of Pascal VOC, text files of YOLO, a table; told from names and the first files of each.
 
-Before it: a folder. After it: recognition says why, `index.py` reads. Where two layouts lie in one folder, the first of these three is read, and it is said.
+Before it: a folder. After it: recognition says why, `index.py` reads. Where two layouts lie in one folder, the first of these four is read, and it is said.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from weigh.data.boxes.columns import columns_of_boxes
 from weigh.data.boxes.voc import is_voc_file
 from weigh.data.boxes.yolo import is_yolo_file
 from weigh.data.boxes.yolo_parts import yaml_in
@@ -17,20 +18,24 @@ from weigh.data.pictures.coco import coco_files
 from weigh.data.pictures.files import is_picture_name
 from weigh.data.pictures.pairing import folder_role
 from weigh.data.rows.trees import files_in, subfolders
+from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as, read_table
 from weigh.errors import DataError
 from weigh.language import Text, text
+from weigh.spec import ColumnsSpec
 
 __all__ = ["BoxLayout", "box_layouts", "lone_folder"]
 
 FOLDERS, NAMES = 1000, 300  # folders that are looked into, and names in each of them
+BYTES = 300_000  # of a table
 OPENED = 20  # files of each kind that are opened
 
 
 class BoxLayout(NamedTuple):
-    """A layout that is in a folder, and how that is seen."""
+    """A layout that is in a folder, how that is seen, and the table where it is one."""
 
-    name: Literal["COCO", "Pascal VOC", "YOLO"]
+    name: Literal["COCO", "Pascal VOC", "YOLO", "table"]
     reason: Text
+    file: Path | None = None
 
 
 def lone_folder(folder: Path) -> Path:
@@ -47,7 +52,7 @@ def box_layouts(folder: Path) -> list[BoxLayout]:
     """All layouts that are in a folder, the one that is read first."""
     try:
         folder = lone_folder(folder)
-        layouts = (_coco(folder), _voc(folder), _yolo(folder))
+        layouts = (_coco(folder), _voc(folder), _yolo(folder), _table(folder))
     except (OSError, DataError):
         return []
     return [layout for layout in layouts if layout is not None]
@@ -87,6 +92,23 @@ def _yolo(folder: Path) -> BoxLayout | None:
                 reason = reason + text("Classes: {y}.", "类别：{y}。", y=described.path.name)
             return BoxLayout("YOLO", reason)
     return None
+
+
+def _table(folder: Path) -> BoxLayout | None:
+    tables = files_in(folder, lambda name: is_written_as(Path(name), tuple(TABLE_SUFFIXES)))
+    if len(tables) != 1:
+        return None
+    try:
+        cells = read_table(tables[0], limit=BYTES).columns
+    except DataError:
+        return None
+    box = columns_of_boxes(cells, tables[0], ColumnsSpec.model_validate({}))
+    if box is None:
+        return None
+    reason = text(
+        "{f} has a box in each row ({c}).", "{f} 每行一个框（{c}）。", f=tables[0].name, c=", ".join(box.names)
+    )
+    return BoxLayout("table", reason, tables[0])
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weigh.data.boxes.columns import box_columns
+from weigh.data.boxes.columns import columns_of_boxes
 from weigh.data.masks.layouts import is_mask_column
 from weigh.data.pictures.tables import picture_columns
 from weigh.data.recognition.sentences import holds_tokens
@@ -126,11 +126,8 @@ def looks_like_pictures(look: Look) -> TextTask | None:
     """A table one of whose columns names pictures."""
     cells = look.table.columns if look.table else {}
     pictures, columns = picture_columns(cells, look.path), look.columns
-    box = box_columns(cells, columns.box)
-    files = [name for name in cells.get(columns.path) or cells.get(pictures[0] if pictures else "", ()) if name]
-    if box is not None and len(set(files)) < len(
-        files
-    ):  # with a row for each picture, the box may be where it was cut out
+    box = columns_of_boxes(cells, look.path, columns)
+    if box is not None:
         sentence = text("A box in each row ({c}).", "每行一个框（{c}）。", c=", ".join(box.names))
         return TextTask(
             OBJECT_DETECTION,
