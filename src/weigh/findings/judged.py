@@ -108,10 +108,10 @@ def find_judged(evidence: Evidence) -> list[Finding]:
     if evidence.metric.pooling == "rank":
         sentence += text(
             "Detections of different models are never put into one ranking: AP is taken within each fold and averaged over the folds. AP of classes with few "
-            "objects comes out too high on average (by {c} points with common classes to {r} points with rare ones in simulated studies); in a difference of two "
-            "candidates that cancels, in the score it does not.",
-            "不同模型的检测结果从不放在一起排序：AP 在每一折内计算，再对各折取平均。目标很少的类别，其 AP 平均偏高（在模拟研究中，常见类别偏高 {c} 个百分点，"
-            "罕见类别偏高 {r} 个百分点）；两个候选方案相减时这一偏差会抵消，但在得分本身中不会。",
+            "objects comes out too high on average, the more the rarer a class is (by {c} to {r} points in simulated studies); in a difference of two candidates "
+            "that cancels, in the score it does not.",
+            "不同模型的检测结果从不放在一起排序：AP 在每一折内计算，再对各折取平均。目标很少的类别，其 AP 平均偏高，类别越罕见偏高越多"
+            "（在模拟研究中为 {c} 至 {r} 个百分点）；两个候选方案相减时这一偏差会抵消，但在得分本身中不会。",
             c=f"{COMMON:g}",
             r=f"{RARE:g}",
         )
