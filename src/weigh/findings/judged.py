@@ -19,10 +19,8 @@ from weigh.stats.estimate import Estimate
 __all__ = ["Judged", "find_judged", "judged_classes", "say_judged"]
 
 NAMED = 8  # classes in a sentence
-RARE, COMMON = (
-    8.0,
-    0.7,
-)  # points by which AP of rare and of common classes was too high in simulated studies of 72 pictures
+RARE = 8.0  # points by which AP of rare classes was too high in simulated studies of 72 pictures
+COMMON = 0.7  # the same of common ones
 
 
 class Judged(NamedTuple):
