@@ -17,10 +17,8 @@ from weigh.language import Text, text
 
 __all__ = ["find_missed_boxes"]
 
-SIZES = (
-    32.0,
-    96.0,
-)  # pixels of the side of a square: below the first an object is small, from the second on large (COCO)
+# Pixels of the side of a square: below the first an object is small, from the second on large (COCO)
+SIZES = (32.0, 96.0)
 EDGE = 0.005  # of a side of the picture, at least a pixel: what is not further from the edge is cut off there
 CROWDED = 0.1  # overlap with another drawn box
 
