@@ -53,7 +53,7 @@ def box_demo_spec(folder: Path, *, offline: bool = True) -> dict[str, Any]:
         "data": {"train": str(draw_demo(folder / "drawn"))},
         "models": list(MODELS),
         "recipes": [{"name": "decoder", "epochs": 15}],
-        "design": {"folds": 3, "repeats": 2},
+        "design": {"folds": 3, "repeats": 1},
         "output": {"folder": str(folder)},
         "run": {"offline": offline},
     }
