@@ -8,7 +8,6 @@ import torch
 
 from tests.box_scenes import CLASSES, draw_rectangles
 from weigh.data.examples import Examples
-from weigh.errors import ModelError
 from weigh.heads.base import HEADS
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Batch, Placed
@@ -60,17 +59,12 @@ def test_a_detector_trains_and_answers_on_any_network_with_maps(address, scenes)
 
 @pytest.mark.parametrize("at", ["head", "last-stage"])
 @pytest.mark.parametrize("address", MODELS)
-def test_what_is_kept_of_the_frozen_part_gives_the_same_or_is_refused(address, at, scenes):
+def test_what_is_kept_of_the_frozen_part_gives_the_same(address, at, scenes):
     model = load_model(address, pretrained=False, offline=True)
     frame = FRAME if "vit" not in address else (model.preprocessing.size,) * 2
     network = network_task(OBJECT_DETECTION).build(model, scenes, torch_generator(0)).eval()
     pictures = torch.randn(2, 3, *frame, generator=torch_generator(1))
-    try:
-        stage = network.split(shape=frame, native=model.preprocessing.size, address=address, at=at)
-    except ModelError as error:
-        assert at == "last-stage"
-        assert "finetune" in error.render("en") or "probe" in error.render("en")
-        return
+    stage = network.split(shape=frame, native=model.preprocessing.size, address=address, at=at)
     with torch.inference_mode():
         whole, cut = network(pictures), stage.tail(stage.prefix(pictures))
     np.testing.assert_allclose(cut, whole, rtol=1e-4, atol=1e-3)
