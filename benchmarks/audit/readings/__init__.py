@@ -77,4 +77,4 @@ def readings_section(file: Path) -> Kept:
 _HEAD = """## Every sentence that says yes or no
 
 Each sentence of a report, on designs in which it is known to be false and on designs in which it is true: how often is it wrong, how often is it said?
-One run on a sealed seed ({seed}; commit 089e175, of masks 254454a); all of it is simulated."""
+One run on a sealed seed ({seed}; commit 089e175, of masks 254454a, of boxes dba29bf); all of it is simulated."""
