@@ -165,8 +165,8 @@ def test_more_pictures_are_asked_for_where_nothing_is_decided_and_none_are_foret
     ids=["40 pictures", "rare classes", "twelve groups"],
 )
 def test_intervals_hold_and_equal_detectors_are_hardly_ever_told_apart(design):
-    """25 studies: four standard errors away is a broken rule."""
-    rng, studies, covered, claims = np.random.default_rng(5), 25, 0, 0
+    """15 studies: four standard errors away is a broken rule."""
+    rng, studies, covered, claims = np.random.default_rng(5), 15, 0, 0
     for _ in range(studies):
         study = box_study(design, rng)
         truth = float(true_ap(design)[study.classes].mean())
