@@ -20,13 +20,14 @@ from weigh.data.pictures.coco import id_of
 from weigh.errors import DataError
 from weigh.files import read_json
 from weigh.kinds.box_list import Detections
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.problem import Problem
 from weigh.record.predictions_box_checks import box_flaws, check_writing
 
 __all__ = ["DetectionFile", "Rows", "read_detections"]
 
 LISTED = 5
+LEAST_PERCENT = 10.0  # scores of which none is as high are no percentages
 KEYS = ("image_id", "category_id", "bbox", "score")
 FORMAT = text(
     'Write a list of {"image_id": …, "category_id": …, "bbox": [x, y, width, height], "score": …}, in pixels of the original picture.',
@@ -246,7 +247,6 @@ def _scores(path: Path, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
     wrong = np.flatnonzero(~((score >= 0) & (score <= 1)))
     if not len(wrong):
         return score
-    percent = np.isfinite(score).all() and score.min() >= 0 and score.max() <= 100
     raise DataError(
         text(
             "{p}: {n} of {m} scores are not between 0 and 1 (the first: {v}).",
@@ -254,8 +254,26 @@ def _scores(path: Path, rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
             p=path, n=len(wrong), m=len(rows), v=rows[wrong[0]].get("score"),
         ),
         text("Detections are ranked and told by their scores.", "检测结果按得分排序和取舍。"),
-        text("Divide them by 100.", "请除以 100。") if percent else text("Turn scores (logits) into shares by the sigmoid function.", "请用 sigmoid 函数把得分（logits）转换为 0 到 1 之间的数。"),
+        _mend_scores(score),
     )  # fmt: skip
+
+
+def _mend_scores(score: np.ndarray) -> Text:
+    """What to do with scores of which some are not between 0 and 1: what their range says that they are."""
+    if not np.isfinite(score).all():
+        return text("Give every detection a number between 0 and 1.", "请为每条检测给出 0 到 1 之间的数。")
+    if score.min() < 0:
+        return text(
+            "Turn scores (logits) into shares by the sigmoid function.",
+            "请用 sigmoid 函数把得分（logits）转换为 0 到 1 之间的数。",
+        )
+    if LEAST_PERCENT <= score.max() <= 100:
+        return text("Divide them by 100.", "请除以 100。")
+    return text(
+        "Divide all of them by the greatest one ({g:g}): their order stays.",
+        "请全部除以其中最大的一个（{g:g}）：顺序不变。",
+        g=float(score.max()),
+    )
 
 
 def _number(value: Any) -> float:
