@@ -74,6 +74,10 @@ def test_two_detectors_are_compared_with_an_interval(folder):
         assert "good" in page
         assert "Traceback" not in page
     assert "good 0." in findings["data:told-from"].sentence.en
+    judged = findings["performance:judged"].sentence
+    assert "fold" not in judged.en  # there are none
+    assert "折" not in judged.zh
+    assert not any("every model gets wrong" in one.en for one in findings["errors:hardest"].next)
 
 
 def test_the_score_is_that_of_pycocotools(folder):
@@ -179,3 +183,11 @@ def test_a_folder_of_files_is_several_models(folder, tmp_path):
         (tmp_path / f"{name}_results.json").write_bytes((folder / f"{name}.json").read_bytes())
     reading = read_predictions(tmp_path, gold=folder / "instances.json")
     assert [c.id for c in reading.results.candidates] == ["good", "worse"]
+
+
+def test_of_no_detections_no_training_is_advised(folder, tmp_path):
+    (tmp_path / "nothing.json").write_text("[]", "utf-8")
+    verdict = by_id(read_predictions(tmp_path / "nothing.json", gold=folder / "instances.json").findings())["verdict"]
+    assert verdict.sentence.en.startswith("Nothing was learnt")
+    assert "finetune" not in " ".join(one.en for one in verdict.next)
+    assert "Check that the predictions belong to these examples" in verdict.next[0].en

@@ -40,8 +40,8 @@ def look_at(results: Results) -> Text:
     """What to do with the examples that are hardest: the report of a study shows them."""
     if results.origin != "study" and results.examples.rows is None:
         return text(
-            "Look at the examples that every model gets wrong: unclear, unlike the others, or labelled wrongly?",
-            "看看所有模型都判错的样本：是不清楚、与众不同，还是标错了？",
+            "Look at the examples that are listed: unclear, unlike the others, or labelled wrongly?",
+            "看看列出的这些样本：是不清楚、与众不同，还是标错了？",
         )
     return text(
         "Look at the {p} below: unclear, unlike the others, or labelled wrongly?",

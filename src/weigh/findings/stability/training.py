@@ -177,6 +177,13 @@ def longer(own: Trained) -> list[Text]:
 
 def what_to_change(evidence: Evidence) -> list[Text]:
     """Where nothing was learnt: what of the training to change first, as its loss tells; where only heads were fitted, the recipe."""
+    if evidence.results.origin != "study":
+        return [
+            text(
+                "Check that the predictions belong to these examples, and that the file holds all of them.",
+                "请检查这些预测是否属于这些样本，以及文件是否完整。",
+            )
+        ]
     own = evidence.once(read_training).get(str(evidence.winner))
     items: list[Text] = []
     if own is None:
