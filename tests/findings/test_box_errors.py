@@ -193,6 +193,7 @@ def test_the_headline_says_of_which_classes_it_speaks(many):
     assert all(row["examples"] < 8 for row in judged.table)
     assert "too high on average" in judged.sentence.en
     assert "never put into one ranking" in judged.sentence.en
+    assert "most of that cancels" in judged.sentence.en
 
 
 def test_every_class_has_its_ap_with_an_interval(many):
@@ -229,6 +230,29 @@ def of_red(rng, boxes):
 def test_a_score_of_all_classes_says_so():
     found = by_id(headline.find(planted_boxes(Detector(), n=30)))
     assert "the mean over all 3 classes" in found["verdict"].sentence.en
+
+
+def test_of_one_class_nothing_is_a_mean():
+    sentence = by_id(headline.find(planted_boxes(of_red, n=30, labelled=only_red)))["verdict"].sentence
+    one = planted_boxes(Detector(), n=30, classes=("cell",), drawn=of_one_class)
+    assert "classes" not in by_id(headline.find(one))["verdict"].sentence.en
+    assert "the mean over 1 of 3 classes: the other 2 stand in fewer" in sentence.en
+
+
+def of_one_class(rng, i):
+    boxes = scene(rng, i)
+    return boxes._replace(classes=np.zeros(len(boxes.classes), np.int64))
+
+
+def test_a_share_of_few_objects_says_of_how_many():
+    def at_one_edge(rng, i):
+        boxes = scene(rng, i)
+        return boxes._replace(corners=boxes.corners - [2, 2, 2, 2]) if i == 0 else boxes
+
+    found = found_in(planted_boxes(Detector(missed=0.2), drawn=at_one_edge, n=30))["errors:edges"]
+    assert "Too few to judge: objects at the edge of the picture" in found.sentence.en
+    assert "in 1 pictures)" in found.sentence.en
+    assert found.verdict == "undecided"
 
 
 def test_nothing_breaks_and_what_has_no_meaning_is_not_asked():

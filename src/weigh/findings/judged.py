@@ -59,6 +59,8 @@ def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     if judged is None:
         return text("", "")
     estimates["judged"] = count(len(judged.names), "classes")
+    if judged.all == 1 and not judged.rare:
+        return text("", "")
     if not judged.rare:
         return text("It is the mean over all {k} classes.", "该得分是全部 {k} 个类别的平均。", k=judged.all)
     estimates |= {
@@ -67,8 +69,9 @@ def say_judged(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         "least": count(judged.least, "examples"),
     }
     return text(
-        "It is the mean over {k} of {n} classes: the other {r} stand in fewer than {l} pictures and cannot be judged.",
+        "It is the mean over {k} of {n} classes: the other {r} {s} in fewer than {l} pictures and cannot be judged.",
         "该得分是 {n} 个类别中 {k} 个的平均：其余 {r} 个类别所在的图片不足 {l} 张，无法判断。",
+        s="stand" if len(judged.rare) > 1 else "stands",
         k=len(judged.names),
         n=judged.all,
         r=len(judged.rare),
@@ -104,12 +107,15 @@ def find_judged(evidence: Evidence) -> list[Finding]:
             s=_listed(list(judged.rare)),
         )
     if evidence.metric.pooling == "rank":
+        if evidence.measured[str(evidence.winner)].folds > 1:
+            sentence += text(
+                "Detections of different models are never put into one ranking: AP is taken within each fold and averaged over the folds.",
+                "不同模型的检测结果从不放在一起排序：AP 在每一折内计算，再对各折取平均。",
+            )
         sentence += text(
-            "Detections of different models are never put into one ranking: AP is taken within each fold and averaged over the folds. AP of classes with few "
-            "objects comes out too high on average, the more the rarer a class is (by {c} to {r} points in simulated studies); in a difference of two candidates "
-            "that cancels, in the score it does not.",
-            "不同模型的检测结果从不放在一起排序：AP 在每一折内计算，再对各折取平均。目标很少的类别，其 AP 平均偏高，类别越罕见偏高越多"
-            "（在模拟研究中为 {c} 至 {r} 个百分点）；两个候选方案相减时这一偏差会抵消，但在得分本身中不会。",
+            "AP of classes with few objects comes out too high on average, the more the rarer a class is (by {c} to {r} points in simulated studies); in a "
+            "difference of two candidates most of that cancels, in the score it does not.",
+            "目标很少的类别，其 AP 平均偏高，类别越罕见偏高越多（在模拟研究中为 {c} 至 {r} 个百分点）；两个候选方案相减时这一偏差大多抵消，但在得分本身中不会。",
             c=f"{COMMON:g}",
             r=f"{RARE:g}",
         )

@@ -234,8 +234,8 @@ QUESTIONS: dict[str, Question] = {
     "errors:counts": Question(text("How far off are its counts of objects?", "它数出的目标数量偏差有多大？")),
     "errors:worst": Question(text("Which pictures does it do worst on?", "它在哪些图片上表现最差？")),
     "errors:suspects": Question(
-        text("Are some boxes suspected to be wrong?", "是否有检测框疑似标错？"),
-        no=text("No boxes are suspected to be wrong", "没有检测框疑似标错"),
+        text("Are some boxes suspected to be wrong?", "是否有标注框疑似标错？"),
+        no=text("No boxes are suspected to be wrong", "没有标注框疑似标错"),
     ),
     "errors:shift": Question(
         text("What would moving the masks by one pixel cost?", "把掩码移动一个像素，得分会降低多少？")

@@ -61,8 +61,8 @@ def _find_hardest(evidence: Evidence, reader: str, sightings: Sightings) -> Find
     right = int((wrong == 0).sum())
     estimates |= {"all_found": count(right, "examples"), "examples": count(len(seen), "examples")}
     sentence = text(
-        "In {k} of {n} pictures {c} finds every object and nothing else. In half of them the F1 of a picture is at least {m}, in the worst one it is {x}.",
-        "在 {n} 张图片中，{c} 对 {k} 张既无漏检也无误检。一半图片的 F1 不低于 {m}，最差的一张为 {x}。",
+        "In {k} of {n} pictures {c} finds every object and nothing else. In half of the {n} pictures F1 is at least {m}, in the worst one it is {x}.",
+        "在 {n} 张图片中，{c} 对 {k} 张既无漏检也无误检。{n} 张中有一半的 F1 不低于 {m}，最差的一张为 {x}。",
         c=evidence.label(reader),
         k=right,
         n=len(seen),

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import count, share
+from weigh.findings.amounts import count
 from weigh.findings.errors.shares import Sort, find_missed
 from weigh.findings.errors.sightings import Sightings
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.kinds.box_list import Boxes, overlaps
 from weigh.language import Text, text
+from weigh.stats.estimate import Estimate
 
 __all__ = ["find_missed_boxes"]
 
 # Pixels of the side of a square: below the first an object is small, from the second on large (COCO)
 SIZES = (32.0, 96.0)
 EDGE = 0.005  # of a side of the picture, at least a pixel: what is not further from the edge is cut off there
-CROWDED = 0.1  # overlap with another drawn box
+CROWDED = 0.1  # overlap (intersection over union) with another drawn box; a small box within a large one may have less
 
 
 def find_missed_boxes(evidence: Evidence, reader: str, sightings: Sightings) -> list[Finding]:
@@ -115,12 +116,12 @@ def _by_place(evidence: Evidence, reader: str, sightings: Sightings) -> Finding 
 
 
 def _by_crowding(evidence: Evidence, reader: str, sightings: Sightings) -> Finding | None:
-    def alone(boxes: Boxes) -> np.ndarray:
+    def apart(boxes: Boxes) -> np.ndarray:
         between = overlaps(boxes.corners, boxes.corners)
         np.fill_diagonal(between, 0.0)
         return between[:, _judged(boxes)].max(axis=1, initial=0.0) < CROWDED
 
-    counts = _counted(sightings, alone, 2)
+    counts = _counted(sightings, apart, 2)
     return find_missed(
         evidence,
         reader,
@@ -128,20 +129,20 @@ def _by_crowding(evidence: Evidence, reader: str, sightings: Sightings) -> Findi
             Sort(
                 text("overlapping another", "与其他目标重叠"),
                 text("objects that overlap others", "与其他目标重叠的目标"),
-                text("objects whose box overlaps another by {o} % or more", "与其他框重叠不低于 {o} % 的目标", o=f"{100 * CROWDED:g}"),
+                text("objects whose box overlaps another (IoU of {o:g} or more)", "与其他框重叠（IoU 不低于 {o:g}）的目标", o=CROWDED),
                 counts[:, :, 0],
             ),
             Sort(
-                text("standing alone", "单独"),
-                text("those that stand alone", "单独的目标"),
-                text("those that stand alone", "单独的目标"),
+                text("hardly or not overlapping", "几乎不重叠"),
+                text("others", "其他目标"),
+                text("the others", "其他目标"),
                 counts[:, :, 1],
             ),
         ],
         id="errors:crowding",
         figure=text("Objects that are missed, by crowding, in %", "不同拥挤程度的目标漏掉的比例（%）"),
         means=_means(),
-        estimates={"overlap": share(CROWDED)},
+        estimates={"overlap": Estimate(value=CROWDED, method="as set")},
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, gain_of, turned
+from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding, Verdict
@@ -67,6 +67,24 @@ class Sort(NamedTuple):
         return Occurring(self.counts, (self.counts[:, :, 1] > 0).any(axis=0))
 
 
+def _too_few(first: Sort, last: Sort, missed: Sequence[Estimate], estimates: dict[str, Estimate]) -> Text:
+    """That a share has no interval, and of how many objects it is; the numbers go into `estimates`."""
+    sentence = text("", "")
+    for name, one, share in (("first", first, missed[0]), ("last", last, missed[-1])):
+        if share.low is None:
+            objects = round(float(one.counts[:, :, 1].sum()) / len(one.counts))
+            pictures = int(one.occurring.holders.sum())
+            estimates |= {f"{name}_objects": count(objects, "1"), f"{name}_pictures": count(pictures, "examples")}
+            sentence += text(
+                "Too few to judge: {a} ({k} in {n} pictures).",
+                "数量太少、无法判断：{a}（{n} 张图片中共 {k} 个）。",
+                a=one.objects,
+                k=objects,
+                n=pictures,
+            )
+    return sentence
+
+
 def find_missed(
     evidence: Evidence,
     reader: str,
@@ -102,7 +120,7 @@ def find_missed(
         b=last.exactly,
         g=amount(more),
     )
-    sentence += means
+    sentence += means + _too_few(first, last, missed, estimates := dict(estimates))
     if verdict == "undecided":
         sentence = text("It is not settled.", "尚无定论。") + sentence
     table, rows = [], []
