@@ -60,7 +60,9 @@ def fold_warnings(
     few = [row for row in present if 1 < row["groups"] < folds]
     if lone:
         too_few_left = kind.exclusive and len(present) - len(lone) < 2
-        problems.append(_never_trained(lone, len(present), named=named, too_few_left=too_few_left))
+        problems.append(
+            _never_trained(lone, len(present), named=named, too_few_left=too_few_left, scored=kind.fewest < 2)
+        )
     if few:
         problems.append(_not_in_every_fold(few, folds, GROUPS if named else text("examples", "样本")))
     return problems
@@ -83,8 +85,14 @@ def _groups_of_one(n: int) -> Problem:
     )
 
 
-def _never_trained(lone: list[dict[str, str | int]], present: int, *, named: bool, too_few_left: bool) -> Problem:
-    """Classes in one group, or of one example: whatever fold tests them, no model has seen them."""
+def _never_trained(
+    lone: list[dict[str, str | int]], present: int, *, named: bool, too_few_left: bool, scored: bool
+) -> Problem:
+    """Classes in one group, or of one example: whatever fold tests them, no model has seen them.
+
+    Args:
+        scored: Scores speak of classes however few examples they have.
+    """
     values = {"k": len(lone), "c": present, "l": _listed(lone)}
     sentence = (
         text(
@@ -112,6 +120,11 @@ def _never_trained(lone: list[dict[str, str | int]], present: int, *, named: boo
         else text(
             "Every answer to it is wrong, whatever the model, and lowers the score.",
             "无论用什么模型，对它的回答都会是错的，得分因此偏低。",
+        )
+        if scored
+        else text(
+            "What stands there of such a class is missed, whatever the model; scores speak of such a class only if enough pictures hold it.",
+            "无论用什么模型，这类目标都会被漏掉；只有含有该类别的图片足够多时，得分才会涉及它。",
         ),
         do=text(
             "Group by a column whose groups hold several classes each, or leave design.group_by out.",

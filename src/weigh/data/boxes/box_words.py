@@ -23,6 +23,7 @@ from weigh.problem import Problem
 __all__ = ["alike_names", "differing_ids", "no_boxes", "other_layouts", "small_boxes", "without_boxes"]
 
 VANISHING = 2.0  # pixels of the shorter side in what networks see
+MANY = 0.01  # of all boxes: from so many on scores feel it
 SHOWN = 3
 
 
@@ -55,12 +56,13 @@ def small_boxes(
         f=marks[0],
     )
     do = text(
-        "Let networks see larger pictures: --set recipes.finetune.image_size={s}",
-        "让网络看到更大的图片：--set recipes.finetune.image_size={s}",
+        "Let networks see larger pictures, by the recipe's image_size: --set recipes.finetune.image_size={s}, and likewise for other recipes.",
+        "可通过方案的 image_size 让网络看到更大的图片：--set recipes.finetune.image_size={s}，其他方案同理。",
         s=2 * max(frame),
     )
     numbers = {"n": len(marks), "boxes": len(cleaned.row), "width": frame[1], "height": frame[0]}
-    return [Problem("small-box", sentence, tuple(marks), do=do, numbers=numbers, details=tuple(details))]
+    severity = "warning" if len(marks) >= MANY * len(cleaned.row) else "note"
+    return [Problem("small-box", sentence, tuple(marks), severity=severity, do=do, numbers=numbers, details=tuple(details))]  # fmt: skip
 
 
 def without_boxes(pictures: Sequence[str], targets: Sequence[BoxRow]) -> list[Problem]:
