@@ -191,3 +191,28 @@ def test_of_no_detections_no_training_is_advised(folder, tmp_path):
     assert verdict.sentence.en.startswith("Nothing was learnt")
     assert "finetune" not in " ".join(one.en for one in verdict.next)
     assert "Check that the predictions belong to these examples" in verdict.next[0].en
+
+
+@pytest.mark.parametrize("drawn", [True, False])
+def test_where_no_class_can_be_judged_that_is_the_reason(folder, tmp_path, drawn):
+    gold = json.loads((folder / "instances.json").read_text("utf-8"))
+    gold["images"] = gold["images"][:6]
+    gold["annotations"] = [one for one in gold["annotations"] if drawn and one["image_id"] < 66]
+    (tmp_path / "gold.json").write_text(json.dumps(gold), "utf-8")
+    verdict = by_id(read_predictions(folder / "good.json", gold=tmp_path / "gold.json").findings())["verdict"]
+    assert "speaks of no class, as none stands in 8 pictures or more" in verdict.sentence.en
+    assert "见于至少 8 张图片" in verdict.sentence.zh
+    assert ("metrics.primary=box_f1" in verdict.next[0].en) == drawn
+    if drawn:  # the advice works
+        again = read_predictions(folder / "good.json", gold=tmp_path / "gold.json", settings=["metrics.primary=box_f1"])
+        assert "its F1 of boxes" in by_id(again.findings())["verdict"].sentence.en
+
+
+def test_where_sizes_are_not_known_nothing_is_said_of_edges(folder, tmp_path):
+    gold = json.loads((folder / "instances.json").read_text("utf-8"))
+    gold["images"] = [{key: one[key] for key in ("id", "file_name")} for one in gold["images"]]
+    (tmp_path / "gold.json").write_text(json.dumps(gold), "utf-8")
+    findings = by_id(read_predictions(folder / "good.json", gold=tmp_path / "gold.json").findings())
+    assert "errors:edges" not in findings
+    assert "does not state the size of 48 of 48 pictures" in findings["data:unknown-size"].sentence.en
+    assert "errors:edges" in by_id(read_predictions(folder / "good.json", gold=folder / "instances.json").findings())

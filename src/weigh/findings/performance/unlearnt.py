@@ -16,7 +16,7 @@ from weigh.findings.stability.training import what_to_change
 from weigh.language import text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
-from weigh.record.results import Results
+from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
 
 __all__ = ["no_verdict", "not_learnt"]
@@ -25,7 +25,10 @@ RANKS = 0.6  # AUROC from which probabilities are said to rank, though every dec
 
 
 def no_verdict(results: Results) -> Finding:
-    """No candidate has a complete cross-validation, and why."""
+    """No candidate has a complete cross-validation, or the primary metric has no value where one has."""
+    complete = [runs for c in results.candidates if not c.control and (runs := results.out_of_fold(c.id)) is not None]
+    if any(runs.complete.any() for runs in complete):
+        return _not_defined(results, complete[0])
     done = sum(run.purpose == "main" and run.status == "done" for run in results.records)
     failed = sum(run.purpose == "main" and run.status == "failed" for run in results.records)
     return Finding(
@@ -45,6 +48,48 @@ def no_verdict(results: Results) -> Finding:
         next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))]
         if results.origin == "study"
         else [],
+    )
+
+
+def _not_defined(results: Results, runs: OutOfFold) -> Finding:
+    """Runs are complete, but the primary metric cannot be worked out on these examples."""
+    metric, kind, classes = METRICS.get(results.spec.primary), runs.kind, len(results.examples.classes)
+    if metric.judged is None:
+        sentence = text(
+            "There is no verdict: the {m} is not defined on these examples.",
+            "没有结论：{m}在这些样本上没有定义。",
+            m=metric.title,
+        )
+        estimates, advice = (
+            {},
+            text("Judge by another metric (metrics.primary).", "请改用其他指标（metrics.primary）。"),
+        )
+    else:
+        estimates = {"least": count(kind.fewest, "examples")}
+        sentence = text(
+            "There is no verdict: the {m} speaks of no class, as none stands in {l} pictures or more.",
+            "没有结论：{m}不涉及任何类别，因为没有哪个类别见于至少 {l} 张图片。",
+            m=metric.title,
+            l=kind.fewest,
+        )
+        advice = text("Label more pictures.", "请标注更多图片。")
+        together = [METRICS.get(name) for name in kind.metrics(classes)]
+        together = [one for one in together if one.judged is None and one.unit == "score"]
+        if together and kind.members(runs.target, classes).any():
+            advice = text(
+                "Label more pictures, or judge all classes together: --set metrics.primary={p} ({t}).",
+                "请标注更多图片，或把所有类别合在一起评判：--set metrics.primary={p}（{t}）。",
+                p=together[0].name,
+                t=together[0].title,
+            )
+    return Finding(
+        id="verdict",
+        kind="performance",
+        **asked("verdict", "undecided"),
+        severity="headline",
+        sentence=bilingual(sentence),
+        estimates=estimates,
+        next=[bilingual(advice)],
     )
 
 
