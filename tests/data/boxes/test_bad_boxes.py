@@ -196,6 +196,16 @@ def test_without_names_numbers_are_used_and_names_can_be_given(tmp_path):
         read(root, classes="absent.txt")
 
 
+@pytest.mark.parametrize(("code", "name"), [("01", "1"), ("2.0", "2"), ("9" * 5000, None), ("9" * 10, None)])
+def test_without_names_numbers_are_numbers(tmp_path, code, name):
+    root = write_yolo(tmp_path, file=None)
+    write(root / "labels/1.txt", f"1 .2 .2 .1 .1\n{code} .5 .5 .2 .2\n")
+    examples, problems = read(root)
+    of_line = examples.target[1].classes[1]
+    assert (examples.classes[of_line] if of_line >= 0 else None) == name
+    assert ("no-class" in problems) == (name is None)
+
+
 def test_lines_that_hold_outlines_or_scores(tmp_path):
     root = write_yolo(tmp_path)
     write(root / "labels/1.txt", "1 .1 .2 .5 .2 .5 .8\n1 .5 .5 .2 .2 .93\n1 .5 .5\n1\n")

@@ -131,7 +131,8 @@ def _read(folder: Path, file: str, names: dict[str, str], further: list[str], *,
     for number, cells in _rows(decoded.content):
         mark = f"{file}:{number}"
         code = cells[0].split(".")[0] if NUMBER.fullmatch(cells[0]) else ""
-        name = (names.get(str(int(code)) if len(code) < LONGEST else "") if names else code) if code else None
+        key = str(int(code)) if 0 < len(code) < LONGEST else None
+        name = names.get(key) if names and key is not None else key
         outline = len(cells) >= 7 and len(cells) % 2 == 1 and not keypoints
         numbers = _extent(cells[1:]) if outline else cells[1:5]
         if len(cells) > 5:
