@@ -117,6 +117,7 @@ QUESTIONS: dict[str, Text] = {
         "Are there detections of pictures that the gold file lacks?", "是否有检测属于标准答案中没有的图片？"
     ),
     "without-detections": text("Are there {w} without a detection?", "是否有没有任何检测的{w}？"),
+    "unknown-size": text("Are there {w} whose size is not known?", "是否有尺寸未知的{w}？"),
     "told-from": text("Which detections count as told?", "哪些检测才计入？"),
     "beyond-picture": text("Do detections reach beyond their {o}?", "是否有检测超出{w}边界？"),
     "repeated-detection": text("Are detections repeated?", "是否有重复的检测？"),

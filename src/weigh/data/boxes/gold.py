@@ -27,13 +27,15 @@ from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as, read_ta
 from weigh.errors import DataError
 from weigh.files import read_file
 from weigh.kinds.boxes import BOXES
+from weigh.language import text
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
-__all__ = ["Gold", "GoldBoxes", "holds_boxes", "holds_detections", "read_gold"]
+__all__ = ["UNSIZED", "Gold", "GoldBoxes", "holds_boxes", "holds_detections", "read_gold"]
 
 
 LOOKED_INTO = 100_000  # bytes
+UNSIZED = "unknown-size"  # kind of the problem that sizes of pictures are not stated
 
 
 class Gold(NamedTuple):
@@ -139,4 +141,23 @@ def _of_coco(path: Path, root: Path) -> GoldBoxes:
     paths = [resolver.find(name).path or name for name in names]
     again = {path for path, n in Counter(paths).items() if n > 1}
     paths = [f"{path} ({p.id})" if path in again else path for path, p in zip(paths, content.pictures, strict=True)]
-    return GoldBoxes(gold, root, paths, target, [*content.problems, *cleaned.problems])
+    problems = [*content.problems, *cleaned.problems, *_unsized(path.name, paths, known)]
+    return GoldBoxes(gold, root, paths, target, problems)
+
+
+def _unsized(file: str, paths: list[str], known: np.ndarray) -> list[Problem]:
+    """Pictures whose size the file does not state; how far their boxes reach is all that is known."""
+    unknown = tuple(paths[i] for i in np.flatnonzero(~known))
+    if not unknown:
+        return []
+    sentence = text(
+        "{g} does not state the size of {n} of {t} pictures (first: {f}): boxes outside of them, and objects at their edge, cannot be told.",
+        "{g} 未写明 {t} 张图片中 {n} 张的尺寸（第一张：{f}）：无法判断哪些框超出图片、哪些目标位于边缘。",
+        g=file,
+        n=len(unknown),
+        t=len(paths),
+        f=unknown[0],
+    )
+    do = text("Write width and height of every picture.", "请写明每张图片的 width 与 height。")
+    numbers = {"n": len(unknown), "pictures": len(paths)}
+    return [Problem(UNSIZED, sentence, unknown, severity="note", do=do, numbers=numbers)]

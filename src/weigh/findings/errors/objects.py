@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from weigh.data.boxes.gold import UNSIZED
 from weigh.findings.amounts import count
 from weigh.findings.errors.shares import Sort, find_missed
 from weigh.findings.errors.sightings import Sightings
@@ -85,6 +86,9 @@ def _by_size(evidence: Evidence, reader: str, sightings: Sightings) -> Finding |
 
 
 def _by_place(evidence: Evidence, reader: str, sightings: Sightings) -> Finding | None:
+    if any(problem.kind == UNSIZED for problem in evidence.results.problems):
+        return None  # where pictures end is not known
+
     def inside(boxes: Boxes) -> np.ndarray:
         across, down = max(1.0, EDGE * boxes.width), max(1.0, EDGE * boxes.height)
         left, top, right, bottom = boxes.corners.T
@@ -134,7 +138,7 @@ def _by_crowding(evidence: Evidence, reader: str, sightings: Sightings) -> Findi
             ),
             Sort(
                 text("hardly or not overlapping", "几乎不重叠"),
-                text("others", "其他目标"),
+                text("other objects", "其他目标"),
                 text("the others", "其他目标"),
                 counts[:, :, 1],
             ),
