@@ -175,3 +175,17 @@ def test_names_are_written_beside_boxes_inside_the_picture(name):
     changed = (without != drawn).any(axis=2)
     assert changed[:100].any()
     assert changed[100:].any()
+
+
+FARTHEST = [(10, 10, 1e12, 1e12), (-1e308, 5, 1e308, 30), (np.nan, 1, 2, np.inf), (-1e9, -1e9, -1e8, -1e8)]
+
+
+@pytest.mark.parametrize("dashed", [True, False])
+@pytest.mark.parametrize("corners", FARTHEST)
+def test_boxes_that_reach_anywhere_are_drawn_at_once(corners, dashed):
+    """A line of dashes a million times as long as the picture took for ever."""
+    flags = {"bold": np.ones(1, bool), "dashed": np.array([dashed])}
+    with np.errstate(all="raise"):
+        picture = outlined(Image.new("RGB", (80, 60)), np.array([corners]), RED, scale=1.5, **flags)
+    seen = np.asarray(picture)[10:28, 15].any()
+    assert seen == (corners in FARTHEST[:2])  # lines that cross the picture

@@ -66,9 +66,13 @@ def outlined(
     picture = picture.convert("RGB")
     pen = ImageDraw.Draw(picture)
     thick = max(1, round(max(picture.size) / LARGE))
-    for box, colour, is_bold, is_dashed in zip(corners * scale, colours, bold, dashed, strict=True):
+    # Others' boxes may reach anywhere: their lines are drawn no further than just outside of the picture
+    beyond = (BOLD + DASH) * thick
+    most = (np.tile(picture.size, 2) + beyond) / scale
+    scaled = np.clip(np.nan_to_num(corners), -beyond / scale, most) * scale
+    for box, colour, is_bold, is_dashed in zip(scaled, colours, bold, dashed, strict=True):
         width = thick * (BOLD if is_bold else PLAIN)
-        left, top, right, bottom = (round(float(value)) for value in np.nan_to_num(box))
+        left, top, right, bottom = (round(float(value)) for value in box)
         edges = left, top, max(left, right - 1), max(top, bottom - 1)
         ink = tuple(int(part) for part in colour)
         pen.rectangle((edges[0] - 1, edges[1] - 1, edges[2] + 1, edges[3] + 1), outline=RIM)
