@@ -85,6 +85,7 @@ ENTITIES = {
     "no XML": "cat 1 2 3 4",
     "something else": "<annotations><image/></annotations>",
     "deep": "<a>" * 5000 + "</a>" * 5000,
+    "a long name": "<annotation><object><name>" + "&amp;" * 200_000 + "</name></object></annotation>",
     "two roots": "<annotation/><annotation/>",
     "control characters": "<annotation><object><name>\x01</name></object></annotation>",
 }

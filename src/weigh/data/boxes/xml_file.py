@@ -20,6 +20,7 @@ __all__ = ["Element", "read_xml"]
 
 LONGEST = 50_000_000  # bytes of one annotation
 DEEPEST = 100  # elements within one another
+MOST_LETTERS = 100_000  # of the text of an element; what stands there is a name or a number
 DECLARED = re.compile(rb"""<\?xml[^>]*encoding\s*=\s*["']([\w.:-]+)["']""")
 
 
@@ -87,7 +88,12 @@ def read_xml(path: Path, encoding: str | None = None) -> tuple[Element, str]:
         stack.pop()
 
     def characters(written: str) -> None:
-        stack[-1].text += written
+        own = stack[-1]
+        if own.children and not written.strip():
+            return  # between elements
+        if len(own.text) + len(written) > MOST_LETTERS:
+            raise _Refused(text("the text of an element is too long", "元素中的文本过长"))
+        own.text += written
 
     def refuse(*_: object) -> None:
         raise _Refused(text("it defines a document type or entities", "其中定义了文档类型或实体"))
