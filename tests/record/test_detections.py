@@ -156,3 +156,13 @@ def test_a_detector_that_does_not_cut_boxes_at_the_edge_is_read(tmp_path):
 def test_without_sizes_nothing_is_concluded_from_where_boxes_lie(tmp_path):
     unknown = GOLD._replace(sizes=np.zeros((12, 2), dtype=np.int64))
     assert not read(tmp_path, each(bbox=lambda r: [4 * v for v in r["bbox"]]), unknown).problems
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("box", [[1e308] * 4, [0, 0, 1e12, 5], [-1e300, 0, 5, 5], [float("inf"), 0, 1, 1]])
+def test_numbers_that_no_pixels_are_concern_their_rows_alone(tmp_path, box):
+    content = rows()
+    for i in (3, 20, 31, 40):
+        content[i]["bbox"] = box
+    (problem,) = read(tmp_path, content).problems
+    assert (problem.kind, problem.numbers["detections"]) == ("broken-row", 4)

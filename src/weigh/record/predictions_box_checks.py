@@ -98,8 +98,8 @@ def box_flaws(name: str, rows: Rows, gold: Gold, broken: np.ndarray) -> list[Pro
     for kind, which, sentence, do in (
         (
             "broken-row", broken,
-            ("{m}: {n} of {t} detections have no box of four finite numbers (first: picture {a}); each counts as found where nothing is.",
-             "{m}：{t} 条检测中有 {n} 条的框不是四个有限数值（第一处：图片 {a}），每条都算作误检。"),
+            ("{m}: {n} of {t} detections have no box of four numbers that can be pixels (first: picture {a}); each counts as found where nothing is.",
+             "{m}：{t} 条检测中有 {n} 条的框不是四个可作像素的数值（第一处：图片 {a}），每条都算作误检。"),
             text("Correct what writes them.", "请修正写出它们的程序。"),
         ),
         (

@@ -27,6 +27,7 @@ from weigh.record.predictions_box_checks import box_flaws, check_writing
 __all__ = ["DetectionFile", "Rows", "read_detections"]
 
 LISTED = 5
+FARTHEST = 1e9  # pixels that anything lies or reaches from the corner of a picture
 LEAST_PERCENT = 10.0  # scores of which none is as high are no percentages
 KEYS = ("image_id", "category_id", "bbox", "score")
 FORMAT = text(
@@ -284,10 +285,11 @@ def _number(value: Any) -> float:
 
 
 def _boxes(rows: Sequence[Mapping[str, Any]]) -> np.ndarray:
-    """`(m, 4)` as written; NaN where they are no four numbers."""
+    """`(m, 4)` as written; NaN where they are no four numbers, or none that pixels could be."""
     boxes = np.full((len(rows), 4), np.nan)
     for i, row in enumerate(rows):
         box = row.get("bbox")
         if isinstance(box, list) and len(box) == 4:
             boxes[i] = [_number(value) for value in box]
+    boxes[np.abs(boxes) > FARTHEST] = np.nan
     return boxes
