@@ -56,8 +56,8 @@ def small_boxes(
         f=marks[0],
     )
     do = text(
-        "Let networks see larger pictures, by the recipe's image_size: --set recipes.finetune.image_size={s}, and likewise for other recipes.",
-        "可通过方案的 image_size 让网络看到更大的图片：--set recipes.finetune.image_size={s}，其他方案同理。",
+        "Let networks see larger pictures, by the image_size of each recipe of the study: --set recipes.probe.image_size={s}, or recipes.finetune.image_size.",
+        "可通过研究中各方案的 image_size 让网络看到更大的图片：--set recipes.probe.image_size={s}，或 recipes.finetune.image_size。",
         s=2 * max(frame),
     )
     numbers = {"n": len(marks), "boxes": len(cleaned.row), "width": frame[1], "height": frame[0]}
