@@ -9,6 +9,7 @@ import numpy as np
 
 from weigh.data.boxes.gold import UNSIZED
 from weigh.findings.amounts import count
+from weigh.findings.errors.box_mistakes import NEAR
 from weigh.findings.errors.shares import Sort, find_missed
 from weigh.findings.errors.sightings import Sightings
 from weigh.findings.evidence import Evidence
@@ -23,6 +24,7 @@ __all__ = ["find_missed_boxes"]
 SIZES = (32.0, 96.0)
 EDGE = 0.005  # of a side of the picture, at least a pixel: what is not further from the edge is cut off there
 CROWDED = 0.1  # overlap (intersection over union) with another drawn box; a small box within a large one may have less
+LEAST_IOU = {"least_iou": Estimate(value=NEAR, method="as set")}
 
 
 def find_missed_boxes(evidence: Evidence, reader: str, sightings: Sightings) -> list[Finding]:
@@ -37,8 +39,9 @@ def find_missed_boxes(evidence: Evidence, reader: str, sightings: Sightings) -> 
 
 def _means() -> Text:
     return text(
-        "An object is missed if no box that is told (from the threshold of its run on) overlaps it by half or more and names its class.",
-        "如果没有任何给出的框（分数不低于该次运行的阈值）与某目标重叠一半以上且类别正确，即算漏掉该目标。",
+        "An object is missed if no box that is told (from the threshold of its run on) has an IoU of at least {o:g} with it and names its class; a box finds one object at most.",
+        "如果没有任何给出的框（分数不低于该次运行的阈值）与某目标的 IoU 达到 {o:g} 且类别正确，即算漏掉该目标；一个框至多对应一个目标。",
+        o=NEAR,
     )
 
 
@@ -81,7 +84,7 @@ def _by_size(evidence: Evidence, reader: str, sightings: Sightings) -> Finding |
         id="errors:objects",
         figure=text("Objects that are missed, by size, in %", "不同大小的目标漏掉的比例（%）"),
         means=_means(),
-        estimates={"small_below": count(SIZES[0], "pixels"), "large_from": count(SIZES[1], "pixels")},
+        estimates={"small_below": count(SIZES[0], "pixels"), "large_from": count(SIZES[1], "pixels"), **LEAST_IOU},
     )
 
 
@@ -115,7 +118,7 @@ def _by_place(evidence: Evidence, reader: str, sightings: Sightings) -> Finding 
         id="errors:edges",
         figure=text("Objects that are missed, by place, in %", "不同位置的目标漏掉的比例（%）"),
         means=_means(),
-        estimates={},
+        estimates=LEAST_IOU,
     )
 
 
@@ -146,7 +149,7 @@ def _by_crowding(evidence: Evidence, reader: str, sightings: Sightings) -> Findi
         id="errors:crowding",
         figure=text("Objects that are missed, by crowding, in %", "不同拥挤程度的目标漏掉的比例（%）"),
         means=_means(),
-        estimates={"overlap": Estimate(value=CROWDED, method="as set")},
+        estimates={"overlap": Estimate(value=CROWDED, method="as set"), **LEAST_IOU},
     )  # fmt: skip
 
 
