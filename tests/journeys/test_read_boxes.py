@@ -208,6 +208,17 @@ def test_where_no_class_can_be_judged_that_is_the_reason(folder, tmp_path, drawn
         assert "its F1 of boxes" in by_id(again.findings())["verdict"].sentence.en
 
 
+def test_where_classes_have_no_boxes_of_a_size_the_metric_is_not_defined(folder, tmp_path):
+    gold = json.loads((folder / "instances.json").read_text("utf-8"))
+    gold["annotations"] = [{**one, "area": 5000} for one in gold["annotations"]]
+    (tmp_path / "gold.json").write_text(json.dumps(gold), "utf-8")
+    settings = ["metrics.primary=map_small"]
+    reading = read_predictions(folder / "good.json", gold=tmp_path / "gold.json", settings=settings)
+    sentence = by_id(reading.findings())["verdict"].sentence
+    assert "mAP of small boxes (below 32² pixels) is not defined on these examples" in sentence.en
+    assert "没有定义" in sentence.zh
+
+
 def test_where_sizes_are_not_known_nothing_is_said_of_edges(folder, tmp_path):
     gold = json.loads((folder / "instances.json").read_text("utf-8"))
     gold["images"] = [{key: one[key] for key in ("id", "file_name")} for one in gold["images"]]

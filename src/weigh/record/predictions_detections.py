@@ -215,7 +215,7 @@ def _unknown_classes(
             text(
                 "{m}: categories {a} are not in {g}, which has {b}: they are counted or called otherwise.",
                 "{m}：{g} 中没有类别 {a}，其中有 {b}：编号或名称不同。",
-                m=name, a=ids, g=gold.file, b=_some(there),
+                m=name, a=ids, g=gold.file, b=_some(there) or "–",
             ),
             text("Detections would be compared with objects of other classes.", "否则检测会与其他类别的物体相比较。"),
             text(

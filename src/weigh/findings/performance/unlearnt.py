@@ -54,7 +54,8 @@ def no_verdict(results: Results) -> Finding:
 def _not_defined(results: Results, runs: OutOfFold) -> Finding:
     """Runs are complete, but the primary metric cannot be worked out on these examples."""
     metric, kind, classes = METRICS.get(results.spec.primary), runs.kind, len(results.examples.classes)
-    if metric.judged is None:
+    judged = metric.judged_on(runs.target)
+    if judged is None or len(judged):
         sentence = text(
             "There is no verdict: the {m} is not defined on these examples.",
             "没有结论：{m}在这些样本上没有定义。",
