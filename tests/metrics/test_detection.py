@@ -187,3 +187,15 @@ def test_the_derivative_stands_for_leaving_out_one_by_one(monkeypatch):
     assert np.corrcoef(exact, told)[0, 1] > 0.95
     assert np.square(told).sum() == pytest.approx(np.square(exact).sum(), rel=0.2)
     assert not np.array_equal(exact, told)
+
+
+@pytest.mark.parametrize("name", ["map", "map_50"])
+@pytest.mark.parametrize("seed", range(6))
+def test_by_how_much_a_score_is_too_high_does_not_depend_on_the_order_of_pictures(name, seed):
+    """Many scores are equal, and so are many derivatives."""
+    prediction, target = BOXES.draw(np.random.default_rng(seed), 20, 3)
+    statistics = METRICS.get(name).measure(prediction, target)
+    order = np.random.default_rng(seed + 99).permutation(20)
+    parts, moved = METRICS.get(name).parts(statistics), METRICS.get(name).parts(statistics[order])
+    assert parts.too_high == pytest.approx(moved.too_high, abs=1e-12)
+    np.testing.assert_allclose(parts.size, moved.size, atol=1e-9)

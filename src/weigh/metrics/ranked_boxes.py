@@ -265,7 +265,9 @@ def _too_high(one: _Class, slopes: np.ndarray, whole: float, ious: range) -> flo
         Quenouille (1956), Notes on bias in estimation, Biometrika 43; leaving out one picture instead is a noisy estimate of the same.
     """
     rng, halves = np.random.default_rng(len(slopes)), np.zeros((SPLITS, len(slopes)))
-    order = np.lexsort((slopes, one.drawn))
+    # Sums are rounded, since they depend on the order of the pictures in the last digit; of equal ones what else is known of a picture decides
+    alike = [np.bincount(one.own, of, minlength=len(slopes)) for of in (one.last, one.hits, one.ignored)]
+    order = np.lexsort((*alike, np.round(slopes, 12), one.drawn))
     holding = one.drawn[order] > 0
     for split in halves:
         for some in (order[holding], order[~holding]):
