@@ -251,7 +251,7 @@ def test_a_share_of_few_objects_says_of_how_many():
 
     found = found_in(planted_boxes(Detector(missed=0.2), drawn=at_one_edge, n=30))["errors:edges"]
     assert "Too few to judge: objects at the edge of the picture" in found.sentence.en
-    assert "in 1 pictures)" in found.sentence.en
+    assert "in 1 picture)" in found.sentence.en
     assert found.verdict == "undecided"
 
 

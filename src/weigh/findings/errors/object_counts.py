@@ -122,8 +122,8 @@ def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> 
         worst = max(shown, key=lambda one: one.off.value)
         estimates |= {f"surplus:{worst.name}": worst.surplus, f"count_off:{worst.name}": worst.off}
         sentence += text(
-            "Furthest off is '{n}', by {a} in a picture: {b}.",
-            "偏差最大的是“{n}”，每张图片相差 {a} 个：{b}。",
+            "In these pictures '{n}' is furthest off, by {a} in a picture: {b}.",
+            "在这些图片中，偏差最大的是“{n}”，每张图片相差 {a} 个：{b}。",
             n=worst.name,
             a=_written(worst.off),
             b=_surplus(worst.surplus),

@@ -76,11 +76,12 @@ def _too_few(first: Sort, last: Sort, missed: Sequence[Estimate], estimates: dic
             pictures = int(one.occurring.holders.sum())
             estimates |= {f"{name}_objects": count(objects, "1"), f"{name}_pictures": count(pictures, "examples")}
             sentence += text(
-                "Too few to judge: {a} ({k} in {n} pictures).",
+                "Too few to judge: {a} ({k} in {n} picture{s}).",
                 "数量太少、无法判断：{a}（{n} 张图片中共 {k} 个）。",
                 a=one.objects,
                 k=objects,
                 n=pictures,
+                s="" if pictures == 1 else "s",
             )
     return sentence
 
