@@ -176,9 +176,9 @@ def test_every_registry_that_plugins_can_fill_is_documented():
     assert [name for name in sorted(names) if f"`{name}`" not in told] == []
 
 
-@pytest.mark.parametrize("first", ["masks", "spans", "number", "labels"])
+@pytest.mark.parametrize("first", ["boxes", "masks", "spans", "labels"])
 def test_the_order_does_not_depend_on_which_module_was_imported_first(first):
     """The first kind is the default where nobody knows the task: `weigh read` would otherwise ask for mean IoU after `weigh recipes`."""
     code = f"import weigh.kinds.{first}; from weigh.kinds.base import KINDS; print(*KINDS, *dict(KINDS.items()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == 2 * ["label", "labels", "number", "spans", "masks"]
+    assert done.stdout.split() == 2 * ["label", "labels", "number", "spans", "masks", "boxes"]
