@@ -216,11 +216,11 @@ def scores_figure(evidence: Evidence) -> Figure:
     reference = {} if math.isnan(evidence.blind.score) else {"reference": evidence.blind.score}
     label = bilingual(evidence.blind.short).model_dump()
     title = evidence.metric.title
+    first = title.en.split(" ")[0]  # mAP keeps its letters
+    begins = title.en[:1].upper() + title.en[1:] if first.islower() else title.en
     return Figure(
         kind="scores",
-        title=bilingual(
-            text("{m} of every candidate", "各候选方案的{m}", m=Text(title.en[:1].upper() + title.en[1:], title.zh))
-        ),
+        title=bilingual(text("{m} of every candidate", "各候选方案的{m}", m=Text(begins, title.zh))),
         rows=rows,
         fields={"value": bilingual(evidence.metric.title)},
         options={**reference, "reference_label": label},
