@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weigh.execute.remaining import Remaining
-from weigh.plan.jobs import group_jobs
+from weigh.plan.jobs import WORDS, _words_seconds, group_jobs
+from weigh.run import ASKED_WORDS
 from weigh.study import Study
 
 seconds = st.floats(0.01, 1e5)
@@ -94,8 +96,7 @@ def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_en
 
         def stage(self, what): ...
         def job_done(self, *_): ...
-        def planned(self, forecast):
-            self.seconds = forecast.seconds
+        def planned(self, _forecast):
             return True
 
         def progress(self, what, done, total):
@@ -118,7 +119,20 @@ def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_en
     assert heads == sorted(heads)
     assert asked == [0, 1, 2, 3]
     assert not [what for what, *_ in seen[False].told if what == "words"]
-    assert seen[True].seconds > seen[False].seconds
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "counted"),
+    [("text-classification", True, 2), ("text-classification", False, 0), ("image-classification", True, 0)],
+)
+def test_the_forecast_counts_the_words_of_the_first_repeat(task, words, counted):
+    """On stated timings: those of a busy machine differ more than the words take."""
+    runs = tuple(
+        SimpleNamespace(purpose=purpose, repeat=repeat)
+        for purpose, repeat in [("main", 0), ("main", 0), ("main", 1), ("curve", 0)]
+    )
+    setting = SimpleNamespace(task=task, words=words)
+    assert _words_seconds(runs, setting, {"seconds_per_example": 0.5}) == counted * ASKED_WORDS.texts * WORDS * 0.5
 
 
 @pytest.mark.parametrize("texts", [False, True])
