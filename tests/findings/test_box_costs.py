@@ -71,6 +71,7 @@ def _same(one, other):
     assert one[0] == pytest.approx(other[0], abs=1e-9)
     assert one[2] == other[2]
     assert one[1] == pytest.approx(other[1], abs=1e-9)
+    assert min(one[1].values()) >= -1e-9  # so no interval may reach below 0
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,7 @@ def test_a_planted_mistake_costs_most(sort):
     assert max(costs, key=lambda name: costs[name].value) == sort
     assert finding.verdict == "yes"
     assert costs[sort].low > 0
+    assert all(cost.low is None or cost.low >= 0 for cost in costs.values())
 
 
 def test_two_mistakes_that_cost_alike_are_not_ranked():

@@ -18,12 +18,9 @@ from weigh.kinds.base import (
     LEAST_HOLDERS,
     LEAST_MINORITY,
     Blind,
-    ClassCounts,
     Form,
-    Kind,
     Pane,
     Prediction,
-    Strata,
     Swatch,
     rows_of,
 )
@@ -32,7 +29,7 @@ from weigh.kinds.box_list import Boxes, Detections
 from weigh.kinds.box_pictures import class_colours, overlaid, panes_of
 from weigh.kinds.box_statistics import BoxStatistics, compare_boxes, detections_of, stacked
 from weigh.kinds.palette import hex_of
-from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
+from weigh.kinds.placed import PlacedKind, evenly_held
 from weigh.language import Text, text
 from weigh.nouns import Noun
 from weigh.problem import Problem
@@ -40,7 +37,6 @@ from weigh.problem import Problem
 __all__ = ["BOXES", "BoxRow", "BoxesKind"]
 
 OBJECTS = Noun.plain("objects", "object", "目标", "个")
-MOST_PIXELS = 416  # of the longer side
 QUOTED = 3  # classes of a picture that are named, those with the most boxes first
 OF_BOXES = text(
     "a detection has one score, not the probability of each class", "一个检测结果只有一个得分，没有各类别的概率"
@@ -59,15 +55,13 @@ class BoxRow(NamedTuple):
     boxes: Boxes
 
 
-class BoxesKind(Kind):
+class BoxesKind(PlacedKind):
     """See the module."""
 
     name = "boxes"
     title = text("boxes", "检测框")
     primary = "map"
-    exact = False
-    placed = True
-    weighable = True
+    most_pixels = 416
     shown_side = 360
     from_nothing = True
     written = "boxes"
@@ -85,10 +79,6 @@ class BoxesKind(Kind):
         "errors:labels": OF_BOXES,
         "stability:agreement": text("two sets of boxes are never quite the same", "两组检测框几乎不会完全相同"),
     }
-    unordered = text(
-        "it compares how whole examples are told apart; pictures of one sequence are kept together by design.group_by",
-        "该检查比较的是对整个样本的区分；同一序列的图片应通过 design.group_by 归为一组",
-    )
     unbalanced_why = text(
         "A score over all boxes would mostly speak of the frequent classes; mean AP does not.",
         "对所有框合计的得分主要反映数量多的类别；平均 AP 则不会。",
@@ -96,12 +86,6 @@ class BoxesKind(Kind):
     unbalanced_do = text("Keep mean AP as the primary metric.", "请以平均 AP 作为主要指标。")
 
     # ---- targets
-
-    def sizes(self, target: np.ndarray) -> np.ndarray:
-        return np.array([(boxes.height, boxes.width) for boxes in target], dtype=np.int64).reshape(-1, 2)
-
-    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
-        return with_frame(options, self.sizes(target), MOST_PIXELS)
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([Boxes.of(1, 1, np.zeros((0, 4)), np.zeros(0))] * n)
@@ -127,38 +111,30 @@ class BoxesKind(Kind):
             ]
         )
 
-    @staticmethod
-    def _counts(target: np.ndarray, classes: int = 0) -> np.ndarray:
-        """`(n, classes)` boxes of each class, without crowds; classes as far as any occurs."""
+    def amounts(self, target: np.ndarray, classes: int = 0) -> np.ndarray:
+        """Boxes, without crowds, which are no objects of their class; classes as far as any occurs."""
         counting = [boxes.classes[~boxes.crowd & (boxes.classes >= 0)] for boxes in target]
         classes = max([classes, *(int(own.max()) + 1 for own in counting if len(own))])
         return np.array([np.bincount(own, minlength=classes) for own in counting], np.int64).reshape(
             len(target), classes
         )
 
-    def strata(self, target: np.ndarray) -> Strata:
-        return strata_of_held(self._counts(target) > 0)
-
     def informative(self, target: np.ndarray) -> tuple[int, int]:
         """Of the classes that a score speaks of."""
-        counts, judged = self._counts(target), self.judged(target, 0)
+        counts, judged = self.amounts(target), self.judged(target, 0)
         return evenly_held(counts[:, judged] if judged.any() else counts), 1
-
-    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
-        """Crowds are no objects of their class."""
-        return self._counts(target, classes) > 0
 
     def class_counts(self, target: np.ndarray, classes: int) -> np.ndarray:
         """In boxes."""
-        return self._counts(target, classes).sum(axis=0)
+        return self.amounts(target, classes).sum(axis=0)
 
     def varied(self, target: np.ndarray) -> bool:
         """Whether enough pictures hold anything."""
-        return int(self._counts(target).any(axis=1).sum()) >= LEAST_MINORITY
+        return int(self.amounts(target).any(axis=1).sum()) >= LEAST_MINORITY
 
     def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
         """An error where nothing is drawn on the training pictures."""
-        if not (part == "train").any() or self._counts(target[part == "train"]).any():
+        if not (part == "train").any() or self.amounts(target[part == "train"]).any():
             return []
         return [
             Problem(
@@ -194,9 +170,6 @@ class BoxesKind(Kind):
                 for (height, width, m), end in zip(sizes, ends.tolist(), strict=True)
             ]
         )
-
-    def bytes_of(self, target: np.ndarray) -> bytes:
-        return self.store(target).tobytes()
 
     # ---- answers
 
@@ -237,11 +210,11 @@ class BoxesKind(Kind):
 
     def distances(self, labels: np.ndarray, target: np.ndarray) -> np.ndarray:
         """1 - F1 of the boxes that are told (IoU .5), over all classes; 0 where nothing is there and nothing was told."""
-        hit, told, drawn = self._told(labels).sum(axis=1).T
+        hit, told, drawn = self.tallied(labels).sum(axis=1).T
         return np.where(told + drawn > 0, 1 - 2 * hit / np.maximum(told + drawn, 1), 0.0)
 
     def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:
-        return "" if self._told(labels)[..., 1].any() else "∅"
+        return "" if self.tallied(labels)[..., 1].any() else "∅"
 
     def blind(self, target: np.ndarray, classes: int) -> Blind:
         """Finding nothing."""
@@ -251,13 +224,8 @@ class BoxesKind(Kind):
         doing, short = text("finding no object at all", "一个目标也不找"), text("no object", "不找目标的基线")
         return Blind(self.decide(compare_boxes(nothing, target)), doing, short)
 
-    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
-        """Of each class, in boxes."""
-        return ClassCounts(*np.tensordot(weights, self._told(prediction.labels, classes), axes=1).T)
-
-    @staticmethod
-    def _told(labels: np.ndarray, classes: int = 0) -> np.ndarray:
-        """`(n, classes, 3)`, see `BoxStatistics.told`; classes as far as any occurs."""
+    def tallied(self, labels: np.ndarray, classes: int = 0) -> np.ndarray:
+        """Boxes that are told (`BoxStatistics.told`); classes as far as any occurs."""
         return BoxStatistics.occurring(labels, classes).told
 
     # ---- for people
@@ -268,7 +236,7 @@ class BoxesKind(Kind):
 
     def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
         """How many boxes of each class, most first."""
-        counts = self._of_each(target, len(classes))
+        counts = self.amount_of(target, len(classes))
         most = sorted((i for i in range(len(classes)) if counts[i]), key=lambda i: -counts[i])
         named = [f"{counts[i]} × {classes[i]}" for i in most[:QUOTED]]
         return ", ".join([*named, *(["…"] if len(most) > QUOTED else [])]) or "∅"
@@ -290,21 +258,12 @@ class BoxesKind(Kind):
     def drawn(self, decision: Detections, picture: Image, classes: Sequence[str]) -> Image:
         return overlaid(picture, decision, classes)
 
-    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
-        """Boxes of each class that occurs, as JSON."""
-        counts = [self._of_each(one, len(classes)).tolist() for one in labels]
-        return [
-            json.dumps({name: m for name, m in zip(classes, row, strict=True) if m}, ensure_ascii=False)
-            for row in counts
-        ]
-
-    def _of_each(self, one: Any, classes: int) -> np.ndarray:
-        """`(classes,)` boxes that were drawn, or told."""
+    def amount_of(self, one: Any, classes: int) -> np.ndarray:
         if isinstance(one, Boxes):
-            return self._counts(rows_of([one]), classes)[0]
+            return self.amounts(rows_of([one]), classes)[0]
         if isinstance(one, Detections):
             return np.bincount(one.told().classes, minlength=classes)
-        return self._told(one[None], classes)[0, :, 1].astype(np.int64)
+        return self.tallied(one[None], classes)[0, :, 1].astype(np.int64)
 
     def row(
         self,
@@ -317,18 +276,18 @@ class BoxesKind(Kind):
     ) -> dict[str, Any]:
         """How many boxes of each class are told."""
         counts = (
-            [None] * len(classes) if prediction is None else self._of_each(prediction.labels[i], len(classes)).tolist()
+            [None] * len(classes) if prediction is None else self.amount_of(prediction.labels[i], len(classes)).tolist()
         )
         return {f"count:{name}": count for name, count in zip(classes, counts, strict=True)}
 
     def errors(self, labels: np.ndarray, target: np.ndarray, classes: int) -> np.ndarray:
         """Of the number of boxes of each class."""
-        told = self._told(labels, classes)
+        told = self.tallied(labels, classes)
         return np.abs(told[..., 1] - told[..., 2])
 
     def ranges(self, prediction: Prediction, i: int, classes: Sequence[str], margins: np.ndarray) -> dict[str, Any]:
         """About 95 % of the true counts of a class lie between these, in new pictures that are like those of the study (`stats/conformal.py`)."""
-        counts = self._of_each(prediction.labels[i], len(classes))
+        counts = self.amount_of(prediction.labels[i], len(classes))
         low, high = (np.maximum(counts + sign * margins, 0).astype(np.int64).tolist() for sign in (-1, 1))
         lows = {f"count_low:{name}": value for name, value in zip(classes, low, strict=True)}
         return lows | {f"count_high:{name}": value for name, value in zip(classes, high, strict=True)}

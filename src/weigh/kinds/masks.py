@@ -17,12 +17,9 @@ from weigh.kinds.base import (
     KINDS,
     LEAST_MINORITY,
     Blind,
-    ClassCounts,
     Form,
-    Kind,
     Pane,
     Prediction,
-    Strata,
     Swatch,
     rows_of,
 )
@@ -30,13 +27,12 @@ from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import WRONG, difference_png, index_png, overlaid, small_png
 from weigh.kinds.mask_statistics import MaskStatistics, compare_constant, compare_masks
 from weigh.kinds.palette import hex_of, palette
-from weigh.kinds.placed import evenly_held, strata_of_held, with_frame
+from weigh.kinds.placed import PlacedKind
 from weigh.language import Text, text
 from weigh.problem import Problem
 
 __all__ = ["MASKS", "MaskRow", "Masks"]
 
-MOST_PIXELS = 512  # of the longer side
 QUOTED = 3  # classes of a mask that are named, the largest first
 OF_PIXELS = text(
     "of an answer the classes of the pixels are kept as counts, not the probability of each",
@@ -56,17 +52,15 @@ class MaskRow(NamedTuple):
     mask: LabelMap
 
 
-class Masks(Kind):
+class Masks(PlacedKind):
     """See the module."""
 
     name = "masks"
     title = text("masks", "分割掩码")
     primary = "mean_iou"
-    exact = False
+    most_pixels = 512
     shown_side = 240
     kept = 12  # of street scenes of 480 x 360 pixels an answer takes about 2 kB, so a run 25 kB beside 8 kB of counts
-    placed = True
-    weighable = True
     written = "masks"
     forms: ClassVar = {"": Form(".png", each=index_png)}
     scored: ClassVar = {"IoU": "mean_iou", "Dice": "mean_dice"}
@@ -75,10 +69,6 @@ class Masks(Kind):
         "errors:labels": OF_PIXELS,
         "stability:agreement": text("two masks are never quite the same", "两张掩码几乎不会完全相同"),
     }
-    unordered = text(
-        "it compares how whole examples are told apart; pictures of one sequence or one stack are kept together by design.group_by",
-        "该检查比较的是对整个样本的区分；同一序列或同一图像堆栈的图片应通过 design.group_by 归为一组",
-    )
     unbalanced_why = text(
         "Pixel accuracy would mostly speak of the large classes; mean IoU does not.",
         "像素准确率主要反映面积大的类别；平均 IoU 则不会。",
@@ -86,12 +76,6 @@ class Masks(Kind):
     unbalanced_do = text("Keep mean IoU as the primary metric.", "请以平均 IoU 作为主要指标。")
 
     # ---- targets
-
-    def sizes(self, target: np.ndarray) -> np.ndarray:
-        return np.array([(mask.height, mask.width) for mask in target], dtype=np.int64).reshape(-1, 2)
-
-    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
-        return with_frame(options, self.sizes(target), MOST_PIXELS)
 
     def blank(self, n: int, classes: int) -> np.ndarray:
         return rows_of([LabelMap.of(np.full((1, 1), classes), classes)] * n)
@@ -115,23 +99,14 @@ class Masks(Kind):
         final[: len(row.names)] = [index.get(name, -1) for name in row.names]
         return LabelMap.of(final[indices], len(classes))
 
-    def strata(self, target: np.ndarray) -> Strata:
-        return strata_of_held(self._pixels(target) > 0)
-
-    def informative(self, target: np.ndarray) -> tuple[int, int]:
-        return evenly_held(self._pixels(target)), 1
-
-    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
-        return self._pixels(target, classes) > 0
-
     def shares(self, target: np.ndarray, classes: int) -> np.ndarray:
         """Of the known pixels."""
-        pixels = self._pixels(target, classes).sum(axis=0)
+        pixels = self.amounts(target, classes).sum(axis=0)
         return pixels / max(pixels.sum(), 1)
 
     def varied(self, target: np.ndarray) -> bool:
         """Whether enough pictures hold something beside the class that most pixels are of."""
-        pixels = self._pixels(target)
+        pixels = self.amounts(target)
         if not pixels.size:
             return False
         return int((np.delete(pixels, pixels.sum(axis=0).argmax(), axis=1) > 0).any(axis=1).sum()) >= LEAST_MINORITY
@@ -139,7 +114,7 @@ class Masks(Kind):
     def check(self, target: np.ndarray, part: np.ndarray) -> list[Problem]:
         """An error where the training masks know one class only."""
         trained = target[part == "train"]
-        if not len(trained) or np.count_nonzero(self._pixels(trained).sum(axis=0)) > 1:
+        if not len(trained) or np.count_nonzero(self.amounts(trained).sum(axis=0)) > 1:
             return []
         return [
             Problem(
@@ -168,12 +143,8 @@ class Masks(Kind):
             start += length
         return rows_of(masks)
 
-    def bytes_of(self, target: np.ndarray) -> bytes:
-        return self.store(target).tobytes()
-
-    @staticmethod
-    def _pixels(target: np.ndarray, classes: int = 0) -> np.ndarray:
-        """`(n, classes)` of each class."""
+    def amounts(self, target: np.ndarray, classes: int = 0) -> np.ndarray:
+        """Known pixels."""
         return np.array([mask.counts for mask in target], dtype=np.int64).reshape(
             len(target), -1 if len(target) else classes
         )
@@ -189,7 +160,7 @@ class Masks(Kind):
             statistics = answers.astype(np.float64, copy=False)
             return Prediction(statistics, statistics)
         sizes = np.array([mask.height * mask.width for mask in answers], dtype=np.float64)
-        return Prediction(self._pixels(answers) / sizes[:, None], answers)
+        return Prediction(self.amounts(answers) / sizes[:, None], answers)
 
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """Counts as they are."""
@@ -204,22 +175,20 @@ class Masks(Kind):
         return np.where(actual > 0, 1 - hit / np.maximum(actual, 1), 0.0)
 
     def same_answer(self, labels: np.ndarray, target: np.ndarray, classes: Sequence[str]) -> str:
-        predicted = MaskStatistics(labels, len(classes)).counts[..., 1].sum(axis=0)
+        predicted = self.tallied(labels, len(classes))[..., 1].sum(axis=0)
         return classes[int(predicted.argmax())] if np.count_nonzero(predicted) == 1 else ""
 
     def blind(self, target: np.ndarray, classes: int) -> Blind:
         """The class that most pixels are of, everywhere."""
-        most = int(self._pixels(target, classes).sum(axis=0).argmax())
+        most = int(self.amounts(target, classes).sum(axis=0).argmax())
         return Blind(
             self.decide(compare_constant(most, target, classes)),
             text("giving every pixel the most frequent class", "把每个像素都判为最常见的类别"),
             text("one class everywhere", "全图一类"),
         )
 
-    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
-        """Of each class, in pixels."""
-        counts = MaskStatistics(prediction.labels, classes).counts
-        return ClassCounts(*np.tensordot(weights, counts, axes=1).T)
+    def tallied(self, labels: np.ndarray, classes: int) -> np.ndarray:
+        return MaskStatistics(labels, classes).counts
 
     @staticmethod
     def _statistics(labels: np.ndarray, target: np.ndarray) -> MaskStatistics:
@@ -233,7 +202,7 @@ class Masks(Kind):
 
     def quote(self, target: Any, classes: Sequence[str], tokens: Sequence[str] | None = None) -> str:
         """The largest classes and their shares of the known pixels."""
-        pixels = self._of_each(target, len(classes))
+        pixels = self.amount_of(target, len(classes))
         largest = sorted((i for i in range(len(classes)) if pixels[i]), key=lambda i: -pixels[i])
         named = [f"{classes[i]} {pixels[i] / pixels.sum():.0%}" for i in largest[:QUOTED]]
         return ", ".join([*named, *(["…"] if len(largest) > QUOTED else [])]) or "–"
@@ -251,7 +220,7 @@ class Masks(Kind):
 
     def legend(self, drawn: Sequence[Any], classes: Sequence[str]) -> list[Swatch]:
         """The classes that occur, the largest first; then what is not of a class."""
-        pixels = self._pixels(rows_of(drawn), len(classes)).sum(axis=0)
+        pixels = self.amounts(rows_of(drawn), len(classes)).sum(axis=0)
         occurring = sorted(np.flatnonzero(pixels).tolist(), key=lambda c: -pixels[c])
         colours = [hex_of(colour) for colour in palette(len(classes))]
         swatches = [Swatch(text("wrong", "判错"), WRONG)] if drawn else []
@@ -259,20 +228,10 @@ class Masks(Kind):
             swatches.append(Swatch(text("ignored", "忽略"), "#ffffff"))
         return [*swatches, *(Swatch(Text(classes[c], classes[c]), colours[c]) for c in occurring)]
 
-    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
-        """Pixels of each class that occurs, as JSON."""
-        pixels = [self._of_each(one, len(classes)) for one in labels]
-        return [
-            json.dumps({name: int(p) for name, p in zip(classes, row, strict=True) if p}, ensure_ascii=False)
-            for row in pixels
-        ]
-
-    @staticmethod
-    def _of_each(one: Any, classes: int) -> np.ndarray:
-        """`(classes,)` pixels in a mask, or in what was recorded of an answer."""
+    def amount_of(self, one: Any, classes: int) -> np.ndarray:
         if isinstance(one, LabelMap):
             return np.array(one.counts)
-        return MaskStatistics(one[None], classes).counts[0, :, 1]
+        return self.tallied(one[None], classes)[0, :, 1]
 
     def row(
         self,

@@ -2,18 +2,82 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from weigh.kinds.base import Strata
+from weigh.kinds.base import ClassCounts, Kind, Prediction, Strata
+from weigh.language import text
 
-__all__ = ["evenly_held", "strata_of_held", "with_frame"]
+__all__ = ["PlacedKind", "evenly_held"]
 
 STEP = 32  # stride of the coarsest maps
 
 
-def with_frame(options: dict[str, Any], sizes: np.ndarray, most: int) -> dict[str, Any]:
+class PlacedKind(Kind):
+    """Targets are `(n,)` objects with `height` and `width`, those of their pictures; a run records one row of counts per picture.
+
+    Attributes:
+        most_pixels: Of the longer side of what networks see, unless a recipe says otherwise.
+    """
+
+    exact = False
+    placed = True
+    weighable = True
+    unordered = text(
+        "it compares how whole examples are told apart; pictures of one sequence or one stack are kept together by design.group_by",
+        "该检查比较的是对整个样本的区分；同一序列或同一图像堆栈的图片应通过 design.group_by 归为一组",
+    )
+    most_pixels: int
+
+    def amounts(self, target: np.ndarray, classes: int = 0) -> np.ndarray:
+        """`(n, classes)` int64: how much of each class every picture holds, in pixels or boxes; at least so many classes."""
+        raise NotImplementedError
+
+    def tallied(self, labels: np.ndarray, classes: int) -> np.ndarray:
+        """`(n, classes, 3)` hit, predicted and actual amounts of what was recorded."""
+        raise NotImplementedError
+
+    def amount_of(self, one: Any, classes: int) -> np.ndarray:
+        """`(classes,)` amounts in one target, or in what one answer says."""
+        raise NotImplementedError
+
+    def sizes(self, target: np.ndarray) -> np.ndarray:
+        return np.array([(one.height, one.width) for one in target], dtype=np.int64).reshape(-1, 2)
+
+    def resolved(self, options: dict[str, Any], target: np.ndarray) -> dict[str, Any]:
+        return _with_frame(options, self.sizes(target), self.most_pixels)
+
+    def strata(self, target: np.ndarray) -> Strata:
+        """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none"."""
+        held = self.amounts(target) > 0
+        return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
+
+    def informative(self, target: np.ndarray) -> tuple[int, int]:
+        return evenly_held(self.amounts(target)), 1
+
+    def members(self, target: np.ndarray, classes: int) -> np.ndarray:
+        return self.amounts(target, classes) > 0
+
+    def bytes_of(self, target: np.ndarray) -> bytes:
+        return self.store(target).tobytes()
+
+    def counts(self, prediction: Prediction, target: np.ndarray, weights: np.ndarray, classes: int) -> ClassCounts:
+        """Of each class, in pixels or boxes."""
+        return ClassCounts(*np.tensordot(weights, self.tallied(prediction.labels, classes), axes=1).T)
+
+    def cells(self, labels: np.ndarray, classes: Sequence[str]) -> Any:
+        """Pixels or boxes of each class that occurs, as JSON."""
+        amounts = [self.amount_of(one, len(classes)) for one in labels]
+        return [
+            json.dumps({name: int(m) for name, m in zip(classes, row, strict=True) if m}, ensure_ascii=False)
+            for row in amounts
+        ]
+
+
+def _with_frame(options: dict[str, Any], sizes: np.ndarray, most: int) -> dict[str, Any]:
     """Options of a recipe with `frame`, the height and width that all pictures are scaled into: of their usual shape, in whole steps.
 
     Args:
@@ -24,15 +88,6 @@ def with_frame(options: dict[str, Any], sizes: np.ndarray, most: int) -> dict[st
     aspect = float(np.exp(np.median(np.log(sizes[:, 0] / sizes[:, 1]))))  # height for each pixel of width
     sides = longer * min(1.0, aspect), longer * min(1.0, 1 / aspect)
     return {**options, "frame": [max(STEP, STEP * round(side / STEP)) for side in sides]}
-
-
-def strata_of_held(held: np.ndarray) -> Strata:
-    """Every class that stands in some pictures and not in others; a picture without such a class has the stratum "none".
-
-    Args:
-        held: `(n, classes)` bool.
-    """
-    return Strata.of_members(held[:, held.any(axis=0) & ~held.all(axis=0)])
 
 
 def evenly_held(amount: np.ndarray) -> int:

@@ -10,7 +10,7 @@ Before it: `predictions_table.py`, `predictions_folder.py`, `predictions_checks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from weigh.errors import DataError, SpecError
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
 from weigh.plan.prepare import positive_last
+from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
@@ -145,6 +146,40 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
         origin="models" if folds is None else "folds",
         measured_on=sets[0],
         checked=CHECKED,
+    )
+    return replace(results, winner=choose_winner(results))
+
+
+def results_of_models(
+    name: str, spec: StudySpec, task: str, primary: str, examples: Examples, answers: Mapping[str, np.ndarray], problems: Sequence[Problem], checked: Text,
+) -> Results:  # fmt: skip
+    """`Results` of trained models on one test set, each with one answer to every example.
+
+    Args:
+        spec: Its sections `design` (level, seed) and `metrics` count; the rest is filled in.
+        answers: Model -> `(n, k)`, as a run would have left them.
+        checked: What was looked for before anything was concluded.
+    """
+    models, indices = list(answers), np.arange(len(examples))
+    results = Results(
+        name=name,
+        spec=spec.model_copy(
+            update={
+                "task": task,
+                "models": models,
+                "recipes": [],
+                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
+                "metrics": spec.metrics.model_copy(update={"primary": primary}),
+            }
+        ),
+        examples=examples,
+        problems=tuple(problems),
+        candidates=tuple(Candidate(id=model, model=model, recipe="", label=model) for model in models),
+        records=tuple(RunRecord(model, model, "main", 0, 0, "done") for model in models),
+        predictions=lambda key: (indices, answers[key]),
+        skipped=skipped_of_others(folded=False),
+        origin="models",
+        checked=checked,
     )
     return replace(results, winner=choose_winner(results))
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +24,10 @@ from weigh.kinds.boxes import BOXES
 from weigh.language import text
 from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
-from weigh.record.choice_of_winner import choose_winner
-from weigh.record.predictions import skipped_of_others
+from weigh.record.predictions import results_of_models
 from weigh.record.predictions_detections import DetectionFile, read_detections
 from weigh.record.predictions_folder import model_names
-from weigh.record.results import Candidate, Results, RunRecord
+from weigh.record.results import Results
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION
 
@@ -70,28 +68,9 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
         rows = compare_boxes(file.answers, examples.target)
         rows[:, 0] = thresholds[file.name] = crossed_thresholds(rows)
         recorded[file.name] = rows
-    indices = np.arange(len(examples))
-    results = Results(
-        name=gold.name.partition(".")[0] or gold.name,
-        spec=spec.model_copy(
-            update={
-                "task": OBJECT_DETECTION,
-                "models": names,
-                "recipes": [],
-                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
-                "metrics": spec.metrics.model_copy(update={"primary": metric.name}),
-            }
-        ),
-        examples=examples,
-        problems=(*truth.problems, *(p for file in read for p in file.problems), *_copies(read), *_told(thresholds)),
-        candidates=tuple(Candidate(id=name, model=name, recipe="", label=name) for name in names),
-        records=tuple(RunRecord(name, name, "main", 0, 0, "done") for name in names),
-        predictions=lambda key: (indices, recorded[key]),
-        skipped=skipped_of_others(folded=False),
-        origin="models",
-        checked=CHECKED,
-    )
-    return replace(results, winner=choose_winner(results))
+    problems = [*truth.problems, *(p for file in read for p in file.problems), *_copies(read), *_told(thresholds)]
+    name = gold.name.partition(".")[0] or gold.name
+    return results_of_models(name, spec, OBJECT_DETECTION, metric.name, examples, recorded, problems, CHECKED)
 
 
 def _names(files: Sequence[Path]) -> list[str]:

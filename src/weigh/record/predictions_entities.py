@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,10 +30,9 @@ from weigh.language import text
 from weigh.media import medium_named
 from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
-from weigh.record.choice_of_winner import choose_winner
-from weigh.record.predictions import skipped_of_others
+from weigh.record.predictions import results_of_models
 from weigh.record.predictions_folder import model_names
-from weigh.record.results import Candidate, Results, RunRecord
+from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
 
@@ -111,28 +109,8 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
     answers = [_align(name, file, truth, columns) for name, file in zip(names, files, strict=True)]
     examples = _examples(truth, answers)
     logits = {answer.name: _pack(answer, examples) for answer in answers}
-    indices = np.arange(len(examples))
-    results = Results(
-        name=gold.name.partition(".")[0] or gold.name,
-        spec=spec.model_copy(
-            update={
-                "task": TOKEN_CLASSIFICATION,
-                "models": names,
-                "recipes": [],
-                "design": spec.design.model_copy(update={"folds": 2, "repeats": 1}),
-                "metrics": spec.metrics.model_copy(update={"primary": metric.name}),
-            }
-        ),
-        examples=examples,
-        problems=tuple(_problems(truth, answers)),
-        candidates=tuple(Candidate(id=name, model=name, recipe="", label=name) for name in names),
-        records=tuple(RunRecord(name, name, "main", 0, 0, "done") for name in names),
-        predictions=lambda key: (indices, logits[key]),
-        skipped=skipped_of_others(folded=False),
-        origin="models",
-        checked=CHECKED,
-    )
-    return replace(results, winner=choose_winner(results))
+    problems, name = _problems(truth, answers), gold.name.partition(".")[0] or gold.name
+    return results_of_models(name, spec, TOKEN_CLASSIFICATION, metric.name, examples, logits, problems, CHECKED)
 
 
 def _same(file: Path, gold: Path) -> bool:

@@ -75,7 +75,7 @@ class OutOfFold:
         fold: `(repeats, n)` int16; -1 where a run is missing or failed. The same for every candidate of a study (paired).
         target: As in `Examples`.
         bias: `(repeats, n, classes)` float32: what each run adds to log probabilities before it decides (a threshold
-            chosen inside its training folds; zeros: the most probable class).
+            chosen inside its training folds; zeros: the most probable class); `(repeats, n, 1)` zeros where no run adds anything.
         kind: Of the targets.
         seeded: Whether a run has luck of its own beside its training examples. Not where a head is fitted to frozen features.
     """
@@ -233,7 +233,7 @@ class Results:
                 biases.append((run.repeat, position[which], run.facts["bias"]))
             fold[run.repeat, position[which]] = run.fold
         assert answers is not None
-        bias = np.zeros(answers.shape, dtype=np.float32)
+        bias = np.zeros((*fold.shape, max((np.shape(added)[-1] for *_, added in biases), default=1)), dtype=np.float32)
         for repeat, where, added in biases:
             bias[repeat, where] = added
         seeded = not self.candidate(candidate).cheap
@@ -283,12 +283,14 @@ class Results:
             which, values = self.predictions(run.key)
             inside = self.examples.part[which] == part
             if inside.any():
-                bias = np.broadcast_to(np.asarray(run.facts.get("bias", 0.0), dtype=np.float32), values.shape)
+                bias = np.atleast_2d(np.asarray(run.facts.get("bias", [0.0]), dtype=np.float32))
+                bias = np.broadcast_to(bias, (len(values), bias.shape[1]))
                 refits.append((which[inside], values[inside], bias[inside]))
         if not refits:
             return None
         which, widest = refits[0][0], max(values.shape[1] for _, values, _ in refits)
-        answers, bias = (np.stack([_as_wide(one[i], widest) for one in refits]) for i in (1, 2))
+        answers = np.stack([_as_wide(values, widest) for _, values, _ in refits])
+        bias = np.stack(np.broadcast_arrays(*(added for *_, added in refits)))
         return OutOfFold(
             which, answers, np.zeros(answers.shape[:2], np.int16), self.examples.target[which], bias, self.examples.kind
         )

@@ -5,7 +5,6 @@ Before it: `spec.DataSpec`. After it: `data/pictures/index.py` assembles the exa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +23,8 @@ from weigh.data.boxes.written import MOST_PIXELS_OF_A_SIDE, BoxListing, WrittenB
 from weigh.data.boxes.yolo import list_yolo
 from weigh.data.boxes.yolo_parts import read_yaml_file, yaml_in
 from weigh.data.pictures.coco import coco_files, coco_source
-from weigh.data.pictures.index import LISTERS, data_root
+from weigh.data.pictures.index import LISTERS, data_root, source_path
 from weigh.data.rows.listing import Listing, nothing_usable
-from weigh.data.rows.paths import no_such_path
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
 from weigh.kinds.base import rows_of
@@ -87,13 +85,8 @@ def box_lister(spec: DataSpec, progress: Progress | None) -> Callable[[str], Lis
 
 
 def _source(address: str, spec: DataSpec) -> BoxListing:
-    path = Path(address).expanduser()
-    if not path.exists():
-        raise no_such_path(path)
-    path = Path(os.path.abspath(path))
+    path, inside = source_path(address, spec)
     if path.is_dir():
-        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and address == spec.train else None
-        inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
         return _in_folder(path, spec, inside)
     if is_written_as(path, (".json",)):
         return list_coco_boxes([coco_source(path)], data_root(spec, path) or path.parent)

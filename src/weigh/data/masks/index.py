@@ -5,10 +5,8 @@ Before it: `spec.DataSpec`. After it: `data/pictures/index.py` assembles the exa
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from weigh.data.masks.layouts import list_coco, list_pairs, list_rows
@@ -20,9 +18,8 @@ from weigh.data.masks.sources import MaskListing
 from weigh.data.pictures.class_table import ClassTable, class_table
 from weigh.data.pictures.coco import coco_source
 from weigh.data.pictures.decoding import PictureError
-from weigh.data.pictures.index import LISTERS, data_root
+from weigh.data.pictures.index import LISTERS, data_root, source_path
 from weigh.data.rows.listing import Listing, nothing_usable
-from weigh.data.rows.paths import no_such_path
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
 from weigh.kinds.masks import MASKS, MaskRow
@@ -93,13 +90,8 @@ def _keep(sources: MaskListing, rows: list[int]) -> None:
 
 
 def _sources(address: str, spec: DataSpec) -> MaskListing:
-    path = Path(address).expanduser()
-    if not path.exists():
-        raise no_such_path(path)
-    path = Path(os.path.abspath(path))
+    path, inside = source_path(address, spec)
     if path.is_dir():
-        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and address == spec.train else None
-        inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
         return list_pairs(path, without=inside)
     if is_written_as(path, (".json",)):
         return list_coco([coco_source(path)], data_root(spec, path) or path.parent)

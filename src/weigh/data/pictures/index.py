@@ -33,7 +33,7 @@ from weigh.problem import Problem
 from weigh.registry import Registry
 from weigh.spec import DataSpec
 
-__all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images"]
+__all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images", "source_path"]
 
 Progress = Callable[[str, int, int], None]
 Lister = Callable[[DataSpec, Progress | None], Callable[[str], Listing]]
@@ -78,16 +78,12 @@ def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | N
         from weigh.data.pictures.saved import list_hub
 
         return list_hub(address.removeprefix("hub:"), spec, offline=offline, progress=progress)
-    if not path.exists():
-        raise no_such_path(path)
-    path = Path(os.path.abspath(path))
+    path, inside = source_path(address, spec)
     if path.is_dir():
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
             from weigh.data.pictures.saved import list_saved
 
             return list_saved(path, spec, progress=progress)
-        inside = Path(os.path.abspath(Path(spec.test).expanduser())) if spec.test and address == spec.train else None
-        inside = inside if inside and inside.is_dir() and inside != path and inside.is_relative_to(path) else None
         listing = list_folder(path, PICTURE_FILES, without=inside, level=spec.class_folder)
         listing.separator = spec.label_separator
         return listing
@@ -102,6 +98,22 @@ def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | N
     return list_table(
         path, columns=spec.columns, root=data_root(spec, path), separator=spec.label_separator, encoding=spec.encoding
     )
+
+
+def source_path(address: str, spec: DataSpec) -> tuple[Path, Path | None]:
+    """Where a source lies; and the folder of the test part, if that lies inside the training source and must be left out there.
+
+    Raises:
+        DataError: There is nothing.
+    """
+    path = Path(address).expanduser()
+    if not path.exists():
+        raise no_such_path(path)
+    path = Path(os.path.abspath(path))
+    if not spec.test or address != spec.train:
+        return path, None
+    test = Path(os.path.abspath(Path(spec.test).expanduser()))
+    return path, test if test.is_dir() and test != path and test.is_relative_to(path) else None
 
 
 def data_root(spec: DataSpec, table: Path) -> Path | None:

@@ -182,12 +182,17 @@ def _designs(runs: OutOfFold, sightings: Sightings, mistakes: list[list[Mistakes
 
 
 def costs_of(evidence: Evidence, designs: dict[str, MeasuredDesign], resampler: Resampler) -> dict[str, Estimate]:
-    """Of each mended design, in points; each interval for itself, as each answers a question of its own."""
+    """Of each mended design, in points; each interval for itself, as each answers a question of its own.
+
+    Mending a mistake turns false alarms into hits or takes them away, or takes away boxes that were missed: AP never falls, so no interval
+    reaches below 0.
+    """
     costs, real = {}, designs[REAL]
     for sort, design in designs.items():
         if sort != REAL:
             compared = _compared(evidence, {sort: design, REAL: real}, resampler)
-            costs[sort] = gain_of(compared.of(sort, REAL), design.metric)
+            cost = gain_of(compared.of(sort, REAL), design.metric)
+            costs[sort] = cost if cost.low is None else cost.model_copy(update={"low": max(cost.low, 0.0)})
     return costs
 
 
