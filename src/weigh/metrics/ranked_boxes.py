@@ -133,8 +133,8 @@ def _average_precision(one: _Class, weights: np.ndarray, ious: range) -> np.ndar
     total = weights @ one.drawn
     summed = np.zeros(len(weights))
     if len(one.own):
-        of_found = weights[:, one.own]
-        everything = np.cumsum(of_found, axis=1)
+        weight_of_detected = weights[:, one.own]
+        everything = np.cumsum(weight_of_detected, axis=1)
         for iou in ious:
             hit = np.flatnonzero(one.hits >> iou & 1)
             if not len(hit):
@@ -145,8 +145,8 @@ def _average_precision(one: _Class, weights: np.ndarray, ious: range) -> np.ndar
             up_to = up_to[ends]
             detected = everything[:, up_to]
             if left_out.any():
-                detected = np.cumsum(of_found * (1 - left_out), axis=1)[:, up_to]
-            hits = np.cumsum(of_found[:, hit], axis=1)[:, ends]
+                detected = np.cumsum(weight_of_detected * (1 - left_out), axis=1)[:, up_to]
+            hits = np.cumsum(weight_of_detected[:, hit], axis=1)[:, ends]
             summed += _area(hits, detected, total)
     return np.where(total > 0, summed / len(ious), np.nan)
 
@@ -229,10 +229,10 @@ def _slopes(one: _Class, iou: int) -> np.ndarray:
     )  # where each best precision is reached
     gained = np.diff(hits, prepend=0.0) / total
     weight = np.bincount(at, gained, minlength=len(best)) / detected
-    later_hits, later_found = (np.cumsum(part[::-1])[::-1] for part in (weight, weight * precision))
+    later_hits, later_detected = (np.cumsum(part[::-1])[::-1] for part in (weight, weight * precision))
     place = np.searchsorted(up_to, one.last)  # the first point that a detection is part of; none after the last hit
-    later_hits, later_found = (np.append(part, 0.0)[place] for part in (later_hits, later_found))
-    own = hit * (later_hits + np.append(best, 0.0)[place] / total) - counted * later_found
+    later_hits, later_detected = (np.append(part, 0.0)[place] for part in (later_hits, later_detected))
+    own = hit * (later_hits + np.append(best, 0.0)[place] / total) - counted * later_detected
     return np.bincount(one.own, own, minlength=pictures) - one.drawn * float(best @ gained) / total
 
 

@@ -67,7 +67,7 @@ def list_table_boxes(path: Path, spec: DataSpec, root: Path | None) -> BoxListin
             written.add(mark, " ".join(compose(name).split()) or None, numbers, ignored=ignored)
         boxes.append(written.build())
     listing.problems += _nowhere(nowhere, len(read.lines))
-    listing.problems += _said(read, box, pictures, label, spec, listing)
+    listing.problems += _read_as(read, box, pictures, label, spec, listing)
     if marked:
         listing.problems += _ignored(marked, [m for w in boxes for m, i in zip(w.marks, w.ignored, strict=True) if i])
     nameless = Nameless(
@@ -89,7 +89,7 @@ def _columns(cells: Columns, table: Path, spec: DataSpec) -> tuple[BoxColumns, s
             text("data.columns.box: {t} has no column '{n}'.", "data.columns.box：{t} 中没有“{n}”列。", t=table, n=absent[0]) + nearest_columns(absent[0], list(cells))
             if absent
             else text("data.columns.box names {n} columns; a box has four numbers.", "data.columns.box 指定了 {n} 列；一个框有四个数。", n=len(asked or ())),
-            do=text("Name four columns, or one that holds all four: --set data.columns.box=[xmin, ymin, xmax, ymax]", "请指定四列，或同时包含四个数的一列：--set data.columns.box=[xmin, ymin, xmax, ymax]"),
+            do=text("Name four columns, or one that holds all four: --set 'data.columns.box=[xmin,ymin,xmax,ymax]'", "请指定四列，或同时包含四个数的一列：--set 'data.columns.box=[xmin,ymin,xmax,ymax]'"),
         )  # fmt: skip
     box = box_columns(cells, asked)
     if box is None:
@@ -97,8 +97,8 @@ def _columns(cells: Columns, table: Path, spec: DataSpec) -> tuple[BoxColumns, s
             text("{t}: which columns hold the boxes cannot be told.", "{t}：无法判断哪些列是框。", t=table)
             + text("Columns found: {c}.", "找到的列：{c}。", c=", ".join(cells) or "–"),
             do=text(
-                "Name them in their order: --set data.columns.box=[xmin, ymin, xmax, ymax]",
-                "请按顺序指明：--set data.columns.box=[xmin, ymin, xmax, ymax]",
+                "Name them in their order: --set 'data.columns.box=[xmin,ymin,xmax,ymax]'",
+                "请按顺序指明：--set 'data.columns.box=[xmin,ymin,xmax,ymax]'",
             ),
         )
     named = [name for name in picture_columns(cells, table) if name not in box.names]
@@ -201,7 +201,7 @@ def _empty_marks(cells: Columns, box: BoxColumns, label: str | None) -> set[str]
     return {"", *(set(names) - with_box)}
 
 
-def _said(
+def _read_as(
     read: TableFile, box: BoxColumns, pictures: str, label: str | None, spec: DataSpec, listing: Listing
 ) -> list[Problem]:
     used = {*box.names, pictures, label, spec.columns.split, spec.columns.group, "split", *listing.columns}
@@ -213,8 +213,8 @@ def _said(
         b=", ".join(box.names),
     )
     do = text(
-        "If that is wrong: --set data.columns.path=NAME --set data.columns.label=NAME --set data.columns.box=[xmin, ymin, xmax, ymax]",
-        "如有误：--set data.columns.path=列名 --set data.columns.label=列名 --set data.columns.box=[xmin, ymin, xmax, ymax]",
+        "If that is wrong: --set data.columns.path=NAME --set data.columns.label=NAME --set 'data.columns.box=[xmin,ymin,xmax,ymax]'",
+        "如有误：--set data.columns.path=列名 --set data.columns.label=列名 --set 'data.columns.box=[xmin,ymin,xmax,ymax]'",
     )
     note = columns_note(sentence, [name for name in read.columns if name not in used], do)
     return [note, *encoding_problem({read.path.name: read.encoding}), *line_problems([read], len(read.lines))]

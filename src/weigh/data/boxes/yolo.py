@@ -202,8 +202,8 @@ def _unnamed(names: dict[str, str], boxes: list[WrittenBoxes]) -> list[Problem]:
             l=", ".join(used[:10]) + (", …" if len(used) > 10 else ""),
         )
         do = text(
-            "Add data.yaml or classes.txt, or: --set data.classes=[first, second]",
-            "请添加 data.yaml 或 classes.txt，或：--set data.classes=[第一类, 第二类]",
+            "Add data.yaml or classes.txt, or: --set 'data.classes=[first,second]'",
+            "请添加 data.yaml 或 classes.txt，或：--set 'data.classes=[第一类,第二类]'",
         )
         return [Problem("class-index", sentence, severity="note", do=do, numbers={"n": len(used)})]
     return []

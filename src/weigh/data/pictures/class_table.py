@@ -92,8 +92,8 @@ def class_table(
             raise DataError(
                 text("data.classes: there is no file {f}.", "data.classes：没有文件 {f}。", f=asked),
                 do=text(
-                    "Give a file that exists, or the names themselves: --set data.classes=[sky, road]",
-                    "请给出存在的文件，或直接列出名称：--set data.classes=[天空, 道路]",
+                    "Give a file that exists, or the names themselves: --set 'data.classes=[sky,road]'",
+                    "请给出存在的文件，或直接列出名称：--set 'data.classes=[天空,道路]'",
                 ),
             )
         return ClassTable(_checked(_read(file), file), file.name)
