@@ -252,6 +252,11 @@ class DesignSpec(Section):
         description="Candidates that train networks run fold by fold, and who cannot be the best any more is dropped; "
         "default: with more than four candidates.",
     )
+    finalists: Annotated[int, Field(ge=1, le=1000)] | None = Field(
+        default=None,
+        description="The first recipe runs with every model, the others only with so many of them: those that came first with it. "
+        "Default: every recipe runs with every model.",
+    )
     order_check: bool = Field(default=True, description="Score contiguous blocks against shuffled folds (probes only).")
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0

@@ -21,6 +21,8 @@ from weigh.plan.racing import Dropped, Race
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import find_suspects
 from weigh.record.results import Results
+from weigh.run import Candidate
+from weigh.spec import RecipeSpec
 
 __all__ = ["STUDIES", "file_of", "pictures", "results_of", "shifted"]
 
@@ -241,6 +243,21 @@ def raced(*, dropped: bool) -> Results:
     return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
 
 
+def narrowed() -> Results:
+    """Two models with heads, of which only the better one is trained as a network too."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 300)
+    separations = {"timm:a × probe": 2.0, "timm:b × probe": 1.0, "timm:a × finetune": 2.2}
+    logits = {name: simulate_logits(rng, target, separation=value, repeats=2) for name, value in separations.items()}
+    results = make_results(logits, target, recipes={"timm:a × finetune": "finetune"}, design={"finalists": 1})
+    models = [name.partition(" ")[0] for name in separations]
+    candidates = tuple(replace(c, model=m) for c, m in zip(results.candidates, models, strict=True))
+    both = [RecipeSpec(name="probe"), RecipeSpec(name="finetune")]
+    spec = results.spec.model_copy(update={"models": ["timm:a", "timm:b"], "recipes": both})
+    left_out = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
+    return replace(results, candidates=candidates, spec=spec, untried=(left_out,))
+
+
 def by_luck() -> Results:
     """Folds that are all good or all bad, as where a training now and then goes astray."""
     rng = np.random.default_rng(1)
@@ -316,6 +333,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "unlabelled-level": lambda: unlabelled(2.0),
     "many-behind": lambda: pictures((4.0, *[1.0] * 10), n=400, repeats=2),
     "many-ahead": lambda: pictures((2.0, *[2.1] * 9, 5.0), n=400, repeats=2, winner="m0"),
+    "finalists": narrowed,
     "raced": lambda: raced(dropped=True),
     "raced-all": lambda: raced(dropped=False),
     "gaps": lambda: pictures(n=60, failed=[("m0", 0, 1, "x"), ("m1", 1, 0, "x"), ("m0", 2, 2, "x")]),

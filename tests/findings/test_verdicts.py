@@ -68,6 +68,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("not shown to be better", "尚不能说它优于"),
     },
     "comparison:matrix": {"yes": ("the best candidate is", "最好的候选方案是"), "undecided": ("among these", "之中")},
+    "finalists": {"no": ("might have been better", "也可能更好")},
     "racing": {"yes": ("not over|were enough", "尚未结束|只需"), "no": ("were enough", "只需")},
     "cleaned": {
         "yes": ("comes out the same", "比较结果不变"),

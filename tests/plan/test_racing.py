@@ -10,15 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import make_photos
-from weigh.execute import driver
-from weigh.execute.driver import Silent, run_study
+from tests.plan.planted_workers import main_runs, planted_study, records_only
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.racing import racing_words, start_race
-from weigh.run import Outcome, Setting
 from weigh.spec import StudySpec
 from weigh.study import Study
 
-SETTINGS = ["design.folds=4", "design.repeats=3", "run.offline=true", "design.test=0.2", "run.jobs=1"]
 GOOD = {"best": 0.97, "second": 0.6}
 
 
@@ -32,60 +29,8 @@ def recipes(count: int = 6) -> list[dict]:
     return [{"name": "finetune", "label": name, "epochs": i + 1, "image_size": 32} for i, name in enumerate(names)]
 
 
-def planted(calls: list | None = None, fail: str = "", stop_after: int | None = None):
-    """A worker that answers from a planted accuracy instead of training; the same run always gives the same answer."""
-    import numpy as np
-
-    def run_job(job, examples, progress=None):
-        outcomes = []
-        for run in job.runs:
-            if calls is not None:
-                if stop_after is not None and len(calls) >= stop_after:
-                    raise KeyboardInterrupt
-                calls.append((run.candidate, run.purpose, run.repeat, run.fold))
-            label = run.candidate.rpartition(" × ")[2]
-            if label == fail:
-                outcomes.append(Outcome(run.key, "failed", cause="planted"))
-                continue
-            rng = np.random.default_rng(int(run.key[:8], 16))
-            right = rng.random(len(run.test)) < GOOD.get(label, 0.5)
-            target = examples.target[run.test]
-            answer = np.where(right, target, 1 - target)
-            logits = (4.0 * np.eye(2)[answer] + rng.normal(0, 0.1, (len(answer), 2))).astype(np.float32)
-            weights = {"planted": np.zeros(1, np.float32)} if run.keep_weights else None
-            outcomes.append(Outcome(run.key, "done", answers=logits, facts={"best_epoch": 1}, weights=weights))
-        return outcomes
-
-    return run_job
-
-
-def study(photos, folder: Path, monkeypatch, *, settings=(), count=6, **given) -> Study:
-    """A study whose workers are planted: no network is made, nothing is timed, nothing but records is saved."""
-    monkeypatch.setattr("weigh.execute.local.run_job", planted(**given))
-    monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
-    monkeypatch.setattr(driver, "model_there", lambda folder: True)
-    monkeypatch.setattr(driver, "time_address", lambda *given: {"seconds_per_example": 0.001})
-    monkeypatch.setattr(driver, "name_weights", lambda candidates, *given: candidates)
-    monkeypatch.setattr(driver, "check_weights", lambda *given: None)
-    monkeypatch.setattr(driver, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
-    return Study.from_data(photos, ["timm:none"], recipes(count), settings=[*SETTINGS, *settings], folder=folder)
-
-
-def _setting(spec, examples) -> Setting:
-    return Setting(spec.task, examples.classes, spec.primary)
-
-
-def records_only(study: Study) -> Study:
-    """Run without reports."""
-    assert run_study(study.spec, study.folder, Silent())
-    return Study.open(study.folder)
-
-
-def main_runs(study) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for record in study.results().runs("main", status=None):
-        found[record.candidate.rpartition(" × ")[2]] = found.get(record.candidate.rpartition(" × ")[2], 0) + 1
-    return found
+def study(photos, folder: Path, monkeypatch, *, count=6, **given) -> Study:
+    return planted_study(photos, folder, monkeypatch, ["timm:none"], recipes(count), GOOD, **given)
 
 
 def findings_of(study: Study) -> str:

@@ -8,7 +8,7 @@ Everything here may be interrupted at any moment and started again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.errors import StudyMismatch
 from weigh.execute.choices import (
+    Choose,
     check_weights,
     choose_setting,
     chooser,
@@ -38,18 +39,20 @@ from weigh.execute.saving import model_there, save_winner
 from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import cross_candidates, recipe_of
+from weigh.plan.finalists import dearest_models, finalist_words, narrowed, with_first_recipe
 from weigh.plan.jobs import group_jobs
-from weigh.plan.prepare import prepare
+from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
+from weigh.record.finalists import choose_finalists
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.lock import lock_study
-from weigh.record.reading import read_results
+from weigh.record.reading import main_results, read_results
 from weigh.record.results import Results
-from weigh.run import RECIPES, Job, Run, recipe_options
+from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
 from weigh.spec import StudySpec
 from weigh.spec_yaml import changed_settings, dump_spec
 
@@ -80,6 +83,11 @@ class Silent:
 
 def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Forecast:
     """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
+    return _begin(spec, ledger, listener).forecast()
+
+
+def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> _Planner:
+    """Read the data, choose the setting, time the models."""
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
@@ -99,32 +107,76 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Fo
             timings[address] = choose(f"timing:{address}", make)
         return timings[address]
 
-    candidates = name_weights(crossed, choose, timed, setting)
-    plan = plan_runs(examples, spec, candidates, variants=prepared.variants, copies=prepared.copies)
-    recorded = ledger.recorded() if ledger is not None else {}
-    missing = [run for run in plan.runs if run.key not in recorded]
-    if any(RECIPES.get(run.recipe).low_rank for run in missing):
-        from weigh.train.lora import require_peft
-
-        require_peft()
-    if ledger is not None:
-        ids = {run.candidate for run in missing}
-        check_weights([candidate for candidate in candidates if candidate.id in ids], ledger, setting)
-    for run in missing:
-        timed(run.model)
-    plan, cut = keep_budget(plan, prepared, timings, choose)
-    race = race_so_far(ledger, plan, spec, examples)
-    plan = replace(plan, runs=kept_runs(plan.runs, race))
-    missing = [run for run in plan.runs if run.key not in recorded]
-    jobs = group_jobs(missing, setting, timings, len(examples))
-    if ledger is not None and ledger.fact("identity") is not None:
-        jobs = less_features(jobs, examples, timings)
-    seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(workers, len(jobs)))
-    seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
-    failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
-    return Forecast(
-        prepared, plan, jobs, setting, workers, seconds, len(plan.runs) - len(missing), failed, cut, timings, race
+    return _Planner(
+        prepared, ledger, name_weights(crossed, choose, timed, setting), setting, workers, choose, timed, timings
     )
+
+
+@dataclass(frozen=True)
+class _Planner:
+    """What plans are made from. It stays the same while a study runs; what is planned changes with what is recorded.
+
+    Attributes:
+        candidates: All of the specification, with the identities of their weights.
+        choose: As from `choices.chooser`.
+        timed: Address -> what a pass of that model costs here; puts it into `timings`.
+    """
+
+    prepared: Prepared
+    ledger: Ledger | None
+    candidates: tuple[Candidate, ...]
+    setting: Setting
+    workers: int
+    choose: Choose
+    timed: Callable[[str], dict[str, Any]]
+    timings: dict[str, dict[str, Any]]
+
+    def forecast(self) -> Forecast:
+        """What is to be run, as far as the records decide it by now."""
+        prepared, ledger, timings = self.prepared, self.ledger, self.timings
+        spec, examples = prepared.spec, prepared.examples
+        plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
+        recorded = ledger.recorded() if ledger is not None else {}
+        missing = [run for run in plan.runs if run.key not in recorded]
+        for run in missing:
+            self.timed(run.model)
+        finalists = None
+        if ledger is not None and spec.design.finalists is not None:
+            finalists = choose_finalists(main_results(ledger, plan, spec, examples), plan)
+        if spec.design.finalists is not None:
+            plan = narrowed(plan, spec, finalists or dearest_models(plan, spec, timings, len(examples)))
+            missing = [run for run in plan.runs if run.key not in recorded]
+        if any(RECIPES.get(run.recipe).low_rank for run in missing):
+            from weigh.train.lora import require_peft
+
+            require_peft()
+        if ledger is not None:
+            ids = {run.candidate for run in missing}
+            check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
+        plan, cut = keep_budget(plan, prepared, timings, self.choose)
+        race = race_so_far(ledger, plan, spec, examples)
+        plan = replace(plan, runs=kept_runs(plan.runs, race))
+        missing = [run for run in plan.runs if run.key not in recorded]
+        jobs = group_jobs(missing, self.setting, timings, len(examples))
+        if ledger is not None and ledger.fact("identity") is not None:
+            jobs = less_features(jobs, examples, timings)
+        seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
+        seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
+        failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
+        return Forecast(
+            prepared=prepared,
+            plan=plan,
+            jobs=jobs,
+            setting=self.setting,
+            workers=self.workers,
+            seconds=seconds,
+            recorded=len(plan.runs) - len(missing),
+            failed=failed,
+            cut=cut,
+            timings=timings,
+            race=race,
+            finalists=finalists,
+        )
 
 
 def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed: bool = False) -> bool:
@@ -139,7 +191,8 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
             listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
-        forecast = plan_study(spec, ledger, listener)
+        planner = _begin(spec, ledger, listener)
+        forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples
         if not listener.planned(forecast):
             return False
@@ -147,6 +200,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         ledger.keep_copy()
         with open_executor(forecast.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption)
+            forecast = _choose_finalists(planner, forecast, recorder)
             plan, jobs = run_race(forecast, ledger, recorder.execute, listener.stage)
             recorder.execute(jobs)
             results = read_results(ledger, spec, examples, plan.candidates)
@@ -166,6 +220,21 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
         ledger.set_facts(finished=True)
         ledger.keep_copy()
     return True
+
+
+def _choose_finalists(planner: _Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
+    """The first recipe with every model, where the others run only with those that come first; then the plan of what is left."""
+    spec = forecast.prepared.spec
+    if spec.design.finalists is None or forecast.finalists is not None:
+        return forecast
+    first = {candidate.id for candidate in with_first_recipe(spec, forecast.plan.candidates)}
+    recorder.execute([job for job in forecast.jobs if job.runs[0].candidate in first])
+    forecast = planner.forecast()
+    recorder.ledger.set_facts(finalists=forecast.finalists)
+    recorder.ledger.set_planned(forecast.plan.runs)
+    if (words := finalist_words(spec, forecast.finalists)) is not None:
+        recorder.listener.stage(words)
+    return forecast
 
 
 @dataclass(frozen=True)
@@ -309,5 +378,6 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
         | ({"budget": list(forecast.cut)} if forecast.cut else {}),
         finished=False,
         race=None if forecast.race is None else forecast.race.as_json,
+        finalists=forecast.finalists,
     )
     ledger.set_planned(plan.runs)

@@ -7,6 +7,7 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.plan.finalists import finalist_words
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
 from weigh.plan.racing import Race, racing_words
@@ -37,6 +38,7 @@ class Forecast:
         cut: Why there are fewer repeats than asked for, if a budget cut them.
         timings: Model address -> timing.
         race: The race as far as it is decided; None where all candidates run to the end.
+        finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
     """
 
     prepared: Prepared
@@ -50,6 +52,7 @@ class Forecast:
     cut: Text | None
     timings: dict[str, dict[str, Any]]
     race: Race | None = None
+    finalists: tuple[str, ...] | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""
@@ -81,6 +84,8 @@ class Forecast:
             )
         if self.cut:
             lines.append(self.cut)
+        if words := finalist_words(prepared.spec, self.finalists):
+            lines.append(words)
         if words := racing_words(self.race, prepared.spec, plan.candidates):
             lines.append(words)
         lines += [

@@ -17,7 +17,7 @@ from weigh.plan.racing import Race, kept_runs, start_race
 from weigh.plan.runs import Plan
 from weigh.record.ledger import Ledger
 from weigh.record.racing import replay_race
-from weigh.record.results import Results
+from weigh.record.reading import main_results
 from weigh.run import Job
 from weigh.spec import StudySpec
 
@@ -29,17 +29,7 @@ def race_so_far(ledger: Ledger | None, plan: Plan, spec: StudySpec, examples: Ex
     race = start_race(spec, plan.candidates, plan.repeats)
     if race is None or ledger is None:
         return race
-    keys = {run.key for run in plan.runs if run.purpose == "main"}
-    results = Results(
-        name=spec.title,
-        spec=spec,
-        examples=examples,
-        problems=(),
-        candidates=plan.candidates,
-        records=ledger.records(keys),
-        predictions=ledger.predictions,
-    )
-    return replay_race(results, race)
+    return replay_race(main_results(ledger, plan, spec, examples), race)
 
 
 def run_race(

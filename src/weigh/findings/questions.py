@@ -88,6 +88,10 @@ QUESTIONS: dict[str, Question] = {
         no=text("{a} is not better than the others: one of them is better", "{a} 并非最好：有方案优于它"),
     ),
     "comparison:matrix": Question(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+    "finalists": Question(
+        text("Was every recipe tried with every model?", "每个方案都与每个模型组合试过了吗？"),
+        no=text("Not every recipe was tried with every model", "并非每个方案都与每个模型组合试过"),
+    ),
     "racing": Question(
         text("Did every candidate run to the end?", "每个候选方案都跑完全程了吗？"),
         yes=text("Every candidate ran to the end", "每个候选方案都跑完全程"),

@@ -31,6 +31,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "performance": "performance.headline",
     "decision": "performance.decision",
     "comparison": "comparison.pairs",
+    "finalists": "comparison.finalists",
     "racing": "comparison.racing",
     "cleaned": "comparison.cleaned",
     "generalisation": "generalisation.independent_test",

@@ -19,6 +19,7 @@ __all__ = [
     "leading_heads",
     "mean_settled",
     "median_epochs",
+    "ranked",
     "strange_groups",
     "trained_on",
 ]
@@ -31,10 +32,10 @@ def choose_winner(results: Results) -> str | None:
 
     The test part is not looked at. Whether the winner is really better than the next is a finding, not decided here.
     """
-    return next(iter(_ranked(results)), None)
+    return next(iter(ranked(results)), None)
 
 
-def _ranked(results: Results) -> list[str]:
+def ranked(results: Results) -> list[str]:
     """Candidates (no controls) with a complete repeat, best first; the earlier one of a tie first.
 
     After a race its leader comes first and who was dropped last: scores of different folds are not comparable.
@@ -60,7 +61,7 @@ def _ranked(results: Results) -> list[str]:
 
 def leading_heads(results: Results) -> list[str]:
     """The two best candidates that train only a head; fewer where there are fewer."""
-    return [name for name in _ranked(results) if results.candidate(name).cheap][:2]
+    return [name for name in ranked(results) if results.candidate(name).cheap][:2]
 
 
 class Suspects(NamedTuple):
@@ -90,7 +91,7 @@ def find_suspects(results: Results) -> Suspects:
     indices = examples.where("train")
     total, count = np.zeros((len(indices), 1)), np.zeros((len(indices), 1))
     classified = examples.kind.probable  # only classes have probabilities that could contradict a label
-    for name in _ranked(results) if classified else ():
+    for name in ranked(results) if classified else ():
         runs = results.out_of_fold(name)
         assert runs is not None
         stated = runs.kind.probabilities(runs.answers)

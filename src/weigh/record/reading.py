@@ -8,24 +8,33 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text
+from weigh.plan.candidates import cross_candidates
+from weigh.plan.finalists import tried
 from weigh.plan.racing import Race
+from weigh.plan.runs import Plan
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ledger import Ledger, problems_from_json
 from weigh.record.results import Results
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["read_results"]
+__all__ = ["main_results", "read_results"]
 
 
 def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates: Sequence[Candidate]) -> Results:
-    """The records of the present design; the winner is the leader of what is recorded so far."""
+    """The records of the present design; the winner is the leader of what is recorded so far.
+
+    Args:
+        candidates: All of the specification, or those that `design.finalists` leaves.
+    """
+    candidates = tried(spec, candidates, ledger.fact("finalists"))
+    ids = {candidate.id for candidate in candidates}
     results = Results(
         name=ledger.fact("name") or spec.title,
         spec=spec,
         examples=examples,
         problems=problems_from_json(ledger.fact("problems") or []),
-        candidates=tuple(candidates),
+        candidates=candidates,
         records=ledger.records(),
         predictions=ledger.predictions,
         kept=ledger.kept,
@@ -34,9 +43,23 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         models=_models(ledger, candidates),
         unfinished=ledger.unfinished(),
         race=Race.from_json(ledger.fact("race")),
+        untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
         lost=ledger.lost_sentence(),
     )
     return replace(results, winner=choose_winner(results))
+
+
+def main_results(ledger: Ledger, plan: Plan, spec: StudySpec, examples: Examples) -> Results:
+    """The cross-validation of a plan as far as it is recorded, to decide by while the study runs."""
+    return Results(
+        name=spec.title,
+        spec=spec,
+        examples=examples,
+        problems=(),
+        candidates=plan.candidates,
+        records=ledger.records({run.key for run in plan.runs if run.purpose == "main"}),
+        predictions=ledger.predictions,
+    )
 
 
 def _models(ledger: Ledger, candidates: Sequence[Candidate]) -> dict[str, dict[str, Any]]:

@@ -147,6 +147,7 @@ class Results:
         origin: "study" for our own runs; predictions that others made: "folds" for a cross-validation, "models" for
             trained models on a test set (then `main` holds one fold, one repeat for each run of a model).
         race: Who was dropped before the end and why; None where all candidates run to the end.
+        untried: Candidates that never ran, since their models were not among the finalists (`plan/finalists.py`).
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
         checked: For others' predictions: what was looked for before anything was concluded; None: what the checks of such examples look for.
@@ -170,6 +171,7 @@ class Results:
     measured_on: str = ""
     checked: Text | None = None
     race: Race | None = None
+    untried: tuple[Candidate, ...] = ()
     lost: Text | None = None
 
     def once(self, compute: Callable[[Results], T]) -> T:

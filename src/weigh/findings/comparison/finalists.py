@@ -1,0 +1,107 @@
+"""Was every recipe tried with every model? Which were not, since their models came last with the first recipe (`plan/finalists.py`).
+
+A choice of what to spend time on, no claim about what was not trained.
+"""
+
+from __future__ import annotations
+
+from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.model import Assumption, Finding
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.plan.finalists import with_first_recipe
+from weigh.record.results import Results
+
+__all__ = ["find"]
+
+LISTED = 6  # models that the sentence tells of; the table has them all
+
+
+@FINDINGS.named("finalists")
+def find(results: Results) -> list[Finding]:
+    """One finding where candidates were left out."""
+    if not results.untried:
+        return []
+    evidence, spec = read_evidence(results), results.spec
+    first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
+    left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
+    reference = {candidate.model: candidate.id for candidate in with_first_recipe(spec, results.candidates)}
+    final = [model for model in spec.models if model not in left_out]
+    sentence = text(
+        "{o} ran only with what came first with {f}: {k} of {n} models, {m}.",
+        "{o} 只用于在 {f} 中领先的模型（{n} 个中的 {k} 个）：{m}。",
+        o=", ".join(others),
+        f=first,
+        k=len(final),
+        n=len(spec.models),
+        m=", ".join(final) or "–",
+    )
+    estimates = {"models": count(len(spec.models), "models"), "finalists": count(len(final), "models")}
+    for index, model in enumerate(left_out[:LISTED]):
+        sentence += _left_out(evidence, model, reference.get(model), index, estimates)
+    if len(left_out) > LISTED:
+        sentence += text("{k} more stand in the table.", "另有 {k} 个见表。", k=len(left_out) - LISTED)
+    sentence += text(
+        "What was not trained might have been better: nothing is claimed about it.",
+        "没有训练过的方案也可能更好：对它们不作任何断言。",
+    )
+    return [
+        Finding(
+            id="finalists",
+            kind="finalists",
+            **asked("finalists", "no"),
+            claim="this_data",
+            severity="evidence",
+            sentence=bilingual(sentence),
+            estimates=estimates,
+            assumptions=[
+                Assumption(
+                    name=bilingual(
+                        text(
+                            "What comes first with {f} also comes first with {o}",
+                            "在 {f} 中领先的模型，用 {o} 也会领先",
+                            f=first,
+                            o=", ".join(others),
+                        )
+                    ),
+                    outcome="unchecked",
+                    detail=bilingual(
+                        text(
+                            "It often does, and not always. The models were chosen on the folds that also score the others.",
+                            "通常如此，但并非总是。挑选模型所用的折，也用于给其余方案评分。",
+                        )
+                    ),
+                )
+            ],
+            candidates=[candidate.id for candidate in results.untried],
+            next=[
+                bilingual(
+                    text(
+                        "To try them too: --set design.finalists={n}; what is recorded is kept.",
+                        "若也要尝试它们：--set design.finalists={n}；已有记录会保留。",
+                        n=len(spec.models),
+                    )
+                )
+            ],
+            table=[{"candidate": candidate.label} for candidate in results.untried],
+        )
+    ]
+
+
+def _left_out(evidence: Evidence, model: str, name: str | None, index: int, estimates: dict) -> Text:
+    """ "Left out: mobilenetv2, 3.1 points [1.0, 5.2] behind with probe." """
+    heads = [one.id for one in with_first_recipe(evidence.results.spec, evidence.results.candidates)]
+    leader = next((other for other in evidence.ranked if other in heads), None)
+    if name not in evidence.measured or leader is None or evidence.comparisons is None:
+        return text("Left out: {m}, which has no score.", "未采用：{m}，它没有得分。", m=model)
+    behind = turned(gain_of(evidence.comparisons.of(name, leader), evidence.metric))
+    estimates[f"behind_{index + 1}"] = behind
+    return text(
+        "Left out: {m}, {d} behind {a}.",
+        "未采用：{m}，落后 {a} {d}。",
+        m=model,
+        d=amount(behind),
+        a=evidence.label(leader),
+    )

@@ -1,0 +1,105 @@
+"""Which models go on from the first recipe to the others, where `design.finalists` asks for it.
+
+The first recipe of the study runs with every model; the others run only with those that came first with it. This decides what time is
+spent on and claims nothing: a network that nobody trained might have been the best, and the report says so.
+Before it: `runs.py`. After it: `record/finalists.py`, which reads the records; `findings/comparison/finalists.py`, which tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from weigh.errors import DesignError
+from weigh.language import Text, text
+from weigh.plan.candidates import candidate_id
+from weigh.plan.jobs import predict_seconds
+from weigh.plan.runs import Plan
+from weigh.run import RECIPES, Candidate
+from weigh.spec import StudySpec
+
+__all__ = ["dearest_models", "finalist_words", "narrowed", "tried", "with_first_recipe"]
+
+
+def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    """The candidates by which the models are compared before networks are trained.
+
+    Raises:
+        DesignError: The first recipe is a yardstick, which no model is chosen by.
+    """
+    first = spec.recipes[0]
+    if RECIPES.get(first.name).control:
+        raise DesignError(
+            text(
+                "design.finalists: the first recipe, {r}, is a yardstick.",
+                "design.finalists：第一个方案 {r} 是对照方案。",
+                r=first.label or first.name,
+            ),
+            text(
+                "Models go on to the other recipes by what they score with the first.",
+                "模型凭第一个方案的得分进入其余方案。",
+            ),
+            text("Name another recipe first, for example probe.", "请把别的方案放在第一位，例如 probe。"),
+        )
+    ids = {candidate_id(model, first) for model in spec.models}
+    return tuple(candidate for candidate in candidates if candidate.id in ids)
+
+
+def tried(spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None) -> tuple[Candidate, ...]:
+    """Those that run: all with the first recipe, and all of the finalists.
+
+    Args:
+        models: Addresses of the finalists; None: they are not chosen, or everybody is one.
+    """
+    if spec.design.finalists is None or models is None:
+        return tuple(candidates)
+    first = {candidate.id for candidate in with_first_recipe(spec, candidates)}
+    return tuple(candidate for candidate in candidates if candidate.id in first or candidate.model in models)
+
+
+def narrowed(plan: Plan, spec: StudySpec, models: Collection[str]) -> Plan:
+    """The plan with nothing but what these finalists need."""
+    kept = tried(spec, plan.candidates, models)
+    ids = {candidate.id for candidate in kept}
+    repeats = {name: many for name, many in plan.repeats.items() if name in ids}
+    return replace(plan, candidates=kept, runs=tuple(run for run in plan.runs if run.candidate in ids), repeats=repeats)
+
+
+def dearest_models(
+    plan: Plan, spec: StudySpec, timings: Mapping[str, dict[str, Any]], n_examples: int
+) -> tuple[str, ...]:
+    """So many models as may be finalists, those whose other recipes take longest: what a plan must reckon with before they are chosen."""
+    first = {candidate.id for candidate in with_first_recipe(spec, plan.candidates)}
+    seconds = dict.fromkeys((candidate.model for candidate in plan.candidates), 0.0)
+    for run in plan.runs:
+        if run.candidate not in first:
+            seconds[run.model] += predict_seconds([run], timings.get(run.model, {}), n_examples)
+    return tuple(sorted(seconds, key=lambda model: -seconds[model])[: spec.design.finalists])
+
+
+def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | None:
+    """What a plan says about it.
+
+    Args:
+        models: The finalists; None: they are not chosen yet.
+    """
+    if spec.design.finalists is None or len(spec.recipes) < 2 or spec.design.finalists >= len(spec.models):
+        return None
+    first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
+    if models is not None:
+        return text(
+            "{o} run only with what came first with {f}: {m}.",
+            "{o} 只用于在 {f} 中领先的模型：{m}。",
+            o=", ".join(others),
+            f=first,
+            m=", ".join(models),
+        )
+    return text(
+        "All {k} models run with {f}; {o} run only with the {n} that come first with it. The time below is for the slowest {n}. Off: design.finalists=null.",
+        "{k} 个模型都用 {f} 运行；{o} 只用于其中领先的 {n} 个。下面的时间按最慢的 {n} 个估计。关闭：design.finalists=null。",
+        k=len(spec.models),
+        f=first,
+        o=", ".join(others),
+        n=spec.design.finalists,
+    )
