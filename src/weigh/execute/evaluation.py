@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 from weigh.stats.interval import share_estimate
 from weigh.tasks import IMAGE_CLASSIFICATION
+
+if TYPE_CHECKING:
+    from weigh.models.pretrained import Pretrained
 
 __all__ = ["evaluate_models", "export_features"]
 
@@ -45,7 +48,8 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     for address in spec.models:
         listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline)
-        if not model.classes:
+        columns = _output_of_class(model)
+        if columns is None:
             raise ModelError(
                 text(
                     "{m} has no head of its own: its weights come without one, or with one of other classes.",
@@ -60,6 +64,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
             network = model.module.to(setting.device).to(memory_format=torch.channels_last)
             for block in crops(examples, model.preprocessing, setting.batch):
                 logits = network(model.preprocessing.normalise(to_device(block, setting.device)))
+                logits = torch.nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, columns]
                 best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu().numpy()
                 answers.append(best)
                 done += len(block)
@@ -72,6 +77,14 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
             "hint": _hint(answered, target, examples.classes, spec.data.label_offset),
         })  # fmt: skip
     return rows
+
+
+def _output_of_class(model: Pretrained) -> list[int] | None:
+    """For each class of ImageNet-1k the output of the model's own head that stands for it, -1 where none does; None: a head of other classes."""
+    if model.imagenet is None:
+        return list(range(1000)) if model.classes == 1000 else None
+    outputs = {number: output for output, number in enumerate(model.imagenet)}
+    return [outputs.get(number, -1) for number in range(1000)]
 
 
 def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterator[tuple[Path, tuple[int, int]]]:

@@ -79,6 +79,8 @@ class Pretrained:
         provenance: Where the weights came from.
         classes: Number of outputs of its own head.
         anatomy: What its source knows of its inside.
+        imagenet: For each output of its own head the class of ImageNet-1k (0 to 999 by sorted synsets), -1 where it is none. None: a head of
+            1,000 outputs has them in this order, any other has none. `data/pictures/imagenet.py` finds it from names of outputs.
         built: Hash of what it computes besides its weights (`design_digest`), as it was loaded.
     """
 
@@ -89,6 +91,7 @@ class Pretrained:
     classes: int = 1000
     extra: dict[str, Any] = field(default_factory=dict)
     anatomy: Anatomy = TORCH
+    imagenet: tuple[int, ...] | None = None
     built: str = field(init=False)
     _width: int | None = field(init=False, default=None)
 

@@ -10,6 +10,7 @@ from typing import Any
 import timm
 from torch import nn
 
+from weigh.data.pictures.imagenet import classes_of_outputs
 from weigh.errors import ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
@@ -86,7 +87,16 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     )
     if provenance.source == "package" and packaged is not None and packaged.interpolation:
         preprocessing = replace(preprocessing, interpolation=packaged.interpolation)
-    return Pretrained(address, module, preprocessing, provenance, getattr(module, "num_classes", 1000), anatomy=ANATOMY)
+    classes = getattr(module, "num_classes", 1000)
+    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=ANATOMY, imagenet=_imagenet(classes))
+
+
+def _imagenet(classes: int) -> tuple[int, ...] | None:
+    """Where the classes of ImageNet-1k stand among the outputs of a head of one of the larger ImageNets."""
+    subset = timm.data.infer_imagenet_subset({"num_classes": classes})
+    if classes == 1000 or subset is None:
+        return None
+    return classes_of_outputs(timm.data.ImageNetInfo(subset).label_names())
 
 
 def _cached(name: str) -> bool:
