@@ -13,9 +13,10 @@ _HOMES = {
     "Study": "weigh.study",
     "StudySpec": "weigh.spec",
     "WeighError": "weigh.errors",
+    "model": "weigh.models.own_declared",
     "read_predictions": "weigh.reading",
 }
-__all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__", "read_predictions"]
+__all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__", "model", "read_predictions"]
 
 # Libraries that report to their makers are told not to before they are loaded, in every process that knows weigh.
 for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):

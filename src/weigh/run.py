@@ -220,6 +220,7 @@ class Setting:
         channels_last: Memory layout of convolutions.
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
+        trust_code: Models may run code of the user's (`python:`): said at this start of the study, never recorded.
         words: Whether runs ask which words pushed their predictions (`train/words.py`).
         keep_all: Whether a run keeps all its answers to be drawn, not only those furthest off (`output.masks`).
         cache: Folder for features and decoded pictures; whoever runs the job puts in that of its machine. None: no cache.
@@ -237,6 +238,7 @@ class Setting:
     channels_last: bool = True
     batch: int = 32
     offline: bool = False
+    trust_code: bool = False
     words: bool = True
     keep_all: bool = False
     cache: Path | None = None

@@ -25,6 +25,13 @@ def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
     parts = [str(part) for part in item["loc"] if not re.match(r"constrained-|function-|\w+\[", str(part))]
     where = ".".join(parts) or "study.yaml"
     mistake, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
+    if where == "run.trust_code":
+        return text(
+            "run.trust_code is no setting: whether code of a study's models may run is said on the command line, by whoever starts it: "
+            "--trust-code (in Python: trust_code=True). A file that somebody sends must not decide it.",
+            "run.trust_code 不是设置项：是否允许运行研究中模型的代码，由启动者在命令行上决定：--trust-code（Python 中：trust_code=True）。"
+            "别人发来的文件不能决定这件事。",
+        )
     if mistake == "extra_forbidden":
         near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1, cutoff=0.5)
         hint = (

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from weigh.disk import is_read_only, seal, storage_errors, unseal, write_file
 from weigh.errors import DataError, RecordError, StorageError
 from weigh.language import detect_language, text
+from weigh.models.address import is_trusted
 from weigh.notices import logging_to, notice
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
@@ -67,24 +68,28 @@ class Study:
     Args:
         spec: What to run.
         folder: Where it is kept; default `output.folder`, else `studies/<data name>`.
+        trust_code: Models may run code of their own (`python:MODULE:FACTORY`). No file can say so, only who opens the study.
     """
 
-    def __init__(self, spec: StudySpec, folder: str | Path | None = None) -> None:
-        self.spec = spec
+    def __init__(self, spec: StudySpec, folder: str | Path | None = None, *, trust_code: bool = False) -> None:
+        self.spec, self.trust_code = spec, trust_code
         self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
         self.submissions: list[Submission] = []  # for a benchmark, written by `run`
 
     # ---- ways in
 
     @classmethod
-    def from_yaml(cls, path: str | Path, *, settings: Sequence[str] = (), folder: str | Path | None = None) -> Study:
+    def from_yaml(
+        cls, path: str | Path, *, settings: Sequence[str] = (), folder: str | Path | None = None, trust_code: bool = False
+    ) -> Study:  # fmt: skip
         """The study that a YAML file describes; `settings` like "design.folds=10" override it.
 
         Raises:
             SpecError: All problems of the file at once.
         """
         path = Path(path)
-        return cls(load_spec(apply_settings(read_yaml(path), list(settings)), base=path.resolve().parent), folder)
+        content = apply_settings(read_yaml(path), list(settings))
+        return cls(load_spec(content, base=path.resolve().parent), folder, trust_code=trust_code)
 
     @classmethod
     def from_data(
@@ -96,8 +101,12 @@ class Study:
         settings: Sequence[str] = (),
         folder: str | Path | None = None,
         task: str | None = None,
+        trust_code: bool | None = None,
     ) -> Study:
         """A study of a folder or table of labelled examples.
+
+        Args:
+            trust_code: See `Study`; default: where all own models among `models` were made by `weigh.model`.
 
         Raises:
             SpecError: All problems at once.
@@ -105,10 +114,11 @@ class Study:
         content: dict[str, Any] = {"data": str(data), "models": list(models), "recipes": list(recipes)}
         if task:
             content["task"] = task
-        return cls(load_spec(apply_settings(content, list(settings)), base=Path.cwd()), folder)
+        trusted = is_trusted(models) if trust_code is None else trust_code
+        return cls(load_spec(apply_settings(content, list(settings)), base=Path.cwd()), folder, trust_code=trusted)
 
     @classmethod
-    def open(cls, folder: str | Path) -> Study:
+    def open(cls, folder: str | Path, *, trust_code: bool = False) -> Study:
         """A study that was run before.
 
         Raises:
@@ -127,7 +137,7 @@ class Study:
                 ),
                 do=text("Run the command that began it again.", "请再次运行当初的命令。"),
             )
-        study = cls(load_spec(content, base=folder.resolve()), folder)
+        study = cls(load_spec(content, base=folder.resolve()), folder, trust_code=trust_code)
         written = folder / "study.yaml"
         if not (written.is_file() and written.read_bytes() == dump_spec(study.spec).encode()):
             notice(
@@ -147,7 +157,7 @@ class Study:
         from weigh.record.ledger import Ledger
 
         ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
-        return plan_study(self.spec, ledger, listener or Silent())
+        return plan_study(self.spec, ledger, listener or Silent(), trust_code=self.trust_code)
 
     def run(
         self, listener: Listener | None = None, *, retry_failed: bool = False, progress: bool | None = None
@@ -167,10 +177,11 @@ class Study:
                     return self.run(screen, retry_failed=retry_failed)
         with storage_errors(self.folder), logging_to(self.folder / "log.txt"):
             try:
-                if run_study(self.spec, self.folder, listener or Silent(), retry_failed=retry_failed):
+                listener, how = listener or Silent(), {"retry_failed": retry_failed, "trust_code": self.trust_code}
+                if run_study(self.spec, self.folder, listener, **how):
                     self.spec = Study.open(self.folder).spec
                     self.write()
-                    self.submissions = self._submit(listener or Silent())
+                    self.submissions = self._submit(listener)
             except KeyboardInterrupt:
                 log.info("interrupted")
                 raise
@@ -225,7 +236,7 @@ class Study:
                     f=self.folder,
                 ),
             )
-        model = load_saved(self.folder / "model")
+        model = load_saved(self.folder / "model", trust_code=self.trust_code)
         reader = READERS.get(model.medium.name)
         new = reader.new(given, model.written, pair=model.pair, encoding=self.spec.data.encoding)
         answers = {"masks": [] if masks is None else [masks], "boxes": list(boxes)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,7 @@ __all__ = [
     "Recipes",
     "Settings",
     "TaskName",
+    "TrustCode",
     "known_kinds",
     "listed",
     "open_study",
@@ -47,6 +49,23 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="Study folde
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
 Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto.")]
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
+
+
+def _with_this_folder(value: bool) -> bool:
+    """Own models stand in the folder that the command is started in; `python -m weigh` would look there too. Worker processes inherit it."""
+    if value and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    return value
+
+
+TrustCode = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run the code of own models (python:MODULE:FACTORY); no file can allow it.",
+        callback=_with_this_folder,
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 
@@ -69,7 +88,7 @@ def listed(written: str) -> list[str]:
 
 def open_study(
     source: str, *, task: str, models: str, recipes: str, settings: list[str], output: Path | None,
-    device: str = "", jobs: str = "", offline: bool = False,
+    device: str = "", jobs: str = "", offline: bool = False, trust_code: bool = False,
 ):  # fmt: skip
     """The study that DATA_OR_YAML and the options describe.
 
@@ -101,7 +120,7 @@ def open_study(
     settings = [*(f"run.{key}={value}" for key, value in run.items() if value), *settings]
     if "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
         raise _no_models(content, settings, base)
-    return Study(load_spec(apply_settings(content, settings), base=base), output)
+    return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=trust_code)
 
 
 def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> SpecError:

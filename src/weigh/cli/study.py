@@ -20,6 +20,7 @@ from weigh.cli.options import (
     Recipes,
     Settings,
     TaskName,
+    TrustCode,
     known_kinds,
     open_study,
     tell_failures,
@@ -40,7 +41,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is pred
 def run(
     source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
-    yes: Yes = False, fail_on: FailOn = "", lang: Lang = "",
+    yes: Yes = False, fail_on: FailOn = "", trust_code: TrustCode = False, lang: Lang = "",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
 ) -> None:  # fmt: skip
     """Weigh models on labelled data; the same command again resumes or extends the study."""
@@ -54,6 +55,7 @@ def run(
         device=device,
         jobs=jobs,
         offline=offline,
+        trust_code=trust_code,
     )
     _run(
         study,
@@ -167,7 +169,8 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
 
 def plan(
     source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
-    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
+    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
+    trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What would run, how long it would take, and the smallest difference it could detect. Trains nothing."""
     from weigh.cli.output import open_screen
@@ -183,6 +186,7 @@ def plan(
         device=device,
         jobs=jobs,
         offline=offline,
+        trust_code=trust_code,
     )
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         forecast = study.plan(screen)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, open_study
+from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, TrustCode, open_study
 from weigh.cli.output import print_data
 from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
@@ -30,7 +30,7 @@ def predict(
     masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
     boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is sure enough (the threshold is chosen in the study); a folder: text as YOLO has it for each picture.")] = [],
     overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
-    quiet: Quiet = False, lang: Lang = "",
+    quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What the winner says of new files, on standard output or in a file: calibrated probabilities, numbers, areas of masks, counts of boxes.
 
@@ -48,7 +48,7 @@ def predict(
         raise SpecError(text("--format: {f} is neither csv nor jsonl.", "--format：{f} 不是 csv 或 jsonl。", f=format))
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        opened = Study.open(study)
+        opened = Study.open(study, trust_code=trust_code)
         medium = medium_named(TASKS.get(opened.spec.task or "").medium)
         if medium.one_table and len(files) > 1:
             values = {"m": medium.title, "n": len(files)}
@@ -89,7 +89,7 @@ def export(
     runs: Annotated[Path | None, typer.Option("--runs", help="Every run: scores, facts, seeds, times.")] = None,
     suspects: Annotated[Path | None, typer.Option("--suspects", help="Labels that are suspected to be wrong.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study.")] = None,
-    lang: Lang = "",
+    trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """The winner as ONNX, and what was recorded as tables (.csv, .tsv, .parquet) for other tools."""
     from weigh.cli.rows import check_suffix, write_table
@@ -121,7 +121,7 @@ def export(
     if not (folder / "model.safetensors").exists():
         raise RecordError(text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=study))
     target = output or folder / "model.onnx"
-    difference = export_onnx(folder, target)
+    difference = export_onnx(folder, target, trust_code=trust_code)
     print(
         text(
             "{p}: largest difference to torch {d}", "{p}：与 torch 的最大差异为 {d}", p=target, d=f"{difference:.1e}"
@@ -132,7 +132,8 @@ def export(
 def evaluate(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures.")],
     models: Models = "", labels: Annotated[str, typer.Option("--labels", help="imagenet: labels are indices or names of ImageNet-1k.")] = "imagenet",
-    settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
+    settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False,
+    trust_code: TrustCode = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
 ) -> None:  # fmt: skip
     """Pretrained heads on labelled pictures, without training: top-1 and top-5 with intervals."""
@@ -155,7 +156,7 @@ def evaluate(
     )
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        rows = evaluate_models(study.spec, screen)
+        rows = evaluate_models(study.spec, screen, trust_code=trust_code)
     if format == "json":
         import json
 
@@ -182,7 +183,7 @@ def evaluate(
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
     models: Models = "", output: Output = None, settings: Settings = [],
-    device: Device = "", offline: Offline = False, quiet: Quiet = False, lang: Lang = "",
+    device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
     from weigh.cli.output import open_screen
@@ -193,7 +194,7 @@ def features(
     )
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        for path, shape in export_features(study.spec, output or Path("features"), screen):
+        for path, shape in export_features(study.spec, output or Path("features"), screen, trust_code=trust_code):
             print(
                 text(
                     "{p}: {n} examples × {d} features", "{p}：{n} 个样本 × {d} 维特征", p=path, n=shape[0], d=shape[1]

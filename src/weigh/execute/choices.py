@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from weigh.data.examples import Examples
+from weigh.errors import ModelError
 from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
@@ -61,7 +62,7 @@ def count_workers(spec: StudySpec) -> int:
     return 1 if spec.run.jobs == "auto" else int(spec.run.jobs)
 
 
-def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setting:
+def choose_setting(spec: StudySpec, examples: Examples, choose: Choose, *, trust_code: bool = False) -> Setting:
     """Device, threads and what else all jobs share."""
     from weigh.train.device import resolve_device
 
@@ -78,6 +79,7 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setti
         threads=int(threads),
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
         offline=spec.run.offline or offline_by_environment(),
+        trust_code=trust_code,
         words=spec.output.words,
         keep_all=spec.output.masks,
         cache=cache_folder(),
@@ -173,7 +175,23 @@ def _weights_key(candidate: Candidate) -> str:
 def _load(candidate: Candidate, setting: Setting):
     from weigh.models.pretrained import load_model
 
-    return load_model(candidate.model, pretrained=RECIPES.get(candidate.recipe).pretrained, offline=setting.offline)
+    pretrained = RECIPES.get(candidate.recipe).pretrained
+    model = load_model(candidate.model, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
+    if not pretrained and model.provenance.source != "random":
+        raise ModelError(
+            text(
+                "{a} cannot be had with random weights: {r} is for those.",
+                "{a} 无法以随机权重构建，而方案 {r} 需要随机权重。",
+                a=candidate.model,
+                r=candidate.recipe,
+            ),
+            text("The yardstick would be the pretrained model itself.", "否则对照就成了预训练模型本身。"),
+            text(
+                "Give its factory a parameter: def build(pretrained=True). With pretrained=False it must load no weights.",
+                "请给工厂函数加上参数：def build(pretrained=True)；pretrained=False 时不得加载权重。",
+            ),
+        )
+    return model
 
 
 def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, dict[str, Any]]) -> list[Job]:

@@ -37,6 +37,7 @@ from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.racing import race_so_far, run_race
 from weigh.execute.saving import model_there, save_winner
 from weigh.language import Text, text
+from weigh.models.address import check_trust
 from weigh.notices import notice
 from weigh.plan.candidates import cross_candidates, recipe_of
 from weigh.plan.finalists import dearest_models, finalist_words, narrowed, with_first_recipe
@@ -81,13 +82,14 @@ class Silent:
         return True
 
 
-def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> Forecast:
+def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool = False) -> Forecast:
     """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
-    return _begin(spec, ledger, listener).forecast()
+    return _begin(spec, ledger, listener, trust_code=trust_code).forecast()
 
 
-def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> _Planner:
+def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool) -> _Planner:
     """Read the data, choose the setting, time the models."""
+    check_trust(spec.models, trust_code=trust_code)
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
@@ -96,7 +98,7 @@ def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener) -> _Plann
     if ledger is not None:
         _same_study(ledger, spec, examples)
     choose, workers = chooser(ledger), count_workers(spec)
-    setting = choose_setting(spec, examples, choose)
+    setting = choose_setting(spec, examples, choose, trust_code=trust_code)
     crossed = cross_candidates(spec)
     timings: dict[str, dict[str, Any]] = {}
 
@@ -179,8 +181,13 @@ class _Planner:
         )
 
 
-def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed: bool = False) -> bool:
+def run_study(
+    spec: StudySpec, folder: Path, listener: Listener, *, retry_failed: bool = False, trust_code: bool = False
+) -> bool:
     """Run what is not recorded yet; False if the listener declined.
+
+    Args:
+        trust_code: Models may run code of the user's (`python:`).
 
     Raises:
         WeighError: A mistake that the user can act on. KeyboardInterrupt passes through; the ledger is valid.
@@ -191,7 +198,7 @@ def run_study(spec: StudySpec, folder: Path, listener: Listener, *, retry_failed
             listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
-        planner = _begin(spec, ledger, listener)
+        planner = _begin(spec, ledger, listener, trust_code=trust_code)
         forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples
         if not listener.planned(forecast):
@@ -262,7 +269,7 @@ class _Recorder:
             self.listener.job_done(job, len(failed), count, len(jobs))
             for run, outcome in zip(job.runs, outcomes, strict=True):
                 if run.keep_weights and outcome.weights is not None and results is not None:
-                    save_winner(self.ledger, run, outcome, results)
+                    save_winner(self.ledger, run, outcome, results, trust_code=job.setting.trust_code)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.interruption.check()  # an interrupt that was swallowed

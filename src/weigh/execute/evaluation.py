@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ __all__ = ["evaluate_models", "export_features"]
 GUESSING = 0.05  # top-1 of 1,000 classes below which a pretrained head has not recognised anything
 
 
-def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]:
+def evaluate_models(spec: StudySpec, listener: Listener, *, trust_code: bool = False) -> list[dict[str, Any]]:
     """Top-1 and top-5 accuracy of each model's own 1000-class head, with intervals; and a hint where labels seem to be numbered otherwise.
 
     Raises:
@@ -47,7 +48,7 @@ def evaluate_models(spec: StudySpec, listener: Listener) -> list[dict[str, Any]]
     setting, rows = _setting(spec, IMAGE_CLASSIFICATION, examples), []
     for address in spec.models:
         listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
-        model = load_model(address, pretrained=True, offline=setting.offline)
+        model = load_model(address, pretrained=True, offline=setting.offline, trust_code=trust_code)
         columns = _output_of_class(model)
         if columns is None:
             raise ModelError(
@@ -87,7 +88,9 @@ def _output_of_class(model: Pretrained) -> list[int] | None:
     return [outputs.get(number, -1) for number in range(1000)]
 
 
-def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterator[tuple[Path, tuple[int, int]]]:
+def export_features(
+    spec: StudySpec, folder: Path, listener: Listener, *, trust_code: bool = False
+) -> Iterator[tuple[Path, tuple[int, int]]]:
     """Write one .npz per model with path, label, part and features; yields each file and the shape of its features."""
     from weigh.data.readers import task_of
     from weigh.train.determinism import computing
@@ -95,7 +98,7 @@ def export_features(spec: StudySpec, folder: Path, listener: Listener) -> Iterat
 
     task = task_of(spec.data, spec.task)
     examples = _read(spec, task, listener)
-    setting = _setting(spec, task, examples)
+    setting = replace(_setting(spec, task, examples), trust_code=trust_code)
     labels = np.array(examples.classes)[examples.target] if examples.kind.exclusive else examples.target
     for address in spec.models:
         listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))

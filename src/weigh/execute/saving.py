@@ -13,7 +13,7 @@ from weigh.run import RECIPES, Outcome, Run
 __all__ = ["model_there", "save_winner"]
 
 
-def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) -> None:
+def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results, *, trust_code: bool = False) -> None:
     """Write `model/`: the refitted network, its temperature from the out-of-fold predictions."""
     from weigh.saved.model import save_model
     from weigh.stats.calibration import fit_temperature
@@ -47,6 +47,7 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results) ->
         margins=None if errors is None else errors.tolist(),
         written=examples.written,
         facts={**outcome.model, "run": run.key, "candidate": run.candidate},
+        trust_code=trust_code,
     )
     ledger.set_facts(saved_model=run.key, temperature=temperature)
 

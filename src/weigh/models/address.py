@@ -1,5 +1,5 @@
 """Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME`, `smp:DECODER/ENCODER`,
-`file:PATH@timm:NAME`. Torch-free.
+`file:PATH@timm:NAME`, `python:MODULE:FACTORY`. Torch-free.
 
 The address says which source is asked; a source is one file that registers itself in `pretrained.MODEL_SOURCES`, and
 third parties add one through the entry point `model-source.NAME` of the group `weigh.plugins`. How the part after the colon is
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from weigh.errors import ModelError
 from weigh.language import Text, text
 
-__all__ = ["BUILT_IN", "Address", "parse_address", "source_names"]
+__all__ = ["BUILT_IN", "Address", "OwnModel", "check_trust", "is_trusted", "parse_address", "source_names"]
 
 _REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.\-]{0,95}/)?[A-Za-z0-9][A-Za-z0-9_.\-]{0,95}")
 OWNERS = {  # beginnings of names that people write without their owner, and whose repository on the hub they mean
@@ -64,12 +66,14 @@ class Address:
 
     Attributes:
         written: As the user wrote it.
-        source: "timm", "torchvision", "hf", "smp" or "file".
+        source: "timm", "torchvision", "hf", "smp", "file" or "python".
         name: Architecture, as its source knows it ("tf_efficientnet_lite0", "resnet18.a1_in1k"); for `hf:` a repository of the
             hub, or a folder ("./mine", "/models/mine").
         weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones; of `smp:` the encoder.
         path: Checkpoint of a `file:` address.
         architecture: For `file:`, the address of the architecture; otherwise the address itself.
+        options: Of `python:`, what follows the question mark: the name that reports show, and the preparation.
+        runs_code: Loading it runs code that is not of weigh or of a library that it depends on.
     """
 
     written: str
@@ -78,6 +82,15 @@ class Address:
     weights: str | None = None
     path: str | None = None
     architecture: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    runs_code: bool = False
+
+    @property
+    def short(self) -> str:
+        """For figures: "resnet18" of "timm:resnet18", "mine" of "file:/there/mine.safetensors@timm:resnet18"."""
+        if self.source == "file":
+            return Path(self.path or "").stem
+        return dict(self.options).get("name") or self.written.partition(":")[2].partition("?")[0]
 
 
 class _Spelling(NamedTuple):
@@ -163,7 +176,77 @@ def _file(written: str, rest: str) -> Address:
                 w=written[:200],
             )
         )
-    return Address(written, "file", inner.name, None, path, inner.written)
+    return Address(written, "file", inner.name, None, path, inner.written, runs_code=inner.runs_code)
+
+
+def _factory(written: str, rest: str) -> Address:
+    """MODULE:FACTORY, or MODULE:FACTORY?name=…&size=…"""
+    place, mark, query = rest.partition("?")
+    module, _, factory = place.partition(":")
+    try:
+        options = (
+            tuple(parse_qsl(query, keep_blank_values=True, strict_parsing=True)) if query else (("", ""),) * bool(mark)
+        )
+    except ValueError:
+        options = (("", query),)
+    parts = (*module.split("."), *factory.split("."))
+    if not all(part.isidentifier() for part in parts) or any(not name or not value for name, value in options):
+        raise ModelError(
+            text(
+                "'{w}' does not name a function of a module.",
+                "“{w}”没有指明模块中的函数。",
+                w=written[:200],
+            ),
+            do=text(
+                "Write python:MODULE:FUNCTION, for example python:my_models:build of a file my_models.py; what weigh.model returns in Python is such an address.",
+                "请写成 python:模块:函数，例如文件 my_models.py 中的 python:my_models:build；Python 中 weigh.model 返回的就是这样的地址。",
+            ),
+        )
+    return Address(written, "python", place, None, None, written, options, runs_code=True)
+
+
+class OwnModel(str):
+    """A `python:` address that was made from the function itself (`weigh.model`): who wrote that has imported its code."""
+
+
+def is_trusted(addresses: Iterable[str]) -> bool:
+    """Whether all code that loading these models would run is code that the caller has imported."""
+    return all(
+        isinstance(one, OwnModel) for one in addresses if one.startswith(("python:", "file:")) and _runs_code(one)
+    )
+
+
+def _runs_code(written: str) -> bool:
+    try:
+        return parse_address(written).runs_code
+    except ModelError:  # said where addresses are checked
+        return False
+
+
+def check_trust(addresses: Iterable[str], *, trust_code: bool) -> None:
+    """Nothing, or the error of the first address whose loading would run code that nobody at this command trusts.
+
+    Raises:
+        ModelError: Says what would run, and how to allow it.
+    """
+    for written in addresses if not trust_code else ():
+        if parse_address(written).runs_code:
+            raise ModelError(
+                text(
+                    "{w} is a model of its own: loading it runs the code of its module.",
+                    "{w} 是自定义模型：加载它会运行其模块中的代码。",
+                    w=written[:200],
+                ),
+                text(
+                    "Code can do anything on this machine. A study.yaml or a study folder may come from somebody else, so only whoever starts a "
+                    "command can allow it, each time.",
+                    "代码可以在本机上做任何事。study.yaml 或研究文件夹可能来自他人，因此只有启动命令的人才能允许，而且每次都要明确允许。",
+                ),
+                text(
+                    "If you trust that code, add --trust-code to the command (in Python: trust_code=True).",
+                    "如果您信任这些代码，请在命令中加上 --trust-code（Python 中：trust_code=True）。",
+                ),
+            )
 
 
 def _valid(name: str, written: str) -> str:
@@ -190,5 +273,6 @@ SPELLINGS = {
     "hf": _Spelling(("hf:OWNER/NAME",), _repository),
     "smp": _Spelling(("smp:DECODER/ENCODER",), _name_and_weights),
     "file": _Spelling(("file:PATH@timm:NAME",), _file),
+    "python": _Spelling(("python:MODULE:FACTORY",), _factory),
 }
 BUILT_IN = tuple(SPELLINGS)

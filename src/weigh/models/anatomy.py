@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import nn
 
 from weigh.errors import ModelError
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.models.fold import fold_batch_norms
 from weigh.models.maps import Pyramid, find_maps
 from weigh.models.stage import Cut, split_last_stage
@@ -137,6 +137,7 @@ class Anatomy:
         inner: `(body) -> module` of the library that it comes from, whose layers adapters stand beside.
         inner_name: What stands before that library's own names of weights in the module.
         embedding: `(body) -> table` of the vectors that tokens start as; None: it has none.
+        lacking: Port that is not offered -> why, where that is known.
     """
 
     features: Callable[[nn.Module, str], int] | None = cut_last_linear
@@ -156,6 +157,7 @@ class Anatomy:
     inner: Callable[[nn.Module], nn.Module] = lambda body: body
     inner_name: str = ""
     embedding: Callable[[nn.Module], Any] | None = None
+    lacking: Mapping[str, Text] = field(default_factory=dict)
 
     @property
     def ports(self) -> frozenset[str]:

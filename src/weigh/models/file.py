@@ -9,7 +9,7 @@ from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.anatomy import weights_digest
 from weigh.models.checkpoint import fit, read_checkpoint
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_from_source
 from weigh.notices import notice
 
 __all__ = ["load"]
@@ -18,7 +18,7 @@ __all__ = ["load"]
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`. The head may be absent or have another number of classes; everything else must fit."""
     path = Path(address.path or "").expanduser()
-    base = load_model(address.architecture, pretrained=False, offline=offline)
+    base = load_from_source(address.architecture, pretrained=False, offline=offline)
     if not pretrained:
         return replace(base, address=address)
     fitted = fit(

@@ -20,7 +20,7 @@ from torch import nn
 
 from weigh.errors import ModelError
 from weigh.language import Text, text
-from weigh.models.address import BUILT_IN, Address, parse_address
+from weigh.models.address import BUILT_IN, Address, check_trust, parse_address
 from weigh.models.anatomy import TORCH, Anatomy
 from weigh.models.maps import Pyramid
 from weigh.models.preparation import Preparation
@@ -34,6 +34,7 @@ __all__ = [
     "Pretrained",
     "Provenance",
     "design_digest",
+    "load_from_source",
     "load_model",
     "only_features",
     "stamps",
@@ -81,6 +82,7 @@ class Pretrained:
         anatomy: What its source knows of its inside.
         imagenet: For each output of its own head the class of ImageNet-1k (0 to 999 by sorted synsets), -1 where it is none. None: a head of
             1,000 outputs has them in this order, any other has none. `data/pictures/imagenet.py` finds it from names of outputs.
+        extra: "config" for a saved model; "configured_by" and "code": hashes of its configuration and of a user's own code.
         built: Hash of what it computes besides its weights (`design_digest`), as it was loaded.
     """
 
@@ -96,7 +98,7 @@ class Pretrained:
     _width: int | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
-        self.built = design_digest(self.module)
+        self.built = design_digest(self.module) + self.extra.get("code", "")
 
     @property
     def reads(self) -> str:
@@ -116,11 +118,15 @@ class Pretrained:
     @cached_property
     def identity(self) -> str:
         """Hash of everything that a run takes from this model's files: its weights (of random ones only names and shapes), its preparation, its
-        configuration. Part of a run's key. Other than `built` it stays the same when a library is renewed.
+        configuration, its code where that is the user's own. Part of a run's key. Other than `built` it stays the same when a library is renewed.
         """
         shapes = [(name, tuple(tensor.shape)) for name, tensor in self.module.state_dict().items()]
         weights = str(shapes) if self.provenance.source == "random" else self.digest
-        parts = (weights, str(self.preprocessing), str(self.extra.get("configured_by", "")))
+        parts = (
+            weights,
+            str(self.preprocessing),
+            str(self.extra.get("configured_by", "")) + self.extra.get("code", ""),
+        )
         return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
     def facts(self) -> dict[str, Any]:
@@ -169,8 +175,14 @@ class Pretrained:
         fit = [name for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]
         remaining = [name for name in fit if TRAINS[RECIPES.get(name).trains] in self.ports]
         offered = [name for port, name in PORTS.items() if port in self.ports]
+        reason = self.anatomy.lacking.get(port)
+        lacking = text("{a} has no {p}.", "{a} 没有{p}。", a=self.address.written, p=PORTS[port])
+        if reason is not None:
+            lacking = text(
+                "{a} has no {p}: {r}.", "{a} 没有{p}：{r}。", a=self.address.written, p=PORTS[port], r=reason
+            )
         raise ModelError(
-            text("{a} has no {p}.", "{a} 没有{p}。", a=self.address.written, p=PORTS[port]),
+            lacking,
             text(
                 "It offers: {o}.",
                 "它提供：{o}。",
@@ -254,7 +266,7 @@ class ModelSource(NamedTuple):
     rebuild: Callable[[str, dict[str, Any], dict[str, Any], Callable[[str], str]], Pretrained] | None = None
 
 
-MODULES = {"hf": "huggingface"}  # source -> file, where they differ
+MODULES = {"hf": "huggingface", "python": "own_model"}  # source -> file, where they differ
 MODEL_SOURCES: Registry[ModelSource] = Registry(
     text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
 )
@@ -295,21 +307,29 @@ def _plain(value: Any) -> str:
     return getattr(value, "__qualname__", type(value).__qualname__)  # a function by its name
 
 
-def load_model(address: str, *, pretrained: bool, offline: bool, rng_seed: int = 0) -> Pretrained:
+def load_model(
+    address: str, *, pretrained: bool, offline: bool, rng_seed: int = 0, trust_code: bool = False
+) -> Pretrained:
     """Load a model by address.
 
     Args:
         pretrained: False: random weights drawn with `rng_seed` (the `scratch` control, timings).
         offline: No network call at all.
+        trust_code: Code of the user's may run (`python:`).
 
     Raises:
-        ModelError: No such model, or a checkpoint that does not fit.
+        ModelError: No such model, a checkpoint that does not fit, or code that nobody trusts.
         WeightsUnreachable: No hub, package or file has the weights; says what was tried and what to do.
     """
-    parsed = parse_address(address)
-    load = MODEL_SOURCES.get(parsed.source).load
+    check_trust([address], trust_code=trust_code)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(rng_seed % 2**63)
-        found: Pretrained = load(parsed, pretrained=pretrained, offline=offline)
-    found.module.eval()
-    return found
+        model = load_from_source(address, pretrained=pretrained, offline=offline)
+    model.module.eval()
+    return model
+
+
+def load_from_source(address: str, *, pretrained: bool, offline: bool) -> Pretrained:
+    """For sources that stand on another one: as `load_model`, of an address that is part of one that was checked."""
+    parsed = parse_address(address)
+    return MODEL_SOURCES.get(parsed.source).load(parsed, pretrained=pretrained, offline=offline)

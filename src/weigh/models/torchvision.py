@@ -23,8 +23,8 @@ from weigh.models.decoded import Parted, decoded_anatomy
 from weigh.models.hub import reachable, unreachable
 from weigh.models.own_losses import whole_detector
 from weigh.models.packaged import load_packaged
-from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.models.transforms import of_preset
 
 __all__ = ["SEGMENTERS", "load", "names"]
 
@@ -134,14 +134,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 tried = text("{u} does not answer", "{u} 没有响应", u=weights.url)
             installs = packaged if address.weights is None or weights is first else None
             raise unreachable(address.written, tried, offline=offline, packaged=installs)
-    prepared = weights.transforms()
-    preprocessing = Preprocessing(
-        getattr(prepared, "crop_size", prepared.resize_size)[0],  # masks: nothing is cut off
-        prepared.resize_size[0],
-        tuple(prepared.mean),
-        tuple(prepared.std),
-        prepared.interpolation.value,
-    )
+    preprocessing = of_preset(weights.transforms())
     anatomy, classes = (SEGMENTERS, len(weights.meta["categories"])) if address.name in of_masks else (TORCH, 1000)
     return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy)
 

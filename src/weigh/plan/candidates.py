@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from weigh.models.address import parse_address
 from weigh.run import RECIPES, Candidate
 from weigh.spec import RecipeSpec, StudySpec
 
@@ -39,18 +38,12 @@ def cross_candidates(spec: StudySpec) -> tuple[Candidate, ...]:
 def _label(model: str, recipe: RecipeSpec, spec: StudySpec) -> str:
     """The shortest name that tells the candidates of this study apart."""
     name = recipe.label or recipe.name
-    short = _short(model)
-    if sum(_short(m) == short for m in spec.models) > 1:
+    short = parse_address(model).short
+    if sum(parse_address(m).short == short for m in spec.models) > 1:
         short = model
     if len(spec.recipes) == 1:
         return short
     return name if len(spec.models) == 1 else f"{short} × {name}"
-
-
-def _short(model: str) -> str:
-    """ "resnet18" of "timm:resnet18", "mine" of "file:/there/mine.safetensors@timm:resnet18"."""
-    source, _, name = model.partition(":")
-    return Path(name.rpartition("@")[0]).stem if source == "file" else name
 
 
 def recipe_of(spec: StudySpec, candidate: Candidate) -> RecipeSpec:

@@ -179,12 +179,12 @@ def _examples(
 def save_model(
     folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
-    written: Written | None = None, margins: list[float] | None = None,
+    written: Written | None = None, margins: list[float] | None = None, trust_code: bool = False,
 ) -> None:  # fmt: skip
     """Write the files of a model (`folder.py`)."""
     from weigh import __version__
 
-    model = load_model(address, pretrained=False, offline=True)
+    model = load_model(address, pretrained=False, offline=True, trust_code=trust_code)
     preparation = model.configure(options)
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
@@ -196,7 +196,9 @@ def save_model(
         "written": None if written is None else written.as_json(), "margins": margins,
     }  # fmt: skip
     if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
-        own["identity"] = load_model(address, pretrained=True, offline=True).identity
+        own["identity"] = load_model(address, pretrained=True, offline=True, trust_code=trust_code).identity
+    if "code" in model.extra:
+        own["code"] = model.extra["code"]
     write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, preparation.files())
 
 
@@ -214,8 +216,11 @@ def _renamed(name: str, prefixes: dict[str, str]) -> str:
     return name
 
 
-def load_saved(folder: Path) -> SavedModel:
+def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
     """The saved model in `folder`.
+
+    Args:
+        trust_code: Its network may be built by code of the user's (`python:`).
 
     Raises:
         ModelError: Not there, another format, or files that do not fit together.
@@ -243,7 +248,8 @@ def load_saved(folder: Path) -> SavedModel:
                     v=config.get("version", "?"),
                 ),
             )
-        pretrained = _architecture(config, {name: value for name, value in whole.items() if name != "weigh"}, folder)
+        library = {name: value for name, value in whole.items() if name != "weigh"}
+        pretrained = _architecture(config, library, folder, trust_code=trust_code)
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         task = network_task(config["task"])
         like = _examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
@@ -273,7 +279,9 @@ def load_saved(folder: Path) -> SavedModel:
     )  # fmt: skip
 
 
-def _architecture(config: dict[str, Any], library: dict[str, Any], folder: Path) -> Pretrained:
+def _architecture(
+    config: dict[str, Any], library: dict[str, Any], folder: Path, *, trust_code: bool = False
+) -> Pretrained:
     """The network without its weights, from what lies in the folder alone; one that only has features, as it lies elsewhere.
 
     Args:
@@ -285,11 +293,30 @@ def _architecture(config: dict[str, Any], library: dict[str, Any], folder: Path)
         model = rebuild(address, library, fields, lambda name: (folder / name).read_text(encoding="utf-8"))
     else:
         model, restored = (
-            load_model(address, pretrained=elsewhere, offline=True),
+            load_model(address, pretrained=elsewhere, offline=True, trust_code=trust_code),
             network_task(config["task"]).feed.restored,
         )
         if elsewhere and model.identity != config["identity"]:
             raise ValueError(f"{address} is not what it was trained on: its weights were replaced")
+        if model.extra.get("code") != config.get("code"):
+            files = ", ".join(path.name for path in model.provenance.files)
+            raise ModelError(
+                text(
+                    "The code of {a} is not that with which the model in {f} was trained: {c} changed since.",
+                    "{a} 的代码已不是训练 {f} 中的模型时所用的代码：{c} 此后被修改过。",
+                    a=address,
+                    f=folder,
+                    c=files,
+                ),
+                text(
+                    "The same weights in another network give other answers.",
+                    "同样的权重放进不同的网络会得到不同的答案。",
+                ),
+                text(
+                    "Put the former code back; or run the study again in another folder: --output studies/NAME",
+                    "请恢复原来的代码；或在另一个文件夹中重新运行研究：--output studies/名称",
+                ),
+            )
         model = model if restored is None else replace(model, preprocessing=restored(fields))
     model.configure(config["options"])
     return model

@@ -59,7 +59,7 @@ class _Answering(nn.Module):
         return logits, probabilities, (torch.log_softmax(logits, dim=-1) + self.bias).argmax(dim=-1)
 
 
-def export_onnx(folder: Path, path: Path) -> float:
+def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
     """Write the saved model of `folder` as ONNX and check it against torch; returns the greatest difference of its outputs.
 
     Raises:
@@ -72,7 +72,7 @@ def export_onnx(folder: Path, path: Path) -> float:
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
-    saved = load_saved(folder)
+    saved = load_saved(folder, trust_code=trust_code)
     if not hasattr(saved.preparation, "plain"):
         raise ModelError(
             text(

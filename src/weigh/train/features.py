@@ -137,7 +137,9 @@ def load_for(address: str, setting: Setting, *, pretrained: bool = True, rng_see
     Raises:
         WeightsReplaced: Another model lies under this name now; and what `load_model` raises.
     """
-    model = load_model(address, pretrained=pretrained, offline=setting.offline, rng_seed=rng_seed)
+    model = load_model(
+        address, pretrained=pretrained, offline=setting.offline, rng_seed=rng_seed, trust_code=setting.trust_code
+    )
     if setting.weights and setting.weights != model.identity:
         raise weights_replaced(address, model.provenance.files)
     return model
@@ -149,8 +151,8 @@ def weights_replaced(address: str, files: Iterable[Path | str]) -> WeightsReplac
     where = text(" ({f})", "（{f}）", f=names) if names else text("", "")
     return WeightsReplaced(
         text(
-            "{a}{w} is not the model that the study began with: its weights, its tokenizer or its configuration were replaced since.",
-            "{a}{w} 已不是研究开始时的模型：其权重、分词器或配置此后被替换过。",
+            "{a}{w} is not the model that the study began with: its weights, its code, its tokenizer or its configuration were replaced since.",
+            "{a}{w} 已不是研究开始时的模型：其权重、代码、分词器或配置此后被替换过。",
             a=address,
             w=where,
         ),

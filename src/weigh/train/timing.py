@@ -77,7 +77,7 @@ def time_model(
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
         and `delay` of a `Reading`.
     """
-    model = load_model(address, pretrained=pretrained, offline=setting.offline)
+    model = load_model(address, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
     task = network_task(setting.task)
     task.require(model, *(("network",) if network else ()))
     known = model.known() if pretrained else None

@@ -1,0 +1,139 @@
+"""Preparations that others wrote, read as ours: transforms of torchvision (also of timm), presets of weights, settings by name.
+
+Read and not run: pictures are decoded, cached and augmented as for every other model, so what cannot be expressed so is refused by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from weigh.errors import ModelError
+from weigh.language import Text, text
+from weigh.models.preprocessing import RESAMPLING, Preprocessing
+
+__all__ = ["of_preset", "read_transform"]
+
+TO_NUMBERS = ("ToTensor", "MaybeToTensor", "ConvertImageDtype")  # to values in [0, 1]
+NOTHING = ("PILToTensor", "ToImage", "RGB", "ToPureTensor", "Identity", "MaybePILToTensor")
+
+
+def of_preset(preset: Any) -> Preprocessing:
+    """What `weights.transforms()` of torchvision returns."""
+    return Preprocessing(
+        getattr(preset, "crop_size", preset.resize_size)[0],  # masks: nothing is cut off
+        preset.resize_size[0],
+        tuple(preset.mean),
+        tuple(preset.std),
+        preset.interpolation.value,
+    )
+
+
+def read_transform(given: Any) -> Preprocessing:
+    """The preparation that an object describes.
+
+    Args:
+        given: A `Preprocessing`, a mapping of its fields, a preset of torchvision's weights, or a `Compose` of torchvision.
+
+    Raises:
+        ModelError: Names the step that cannot be read, and what can.
+    """
+    if isinstance(given, Preprocessing):
+        return given
+    if isinstance(given, Mapping):
+        return _of_fields(given)
+    if all(hasattr(given, name) for name in ("resize_size", "mean", "std", "interpolation")):
+        return of_preset(given)
+    steps = getattr(given, "transforms", None)
+    if isinstance(steps, Iterable):
+        return _of_steps(list(steps))
+    raise _unread(text("{k} is no such thing", "{k} 不属于这些类型", k=type(given).__name__))
+
+
+def _of_fields(given: Mapping[str, Any]) -> Preprocessing:
+    known = [field.name for field in fields(Preprocessing)]
+    if unknown := [name for name in given if name not in known]:
+        raise _unread(
+            text("there is no field {f}; they are {k}", "没有字段 {f}；可用的有 {k}", f=unknown[0], k=", ".join(known))
+        )
+    if missing := [name for name in ("size", "mean", "std") if name not in given]:
+        raise _unread(text("{f} is missing", "缺少 {f}", f=missing[0]))
+    values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in given.items()}
+    return Preprocessing(**{"resize": round(given["size"] * 256 / 224), **values})
+
+
+def _of_steps(steps: list[Any]) -> Preprocessing:
+    """Resize, CenterCrop, a conversion to numbers, Normalize, in this order."""
+    resize = crop = mean = std = None
+    how, scale = "bilinear", 0.0  # values of a pixel are 255 × scale at most; 0: still whole numbers
+    for step in steps:
+        name = type(step).__name__
+        if name == "Compose":
+            raise _unread(text("a Compose inside another", "嵌套的 Compose"))
+        if name == "Resize" and crop is None and getattr(step, "max_size", None) is None:
+            resize, how = _sides(step.size), getattr(step.interpolation, "value", step.interpolation)
+        elif name == "CenterCrop" and resize is not None:
+            crop = _sides(step.size)
+        elif name in TO_NUMBERS or (name == "ToDtype" and getattr(step, "scale", False)):
+            scale = 1 / 255
+        elif name == "ToDtype":
+            scale = scale or 1.0
+        elif name == "Normalize" and scale:
+            mean, std = tuple(float(v) for v in step.mean), tuple(float(v) for v in step.std)
+        elif name not in NOTHING:
+            raise _unread(_why(step, name))
+    if resize is None:
+        raise _unread(text("Resize is missing, so pictures would be of any size", "缺少 Resize，图片大小不一"))
+    if not scale:
+        raise _unread(text("ToDtype(torch.float32, scale=True) is missing", "缺少 ToDtype(torch.float32, scale=True)"))
+    squash = len(resize) == 2
+    if crop is None and not squash:
+        raise _unread(
+            text(
+                "CenterCrop is missing: Resize of one number leaves pictures of any shape",
+                "缺少 CenterCrop：只给一个数的 Resize 会得到各种形状的图片",
+            )
+        )
+    sides = {*resize, *(crop or resize)} if squash else set(crop or ())
+    if len(sides) != 1 or min(resize) < max(sides):
+        raise _unread(text("pictures of {s}: they must be square, and no larger than Resize makes them", "图片大小 {s}：必须为正方形，且不大于 Resize 的结果", s=sorted(sides)))  # fmt: skip
+    if how not in RESAMPLING:
+        raise _unread(text("interpolation {i}", "插值方式 {i}", i=how))
+    of_255 = 255 * scale
+    mean, std = mean or (0.0, 0.0, 0.0), std or (1.0, 1.0, 1.0)
+    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+        raise _unread(text("Normalize of {m}, {s}", "Normalize 的 {m}、{s}", m=mean, s=std))
+    red, green, blue = (value / of_255 for value in mean)
+    spread = tuple(value / of_255 for value in std)
+    return Preprocessing(sides.pop(), resize[0], (red, green, blue), spread, how, squash=squash)  # type: ignore[arg-type]
+
+
+def _sides(size: Any) -> tuple[int, ...]:
+    return (size,) if isinstance(size, int) else tuple(size)
+
+
+def _why(step: Any, name: str) -> Text:
+    if name.startswith(("Random", "AutoAugment", "TrivialAugment", "AugMix", "ColorJitter")):
+        return text(
+            "{n} augments: give the steps of evaluation, weigh augments by itself",
+            "{n} 是数据增强：请给出评估时的步骤，增强由 weigh 完成",
+            n=name,
+        )
+    return text("the step {n}, at this place, is not understood", "无法理解此处的步骤 {n}", n=str(step)[:120])
+
+
+def _unread(reason: Text) -> ModelError:
+    return ModelError(
+        text("preprocess= cannot be read: {r}.", "无法理解 preprocess=：{r}。", r=reason),
+        text(
+            "weigh prepares pictures itself, the same way in training, in features and in the saved model.",
+            "图片由 weigh 统一处理，训练、特征和保存的模型都一致。",
+        ),
+        text(
+            "Understood are: Resize, CenterCrop, ToDtype(scale=True) or ToTensor, Normalize of torchvision in a Compose; weights.transforms(); or "
+            "dict(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)) with resize, interpolation and squash if wanted.",
+            "可以理解的有：由 torchvision 的 Resize、CenterCrop、ToDtype(scale=True) 或 ToTensor、Normalize 组成的 Compose；weights.transforms()；"
+            "或 dict(size=224, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))，可另加 resize、interpolation、squash。",
+        ),
+    )
