@@ -5,7 +5,7 @@ from torch import nn
 
 class Block(nn.Sequential):
     def __init__(self, width, out):
-        super().__init__(nn.Conv2d(width, out, 3, stride=2, padding=1), nn.BatchNorm2d(out), nn.ReLU())
+        super().__init__(nn.Conv2d(width, out, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU())
 """
 
 MODULE = """
@@ -43,6 +43,10 @@ def ignores(pretrained=True): return filled(Net())
 def drawn(): return Net()
 def head_of_numpy():
     net = filled(Net()); net.fc = nn.Linear(16, 3); net.fc.bias.data[:] = torch.tensor(np.random.rand(3)); return net
+class Biased(Net):
+    def __init__(self):
+        super().__init__(); self.stem[0] = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+def partly(): return filled(Biased())
 def new_head():
     net = filled(Net()); net.fc = nn.Linear(16, 3); return net
 ONE = build()

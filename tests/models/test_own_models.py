@@ -100,6 +100,8 @@ def test_what_is_drawn_at_random_is_no_pretrained_model_but_a_control(folder, ca
     assert load("either", pretrained=False).provenance.source == "random"
     assert load("build", pretrained=False).provenance.source == "file"
     assert load("ignores", pretrained=False).provenance.source == "file"  # then `scratch` is refused
+    assert "0.2% of the weights" in load("partly").provenance.note
+    assert "0.2%" in caplog.text
     assert load("new_head").provenance.note == ""  # a head is thrown away
 
 
@@ -115,7 +117,7 @@ def test_models_are_never_those_of_another_load(folder):
 
 def test_loading_is_repeatable_and_disturbs_nothing(folder, capfd):
     states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
-    for factory in ("build", "new_head", "head_of_numpy"):
+    for factory in ("build", "new_head", "head_of_numpy", "partly"):
         models = [load(factory), load(factory)]
         assert models[0].identity == models[1].identity
         assert models[0].built == models[1].built

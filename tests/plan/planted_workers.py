@@ -55,7 +55,7 @@ def planted_study(
         given: See `planted`.
     """
     monkeypatch.setattr("weigh.execute.local.run_job", planted(accuracy, **given))
-    monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results: None)
+    monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results, trust_code: None)
     monkeypatch.setattr(driver, "model_there", lambda folder: True)
     monkeypatch.setattr(
         driver, "time_address", lambda address, *others: {"seconds_per_example": (seconds or {}).get(address, 0.001)}

@@ -62,7 +62,7 @@ def count_workers(spec: StudySpec) -> int:
     return 1 if spec.run.jobs == "auto" else int(spec.run.jobs)
 
 
-def choose_setting(spec: StudySpec, examples: Examples, choose: Choose, *, trust_code: bool = False) -> Setting:
+def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setting:
     """Device, threads and what else all jobs share."""
     from weigh.train.device import resolve_device
 
@@ -79,7 +79,6 @@ def choose_setting(spec: StudySpec, examples: Examples, choose: Choose, *, trust
         threads=int(threads),
         precision="fp32" if spec.run.precision == "auto" else spec.run.precision,
         offline=spec.run.offline or offline_by_environment(),
-        trust_code=trust_code,
         words=spec.output.words,
         keep_all=spec.output.masks,
         cache=cache_folder(),

@@ -98,7 +98,7 @@ def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_
     if ledger is not None:
         _same_study(ledger, spec, examples)
     choose, workers = chooser(ledger), count_workers(spec)
-    setting = choose_setting(spec, examples, choose, trust_code=trust_code)
+    setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
     crossed = cross_candidates(spec)
     timings: dict[str, dict[str, Any]] = {}
 

@@ -15,6 +15,7 @@ from weigh.disk import replacing
 from weigh.errors import DataError, ModelError
 from weigh.execute.driver import Listener
 from weigh.language import Text, text
+from weigh.models.address import check_trust
 from weigh.record.predictions_shift import WHOLE, notice_shift
 from weigh.run import Setting
 from weigh.settings import cache_folder, offline_by_environment
@@ -38,6 +39,7 @@ def evaluate_models(spec: StudySpec, listener: Listener, *, trust_code: bool = F
     """
     import torch
 
+    check_trust(spec.models, trust_code=trust_code)
     from weigh.inputs.base import to_device
     from weigh.inputs.pictures import crops
     from weigh.models.pretrained import load_model
@@ -96,6 +98,7 @@ def export_features(
     from weigh.train.determinism import computing
     from weigh.train.features import features_of
 
+    check_trust(spec.models, trust_code=trust_code)
     task = task_of(spec.data, spec.task)
     examples = _read(spec, task, listener)
     setting = replace(_setting(spec, task, examples), trust_code=trust_code)

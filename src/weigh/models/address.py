@@ -210,10 +210,9 @@ class OwnModel(str):
 
 
 def is_trusted(addresses: Iterable[str]) -> bool:
-    """Whether all code that loading these models would run is code that the caller has imported."""
-    return all(
-        isinstance(one, OwnModel) for one in addresses if one.startswith(("python:", "file:")) and _runs_code(one)
-    )
+    """Whether there are own models among them, and all were made by a caller that has imported their code."""
+    own = [one for one in addresses if _runs_code(one)]
+    return bool(own) and all(isinstance(one, OwnModel) for one in own)
 
 
 def _runs_code(written: str) -> bool:

@@ -36,8 +36,10 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         ModelError: Nothing that can be used as a model of pictures; or weights that are drawn at random where pretrained ones are wanted.
     """
     del offline
-    code, preprocessing = find_code(address.name), preprocessing_of(address)
-    tried = _try(address, code.digest, pretrained=pretrained)
+    preprocessing = preprocessing_of(address)
+    with torch.random.fork_rng(devices=[]):  # what the factory draws must not depend on what was imported before
+        code = find_code(address.name)
+        tried = _try(address, code.digest, pretrained=pretrained)
     chance = tried.drawn > DRAWN
     if pretrained and chance:
         raise _not_pretrained(address, tried.drawn)
@@ -184,13 +186,11 @@ def _make(address: Address, code: Code, *, pretrained: bool) -> nn.Module:
 def _try(address: Address, _digest: str, *, pretrained: bool) -> Tried:
     """Call the factory twice, at other seeds, and look at what it gives. Once for each state of its files in a process."""
     code, noise = find_code(address.name), preprocessing_of(address).plain(apart=False).examples["pictures"]
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        first = _make(address, code, pretrained=pretrained)
-        torch.default_generator.manual_seed(1)
-        other = _make(address, code, pretrained=pretrained).state_dict()
-        state = first.state_dict()
-        return try_ports(first, noise, address.name, nature_of(state, other))
+    torch.default_generator.manual_seed(0)
+    first = _make(address, code, pretrained=pretrained)
+    torch.default_generator.manual_seed(1)
+    other = _make(address, code, pretrained=pretrained)
+    return try_ports(first, noise, address.name, nature_of(first.state_dict(), other.state_dict()))
 
 
 MODEL_SOURCES.register("python", ModelSource(load, lambda _pattern: []))

@@ -25,7 +25,6 @@ from weigh.notices import notice
 
 __all__ = ["Nature", "Tried", "features_by", "nature_of", "say_once", "try_ports"]
 
-MATRIX = 2  # dimensions from which on a tensor counts as weights: all others begin as zeros or ones
 SAME = 1e-4  # of the outputs' spread: two passes of one picture differ by less
 SQUASHED: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "softmax": lambda x: x.softmax(-1), "log_softmax": lambda x: x.log_softmax(-1), "sigmoid": lambda x: x.sigmoid(),
@@ -165,7 +164,7 @@ def try_ports(module: nn.Module, noise: torch.Tensor, place: str, nature: Nature
     body = {
         name: tensor.numel()
         for name, tensor in module.state_dict().items()
-        if tensor.ndim >= MATRIX and tensor.is_floating_point() and (not head or name.rpartition(".")[0] != head)
+        if tensor.is_floating_point() and (not head or name.rpartition(".")[0] != head)
     }
     drawn = sum(size for name, size in body.items() if name in nature.drawn) / max(1, sum(body.values()))
     return Tried(way, head, width, lacking, drawn, nature.shared)
