@@ -86,7 +86,8 @@ def write_models(folder: Path, count: int) -> list[str]:
 def study(given: dict[str, Any]) -> dict[str, Any]:
     """One study, measured from inside."""
     os.environ["WEIGH_CACHE"] = given["cache"]
-    from weigh.execute.driver import Silent, run_study
+    from weigh.execute.driver import run_study
+    from weigh.execute.listener import Silent
     from weigh.study import Study
 
     imported = _status("VmRSS")

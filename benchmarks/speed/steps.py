@@ -51,7 +51,8 @@ def study_spec(given: Given) -> Any:
 
 def run_noting_stages(spec: Any, folder: Path) -> dict[str, float]:
     """Runs the study; seconds by stage, as the study itself names its stages."""
-    from weigh.execute.driver import Silent, run_study
+    from weigh.execute.driver import run_study
+    from weigh.execute.listener import Silent
 
     marks: list[tuple[str, float]] = []
 

@@ -29,6 +29,7 @@ __all__ = [
     "RunSpec",
     "Section",
     "StudySpec",
+    "default_recipes",
 ]
 
 
@@ -335,6 +336,11 @@ class RunSpec(Section):
     offline: bool = False
 
 
+def default_recipes(models: Any) -> list[str]:
+    """Where no recipes are named; without models the study is to choose, and tries more."""
+    return ["probe"] if models else ["probe", "finetune"]
+
+
 class StudySpec(Section):
     """The whole of study.yaml."""
 
@@ -346,10 +352,13 @@ class StudySpec(Section):
     )
     data: DataSpec
     models: list[str] = Field(
-        min_length=1,
-        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME.",
+        default=[],
+        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME. Without any, weigh chooses among "
+        "those that fit the data and whose weights are within reach.",
     )
-    recipes: list[RecipeSpec] = [RecipeSpec(name="probe")]
+    recipes: list[RecipeSpec] = Field(
+        default=[], description="Default: probe; where no models are named also finetune."
+    )
     design: DesignSpec = DesignSpec()
     metrics: MetricsSpec = MetricsSpec()
     pretrain: PretrainSpec | None = None
@@ -368,6 +377,8 @@ class StudySpec(Section):
         for key in ("models", "recipes"):
             if isinstance(value.get(key), (str, dict)):
                 value[key] = [value[key]]
+        if not value.get("recipes"):
+            value["recipes"] = default_recipes(value.get("models"))
         if isinstance(value.get("pretrain"), str):
             value["pretrain"] = {"texts": value["pretrain"]}
         if isinstance(value.get("recipes"), list):

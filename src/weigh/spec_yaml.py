@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
-from weigh.spec import RecipeSpec, StudySpec
+from weigh.spec import RecipeSpec, StudySpec, default_recipes
 from weigh.spec_errors import explain
 from weigh.yaml_loader import load_yaml
 
@@ -146,7 +146,7 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
 
 
 def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> None:
-    recipes = content.get("recipes", ["probe"])
+    recipes = content.get("recipes") or default_recipes(content.get("models"))
     recipes = [
         {"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r
         for r in (recipes if isinstance(recipes, list) else [recipes])

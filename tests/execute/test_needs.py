@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from weigh.errors import SpecError
-from weigh.execute.driver import Silent, plan_study
+from weigh.execute.listener import Silent
+from weigh.execute.planner import plan_study
 from weigh.execute.worker import run_job, settle
 from weigh.plan.jobs import group_jobs
 from weigh.spec_yaml import load_spec

@@ -139,7 +139,7 @@ def test_the_forecast_counts_the_words_of_the_first_repeat(task, words, counted)
 def test_a_study_that_goes_on_predicts_only_what_is_left(photos, tiny, tiny_encoder, tmp_path, texts):
     """Stopped while heads are fitted: the features are kept, so the same job takes less."""
     from tests.text_models import write_reviews
-    from weigh.execute.driver import Silent
+    from weigh.execute.listener import Silent
 
     class Stopped(Silent):
         def progress(self, what, done, total):

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from weigh.errors import WeightsReplaced
-from weigh.execute.driver import Silent, plan_study
+from weigh.execute.listener import Silent
+from weigh.execute.planner import plan_study
 from weigh.models.pretrained import load_model
 from weigh.study import Study
 

@@ -19,8 +19,9 @@ import pytest
 
 from tests.execute.deadly import Deadly, Hungry
 from weigh.errors import ExecutionError
-from weigh.execute.driver import Silent, plan_study
 from weigh.execute.executor import open_executor
+from weigh.execute.listener import Silent
+from weigh.execute.planner import plan_study
 from weigh.execute.pool import STARTS, TRIES
 from weigh.report.json_file import strip_measured
 from weigh.study import Study

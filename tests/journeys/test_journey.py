@@ -177,7 +177,7 @@ def test_plan_trains_nothing(photos, tiny, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "{photos}"], "No models are named"),
+        (["features", "{photos}"], "No models are named"),
         (["run", "nowhere/", "--models", "timm:test_resnet"], "nowhere"),
         (["run", "{photos}", "--models", "timm:test_resnett"], "test_resnet"),
         (["run", "{photos}", "--models", "{tiny}", "--set", "design.fold=3"], "folds"),

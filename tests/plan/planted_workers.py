@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weigh.execute import driver
-from weigh.execute.driver import Silent, run_study
+from weigh.execute import driver, planner
+from weigh.execute.driver import run_study
+from weigh.execute.listener import Silent
 from weigh.run import Outcome, Setting
 from weigh.study import Study
 
@@ -58,12 +59,12 @@ def planted_study(
     monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results, trust_code: None)
     monkeypatch.setattr(driver, "model_there", lambda folder: True)
     monkeypatch.setattr(
-        driver, "time_address", lambda address, *others: {"seconds_per_example": (seconds or {}).get(address, 0.001)}
+        planner, "time_address", lambda address, *others: {"seconds_per_example": (seconds or {}).get(address, 0.001)}
     )
-    monkeypatch.setattr(driver, "name_weights", lambda candidates, *given: candidates)
-    monkeypatch.setattr(driver, "check_weights", lambda *given: None)
-    monkeypatch.setattr(driver, "less_features", lambda jobs, *given: jobs)
-    monkeypatch.setattr(driver, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
+    monkeypatch.setattr(planner, "name_weights", lambda candidates, *given: candidates)
+    monkeypatch.setattr(planner, "check_weights", lambda *given: None)
+    monkeypatch.setattr(planner, "less_features", lambda jobs, *given: jobs)
+    monkeypatch.setattr(planner, "choose_setting", lambda spec, examples, choose: _setting(spec, examples))
     return Study.from_data(photos, models, recipes, settings=[*SETTINGS, *settings], folder=folder)
 
 

@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import make_photos
 from tests.plan.planted_workers import planted_study, records_only
 from weigh.errors import DesignError
-from weigh.execute.driver import Silent, run_study
+from weigh.execute.driver import run_study
+from weigh.execute.listener import Silent
 from weigh.study import Study
 
 MODELS = ["timm:good", "timm:middling", "timm:poor", "timm:poorer"]

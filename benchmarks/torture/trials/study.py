@@ -62,8 +62,8 @@ def make_inputs(folder: Path) -> tuple[Path, str]:
 
 def run_study(inputs: tuple[Path, str], folder: Path, cache: Path) -> dict[str, Any]:
     """Run the study in `folder`, or what is missing of it; returns its findings without measured times."""
-    from weigh.execute.driver import Silent
     from weigh.execute.driver import run_study as run
+    from weigh.execute.listener import Silent
     from weigh.study import Study
 
     os.environ["WEIGH_CACHE"] = str(cache)

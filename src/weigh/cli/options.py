@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
 
 __all__ = [
+    "Budget",
     "Device",
     "FailOn",
     "Jobs",
@@ -66,6 +67,10 @@ TrustCode = Annotated[
         callback=_with_this_folder,
     ),
 ]
+Budget = Annotated[
+    str,
+    typer.Option("--budget", help="Time the study may take (10m, 2h): fewer repeats and networks are run to keep it."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 
@@ -88,9 +93,12 @@ def listed(written: str) -> list[str]:
 
 def open_study(
     source: str, *, task: str, models: str, recipes: str, settings: list[str], output: Path | None,
-    device: str = "", jobs: str = "", offline: bool = False, trust_code: bool = False,
+    device: str = "", jobs: str = "", offline: bool = False, trust_code: bool = False, budget: str = "", choosing: bool = False,
 ):  # fmt: skip
     """The study that DATA_OR_YAML and the options describe.
+
+    Args:
+        choosing: Without models, weigh chooses them.
 
     Raises:
         SpecError: Nothing there, no models, or any wrong setting.
@@ -116,9 +124,9 @@ def open_study(
         content["models"] = listed(models)
     if recipes:
         content["recipes"] = [_keep_overrides(name, content.get("recipes")) for name in listed(recipes)]
-    run = {"device": device, "jobs": jobs, "offline": offline or None}
-    settings = [*(f"run.{key}={value}" for key, value in run.items() if value), *settings]
-    if "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
+    given = {"run.device": device, "run.jobs": jobs, "run.offline": offline or None, "design.budget": budget}
+    settings = [*(f"{key}={value}" for key, value in given.items() if value), *settings]
+    if not choosing and "models" not in content and not any(s.split("=")[0] == "models" for s in settings):
         raise _no_models(content, settings, base)
     return Study(load_spec(apply_settings(content, settings), base=base), output, trust_code=trust_code)
 

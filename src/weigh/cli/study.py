@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from weigh.cli.options import (
+    Budget,
     Device,
     FailOn,
     Jobs,
@@ -40,11 +41,11 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is pred
 
 def run(
     source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
-    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
+    output: Output = None, device: Device = "", jobs: Jobs = "", budget: Budget = "", offline: Offline = False, quiet: Quiet = False,
     yes: Yes = False, fail_on: FailOn = "", trust_code: TrustCode = False, lang: Lang = "",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
 ) -> None:  # fmt: skip
-    """Weigh models on labelled data; the same command again resumes or extends the study."""
+    """Weigh models on labelled data; the same command again resumes or extends the study. Without --models, weigh chooses them."""
     study = open_study(
         source,
         task=task,
@@ -56,6 +57,8 @@ def run(
         jobs=jobs,
         offline=offline,
         trust_code=trust_code,
+        budget=budget,
+        choosing=True,
     )
     _run(
         study,
@@ -169,7 +172,7 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
 
 def plan(
     source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
-    output: Output = None, device: Device = "", jobs: Jobs = "", offline: Offline = False, quiet: Quiet = False,
+    output: Output = None, device: Device = "", jobs: Jobs = "", budget: Budget = "", offline: Offline = False, quiet: Quiet = False,
     trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What would run, how long it would take, and the smallest difference it could detect. Trains nothing."""
@@ -187,6 +190,8 @@ def plan(
         jobs=jobs,
         offline=offline,
         trust_code=trust_code,
+        budget=budget,
+        choosing=True,
     )
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         forecast = study.plan(screen)

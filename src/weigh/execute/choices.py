@@ -31,6 +31,7 @@ __all__ = [
     "choose_setting",
     "chooser",
     "count_workers",
+    "fits_budget",
     "keep_budget",
     "less_features",
     "name_weights",
@@ -219,26 +220,8 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
     spec = prepared.spec
     if spec.design.budget is None:
         return plan, None
-    budget, examples = parse_duration(spec.design.budget), prepared.examples
-    once = {
-        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
-        for c in plan.candidates
-    }
-    seconds = {}
-    for candidate in plan.candidates:
-        timing = timings.get(candidate.model, {})
-        # the feature pass of a head is paid once, whatever the number of repeats
-        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
-    fixed = sum(
-        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
-    )
-    cheap = {c.id for c in plan.candidates if c.cheap}
-    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
-        predict_seconds([run], timings.get(run.model, {}), len(examples))
-        for run in plan.runs
-        if run.purpose != "main" and run.candidate not in cheap
-    )
-    fixed += refit_seconds(plan, prepared, timings)
+    budget = parse_duration(spec.design.budget)
+    seconds, fixed = _costs(plan, prepared, timings)
     key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
     cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
     total = fixed + sum(cut[c] * seconds[c] for c in cut)
@@ -259,9 +242,43 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
         )
         sentence = over if sentence is None else sentence + over
     shorter = plan_runs(
-        examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
+        prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
     )
     return shorter, sentence
+
+
+def fits_budget(plan: Plan, prepared: Prepared, timings: dict) -> bool:
+    """Whether one repeat of every candidate is predicted to end within `design.budget`; always where there is none."""
+    budget = prepared.spec.design.budget
+    if budget is None:
+        return True
+    seconds, fixed = _costs(plan, prepared, timings)
+    return fixed + sum(seconds.values()) <= parse_duration(budget)
+
+
+def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, float], float]:
+    """Seconds of one repeat by candidate; and those that no cut of repeats saves (feature passes, refits, other purposes)."""
+    examples = prepared.examples
+    once = {
+        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
+        for c in plan.candidates
+    }
+    seconds = {}
+    for candidate in plan.candidates:
+        timing = timings.get(candidate.model, {})
+        # the feature pass of a head is paid once, whatever the number of repeats
+        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
+    fixed = sum(
+        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
+    )
+    cheap = {c.id for c in plan.candidates if c.cheap}
+    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
+        predict_seconds([run], timings.get(run.model, {}), len(examples))
+        for run in plan.runs
+        if run.purpose != "main" and run.candidate not in cheap
+    )
+    fixed += refit_seconds(plan, prepared, timings)
+    return seconds, fixed
 
 
 def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:

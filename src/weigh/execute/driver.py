@@ -1,6 +1,6 @@
 """Runs a study: the one process that decides, hands out jobs and writes the ledger.
 
-    prepare (data) -> choices (timed once, stored) -> plan -> jobs that are not recorded -> winner -> refits -> model/
+    plan (`planner.py`) -> jobs that are not recorded -> finalists, race -> winner -> refits -> model/
 
 Everything here may be interrupted at any moment and started again.
 """
@@ -8,177 +8,42 @@ Everything here may be interrupted at any moment and started again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
-from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
 from weigh.disk import write_file
-from weigh.errors import StudyMismatch
 from weigh.execute.choices import (
-    Choose,
-    check_weights,
-    choose_setting,
-    chooser,
-    count_workers,
-    keep_budget,
-    less_features,
-    name_weights,
-    refit_seconds,
     stored_timings,
-    time_address,
 )
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast
 from weigh.execute.interruption import Interruption, interruptible
-from weigh.execute.racing import race_so_far, run_race
+from weigh.execute.listener import Listener
+from weigh.execute.planner import Planner, begin
+from weigh.execute.racing import run_race
 from weigh.execute.saving import model_there, save_winner
-from weigh.language import Text, text
-from weigh.models.address import check_trust
+from weigh.language import text
 from weigh.notices import notice
-from weigh.plan.candidates import cross_candidates, recipe_of
-from weigh.plan.finalists import dearest_models, finalist_words, narrowed, with_first_recipe
+from weigh.plan.candidates import recipe_of
+from weigh.plan.finalists import finalist_words, with_first_recipe
 from weigh.plan.jobs import group_jobs
-from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
-from weigh.plan.racing import kept_runs
-from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.plan.runs import Plan, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
-from weigh.record.finalists import choose_finalists
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger, problems_to_json
 from weigh.record.lock import lock_study
-from weigh.record.reading import main_results, read_results
+from weigh.record.reading import read_results
 from weigh.record.results import Results
-from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
+from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
 from weigh.spec_yaml import changed_settings, dump_spec
 
-__all__ = ["Listener", "Silent", "plan_study", "run_study"]
+__all__ = ["run_study"]
 
 log = logging.getLogger("weigh")
-
-
-class Listener(Protocol):
-    """Who is told what happens; the command line draws it."""
-
-    def stage(self, what: Text) -> None: ...
-    def progress(self, what: str, done: int, total: int) -> None: ...
-    def planned(self, forecast: Forecast) -> bool: ...  # False: do not start
-    def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
-
-
-class Silent:
-    """A listener that shows nothing and agrees to everything."""
-
-    def stage(self, what: Text) -> None: ...
-    def progress(self, what: str, done: int, total: int) -> None: ...
-    def job_done(self, job: Job, failed: int, done: int, total: int) -> None: ...
-
-    def planned(self, forecast: Forecast) -> bool:
-        return True
-
-
-def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool = False) -> Forecast:
-    """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
-    return _begin(spec, ledger, listener, trust_code=trust_code).forecast()
-
-
-def _begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool) -> _Planner:
-    """Read the data, choose the setting, time the models."""
-    check_trust(spec.models, trust_code=trust_code)
-    listener.stage(text("Reading the data", "读取数据"))
-    prepared = prepare(spec, progress=listener.progress)
-    spec, examples = prepared.spec, prepared.examples
-    for line in what_was_read(examples, prepared.problems):
-        listener.stage(line)
-    if ledger is not None:
-        _same_study(ledger, spec, examples)
-    choose, workers = chooser(ledger), count_workers(spec)
-    setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
-    crossed = cross_candidates(spec)
-    timings: dict[str, dict[str, Any]] = {}
-
-    def timed(address: str) -> dict[str, Any]:
-        if address not in timings:
-            listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
-            make = partial(time_address, address, spec, setting, crossed, examples)
-            timings[address] = choose(f"timing:{address}", make)
-        return timings[address]
-
-    return _Planner(
-        prepared, ledger, name_weights(crossed, choose, timed, setting), setting, workers, choose, timed, timings
-    )
-
-
-@dataclass(frozen=True)
-class _Planner:
-    """What plans are made from. It stays the same while a study runs; what is planned changes with what is recorded.
-
-    Attributes:
-        candidates: All of the specification, with the identities of their weights.
-        choose: As from `choices.chooser`.
-        timed: Address -> what a pass of that model costs here; puts it into `timings`.
-    """
-
-    prepared: Prepared
-    ledger: Ledger | None
-    candidates: tuple[Candidate, ...]
-    setting: Setting
-    workers: int
-    choose: Choose
-    timed: Callable[[str], dict[str, Any]]
-    timings: dict[str, dict[str, Any]]
-
-    def forecast(self) -> Forecast:
-        """What is to be run, as far as the records decide it by now."""
-        prepared, ledger, timings = self.prepared, self.ledger, self.timings
-        spec, examples = prepared.spec, prepared.examples
-        plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
-        recorded = ledger.recorded() if ledger is not None else {}
-        missing = [run for run in plan.runs if run.key not in recorded]
-        for run in missing:
-            self.timed(run.model)
-        finalists = None
-        if ledger is not None and spec.design.finalists is not None:
-            finalists = choose_finalists(main_results(ledger, plan, spec, examples), plan)
-        if spec.design.finalists is not None:
-            plan = narrowed(plan, spec, finalists or dearest_models(plan, spec, timings, len(examples)))
-            missing = [run for run in plan.runs if run.key not in recorded]
-        if any(RECIPES.get(run.recipe).low_rank for run in missing):
-            from weigh.train.lora import require_peft
-
-            require_peft()
-        if ledger is not None:
-            ids = {run.candidate for run in missing}
-            check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
-        plan, cut = keep_budget(plan, prepared, timings, self.choose)
-        race = race_so_far(ledger, plan, spec, examples)
-        plan = replace(plan, runs=kept_runs(plan.runs, race))
-        missing = [run for run in plan.runs if run.key not in recorded]
-        jobs = group_jobs(missing, self.setting, timings, len(examples))
-        if ledger is not None and ledger.fact("identity") is not None:
-            jobs = less_features(jobs, examples, timings)
-        seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
-        seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
-        failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
-        return Forecast(
-            prepared=prepared,
-            plan=plan,
-            jobs=jobs,
-            setting=self.setting,
-            workers=self.workers,
-            seconds=seconds,
-            recorded=len(plan.runs) - len(missing),
-            failed=failed,
-            cut=cut,
-            timings=timings,
-            race=race,
-            finalists=finalists,
-        )
 
 
 def run_study(
@@ -198,7 +63,7 @@ def run_study(
             listener.stage(lost)
         if retry_failed:
             ledger.forget_failed()
-        planner = _begin(spec, ledger, listener, trust_code=trust_code)
+        planner = begin(spec, ledger, listener, trust_code=trust_code)
         forecast = planner.forecast()
         spec, examples = forecast.prepared.spec, forecast.prepared.examples
         if not listener.planned(forecast):
@@ -229,7 +94,7 @@ def run_study(
     return True
 
 
-def _choose_finalists(planner: _Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
+def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
     """The first recipe with every model, where the others run only with those that come first; then the plan of what is left."""
     spec = forecast.prepared.spec
     if spec.design.finalists is None or forecast.finalists is not None:
@@ -324,42 +189,6 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
     return runs
 
 
-def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:
-    """Other data, another task or another test part than what is recorded is refused with the reason."""
-    seen = ledger.fact("identity")
-    now = {
-        "task": spec.task,
-        "data": examples.fingerprint,
-        "n": len(examples),
-        "test": spec.design.test,
-        "seed": spec.design.seed,
-    }
-    if seen is None:
-        return
-    elsewhere = text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称")
-    names = {
-        "task": text("task", "任务"),
-        "data": text("data", "数据"),
-        "n": text("number of examples", "样本数"),
-        "test": text("held-out share (design.test)", "留出比例（design.test）"),
-        "seed": text("seed (design.seed)", "随机种子（design.seed）"),
-    }
-    for key in ("task", "n", "data", "test", "seed"):
-        if seen[key] != now[key]:
-            raise StudyMismatch(
-                text(
-                    "{f} holds a study with another {w}: recorded {a}, now {b}.",
-                    "{f} 中的研究{w}不同：记录为 {a}，现在是 {b}。",
-                    f=ledger.folder,
-                    w=names[key],
-                    a=str(seen[key])[:24],
-                    b=str(now[key])[:24],
-                ),
-                text("Results of different data must not be mixed in one table.", "不同数据的结果不能混在同一张表里。"),
-                elsewhere,
-            )
-
-
 def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
@@ -382,7 +211,8 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
         name=spec.title,
         problems=problems_to_json(forecast.prepared.problems),
         skipped={key: [value.en, value.zh] for key, value in plan.skipped.items()}
-        | ({"budget": list(forecast.cut)} if forecast.cut else {}),
+        | ({"budget": list(forecast.cut)} if forecast.cut else {})
+        | ({"models": list(forecast.chosen)} if forecast.chosen else {}),
         finished=False,
         race=None if forecast.race is None else forecast.race.as_json,
         finalists=forecast.finalists,

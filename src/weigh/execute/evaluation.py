@@ -13,7 +13,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.disk import replacing
 from weigh.errors import DataError, ModelError
-from weigh.execute.driver import Listener
+from weigh.execute.listener import Listener
 from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.record.predictions_shift import WHOLE, notice_shift

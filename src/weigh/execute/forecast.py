@@ -39,6 +39,7 @@ class Forecast:
         timings: Model address -> timing.
         race: The race as far as it is decided; None where all candidates run to the end.
         finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
+        chosen: Which models weigh chose, where none were named.
     """
 
     prepared: Prepared
@@ -53,6 +54,7 @@ class Forecast:
     timings: dict[str, dict[str, Any]]
     race: Race | None = None
     finalists: tuple[str, ...] | None = None
+    chosen: Text | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""
@@ -70,6 +72,8 @@ class Forecast:
             ),
             *(problem.sentence for problem in prepared.problems if problem.severity != "note"),
         ]
+        if self.chosen:
+            lines.append(self.chosen)
         for candidate in plan.candidates:
             runs = [run for run in plan.runs if run.candidate == candidate.id]
             lines.append(

@@ -7,7 +7,7 @@ Before it: `runs.py`. After it: `record/finalists.py`, which reads the records; 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,15 @@ from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["dearest_models", "finalist_words", "narrowed", "tried", "with_first_recipe"]
+__all__ = [
+    "dearest_first",
+    "finalist_words",
+    "narrowed",
+    "passed_over",
+    "take_finalists",
+    "tried",
+    "with_first_recipe",
+]
 
 
 def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -66,16 +74,44 @@ def narrowed(plan: Plan, spec: StudySpec, models: Collection[str]) -> Plan:
     return replace(plan, candidates=kept, runs=tuple(run for run in plan.runs if run.candidate in ids), repeats=repeats)
 
 
-def dearest_models(
+def dearest_first(
     plan: Plan, spec: StudySpec, timings: Mapping[str, dict[str, Any]], n_examples: int
 ) -> tuple[str, ...]:
-    """So many models as may be finalists, those whose other recipes take longest: what a plan must reckon with before they are chosen."""
+    """The models, those first whose other recipes take longest: what a plan must reckon with before finalists are known."""
     first = {candidate.id for candidate in with_first_recipe(spec, plan.candidates)}
     seconds = dict.fromkeys((candidate.model for candidate in plan.candidates), 0.0)
     for run in plan.runs:
         if run.candidate not in first:
             seconds[run.model] += predict_seconds([run], timings.get(run.model, {}), n_examples)
-    return tuple(sorted(seconds, key=lambda model: -seconds[model])[: spec.design.finalists])
+    return tuple(sorted(seconds, key=lambda model: -seconds[model]))
+
+
+def take_finalists(
+    plan: Plan, spec: StudySpec, order: Sequence[str], fits: Callable[[Plan], bool]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The first of `order` with whom the plan fits into the time, as many as the design asks for; and those who were passed over for it.
+
+    Args:
+        fits: Whether a plan can be run in the time that there is.
+    """
+    taken: list[str] = []
+    passed: list[str] = []
+    for model in order:
+        if len(taken) == spec.design.finalists:
+            break
+        (taken if fits(narrowed(plan, spec, [*taken, model])) else passed).append(model)
+    return tuple(taken), tuple(passed)
+
+
+def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
+    """That these came first and are not trained for want of time."""
+    return text(
+        "{o} would take longer than {b} with {m}, and so does not run with it.",
+        "{o} 与 {m} 组合所需的时间会超过 {b}，因此不运行。",
+        o=", ".join(recipe.label or recipe.name for recipe in spec.recipes[1:]),
+        b=spec.design.budget,
+        m=", ".join(models),
+    )
 
 
 def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | None:

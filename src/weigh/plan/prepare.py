@@ -20,6 +20,8 @@ from weigh.tasks import TASKS
 
 __all__ = ["Prepared", "positive_last", "prepare"]
 
+FINALISTS, BUDGET = 2, "10m"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -55,6 +57,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
     spec, recognised = complete_spec(spec)
     task = _task(spec)
+    spec = _choosing(spec)
     recipes = [meant_recipe(recipe, task) for recipe in spec.recipes]
     for recipe in recipes:
         recipe_options(recipe, task)  # one that is not for this task is refused before anything slow happens
@@ -88,6 +91,14 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     ordered = spec.design.order_check and examples.kind.unordered is None
     variants = tuple(order_check_variants(examples.kind, in_order, spec.design.folds)) if ordered else ()
     return Prepared(spec, examples, tuple(problems), copies, variants)
+
+
+def _choosing(spec: StudySpec) -> StudySpec:
+    """Where no models are named, a study whose design is to choose: heads of all, networks of the best, within a time."""
+    if spec.models:
+        return spec
+    design = {"finalists": spec.design.finalists or FINALISTS, "budget": spec.design.budget or BUDGET}
+    return spec.model_copy(update={"design": spec.design.model_copy(update=design)})
 
 
 def _refuse(problems: Sequence[Problem]) -> None:

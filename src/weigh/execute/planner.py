@@ -1,0 +1,217 @@
+"""From a specification to what is to be run, as far as it is decided by now: what was timed or chosen once is kept with the study.
+
+    prepare (data) -> models, where none are named -> choices (timed once, stored) -> plan -> jobs that are not recorded
+
+Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py`, which runs the jobs and asks again where results decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from weigh.data.confirmation import what_was_read
+from weigh.data.examples import Examples
+from weigh.errors import StudyMismatch
+from weigh.execute.choices import (
+    Choose,
+    check_weights,
+    choose_setting,
+    chooser,
+    count_workers,
+    fits_budget,
+    keep_budget,
+    less_features,
+    name_weights,
+    refit_seconds,
+    time_address,
+)
+from weigh.execute.forecast import Forecast
+from weigh.execute.listener import Listener
+from weigh.execute.racing import race_so_far
+from weigh.execute.shortlist import complete_models
+from weigh.language import Text, text
+from weigh.models.address import check_trust
+from weigh.plan.candidates import cross_candidates
+from weigh.plan.finalists import dearest_first, narrowed, passed_over, take_finalists
+from weigh.plan.jobs import group_jobs
+from weigh.plan.prepare import Prepared, prepare
+from weigh.plan.racing import kept_runs
+from weigh.plan.runs import Plan, plan_runs
+from weigh.record.finalists import rank_models
+from weigh.record.ledger import Ledger
+from weigh.record.reading import main_results
+from weigh.run import RECIPES, Candidate, Setting
+from weigh.spec import StudySpec
+
+__all__ = ["Planner", "begin", "plan_study"]
+
+
+def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool = False) -> Forecast:
+    """Everything that is decided before the first run. With a ledger, choices are stored or taken from it."""
+    return begin(spec, ledger, listener, trust_code=trust_code).forecast()
+
+
+def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool) -> Planner:
+    """Read the data, choose the setting, time the models."""
+    check_trust(spec.models, trust_code=trust_code)
+    listener.stage(text("Reading the data", "读取数据"))
+    prepared = prepare(spec, progress=listener.progress)
+    spec, examples = prepared.spec, prepared.examples
+    for line in what_was_read(examples, prepared.problems):
+        listener.stage(line)
+    if ledger is not None:
+        _same_study(ledger, spec, examples)
+    choose, workers = chooser(ledger), count_workers(spec)
+    prepared, chosen = complete_models(prepared, ledger, choose)
+    if chosen is not None:
+        listener.stage(chosen)
+    spec = prepared.spec
+    setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
+    crossed = cross_candidates(spec)
+    timings: dict[str, dict[str, Any]] = {}
+
+    def timed(address: str) -> dict[str, Any]:
+        if address not in timings:
+            listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
+            make = partial(time_address, address, spec, setting, crossed, examples)
+            timings[address] = choose(f"timing:{address}", make)
+        return timings[address]
+
+    return Planner(
+        prepared,
+        ledger,
+        name_weights(crossed, choose, timed, setting),
+        setting,
+        workers,
+        choose,
+        timed,
+        timings,
+        chosen,
+    )
+
+
+@dataclass(frozen=True)
+class Planner:
+    """What plans are made from. It stays the same while a study runs; what is planned changes with what is recorded.
+
+    Attributes:
+        candidates: All of the specification, with the identities of their weights.
+        choose: As from `choices.chooser`.
+        timed: Address -> what a pass of that model costs here; puts it into `timings`.
+        chosen: Which models weigh chose, where none were named.
+    """
+
+    prepared: Prepared
+    ledger: Ledger | None
+    candidates: tuple[Candidate, ...]
+    setting: Setting
+    workers: int
+    choose: Choose
+    timed: Callable[[str], dict[str, Any]]
+    timings: dict[str, dict[str, Any]]
+    chosen: Text | None
+
+    def forecast(self) -> Forecast:
+        """What is to be run, as far as the records decide it by now."""
+        prepared, ledger, timings = self.prepared, self.ledger, self.timings
+        spec, examples = prepared.spec, prepared.examples
+        plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
+        recorded = ledger.recorded() if ledger is not None else {}
+        missing = [run for run in plan.runs if run.key not in recorded]
+        for run in missing:
+            self.timed(run.model)
+        plan, finalists, passed = self._narrow(plan)
+        missing = [run for run in plan.runs if run.key not in recorded]
+        if any(RECIPES.get(run.recipe).low_rank for run in missing):
+            from weigh.train.lora import require_peft
+
+            require_peft()
+        if ledger is not None:
+            ids = {run.candidate for run in missing}
+            check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
+        plan, cut = keep_budget(plan, prepared, timings, self.choose)
+        if passed:
+            cut = passed_over(spec, passed) + (cut or Text("", ""))
+        race = race_so_far(ledger, plan, spec, examples)
+        plan = replace(plan, runs=kept_runs(plan.runs, race))
+        missing = [run for run in plan.runs if run.key not in recorded]
+        jobs = group_jobs(missing, self.setting, timings, len(examples))
+        if ledger is not None and ledger.fact("identity") is not None:
+            jobs = less_features(jobs, examples, timings)
+        seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
+        seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
+        failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
+        return Forecast(
+            prepared=prepared,
+            plan=plan,
+            jobs=jobs,
+            setting=self.setting,
+            workers=self.workers,
+            seconds=seconds,
+            recorded=len(plan.runs) - len(missing),
+            failed=failed,
+            cut=cut,
+            timings=timings,
+            race=race,
+            finalists=finalists,
+            chosen=self.chosen,
+        )
+
+    def _narrow(self, plan: Plan) -> tuple[Plan, tuple[str, ...] | None, tuple[str, ...]]:
+        """The plan without what only finalists run; the finalists, None while they are unknown (then the plan reckons with the
+        slowest); and the models that were passed over for want of time.
+        """
+        prepared, ledger, spec = self.prepared, self.ledger, self.prepared.spec
+        if spec.design.finalists is None:
+            return plan, None, ()
+        ranking = None
+        if ledger is not None:
+            ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
+        order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
+        if len(spec.recipes) < 2:
+            return plan, spec.models if ranking else None, ()
+        taken, passed = take_finalists(
+            plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings)
+        )
+        models = tuple(dict.fromkeys([*taken, *trained]))
+        passed = tuple(model for model in passed if model not in trained)
+        return narrowed(plan, spec, models), models if ranking else None, passed
+
+
+def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:
+    """Other data, another task or another test part than what is recorded is refused with the reason."""
+    seen = ledger.fact("identity")
+    now = {
+        "task": spec.task,
+        "data": examples.fingerprint,
+        "n": len(examples),
+        "test": spec.design.test,
+        "seed": spec.design.seed,
+    }
+    if seen is None:
+        return
+    elsewhere = text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称")
+    names = {
+        "task": text("task", "任务"),
+        "data": text("data", "数据"),
+        "n": text("number of examples", "样本数"),
+        "test": text("held-out share (design.test)", "留出比例（design.test）"),
+        "seed": text("seed (design.seed)", "随机种子（design.seed）"),
+    }
+    for key in ("task", "n", "data", "test", "seed"):
+        if seen[key] != now[key]:
+            raise StudyMismatch(
+                text(
+                    "{f} holds a study with another {w}: recorded {a}, now {b}.",
+                    "{f} 中的研究{w}不同：记录为 {a}，现在是 {b}。",
+                    f=ledger.folder,
+                    w=names[key],
+                    a=str(seen[key])[:24],
+                    b=str(now[key])[:24],
+                ),
+                text("Results of different data must not be mixed in one table.", "不同数据的结果不能混在同一张表里。"),
+                elsewhere,
+            )
