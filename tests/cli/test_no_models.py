@@ -13,7 +13,22 @@ from weigh.models.suggested import Suggested
 from weigh.study import Study
 
 ROWS = "".join(f"a {w} day out with friends number {i},{w}\n" for i in range(30) for w in ("good", "bad"))
-WORDS = "river stone cloud garden winter lamp bridge paper candle market silver forest window letter".split()
+WORDS = [
+    "river",
+    "stone",
+    "cloud",
+    "garden",
+    "winter",
+    "lamp",
+    "bridge",
+    "paper",
+    "candle",
+    "market",
+    "silver",
+    "forest",
+    "window",
+    "letter",
+]
 HAN = "今天气山水明月春风秋雨花鸟书画人心大小东西南北"
 NOWHERE = Suggested("timm:resnet50.a1_in1k", "pictures")
 
