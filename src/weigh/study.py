@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weigh.disk import is_read_only, seal, storage_errors, unseal, write_file
-from weigh.errors import DataError, RecordError, StorageError
+from weigh.disk import is_read_only, storage_errors, write_file
+from weigh.errors import RecordError, StorageError
 from weigh.language import detect_language, text
 from weigh.models.address import is_trusted
 from weigh.notices import logging_to, notice
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from weigh.findings.model import Finding, FindingsFile
     from weigh.record.ledger import Ledger
     from weigh.record.results import Results
+    from weigh.report.thumbnails import Thumbnails
 
 __all__ = ["LANGUAGE_FILES", "Findings", "Study", "safe_name"]
 
@@ -358,34 +359,13 @@ class Study:
     def _render(self, file: FindingsFile, results: Results, format: str, language: str) -> str:
         from weigh.report.formats import render_report
 
-        return render_report(file, results, format, language, self._picture)
+        return render_report(file, results, format, language, self._thumbnails.of)
 
-    def _picture(self, path: str) -> bytes | None:
-        """A small picture of an example for the report, or None where the file is gone."""
-        from weigh.data.readers import READERS
-        from weigh.record.index import read_index
-        from weigh.record.ledger import problems_from_json
-        from weigh.seeds import seed
+    @cached_property
+    def _thumbnails(self) -> Thumbnails:
+        from weigh.report.thumbnails import Thumbnails
 
-        if not hasattr(self, "_known"):
-            index = read_index(self.folder)
-            named = {p for problem in problems_from_json(self.ledger().fact("problems") or []) for p in problem.paths}
-            self._root, self._known, self._pictures = index.root, {*index.path.tolist(), *named}, {}
-            self._thumbnail, self._side = READERS.get(index.medium.name).thumbnail, index.kind.shown_side
-        if path in self._pictures or self._thumbnail is None:
-            return self._pictures.get(path)
-        file, kept = self._root / path, self.folder / "thumbnails" / f"{seed(path):016x}"
-        found = None
-        with suppress(OSError, ValueError):
-            found = unseal(kept.read_bytes(), path)
-        if found is None and path in self._known and file.resolve().is_relative_to(self._root.resolve()):
-            try:
-                found = self._thumbnail(file, self._side)
-                write_file(kept, seal(found, path))  # the report can be rebuilt without the data
-            except (OSError, ValueError, DataError, StorageError):
-                pass  # moved or damaged since: the report shows the name alone; or the picture is not kept
-        self._pictures[path] = found
-        return found
+        return Thumbnails(self.folder)
 
     def __repr__(self) -> str:
         return f"Study({str(self.folder)!r}, {len(self.spec.models) or 'chosen'} models × {len(self.spec.recipes)} recipes)"
