@@ -46,6 +46,7 @@ NAMES = [
     "design.group_by",
     "design.repeats",
     "design.race",
+    "design.finalists",
     "design.test",
     "design.crossed",
     "metrics.decision",
