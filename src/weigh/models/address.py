@@ -1,5 +1,5 @@
 """Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME`, `smp:DECODER/ENCODER`,
-`file:PATH@timm:NAME`, `python:MODULE:FACTORY`. Torch-free.
+`file:PATH@timm:NAME`, `tf:PATH`, `tf:PATH@timm:NAME`, `onnx:PATH`, `python:MODULE:FACTORY`. Torch-free.
 
 The address says which source is asked; a source is one file that registers itself in `pretrained.MODEL_SOURCES`, and
 third parties add one through the entry point `model-source.NAME` of the group `weigh.plugins`. How the part after the colon is
@@ -66,13 +66,14 @@ class Address:
 
     Attributes:
         written: As the user wrote it.
-        source: "timm", "torchvision", "hf", "smp", "file" or "python".
+        source: "timm", "torchvision", "hf", "smp", "file", "tf", "onnx" or "python".
         name: Architecture, as its source knows it ("tf_efficientnet_lite0", "resnet18.a1_in1k"); for `hf:` a repository of the
             hub, or a folder ("./mine", "/models/mine").
         weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones; of `smp:` the encoder.
-        path: Checkpoint of a `file:` address.
+        path: File of a `file:`, `tf:` or `onnx:` address.
         architecture: For `file:`, the address of the architecture; otherwise the address itself.
-        options: Of `python:`, what follows the question mark: the name that reports show, and the preparation.
+        options: Of `python:`, what follows the question mark: the name that reports show, and the preparation. Of `tf:` and `onnx:` what the
+            user says of a graph that does not say it itself (`STATED`).
         runs_code: Loading it runs code that is not of weigh or of a library that it depends on.
     """
 
@@ -88,8 +89,8 @@ class Address:
     @property
     def short(self) -> str:
         """For figures: "resnet18" of "timm:resnet18", "mine" of "file:/there/mine.safetensors@timm:resnet18"."""
-        if self.source == "file":
-            return Path(self.path or "").stem
+        if self.path:
+            return Path(self.path).stem
         return dict(self.options).get("name") or self.written.partition(":")[2].partition("?")[0]
 
 
@@ -248,6 +249,43 @@ def check_trust(addresses: Iterable[str], *, trust_code: bool) -> None:
             )
 
 
+STATED = ("values", "size", "input", "features", "head")
+
+
+def _graph(written: str, rest: str) -> Address:
+    """PATH of a stored graph, then any number of @WORD=VALUE; or @ADDRESS of the architecture whose weights it holds."""
+    path, stated = rest, []
+    while match := re.fullmatch(r"(.*)@(\w+)=([^@]+)", path):
+        if match[2] not in STATED or match[2] in dict(stated):
+            near = difflib.get_close_matches(match[2], STATED, n=1)
+            raise ModelError(
+                text("'{w}': @{k}= cannot be said here.", "“{w}”：此处不能使用 @{k}=。", w=written[:200], k=match[2]),
+                text("Each of these may stand once: {s}.", "以下各项最多出现一次：{s}。", s=", ".join(f"@{k}=" for k in STATED)),
+                text("Did you mean @{n}={v}?", "您是想写 @{n}={v} 吗？", n=near[0] if near else STATED[0], v=match[3]),
+            )
+        path, stated = match[1], [(match[2], match[3]), *stated]
+    source = written.partition(":")[0]
+    before, at, architecture = path.rpartition("@")
+    if at and architecture.partition(":")[0] in SPELLINGS and ":" in architecture:
+        inner = parse_address(architecture)
+        if source != "tf" or inner.source != "timm" or stated:
+            raise ModelError(
+                text("'{w}' cannot be read.", "无法读取“{w}”。", w=written[:200]),
+                text(
+                    "Weights of a graph of TensorFlow can be put into an architecture of timm, and nothing else is said then.",
+                    "TensorFlow 图的权重可以装入 timm 的架构，此时不再附加其他说明。",
+                ),
+                text("Write tf:{p}@timm:NAME", "请写成 tf:{p}@timm:名称", p=before or "PATH.pb"),
+            )
+        return Address(written, source, inner.name, None, before, f"tf:@{inner.written}")
+    if not path:
+        raise ModelError(
+            text("'{w}' names no file.", "“{w}”没有指定文件。", w=written[:200]),
+            do=text("Write {f}", "请写成 {f}", f=SPELLINGS[source].forms[0]),
+        )
+    return Address(written, source, path.replace("\\", "/").rstrip("/").rpartition("/")[2], None, path, written, tuple(stated))
+
+
 def _valid(name: str, written: str) -> str:
     """The name of an architecture or of weights.
 
@@ -272,6 +310,8 @@ SPELLINGS = {
     "hf": _Spelling(("hf:OWNER/NAME",), _repository),
     "smp": _Spelling(("smp:DECODER/ENCODER",), _name_and_weights),
     "file": _Spelling(("file:PATH@timm:NAME",), _file),
+    "tf": _Spelling(("tf:PATH", "tf:PATH.pb@timm:NAME"), _graph),
+    "onnx": _Spelling(("onnx:PATH",), _graph),
     "python": _Spelling(("python:MODULE:FACTORY",), _factory),
 }
 BUILT_IN = tuple(SPELLINGS)

@@ -130,7 +130,8 @@ class Anatomy:
         split: `(body, *, size, native, address) -> Cut` where its last stage begins.
         fold: `(module, like) -> module` that computes the same, faster.
         operations: `(module, blank) -> multiply-accumulates` of a batch.
-        parameters: `(module) -> their number`.
+        parameters: `(module) -> their number`; 0 where nobody knows.
+        bytes: `(module) -> size of its weights`; 0 where nobody knows.
         digest: `(module) -> hash` of all weights.
         configure: `(module, options)`: takes those of a recipe's options that speak of it.
         settings: `(module) -> options` with which `configure` makes it as it is.
@@ -151,6 +152,9 @@ class Anatomy:
     fold: Callable[[nn.Module, torch.Tensor], nn.Module] = fold_batch_norms
     operations: Callable[[nn.Module, torch.Tensor], int] = count_operations
     parameters: Callable[[nn.Module], int] = lambda module: sum(p.numel() for p in module.parameters())
+    bytes: Callable[[nn.Module], int] = lambda module: sum(
+        t.numel() * t.element_size() for t in module.state_dict().values()
+    )
     digest: Callable[[nn.Module], str] = weights_digest
     configure: Callable[[nn.Module, dict[str, Any]], None] = lambda _module, _options: None
     settings: Callable[[nn.Module], dict[str, Any]] = lambda _module: {}

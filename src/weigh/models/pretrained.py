@@ -30,6 +30,7 @@ from weigh.run import RECIPES
 __all__ = [
     "MODEL_SOURCES",
     "PORTS",
+    "Computed",
     "ModelSource",
     "Pretrained",
     "Provenance",
@@ -131,9 +132,11 @@ class Pretrained:
 
     def facts(self) -> dict[str, Any]:
         """What a report says about the model."""
-        size = sum(t.numel() * t.element_size() for t in self.module.state_dict().values())
+        counts = {  # what nobody knows of a model is not 0
+            "parameters": self.anatomy.parameters(self.module), "size_bytes": self.anatomy.bytes(self.module), "macs": self.macs,
+        }  # fmt: skip
         return {
-            "parameters": self.anatomy.parameters(self.module), "size_bytes": size, "macs": self.macs, "input_size": self.preprocessing.size,
+            **{name: count or None for name, count in counts.items()}, "input_size": self.preprocessing.size,
             "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
@@ -222,31 +225,65 @@ class Pretrained:
 
 def only_features(
     address: Address, compute: Callable[[torch.Tensor], torch.Tensor], preprocessing: Preparation, provenance: Provenance,
-    *, width: int, digest: str, parameters: int = 0, operations: int = 0,
+    *, width: int | None = None, digest: str, parameters: int = 0, operations: int | Callable[[], int] = 0, size: int = 0,
+    logits: Callable[[torch.Tensor], torch.Tensor] | None = None, classes: int = 0, elsewhere: Callable[[], float] | None = None,
+    configure: Callable[[dict[str, Any]], None] = lambda _options: None, runtime: str = "",
 ) -> Pretrained:  # fmt: skip
     """A model that gives a vector per example and cannot be trained, whatever computes it.
 
     Args:
         compute: `(batch) -> (n, width)`, on the device of the batch.
+        width: None: that of what it computes for a blank example.
         digest: Changes whenever what it computes does.
-        parameters, operations: For the report; 0 where nobody knows.
+        parameters, operations, size: For the report (`size` in bytes); 0 where nobody knows.
+        logits, classes: `(batch) -> (n, classes)`, of its own head where it has one.
+        elsewhere: Seconds of processor time that other processes have spent on it so far.
+        configure: `(options)`: refuses those of a recipe's options that it cannot follow.
+        runtime: The library that computes it, with its version: kept features of another version are not used.
     """
+
+    def features(module: nn.Module, _address: str) -> int:
+        module.compute = compute  # type: ignore[assignment]
+        if width is not None:
+            return width
+        with torch.inference_mode():
+            return int(compute(preprocessing.blank(1)).shape[1])
+
+    def counted(_module: nn.Module, _blank: torch.Tensor) -> int:
+        return operations() if callable(operations) else operations
+
     anatomy = Anatomy(
-        features=lambda _module, _address: width, maps=None, trainable=False, fold=lambda module, _like: module,
-        operations=lambda _module, _blank: operations, parameters=lambda _module: parameters, digest=lambda _module: digest,
+        features=features, maps=None, trainable=False, fold=lambda module, _like: module, operations=counted,
+        parameters=lambda _module: parameters, bytes=lambda _module: size, digest=lambda _module: digest,
+        configure=lambda _module, options: configure(options),
     )  # fmt: skip
-    return Pretrained(address, _Computed(compute), preprocessing, provenance, 0, anatomy=anatomy)
+    module = Computed(compute if logits is None else logits, elsewhere, runtime)
+    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy)
 
 
-class _Computed(nn.Module):
-    """A function where a module is expected; it has no weights."""
+class Computed(nn.Module):
+    """A function where a module is expected; it has no weights.
 
-    def __init__(self, compute: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    Args:
+        elsewhere: Seconds of processor time that other processes have spent on it so far.
+        runtime: The library that computes, with its version.
+    """
+
+    def __init__(
+        self,
+        compute: Callable[[torch.Tensor], torch.Tensor],
+        elsewhere: Callable[[], float] | None = None,
+        runtime: str = "",
+    ) -> None:
         super().__init__()
-        self.compute = compute
+        self.compute, self._elsewhere, self.runtime = compute, elsewhere, runtime
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         return self.compute(batch)
+
+    @property
+    def seconds_elsewhere(self) -> float:
+        return 0.0 if self._elsewhere is None else self._elsewhere()
 
 
 class ModelSource(NamedTuple):

@@ -233,7 +233,7 @@ def _forward_seconds(
     if setting.channels_last and x.ndim == 4:
         x = x.contiguous(memory_format=torch.channels_last)
     with torch.inference_mode(), autocast(setting.device, setting.precision):
-        return read_pass(lambda: module(x), setting.device).seconds / examples
+        return read_pass(lambda: module(x), setting.device, module).seconds / examples
 
 
 def features_key(

@@ -14,13 +14,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
 from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Pretrained, load_model
+from weigh.models.pretrained import Computed, Pretrained, load_model
 from weigh.models.processor.layers import speed_up
 from weigh.run import Setting
 from weigh.train.determinism import single_thread
@@ -99,7 +100,7 @@ def time_model(
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else best_precision(setting.device)
     seconds = _seconds(forward, chosen, setting.device) / len(batch)
-    reading = read_pass(lambda: forward(chosen), setting.device)
+    reading = read_pass(lambda: forward(chosen), setting.device, net)
     cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
     found: dict[str, Any] = {
         "precision_head": chosen,
@@ -147,10 +148,15 @@ def _network_and_batch(
     return net, batch.contiguous(memory_format=torch.channels_last), None
 
 
-def read_pass(work: Callable[[], Any], device: str) -> Reading:
-    """What `work` costs, from three to eight calls after one that warms up."""
+def read_pass(work: Callable[[], Any], device: str, network: nn.Module | None = None) -> Reading:
+    """What `work` with a network costs, from three to eight calls after one that warms up."""
     on_processor = device == "cpu"
-    clock = time.thread_time if on_processor else time.perf_counter
+    elsewhere = [part for part in (network.modules() if network else ()) if isinstance(part, Computed)]
+
+    def clock() -> float:
+        if not on_processor:
+            return time.perf_counter()
+        return time.thread_time() + sum(part.seconds_elsewhere for part in elsewhere)
 
     def once() -> tuple[float, float]:
         began, started = time.perf_counter(), clock()

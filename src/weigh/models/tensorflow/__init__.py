@@ -1,0 +1,1 @@
+"""TensorFlow's files without TensorFlow, and TensorFlow in a process of its own."""
