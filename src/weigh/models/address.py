@@ -260,7 +260,11 @@ def _graph(written: str, rest: str) -> Address:
             near = difflib.get_close_matches(match[2], STATED, n=1)
             raise ModelError(
                 text("'{w}': @{k}= cannot be said here.", "“{w}”：此处不能使用 @{k}=。", w=written[:200], k=match[2]),
-                text("Each of these may stand once: {s}.", "以下各项最多出现一次：{s}。", s=", ".join(f"@{k}=" for k in STATED)),
+                text(
+                    "Each of these may stand once: {s}.",
+                    "以下各项最多出现一次：{s}。",
+                    s=", ".join(f"@{k}=" for k in STATED),
+                ),
                 text("Did you mean @{n}={v}?", "您是想写 @{n}={v} 吗？", n=near[0] if near else STATED[0], v=match[3]),
             )
         path, stated = match[1], [(match[2], match[3]), *stated]
@@ -268,14 +272,15 @@ def _graph(written: str, rest: str) -> Address:
     before, at, architecture = path.rpartition("@")
     if at and architecture.partition(":")[0] in SPELLINGS and ":" in architecture:
         inner = parse_address(architecture)
-        if source != "tf" or inner.source != "timm" or stated:
+        said_before = re.search(rf"@({'|'.join(STATED)})=", before)
+        if source != "tf" or inner.source != "timm" or stated or said_before:
             raise ModelError(
                 text("'{w}' cannot be read.", "无法读取“{w}”。", w=written[:200]),
                 text(
                     "Weights of a graph of TensorFlow can be put into an architecture of timm, and nothing else is said then.",
                     "TensorFlow 图的权重可以装入 timm 的架构，此时不再附加其他说明。",
                 ),
-                text("Write tf:{p}@timm:NAME", "请写成 tf:{p}@timm:名称", p=before or "PATH.pb"),
+                text("Write tf:{p}@timm:NAME", "请写成 tf:{p}@timm:名称", p=before.partition("@")[0] or "PATH.pb"),
             )
         return Address(written, source, inner.name, None, before, f"tf:@{inner.written}")
     if not path:
@@ -283,7 +288,9 @@ def _graph(written: str, rest: str) -> Address:
             text("'{w}' names no file.", "“{w}”没有指定文件。", w=written[:200]),
             do=text("Write {f}", "请写成 {f}", f=SPELLINGS[source].forms[0]),
         )
-    return Address(written, source, path.replace("\\", "/").rstrip("/").rpartition("/")[2], None, path, written, tuple(stated))
+    return Address(
+        written, source, path.replace("\\", "/").rstrip("/").rpartition("/")[2], None, path, written, tuple(stated)
+    )
 
 
 def _valid(name: str, written: str) -> str:

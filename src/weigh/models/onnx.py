@@ -22,7 +22,7 @@ from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.onnx_graph import cut_model, outside_files, read_onnx, refused, shape_of, sizes_of, stand_in
-from weigh.models.outside import SIZES, batches, described, entry_of, refuse_options
+from weigh.models.outside import SIZES, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
@@ -33,7 +33,7 @@ FLOATS = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}  # numbers of 
 ARITHMETIC = {"Mul", "Sub", "Add", "Div"}
 
 
-def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
+def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  # noqa: ARG001 - of every source
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
     if find_spec("onnxruntime") is None:
         raise MissingExtra("onnxruntime", text("Running ONNX files", "运行 ONNX 文件"), "onnx")
@@ -72,7 +72,7 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
         Provenance("file", path.name, note=described(entry, cut), files=tuple(file.resolve() for file in (path, *beside))),
         digest=digest.hexdigest(), parameters=sum(array.size for array in used if array.ndim),
         size=len(runner.model) + sum(file.stat().st_size for file in beside), operations=_operations(smaller, shapes),
-        logits=run(cut.logits) if cut.logits else None, classes=cut.classes, configure=refuse_options(address, entry),
+        logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), configure=refuse_options(address, entry),
         runtime=f"onnxruntime {version('onnxruntime')}",
     )  # fmt: skip
 
@@ -99,7 +99,12 @@ class _Graph:
         held = {attribute.name: attribute for attribute in node.attribute}
         if "value" in held:
             return stand_in(held["value"].t)
-        for key, field in (("value_float", "f"), ("value_int", "i"), ("value_floats", "floats"), ("value_ints", "ints")):
+        for key, field in (
+            ("value_float", "f"),
+            ("value_int", "i"),
+            ("value_floats", "floats"),
+            ("value_ints", "ints"),
+        ):
             if key in held:
                 return np.array(getattr(held[key], field), dtype=float)
         return None
@@ -150,7 +155,9 @@ def _input(address: Address, graph: _Graph, smaller: Any) -> Any:
     """The only input that is needed: pictures."""
     needed = [value for value in smaller.graph.input if value.name in graph.inputs]
     kinds = {value.name: value.type.tensor_type.elem_type for value in needed}
-    if any(kind in (6, 7) and len(shape_of(value) or ()) == 2 for value, kind in zip(needed, kinds.values(), strict=True)):
+    if any(
+        kind in (6, 7) and len(shape_of(value) or ()) == 2 for value, kind in zip(needed, kinds.values(), strict=True)
+    ):
         raise ModelError(
             text("{a} reads tokens (inputs: {i}).", "{a} 读取的是词元（输入：{i}）。", a=address.written, i=", ".join(kinds)[:200]),
             text("Models of texts are not read from ONNX files.", "文本模型不能从 ONNX 文件读取。"),

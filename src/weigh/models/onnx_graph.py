@@ -46,7 +46,7 @@ def read_onnx(path: Path) -> Any:
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
             raise refused(path, text("{n} bytes in one file", "单个文件有 {n} 字节", n=f"{size:,}"))
-        content = file.read(MOST_BYTES + 1)
+        content = file.read(size)  # a longer read would first make room for all of it
     try:
         model = onnx.ModelProto()
         model.ParseFromString(content)
@@ -118,7 +118,14 @@ def outside_files(model: Any, path: Path) -> list[Path]:
         windows = PureWindowsPath(location)
         parts = location.replace("\\", "/").split("/")
         file = (folder / location).resolve() if "\0" not in location else folder
-        if not location or windows.is_absolute() or windows.drive or location.startswith("/") or ".." in parts or folder not in file.parents:
+        if (
+            not location
+            or windows.is_absolute()
+            or windows.drive
+            or location.startswith("/")
+            or ".." in parts
+            or folder not in file.parents
+        ):
             raise ModelError(
                 text("{p} names weights outside its folder: {l}.", "{p} 引用了其文件夹之外的权重：{l}。", p=path, l=ascii(location[:120])),
                 text("A model must not read other files of this machine.", "模型不得读取本机的其他文件。"),
@@ -126,7 +133,12 @@ def outside_files(model: Any, path: Path) -> list[Path]:
             )  # fmt: skip
         if not file.is_file():
             raise ModelError(
-                text("{p} keeps its weights in {l}, which is not there.", "{p} 的权重在 {l} 中，但该文件不存在。", p=path, l=location[:200]),
+                text(
+                    "{p} keeps its weights in {l}, which is not there.",
+                    "{p} 的权重在 {l} 中，但该文件不存在。",
+                    p=path,
+                    l=location[:200],
+                ),
                 do=text("Put the file beside the model: {f}", "请把该文件放在模型旁边：{f}", f=file),
             )
         with open_regular(file) as opened:

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from weigh.data.pictures.imagenet import BACKGROUND
 from weigh.errors import ModelError
 from weigh.language import Text, text
 from weigh.models.address import Address
 from weigh.models.penultimate import Cut
 from weigh.models.preprocessing import Preprocessing
 
-__all__ = ["VALUES", "Entry", "Scaling", "batches", "described", "entry_of", "refuse_options"]
+__all__ = ["VALUES", "Entry", "Scaling", "batches", "described", "entry_of", "imagenet_order", "refuse_options"]
 
 
 class Scaling(NamedTuple):
@@ -94,7 +95,13 @@ def entry_of(
     shape = shape if shape is not None else (-1, -1, -1, 3)
     if len(shape) != 4 or 3 not in (shape[1], shape[3]) or shape[0] not in (-1, 0, 1):
         raise ModelError(
-            text("{a}: the input {n} has the shape {s}.", "{a}：输入 {n} 的形状为 {s}。", a=written, n=name, s=_shown(shape)),
+            text(
+                "{a}: the input {n} has the shape {s}.",
+                "{a}：输入 {n} 的形状为 {s}。",
+                a=written,
+                n=name,
+                s=_shown(shape),
+            ),
             text(
                 "Pictures enter as (n, 3, height, width) or (n, height, width, 3), any number n or one at a time.",
                 "图片应以 (n, 3, 高, 宽) 或 (n, 高, 宽, 3) 的形式输入，n 任意或为 1。",
@@ -158,8 +165,16 @@ def _size(address: Address, name: str, sides: tuple[int, ...]) -> int:
         )  # fmt: skip
     if not size:
         raise ModelError(
-            text("{a} takes pictures of any size at its input {n}.", "{a} 的输入 {n} 接受任意大小的图片。", a=written, n=name),
-            text("Features differ between sizes: best is the one of its training.", "不同尺寸的特征不同：最好用训练时的尺寸。"),
+            text(
+                "{a} takes pictures of any size at its input {n}.",
+                "{a} 的输入 {n} 接受任意大小的图片。",
+                a=written,
+                n=name,
+            ),
+            text(
+                "Features differ between sizes: best is the one of its training.",
+                "不同尺寸的特征不同：最好用训练时的尺寸。",
+            ),
             text("Say it: {a}@size=224", "请说明：{a}@size=224", a=written),
         )
     if not SIZES[0] <= size <= SIZES[1]:
@@ -188,6 +203,11 @@ def described(entry: Entry, cut: Cut) -> str:
     """What was found, for the report."""
     head = f"head {cut.logits}, {cut.classes} outputs" if cut.logits else "no head"
     return f"input {entry.name}, {entry.size} px, values {entry.values}; features {cut.features}; {head}"
+
+
+def imagenet_order(classes: int) -> tuple[int, ...] | None:
+    """`Pretrained.imagenet`: all known heads of 1,001 outputs are TF-Slim's, whose first one is "background"."""
+    return BACKGROUND if classes == len(BACKGROUND) else None
 
 
 def refuse_options(address: Address, entry: Entry) -> Callable[[dict[str, Any]], None]:

@@ -72,7 +72,10 @@ def find_cut(
     if meant:
         raise ModelError(
             text("{a} has several outputs: {o}.", "{a} 有多个输出：{o}。", a=written, o=listed),
-            text("Each has a head of its own; weigh cannot know which is meant.", "它们各有自己的分类头，weigh 无法判断该用哪一个。"),
+            text(
+                "Each has a head of its own; weigh cannot know which is meant.",
+                "它们各有自己的分类头，weigh 无法判断该用哪一个。",
+            ),
             text("Say which: {a}@head={f}", "请指明：{a}@head={f}", a=written, f=outputs[0]),
         )
     raise ModelError(
@@ -106,7 +109,10 @@ def _cut_before(
             passing = BEFORE_POOLING
         elif step.op not in passing or not moving:
             return None if answering or step.op in ("ArgMax", "TopK", "TopKV2") else Cut(output)
-        elif len(moving) > 1 and step.op not in ("Reshape", "Squeeze"):  # a sum of branches; the shape of a reshape may be computed
+        elif len(moving) > 1 and step.op not in (
+            "Reshape",
+            "Squeeze",
+        ):  # a sum of branches; the shape of a reshape may be computed
             return None if answering else Cut(output)
         tensor = moving[0]
     return None

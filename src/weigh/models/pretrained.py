@@ -226,7 +226,8 @@ class Pretrained:
 def only_features(
     address: Address, compute: Callable[[torch.Tensor], torch.Tensor], preprocessing: Preparation, provenance: Provenance,
     *, width: int | None = None, digest: str, parameters: int = 0, operations: int | Callable[[], int] = 0, size: int = 0,
-    logits: Callable[[torch.Tensor], torch.Tensor] | None = None, classes: int = 0, elsewhere: Callable[[], float] | None = None,
+    logits: Callable[[torch.Tensor], torch.Tensor] | None = None, classes: int = 0, imagenet: tuple[int, ...] | None = None,
+    elsewhere: Callable[[], float] | None = None,
     configure: Callable[[dict[str, Any]], None] = lambda _options: None, runtime: str = "",
 ) -> Pretrained:  # fmt: skip
     """A model that gives a vector per example and cannot be trained, whatever computes it.
@@ -236,7 +237,7 @@ def only_features(
         width: None: that of what it computes for a blank example.
         digest: Changes whenever what it computes does.
         parameters, operations, size: For the report (`size` in bytes); 0 where nobody knows.
-        logits, classes: `(batch) -> (n, classes)`, of its own head where it has one.
+        logits, classes, imagenet: `(batch) -> (n, classes)`, of its own head where it has one; see `Pretrained`.
         elsewhere: Seconds of processor time that other processes have spent on it so far.
         configure: `(options)`: refuses those of a recipe's options that it cannot follow.
         runtime: The library that computes it, with its version: kept features of another version are not used.
@@ -258,7 +259,7 @@ def only_features(
         configure=lambda _module, options: configure(options),
     )  # fmt: skip
     module = Computed(compute if logits is None else logits, elsewhere, runtime)
-    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy)
+    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy, imagenet=imagenet)
 
 
 class Computed(nn.Module):

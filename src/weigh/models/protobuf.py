@@ -98,6 +98,8 @@ class Message:
         """A repeated field of numbers of `size` bytes, packed or not, as one run of bytes."""
         parts = []
         for field in self.fields.get(number, ()):
+            if isinstance(field.value, int) and field.value >> 8 * size:
+                raise ProtobufError(f"field {number} holds a number of more than {size} bytes")
             parts.append(field.value if isinstance(field.value, memoryview) else field.value.to_bytes(size, "little"))
         joined = b"".join(parts)
         if len(joined) % size:

@@ -21,11 +21,22 @@ from weigh.data.contents import hash_file, is_whole, keep_digests
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
-from weigh.models.outside import Entry, batches, described, entry_of, refuse_options
+from weigh.models.outside import Entry, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
 from weigh.models.tensorflow.graph import (
-    TYPES, Graph, Node, SavedModel, Signature, broken, constants, parse_graph, placeholder, producer, read_graph, read_saved_model,
+    TYPES,
+    Graph,
+    Node,
+    SavedModel,
+    Signature,
+    broken,
+    constants,
+    parse_graph,
+    placeholder,
+    producer,
+    read_graph,
+    read_saved_model,
     tensor_name,
 )  # fmt: skip
 from weigh.models.tensorflow.inert import INERT, VARIABLES, needed_part
@@ -41,9 +52,9 @@ SLIM = (  # scopes of TF-Slim's networks whose pictures are scaled to [-1, 1] (i
 COUNTED = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 
 
-def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
+def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  # noqa: ARG001 - of every source
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
-    if address.architecture != address.written:
+    if address.architecture.startswith("tf:@timm:"):
         graph = _frozen(address) if pretrained else None
         return load_into_timm(address, graph, _path(address))
     require_tensorflow()
@@ -136,8 +147,8 @@ def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
     graph = _entered_at(address, graph)
     cut = _cut(address, graph)
     wanted = [tensor for tensor in (cut.features, cut.logits) if tensor]
-    placed = _input(address, graph, wanted)
     part = needed_part(graph, wanted, path)
+    placed = _input(address, graph, wanted)
     values, told_by = values_expected(_first_steps(graph, placed.name)), "the graph's first step"
     if values is None and (scopes := {name.partition("/")[0] for name in graph.nodes} & set(SLIM)):
         values, told_by = "-1..1", f"TF-Slim's {min(scopes)}"
@@ -150,93 +161,12 @@ def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
         return batches(entry, lambda array: runner.run(tensor_name(tensor), array))
 
     digest = hashlib.sha256(part + repr((entry, cut)).encode()).hexdigest()
-    files = sorted(file for file in (path / "variables").rglob("*") if file.is_file())
-    digest = hashlib.blake2b(digest_size=16)
-    for piece in (part, *(hash_file(file).encode() for file in files)):
-        digest.update(piece + b"\x1f")
-    folder = cache_folder() / "models" / f"saved-model-{digest.hexdigest()}"
-    if not is_whole(folder):
-        runner = TensorFlow(
-            part, threads=torch.get_num_threads(), written=address.written, restore=restore, filename=tensor_name(model.filename),
-            variables=(path / "variables" / "variables").resolve(),
-        )  # fmt: skip
-        try:
-            _keep(folder, runner.freeze([*map(tensor_name, inputs)], [*map(tensor_name, outputs)]))
-        finally:
-            runner.close()
-    return parse_graph((folder / "frozen.pb").read_bytes())
-
-
-def _keep(folder: Path, graph: bytes) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".freezing-"))
-    try:
-        (made / "frozen.pb").write_bytes(graph)
-        keep_digests(made)
-        try:
-            made.rename(folder)
-        except OSError:  # another process was faster
-            if not is_whole(folder):
-                raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-def _signature(model: SavedModel, address: Address) -> Signature:
-    """The one that serves."""
-    usable = {name: one for name, one in model.signatures.items() if one.inputs and one.outputs}
-    if "serving_default" in usable:
-        return usable["serving_default"]
-    if len(usable) == 1:
-        return next(iter(usable.values()))
-    raise ModelError(
-        text(
-            "{a} has no signature 'serving_default' (signatures: {s}).",
-            "{a} 没有签名“serving_default”（签名：{s}）。",
-            a=address.written,
-            s=", ".join(sorted(usable))[:200] or "–",
-        ),
-        text("It says which tensors are input and output.", "签名说明哪些张量是输入和输出。"),
-        text(
-            "Export it with one: model.export('FOLDER') of Keras.",
-            "请以带签名的方式导出：Keras 的 model.export('文件夹')。",
-        ),
-    )
-
-
-# Features ----------------------------------------------------------------------------------------------------------------
-
-
-def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
-    """Cut, checked, and ready to be run."""
-    graph = _entered_at(address, graph)
-    cut = _cut(address, graph)
-    wanted = [tensor for tensor in (cut.features, cut.logits) if tensor]
-    placed = _input(address, graph, wanted)
-    part = needed_part(graph, wanted, path)
-    values, told_by = values_expected(_first_steps(graph, placed.name)), "the graph's first step"
-    if values is None and (scopes := {name.partition("/")[0] for name in graph.nodes} & set(SLIM)):
-        values, told_by = "-1..1", f"TF-Slim's {min(scopes)}"
-    dtype = np.dtype(TYPES.get(placed.dtype, np.float32)).name
-    entry = entry_of(address, tensor_name(placed.name), placed.shape, dtype, values, told_by)
-    runner = _Runner(part, address, entry.name)
-    held = [node.constant() for node in parse_graph(part).nodes.values() if node.op == "Const" and node.dtype == 1]
-
-    def run(tensor: str):
-        return batches(entry, lambda array: runner.run(tensor_name(tensor), array))
-
-    digest = hashlib.sha256(part + repr((entry, cut)).encode()).hexdigest()
-    note = (
-        f"input {entry.name} {entry.size} px, values {entry.values} ({entry.told_by}); features {cut.features}"
-        + (f"; head {cut.logits}, {cut.classes} outputs" if cut.logits else "; no head")
-    )  # fmt: skip
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return only_features(
         address, run(cut.features), entry.preprocessing, Provenance("file", path.name, note=described(entry, cut), files=tuple(f.resolve() for f in files)),
         digest=digest, parameters=sum(array.size for array in held if array.ndim), size=len(part),
         operations=lambda: runner.operations(graph, entry),
-        logits=run(cut.logits) if cut.logits else None, classes=cut.classes, elsewhere=lambda: runner.seconds,
+        logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), elsewhere=lambda: runner.seconds,
         configure=refuse_options(address, entry), runtime=f"tensorflow {tensorflow_version()}",
     )  # fmt: skip
 
@@ -275,6 +205,8 @@ def _cut(address: Address, graph: Graph) -> Cut:
         node = graph.nodes.get(producer(tensor))
         if node is None or node.op == "Placeholder":
             return None
+        if node.op == "IdentityN":
+            return Step("Identity", node.data[_place(tensor) :][:1])
         return Step(node.op, node.data, bool(node.flag("transpose_b")))
 
     cut = find_cut([stated["head"]] if "head" in stated else _ends(graph), made_by, look, address.written)
@@ -290,7 +222,22 @@ def _ends(graph: Graph) -> list[str]:
         if name not in dependent:
             dependent.add(name)
             waiting += [node.name for node in graph.consumers.get(name, ())]
-    return [name for name in graph.nodes if name in dependent and not graph.consumers.get(name) and graph.nodes[name].op in INERT]
+    ends = [
+        node
+        for name, node in graph.nodes.items()
+        if name in dependent and not graph.consumers.get(name) and node.op in INERT
+    ]
+    return [
+        f"{node.name}:{i}" if i else node.name
+        for node in ends
+        for i in range(len(node.data) if node.op == "IdentityN" else 1)
+    ]
+
+
+def _place(tensor: str) -> int:
+    """Which output of its node a tensor is."""
+    place = tensor.partition(":")[2]
+    return int(place) if place.isascii() and place.isdigit() else 0
 
 
 def _input(address: Address, graph: Graph, outputs: list[str]) -> Node:

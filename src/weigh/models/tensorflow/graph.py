@@ -34,7 +34,18 @@ TYPES: dict[int, Any] = {  # numbers of types.proto
     19: np.float16, 22: np.uint32, 23: np.uint64,
 }  # fmt: skip
 # type -> field of its values in a tensor, and how many bytes a value has there (0: numbers without a fixed size)
-VALUES = {1: (5, 4), 2: (6, 8), 3: (7, 0), 4: (7, 0), 5: (7, 0), 6: (7, 0), 9: (10, 0), 10: (11, 0), 17: (7, 0), 19: (13, 0)}
+VALUES = {
+    1: (5, 4),
+    2: (6, 8),
+    3: (7, 0),
+    4: (7, 0),
+    5: (7, 0),
+    6: (7, 0),
+    9: (10, 0),
+    10: (11, 0),
+    17: (7, 0),
+    19: (13, 0),
+}
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,9 @@ class Node:
             kind, shape = tensor.number(1), _shape(tensor.message(2)) or ()
             size = math.prod(shape) * np.dtype(TYPES.get(kind, np.int64)).itemsize
             if min(shape, default=0) < 0 or size > max(MOST_REPEATED, 16 * len(tensor.data)):
-                raise ProtobufError(f"{self.name[:80]} has the shape {shape}, and {len(tensor.data):,} bytes in the file")
+                raise ProtobufError(
+                    f"{self.name[:80]} has the shape {shape}, and {len(tensor.data):,} bytes in the file"
+                )
 
     def constant(self) -> np.ndarray:
         """The values of a `Const`.
@@ -204,7 +217,9 @@ class SavedModel:
 def placeholder(name: str, dtype: int) -> Node:
     """A node that takes what is fed to it, for one that computed it."""
     kind = message_field(1, b"dtype") + message_field(2, bytes([6 << 3, dtype]))
-    return _node(memoryview(message_field(1, name.encode()) + message_field(2, b"Placeholder") + message_field(5, kind)))
+    return _node(
+        memoryview(message_field(1, name.encode()) + message_field(2, b"Placeholder") + message_field(5, kind))
+    )
 
 
 def producer(tensor: str) -> str:
@@ -239,7 +254,11 @@ def read_saved_model(folder: Path) -> SavedModel:
     path = folder / "saved_model.pb"
     if not path.is_file():
         raise ModelError(
-            text("{f} is no SavedModel: it has no saved_model.pb.", "{f} 不是 SavedModel：其中没有 saved_model.pb。", f=folder),
+            text(
+                "{f} is no SavedModel: it has no saved_model.pb.",
+                "{f} 不是 SavedModel：其中没有 saved_model.pb。",
+                f=folder,
+            ),
             do=text(
                 "Name the folder that holds saved_model.pb, or a frozen graph (.pb).",
                 "请指定包含 saved_model.pb 的文件夹，或一个冻结图（.pb）。",
@@ -269,7 +288,7 @@ def parse_graph(data: memoryview | bytes) -> Graph:
     return Graph(by_name, {function.name: function for function in functions}, message.message(4).data)
 
 
-class broken:  # noqa: N801 - used as a statement
+class broken:
     """Inside the block what is wrong with a file is a `ModelError` that names it."""
 
     def __init__(self, path: Path) -> None:
@@ -301,7 +320,7 @@ def _bytes_of(path: Path) -> bytes:
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
             raise refused(path, f"{size:,} > {MOST_BYTES:,} bytes")
-        return file.read(MOST_BYTES + 1)
+        return file.read(size)  # a longer read would first make room for all of it
 
 
 def _node(part: memoryview) -> Node:
@@ -318,11 +337,13 @@ def _meta_graph(message: Message) -> tuple[list[str], SavedModel]:
 
     def tensors(held: dict[str, Message]) -> dict[str, tuple[str, int, tuple[int, ...] | None]]:
         return {
-            name: (one.text(1), one.number(2), _shape(one.message(3)) if one.parts(3) else None) for name, one in held.items()
+            name: (one.text(1), one.number(2), _shape(one.message(3)) if one.parts(3) else None)
+            for name, one in held.items()
         }
 
     signatures = {
-        name: Signature(name, tensors(one.mapping(1)), tensors(one.mapping(2))) for name, one in message.mapping(5).items()
+        name: Signature(name, tensors(one.mapping(1)), tensors(one.mapping(2)))
+        for name, one in message.mapping(5).items()
     }
     model = SavedModel(parse_graph(message.message(2).data), signatures, producer(saver.text(3)), saver.text(1))
     return message.message(1).texts(4), model
@@ -353,13 +374,27 @@ def _listed(tensor: Message, kind: int) -> np.ndarray:
 
 
 def constants(graph: Graph) -> Callable[[str], np.ndarray | None]:
-    """`(tensor) -> values`, where they are fixed: those of a constant, also behind nodes that hand it on."""
+    """`(tensor) -> values`, where they are fixed: those of a constant, also behind nodes that hand it on in another shape."""
 
-    def look(tensor: str) -> np.ndarray | None:
-        node, seen = graph.nodes.get(producer(tensor)), 0
-        while node is not None and node.op in ("Identity", "StopGradient", "Snapshot") and node.data and seen < 50:
-            node, seen = graph.nodes.get(producer(node.data[0])), seen + 1
-        return node.constant() if node is not None and node.op == "Const" else None
+    def look(tensor: str, depth: int = 0) -> np.ndarray | None:
+        node = graph.nodes.get(producer(tensor))
+        if node is None or depth > 20:
+            return None
+        if node.op == "Const":
+            return node.constant() if node.dtype in TYPES else None
+        if node.op not in ("Identity", "StopGradient", "Snapshot", "Reshape", "Squeeze", "ExpandDims") or not node.data:
+            return None
+        values = look(node.data[0], depth + 1)
+        sides = [look(one, depth + 1) for one in node.data[1:2]]
+        if values is None or any(side is None for side in sides):
+            return None
+        try:
+            if node.op == "Squeeze":
+                return np.squeeze(values, tuple(node.ints("squeeze_dims")) or None)
+            if node.op == "ExpandDims":
+                return np.expand_dims(values, int(sides[0]))  # type: ignore[arg-type]
+            return values.reshape(sides[0]) if node.op == "Reshape" else values  # type: ignore[arg-type]
+        except (ValueError, TypeError, IndexError):
+            raise ProtobufError(f"{node.name[:80]} cannot change a shape like that") from None
 
     return look
-

@@ -43,8 +43,10 @@ ResizeNearestNeighbor ScaleAndTranslate
 """
 _BRANCHES = "If Merge PartitionedCall StatefulPartitionedCall StatelessIf Switch"  # no loops: one may never end
 INERT = frozenset(f"{_ARITHMETIC} {_LAYERS} {_SHAPES} {_PICTURES} {_BRANCHES}".split())
-VARIABLES = frozenset("ReadVariableOp ResourceGather VarHandleOp Variable VariableV2".split())
-RESTORING = frozenset("Assign AssignVariableOp Const Identity NoOp Pack RestoreV2 ShardedFilename StringJoin".split())
+VARIABLES = frozenset(["ReadVariableOp", "ResourceGather", "VarHandleOp", "Variable", "VariableV2"])
+RESTORING = frozenset(
+    ["Assign", "AssignVariableOp", "Const", "Identity", "NoOp", "Pack", "RestoreV2", "ShardedFilename", "StringJoin"]
+)
 
 
 def needed_part(graph: Graph, outputs: Iterable[str], path: Path, *, restore: str = "") -> bytes:
@@ -117,7 +119,9 @@ def _not_inert(path: Path, node: Node, where: str, *, variable: bool) -> ModelEr
             "weigh 只运行纯计算的运算：其他运算可能读写文件、调用代码或永不结束。",
         ),
         text(
-            "Export the model for serving (model.export('FOLDER') of Keras), or as ONNX: onnx:PATH.onnx.",
-            "请以推理形式导出模型（Keras 的 model.export('文件夹')），或导出为 ONNX：onnx:PATH.onnx。",
+            "Where it only decodes pictures, name the tensor behind it: tf:PATH@input=TENSOR. Otherwise export the model for serving "
+            "(model.export('FOLDER') of Keras), or as ONNX: onnx:PATH.onnx.",
+            "若它只是解码图片，请指明其后的张量：tf:PATH@input=张量。否则请以推理形式导出模型（Keras 的 model.export('文件夹')），"
+            "或导出为 ONNX：onnx:PATH.onnx。",
         ),
     )

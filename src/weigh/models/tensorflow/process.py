@@ -71,7 +71,12 @@ class TensorFlow:
         self.written, self.threads, self.seconds = written, threads, 0.0
         self._lock = threading.Lock()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process runs
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": str(threads)}
+        environment = {
+            **os.environ,
+            "TF_CPP_MIN_LOG_LEVEL": "2",
+            "CUDA_VISIBLE_DEVICES": "-1",
+            "OMP_NUM_THREADS": str(threads),
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-P", str(Path(__file__).with_name("worker.py")), str(os.getpid())], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._log, env=environment, start_new_session=True,
@@ -126,7 +131,12 @@ class TensorFlow:
                 raise
         if "error" in reply:
             raise ModelError(
-                text("TensorFlow cannot run {a}: {e}", "TensorFlow 无法运行 {a}：{e}", a=self.written, e=reply["error"][:300]),
+                text(
+                    "TensorFlow cannot run {a}: {e}",
+                    "TensorFlow 无法运行 {a}：{e}",
+                    a=self.written,
+                    e=reply["error"][:300],
+                ),
                 do=text(
                     "Look at the model with TensorFlow itself; or export it as ONNX: onnx:PATH.onnx.",
                     "请直接用 TensorFlow 检查该模型；或将其导出为 ONNX：onnx:PATH.onnx。",

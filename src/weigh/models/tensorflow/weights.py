@@ -23,6 +23,7 @@ from torch import nn
 from weigh.errors import ModelError, reason_of
 from weigh.language import Text, text
 from weigh.models.address import Address
+from weigh.models.outside import imagenet_order
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained, Provenance
 from weigh.models.tensorflow.graph import Graph, Node, broken, constants, producer
@@ -80,10 +81,16 @@ def load_into_timm(address: Address, graph: Graph | None, path: Path) -> Pretrai
     note = "TensorFlow's padding and epsilon; values -1..1"
     if left:
         note += f"; left out: {', '.join(left[:3])}" + (" …" if len(left) > 3 else "")
-    files = tuple(sorted(file.resolve() for file in path.rglob("*") if file.is_file())) if path.is_dir() else (path.resolve(),)
-    return Pretrained(
-        address, module, preprocessing, Provenance("file", path.name, note=note, files=files), module.num_classes, anatomy=ANATOMY
+    files = (
+        tuple(sorted(file.resolve() for file in path.rglob("*") if file.is_file()))
+        if path.is_dir()
+        else (path.resolve(),)
     )
+    classes = int(module.num_classes)
+    return Pretrained(
+        address, module, preprocessing, Provenance("file", path.name, note=note, files=files), classes, anatomy=ANATOMY,
+        imagenet=imagenet_order(classes),
+    )  # fmt: skip
 
 
 # The layers of a graph ---------------------------------------------------------------------------------------------------
@@ -135,7 +142,9 @@ def _behind(graph: Graph, node: Node, layer: Layer, look: Callable[[str], np.nda
             break
         if at.op.startswith("FusedBatchNorm") and all(one is not None for one in fixed[1:5]) and "norm" not in values:
             values |= {"norm": tuple(fixed[1:5]), "epsilon": at.real("epsilon", 1e-4)}
-        elif at.op in ("BiasAdd", "Add", "AddV2") and sum(one is not None for one in fixed) == 1 and "norm" not in values:
+        elif (
+            at.op in ("BiasAdd", "Add", "AddV2") and sum(one is not None for one in fixed) == 1 and "norm" not in values
+        ):
             bias = next(one for one in fixed if one is not None)
             if bias.size != len(layer.weight):
                 break
@@ -246,7 +255,9 @@ def _fill(module: nn.Module, layers: list[Layer], address: Address, path: Path) 
         beyond = order[parts[i + 1][0]] if i + 1 < len(parts) else len(modules)
         norm = next(((own, norm) for at, own, norm in norms if order[name] < at < beyond), None)
         layer = layers[i] if i < len(layers) else None
-        wrong = text("the file has no such layer", "文件中没有这一层") if layer is None else _difference(part, norm, layer)
+        wrong = (
+            text("the file has no such layer", "文件中没有这一层") if layer is None else _difference(part, norm, layer)
+        )
         if wrong is None and layer is not None:
             state |= _tensors(name, part, norm, layer)
             fitted += sum(t.numel() for t in (*part.parameters(), *(norm[1].parameters() if norm else ())))

@@ -56,6 +56,10 @@ class Work:
         self.graph = tf.Graph()
         with self.graph.as_default():
             tf.import_graph_def(definition, name="")
+            for handle in [node for node in self.graph.get_operations() if node.type == "VarHandleOp"]:
+                name = f"{handle.name}/Read/ReadVariableOp"  # where `freeze` reads the value
+                if name not in self.graph._nodes_by_name:
+                    tf.raw_ops.ReadVariableOp(resource=handle.outputs[0], dtype=handle.get_attr("dtype"), name=name)
         threads = {"intra_op_parallelism_threads": header["threads"], "inter_op_parallelism_threads": 1}
         self.session = self.v1.Session(graph=self.graph, config=self.v1.ConfigProto(**threads))
         if header["restore"]:
@@ -74,7 +78,9 @@ class Work:
         )
         function = self.v1.wrap_function(lambda: self.v1.import_graph_def(fixed, name=""), [])
         pruned = function.prune(header["inputs"], header["outputs"])
-        return {}, convert_to_constants.convert_variables_to_constants_v2(pruned).graph.as_graph_def().SerializeToString()
+        return {}, convert_to_constants.convert_variables_to_constants_v2(
+            pruned
+        ).graph.as_graph_def().SerializeToString()
 
     def run(self, header: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
         """One batch."""
