@@ -27,7 +27,6 @@ def onnx_classifier(
         extra: Further nodes.
         outside: Location of the weights in another file.
     """
-    import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     rng = np.random.default_rng(0)
@@ -218,13 +217,31 @@ def slim_mobilenet(module: Any, *, fused: bool = True, epsilon: float = 1e-3, he
         nodes.append(constant(f"{name}/weights", kernel.copy()))
         nodes.append(node(f"{name}/weights/read", "Identity", f"{name}/weights"))
         nodes.append(
-            node(f"{name}/conv", kind, at, f"{name}/weights/read", strides=listed(1, stride, stride, 1), padding=string("SAME"))
+            node(
+                f"{name}/conv",
+                kind,
+                at,
+                f"{name}/weights/read",
+                strides=listed(1, stride, stride, 1),
+                padding=string("SAME"),
+            )
         )
         gamma, beta, mean, variance = (f"{name}/{part}" for part in ("gamma", "beta", "mean", "variance"))
         for own, key in ((gamma, "weight"), (beta, "bias"), (mean, "running_mean"), (variance, "running_var")):
             nodes.append(constant(own, state[f"{norm}.{key}"]))
         if fused:
-            nodes.append(node(f"{name}/norm", "FusedBatchNormV3", f"{name}/conv", gamma, beta, mean, variance, epsilon=real(epsilon)))
+            nodes.append(
+                node(
+                    f"{name}/norm",
+                    "FusedBatchNormV3",
+                    f"{name}/conv",
+                    gamma,
+                    beta,
+                    mean,
+                    variance,
+                    epsilon=real(epsilon),
+                )
+            )
         else:
             nodes.extend([
                 constant(f"{name}/eps", np.float32(epsilon)), node(f"{name}/sum", "Add", variance, f"{name}/eps"),
@@ -247,6 +264,15 @@ def slim_mobilenet(module: Any, *, fused: bool = True, epsilon: float = 1e-3, he
         assert isinstance(module.classifier, torch.nn.Linear)
         nodes.append(constant("head/weights", state["classifier.weight"].T[None, None].copy()))
         nodes.append(constant("head/biases", state["classifier.bias"]))
-        nodes.append(node("head/conv", "Conv2D", "MobilenetV1/Logits/pool", "head/weights", strides=listed(1, 1, 1, 1), padding=string("SAME")))
+        nodes.append(
+            node(
+                "head/conv",
+                "Conv2D",
+                "MobilenetV1/Logits/pool",
+                "head/weights",
+                strides=listed(1, 1, 1, 1),
+                padding=string("SAME"),
+            )
+        )
         nodes.append(node("head/BiasAdd", "BiasAdd", "head/conv", "head/biases"))
     return graph_bytes(*nodes)

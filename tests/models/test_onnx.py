@@ -236,7 +236,10 @@ def custom_domain(model):
 
 def hidden_in_a_branch(model):
     inner = helper.make_graph(
-        [helper.make_node("Steal", [], ["out"], domain="com.evil")], "b", [], [helper.make_tensor_value_info("out", 1, None)]
+        [helper.make_node("Steal", [], ["out"], domain="com.evil")],
+        "b",
+        [],
+        [helper.make_tensor_value_info("out", 1, None)],
     )
     model.graph.node.append(helper.make_node("If", ["x"], ["y"], then_branch=inner, else_branch=inner))
 
@@ -289,7 +292,16 @@ def test_a_hostile_graph_is_refused_and_named(change, named, tmp_path):
 
 @pytest.mark.parametrize(
     "location",
-    ["../../etc/passwd", "/etc/passwd", "..\\..\\secret", "C:\\secret", "a/../../b", "\\\\server\\share", "weights\0.bin", ""],
+    [
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..\\..\\secret",
+        "C:\\secret",
+        "a/../../b",
+        "\\\\server\\share",
+        "weights\0.bin",
+        "",
+    ],
 )
 def test_weights_outside_the_folder_are_not_read(location, tmp_path):
     path = rewritten(
@@ -308,7 +320,9 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize(("key", "value"), [("length", "99999999"), ("offset", "99999999"), ("offset", "-4"), ("length", "x")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("length", "99999999"), ("offset", "99999999"), ("offset", "-4"), ("length", "x")]
+)
 def test_weights_that_are_cut_off_are_named(key, value, tmp_path):
     path = onnx_classifier(tmp_path / "m.onnx", outside="w.bin")
     rewritten(path, lambda model: model.graph.initializer[0].external_data.add(key=key, value=value))
@@ -323,7 +337,9 @@ def test_weights_that_are_missing_are_named(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a model", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 1000, b"\x0a\xff\xff\xff\xff\x0f"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a model", b"PK\x03\x04", b"\x80\x02}q\x00.", b"\xff" * 1000, b"\x0a\xff\xff\xff\xff\x0f"]
+)
 def test_other_files_are_told_apart(content, tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(content)

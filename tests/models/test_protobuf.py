@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -38,14 +39,12 @@ def test_it_writes_what_it_reads(content, field):
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_an_error(content):
-    try:
+    with suppress(ProtobufError):
         message = Message(content)
         for field in list(message.fields):
             message.fixed(field, 1)
             message.varints(field)
             message.texts(field)
-    except ProtobufError as error:
-        assert str(error)
 
 
 @pytest.mark.parametrize(

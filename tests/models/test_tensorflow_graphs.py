@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 from tests.models.stored_graphs import (
-    FLOAT, called, constant, function, graph_bytes, node, number, placeholder, saved_model, string, tiny_nodes, typed, varint,
+    FLOAT,
+    called,
+    constant,
+    function,
+    graph_bytes,
+    node,
+    number,
+    placeholder,
+    saved_model,
+    string,
+    tiny_nodes,
+    typed,
+    varint,
 )  # fmt: skip
 from weigh.errors import MissingExtra, ModelError
 from weigh.models import tf
@@ -186,7 +198,10 @@ def test_what_is_not_needed_is_left_in_the_file(tmp_path):
     "functions",
     [
         (function("a", node("n", "PartitionedCall", f=called("a"))),),
-        (function("a", node("n", "PartitionedCall", f=called("b"))), function("b", node("n", "PartitionedCall", f=called("a")))),
+        (
+            function("a", node("n", "PartitionedCall", f=called("b"))),
+            function("b", node("n", "PartitionedCall", f=called("a"))),
+        ),
         (function("a", node("n", "PartitionedCall", f=called("nowhere"))),),
     ],
     ids=["itself", "each other", "missing"],
@@ -200,7 +215,10 @@ def test_functions_that_never_end_are_refused(functions, tmp_path):
 @pytest.mark.parametrize(
     ("extra", "said"),
     [
-        ([constant("bomb", np.float32([1]), sides=(1 << 20, 1 << 20)), node("answer", "Add", "vector", "bomb")], "1048576"),
+        (
+            [constant("bomb", np.float32([1]), sides=(1 << 20, 1 << 20)), node("answer", "Add", "vector", "bomb")],
+            "1048576",
+        ),
         ([constant("bomb", np.float32([1]), sides=(-3,)), node("answer", "Add", "vector", "bomb")], "-3"),
         ([node("answer", "Add", "vector", "nowhere")], "no node nowhere"),
         ([node("answer", "Add", "vector", "answer")], "needs itself"),
@@ -246,7 +264,9 @@ def test_folders_that_are_no_saved_model_are_refused(made, tmp_path):
         saved_model(folder, graph_bytes(*tiny_nodes()), output="logits:0")
         content = (folder / "saved_model.pb").read_bytes()
         (folder / "saved_model.pb").write_bytes(
-            content[:-40] if made == "truncated" else content.replace(b"serving_default", b"\0" * 15).replace(b"logits:0", b"\0" * 8)
+            content[:-40]
+            if made == "truncated"
+            else content.replace(b"serving_default", b"\0" * 15).replace(b"logits:0", b"\0" * 8)
         )
     elif made != "nothing":
         folder.mkdir()
@@ -301,7 +321,7 @@ def test_training_is_refused_before_tensorflow_is_started(recipe, photos, tmp_pa
 )
 def test_addresses(written, path, stated, architecture):
     address = parse_address(written)
-    assert (address.path, address.statements) == (path, stated)
+    assert (address.path, dict(address.options)) == (path, stated)
     assert address.architecture == (architecture or written)
 
 
@@ -324,6 +344,13 @@ def test_addresses_that_cannot_be_say_what_can(written, hint):
 
 
 def test_strings_among_constants_are_no_obstacle(tmp_path):
-    words = node("words", "Const", dtype=typed(7), value=message_field(8, number(1, 7) + message_field(8, b"broken shape")))
-    nodes = [*tiny_nodes(), words, node("check", "NoOp", "^words"), node("answer", "Identity", "vector", "^check", s=string("x"))]
+    words = node(
+        "words", "Const", dtype=typed(7), value=message_field(8, number(1, 7) + message_field(8, b"broken shape"))
+    )
+    nodes = [
+        *tiny_nodes(),
+        words,
+        node("check", "NoOp", "^words"),
+        node("answer", "Identity", "vector", "^check", s=string("x")),
+    ]
     assert load(frozen(tmp_path, *nodes), "@features=answer").ports == {"features"}

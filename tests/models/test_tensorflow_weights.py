@@ -136,8 +136,13 @@ def right(model, shared, outputs: slice, step: int) -> np.ndarray:
     with torch.inference_mode():
         for start in range(0, len(rows), 25):
             some = rows[start : start + 25]
-            cut = [model.preprocessing.crop(Image.open(folder / "images" / f"{row['ImageId']}.jpg").convert("RGB")) for row in some]
-            answers = model.module(model.preprocessing.normalise(torch.from_numpy(np.stack(cut))))[:, outputs].argmax(dim=1)
+            cut = [
+                model.preprocessing.crop(Image.open(folder / "images" / f"{row['ImageId']}.jpg").convert("RGB"))
+                for row in some
+            ]
+            answers = model.module(model.preprocessing.normalise(torch.from_numpy(np.stack(cut))))[:, outputs].argmax(
+                dim=1
+            )
             hits += [int(answer) + 1 == int(row["TrueLabel"]) for answer, row in zip(answers, some, strict=True)]
     return np.array(hits)
 

@@ -134,7 +134,7 @@ class _Graph:
 
 def _cut(address: Address, graph: _Graph) -> Cut:
     """As the user says, or before the last linear layer; of several outputs the logits are meant, which is what weigh calls them."""
-    stated = address.statements
+    stated = dict(address.options)
     for key in ("features", "head"):
         if key in stated and stated[key] not in graph.made:
             import difflib
@@ -163,7 +163,7 @@ def _input(address: Address, graph: _Graph, smaller: Any) -> Any:
             text("Models of texts are not read from ONNX files.", "文本模型不能从 ONNX 文件读取。"),
             text("Use the model's folder with its tokenizer: hf:FOLDER", "请使用带分词器的模型文件夹：hf:文件夹"),
         )  # fmt: skip
-    asked = address.statements.get("input")
+    asked = dict(address.options).get("input")
     if len(needed) == 1 and asked in (None, needed[0].name) and kinds[needed[0].name] in FLOATS:
         return needed[0]
     raise ModelError(

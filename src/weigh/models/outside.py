@@ -91,7 +91,7 @@ def entry_of(
     Raises:
         ModelError: No input for pictures, or something that neither says; names the option.
     """
-    written, stated = address.written, address.statements
+    written, stated = address.written, dict(address.options)
     shape = shape if shape is not None else (-1, -1, -1, 3)
     if len(shape) != 4 or 3 not in (shape[1], shape[3]) or shape[0] not in (-1, 0, 1):
         raise ModelError(
@@ -149,7 +149,7 @@ def entry_of(
 
 def _size(address: Address, name: str, sides: tuple[int, ...]) -> int:
     """Pixels of a side."""
-    written, asked = address.written, address.statements.get("size")
+    written, asked = address.written, dict(address.options).get("size")
     if asked is not None and not (asked.isascii() and asked.isdigit() and SIZES[0] <= int(asked) <= SIZES[1]):
         raise ModelError(
             text("{a}: @size={s} is no number of pixels from {x} to {y}.", "{a}：@size={s} 不是 {x} 到 {y} 之间的像素数。",

@@ -173,7 +173,7 @@ def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
 
 def _entered_at(address: Address, graph: Graph) -> Graph:
     """The graph with `@input` in place of what makes that tensor."""
-    asked = address.statements.get("input")
+    asked = dict(address.options).get("input")
     if asked is None:
         return graph
     node = _there(address, graph, asked)
@@ -194,7 +194,7 @@ def _there(address: Address, graph: Graph, tensor: str) -> Node:
 
 def _cut(address: Address, graph: Graph) -> Cut:
     """As the user says, or before the last linear layer."""
-    stated, look = address.statements, constants(graph)
+    stated, look = dict(address.options), constants(graph)
     for name in ("features", "head"):
         if name in stated:
             _there(address, graph, stated[name])
