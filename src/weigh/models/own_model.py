@@ -20,8 +20,9 @@ from weigh.models.anatomy import TORCH
 from weigh.models.maps import find_maps
 from weigh.models.own_code import Code, find_code, running
 from weigh.models.own_ports import Tried, features_by, nature_of, say_once, try_ports
-from weigh.models.preprocessing import RESAMPLING, Preprocessing
+from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.models.transforms import checked
 
 __all__ = ["load", "preprocessing_of"]
 
@@ -78,8 +79,6 @@ def preprocessing_of(address: Address) -> Preprocessing:
             continue
         try:
             values[name] = _value(kinds[name], written)
-            if name == "interpolation" and written not in RESAMPLING:
-                raise ValueError
         except (KeyError, ValueError):
             known = ", ".join(["name", *kinds])
             raise ModelError(
@@ -92,7 +91,7 @@ def preprocessing_of(address: Address) -> Preprocessing:
             ) from None
     if "size" in values:
         values = {"resize": round(values["size"] * USUAL.resize / USUAL.size), **values}
-    return replace(USUAL, **values)
+    return checked(replace(USUAL, **values))
 
 
 def _tell_usual(address: Address, preprocessing: Preprocessing) -> None:
@@ -116,16 +115,10 @@ def _tell_usual(address: Address, preprocessing: Preprocessing) -> None:
 
 def _value(kind: str, written: str) -> Any:
     if kind.startswith("tuple"):
-        numbers = tuple(float(part) for part in written.split(":"))
-        if len(numbers) != kind.count("float"):
-            raise ValueError
-        return numbers
+        return tuple(float(part) for part in written.split(":"))
     if kind == "bool":
         return {"1": True, "0": False, "true": True, "false": False}[written.lower()]
-    value = {"int": int, "float": float}.get(kind, str)(written)
-    if isinstance(value, int) and not 0 < value <= 4096:
-        raise ValueError
-    return value
+    return {"int": int, "float": float}.get(kind, str)(written)
 
 
 def _not_pretrained(address: Address, share: float) -> ModelError:

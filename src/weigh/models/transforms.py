@@ -5,15 +5,16 @@ Read and not run: pictures are decoded, cached and augmented as for every other 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any
 
 from weigh.errors import ModelError
 from weigh.language import Text, text
-from weigh.models.preprocessing import RESAMPLING, Preprocessing
+from weigh.models.preprocessing import MOST, RESAMPLING, Preprocessing
 
-__all__ = ["of_preset", "read_transform"]
+__all__ = ["checked", "of_preset", "read_transform"]
 
 TO_NUMBERS = ("ToTensor", "MaybeToTensor", "ConvertImageDtype")  # to values in [0, 1]
 NOTHING = ("PILToTensor", "ToImage", "RGB", "ToPureTensor", "Identity", "MaybePILToTensor")
@@ -40,7 +41,7 @@ def read_transform(given: Any) -> Preprocessing:
         ModelError: Names the step that cannot be read, and what can.
     """
     if isinstance(given, Preprocessing):
-        return given
+        return checked(given)
     if isinstance(given, Mapping):
         return _of_fields(given)
     if all(hasattr(given, name) for name in ("resize_size", "mean", "std", "interpolation")):
@@ -60,7 +61,44 @@ def _of_fields(given: Mapping[str, Any]) -> Preprocessing:
     if missing := [name for name in ("size", "mean", "std") if name not in given]:
         raise _unread(text("{f} is missing", "缺少 {f}", f=missing[0]))
     values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in given.items()}
-    return Preprocessing(**{"resize": round(given["size"] * 256 / 224), **values})
+    resize = round(given["size"] * 256 / 224) if isinstance(given["size"], int) else given["size"]
+    return checked(Preprocessing(**{"resize": resize, **values}))
+
+
+def checked(prepared: Preprocessing) -> Preprocessing:
+    """The same.
+
+    Raises:
+        ModelError: One of its values cannot be.
+    """
+    sides = {"size": prepared.size, "resize": prepared.resize}
+    for name, side in sides.items():
+        if type(side) is not int or not 0 < side <= MOST:
+            raise _unread(
+                text(
+                    "{f}={v}: it is a number of pixels, {m} at most",
+                    "{f}={v}：应为像素数，最多 {m}",
+                    f=name,
+                    v=side,
+                    m=MOST,
+                )
+            )
+    if prepared.resize < prepared.size and not prepared.squash:
+        raise _unread(
+            text("resize={a} is less than size={b}", "resize={a} 小于 size={b}", a=prepared.resize, b=prepared.size)
+        )
+    for name, values in {"mean": prepared.mean, "std": prepared.std}.items():
+        numbers = isinstance(values, tuple) and len(values) == 3 and all(isinstance(v, (int, float)) for v in values)
+        if not numbers or not all(map(math.isfinite, values)) or (name == "std" and min(values) <= 0):
+            raise _unread(text("{f}={v}: it is three numbers", "{f}={v}：应为三个数", f=name, v=values))
+    if prepared.interpolation not in RESAMPLING:
+        known = ", ".join(RESAMPLING)
+        raise _unread(
+            text(
+                "interpolation={v}; known are {k}", "interpolation={v}；可用的有 {k}", v=prepared.interpolation, k=known
+            )
+        )
+    return prepared
 
 
 def _of_steps(steps: list[Any]) -> Preprocessing:
@@ -98,15 +136,10 @@ def _of_steps(steps: list[Any]) -> Preprocessing:
     sides = {*resize, *(crop or resize)} if squash else set(crop or ())
     if len(sides) != 1 or min(resize) < max(sides):
         raise _unread(text("pictures of {s}: they must be square, and no larger than Resize makes them", "图片大小 {s}：必须为正方形，且不大于 Resize 的结果", s=sorted(sides)))  # fmt: skip
-    if how not in RESAMPLING:
-        raise _unread(text("interpolation {i}", "插值方式 {i}", i=how))
     of_255 = 255 * scale
     mean, std = mean or (0.0, 0.0, 0.0), std or (1.0, 1.0, 1.0)
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise _unread(text("Normalize of {m}, {s}", "Normalize 的 {m}、{s}", m=mean, s=std))
-    red, green, blue = (value / of_255 for value in mean)
-    spread = tuple(value / of_255 for value in std)
-    return Preprocessing(sides.pop(), resize[0], (red, green, blue), spread, how, squash=squash)  # type: ignore[arg-type]
+    centre, spread = (tuple(value / of_255 for value in values) for values in (mean, std))
+    return checked(Preprocessing(sides.pop(), resize[0], centre, spread, how, squash=squash))  # type: ignore[arg-type]
 
 
 def _sides(size: Any) -> tuple[int, ...]:
