@@ -6,9 +6,8 @@ import argparse
 import datetime
 import os
 import pickle
-import re
+import shlex
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +81,12 @@ FORMS = {
     "old torch": lambda s: {n: t for n, t in s.items() if not n.endswith("num_batches_tracked")},
     "nested": lambda s: {"checkpoint": {"model_state": s, "step": 3}},
 }  # fmt: skip
+
+
+def follow(advice: str) -> None:
+    """Do what the advice says, in this process."""
+    words = shlex.split(advice[advice.index("python -c") :])
+    exec(words[2], {})
 
 
 def load(path):
@@ -175,9 +180,8 @@ def test_a_whole_module_is_refused_and_the_advice_works(network, state, tmp_path
     torch.save(network, path)
     with pytest.raises(ModelError, match=r"timm\.models\.resnet\.ResNet") as raised:
         load(path)
-    line = re.search(r'python -c "(.*)"', str(raised.value.do))
-    assert line
-    subprocess.run([sys.executable, "-c", line[1]], check=True, timeout=120)
+    assert raised.value.do
+    follow(raised.value.do.en)
     assert load_file(tmp_path / "whole.safetensors").keys() == state.keys()
     assert load(tmp_path / "whole.safetensors").classes
 

@@ -7,46 +7,28 @@ the prefix that makes the most of them fit is taken off. Before it: a path. Afte
 
 from __future__ import annotations
 
-import pickletools
 import re
-import warnings
-import zipfile
-from collections import Counter, OrderedDict
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from weigh.errors import ModelError, reason_of
-from weigh.files import open_regular
-from weigh.language import Text, text
+from weigh.errors import ModelError
+from weigh.files import read_json
+from weigh.language import text
+from weigh.models.inert_pickle import LeftOut, needs_code, rewrite, unpickle, unreadable
+from weigh.models.limits import check_header
 
 __all__ = ["Checkpoint", "Fitted", "fit", "read_checkpoint"]
-
-warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what cannot be read is said by us
 
 State = dict[str, torch.Tensor]
 WRAPPERS = re.compile(r"_orig_mod\.|_fsdp_wrapped_module\.|_checkpoint_wrapped_module\.")  # of torch, at any depth
 SECOND = re.compile(
     r"ema|teacher|averag|momentum|target|swa|shadow", re.IGNORECASE
 )  # sets that stand beside the trained one
-# Their constructors are called in pickles of plain values; the stand-in is inert all the same.
-VALUES = (
-    "numpy",
-    "pathlib",
-    "datetime",
-    "collections",
-    "argparse",
-    "decimal",
-    "fractions",
-    "uuid",
-    "copyreg",
-    "omegaconf",
-    "types",
-)
-CHUNK = 1 << 20
-MOST_KINDS = 60  # of objects beside the weights
+LONGEST_NAME = 500  # characters
 
 
 @dataclass(frozen=True)
@@ -74,11 +56,15 @@ class Fitted:
     Attributes:
         state: All of them; those of the head that do not fit keep the architecture's own.
         headless: The head is not the file's.
+        share: Of the architecture's numbers that come from the file.
+        stored: What they are stored in where that is not single precision: "bfloat16".
         left_out: What of the file is not used, in words.
     """
 
     state: State
     headless: bool
+    share: float
+    stored: str
     left_out: tuple[str, ...]
 
 
@@ -88,21 +74,24 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         ModelError: Not there, not a checkpoint, or one that cannot be read without running its code.
     """
+    if path.name.endswith(".index.json"):
+        return _sharded(path)
     if not path.is_file():
         raise ModelError(text("There is no file {p}.", "没有文件 {p}。", p=path))
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 
+        check_header(path)
         try:
             held: Any = load_file(path)
         except Exception as error:  # SafetensorError, OSError, MemoryError of a false header
-            raise _unreadable(path, error) from None
+            raise unreadable(path, error) from None
         names: tuple[str, ...] = ()
     else:
-        held, names = _unpickle(path)
-    if isinstance(held, _LeftOut):
-        raise _needs_code(path, held.kind)
-    sets = _sets(held)
+        held, names = unpickle(path)
+    if isinstance(held, LeftOut):
+        raise needs_code(path, held.kind)
+    sets = _sets(held, path)
     if not sets:
         raise ModelError(
             text(
@@ -110,9 +99,40 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 "{p} 中没有权重：没有按名称存放的张量字典。",
                 p=path,
             ),
-            do=_rewrite(path),
+            do=rewrite(path),
         )
+    for name, tensor in (item for state in sets.values() for item in state.items()):
+        if odd := _odd(tensor):
+            raise unreadable(path, f"{name} is {odd}")
     return Checkpoint(sets, names)
+
+
+def _sharded(path: Path) -> Checkpoint:
+    """The one set that an index of the transformers library describes: names of tensors, and which file beside it holds each."""
+    index = read_json(path)
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict) or not all(
+        isinstance(name, str) and Path(name).name == name for name in files.values()
+    ):
+        raise unreadable(path, "no index of files that lie beside it")
+    state: State = {}
+    for name in dict.fromkeys(files.values()):
+        state |= read_checkpoint(path.with_name(name)).plain
+    if absent := sorted(files.keys() - state.keys()):
+        raise unreadable(path, f"{absent[0][:100]} is in none of its files")
+    return Checkpoint({"": {name: state[name] for name in files}})
+
+
+def _odd(tensor: torch.Tensor) -> str:
+    """Why these are no weights; "" where they are."""
+    if tensor.layout != torch.strided:
+        return "sparse"
+    if tensor.is_quantized:
+        return "quantised"
+    if tensor.device.type != "cpu":
+        return "without values"
+    stored = tensor.untyped_storage().nbytes()
+    return "larger than what is stored of it" if tensor.numel() * tensor.element_size() > stored else ""
 
 
 def fit(
@@ -148,21 +168,52 @@ def fit(
             do=text("Save the one that is meant in a file of its own.", "请把所需的那一组单独保存为一个文件。"),
         )
     chosen = best.tensors()
-    missing = sorted(n for n in own.keys() - chosen.keys() if n not in head and not n.endswith("num_batches_tracked"))
+    counted = {
+        name for name, tensor in own.items() if not tensor.is_floating_point()
+    }  # numbers of batches, tables of positions
+    missing = sorted(own.keys() - chosen.keys() - head - counted)
     owners = {name.rpartition(".")[0] + "." for name in head}
-    unexpected = sorted(n for n in chosen.keys() - own.keys() if not n.startswith((*owners, *beside)))
+    unexpected = sorted(
+        name
+        for name in chosen.keys() - own.keys()
+        if chosen[name].is_floating_point() and not name.startswith((*owners, *beside))
+    )
     changed = {n for n in own.keys() & chosen.keys() if own[n].shape != chosen[n].shape}
     shapes = sorted(
         n for n in changed if n not in head and not (len(changed) <= 2 and own[n].shape[1:] == chosen[n].shape[1:])
     )
+    fitting = {name: chosen[name] for name in own if name in chosen and name not in changed}
+    share = sum(own[n].numel() for n in fitting if n not in counted)
+    share /= max(1, sum(t.numel() for n, t in own.items() if n not in counted))
     if missing or unexpected or shapes:
-        raise _does_not_fit(path, architecture, missing, unexpected, [(n, own[n], chosen[n]) for n in shapes])
+        raise _does_not_fit(path, architecture, missing, unexpected, [(n, own[n], chosen[n]) for n in shapes], share)
+    weights = {name: tensor for name, tensor in fitting.items() if name not in counted}
+    _check_values(path, weights)
+    stored = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in weights.values()).most_common(1)
     lost = {n for n in head if n not in chosen} | changed
     outside = [name for name in best.state if not name.startswith(best.prefix)]
     other_sets = [name for name in held.sets if name != best.where]
     unused = [*held.left_out, *other_sets, *_tops(outside), *(n for n in chosen if n not in own)]
-    fitted = {name: chosen[name] if name in chosen and name not in changed else own[name] for name in own}
-    return Fitted(fitted, bool(lost), tuple(dict.fromkeys(unused)))
+    precision = "" if not stored or stored[0][0] == "float32" else stored[0][0]
+    return Fitted({**own, **fitting}, bool(lost), share, precision, tuple(dict.fromkeys(unused)))
+
+
+def _check_values(path: Path, weights: State) -> None:
+    """Raises ModelError where weights are whole numbers that mean something only with their scales, or are no numbers at all."""
+    for name, tensor in weights.items():
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ModelError(
+                text("{p}: {n} is stored as {k}.", "{p}：{n} 以 {k} 存储。", p=path, n=name, k=kind),
+                text("Quantised weights mean nothing without their scales.", "量化后的权重离开其缩放系数就没有意义。"),
+                text("Save the weights as they were before that.", "请保存量化之前的权重。"),
+            )
+        if not bool(torch.isfinite(tensor.float()).all()):
+            raise ModelError(
+                text("{p}: {n} holds values that are not finite.", "{p}：{n} 中有非有限数值。", p=path, n=name),
+                text("Everything that is computed with them is nan.", "用它们计算出的一切都是 nan。"),
+                text("Take an earlier checkpoint: the training had diverged.", "请使用更早的检查点：训练已经发散。"),
+            )
 
 
 class _Candidate(NamedTuple):
@@ -179,9 +230,8 @@ class _Candidate(NamedTuple):
 
 
 def _equal(a: State, b: State, own: State) -> bool:
-    return all(
-        a[name].shape == b[name].shape and torch.equal(a[name], b[name]) for name in own.keys() & a.keys() & b.keys()
-    )
+    names = own.keys() & a.keys() & b.keys()
+    return all(a[name].shape == b[name].shape and torch.equal(a[name], b[name]) for name in names)
 
 
 def _prefixes(state: State, own: State) -> Counter[str]:
@@ -203,151 +253,29 @@ def _tops(names: list[str]) -> list[str]:
     return list(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
-def _sets(held: Any, where: str = "", depth: int = 0) -> dict[str, State]:
-    """Dictionaries of tensors, the outer ones first, at most three levels deep."""
-    if not isinstance(held, dict) or depth > 2:
+def _sets(
+    held: Any, path: Path, where: str = "", depth: int = 0, seen: frozenset[int] | set[int] = frozenset()
+) -> dict[str, State]:
+    """Dictionaries of tensors, the outer ones first, at most three levels deep; each once, however often the file names it."""
+    seen = seen or set()
+    if not isinstance(held, dict) or depth > 2 or id(held) in seen:
         return {}
-    tensors = {str(k): v for k, v in held.items() if isinstance(v, torch.Tensor)}
+    seen.add(id(held))  # type: ignore[union-attr]
+    named = {key: value for key, value in held.items() if isinstance(key, str)}
+    tensors = {key: value for key, value in named.items() if isinstance(value, torch.Tensor)}
+    for key, value in named.items():
+        if isinstance(value, (torch.Tensor, dict)) and not (key.isprintable() and len(key) <= LONGEST_NAME):
+            raise unreadable(path, "one of its names is too long or cannot be printed")
     if tensors and 2 * len(tensors) >= len(held):
         return {where: tensors}
     found: dict[str, State] = {}
-    for key, inner in held.items():
-        if "optimizer" not in str(key).lower():
-            found |= _sets(inner, f"{where}.{key}".strip("."), depth + 1)
+    for key, inner in named.items():
+        if "optimizer" not in key.lower():
+            found |= _sets(inner, path, f"{where}.{key}".strip("."), depth + 1, seen)
     return found
 
 
-# Pickles without their code ---------------------------------------------------------------------------------------------
-
-
-class _Call(Exception):
-    """The pickle calls a function."""
-
-
-class _LeftOut(OrderedDict):
-    """Stands for an object that is not built. (What the unpickler fills is a plain OrderedDict; see `_stand_in`.)"""
-
-    kind = ""
-
-
-class _StandIn(type):
-    """Classes and functions that a pickle names, without what they do."""
-
-    def __call__(cls, *_args: Any, **_options: Any) -> Any:
-        if not cls.kind.startswith(VALUES):  # type: ignore[attr-defined]
-            raise _Call(cls.kind)  # type: ignore[attr-defined]
-        return cls.__new__(cls)
-
-
-def _stand_in(kind: str, made: dict[int, tuple[str, Any]]) -> type:
-    """A class whose objects are empty: a dictionary, since the unpickler fills nothing else; for numpy's, one that ignores its state."""
-
-    def new(cls: type, *_args: Any) -> Any:
-        empty: Any = object.__new__(cls) if kind.startswith("numpy") else OrderedDict()
-        made[id(empty)] = (kind, empty)
-        return empty
-
-    return _StandIn(
-        kind.replace(".", "_"), (), {"kind": kind, "__new__": new, "__setstate__": lambda _self, _state: None}
-    )
-
-
-def _unpickle(path: Path) -> tuple[Any, tuple[str, ...]]:
-    """What the file holds, and the kinds of objects that were left out of it."""
-    kinds = _kinds_in(path)
-    while True:
-        made: dict[int, tuple[str, Any]] = {}
-        stand_ins = [(_stand_in(kind, made), kind) for kind in sorted(kinds)]
-        try:
-            with open_regular(path) as file, torch.serialization.safe_globals(stand_ins):  # type: ignore[arg-type]
-                held = torch.load(file, map_location="cpu", weights_only=True)
-        except _Call as call:
-            raise _needs_code(path, str(call)) from None
-        except ModelError:
-            raise
-        except Exception as error:  # UnpicklingError, or almost anything of a damaged file
-            named = re.search(r"GLOBAL (\S+) (was not|whose module)", str(error))
-            if named and named[2] == "was not" and named[1] not in kinds and len(kinds) < MOST_KINDS:
-                kinds |= {named[1], f"builtins.{named[1]}"} if "." not in named[1] else {named[1]}
-                continue
-            refused = named[1] if named else _first_name(path) if "operand" in str(error) else ""
-            raise (_needs_code(path, refused) if refused else _unreadable(path, error)) from None
-        if id(held) in made:
-            kind = made[id(held)][0]
-            held = _LeftOut()
-            held.kind = kind
-        return held, tuple(sorted(kind for kind in kinds if any(kind == one for one, _ in made.values())))
-
-
-def _first_name(path: Path) -> str:
-    """What a pickle that torch did not write names first; "" where it is none."""
-    strings: list[str] = []
-    try:
-        with open_regular(path) as file:
-            for operation, value, _ in pickletools.genops(file.read(CHUNK)):
-                if operation.name in ("GLOBAL", "INST"):
-                    return str(value).replace(" ", ".")
-                if operation.name == "STACK_GLOBAL":
-                    return ".".join(strings[-2:])
-                if isinstance(value, str):
-                    strings.append(value)
-    except Exception:  # no pickle, or the end of what was looked at
-        pass
-    return ""
-
-
-def _kinds_in(path: Path) -> set[str]:
-    """What a zipped pickle names that torch does not build by itself; of older files it is learnt one by one."""
-    try:
-        if zipfile.is_zipfile(path):
-            return set(torch.serialization.get_unsafe_globals_in_checkpoint(str(path))[:MOST_KINDS])
-    except Exception:  # the reading itself will say what is wrong
-        pass
-    return set()
-
-
-# Errors -----------------------------------------------------------------------------------------------------------------
-
-
-def _rewrite(path: Path) -> Text:
-    line = (
-        f"python -c \"import torch, safetensors.torch as s; m = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
-        "m = m.get('state_dict', m.get('model', m)) if isinstance(m, dict) else m; m = m if isinstance(m, dict) else m.state_dict(); "
-        f's.save_file({{k: v.clone() for k, v in m.items() if isinstance(v, torch.Tensor)}}, {str(path.with_suffix(".safetensors"))!r})"'
-    )
-    return text(
-        "If you trust the file, write its weights alone, where its code is installed: {l}",
-        "如果您信任此文件，请在装有其代码的环境中单独写出权重：{l}",
-        l=line,
-    )
-
-
-def _needs_code(path: Path, kind: str) -> ModelError:
-    return ModelError(
-        text(
-            "{p} cannot be read without running its code: it needs {k}.",
-            "不运行其代码就无法读取 {p}：它需要 {k}。",
-            p=path,
-            k=kind,
-        ),
-        text(
-            "weigh reads weights only: a pickle that would execute code is refused.",
-            "weigh 只读取权重：会执行代码的 pickle 一律拒绝。",
-        ),
-        _rewrite(path),
-    )
-
-
-def _unreadable(path: Path, error: Exception) -> ModelError:
-    reason = reason_of(error, 1000).split("weights_only")[0][:150].strip() or type(error).__name__
-    return ModelError(
-        text("{p} cannot be read as weights: {e}", "无法把 {p} 作为权重读取：{e}", p=path, e=reason),
-        text("It is damaged, or no file of safetensors or torch.", "文件已损坏，或不是 safetensors 或 torch 文件。"),
-        text(
-            "Save the state dict: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
-            "请保存状态字典：safetensors.torch.save_file(model.state_dict(), 'model.safetensors')",
-        ),
-    )
+# Errors --------------------------------------------------------------------------------------------------------------
 
 
 def _does_not_fit(
@@ -356,16 +284,20 @@ def _does_not_fit(
     missing: list[str],
     unexpected: list[str],
     shapes: list[tuple[str, torch.Tensor, torch.Tensor]],
+    share: float,
 ) -> ModelError:
     first = ", ".join(f"{n} {tuple(a.shape)} ≠ {tuple(b.shape)}" for n, a, b in shapes[:2])
     return ModelError(
         text(
-            "{p} does not fit {a}: {m} keys missing ({x}), {u} unexpected ({y}), {s} of another shape ({z}).",
-            "{p} 与 {a} 不匹配：缺少 {m} 个键（{x}），多出 {u} 个键（{y}），{s} 个形状不同（{z}）。",
-            p=path, a=architecture, m=len(missing), x=", ".join(missing[:3]) or "–", u=len(unexpected), y=", ".join(unexpected[:3]) or "–",
+            "{p} does not fit {a}: {f} of its weights are in the file; {m} keys missing ({x}), {u} unexpected ({y}), {s} of another shape ({z}).",
+            "{p} 与 {a} 不匹配：文件中只有其 {f} 的权重；缺少 {m} 个键（{x}），多出 {u} 个键（{y}），{s} 个形状不同（{z}）。",
+            p=path, a=architecture, f=f"{share:.1%}", m=len(missing), x=", ".join(missing[:3]) or "–", u=len(unexpected), y=", ".join(unexpected[:3]) or "–",
             s=len(shapes), z=first or "–",
         ),
-        text("A checkpoint that fits only in part would be a half random model.", "只有部分匹配的检查点会得到一个一半随机的模型。"),
+        text(
+            "All weights but those of the head must be there: one layer of random ones in between spoils what the others compute.",
+            "除分类头外，所有权重都必须齐全：中间只要有一层是随机的，其余各层的结果就被破坏。",
+        ),
         text(
             "Name the architecture that the file was saved from: its keys begin with those above. `weigh models 'timm:*'` lists names.",
             "请指明保存该文件时所用的架构：其键名如上所示。`weigh models 'timm:*'` 可列出名称。",

@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from weigh.errors import ModelError
+from weigh.files import open_regular
 from weigh.language import text
 
-__all__ = ["check_settings", "check_size"]
+__all__ = ["check_header", "check_settings", "check_size"]
 
 MOST_LAYERS = 1_000  # the deepest encoders have some hundred
 MOST_NUMBER = 100_000_000  # of any other setting: words, positions, widths, a base of rotary embeddings
 MOST_ITEMS = 1_000_000  # values in all
+MOST_HEADER = (
+    10_000_000  # bytes that name the tensors of a safetensors file; of the largest models some hundred thousand
+)
 MOST_PARAMETERS = 3_000_000_000  # of a network without a file of weights: 12 GB
 LAYERS = re.compile(r"(^|_)(n_?)?(layers?|blocks?|depths?|groups|hidden_layers|memory|experts|stages)$")
 
@@ -72,12 +76,35 @@ def check_size(folder: Path, parameters: int, *, pretrained: bool) -> None:
         )
 
 
+def check_header(path: Path) -> None:
+    """Refuse a safetensors file that names more tensors than any model has: each of them takes memory, also without a number in it.
+
+    Raises:
+        ModelError: Names the length of its header and the limit.
+    """
+    with open_regular(path) as file:
+        length = int.from_bytes(file.read(8), "little")
+    if MOST_HEADER < length < path.stat().st_size:  # longer ones are damaged, which their reader says
+        raise ModelError(
+            text(
+                "{p}: its header has {n} bytes; the limit is {m}.",
+                "{p}：文件头有 {n} 字节，上限为 {m}。",
+                p=path,
+                n=f"{length:,}",
+                m=f"{MOST_HEADER:,}",
+            ),
+            text("The names of so many tensors would fill the memory.", "这么多张量的名称会占满内存。"),
+            text("Ask whoever made it for a file of one model.", "请向提供者索取单个模型的文件。"),
+        )
+
+
 def _parameters_in(folder: Path) -> int:
     """Numbers in the safetensors files of a folder, from their headers."""
     from safetensors import safe_open
 
     total = 0
-    for path in sorted(folder.glob("model*.safetensors")):
+    for path in sorted(folder.glob("*.safetensors")):
+        check_header(path)
         with safe_open(path, "pt") as held:
             total += sum(math.prod(held.get_slice(name).get_shape()) for name in held.keys())  # noqa: SIM118
     return total
