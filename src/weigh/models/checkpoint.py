@@ -19,7 +19,7 @@ from weigh.errors import ModelError
 from weigh.files import read_json
 from weigh.language import text
 from weigh.models.inert_pickle import LeftOut, needs_code, rewrite, unpickle, unreadable
-from weigh.models.limits import check_header
+from weigh.models.limits import check_header, files_of_index
 
 __all__ = ["Checkpoint", "Fitted", "fit", "read_checkpoint"]
 
@@ -109,18 +109,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 def _sharded(path: Path) -> Checkpoint:
     """The one set that an index of the transformers library describes: names of tensors, and which file beside it holds each."""
-    index = read_json(path)
-    files = index.get("weight_map") if isinstance(index, dict) else None
-    if not isinstance(files, dict) or not all(
-        isinstance(name, str) and Path(name).name == name for name in files.values()
-    ):
-        raise unreadable(path, "no index of files that lie beside it")
     state: State = {}
-    for name in dict.fromkeys(files.values()):
-        state |= read_checkpoint(path.with_name(name)).plain
-    if absent := sorted(files.keys() - state.keys()):
+    for part in files_of_index(path):
+        state |= read_checkpoint(part).plain
+    names = read_json(path)["weight_map"]
+    if absent := [name for name in names if name not in state]:
         raise unreadable(path, f"{absent[0][:100]} is in none of its files")
-    return Checkpoint({"": {name: state[name] for name in files}})
+    return Checkpoint({"": {name: state[name] for name in names}})
 
 
 def _odd(tensor: torch.Tensor) -> str:

@@ -6,6 +6,7 @@ Before it: a path. After it: `checkpoint.py`.
 
 from __future__ import annotations
 
+import json
 import pickletools
 import re
 import shlex
@@ -45,7 +46,7 @@ MOST_KINDS = 60  # of objects beside the weights
 
 
 FREE = 64_000_000  # bytes to which any zipped file may unpack: torch itself packs nothing
-UNPICKLER = re.compile(r"WeightsUnpickler error: (.*)")
+UNPICKLER = re.compile(r"WeightsUnpickler error:\s*(.*)")
 
 
 class _Call(Exception):
@@ -165,17 +166,17 @@ def _kinds_in(path: Path) -> set[str]:
     return set()
 
 
-def rewrite(path: Path) -> Text:
+def rewrite(path: Path, target: Path | None = None) -> Text:
     """The line that writes the weights alone, for whoever trusts the file."""
-    target = path.with_suffix(".safetensors")
+    target = target or path.with_suffix(".safetensors")
     if target.exists():
         target = path.with_name(f"{path.stem}-weights.safetensors")
-    code = (
-        "import torch, safetensors.torch as s; first = lambda k: k not in ('state_dict', 'model'); "
-        "w = lambda m: m.state_dict() if hasattr(m, 'state_dict') else {} if not isinstance(m, dict) else m if any(map(torch.is_tensor, m.values())) "
-        "else next(filter(None, (w(m[k]) for k in sorted(m, key=first) if 'optim' not in str(k))), {}); "
-        f"m = torch.load({str(path)!r}, map_location='cpu', weights_only=False); "
-        f"s.save_file({{k: v.clone().contiguous() for k, v in w(m).items() if torch.is_tensor(v)}}, {str(target)!r})"
+    code = (  # double quotes inside, so that a shell's single ones around it need no escapes
+        'import torch, safetensors.torch as s; first = lambda k: k not in ("state_dict", "model"); '
+        'w = lambda m: m.state_dict() if hasattr(m, "state_dict") else {} if not isinstance(m, dict) else m if any(map(torch.is_tensor, m.values())) '
+        'else next(filter(None, (w(m[k]) for k in sorted(m, key=first) if "optim" not in str(k))), {}); '
+        f'm = torch.load({json.dumps(str(path))}, map_location="cpu", weights_only=False); '
+        f's.save_file({{k: v.clone().contiguous() for k, v in w(m).items() if torch.is_tensor(v)}}, {json.dumps(str(target))}, metadata={{"format": "pt"}})'
     )
     return text(
         "If you trust the file, write its weights alone, where its code is installed: {l}",

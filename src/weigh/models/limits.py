@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from weigh.errors import ModelError
-from weigh.files import open_regular
+from weigh.files import open_regular, read_json
 from weigh.language import text
+from weigh.models.inert_pickle import rewrite, unreadable
 
-__all__ = ["check_header", "check_settings", "check_size"]
+__all__ = ["check_header", "check_settings", "check_size", "files_of_index"]
 
 MOST_LAYERS = 1_000  # the deepest encoders have some hundred
 MOST_NUMBER = 100_000_000  # of any other setting: words, positions, widths, a base of rotary embeddings
@@ -27,13 +28,15 @@ LAYERS = re.compile(r"(^|_)(n_?)?(layers?|blocks?|depths?|groups|hidden_layers|m
 
 
 def check_settings(address: str, settings: Any) -> None:
-    """Refuse numbers that no model has.
+    """Refuse numbers that no model has, and code.
 
     Raises:
-        ModelError: Names the setting, its value and the limit.
+        ModelError: Names the code, or the setting, its value and the limit.
     """
     if not isinstance(settings, dict):
         raise ModelError(text("{a}: config.json holds no settings.", "{a}：config.json 中没有设置。", a=address))
+    if settings.get("auto_map"):
+        raise _wants_code(address, settings["auto_map"])
     waiting: list[tuple[str, Any]] = list(settings.items())
     seen = 0
     while waiting:
@@ -52,16 +55,17 @@ def check_settings(address: str, settings: Any) -> None:
 
 
 def check_size(folder: Path, parameters: int, *, pretrained: bool) -> None:
-    """Refuse a network that has many more parameters than its file of weights, or that is too large to be drawn at random.
+    """Refuse a network that has many more parameters than its file of weights, or that is too large to be drawn at random; and weights that
+    are not read: pickles, or what lies outside of the folder.
 
     Raises:
-        ModelError: Names both numbers.
+        ModelError: Names both numbers, or the file.
     """
     if not pretrained:
         if parameters > MOST_PARAMETERS:
             raise _too_much(folder.name or "config.json", "parameters", parameters, MOST_PARAMETERS)
         return
-    held = _parameters_in(folder)
+    held = sum(map(_parameters_in, _weights_in(folder)))
     if held and parameters > 2 * held + 10_000_000:  # a head, tied or absent parts may differ
         raise ModelError(
             text(
@@ -98,16 +102,71 @@ def check_header(path: Path) -> None:
         )
 
 
-def _parameters_in(folder: Path) -> int:
-    """Numbers in the safetensors files of a folder, from their headers."""
+def _weights_in(folder: Path) -> list[Path]:
+    """The safetensors files that the transformers library reads."""
+    index = folder / "model.safetensors.index.json"
+    if (folder / "model.safetensors").is_file():
+        return [folder / "model.safetensors"]
+    if index.is_file():
+        return files_of_index(index)
+    pickles = [
+        path for ending in ("bin", "pt", "pth", "ckpt", "h5", "msgpack") for path in sorted(folder.glob(f"*.{ending}"))
+    ]
+    raise ModelError(
+        text("{f} holds no model.safetensors.", "{f} 中没有 model.safetensors。", f=folder),
+        text("Of the transformers library weights are read from safetensors alone: {p} may run code.", "transformers 的权重只从 safetensors 读取：{p} 可能会运行代码。", p=pickles[0].name)
+        if pickles
+        else None,
+        rewrite(pickles[0], folder / "model.safetensors")
+        if pickles
+        else text("Save it with model.save_pretrained(FOLDER).", "请用 model.save_pretrained(文件夹) 保存。"),
+    )  # fmt: skip
+
+
+def files_of_index(path: Path) -> list[Path]:
+    """The files that an index names (`model.safetensors.index.json`), each once.
+
+    Raises:
+        ModelError: It names none, or some that do not lie beside it.
+    """
+    index = read_json(path)
+    names = index.get("weight_map") if isinstance(index, dict) else None
+    if (
+        not isinstance(names, dict)
+        or not names
+        or not all(isinstance(n, str) and Path(n).name == n for n in names.values())
+    ):
+        raise unreadable(path, "it is no index of files that lie beside it")
+    return [path.with_name(name) for name in dict.fromkeys(names.values())]
+
+
+def _parameters_in(path: Path) -> int:
+    """Numbers in a safetensors file, from its header."""
     from safetensors import safe_open
 
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
-        check_header(path)
-        with safe_open(path, "pt") as held:
-            total += sum(math.prod(held.get_slice(name).get_shape()) for name in held.keys())  # noqa: SIM118
-    return total
+    check_header(path)
+    with safe_open(path, "pt") as held:
+        return sum(math.prod(held.get_slice(name).get_shape()) for name in held.keys())  # noqa: SIM118
+
+
+def _wants_code(address: str, named: Any) -> ModelError:
+    classes = [str(value)[:100] for value in (named.values() if isinstance(named, dict) else [named])]
+    return ModelError(
+        text(
+            "{a}: config.json names code of its own (auto_map: {c}).",
+            "{a}：config.json 指定了自带的代码（auto_map：{c}）。",
+            a=address,
+            c=ascii(", ".join(classes[:2]))[1:-1],
+        ),
+        text(
+            "Code of a repository is never run, and without it the same weights may compute something else.",
+            "仓库中的代码绝不会运行，而没有这些代码，同样的权重可能计算出别的东西。",
+        ),
+        text(
+            "Take a model that the transformers library has itself; or, of pictures and if you trust that code, build it in a function of yours: python:MODULE:FACTORY",
+            "请使用 transformers 库自带的模型；或者（图片模型，且您信任该代码时）在自己的函数中构建它：python:模块:函数",
+        ),
+    )
 
 
 def _too_much(address: str, name: str, value: float, limit: int) -> ModelError:
