@@ -45,6 +45,17 @@ def _usual_signals():
             signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _short_timings():
+    """Each study times its models for its forecast. Here the fewest calls do: nearly all of a small study's time would go there.
+
+    `tests/train/test_timing.py` tests the timing itself, as users have it.
+    """
+    from weigh.execute import choices
+
+    choices.TIMED = 0.0
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     """Tests never touch the user's cache, settings or language."""

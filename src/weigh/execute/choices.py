@@ -40,6 +40,7 @@ __all__ = [
     "time_address",
 ]
 
+TIMED = 1.0  # seconds after which the calls of a timing are no longer repeated
 Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> what was decided, now or at the first start
 
 
@@ -124,6 +125,7 @@ def time_address(
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),
             examples=examples,
+            enough=TIMED,
         )
 
 

@@ -60,6 +60,7 @@ def time_model(
     precision: str,
     pretrained: bool = True,
     examples: Examples | None = None,
+    enough: float = ENOUGH,
 ) -> dict[str, Any]:
     """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
 
@@ -71,6 +72,7 @@ def time_model(
         low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
+        enough: Seconds after which calls are no longer repeated.
 
     Returns:
         seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_head_step_example, seconds_per_low_rank_step_example, precision_head,
@@ -99,8 +101,8 @@ def time_model(
 
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else best_precision(setting.device)
-    seconds = _seconds(forward, chosen, setting.device) / len(batch)
-    reading = read_pass(lambda: forward(chosen), setting.device, net)
+    seconds = _seconds(forward, chosen, setting.device, enough) / len(batch)
+    reading = read_pass(lambda: forward(chosen), setting.device, net, enough)
     cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
     found: dict[str, Any] = {
         "precision_head": chosen,
@@ -112,10 +114,10 @@ def time_model(
     if network:
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
-        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
+        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / len(batch)
     for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)
-        seconds = _seconds(step, chosen, setting.device) / len(batch)
+        seconds = _seconds(step, chosen, setting.device, enough) / len(batch)
         found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
     whole, shape = net, (batch.shape[2], batch.shape[3]) if batch.ndim == 4 else (0, 0)
@@ -124,7 +126,7 @@ def time_model(
             with suppress(ModelError):
                 stage = whole.split(shape=shape, native=model.preprocessing.size, address=address, at=at)
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
-                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device) / len(batch)
+                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / len(batch)
     return found
 
 
@@ -148,7 +150,9 @@ def _network_and_batch(
     return net, batch.contiguous(memory_format=torch.channels_last), None
 
 
-def read_pass(work: Callable[[], Any], device: str, network: nn.Module | None = None) -> Reading:
+def read_pass(
+    work: Callable[[], Any], device: str, network: nn.Module | None = None, enough: float = ENOUGH
+) -> Reading:
     """What `work` with a network costs, from three to eight calls after one that warms up."""
     on_processor = device == "cpu"
     elsewhere = [part for part in (network.modules() if network else ()) if isinstance(part, Computed)]
@@ -168,13 +172,13 @@ def read_pass(work: Callable[[], Any], device: str, network: nn.Module | None = 
     with single_thread() if on_processor else nullcontext():
         once()
         calls = [once() for _ in range(3)]
-        while sum(wall for _, wall in calls) < ENOUGH and len(calls) < CALLS:
+        while sum(wall for _, wall in calls) < enough and len(calls) < CALLS:
             calls.append(once())
     spent, passed = (sum(column) for column in zip(*calls, strict=True))
     return Reading(min(seconds for seconds, _ in calls), round(passed / max(spent, 1e-9), 2))
 
 
-def _seconds(work: Callable[[str], None], option: str, device: str) -> float:
+def _seconds(work: Callable[[str], None], option: str, device: str, enough: float) -> float:
     """The fastest of two to eight calls after one that warms up: short ones are repeated for a second, for a busy machine delays some."""
 
     def once() -> float:
@@ -186,6 +190,6 @@ def _seconds(work: Callable[[str], None], option: str, device: str) -> float:
 
     once()
     found = [once(), once()]
-    while sum(found) < ENOUGH and len(found) < CALLS:
+    while sum(found) < enough and len(found) < CALLS:
         found.append(once())
     return min(found)
