@@ -96,6 +96,23 @@ def test_time_is_predicted_for_the_slowest_that_may_be_chosen(many, tmp_path, mo
     assert trained == {"timm:poorer"}
 
 
+@pytest.mark.parametrize(
+    ("slow", "trained"), [(["good"], ["middling", "poor"]), (["good", "middling", "poor", "poorer"], [])]
+)
+def test_who_would_take_too_long_is_passed_over_and_said_so(many, tmp_path, monkeypatch, slow, trained):
+    seconds = {f"timm:{name}": 0.05 for name in slow}  # a minute for each network
+    narrow = study(many, tmp_path / "s", monkeypatch, seconds=seconds, settings=["design.budget=100s"])
+    narrow.run()
+    assert ran(narrow).get("finetune", set()) == {f"timm:{name}" for name in trained}
+    told = next(f for f in narrow.read() if f.id == "finalists").sentence
+    for name in slow:
+        assert f"Left out for want of time: timm:{name}." in told.en
+        assert f"因时间不够未采用：timm:{name}。" in told.zh
+    assert "finetune, scratch would take longer than 100s with timm:good" in told.en
+    assert ("ran with none of 4 models" in told.en) == (not trained)
+    assert not [f for f in narrow.read() if f.kind == "internal"]
+
+
 def test_a_wider_study_keeps_what_is_recorded(many, tmp_path, monkeypatch):
     records_only(study(many, tmp_path / "s", monkeypatch, finalists=1))
     calls: list = []

@@ -27,7 +27,6 @@ def find(results: Results) -> list[Finding]:
     evidence, spec = read_evidence(results), results.spec
     first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
     left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
-    reference = {candidate.model: candidate.id for candidate in with_first_recipe(spec, results.candidates)}
     final = [model for model in spec.models if model not in left_out]
     sentence = text(
         "{o} ran only with what came first with {f}: {k} of {n} models, {m}.",
@@ -36,13 +35,19 @@ def find(results: Results) -> list[Finding]:
         f=first,
         k=len(final),
         n=len(spec.models),
-        m=", ".join(final) or "–",
+        m=", ".join(final),
     )
+    if not final:
+        sentence = text(
+            "{o} ran with none of {n} models.", "{n} 个模型都没有用 {o} 运行。", o=", ".join(others), n=len(spec.models)
+        )
     estimates = {"models": count(len(spec.models), "models"), "finalists": count(len(final), "models")}
     for index, model in enumerate(left_out[:LISTED]):
-        sentence += _left_out(evidence, model, reference.get(model), index, estimates)
+        sentence += _left_out(evidence, model, final, index, estimates)
     if len(left_out) > LISTED:
         sentence += text("{k} more stand in the table.", "另有 {k} 个见表。", k=len(left_out) - LISTED)
+    if "budget" in results.skipped:
+        sentence += results.skipped["budget"]
     sentence += text(
         "What was not trained might have been better: nothing is claimed about it.",
         "没有训练过的方案也可能更好：对它们不作任何断言。",
@@ -79,9 +84,10 @@ def find(results: Results) -> list[Finding]:
             next=[
                 bilingual(
                     text(
-                        "To try them too: --set design.finalists={n}; what is recorded is kept.",
-                        "若也要尝试它们：--set design.finalists={n}；已有记录会保留。",
+                        "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
+                        "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
                         n=len(spec.models),
+                        b="" if spec.design.budget is None else " --set design.budget=null",
                     )
                 )
             ],
@@ -90,18 +96,28 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
-def _left_out(evidence: Evidence, model: str, name: str | None, index: int, estimates: dict) -> Text:
-    """ "Left out: mobilenetv2, 3.1 points [1.0, 5.2] behind with probe." """
-    heads = [one.id for one in with_first_recipe(evidence.results.spec, evidence.results.candidates)]
-    leader = next((other for other in evidence.ranked if other in heads), None)
-    if name not in evidence.measured or leader is None or evidence.comparisons is None:
+def _left_out(evidence: Evidence, model: str, final: list[str], index: int, estimates: dict) -> Text:
+    """ "Left out: mobilenetv2, 3.1 points [1.0, 5.2] behind lite0 × probe." """
+    results = evidence.results
+    heads = {one.id: one.model for one in with_first_recipe(results.spec, results.candidates)}
+    order = [name for name in evidence.ranked if name in heads]
+    name = next((name for name in order if heads[name] == model), None)
+    if name is None:
         return text("Left out: {m}, which has no score.", "未采用：{m}，它没有得分。", m=model)
-    behind = turned(gain_of(evidence.comparisons.of(name, leader), evidence.metric))
+    after = order[order.index(name) :]
+    if not final or any(heads[other] in final for other in after):  # it came before one that was taken
+        return text(
+            "Left out for want of time: {m}.",
+            "因时间不够未采用：{m}。",
+            m=model,
+        )
+    assert evidence.comparisons is not None  # two of the order
+    behind = turned(gain_of(evidence.comparisons.of(name, order[0]), evidence.metric))
     estimates[f"behind_{index + 1}"] = behind
     return text(
         "Left out: {m}, {d} behind {a}.",
         "未采用：{m}，落后 {a} {d}。",
         m=model,
         d=amount(behind),
-        a=evidence.label(leader),
+        a=evidence.label(order[0]),
     )
