@@ -201,78 +201,72 @@ def tiny_nodes(*, size: int = 32, width: int = 8, classes: int = 5) -> list[byte
 
 
 def slim_mobilenet(module: Any, *, fused: bool = True, epsilon: float = 1e-3, head: bool = True) -> bytes:
-    """A frozen graph as TF-Slim writes a MobileNetV1, with the weights of one of timm."""
-    import torch
-
-    nodes = [placeholder("input", -1, 224, 224, 3)]
-    state = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
-    at, number_ = "input", 0
-
-    def layer(convolution: str, norm: str, stride: int, kind: str) -> None:
-        nonlocal at, number_
-        name, number_ = f"MobilenetV1/Conv2d_{number_}", number_ + 1
-        kernel = state[f"{convolution}.weight"].transpose(2, 3, 1, 0)
-        if kind == "DepthwiseConv2dNative":
-            kernel = kernel.transpose(0, 1, 3, 2)
-        nodes.append(constant(f"{name}/weights", kernel.copy()))
-        nodes.append(node(f"{name}/weights/read", "Identity", f"{name}/weights"))
-        nodes.append(
-            node(
-                f"{name}/conv",
-                kind,
-                at,
-                f"{name}/weights/read",
-                strides=listed(1, stride, stride, 1),
-                padding=string("SAME"),
-            )
-        )
-        gamma, beta, mean, variance = (f"{name}/{part}" for part in ("gamma", "beta", "mean", "variance"))
-        for own, key in ((gamma, "weight"), (beta, "bias"), (mean, "running_mean"), (variance, "running_var")):
-            nodes.append(constant(own, state[f"{norm}.{key}"]))
-        if fused:
-            nodes.append(
-                node(
-                    f"{name}/norm",
-                    "FusedBatchNormV3",
-                    f"{name}/conv",
-                    gamma,
-                    beta,
-                    mean,
-                    variance,
-                    epsilon=real(epsilon),
-                )
-            )
+    """A frozen graph as TF-Slim writes a MobileNetV1 or V2, with the weights of one of timm."""
+    slim = _Slim({name: tensor.numpy() for name, tensor in module.state_dict().items()}, fused=fused, epsilon=epsilon)
+    slim.layer("conv_stem", "bn1", 2)
+    for name, block in module.named_modules():
+        if name.count(".") != 2 or not name.startswith("blocks"):
+            continue
+        before = slim.at
+        if hasattr(block, "conv_pwl"):  # expanded, and narrowed without an activation
+            slim.layer(f"{name}.conv_pw", f"{name}.bn1")
+            slim.layer(f"{name}.conv_dw", f"{name}.bn2", block.conv_dw.stride[0], depthwise=True)
+            slim.layer(f"{name}.conv_pwl", f"{name}.bn3", active=False)
+            if block.has_skip:
+                slim.nodes.append(node(f"{name}/sum", "Add", slim.at, before))
+                slim.at = f"{name}/sum"
         else:
-            nodes.extend([
-                constant(f"{name}/eps", np.float32(epsilon)), node(f"{name}/sum", "Add", variance, f"{name}/eps"),
+            slim.layer(f"{name}.conv_dw", f"{name}.bn1", block.conv_dw.stride[0], depthwise=True)
+            slim.layer(f"{name}.conv_pw", f"{name}.bn2", active=type(block.bn2.act).__name__ != "Identity")
+    if "conv_head.weight" in slim.state:
+        slim.layer("conv_head", "bn2")
+    slim.nodes.append(constant("places", np.array([1, 2], np.int32)))
+    slim.nodes.append(node("MobilenetV1/Logits/pool", "Mean", slim.at, "places", keep_dims=number(5, 1)))
+    if head:
+        how = {"strides": listed(1, 1, 1, 1), "padding": string("SAME")}
+        slim.nodes += [
+            constant("head/weights", slim.state["classifier.weight"].T[None, None].copy()),
+            constant("head/biases", slim.state["classifier.bias"]),
+            node("head/conv", "Conv2D", "MobilenetV1/Logits/pool", "head/weights", **how),
+            node("head/BiasAdd", "BiasAdd", "head/conv", "head/biases"),
+        ]
+    return graph_bytes(*slim.nodes)
+
+
+class _Slim:
+    """A graph that grows layer by layer, as TF-Slim names them."""
+
+    def __init__(self, state: dict[str, np.ndarray], *, fused: bool, epsilon: float) -> None:
+        self.state, self.fused, self.epsilon = state, fused, epsilon
+        self.nodes, self.at, self.count = [placeholder("input", -1, 224, 224, 3)], "input", 0
+
+    def layer(
+        self, convolution: str, norm: str, stride: int = 1, *, depthwise: bool = False, active: bool = True
+    ) -> None:
+        name, self.count = f"MobilenetV1/Conv2d_{self.count}", self.count + 1
+        kernel = self.state[f"{convolution}.weight"].transpose(2, 3, 1, 0)
+        kind = "DepthwiseConv2dNative" if depthwise else "Conv2D"
+        how = {"strides": listed(1, stride, stride, 1), "padding": string("SAME")}
+        gamma, beta, mean, variance = (f"{name}/{part}" for part in ("gamma", "beta", "mean", "variance"))
+        self.nodes += [
+            constant(f"{name}/weights", (kernel.transpose(0, 1, 3, 2) if depthwise else kernel).copy()),
+            node(f"{name}/weights/read", "Identity", f"{name}/weights"),
+            node(f"{name}/conv", kind, self.at, f"{name}/weights/read", **how),
+            *(constant(own, self.state[f"{norm}.{key}"]) for own, key in
+              ((gamma, "weight"), (beta, "bias"), (mean, "running_mean"), (variance, "running_var"))),
+        ]  # fmt: skip
+        if self.fused:
+            inputs = (f"{name}/conv", gamma, beta, mean, variance)
+            self.nodes.append(node(f"{name}/norm", "FusedBatchNormV3", *inputs, epsilon=real(self.epsilon)))
+        else:
+            self.nodes += [
+                constant(f"{name}/eps", np.float32(self.epsilon)), node(f"{name}/sum", "Add", variance, f"{name}/eps"),
                 node(f"{name}/root", "Rsqrt", f"{name}/sum"), node(f"{name}/mul", "Mul", f"{name}/root", gamma),
                 node(f"{name}/mul_2", "Mul", mean, f"{name}/mul"), node(f"{name}/sub", "Sub", beta, f"{name}/mul_2"),
                 node(f"{name}/mul_1", "Mul", f"{name}/conv", f"{name}/mul"),
                 node(f"{name}/norm", "Add", f"{name}/mul_1", f"{name}/sub"),
-            ])  # fmt: skip
-        nodes.append(node(f"{name}/Relu6", "Relu6", f"{name}/norm"))
-        at = f"{name}/Relu6"
-
-    layer("conv_stem", "bn1", 2, "Conv2D")
-    for name, block in module.named_modules():
-        if name.count(".") == 2 and name.startswith("blocks"):
-            layer(f"{name}.conv_dw", f"{name}.bn1", block.conv_dw.stride[0], "DepthwiseConv2dNative")
-            layer(f"{name}.conv_pw", f"{name}.bn2", 1, "Conv2D")
-    nodes.append(constant("places", np.array([1, 2], np.int32)))
-    nodes.append(node("MobilenetV1/Logits/pool", "Mean", at, "places", keep_dims=number(5, 1)))
-    if head:
-        assert isinstance(module.classifier, torch.nn.Linear)
-        nodes.append(constant("head/weights", state["classifier.weight"].T[None, None].copy()))
-        nodes.append(constant("head/biases", state["classifier.bias"]))
-        nodes.append(
-            node(
-                "head/conv",
-                "Conv2D",
-                "MobilenetV1/Logits/pool",
-                "head/weights",
-                strides=listed(1, 1, 1, 1),
-                padding=string("SAME"),
-            )
-        )
-        nodes.append(node("head/BiasAdd", "BiasAdd", "head/conv", "head/biases"))
-    return graph_bytes(*nodes)
+            ]  # fmt: skip
+        self.at = f"{name}/norm"
+        if active:
+            self.nodes.append(node(f"{name}/Relu6", "Relu6", self.at))
+            self.at = f"{name}/Relu6"

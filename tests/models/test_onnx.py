@@ -201,7 +201,8 @@ def test_training_is_refused_by_the_plan(recipe, photos, tmp_path):
     study = Study.from_data(photos, [f"onnx:{path}"], ["probe", recipe], settings=FAST, folder=tmp_path / "study")
     with pytest.raises(ModelError, match="no weights that can be trained") as refused:
         study.plan()
-    assert "Recipes that remain for it: probe." in refused.value.render("en")
+    assert "Recipes that remain for it: probe. To train the same network" in refused.value.render("en")
+    assert "timm:" in refused.value.render("zh")
 
 
 def test_the_onnx_file_of_a_saved_model_is_a_model_again(finished, photos, tmp_path):

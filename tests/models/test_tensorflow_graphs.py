@@ -298,9 +298,11 @@ def test_training_is_refused_before_tensorflow_is_started(recipe, photos, tmp_pa
     study = Study.from_data(photos, [f"tf:{path}"], [recipe], settings=["run.offline=true"], folder=tmp_path / "study")
     with pytest.raises(ModelError, match="no weights that can be trained") as refused:
         study.plan()
-    said = refused.value.render("en")
-    assert "Recipes that remain for it: probe." in said
-    assert "onnx" not in said or "keras" in said
+    for language in ("en", "zh"):
+        said = refused.value.render(language)
+        assert "probe" in said
+        assert "keras:PATH.keras" in said
+        assert "@timm:mobilenetv1_100" in said
 
 
 # ---- addresses -------------------------------------------------------------------------------------------------------------------

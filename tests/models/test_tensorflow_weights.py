@@ -19,18 +19,23 @@ from weigh.study import Study
 OPTIONS = {"pad_type": "same", "bn_eps": 1e-3}
 
 
-@pytest.fixture(scope="module")
-def narrow() -> torch.nn.Module:
-    """A MobileNetV1 of a quarter of the channels, with statistics that are not those of a new network."""
+def drawn(build) -> torch.nn.Module:
+    """A network with statistics that are not those of a new one."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = _narrow("mobilenetv1", 0.25, {**OPTIONS, "num_classes": 7}).eval()
+        module = build().eval()
         for part in module.modules():
             if isinstance(part, torch.nn.BatchNorm2d):
                 for tensor, spread in ((part.running_mean, 0.2), (part.weight.data, 0.1), (part.bias.data, 0.1)):
                     tensor.add_(torch.randn(tensor.shape) * spread)
                 part.running_var.mul_(torch.rand(part.running_var.shape) + 0.5)
         return module
+
+
+@pytest.fixture(scope="module")
+def narrow() -> torch.nn.Module:
+    """A MobileNetV1 of a quarter of the channels."""
+    return drawn(lambda: _narrow("mobilenetv1", 0.25, {**OPTIONS, "num_classes": 7}))
 
 
 def graph(folder: Path, module, **made) -> str:
@@ -52,6 +57,21 @@ def test_a_narrow_mobilenet_of_tf_slim_computes_the_same(fused, narrow, tmp_path
     assert (model.classes, model.ports) == (7, {"features", "network", "maps"})
     assert model.preprocessing.mean == (0.5,) * 3
     assert "slim.pb" in model.provenance.name
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenetv1_075", "mobilenetv2_035", "mobilenetv2_130", "mobilenetv2_100", "mobilenetv1_125"]
+)
+def test_other_widths_and_the_second_mobilenet_too(name, tmp_path):
+    if timm.is_model(name):
+        own = drawn(lambda: timm.create_model(name, num_classes=3, **OPTIONS))
+    else:
+        own = drawn(lambda: _narrow(name[:11], int(name[-3:]) / 100, {**OPTIONS, "num_classes": 3}))
+    model = load(f"{graph(tmp_path, own, fused=name != 'mobilenetv2_035')}@timm:{name}")
+    batch = torch.rand(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode():
+        torch.testing.assert_close(model.module(batch), own(batch), rtol=1e-5, atol=1e-5)
+    assert model.classes == 3
 
 
 def test_a_file_without_a_head_has_features_and_maps(narrow, tmp_path):

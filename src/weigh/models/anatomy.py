@@ -139,6 +139,7 @@ class Anatomy:
         inner_name: What stands before that library's own names of weights in the module.
         embedding: `(body) -> table` of the vectors that tokens start as; None: it has none.
         lacking: Port that is not offered -> why, where that is known.
+        instead: Where the same network can be had so that it can be trained, for who asks for that.
     """
 
     features: Callable[[nn.Module, str], int] | None = cut_last_linear
@@ -162,6 +163,7 @@ class Anatomy:
     inner_name: str = ""
     embedding: Callable[[nn.Module], Any] | None = None
     lacking: Mapping[str, Text] = field(default_factory=dict)
+    instead: Text | None = None
 
     @property
     def ports(self) -> frozenset[str]:

@@ -22,7 +22,7 @@ from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.onnx_graph import cut_model, outside_files, read_onnx, refused, shape_of, sizes_of, stand_in
-from weigh.models.outside import SIZES, batches, described, entry_of, imagenet_order, refuse_options
+from weigh.models.outside import FIXED, SIZES, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
@@ -30,6 +30,11 @@ from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Prov
 __all__ = ["load"]
 
 FLOATS = {1: "float32", 10: "float16", 11: "float64", 2: "uint8"}  # numbers of onnx.proto
+TRAINED = text(
+    "To train the same network, name it where its weights come from: timm:NAME, hf:OWNER/NAME, keras:PATH.keras, or a checkpoint, "
+    "file:PATH@timm:NAME.",
+    "若要训练同一网络，请使用其权重的来源：timm:名称、hf:所有者/名称、keras:PATH.keras，或检查点 file:PATH@timm:名称。",
+)
 ARITHMETIC = {"Mul", "Sub", "Add", "Div"}
 
 
@@ -73,7 +78,7 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
         digest=digest.hexdigest(), parameters=sum(array.size for array in used if array.ndim),
         size=len(runner.model) + sum(file.stat().st_size for file in beside), operations=_operations(smaller, shapes),
         logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), configure=refuse_options(address, entry),
-        runtime=f"onnxruntime {version('onnxruntime')}",
+        lacking={"network": FIXED}, instead=TRAINED, runtime=f"onnxruntime {version('onnxruntime')}",
     )  # fmt: skip
 
 

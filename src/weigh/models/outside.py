@@ -21,7 +21,17 @@ from weigh.models.address import Address
 from weigh.models.penultimate import Cut
 from weigh.models.preprocessing import Preprocessing
 
-__all__ = ["VALUES", "Entry", "Scaling", "batches", "described", "entry_of", "imagenet_order", "refuse_options"]
+__all__ = [
+    "FIXED",
+    "VALUES",
+    "Entry",
+    "Scaling",
+    "batches",
+    "described",
+    "entry_of",
+    "imagenet_order",
+    "refuse_options",
+]
 
 
 class Scaling(NamedTuple):
@@ -37,6 +47,9 @@ VALUES = {
     "0..1": Scaling((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "0..255": Scaling((0.0, 0.0, 0.0), (1 / 255, 1 / 255, 1 / 255)),
 }
+FIXED = text(
+    "it is a stored graph, which is run as it is", "它是存储的计算图，只能原样运行"
+)  # why it cannot be trained
 CROP = 0.875  # share of the shorter side that is kept: how most models of ImageNet were evaluated
 SIZES = (8, 2048)  # least and greatest side of an input
 

@@ -9,7 +9,7 @@ replaces the head.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -191,7 +191,8 @@ class Pretrained:
                 "它提供：{o}。",
                 o=Text(", ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
             ),
-            text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–"),
+            text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–")
+            + (self.anatomy.instead or Text("", "")),
         )
 
     def width(self, *, tokens: bool = False) -> int:
@@ -229,6 +230,7 @@ def only_features(
     logits: Callable[[torch.Tensor], torch.Tensor] | None = None, classes: int = 0, imagenet: tuple[int, ...] | None = None,
     elsewhere: Callable[[], float] | None = None,
     configure: Callable[[dict[str, Any]], None] = lambda _options: None, runtime: str = "",
+    lacking: Mapping[str, Text] | None = None, instead: Text | None = None,
 ) -> Pretrained:  # fmt: skip
     """A model that gives a vector per example and cannot be trained, whatever computes it.
 
@@ -241,6 +243,7 @@ def only_features(
         elsewhere: Seconds of processor time that other processes have spent on it so far.
         configure: `(options)`: refuses those of a recipe's options that it cannot follow.
         runtime: The library that computes it, with its version: kept features of another version are not used.
+        lacking, instead: See `Anatomy`.
     """
 
     def features(module: nn.Module, _address: str) -> int:
@@ -256,7 +259,7 @@ def only_features(
     anatomy = Anatomy(
         features=features, maps=None, trainable=False, fold=lambda module, _like: module, operations=counted,
         parameters=lambda _module: parameters, bytes=lambda _module: size, digest=lambda _module: digest,
-        configure=lambda _module, options: configure(options),
+        configure=lambda _module, options: configure(options), lacking=lacking or {}, instead=instead,
     )  # fmt: skip
     module = Computed(compute if logits is None else logits, elsewhere, runtime)
     return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy, imagenet=imagenet)

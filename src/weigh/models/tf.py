@@ -21,7 +21,7 @@ from weigh.data.contents import hash_file, is_whole, keep_digests
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
-from weigh.models.outside import Entry, batches, described, entry_of, imagenet_order, refuse_options
+from weigh.models.outside import FIXED, Entry, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
 from weigh.models.tensorflow.graph import (
@@ -49,6 +49,10 @@ __all__ = ["load"]
 SLIM = (  # scopes of TF-Slim's networks whose pictures are scaled to [-1, 1] (its inception_preprocessing)
     "MobilenetV1", "MobilenetV2", "InceptionV1", "InceptionV2", "InceptionV3", "InceptionV4", "InceptionResnetV2",
 )  # fmt: skip
+TRAINED = text(
+    "To train the same network: keras:PATH.keras; or its weights in an architecture of timm, tf:PATH@timm:mobilenetv1_100.",
+    "若要训练同一网络：keras:PATH.keras；或把其权重装入 timm 的架构，如 tf:PATH@timm:mobilenetv1_100。",
+)
 COUNTED = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 
 
@@ -167,7 +171,7 @@ def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
         digest=digest, parameters=sum(array.size for array in held if array.ndim), size=len(part),
         operations=lambda: runner.operations(graph, entry),
         logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), elsewhere=lambda: runner.seconds,
-        configure=refuse_options(address, entry), runtime=f"tensorflow {tensorflow_version()}",
+        configure=refuse_options(address, entry), lacking={"network": FIXED}, instead=TRAINED, runtime=f"tensorflow {tensorflow_version()}",
     )  # fmt: skip
 
 
