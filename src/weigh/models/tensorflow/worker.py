@@ -22,7 +22,7 @@ MEMORY = 0.75  # share of the machine's memory beyond which the graph is stopped
 
 
 def main(parent: int) -> None:
-    answers = os.fdopen(os.dup(1), "wb")
+    answers = os.dup(1)
     os.dup2(2, 1)  # what libraries print does not mix with the answers
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     _limit_memory()
@@ -108,11 +108,12 @@ def _receive(pipe: Any) -> tuple[dict[str, Any], bytes] | None:
     return None if len(content) < header["bytes"] else (header, content)
 
 
-def _send(pipe: Any, reply: dict[str, Any], payload: bytes) -> None:
+def _send(pipe: int, reply: dict[str, Any], payload: bytes) -> None:
     header = json.dumps({**reply, "bytes": len(payload)}).encode()
-    pipe.write(struct.pack("<I", len(header)) + header)
-    pipe.write(payload)
-    pipe.flush()
+    for part in (struct.pack("<I", len(header)) + header, payload):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(pipe, rest) :]
 
 
 def _end_with(parent: int) -> None:
