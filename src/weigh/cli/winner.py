@@ -1,4 +1,4 @@
-"""`weigh predict`, `export`, `evaluate`, `features`: use what was trained, or what others trained."""
+"""`weigh predict`, `export`, `features`: use what was trained, or what others trained."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from weigh.cli.output import print_data
 from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
 from weigh.media import medium_named
-from weigh.report.visible import visible_json, visible_line
-from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
+from weigh.report.visible import visible_line
+from weigh.tasks import TASKS
 
 __all__ = ["register"]
 
@@ -129,57 +129,6 @@ def export(
     )
 
 
-def evaluate(
-    source: Annotated[str, typer.Argument(metavar="DATA", help="Labelled pictures.")],
-    models: Models = "", labels: Annotated[str, typer.Option("--labels", help="imagenet: labels are indices or names of ImageNet-1k.")] = "imagenet",
-    settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False,
-    trust_code: TrustCode = False, lang: Lang = "",
-    format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
-) -> None:  # fmt: skip
-    """Pretrained heads on labelled pictures, without training: top-1 and top-5 with intervals."""
-    from weigh.cli.output import open_screen
-    from weigh.execute.evaluation import evaluate_models
-
-    if labels != "imagenet":
-        raise SpecError(
-            text("--labels: only imagenet is known, not {l}.", "--labels：只支持 imagenet，不支持 {l}。", l=labels)
-        )
-    study = open_study(
-        source,
-        task=IMAGE_CLASSIFICATION,
-        models=models,
-        recipes="",
-        settings=settings,
-        output=None,
-        device=device,
-        offline=offline,
-    )
-    language = detect_language(lang)
-    with open_screen(language, quiet=quiet, confirmed=True) as screen:
-        rows = evaluate_models(study.spec, screen, trust_code=trust_code)
-    if format == "json":
-        import json
-
-        rows = [{**row, "hint": row["hint"] and row["hint"]._asdict()} for row in rows]
-        document = json.dumps(rows, default=lambda e: e.model_dump(), indent=2, ensure_ascii=False)
-        print_data(visible_json(document) + "\n")
-        return
-    for row in rows:
-        print(
-            text(
-                "{m}: top-1 {a}, top-5 {b} ({n} pictures, 95 % intervals; weights: {w})",
-                "{m}：top-1 {a}，top-5 {b}（{n} 张图片，95 % 区间；权重：{w}）",
-                m=row["model"],
-                a=row["top1"],
-                b=row["top5"],
-                n=row["n"],
-                w=row["weights"],
-            ).render(language)
-        )
-        if row["hint"]:
-            print("  " + row["hint"].render(language))
-
-
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
     models: Models = "", output: Output = None, settings: Settings = [],
@@ -187,7 +136,7 @@ def features(
 ) -> None:  # fmt: skip
     """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
     from weigh.cli.output import open_screen
-    from weigh.execute.evaluation import export_features
+    from weigh.execute.exported_features import export_features
 
     study = open_study(
         source, task="", models=models, recipes="", settings=settings, output=None, device=device, offline=offline
@@ -204,5 +153,5 @@ def features(
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    for command in (predict, export, evaluate, features):
+    for command in (predict, export, features):
         app.command()(command)

@@ -1,205 +1,302 @@
-"""Pretrained heads on labelled pictures, and frozen features for other tools: what needs a model but no study."""
+"""Pretrained heads on pictures with labels of ImageNet, without training: several models in one pass over the decoded pictures.
+
+Top-1 and top-5 with intervals, every pair of models compared on the same pictures, accuracy per class, and the published accuracy beside.
+
+Before it: `imagenet_labels.py`. After it: `cli/evaluation.py`; the answers are records as others' predictions are (`record/predictions.py`).
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weigh.data.cache import room
 from weigh.data.examples import Examples
-from weigh.disk import replacing
-from weigh.errors import DataError, ModelError
+from weigh.data.pictures.imagenet import NO_CLASS, names, synsets
+from weigh.errors import DataError, ModelError, reason_of
+from weigh.execute.exported_features import setting_of
+from weigh.execute.imagenet_labels import Labelled, read_labelled
 from weigh.execute.listener import Listener
+from weigh.findings.model import Finding
+from weigh.findings.registry import FINDINGS
+from weigh.kinds.label import LABEL
 from weigh.language import Text, text
 from weigh.models.address import check_trust
+from weigh.models.catalogue import find_packaged
+from weigh.models.published import Published, published_of
+from weigh.record.predictions import results_of_models
 from weigh.record.predictions_shift import WHOLE, notice_shift
+from weigh.record.results import Results
 from weigh.run import Setting
-from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
+from weigh.stats.estimate import Estimate
 from weigh.stats.interval import share_estimate
 from weigh.tasks import IMAGE_CLASSIFICATION
 
 if TYPE_CHECKING:
     from weigh.models.pretrained import Pretrained
 
-__all__ = ["evaluate_models", "export_features"]
+__all__ = ["Evaluation", "Head", "evaluate_models"]
 
 GUESSING = 0.05  # top-1 of 1,000 classes below which a pretrained head has not recognised anything
+PER_CLASS = 5  # pictures per class from which on labels are a data set of some classes, not a sample of all
+LEAST = -1e4  # in place of the logit of a class that a head does not have
+CHECKED = text(
+    "pictures that cannot be decoded, labels that are no class, another numbering",
+    "无法解码的图片、不属于任何类别的标签、不同的编号方式",
+)
 
 
-def evaluate_models(spec: StudySpec, listener: Listener, *, trust_code: bool = False) -> list[dict[str, Any]]:
-    """Top-1 and top-5 accuracy of each model's own 1000-class head, with intervals; and a hint where labels seem to be numbered otherwise.
+@dataclass(frozen=True)
+class Head:
+    """What one model's own head said.
+
+    Attributes:
+        top1, top5: Over all 1,000 classes; `among`: top-1 where only the classes that are right for some picture compete, None where these are
+            all, or only a sample.
+        elsewhere: Answers whose strongest output stands for no class of ImageNet-1k ("background"); the strongest class counted in their place.
+        lacking: Classes that the head has no output for, of those that occur.
+        right: `(n,)` whether the top-1 answer is right.
+        published: Of these weights, where it is known; `pixels` is the side of the pictures here.
+        hint: What to try where labels seem to be numbered otherwise.
+    """
+
+    model: str
+    weights: str
+    pixels: int
+    top1: Estimate
+    top5: Estimate
+    among: Estimate | None
+    elsewhere: int
+    lacking: int
+    right: np.ndarray
+    published: Published | None
+    hint: Text | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Several heads on the same pictures.
+
+    Attributes:
+        logits: `(n, 1000)` of each model.
+        comparisons: Every pair that matters, as findings; empty for one model.
+    """
+
+    labelled: Labelled
+    heads: list[Head]
+    logits: list[np.ndarray]
+    comparisons: list[Finding] = field(default_factory=list)
+
+    def per_class(self) -> list[dict]:
+        """A row per class that occurs: how many pictures, and how many of them each model got right."""
+        rows = []
+        for number in self.labelled.classes:
+            members = self.labelled.accepted[:, number]
+            right = {head.model: int(head.right[members].sum()) for head in self.heads}
+            row = {
+                "class": int(number),
+                "synset": synsets()[number],
+                "name": names()[number],
+                "n": int(members.sum()),
+            }
+            rows.append({**row, "right": right})
+        return rows
+
+    def results(self, spec: StudySpec) -> Results | None:
+        """The answers as records of trained models, for the report; None where several labels may be right."""
+        if self.labelled.target is None:
+            return None
+        classes = tuple(f"{synset} {entry.partition(',')[0]}" for synset, entry in zip(synsets(), names(), strict=True))
+        examples = replace(
+            self.labelled.examples,
+            target=self.labelled.target,
+            classes=classes,
+            part=np.full(len(self.labelled.target), "train"),
+        )
+        answers = {head.model: logits for head, logits in zip(self.heads, self.logits, strict=True)}
+        return results_of_models("evaluation", spec, IMAGE_CLASSIFICATION, "accuracy", examples, answers, [], CHECKED)
+
+
+def evaluate_models(
+    spec: StudySpec, listener: Listener, labels: str = "auto", *, trust_code: bool = False
+) -> Evaluation:
+    """Each model's own head on the pictures of a specification.
+
+    Args:
+        labels: How labels are written (`imagenet_labels.LABELS`), or a JSON file of several labels per validation picture.
 
     Raises:
-        DataError: Labels that are not ImageNet indices (0 to 999, after data.label_offset) or names of synsets.
+        DataError: Labels that are no classes of ImageNet.
+        ModelError: A model without a head of ImageNet's classes.
     """
-    import torch
+    from weigh.models.pretrained import load_model
 
     check_trust(spec.models, trust_code=trust_code)
-    from weigh.inputs.base import to_device
-    from weigh.inputs.pictures import crops
-    from weigh.models.pretrained import load_model
-    from weigh.train.determinism import computing
-
-    examples = _read(spec, IMAGE_CLASSIFICATION, listener)
-    target = _imagenet_indices(examples)
-    setting, rows = _setting(spec, IMAGE_CLASSIFICATION, examples), []
-    for address in spec.models:
-        listener.stage(text("Evaluating {m}", "评估 {m}", m=address))
+    labelled = read_labelled(spec, labels, listener)
+    setting = setting_of(spec, IMAGE_CLASSIFICATION, labelled.examples)
+    models, outputs = [], []
+    for address in dict.fromkeys(spec.models):
+        listener.stage(text("Loading {m}", "加载 {m}", m=address))
         model = load_model(address, pretrained=True, offline=setting.offline, trust_code=trust_code)
-        columns = _output_of_class(model)
-        if columns is None:
+        of_class = _output_of_class(model)
+        if of_class is None:
             raise ModelError(
                 text(
-                    "{m} has no head of its own: its weights come without one, or with one of other classes.",
-                    "{m} 没有自己的分类头：其权重不含分类头，或分类头的类别不同。",
+                    "{m} has no head of its own for ImageNet: its weights come without one, or with one of other classes.",
+                    "{m} 没有用于 ImageNet 的分类头：其权重不含分类头，或分类头的类别不同。",
                     m=address,
                 ),
                 text("Its answers would be random.", "其回答将是随机的。"),
                 text("Train one: weigh run DATA --models {m}", "请训练一个：weigh run DATA --models {m}", m=address),
             )
-        answers, done = [], 0
-        with computing(threads=setting.threads), torch.inference_mode():
-            network = model.module.to(setting.device).to(memory_format=torch.channels_last)
-            for block in crops(examples, model.preprocessing, setting.batch):
-                logits = network(model.preprocessing.normalise(to_device(block, setting.device)))
-                logits = torch.nn.functional.pad(logits, (0, 1), value=-torch.inf)[:, columns]
-                best = logits.topk(min(5, logits.shape[1]), dim=1).indices.cpu().numpy()
-                answers.append(best)
-                done += len(block)
-                listener.progress("predicting", done, len(examples))
-        answered = np.concatenate(answers)
-        hits = answered == target[:, None]
-        rows.append({
-            "model": address, "top1": share_estimate(hits[:, 0]), "top5": share_estimate(hits.any(axis=1)), "n": len(hits),
-            "weights": f"{model.provenance.source} {model.provenance.name}".strip(),
-            "hint": _hint(answered, target, examples.classes, spec.data.label_offset),
-        })  # fmt: skip
-    return rows
+        models.append(model)
+        outputs.append(of_class)
+    listener.stage(text("Evaluating {n} models", "评估 {n} 个模型", n=len(models)))
+    answers, elsewhere, failed = _answers(models, outputs, labelled.examples, setting, listener)
+    labelled, answers = _without(labelled, answers, failed)
+    chosen = [logits.argmax(axis=1) for logits in answers]
+    heads = [
+        _head(model, of_class, logits, best, labelled, strayed, spec.data.label_offset)
+        for model, of_class, logits, best, strayed in zip(models, outputs, answers, chosen, elsewhere, strict=True)
+    ]
+    return Evaluation(labelled, heads, answers, _compare(spec, labelled, heads))
 
 
-def _output_of_class(model: Pretrained) -> list[int] | None:
+def _output_of_class(model: Pretrained) -> np.ndarray | None:
     """For each class of ImageNet-1k the output of the model's own head that stands for it, -1 where none does; None: a head of other classes."""
     if model.imagenet is None:
-        return list(range(1000)) if model.classes == 1000 else None
-    outputs = {number: output for output, number in enumerate(model.imagenet)}
-    return [outputs.get(number, -1) for number in range(1000)]
+        return np.arange(1000) if model.classes == 1000 else None
+    outputs = np.full(1000, NO_CLASS)
+    for output, number in reversed(list(enumerate(model.imagenet))):
+        if number != NO_CLASS:
+            outputs[number] = output
+    return outputs
 
 
-def export_features(
-    spec: StudySpec, folder: Path, listener: Listener, *, trust_code: bool = False
-) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """Write one .npz per model with path, label, part and features; yields each file and the shape of its features."""
-    from weigh.data.readers import task_of
+def _answers(
+    models: list[Pretrained], outputs: list[np.ndarray], examples: Examples, setting: Setting, listener: Listener
+) -> tuple[list[np.ndarray], list[int], dict[int, Exception]]:
+    """Logits of the 1,000 classes for each model, how many answers were no class, and pictures that cannot be decoded. One pass."""
+    import torch
+
+    from weigh.inputs.base import to_device
+    from weigh.inputs.pictures import crops_of_each
     from weigh.train.determinism import computing
-    from weigh.train.features import features_of
 
-    check_trust(spec.models, trust_code=trust_code)
-    task = task_of(spec.data, spec.task)
-    examples = _read(spec, task, listener)
-    setting = replace(_setting(spec, task, examples), trust_code=trust_code)
-    labels = np.array(examples.classes)[examples.target] if examples.kind.exclusive else examples.target
-    for address in spec.models:
-        listener.stage(text("Computing features of {m}", "计算 {m} 的特征", m=address))
-        with computing(threads=setting.threads):
-            exported = features_of(address, examples, setting, progress=listener.progress)
-        name = "".join(c if c.isalnum() or c in "-_." else "-" for c in address) + ".npz"
-        columns = {"path": examples.path.astype(str), "label": labels, "part": examples.part.astype(str)}
-        with replacing(folder / name) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **columns, features=exported.features)
-        yield folder / name, exported.features.shape
-
-
-def _read(spec: StudySpec, task: str, listener: Listener) -> Examples:
-    from weigh.data.readers import read_and_check
-
-    examples, problems = read_and_check(spec.data, task, offline=spec.run.offline, progress=listener.progress)
-    for problem in problems:
-        if problem.severity == "error":
-            raise DataError(problem.sentence, problem.why, problem.do)
-        if problem.severity == "warning":
-            listener.stage(problem.sentence)
-    return examples
+    answers = [room((len(examples), 1000), np.float32, setting.cache) for _ in models]
+    elsewhere, failed, done = [0] * len(models), {}, 0
+    plain = [replace(model.preprocessing, mean=(0.0,) * 3, std=(1.0,) * 3) for model in models]
+    distinct = list(dict.fromkeys(plain))  # pictures are cut once for all models that are prepared alike
+    with computing(threads=setting.threads), torch.inference_mode():
+        networks = [model.module.to(setting.device).to(memory_format=torch.channels_last) for model in models]
+        for rows, blocks in crops_of_each(examples, distinct, setting.batch, failed):
+            for i, model in enumerate(models):
+                block = to_device(blocks[distinct.index(plain[i])], setting.device)
+                logits = networks[i](model.preprocessing.normalise(block)).float().cpu().numpy()
+                of_class = outputs[i]
+                answers[i][rows] = np.where(of_class >= 0, logits[:, of_class], LEAST)
+                elsewhere[i] += int((logits.max(axis=1) > answers[i][rows].max(axis=1)).sum())
+            done += len(rows)
+            listener.progress("predicting", done, len(examples))
+    return answers, elsewhere, failed
 
 
-def _setting(spec: StudySpec, task: str, examples: Examples) -> Setting:
-    import os
+def _without(
+    labelled: Labelled, answers: list[np.ndarray], failed: dict[int, Exception]
+) -> tuple[Labelled, list[np.ndarray]]:
+    """Without the pictures that cannot be decoded, of which a note tells."""
+    if not failed:
+        return labelled, answers
+    kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))
+    first = min(failed)
+    note = text(
+        "{n} pictures cannot be decoded and are left out (first: {p}: {e}).",
+        "有 {n} 张图片无法解码，未计入（第一张：{p}：{e}）。",
+        n=len(failed), p=str(labelled.examples.path[first]), e=reason_of(failed[first], 120),
+    )  # fmt: skip
+    if not len(kept):
+        raise DataError(note)
+    target = None if labelled.target is None else labelled.target[kept]
+    fewer = labelled._replace(
+        examples=labelled.examples.subset(kept),
+        accepted=labelled.accepted[kept],
+        target=target,
+        notes=[*labelled.notes, note],
+    )
+    return fewer, [logits[kept] for logits in answers]
 
-    from weigh.train.device import resolve_device
 
-    threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
-    precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
-    return Setting(
-        task=task,
-        classes=examples.classes,
-        primary="accuracy",
-        device=resolve_device(spec.run.device),
-        threads=threads,
-        precision=precision,
-        offline=spec.run.offline or offline_by_environment(),
-        cache=cache_folder(),
+def _head(
+    model: Pretrained, of_class: np.ndarray, logits: np.ndarray, best: np.ndarray, labelled: Labelled, strayed: int, offset: int,
+) -> Head:  # fmt: skip
+    n, occurring = len(logits), labelled.classes
+    five = np.argpartition(-logits, 5, axis=1)[:, :5]
+    right = labelled.accepted[np.arange(n), best]
+    among = None
+    if len(occurring) < 1000 and n >= PER_CLASS * len(occurring):
+        among = share_estimate(labelled.accepted[np.arange(n), occurring[logits[:, occurring].argmax(axis=1)]])
+    return Head(
+        model=model.address.written,
+        weights=f"{model.provenance.source} {model.provenance.name}".strip(),
+        pixels=model.preprocessing.size,
+        top1=share_estimate(right),
+        top5=share_estimate(np.take_along_axis(labelled.accepted, five, axis=1).any(axis=1)),
+        among=among,
+        elsewhere=strayed,
+        lacking=int((of_class[occurring] < 0).sum()),
+        right=right,
+        published=_published(model),
+        hint=None if labelled.target is None else _hint(best, labelled.target, labelled.examples.classes, offset),
     )
 
 
-def _imagenet_indices(examples: Examples) -> np.ndarray:
-    """Class names as ImageNet-1k indices: numbers 0 to 999, or names of synsets (n01440764) in their sorted order."""
-    names = examples.classes
-    if all(re.fullmatch(r"-?\d{1,9}", name) for name in names):
-        numbers = np.array([int(name) for name in names])
-    else:
-        synsets = _synsets()
-        unknown = [name for name in names if name not in synsets]
-        if unknown:
-            raise DataError(
-                text(
-                    "{n} of {k} labels are not ImageNet classes (first: {f}).",
-                    "{k} 个标签中有 {n} 个不是 ImageNet 类别（第一个：{f}）。",
-                    n=len(unknown),
-                    k=len(names),
-                    f=unknown[0],
-                ),
-                text(
-                    "A pretrained head answers with one of its 1,000 classes.",
-                    "预训练分类头只会回答其 1,000 个类别之一。",
-                ),
-                text(
-                    "Use class numbers 0 to 999 or synset names (n01440764).",
-                    "请使用 0 到 999 的类别编号或 synset 名称（n01440764）。",
-                ),
-            )
-        numbers = np.array([synsets[name] for name in names])
-    if numbers.min() < 0 or numbers.max() > 999:
-        raise DataError(
-            text(
-                "Label {n} is not an ImageNet class (0 to 999).",
-                "标签 {n} 不是 ImageNet 类别（0 到 999）。",
-                n=int(numbers.max() if numbers.max() > 999 else numbers.min()),
-            ),
-            do=text(
-                "If your labels count from 1: --set data.label_offset=-1",
-                "如果标签从 1 开始：--set data.label_offset=-1",
-            ),
-        )
-    return numbers[examples.target]
+def _published(model: Pretrained) -> Published | None:
+    """What is published of the very weights that were loaded."""
+    where = model.provenance
+    if where.source == "package":
+        packaged = find_packaged(model.address.architecture)
+        return published_of(packaged.published) if packaged is not None and packaged.published else None
+    if where.source != "hub":
+        return None
+    return published_of(
+        where.name.replace(" ", ":", 1) if where.name.startswith("torchvision ") else model.address.written
+    )
 
 
-def _hint(best: np.ndarray, target: np.ndarray, names: tuple[str, ...], offset: int) -> Text | None:
+def _compare(spec: StudySpec, labelled: Labelled, heads: list[Head]) -> list[Finding]:
+    """All pairs on the share of right answers, by the rules of every comparison of weigh: right or wrong is all that is asked."""
+    if len(heads) < 2:
+        return []
+    n = len(labelled.examples)
+    examples = replace(
+        labelled.examples,
+        kind=LABEL,
+        classes=("wrong", "right"),
+        target=np.ones(n, np.int64),
+        part=np.full(n, "train"),
+        slices={},
+    )
+    answers = {head.model: np.stack([~head.right, head.right], axis=1).astype(np.float32) for head in heads}
+    results = results_of_models("evaluation", spec, IMAGE_CLASSIFICATION, "accuracy", examples, answers, [], CHECKED)
+    return FINDINGS.get("comparison")(results)
+
+
+def _hint(best: np.ndarray, target: np.ndarray, written: tuple[str, ...], offset: int) -> Text | None:
     """What to try where the labels seem to be numbered otherwise than the outputs of the head; None where they fit.
 
     Args:
-        best: `(n, k)` indices of the most probable classes, the first one first.
+        best: `(n,)` the most probable classes.
         offset: What was added to the labels already.
     """
-    if not all(WHOLE.fullmatch(name) for name in names):
+    if not all(WHOLE.fullmatch(name) for name in written):
         return None
-    shift = notice_shift(target, [(np.arange(len(target)), best[:, 0])], allowed=(0, 999))
+    shift = notice_shift(target, [(np.arange(len(target)), best)], allowed=(0, 999))
     if shift is not None:
         return shift.sentence + shift.remedy(offset)
-    own = share_estimate(best[:, 0] == target)
+    own = share_estimate(best == target)
     if own.high is not None and own.high < GUESSING:
         return text(
             "That is hardly better than guessing: either the labels are numbered in another order than ImageNet-1k's "
@@ -207,10 +304,3 @@ def _hint(best: np.ndarray, target: np.ndarray, names: tuple[str, ...], offset: 
             "这与乱猜相差无几：要么标签的编号顺序与 ImageNet-1k 不同（改用 synset 名称，如 n01440764，即可避免歧义），要么这些图片正是此类模型会认错的。",
         )
     return None
-
-
-def _synsets() -> dict[str, int]:
-    from timm.data import ImageNetInfo
-
-    info = ImageNetInfo()
-    return {info.index_to_label_name(i): i for i in range(info.num_classes())}

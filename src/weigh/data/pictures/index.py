@@ -16,6 +16,7 @@ from pathlib import Path
 from weigh.data.contents import content_hashes, fingerprint
 from weigh.data.examples import Examples
 from weigh.data.pictures.files import PICTURE_FILES
+from weigh.data.pictures.imagenet_lists import list_validation
 from weigh.data.pictures.tables import list_table
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.folders import list_folder
@@ -79,6 +80,8 @@ def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | N
 
         return list_hub(address.removeprefix("hub:"), spec, offline=offline, progress=progress)
     path, inside = source_path(address, spec)
+    if (validation := list_validation(path, data_root(spec, path))) is not None:
+        return validation
     if path.is_dir():
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
             from weigh.data.pictures.saved import list_saved
