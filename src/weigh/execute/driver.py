@@ -102,7 +102,7 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     first = {candidate.id for candidate in with_first_recipe(spec, forecast.plan.candidates)}
     recorder.execute([job for job in forecast.jobs if job.runs[0].candidate in first])
     forecast = planner.forecast()
-    recorder.ledger.set_facts(finalists=forecast.finalists)
+    recorder.ledger.set_facts(finalists=forecast.finalists, skipped=_skipped(forecast))
     recorder.ledger.set_planned(forecast.plan.runs)
     if (words := finalist_words(spec, forecast.finalists)) is not None:
         recorder.listener.stage(words)
@@ -189,6 +189,12 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
     return runs
 
 
+def _skipped(forecast: Forecast) -> dict[str, list[str]]:
+    """What is usual or was asked for and does not run, and why, in both languages."""
+    reasons = {**forecast.plan.skipped, "budget": forecast.cut, "models": forecast.chosen}
+    return {key: [reason.en, reason.zh] for key, reason in reasons.items() if reason}
+
+
 def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
@@ -210,9 +216,7 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
         version=__version__,
         name=spec.title,
         problems=problems_to_json(forecast.prepared.problems),
-        skipped={key: [value.en, value.zh] for key, value in plan.skipped.items()}
-        | ({"budget": list(forecast.cut)} if forecast.cut else {})
-        | ({"models": list(forecast.chosen)} if forecast.chosen else {}),
+        skipped=_skipped(forecast),
         finished=False,
         race=None if forecast.race is None else forecast.race.as_json,
         finalists=forecast.finalists,

@@ -105,12 +105,10 @@ def _left_out(evidence: Evidence, model: str, final: list[str], index: int, esti
     if name is None:
         return text("Left out: {m}, which has no score.", "未采用：{m}，它没有得分。", m=model)
     after = order[order.index(name) :]
-    if not final or any(heads[other] in final for other in after):  # it came before one that was taken
-        return text(
-            "Left out for want of time: {m}.",
-            "因时间不够未采用：{m}。",
-            m=model,
-        )
+    if not final or any(heads[other] in final for other in after):
+        return Text(
+            "", ""
+        )  # it came before one that was taken: there was no time for it, which the reason of the plan says
     assert evidence.comparisons is not None  # two of the order
     behind = turned(gain_of(evidence.comparisons.of(name, order[0]), evidence.metric))
     estimates[f"behind_{index + 1}"] = behind
