@@ -18,7 +18,7 @@ import torch
 from weigh.errors import ModelError
 from weigh.files import read_json
 from weigh.language import text
-from weigh.models.inert_pickle import LeftOut, needs_code, rewrite, unpickle, unreadable
+from weigh.models.inert_pickle import VALUES, LeftOut, needs_code, rewrite, unpickle, unreadable
 from weigh.models.limits import check_header, files_of_index
 
 __all__ = ["Checkpoint", "Fitted", "fit", "read_checkpoint"]
@@ -86,12 +86,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
             held: Any = load_file(path)
         except Exception as error:  # SafetensorError, OSError, MemoryError of a false header
             raise unreadable(path, error) from None
-        names: tuple[str, ...] = ()
+        kinds, objects = (), {}
     else:
-        held, names = unpickle(path)
+        held, kinds, objects = unpickle(path)
     if isinstance(held, LeftOut):
         raise needs_code(path, held.kind)
     sets = _sets(held, path)
+    objects = {key: kind for key, kind in objects.items() if not kind.startswith(VALUES)}
+    if not sets and objects:
+        key = min(objects, key=lambda key: "model" not in key)
+        raise needs_code(path, f"{objects[key]} ({key})")
     if not sets:
         raise ModelError(
             text(
@@ -104,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     for name, tensor in (item for state in sets.values() for item in state.items()):
         if odd := _odd(tensor):
             raise unreadable(path, f"{name} is {odd}")
-    return Checkpoint(sets, names)
+    return Checkpoint(sets, kinds)
 
 
 def _sharded(path: Path) -> Checkpoint:
@@ -151,7 +155,7 @@ def fit(
     ]
     best = max(candidates, key=lambda one: (one.covered, one.first))  # of equals the one that stands first in the file
     rivals = [one for one in candidates if (one.covered, one.first) == (best.covered, best.first)]
-    if any(not _equal(best.tensors(), one.tensors(), own) for one in rivals):
+    if any(one is not best and not _equal(best.tensors(), one.tensors(), own) for one in rivals):
         raise ModelError(
             text(
                 "{p} holds several sets of weights that fit {a}: {r}.",
@@ -188,7 +192,7 @@ def fit(
     lost = {n for n in head if n not in chosen} | changed
     outside = [name for name in best.state if not name.startswith(best.prefix)]
     other_sets = [name for name in held.sets if name != best.where]
-    unused = [*held.left_out, *other_sets, *_tops(outside), *(n for n in chosen if n not in own)]
+    unused = [*held.left_out, *other_sets, *_tops(outside, best.prefix), *(n for n in chosen if n not in own)]
     precision = "" if not stored or stored[0][0] == "float32" else stored[0][0]
     return Fitted({**own, **fitting}, bool(lost), share, precision, tuple(dict.fromkeys(unused)))
 
@@ -243,9 +247,16 @@ def _prefixes(state: State, own: State) -> Counter[str]:
     return found
 
 
-def _tops(names: list[str]) -> list[str]:
-    """Names by their first part."""
-    return list(dict.fromkeys(name.partition(".")[0] for name in names))
+def _tops(names: list[str], prefix: str) -> list[str]:
+    """Names up to the first part in which they differ from the prefix."""
+    parts = prefix.split(".")
+
+    def top(name: str) -> str:
+        split = name.split(".")
+        common = next((i for i, (a, b) in enumerate(zip(split, parts, strict=False)) if a != b), 0)
+        return ".".join(split[: common + 1])
+
+    return list(dict.fromkeys(map(top, names)))
 
 
 def _sets(

@@ -15,7 +15,7 @@ import warnings
 import zipfile
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -23,7 +23,7 @@ from weigh.errors import ModelError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
 
-__all__ = ["LeftOut", "needs_code", "rewrite", "unpickle", "unreadable"]
+__all__ = ["VALUES", "LeftOut", "Unpickled", "needs_code", "rewrite", "unpickle", "unreadable"]
 
 warnings.filterwarnings("ignore", message="Detected pickle protocol")  # what cannot be read is said by us
 
@@ -81,8 +81,22 @@ def _stand_in(kind: str, made: dict[int, tuple[str, Any]]) -> type:
     )
 
 
-def unpickle(path: Path) -> tuple[Any, tuple[str, ...]]:
-    """What the file holds, and the kinds of objects that were left out of it.
+class Unpickled(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        held: Tensors and plain values.
+        kinds: Of the objects that were left out of it.
+        objects: Those of them that its dictionary holds itself: key -> kind.
+    """
+
+    held: Any
+    kinds: tuple[str, ...]
+    objects: dict[str, str]
+
+
+def unpickle(path: Path) -> Unpickled:
+    """What the file holds, and what was left out of it.
 
     Raises:
         ModelError: Code would have to be run, more would be unpacked than the file can hold, or it is no such file.
@@ -110,7 +124,9 @@ def unpickle(path: Path) -> tuple[Any, tuple[str, ...]]:
             kind = made[id(held)][0]
             held = LeftOut()
             held.kind = kind
-        return held, tuple(sorted(kind for kind in kinds if any(kind == one for one, _ in made.values())))
+        named = held.items() if isinstance(held, dict) else ()
+        objects = {str(key): made[id(value)][0] for key, value in named if id(value) in made}
+        return Unpickled(held, tuple(sorted(kinds & {kind for kind, _ in made.values()})), objects)
 
 
 def _check_packed(path: Path) -> None:
