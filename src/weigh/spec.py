@@ -200,7 +200,7 @@ class StudySpec(Section):
     data: DataSpec
     models: list[str] = Field(
         default=[],
-        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME. Without any, weigh chooses among "
+        description="Addresses: timm:NAME, torchvision:NAME[/WEIGHTS], hf:OWNER/NAME, file:PATH@timm:NAME, python:MODULE:FACTORY (with --trust-code). Without any, weigh chooses among "
         "those that fit the data and whose weights are within reach.",
     )
     recipes: list[RecipeSpec] = Field(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 import yaml
 
 import weigh
@@ -18,6 +21,7 @@ from weigh.study import Study
 
 OPTIONS = "?name=mine&size=64&mean=0.5:0.5:0.5&std=0.5:0.5:0.5"
 SETTINGS = ["design.folds=2", "design.repeats=1", "design.curve=false", "design.cleaned=false", "run.offline=true"]
+ROOT = Path(__file__).parents[2]
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -151,7 +155,34 @@ def test_a_saved_model_of_a_stranger_runs_nothing(finished, photos, tmp_path, mo
     assert "--trust-code" in capsys.readouterr().err
 
 
-def test_the_yaml_of_the_readme_runs(photos, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_example_of_the_readme_runs(photos, tmp_path, monkeypatch, name):
+    blocks = re.findall(
+        r"```python\n# (my_models|study)\.py\n(.*?)```", (ROOT / name).read_text("utf-8"), flags=re.DOTALL
+    )
+    code = dict(blocks)
+    assert list(code) == ["my_models", "study"]
+    create = timm.create_model
+    monkeypatch.setattr(timm, "create_model", lambda _name: create("test_resnet"))  # a smaller one
+    torch.save(create("test_resnet").state_dict(), tmp_path / "ours.pt")
+    (tmp_path / "my_models.py").write_text(code["my_models"])
+    (tmp_path / "photos").symlink_to(photos)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    fresh("my_models")
+    script = (
+        code["study"].replace(', "timm:tf_efficientnet_lite0"', "").replace("study.run()", "forecast = study.plan()")
+    )
+    names: dict = {"__name__": "__main__"}
+    exec(script, names)
+    assert names["study"].trust_code
+    assert names["forecast"].jobs
+    assert names["ours"] == (
+        "python:my_models:build?name=ours&size=224&resize=256&mean=0.485:0.456:0.406&std=0.229:0.224:0.225"
+    )
+
+
+def test_an_address_in_yaml_runs(photos, tmp_path, monkeypatch):
     write_module(tmp_path, "yaml_models")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
