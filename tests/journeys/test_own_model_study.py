@@ -158,7 +158,7 @@ def test_a_saved_model_of_a_stranger_runs_nothing(finished, photos, tmp_path, mo
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_the_example_of_the_readme_runs(photos, tmp_path, monkeypatch, name):
     blocks = re.findall(
-        r"```python\n# (my_models|study)\.py\n(.*?)```", (ROOT / name).read_text("utf-8"), flags=re.DOTALL
+        r"```python\n# \./(my_models|study)\.py\n(.*?)```", (ROOT / name).read_text("utf-8"), flags=re.DOTALL
     )
     code = dict(blocks)
     assert list(code) == ["my_models", "study"]
