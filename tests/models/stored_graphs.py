@@ -200,9 +200,13 @@ def tiny_nodes(*, size: int = 32, width: int = 8, classes: int = 5) -> list[byte
     ]
 
 
-def slim_mobilenet(module: Any, *, fused: bool = True, epsilon: float = 1e-3, head: bool = True) -> bytes:
+def slim_mobilenet(
+    module: Any, *, fused: bool = True, epsilon: float = 1e-3, head: bool = True, size: int = 224
+) -> bytes:
     """A frozen graph as TF-Slim writes a MobileNetV1 or V2, with the weights of one of timm."""
-    slim = _Slim({name: tensor.numpy() for name, tensor in module.state_dict().items()}, fused=fused, epsilon=epsilon)
+    slim = _Slim(
+        {name: tensor.numpy() for name, tensor in module.state_dict().items()}, fused=fused, epsilon=epsilon, size=size
+    )
     slim.layer("conv_stem", "bn1", 2)
     for name, block in module.named_modules():
         if name.count(".") != 2 or not name.startswith("blocks"):
@@ -236,9 +240,9 @@ def slim_mobilenet(module: Any, *, fused: bool = True, epsilon: float = 1e-3, he
 class _Slim:
     """A graph that grows layer by layer, as TF-Slim names them."""
 
-    def __init__(self, state: dict[str, np.ndarray], *, fused: bool, epsilon: float) -> None:
+    def __init__(self, state: dict[str, np.ndarray], *, fused: bool, epsilon: float, size: int) -> None:
         self.state, self.fused, self.epsilon = state, fused, epsilon
-        self.nodes, self.at, self.count = [placeholder("input", -1, 224, 224, 3)], "input", 0
+        self.nodes, self.at, self.count = [placeholder("input", -1, size, size, 3)], "input", 0
 
     def layer(
         self, convolution: str, norm: str, stride: int = 1, *, depthwise: bool = False, active: bool = True

@@ -158,10 +158,17 @@ def test_what_asks_for_all_memory_is_stopped():
     extra = [constant("times", np.array([1 << 20, 1 << 20], np.int32)), constant("one", np.float32(1)),
              node("wall", "Fill", "times", "one", T=typed(FLOAT)), constant("both", np.array([0, 1], np.int32)),
              node("sum", "Sum", "wall", "both", T=typed(FLOAT)), node("more", "Add", "vector", "sum", T=typed(FLOAT))]  # fmt: skip
-    runner = started(*extra)
-    with pytest.raises(ModelError):
-        runner.run("pixels:0", "more:0", np.zeros((1, 48, 48, 3), np.float32))
-    runner.close()
+    with pytest.raises(ModelError, match=r"more memory than there is.*wall.*1048576"):
+        started(*extra)
+
+
+def test_what_never_answers_is_ended(monkeypatch):
+    runner = started()
+    monkeypatch.setattr("weigh.models.tensorflow.process.LONGEST_ANSWER", 0.5)
+    os.kill(runner._process.pid, signal.SIGSTOP)
+    with pytest.raises(ModelError, match="no answer for"):
+        runner.run("pixels:0", "vector:0", np.zeros((1, 48, 48, 3), np.float32))
+    assert not runner.alive
 
 
 CHILD = """

@@ -74,6 +74,12 @@ def test_other_widths_and_the_second_mobilenet_too(name, tmp_path):
     assert model.classes == 3
 
 
+@pytest.mark.parametrize(("size", "meant"), [(128, 128), (192, 192), (-1, 224), (1 << 40, 224)])
+def test_pictures_have_the_size_of_the_graph(size, meant, narrow, tmp_path):
+    prepared = load(graph(tmp_path, narrow, size=size) + "@timm:mobilenetv1_025").preprocessing
+    assert (prepared.size, prepared.resize) == (meant, round(meant / 0.875))
+
+
 def test_a_file_without_a_head_has_features_and_maps(narrow, tmp_path):
     model = load(graph(tmp_path, narrow, head=False) + "@timm:mobilenetv1_025")
     assert (model.classes, model.width()) == (0, 256)

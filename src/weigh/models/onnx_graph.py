@@ -23,6 +23,7 @@ __all__ = ["cut_model", "operations_in", "outside_files", "read_onnx", "shape_of
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # what onnxruntime computes by itself
 ENDLESS = {"Loop", "Scan"}
 MOST_BYTES = 2 << 30  # of a message of protocol buffers
+FEW = 64  # values of a weight that may be a shape, a scale or the like
 MOST_VALUES = 1 << 28  # of one tensor while a picture is computed: 1 GB
 
 
@@ -183,19 +184,23 @@ def cut_model(model: Any, outputs: list[str]) -> Any:
             node = model.graph.node[at]
             inner = [name for one in operations_in([node]) for name in one.input]  # branches see what is outside
             waiting += [*node.input, *inner]
-    smaller = onnx.ModelProto()
-    smaller.CopyFrom(model)
-    for kept, keep in (
-        (smaller.graph.node, lambda i, _one: i in needed), (smaller.graph.initializer, lambda _i, one: one.name in wanted),
-        (smaller.graph.sparse_initializer, lambda _i, one: one.values.name in wanted),
-        (smaller.graph.input, lambda _i, one: one.name in wanted), (smaller.graph.value_info, lambda _i, _one: False),
-    ):  # fmt: skip
-        left = [one for i, one in enumerate(kept) if keep(i, one)]
-        del kept[:]
-        kept.extend(left)
-    del smaller.graph.output[:]
+    smaller = _like(model)
+    smaller.graph.node.extend(node for i, node in enumerate(model.graph.node) if i in needed)
+    smaller.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in wanted)
+    smaller.graph.sparse_initializer.extend(one for one in model.graph.sparse_initializer if one.values.name in wanted)
+    smaller.graph.input.extend(value for value in model.graph.input if value.name in wanted)
     smaller.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs)
     return smaller
+
+
+def _like(model: Any) -> Any:
+    """An empty model of the same versions."""
+    import onnx
+
+    empty = onnx.ModelProto(ir_version=model.ir_version)
+    empty.opset_import.extend(model.opset_import)
+    empty.graph.name = model.graph.name or "graph"
+    return empty
 
 
 def shape_of(value: Any) -> tuple[int, ...] | None:
@@ -214,8 +219,16 @@ def sizes_of(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> dic
     """
     import onnx
 
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
+    fixed = _like(model)
+    fixed.graph.node.extend(model.graph.node)
+    fixed.graph.input.extend(model.graph.input)
+    fixed.graph.output.extend(model.graph.output)
+    fixed.graph.initializer.extend(  # of large weights the shape is enough
+        tensor
+        if math.prod(tensor.dims) <= FEW
+        else onnx.TensorProto(name=tensor.name, dims=tensor.dims, data_type=tensor.data_type)
+        for tensor in model.graph.initializer
+    )
     for value in fixed.graph.input:
         if value.name == input_:
             del value.type.tensor_type.shape.dim[:]
@@ -255,6 +268,6 @@ def stand_in(tensor: Any) -> np.ndarray:
     shape = tuple(tensor.dims)
     if any(side < 0 for side in shape):
         raise ValueError(f"{tensor.name[:80]} has the shape {shape}")
-    if math.prod(shape) <= 64 and tensor.data_location != TensorProto.EXTERNAL:
+    if math.prod(shape) <= FEW and tensor.data_location != TensorProto.EXTERNAL:
         return numpy_helper.to_array(tensor)
     return np.broadcast_to(np.float32(0), shape)

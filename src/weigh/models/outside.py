@@ -22,7 +22,9 @@ from weigh.models.penultimate import Cut
 from weigh.models.preprocessing import Preprocessing
 
 __all__ = [
+    "CROP",
     "FIXED",
+    "SIZES",
     "VALUES",
     "Entry",
     "Scaling",

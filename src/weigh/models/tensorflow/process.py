@@ -29,6 +29,7 @@ from weigh.language import text
 __all__ = ["TensorFlow", "require_tensorflow", "tensorflow_version"]
 
 LONGEST_HEADER = 1 << 20
+LONGEST_ANSWER = 600.0  # seconds for a batch, or for starting: beyond it something waits for ever
 PATIENCE = 2.0  # seconds that the other process has for ending
 
 
@@ -115,6 +116,9 @@ class TensorFlow:
         content = memoryview(content).cast("B")
         packed = json.dumps({**header, "bytes": len(content)}).encode()
         with self._lock:
+            limit = threading.Timer(LONGEST_ANSWER, self._process.kill)
+            limit.daemon = True
+            limit.start()
             try:
                 pipe = self._process.stdin
                 assert pipe is not None
@@ -129,6 +133,8 @@ class TensorFlow:
             except BaseException:  # Ctrl-C in the middle of an answer: whatever came next would be read as another one
                 self.close()
                 raise
+            finally:
+                limit.cancel()
         if "error" in reply:
             raise ModelError(
                 text(
@@ -171,7 +177,11 @@ class TensorFlow:
                 h=how,
                 l=lines,
             ),
-            text("Most often the memory was not enough.", "最常见的原因是内存不足。"),
+            text(
+                "Most often the memory was not enough, or there was no answer for {m} minutes.",
+                "最常见的原因是内存不足，或 {m} 分钟没有应答。",
+                m=int(LONGEST_ANSWER / 60),
+            ),
             text("Run it again with fewer at a time: --set run.jobs=1", "请减少并行数后重试：--set run.jobs=1"),
         )
 

@@ -23,7 +23,7 @@ from torch import nn
 from weigh.errors import ModelError, reason_of
 from weigh.language import Text, text
 from weigh.models.address import Address
-from weigh.models.outside import imagenet_order
+from weigh.models.outside import CROP, SIZES, VALUES, imagenet_order
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained, Provenance
 from weigh.models.tensorflow.graph import Graph, Node, broken, constants, producer
@@ -32,7 +32,7 @@ from weigh.models.timm import ANATOMY
 __all__ = ["Layer", "layers_of", "load_into_timm"]
 
 EPSILON = 1e-3  # of TF-Slim's batch norms
-CROP, SIZE = 0.875, 224
+SIZE = 224  # pixels of a side, where the graph takes any
 NARROW = re.compile(r"(mobilenetv[12])_(\d{3})")  # widths of TF-Slim that timm has no name for: mobilenetv1_050
 
 
@@ -73,8 +73,9 @@ def load_into_timm(address: Address, graph: Graph | None, path: Path) -> Pretrai
     if graph is not None:
         with broken(path):
             layers = layers_of(graph)
-    module = _built(address, layers)
-    preprocessing = Preprocessing(SIZE, round(SIZE / CROP), (0.5,) * 3, (0.5,) * 3, "bilinear")
+    module: Any = _built(address, layers)
+    size = SIZE if graph is None else _size(graph)
+    preprocessing = Preprocessing(size, round(size / CROP), *VALUES["-1..1"], "bilinear")
     if graph is None:
         return Pretrained(address, module, preprocessing, Provenance("random"), 0, anatomy=ANATOMY)
     left = _fill(module, layers, address, path)
@@ -91,6 +92,15 @@ def load_into_timm(address: Address, graph: Graph | None, path: Path) -> Pretrai
         address, module, preprocessing, Provenance("file", path.name, note=note, files=files), classes, anatomy=ANATOMY,
         imagenet=imagenet_order(classes),
     )  # fmt: skip
+
+
+def _size(graph: Graph) -> int:
+    """Pixels of a side of the pictures that the graph is for."""
+    shapes = [node.shape or () for node in graph.nodes.values() if node.op == "Placeholder"]
+    sides = [
+        shape[1] for shape in shapes if len(shape) == 4 and shape[1] == shape[2] and SIZES[0] <= shape[1] <= SIZES[1]
+    ]
+    return sides[0] if sides else SIZE
 
 
 # The layers of a graph ---------------------------------------------------------------------------------------------------

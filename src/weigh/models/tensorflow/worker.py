@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import struct
 import sys
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+MOST_VALUES = 1 << 28  # of one tensor for one picture: 1 GB
 MEMORY = 0.75  # share of the machine's memory beyond which the graph is stopped rather than the machine
 
 
@@ -36,8 +38,8 @@ def main(parent: int) -> None:
             else:
                 assert work is not None, "nothing is loaded"
                 reply, payload = getattr(work, header["do"])(header, content)
-        except MemoryError:
-            reply, payload = {"error": "it needs more memory than this machine has"}, b""
+        except MemoryError as error:
+            reply, payload = {"error": f"it needs more memory than there is. {error}"[:4000]}, b""
         except Exception as error:
             reply, payload = {"error": f"{type(error).__name__}: {error}"[:4000]}, b""
         _send(answers, reply, payload)
@@ -60,6 +62,7 @@ class Work:
                 name = f"{handle.name}/Read/ReadVariableOp"  # where `freeze` reads the value
                 if name not in self.graph._nodes_by_name:
                     tf.raw_ops.ReadVariableOp(resource=handle.outputs[0], dtype=handle.get_attr("dtype"), name=name)
+        self._check_sizes()
         threads = {"intra_op_parallelism_threads": header["threads"], "inter_op_parallelism_threads": 1}
         self.session = self.v1.Session(graph=self.graph, config=self.v1.ConfigProto(**threads))
         if header["restore"]:
@@ -68,9 +71,18 @@ class Work:
             )
         self.libraries = f"tensorflow {tf.__version__}"
 
+    def _check_sizes(self) -> None:
+        """What would fill the memory is refused where its size is known without computing: TensorFlow may wait for ever for such a tensor."""
+        for node in self.graph.get_operations():
+            for tensor in node.outputs:
+                if tensor.shape.rank is not None:
+                    sides = [1 if side is None else side for side in tensor.shape.as_list()]
+                    if math.prod(sides) > MOST_VALUES:
+                        raise MemoryError(f"{node.name} would have the shape {tuple(sides)}")
+
     def freeze(self, header: dict[str, Any], _content: bytes) -> tuple[dict[str, Any], bytes]:
         """The graph with its variables as constants and without calls of functions."""
-        from tensorflow.python.framework import convert_to_constants
+        from tensorflow.python.framework import convert_to_constants  # pyright: ignore[reportAttributeAccessIssue]
 
         nodes = [name.partition(":")[0] for name in header["outputs"]]
         fixed = convert_to_constants.convert_variables_to_constants_from_session_graph(
