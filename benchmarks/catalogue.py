@@ -17,6 +17,7 @@ from pathlib import Path
 TABLE = Path(__file__).parents[1] / "src" / "weigh" / "models" / "published.csv"
 FIELDS = (
     "address", "reads", "default", "parameters", "pixels", "gmacs", "score", "top5", "metric", "licence", "pretraining", "language", "source",
+    "file",
 )  # fmt: skip
 DATA = {  # parts of timm's tags -> data sets, in the order in which they are named
     "in1k": "ImageNet-1k", "in12k": "ImageNet-12k", "in21k": "ImageNet-21k", "in22k": "ImageNet-22k", "jft": "JFT-300M", "ig1b": "Instagram-1B",
@@ -82,7 +83,7 @@ def _timm(checkout: str, source: str) -> list[dict]:
             "address": f"timm:{name}", "reads": "pictures", "default": _is_default(name), "parameters": (row.get("param_count") or sizes.get(name.split(".")[0], "")).replace(",", ""), "pixels": pixels,
             "gmacs": "" if gmacs is None else f"{gmacs:g}", "score": row.get("top1", ""), "top5": row.get("top5", ""),
             "metric": "top-1" if row else "", "licence": "" if cfg.license == "unknown" else cfg.license or "", "pretraining": _pretraining(name), "language": "",
-            "source": source if row else "",
+            "source": source if row else "", "file": "" if cfg.hf_hub_id == f"timm/{name}" else cfg.hf_hub_id or "",
         })  # fmt: skip
     return rows
 
@@ -111,6 +112,8 @@ def _torchvision() -> list[dict]:
                 meta = weights.meta
                 (data, metrics), prepared = next(iter(meta["_metrics"].items())), weights.transforms()
                 top = "acc@1" in metrics
+                if top and metrics["acc@1"] != metrics["acc@1"]:
+                    continue  # features alone, without a head
                 swag = "SWAG" in weights.name
                 rows.append({
                     "address": f"torchvision:{name}/{weights.name}", "reads": "pictures", "default": int(weights is type(weights).DEFAULT), "parameters": f"{meta['num_params'] / 1e6:.2f}",
@@ -118,7 +121,7 @@ def _torchvision() -> list[dict]:
                     "score": metrics["acc@1"] if top else metrics["miou"], "top5": metrics["acc@5"] if top else "",
                     "metric": "top-1" if top else "mIoU COCO/VOC", "licence": "CC-BY-NC-4.0" if swag else "BSD-3-Clause",
                     "pretraining": ("Instagram-3.6B > " if swag else "") + ("ImageNet-1k" if data.startswith("ImageNet") else "COCO"),
-                    "language": "", "source": source,
+                    "language": "", "source": source, "file": weights.url.rpartition("/")[2],
                 })  # fmt: skip
     return rows
 
@@ -126,7 +129,7 @@ def _torchvision() -> list[dict]:
 def _texts() -> list[dict]:
     names = ("address", "parameters", "licence", "pretraining", "language")
     rows = [dict(zip(names, row, strict=True)) for row in csv.reader(io.StringIO(TEXTS))]
-    empty = {"pixels": "", "gmacs": "", "score": "", "top5": "", "metric": "", "source": ""}
+    empty = {"pixels": "", "gmacs": "", "score": "", "top5": "", "metric": "", "source": "", "file": ""}
     return [{**empty, **row, "address": f"hf:{row['address']}", "reads": "texts", "default": 1} for row in rows]
 
 

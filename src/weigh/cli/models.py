@@ -2,38 +2,95 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from weigh.cli.options import Lang, Offline
-from weigh.errors import reason_of
+from weigh.cli.output import print_data
+from weigh.errors import SpecError, reason_of
 from weigh.language import Text, detect_language, text
 from weigh.media import MEDIA
+from weigh.report.visible import visible_json
+
+if TYPE_CHECKING:
+    from weigh.models.listing import Listed
 
 __all__ = ["register"]
+
+PAGE = 12  # models on the first page
 
 
 def models(
     pattern: Annotated[str, typer.Argument(help="Address with * and ?, e.g. 'timm:*lite*'.")] = "*",
+    task: Annotated[str, typer.Option("--task", help="Models that can read what a task is about, e.g. text-classification.")] = "",
+    reachable: Annotated[bool, typer.Option("--reachable", help="Weights on this machine, or on the hub if that answers.")] = False,
+    max_size: Annotated[float | None, typer.Option("--max-size", help="Most millions of parameters.")] = None,
+    max_operations: Annotated[float | None, typer.Option("--max-operations", help="Most billions of multiply-adds for one picture.")] = None,
+    language: Annotated[str, typer.Option("--language", help="Of texts: en, zh …; models of many languages fit as well.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Beginning of its name (apache, mit), or free: any that allows commercial use.")] = "",
+    sort: Annotated[str, typer.Option("--sort", help="usefulness, score, size, operations or name.")] = "usefulness",
+    everything: Annotated[bool, typer.Option("--all", help="All rows; otherwise the first 12.")] = False,
+    format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
     offline: Offline = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Models by address, and where their weights can be had from."""
-    from weigh.models.listing import list_models
+    """Models, the most useful first: size, operations, published score, pretraining, licence, and where their weights can be had from."""
+    from weigh.media import medium_named
+    from weigh.models.listing import SORTS, Wanted, list_models, sort_models
+    from weigh.models.published import near_addresses
+    from weigh.tasks import TASKS
 
-    rows = list_models(pattern, offline=offline)
-    for row in rows:
-        print(f"{row.address:48} {row.weights}")
+    spoken = detect_language(lang)
+    if sort not in SORTS:
+        raise SpecError(text("--sort: {s} is none of {k}.", "--sort：{s} 不是 {k} 之一。", s=sort, k=", ".join(SORTS)))
+    reads = medium_named(TASKS.get(task).medium).reads if task else ""
+    wanted = Wanted(reads, reachable, max_size, max_operations, language, licence)
+    rows = sort_models(list_models(pattern, offline=offline, language=lang, wanted=wanted), sort)
     if not rows:
+        near = near_addresses(pattern) if "*" not in pattern else []
+        do = text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
         print(
-            text("No model matches '{p}'.", "没有与“{p}”匹配的模型。", p=pattern).render(detect_language(lang)),
-            file=sys.stderr,
+            (text("No model matches '{p}'.", "没有与“{p}”匹配的模型。", p=pattern) + do).render(spoken), file=sys.stderr
         )
         raise typer.Exit(2)
+    if format == "json":
+        kept = [{**(row.published._asdict() if row.published else {}), **_stated(row)} for row in rows]
+        print_data(visible_json(json.dumps(kept, indent=1, ensure_ascii=False)) + "\n")
+        return
+    shown = rows if everything else rows[:PAGE]
+    for row in shown:
+        print(row.address)
+        print("  " + ("，" if spoken == "zh" else ", ").join(_facts(row)))
+    if len(shown) < len(rows):
+        more = text(
+            "{m} more: --all shows them; or narrow down: weigh models 'timm:*vit*' --max-size 30 --licence free",
+            "另有 {m} 个：--all 会全部列出；也可缩小范围：weigh models 'timm:*vit*' --max-size 30 --licence free",
+            m=len(rows) - len(shown),
+        )
+        print(more.render(spoken))
+
+
+def _stated(row: Listed) -> dict[str, object]:
+    return {"address": row.address, "here": row.here, "weights": row.weights}
+
+
+def _facts(row: Listed) -> list[str]:
+    """What is known of a model, each as a few words."""
+    known, facts = row.published, []
+    if known is not None:
+        if known.parameters is not None:
+            facts.append(f"{known.parameters:.1f} M")
+        if known.gmacs is not None:
+            facts.append(f"{known.gmacs:.2g} GMACs" if known.gmacs < 10 else f"{known.gmacs:.0f} GMACs")
+        if known.score is not None:
+            facts.append(f"{known.metric} {known.score:.1f} %")
+        facts += [part for part in (known.pretraining, known.language, known.licence) if part]
+    return [*facts, row.weights]
 
 
 def recipes(lang: Lang = "") -> None:

@@ -29,6 +29,7 @@ class Published(NamedTuple):
         pretraining: Data sets in their order ("ImageNet-21k > ImageNet-1k").
         language: "en", "zh", "multi"; "" where it is not asked.
         source: Of the scores, with its date or version.
+        file: Repository of the hub, or file of torchvision, that holds the weights.
     """
 
     address: str
@@ -44,6 +45,7 @@ class Published(NamedTuple):
     pretraining: str
     language: str
     source: str
+    file: str
 
     @property
     def architecture(self) -> str:
@@ -88,4 +90,5 @@ def _row(row: dict[str, str]) -> Published:
     return Published(
         row["address"], row["reads"], row["default"] == "1", number("parameters"), None if pixels is None else int(pixels), number("gmacs"),
         number("score"), number("top5"), row["metric"], row["licence"], row["pretraining"], row["language"], row["source"],
+        row["file"] or row["address"].replace("timm:", "timm/").removeprefix("hf:"),
     )  # fmt: skip

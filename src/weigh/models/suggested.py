@@ -12,7 +12,6 @@ from typing import NamedTuple
 from weigh.language import Text, text
 from weigh.models.catalogue import find_packaged
 from weigh.models.hub import reachable
-from weigh.models.pretrained import MODEL_SOURCES
 
 __all__ = ["SUGGESTED", "Suggested", "hub_answers", "out_of_reach", "suggested_for"]
 
@@ -72,6 +71,8 @@ def out_of_reach(address: str, *, hub: bool) -> Text | None:
     Args:
         hub: Whether the model hub may be asked and answers.
     """
+    from weigh.models.pretrained import MODEL_SOURCES  # torch
+
     source, _, name = address.partition(":")
     if source == "hf" and find_spec("transformers") is None:
         return text("needs pip install 'weigh[text]'", "需要 pip install 'weigh[text]'")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachab
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.models.published import near_addresses
 
 __all__ = ["ANATOMY", "load", "names"]
 
@@ -45,7 +45,7 @@ def names(pattern: str) -> list[str]:
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
     if not timm.is_model(address.name):
-        near = difflib.get_close_matches(address.name.split(".")[0], timm.list_models(), n=3)
+        near = near_addresses(f"timm:{address.name}")
         raise ModelError(
             text("timm has no model called '{n}'.", "timm 中没有名为“{n}”的模型。", n=address.name),
             do=text(
