@@ -198,6 +198,25 @@ def test_an_address_in_yaml_runs(photos, tmp_path, monkeypatch):
     assert "mine" in Path("out/report.html").read_text("utf-8")
 
 
+def test_it_is_evaluated_and_gives_features(photos, tmp_path, monkeypatch, capsys):
+    write_module(tmp_path, "headed_models")
+    monkeypatch.syspath_prepend(tmp_path)
+    for label, picture in zip("01", sorted(photos.rglob("*.png")), strict=False):
+        (tmp_path / "d" / label).mkdir(parents=True)
+        (tmp_path / "d" / label / "a.png").write_bytes(picture.read_bytes())
+    data, how = str(tmp_path / "d"), ["--offline", "--quiet", "--trust-code"]
+    assert main(["evaluate", data, "--models", f"python:headed_models:of_timm{OPTIONS}", *how]) == 0
+    assert "top-1" in capsys.readouterr().out
+    assert (
+        main(["evaluate", data, "--models", f"python:headed_models:build{OPTIONS}", *how]) == 2
+    )  # a head of five classes
+    assert (
+        main(["features", data, "--models", f"python:headed_models:build{OPTIONS}", "-o", str(tmp_path / "f"), *how])
+        == 0
+    )
+    assert "2 examples × 16 features" in capsys.readouterr().out
+
+
 def test_scratch_needs_a_factory_that_can_draw(photos, tmp_path, monkeypatch):
     write_module(tmp_path, "scratch_models")
     monkeypatch.syspath_prepend(tmp_path)

@@ -103,7 +103,11 @@ def try_ports(module: nn.Module, noise: torch.Tensor, place: str, nature: Nature
     module = _copy(module, place)
     calls: list[tuple[nn.Module, torch.Tensor]] = []
     linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
-    hooks = [part.register_forward_hook(lambda layer, _inputs, made: calls.append((layer, made))) for part in linear]
+
+    def remember(layer: nn.Module, _inputs: Any, made: Any) -> None:
+        calls.append((layer, made))
+
+    hooks = [part.register_forward_hook(remember) for part in linear]
     output = _pass(module, noise, place)
     for hook in hooks:
         hook.remove()
