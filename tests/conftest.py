@@ -18,6 +18,15 @@ settings.register_profile("ci", settings.get_profile("any-machine"), derandomize
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
+# Of many seconds, the longest first: one that begins at the end leaves the other process idle. A new name changes no result.
+LONGEST = [
+    "journeys/test_texts", "journeys/test_readme", "journeys/test_offline", "data/test_near_duplicates", "data/test_checks",
+    "journeys/test_journey", "journeys/test_damaged_study", "findings/test_verdicts", "report/test_chinese",
+    "journeys/test_own_model_study", "train/test_adapted_pictures", "journeys/test_last_stage", "journeys/test_shifted",
+    "journeys/test_boxes", "findings/test_claims", "journeys/test_glue", "data/test_fuzz", "data/test_demo_texts",
+    "models/test_decoded", "train/test_boxes", "data/masks/test_sequences", "train/test_recipes",
+]  # fmt: skip
+
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"
 _skipped_for_shared: list[str] = []
 
@@ -62,6 +71,12 @@ def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("WEIGH_LANG", raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+def pytest_collection_modifyitems(config, items):
+    if hasattr(config, "workerinput"):  # one of several processes
+        place = {f"tests/{name}.py": i for i, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
 
 
 def pytest_runtest_logreport(report):

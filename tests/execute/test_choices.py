@@ -32,6 +32,18 @@ def begin(ledger, **run):
 
 
 @pytest.mark.parametrize(
+    ("allowed", "threads"),
+    [("", 8), ("3", 3), ("1", 1), ("64", 8), (" 2,1", 2), ("0", 8), ("-1", 8), ("many", 8)],
+)
+def test_as_many_threads_as_cores_or_as_the_user_allows_all_programs(monkeypatch, allowed, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert begin(Facts())[0].threads == threads
+    assert begin(Facts(), jobs=2)[0].threads == max(1, threads // 2)
+    assert begin(Facts(), threads=5)[0].threads == 5
+
+
+@pytest.mark.parametrize(
     ("first", "then", "named"),
     [
         ({"threads": 1}, {"threads": 3}, ["run.threads=3", "with 1"]),

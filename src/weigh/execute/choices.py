@@ -38,6 +38,7 @@ __all__ = [
     "refit_seconds",
     "stored_timings",
     "time_address",
+    "usable_cores",
 ]
 
 TIMED = 1.0  # seconds after which the calls of a timing are no longer repeated
@@ -64,13 +65,19 @@ def count_workers(spec: StudySpec) -> int:
     return 1 if spec.run.jobs == "auto" else int(spec.run.jobs)
 
 
+def usable_cores() -> int:
+    """The processor's cores, or fewer where OMP_NUM_THREADS allows fewer: who shares a machine says so for all programs there."""
+    cores, allowed = os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(cores, int(allowed)) if allowed.isdecimal() and int(allowed) > 0 else cores
+
+
 def choose_setting(spec: StudySpec, examples: Examples, choose: Choose) -> Setting:
     """Device, threads and what else all jobs share."""
     from weigh.train.device import resolve_device
 
     device = choose("device", lambda: resolve_device(spec.run.device))
-    cores, wanted = os.cpu_count() or 1, spec.run.threads
-    threads = choose("threads", lambda: wanted if wanted != "auto" else max(1, cores // count_workers(spec)))
+    wanted = spec.run.threads
+    threads = choose("threads", lambda: wanted if wanted != "auto" else max(1, usable_cores() // count_workers(spec)))
     _say_what_is_kept("run.threads", str(wanted), str(threads))
     _say_what_is_kept("run.device", "cuda:0" if spec.run.device == "cuda" else spec.run.device, device)
     return Setting(

@@ -11,6 +11,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.disk import replacing
 from weigh.errors import DataError
+from weigh.execute.choices import usable_cores
 from weigh.execute.listener import Listener
 from weigh.language import text
 from weigh.models.address import check_trust
@@ -59,11 +60,9 @@ def _read(spec: StudySpec, task: str, listener: Listener) -> Examples:
 
 def setting_of(spec: StudySpec, task: str, examples: Examples) -> Setting:
     """How models without a study are run: device, threads and precision of the specification."""
-    import os
-
     from weigh.train.device import resolve_device
 
-    threads = os.cpu_count() or 1 if spec.run.threads == "auto" else int(spec.run.threads)
+    threads = usable_cores() if spec.run.threads == "auto" else int(spec.run.threads)
     precision = "fp32" if spec.run.precision == "auto" else spec.run.precision
     return Setting(
         task=task,
