@@ -97,9 +97,10 @@ def test_a_cut_box_a_crowd_and_an_unknown_class_are_not_trained_on_and_an_empty_
         100, 100, [(10, 20, 50, 40), (0, 0, 20, 20), (50, 50, 60, 60), (30, 30, 30, 50)], [2, 1, -1, 0], crowd=[False, True, False, False],
     )  # fmt: skip
     whole = BOXES.targets(rows_of([boxes]), torch.zeros(1), Placed((100, 100), None))
-    assert whole[0, :, 4].tolist() == [2, -1, -1, -2]
+    assert whole[0, :, 4].tolist() == [2, -1, -1, -2, -3]
+    assert whole[0, -1, :4].tolist() == [0, 0, 100, 100]  # what of the frame is picture
     cut = BOXES.targets(rows_of([boxes]), torch.zeros(1), Placed((100, 100), drawn_of((0.4, 1, 0.2, 0, 1))))
-    assert cut[0, :, 4].tolist() == [-1, -2, -1, -2]
+    assert cut[0, :, 4].tolist() == [-1, -2, -1, -2, -3]
     assert BOXES.count(whole) == 2  # a box, and the picture
 
 

@@ -116,18 +116,17 @@ def time_address(
     from weigh.train.determinism import computing
     from weigh.train.timing import time_model
 
-    recipes = [RECIPES.get(c.recipe) for c in candidates if c.model == address]
-    low_rank = [
-        recipe_options(recipe_of(spec, c), spec.task)
-        for c in candidates
-        if c.model == address and RECIPES.get(c.recipe).low_rank
-    ]
+    own = [c for c in candidates if c.model == address]
+    recipes = [RECIPES.get(c.recipe) for c in own]
+    options = [recipe_options(recipe_of(spec, c), spec.task) for c in own]
+    low_rank = [chosen for recipe, chosen in zip(recipes, options, strict=True) if recipe.low_rank]
     with computing(threads=setting.threads):
         return time_model(
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
             frozen={recipe.frozen for recipe in recipes},
+            balanced=any(chosen.get("class_weights") == "balanced" for chosen in options),
             low_rank=low_rank,
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),

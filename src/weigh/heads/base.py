@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -50,7 +50,8 @@ class Head:
         answers: `(head module, logits, batch, width) -> (n, …)`: what the network says of each example; `Kind.recorded` makes of it what a run keeps.
         balance: `(training targets, outputs) -> weights` with which rare classes count as much as frequent ones; None: there are no classes.
         losses: Other losses by the name that the option `loss` calls them.
-        port: What it takes of a model: a vector per example ("features") or per token ("tokens"), or the pyramid of its maps ("maps").
+        port: What it takes of a model (`models.pretrained.PORTS`).
+        own: The head in place of this one for models that offer its port: those that answer by themselves. None: there are no such models.
         decoder: `(pyramid, outputs, generator) -> module` from its maps to logits; for the port "maps".
         start: `(network, training targets)`: sets the head before training; None: as it was drawn.
         settle: `(recorded, targets) -> {name: value}`: numbers that are chosen after training on examples that took no part in it; buffers of
@@ -68,11 +69,18 @@ class Head:
     losses: Mapping[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None], torch.Tensor]] = field(
         default_factory=dict
     )
-    port: Literal["features", "tokens", "maps"] = "features"
+    port: Literal["features", "tokens", "maps", "boxes"] = "features"
+    own: Head | None = None
     decoder: Callable[[Pyramid, int, torch.Generator | None], nn.Module] | None = None
     start: Callable[[Network, np.ndarray], None] | None = None
     settle: Callable[[np.ndarray, np.ndarray], dict[str, float]] | None = None
     exported: Exported | None = None
+
+    def on(self, ports: Collection[str]) -> Head | None:
+        """Itself, or the one in its place, for a model that offers these ports; None: the model has nothing that it takes."""
+        if self.own is not None and self.own.port in ports:
+            return self.own
+        return self if self.port in ports else None
 
 
 # by the name of the kind

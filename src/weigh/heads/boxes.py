@@ -29,6 +29,7 @@ from weigh.kinds.box_list import Detections
 from weigh.kinds.box_thresholds import best_threshold
 from weigh.kinds.boxes import BoxesKind
 from weigh.models.maps import Pyramid
+from weigh.models.own_boxes import IGNORED, NOTHING, SEEN
 from weigh.models.preprocessing import fitted
 
 __all__ = ["Detector"]
@@ -38,7 +39,6 @@ WIDTH = 96  # channels of neck and head
 DEPTH = 2  # pairs of convolutions before classes, and before sides
 PRIOR = 0.01  # score of every class before training (Lin et al. 2017, Focal loss, §4.1)
 FARTHEST = 4.0  # of the logarithm of a distance: 55 times that of the square around a place
-IGNORED, NOTHING = -1, -2  # marks beside class indices: a region that is not trained on; no box at all
 OF_PLACES = 0.25  # about four places answer for a box: with this the loss is about that of one box
 OF_SIDES = 2.0  # weight of the overlap beside that of the scores (Li et al. 2020)
 LEAST_SCORE, MOST_RANKED, MOST = (
@@ -144,9 +144,11 @@ def _split(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tens
 
 
 def _targets(target: np.ndarray, _batch: torch.Tensor, placed: Placed | None) -> torch.Tensor:
-    """`(n, m, 5)` float32: corners in pixels of the frame, and the class; `IGNORED` of regions that are not trained on, `NOTHING` of empty rows."""
+    """`(n, m, 5)` float32: corners in pixels of the frame, and the class; `IGNORED` of regions that are not trained on, `NOTHING` of empty rows,
+    `SEEN` in the last row: the part of the frame that the picture fills.
+    """
     assert placed is not None
-    rows = torch.full((len(target), max(1, *(len(boxes.classes) for boxes in target)), 5), float(NOTHING))
+    rows = torch.full((len(target), 1 + max(1, *(len(boxes.classes) for boxes in target)), 5), float(NOTHING))
     for row, boxes in zip(rows, target, strict=True):
         height, width = fitted((boxes.height, boxes.width), placed.frame)
         scale = np.array([width / boxes.width, height / boxes.height] * 2)
@@ -154,11 +156,13 @@ def _targets(target: np.ndarray, _batch: torch.Tensor, placed: Placed | None) ->
         classes = np.where(unknown, IGNORED, boxes.classes)
         whole = np.column_stack([boxes.corners * scale, classes])
         row[: len(whole)] = torch.from_numpy(whole.astype(np.float32))
+        row[-1, :4] = torch.tensor([0.0, 0.0, width, height])
     if placed.drawn is not None:
         rows[..., :4], shown = augment_boxes(rows[..., :4], placed.drawn, placed.frame)
         rows[..., 4] = torch.where(shown | (rows[..., 4] < 0), rows[..., 4], IGNORED)
     empty = (rows[..., 2] <= rows[..., 0]) | (rows[..., 3] <= rows[..., 1])
     rows[..., 4].masked_fill_(empty, NOTHING)
+    rows[:, -1, 4] = SEEN
     return rows
 
 
@@ -217,15 +221,45 @@ def _answers(head: nn.Module, logits: torch.Tensor, batch: Batch, _width: int) -
         score = own[place, of_class]
         score, ranked = score.sort(descending=True, stable=True)
         score, place, of_class = score[:MOST_RANKED], place[ranked[:MOST_RANKED]], of_class[ranked[:MOST_RANKED]]
-        scale = boxes.new_tensor([width / wide, height / high] * 2)
-        most = boxes.new_tensor([width, height] * 2)
-        pixels = torch.minimum((boxes[place] * scale).clamp_min(0), most)
-        seen = (pixels[:, 2] > pixels[:, 0]) & (pixels[:, 3] > pixels[:, 1])
+        pixels, seen = _in_picture(boxes[place], (height, width), (high, wide))
         score, of_class, pixels = score[seen], of_class[seen], pixels[seen]
         kept = batched_nms(pixels, score, of_class, SAME)[:MOST]
         arrays = (value[kept].cpu().numpy() for value in (pixels, of_class, score))
         detections.append(Detections.of(height, width, *arrays, threshold))
     return rows_of(detections)
+
+
+def _in_picture(
+    corners: torch.Tensor, size: tuple[int, int], inside: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Corners in pixels of a picture, and `(m,)` bool: which boxes have an area in it.
+
+    Args:
+        corners: `(m, 4)` in pixels of the frame.
+        size, inside: Its height and width, and those that it has in the frame.
+    """
+    scale = corners.new_tensor([size[1] / inside[1], size[0] / inside[0]] * 2)
+    pixels = torch.minimum((corners * scale).clamp_min(0), corners.new_tensor([size[1], size[0]] * 2))
+    return pixels, (pixels[:, 2:] > pixels[:, :2]).all(dim=1)
+
+
+def _own_answers(head: nn.Module, maps: list[torch.Tensor], batch: Batch, _width: int) -> np.ndarray:
+    """Of a model's own detector, which drops what is the same in its own way."""
+    assert batch.sizes is not None
+    assert batch.frame is not None
+    threshold, detections = float(head.threshold), []
+    sizes = [(height, width) for height, width in batch.sizes.tolist()]
+    inside = [fitted(size, batch.frame) for size in sizes]
+    for found, size, fits in zip(head.find(maps, inside, least=LEAST_SCORE, most=MOST), sizes, inside, strict=True):
+        pixels, seen = _in_picture(found.corners, size, fits)
+        arrays = (value[seen].cpu().numpy() for value in (pixels, found.classes, found.scores))
+        detections.append(Detections.of(*size, *arrays, threshold))
+    return rows_of(detections)
+
+
+def _own_exported(places: torch.Tensor, _pictures: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    scores, corners = places.split([places.shape[2] - 4, 4], dim=2)
+    return corners, scores
 
 
 def _settle(recorded: np.ndarray, _target: np.ndarray) -> dict[str, float]:
@@ -242,11 +276,15 @@ def _exported(logits: torch.Tensor, _pictures: torch.Tensor) -> tuple[torch.Tens
     return corners, scores.sigmoid()
 
 
+# the loss of a model's own detector is its own (`models.own_boxes`)
+OWN = Head(
+    _classes, _classes, _targets, _loss, len, _own_answers, port="boxes", settle=_settle,  # type: ignore[arg-type]
+    exported=Exported(("boxes", "scores"), _own_exported),
+)  # fmt: skip
 HEADS.register(
     BoxesKind.name,
     Head(
         _classes, _classes, _targets, _loss, _count, _answers, balance=_same_total, port="maps", decoder=Detector,
-        settle=_settle,
-        exported=Exported(("boxes", "scores"), _exported),
+        settle=_settle, exported=Exported(("boxes", "scores"), _exported), own=OWN,
     ),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -32,15 +33,32 @@ class NetworkTask:
     medium: Medium
     feed: Feed
 
-    def require(self, model: Pretrained, *ports: str) -> None:
+    def require(self, model: Pretrained, *ports: str, cuts: Collection[str] = (), balanced: bool = False) -> None:
         """Nothing, or the error that the model is not made for these examples, or not for what is asked of it.
 
+        Args:
+            cuts: Where its network is to be cut (`Recipe.frozen`).
+            balanced: Its loss is to weigh rare classes as much as frequent ones.
+
         Raises:
-            ModelError: A model of pictures for a task on texts, or the other way round; one that lacks a port.
+            ModelError: A model of pictures for a task on texts, or the other way round; one that lacks a port, or whose loss weighs no classes.
         """
         self._require_head(model)
         for port in ports:
             model.require(port, self.name)
+        for cut in sorted(cuts):
+            model.require_cut(cut, self.name)
+        heads = [HEADS.get(kind).on(model.ports) for kind in TASKS.get(self.name).kinds]
+        if balanced and any(head is not None and head.balance is None for head in heads):
+            raise ModelError(
+                text(
+                    "{a} has a loss of its own, which weighs all classes alike.",
+                    "{a} 自带损失函数，对所有类别一视同仁。",
+                    a=model.address.written,
+                ),
+                text("class_weights: balanced asks for another one.", "class_weights: balanced 要求另一种损失函数。"),
+                text("Leave class_weights out for this model.", "请对该模型去掉 class_weights。"),
+            )
         if model.reads != self.medium.reads:
             raise ModelError(
                 text(
@@ -89,12 +107,15 @@ class NetworkTask:
             ModelError: A model of pictures for a task on texts, or the other way round.
         """
         self.require(model, *(() if frozen else ("network",)))
-        head = head_of(examples)
+        head = head_of(examples).on(model.ports)
+        assert head is not None
 
         def around(body: nn.Module, width: int) -> tuple[nn.Module, int]:
             return self.feed.around(body, width, examples, frozen)
 
-        return make_network(model, head.outputs(examples), generator, head, around, port=head.port)
+        return make_network(
+            model, head.outputs(examples), generator, head, around, port=head.port, classes=examples.classes
+        )
 
     def inputs(
         self, examples: Examples, preparation: Any, setting: Setting, options: dict[str, Any], progress: Progress = None
@@ -115,7 +136,7 @@ def label_of(examples: Examples, setting: Setting) -> Label:
 
 def _fits(task: str, model: Pretrained) -> bool:
     """Whether the model offers what the heads of the task's kinds take."""
-    return all(HEADS.get(kind).port in model.ports for kind in TASKS.get(task).kinds)
+    return all(HEADS.get(kind).on(model.ports) for kind in TASKS.get(task).kinds)
 
 
 def _title(reads: str) -> Text:

@@ -123,11 +123,13 @@ class Anatomy:
         features: `(module, address) -> width`: from now on the module returns a vector per example; None: it has none.
         tokens: `(module) -> None`: from now on it returns one per token; None: it has none.
         maps: `(module, blank) -> Pyramid` of a module that returns features, if it has any; None: it has none.
+        boxes: `(module, blank) -> Pyramid` with an `own_boxes.OwnDetector`, of a whole detector; None: it is none.
         head: `(module) -> names` of the parameters of its head.
         beside: Beginnings of names in its checkpoints of what the module does not have (a classifier that only helped to train it).
         trainable: Whether its weights can be trained.
         depths: `(network) -> parameter name -> depth` in a `Network`.
         split: `(body, *, size, native, address) -> Cut` where its last stage begins.
+        cuts: Where its network may be cut (`Recipe.frozen`).
         fold: `(module, like) -> module` that computes the same, faster.
         operations: `(module, blank) -> multiply-accumulates` of a batch.
         parameters: `(module) -> their number`; 0 where nobody knows.
@@ -145,11 +147,13 @@ class Anatomy:
     features: Callable[[nn.Module, str], int] | None = cut_last_linear
     tokens: Callable[[nn.Module], None] | None = None
     maps: Callable[[nn.Module, torch.Tensor], Pyramid] | None = find_maps
+    boxes: Callable[[nn.Module, torch.Tensor], Pyramid] | None = None
     head: Callable[[nn.Module], set[str]] = names_of_head
     beside: tuple[str, ...] = ()
     trainable: bool = True
     depths: Callable[[nn.Module], dict[str, int]] = depth_of_parameters
     split: Callable[..., Cut] = split_last_stage
+    cuts: frozenset[str] = frozenset({"head", "last-stage"})
     fold: Callable[[nn.Module, torch.Tensor], nn.Module] = fold_batch_norms
     operations: Callable[[nn.Module, torch.Tensor], int] = count_operations
     parameters: Callable[[nn.Module], int] = lambda module: sum(p.numel() for p in module.parameters())
@@ -167,8 +171,14 @@ class Anatomy:
 
     @property
     def ports(self) -> frozenset[str]:
-        """What its models offer: "features", "network" (weights that can be trained), "tokens", "maps"."""
-        offered = {"features": self.features, "network": self.trainable, "tokens": self.tokens, "maps": self.maps}
+        """What its models offer (`pretrained.PORTS`)."""
+        offered = {
+            "features": self.features,
+            "network": self.trainable,
+            "tokens": self.tokens,
+            "maps": self.maps,
+            "boxes": self.boxes,
+        }
         return frozenset(name for name, has in offered.items() if has)
 
 

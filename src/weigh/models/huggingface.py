@@ -22,6 +22,7 @@ from weigh.models import encoder, hf_masks, hf_pictures
 from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import CATALOGUE, find_packaged
+from weigh.models.hf_boxes import anatomy_of, class_names, is_of_boxes, preprocessing_of_boxes
 from weigh.models.hf_folder import digest_of_configuration, files_of, find_folder
 from weigh.models.hf_masks import PixelEncoder, is_of_masks, without_helpers
 from weigh.models.hf_pictures import PictureEncoder, is_of_pictures, preprocessing, settings_of_pictures
@@ -61,7 +62,10 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         refuse_sets(config, address.written)
         module = _module(folder, config, pretrained=pretrained)
         sees = is_of_pictures(config) or is_of_masks(config)
-        preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)
+        if is_of_boxes(config):
+            preparation = preprocessing_of_boxes(folder)
+        else:
+            preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)
         body, anatomy = _body(module, config, preparation, folder)
     except WeighError:
         raise
@@ -84,7 +88,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         "config": json.loads(config.to_json_string(use_diff=False)),
         "configured_by": digest_of_configuration(folder),
     }
-    return Pretrained(address, body, preparation, provenance, 0, extra, anatomy)
+    names = class_names(config) if is_of_boxes(config) else ()
+    return Pretrained(address, body, preparation, provenance, len(names), extra, anatomy, names=names)
 
 
 def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: Callable[[str], str]) -> Pretrained:
@@ -96,7 +101,7 @@ def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: 
     module = _module(Path(), made, pretrained=False)
     preparation: Preparation = (
         Preprocessing.from_json(fields)
-        if is_of_pictures(made) or is_of_masks(made)
+        if is_of_pictures(made) or is_of_masks(made) or is_of_boxes(made)
         else Tokenisation(written=read("tokenizer.json"), **fields)
     )
     body, anatomy = _body(module, made, preparation, None)
@@ -104,6 +109,8 @@ def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: 
 
 
 def _body(module: nn.Module, config: Any, preparation: Any, folder: Path | None) -> tuple[nn.Module, Anatomy]:
+    if is_of_boxes(config):
+        return module, anatomy_of(config)
     if is_of_masks(config):
         return PixelEncoder(module), hf_masks.ANATOMY
     if is_of_pictures(config):
@@ -118,11 +125,16 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
     library: Any = transformers.AutoModel
     if is_of_masks(config):
         library, plain, config = transformers.AutoModelForSemanticSegmentation, {}, without_helpers(config)
+    elif is_of_boxes(config):
+        library, plain, config = transformers.AutoModelForObjectDetection, {}, without_helpers(config)
     else:
         plain = settings_of_pictures(config) if is_of_pictures(config) else settings_of_texts(config)
     family = library._model_mapping[type(config)]
     # Said here, since a configuration may name a kernel that would be fetched from the hub and run.
-    plain["attn_implementation"] = "sdpa" if getattr(family, "_supports_sdpa", False) else "eager"
+    fused = getattr(family, "_supports_sdpa", False) and not is_of_boxes(
+        config
+    )  # what stands in a detector may not know it
+    plain["attn_implementation"] = "sdpa" if fused else "eager"
     with torch.device("meta"):  # takes no memory
         outline = library.from_config(config, trust_remote_code=False, **plain)
     check_size(folder, sum(p.numel() for p in outline.parameters()), pretrained=pretrained)
@@ -138,7 +150,7 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
         output_loading_info=True,
         **plain,
     )
-    if is_of_masks(config) and report["missing_keys"]:
+    if (is_of_masks(config) or is_of_boxes(config)) and report["missing_keys"]:
         raise ValueError(f"its weights lack {sorted(report['missing_keys'])[0]}")
     return module
 

@@ -18,7 +18,7 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.stage import Call, every, watch
 
-__all__ = ["Level", "OwnDecoder", "Pyramid", "alone", "as_map", "find_maps", "norms_of"]
+__all__ = ["Level", "OwnDecoder", "Pyramid", "Tapped", "alone", "as_map", "find_maps", "norms_of"]
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
@@ -55,18 +55,33 @@ class OwnDecoder(NamedTuple):
     used: tuple[int, ...] = (0,)
 
 
+class Tapped(nn.Module):
+    """A network that gives a list of maps, which pass by modules that have a name.
+
+    Args:
+        n: How many maps.
+    """
+
+    def __init__(self, encoder: nn.Module, n: int) -> None:
+        super().__init__()
+        self.encoder, self.taps = encoder, nn.ModuleList(nn.Identity() for _ in range(n))
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        return [tap(made) for tap, made in zip(self.taps, self.encoder(pictures), strict=True)][-1]
+
+
 class Pyramid(nn.Module):
     """`(n, 3, height, width)` pictures to maps `(n, width, height / stride, width / stride)`, the finest first.
 
     Its body is the model's own, so training it trains the model.
 
     Attributes:
-        own: The model's own decoder; it belongs to the head. None: it has none.
+        own: The model's own decoder (`OwnDecoder`, or `own_boxes.OwnDetector`); it belongs to the head. None: it has none.
         keep_norms: Batch norms keep the statistics of their pretraining while it is trained: a batch of a few large pictures has no
             reliable ones.
     """
 
-    def __init__(self, body: nn.Module, levels: tuple[Level, ...], own: OwnDecoder | None = None) -> None:
+    def __init__(self, body: nn.Module, levels: tuple[Level, ...], own: Any = None) -> None:
         super().__init__()
         self.body, self.levels, self.own = body, levels, own
         self.keep_norms = False

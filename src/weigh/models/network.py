@@ -6,7 +6,7 @@ saved model share one definition, whatever the source of the architecture. The h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -18,6 +18,7 @@ from torch import nn
 from weigh.models.anatomy import TORCH, Anatomy
 from weigh.models.maps import Pyramid, alone, norms_of
 from weigh.models.maps_stage import split_maps
+from weigh.models.own_boxes import OwnBoxes, make_own_boxes
 from weigh.models.pretrained import Pretrained
 from weigh.models.stage import Prefix
 
@@ -38,6 +39,8 @@ class Answering(Protocol):
     @property
     def count(self) -> Callable[[torch.Tensor], int]: ...
     @property
+    def exported(self) -> Any: ...
+    @property
     def balance(self) -> Callable[[np.ndarray, int], torch.Tensor] | None: ...
 
 
@@ -50,6 +53,9 @@ class Network(nn.Module):
         compute: `(body, batch) -> features`, where that is not `body(batch)`.
         of_maps: The body gives maps.
         keep_norms: Batch norms of the body keep their statistics in training (`Pyramid.keep_norms`).
+
+    A head that is a whole detector's own (`OwnBoxes`) has a loss of its own, which looks at the targets while it passes; and it looks at
+    where pictures stand before it answers.
     """
 
     class_weight: torch.Tensor | None
@@ -98,10 +104,19 @@ class Network(nn.Module):
 
     def loss(self, batch: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """`()`: the mean over the batch, in single precision whatever the passes run in."""
+        if isinstance(self.head, OwnBoxes):
+            with alone(self, len(batch)):
+                return self.head.loss(self.features(batch), targets)
         assert self._loss is not None
         logits = self(batch)
         with torch.autocast(logits.device.type, enabled=False):
             return self._loss(logits.float(), targets, self.class_weight)
+
+    def blank_loss(self, batch: torch.Tensor) -> torch.Tensor:
+        """`()`: something to be minimised that costs what the loss does, of a batch without targets: for timings."""
+        if isinstance(self.head, OwnBoxes):
+            return self.head.blank_loss(self.features(batch))
+        return self(batch).float().logsumexp(dim=-1).mean()
 
     def choose_loss(self, name: str) -> None:
         """From now on the loss of that name (`heads.base.Head.losses`)."""
@@ -116,7 +131,8 @@ class Network(nn.Module):
     def answers(self, batch: Any, width: int) -> np.ndarray:
         """`(n, …)`: what it says of each example of a `Batch`."""
         assert self._answering is not None
-        return self._answering.answers(self.head, self(batch.inputs), batch, width)
+        given = self.features(batch.inputs) if isinstance(self.head, OwnBoxes) else self(batch.inputs)
+        return self._answering.answers(self.head, given, batch, width)
 
     def settle(self, values: Mapping[str, float]) -> None:
         """Numbers that were chosen after training (`heads.base.Head.settle`)."""
@@ -127,6 +143,21 @@ class Network(nn.Module):
     def settled(self) -> dict[str, float]:
         """What `settle` was given last."""
         return {name: float(value) for name, value in self.head.named_buffers(recurse=False)}
+
+    @property
+    def exported(self) -> Any:
+        """What a program that opens its ONNX file is given (`heads.base.Exported`); None: as it is for classes and numbers."""
+        return None if self._answering is None else self._answering.exported
+
+    @property
+    def exportable(self) -> bool:
+        """Whether all that it computes has a shape that follows from that of the batch."""
+        return not isinstance(self.head, OwnBoxes) or self.head.parts.stages == 1
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What the reader of its ONNX file must know besides: from which overlap on its own detector takes boxes for the same."""
+        return {"overlap": float(self.head.parts.overlap)} if isinstance(self.head, OwnBoxes) else {}
 
     def balance(self, target: np.ndarray) -> None:
         """From now on rare classes of the training targets count in the loss as much as frequent ones."""
@@ -199,18 +230,23 @@ class Stage:
 def make_network(
     model: Pretrained, outputs: int, generator: torch.Generator | None = None, answering: Answering | None = None,
     around: Callable[[nn.Module, int], tuple[nn.Module, int]] = lambda body, width: (body, width),
-    *, port: Literal["features", "tokens", "maps"] = "features",
+    *, port: Literal["features", "tokens", "maps", "boxes"] = "features", classes: Sequence[str] = (),
 ) -> Network:  # fmt: skip
     """Replace the head of `model`; the model's module is taken over, not copied.
 
     Args:
         generator: Draws the new head (normal, sd 0.01, as linear evaluation protocols do); None: zeros.
         around: `(body, width) -> (body, width)`: what stands around the model's own body.
-        port: What the head takes: a vector per example or per token (then it is a linear layer), or maps (then the decoder of `answering`).
+        port: What the head takes: a vector per example or per token (then it is a linear layer), or maps (then the decoder of `answering`);
+            "boxes": the model's own detector is the head, giving these `classes`.
 
     Raises:
         ModelError: An architecture whose head cannot be found, or a model without such vectors.
     """
+    if port == "boxes":
+        pyramid = model.boxes()
+        own = make_own_boxes(pyramid, classes, generator)
+        return Network(pyramid, own, answering, model.anatomy, of_maps=True, keep_norms=pyramid.keep_norms)
     if port == "maps":
         assert answering is not None
         assert answering.decoder is not None

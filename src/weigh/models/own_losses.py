@@ -1,4 +1,4 @@
-"""Models whose answers need a loss of their own, which weigh does not have: what is said of them, and what serves instead."""
+"""Models that answer with a set of masks or boxes and whose loss weigh does not know: what is said of them, and what serves instead."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from weigh.errors import ModelError
 from weigh.language import text
+from weigh.models.hf_boxes import FAMILIES, is_of_boxes
 
-__all__ = ["refuse_sets", "whole_detector"]
+__all__ = ["refuse_sets"]
 
 # endings of names of classes of the transformers library
 OF_MASKS = ("ForUniversalSegmentation", "ForInstanceSegmentation")
@@ -18,11 +19,20 @@ def refuse_sets(config: Any, address: str) -> None:
     """Nothing, or the error that a model of the transformers library answers with a set of masks or boxes.
 
     Raises:
-        ModelError: MaskFormer, Mask2Former, OneFormer and the like; DETR, RT-DETR, D-FINE, YOLOS and the like.
+        ModelError: MaskFormer, Mask2Former, OneFormer and the like; detectors whose loss is not known (`hf_boxes.FAMILIES`).
     """
+    if is_of_boxes(config):
+        return
     names = [str(name) for name in getattr(config, "architectures", None) or ()]
     if any(name.endswith(OF_BOXES) for name in names):
-        raise whole_detector(f"{address} ({names[0]})", "timm:tf_efficientnet_lite0")
+        raise ModelError(
+            text("{a} ({n}) is a detector of a kind that is not known.", "{a}（{n}）是一种未知的检测器。", a=address, n=names[0]),
+            text("Detectors that are known: {k}.", "已知的检测器：{k}。", k=", ".join(FAMILIES)),
+            text(
+                "Use one of these, or a backbone: timm:tf_efficientnet_lite0. Detections that this one has made are read by weigh read --gold instances.json detections.json",
+                "请使用其中之一，或使用骨干网络：timm:tf_efficientnet_lite0。该检测器已有的检测结果可用 weigh read --gold instances.json detections.json 读入",
+            ),
+        )  # fmt: skip
     named = next((name for name in names if name.endswith(OF_MASKS)), None)
     if named is None:
         return
@@ -35,25 +45,5 @@ def refuse_sets(config: Any, address: str) -> None:
         text(
             "Use a model that answers for every pixel (SegFormer, UperNet, torchvision:deeplabv3_resnet50), or a backbone of timm:.",
             "请使用逐像素作答的模型（SegFormer、UperNet、torchvision:deeplabv3_resnet50），或 timm: 的骨干网络。",
-        ),
-    )
-
-
-def whole_detector(named: str, instead: str) -> ModelError:
-    """That a model is a detector with a loss of its own.
-
-    Args:
-        instead: Address of a model whose maps serve.
-    """
-    return ModelError(
-        text("{a} is a whole detector with a loss of its own.", "{a} 是一个自带损失函数的完整检测器。", a=named),
-        text(
-            "weigh puts its own detector on the maps of any picture model, and trains that.",
-            "weigh 在任意图片模型的特征图上加自己的检测头，并训练它。",
-        ),
-        text(
-            "Use a model of pictures in its place: {b}. Detections that this one has made are read by weigh read --gold instances.json detections.json",
-            "请改用图片模型：{b}。该检测器已有的检测结果可用 weigh read --gold instances.json detections.json 读入",
-            b=instead,
         ),
     )

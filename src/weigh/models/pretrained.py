@@ -46,6 +46,7 @@ PORTS = {
     "network": text("weights that can be trained", "可训练的权重"),
     "tokens": text("vector per token", "每个词元的特征向量"),
     "maps": text("maps of its pictures", "图片的特征图"),
+    "boxes": text("boxes, by a detector of its own", "检测框（由其自带的检测器给出）"),
 }
 
 TRAINS = {"head": "features", "network": "network"}  # what a recipe trains -> the port that it needs
@@ -84,6 +85,7 @@ class Pretrained:
         imagenet: For each output of its own head the class of ImageNet-1k (0 to 999 by sorted synsets), -1 where it is none. None: a head of
             1,000 outputs has them in this order, any other has none. `data/pictures/imagenet.py` finds it from names of outputs.
         extra: "config" for a saved model; "configured_by" and "code": hashes of its configuration and of a user's own code.
+        names: Of the classes of its own head, by their index; empty where nobody has said them.
         built: Hash of what it computes besides its weights (`design_digest`), as it was loaded.
     """
 
@@ -95,6 +97,7 @@ class Pretrained:
     extra: dict[str, Any] = field(default_factory=dict)
     anatomy: Anatomy = TORCH
     imagenet: tuple[int, ...] | None = None
+    names: tuple[str, ...] = ()
     built: str = field(init=False)
     _width: int | None = field(init=False, default=None)
 
@@ -175,8 +178,6 @@ class Pretrained:
         """
         if port in self.ports:
             return
-        fit = [name for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]
-        remaining = [name for name in fit if TRAINS[RECIPES.get(name).trains] in self.ports]
         offered = [name for port, name in PORTS.items() if port in self.ports]
         reason = self.anatomy.lacking.get(port)
         lacking = text("{a} has no {p}.", "{a} 没有{p}。", a=self.address.written, p=PORTS[port])
@@ -191,9 +192,37 @@ class Pretrained:
                 "它提供：{o}。",
                 o=Text(", ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
             ),
-            text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–")
-            + (self.anatomy.instead or Text("", "")),
+            self._remaining(task) + (self.anatomy.instead or Text("", "")),
         )
+
+    def require_cut(self, at: str, task: str | None = None) -> None:
+        """Nothing, or the error that its network is not cut there, with the recipes that remain.
+
+        Args:
+            at: `Recipe.frozen`.
+
+        Raises:
+            ModelError: A part of it cannot stay frozen.
+        """
+        if not at or at in self.anatomy.cuts:
+            return
+        raise ModelError(
+            text("{a} is not cut where {c} begins.", "{a} 不能在 {c} 的起点处切分。", a=self.address.written, c=at),
+            text(
+                "What stands before would stay frozen, and its outputs be kept.",
+                "其前面的部分将保持冻结，并保存其输出。",
+            ),
+            self._remaining(task),
+        )
+
+    def _remaining(self, task: str | None) -> Text:
+        fit = [(name, recipe) for name, recipe in RECIPES.items() if recipe.options_for(task) is not None]
+        remaining = [
+            name
+            for name, recipe in fit
+            if TRAINS[recipe.trains] in self.ports and (not recipe.frozen or recipe.frozen in self.anatomy.cuts)
+        ]
+        return text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–")
 
     def width(self, *, tokens: bool = False) -> int:
         """Make the module return a vector per example, or per token; of so many numbers.
@@ -221,6 +250,20 @@ class Pretrained:
             self.width()
         pyramid = self.anatomy.maps(self.module, self.preprocessing.blank(1))
         pyramid.keep_norms = self.provenance.source != "random"
+        return pyramid
+
+    def boxes(self) -> Pyramid:
+        """Its maps and its own detector, which knows by name the classes that it was trained for; the weights are taken over, not copied.
+
+        Raises:
+            ModelError: It is no detector.
+        """
+        self.require("boxes")
+        assert self.anatomy.boxes is not None
+        pyramid = self.anatomy.boxes(self.module, self.preprocessing.blank(1))
+        trained = self.provenance.source != "random"
+        pyramid.own = pyramid.own._replace(names=self.names if trained and self.classes else ())
+        pyramid.keep_norms = trained
         return pyramid
 
 

@@ -23,7 +23,7 @@ from weigh.models.anatomy import Anatomy, depth_of_parameters, weights_digest
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import plain_name
 from weigh.models.hub import cached_from_hub, fetch_from_hub, unreachable
-from weigh.models.maps import Level, OwnDecoder, Pyramid
+from weigh.models.maps import Level, OwnDecoder, Pyramid, Tapped
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model
 
@@ -41,17 +41,6 @@ WEIGHTS, SETTINGS = "model.safetensors", "config.json"
 NOTE = "the decoder starts from random weights"
 
 
-class _Taps(nn.Module):
-    """An encoder whose maps pass by modules that have a name."""
-
-    def __init__(self, encoder: nn.Module, n: int) -> None:
-        super().__init__()
-        self.encoder, self.taps = encoder, nn.ModuleList(nn.Identity() for _ in range(n))
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        return [tap(made) for tap, made in zip(self.taps, self.encoder(pictures), strict=True)][-1]
-
-
 def _maps(module: Any, blank: torch.Tensor) -> Pyramid:
     module.eval()
     noise = torch.randn(
@@ -65,7 +54,7 @@ def _maps(module: Any, blank: torch.Tensor) -> Pyramid:
         Level(f"taps.{i}", 2 ** round(math.log2(blank.shape[-1] / made.shape[-1])), made.shape[1], "first")
         for i, made in enumerate(maps)
     ]
-    return Pyramid(_Taps(module.encoder, len(maps)), tuple(levels), OwnDecoder(module.decoder, decoded.shape[1], used))
+    return Pyramid(Tapped(module.encoder, len(maps)), tuple(levels), OwnDecoder(module.decoder, decoded.shape[1], used))
 
 
 def _needs(decoder: nn.Module, maps: list[torch.Tensor], place: int, decoded: torch.Tensor) -> bool:
@@ -76,22 +65,9 @@ def _needs(decoder: nn.Module, maps: list[torch.Tensor], place: int, decoded: to
         return True
 
 
-def _no_last_stage(_body: nn.Module, *, address: str, **_: Any) -> Any:
-    raise ModelError(
-        text("{a} is not cut at its last stage.", "{a} 不在最后一个阶段处切分。", a=address),
-        text(
-            "Its decoder takes maps from all over the encoder and is always trained with the head.",
-            "其解码器使用编码器各处的特征图，并且总是与输出头一起训练。",
-        ),
-        text(
-            "Recipes that remain for it: decoder (frozen encoder), finetune, scratch.",
-            "该模型可用的方案：decoder（冻结编码器）、finetune、scratch。",
-        ),
-    )
-
-
+# its decoder takes maps from all over the encoder and is always trained with the head
 ANATOMY = Anatomy(
-    features=None, maps=_maps, split=_no_last_stage, depths=lambda network: depth_of_parameters(network, plain_name),
+    features=None, maps=_maps, cuts=frozenset({"head"}), depths=lambda network: depth_of_parameters(network, plain_name),
     head=lambda module: {name for name in module.state_dict() if name.startswith("segmentation_head.")},
     digest=lambda module: weights_digest(module.encoder),  # type: ignore[arg-type] - the decoder is drawn anew by each run
 )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Models of torchvision: `torchvision:NAME` or `torchvision:NAME/WEIGHTS`. Those for masks (DeepLabV3, LR-ASPP, FCN) keep their own decoder."""
+"""Models of torchvision: `torchvision:NAME` or `torchvision:NAME/WEIGHTS`. Those for masks (DeepLabV3, LR-ASPP, FCN) keep their own decoder, those
+for boxes are whole detectors (`torchvision_boxes.py`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import difflib
 import fnmatch
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import torch
@@ -21,12 +24,17 @@ from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import Parted, decoded_anatomy
 from weigh.models.hub import reachable, unreachable
-from weigh.models.own_losses import whole_detector
 from weigh.models.packaged import load_packaged
+from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.models.torchvision_boxes import DETECTORS, freeze_norms
 from weigh.models.transforms import of_preset
 
 __all__ = ["SEGMENTERS", "load", "names"]
+
+OF_OTHERS = ("keypointrcnn", "maskrcnn")  # answer with more than boxes
+TRAINED_NORMS = ("_v2", "ssd")  # in names of detectors whose batch norms the library goes on training
+NO_EPS = ("fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn")  # their weights were trained so
 
 AUXILIARY = "aux_classifier."  # helped to train the weights
 
@@ -82,8 +90,8 @@ SEGMENTERS = decoded_anatomy(_parted, _last_classifiers, beside=(AUXILIARY,))
 
 
 def names(pattern: str) -> list[str]:
-    """Models for labels and for masks that match a pattern with * and ?."""
-    return fnmatch.filter((*_of_labels(), *_of_masks()), pattern)
+    """Models for labels, masks and boxes that match a pattern with * and ?."""
+    return fnmatch.filter((*_of_labels(), *_of_masks(), *_of_boxes()), pattern)
 
 
 def _of_labels() -> list[str]:
@@ -94,13 +102,23 @@ def _of_masks() -> list[str]:
     return torchvision.models.list_models(module=torchvision.models.segmentation)
 
 
+def _of_boxes() -> list[str]:
+    known = torchvision.models.list_models(module=torchvision.models.detection)
+    return [name for name in known if not name.startswith(OF_OTHERS)]
+
+
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
-    of_masks = _of_masks()
-    known = [*_of_labels(), *of_masks]
-    if address.name in torchvision.models.list_models(module=torchvision.models.detection):
-        inside = [name for name in _of_labels() if name in address.name]
-        raise whole_detector(address.written, f"torchvision:{max(inside, key=len)}")
+    of_masks, of_boxes = _of_masks(), _of_boxes()
+    known = [*_of_labels(), *of_masks, *of_boxes]
+    if address.name.startswith(OF_OTHERS):
+        raise ModelError(
+            text("{a} answers with more than boxes.", "{a} 给出的不只是检测框。", a=address.written),
+            text("Its loss asks for masks or points of every object.", "其损失函数需要每个目标的掩码或关键点。"),
+            text(
+                "Use torchvision:fasterrcnn_resnet50_fpn in its place.", "请改用 torchvision:fasterrcnn_resnet50_fpn。"
+            ),
+        )
     if address.name not in known:
         near = difflib.get_close_matches(address.name, known, n=3)
         raise ModelError(
@@ -109,7 +127,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         )
     weights = _weights(address)
     extra = {"init_weights": True} if address.name in ("googlenet", "inception_v3") else {}
-    if address.name in of_masks:
+    if address.name in (*of_masks, *of_boxes):
         extra = {"weights_backbone": None}
     module = torchvision.models.get_model(address.name, weights=None, **extra)
     provenance = Provenance("random")
@@ -134,9 +152,23 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 tried = text("{u} does not answer", "{u} 没有响应", u=weights.url)
             installs = packaged if address.weights is None or weights is first else None
             raise unreachable(address.written, tried, offline=offline, packaged=installs)
+    if address.name in of_boxes:
+        return _detector(address, module, weights, provenance)
     preprocessing = of_preset(weights.transforms())
     anatomy, classes = (SEGMENTERS, len(weights.meta["categories"])) if address.name in of_masks else (TORCH, 1000)
     return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy)
+
+
+def _detector(address: Address, module: Any, weights: Any, provenance: Provenance) -> Pretrained:
+    """A whole detector, which scales and normalises pictures by itself where it is not taken apart."""
+    if provenance.source != "random" and not any(part in address.name for part in TRAINED_NORMS):
+        freeze_norms(module.backbone, 0.0 if address.name in NO_EPS else 1e-5)
+    own = module.transform
+    size = (own.fixed_size or own.min_size)[-1]
+    preprocessing = Preprocessing(size, size, tuple(own.image_mean), tuple(own.image_std), "bilinear")
+    names = tuple(weights.meta["categories"])
+    shown = tuple("" if i == 0 or name == "N/A" else name for i, name in enumerate(names))
+    return Pretrained(address, module, preprocessing, provenance, len(names), anatomy=DETECTORS, names=shown)
 
 
 def _weights(address: Address):

@@ -4,7 +4,8 @@ Before it: `model.py`. Inputs are `pictures`, or `input_ids`, `attention_mask` a
 pairs that are encoded apart). Of classes the outputs are `logits`, `probabilities` (calibrated) and `label` (the index of the class as
 `weigh predict` decides); of numbers `value`; of entities `logits` per token; of masks `logits` and `label` of every pixel
 of the frame that was given, of any size in steps of 32 where the network takes it; of boxes `boxes`, corners in pixels of that frame, and
-`scores` of every class, of all places: what overlaps is left to the program that reads them. Metadata hold what `model/config.json` holds.
+`scores` of every class, of all places: what overlaps is left to the program that reads them (a detector of its own says in `overlap` from which
+share on two boxes of a class are the same). Metadata hold what `model/config.json` holds.
 """
 
 from __future__ import annotations
@@ -24,8 +25,6 @@ from torch import nn
 
 from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError, reason_of
-from weigh.heads.base import HEADS
-from weigh.kinds.base import Kind
 from weigh.language import text
 from weigh.models.preparation import PlainInputs
 from weigh.saved.model import SavedModel, load_saved
@@ -41,7 +40,7 @@ class _Answering(nn.Module):
     def __init__(self, saved: SavedModel, join: Callable[..., torch.Tensor]) -> None:
         super().__init__()
         self.network, self.kind, self.temperature, self.join = saved.network, saved.kind, saved.temperature, join
-        self.exported = HEADS.get(saved.kind.name).exported
+        self.exported = saved.network.exported
         self.register_buffer("bias", torch.tensor(saved.bias, dtype=torch.float32))
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -73,6 +72,18 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
     saved = load_saved(folder, trust_code=trust_code)
+    if not saved.network.exportable:
+        raise ModelError(
+            text("A detector of two stages cannot be written as ONNX.", "两阶段检测器无法写成 ONNX。"),
+            text(
+                "It proposes regions first: how many it goes on with follows from the picture.",
+                "它先提出候选区域：后续处理多少个区域取决于图片。",
+            ),
+            text(
+                "Predict with weigh: weigh predict STUDY …; or train a detector of one stage, e.g. torchvision:ssdlite320_mobilenet_v3_large",
+                "请用 weigh 预测：weigh predict 研究 …；或训练单阶段检测器，例如 torchvision:ssdlite320_mobilenet_v3_large",
+            ),
+        )
     if not hasattr(saved.preparation, "plain"):
         raise ModelError(
             text(
@@ -83,7 +94,7 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
         )
     plain = saved.preparation.plain(apart=saved.frozen and saved.pair)
     answering = _Answering(saved, plain.join).eval()
-    names = _names_of_outputs(saved.kind)
+    names = _names_of_outputs(saved)
     metadata = _metadata(saved, folder, path)
 
     def checked(written: Path, inputs: dict[str, torch.Tensor]) -> float:
@@ -137,8 +148,8 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
     return difference
 
 
-def _names_of_outputs(kind: Kind) -> list[str]:
-    exported = HEADS.get(kind.name).exported
+def _names_of_outputs(saved: SavedModel) -> list[str]:
+    kind, exported = saved.kind, saved.network.exported
     if exported is not None:
         return list(exported.names)
     return ["logits", "probabilities", "label"] if kind.probable else ["logits"] if kind.typed else ["value"]
@@ -201,6 +212,7 @@ def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
         "bias": saved.bias.tolist(),
         "preprocessing": saved.preparation.as_json(),
         **saved.network.settled,
+        **saved.network.told,
     }
     for name, content in saved.preparation.files().items():
         if isinstance(content, str):

@@ -56,6 +56,7 @@ def time_model(
     *,
     network: bool,
     frozen: Collection[str] = (),
+    balanced: bool = False,
     low_rank: Sequence[dict[str, Any]] = (),
     precision: str,
     pretrained: bool = True,
@@ -68,6 +69,7 @@ def time_model(
         network: Time a training step too.
         frozen: Time a step of what is trained where the rest is frozen too (`Recipe.frozen`); nothing is said of a network that cannot be cut
             there (its runs will say why).
+        balanced: Whether a recipe weighs classes; refused where the loss does not.
         examples: Of the study; texts are timed at their own lengths.
         low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
@@ -82,7 +84,7 @@ def time_model(
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
     task = network_task(setting.task)
-    task.require(model, *(("network",) if network else ()))
+    task.require(model, *(("network",) if network else ()), cuts=frozen, balanced=balanced)
     known = model.known() if pretrained else None
     net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
     speed_up(net, setting.device)
@@ -95,7 +97,7 @@ def time_model(
     def step(chosen: str) -> None:
         net.train()
         with autocast(setting.device, chosen):
-            loss = net(batch).float().logsumexp(dim=-1).mean()
+            loss = net.blank_loss(batch)
         loss.backward()
         net.zero_grad(set_to_none=True)
 
