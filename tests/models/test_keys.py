@@ -15,8 +15,8 @@ from tests.arrays import kind_of
 from weigh.data.contents import content_hashes
 from weigh.data.examples import Examples
 from weigh.inputs.pictures import crops, prepare_squares, squares_key
+from weigh.models.design import design_digest
 from weigh.models.preprocessing import Preprocessing
-from weigh.models.pretrained import design_digest
 from weigh.models.tokenisation import Tokenisation
 from weigh.run import Setting
 from weigh.train import activations, features, pretraining
