@@ -23,7 +23,9 @@ __all__ = [
 ]  # fmt: skip
 
 # marks beside class indices in targets: a region that is not trained on; an empty row; what of the frame the picture fills
-IGNORED, NOTHING, SEEN = -1, -2, -3
+IGNORED = -1
+NOTHING = -2
+SEEN = -3
 SMALL = 128  # pixels: enough to see the strides of a backbone
 BACKBONE, PARTS, CLASSES = 0, 1, 12  # depths: `layer_decay` speaks of a dozen, and only what gives classes may be new
 
