@@ -250,9 +250,9 @@ def _own_answers(head: nn.Module, maps: list[torch.Tensor], batch: Batch, _width
     threshold, detections = float(head.threshold), []
     sizes = [(height, width) for height, width in batch.sizes.tolist()]
     inside = [fitted(size, batch.frame) for size in sizes]
-    for found, size, fits in zip(head.find(maps, inside, least=LEAST_SCORE, most=MOST), sizes, inside, strict=True):
-        pixels, seen = _in_picture(found.corners, size, fits)
-        arrays = (value[seen].cpu().numpy() for value in (pixels, found.classes, found.scores))
+    for own, size, fits in zip(head.find(maps, inside, least=LEAST_SCORE, most=MOST), sizes, inside, strict=True):
+        pixels, seen = _in_picture(own.corners, size, fits)
+        arrays = (value[seen].cpu().numpy() for value in (pixels, own.classes, own.scores))
         detections.append(Detections.of(*size, *arrays, threshold))
     return rows_of(detections)
 

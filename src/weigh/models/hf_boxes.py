@@ -217,7 +217,7 @@ class SetOfBoxes(nn.Module):
     ) -> list[Found]:
         outputs = self._run(maps, frame, seen)
         scores, single = self._scores(outputs)
-        found = []
+        detections = []
         for own, boxes, (height, width) in zip(
             scores, _corners(outputs.pred_boxes), self._within(frame, seen), strict=True
         ):
@@ -226,8 +226,8 @@ class SetOfBoxes(nn.Module):
             score, order = score.topk(min(most, len(score)))
             order, score = order[score > least], score[score > least]
             query = order if single else order // own.shape[1]
-            found.append(Found(boxes[query] * boxes.new_tensor([width, height] * 2), classes[order], score))
-        return found
+            detections.append(Found(boxes[query] * boxes.new_tensor([width, height] * 2), classes[order], score))
+        return detections
 
 
 def _corners(boxes: torch.Tensor) -> torch.Tensor:

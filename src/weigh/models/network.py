@@ -131,8 +131,8 @@ class Network(nn.Module):
     def answers(self, batch: Any, width: int) -> np.ndarray:
         """`(n, …)`: what it says of each example of a `Batch`."""
         assert self._answering is not None
-        given = self.features(batch.inputs) if isinstance(self.head, OwnBoxes) else self(batch.inputs)
-        return self._answering.answers(self.head, given, batch, width)
+        outputs = self.features(batch.inputs) if isinstance(self.head, OwnBoxes) else self(batch.inputs)
+        return self._answering.answers(self.head, outputs, batch, width)
 
     def settle(self, values: Mapping[str, float]) -> None:
         """Numbers that were chosen after training (`heads.base.Head.settle`)."""

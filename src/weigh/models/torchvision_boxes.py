@@ -311,9 +311,9 @@ class TwoStages(_Behind):
     def places(self, maps: list[torch.Tensor], frame: tuple[int, int]) -> torch.Tensor:
         """Its detections, best first; zeros below."""
         classes = self.model.roi_heads.box_predictor.cls_score.out_features - 1
-        found = self.find(maps, frame, [frame] * len(maps[0]), 0.05, 100)
-        places = maps[0].new_zeros(len(found), max(len(one.scores) for one in found), classes + 4)
-        for row, one in zip(places, found, strict=True):
+        detections = self.find(maps, frame, [frame] * len(maps[0]), 0.05, 100)
+        places = maps[0].new_zeros(len(detections), max(len(one.scores) for one in detections), classes + 4)
+        for row, one in zip(places, detections, strict=True):
             row[torch.arange(len(one.scores), device=row.device), one.classes] = one.scores
             row[: len(one.scores), classes:] = one.corners
         return places
