@@ -253,6 +253,28 @@ def hidden_in_a_function(model):
     model.graph.node.append(helper.make_node("F", ["logits"], ["z"], domain="mine"))
 
 
+def functions(model, calls: dict[str, list[str]]):
+    for name, others in calls.items():
+        nodes = [helper.make_node(other, ["a"], [f"b{i}"], domain="mine") for i, other in enumerate(others)]
+        nodes.append(helper.make_node("Relu", ["a"], ["b"]))
+        sets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+        model.functions.append(helper.make_function("mine", name, ["a"], ["b"], nodes, sets))
+    model.opset_import.append(helper.make_opsetid("mine", 1))
+    model.graph.node.append(helper.make_node(next(iter(calls)), ["logits"], ["z"], domain="mine"))
+
+
+def calls_itself(model):
+    functions(model, {"F": ["F"]})
+
+
+def call_each_other(model):
+    functions(model, {"F": ["G"], "G": ["F"]})
+
+
+def laughs(model):
+    functions(model, {**{f"F{i}": [f"F{i + 1}"] * 2 for i in range(30)}, "F30": []})
+
+
 def endless(model):
     body = helper.make_graph([helper.make_node("Identity", ["c"], ["d"])], "b", [helper.make_tensor_value_info("c", 9, [])],
                              [helper.make_tensor_value_info("d", 9, [])])  # fmt: skip
@@ -275,6 +297,9 @@ def huge(model):
         (hidden_in_a_branch, "com.evil.Steal"),
         (hidden_in_a_function, "com.evil.Steal"),
         (endless, "Loop"),
+        (calls_itself, "F calls itself"),
+        (call_each_other, "calls itself"),
+        (laughs, "written out"),
         (huge, "1048576"),
         (lambda m: m.graph.initializer[0].dims.__setitem__(0, -5), "-5"),
         (lambda m: m.graph.input[0].type.tensor_type.shape.dim[2].__setattr__("dim_value", 31), "squares"),

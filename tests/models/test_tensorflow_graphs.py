@@ -203,12 +203,19 @@ def test_what_is_not_needed_is_left_in_the_file(tmp_path):
             function("b", node("n", "PartitionedCall", f=called("a"))),
         ),
         (function("a", node("n", "PartitionedCall", f=called("nowhere"))),),
+        (
+            *(
+                function("a" * i, *(node(n, "PartitionedCall", f=called("a" * (i + 1))) for n in "xy"))
+                for i in range(1, 30)
+            ),
+            function("a" * 30, node("n", "Relu", "x")),
+        ),
     ],
-    ids=["itself", "each other", "missing"],
+    ids=["itself", "each other", "missing", "a thousand million laughs"],
 )
 def test_functions_that_never_end_are_refused(functions, tmp_path):
     nodes = [*tiny_nodes(), node("call", "PartitionedCall", "vector", f=called("a"))]
-    with pytest.raises(ModelError, match=r"calls itself|no function nowhere"):
+    with pytest.raises(ModelError, match=r"calls itself|no function nowhere|1,610,612,739 nodes|written out"):
         load(frozen(tmp_path, *nodes, functions=functions), "@features=call")
 
 

@@ -22,6 +22,7 @@ __all__ = ["cut_model", "operations_in", "outside_files", "read_onnx", "shape_of
 
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # what onnxruntime computes by itself
 ENDLESS = {"Loop", "Scan"}
+MOST_NODES = 1_000_000  # with functions written out
 MOST_BYTES = 2 << 30  # of a message of protocol buffers
 FEW = 64  # values of a weight that may be a shape, a scale or the like
 MOST_VALUES = 1 << 28  # of one tensor while a picture is computed: 1 GB
@@ -55,6 +56,7 @@ def read_onnx(path: Path) -> Any:
             raise refused(path, text("it holds no operations", "其中没有运算"))
         if model.functions:
             _check_operations((node for function in model.functions for node in function.node), path, _own(model))
+            _check_calls(model, path)
             model = onnx.inliner.inline_local_functions(model)
     except ModelError:
         raise
@@ -67,6 +69,32 @@ def read_onnx(path: Path) -> Any:
 
 def _own(model: Any) -> set[tuple[str, str]]:
     return {(function.domain, function.name) for function in model.functions}
+
+
+def _check_calls(model: Any, path: Path) -> None:
+    """Functions that call each other would never end, and thirty that call the next one twice are a thousand million nodes."""
+    called = {
+        (function.domain, function.name): [
+            key for node in operations_in(function.node) if (key := (node.domain, node.op_type)) in _own(model)
+        ]
+        for function in model.functions
+    }
+    sizes: dict[tuple[str, str], int] = {}  # nodes of a function with all that it calls written out
+    lengths = {(function.domain, function.name): len(function.node) for function in model.functions}
+    waiting = list(called)
+    while waiting:
+        known = [key for key in waiting if all(one in sizes for one in called[key])]
+        if not known:
+            raise refused(path, text("the function {f} calls itself", "函数 {f} 调用了自身", f=waiting[0][1][:80]))
+        for key in known:
+            sizes[key] = lengths[key] + sum(sizes[one] for one in called[key])
+        waiting = [key for key in waiting if key not in sizes]
+    total = sum(1 + sizes.get((node.domain, node.op_type), 0) for node in operations_in(model.graph.node))
+    if total > MOST_NODES:
+        raise refused(
+            path,
+            text("with its functions written out it has {n} operations", "展开函数后共有 {n} 个运算", n=f"{total:,}"),
+        )
 
 
 def _check_operations(nodes: Iterable[Any], path: Path, own: set[tuple[str, str]]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.protobuf import ProtobufError, message_field
-from weigh.models.tensorflow.graph import Graph, Node, broken, producer
+from weigh.models.tensorflow.graph import MOST_NODES, Graph, Node, broken, producer
 
 __all__ = ["INERT", "needed_part"]
 
@@ -65,7 +65,7 @@ def needed_part(graph: Graph, outputs: Iterable[str], path: Path, *, restore: st
         allowed = INERT | VARIABLES if restore else INERT
         called = _check(answering, graph, allowed, path)
         called |= _check(filling, graph, RESTORING | allowed, path)
-        _refuse_circles(called, graph)
+        _check_calls([*answering, *filling], called, graph)
         kept = {node.name: node for node in (*answering, *filling)}
         library = b"".join(message_field(1, graph.functions[name].raw) for name in sorted(called))
         nodes = b"".join(message_field(1, node.raw) for node in kept.values())
@@ -94,14 +94,26 @@ def _called(node: Node, graph: Graph) -> set[str]:
     return node.called | ({node.op} & graph.functions.keys())
 
 
-def _refuse_circles(called: set[str], graph: Graph) -> None:
-    """Functions that call each other would never end: take away, again and again, those that call none of the rest."""
-    calls = {name: {c for node in graph.functions[name].nodes for c in _called(node, graph)} for name in called}
-    while calls:
-        ending = {name for name, others in calls.items() if not others & calls.keys()}
-        if not ending:
-            raise ProtobufError(f"the function {min(calls)[:80]} calls itself")
-        calls = {name: others for name, others in calls.items() if name not in ending}
+def _check_calls(nodes: list[Node], called: set[str], graph: Graph) -> None:
+    """Functions that call each other would never end, and thirty that call the next one twice are a thousand million nodes.
+
+    Raises:
+        ProtobufError: Names the function.
+    """
+    sizes: dict[str, int] = {}  # nodes of a function with all that it calls written out
+    waiting = sorted(called)
+    while waiting:
+        known = [
+            name for name in waiting if all(_called(n, graph) <= sizes.keys() for n in graph.functions[name].nodes)
+        ]
+        if not known:
+            raise ProtobufError(f"the function {waiting[0][:80]} calls itself")
+        for name in known:
+            sizes[name] = sum(1 + sum(sizes[one] for one in _called(n, graph)) for n in graph.functions[name].nodes)
+        waiting = [name for name in waiting if name not in sizes]
+    total = sum(1 + sum(sizes[one] for one in _called(node, graph)) for node in nodes)
+    if total > MOST_NODES:
+        raise ProtobufError(f"with its functions written out it has {total:,} nodes")
 
 
 def _not_inert(path: Path, node: Node, where: str, *, variable: bool) -> ModelError:
