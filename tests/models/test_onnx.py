@@ -297,7 +297,7 @@ def huge(model):
         (hidden_in_a_branch, "com.evil.Steal"),
         (hidden_in_a_function, "com.evil.Steal"),
         (endless, "Loop"),
-        (calls_itself, "F calls itself"),
+        (calls_itself, "mine.F calls itself"),
         (call_each_other, "calls itself"),
         (laughs, "written out"),
         (huge, "1048576"),

@@ -215,7 +215,7 @@ def test_what_is_not_needed_is_left_in_the_file(tmp_path):
 )
 def test_functions_that_never_end_are_refused(functions, tmp_path):
     nodes = [*tiny_nodes(), node("call", "PartitionedCall", "vector", f=called("a"))]
-    with pytest.raises(ModelError, match=r"calls itself|no function nowhere|1,610,612,739 nodes|written out"):
+    with pytest.raises(ModelError, match=r"calls itself|no function nowhere|written out"):
         load(frozen(tmp_path, *nodes, functions=functions), "@features=call")
 
 

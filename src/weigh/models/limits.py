@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from weigh.files import open_regular, read_json
 from weigh.language import text
 from weigh.models.inert_pickle import rewrite, unreadable
 
-__all__ = ["check_header", "check_settings", "check_size", "files_of_index"]
+__all__ = ["MOST_OPERATIONS", "check_header", "check_settings", "check_size", "files_of_index", "written_out"]
 
 MOST_LAYERS = 1_000  # the deepest encoders have some hundred
 MOST_NUMBER = 100_000_000  # of any other setting: words, positions, widths, a base of rotary embeddings
@@ -23,6 +25,7 @@ MOST_ITEMS = 1_000_000  # values in all
 MOST_HEADER = (
     10_000_000  # bytes that name the tensors of a safetensors file; of the largest models some hundred thousand
 )
+MOST_OPERATIONS = 1_000_000  # of a stored graph: thirty functions that call the next one twice are a thousand million
 MOST_PARAMETERS = 3_000_000_000  # of a network without a file of weights: 12 GB
 LAYERS = re.compile(r"(^|_)(n_?)?(layers?|blocks?|depths?|groups|hidden_layers|memory|experts|stages)$")
 
@@ -167,6 +170,25 @@ def _wants_code(address: str, named: Any) -> ModelError:
             "请使用 transformers 库自带的模型；或者（图片模型，且您信任该代码时）在自己的函数中构建它：python:模块:函数",
         ),
     )
+
+
+def written_out(calls: Mapping[str, Sequence[str]], lengths: Mapping[str, int]) -> dict[str, int]:
+    """How many operations each function of a stored graph has once all that it calls is written out; at most a million are counted.
+
+    Args:
+        calls: Function -> those that it calls, once for each time.
+        lengths: Function -> its own operations.
+
+    Raises:
+        ValueError: Functions that call each other, whose text would never end; names one.
+    """
+    sizes: dict[str, int] = {}
+    try:
+        for name in TopologicalSorter(calls).static_order():
+            sizes[name] = min(MOST_OPERATIONS + 1, lengths[name] + sum(sizes[one] for one in calls[name]))
+    except CycleError as error:
+        raise ValueError(f"the function {str(error.args[1][0])[:80]} calls itself") from None
+    return sizes
 
 
 def _too_much(address: str, name: str, value: float, limit: int) -> ModelError:

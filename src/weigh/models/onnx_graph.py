@@ -17,12 +17,12 @@ import numpy as np
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
+from weigh.models.limits import MOST_OPERATIONS, written_out
 
 __all__ = ["cut_model", "operations_in", "outside_files", "read_onnx", "shape_of", "sizes_of", "stand_in"]
 
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # what onnxruntime computes by itself
 ENDLESS = {"Loop", "Scan"}
-MOST_NODES = 1_000_000  # with functions written out
 MOST_BYTES = 2 << 30  # of a message of protocol buffers
 FEW = 64  # values of a weight that may be a shape, a scale or the like
 MOST_VALUES = 1 << 28  # of one tensor while a picture is computed: 1 GB
@@ -55,8 +55,9 @@ def read_onnx(path: Path) -> Any:
         if not model.graph.node:
             raise refused(path, text("it holds no operations", "其中没有运算"))
         if model.functions:
-            _check_operations((node for function in model.functions for node in function.node), path, _own(model))
-            _check_calls(model, path)
+            own = {(function.domain, function.name) for function in model.functions}
+            _check_operations((node for function in model.functions for node in function.node), path, own)
+            _check_calls(model, own, path)
             model = onnx.inliner.inline_local_functions(model)
     except ModelError:
         raise
@@ -67,33 +68,27 @@ def read_onnx(path: Path) -> Any:
     return model
 
 
-def _own(model: Any) -> set[tuple[str, str]]:
-    return {(function.domain, function.name) for function in model.functions}
+def _check_calls(model: Any, own: set[tuple[str, str]], path: Path) -> None:
+    """Calls are written out: functions that call each other would never end."""
+    names = {f"{domain}.{name}" for domain, name in own}
 
+    def called(nodes: Iterable[Any]) -> list[str]:
+        return [name for node in operations_in(nodes) if (name := f"{node.domain}.{node.op_type}") in names]
 
-def _check_calls(model: Any, path: Path) -> None:
-    """Functions that call each other would never end, and thirty that call the next one twice are a thousand million nodes."""
-    called = {
-        (function.domain, function.name): [
-            key for node in operations_in(function.node) if (key := (node.domain, node.op_type)) in _own(model)
-        ]
-        for function in model.functions
-    }
-    sizes: dict[tuple[str, str], int] = {}  # nodes of a function with all that it calls written out
-    lengths = {(function.domain, function.name): len(function.node) for function in model.functions}
-    waiting = list(called)
-    while waiting:
-        known = [key for key in waiting if all(one in sizes for one in called[key])]
-        if not known:
-            raise refused(path, text("the function {f} calls itself", "函数 {f} 调用了自身", f=waiting[0][1][:80]))
-        for key in known:
-            sizes[key] = lengths[key] + sum(sizes[one] for one in called[key])
-        waiting = [key for key in waiting if key not in sizes]
-    total = sum(1 + sizes.get((node.domain, node.op_type), 0) for node in operations_in(model.graph.node))
-    if total > MOST_NODES:
+    calls = {f"{function.domain}.{function.name}": called(function.node) for function in model.functions}
+    lengths = {f"{function.domain}.{function.name}": len(function.node) for function in model.functions}
+    try:
+        sizes = written_out(calls, lengths)
+    except ValueError as error:
+        raise refused(path, str(error)) from None
+    if len(model.graph.node) + sum(sizes[name] for name in called(model.graph.node)) > MOST_OPERATIONS:
         raise refused(
             path,
-            text("with its functions written out it has {n} operations", "展开函数后共有 {n} 个运算", n=f"{total:,}"),
+            text(
+                "with its functions written out it has more than {n} operations",
+                "展开函数后的运算超过 {n} 个",
+                n=f"{MOST_OPERATIONS:,}",
+            ),
         )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from weigh.errors import ModelError
 from weigh.files import open_regular
 from weigh.language import Text, text
+from weigh.models.limits import MOST_OPERATIONS
 from weigh.models.protobuf import Message, ProtobufError, message_field
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
 ]  # fmt: skip
 
 MOST_BYTES = 2 << 30  # a message of protocol buffers cannot hold more
-MOST_NODES = 1_000_000
 MOST_REPEATED = 64 << 20  # bytes of a constant whose file holds one value for all
 TYPES: dict[int, Any] = {  # numbers of types.proto
     1: np.float32, 2: np.float64, 3: np.int32, 4: np.uint8, 5: np.int16, 6: np.int8, 9: np.int64, 10: np.bool_, 17: np.uint16,
@@ -275,7 +275,7 @@ def read_saved_model(folder: Path) -> SavedModel:
 def parse_graph(data: memoryview | bytes) -> Graph:
     message = Message(data)
     nodes = [_node(part) for part in message.parts(1)]
-    if len(nodes) > MOST_NODES:
+    if len(nodes) > MOST_OPERATIONS:
         raise ProtobufError(f"{len(nodes):,} nodes")
     by_name = {node.name: node for node in nodes}
     if len(by_name) != len(nodes):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from weigh.errors import ModelError
 from weigh.language import text
+from weigh.models.limits import MOST_OPERATIONS, written_out
 from weigh.models.protobuf import ProtobufError, message_field
-from weigh.models.tensorflow.graph import MOST_NODES, Graph, Node, broken, producer
+from weigh.models.tensorflow.graph import Graph, Node, broken, producer
 
 __all__ = ["INERT", "needed_part"]
 
@@ -95,25 +96,18 @@ def _called(node: Node, graph: Graph) -> set[str]:
 
 
 def _check_calls(nodes: list[Node], called: set[str], graph: Graph) -> None:
-    """Functions that call each other would never end, and thirty that call the next one twice are a thousand million nodes.
+    """TensorFlow writes calls out: functions that call each other would never end.
 
     Raises:
-        ProtobufError: Names the function.
+        ProtobufError: They do, or it would be far too much.
     """
-    sizes: dict[str, int] = {}  # nodes of a function with all that it calls written out
-    waiting = sorted(called)
-    while waiting:
-        known = [
-            name for name in waiting if all(_called(n, graph) <= sizes.keys() for n in graph.functions[name].nodes)
-        ]
-        if not known:
-            raise ProtobufError(f"the function {waiting[0][:80]} calls itself")
-        for name in known:
-            sizes[name] = sum(1 + sum(sizes[one] for one in _called(n, graph)) for n in graph.functions[name].nodes)
-        waiting = [name for name in waiting if name not in sizes]
-    total = sum(1 + sum(sizes[one] for one in _called(node, graph)) for node in nodes)
-    if total > MOST_NODES:
-        raise ProtobufError(f"with its functions written out it has {total:,} nodes")
+    calls = {name: [one for node in graph.functions[name].nodes for one in _called(node, graph)] for name in called}
+    try:
+        sizes = written_out(calls, {name: len(graph.functions[name].nodes) for name in called})
+    except ValueError as error:
+        raise ProtobufError(str(error)) from None
+    if len(nodes) + sum(sizes[one] for node in nodes for one in _called(node, graph)) > MOST_OPERATIONS:
+        raise ProtobufError(f"with its functions written out it has more than {MOST_OPERATIONS:,} nodes")
 
 
 def _not_inert(path: Path, node: Node, where: str, *, variable: bool) -> ModelError:
