@@ -21,8 +21,8 @@ from weigh.data.contents import hash_file
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
-from weigh.models.onnx_graph import cut_model, outside_files, read_onnx, refused, shape_of, sizes_of, stand_in
-from weigh.models.outside import FIXED, SIZES, batches, described, entry_of, imagenet_order, refuse_options
+from weigh.models.onnx_graph import check_sizes, cut_model, outside_files, read_onnx, refused, shape_of, stand_in
+from weigh.models.outside import FIXED, SIZES, Entry, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
@@ -61,7 +61,7 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
     told_by = "as weigh wrote the file" if written_with is not None else told_by
     entry = entry_of(address, placed.name, shape_of(placed), dtype, values, told_by, written_with)
     sides = (entry.size, entry.size, 3) if entry.last else (3, entry.size, entry.size)
-    shapes = sizes_of(smaller, path, placed.name, (1, *sides))
+    check_sizes(smaller, path, placed.name, (1, *sides))
     beside = outside_files(smaller, path)
     runner = _Runner(smaller.SerializeToString(deterministic=True), path, address)
     how = ([hash_file(file) for file in (path, *beside)], cut, entry.preprocessing)
@@ -75,7 +75,7 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
         address, run(cut.features), entry.preprocessing,
         Provenance("file", path.name, note=described(entry, cut), files=tuple(file.resolve() for file in (path, *beside))),
         digest=digest.hexdigest(), parameters=sum(array.size for array in used if array.ndim),
-        size=len(runner.model) + sum(file.stat().st_size for file in beside), operations=_operations(smaller, shapes),
+        size=len(runner.model) + sum(file.stat().st_size for file in beside), operations=lambda: _operations(smaller, runner, entry),
         logits=run(cut.logits) if cut.logits else None, classes=cut.classes, imagenet=imagenet_order(cut.classes), configure=refuse_options(address, entry),
         lacking={"network": FIXED}, instead=TRAINED, runtime=f"onnxruntime {version('onnxruntime')}",
     )  # fmt: skip
@@ -198,18 +198,24 @@ def _preparation(model: Any) -> Preprocessing | None:
     return prepared if sound else None
 
 
-def _operations(model: Any, shapes: dict[str, tuple[int, ...]]) -> int:
-    """Multiply-accumulates of one picture; 0 where the file does not tell."""
+def _operations(model: Any, runner: _Runner, entry: Entry) -> int:
+    """Multiply-accumulates of one picture: values that a layer with fixed weights gives, times those that go into each."""
     weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    layers = [
+        (node.output[0], weights[node.input[1]], node.op_type)
+        for node in model.graph.node
+        if node.op_type in ("Conv", "Gemm", "MatMul") and len(node.input) > 1 and node.input[1] in weights
+    ]
+    if not layers:
+        return 0
+    part = _Runner(cut_model(model, [name for name, _, _ in layers]).SerializeToString(), runner.path, runner.address)
+    blank = entry.lay(torch.zeros(1, 3, entry.size, entry.size))
     total = 0
-    for node in model.graph.node:
-        if node.op_type not in ("Conv", "Gemm", "MatMul") or len(node.input) < 2 or node.input[1] not in weights:
-            continue
-        made, weight = shapes.get(node.output[0]), weights[node.input[1]]
-        if made is None or min(made, default=0) < 0:
-            return 0
-        outputs = made[1] if node.op_type == "Conv" else made[-1]
-        total += math.prod(made) * (math.prod(weight) // max(1, outputs))
+    for (_, weight, kind), made in zip(
+        layers, part.run_all([name for name, _, _ in layers], entry.name, blank), strict=True
+    ):
+        outputs = made.shape[1] if kind == "Conv" else made.shape[-1]
+        total += made.size * (math.prod(weight) // max(1, outputs))
     return total
 
 
@@ -226,9 +232,12 @@ class _Runner:
 
     def run(self, output: str, input_: str, array: np.ndarray) -> np.ndarray:
         """The values of a tensor for a batch: float32."""
+        return np.asarray(self.run_all([output], input_, array)[0], dtype=np.float32)
+
+    def run_all(self, outputs: list[str], input_: str, array: np.ndarray) -> list[np.ndarray]:
+        """The values of some tensors for a batch."""
         try:
-            session = self._opened()
-            return np.asarray(session.run([output], {input_: array})[0], dtype=np.float32)
+            return self._opened().run(outputs, {input_: array})
         except Exception as error:  # onnxruntime's own kinds
             raise ModelError(
                 text("onnxruntime cannot run {a}: {e}", "onnxruntime 无法运行 {a}：{e}", a=self.address.written, e=reason_of(error, 300)),

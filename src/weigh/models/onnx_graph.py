@@ -19,7 +19,7 @@ from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.models.limits import MOST_OPERATIONS, written_out
 
-__all__ = ["cut_model", "operations_in", "outside_files", "read_onnx", "shape_of", "sizes_of", "stand_in"]
+__all__ = ["check_sizes", "cut_model", "operations_in", "outside_files", "read_onnx", "shape_of", "stand_in"]
 
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml", "com.microsoft"}  # what onnxruntime computes by itself
 ENDLESS = {"Loop", "Scan"}
@@ -234,8 +234,8 @@ def shape_of(value: Any) -> tuple[int, ...] | None:
     return tuple(side.dim_value if side.HasField("dim_value") and side.dim_value > 0 else -1 for side in kind.shape.dim)
 
 
-def sizes_of(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors that one picture makes, as far as the file tells.
+def check_sizes(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> None:
+    """Nothing where the tensors that one picture makes are of sound sizes, as far as the file tells.
 
     Raises:
         ModelError: One that would fill the memory.
@@ -260,8 +260,7 @@ def sizes_of(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> dic
     try:
         inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
     except Exception:  # of the checker: onnxruntime will say what is wrong
-        return {}
-    shapes: dict[str, tuple[int, ...]] = {}
+        return
     for value in (*inferred.graph.value_info, *inferred.graph.output):
         sides = shape_of(value)
         if sides is None:
@@ -272,8 +271,6 @@ def sizes_of(model: Any, path: Path, input_: str, shape: tuple[int, ...]) -> dic
                 text("It would fill the memory.", "它会占满内存。"),
                 text("Take another model, or smaller pictures: @size=224.", "请换用其他模型，或更小的图片：@size=224。"),
             )  # fmt: skip
-        shapes[value.name] = sides
-    return shapes
 
 
 def refused(path: Path, reason: str | Text) -> ModelError:
