@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -24,7 +24,7 @@ from weigh.record.results import Results
 from weigh.run import Candidate
 from weigh.spec import RecipeSpec
 
-__all__ = ["STUDIES", "file_of", "pictures", "results_of", "shifted"]
+__all__ = ["STUDIES", "called", "file_of", "pictures", "results_of", "shifted"]
 
 
 def pictures(
@@ -287,8 +287,19 @@ def handed_in() -> Results:
     return replace(pictures((2.0, 1.0)), origin="folds", skipped=skipped)
 
 
+def called(results: Results, paths: Sequence[str], classes: Sequence[str], models: Sequence[str]) -> Results:
+    """A study whose files, classes and models are called otherwise."""
+    names = np.array([paths[i % len(paths)].format(i=i) for i in range(len(results.examples))])
+    examples = replace(results.examples, path=names, classes=tuple(classes))
+    candidates = [replace(one, model=models[i % len(models)]) for i, one in enumerate(results.candidates)]
+    return replace(results, examples=examples, candidates=tuple(candidates))
+
+
 STUDIES: dict[str, Callable[[], Results]] = {
     "clear": lambda: pictures((4.0, 1.0), n=600, repeats=4, test=400, **WEB_OF(600)),
+    "familiar": lambda: called(
+        pictures((2.0, 1.0)), ["ants/n02219486_{i}.JPEG"], ["ants", "bees"], ["timm:resnet18", "timm:resnet50"]
+    ),
     "level": lambda: pictures((2.0, 2.0), repeats=1, test=40, slices=None),
     "equal": lambda: pictures((5.0, 5.0), n=4000, repeats=3, test=2000, models=MODELS, noise=0.0, winner="m0"),
     "useless": lambda: pictures((-1.5, -2.0), repeats=3),

@@ -57,6 +57,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "performance:classes": {"yes": ("recognises|does best|No class can", "识别得最好|最好|没有哪个")},
     "performance:judged": {"yes": ("speaks about", "涉及")},
     "performance:confusion": {"yes": ("wrong", "分错")},
+    "familiar": {"undecided": ("cannot be told from names", "无法判断")},
     "comparison": {
         "yes": ("is better than", "优于"),
         "no": ("practically equal|is better than", "实际相当|优于"),
@@ -245,6 +246,7 @@ def test_sentences_say_what_verdicts_say(name):
 
 
 FACTS = (
+    "familiar",
     "advice",
     "progress",
     "tokens:cut",

@@ -146,6 +146,9 @@ QUESTIONS: dict[str, Question] = {
         yes=text("The ranking of the models is kept on {t}", "在{t}上，模型的排名大体保持"),
         no=text("The ranking of the models is not kept on {t}", "在{t}上，模型的排名没有保持"),
     ),
+    "familiar": Question(
+        text("What may the models have seen of these data in pretraining?", "模型在预训练中可能见过这些数据中的什么？"),
+    ),
     "order": Question(
         text(
             "Does the score survive when neighbours are kept together?",

@@ -38,6 +38,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "curve": "generalisation.curve",
     "shift": "generalisation.shift",
     "order": "generalisation.order",
+    "familiar": "generalisation.familiar",
     "stability": "stability.spread",
     "variation": "stability.variation",
     "training": "stability.training",

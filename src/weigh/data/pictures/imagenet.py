@@ -14,7 +14,16 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-__all__ = ["BACKGROUND", "NO_CLASS", "class_of_name", "classes_of_outputs", "information", "names", "synsets"]
+__all__ = [
+    "BACKGROUND",
+    "NO_CLASS",
+    "class_of_name",
+    "classes_of_outputs",
+    "information",
+    "is_class_name",
+    "names",
+    "synsets",
+]
 
 NO_CLASS = -1  # of an output that stands for no class of ImageNet-1k
 BACKGROUND = (
@@ -56,6 +65,13 @@ def class_of_name(name: str) -> int | None:
     if meant is None:
         meant = set.intersection(*(_classes_by_name().get(_plain(part), set()) for part in name.split(",")))
     return next(iter(meant)) if len(meant) == 1 else None
+
+
+def is_class_name(name: str) -> bool:
+    """Whether a word leads the entry of a class of ImageNet, or is its whole entry; plurals count ("ants")."""
+    plain = _plain(name)
+    singular = [plain.removesuffix(end) for end in ("s", "es") if plain.endswith(end)]
+    return any(word in _classes_by_lead() for word in (plain, *singular))
 
 
 def classes_of_outputs(outputs: Sequence[str]) -> tuple[int, ...] | None:
