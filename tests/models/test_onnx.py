@@ -103,6 +103,21 @@ def test_the_user_names_features_and_head(tmp_path):
     assert (both.classes, both.width()) == (5, 8)
 
 
+def test_maps_are_averaged_over_places_whatever_the_layout_of_pictures(tmp_path):
+    path = onnx_classifier(tmp_path / "m.onnx", last=True)
+    model, batch = load(path, "@features=active"), pictures()
+    assert model.width() == 8
+    with torch.inference_mode():
+        np.testing.assert_allclose(model.module(torch.from_numpy(batch)).numpy(), expected(batch)["vector"], atol=1e-4)
+
+
+def test_features_that_are_no_vectors_are_refused(tmp_path):
+    extra = [helper.make_node("Unsqueeze", ["vector", "one"], ["tokens"]),
+             helper.make_node("Constant", [], ["one"], value=numpy_helper.from_array(np.array([1])))][::-1]  # fmt: skip
+    with pytest.raises(ModelError, match=r"shape \(1, 1, 8\)[\s\S]*@features=TENSOR"):
+        load(onnx_classifier(tmp_path / "m.onnx", extra=extra), "@features=tokens").width()
+
+
 @pytest.mark.parametrize("options", ["@features=vektor", "@head=logit", "@features=VECTOR"])
 def test_a_tensor_that_is_not_there_gives_the_nearest(options, tmp_path):
     with pytest.raises(ModelError, match="there is no tensor"):

@@ -69,7 +69,7 @@ def _features_of(address: Address, model: Any, path: Path) -> Pretrained:
     used = [stand_in(tensor) for tensor in smaller.graph.initializer]
 
     def run(tensor: str):
-        return batches(entry, lambda array: runner.run(tensor, entry.name, array))
+        return batches(entry, lambda array: runner.run(tensor, entry.name, array), address.written, last=False)
 
     return only_features(
         address, run(cut.features), entry.preprocessing,

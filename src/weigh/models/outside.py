@@ -200,16 +200,30 @@ def _size(address: Address, name: str, sides: tuple[int, ...]) -> int:
     return size
 
 
-def batches(entry: Entry, run: Callable[[np.ndarray], np.ndarray]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """`(batch) -> (n, width)` of a function of arrays; maps are averaged over their places."""
+def batches(
+    entry: Entry, run: Callable[[np.ndarray], np.ndarray], written: str, *, last: bool
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """`(batch) -> (n, width)` of a function of arrays; maps are averaged over their places.
+
+    Args:
+        written: The address, for messages.
+        last: Channels are the last dimension of maps, whatever they are of the pictures.
+    """
 
     def compute(batch: torch.Tensor) -> torch.Tensor:
         array = entry.lay(batch)
         rows = [run(array[i : i + 1]) for i in range(len(array))] if entry.single else [run(array)]
         values = torch.from_numpy(np.concatenate(rows))
         if values.ndim == 4:
-            values = values.mean(dim=(1, 2) if entry.last else (2, 3))
-        return values.reshape(len(array), -1).to(batch.device)
+            values = values.mean(dim=(1, 2) if last else (2, 3))
+        if values.ndim != 2 or len(values) != len(array):
+            raise ModelError(
+                text("{a} gives values of the shape {s} for {n} pictures.", "{a} 对 {n} 张图片给出形状为 {s} 的数值。",
+                     a=written, s=tuple(values.shape), n=len(array)),
+                text("Features are one vector for each picture, or maps, which are averaged.", "特征应为每张图片一个向量，或会被取平均的特征图。"),
+                text("Name another tensor: {a}@features=TENSOR", "请指定其他张量：{a}@features=张量", a=written.partition("@features")[0]),
+            )  # fmt: skip
+        return values.to(batch.device)
 
     return compute
 

@@ -152,10 +152,12 @@ def _features_of(address: Address, stored: _Stored, path: Path) -> Pretrained:
     dtype = np.dtype(TYPES.get(placed.dtype, np.float32)).name
     entry = entry_of(address, tensor_name(placed.name), placed.shape, dtype, values, told_by)
     runner = _Runner(part, address, entry.name)
-    held = [node.constant() for node in parse_graph(part).nodes.values() if node.op == "Const" and node.dtype == 1]
+    inside = parse_graph(part).nodes.values()
+    held = [node.constant() for node in inside if node.op == "Const" and node.dtype == 1]
+    last = not any(node.string("data_format") == "NCHW" for node in inside)
 
     def run(tensor: str):
-        return batches(entry, lambda array: runner.run(tensor_name(tensor), array))
+        return batches(entry, lambda array: runner.run(tensor_name(tensor), array), address.written, last=last)
 
     how = (stored.source, address.options, entry.preprocessing)  # no names: TensorFlow may number them anew
     digest = hashlib.sha256(repr(how).encode()).hexdigest()
