@@ -1,4 +1,4 @@
-"""Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME`, `smp:DECODER/ENCODER`,
+"""Model addresses: `timm:NAME`, `torchvision:NAME[/WEIGHTS]`, `hf:OWNER/NAME[@REVISION]`, `smp:DECODER/ENCODER`,
 `file:PATH@timm:NAME`, `tf:PATH`, `tf:PATH@timm:NAME`, `onnx:PATH`, `python:MODULE:FACTORY`. Torch-free.
 
 The address says which source is asked; a source is one file that registers itself in `pretrained.MODEL_SOURCES`, and
@@ -39,6 +39,7 @@ OWNERS = {  # beginnings of names that people write without their owner, and who
     "bge-": "BAAI",
     "all-minilm": "sentence-transformers",
 }
+_REVISION = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9_.\-/]{0,120}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,120}")
 
 
@@ -71,6 +72,7 @@ class Address:
             hub, or a folder ("./mine", "/models/mine").
         weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones; of `smp:` the encoder.
         path: File of a `file:`, `tf:` or `onnx:` address.
+        revision: Of a repository of the hub: a branch, a tag or a commit; None: the newest.
         architecture: For `file:`, the address of the architecture; otherwise the address itself.
         options: Of `python:`, what follows the question mark: the name that reports show, and the preparation. Of `tf:` and `onnx:` what the
             user says of a graph that does not say it itself (`STATED`).
@@ -85,6 +87,7 @@ class Address:
     architecture: str = ""
     options: tuple[tuple[str, str], ...] = ()
     runs_code: bool = False
+    revision: str | None = None
 
     @property
     def short(self) -> str:
@@ -150,15 +153,30 @@ def _name_and_weights(written: str, rest: str) -> Address:
 
 
 def _repository(written: str, rest: str) -> Address:
-    """OWNER/NAME of the hub, or a folder."""
-    if _REPOSITORY.fullmatch(rest) or rest.startswith((".", "/", "~")):
+    """OWNER/NAME of the hub, OWNER/NAME@REVISION, or a folder."""
+    if rest.startswith((".", "/", "~")):
         return Address(written, "hf", rest, None, None, written)
+    name, at, revision = rest.partition("@")
+    if _REPOSITORY.fullmatch(name):
+        if at and not _REVISION.fullmatch(revision):
+            raise ModelError(
+                text("'{w}': '{r}' is no revision.", "“{w}”：“{r}”不是版本。", w=written[:200], r=revision[:80]),
+                do=text(
+                    "After @ stands a branch, a tag or a commit: hf:{n}@main",
+                    "@ 之后应为分支、标签或提交号：hf:{n}@main",
+                    n=name,
+                ),
+            )
+        return Address(written, "hf", name, None, None, written, revision=revision or None)
     return _name_and_weights(written, rest)
 
 
 def _file(written: str, rest: str) -> Address:
     """PATH@ADDRESS of the architecture."""
     path, at, architecture = rest.rpartition("@")
+    if path.rpartition("@")[2].startswith("hf:"):  # PATH@hf:NAME@REVISION
+        path, _, name = path.rpartition("@")
+        architecture = f"{name}@{architecture}"
     if not at or not path:
         raise ModelError(
             text(
@@ -314,7 +332,7 @@ def _valid(name: str, written: str) -> str:
 SPELLINGS = {
     "timm": _Spelling(("timm:NAME",), _name),
     "torchvision": _Spelling(("torchvision:NAME[/WEIGHTS]",), _name_and_weights),
-    "hf": _Spelling(("hf:OWNER/NAME",), _repository),
+    "hf": _Spelling(("hf:OWNER/NAME[@REVISION]",), _repository),
     "smp": _Spelling(("smp:DECODER/ENCODER",), _name_and_weights),
     "file": _Spelling(("file:PATH@timm:NAME",), _file),
     "tf": _Spelling(("tf:PATH", "tf:PATH.pb@timm:NAME"), _graph),

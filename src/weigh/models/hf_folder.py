@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
-from weigh.errors import ModelError
+from yaml import YAMLError
+
+from weigh.errors import DataError, ModelError, WeighError
+from weigh.files import read_file, read_json
 from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.catalogue import PackagedWeights
-from weigh.models.hub import Fetched, fetch_from_hub, unreachable
+from weigh.models.hub import Fetched, cached_from_hub, commit_of, fetch_from_hub, named, unreachable
 from weigh.models.pretrained import Provenance
+from weigh.yaml_loader import load_yaml
 
-__all__ = ["digest_of_configuration", "files_of", "find_folder"]
+__all__ = ["WEIGHTS", "digest_of_configuration", "files_of", "find_folder", "licence_of", "settings_of"]
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "sentence_bert_config.json",
-         "1_Pooling/config.json", "preprocessor_config.json")  # fmt: skip
+         "1_Pooling/config.json", "preprocessor_config.json", "processor_config.json")  # fmt: skip
 CONFIGURATION = ("config.json", "1_Pooling/config.json")
+INDEX = "model.safetensors.index.json"  # of weights in several files
+WEIGHTS = ("model.safetensors", INDEX)
+CARD, LICENCES = "README.md", ("LICENSE", "LICENSE.md", "LICENSE.txt")
+MOST_PARTS = 1_000  # files of weights
 
 
 def find_folder(
@@ -25,41 +34,119 @@ def find_folder(
     """A local folder with configuration, tokenizer and, if they are needed, weights."""
     local = Path(address.name).expanduser()
     if address.name.startswith((".", "/", "~")):
-        if not (local / "config.json").is_file():
-            raise ModelError(
-                text(
-                    "{p} is not a model folder: it has no config.json.",
-                    "{p} 不是模型文件夹：缺少 config.json。",
-                    p=local,
-                ),
-                do=text(
-                    "Save one with model.save_pretrained and tokenizer.save_pretrained.",
-                    "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存。",
-                ),
-            )
-        odd = [entry.name for entry in local.iterdir() if not (entry.is_file() or entry.is_dir())]
-        if odd:  # a pipe would be waited for
-            raise ModelError(
-                text("{p} holds something that is no file: {o}.", "{p} 中有不是文件的内容：{o}。", p=local, o=odd[0]),
-                do=text("Remove it.", "请将其移除。"),
-            )
-        return local, Provenance("file", local.name)
-    if packaged is not None and (path := packaged.locate()) is not None:
+        _check_folder(local)
+        return local, Provenance("file", local.name, licence_of(local))
+    if packaged is not None and address.revision is None and (path := packaged.locate()) is not None:
         from weigh.models.packaged_texts import unpack
 
         return unpack(packaged, path), Provenance(
             "package", f"{packaged.package} {packaged.version()}", packaged.licence
         )
-    needed = ("config.json", "model.safetensors") if pretrained else ("config.json",)
-    found = Fetched(None, text("nothing", "无"))
-    for name in needed:
-        found = fetch_from_hub(address.name, (name,), offline=offline)
-        if found.path is None:
-            raise unreachable(address.written, found.tried, offline=offline, packaged=packaged)
-    assert found.path is not None
-    for name in FILES:  # whichever of them the model has
-        fetch_from_hub(address.name, (name,), offline=offline)
-    return found.path.parent, Provenance("hub", address.name)
+    folder = _from_hub(address, packaged, pretrained=pretrained, offline=offline)
+    return folder, Provenance("hub", named(address.name, folder / "config.json"), licence_of(folder))
+
+
+def _check_folder(local: Path) -> None:
+    if not (local / "config.json").is_file():
+        do = text(
+            "Save one with model.save_pretrained and tokenizer.save_pretrained (of pictures: image_processor.save_pretrained).",
+            "请用 model.save_pretrained 和 tokenizer.save_pretrained 保存（图像模型用 image_processor.save_pretrained）。",
+        )
+        if (local / "open_clip_config.json").is_file():
+            do = text(
+                "It is a model of open_clip: give its weights to the tower of timm: file:{p}@timm:NAME; `weigh models 'timm:*clip*'` lists the names.",
+                "这是 open_clip 的模型：请把权重交给 timm 的图像塔：file:{p}@timm:名称；`weigh models 'timm:*clip*'` 会列出名称。",
+                p=local / "open_clip_model.safetensors",
+            )
+        raise ModelError(
+            text(
+                "{p} is not a model folder: it has no config.json.", "{p} 不是模型文件夹：缺少 config.json。", p=local
+            ),
+            do=do,
+        )
+    odd = [entry.name for entry in local.iterdir() if not (entry.is_file() or entry.is_dir())]
+    if odd:  # a pipe would be waited for
+        raise ModelError(
+            text("{p} holds something that is no file: {o}.", "{p} 中有不是文件的内容：{o}。", p=local, o=odd[0]),
+            do=text("Remove it.", "请将其移除。"),
+        )
+
+
+def _from_hub(address: Address, packaged: PackagedWeights | None, *, pretrained: bool, offline: bool) -> Path:
+    """All files are of one commit: a branch may move between two downloads."""
+
+    def fetch(names: tuple[str, ...], revision: str | None, *, again: bool = False) -> Path:
+        fetched: Fetched = fetch_from_hub(address.name, names, offline=offline, revision=revision, again=again)
+        if fetched.path is None:
+            raise unreachable(address.written, fetched.refusal, offline=offline, packaged=packaged)
+        return fetched.path
+
+    needed = (("config.json",), WEIGHTS) if pretrained else (("config.json",),)
+    complete = all(cached_from_hub(address.name, names, address.revision) for names in needed)
+    config = fetch(needed[0], address.revision, again=not complete)
+    commit = commit_of(config) or address.revision
+    if pretrained and (weights := fetch(WEIGHTS, commit)).name == INDEX:
+        for name in _parts(weights):
+            fetch((name,), commit)
+    for name in (*FILES, CARD, *LICENCES[:1]):  # whichever of them the model has
+        fetch_from_hub(address.name, (name,), offline=offline, revision=commit, needed=False)
+    return config.parent
+
+
+def _parts(index: Path) -> list[str]:
+    """Names of the files of weights.
+
+    Raises:
+        ModelError: It names something else.
+    """
+    places = read_json(index)
+    places = places.get("weight_map") if isinstance(places, dict) else None
+    names = sorted(set(map(str, places.values()))) if isinstance(places, dict) else []
+    if not names or len(names) > MOST_PARTS or any("/" in n or not n.endswith(".safetensors") for n in names):
+        raise ModelError(
+            text("{p} does not say which files hold the weights.", "{p} 没有说明权重在哪些文件中。", p=index),
+            do=text("Choose another model, or another revision of it.", "请换用其他模型或其他版本。"),
+        )
+    return names
+
+
+def settings_of(folder: Path, provenance: Provenance) -> Any:
+    """What config.json holds."""
+    try:
+        return read_json(folder / "config.json")
+    except DataError as error:
+        if provenance.source != "hub":
+            raise
+        do = text(
+            "It is so on the hub ({n}). Choose another revision (hf:OWNER/NAME@REVISION), or another model.",
+            "模型库上的文件（{n}）即是如此。请换用其他版本（hf:所有者/名称@版本）或其他模型。",
+            n=provenance.name,
+        )
+        raise ModelError(error.what, error.why, do) from None
+
+
+def licence_of(folder: Path) -> str:
+    """What the card of a model says of its licence, or the first line of its file; "" where nothing does."""
+    card = _head_of_card(folder / CARD)
+    stated = card.get("license")
+    if stated == "other":
+        stated = card.get("license_name") or stated
+    for name in LICENCES if not isinstance(stated, str) else ():
+        if (folder / name).is_file():
+            lines = (line.strip("# \t") for line in read_file(folder / name).decode("utf-8", "replace").splitlines())
+            stated = next((line[:80] for line in lines if line), "")
+            break
+    words = [stated] if isinstance(stated, str) and stated.isprintable() else []
+    return ", ".join([*words, *(["gated"] if any(str(key).startswith("extra_gated") for key in card) else [])])
+
+
+def _head_of_card(path: Path) -> dict[str, Any]:
+    try:
+        written = read_file(path).decode("utf-8", "replace") if path.is_file() else ""
+        head = load_yaml(written.split("\n---", 1)[0][4:20_000]) if written.startswith("---\n") else None
+    except (WeighError, YAMLError, ValueError, RecursionError):
+        return {}
+    return head if isinstance(head, dict) else {}
 
 
 def files_of(folder: Path, *, pretrained: bool) -> tuple[Path, ...]:

@@ -1,18 +1,29 @@
-"""A model of pictures of the transformers library: any that it can classify pictures with, without that head."""
+"""A model of pictures of the transformers library: any that classifies pictures, and the tower of pictures of those that also read texts.
+
+Its features are what is below its own head; that head, where the weights have one, answers until they are asked for. How its pictures are
+prepared: `hf_processor.py`.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from weigh.files import read_json
-from weigh.models.anatomy import Anatomy
-from weigh.models.preprocessing import RESAMPLING, Preprocessing
+from weigh.models.anatomy import Anatomy, count_operations
 
-__all__ = ["ANATOMY", "PictureEncoder", "is_of_pictures", "preprocessing", "settings_of_pictures"]
+__all__ = [
+    "ANATOMY",
+    "PictureEncoder",
+    "family_with_head",
+    "is_of_pictures",
+    "names_of_outputs",
+    "settings_of_pictures",
+    "without_texts",
+]
 
 WITHOUT_POOLER = {
     "vit",
@@ -22,7 +33,17 @@ WITHOUT_POOLER = {
     "vit_msn",
     "ijepa",
 }  # a layer that pretraining left untrained
-RESCALED, BICUBIC = 384, 3  # ConvNeXt's preparation cuts nothing off from this size on; number of a filter in Pillow
+TOWERS = {  # of pictures alone, without a class for labels in the library
+    "clip_vision_model", "siglip_vision_model", "metaclip_2_vision_model", "chinese_clip_vision_model", "mlcd", "mlcd_vision_model",
+    "dinov3_vit", "dinov3_convnext",
+}  # fmt: skip
+SMALL = 64  # pixels: convolutions say with few what they say with many
+PAIRS = {"clip", "siglip", "metaclip_2", "chinese_clip"}  # a tower of pictures beside one of texts
+
+
+def without_texts(config: Any) -> Any:
+    """Of two towers the configuration of that of pictures; else the same."""
+    return config.vision_config if config.model_type in PAIRS else config
 
 
 def is_of_pictures(config: Any) -> bool:
@@ -30,7 +51,7 @@ def is_of_pictures(config: Any) -> bool:
     import transformers
 
     known = type(config) in transformers.AutoModelForImageClassification._model_mapping
-    return known and not hasattr(config, "text_config")
+    return (known or config.model_type in TOWERS) and not hasattr(config, "text_config")
 
 
 def settings_of_pictures(config: Any) -> dict[str, Any]:
@@ -38,16 +59,48 @@ def settings_of_pictures(config: Any) -> dict[str, Any]:
     return {"add_pooling_layer": False} if config.model_type in WITHOUT_POOLER else {}
 
 
-class PictureEncoder(nn.Module):
-    """`(n, 3, size, size)` to `(n, width)`: the class token where there is one, else what the model pools, else the mean."""
+def family_with_head(config: Any) -> Any:
+    """The library's class with which these weights answer with labels; None: they have no head."""
+    import transformers
 
-    def __init__(self, model: nn.Module) -> None:
+    families = transformers.AutoModelForImageClassification._model_mapping.get(type(config), ())
+    families = families if isinstance(families, tuple) else (families,)
+    return next((family for family in families if family.__name__ in (config.architectures or ())), None)
+
+
+def names_of_outputs(config: Any) -> tuple[str, ...]:
+    """What the outputs of that head stand for, in order."""
+    return tuple(str(config.id2label.get(number, number)) for number in range(config.num_labels))
+
+
+class PictureEncoder(nn.Module):
+    """`(n, 3, size, size)` to `(n, width)`: the class token where there is one, else what the model pools, else the mean.
+
+    Args:
+        load_headed: Loads the same model with its own head, which answers until `forget_head`. It is no part of the module: weights, hashes
+            and runs are those of the model alone, and it is loaded when it is asked for an answer.
+    """
+
+    def __init__(self, model: nn.Module, load_headed: Callable[[], nn.Module] | None = None) -> None:
         super().__init__()
         self.model = model
         self.class_token = any(name.rpartition(".")[2] == "cls_token" for name, _ in model.named_parameters())
+        self._interpolates = "interpolate_pos_encoding" in inspect.signature(model.forward).parameters
+        self._load_headed = load_headed
+        self._headed: list[nn.Module] = []  # a list: torch does not look into it
+
+    def forget_head(self) -> None:
+        self._load_headed = None
+        self._headed.clear()
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        outputs = self.model(pixel_values=pictures)
+        if self._load_headed is not None:
+            if not self._headed:
+                self._headed.append(self._load_headed().eval().to(pictures.device))
+            return self._headed[0](pixel_values=pictures).logits
+        native = _side(self.model.config)
+        resized = self._interpolates and native is not None and tuple(pictures.shape[2:]) != native
+        outputs = self.model(pixel_values=pictures, **({"interpolate_pos_encoding": True} if resized else {}))
         hidden, pooled = outputs.last_hidden_state, getattr(outputs, "pooler_output", None)
         if self.class_token:
             return hidden[:, 0]
@@ -56,46 +109,47 @@ class PictureEncoder(nn.Module):
         return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(2, 3))
 
 
-def _width(encoder: nn.Module, _address: str) -> int:
-    config = encoder.model.config
-    return int(getattr(config, "hidden_size", 0) or config.hidden_sizes[-1])
+def _side(config: Any) -> tuple[int, int] | None:
+    """Height and width for which the model was made; None: it does not say."""
+    size = getattr(config, "image_size", None)
+    if isinstance(size, int):
+        return size, size
+    return tuple(size) if isinstance(size, (list, tuple)) and len(size) == 2 else None  # type: ignore[return-value]
 
 
-ANATOMY = Anatomy(features=_width, inner=lambda encoder: encoder.model, inner_name="model.")
+def _width(encoder: Any, _address: str) -> int:
+    encoder.forget_head()
+    stated = getattr(encoder.model.config, "hidden_size", None)
+    if isinstance(stated, int):
+        return stated
+    for side in (
+        (SMALL, SMALL),
+        _side(encoder.model.config),
+    ):  # of convolutions the configuration often says another number
+        try:
+            return _width_for(encoder, side or (224, 224))
+        except (RuntimeError, ValueError):  # too small for it
+            continue
+    raise ValueError(f"its features for pictures of {side} pixels cannot be computed")
 
 
-def preprocessing(folder: Path, config: Any) -> Preprocessing:
-    """What preprocessor_config.json says.
-
-    Raises:
-        ValueError: It is not there, or speaks of pictures that are not square.
-    """
-    path = folder / "preprocessor_config.json"
-    if not path.is_file():
-        raise ValueError("it has no preprocessor_config.json, which says how its pictures were prepared")
-    given = read_json(path)
-    size, crop = _side(given.get("size")), _side(given.get("crop_size"))
-    squash, resize = False, size
-    if given.get("do_center_crop") and crop:
-        size = crop
-    elif "crop_pct" in given and size < RESCALED:
-        resize = int(size / (given["crop_pct"] or 1))
-    else:
-        squash = True
-    filters = {int(number): name for name, number in RESAMPLING.items()}
-    normal = given.get("do_normalize", True)
-    mean, std = (tuple(given[k]) if normal else (v,) * 3 for k, v in (("image_mean", 0.0), ("image_std", 1.0)))
-    own = getattr(config, "image_size", size)
-    if not isinstance(size, int) or size < 1 or not isinstance(own, (int, list, tuple)):
-        raise ValueError(f"its pictures are of size {given.get('size')}")
-    return Preprocessing(size, resize, mean, std, filters.get(given.get("resample", BICUBIC), "bicubic"), squash=squash)
+def _width_for(encoder: nn.Module, side: tuple[int, int]) -> int:
+    weight, training = next(encoder.parameters()), encoder.training
+    encoder.eval()
+    try:
+        with torch.inference_mode():
+            return int(encoder(torch.zeros(1, 3, *side, dtype=weight.dtype, device=weight.device)).shape[1])
+    finally:
+        encoder.train(training)
 
 
-def _side(size: Any) -> int:
-    """Of a number, or a dictionary of sides; 0 where nothing is said."""
-    if not isinstance(size, dict):
-        return int(size or 0)
-    sides = {int(side) for side in size.values() if side}
-    if len(sides) != 1:
-        raise ValueError(f"its pictures are of size {size}")
-    return sides.pop()
+def _operations(encoder: Any, blank: torch.Tensor) -> int:
+    """Of the features."""
+    loads, encoder._load_headed = encoder._load_headed, None
+    try:
+        return count_operations(encoder, blank)
+    finally:
+        encoder._load_headed = loads
+
+
+ANATOMY = Anatomy(features=_width, inner=lambda encoder: encoder.model, inner_name="model.", operations=_operations)

@@ -15,17 +15,25 @@ from typing import Any
 import torch
 from torch import nn
 
+from weigh.data.pictures.imagenet import classes_of_outputs
 from weigh.errors import MissingExtra, ModelError, WeighError, reason_of
-from weigh.files import read_json
 from weigh.language import text
 from weigh.models import encoder, hf_masks, hf_pictures
 from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import CATALOGUE, find_packaged
 from weigh.models.hf_boxes import anatomy_of, class_names, is_of_boxes, preprocessing_of_boxes
-from weigh.models.hf_folder import digest_of_configuration, files_of, find_folder
+from weigh.models.hf_folder import WEIGHTS, digest_of_configuration, files_of, find_folder, settings_of
 from weigh.models.hf_masks import PixelEncoder, is_of_masks, without_helpers
-from weigh.models.hf_pictures import PictureEncoder, is_of_pictures, preprocessing, settings_of_pictures
+from weigh.models.hf_pictures import (
+    PictureEncoder,
+    family_with_head,
+    is_of_pictures,
+    names_of_outputs,
+    settings_of_pictures,
+    without_texts,
+)
+from weigh.models.hf_processor import preprocessing
 from weigh.models.hf_texts import settings_of_texts, text_encoder, tokenisation
 from weigh.models.hub import cached_from_hub
 from weigh.models.limits import check_settings, check_size
@@ -56,9 +64,13 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     transformers.utils.logging.disable_progress_bar()
     packaged = find_packaged(address.written)
     folder, provenance = find_folder(address, packaged, pretrained=pretrained, offline=offline)
-    check_settings(address.written, read_json(folder / "config.json"))
+    settings = settings_of(folder, provenance)
+    check_settings(address.written, settings)
+    refuse_timm(address, settings)
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = without_texts(
+            transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        )
         refuse_sets(config, address.written)
         module = _module(folder, config, pretrained=pretrained)
         sees = is_of_pictures(config) or is_of_masks(config)
@@ -66,7 +78,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             preparation = preprocessing_of_boxes(folder)
         else:
             preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)
-        body, anatomy = _body(module, config, preparation, folder)
+        body, anatomy = _body(module, config, preparation, folder, pretrained=pretrained)
     except WeighError:
         raise
     except Exception as error:  # a library that reads a stranger's settings raises almost anything
@@ -89,7 +101,27 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         "configured_by": digest_of_configuration(folder),
     }
     names = class_names(config) if is_of_boxes(config) else ()
-    return Pretrained(address, body, preparation, provenance, len(names), extra, anatomy, names=names)
+    outputs = names_of_outputs(config) if pretrained and is_of_pictures(config) and family_with_head(config) else ()
+    imagenet = classes_of_outputs(outputs) if outputs else None
+    if imagenet is None and not all(name == f"LABEL_{number}" for number, name in enumerate(outputs)):
+        outputs = ()  # of other classes, also where there are 1,000 of them
+    classes = len(names or outputs)
+    return Pretrained(address, body, preparation, provenance, classes, extra, anatomy, imagenet, names=names)
+
+
+def refuse_timm(address: Address, settings: dict[str, Any]) -> None:
+    """timm's repositories are timm's to read.
+
+    Raises:
+        ModelError: Says under which address.
+    """
+    if "model_type" in settings or not isinstance(name := settings.get("architecture"), str):
+        return
+    tag = settings.get("pretrained_cfg", {}).get("tag") if isinstance(settings.get("pretrained_cfg"), dict) else None
+    raise ModelError(
+        text("{a} is a model of timm.", "{a} 是 timm 的模型。", a=address.written),
+        do=text("Write timm:{n}", "请写成 timm:{n}", n=f"{name}.{tag}" if tag else name),
+    )
 
 
 def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: Callable[[str], str]) -> Pretrained:
@@ -104,17 +136,21 @@ def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], read: 
         if is_of_pictures(made) or is_of_masks(made) or is_of_boxes(made)
         else Tokenisation(written=read("tokenizer.json"), **fields)
     )
-    body, anatomy = _body(module, made, preparation, None)
+    body, anatomy = _body(module, made, preparation, None, pretrained=False)
     return Pretrained(parse_address(address), body, preparation, Provenance("random"), 0, anatomy=anatomy)
 
 
-def _body(module: nn.Module, config: Any, preparation: Any, folder: Path | None) -> tuple[nn.Module, Anatomy]:
+def _body(
+    module: nn.Module, config: Any, preparation: Any, folder: Path | None, *, pretrained: bool
+) -> tuple[nn.Module, Anatomy]:
     if is_of_boxes(config):
         return module, anatomy_of(config)
     if is_of_masks(config):
         return PixelEncoder(module), hf_masks.ANATOMY
     if is_of_pictures(config):
-        return PictureEncoder(module), hf_pictures.ANATOMY
+        family = family_with_head(config) if pretrained else None
+        headed = None if family is None else lambda: _read(family, folder, config, {})
+        return PictureEncoder(module, headed), hf_pictures.ANATOMY
     return text_encoder(module, config, preparation, folder), encoder.ANATOMY
 
 
@@ -140,6 +176,11 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
     check_size(folder, sum(p.numel() for p in outline.parameters()), pretrained=pretrained)
     if not pretrained:
         return library.from_config(config, trust_remote_code=False, **plain).float()
+    return _read(library, folder, config, plain)
+
+
+def _read(library: Any, folder: Path, config: Any, settings: dict[str, Any]) -> torch.nn.Module:
+    """With the weights of a folder, all of them."""
     module, report = library.from_pretrained(
         folder,
         config=config,
@@ -148,15 +189,16 @@ def _module(folder: Path, config: Any, *, pretrained: bool) -> torch.nn.Module:
         trust_remote_code=False,
         dtype=torch.float32,
         output_loading_info=True,
-        **plain,
+        **settings,
     )
-    if (is_of_masks(config) or is_of_boxes(config)) and report["missing_keys"]:
-        raise ValueError(f"its weights lack {sorted(report['missing_keys'])[0]}")
+    if missing := sorted(report["missing_keys"]):  # would be random
+        raise ValueError(f"its weights lack {missing[0]}" + (f" and {len(missing) - 1} more" if missing[1:] else ""))
     return module
 
 
 def _cached(name: str) -> bool:
-    return cached_from_hub(name, ("model.safetensors",)) is not None
+    repository, _, revision = name.partition("@")
+    return cached_from_hub(repository, WEIGHTS, revision or None) is not None
 
 
 MODEL_SOURCES.register("hf", ModelSource(load, names, _cached, rebuild))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ RESAMPLING = {
 }  # fmt: skip
 STRIP = 64  # squares: the length of a picture that is scaled whole
 STEP, MOST = 32, 4096  # pixels: sides of frames are multiples of the first, at most the second
+LATER = ("floors",)  # fields that old runs do not know: with their default they stand in no key and in no file
 REACH = 4  # pixels that the widest filter (lanczos: 3) needs beyond the edge of what it makes
 
 
@@ -53,7 +54,8 @@ class Preprocessing:
         resize: Length of the shorter side before the centre crop.
         mean, std: Per channel, of values in [0, 1].
         interpolation: Of the resize ("bicubic", …).
-        squash: Both sides are resized to `size`, whatever the shape of the picture; nothing is cut off.
+        squash: Both sides are resized to `resize`, whatever the shape of the picture.
+        floors: The longer side and what is cut off before the crop are cut to whole pixels, as by processors of transformers; else rounded.
     """
 
     reads: ClassVar[str] = "pictures"
@@ -63,6 +65,10 @@ class Preprocessing:
     std: tuple[float, float, float]
     interpolation: str = "bilinear"
     squash: bool = False
+    floors: bool = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__qualname__}({', '.join(f'{name}={value!r}' for name, value in self.as_json().items())})"
 
     def configured(self, options: dict[str, Any]) -> Preprocessing:
         """With the recipe's options (`frame`, or else `image_size`)."""
@@ -76,7 +82,8 @@ class Preprocessing:
 
     def as_json(self) -> dict[str, Any]:
         """For the configuration of a saved model."""
-        return asdict(self)
+        later = {field.name: field.default for field in fields(self) if field.name in LATER}
+        return {name: value for name, value in asdict(self).items() if name not in later or value != later[name]}
 
     def files(self) -> dict[str, Any]:
         """All is in `as_json`."""
@@ -114,13 +121,22 @@ class Preprocessing:
 
     def middle(self, squares: np.ndarray) -> np.ndarray:
         """The evaluation crop of a batch of these squares."""
-        start = round((squares.shape[1] - self.size) / 2)
+        start = self._whole((squares.shape[1] - self.size) / 2)
         return squares[:, start : start + self.size, start : start + self.size]
 
     @property
     def side(self) -> int:
-        """Of these squares: the resize length, or the input itself where pictures are squashed to it."""
-        return self.size if self.squash else self.resize
+        """Of these squares."""
+        return self.resize
+
+    def _scaled(self, length: int, other: int) -> int:
+        """What a side of this length becomes."""
+        if self.floors:
+            return int(self.resize * length / min(length, other))
+        return round(length * (self.resize / min(length, other)))
+
+    def _whole(self, pixels: float) -> int:
+        return int(pixels) if self.floors else round(pixels)
 
     def crop(self, picture: Image.Image) -> np.ndarray:
         """Resize the shorter side, crop the centre: `(size, size, 3)` uint8.
@@ -130,14 +146,14 @@ class Preprocessing:
         """
         how = RESAMPLING.get(self.interpolation, Image.Resampling.BILINEAR)
         if self.squash:
-            return np.asarray(picture.resize((self.size, self.size), how))
+            return self.middle(np.asarray(picture.resize((self.resize, self.resize), how))[None])[0]
         width, height = picture.size
         scale = self.resize / min(width, height)
         if scale == 1:
             wide, high = width, height
         else:
-            wide, high = max(self.size, round(width * scale)), max(self.size, round(height * scale))
-        left, top = round((wide - self.size) / 2), round((high - self.size) / 2)
+            wide, high = max(self.size, self._scaled(width, height)), max(self.size, self._scaled(height, width))
+        left, top = self._whole((wide - self.size) / 2), self._whole((high - self.size) / 2)
         if scale != 1 and max(wide, high) > STRIP * self.resize:
             across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
             picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
@@ -155,7 +171,7 @@ class Preprocessing:
         return x.sub_(mean).div_(std)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class WholePictures(Preprocessing):
     """Pictures of which nothing is cut off, for answers that have a place in them: each is scaled until it fits into a frame and stands in
     its upper left corner; what is left of the frame has the mean colour.

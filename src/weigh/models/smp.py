@@ -22,7 +22,7 @@ from weigh.models.address import Address
 from weigh.models.anatomy import Anatomy, depth_of_parameters, weights_digest
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import plain_name
-from weigh.models.hub import cached_from_hub, fetch_from_hub, unreachable
+from weigh.models.hub import cached_from_hub, commit_of, fetch_from_hub, named, unreachable
 from weigh.models.maps import Level, OwnDecoder, Pyramid, Tapped
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model
@@ -188,13 +188,15 @@ def _from_hub(
     """The encoder with the weights of its repository; how its pictures are prepared, and where they came from."""
     weights = fetch_from_hub(repository, (WEIGHTS,), offline=offline)
     if weights.path is None:
-        raise unreachable(address.written, weights.tried, offline=offline, packaged=None)
+        raise unreachable(address.written, weights.refusal, offline=offline, packaged=None)
     encoder.load_state_dict(read_checkpoint(weights.path).plain)
-    settings = fetch_from_hub(repository, (SETTINGS,), offline=offline).path
+    settings = fetch_from_hub(
+        repository, (SETTINGS,), offline=offline, revision=commit_of(weights.path) or None, needed=False
+    ).path
     if settings is not None:
         said = json.loads(settings.read_text(encoding="utf-8"))
         usual = replace(usual, mean=tuple(said.get("mean", MEAN)), std=tuple(said.get("std", STD)))
-    return usual, Provenance("hub", repository, note=NOTE, files=(weights.path,))
+    return usual, Provenance("hub", named(repository, weights.path), note=NOTE, files=(weights.path,))
 
 
 def _cached(name: str) -> bool:

@@ -15,7 +15,8 @@ from weigh.language import text
 from weigh.models.address import Address
 from weigh.models.anatomy import Anatomy
 from weigh.models.catalogue import find_packaged
-from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, unreachable
+from weigh.models.hub import Fetched, cached_from_hub, fetch_from_hub, named, unreachable
+from weigh.models.hub_refusals import Refusal
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -64,7 +65,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     provenance, packaged = Provenance("random"), find_packaged(address.architecture)
     if pretrained:
         provenance, repository = None, config.get("hf_hub_id")
-        fetched = Fetched(None, text("timm names no repository", "timm 未给出仓库"))
+        fetched = Fetched(None, Refusal(text("timm names no repository", "timm 未给出仓库")))
         if packaged is not None and packaged.same:
             provenance = load_packaged(address.architecture, module)
         if provenance is None and repository:
@@ -73,11 +74,13 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 module = timm.create_model(
                     address.name, pretrained=True, pretrained_cfg_overlay={"file": str(fetched.path)}
                 )
-                provenance = Provenance("hub", repository, str(config.get("license") or ""), files=(fetched.path,))
+                provenance = Provenance(
+                    "hub", named(repository, fetched.path), str(config.get("license") or ""), files=(fetched.path,)
+                )
         if provenance is None:
             provenance = load_packaged(address.architecture, module)
         if provenance is None:
-            raise unreachable(address.written, fetched.tried, offline=offline, packaged=packaged)
+            raise unreachable(address.written, fetched.refusal, offline=offline, packaged=packaged)
     data = timm.data.resolve_model_data_config(module)
     size = data["input_size"][-1]
     squash = data.get("crop_mode") == "squash"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from weigh.models.anatomy import TORCH
 from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import Parted, decoded_anatomy
-from weigh.models.hub import reachable, unreachable
+from weigh.models.download import Kept, fetch_url
+from weigh.models.hub import unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -137,21 +139,22 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         provenance = None
         if packaged is not None and weights is first:
             provenance = load_packaged(packaged.address, module)
-        if provenance is None and (state := _download(weights.url, offline=offline)) is not None:
+        fetched = Kept(None)
+        if provenance is None:
+            fetched = _fetch(weights.url, offline=offline)
+        if provenance is None and fetched.path is not None:
+            state = read_checkpoint(fetched.path).plain
             module.load_state_dict({name: value for name, value in state.items() if not name.startswith(AUXILIARY)})
-            read = (_cache_path(weights.url),)
-            provenance = Provenance("hub", f"torchvision {address.name}/{weights.name}", "BSD-3-Clause", files=read)
+            name = f"torchvision {address.name}/{weights.name}"
+            provenance = Provenance("hub", name, "BSD-3-Clause", files=(fetched.path,))
         if provenance is None and packaged is not None and first is not None and address.weights is None:
             provenance = load_packaged(packaged.address, module)
             if provenance is not None:
                 note = f"{first.name} of the package in place of {weights.name}, which could not be reached"
                 provenance, weights = replace(provenance, note=note), first  # and the preparation of what was loaded
         if provenance is None:
-            tried = text("local cache of torch", "torch 的本地缓存")
-            if not offline:
-                tried = text("{u} does not answer", "{u} 没有响应", u=weights.url)
             installs = packaged if address.weights is None or weights is first else None
-            raise unreachable(address.written, tried, offline=offline, packaged=installs)
+            raise unreachable(address.written, fetched.refusal, offline=offline, packaged=installs)
     if address.name in of_boxes:
         return _detector(address, module, weights, provenance)
     preprocessing = of_preset(weights.transforms())
@@ -183,20 +186,17 @@ def _weights(address: Address):
     return options[address.weights]
 
 
-def _download(url: str, *, offline: bool) -> dict | None:
-    """The state dict from torch's own cache or its server; None where neither may be had."""
-    cached = _cache_path(url)
-    if cached.is_file():
-        return read_checkpoint(cached).plain
-    parts = urlsplit(url)
-    if offline or not reachable(f"{parts.scheme}://{parts.netloc}"):
-        return None
-    try:
-        return torch.hub.load_state_dict_from_url(
-            url, map_location="cpu", weights_only=True, check_hash=True, progress=False
-        )
-    except (OSError, RuntimeError):  # cut off, refused, or not what the hash says
-        return None
+def _fetch(url: str, *, offline: bool) -> Kept:
+    """From torch's own cache or its server. Names of its files end with the beginning of their hash."""
+    digest = Path(urlsplit(url).path).stem.rpartition("-")[2]
+    stated = digest if len(digest) >= 8 and set(digest) <= set("0123456789abcdef") else ""
+    return fetch_url(_mirrored(url), _cache_path(url), digest=stated, offline=offline)
+
+
+def _mirrored(url: str) -> str:
+    """At the mirror that `WEIGH_TORCH_ENDPOINT` names, in place of download.pytorch.org."""
+    mirror = os.environ.get("WEIGH_TORCH_ENDPOINT")
+    return f"{mirror.rstrip('/')}{urlsplit(url).path}" if mirror else url
 
 
 def _cached(name: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.errors import DataError, MissingExtra, reason_of
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.settings import offline_by_environment
 
 __all__ = ["label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
@@ -98,11 +98,26 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
                 n=typed or name,
                 e=reason_of(error, 300),
             ),
-            do=text(
-                "Check the name and the network; set HF_ENDPOINT for a mirror.",
-                "请检查名称和网络；使用镜像请设置 HF_ENDPOINT。",
-            ),
+            do=_advice(name, error),
         ) from None
+
+
+def _advice(name: str, error: Exception) -> Text:
+    """What to do about a data set that does not come."""
+    from huggingface_hub import constants
+
+    if "gated" in str(error):
+        return text(
+            "Accept its terms at {u}/datasets/{n}, run `hf auth login` (or set HF_TOKEN), and run the same command again.",
+            "请在 {u}/datasets/{n} 接受条款，运行 `hf auth login`（或设置 HF_TOKEN），再运行同一命令。",
+            u=constants.ENDPOINT,
+            n=name,
+        )
+    return text(
+        "Check the name and the network ({u} was asked; HF_ENDPOINT names a mirror); for a private one run `hf auth login`.",
+        "请检查名称和网络（已访问 {u}；可用 HF_ENDPOINT 指定镜像）；私有数据集请运行 `hf auth login`。",
+        u=constants.ENDPOINT,
+    )
 
 
 def library() -> Any:
