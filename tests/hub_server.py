@@ -186,7 +186,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _about(self, path: str, fault: Fault) -> None:
         """Of `models/NAME[/revision/REVISION]`, `…/tree/REVISION` and their kin of data sets."""
         kind, _, rest = path.partition("/")
-        word = next((word for word in ("/revision/", "/tree/", "/paths-info/") if word in rest), "/tree/")
+        word = next((word for word in ("/revision/", "/tree/", "/paths-info/") if word in rest), "?")
         name, _, question = rest.partition(word)
         key = name if kind == "models" else f"{kind}/{name}"
         if kind not in ("models", "datasets"):

@@ -56,10 +56,13 @@ def ask_there(running: Hub, home, monkeypatch) -> None:
         "HF_STORED_TOKENS_PATH": str(home / "stored_tokens"),
         "HF_HUB_DOWNLOAD_TIMEOUT": 1,
         "HF_HUB_OFFLINE": False,
+        "DOWNLOAD_CHUNK_SIZE": 1024,
     }.items():
         monkeypatch.setattr(constants, name, value)
-    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE", "HF_ENDPOINT"):
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_HUB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
+    for name, value in {"HF_ENDPOINT": running.url, "HF_HOME": str(home)}.items():  # for processes of their own
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("WEIGH_TORCH_ENDPOINT", running.url)
     monkeypatch.setenv("TORCH_HOME", str(home / "torch"))
     monkeypatch.setattr(ours, "PAUSES", (0.0, 0.0))

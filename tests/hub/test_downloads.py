@@ -54,7 +54,8 @@ def test_a_cut_download_goes_on_where_it_stopped(hub):
     load()
 
     ranges = [wanted for method, path, wanted in hub.requests if method == "GET" and path.endswith(WEIGHTS)]
-    assert ranges == ["", f"bytes={size // 3}-", f"bytes={2 * (size // 3)}-"]
+    came = size // 3 // 1024 * 1024  # whole parts of the client
+    assert ranges == ["", f"bytes={came}-", f"bytes={2 * came}-"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
@@ -249,7 +250,7 @@ def test_weights_of_torchvision_come_once_and_whole(hub, squeezenet):
         (Fault(503, method="GET"), ["status 503", "in some minutes"]),
         (Fault(404, method="GET"), ["status 404"]),
         (Fault(cut=0, method="GET"), ["does not answer"]),
-        (Fault(body=b"login first", method="GET"), ["does not answer"]),
+        (Fault(body=b"login first", method="GET"), ["another content"]),
         ("swap", ["another content than its hash says", "deleted", "same command again"]),
     ],
 )
@@ -291,7 +292,7 @@ print(load_model(sys.argv[1], pretrained=True, offline=sys.argv[2] == "offline")
 
 
 def test_a_process_of_its_own_with_the_usual_settings(hub, tmp_path):
-    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
+    settings = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
 
     def run(how: str) -> str:
         command = [sys.executable, "-c", SCRIPT, f"hf:{NAME}", how]

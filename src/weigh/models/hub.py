@@ -150,6 +150,10 @@ def _download(repository: str, name: str, revision: str | None, *, anew: bool) -
             about = get_hf_file_metadata(url, timeout=seconds)
             break
         except Exception as error:
+            if is_absent(error):
+                hf_hub_download(
+                    repository, name, revision=revision, etag_timeout=seconds
+                )  # raises it, and notes it in the cache
             if pause is None or not is_passing(error):
                 raise
             time.sleep(pause)
