@@ -25,7 +25,7 @@ PICTURES = Preprocessing(32, 40, (0.5, 0.5, 0.5), (0.2, 0.2, 0.2), "bilinear")
 TEXTS = Tokenisation("{}", 128)
 SETTING = Setting("image-classification", ("a", "b"), "balanced_accuracy")
 OTHER = {
-    "size": 24, "resize": 48, "mean": (0.5, 0.5, 0.4), "std": (0.2, 0.2, 0.3), "interpolation": "bicubic", "squash": True,
+    "size": 24, "resize": 48, "mean": (0.5, 0.5, 0.4), "std": (0.2, 0.2, 0.3), "interpolation": "bicubic", "squash": True, "floors": True,
     "written": "{ }", "pad": 1, "unknown": 3, "segments": True, "prefix": "query: ",
 }  # fmt: skip
 NUMBERS = {"device": "cuda:0", "threads": 2, "precision": "bf16", "channels_last": False, "batch": 16}

@@ -21,8 +21,11 @@ LEVIT = 256 / 224  # LeViT's scale the shorter side to so much more than they sa
 INTERPOLATION = {int(number): name for name, number in RESAMPLING.items()}
 
 
-def preprocessing(folder: Path, config: Any) -> Preprocessing:
+def preprocessing(folder: Path, config: Any, *, whole: bool = False) -> Preprocessing:
     """What the processor of a folder does.
+
+    Args:
+        whole: The model answers for every pixel: nothing is cut off.
 
     Raises:
         ValueError: There is none, or it does what our preparation cannot.
@@ -42,19 +45,19 @@ def preprocessing(folder: Path, config: Any) -> Preprocessing:
     number = int(processor.resample if processor.resample is not None else RESAMPLING["bilinear"])
     if number not in INTERPOLATION:
         raise ValueError(f"its pictures are resampled by filter {number}, which is none of Pillow")
-    size, resize, squash = _sides(processor, kind)
+    size, resize, squash = _sides(processor, kind, whole=whole)
     mean, std = _normalisation(processor)
     return Preprocessing(size, resize, mean, std, INTERPOLATION[number], squash=squash, floors=not squash)
 
 
-def _sides(processor: Any, kind: str) -> tuple[int, int, bool]:
+def _sides(processor: Any, kind: str, *, whole: bool) -> tuple[int, int, bool]:
     """Side of the input, length to which the shorter side (or, if the third is true, both) is scaled before."""
     size = {name: value for name, value in dict(processor.size).items() if value}
-    crop = _square(dict(processor.crop_size or {})) if processor.do_center_crop else 0
+    crop = _square(dict(processor.crop_size or {})) if processor.do_center_crop and not whole else 0
     shorter = size.get("shortest_edge", 0)
     squash = not shorter
     resize = shorter or _square({name: value for name, value in size.items() if name in ("height", "width")})
-    if kind == "ConvNextImageProcessor":  # cuts by itself
+    if kind == "ConvNextImageProcessor" and shorter:  # cuts by itself
         crop = crop or resize
         squash = resize >= STRETCHED
         resize = resize if squash else int(resize / processor.crop_pct)

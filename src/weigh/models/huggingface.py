@@ -77,7 +77,11 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
         if is_of_boxes(config):
             preparation = preprocessing_of_boxes(folder)
         else:
-            preparation = preprocessing(folder, config) if sees else tokenisation(folder, config, address.name)
+            preparation = (
+                preprocessing(folder, config, whole=is_of_masks(config))
+                if sees
+                else tokenisation(folder, config, address.name)
+            )
         body, anatomy = _body(module, config, preparation, folder, pretrained=pretrained)
     except WeighError:
         raise

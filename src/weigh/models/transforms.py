@@ -61,7 +61,8 @@ def _of_fields(given: Mapping[str, Any]) -> Preprocessing:
     if missing := [name for name in ("size", "mean", "std") if name not in given]:
         raise _unread(text("{f} is missing", "缺少 {f}", f=missing[0]))
     values = {name: tuple(value) if isinstance(value, (list, tuple)) else value for name, value in given.items()}
-    resize = round(given["size"] * 256 / 224) if isinstance(given["size"], int) else given["size"]
+    cuts = isinstance(given["size"], int) and not given.get("squash")
+    resize = round(given["size"] * 256 / 224) if cuts else given["size"]
     return checked(Preprocessing(**{"resize": resize, **values}))
 
 
@@ -133,8 +134,8 @@ def _of_steps(steps: list[Any]) -> Preprocessing:
                 "缺少 CenterCrop：只给一个数的 Resize 会得到各种形状的图片",
             )
         )
-    sides = {*resize, *(crop or resize)} if squash else set(crop or ())
-    if len(sides) != 1 or min(resize) < max(sides):
+    sides = set(crop or resize)
+    if len(sides) != 1 or len(set(resize)) != 1 or min(resize) < max(sides):
         raise _unread(text("pictures of {s}: they must be square, and no larger than Resize makes them", "图片大小 {s}：必须为正方形，且不大于 Resize 的结果", s=sorted(sides)))  # fmt: skip
     of_255 = 255 * scale
     mean, std = mean or (0.0, 0.0, 0.0), std or (1.0, 1.0, 1.0)
