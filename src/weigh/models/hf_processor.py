@@ -2,7 +2,7 @@
 
 The library reads its file, so defaults of each kind are its own; what it then does is expressed in our terms or refused. Its processors come
 twice: with Pillow, in which models were trained until 2025 and as we compute, and with torch, the default since (transformers 39591), which
-differs from the first by a level or two of 255 where pictures are made smaller (docs/decisions/hub.md).
+differs from the first by one or two levels of 255, and by up to ten where a tiny picture is made larger (docs/decisions/hub.md).
 """
 
 from __future__ import annotations
