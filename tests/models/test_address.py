@@ -73,3 +73,29 @@ def test_addresses_recipes_and_catalogue_need_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("written", "name", "revision"),
+    [
+        ("hf:someone/vit", "someone/vit", None),
+        ("hf:someone/vit@v1.0", "someone/vit", "v1.0"),
+        ("hf:someone/vit@refs/pr/3", "someone/vit", "refs/pr/3"),
+        ("hf:vit@" + "0f" * 20, "vit", "0f" * 20),
+        ("hf:./mine@home", "./mine@home", None),
+    ],
+)
+def test_a_revision_of_the_hub_follows_its_name(written, name, revision):
+    parsed = parse_address(written)
+    assert (parsed.source, parsed.name, parsed.revision, parsed.written) == ("hf", name, revision, written)
+
+
+def test_a_checkpoint_on_a_revision_of_the_hub():
+    parsed = parse_address("file:/some@where/x.safetensors@hf:someone/vit@v1")
+    assert (parsed.path, parsed.architecture) == ("/some@where/x.safetensors", "hf:someone/vit@v1")
+
+
+@pytest.mark.parametrize("revision", ["", "a..b", "-x", "a b", "@", "x" * 200])
+def test_what_is_no_revision_is_refused(revision):
+    with pytest.raises(ModelError):
+        parse_address(f"hf:someone/vit@{revision}")
