@@ -147,6 +147,20 @@ def test_weights_of_a_file_stand_on_an_own_architecture(folder, tmp_path):
         load_model(address, pretrained=True, offline=True)
 
 
+def test_it_computes_what_the_same_model_of_timm_does(folder, tmp_path):
+    own = load("of_timm")
+    torch.save(own.module.state_dict(), tmp_path / "w.pth")
+    theirs = load_model(f"file:{tmp_path / 'w.pth'}@timm:test_resnet", pretrained=True, offline=True)
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(own.module(pictures), theirs.module(pictures))
+        assert own.width() == theirs.width()
+        assert torch.equal(own.module(pictures), theirs.module(pictures))
+    assert own.macs == pytest.approx(theirs.macs * (64 / theirs.preprocessing.size) ** 2, rel=0.05)
+    split = own.anatomy.split(own.module, shape=(64, 64), native=64, address="own")
+    assert split.first == theirs.anatomy.split(theirs.module, shape=(64, 64), native=64, address="theirs").first
+
+
 # What a study is named by
 
 
