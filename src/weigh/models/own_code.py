@@ -154,6 +154,7 @@ def _import(name: str) -> Any:
     try:
         with running(name, text("was imported", "导入")):
             try:
+                importlib.invalidate_caches()  # a file that a notebook wrote a moment ago
                 return importlib.import_module(name)
             except ModuleNotFoundError as error:
                 if error.name is None or not f"{name}.".startswith(f"{error.name}."):
