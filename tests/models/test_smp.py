@@ -62,9 +62,10 @@ def test_maps_and_decoder_give_what_the_library_gives_and_the_frozen_encoder_may
 
 
 def test_the_last_stage_is_refused_with_the_recipes_that_remain(smp):
-    _, network = network_for_masks(f"smp:unet/{TINY}", outputs=3)
-    with pytest.raises(ModelError, match=r"decoder .*finetune, scratch"):
-        network.split(shape=(96, 64), native=160, address="smp:unet/x")
+    model = load_model(f"smp:unet/{TINY}", pretrained=False, offline=True)
+    with pytest.raises(ModelError, match="finetune, decoder, scratch"):
+        model.require_cut("last-stage", "semantic-segmentation")
+    model.require_cut("head")
 
 
 def test_the_decoder_is_drawn_by_the_seed_and_is_no_part_of_what_the_weights_are(smp):
