@@ -7,6 +7,7 @@ features are asked for. A SavedModel is first made a frozen graph, once, in the 
 from __future__ import annotations
 
 import difflib
+import gc
 import hashlib
 import math
 from dataclasses import replace
@@ -306,6 +307,7 @@ class _Runner:
             if self._process is not None:
                 self._spent += self._process.seconds
                 self._process.close()
+            gc.collect()  # processes of models that nobody holds any more end now, not some day
             self._process = TensorFlow(self.part, threads=threads, written=self.address.written)
         return self._process
 
