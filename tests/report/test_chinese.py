@@ -105,6 +105,8 @@ NAMES = [
     "version",
     "SHA",
     "timm",
+    "ImageNet",
+    "JPEG",
     "init",
     "order",
     "split",

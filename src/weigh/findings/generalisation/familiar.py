@@ -7,14 +7,13 @@ can only say what looks alike: the answer is never "yes", and where nothing look
 from __future__ import annotations
 
 from weigh.data.pictures.known_sets import Resemblance, resemblances
-from weigh.findings.amounts import bilingual
+from weigh.findings.amounts import bilingual, count
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.models.published import published_of
 from weigh.record.results import Results
-from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
@@ -84,7 +83,6 @@ def _finding(results: Results, resemblance: Resemblance, concerned: dict[str, Te
             "预训练已经教过这些类别：得分很难说明预训练未涉及的类别；如果这些照片来自 ImageNet，也很难说明其他照片。",
         )
     )
-    method = "counted by name"
     next_step = text(
         "Score the models once on photos that were taken for this purpose, after the models were published: --set data.test=FOLDER",
         "请用模型公布之后专门拍摄的照片再评估一次：--set data.test=文件夹",
@@ -101,10 +99,7 @@ def _finding(results: Results, resemblance: Resemblance, concerned: dict[str, Te
         sentence=bilingual(
             _evidence(resemblance) + text("Models concerned: {m}.", "涉及的模型：{m}。", m=models) + effect + OPEN
         ),
-        estimates={
-            "count": Estimate(value=resemblance.count, n=resemblance.total, method=method, unit="1"),
-            "total": Estimate(value=resemblance.total, n=resemblance.total, method=method, unit="1"),
-        },
+        estimates={"count": count(resemblance.count, "examples" if resemblance.by == "files" else "classes")},
         candidates=[
             candidate.id for candidate in results.candidates if candidate.model in concerned and not candidate.control
         ],
