@@ -182,6 +182,49 @@ def test_a_head_of_imagenet_answers_until_features_are_asked_for(tmp_path, famil
     assert load_model(f"hf:{tmp_path / family}", pretrained=True, offline=True).digest == digest
 
 
+def test_weigh_evaluate_takes_the_head_of_imagenet_and_the_order_of_its_labels(photos, tmp_path, capsys):
+    """Labels of the checkpoint stand in another order than ImageNet's; every picture lies where the model itself would put it."""
+    import json
+    import shutil
+
+    from weigh.cli.main import main
+    from weigh.data.pictures.imagenet import synsets
+
+    order = np.random.default_rng(0).permutation(1000)
+    labels = {output: synsets()[number] for output, number in enumerate(order)}
+    config = transformers.ViTConfig(
+        **VIT, initializer_range=0.5, id2label=labels, label2id={name: i for i, name in labels.items()}
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        whole = transformers.ViTForImageClassification(config).eval()
+    whole.save_pretrained(tmp_path / "vit")
+    CLASSES["vit"][2].save_pretrained(tmp_path / "vit")
+    prepared = load_model(f"hf:{tmp_path / 'vit'}", pretrained=True, offline=True)
+    for path in sorted(photos.rglob("*.png"))[::2]:
+        with torch.inference_mode(), Image.open(path) as one:
+            answer = int(whole(pixel_values=ours(prepared, one.convert("RGB"))[None]).logits.argmax())
+        folder = tmp_path / "data" / labels[answer]
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder)
+
+    options = [
+        "--models",
+        f"hf:{tmp_path / 'vit'}",
+        "--format",
+        "json",
+        "--offline",
+        "--quiet",
+        "--set",
+        "run.threads=1",
+    ]
+    assert main(["evaluate", str(tmp_path / "data"), *options]) == 0
+
+    (row,) = json.loads(capsys.readouterr().out)["models"]
+    assert len(list((tmp_path / "data").iterdir())) > 1
+    assert row["top1"]["value"] == 1.0
+
+
 def test_a_head_of_other_classes_is_none_of_imagenet(saved):
     config = transformers.ViTConfig(**VIT, id2label={0: "ripe", 1: "unripe"}, label2id={"ripe": 0, "unripe": 1})
     folder = saved("vit").parent / "fruit"
