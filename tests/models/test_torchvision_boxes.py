@@ -16,6 +16,7 @@ from weigh.errors import ModelError
 from weigh.heads.base import HEADS
 from weigh.kinds.boxes import BOXES
 from weigh.models import torchvision as source
+from weigh.models.download import Kept
 from weigh.models.network import Network, make_network
 from weigh.models.own_boxes import make_own_boxes
 from weigh.models.pretrained import load_model
@@ -181,16 +182,18 @@ def test_a_step_lowers_the_loss_and_pictures_without_boxes_train(name, made):
 
 
 @pytest.fixture
-def hub(monkeypatch):
-    """The hub answers with random weights of all COCO classes."""
+def hub(monkeypatch, tmp_path):
+    """The server of torchvision answers with random weights of all COCO classes."""
 
-    def answer(url: str, *, offline: bool):
+    def answer(url: str, *, offline: bool) -> Kept:
         name = next(name for name in LIGHT if name.split("_fpn")[0] in url or name in url)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
-            return torchvision.models.get_model(name, weights=None, weights_backbone=None).state_dict()
+            model = torchvision.models.get_model(name, weights=None, weights_backbone=None)
+        torch.save(model.state_dict(), tmp_path / f"{name}.pth")
+        return Kept(tmp_path / f"{name}.pth")
 
-    monkeypatch.setattr(source, "_download", answer)
+    monkeypatch.setattr(source, "_fetch", answer)
 
 
 @pytest.mark.parametrize("name", LIGHT)
