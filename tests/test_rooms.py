@@ -17,7 +17,10 @@ from weigh.tasks import TASKS
 
 SOURCE = Path(__file__).parents[1] / "src" / "weigh"
 # file -> (how often it asks for the class of what belongs to one medium, why)
-ASKED_OF_MODELS = {"models/processor/layers.py": (1, "a layer that a faster one replaces, as a dropout is")}
+ASKED_OF_MODELS = {
+    "models/processor/layers.py": (1, "a layer that a faster one replaces, as a dropout is"),
+    "models/transforms.py": (1, "what a user hands over is already such a preparation"),
+}
 OF_ONE_MEDIUM = {"Encoder", "Preprocessing", "Tokenisation", "Pictures", "Texts", "Sentences"}
 ROOMS = ("data/pictures/", "data/masks/", "data/boxes/", "data/texts/", "data/sentences/", "inputs/", "media.py")
 # files outside the rooms of media that name one, and why
@@ -28,6 +31,7 @@ NAMED = {
     "data/rows/paths.py": "usual names of folders",
     "findings/tokens.py": "a key of what is known of a model",
     "models/preprocessing.py": "what a preparation is made for",
+    "models/suggested.py": "the table of models that are tried where none are named says what each reads",
     "models/tokenisation.py": "what a preparation is made for",
     "plan/jobs.py": "what a step of further pretraining costs, until models have ports",
     "record/index.py": "folders of former versions",

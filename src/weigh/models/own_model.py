@@ -178,7 +178,8 @@ def _make(address: Address, code: Code, *, pretrained: bool) -> nn.Module:
 @cache
 def _try(address: Address, _digest: str, *, pretrained: bool) -> Tried:
     """Call the factory twice, at other seeds, and look at what it gives. Once for each state of its files in a process."""
-    code, noise = find_code(address.name), preprocessing_of(address).plain(apart=False).examples["pictures"]
+    code = find_code(address.name)
+    (noise,) = preprocessing_of(address).plain(apart=False).examples.values()
     torch.default_generator.manual_seed(0)
     first = _make(address, code, pretrained=pretrained)
     torch.default_generator.manual_seed(1)
