@@ -1,0 +1,1 @@
+"""Models of Keras 3, translated into networks of torch layers."""

@@ -1,0 +1,279 @@
+"""Keras itself, where it is needed: to build a model of `keras.applications` and to see that a translation computes the same.
+
+The only file that imports Keras, and only while a model is loaded. Keras is set to compute with torch unless the user says otherwise
+(`KERAS_BACKEND`); numbers go in and out as numpy arrays, so another of its backends serves as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import torch
+
+from weigh.errors import MissingExtra, ModelError, reason_of
+from weigh.language import Text, text
+from weigh.models.hub import reachable, unreachable
+from weigh.models.keras.settings import cleaned, refused
+
+__all__ = ["Reference", "application", "from_config", "hub_backbone"]
+
+MOST_PARAMETERS = 2_000_000_000
+MOST_NUMBERS = 64_000_000  # that a layer gives for one picture
+
+
+class Reference:
+    """A model of Keras, and its layers by the names of the models around them."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.layers = dict(_layers(model, ()))
+
+    @property
+    def parameters(self) -> int:
+        return int(self.model.count_params())
+
+    def shapes(self, path: tuple[str, ...]) -> list[tuple[int, ...]]:
+        """Of the arrays of a layer."""
+        layer = self.layers.get(path)
+        return [tuple(weight.shape) for weight in layer.weights] if layer is not None else []
+
+    def arrays(self, path: tuple[str, ...]) -> list[np.ndarray]:
+        """Of a layer."""
+        return [_numpy(weight) for weight in self.layers[path].weights]
+
+    def fill(self, path: tuple[str, ...], arrays: Sequence[np.ndarray]) -> None:
+        self.layers[path].set_weights(list(arrays))
+
+    def compute(self, pictures: torch.Tensor) -> torch.Tensor:
+        """`(n, 3, size, size)` to what the model returns, in inference."""
+        with torch.no_grad(), _on_processor():
+            outputs = self.model(pictures.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy(), training=False)
+        computed = torch.from_numpy(np.array(_numpy(outputs))).to(pictures.device)
+        return computed.permute(0, 3, 1, 2) if computed.ndim == 4 else computed
+
+    def without_head(self) -> Reference:
+        """Up to what enters its last dense layer."""
+        last = self.model.layers[-1]
+        if type(last).__name__ != "Dense":
+            return self
+        return Reference(_keras().Model(self.model.inputs, last.input))
+
+
+def _layers(model: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for layer in model.layers:
+        own = (*path, layer.name)
+        if hasattr(layer, "layers"):
+            yield from _layers(layer, own)
+        else:
+            yield own, layer
+
+
+def _numpy(value: Any) -> np.ndarray:
+    return np.asarray(_keras().ops.convert_to_numpy(value))
+
+
+@cache
+def _keras() -> Any:
+    """The library.
+
+    Raises:
+        MissingExtra: Not installed, or Keras 2.
+        ModelError: It cannot be imported.
+    """
+    needed = text("models of Keras", "Keras 模型")
+    if find_spec("keras") is None:
+        raise MissingExtra("keras", needed, "keras")
+    set_here = "KERAS_BACKEND" not in os.environ and "keras" not in sys.modules
+    if set_here:
+        os.environ["KERAS_BACKEND"] = "torch"
+    try:
+        import keras
+    except Exception as error:  # its backend is imported with it, and may fail in any way
+        raise ModelError(
+            text("Keras cannot be imported: {e}", "无法导入 Keras：{e}", e=reason_of(error)),
+            text("KERAS_BACKEND is {b}.", "KERAS_BACKEND 为 {b}。", b=os.environ.get("KERAS_BACKEND", "–")),
+            text("Let it compute with torch: KERAS_BACKEND=torch", "请让它使用 torch：KERAS_BACKEND=torch"),
+        ) from None
+    finally:
+        if set_here:
+            del os.environ["KERAS_BACKEND"]
+    if int(keras.__version__.partition(".")[0]) < 3:
+        raise MissingExtra("keras>=3.15", needed, "keras")
+    return keras
+
+
+@contextmanager
+def _on_processor(device: str = "cpu") -> Iterator[None]:
+    keras = _keras()
+    with keras.device(device) if keras.backend.backend() == "torch" else contextlib.nullcontext():
+        yield
+
+
+def config_of(reference: Reference, address: str) -> dict[str, Any]:
+    """Its configuration, cleaned."""
+    return cleaned(json.loads(reference.model.to_json()), address)
+
+
+def from_config(config: dict[str, Any], address: str, *, most_parameters: int) -> Reference:
+    """A model from a cleaned configuration.
+
+    Args:
+        most_parameters: More cannot stand in its file; it is built without memory first, and counted.
+
+    Raises:
+        ModelError: More than that, or Keras refuses it.
+    """
+    keras = _keras()
+    try:
+        if keras.backend.backend() == "torch":
+            with _on_processor("meta"):
+                blank = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            for layer in _layers(blank, ()):
+                _check_output(layer[1], address)
+            if blank.count_params() > most_parameters:
+                raise refused(address, text("its layers need {n} numbers, more than its file can hold", "其各层需要 {n} 个数，超过文件所能容纳的数量", n=f"{blank.count_params():,}"))  # fmt: skip
+        with _on_processor():
+            return Reference(keras.saving.deserialize_keras_object(config, safe_mode=True))
+    except ModelError:
+        raise
+    except Exception as error:  # it is given settings that a stranger wrote
+        raise ModelError(
+            text("{a}: Keras cannot build it: {e}", "{a}：Keras 无法构建它：{e}", a=address, e=reason_of(error, 300)),
+            do=text("Save it again with this version of Keras: {v}.", "请用此版本的 Keras 重新保存：{v}。", v=keras.__version__),
+        ) from None
+
+
+def _check_output(layer: Any, address: str) -> None:
+    shape = getattr(getattr(layer, "output", None), "shape", ())
+    if int(np.prod([side or 1 for side in shape], dtype=np.float64)) > MOST_NUMBERS:
+        raise refused(address, text("the layer {n} makes {k} numbers of one picture", "层 {n} 会从一张图片生成 {k} 个数", n=layer.name, k=str(shape)))  # fmt: skip
+
+
+def application(name: str, address: str, *, size: int, head: bool, pretrained: bool, offline: bool) -> tuple[Reference, tuple[Path, ...]]:  # fmt: skip
+    """A model of `keras.applications`, and the files its weights were read from.
+
+    Raises:
+        WeightsUnreachable: They are neither in Keras's cache nor to be had from its server.
+    """
+    keras = _keras()
+    options: dict[str, Any] = {"include_top": head, "input_shape": (size, size, 3)}
+    if head:
+        options["classifier_activation"] = None
+    try:
+        with _on_processor():
+            if not pretrained:
+                return Reference(getattr(keras.applications, name)(weights=None, **options)), ()
+            with _downloads(address, offline=offline) as files:
+                return Reference(getattr(keras.applications, name)(weights="imagenet", **options)), tuple(files)
+    except ValueError as error:  # NASNet does not run on torch; a size that is too small
+        raise ModelError(
+            text("{a}: Keras cannot build it: {e}", "{a}：Keras 无法构建它：{e}", a=address, e=reason_of(error, 300)),
+            do=text("`weigh models 'keras:*'` lists others.", "`weigh models 'keras:*'` 会列出其他模型。"),
+        ) from None
+
+
+@contextmanager
+def _downloads(address: str, *, offline: bool) -> Iterator[list[Path]]:
+    """While Keras builds a model, its files come from its cache, or from its server if that may be asked and answers; what was read."""
+    from keras.src.utils import file_utils
+
+    usual: Callable[..., str] = file_utils.get_file
+    files: list[Path] = []
+
+    def get_file(fname: str, origin: str, **options: Any) -> str:
+        cached = keras_cache() / options.get("cache_subdir", "models") / fname
+        expected = options.get("file_hash")
+        whole = cached.is_file() and (expected is None or file_utils.validate_file(str(cached), expected))
+        parts = urlsplit(origin)
+        server = f"{parts.scheme}://{parts.netloc}"
+        if not whole and (offline or not reachable(server)):
+            tried = text("the cache of Keras {c}", "Keras 的缓存 {c}", c=str(cached))
+            if not offline:
+                tried = text("the cache of Keras {c}; {u} does not answer", "Keras 的缓存 {c}；{u} 没有响应", c=str(cached), u=server)  # fmt: skip
+            raise unreachable(address, tried, offline=offline, packaged=None, do=_by_hand(origin, cached))
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # its progress is no part of an answer
+                path = usual(fname, origin, **options)
+        except Exception as error:  # Keras raises a plain Exception where a download fails
+            tried = text("{u}: {e}", "{u}：{e}", u=origin, e=reason_of(error))
+            raise unreachable(address, tried, offline=offline, packaged=None, do=_by_hand(origin, cached)) from None
+        files.append(Path(path))
+        return path
+
+    file_utils.get_file = get_file
+    try:
+        yield files
+    finally:
+        file_utils.get_file = usual
+
+
+def _by_hand(origin: str, cached: Path) -> Text:
+    return text(
+        "Run once with a connection, or fetch {u} elsewhere and put it at {c}; or give a file: keras:PATH.keras",
+        "请先联网运行一次，或在别处下载 {u} 并放到 {c}；也可以给出文件：keras:路径.keras",
+        u=origin,
+        c=str(cached),
+    )
+
+
+def keras_cache() -> Path:
+    """Where Keras keeps what it has downloaded; without importing it."""
+    return Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+
+
+def hub_backbone(preset: str, address: str, *, pretrained: bool, offline: bool) -> Reference:
+    """A backbone of KerasHub.
+
+    Raises:
+        MissingExtra: KerasHub is not installed.
+        WeightsUnreachable: The preset is not on this machine, and its server does not answer.
+    """
+    _keras()
+    if find_spec("keras_hub") is None:
+        raise MissingExtra("keras-hub", text("presets of KerasHub", "KerasHub 的预设模型"))
+    if preset.startswith((".", "/", "~")) or "://" in preset:
+        raise refused(
+            address,
+            text("a folder of KerasHub may name any class of it", "KerasHub 的文件夹可以指定它的任意类"),
+            text("Save the backbone as PATH.keras, or give the name of a preset.", "请将主干网络保存为 路径.keras，或给出预设名称。"),
+        )
+    try:
+        import keras_hub
+
+        with _on_processor(), contextlib.redirect_stdout(sys.stderr), _only_cached(offline=offline):
+            backbone = keras_hub.models.Backbone.from_preset(preset, load_weights=pretrained)
+    except Exception as error:  # no connection, no such preset, no licence: whatever its servers' clients raise
+        tried = text("KerasHub: {e}", "KerasHub：{e}", e=reason_of(error))
+        do = text(
+            "Run once with a connection; names of presets: keras.io/keras_hub/presets",
+            "请先联网运行一次；预设名称见 keras.io/keras_hub/presets",
+        )
+        raise unreachable(address, tried, offline=offline, packaged=None, do=do) from None
+    output = backbone.output
+    if isinstance(output, dict):
+        output = list(output.values())[-1]
+    return Reference(_keras().Model(backbone.inputs, output))
+
+
+@contextmanager
+def _only_cached(*, offline: bool) -> Iterator[None]:
+    """While it lasts, clients of the model hubs look into their caches only."""
+    names = ("HF_HUB_OFFLINE", "KAGGLE_OFFLINE") if offline else ()
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
