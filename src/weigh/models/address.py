@@ -67,15 +67,15 @@ class Address:
 
     Attributes:
         written: As the user wrote it.
-        source: "timm", "torchvision", "hf", "smp", "file", "tf", "onnx" or "python".
+        source: "timm", "torchvision", "hf", "smp", "file", "tf", "onnx", "keras" or "python".
         name: Architecture, as its source knows it ("tf_efficientnet_lite0", "resnet18.a1_in1k"); for `hf:` a repository of the
             hub, or a folder ("./mine", "/models/mine").
         weights: Weights of torchvision ("IMAGENET1K_V2"), or None for the default ones; of `smp:` the encoder.
-        path: File of a `file:`, `tf:` or `onnx:` address.
+        path: File of a `file:`, `tf:`, `onnx:` or `keras:` address.
         revision: Of a repository of the hub: a branch, a tag or a commit; None: the newest.
         architecture: For `file:`, the address of the architecture; otherwise the address itself.
-        options: Of `python:`, what follows the question mark: the name that reports show, and the preparation. Of `tf:` and `onnx:` what the
-            user says of a graph that does not say it itself (`STATED`).
+        options: Of `python:`, what follows the question mark: the name that reports show, and the preparation. Of `tf:`, `onnx:` and `keras:` what
+            the user says of a file that does not say it itself (`STATED`).
         runs_code: Loading it runs code that is not of weigh or of a library that it depends on.
     """
 
@@ -272,20 +272,7 @@ STATED = ("values", "size", "input", "features", "head")
 
 def _graph(written: str, rest: str) -> Address:
     """PATH of a stored graph, then any number of @WORD=VALUE; or @ADDRESS of the architecture whose weights it holds."""
-    path, stated = rest, []
-    while match := re.fullmatch(r"(.*)@(\w+)=([^@]+)", path):
-        if match[2] not in STATED or match[2] in dict(stated):
-            near = difflib.get_close_matches(match[2], STATED, n=1)
-            raise ModelError(
-                text("'{w}': @{k}= cannot be said here.", "“{w}”：此处不能使用 @{k}=。", w=written[:200], k=match[2]),
-                text(
-                    "Each of these may stand once: {s}.",
-                    "以下各项最多出现一次：{s}。",
-                    s=", ".join(f"@{k}=" for k in STATED),
-                ),
-                text("Did you mean @{n}={v}?", "您是想写 @{n}={v} 吗？", n=near[0] if near else STATED[0], v=match[3]),
-            )
-        path, stated = match[1], [(match[2], match[3]), *stated]
+    path, stated = _stated(written, rest)
     source = written.partition(":")[0]
     before, at, architecture = path.rpartition("@")
     if at and architecture.partition(":")[0] in SPELLINGS and ":" in architecture:
@@ -309,6 +296,45 @@ def _graph(written: str, rest: str) -> Address:
     return Address(
         written, source, path.replace("\\", "/").rstrip("/").rpartition("/")[2], None, path, written, tuple(stated)
     )
+
+
+def _stated(written: str, rest: str, words: tuple[str, ...] = STATED) -> tuple[str, list[tuple[str, str]]]:
+    """What stands before any number of @WORD=VALUE, and these."""
+    path, stated = rest, []
+    while match := re.fullmatch(r"(.*)@(\w+)=([^@]+)", path):
+        if match[2] not in words or match[2] in dict(stated):
+            near = difflib.get_close_matches(match[2], words, n=1)
+            raise ModelError(
+                text("'{w}': @{k}= cannot be said here.", "“{w}”：此处不能使用 @{k}=。", w=written[:200], k=match[2]),
+                text(
+                    "Each of these may stand once: {s}.",
+                    "以下各项最多出现一次：{s}。",
+                    s=", ".join(f"@{k}=" for k in words),
+                ),
+                text("Did you mean @{n}={v}?", "您是想写 @{n}={v} 吗？", n=near[0] if near else words[0], v=match[3]),
+            )
+        path, stated = match[1], [(match[2], match[3]), *stated]
+    return path, stated
+
+
+def _keras(written: str, rest: str) -> Address:
+    """NAME of keras.applications, PATH of a file, PATH of weights @NAME, or hub:PRESET; then any number of @WORD=VALUE."""
+    before, stated = _stated(written, rest, ("values", "size"))
+    path, at, name = before.rpartition("@")
+    if not at and before.endswith(".h5"):
+        raise ModelError(
+            text("'{w}' does not say which architecture the weights are of.", "“{w}”没有说明权重对应的架构。", w=written[:200]),
+            do=text("Write keras:{p}@NAME, for example keras:{p}@MobileNetV2", "请写成 keras:{p}@名称，例如 keras:{p}@MobileNetV2", p=before),
+        )  # fmt: skip
+    if at:
+        return Address(written, "keras", _valid(name, written), None, path, written, tuple(stated))
+    if before.endswith(".keras"):
+        return Address(
+            written, "keras", before.replace("\\", "/").rpartition("/")[2], None, before, written, tuple(stated)
+        )
+    if before.startswith("hub:"):
+        return Address(written, "keras", before, None, None, written, tuple(stated))
+    return Address(written, "keras", _valid(before, written), None, None, written, tuple(stated))
 
 
 def _valid(name: str, written: str) -> str:
@@ -337,6 +363,7 @@ SPELLINGS = {
     "file": _Spelling(("file:PATH@timm:NAME",), _file),
     "tf": _Spelling(("tf:PATH", "tf:PATH.pb@timm:NAME"), _graph),
     "onnx": _Spelling(("onnx:PATH",), _graph),
+    "keras": _Spelling(("keras:NAME", "keras:PATH.keras", "keras:PATH.weights.h5@NAME", "keras:hub:PRESET"), _keras),
     "python": _Spelling(("python:MODULE:FACTORY",), _factory),
 }
 BUILT_IN = tuple(SPELLINGS)

@@ -350,7 +350,7 @@ class ModelSource(NamedTuple):
     rebuild: Callable[[str, dict[str, Any], dict[str, Any], Callable[[str], str]], Pretrained] | None = None
 
 
-MODULES = {"hf": "huggingface", "python": "own_model"}  # source -> file, where they differ
+MODULES = {"hf": "huggingface", "keras": "keras.source", "python": "own_model"}  # source -> file, where they differ
 MODEL_SOURCES: Registry[ModelSource] = Registry(
     text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
 )

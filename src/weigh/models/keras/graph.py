@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from weigh.language import Text, text
 from weigh.models.keras.settings import TENSOR
 
-__all__ = ["Call", "Graph", "Layer", "Untranslatable", "Value", "read_graph", "without_last_activation"]
+__all__ = ["Call", "Graph", "Layer", "Untranslatable", "Value", "places_of", "read_graph", "without_last_activation"]
 
 
 class Untranslatable(Exception):
@@ -67,7 +67,7 @@ class Graph:
     layers: list[Layer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     shape: tuple[int | None, ...] = ()
-    output: Value = Value(0)
+    output: Value = field(default_factory=lambda: Value(0))
 
 
 ENDS = ("softmax", "sigmoid")
@@ -132,7 +132,7 @@ class _Reader:
         return self.known[path]
 
     def model(self, model: dict[str, Any], path: tuple[str, ...], place: str, pictures: Value) -> Value:
-        config, places = model["config"], _places(model["config"]["layers"], place)
+        config, places = model["config"], places_of(model["config"]["layers"], place)
         if model["class_name"] == "Sequential":
             if not path:
                 self.graph.shape = tuple((config.get("build_input_shape") or [None])[1:])
@@ -168,7 +168,9 @@ class _Reader:
             raise Untranslatable(text("its output comes from nowhere", "其输出没有来源"))
         return made[outputs[0][0], outputs[0][1]]
 
-    def apply(self, layer: dict[str, Any], path: tuple[str, ...], place: str, inputs: tuple[Value | float, ...]) -> Value:
+    def apply(
+        self, layer: dict[str, Any], path: tuple[str, ...], place: str, inputs: tuple[Value | float, ...]
+    ) -> Value:
         kind, settings = layer["class_name"], dict(layer["config"])
         own = (*path, layer["name"])
         if kind in ("Sequential", "Functional"):
@@ -189,7 +191,7 @@ class _Reader:
         return value
 
 
-def _places(layers: list[dict[str, Any]], before: str) -> list[str]:
+def places_of(layers: list[dict[str, Any]], before: str) -> list[str]:
     """Where a file of weights has each layer: by its class, numbered."""
     counts: dict[str, int] = {}
     places = []

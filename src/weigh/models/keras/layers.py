@@ -10,13 +10,25 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
-from timm.layers import Conv2dSame, DropPath, MaxPool2dSame
-from timm.layers.padding import pad_same
+from timm.layers import Conv2dSame, DropPath
+from timm.layers.pool2d_same import MaxPool2dSame
 from torch import nn
-from torch.nn import functional
 
 from weigh.language import text
 from weigh.models.keras.graph import Untranslatable
+from weigh.models.keras.parts import (
+    Average,
+    AveragePoolSame,
+    Combined,
+    Cropped,
+    LayerScale,
+    Pointwise,
+    Reshaped,
+    Scaled,
+    Standardised,
+    channels_first,
+    channels_last,
+)
 
 __all__ = ["Slot", "Translated", "channels_first", "channels_last", "translate_layer"]
 
@@ -40,152 +52,6 @@ class Translated(NamedTuple):
 
     module: nn.Module
     slots: tuple[Slot | None, ...] = ()
-
-
-def channels_last(x: torch.Tensor) -> torch.Tensor:
-    """As Keras has it."""
-    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
-
-
-def channels_first(x: torch.Tensor) -> torch.Tensor:
-    """As torch has it."""
-    return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
-
-
-class Pointwise(nn.Module):
-    """A layer over the last axis, on pictures: over their channels."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return channels_first(self.layer(channels_last(x)))
-
-
-class Scaled(nn.Module):
-    """`x * scale + shift`, with a number or one per channel."""
-
-    def __init__(self, scale: tuple[float, ...], shift: tuple[float, ...]) -> None:
-        super().__init__()
-        self.of, self.by = scale, shift
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * _per_channel(self.of, x) + _per_channel(self.by, x)
-
-
-class Standardised(nn.Module):
-    """`(x - mean) / deviation`, per channel."""
-
-    def __init__(self, mean: tuple[float, ...], variance: tuple[float, ...]) -> None:
-        super().__init__()
-        self.of = (mean, variance)
-        self.register_buffer("mean", torch.empty(len(mean)))
-        self.register_buffer("variance", torch.empty(len(mean)))
-
-    def reset_parameters(self) -> None:
-        self.mean.copy_(torch.tensor(self.of[0]))  # type: ignore[operator]
-        self.variance.copy_(torch.tensor(self.of[1]))  # type: ignore[operator]
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        deviation = self.variance.sqrt().clamp_min(1e-7)  # type: ignore[operator, union-attr]
-        return (x - _spread(self.mean, x)) / _spread(deviation, x)  # type: ignore[arg-type]
-
-
-class LayerScale(nn.Module):
-    """A factor per channel."""
-
-    def __init__(self, width: int, start: float) -> None:
-        super().__init__()
-        self.gamma, self.start = nn.Parameter(torch.empty(width)), start
-
-    def reset_parameters(self) -> None:
-        nn.init.constant_(self.gamma, self.start)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * _spread(self.gamma, x)
-
-
-class AveragePoolSame(nn.Module):
-    """Averages over what lies inside the picture, as many as fit with padding."""
-
-    def __init__(self, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
-        super().__init__()
-        self.size, self.stride = size, stride
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        inside = pad_same(torch.ones_like(x[:1, :1]), self.size, self.stride)
-        summed = functional.avg_pool2d(pad_same(x, self.size, self.stride), self.size, self.stride)
-        return summed / functional.avg_pool2d(inside, self.size, self.stride)
-
-
-class Average(nn.Module):
-    """Mean over the places of a picture."""
-
-    def __init__(self, *, keep: bool, most: bool = False) -> None:
-        super().__init__()
-        self.keep, self.most = keep, most
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.amax((2, 3), keepdim=self.keep) if self.most else x.mean((2, 3), keepdim=self.keep)
-
-
-class Reshaped(nn.Module):
-    """Numbers in the order in which Keras has them, in another shape; empty: all in a row."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.shape = shape
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.ndim == 4 and x.shape[2] == x.shape[3] == 1 and not self.shape:
-            return x.flatten(1)
-        return channels_first(channels_last(x).reshape(x.shape[0], *(self.shape or (-1,))))
-
-
-class Cropped(nn.Module):
-    """Rows and columns taken off at `(top, bottom, left, right)`."""
-
-    def __init__(self, off: tuple[int, ...]) -> None:
-        super().__init__()
-        self.off = off
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        top, bottom, left, right = self.off
-        return x[:, :, top : x.shape[2] - bottom, left : x.shape[3] - right]
-
-
-class Combined(nn.Module):
-    """Tensors and numbers joined: "add", "subtract", "multiply", "divide", "average", "maximum", "minimum", "concatenate", "scaled"."""
-
-    def __init__(self, how: str, factor: float = 1.0) -> None:
-        super().__init__()
-        self.how, self.factor = how, factor
-
-    def forward(self, *parts: Any) -> torch.Tensor:
-        if self.how == "concatenate":
-            return torch.cat(parts, 1)
-        if self.how == "scaled":
-            return parts[0] + parts[1] * self.factor
-        value = parts[0]
-        for part in parts[1:]:
-            value = JOIN[self.how](value, part)
-        return value / len(parts) if self.how == "average" else value
-
-
-JOIN: dict[str, Callable[..., Any]] = {
-    "add": lambda a, b: a + b, "average": lambda a, b: a + b, "subtract": lambda a, b: a - b, "multiply": lambda a, b: a * b,
-    "divide": lambda a, b: a / b, "maximum": torch.maximum, "minimum": torch.minimum,
-}  # fmt: skip
-
-
-def _spread(values: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """One number per channel, in a shape that meets `x`."""
-    return values.view(-1, 1, 1) if x.ndim == 4 else values
-
-
-def _per_channel(values: tuple[float, ...], x: torch.Tensor) -> torch.Tensor | float:
-    return values[0] if len(values) == 1 else _spread(torch.tensor(values, device=x.device, dtype=x.dtype), x)
 
 
 def translate_layer(kind: str, settings: dict[str, Any], inputs: list[Any]) -> Translated:
@@ -223,7 +89,9 @@ def _convolution(s: dict[str, Any], wide: int, out: int, groups: int) -> nn.Conv
     if stride == (1, 1) and all(k % 2 for k in kernel):
         padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
         return nn.Conv2d(wide, out, kernel, stride, padding, dilation, groups, bias)
-    return Conv2dSame(wide, out, kernel, stride, 0, dilation, groups, bias)  # its padding depends on the size of the picture
+    return Conv2dSame(
+        wide, out, kernel, stride, 0, dilation, groups, bias
+    )  # its padding depends on the size of the picture
 
 
 def _bias(s: dict[str, Any], name: str, width: int) -> tuple[Slot, ...]:
@@ -272,7 +140,9 @@ def _pointwise(layer: Translated, x: torch.Tensor) -> Translated:
     """The same for pictures."""
     if x.ndim != 4:
         return layer
-    return Translated(Pointwise(layer.module), tuple(slot and slot._replace(name=f"layer.{slot.name}") for slot in layer.slots))
+    return Translated(
+        Pointwise(layer.module), tuple(slot and slot._replace(name=f"layer.{slot.name}") for slot in layer.slots)
+    )
 
 
 def _last_axis(s: dict[str, Any], x: torch.Tensor) -> None:
@@ -399,7 +269,7 @@ TRANSLATIONS: dict[str, Callable[..., Translated]] = {
     "LayerNormalization": _layer_norm, "Activation": _activation, "ReLU": _relu, "Dropout": _dropout, "ZeroPadding2D": _padding,
     "LeakyReLU": lambda s, _x: Translated(nn.LeakyReLU(s.get("negative_slope", 0.3))),
     "ELU": lambda s, _x: Translated(nn.ELU(s.get("alpha", 1.0))),
-    "Softmax": lambda s, x: _activation({"activation": "softmax"}, x),
+    "Softmax": lambda _s, x: _activation({"activation": "softmax"}, x),
     "SpatialDropout2D": lambda s, _x: Translated(nn.Dropout2d(s["rate"])),
     "Cropping2D": lambda s, _x: Translated(Cropped(_sides(s["cropping"]))),
     "UpSampling2D": _upsampling,

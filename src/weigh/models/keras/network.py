@@ -19,7 +19,8 @@ from torch import nn
 from weigh.language import text
 from weigh.models.anatomy import TORCH, Anatomy, count_operations
 from weigh.models.keras.graph import Call, Graph, Untranslatable, Value
-from weigh.models.keras.layers import Pointwise, Slot, translate_layer
+from weigh.models.keras.layers import Slot, translate_layer
+from weigh.models.keras.parts import Pointwise
 from weigh.models.keras.settings import refused
 
 __all__ = ["KerasNetwork", "anatomy_of", "translate"]
@@ -175,7 +176,9 @@ def _in_parts(graph: Graph, built: dict[int, _Built]) -> KerasNetwork:
     for stretch in _stretches(graph):
         module = _stretch(stretch, built)
         first = built[stretch[0].layer]
-        begins = isinstance(module, (Block, *WEIGHTED, Pointwise)) or any(isinstance(m, WEIGHTED) for m in module.modules())
+        begins = isinstance(module, (Block, *WEIGHTED, Pointwise)) or any(
+            isinstance(m, WEIGHTED) for m in module.modules()
+        )
         if not parts or (begins and any(_weighs(m) for _, m in parts[-1]) and not _ends_depthwise(parts[-1])):
             parts.append([])
         parts[-1].append((first.name, module))
@@ -219,7 +222,7 @@ def _stretch(calls: list[Call], built: dict[int, _Built]) -> nn.Module:
     if len(calls) == 1 and len(calls[0].inputs) == 1:
         return built[calls[0].layer].module
     outside = {v.number for c in calls for v in c.inputs if isinstance(v, Value)} - {c.output.number for c in calls}
-    place = {number: 0 for number in outside} | {call.output.number: i + 1 for i, call in enumerate(calls)}
+    place = dict.fromkeys(outside, 0) | {call.output.number: i + 1 for i, call in enumerate(calls)}
     plan = tuple(
         (built[c.layer].name, tuple((place[v.number],) if isinstance(v, Value) else v for v in c.inputs), place[c.output.number])
         for c in calls

@@ -10,8 +10,10 @@ import contextlib
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,9 +26,10 @@ import torch
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import Text, text
 from weigh.models.hub import reachable, unreachable
+from weigh.models.hub_refusals import Refusal
 from weigh.models.keras.settings import cleaned, refused
 
-__all__ = ["Reference", "application", "from_config", "hub_backbone"]
+__all__ = ["Reference", "application", "config_of", "from_config", "hub_backbone", "keras_cache"]
 
 MOST_PARAMETERS = 2_000_000_000
 MOST_NUMBERS = 64_000_000  # that a layer gives for one picture
@@ -57,7 +60,8 @@ class Reference:
 
     def compute(self, pictures: torch.Tensor) -> torch.Tensor:
         """`(n, 3, size, size)` to what the model returns, in inference."""
-        with torch.no_grad(), _on_processor():
+        with torch.no_grad(), _on_processor(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The structure of `inputs`")  # one input, in a list or not
             outputs = self.model(pictures.detach().cpu().permute(0, 2, 3, 1).contiguous().numpy(), training=False)
         computed = torch.from_numpy(np.array(_numpy(outputs))).to(pictures.device)
         return computed.permute(0, 3, 1, 2) if computed.ndim == 4 else computed
@@ -126,7 +130,7 @@ def config_of(reference: Reference, address: str) -> dict[str, Any]:
 
 
 def from_config(config: dict[str, Any], address: str, *, most_parameters: int) -> Reference:
-    """A model from a cleaned configuration.
+    """A model from a cleaned configuration. (Keras empties what it is given.)
 
     Args:
         most_parameters: More cannot stand in its file; it is built without memory first, and counted.
@@ -138,19 +142,23 @@ def from_config(config: dict[str, Any], address: str, *, most_parameters: int) -
     try:
         if keras.backend.backend() == "torch":
             with _on_processor("meta"):
-                blank = keras.saving.deserialize_keras_object(config, safe_mode=True)
+                blank = keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True)
             for layer in _layers(blank, ()):
                 _check_output(layer[1], address)
             if blank.count_params() > most_parameters:
                 raise refused(address, text("its layers need {n} numbers, more than its file can hold", "其各层需要 {n} 个数，超过文件所能容纳的数量", n=f"{blank.count_params():,}"))  # fmt: skip
         with _on_processor():
-            return Reference(keras.saving.deserialize_keras_object(config, safe_mode=True))
+            return Reference(keras.saving.deserialize_keras_object(deepcopy(config), safe_mode=True))
     except ModelError:
         raise
     except Exception as error:  # it is given settings that a stranger wrote
         raise ModelError(
             text("{a}: Keras cannot build it: {e}", "{a}：Keras 无法构建它：{e}", a=address, e=reason_of(error, 300)),
-            do=text("Save it again with this version of Keras: {v}.", "请用此版本的 Keras 重新保存：{v}。", v=keras.__version__),
+            do=text(
+                "Save it again with this version of Keras: {v}.",
+                "请用此版本的 Keras 重新保存：{v}。",
+                v=keras.__version__,
+            ),
         ) from None
 
 
@@ -201,13 +209,15 @@ def _downloads(address: str, *, offline: bool) -> Iterator[list[Path]]:
             tried = text("the cache of Keras {c}", "Keras 的缓存 {c}", c=str(cached))
             if not offline:
                 tried = text("the cache of Keras {c}; {u} does not answer", "Keras 的缓存 {c}；{u} 没有响应", c=str(cached), u=server)  # fmt: skip
-            raise unreachable(address, tried, offline=offline, packaged=None, do=_by_hand(origin, cached))
+            raise unreachable(address, Refusal(tried, _by_hand(origin, cached)), offline=offline, packaged=None)
         try:
             with contextlib.redirect_stdout(sys.stderr):  # its progress is no part of an answer
                 path = usual(fname, origin, **options)
         except Exception as error:  # Keras raises a plain Exception where a download fails
             tried = text("{u}: {e}", "{u}：{e}", u=origin, e=reason_of(error))
-            raise unreachable(address, tried, offline=offline, packaged=None, do=_by_hand(origin, cached)) from None
+            raise unreachable(
+                address, Refusal(tried, _by_hand(origin, cached)), offline=offline, packaged=None
+            ) from None
         files.append(Path(path))
         return path
 
@@ -246,7 +256,10 @@ def hub_backbone(preset: str, address: str, *, pretrained: bool, offline: bool) 
         raise refused(
             address,
             text("a folder of KerasHub may name any class of it", "KerasHub 的文件夹可以指定它的任意类"),
-            text("Save the backbone as PATH.keras, or give the name of a preset.", "请将主干网络保存为 路径.keras，或给出预设名称。"),
+            text(
+                "Save the backbone as PATH.keras, or give the name of a preset.",
+                "请将主干网络保存为 路径.keras，或给出预设名称。",
+            ),
         )
     try:
         import keras_hub
@@ -259,7 +272,7 @@ def hub_backbone(preset: str, address: str, *, pretrained: bool, offline: bool) 
             "Run once with a connection; names of presets: keras.io/keras_hub/presets",
             "请先联网运行一次；预设名称见 keras.io/keras_hub/presets",
         )
-        raise unreachable(address, tried, offline=offline, packaged=None, do=do) from None
+        raise unreachable(address, Refusal(tried, do), offline=offline, packaged=None) from None
     output = backbone.output
     if isinstance(output, dict):
         output = list(output.values())[-1]

@@ -110,7 +110,7 @@ def cleaned(config: Any, address: str) -> dict[str, Any]:
 
 
 def _check_plain(config: Any, address: str) -> None:
-    """Numbers that no layer has, and more values than any model has."""
+    """More values than any model has."""
     waiting, seen = [config], 0
     while waiting:
         value = waiting.pop()
@@ -119,9 +119,6 @@ def _check_plain(config: Any, address: str) -> None:
             waiting += value.values()
         elif isinstance(value, list):
             waiting += value
-        elif isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= MOST_NUMBER):
-            shown = f"{value:.3g}" if isinstance(value, float) or abs(value) < 1e300 else "> 1e300"
-            raise refused(address, text("a setting is {v}, more than {m}", "有一个设置为 {v}，超过 {m}", v=shown, m=f"{MOST_NUMBER:,}"))  # fmt: skip
         if seen > MOST_ITEMS:
             raise refused(address, text("its configuration has more than {m} values", "其配置包含超过 {m} 个值", m=f"{MOST_ITEMS:,}"))  # fmt: skip
 
@@ -140,8 +137,14 @@ def _model(saved: Any, address: str, counted: Iterator[int], depth: int) -> dict
         kept["input_layers"] = _plain(config.get("input_layers"), address, "input_layers")
         kept["output_layers"] = _plain(config.get("output_layers"), address, "output_layers")
     kept["layers"] = [_layer(layer, address, counted, depth) for layer in config["layers"]]
-    kind = "Sequential" if name == "Sequential" else "Functional"
-    return {"module": "keras", "class_name": kind, "config": kept, "registered_name": None}
+    if name == "Sequential":
+        return {"module": "keras", "class_name": "Sequential", "config": kept, "registered_name": None}
+    return {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": kept,
+        "registered_name": "Functional",
+    }
 
 
 def _layer(saved: Any, address: str, counted: Iterator[int], depth: int) -> dict[str, Any]:
@@ -169,7 +172,9 @@ def _layer(saved: Any, address: str, counted: Iterator[int], depth: int) -> dict
         for setting in wanted.split():
             if setting in config:
                 value = config[setting]
-                settings[setting] = _activation(value, address) if setting == "activation" else _plain(value, address, setting)
+                settings[setting] = (
+                    _activation(value, address) if setting == "activation" else _plain(value, address, setting)
+                )
         home = "keras.src.ops.numpy" if operation else inner[0] if inner else "keras.layers"
         clean = {"module": home, "class_name": kind, "config": settings, "registered_name": None}
     clean["name"] = clean["config"]["name"]
@@ -204,6 +209,9 @@ def _tensors(value: Any, address: str) -> Any:
 
 
 def _plain(value: Any, address: str, setting: str) -> Any:
+    if isinstance(value, (int, float)) and not (math.isfinite(value) and abs(value) <= MOST_NUMBER):
+        shown = f"{value:.3g}" if isinstance(value, float) or abs(value) < 1e300 else "> 1e300"
+        raise refused(address, text("the setting {s} is {v}, more than {m}", "设置 {s} 为 {v}，超过 {m}", s=setting, v=shown, m=f"{MOST_NUMBER:,}"))  # fmt: skip
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str) and len(value) <= 200:

@@ -54,7 +54,10 @@ def _archive(path: Path, address: str) -> Iterator[zipfile.ZipFile]:
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise ModelError(
             text("{a} cannot be read: {e}", "无法读取 {a}：{e}", a=address, e=reason_of(error)),
-            do=text("Copy the file again, or save the model again in Keras.", "请重新复制该文件，或在 Keras 中重新保存模型。"),
+            do=text(
+                "Copy the file again, or save the model again in Keras.",
+                "请重新复制该文件，或在 Keras 中重新保存模型。",
+            ),
         ) from None
 
 
@@ -98,8 +101,13 @@ def opened_weights(path: Path, address: str) -> Iterator[Any]:
                 yield file
         except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
             raise ModelError(
-                text("The weights of {a} cannot be read: {e}", "无法读取 {a} 的权重：{e}", a=address, e=reason_of(error)),
-                do=text("Copy the file again, or save the weights again in Keras.", "请重新复制该文件，或在 Keras 中重新保存权重。"),
+                text(
+                    "The weights of {a} cannot be read: {e}", "无法读取 {a} 的权重：{e}", a=address, e=reason_of(error)
+                ),
+                do=text(
+                    "Copy the file again, or save the weights again in Keras.",
+                    "请重新复制该文件，或在 Keras 中重新保存权重。",
+                ),
             ) from None
 
 
@@ -122,7 +130,8 @@ def read_arrays(file: Any, places: Sequence[str], shapes: Sequence[Sequence[tupl
         shapes: What each of its arrays must be like.
     """
     if "layer_names" in file.attrs or "model_weights" in file:
-        return _by_order(file["model_weights"] if "model_weights" in file else file, shapes, address)
+        inside = _inside(file, "model_weights", address) if "model_weights" in file else file
+        return _by_order(inside, shapes, address)
     arrays = []
     for place, own in zip(places, shapes, strict=True):
         names = [f"{place}/vars/{i}" for i in range(len(own))]
@@ -131,7 +140,10 @@ def read_arrays(file: Any, places: Sequence[str], shapes: Sequence[Sequence[tupl
 
 
 def _by_order(file: Any, shapes: Sequence[Sequence[tuple[int, ...]]], address: str) -> list[list[np.ndarray]]:
-    layers = [(name, _names(_inside(file, name, address), "weight_names", address)) for name in _names(file, "layer_names", address)]
+    layers = [
+        (name, _names(_inside(file, name, address), "weight_names", address))
+        for name in _names(file, "layer_names", address)
+    ]
     layers = [(name, weights) for name, weights in layers if weights]
     if len(layers) != len(shapes):
         raise _misfit(address, text("it has the weights of {n} layers, the architecture has {m}", "文件中有 {n} 层的权重，而架构有 {m} 层", n=len(layers), m=len(shapes)))  # fmt: skip
@@ -139,7 +151,9 @@ def _by_order(file: Any, shapes: Sequence[Sequence[tuple[int, ...]]], address: s
     for (name, weights), own in zip(layers, shapes, strict=True):
         if len(weights) != len(own):
             raise _misfit(address, text("the layer {l} has {n} arrays instead of {m}", "层 {l} 有 {n} 个数组，而不是 {m} 个", l=name, n=len(weights), m=len(own)))  # fmt: skip
-        arrays.append([_array(file, f"{name}/{weight}", shape, address) for weight, shape in zip(weights, own, strict=True)])
+        arrays.append(
+            [_array(file, f"{name}/{weight}", shape, address) for weight, shape in zip(weights, own, strict=True)]
+        )
     return arrays
 
 

@@ -1,0 +1,57 @@
+"""Models of Keras that cannot be translated: frozen features, which Keras computes."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from weigh.language import Text, text
+from weigh.models.address import Address
+from weigh.models.keras.network import Vector
+from weigh.models.keras.reference import Reference
+from weigh.models.preprocessing import Preprocessing
+from weigh.models.pretrained import Pretrained, Provenance, only_features
+from weigh.notices import notice
+
+__all__ = ["frozen_features"]
+
+
+def frozen_features(
+    address: Address, reference: Reference, preparation: Preprocessing, provenance: Provenance, reason: Text, *, blue_first: bool = False
+) -> Pretrained:  # fmt: skip
+    """Features that Keras computes."""
+    notice(
+        text(
+            "{a} is not trained, it gives frozen features: {r}.",
+            "{a} 不能训练，只提供冻结的特征：{r}。",
+            a=address.written,
+            r=reason,
+        )
+    )
+    body = reference.without_head()
+
+    def compute(batch: torch.Tensor) -> torch.Tensor:
+        return Vector()(body.compute(batch.flip(1) if blue_first else batch))
+
+    digest = _digest(reference)
+    return only_features(
+        address, compute, preparation, provenance, digest=digest, parameters=reference.parameters,
+        size=4 * reference.parameters, runtime=_version(), lacking={"network": reason, "maps": reason},
+    )  # fmt: skip
+
+
+def _digest(reference: Reference) -> str:
+    """Hash of all numbers of a model of Keras."""
+    digest = hashlib.sha256()
+    for path in sorted(reference.layers):
+        for array in reference.arrays(path):
+            digest.update(f"{path}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _version() -> str:
+    return f"keras {version('keras')}"
