@@ -82,7 +82,7 @@ def test_many_kinds_of_layers_compute_the_same(small):
     assert ours.module(torch.from_numpy(pictures).permute(0, 3, 1, 2)).shape == (3, 16)
 
 
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetB0", "ResNet50V2"])
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "EfficientNetB0"])
 def test_families_compute_the_same(tmp_path, name):
     """All families: python -m benchmarks.keras_models families."""
     assert difference(family(name, 64, tmp_path)) < 1e-5
