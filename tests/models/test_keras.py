@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from weigh.models.keras.source import APPLICATIONS, SCALINGS
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import load_model
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # as weigh does; its own default is TensorFlow
 keras = pytest.importorskip("keras")
 
 

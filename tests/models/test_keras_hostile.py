@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from weigh.errors import ModelError
 from weigh.models.pretrained import load_model
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # as weigh does; its own default is TensorFlow
 keras = pytest.importorskip("keras")
 h5py = pytest.importorskip("h5py")
 
