@@ -2,7 +2,7 @@
 
     python -m benchmarks.keras_models families             # ten families and more, random statistics: greatest relative difference
     python -m benchmarks.keras_models write mobilenet.keras # MobileNetV2 of Keras with torchvision's packaged weights, for pictures of 225 pixels
-    python -m benchmarks.keras_models steps --rounds 5      # seconds of a training step: translated, torchvision's own, Keras's own
+    python -m benchmarks.keras_models steps --rounds 5      # a training step of 16 pictures at 128 px: translated, the like in torch, Keras's own
 
 Needs weigh[keras]. Figures: docs/decisions/keras.md.
 """
@@ -26,6 +26,11 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 FAMILIES = {
     "MobileNet": 64, "MobileNetV2": 64, "MobileNetV3Small": 64, "EfficientNetB0": 64, "EfficientNetV2B0": 64, "ResNet50": 64, "ResNet50V2": 64,
     "DenseNet121": 64, "Xception": 96, "InceptionV3": 96, "InceptionResNetV2": 96, "VGG16": 64, "ConvNeXtTiny": 64,
+}  # fmt: skip
+
+LIKE = {  # the same architecture in a library of torch
+    "MobileNetV2": "torchvision:mobilenet_v2", "EfficientNetB0": "timm:tf_efficientnet_b0", "DenseNet121": "torchvision:densenet121",
+    "ResNet50V2": "timm:resnetv2_50", "VGG16": "torchvision:vgg16", "ConvNeXtTiny": "timm:convnext_tiny",
 }  # fmt: skip
 
 
@@ -110,15 +115,15 @@ def write_mobilenet(path: Path) -> None:
         model.save(path)
 
 
-def steps(rounds: int, size: int = 128, batch: int = 16) -> dict[str, list[float]]:
-    """Seconds of a training step, in turns: MobileNetV2 translated, of torchvision, and of Keras as it is."""
+def steps(name: str, rounds: int, size: int = 128, batch: int = 16) -> dict[str, list[float]]:
+    """Seconds of processor time of a training step, in turns: a model translated, its like in torch, and Keras's own as it is."""
     import keras
 
     from weigh.models.pretrained import load_model
 
-    translated = load_model(f"keras:MobileNetV2@size={size}", pretrained=False, offline=True).module
-    torchvision = load_model("torchvision:mobilenet_v2", pretrained=False, offline=True).module
-    own = keras.applications.MobileNetV2(weights=None, input_shape=(size, size, 3), classifier_activation=None)
+    translated = load_model(f"keras:{name}@size={size}", pretrained=False, offline=True).module
+    like = load_model(LIKE[name], pretrained=False, offline=True).module
+    own = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classifier_activation=None)
     pictures, target = torch.randn(batch, 3, size, size), torch.randint(0, 1000, (batch,))
 
     def prepared(network: nn.Module, forward: Any, inputs: torch.Tensor) -> Any:
@@ -132,21 +137,18 @@ def steps(rounds: int, size: int = 128, batch: int = 16) -> dict[str, list[float
         return step
 
     last = torch.channels_last
-    taken: dict[str, list[float]] = {"translated": [], "torchvision": [], "keras": []}
     turns = {
         "translated": prepared(translated, translated.train().to(memory_format=last), pictures.to(memory_format=last)),
-        "torchvision": prepared(
-            torchvision, torchvision.train().to(memory_format=last), pictures.to(memory_format=last)
-        ),
+        LIKE[name]: prepared(like, like.train().to(memory_format=last), pictures.to(memory_format=last)),
         "keras": prepared(own, lambda x: own(x, training=True), pictures.permute(0, 2, 3, 1).contiguous()),
     }
+    taken: dict[str, list[float]] = {turn: [] for turn in turns}
     for _ in range(rounds + 1):
-        for name, step in turns.items():
-            began = time.perf_counter()
-            for _ in range(3):
-                step()
-            taken[name].append((time.perf_counter() - began) / 3)
-    return {name: seconds[1:] for name, seconds in taken.items()}  # the first round warms up
+        for turn, step in turns.items():
+            began = time.process_time()  # other programs do not count
+            step()
+            taken[turn].append(time.process_time() - began)
+    return {turn: seconds[1:] for turn, seconds in taken.items()}  # the first round warms up
 
 
 def main() -> None:
@@ -155,6 +157,7 @@ def main() -> None:
     parser.add_argument("part", choices=["families", "write", "steps"])
     parser.add_argument("path", nargs="?", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--models", nargs="*", default=list(LIKE), choices=list(LIKE))
     given = parser.parse_args()
     if given.part == "write":
         write_mobilenet(given.path or Path("mobilenet_v2.keras"))
@@ -163,8 +166,10 @@ def main() -> None:
             for name, size in FAMILIES.items():
                 print(f"{name:20} {difference(family(name, size, Path(folder))):.1e}", flush=True)
     else:
-        for name, seconds in steps(given.rounds).items():
-            print(f"{name:12} {1000 * median(seconds):8.1f} ms, of {[round(1000 * s, 1) for s in seconds]}")
+        for name in given.models:
+            taken = steps(name, given.rounds)
+            ours, like, own = (median(seconds) for seconds in taken.values())
+            print(f"{name:15} translated {1000 * ours:6.0f} ms, {LIKE[name]} {1000 * like:6.0f} ms (x {ours / like:.2f}), keras {1000 * own:6.0f} ms (x {own / ours:.2f})", flush=True)  # fmt: skip
 
 
 if __name__ == "__main__":

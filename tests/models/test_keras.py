@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import os
+import re
 import sys
+import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +115,7 @@ def test_weights_of_a_named_architecture_with_and_without_head(tmp_path):
         model.save_weights(path)
         ours = load(f"keras:{path}@MobileNetV2@size=64")
         assert ours.classes == (1000 if head else 0)
+        assert ("without the head" in ours.provenance.note) is not head
         pictures = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
         theirs = model(pictures.permute(0, 2, 3, 1).numpy(), training=False)
         theirs = theirs.reshape(-1) if head else theirs.mean((1, 2)).reshape(-1)
@@ -119,6 +124,36 @@ def test_weights_of_a_named_architecture_with_and_without_head(tmp_path):
         assert (given.reshape(-1) - theirs).abs().max() < 1e-4 * theirs.abs().max()
     with pytest.raises(ModelError, match="weights do not fit"):
         load(f"keras:{path}@VGG16@size=64")
+
+
+@torch.no_grad()
+def test_weights_of_keras_2_are_taken_in_their_order(tmp_path):
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    h5py = pytest.importorskip("h5py")
+    model = keras.applications.MobileNetV2(weights=None, input_shape=(64, 64, 3), classifier_activation=None)
+    random_statistics(model, np.random.default_rng(3))
+    with h5py.File(tmp_path / "old.h5", "w") as file:  # layers without numbers are listed too
+        save_weights_to_hdf5_group(file, model)
+    pictures = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    theirs = model(pictures.permute(0, 2, 3, 1).numpy(), training=False).cpu()
+    ours = load(f"keras:{tmp_path / 'old.h5'}@MobileNetV2@size=64").module(pictures)
+    assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
+
+
+@pytest.mark.parametrize("last", ["MobileNet", "MobileNetV3Small", "EfficientNetV2B0", "ConvNeXtTiny", "ResNet50"])
+def test_what_keras_has_downloaded_is_known_as_such(monkeypatch, tmp_path, last):
+    from weigh.models.keras.source import cached
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with pytest.raises(WeightsUnreachable) as caught:
+        load(f"keras:{last}")
+    file = re.search(rf"{re.escape(str(tmp_path))}\S*?\.h5", caught.value.render("en"))
+    assert file, "the error says where the file would lie"
+    (tmp_path / "models").mkdir(exist_ok=True)
+    assert not cached(last)
+    Path(file[0]).touch()
+    assert [name for name in APPLICATIONS if cached(name)] == [last]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +190,40 @@ def test_blue_comes_first_where_it_did_in_training():
     first, rest = ours.module[0], ours.module[1:]
     assert torch.equal(first(picture), picture.flip(1))
     assert torch.equal(ours.module(picture), rest(picture.flip(1)))
+
+
+@torch.no_grad()
+def test_a_file_of_a_model_that_sees_blue_first(tmp_path):
+    layers = keras.layers
+    steps = [keras.Input((16, 16, 3)), layers.Conv2D(4, 3), layers.GlobalAveragePooling2D(), layers.Dense(3)]
+    model = keras.Sequential(steps)
+    model.save(tmp_path / "blue.keras")
+    with pytest.raises(ModelError, match="@values=caffe"):
+        load(f"keras:{tmp_path / 'blue.keras'}")
+    ours = load(f"keras:{tmp_path / 'blue.keras'}@values=caffe")
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)
+    theirs = model(keras.applications.resnet.preprocess_input(pictures.astype(np.float32)), training=False).cpu()
+    given = ours.module(ours.preprocessing.normalise(torch.from_numpy(pictures)))
+    assert torch.allclose(given, theirs, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("values", ["-1..1", "caffe"])
+def test_scaling_inside_the_graph_is_read_where_it_can_be(tmp_path, values):
+    """As the guides of Keras put it together: augmentation, `preprocess_input`, a frozen model, a head."""
+    layers, prepare = keras.layers, {"-1..1": keras.applications.mobilenet_v2, "caffe": keras.applications.resnet}
+    inner = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(4, 3), layers.BatchNormalization()], name="inner")
+    inner.trainable = False
+    pictures = keras.Input((16, 16, 3))
+    x = inner(prepare[values].preprocess_input(layers.RandomFlip()(pictures)), training=False)
+    x = layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling2D()(x))
+    keras.Model(pictures, x).save(tmp_path / "guide.keras")
+    if values == "caffe":  # turns channels round with an operation that is no layer
+        with pytest.raises(ModelError, match="not among those that are known"):
+            load(f"keras:{tmp_path / 'guide.keras'}")
+        return
+    ours = load(f"keras:{tmp_path / 'guide.keras'}")
+    assert ours.preprocessing.std == pytest.approx((1 / 255,) * 3)
+    assert (ours.classes, ours.ports) == (3, {"features", "maps", "network"})
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +283,25 @@ def test_weights_that_are_not_here_are_said_with_where_to_put_them(monkeypatch, 
     told = caught.value.render("en")
     assert str(tmp_path / "models") in told
     assert "https://storage.googleapis.com" in told
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_preset_of_keras_hub_that_cannot_be_had_is_said_and_nothing_is_asked_offline(monkeypatch, offline):
+    import socket
+    import urllib.request
+
+    def from_preset(_preset, load_weights):
+        urllib.request.urlopen("http://presets.invalid/model")
+
+    asked = []
+    stand_in = types.ModuleType("keras_hub")
+    stand_in.__spec__ = importlib.machinery.ModuleSpec("keras_hub", None)
+    stand_in.models = types.SimpleNamespace(Backbone=types.SimpleNamespace(from_preset=from_preset))
+    monkeypatch.setitem(sys.modules, "keras_hub", stand_in)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *_: asked.append(host) or [][0])
+    with pytest.raises(WeightsUnreachable, match="presets"):
+        load_model("keras:hub:resnet_18_imagenet@values=imagenet", pretrained=True, offline=offline)
+    assert asked == ([] if offline else ["presets.invalid"])
 
 
 def test_without_keras_the_install_line_is_said(monkeypatch):

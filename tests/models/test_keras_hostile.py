@@ -146,12 +146,16 @@ def _text(file) -> None:
     file[name] = "hello"
 
 
+def _not_finite(file) -> None:
+    file[kernel(file)][0, 0, 0, 0] = np.nan
+
+
 def _missing(file) -> None:
     del file[kernel(file)]
 
 
 WEIGHTS = {"a link to another file": (_external_link, "link"), "a link": (_soft_link, "link"), "values in another file": (_external_storage, "another file"),
-           "values of another file": (_virtual, "another file"), "four terabytes": (_another_shape, "shape"), "text": (_text, "no numbers"),
+           "values of another file": (_virtual, "another file"), "four terabytes": (_another_shape, "shape"), "text": (_text, "no numbers"), "NaN": (_not_finite, "not finite"),
            "nothing": (_missing, "nothing at")}  # fmt: skip
 
 
@@ -186,6 +190,18 @@ def test_a_bomb_is_refused_before_it_is_unpacked(honest, tmp_path):
     assert path.stat().st_size < 1_000_000
     with pytest.raises(ModelError, match="would become 300,000,000 bytes"):
         load_model(f"keras:{path}", pretrained=True, offline=True)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_maps_that_grow_until_the_memory_ends_are_refused(tmp_path, known):
+    """A layer that is called again and again, in models that are translated and in those that only Keras computes."""
+    layers = keras.layers
+    pictures, up = keras.Input((64, 64, 3)), layers.UpSampling2D(8)
+    x = layers.Rescaling(1 / 255)(pictures)
+    x = x if known else layers.Conv2DTranspose(4, 3)(x)
+    keras.Model(pictures, layers.GlobalAveragePooling2D()(up(up(up(x))))).save(tmp_path / "growing.keras")
+    with pytest.raises(ModelError, match="numbers of one picture"):
+        load_model(f"keras:{tmp_path / 'growing.keras'}", pretrained=True, offline=True)
 
 
 @pytest.mark.parametrize("held", [b"", b"PK\x03\x04", b"hello" * 100])

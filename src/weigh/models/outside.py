@@ -7,7 +7,7 @@ Before it: `tf.py`, `onnx.py`. After it: `pretrained.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -93,7 +93,7 @@ class Entry:
 
 def entry_of(
     address: Address, name: str, shape: tuple[int, ...] | None, dtype: str, values: str | None, told_by: str,
-    written_with: Preprocessing | None = None,
+    written_with: Preprocessing | None = None, known: Mapping[str, Scaling] = VALUES,
 ) -> Entry:  # fmt: skip
     """How pictures enter, from what the file says and the user states.
 
@@ -102,6 +102,7 @@ def entry_of(
         values: What the file says of them (key of `VALUES`); None: nothing.
         told_by: How it says so.
         written_with: The whole preparation, where the file says it.
+        known: Ways to scale that may be stated.
 
     Raises:
         ModelError: No input for pictures, or something that neither says; names the option.
@@ -149,15 +150,15 @@ def entry_of(
                 "Say what it was trained with: {c}. (imagenet: ImageNet's mean and deviation, usual for PyTorch; -1..1: usual for TF-Slim; "
                 "0..1: usual for TensorFlow Hub)",
                 "请说明训练时的方式：{c}。（imagenet：ImageNet 的均值和标准差，PyTorch 常用；-1..1：TF-Slim 常用；0..1：TensorFlow Hub 常用）",
-                c=Text(" or ".join(f"{written}@values={v}" for v in VALUES), "、".join(f"{written}@values={v}" for v in VALUES)),
+                c=Text(" or ".join(f"{written}@values={v}" for v in known), "、".join(f"{written}@values={v}" for v in known)),
             ),
         )  # fmt: skip
-    if values not in VALUES:
+    if values not in known:
         raise ModelError(
             text("{a}: @values={v} is not known.", "{a}：无法识别 @values={v}。", a=written, v=values[:40]),
-            do=text("Known: {k}.", "可用：{k}。", k=", ".join(VALUES)),
+            do=text("Known: {k}.", "可用：{k}。", k=", ".join(known)),
         )
-    scaling = VALUES[values]
+    scaling = known[values]
     preprocessing = Preprocessing(size, round(size / CROP), scaling.mean, scaling.std, "bilinear")
     return Entry(name, last, shape[0] == 1, dtype, preprocessing, f"{values} ({told_by})")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -163,9 +164,11 @@ def from_config(config: dict[str, Any], address: str, *, most_parameters: int) -
 
 
 def _check_output(layer: Any, address: str) -> None:
-    shape = getattr(getattr(layer, "output", None), "shape", ())
-    if int(np.prod([side or 1 for side in shape], dtype=np.float64)) > MOST_NUMBERS:
-        raise refused(address, text("the layer {n} makes {k} numbers of one picture", "层 {n} 会从一张图片生成 {k} 个数", n=layer.name, k=str(shape)))  # fmt: skip
+    """Of every call of a layer; one that is called twice has no single `output`."""
+    for node in layer._inbound_nodes:
+        for made in node.output_tensors:
+            if float(np.prod([side or 1 for side in made.shape], dtype=np.float64)) > MOST_NUMBERS:
+                raise refused(address, text("the layer {n} makes {k} numbers of one picture", "层 {n} 会从一张图片生成 {k} 个数", n=layer.name, k=str(made.shape)))  # fmt: skip
 
 
 def application(name: str, address: str, *, size: int, head: bool, pretrained: bool, offline: bool) -> tuple[Reference, tuple[Path, ...]]:  # fmt: skip
@@ -255,7 +258,10 @@ def hub_backbone(preset: str, address: str, *, pretrained: bool, offline: bool) 
     if preset.startswith((".", "/", "~")) or "://" in preset:
         raise refused(
             address,
-            text("a folder of KerasHub may name any class of it", "KerasHub 的文件夹可以指定它的任意类"),
+            text(
+                "a folder or repository of KerasHub may name any class of it",
+                "KerasHub 的文件夹或仓库可以指定它的任意类",
+            ),
             text(
                 "Save the backbone as PATH.keras, or give the name of a preset.",
                 "请将主干网络保存为 路径.keras，或给出预设名称。",
@@ -281,12 +287,17 @@ def hub_backbone(preset: str, address: str, *, pretrained: bool, offline: bool) 
 
 @contextmanager
 def _only_cached(*, offline: bool) -> Iterator[None]:
-    """While it lasts, clients of the model hubs look into their caches only."""
-    names = ("HF_HUB_OFFLINE", "KAGGLE_OFFLINE") if offline else ()
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    """While it lasts, nothing in this process finds a server: kagglehub has no switch for that, and heeds no proxy."""
+    usual, hub = socket.getaddrinfo, os.environ.get("HF_HUB_OFFLINE")
+
+    def nowhere(*_args: Any, **_named: Any) -> Any:
+        raise OSError("offline")
+
+    if offline:
+        socket.getaddrinfo, os.environ["HF_HUB_OFFLINE"] = nowhere, "1"
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        socket.getaddrinfo = usual
+        if offline:
+            os.environ.pop("HF_HUB_OFFLINE") if hub is None else os.environ.__setitem__("HF_HUB_OFFLINE", hub)

@@ -7,6 +7,7 @@ checked whenever one is loaded. What cannot be translated is offered with frozen
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -57,6 +58,7 @@ APPLICATIONS = {
        {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "S": 384, "M": 480, "L": 480}.items()},
     **{f"ConvNeXt{n}": _Known(224, INSIDE) for n in ("Tiny", "Small", "Base", "Large", "XLarge")},
 }  # fmt: skip
+STEPS = {"ops.Multiply": "Mul", "ops.Divide": "Div", "ops.TrueDivide": "Div", "ops.Subtract": "Sub", "ops.Add": "Add"}
 CLOSE = 1e-4  # greatest difference between both networks, as a share of the greatest number
 BLUE_FIRST = "caffe"
 
@@ -68,9 +70,11 @@ def names(pattern: str) -> list[str]:
 
 def cached(name: str) -> bool:
     """Its weights lie where Keras keeps what it has downloaded."""
-    wanted = name.lower()
-    files = (path.name.lower().replace("_", "") for path in (keras_cache() / "models").glob("*.h5"))
-    return any(file.startswith((f"{wanted}.", f"{wanted}weights")) and "notop" not in file for file in files)
+    wanted = re.compile(
+        rf"(weights)?{name.lower()}(|weights.*|10224tf|22410float)"
+    )  # MobileNet and MobileNetV3 have names of their own
+    files = (re.sub(r"[^a-z0-9]", "", path.stem.lower()) for path in (keras_cache() / "models").glob("*.h5"))
+    return any(wanted.fullmatch(file) and not file.endswith("notop") for file in files)
 
 
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
@@ -95,15 +99,16 @@ def _from_file(address: Address, path: Path, *, pretrained: bool) -> Pretrained:
     provenance = Provenance("file", path.name, files=(path.resolve(),))
     graph = _readable(config)
     preparation = _preparation_of(address, _shape(config), graph if isinstance(graph, Graph) else None)
+    blue_first = dict(address.options).get("values") == BLUE_FIRST
     most = (8 * path.stat().st_size + 50_000_000) // 4
     reference = from_config(config, address.written, most_parameters=most)
     try:
         if not isinstance(graph, Graph):
             raise graph
-        made = translate(graph, size=preparation.size, blue_first=False, address=address.written)
+        made = translate(graph, size=preparation.size, blue_first=blue_first, address=address.written)
     except Untranslatable as reason:
         _fill_reference(reference, config, path, address)
-        return frozen_features(address, reference, preparation, provenance, reason.reason)
+        return frozen_features(address, reference, preparation, provenance, reason.reason, blue_first=blue_first)
     check_fits(path, made.parameters, address.written)
     network = made.materialise()
     if pretrained:
@@ -112,9 +117,9 @@ def _from_file(address: Address, path: Path, *, pretrained: bool) -> Pretrained:
         made.fill(arrays)
         for layer, own in zip(_weighing(made), arrays, strict=True):
             reference.fill(layer.path, own)
-        if (difference := _difference(network, reference, preparation)) > CLOSE:
-            return frozen_features(address, reference, preparation, provenance, _unequal(difference))
-    return _translated(address, network, preparation, provenance, config, blue_first=False)
+        if not (difference := _difference(network, reference, preparation, blue_first=blue_first)) <= CLOSE:
+            return frozen_features(address, reference, preparation, provenance, _unequal(difference), blue_first=blue_first)  # fmt: skip
+    return _translated(address, network, preparation, provenance, config, blue_first=blue_first)
 
 
 def _from_applications(address: Address, weights: Path | None, *, pretrained: bool, offline: bool) -> Pretrained:
@@ -146,8 +151,11 @@ def _from_applications(address: Address, weights: Path | None, *, pretrained: bo
         return _from_application(
             address, reference, preparation, provenance, weights if pretrained else None, blue_first=blue_first
         )
-    except _Headless:  # the file has no head of 1,000 classes
+    except _Headless as headless:  # the file has no head of 1,000 classes
         reference, _ = application(address.name, address.written, head=False, **made_with)
+        provenance = replace(
+            provenance, note=f"without the head of 1,000 classes, which the file does not hold: {headless}"
+        )
         return _from_application(address, reference, preparation, provenance, weights, blue_first=blue_first)
 
 
@@ -181,14 +189,14 @@ def _from_application(
         try:
             with opened_weights(weights, address.written) as file:
                 arrays = read_arrays(file, _places(made), made.shapes(), address.written)
-        except ModelError:
+        except ModelError as error:
             if not network.head:
                 raise
-            raise _Headless from None
+            raise _Headless(error.what.en) from None
         for layer, own in zip(_weighing(made), arrays, strict=True):
             reference.fill(layer.path, own)
     made.fill([reference.arrays(layer.path) for layer in _weighing(made)])
-    if (difference := _difference(network, reference, preparation, blue_first=blue_first)) > CLOSE:
+    if not (difference := _difference(network, reference, preparation, blue_first=blue_first)) <= CLOSE:
         return frozen_features(address, reference, preparation, provenance, _unequal(difference), blue_first=blue_first)
     return _translated(address, network, preparation, provenance, config, blue_first=blue_first)
 
@@ -199,9 +207,9 @@ def _from_hub(address: Address, *, pretrained: bool, offline: bool) -> Pretraine
     reference = hub_backbone(preset, address.written, pretrained=pretrained, offline=offline)
     shape = tuple(side if isinstance(side, int) else None for side in tuple(reference.model.input_shape)[1:])
     preparation = _preparation_of(address, shape, None)
-    return _from_application(
-        address, reference, preparation, Provenance("hub", f"KerasHub {preset}"), None, blue_first=False
-    )
+    blue_first = dict(address.options).get("values") == BLUE_FIRST
+    provenance = Provenance("hub", f"KerasHub {preset}")
+    return _from_application(address, reference, preparation, provenance, None, blue_first=blue_first)
 
 
 def rebuild(address: str, config: dict[str, Any], fields: dict[str, Any], _read: Callable[[str], str]) -> Pretrained:
@@ -333,11 +341,13 @@ def _preparation_of(address: Address, shape: tuple[int | None, ...], graph: Grap
         else (-1, -1, -1, 3)
     )
     values = values_expected(_first_steps(graph)) if graph is not None else None
-    return entry_of(address, "input", sides, "float32", values, "the first layers of the file").preprocessing
+    return entry_of(
+        address, "input", sides, "float32", values, "the first layers of the file", known=SCALINGS
+    ).preprocessing
 
 
 def _first_steps(graph: Graph) -> list[tuple[str, np.ndarray]]:
-    """The constants that the pictures meet first."""
+    """The constants that the pictures meet first, as operations of stored graphs (`preprocess_input` of keras.applications among them)."""
     steps: list[tuple[str, np.ndarray]] = []
     for call in graph.calls:
         layer = graph.layers[call.layer]
@@ -345,6 +355,8 @@ def _first_steps(graph: Graph) -> list[tuple[str, np.ndarray]]:
             steps.append(("Mul", np.atleast_1d(layer.settings["scale"])))
         elif layer.kind == "Normalization" and layer.settings.get("mean") is not None:
             steps.append(("Sub", np.ravel(np.array(layer.settings["mean"], dtype=float))))
+        elif layer.kind in STEPS and isinstance(call.inputs[-1], float):
+            steps.append((STEPS[layer.kind], np.atleast_1d(call.inputs[-1])))
         elif layer.kind not in ("Identity", "ZeroPadding2D"):
             break
     return steps

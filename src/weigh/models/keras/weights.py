@@ -165,8 +165,11 @@ def _names(group: Any, attribute: str, address: str) -> list[str]:
         parts.append(f"{attribute}{len(parts)}")
     for part in parts:
         stored = group.attrs.get_id(part)
-        if math.prod(stored.shape) > MOST_NAMES or stored.get_storage_size() > SMALL:
-            raise refused(address, text("it lists {n} names", "其中列出了 {n} 个名称", n=math.prod(stored.shape)))
+        n = math.prod(stored.shape)
+        if n == 0:  # a layer without numbers; HDF5 does not even tell its size
+            continue
+        if n > MOST_NAMES or stored.get_storage_size() > SMALL:
+            raise refused(address, text("it lists {n} names", "其中列出了 {n} 个名称", n=n))
         names += [n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in np.ravel(group.attrs[part])]
     return names
 
@@ -200,7 +203,14 @@ def _array(file: Any, place: str, shape: tuple[int, ...], address: str) -> np.nd
     held = stored.id.get_storage_size()
     if chunk > MOST_CHUNK or (stored.nbytes > 1_000_000 and stored.nbytes > MOST_TIMES * held):
         raise refused(address, text("{p} would become {n} bytes", "{p} 解压后将有 {n} 字节", p=place[:200], n=f"{max(chunk, stored.nbytes):,}"))  # fmt: skip
-    return np.asarray(stored[()])
+    numbers = np.asarray(stored[()])
+    if not np.isfinite(numbers).all():
+        raise refused(
+            address,
+            text("{p} holds numbers that are not finite", "{p} 中有非有限的数值", p=place[:200]),
+            text("Its training went astray: take weights of an earlier epoch.", "训练已经发散：请使用较早轮次的权重。"),
+        )
+    return numbers
 
 
 def _misfit(address: str, what: Any) -> ModelError:
