@@ -54,6 +54,7 @@ def family(name: str, size: int, folder: Path, **options: Any) -> Path:
     """A `.keras` file of an architecture with ten classes and random statistics."""
     import keras
 
+    keras.utils.set_random_seed(0)
     with torch.no_grad():
         model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10, **options)
         random_statistics(model, np.random.default_rng(0))
@@ -66,10 +67,15 @@ def difference(path: Path) -> float:
     """Of a translated file to Keras, for two pictures of noise, as a share of the greatest number."""
     import keras
 
+    from weigh.models.keras.source import APPLICATIONS, INSIDE
     from weigh.models.pretrained import load_model
 
-    model = load_model(f"keras:{path}@values=-1..1", pretrained=True, offline=True)
-    noise = torch.rand(model.preprocessing.blank(2).shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    least, most = (
+        (0, 255) if APPLICATIONS[path.stem].values == INSIDE else (-1, 1)
+    )  # other pictures than it is for only measure rounding
+    model = load_model(f"keras:{path}@values={least}..{most}", pretrained=True, offline=True)
+    noise = torch.rand(model.preprocessing.blank(2).shape, generator=torch.Generator().manual_seed(1))
+    noise = noise * (most - least) + least
     with torch.no_grad():
         reference = keras.saving.load_model(path, compile=False)
         reference.layers[-1].activation = keras.activations.linear

@@ -25,7 +25,9 @@ from weigh.models.keras.settings import refused
 __all__ = ["archive_config", "check_fits", "opened_weights", "read_arrays"]
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
-MOST_CONFIG = 20_000_000  # bytes
+MOST_CONFIG = (
+    8_000_000  # bytes; those of keras.applications have less than 2 million, and numbers take ten times the memory
+)
 MOST_WEIGHTS = 8_000_000_000  # bytes
 MOST_TIMES = 200  # the size of an entry of the zip, packed: numbers of a network hardly shrink
 SMALL = 50_000_000  # bytes that may be had from any file
