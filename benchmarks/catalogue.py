@@ -1,8 +1,8 @@
 """What is published about pretrained models, as one table: `python -m benchmarks.catalogue CHECKOUT` writes src/weigh/models/published.csv.
 
 CHECKOUT is a git directory of huggingface/pytorch-image-models (Apache-2.0): accuracies stand in results/results-imagenet.csv, operations in
-results/benchmark-infer-*.csv. The rest is asked of the installed timm and torchvision. Encoders of texts are written down here by hand, from their
-model cards.
+results/benchmark-infer-*.csv. The rest is asked of the installed timm and torchvision. Encoders of texts are written down here by hand and
+have no source to check them by: parameters, licences and languages as they are commonly stated, no scores.
 """
 
 from __future__ import annotations

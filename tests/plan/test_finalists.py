@@ -60,7 +60,7 @@ def test_networks_are_trained_only_of_the_models_that_came_first(many, tmp_path,
     told = findings["finalists"]
     assert told.verdict == "no"
     assert (
-        "finetune, scratch ran only with what came first with probe: 2 of 4 models, timm:good, timm:middling."
+        "finetune, scratch ran with 2 of 4 models, by what they score with probe: timm:good, timm:middling."
         in told.sentence.en
     )
     assert re.search(r"Left out: timm:poor, \d+\.\d points \[\d.*\] behind good × probe", told.sentence.en)
@@ -70,7 +70,7 @@ def test_networks_are_trained_only_of_the_models_that_came_first(many, tmp_path,
     for name in ("report.html", "report.zh.html"):
         assert "timm:poorer" in (narrow.folder / name).read_text(encoding="utf-8")
     again = str(narrow.plan())
-    assert "finetune, scratch run only with what came first with probe: timm:good, timm:middling" in again
+    assert "finetune, scratch: only with timm:good, timm:middling, by what the models score with probe" in again
     assert "To run: 0 runs" in again
 
 

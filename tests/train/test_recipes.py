@@ -68,6 +68,14 @@ def test_features_are_cached_by_what_they_depend_on(examples, setting, tiny, mon
         features_of(tiny, replace(examples, content=examples.content[::-1]), setting, options={"image_size": 64})
 
 
+def test_operations_are_counted_at_the_size_of_the_pictures(examples, setting, tiny):
+    model = load_model(tiny, pretrained=True, offline=True)
+    assert features_of(tiny, examples, setting).operations == {}, "at its own size the model's facts say it"
+    smaller = features_of(tiny, examples, setting, options={"image_size": 64})
+    assert smaller.operations["macs"] == pytest.approx(model.macs * (64 / model.preprocessing.size) ** 2, rel=0.1)
+    assert features_of(tiny, examples, setting, options={"image_size": 64}).operations == smaller.operations
+
+
 def test_a_model_that_the_study_knows_is_not_loaded_for_features_that_are_there(examples, setting, tiny, monkeypatch):
     import weigh.train.features as module
 

@@ -35,7 +35,7 @@ RELATIONS = {
 
 def evaluate(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Pictures with labels of ImageNet: a folder per class, a table, or the ILSVRC2012 validation folder or list.")],
-    models: Models = "",
+    models: Models = [],
     labels: Annotated[str, typer.Option("--labels", help="auto, index (0 to 999), synset, name; real: several labels per validation picture (ReaL), or a .json file of them.")] = "auto",
     settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text, json, or csv (a row per class).")] = "text",
@@ -50,7 +50,7 @@ def evaluate(
             text("--format: {f} is none of {k}.", "--format：{f} 不是 {k} 之一。", f=format, k=", ".join(FORMATS))
         )
     study = open_study(
-        source, task=IMAGE_CLASSIFICATION, models=models, recipes="", settings=settings, output=None, device=device, offline=offline
+        source, task=IMAGE_CLASSIFICATION, models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
     )  # fmt: skip
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,9 +36,9 @@ __all__ = [
     "tell_failures",
 ]
 
-Models = Annotated[str, typer.Option("--models", "-m", help="Model addresses, separated by commas.")]
+Models = Annotated[list[str], typer.Option("--models", "-m", help="Model addresses, separated by commas.")]
 Recipes = Annotated[
-    str,
+    list[str],
     typer.Option(
         "--recipes",
         "-r",
@@ -82,17 +83,17 @@ def _known_language(value: str) -> str:
 
 Lang = Annotated[str, typer.Option("--lang", help="en or zh; default: from the locale.", callback=_known_language)]
 FailOn = Annotated[
-    str, typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
+    list[str], typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
 ]
 
 
-def listed(written: str) -> list[str]:
-    """ "a, b" as ["a", "b"]."""
-    return [item.strip() for item in written.split(",") if item.strip()]
+def listed(written: Sequence[str]) -> list[str]:
+    """What an option says that takes a list and may be given several times: ["a, b", "c"] as ["a", "b", "c"]."""
+    return [item.strip() for one in written for item in one.split(",") if item.strip()]
 
 
 def open_study(
-    source: str, *, task: str, models: str, recipes: str, settings: list[str], output: Path | None,
+    source: str, *, task: str, models: Sequence[str], recipes: Sequence[str], settings: list[str], output: Path | None,
     device: str = "", jobs: str = "", offline: bool = False, trust_code: bool = False, budget: str = "", choosing: bool = False,
 ):  # fmt: skip
     """The study that DATA_OR_YAML and the options describe.
@@ -169,7 +170,7 @@ def _keep_overrides(name: str, recipes: Any) -> Any:
     return name
 
 
-def known_kinds(fail_on: str) -> list[str]:
+def known_kinds(fail_on: Sequence[str]) -> list[str]:
     """The kinds that --fail-on names.
 
     Raises:

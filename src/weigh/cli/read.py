@@ -47,7 +47,7 @@ def read(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the report; default readings/<name of the table>.")
     ] = None,
-    fail_on: FailOn = "",
+    fail_on: FailOn = [],
     lang: Lang = "",
 ) -> None:
     """Read predictions that others made: the same findings, nothing is trained."""

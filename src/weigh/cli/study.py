@@ -40,9 +40,9 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is pred
 
 
 def run(
-    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
+    source: Source, task: TaskName = "", models: Models = [], recipes: Recipes = [], settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", budget: Budget = "", offline: Offline = False, quiet: Quiet = False,
-    yes: Yes = False, fail_on: FailOn = "", trust_code: TrustCode = False, lang: Lang = "",
+    yes: Yes = False, fail_on: FailOn = [], trust_code: TrustCode = False, lang: Lang = "",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
 ) -> None:  # fmt: skip
     """Weigh models on labelled data; the same command again resumes or extends the study. Without --models, weigh chooses them."""
@@ -171,7 +171,7 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
 
 
 def plan(
-    source: Source, task: TaskName = "", models: Models = "", recipes: Recipes = "", settings: Settings = [],
+    source: Source, task: TaskName = "", models: Models = [], recipes: Recipes = [], settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", budget: Budget = "", offline: Offline = False, quiet: Quiet = False,
     trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip

@@ -131,7 +131,7 @@ def export(
 
 def features(
     source: Annotated[str, typer.Argument(metavar="DATA", help="Folder of examples or table.")],
-    models: Models = "", output: Output = None, settings: Settings = [],
+    models: Models = [], output: Output = None, settings: Settings = [],
     device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Frozen features of every example, as .npz files (path, label, part, features) for other tools."""
@@ -139,7 +139,7 @@ def features(
     from weigh.execute.exported_features import export_features
 
     study = open_study(
-        source, task="", models=models, recipes="", settings=settings, output=None, device=device, offline=offline
+        source, task="", models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
     )
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:

@@ -27,7 +27,7 @@ from weigh.execute.saving import model_there, save_winner
 from weigh.language import text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
-from weigh.plan.finalists import finalist_words, with_first_recipe
+from weigh.plan.finalists import chooses_finalists, finalist_words, with_first_recipe
 from weigh.plan.jobs import group_jobs
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
@@ -97,7 +97,7 @@ def run_study(
 def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
     """The first recipe with every model, where the others run only with those that come first; then the plan of what is left."""
     spec = forecast.prepared.spec
-    if spec.design.finalists is None or forecast.finalists is not None:
+    if forecast.finalists is not None or not chooses_finalists(spec):
         return forecast
     first = {candidate.id for candidate in with_first_recipe(spec, forecast.plan.candidates)}
     recorder.execute([job for job in forecast.jobs if job.runs[0].candidate in first])

@@ -35,7 +35,7 @@ from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.finalists import dearest_first, narrowed, passed_over, take_finalists
+from weigh.plan.finalists import chooses_finalists, dearest_first, narrowed, passed_over, take_finalists
 from weigh.plan.jobs import group_jobs
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.racing import kept_runs
@@ -165,14 +165,12 @@ class Planner:
         slowest); and the models that were passed over for want of time.
         """
         prepared, ledger, spec = self.prepared, self.ledger, self.prepared.spec
-        if spec.design.finalists is None:
+        if not chooses_finalists(spec):
             return plan, None, ()
         ranking = None
         if ledger is not None:
             ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
         order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
-        if len(spec.recipes) < 2:
-            return plan, spec.models if ranking else None, ()
         taken, passed = take_finalists(
             plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings)
         )

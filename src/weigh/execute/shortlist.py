@@ -80,9 +80,7 @@ def _choose_models(examples: Examples, *, offline: bool) -> _Shortlist:
         for address, reason in reasons.items()
         if reason is not None
     ]
-    left_out += [
-        text("{a} (one of {k} is enough to begin with)", "{a}（先试 {k} 个）", a=a, k=MOST) for a in within[MOST:]
-    ]
+    left_out += [text("{a} ({k} are enough to begin with)", "{a}（先试 {k} 个）", a=a, k=MOST) for a in within[MOST:]]
     return _Shortlist(tuple(within[:MOST]), tuple(left_out))
 
 

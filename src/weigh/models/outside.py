@@ -33,6 +33,7 @@ __all__ = [
     "entry_of",
     "imagenet_order",
     "refuse_options",
+    "size_of",
 ]
 
 
@@ -132,7 +133,7 @@ def entry_of(
     sides = shape[1:3] if last else shape[2:4]
     if written_with is not None and not stated and set(sides) <= {-1, written_with.size}:
         return Entry(name, last, shape[0] == 1, dtype, written_with, told_by)
-    size = _size(address, name, sides)
+    size = size_of(address, name, sides)
     if "values" in stated:
         values, told_by = stated["values"], "@values"
     elif np.dtype(dtype) == np.uint8:
@@ -163,8 +164,15 @@ def entry_of(
     return Entry(name, last, shape[0] == 1, dtype, preprocessing, f"{values} ({told_by})")
 
 
-def _size(address: Address, name: str, sides: tuple[int, ...]) -> int:
-    """Pixels of a side."""
+def size_of(address: Address, name: str, sides: tuple[int, ...]) -> int:
+    """Pixels of a side, as the file says and the user states.
+
+    Args:
+        sides: Of the input, -1 where one is free.
+
+    Raises:
+        ModelError: They contradict each other, or nobody says.
+    """
     written, asked = address.written, dict(address.options).get("size")
     if asked is not None and not (asked.isascii() and asked.isdigit() and SIZES[0] <= int(asked) <= SIZES[1]):
         raise ModelError(

@@ -1,7 +1,8 @@
 """What is published about pretrained models: sizes, operations, scores, licences. One small table that ships with weigh. Torch-free.
 
-`published.csv` is written by `benchmarks/catalogue.py` from timm's results (Apache-2.0), the weights of torchvision and model cards; each row
-names its source. After it: `models/listing.py` (`weigh models`), `execute/evaluation.py`, the nearest names of a misspelt one.
+`published.csv` is written by `benchmarks/catalogue.py`: models of pictures from timm's results (Apache-2.0) and the weights of torchvision, each
+row with its source; models of texts from a list made by hand, without scores and without a source to check it by. After it:
+`models/listing.py` (`weigh models`), `execute/evaluation.py`, the nearest names of a misspelt one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Models that weigh tries where a user names none, and which of them are within reach. Nothing is built or downloaded.
 
-A short list by hand: small, well-known, of different families and pretraining, of licences that allow any use. In which order they are tried says
-which is likely to do well; what decides is how they do on the user's own data. Before it: the catalogue. After it: `execute/shortlist.py`.
+A short list by hand: small, well-known, of different families and pretraining, under MIT, Apache or BSD licences as their sources state them. The
+order says which is likely to do well; what decides is how they do on the user's own data. Before it: the catalogue. After it: `execute/shortlist.py`.
 """
 
 from __future__ import annotations

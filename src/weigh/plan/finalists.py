@@ -20,6 +20,7 @@ from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
 
 __all__ = [
+    "chooses_finalists",
     "dearest_first",
     "finalist_words",
     "narrowed",
@@ -28,6 +29,11 @@ __all__ = [
     "tried",
     "with_first_recipe",
 ]
+
+
+def chooses_finalists(spec: StudySpec) -> bool:
+    """Whether some recipes may run with some models only."""
+    return spec.design.finalists is not None and len(spec.recipes) > 1
 
 
 def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -60,7 +66,7 @@ def tried(spec: StudySpec, candidates: Sequence[Candidate], models: Collection[s
     Args:
         models: Addresses of the finalists; None: they are not chosen, or everybody is one.
     """
-    if spec.design.finalists is None or models is None:
+    if models is None or not chooses_finalists(spec):
         return tuple(candidates)
     first = {candidate.id for candidate in with_first_recipe(spec, candidates)}
     return tuple(candidate for candidate in candidates if candidate.id in first or candidate.model in models)
@@ -104,7 +110,7 @@ def take_finalists(
 
 
 def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
-    """That these came first and are not trained for want of time."""
+    """That these came before others that go on, and are not trained for want of time."""
     return text(
         "{o} would take longer than {b} with {m}, and so does not run with it.",
         "{o} 与 {m} 组合所需的时间会超过 {b}，因此不运行。",
@@ -120,16 +126,16 @@ def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | No
     Args:
         models: The finalists; None: they are not chosen yet.
     """
-    if spec.design.finalists is None or len(spec.recipes) < 2 or spec.design.finalists >= len(spec.models):
+    if not chooses_finalists(spec) or spec.design.finalists >= len(spec.models):
         return None
     first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
     if models is not None:
         return text(
-            "{o} run only with what came first with {f}: {m}.",
-            "{o} 只用于在 {f} 中领先的模型：{m}。",
+            "{o}: only with {m}, by what the models score with {f}.",
+            "{o}：只用于 {m}（按各模型用 {f} 的得分选定）。",
             o=", ".join(others),
             f=first,
-            m=", ".join(models),
+            m=", ".join(models) or "–",
         )
     return text(
         "All {k} models run with {f}; {o} run only with the {n} that come first with it. The time below is for the slowest {n}. Off: design.finalists=null.",

@@ -20,6 +20,7 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError, WeightsReplaced
 from weigh.heads.network_task import network_task
 from weigh.language import text
+from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
@@ -35,6 +36,7 @@ __all__ = [
     "forward_all",
     "has_features",
     "load_for",
+    "own_operations",
     "prediction_seconds",
     "weights_replaced",
 ]
@@ -50,12 +52,14 @@ class Featurised(NamedTuple):
         model: Facts on the model.
         seconds_per_example: One forward pass of one picture in a batch.
         key: What the features depend on, hashed: for what is derived from them and kept too.
+        operations: "macs", where pictures have another size than the model's own (`own_operations`).
     """
 
     features: np.ndarray
     model: dict[str, Any]
     seconds_per_example: float
     key: str
+    operations: dict[str, Any]
 
 
 def features_of(
@@ -78,9 +82,11 @@ def features_of(
     key, prepared, facts, model = _describe(address, examples, setting, options)
     found = cache.load(key, setting.cache)
     features = found if found is not None and len(found) == len(examples) else None
-    seconds = _known_seconds(options, setting)
+    seconds, operations = _known_seconds(options, setting), {}
     if features is None or seconds is None:
-        network = task.build(model or load_for(address, setting), examples, frozen=True)
+        model = model or load_for(address, setting)
+        network = task.build(model, examples, frozen=True)
+        operations = own_operations(network, model, prepared)
         body = network.frozen(prepared.blank(2, setting.device))
         if features is None:
             features = forward_all(body, prepared, examples, setting, progress)
@@ -98,7 +104,15 @@ def features_of(
         )
     if found is None:
         features = cache.store(key, features, setting.cache)
-    return Featurised(features, facts, seconds, key)
+    return Featurised(features, facts, seconds, key, operations)
+
+
+def own_operations(network: Network, model: Pretrained, preparation: Any) -> dict[str, Any]:
+    """What a prediction takes where that is not what the model takes at its own size: pictures of another size, a decoder on its maps."""
+    blank = preparation.blank(1)
+    if not network.of_maps and blank.shape == model.preprocessing.blank(1).shape:
+        return {}
+    return {"macs": model.anatomy.operations(network.eval(), blank)}
 
 
 class _Described(NamedTuple):

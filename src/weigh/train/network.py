@@ -35,7 +35,7 @@ from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, autocast, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
-from weigh.train.features import features_key, load_for, prediction_seconds
+from weigh.train.features import features_key, load_for, own_operations, prediction_seconds
 from weigh.train.furthest import Furthest, furthest_of
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
@@ -97,7 +97,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
     network = task.build(model, examples, torch_generator(run.seeds["init"]))
-    operations = _own_operations(network, model, preparation)
+    operations = own_operations(network, model, preparation)
     work, facts, measured = _set_up(run, setting, model, network, preparation, examples, progress)
     facts |= operations
     training, validation = _split(run, examples)
@@ -136,14 +136,6 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         return asked.predict(np.arange(len(some)))
 
     return add_words(outcome, run, examples, preparation.tokenizer, outputs)
-
-
-def _own_operations(network: Network, model: Pretrained, preparation: Any) -> dict[str, int]:
-    """What a prediction takes where that is not what the model takes at its own size: pictures of another size, a decoder on its maps."""
-    blank = preparation.blank(1)
-    if not network.of_maps and blank.shape == model.preprocessing.blank(1).shape:
-        return {}
-    return {"macs": model.anatomy.operations(network.eval(), blank)}
 
 
 def _weights(network: Network) -> dict[str, np.ndarray]:

@@ -162,6 +162,7 @@ def _fit_run(
         "strength": head.strength,
         "n_parameters": head.weight.size + head.bias.size,
         "train_scores": score_training(examples, setting.primary, train_logits, run.train, bias),
+        **made.operations,
     }
     if bias is not None:
         facts["bias"] = bias

@@ -1,4 +1,5 @@
-"""Was every recipe tried with every model? Which were not, since their models came last with the first recipe (`plan/finalists.py`).
+"""Was every recipe tried with every model? Which were not, by what their models score with the first recipe or for want of time
+(`plan/finalists.py`).
 
 A choice of what to spend time on, no claim about what was not trained.
 """
@@ -29,8 +30,8 @@ def find(results: Results) -> list[Finding]:
     left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
     final = [model for model in spec.models if model not in left_out]
     sentence = text(
-        "{o} ran only with what came first with {f}: {k} of {n} models, {m}.",
-        "{o} 只用于在 {f} 中领先的模型（{n} 个中的 {k} 个）：{m}。",
+        "{o} ran with {k} of {n} models, by what they score with {f}: {m}.",
+        "{o} 只用于 {n} 个模型中的 {k} 个（按它们用 {f} 的得分选定）：{m}。",
         o=", ".join(others),
         f=first,
         k=len(final),
@@ -57,7 +58,7 @@ def find(results: Results) -> list[Finding]:
             id="finalists",
             kind="finalists",
             **asked("finalists", "no"),
-            claim="this_data",
+            claim=evidence.claim,
             severity="evidence",
             sentence=bilingual(sentence),
             estimates=estimates,
@@ -106,9 +107,7 @@ def _left_out(evidence: Evidence, model: str, final: list[str], index: int, esti
         return text("Left out: {m}, which has no score.", "未采用：{m}，它没有得分。", m=model)
     after = order[order.index(name) :]
     if not final or any(heads[other] in final for other in after):
-        return Text(
-            "", ""
-        )  # it came before one that was taken: there was no time for it, which the reason of the plan says
+        return Text("", "")  # it came before one that was taken: the plan's own reason says that time was short
     assert evidence.comparisons is not None  # two of the order
     behind = turned(gain_of(evidence.comparisons.of(name, order[0]), evidence.metric))
     estimates[f"behind_{index + 1}"] = behind

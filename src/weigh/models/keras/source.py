@@ -26,7 +26,7 @@ from weigh.models.keras.network import KerasNetwork, Translation, Vector, anatom
 from weigh.models.keras.reference import Reference, application, config_of, from_config, hub_backbone, keras_cache
 from weigh.models.keras.settings import cleaned
 from weigh.models.keras.weights import archive_config, check_fits, opened_weights, read_arrays
-from weigh.models.outside import CROP, VALUES, Scaling, entry_of
+from weigh.models.outside import CROP, VALUES, Scaling, entry_of, size_of
 from weigh.models.penultimate import values_expected
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
@@ -363,10 +363,7 @@ def _first_steps(graph: Graph) -> list[tuple[str, np.ndarray]]:
 
 
 def _stated_size(address: Address, usual: int) -> int:
-    stated = dict(address.options).get("size")
-    if stated is None:
-        return usual
-    return entry_of(address, "input", (-1, -1, -1, 3), "float32", "0..1", "").size
+    return size_of(address, "input", (-1, -1)) if "size" in dict(address.options) else usual
 
 
 MODEL_SOURCES.register("keras", ModelSource(load, names, cached, rebuild))

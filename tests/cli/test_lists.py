@@ -1,0 +1,47 @@
+"""Options that take a list may be given several times: nothing of it is dropped."""
+
+from __future__ import annotations
+
+import pytest
+
+from weigh.cli.main import main
+from weigh.cli.options import listed
+
+
+@pytest.mark.parametrize(
+    ("written", "items"),
+    [
+        ([], []),
+        (["a"], ["a"]),
+        (["a, b"], ["a", "b"]),
+        (["a", "b"], ["a", "b"]),
+        (["a,,b ", " c", ""], ["a", "b", "c"]),
+    ],
+)
+def test_lists_are_joined(written, items):
+    assert listed(written) == items
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "right"),
+    [
+        ("--models", "nonsense:x", "timm:test_resnet"),
+        ("-m", "nonsense:x", "timm:test_resnet"),
+        ("--recipes", "nonsense", "probe"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_first_of_two_is_not_dropped(photos, capsys, command, option, wrong, right):
+    models = [] if option in ("--models", "-m") else ["--models", "timm:test_resnet"]
+    assert main([command, str(photos), *models, option, wrong, option, right, "--offline"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_two_kinds_may_fail_a_pipeline(photos, capsys):
+    assert (
+        main(
+            ["run", str(photos), "--models", "timm:test_resnet", "--fail-on", "leek", "--fail-on", "leak", "--offline"]
+        )
+        == 2
+    )
+    assert "leek" in capsys.readouterr().err
