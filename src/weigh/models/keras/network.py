@@ -162,7 +162,7 @@ def translate(graph: Graph, *, size: int, blue_first: bool, address: str) -> Tra
         network = _in_parts(graph, built)
         if blue_first:
             network.insert(0, Flipped())
-        network.head = _classes(network, tensors[graph.output.number])
+        network.classes = _classes(network, tensors[graph.output.number])
         operations = count_operations(network, torch.zeros(1, 3, size, size))
     if operations > MOST_OPERATIONS:
         raise refused(address, text("it needs {n} multiplications for one picture", "处理一张图片需要 {n} 次乘法", n=f"{operations:.1e}"))  # fmt: skip
@@ -244,9 +244,9 @@ def _classes(network: KerasNetwork, output: torch.Tensor) -> int:
 def _features(network: nn.Module, _address: str) -> int:
     """Without its classifier: one vector per picture from now on; of so many numbers."""
     assert isinstance(network, KerasNetwork)
-    if network.head:
+    if network.classes:
         del network[-1]
-        network.head = 0
+        network.classes = 0
     network.append(Vector())
     return 0
 
@@ -261,6 +261,6 @@ def anatomy_of(width: int) -> Anatomy:
     def head(network: nn.Module) -> set[str]:
         assert isinstance(network, KerasNetwork)
         before = f"{len(network) - 1}."
-        return {name for name in network.state_dict() if network.head and name.startswith(before)}
+        return {name for name in network.state_dict() if network.classes and name.startswith(before)}
 
     return replace(TORCH, features=features, head=head)

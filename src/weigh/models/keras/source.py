@@ -190,7 +190,7 @@ def _from_application(
             with opened_weights(weights, address.written) as file:
                 arrays = read_arrays(file, _places(made), made.shapes(), address.written)
         except ModelError as error:
-            if not network.head:
+            if not network.classes:
                 raise
             raise _Headless(error.what.en) from None
         for layer, own in zip(_weighing(made), arrays, strict=True):
@@ -236,11 +236,11 @@ def _translated(
     *, blue_first: bool,
 ) -> Pretrained:  # fmt: skip
     with torch.inference_mode():
-        body = network[:-1] if network.head else network
+        body = network[:-1] if network.classes else network
         width = Vector()(body(preparation.blank(1))).shape[1]
     stored = {"config": config, "size": preparation.size, "blue_first": blue_first}
     anatomy = replace(anatomy_of(width), digest=weights_digest)
-    return Pretrained(address, network, preparation, provenance, network.head, {"config": {"keras": stored}}, anatomy)
+    return Pretrained(address, network, preparation, provenance, network.classes, {"config": {"keras": stored}}, anatomy)
 
 
 def _readable(config: dict[str, Any]) -> Graph | Untranslatable:
