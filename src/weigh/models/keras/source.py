@@ -240,7 +240,9 @@ def _translated(
         width = Vector()(body(preparation.blank(1))).shape[1]
     stored = {"config": config, "size": preparation.size, "blue_first": blue_first}
     anatomy = replace(anatomy_of(width), digest=weights_digest)
-    return Pretrained(address, network, preparation, provenance, network.classes, {"config": {"keras": stored}}, anatomy)
+    return Pretrained(
+        address, network, preparation, provenance, network.classes, {"config": {"keras": stored}}, anatomy
+    )
 
 
 def _readable(config: dict[str, Any]) -> Graph | Untranslatable:
