@@ -27,7 +27,7 @@ from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, Variance, quantile, sampling_variance, student, unseen
 from weigh.stats.resampling import Measured, Resampler, Units
 
-__all__ = ["Comparisons", "Difference", "Relation", "compare", "relation_of"]
+__all__ = ["Comparisons", "Difference", "Relation", "compare", "error_spread", "relation_of"]
 
 Relation = Literal["better", "worse", "equal", "undecided"]
 DRAWS = 4000  # of the joint distribution that the simultaneous quantile is read from
@@ -104,6 +104,24 @@ class Comparisons:
     def count(self) -> int:
         """Number of unordered pairs that the quantile allows for."""
         return len(self.candidates) * (len(self.candidates) - 1) // 2
+
+
+def error_spread(comparisons: Comparisons, *, part: Literal["total", "runs"] = "total") -> np.ndarray | None:
+    """`(candidates, candidates)` covariance of errors that have the variances of all differences, without what all candidates share.
+
+    None where a variance is unknown. Pairs are estimated one by one, so it may have directions of negative variance, which mean none.
+
+    Args:
+        part: Of the variances: all of it, or what more repeats shrink.
+    """
+    names = comparisons.candidates
+    squares = np.array(
+        [[0.0 if a == b else getattr(comparisons.of(a, b).variance, part) for b in names] for a in names]
+    )
+    if not np.isfinite(squares).all():
+        return None
+    centre = np.eye(len(names)) - 1 / len(names)
+    return -0.5 * centre @ squares @ centre  # variances of differences are squared distances
 
 
 def relation_of(low: float | None, high: float | None, rope: float, *, greater_is_better: bool = True) -> Relation:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.stats.comparison import Comparisons
+from weigh.stats.comparison import Comparisons, error_spread
 from weigh.stats.estimate import Estimate
 
 __all__ = ["Optimism", "may_be_best", "selection_optimism"]
@@ -106,14 +106,12 @@ def selection_optimism(
 
 def _errors(comparisons: Comparisons, rng: np.random.Generator, draws: int) -> np.ndarray | None:
     """`(draws, candidates)` errors that have the variances of all differences; what all candidates share moves no choice."""
-    names = comparisons.candidates
-    spread = np.array([[0.0 if a == b else comparisons.of(a, b).variance.total for b in names] for a in names])
-    if not np.isfinite(spread).all():
+    covariance = error_spread(comparisons)
+    if covariance is None:
         return None
-    centre = np.eye(len(names)) - 1 / len(names)
-    values, vectors = np.linalg.eigh(-0.5 * centre @ spread @ centre)  # variances of differences are squared distances
+    values, vectors = np.linalg.eigh(covariance)
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    half = rng.standard_normal((draws // 2, len(names))) @ root
+    half = rng.standard_normal((draws // 2, len(root))) @ root
     return np.concatenate([half, -half])
 
 
