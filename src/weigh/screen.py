@@ -140,8 +140,9 @@ class Screen:
                     n=forecast.failed,
                 )
             )
-        if forecast.cut:
-            self.say(forecast.cut)
+        for reason in (forecast.passed, forecast.cut):
+            if reason:
+                self.say(reason)
         if runs:
             self.say(
                 text(

@@ -243,6 +243,10 @@ def raced(*, dropped: bool) -> Results:
     return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
 
 
+STOPPED = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
+LATE = text("Runs took longer: to keep to the budget, b is not trained.", "运行较慢：为不超出预算时间，b 未训练。")
+
+
 def narrowed() -> Results:
     """Two models with heads, of which only the better one is trained as a network too."""
     rng = np.random.default_rng(0)
@@ -254,8 +258,7 @@ def narrowed() -> Results:
     candidates = tuple(replace(c, model=m) for c, m in zip(results.candidates, models, strict=True))
     both = [RecipeSpec(name="probe"), RecipeSpec(name="finetune")]
     spec = results.spec.model_copy(update={"models": ["timm:a", "timm:b"], "recipes": both})
-    left_out = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
-    return replace(results, candidates=candidates, spec=spec, untried=(left_out,))
+    return replace(results, candidates=candidates, spec=spec, untried=(STOPPED,))
 
 
 def by_luck() -> Results:
@@ -345,6 +348,9 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "many-behind": lambda: pictures((4.0, *[1.0] * 10), n=400, repeats=2),
     "many-ahead": lambda: pictures((2.0, *[2.1] * 9, 5.0), n=400, repeats=2, winner="m0"),
     "finalists": narrowed,
+    "short-of-time": lambda: replace(
+        pictures(recipes={"m1": "finetune"}), stopped=(STOPPED,), skipped={"budget": LATE}
+    ),
     "raced": lambda: raced(dropped=True),
     "raced-all": lambda: raced(dropped=False),
     "gaps": lambda: pictures(n=60, failed=[("m0", 0, 1, "x"), ("m1", 1, 0, "x"), ("m0", 2, 2, "x")]),

@@ -70,6 +70,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "comparison:matrix": {"yes": ("the best candidate is", "最好的候选方案是"), "undecided": ("among these", "之中")},
     "finalists": {"no": ("might have been better", "也可能更好")},
+    "time": {"no": ("to keep to the budget", "为不超出预算")},
     "racing": {"yes": ("not over|were enough", "尚未结束|只需"), "no": ("were enough", "只需")},
     "cleaned": {
         "yes": ("comes out the same", "比较结果不变"),

@@ -84,6 +84,8 @@ NAMES = [
     "none",
     "intfloat",
     "race",
+    "budget",
+    "null",
     "false",
     "set",
     "decision",

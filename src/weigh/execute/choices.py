@@ -13,17 +13,13 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
-from weigh.language import Text, text
+from weigh.language import text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
-from weigh.plan.jobs import cut_to_budget, predict_seconds
-from weigh.plan.prepare import Prepared
-from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
-from weigh.spec_yaml import parse_duration
 
 __all__ = [
     "Choose",
@@ -31,11 +27,8 @@ __all__ = [
     "choose_setting",
     "chooser",
     "count_workers",
-    "fits_budget",
-    "keep_budget",
     "less_features",
     "name_weights",
-    "refit_seconds",
     "stored_timings",
     "time_address",
     "usable_cores",
@@ -221,83 +214,3 @@ def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, di
 def stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """Those of the models of these runs."""
     return {run.model: ledger.fact(f"choice:timing:{run.model}") or {} for run in runs}
-
-
-def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None]:
-    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
-    spec = prepared.spec
-    if spec.design.budget is None:
-        return plan, None
-    budget = parse_duration(spec.design.budget)
-    seconds, fixed = _costs(plan, prepared, timings)
-    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
-    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
-    total = fixed + sum(cut[c] * seconds[c] for c in cut)
-    sentence = None
-    if cut != plan.repeats:
-        sentence = text(
-            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
-            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
-            b=spec.design.budget,
-            n=sum(cut.values()),
-            m=sum(plan.repeats.values()),
-        )
-    if total > budget:
-        over = text(
-            "Even one repeat of everything is predicted to take longer than {b}.",
-            "即使每项只重复一次，预计也会超过 {b}。",
-            b=spec.design.budget,
-        )
-        sentence = over if sentence is None else sentence + over
-    shorter = plan_runs(
-        prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
-    )
-    return shorter, sentence
-
-
-def fits_budget(plan: Plan, prepared: Prepared, timings: dict) -> bool:
-    """Whether one repeat of every candidate is predicted to end within `design.budget`; always where there is none."""
-    budget = prepared.spec.design.budget
-    if budget is None:
-        return True
-    seconds, fixed = _costs(plan, prepared, timings)
-    return fixed + sum(seconds.values()) <= parse_duration(budget)
-
-
-def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, float], float]:
-    """Seconds of one repeat by candidate; and those that no cut of repeats saves (feature passes, refits, other purposes)."""
-    examples = prepared.examples
-    once = {
-        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
-        for c in plan.candidates
-    }
-    seconds = {}
-    for candidate in plan.candidates:
-        timing = timings.get(candidate.model, {})
-        # the feature pass of a head is paid once, whatever the number of repeats
-        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
-    fixed = sum(
-        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
-    )
-    cheap = {c.id for c in plan.candidates if c.cheap}
-    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
-        predict_seconds([run], timings.get(run.model, {}), len(examples))
-        for run in plan.runs
-        if run.purpose != "main" and run.candidate not in cheap
-    )
-    fixed += refit_seconds(plan, prepared, timings)
-    return seconds, fixed
-
-
-def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
-    """Predicted time of the refits that follow."""
-    examples, total = prepared.examples, 0.0
-    has_test = bool((examples.part != "train").any())
-    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-    costs = []
-    for candidate in networks:
-        run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
-        costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
-    if costs:
-        total = sum(costs) if has_test else max(costs)
-    return total

@@ -8,15 +8,15 @@ Everything here may be interrupted at any moment and started again.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from weigh.data.examples import Examples
 from weigh.disk import write_file
-from weigh.execute.choices import (
-    stored_timings,
-)
+from weigh.execute.budget import Clock
+from weigh.execute.choices import stored_timings
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast
 from weigh.execute.interruption import Interruption, interruptible
@@ -24,11 +24,11 @@ from weigh.execute.listener import Listener
 from weigh.execute.planner import Planner, begin
 from weigh.execute.racing import run_race
 from weigh.execute.saving import model_there, save_winner
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.finalists import chooses_finalists, finalist_words, with_first_recipe
-from weigh.plan.jobs import group_jobs
+from weigh.plan.jobs import group_jobs, next_block
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
@@ -71,10 +71,9 @@ def run_study(
         _remember(ledger, forecast)
         ledger.keep_copy()
         with open_executor(forecast.workers, examples, listener.stage) as executor:
-            recorder = _Recorder(executor, examples, ledger, listener, interruption)
+            recorder = _Recorder(executor, examples, ledger, listener, interruption, planner.clock)
             forecast = _choose_finalists(planner, forecast, recorder)
-            plan, jobs = run_race(forecast, ledger, recorder.execute, listener.stage)
-            recorder.execute(jobs)
+            plan = _run_networks(planner, forecast, recorder)
             results = read_results(ledger, spec, examples, plan.candidates)
             refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
             ledger.set_planned([*plan.runs, *refits])
@@ -109,6 +108,25 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     return forecast
 
 
+def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Plan:
+    """Everything that is left of the plan; with a budget block by block, so that the clock can shorten it. What was run of it."""
+
+    def keep_time(plan: Plan) -> Plan:
+        kept = planner.keep_time(plan, racing=forecast.race is not None)
+        if kept is not plan:
+            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
+        return kept
+
+    ledger = recorder.ledger
+    plan, jobs = run_race(forecast, ledger, recorder.execute, recorder.listener.stage, keep_time)
+    while jobs:
+        recorder.execute(next_block(jobs) if planner.clock.budget else jobs)
+        plan, recorded = keep_time(plan), ledger.recorded()
+        missing = [run for run in plan.runs if run.key not in recorded]
+        jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+    return plan
+
+
 @dataclass(frozen=True)
 class _Recorder:
     """Hands jobs to the executor and records what comes back, unless the study was interrupted meanwhile."""
@@ -118,6 +136,7 @@ class _Recorder:
     ledger: Ledger
     listener: Listener
     interruption: Interruption
+    clock: Clock
 
     def execute(self, jobs: Sequence[Job], results: Results | None = None) -> None:
         """Run and record.
@@ -128,6 +147,8 @@ class _Recorder:
         for count, (job, outcomes) in enumerate(self.executor.run(jobs, self._progress), 1):
             self.interruption.check()  # what failed because of it has not failed
             self.ledger.commit(job.runs, outcomes, self.examples)
+            started = [outcome.measured["started"] for outcome in outcomes if "started" in outcome.measured]
+            self.clock.job_done(job, time.time() - min(started, default=time.time()))
             failed = [outcome for outcome in outcomes if outcome.status == "failed"]
             for outcome in failed:
                 log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
@@ -191,7 +212,12 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
 
 def _skipped(forecast: Forecast) -> dict[str, list[str]]:
     """What is usual or was asked for and does not run, and why, in both languages."""
-    reasons = {**forecast.plan.skipped, "budget": forecast.cut, "models": forecast.chosen}
+    reasons = {
+        **forecast.plan.skipped,
+        "passed-over": forecast.passed,
+        "budget": forecast.cut,
+        "models": forecast.chosen,
+    }
     return {key: [reason.en, reason.zh] for key, reason in reasons.items() if reason}
 
 
@@ -220,5 +246,6 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
         finished=False,
         race=None if forecast.race is None else forecast.race.as_json,
         finalists=forecast.finalists,
+        stopped=forecast.stopped,
     )
     ledger.set_planned(plan.runs)

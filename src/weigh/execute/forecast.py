@@ -30,6 +30,7 @@ class Forecast:
     Attributes:
         prepared: The data.
         plan: The runs.
+        whole: With those that are left out for want of time or by a race; the race is held on it.
         jobs: Jobs that are not recorded yet.
         setting: The choices.
         seconds: Forecast time of the jobs and the refits.
@@ -40,10 +41,13 @@ class Forecast:
         race: The race as far as it is decided; None where all candidates run to the end.
         finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
         chosen: Which models weigh chose, where none were named.
+        passed: Which models came before finalists and would take too long.
+        stopped: Candidates that an earlier start with the same budget was too short for.
     """
 
     prepared: Prepared
     plan: Plan
+    whole: Plan
     jobs: list[Job]
     setting: Setting
     workers: int
@@ -55,6 +59,8 @@ class Forecast:
     race: Race | None = None
     finalists: tuple[str, ...] | None = None
     chosen: Text | None = None
+    passed: Text | None = None
+    stopped: tuple[str, ...] = ()
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""
@@ -86,8 +92,7 @@ class Forecast:
                     o=_besides(runs),
                 )
             )
-        if self.cut:
-            lines.append(self.cut)
+        lines += [reason for reason in (self.passed, self.cut) if reason]
         if words := finalist_words(prepared.spec, self.finalists):
             lines.append(words)
         if words := racing_words(self.race, prepared.spec, plan.candidates):

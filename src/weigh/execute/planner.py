@@ -7,6 +7,7 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,17 +16,15 @@ from typing import Any
 from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
+from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, refit_seconds, shortened
 from weigh.execute.choices import (
     Choose,
     check_weights,
     choose_setting,
     chooser,
     count_workers,
-    fits_budget,
-    keep_budget,
     less_features,
     name_weights,
-    refit_seconds,
     time_address,
 )
 from weigh.execute.forecast import Forecast
@@ -45,8 +44,11 @@ from weigh.record.ledger import Ledger
 from weigh.record.reading import main_results
 from weigh.run import RECIPES, Candidate, Setting
 from weigh.spec import StudySpec
+from weigh.spec_yaml import parse_duration
 
 __all__ = ["Planner", "begin", "plan_study"]
+
+BUSY = 1.6  # `delay` of a timing from which a user is told
 
 
 def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool = False) -> Forecast:
@@ -57,6 +59,7 @@ def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, tr
 def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool) -> Planner:
     """Read the data, choose the setting, time the models."""
     check_trust(spec.models, trust_code=trust_code)
+    began = time.monotonic()
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
@@ -80,17 +83,24 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
             timings[address] = choose(f"timing:{address}", make)
         return timings[address]
 
+    candidates = name_weights(crossed, choose, timed, setting)
+    if (delay := max((of_busy_machine(timing) for timing in timings.values()), default=1.0)) > BUSY:
+        listener.stage(
+            text(
+                "This machine is busy with other work: a pass took {x} times as long as it computed. The study takes longer so; how much is predicted anew while it runs.",
+                "本机正忙于其他任务：一次前向计算的用时是其实际计算时间的 {x} 倍。研究因此会更慢，剩余时间会在运行中重新估计。",
+                x=round(delay, 1),
+            )
+        )
+    budget = None if spec.design.budget is None else parse_duration(spec.design.budget)
     return Planner(
-        prepared,
-        ledger,
-        name_weights(crossed, choose, timed, setting),
-        setting,
-        workers,
-        choose,
-        timed,
-        timings,
-        chosen,
+        prepared, ledger, candidates, setting, workers, choose, timed, timings, chosen, Clock(budget, began=began)
     )
+
+
+def of_busy_machine(timing: dict[str, Any]) -> float:
+    """How many times as long a timed pass took by the clock as it computed."""
+    return (timing.get("model") or {}).get("delay") or 1.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,7 @@ class Planner:
         choose: As from `choices.chooser`.
         timed: Address -> what a pass of that model costs here; puts it into `timings`.
         chosen: Which models weigh chose, where none were named.
+        clock: What of the budget is spent.
     """
 
     prepared: Prepared
@@ -113,6 +124,7 @@ class Planner:
     timed: Callable[[str], dict[str, Any]]
     timings: dict[str, dict[str, Any]]
     chosen: Text | None
+    clock: Clock
 
     def forecast(self) -> Forecast:
         """What is to be run, as far as the records decide it by now."""
@@ -133,9 +145,8 @@ class Planner:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         plan, cut = keep_budget(plan, prepared, timings, self.choose)
-        if passed:
-            cut = passed_over(spec, passed) + (cut or Text("", ""))
-        race = race_so_far(ledger, plan, spec, examples)
+        whole, race = plan, race_so_far(ledger, plan, spec, examples)
+        plan, cut = self._left_out(plan, cut)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, self.setting, timings, len(examples))
@@ -147,6 +158,7 @@ class Planner:
         return Forecast(
             prepared=prepared,
             plan=plan,
+            whole=whole,
             jobs=jobs,
             setting=self.setting,
             workers=self.workers,
@@ -157,8 +169,46 @@ class Planner:
             timings=timings,
             race=race,
             finalists=finalists,
+            passed=passed_over(spec, passed) if passed else None,
             chosen=self.chosen,
+            stopped=tuple((self._decided or {"stopped": ()})["stopped"]),
         )
+
+    def keep_time(self, plan: Plan, *, racing: bool) -> Plan:
+        """The plan with what can still be run in the time; what is left out stays so at the next start with the same budget."""
+        ledger = self.ledger
+        assert ledger is not None
+        kept, stopped, words = keep_time(
+            plan, self.prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
+        )
+        if words is not None:
+            before = self._decided or {"repeats": {}, "stopped": [], "words": []}
+            everyone = sorted({*before["stopped"], *stopped})
+            sentences = [*before["words"], [words.en, words.zh]]
+            repeats = before["repeats"] | {name: kept.repeats[name] for name in kept.repeats}
+            decided = {"repeats": repeats, "stopped": everyone, "words": sentences}
+            told = Text(*ledger.fact("skipped").get("budget", ["", ""])) + words
+            skipped = ledger.fact("skipped") | {"budget": [told.en, told.zh]}
+            ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
+            ledger.set_planned(kept.runs)
+        return kept
+
+    @property
+    def _budget_key(self) -> str:
+        return f"left-out:{self.prepared.spec.design.budget}"
+
+    @property
+    def _decided(self) -> dict[str, Any] | None:
+        """What was left out while the study ran with this budget."""
+        return None if self.ledger is None or self.clock.budget is None else self.ledger.fact(self._budget_key)
+
+    def _left_out(self, plan: Plan, cut: Text | None) -> tuple[Plan, Text | None]:
+        """The plan without what an earlier start with the same budget left out while it ran, and what was said of it."""
+        decided = self._decided
+        if decided is None:
+            return plan, cut
+        words = sum((Text(*one) for one in decided["words"]), cut or Text("", ""))
+        return shortened(plan, decided["repeats"], decided["stopped"]), words
 
     def _narrow(self, plan: Plan) -> tuple[Plan, tuple[str, ...] | None, tuple[str, ...]]:
         """The plan without what only finalists run; the finalists, None while they are unknown (then the plan reckons with the
@@ -167,12 +217,13 @@ class Planner:
         prepared, ledger, spec = self.prepared, self.ledger, self.prepared.spec
         if not chooses_finalists(spec):
             return plan, None, ()
-        ranking = None
+        ranking, recorded = None, {}
         if ledger is not None:
+            recorded = ledger.recorded()
             ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
         order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
         taken, passed = take_finalists(
-            plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings)
+            plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings, recorded, self.clock)
         )
         models = tuple(dict.fromkeys([*taken, *trained]))
         passed = tuple(model for model in passed if model not in trained)

@@ -33,13 +33,18 @@ def race_so_far(ledger: Ledger | None, plan: Plan, spec: StudySpec, examples: Ex
 
 
 def run_race(
-    forecast: Forecast, ledger: Ledger, execute: Callable[[Sequence[Job]], None], say: Callable[[Text], None]
+    forecast: Forecast,
+    ledger: Ledger,
+    execute: Callable[[Sequence[Job]], None],
+    say: Callable[[Text], None],
+    keep_time: Callable[[Plan], Plan],
 ) -> tuple[Plan, Sequence[Job]]:
     """Heads first, then the race; returns the plan of what is left and its jobs that are not run yet.
 
     Args:
         execute: Runs jobs and records them.
         say: Tells whoever watches.
+        keep_time: The plan without what the time is too short for.
     """
     plan, jobs = forecast.plan, forecast.jobs
     if forecast.race is None:
@@ -52,7 +57,8 @@ def run_race(
         execute(first)
     announced = 0
     while True:
-        race = race_so_far(ledger, plan, spec, examples)
+        plan = keep_time(plan)
+        race = race_so_far(ledger, forecast.whole, spec, examples)
         assert race is not None
         ledger.set_facts(race=race.as_json)
         left = replace(plan, runs=kept_runs(plan.runs, race))
@@ -78,6 +84,7 @@ def run_race(
             for run in missing
             if run.purpose == "main" and run.candidate in alive and run.repeat * race.folds + run.fold < race.upto
         ]
-        if not block:  # two candidates share their runs (the same options under two labels): nothing to decide by
+        # two candidates share their runs (the same options under two labels), or no time is left: nothing to decide by
+        if not block:
             return left, group_jobs(missing, setting, timings, len(examples))
         execute(group_jobs(block, setting, timings, len(examples)))

@@ -92,6 +92,10 @@ QUESTIONS: dict[str, Question] = {
         text("Was every recipe tried with every model?", "每个方案都与每个模型组合试过了吗？"),
         no=text("Not every recipe was tried with every model", "并非每个方案都与每个模型组合试过"),
     ),
+    "time": Question(
+        text("Did everything planned run within the time?", "计划的内容都在时限内跑完了吗？"),
+        no=text("Not everything planned ran within the time", "计划的内容没有都在时限内跑完"),
+    ),
     "racing": Question(
         text("Did every candidate run to the end?", "每个候选方案都跑完全程了吗？"),
         yes=text("Every candidate ran to the end", "每个候选方案都跑完全程"),

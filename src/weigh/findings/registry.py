@@ -32,6 +32,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "decision": "performance.decision",
     "comparison": "comparison.pairs",
     "finalists": "comparison.finalists",
+    "time": "comparison.left_out",
     "racing": "comparison.racing",
     "cleaned": "comparison.cleaned",
     "generalisation": "generalisation.independent_test",

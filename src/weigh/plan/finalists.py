@@ -60,12 +60,16 @@ def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple
     return tuple(candidate for candidate in candidates if candidate.id in ids)
 
 
-def tried(spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None) -> tuple[Candidate, ...]:
+def tried(
+    spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None, stopped: Collection[str] = ()
+) -> tuple[Candidate, ...]:
     """Those that run: all with the first recipe, and all of the finalists.
 
     Args:
         models: Addresses of the finalists; None: they are not chosen, or everybody is one.
+        stopped: Candidates that the time was too short for (`execute/budget.py`).
     """
+    candidates = [candidate for candidate in candidates if candidate.id not in stopped]
     if models is None or not chooses_finalists(spec):
         return tuple(candidates)
     first = {candidate.id for candidate in with_first_recipe(spec, candidates)}
@@ -129,13 +133,15 @@ def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | No
     if not chooses_finalists(spec) or spec.design.finalists >= len(spec.models):
         return None
     first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
+    if models is not None and not models:
+        return None  # all were passed over, which is said
     if models is not None:
         return text(
             "{o}: only with {m}, by what the models score with {f}.",
             "{o}：只用于 {m}（按各模型用 {f} 的得分选定）。",
             o=", ".join(others),
             f=first,
-            m=", ".join(models) or "–",
+            m=", ".join(models),
         )
     return text(
         "All {k} models run with {f}; {o} run only with the {n} that come first with it. The time below is for the slowest {n}. Off: design.finalists=null.",

@@ -7,7 +7,7 @@ own. Predicted times come from short timings (`train/timing.py`): numbers in, no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from weigh.media import MEDIA
 from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
 
-__all__ = ["cut_to_budget", "group_jobs", "predict_seconds"]
+__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "next_block", "predict_seconds"]
 
 STEP_OF = {
     "last-stage": "seconds_per_tail_step_example",
@@ -44,6 +44,16 @@ def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[st
     jobs = [_job(tuple(group), setting, timings, n_examples) for group in heads.values()]
     networks.sort(key=lambda run: (run.repeat, run.fold))  # block by block: every candidate gets its first repeat first
     return jobs + [_job((run,), setting, timings, n_examples) for run in networks]
+
+
+def next_block(jobs: Sequence[Job]) -> list[Job]:
+    """The first of them that stand at one place of the design: all heads, or a fold of a repeat of all networks."""
+
+    def place(job: Job) -> tuple:
+        run = job.runs[0]
+        return () if RECIPES.get(run.recipe).trains == "head" else (run.purpose == "main", run.repeat, run.fold)
+
+    return [job for job in jobs if place(job) == place(jobs[0])]
 
 
 def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int) -> Job:
@@ -118,3 +128,42 @@ def cut_to_budget(
         worst = max((c for c in cut if cut[c] > 1), key=lambda c: cut[c] * seconds_per_repeat[c])
         cut[worst] -= 1
     return cut
+
+
+def cut_to_time(
+    repeats: Mapping[tuple[str, int], float],
+    fixed: float,
+    refits: Mapping[str, float],
+    stoppable: Collection[str],
+    left: float,
+    *,
+    all_refitted: bool,
+) -> tuple[set[tuple[str, int]], frozenset[str]]:
+    """What of the missing runs is left out so that the rest fits into the time: (candidate, repeat), and candidates that are stopped.
+
+    Args:
+        repeats: (candidate, repeat) -> seconds that are missing.
+        fixed: Seconds of all other work.
+        refits: Candidate -> seconds of its refit.
+        stoppable: Candidates that may be left out altogether.
+        left: Seconds.
+        all_refitted: All candidates are refitted, not the winner alone.
+    """
+    missing, dropped, stopped = dict(repeats), set(), set()
+
+    def total() -> float:
+        ahead = [seconds for candidate, seconds in refits.items() if candidate not in stopped]
+        return fixed + (sum(ahead) if all_refitted else max(ahead, default=0.0)) + sum(missing.values())
+
+    while total() > left:
+        later = [unit for unit in missing if unit[1] > 0]
+        first = [unit for unit in missing if unit[0] in stoppable]
+        if not (later or first):
+            break
+        last = max((repeat for _, repeat in later), default=0)
+        unit = max((u for u in later or first if u[1] == last), key=lambda u: missing[u])
+        del missing[unit]
+        dropped.add(unit)
+        if not unit[1]:
+            stopped.add(unit[0])
+    return dropped, frozenset(stopped)

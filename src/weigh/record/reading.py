@@ -27,8 +27,9 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
     Args:
         candidates: All of the specification, or those that `design.finalists` leaves.
     """
-    candidates = tried(spec, candidates, ledger.fact("finalists"))
-    ids = {candidate.id for candidate in candidates}
+    stopped = ledger.fact("stopped") or ()
+    candidates = tried(spec, candidates, ledger.fact("finalists"), stopped)
+    ids = {candidate.id for candidate in candidates} | set(stopped)
     results = Results(
         name=ledger.fact("name") or spec.title,
         spec=spec,
@@ -44,6 +45,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         unfinished=ledger.unfinished(),
         race=Race.from_json(ledger.fact("race")),
         untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
+        stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
         lost=ledger.lost_sentence(),
     )
     return replace(results, winner=choose_winner(results))

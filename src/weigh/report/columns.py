@@ -107,6 +107,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "file": Text("file", "文件"),
     "first": Text("on the first set", "在第一个集合上"),
     "flagged": Text("suspected labels", "疑似错误的标注"),
+    "stopped": Text("candidates stopped", "停下的方案数"),
     "finalists": Text("models that went on", "入选的模型数"),
     "fold": Text("fold", "折"),
     "folds": Text("folds", "折数"),

@@ -14,7 +14,7 @@ from weigh.findings.questions import QUESTIONS
 from weigh.findings.registry import section_of
 from weigh.report.quantities import show_estimate
 from weigh.report.visible import visible_line
-from weigh.report.words import OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
+from weigh.report.words import LEFT_OUT, OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
 from weigh.stats.estimate import Estimate
 
 __all__ = ["HELD_BACK", "Section", "Story", "answer_of", "main_estimate", "rival_line", "subject", "tell"]
@@ -116,7 +116,7 @@ def main_estimate(finding: Finding | None) -> Estimate | None:
 
 def subject(key: str, language: str) -> str:
     """What a kind or an id of findings is about, in words: of what was left out only the key is known."""
-    subjects = {**SECTIONS, **PURPOSES, **{name: question.ask for name, question in QUESTIONS.items()}}
+    subjects = {**SECTIONS, **PURPOSES, **LEFT_OUT, **{name: question.ask for name, question in QUESTIONS.items()}}
     return subjects[key].render(language).rstrip("?？") if key in subjects else visible_line(key)
 
 

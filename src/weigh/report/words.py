@@ -15,6 +15,7 @@ __all__ = [
     "CLAIMS_EXPLAINED",
     "CLAIMS_SHORT",
     "DESIGN",
+    "LEFT_OUT",
     "OUTCOMES",
     "PURPOSE",
     "PURPOSES",
@@ -132,6 +133,11 @@ PURPOSES = {
     "resample": Text("resampling", "重抽样"),
     "cleaned": Text("cleaned data", "清洗后数据"),
     "refit": Text("refit on all training data", "用全部训练数据重新训练"),
+}
+LEFT_OUT = {  # what a study left out beside purposes and kinds of findings
+    "budget": Text("time", "时间"),
+    "models": Text("models", "模型"),
+    "passed-over": Text("models passed over", "因时间不足未训练的模型"),
 }
 PURPOSE = {"ship": Text("to ship a model", "上线模型"), "publish": Text("to recommend a method", "推荐方法")}
 DESIGN = {  # settings that identify a study

@@ -47,8 +47,8 @@ def find(results: Results) -> list[Finding]:
         sentence += _left_out(evidence, model, final, index, estimates)
     if len(left_out) > LISTED:
         sentence += text("{k} more stand in the table.", "另有 {k} 个见表。", k=len(left_out) - LISTED)
-    if "budget" in results.skipped:
-        sentence += results.skipped["budget"]
+    if "passed-over" in results.skipped:
+        sentence += results.skipped["passed-over"]
     sentence += text(
         "What was not trained might have been better: nothing is claimed about it.",
         "没有训练过的方案也可能更好：对它们不作任何断言。",

@@ -1,0 +1,235 @@
+"""The time that a study may take (`design.budget`): fewer repeats before it begins, and fewer while it runs where it turns out slower.
+
+Before it: timings (`choices.py`) and the plan. After it: `planner.py`, and `driver.py`, which asks again after every block of runs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from weigh.execute.choices import Choose
+from weigh.language import Text, text
+from weigh.plan.jobs import cut_to_budget, cut_to_time, predict_seconds
+from weigh.plan.prepare import Prepared
+from weigh.plan.runs import Plan, plan_runs, refit_run
+from weigh.run import RECIPES, Candidate, Job
+from weigh.spec_yaml import parse_duration
+
+__all__ = ["Clock", "fits_budget", "keep_budget", "keep_time", "refit_seconds", "shortened"]
+
+REPORT = 15.0  # seconds that are kept free for conclusions and the report
+TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
+
+
+@dataclass
+class Clock:
+    """What of the time is spent, and how jobs turned out against their forecasts.
+
+    Attributes:
+        budget: Seconds that this start of the study may take; None: any.
+        began: When it began, by `time.monotonic`.
+        predicted, took: "head" or "network" (`Recipe.trains`) -> seconds of the jobs that are done.
+    """
+
+    budget: float | None
+    began: float = field(default_factory=time.monotonic)
+    predicted: dict[str, float] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+
+    def job_done(self, job: Job, seconds: float) -> None:
+        """A job took so long."""
+        trains = RECIPES.get(job.runs[0].recipe).trains
+        self.predicted[trains] = self.predicted.get(trains, 0.0) + job.predicted_seconds
+        self.took[trains] = self.took.get(trains, 0.0) + seconds
+
+    def pace(self, trains: str = "network") -> float:
+        """How many times as long as predicted such jobs took so far. Before the first one: as other jobs, where those took longer; that they
+        were faster says nothing about these.
+        """
+        paces = {
+            kind: (seconds + TRUST) / (self.predicted[kind] + TRUST) for kind, seconds in self.took.items() if seconds
+        }
+        return paces.get(trains, max([1.0, *paces.values()]))
+
+    def left(self) -> float:
+        """Seconds for runs."""
+        assert self.budget is not None
+        return max(0.0, self.budget - REPORT - (time.monotonic() - self.began))
+
+
+def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None]:
+    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
+    spec = prepared.spec
+    if spec.design.budget is None:
+        return plan, None
+    budget = parse_duration(spec.design.budget)
+    seconds, fixed = _costs(plan, prepared, timings)
+    key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
+    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
+    total = fixed + sum(cut[c] * seconds[c] for c in cut)
+    sentence = None
+    if cut != plan.repeats:
+        sentence = text(
+            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
+            "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
+            b=spec.design.budget,
+            n=sum(cut.values()),
+            m=sum(plan.repeats.values()),
+        )
+    if total > budget:
+        over = text(
+            "Even one repeat of everything is predicted to take longer than {b}.",
+            "即使每项只重复一次，预计也会超过 {b}。",
+            b=spec.design.budget,
+        )
+        sentence = over if sentence is None else sentence + over
+    shorter = plan_runs(
+        prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
+    )
+    return shorter, sentence
+
+
+def fits_budget(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock) -> bool:
+    """Whether what is missing of one repeat of every candidate is predicted to end in the time that is left; always where there is no budget.
+
+    Args:
+        recorded: Keys of runs.
+    """
+    if clock.budget is None:
+        return True
+    repeats, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
+    fixed += refit_seconds(plan, prepared, timings) * clock.pace()
+    return fixed + sum(seconds for (_, repeat), seconds in repeats.items() if not repeat) <= clock.left()
+
+
+def keep_time(
+    plan: Plan,
+    prepared: Prepared,
+    timings: dict,
+    recorded: Collection[str],
+    clock: Clock,
+    workers: int,
+    *,
+    racing: bool,
+) -> tuple[Plan, frozenset[str], Text | None]:
+    """The plan with what can still be run in the time that is left, as runs turned out so far; who is stopped, and what is to be said of it.
+
+    Later repeats go first, then a network whose first repeat is not complete: a part of a cross-validation says little. In a race nobody is
+    stopped but by its results.
+    """
+    if clock.budget is None:
+        return plan, frozenset(), None
+    repeats, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
+    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
+    refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
+    stoppable = {c.id for c in networks[len(networks) == len(plan.candidates) :]} if not racing else set()
+    has_test = bool((prepared.examples.part != "train").any())
+    shared = {unit: seconds / workers for unit, seconds in repeats.items()}
+    dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=has_test)
+    if not dropped:
+        return plan, frozenset(), None
+    left = {
+        name: min([many, *(repeat for candidate, repeat in dropped if candidate == name)])
+        for name, many in plan.repeats.items()
+    }
+    return shortened(plan, left, stopped), stopped, _stopped_words(plan, left, stopped)
+
+
+def shortened(plan: Plan, repeats: Mapping[str, int], stopped: Collection[str]) -> Plan:
+    """The plan without later repeats, and without candidates that were stopped.
+
+    Args:
+        repeats: Candidate -> repeats that are run; as planned where it is missing.
+        stopped: Candidates.
+    """
+    kept = tuple(c for c in plan.candidates if c.id not in stopped)
+    counts = {c.id: min(plan.repeats[c.id], repeats.get(c.id, plan.repeats[c.id])) for c in kept}
+    runs = tuple(
+        run
+        for run in plan.runs
+        if run.candidate in counts and (run.purpose != "main" or run.repeat < counts[run.candidate])
+    )
+    return replace(plan, candidates=kept, runs=runs, repeats=counts)
+
+
+def _stopped_words(plan: Plan, repeats: Mapping[str, int], stopped: Collection[str]) -> Text:
+    labels = [candidate.id for candidate in plan.candidates if candidate.id in stopped]
+    fewer = [name for name, many in repeats.items() if name not in stopped and many < plan.repeats[name]]
+    words = Text("", "")
+    if fewer:
+        words += text(
+            "Runs took longer than predicted: to keep to the budget, later repeats of {c} are left out.",
+            "运行比预计的慢：为不超出预算时间，略去 {c} 靠后的重复。",
+            c=", ".join(fewer),
+        )
+    if labels:
+        words += text(
+            "Runs took longer than predicted: to keep to the budget, {c} is not trained to the end, and nothing is said about it.",
+            "运行比预计的慢：为不超出预算时间，{c} 未训练完，因此不对其作任何结论。",
+            c=", ".join(labels),
+        )
+    return words
+
+
+def _missing_seconds(
+    plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock
+) -> tuple[dict[tuple[str, int], float], float]:
+    """(candidate, repeat) -> seconds of the networks that are not trained yet; and those of everything else that is missing, but refits."""
+    examples, repeats, fixed = prepared.examples, dict[tuple[str, int], float](), 0.0
+    for candidate in plan.candidates:
+        timing = timings.get(candidate.model, {})
+        missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
+        if RECIPES.get(candidate.recipe).trains == "head":
+            fixed += predict_seconds(missing, timing, len(examples)) * clock.pace("head") if missing else 0.0
+            continue
+        for run in missing:
+            seconds = predict_seconds([run], timing, len(examples)) * clock.pace()
+            if run.purpose == "main":
+                unit = (candidate.id, run.repeat)
+                repeats[unit] = repeats.get(unit, 0.0) + seconds
+            else:
+                fixed += seconds
+    return repeats, fixed
+
+
+def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, float], float]:
+    """Seconds of one repeat by candidate; and those that no cut of repeats saves (feature passes, refits, other purposes)."""
+    examples = prepared.examples
+    once = {
+        c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
+        for c in plan.candidates
+    }
+    seconds = {}
+    for candidate in plan.candidates:
+        timing = timings.get(candidate.model, {})
+        # the feature pass of a head is paid once, whatever the number of repeats
+        seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
+    fixed = sum(
+        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
+    )
+    cheap = {c.id for c in plan.candidates if c.cheap}
+    fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
+        predict_seconds([run], timings.get(run.model, {}), len(examples))
+        for run in plan.runs
+        if run.purpose != "main" and run.candidate not in cheap
+    )
+    fixed += refit_seconds(plan, prepared, timings)
+    return seconds, fixed
+
+
+def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:
+    """Predicted time of the refits that follow."""
+    return _refit_seconds(prepared, timings, plan.candidates)
+
+
+def _refit_seconds(prepared: Prepared, timings: dict, candidates: Collection[Candidate]) -> float:
+    examples = prepared.examples
+    has_test = bool((examples.part != "train").any())
+    costs = []
+    for candidate in candidates:
+        if RECIPES.get(candidate.recipe).trains == "network":
+            run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
+            costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
+    return (sum(costs) if has_test else max(costs)) if costs else 0.0
