@@ -69,6 +69,11 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("not shown to be better", "尚不能说它优于"),
     },
     "comparison:matrix": {"yes": ("the best candidate is", "最好的候选方案是"), "undecided": ("among these", "之中")},
+    "ensemble": {
+        "yes": ("it is better", "平均确实更好"),
+        "no": ("is preferred|it is worse|than chance would", "取更简单的|反而更差|超出偶然"),
+        "undecided": ("not shown to be worth it", "尚无证据"),
+    },
     "finalists": {"no": ("might have been better", "也可能更好")},
     "time": {"no": ("to keep to the budget", "为不超出预算")},
     "racing": {"yes": ("not over|were enough", "尚未结束|只需"), "no": ("were enough", "只需")},

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -143,11 +144,15 @@ class Evidence:
 
         return any(varies(name) for name in names)
 
-    def compare(self, names: list[str]) -> Comparisons:
-        """Compare `names` simultaneously, with this study's claim, level and rope; a race's many looks are allowed for."""
+    def compare(self, names: list[str], further: Mapping[str, MeasuredDesign] = MappingProxyType({})) -> Comparisons:
+        """Compare `names` simultaneously, with this study's claim, level and rope; a race's many looks are allowed for.
+
+        Args:
+            further: What is no candidate of the study, under names of its own.
+        """
         race = self.results.race
         return compare(
-            {name: self.measured[name] for name in names},
+            {name: further[name] if name in further else self.measured[name] for name in names},
             self.units,
             rng=self.rng("resampling"),
             claim=self.claim,

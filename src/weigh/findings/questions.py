@@ -88,6 +88,14 @@ QUESTIONS: dict[str, Question] = {
         no=text("{a} is not better than the others: one of them is better", "{a} 并非最好：有方案优于它"),
     ),
     "comparison:matrix": Question(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
+    "ensemble": Question(
+        text("Is an average of several candidates better than {w}?", "把几个候选方案平均起来，会比 {w} 更好吗？"),
+        yes=text("An average of several candidates is better than {w}", "把几个候选方案平均起来，比 {w} 更好"),
+        no=text(
+            "No average of several candidates was found that is better than {w}",
+            "没有找到比 {w} 更好的平均方案",
+        ),
+    ),
     "finalists": Question(
         text("Was every recipe tried with every model?", "每个方案都与每个模型组合试过了吗？"),
         no=text("Not every recipe was tried with every model", "并非每个方案都与每个模型组合试过"),

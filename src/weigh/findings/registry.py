@@ -31,6 +31,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "performance": "performance.headline",
     "decision": "performance.decision",
     "comparison": "comparison.pairs",
+    "ensemble": "comparison.ensemble",
     "finalists": "comparison.finalists",
     "time": "comparison.left_out",
     "racing": "comparison.racing",
@@ -53,6 +54,7 @@ ORDER = tuple(MODULES)
 ALSO = {"label-errors": "errors", "internal": "other"}  # kinds that are made beside others
 RANKING = (  # what compares, explains or promises a score, and so says nothing where no run has learnt anything
     "comparison",
+    "ensemble",
     "cleaned",
     "generalisation",
     "curve",

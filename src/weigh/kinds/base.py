@@ -282,6 +282,14 @@ class Kind:
         """The decisions without a threshold, in the form of targets; asked only where `probable`."""
         raise NotImplementedError
 
+    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray | None:
+        """`(n, k)` float64: what several models, `(n, k)` each, answer on average (probabilities; numbers); None: no average is known.
+
+        Args:
+            weights: Of the models; they sum to 1.
+        """
+        return None
+
     def answer_of(self, recorded: np.ndarray, target: Any) -> Any | None:
         """The answer of a network that one row `(k,)` was recorded of, where the row says all of it; None: it does not."""
         return None

@@ -71,6 +71,10 @@ class Label(Kind):
         shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
         return shifted / shifted.sum(axis=-1, keepdims=True)
 
+    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+        mean = sum(w * self.probabilities(one) for w, one in zip(weights, answers, strict=True))
+        return np.log(np.maximum(mean, np.finfo(float).tiny))
+
     def most_probable(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities.argmax(axis=1)
 

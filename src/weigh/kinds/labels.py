@@ -55,6 +55,11 @@ class Labels(Kind):
         """A sigmoid each."""
         return 0.5 * (1 + np.tanh(answers.astype(np.float64) / 2))
 
+    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+        mean = sum(w * self.probabilities(one) for w, one in zip(weights, answers, strict=True))
+        mean = np.clip(mean, 1e-15, 1 - 1e-15)
+        return np.log(mean) - np.log1p(-mean)
+
     def most_probable(self, probabilities: np.ndarray) -> np.ndarray:
         return (probabilities > 0.5).astype(np.int64)
 

@@ -117,6 +117,9 @@ class Number(Kind):
         values = answers.astype(np.float64)
         return Prediction(values, values[:, 0])
 
+    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+        return np.einsum("m,mnk->nk", weights, np.asarray(answers, dtype=np.float64))
+
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """As they are: a label's unit may be anything."""
         return {"logits": answers.astype(np.float32)}

@@ -296,6 +296,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "test_looks": Text("looks at the test part", "测试部分被查看的次数"),
     "texts": Text("texts", "文本数"),
     "tied": Text("ties", "并列数"),
+    "times": Text("times the multiply-adds", "乘加运算量的倍数"),
     "together": Text("both together", "两者合计"),
     "tokens_per_character": Text("tokens per character", "每个字符的词元数"),
     "tolerance": Text("tolerance", "容许误差"),

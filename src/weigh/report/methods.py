@@ -16,6 +16,8 @@ UNITS = {"examples": "样本", "groups": "组", "runs": "运行", "repeats": "�
 PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"count", "计数"),
     (r"as set", "按设置"),
+    (r"share of the draws", "抽选次数的占比"),
+    (r"cross-validated, a description", "交叉验证，仅作描述"),
     (r"halves of the pictures", "各半图片与全部图片之比较"),
     (r"sd", "标准差"),
     (r"sd, no interval", "标准差，不设区间"),
