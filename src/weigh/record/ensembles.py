@@ -67,7 +67,7 @@ def read_ensemble(results: Results) -> Ensemble | None:
 def average_candidates(metric: Metric, answers: Mapping[str, OutOfFold]) -> Ensemble | None:
     """The ensemble of these candidates; None where fewer than two have a complete repeat in common, or no average exists.
 
-    c candidates, d draws, r repeats: at most r × c × (1 + (d - 1) × folds) measurements of n examples, O(r × c × d × folds × n × classes) time;
+    c candidates, d draws, r repeats: at most r × c × (1 + (d - 1) × (folds × r + 1)) measurements of n examples, O(n × classes) each;
     in practice most folds draw the same members, and each average is measured once. CELLS bounds c for large studies.
     """
     pool, repeats = _in_common(answers)
