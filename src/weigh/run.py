@@ -85,6 +85,8 @@ class Recipe:
         options: What can be set, and the defaults, by the kind of the targets where it has its own, else by what the model reads
             (`Medium.reads`; ANY: whatever is not named). What a model reads that is not there, the recipe is not for.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
+        probable: It gives probabilities; only for kinds that have them (`Kind.probable`).
+        model: Address of what it stands on in place of the study's models; then it is one candidate, however many models there are.
         placed: Name of the recipe that is meant where answers have a place in the picture (`Kind.placed`), and this one is not for them.
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
@@ -97,6 +99,8 @@ class Recipe:
     options: Mapping[str, type[Options]]
     fit: str
     per_example: bool = False
+    probable: bool = False
+    model: str = ""
     placed: str = ""
     unlabelled: Literal["before", "beside"] | None = None
     pretrained: bool = True
@@ -110,6 +114,8 @@ class Recipe:
             return _of_any(self)
         chosen = TASKS.get(task)
         if self.per_example and not all(KINDS.get(kind).linear for kind in chosen.kinds):
+            return None
+        if self.probable and not all(KINDS.get(kind).probable for kind in chosen.kinds):
             return None
         names = (*chosen.kinds, MEDIA.get(chosen.medium).reads, ANY)
         chosen_options = next((self.options[name] for name in names if name in self.options), None)

@@ -56,7 +56,7 @@ def test_a_study_without_models_chooses_trains_and_tells(photos, within_reach, t
     assert "timm:resnet50.a1_in1k (on the model hub, which is not within reach)" in told.err
     spec = Study.open(folder).spec
     assert spec.models == [within_reach]
-    assert [recipe.name for recipe in spec.recipes] == ["probe", "finetune"]
+    assert [recipe.name for recipe in spec.recipes] == ["probe", "finetune"], "counted words are not for pictures"
     assert (spec.design.finalists, spec.design.budget) == (2, "10m")
     findings = json.loads((folder / "findings.json").read_text("utf-8"))
     assert "weigh tries" in findings["study"]["skipped"]["models"]["en"]
@@ -75,9 +75,25 @@ def test_the_script_of_texts_decides(within_reach, tiny_encoder, tmp_path, capsy
     chinese = "".join(f"{''.join(random.sample(HAN, 9))},{label}\n" for label in "好坏" for _ in range(30))
     (tmp_path / "chinese.csv").write_text("text,label\n" + chinese, "utf-8")
     assert main(["plan", str(tmp_path / "english.csv"), "--offline"]) == 0
-    assert f"weigh tries {tiny_encoder}." in capsys.readouterr().out
+    plan = capsys.readouterr().out
+    assert f"weigh tries {tiny_encoder}. Beside them naive-bayes, which needs no pretrained model." in plan
     assert main(["plan", str(tmp_path / "chinese.csv"), "--offline"]) == 2
     assert "hf:a/b" in capsys.readouterr().err, "it is tried, and cannot be loaded"
+
+
+def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_reach, tiny_encoder, tmp_path):
+    data, folder = tmp_path / "d.csv", tmp_path / "s"
+    data.write_text("text,label\n" + ROWS, "utf-8")
+    command = ["run", str(data), "--offline", "-o", str(folder), "--set", "design.folds=2", "--set", "run.threads=1",
+               "--set", "recipes.finetune.epochs=1", "--quiet"]  # fmt: skip
+    assert main(command) == 0
+    study = Study.open(folder)
+    assert [c.id for c in study.results().candidates] == [
+        f"{tiny_encoder} × probe", f"{tiny_encoder} × finetune", "words:tfidf × naive-bayes",
+    ]  # fmt: skip
+    assert any(finding.id == "performance:counting" for finding in study.read())
+    assert [recipe.name for recipe in study.spec.recipes] == ["probe", "finetune", "naive-bayes"]
+    assert main(["run", str(folder), "--quiet"]) == 0, "it goes on from its own file"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

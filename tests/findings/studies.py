@@ -227,6 +227,11 @@ def controlled(separation: float, n: int = 400) -> Results:
     return pictures((2.0, separation), n=n, controls=["m1"], recipes={"m1": "scratch"}, repeats=2)
 
 
+def counted(separation: float, n: int = 400) -> Results:
+    """A head of separation 2 beside counted words."""
+    return pictures((2.0, separation), n=n, recipes={"m1": "naive-bayes"}, repeats=2)
+
+
 def unlabelled(separation: float) -> Results:
     """Plain fine-tuning of a model beside one that has also seen pictures without labels."""
     results = pictures((2.0, separation), n=400, repeats=2, recipes={"m0": "finetune", "m1": "adapted"}, winner="m0")
@@ -340,6 +345,9 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "moved-alike": lambda: moved((3.0, 2.4), (1.5, 1.45), m=300),
     "moved-swapped": lambda: moved((3.5, 1.5), (1.0, 3.5)),
     "three-groups": lambda: pictures(groups=np.arange(300) // 100, folds=3),
+    "counted-worse": lambda: counted(0.5),
+    "counted-level": lambda: counted(2.0),
+    "counted-better": lambda: counted(4.0),
     "control-better": lambda: controlled(4.0),
     "control-level": lambda: controlled(2.0),
     "unlabelled-better": lambda: unlabelled(4.0),

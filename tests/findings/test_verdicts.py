@@ -43,6 +43,11 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "no": ("worse than looking at nothing", "还不如"),
         "undecided": ("not certain", "尚不能确定"),
     },
+    "performance:counting": {
+        "yes": ("is better than counting words", "优于词频统计"),
+        "no": ("No pretrained model.*(worse|practically equal)", "没有哪个预训练模型.*(更差|实际相当)"),
+        "undecided": ("No pretrained model.*is not settled", "没有哪个预训练模型.*尚无定论"),
+    },
     "performance:control": {
         "yes": ("is better than", "优于"),
         "no": ("is worse than|practically equal", "不如|实际相当"),

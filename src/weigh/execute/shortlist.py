@@ -13,9 +13,12 @@ from weigh.data.examples import Examples
 from weigh.errors import WeightsUnreachable
 from weigh.execute.choices import Choose
 from weigh.language import Text, text
+from weigh.plan.candidates import needs_models
 from weigh.plan.prepare import Prepared
 from weigh.record.ledger import Ledger
+from weigh.run import RECIPES
 from weigh.settings import offline_by_environment
+from weigh.spec import RecipeSpec, StudySpec
 
 __all__ = ["complete_models"]
 
@@ -53,13 +56,32 @@ def complete_models(prepared: Prepared, ledger: Ledger | None, choose: Choose) -
     """
     spec, examples = prepared.spec, prepared.examples
     before = None if ledger is None else ledger.fact("choice:models")
-    if spec.models and (before is None or before["models"] != spec.models):
+    chosen = before is not None and before["models"] == spec.models
+    if (spec.models and not chosen) or not needs_models(spec):
         return prepared, None
     offline = spec.run.offline or offline_by_environment()
     stored = choose("models", lambda: _stored(_choose_models(examples, offline=offline)))
     shortlist = _Shortlist(tuple(stored["models"]), tuple(Text(*one) for one in stored["left_out"]))
-    completed = spec.model_copy(update={"models": list(shortlist.models)})
-    return replace(prepared, spec=completed), shortlist.words()
+    recipes = [*spec.recipes, *_yardsticks(spec)]
+    completed = spec.model_copy(update={"models": list(shortlist.models), "recipes": recipes})
+    sentence, beside = shortlist.words(), [recipe.name for recipe in recipes if RECIPES.get(recipe.name).model]
+    if beside:
+        sentence += text(
+            "Beside them {r}, which needs no pretrained model.",
+            "另加不需要预训练模型的 {r} 作为基线。",
+            r=", ".join(beside),
+        )
+    return replace(prepared, spec=completed), sentence
+
+
+def _yardsticks(spec: StudySpec) -> list[RecipeSpec]:
+    """What a chosen model has to be better than: the recipes for this task that need no pretrained model, where they are not named."""
+    named = {recipe.name for recipe in spec.recipes}
+    return [
+        RecipeSpec(name=name)
+        for name, recipe in RECIPES.items()
+        if recipe.model and name not in named and recipe.options_for(spec.task) is not None
+    ]
 
 
 def _stored(shortlist: _Shortlist) -> dict[str, list]:

@@ -364,6 +364,7 @@ SPELLINGS = {
     "tf": _Spelling(("tf:PATH", "tf:PATH.pb@timm:NAME"), _graph),
     "onnx": _Spelling(("onnx:PATH",), _graph),
     "keras": _Spelling(("keras:NAME", "keras:PATH.keras", "keras:PATH.weights.h5@NAME", "keras:hub:PRESET"), _keras),
+    "words": _Spelling(("words:tfidf",), _name),
     "python": _Spelling(("python:MODULE:FACTORY",), _factory),
 }
 BUILT_IN = tuple(SPELLINGS)

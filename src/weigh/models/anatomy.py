@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -140,6 +140,7 @@ class Anatomy:
         inner: `(body) -> module` of the library that it comes from, whose layers adapters stand beside.
         inner_name: What stands before that library's own names of weights in the module.
         embedding: `(body) -> table` of the vectors that tokens start as; None: it has none.
+        take_sizes: `(module, shapes by name)`: makes room for weights of a saved model whose shapes follow from what was learnt.
         lacking: Port that is not offered -> why, where that is known.
         instead: Where the same network can be had so that it can be trained, for who asks for that.
     """
@@ -166,6 +167,7 @@ class Anatomy:
     inner: Callable[[nn.Module], nn.Module] = lambda body: body
     inner_name: str = ""
     embedding: Callable[[nn.Module], Any] | None = None
+    take_sizes: Callable[[nn.Module, Mapping[str, Sequence[int]]], None] = lambda _module, _shapes: None
     lacking: Mapping[str, Text] = field(default_factory=dict)
     instead: Text | None = None
 

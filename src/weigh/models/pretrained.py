@@ -57,14 +57,14 @@ class Provenance:
     """Where weights came from.
 
     Attributes:
-        source: "hub", "package", "file" or "random".
+        source: "hub", "package", "file", "random" or "none": it has no weights.
         name: Repository, package with version, path, or "".
         licence: As stated by the source; "" where unknown.
         note: Why this source was used where another would be expected.
         files: What was read, as it lies on this machine.
     """
 
-    source: Literal["hub", "package", "file", "random"]
+    source: Literal["hub", "package", "file", "random", "none"]
     name: str = ""
     licence: str = ""
     note: str = ""
@@ -220,7 +220,9 @@ class Pretrained:
         remaining = [
             name
             for name, recipe in fit
-            if TRAINS[recipe.trains] in self.ports and (not recipe.frozen or recipe.frozen in self.anatomy.cuts)
+            if not recipe.model
+            and TRAINS[recipe.trains] in self.ports
+            and (not recipe.frozen or recipe.frozen in self.anatomy.cuts)
         ]
         return text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–")
 

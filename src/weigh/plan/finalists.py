@@ -13,7 +13,7 @@ from typing import Any
 
 from weigh.errors import DesignError
 from weigh.language import Text, text
-from weigh.plan.candidates import candidate_id
+from weigh.plan.candidates import candidate_id, recipes_of_models
 from weigh.plan.jobs import predict_seconds
 from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate
@@ -33,7 +33,7 @@ __all__ = [
 
 def chooses_finalists(spec: StudySpec) -> bool:
     """Whether some recipes may run with some models only."""
-    return spec.design.finalists is not None and len(spec.recipes) > 1
+    return spec.design.finalists is not None and len(recipes_of_models(spec)) > 1
 
 
 def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:
@@ -42,7 +42,7 @@ def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple
     Raises:
         DesignError: The first recipe is a yardstick, which no model is chosen by.
     """
-    first = spec.recipes[0]
+    first = recipes_of_models(spec)[0]
     if RECIPES.get(first.name).control:
         raise DesignError(
             text(
@@ -63,7 +63,7 @@ def with_first_recipe(spec: StudySpec, candidates: Sequence[Candidate]) -> tuple
 def tried(
     spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None, stopped: Collection[str] = ()
 ) -> tuple[Candidate, ...]:
-    """Those that run: all with the first recipe, and all of the finalists.
+    """Those that run: all with the first recipe, all of the finalists, and what stands on no model of the study.
 
     Args:
         models: Addresses of the finalists; None: they are not chosen, or everybody is one.
@@ -72,8 +72,9 @@ def tried(
     candidates = [candidate for candidate in candidates if candidate.id not in stopped]
     if models is None or not chooses_finalists(spec):
         return tuple(candidates)
-    first = {candidate.id for candidate in with_first_recipe(spec, candidates)}
-    return tuple(candidate for candidate in candidates if candidate.id in first or candidate.model in models)
+    always = {candidate.id for candidate in with_first_recipe(spec, candidates)}
+    always |= {candidate.id for candidate in candidates if candidate.model not in spec.models}
+    return tuple(candidate for candidate in candidates if candidate.id in always or candidate.model in models)
 
 
 def narrowed(plan: Plan, spec: StudySpec, models: Collection[str]) -> Plan:
@@ -89,9 +90,9 @@ def dearest_first(
 ) -> tuple[str, ...]:
     """The models, those first whose other recipes take longest: what a plan must reckon with before finalists are known."""
     first = {candidate.id for candidate in with_first_recipe(spec, plan.candidates)}
-    seconds = dict.fromkeys((candidate.model for candidate in plan.candidates), 0.0)
+    seconds = dict.fromkeys(spec.models, 0.0)
     for run in plan.runs:
-        if run.candidate not in first:
+        if run.model in seconds and run.candidate not in first:
             seconds[run.model] += predict_seconds([run], timings.get(run.model, {}), n_examples)
     return tuple(sorted(seconds, key=lambda model: -seconds[model]))
 
@@ -118,7 +119,7 @@ def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
     return text(
         "{o} would take longer than {b} with {m}, and so does not run with it.",
         "{o} 与 {m} 组合所需的时间会超过 {b}，因此不运行。",
-        o=", ".join(recipe.label or recipe.name for recipe in spec.recipes[1:]),
+        o=", ".join(recipe.label or recipe.name for recipe in recipes_of_models(spec)[1:]),
         b=spec.design.budget,
         m=", ".join(models),
     )
@@ -132,7 +133,7 @@ def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | No
     """
     if not chooses_finalists(spec) or spec.design.finalists >= len(spec.models):
         return None
-    first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
+    first, *others = (recipe.label or recipe.name for recipe in recipes_of_models(spec))
     if models is not None and not models:
         return None  # all were passed over, which is said
     if models is not None:

@@ -12,6 +12,7 @@ from weigh.data.fold_checks import fold_warnings
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.metrics.tables import require_metric
+from weigh.plan.candidates import needs_models
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
 from weigh.run import meant_recipe, recipe_options
@@ -95,7 +96,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
 def _choosing(spec: StudySpec) -> StudySpec:
     """Where no models are named, a study whose design is to choose: heads of all, networks of the best, within a time."""
-    if spec.models:
+    if spec.models or not needs_models(spec):
         return spec
     design = {"finalists": spec.design.finalists or FINALISTS, "budget": spec.design.budget or BUDGET}
     return spec.model_copy(update={"design": spec.design.model_copy(update=design)})

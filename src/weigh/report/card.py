@@ -137,7 +137,8 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
     decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
-    elsewhere = results.examples.medium.opened_elsewhere
+    counted = facts.get("weights") == "none"  # then there is no network of another library
+    elsewhere = () if counted else results.examples.medium.opened_elsewhere
     lines += [*elsewhere, ""] if elsewhere else []
     shown = [
         (key, value) for key, value in facts.items() if key not in ("classes", "files") and value not in (None, "")

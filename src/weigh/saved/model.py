@@ -250,12 +250,13 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
             )
         library = {name: value for name, value in whole.items() if name != "weigh"}
         pretrained = _architecture(config, library, folder, trust_code=trust_code)
+        weights = load_file(folder / "model.safetensors")
+        pretrained.anatomy.take_sizes(pretrained.module, {name: tensor.shape for name, tensor in weights.items()})
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         task = network_task(config["task"])
         like = _examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
         network = task.build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(network.state_dict(), pretrained)
-        weights = load_file(folder / "model.safetensors")
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(

@@ -17,6 +17,8 @@ __all__ = ["STRENGTHS", "placed"]
 
 # L2 strengths of a probe: penalty per example on standardised features (scikit-learn's C = 1 / (strength x examples)).
 STRENGTHS = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+# Of naive Bayes: added to the weight of every n-gram in every class.
+SMOOTHINGS = [0.01, 0.03, 0.1, 0.3, 1.0]
 
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 LearningRate = Annotated[float, Field(gt=0, le=100)]
@@ -72,6 +74,16 @@ class TextHead(Head):
         Literal["last", "mean"] | None,
         Field(description="Features of texts from the last layer, or the mean of all layers."),
     ] = None
+
+
+class NaiveBayes(Classes):
+    smoothings: Annotated[
+        list[Annotated[float, Field(gt=0)]],
+        Field(min_length=1, description="Added to every count; chosen inside the training folds."),
+    ] = SMOOTHINGS
+    vocabulary: Annotated[
+        int, Field(ge=1, le=10_000_000, description="Most n-grams that are counted: those of the most texts.")
+    ] = 100_000
 
 
 # ---- a network that is trained

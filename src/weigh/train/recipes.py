@@ -131,6 +131,22 @@ RECIPES.register(
     ),
 )
 RECIPES.register(
+    "naive-bayes",
+    Recipe(
+        name="naive-bayes",
+        title=text(
+            "yardstick of texts without a pretrained model: counted words, TF-IDF, naive Bayes",
+            "不用预训练模型的文本基线：词频统计、TF-IDF、朴素贝叶斯",
+        ),
+        trains="head",
+        options={"texts": options.NaiveBayes},
+        fit="weigh.train.naive_bayes:fit",
+        per_example=True,
+        probable=True,
+        model="words:tfidf",
+    ),
+)
+RECIPES.register(
     "scratch",
     Recipe(
         name="scratch",

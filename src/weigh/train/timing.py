@@ -145,6 +145,9 @@ def _network_and_batch(
         return net, batch.contiguous(memory_format=torch.channels_last), None
     if not task.feed.alike and examples is not None:
         some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
+        if "network" not in model.ports:
+            _, batch = next(iter(task.feed.stream(some, model.configure({}), setting, frozen=True)))
+            return task.build(model, examples, frozen=True).to(setting.device), batch.inputs, None
         inputs = task.inputs(some, model.configure({}), setting, {})
         return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))).inputs, inputs
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)

@@ -12,6 +12,7 @@ from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
+from weigh.plan.candidates import recipes_of_models
 from weigh.plan.finalists import with_first_recipe
 from weigh.record.results import Results
 
@@ -26,7 +27,7 @@ def find(results: Results) -> list[Finding]:
     if not results.untried:
         return []
     evidence, spec = read_evidence(results), results.spec
-    first, *others = (recipe.label or recipe.name for recipe in spec.recipes)
+    first, *others = (recipe.label or recipe.name for recipe in recipes_of_models(spec))
     left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
     final = [model for model in spec.models if model not in left_out]
     sentence = text(

@@ -20,6 +20,7 @@ from weigh.findings.judged import find_judged, say_judged
 from weigh.findings.learning import nothing_learnt, usefulness
 from weigh.findings.model import Finding, Verdict
 from weigh.findings.performance.caveats import caveats, lead_is_lost
+from weigh.findings.performance.counting import against_counting, not_shown_better
 from weigh.findings.performance.descriptions import describe_classes, describe_metrics, scores_figure
 from weigh.findings.performance.unlearnt import no_verdict, not_learnt
 from weigh.findings.performance.yardsticks import against_controls, worth_of_pretraining
@@ -49,6 +50,7 @@ def find(results: Results) -> list[Finding]:
     findings = [
         _headline(evidence),
         *_baseline(evidence),
+        *against_counting(evidence),
         *against_controls(evidence),
         *worth_of_pretraining(evidence),
         describe_metrics(evidence),
@@ -117,7 +119,7 @@ def _headline(evidence: Evidence) -> Finding:
         sentence += against
     elif verdict != "yes":
         sentence += _doubt(evidence, verdict, estimates)
-    sentence += caveats(evidence, estimates)
+    sentence += not_shown_better(evidence, estimates) + caveats(evidence, estimates)
     if verdict == "yes" and lead_is_lost(evidence):
         verdict = "undecided"
     return Finding(
