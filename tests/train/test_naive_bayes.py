@@ -171,7 +171,7 @@ def test_the_saved_model_holds_arrays_and_json_alone(reviews):
 
 def test_it_cannot_be_written_as_onnx_and_says_so(reviews, capsys, tmp_path):
     _, study = reviews
-    code, _, err = weigh(capsys, "export", study.folder, "--onnx", tmp_path / "m.onnx")
+    code, _, err = weigh(capsys, "export", study.folder, "--onnx", "--output", tmp_path / "m.onnx")
     assert code == 2
     assert "Counted words cannot be written as ONNX" in err
     assert "weigh predict" in err

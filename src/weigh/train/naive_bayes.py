@@ -123,12 +123,12 @@ def fit_bayes(
     if target.ndim == 2:
         yes, no = _Class.of(x, target, balanced=balanced), _Class.of(x, 1 - target, balanced=balanced)
         weights = [yes.log_share(s) - no.log_share(s) for s in smoothings]
-        bias = yes.log_prior() - no.log_prior()
+        bias = np.log(yes.number) - np.log(no.number)
     else:
         own = _Class.of(x, np.eye(classes)[target], balanced=balanced)
         weights = [own.log_share(s) for s in smoothings]
         weights = [w - w.mean(axis=1, keepdims=True) for w in weights]  # probabilities stay; smaller numbers
-        bias = own.log_prior()
+        bias = np.log(own.number) - np.log(own.number.sum())
     return [Bayes(columns, idf, w.reshape(len(parts), len(columns), classes), bias) for w in weights]
 
 
@@ -158,9 +158,6 @@ class _Class(NamedTuple):
     def log_share(self, smoothing: float) -> np.ndarray:
         added = self.mass + smoothing
         return np.log(added) - np.log(added.sum(axis=0))
-
-    def log_prior(self) -> np.ndarray:
-        return np.log(self.number) - np.log(self.number.sum())
 
 
 def fit(
