@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from tests.text_models import write_reviews
 from weigh.cli.main import main
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
@@ -83,7 +84,7 @@ def test_the_script_of_texts_decides(within_reach, tiny_encoder, tmp_path, capsy
 
 def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_reach, tiny_encoder, tmp_path):
     data, folder = tmp_path / "d.csv", tmp_path / "s"
-    data.write_text("text,label\n" + ROWS, "utf-8")
+    write_reviews(data, 120)
     command = ["run", str(data), "--offline", "-o", str(folder), "--set", "design.folds=2", "--set", "run.threads=1",
                "--set", "recipes.finetune.epochs=1", "--quiet"]  # fmt: skip
     assert main(command) == 0
