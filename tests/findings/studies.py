@@ -222,14 +222,10 @@ def moved(tested: tuple[float, ...], there: tuple[float, ...], n: int = 600, m: 
     return shifted(make_results(logits, target, test=test, test_target=truth), "winter")
 
 
-def controlled(separation: float, n: int = 400) -> Results:
-    """A head of separation 2 beside a control."""
-    return pictures((2.0, separation), n=n, controls=["m1"], recipes={"m1": "scratch"}, repeats=2)
-
-
-def counted(separation: float, n: int = 400) -> Results:
-    """A head of separation 2 beside counted words."""
-    return pictures((2.0, separation), n=n, recipes={"m1": "naive-bayes"}, repeats=2)
+def controlled(separation: float, recipe: str = "scratch") -> Results:
+    """A head of separation 2 beside a control, or beside counted words."""
+    controls = ["m1"] if recipe == "scratch" else []
+    return pictures((2.0, separation), n=400, controls=controls, recipes={"m1": recipe}, repeats=2)
 
 
 def unlabelled(separation: float) -> Results:
@@ -345,9 +341,9 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "moved-alike": lambda: moved((3.0, 2.4), (1.5, 1.45), m=300),
     "moved-swapped": lambda: moved((3.5, 1.5), (1.0, 3.5)),
     "three-groups": lambda: pictures(groups=np.arange(300) // 100, folds=3),
-    "counted-worse": lambda: counted(0.5),
-    "counted-level": lambda: counted(2.0),
-    "counted-better": lambda: counted(4.0),
+    "counted-worse": lambda: controlled(0.5, "naive-bayes"),
+    "counted-level": lambda: controlled(2.0, "naive-bayes"),
+    "counted-better": lambda: controlled(4.0, "naive-bayes"),
     "control-better": lambda: controlled(4.0),
     "control-level": lambda: controlled(2.0),
     "unlabelled-better": lambda: unlabelled(4.0),
