@@ -224,7 +224,7 @@ def moved(tested: tuple[float, ...], there: tuple[float, ...], n: int = 600, m: 
 
 def controlled(separation: float, recipe: str = "scratch") -> Results:
     """A head of separation 2 beside a control, or beside counted words."""
-    controls = ["m1"] if recipe == "scratch" else []
+    controls = ["m1"][: recipe == "scratch"]
     return pictures((2.0, separation), n=400, controls=controls, recipes={"m1": recipe}, repeats=2)
 
 
@@ -237,10 +237,8 @@ def unlabelled(separation: float) -> Results:
 def raced(*, dropped: bool) -> Results:
     """A race that ran to the end, or that one candidate left."""
     out = (Dropped("m1", "m0", 5, 15, 0.2, 0.1, 0.3, 300),) if dropped else ()
-    ends = {"m0": 15, "m1": 5 if dropped else 15}
-    race = Race(
-        {"m0": 15, "m1": 15}, 5, (5, 10, 15), 2, ends, out, stop="one left" if dropped else "spent", leader="m0"
-    )
+    ends, stop = {"m0": 15, "m1": 5 if dropped else 15}, "one left" if dropped else "spent"
+    race = Race({"m0": 15, "m1": 15}, 5, (5, 10, 15), 2, ends, out, stop=stop, leader="m0")
     return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
 
 
@@ -341,9 +339,6 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "moved-alike": lambda: moved((3.0, 2.4), (1.5, 1.45), m=300),
     "moved-swapped": lambda: moved((3.5, 1.5), (1.0, 3.5)),
     "three-groups": lambda: pictures(groups=np.arange(300) // 100, folds=3),
-    "counted-worse": lambda: controlled(0.5, "naive-bayes"),
-    "counted-level": lambda: controlled(2.0, "naive-bayes"),
-    "counted-better": lambda: controlled(4.0, "naive-bayes"),
     "control-better": lambda: controlled(4.0),
     "control-level": lambda: controlled(2.0),
     "unlabelled-better": lambda: unlabelled(4.0),
@@ -380,6 +375,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "boxes-forgotten": lambda: planted_boxes(*[Detector(missed=0.02)] * 2, n=24, labelled=forgotten(4)),
     "texts": lambda: text_study(models={"timm:good": {"texts": TOKENS}}),
     "labels": lambda: text_study(several=True),
+    **{f"counted-{far}": (lambda far=far: controlled(far, "naive-bayes")) for far in (0.5, 2.0, 4.0)},
     **{f"hopeless-{kind}": (lambda kind=kind: hopeless(kind)) for kind in ("heads", "networks", "numbers", "entities")},
 }
 CELLS = Detector(missed=0.05, wrong_class=0.05, badly=0.05, double=0.1, background=0.5, small=0.4)

@@ -20,10 +20,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["against_counting", "not_shown_better"]
 
-NONE_BETTER = text(
-    "No pretrained model here is shown to be better than counting words",
-    "这里没有哪个预训练模型被证明优于词频统计",
-)
 ABOUT: dict[Relation, Text] = {
     "worse": text("the best of them, {c}, is worse: the difference is {d}.", "其中最好的 {c} 更差：差值为 {d}。"),
     "equal": text(
@@ -71,23 +67,32 @@ def _compare(evidence: Evidence) -> _Counting | None:
 
 def _sentence(evidence: Evidence, compared: _Counting) -> Text:
     values = {"c": evidence.label(compared.pretrained), "d": amount(compared.gain)}
-    counting = text(" ({o})", "（{o}）", o=evidence.label(compared.counting))
     if compared.relation == "better":
         return text(
-            "{c} is better than counting words{o} by {d}.", "{c} 优于词频统计{o}，领先 {d}。", o=counting, **values
+            "{c} is better than counting words ({o}) by {d}.",
+            "{c} 优于词频统计（{o}），领先 {d}。",
+            o=evidence.label(compared.counting),
+            **values,
         )
-    about = ABOUT[compared.relation]
-    about = text(about.en, about.zh, **values)
-    return Text(f"{NONE_BETTER.en}{counting.en}: {about.en}", f"{NONE_BETTER.zh}{counting.zh}：{about.zh}")
+    begun, about = _none_better(evidence, compared), ABOUT[compared.relation]
+    return text(f"{begun.en}: {about.en}", f"{begun.zh}：{about.zh}", **values)
 
 
-def not_shown_better(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
+def _none_better(evidence: Evidence, compared: _Counting) -> Text:
+    return text(
+        "No pretrained model here is shown to be better than counting words ({o})",
+        "这里没有哪个预训练模型被证明优于词频统计（{o}）",
+        o=evidence.label(compared.counting),
+    )
+
+
+def not_shown_better(evidence: Evidence) -> Text:
     """For the headline: that no pretrained model is shown to be better; nothing where one is, or where nothing was counted."""
     compared = evidence.once(_compare)
     if compared is None or compared.relation == "better":
         return text("", "")
-    estimates["over_counting"] = compared.gain
-    return _sentence(evidence, compared)
+    sentence = _none_better(evidence, compared)
+    return Text(f"{sentence.en}.", f"{sentence.zh}。")
 
 
 def against_counting(evidence: Evidence) -> list[Finding]:

@@ -119,7 +119,7 @@ def _headline(evidence: Evidence) -> Finding:
         sentence += against
     elif verdict != "yes":
         sentence += _doubt(evidence, verdict, estimates)
-    sentence += not_shown_better(evidence, estimates) + caveats(evidence, estimates)
+    sentence += not_shown_better(evidence) + caveats(evidence, estimates)
     if verdict == "yes" and lead_is_lost(evidence):
         verdict = "undecided"
     return Finding(
