@@ -75,7 +75,8 @@ def _sentence(evidence: Evidence, compared: _Counting) -> Text:
             **values,
         )
     begun, about = _none_better(evidence, compared), ABOUT[compared.relation]
-    return text(f"{begun.en}: {about.en}", f"{begun.zh}：{about.zh}", **values)
+    about = text(about.en, about.zh, **values)
+    return Text(f"{begun.en}: {about.en}", f"{begun.zh}：{about.zh}")
 
 
 def _none_better(evidence: Evidence, compared: _Counting) -> Text:
