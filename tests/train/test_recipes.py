@@ -126,7 +126,7 @@ def test_networks_train_and_repeat(recipe, examples, setting, make_run):
     np.testing.assert_array_equal(one.answers, two.answers)
     assert one.facts == two.facts
     assert len(one.facts["history"]) == 2
-    assert 1 <= one.facts["best_epoch"] <= 2
+    assert (recipe not in ("finetune", "lp-ft")) <= one.facts["best_epoch"] <= 2
     assert one.facts["n_parameters"] > 1000
     assert ("validation" in one.facts["history"][0]) == (recipe != "textbook")
     model = load_model(run.model, pretrained=False, offline=True)
@@ -134,7 +134,7 @@ def test_networks_train_and_repeat(recipe, examples, setting, make_run):
 
 
 @pytest.mark.parametrize(
-    ("source", "recipe"), [("init", "finetune"), ("order", "finetune"), ("augmentation", "finetune")]
+    ("source", "recipe"), [("init", "scratch"), ("order", "finetune"), ("augmentation", "finetune")]
 )
 def test_each_seed_is_a_source_of_its_own(source, recipe, examples, setting, make_run):
     base = fit([make_run(recipe, **FAST)], setting, examples)[0]
@@ -157,7 +157,7 @@ def test_a_refit_trains_for_its_epochs_on_everything(examples, setting, make_run
 
 
 def test_patience_ends_a_run_and_the_best_epoch_is_restored(examples, setting, make_run):
-    run = make_run("finetune", **{**FAST, "epochs": 12}, patience=1, learning_rate=0.02)
+    run = make_run("finetune", **{**FAST, "epochs": 12}, patience=1, learning_rate=0.02, head="random")
     facts = fit([run], setting, examples)[0].facts
     scores = [entry["validation"] for entry in facts["history"]]
     assert facts["best_epoch"] == 1 + int(np.argmax(scores))
@@ -187,7 +187,7 @@ def test_ties_stop_training_but_for_entities(kind, epochs, kept, examples, setti
     """F1 of entities is 0 until the first one is found."""
     monkeypatch.setattr("weigh.train.network._validate", lambda *_: 0.0)
     monkeypatch.setattr(type(examples.kind), "from_nothing", kind.from_nothing)
-    run = make_run("finetune", **{**FAST, "epochs": 4}, patience=2)
+    run = make_run("finetune", **{**FAST, "epochs": 4}, patience=2, head="random")
     facts = fit([run], setting, examples)[0].facts
     assert (len(facts["history"]), facts["best_epoch"]) == (epochs, kept)
 

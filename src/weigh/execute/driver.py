@@ -40,6 +40,7 @@ from weigh.record.results import Results
 from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
 from weigh.spec_yaml import changed_settings, dump_spec
+from weigh.train.length import epochs_of
 
 __all__ = ["run_study"]
 
@@ -175,7 +176,9 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[R
         epochs, settled = None, {}
         if RECIPES.get(candidate.recipe).trains == "network":
             options = recipe_options(recipe_of(spec, candidate), spec.task)
-            epochs = median_epochs(results, candidate.id) or options["epochs"]
+            epochs = median_epochs(results, candidate.id)
+            if epochs is None:
+                epochs = epochs_of(options, int((examples.part == "train").sum()))
             settled = mean_settled(results, candidate.id)
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep, settled=settled))
     return runs

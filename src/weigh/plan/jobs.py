@@ -15,6 +15,7 @@ from weigh.kinds.base import KINDS
 from weigh.media import MEDIA
 from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
+from weigh.train.length import epochs_of
 
 __all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "next_block", "predict_seconds"]
 
@@ -108,7 +109,7 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             total += run.options["views"] * n_examples * forward
         if unlabelled == "before" and (run.purpose, run.repeat, run.fold) == ("main", 0, 0):
             total += pretrain["epochs"] * pretrain["n"] * further
-        epochs = run.epochs or run.options.get("epochs", 10)
+        epochs = epochs_of(run.options, len(run.train)) if run.epochs is None else run.epochs
         total += epochs * len(run.train) * step + (0 if frozen else len(run.test) * forward)
     return total
 

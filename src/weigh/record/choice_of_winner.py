@@ -151,8 +151,8 @@ def mean_settled(results: Results, candidate: str) -> dict[str, float]:
 
 
 def median_epochs(results: Results, candidate: str) -> int | None:
-    """Median of the best epochs over the finished runs of the main design, at least 1; None where none has any."""
+    """Median of the best epochs over the finished runs of the main design (0: the probe that they began as was the best); None where none has any."""
     best = [
         run.facts["best_epoch"] for run in results.runs(candidate=candidate) if run.facts.get("best_epoch") is not None
     ]
-    return max(1, round(statistics.median(best))) if best else None
+    return round(statistics.median(best)) if best else None

@@ -269,7 +269,7 @@ class Ledger:
                     examples.target[run.test],
                     outcome.kept,
                 )
-            facts = {**outcome.facts, **({"epochs": run.epochs} if run.epochs else {})}
+            facts = {**outcome.facts, **({} if run.epochs is None else {"epochs": run.epochs})}
             rows.append(
                 (
                     run.key,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-__all__ = ["Recent"]
+__all__ = ["Recent", "state_of"]
 
 State = dict[str, torch.Tensor]
 
@@ -34,7 +34,7 @@ class Recent:
         if self.states.maxlen == 1:
             yield
             return
-        self.states.append(_copy(self.network))
+        self.states.append(state_of(self.network))
         self.network.load_state_dict(_mean(list(self.states)))
         try:
             yield
@@ -47,7 +47,8 @@ class Recent:
             self.network.load_state_dict(_mean(list(self.states)))
 
 
-def _copy(network: nn.Module) -> State:
+def state_of(network: nn.Module) -> State:
+    """A copy of its weights and statistics as they are now."""
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 

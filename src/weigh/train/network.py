@@ -21,7 +21,7 @@ from weigh.data.folds import inner_split
 from weigh.heads.base import HEADS, head_of
 from weigh.heads.network_task import network_task
 from weigh.inputs.base import Inputs
-from weigh.kinds.base import Kind
+from weigh.kinds.base import Kind, Prediction
 from weigh.metrics.base import METRICS
 from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
@@ -30,13 +30,14 @@ from weigh.models.processor.layers import speed_up
 from weigh.run import RECIPES, Outcome, Run, Setting
 from weigh.seeds import seed
 from weigh.train.activations import activations_of
-from weigh.train.averaging import Recent
+from weigh.train.averaging import Recent, state_of
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.determinism import forked, torch_generator
 from weigh.train.device import ahead, autocast, peak_bytes
 from weigh.train.failures import Diverged, OutOfMemory, failed_outcome
 from weigh.train.features import features_key, load_for, own_operations, prediction_seconds
 from weigh.train.furthest import Furthest, furthest_of
+from weigh.train.length import epochs_of
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
 from weigh.train.pretraining import Beside, adapt
@@ -47,6 +48,7 @@ from weigh.train.words import add_words, asks_words
 __all__ = ["fit"]
 
 Progress = Callable[[str, int, int], None] | None
+CLEARLY = 1.2816  # 90 % of a normal distribution: where training changes nothing, one epoch in ten would look so much better than its start
 
 
 @dataclass
@@ -106,6 +108,10 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     trained = time.perf_counter() - started
     settled = _settle(work, validation)
     bias = _decision(work, validation)
+    if best.number == 0 and len(
+        validation
+    ):  # it stays a probe; this one has seen the validation part too, as the recipe's has
+        facts_of_training["probe_strength"] = _start_from_probe(work, examples, run.train)
     train_scores = score_training(examples, setting.primary, work.predict(run.train), run.train, bias)
     furthest = furthest_of(run, setting, examples)
     answers = work.predict(run.test, furthest)
@@ -179,8 +185,9 @@ def _optimise(
     """Train, and put back what was changed for that alone; the epoch that was kept, and facts."""
     run, recipe, feed = work.run, RECIPES.get(work.run.recipe), network_task(work.setting.task).feed
     facts: dict[str, Any] = {}
-    if run.recipe == "lp-ft":
-        facts["probe_strength"] = _start_from_probe(work, examples)
+    probed = run.options.get("head") == "probe" and work.kind.linear
+    if probed:
+        facts["probe_strength"] = _start_from_probe(work, examples, training)
     adapters = None
     if recipe.low_rank:
         own_seed = seed(run.seeds["init"], "adapters")
@@ -190,7 +197,7 @@ def _optimise(
     whole = recipe.low_rank or work.beside is not None or feed.tokens is None
     shortened = None if whole else shorten_vocabulary(work.network, feed.tokens(work.inputs))
     with forked(seed(run.seeds["augmentation"], "dropout")):  # dropout takes no generator of its own
-        best = _train(work, training, validation, progress)
+        best = _train(work, training, validation, progress, probed=probed)
     if adapters is not None:
         adapters.merge()
     if shortened is not None:
@@ -261,38 +268,39 @@ def _split(run: Run, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
     return run.train[~held], run.train[held]
 
 
-def _start_from_probe(work: Work, examples: Examples) -> float:
-    """Put the head of a probe, fitted on the training part alone, on the network; returns its strength."""
+def _start_from_probe(work: Work, examples: Examples, training: np.ndarray) -> float:
+    """Put the head of a probe, fitted on these examples alone, on the network; returns its strength."""
     from weigh.train.logistic import eigenbasis
     from weigh.train.probe import fit_head
     from weigh.train.rows import Rows
 
     run = work.run
     work.network.eval()
-    features = np.zeros((len(run.train), work.network.width), np.float32)
+    features = np.zeros((len(training), work.network.width), np.float32)
     with torch.inference_mode():
-        for positions in work.inputs.cut(run.train, 64):
-            batch = work.inputs.batch(run.train[positions])
+        for positions in work.inputs.cut(training, 64):
+            batch = work.inputs.batch(training[positions])
             features[positions] = work.network.features(batch.inputs).float().cpu().numpy()
-    group = None if examples.group is None else examples.group[run.train]
     head = fit_head(
         features,
-        work.target[run.train],
+        work.target[training],
         run.options.get("strengths", STRENGTHS),
         work.network.outputs,
         eigenbasis(Rows.standardise(features)),
         kind=work.kind,
         rng=np.random.default_rng(run.seeds["split"]),
-        group=group,
+        group=None if examples.group is None else examples.group[training],
         balanced=run.options.get("class_weights") == "balanced",
     )
     work.network.set_head(head.weight, head.bias)
     return head.strength
 
 
-def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress) -> Epoch:
-    options = work.run.options
-    epochs = work.run.epochs or options["epochs"]
+def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: Progress, *, probed: bool) -> Epoch:
+    """Train and keep the epoch that is best on the validation part; the start (0) where that is a probe's head and none is clearly better."""
+    options, epochs = work.run.options, work.run.epochs
+    if epochs is None:
+        epochs = epochs_of(options, len(work.run.train))
     if options.get("class_weights") == "balanced":
         work.network.balance(work.target[training])
     if options.get("loss"):
@@ -302,6 +310,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
     )  # fmt: skip
     best, state, history, without = Epoch(epochs, [], loop.batch_size, loop.accumulated), None, [], 0
     best_score, recent = -np.inf, Recent(work.network, options.get("average", 1))
+    start = (state_of(work.network), _measured(work, validation)) if probed and len(validation) else None
     # F1 of entities is 0 until the first is found: an epoch that is as good has then learned more, and is no reason to stop
     ties_go_on = work.kind.from_nothing
     for epoch in range(1, epochs + 1):
@@ -313,8 +322,7 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
                 score = entry["validation"]
                 if score > best_score or (ties_go_on and score == best_score):
                     best_score, without = score, 0
-                    best = Epoch(epoch, [], loop.batch_size, loop.accumulated)
-                    state = {name: tensor.detach().clone() for name, tensor in work.network.state_dict().items()}
+                    best, state = Epoch(epoch, [], loop.batch_size, loop.accumulated), state_of(work.network)
                 else:
                     without += 1
         history.append(entry)
@@ -326,23 +334,45 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
         work.network.load_state_dict(state)
     else:
         recent.settle()
+    if start is not None and not _clearly_better(work, _measured(work, validation), start[1]):
+        work.network.load_state_dict(start[0])
+        best = best._replace(number=0)
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
 
 
-def _validate(work: Work, validation: np.ndarray) -> float:
-    """The primary metric, greater is better, with the loss as tie-breaker: on few pictures many epochs tie.
+def _measured(work: Work, indices: np.ndarray) -> np.ndarray:
+    """`(n, …)`: the statistics of the primary metric."""
+    prediction, target = _decided(work, indices)
+    return METRICS.get(work.setting.primary).measure(prediction, target)
+
+
+def _clearly_better(work: Work, after: np.ndarray, before: np.ndarray) -> bool:
+    """Whether a score rose by more than `CLEARLY` standard errors of the difference, of the same examples."""
+    metric = METRICS.get(work.setting.primary)
+    rise = float(metric.reduce(after, np.ones(len(after))) - metric.reduce(before, np.ones(len(before))))
+    moved = metric.influence_on(after) - metric.influence_on(before)
+    return (rise if metric.greater_is_better else -rise) > CLEARLY * float(np.sqrt((moved**2).sum()))
+
+
+def _decided(work: Work, indices: np.ndarray) -> tuple[Prediction, np.ndarray]:
+    """What the network decides, with the threshold that follows from how frequent the classes are; and what is true.
 
     Raises:
         Diverged: Predictions that are not finite.
     """
-    logits, target = work.predict(validation), work.target[validation]
+    logits, target = work.predict(indices), work.target[indices]
     if not np.isfinite(logits).all():
         raise Diverged("the network's predictions became infinite or undefined")
-    metric = METRICS.get(work.setting.primary)
     bias = choose_bias(
         work.kind, work.run.options.get("decision", "argmax"), work.setting.primary, target, None, work.width
     )
-    prediction = work.kind.decide(logits, 0.0 if bias is None else np.asarray(bias))
+    return work.kind.decide(logits, 0.0 if bias is None else np.asarray(bias)), target
+
+
+def _validate(work: Work, validation: np.ndarray) -> float:
+    """The primary metric, greater is better, with the loss as tie-breaker: on few pictures many epochs tie."""
+    prediction, target = _decided(work, validation)
+    metric = METRICS.get(work.setting.primary)
     score = metric.score(prediction, target)
     loss = METRICS.get("log_loss").score(prediction, target) if work.kind.probable else 0.0
     score = 0.0 if np.isnan(score) else score if metric.greater_is_better else -score

@@ -12,6 +12,7 @@ from pydantic import Field
 from weigh.kinds.boxes import BoxesKind
 from weigh.kinds.masks import Masks
 from weigh.run import Options
+from weigh.train.length import FEWEST_EPOCHS, MOST_EPOCHS
 
 __all__ = ["STRENGTHS", "placed"]
 
@@ -35,6 +36,21 @@ MaxLength = Annotated[
 Pooling = Annotated[
     Literal["mean", "first"] | None,
     Field(description="How the vectors of tokens become one: mean, or the first; default: the model's own."),
+]
+
+Steps = Annotated[
+    int,
+    Field(
+        ge=1,
+        le=10_000_000,
+        description="Steps of the optimiser to train for; `epochs` follows from it if not set itself.",
+    ),
+]
+Start = Annotated[
+    Literal["probe", "random"],
+    Field(
+        description="What the head begins as, where it is linear: a probe fitted to the training part, whose score the epochs must beat to be kept; or random weights."
+    ),
 ]
 
 Views = Annotated[
@@ -228,19 +244,46 @@ def placed(trained: Literal["head", "network", "random"]) -> dict[str, type[Opti
     return {kind: getattr(options, trained) for kind, options in PLACED.items()}
 
 
+class InSteps(Options):
+    """Few examples make short epochs, and need more of them."""
+
+    epochs: Annotated[
+        Epochs | None,
+        Field(
+            description=f"Most passes over the training part. Default: as many as `steps` takes, {FEWEST_EPOCHS} to {MOST_EPOCHS}."
+        ),
+    ] = None
+    steps: Steps = 100
+
+
 class ProbedNetwork(Network):
     """lp-ft begins with the probe's head, so it goes on more carefully."""
 
+    head: Start = "probe"
     epochs: Epochs = 8
     learning_rate: LearningRate = 3e-4
 
 
-class ProbedPictureNetwork(PictureNetwork):
-    epochs: Epochs = 8
+class FinetunedPictures(InSteps, PictureNetwork):
+    """Begins with the probe's head and goes on carefully; measured, see docs/decisions/finetune.md."""
+
+    head: Start = "probe"
     learning_rate: LearningRate = 3e-4
 
 
-class ProbedTextNetwork(TextNetwork):
+class FinetunedTexts(InSteps, TextNetwork):
+    steps: Steps = 200
+    patience: Patience = 4
+
+
+class FinetunedSpans(FinetunedTexts):
+    """Of sentences nothing is found until the rate is high enough and the steps are many."""
+
+    learning_rate: LearningRate = 5e-4
+
+
+class ProbedTexts(TextNetwork):
+    head: Start = "probe"
     epochs: Epochs = 4
 
 
@@ -258,7 +301,7 @@ class RandomTextNetwork(TextNetwork):
     layer_decay: LayerDecay = 1.0
 
 
-class Joint(TextNetwork):
+class Joint(FinetunedTexts):
     fine_weight: Annotated[
         float,
         Field(gt=0, le=1000, description="Weight of the loss on labels in `joint`: L_pre + fine_weight x L_fine."),

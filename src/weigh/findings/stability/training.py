@@ -37,7 +37,7 @@ class Trained(NamedTuple):
     Attributes:
         runs: With a history.
         epochs: The most that a run was trained.
-        best: Median of the best epochs; None where no part was held back to tell.
+        best: Median of the best epochs (0: as it began, with the head of a probe); None where no part was held back to tell.
         last: Runs whose last epoch was the best, and better than the one before.
         loss, score: Mean over the runs, by epoch; a run that stopped early counts while it ran. `score` is empty where nothing was
             held back.
@@ -69,8 +69,10 @@ def read_training(evidence: Evidence) -> dict[str, Trained]:
 def _read(facts: list[dict]) -> Trained:
     histories = [fact["history"] for fact in facts]
     judged = [fact for fact in facts if all("validation" in row for row in fact["history"])]
-    best = [int(fact["best_epoch"]) for fact in judged if fact.get("best_epoch")]
-    last = sum(_last_is_best([row["validation"] for row in fact["history"]]) for fact in judged)
+    best = [int(fact["best_epoch"]) for fact in judged if fact.get("best_epoch") is not None]
+    last = sum(
+        _last_is_best([row["validation"] for row in fact["history"]]) and fact.get("best_epoch") != 0 for fact in judged
+    )
     return Trained(
         len(facts),
         max(map(len, histories)),
@@ -147,6 +149,13 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
         "在留出的样本上，最好的一轮（中位数）是第 {m} 轮；{n} 次运行中有 {k} 次最后一轮最好。",
         **values,
     )
+    if own.best == 0:  # `train.network`: the start is one of the epochs to choose from
+        sentence = text(
+            "In half of the {n} runs or more no epoch was clearly better, on the examples held back, than the head of a probe that training "
+            "began with: they kept that. In {k} the last epoch was the best.",
+            "{n} 次运行中至少有一半，没有任何一轮在留出的样本上明显优于训练开始时由 probe 拟合的线性头，因此保留了训练前的权重；有 {k} 次最后一轮最好。",
+            **values,
+        )
     if max(own.score) - min(own.score) <= 0:
         estimates.pop("last_best")
         estimates.pop("best_epoch")
