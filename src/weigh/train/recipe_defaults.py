@@ -272,6 +272,8 @@ class FinetunedPictures(InSteps, PictureNetwork):
 
 
 class FinetunedTexts(InSteps, TextNetwork):
+    """The head begins at random: that of a probe fits few texts so well that little is left to learn from; see docs/decisions/finetune.md."""
+
     steps: Steps = 200
     patience: Patience = 4
 
@@ -280,6 +282,8 @@ class FinetunedSpans(FinetunedTexts):
     """Of sentences nothing is found until the rate is high enough and the steps are many."""
 
     learning_rate: LearningRate = 5e-4
+    steps: Steps = 300
+    patience: Patience = 6
 
 
 class ProbedTexts(TextNetwork):
