@@ -101,7 +101,7 @@ def test_the_start_is_judged_by_a_head_that_has_not_seen_the_validation_part(exa
 
 @pytest.mark.parametrize(
     ("primary", "newly_right", "newly_wrong", "kept"),
-    [("accuracy", 0, 0, False), ("accuracy", 1, 0, False), ("accuracy", 2, 0, True), ("accuracy", 3, 2, False), ("accuracy", 6, 2, True),
+    [("accuracy", 0, 0, False), ("accuracy", 1, 0, False), ("accuracy", 2, 0, False), ("accuracy", 3, 0, True), ("accuracy", 3, 2, False), ("accuracy", 6, 2, False), ("accuracy", 9, 2, True),
      ("balanced_accuracy", 1, 0, False), ("balanced_accuracy", 4, 0, True), ("accuracy", 0, 5, False)],
 )  # fmt: skip
 def test_training_is_kept_where_it_is_clearly_better(primary, newly_right, newly_wrong, kept, setting):

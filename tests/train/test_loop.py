@@ -30,7 +30,7 @@ def make_loop(examples, setting, tiny):
         label = label_of(some, setting)
         return Loop(
             network, Pictures(pictures, model.preprocessing.at(64), "standard", setting.device, label),
-            {**RECIPES.get("finetune").options["pictures"]().model_dump(), "batch_size": 4}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
+            {**RECIPES.get("finetune").options["pictures"]().model_dump(), "batch_size": 4, "learning_rate": 1e-3}, setting, {"order": 1, "augmentation": 2}, 3, np.arange(12),
         )  # fmt: skip
 
     return make

@@ -48,7 +48,7 @@ from weigh.train.words import add_words, asks_words
 __all__ = ["fit"]
 
 Progress = Callable[[str, int, int], None] | None
-CLEARLY = 1.2816  # 90 % of a normal distribution: where training changes nothing, one epoch in ten would look so much better than its start
+CLEARLY = 1.645  # 95 % of a normal distribution: where training changes nothing, one epoch in twenty looks so much better than its start
 
 
 @dataclass
