@@ -8,7 +8,8 @@ from typing import Any
 
 __all__ = ["FEWEST_EPOCHS", "MOST_EPOCHS", "epochs_of"]
 
-FEWEST_EPOCHS, MOST_EPOCHS = 8, 40  # between these, epochs follow from `steps`
+FEWEST_EPOCHS = 8  # between these two, epochs follow from `steps`
+MOST_EPOCHS = 40
 
 
 def epochs_of(options: Mapping[str, Any], examples: int) -> int:
