@@ -14,6 +14,8 @@ import sys
 from itertools import groupby
 from pathlib import Path
 
+from weigh.models.published import spdx
+
 TABLE = Path(__file__).parents[1] / "src" / "weigh" / "models" / "published.csv"
 FIELDS = (
     "address", "reads", "default", "parameters", "pixels", "gmacs", "score", "top5", "metric", "licence", "pretraining", "language", "source",
@@ -82,7 +84,7 @@ def _timm(checkout: str, source: str) -> list[dict]:
         rows.append({
             "address": f"timm:{name}", "reads": "pictures", "default": _is_default(name), "parameters": (row.get("param_count") or sizes.get(name.split(".")[0], "")).replace(",", ""), "pixels": pixels,
             "gmacs": "" if gmacs is None else f"{gmacs:g}", "score": row.get("top1", ""), "top5": row.get("top5", ""),
-            "metric": "top-1" if row else "", "licence": "" if cfg.license == "unknown" else cfg.license or "", "pretraining": _pretraining(name), "language": "",
+            "metric": "top-1" if row else "", "licence": "" if cfg.license == "unknown" else spdx(cfg.license or ""), "pretraining": _pretraining(name), "language": "",
             "source": source if row else "", "file": "" if cfg.hf_hub_id == f"timm/{name}" else cfg.hf_hub_id or "",
         })  # fmt: skip
     return rows

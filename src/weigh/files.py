@@ -36,6 +36,7 @@ __all__ = [
     "read_file",
     "read_json",
     "read_stdin",
+    "stamps",
 ]
 
 READ_LIMIT = "2GB"  # of one file, unpacked
@@ -370,3 +371,15 @@ _SAVE = text(
 def _unreadable(path: Path | str, reason: str | Text, do: Text | None = None) -> DataError:
     reason = reason if isinstance(reason, Text) else reason.rstrip(".")
     return DataError(text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=reason), do=do)
+
+
+def stamps(files: Iterable[Path]) -> dict[str, list[int] | None]:
+    """Size, time of the last change and number of each file: while they stay the same, so does what is in it. None: it is not there."""
+    stamp_by_file: dict[str, list[int] | None] = {}
+    for path in files:
+        try:
+            status = Path(path).stat()
+            stamp_by_file[str(path)] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+        except OSError:
+            stamp_by_file[str(path)] = None
+    return stamp_by_file

@@ -24,7 +24,7 @@ def test_the_commit_of_the_weights_is_recorded_and_another_is_refused(hub, photo
     commit = commit_of(hub.repositories[NAME].files)[:12]
     facts = study.read().file.study["models"][f"hf:{NAME}"]
     assert facts["weights_name"] == f"{NAME}@{commit}"
-    assert facts["licence"] == "apache-2.0"
+    assert facts["licence"] == "Apache-2.0"
     assert f"{NAME}@{commit}" in study.report()
     assert hub.asked("GET", WEIGHTS) == 1
 

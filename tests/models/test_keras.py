@@ -141,6 +141,15 @@ def test_weights_of_keras_2_are_taken_in_their_order(tmp_path):
     assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().max()
 
 
+def test_what_keras_refuses_on_torch_is_not_listed():
+    from weigh.models.keras.source import names
+
+    assert names("NASNet*") == ["NASNetLarge"]
+    assert len(names("*")) == len(APPLICATIONS) - 1
+    with pytest.raises(ModelError, match="not available with the torch backend"):
+        load("keras:NASNetMobile", pretrained=False)
+
+
 @pytest.mark.parametrize("last", ["MobileNet", "MobileNetV3Small", "EfficientNetV2B0", "ConvNeXtTiny", "ResNet50"])
 def test_what_keras_has_downloaded_is_known_as_such(monkeypatch, tmp_path, last):
     from weigh.models.keras.source import cached

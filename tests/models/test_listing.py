@@ -11,7 +11,7 @@ import pytest
 from weigh.cli.main import main
 from weigh.models import listing
 from weigh.models.listing import Listed, Wanted, list_models, sort_models
-from weigh.models.published import near_addresses, published, published_of
+from weigh.models.published import near_addresses, published, published_of, spdx
 
 
 def test_the_page_is_short_and_fits_a_terminal(capsys):
@@ -122,3 +122,19 @@ def test_the_table_is_sane():
     defaults = [row.architecture for row in published().values() if row.default]
     assert len(defaults) == len(set(defaults))
     assert published_of("torchvision:resnet18").score == pytest.approx(69.758)
+
+
+def test_each_licence_has_one_spelling():
+    spellings = {row.licence for row in published().values()}
+    assert len({spelling.casefold() for spelling in spellings}) == len(spellings)
+    assert all(spdx(spelling) == spelling for spelling in spellings)
+    assert {"Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-NC-4.0"} <= spellings
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [("apache-2.0", "Apache-2.0"), ("APACHE-2.0", "Apache-2.0"), (" mit", "MIT"), ("bsd-3-clause", "BSD-3-Clause"),
+     ("cc-by-nc-4.0", "CC-BY-NC-4.0"), ("cc0-1.0", "CC0-1.0"), ("dinov3-license", "dinov3-license"), ("", "")],
+)  # fmt: skip
+def test_licences_as_spdx_writes_them(written, shown):
+    assert spdx(written) == shown

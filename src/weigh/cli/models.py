@@ -34,12 +34,15 @@ def models(
     max_operations: Annotated[float | None, typer.Option("--max-operations", help="Most billions of multiply-adds for one picture.")] = None,
     language: Annotated[str, typer.Option("--language", help="Of texts: en, zh …; models of many languages fit as well.")] = "",
     licence: Annotated[str, typer.Option("--licence", help="Beginning of its name (apache, mit), or free: any that allows commercial use.")] = "",
-    sort: Annotated[str, typer.Option("--sort", help="usefulness, score, size, operations or name.")] = "usefulness",
+    measure: Annotated[bool, typer.Option("--measure", help="Time each model whose weights lie here: one picture or text, one thread of the processor; kept for the next time.")] = False,
+    max_latency: Annotated[str, typer.Option("--max-latency", help="Most measured time for one picture or text: 20ms. Models that are not measured stay, and say so.")] = "",
+    sort: Annotated[str, typer.Option("--sort", help="usefulness, score, size, operations, latency or name.")] = "usefulness",
     everything: Annotated[bool, typer.Option("--all", help="All rows; otherwise the first 12.")] = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text or json.")] = "text",
     offline: Offline = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Models, the most useful first: size, operations, published score, pretraining, licence, and where their weights can be had from."""
+    from weigh.execute.latency import parse_milliseconds
     from weigh.media import medium_named
     from weigh.models.listing import SORTS, Wanted, list_models, sort_models
     from weigh.models.published import near_addresses
@@ -50,8 +53,12 @@ def models(
         raise SpecError(text("--sort: {s} is none of {k}.", "--sort：{s} 不是 {k} 之一。", s=sort, k=", ".join(SORTS)))
     reads = medium_named(TASKS.get(task).medium).reads if task else ""
     wanted = Wanted(reads, reachable, max_size, max_operations, language, licence)
-    rows = sort_models(list_models(pattern, offline=offline, language=lang, wanted=wanted), sort)
-    if not rows:
+    most = parse_milliseconds(max_latency) if max_latency else None
+    rows = _timed(list_models(pattern, offline=offline, language=lang, wanted=wanted), spoken, measure=measure)
+    listed, rows = len(rows), sort_models(_fast_enough(rows, most), sort)
+    if most is not None:  # what is known to fit first
+        rows = sorted(rows, key=lambda row: row.milliseconds is None)
+    if not listed:
         near = near_addresses(pattern) if "*" not in pattern else []
         do = text("Near: {n}.", "相近的有：{n}。", n=", ".join(near)) if near else Text("", "")
         print(
@@ -65,7 +72,9 @@ def models(
     shown = rows if everything else rows[:PAGE]
     for row in shown:
         print(row.address)
-        print("  " + ("，" if spoken == "zh" else ", ").join(_facts(row)))
+        print("  " + ("，" if spoken == "zh" else ", ").join(_facts(row, spoken, timed=measure or most is not None)))
+    for line in _on_times(rows, listed - len(rows), most):
+        print(line.render(spoken))
     if len(shown) < len(rows):
         more = text(
             "{m} more: --all shows them; or narrow down: weigh models 'timm:*vit*' --max-size 30 --licence free",
@@ -75,13 +84,75 @@ def models(
         print(more.render(spoken))
 
 
+def _timed(rows: list[Listed], language: str, *, measure: bool) -> list[Listed]:
+    """With the milliseconds that were measured here, and where asked for of all whose weights lie here."""
+    from weigh.execute.latency import kept_latencies, measure_latency
+
+    here = [row.address for row in rows if row.here]
+    milliseconds, reasons = kept_latencies(here), {}
+    for address in here if measure else ():
+        if address not in milliseconds:
+            print(text("Measuring {a}", "正在测量 {a}", a=address).render(language), file=sys.stderr)
+            latency = measure_latency(address)
+            if latency.milliseconds is not None:
+                milliseconds[address] = latency.milliseconds
+            reasons[address] = latency.reason
+    return [
+        row._replace(milliseconds=milliseconds.get(row.address), unmeasured=reasons.get(row.address)) for row in rows
+    ]
+
+
+def _fast_enough(rows: list[Listed], most: float | None) -> list[Listed]:
+    return [row for row in rows if most is None or row.milliseconds is None or row.milliseconds <= most]
+
+
+def _on_times(rows: list[Listed], slower: int, most: float | None) -> list[Text]:
+    """What the milliseconds are, how many models are slower than asked for, and how many are not measured."""
+    unmeasured = sum(row.milliseconds is None for row in rows)
+    lines = []
+    if slower and most is not None:
+        lines.append(
+            text(
+                "Left out: {n} measured models that take longer than {m} ms.",
+                "未列出：{n} 个实测耗时超过 {m} 毫秒的模型。",
+                n=slower, m=f"{most:g}",
+            )
+        )  # fmt: skip
+    if unmeasured and most is not None:
+        lines.append(
+            text(
+                "Not measured: {n}, so whether they take longer is not known; --measure times those whose weights lie here.",
+                "未测量：{n} 个，是否更慢不得而知；--measure 会测量权重已在本机的模型。",
+                n=unmeasured,
+            )
+        )
+    if unmeasured < len(rows):
+        lines.append(
+            text(
+                "ms: measured on this machine, for one picture (or one text of 32 tokens) on one thread of the processor.",
+                "ms（毫秒）：在本机用处理器的一个线程对一张图片（或一段 32 个词元的文本）实测。",
+            )
+        )
+    return lines
+
+
 def _stated(row: Listed) -> dict[str, object]:
-    return {"address": row.address, "here": row.here, "weights": row.weights}
+    reason = None if row.unmeasured is None else row.unmeasured._asdict()
+    return {
+        "address": row.address, "here": row.here, "weights": row.weights,
+        "milliseconds": row.milliseconds, "not_measured_because": reason,
+    }  # fmt: skip
 
 
-def _facts(row: Listed) -> list[str]:
+def _facts(row: Listed, language: str, *, timed: bool) -> list[str]:
     """What is known of a model, each as a few words."""
     known, facts = row.published, []
+    if row.milliseconds is not None:
+        facts.append(f"{row.milliseconds:.1f} ms" if row.milliseconds < 100 else f"{row.milliseconds:.0f} ms")
+    elif row.unmeasured is not None:
+        facts.append(text("not measured ({r})", "未测量（{r}）", r=row.unmeasured).render(language))
+    elif timed:
+        facts.append(text("not measured", "未测量").render(language))
     if known is not None:
         if known.parameters is not None:
             facts.append(f"{known.parameters:.1f} M")
@@ -138,10 +209,12 @@ def doctor(offline: Offline = False, lang: Lang = "") -> None:
             line(Text(package, package), text("not installed", "未安装").render(language))
     import torch
 
+    from weigh.execute.latency import instructions
+
     line(Text("Cores", "处理器核数"), str(os.cpu_count()))
     line(
         Text("Instructions", "指令集"),
-        f"{torch.backends.cpu.get_cpu_capability()}; {', '.join(_instructions()) or '–'}",
+        f"{torch.backends.cpu.get_cpu_capability()}; {', '.join(instructions()) or '–'}",
     )
     devices = (
         [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
@@ -164,16 +237,6 @@ def doctor(offline: Offline = False, lang: Lang = "") -> None:
 
     for weights in installed_weights():
         line(Text("Weights", "权重"), weights)
-
-
-def _instructions() -> list[str]:
-    """The instruction sets that decide whether bf16 pays, as the kernel names them (Linux)."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            flags = next((row.split(":", 1)[1].split() for row in file if row.startswith("flags")), [])
-    except OSError:
-        return []
-    return [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8") if flag in flags]
 
 
 def _reach(hub: str, language: str) -> str:

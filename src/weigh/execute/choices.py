@@ -13,6 +13,7 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
+from weigh.files import stamps
 from weigh.language import text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
@@ -153,7 +154,6 @@ def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Sett
     Raises:
         WeightsReplaced: They are not.
     """
-    from weigh.models.pretrained import stamps
     from weigh.train.features import weights_replaced
 
     for key, candidate in {_weights_key(c): c for c in candidates}.items():

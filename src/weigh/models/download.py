@@ -20,7 +20,7 @@ from weigh.models.hub import SAID, SECONDS, reachable
 from weigh.models.hub_refusals import Refusal, no_answer
 from weigh.notices import notice
 
-__all__ = ["Kept", "digest_of", "fetch_url"]
+__all__ = ["Kept", "digest_of", "fetch_url", "mirrored"]
 
 TRIES, PAUSE = (
     5,
@@ -42,22 +42,27 @@ def digest_of(path: Path, kind: str = "sha256") -> str:
         return hashlib.file_digest(file, kind).hexdigest()
 
 
-def fetch_url(url: str, into: Path, *, digest: str, kind: str = "sha256", offline: bool) -> Kept:
+def mirrored(url: str, variable: str) -> str:
+    """The same path at the mirror that an environment variable names; the address itself where none is named."""
+    mirror = os.environ.get(variable)
+    return f"{mirror.rstrip('/')}{urlsplit(url).path}" if mirror else url
+
+
+def fetch_url(url: str, into: Path, *, digest: str, kind: str = "sha256", begins: bytes = b"", offline: bool) -> Kept:
     """The file of `url` at `into`: what lies there already if its hash begins with `digest`, else downloaded.
 
     Args:
         digest: Beginning of the hash in hexadecimal digits; "": only the length is compared.
         kind: Of the hash, as `hashlib` names it.
+        begins: First bytes of every file of its format, for those without a hash: a page that asks for a login is not kept.
     """
-    damaged = into.is_file() and not digest_of(into, kind).startswith(digest)
+    damaged = into.is_file() and not _as_stated(into, digest, kind, begins)
     if into.is_file() and not damaged:
         return Kept(into)
     if offline:
         what = text("local cache {p}", "本地缓存 {p}", p=into)
         if damaged:
-            what = text(
-                "{p} is damaged: it has not the hash that its source states", "{p} 已损坏：与来源声明的哈希不符", p=into
-            )
+            what = text("{p} is damaged: it is not what its source states", "{p} 已损坏：与来源声明的不符", p=into)
         return Kept(None, Refusal(what))
     parts = urlsplit(url)
     if not reachable(f"{parts.scheme}://{parts.netloc}"):
@@ -67,7 +72,7 @@ def fetch_url(url: str, into: Path, *, digest: str, kind: str = "sha256", offlin
         part = into.with_name(f"{into.name}.{os.getpid()}.part")
         try:
             _download(url, part)
-            if not digest_of(part, kind).startswith(digest):
+            if not _as_stated(part, digest, kind, begins):
                 return Kept(None, _other_content(url))
             os.replace(part, into)
         finally:
@@ -78,6 +83,13 @@ def fetch_url(url: str, into: Path, *, digest: str, kind: str = "sha256", offlin
         what = text("{u} does not answer: {e}", "{u} 没有响应：{e}", u=url, e=reason_of(error, 120))
         return Kept(None, Refusal(what))
     return Kept(into)
+
+
+def _as_stated(path: Path, digest: str, kind: str, begins: bytes) -> bool:
+    with path.open("rb") as file:
+        if file.read(len(begins)) != begins:
+            return False
+    return not digest or digest_of(path, kind).startswith(digest)
 
 
 def _download(url: str, part: Path) -> None:
@@ -125,8 +137,8 @@ def _announce(url: str, size: int, before: int) -> None:
 def _other_content(url: str) -> Refusal:
     return Refusal(
         text(
-            "{u} came with another content than its hash says; it was deleted",
-            "{u} 的内容与其哈希不符，已删除",
+            "{u} came with another content than its hash says, or as no file of weights; it was deleted",
+            "{u} 的内容与其哈希不符，或根本不是权重文件，已删除",
             u=url,
         ),
         text(

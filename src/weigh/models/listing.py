@@ -20,7 +20,7 @@ from weigh.models.suggested import SUGGESTED, hub_answers
 
 __all__ = ["SORTS", "Listed", "Wanted", "list_models", "sort_models"]
 
-SORTS = ("usefulness", "score", "size", "operations", "name")
+SORTS = ("usefulness", "score", "size", "operations", "latency", "name")
 IN_TABLE = ("timm", "torchvision", "hf")  # sources whose models stand in the table
 
 
@@ -31,12 +31,16 @@ class Listed(NamedTuple):
         here: Its weights lie on this machine.
         weights: Where they can be had from, in the language asked for.
         published: None where nothing is known of it.
+        milliseconds: That one example takes on this machine; None: not measured.
+        unmeasured: Why it could not be measured.
     """
 
     address: str
     weights: str
     here: bool = False
     published: Published | None = None
+    milliseconds: float | None = None
+    unmeasured: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ def list_models(
     return [row for row in rows if (row.here or hub) and _fits(row, wanted)]
 
 
-def sort_models(rows: list[Listed], by: Literal["usefulness", "score", "size", "operations", "name"]) -> list[Listed]:
+def sort_models(
+    rows: list[Listed], by: Literal["usefulness", "score", "size", "operations", "latency", "name"]
+) -> list[Listed]:
     """Usefulness: what lies here, then what weigh would try itself, then what no other model beats in both score and operations, then the rest by
     score. What is not known of a model puts it last.
     """
@@ -94,6 +100,8 @@ def sort_models(rows: list[Listed], by: Literal["usefulness", "score", "size", "
 
     if by == "name":
         return sorted(rows, key=lambda row: row.address)
+    if by == "latency":
+        return sorted(rows, key=lambda row: number(row.milliseconds))
     if by == "score":
         return sorted(rows, key=lambda row: number(known(row, "score"), -1))
     if by != "usefulness":

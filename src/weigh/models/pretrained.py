@@ -9,7 +9,7 @@ replaces the head.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,12 +19,14 @@ import torch
 from torch import nn
 
 from weigh.errors import ModelError
+from weigh.files import stamps
 from weigh.language import Text, text
 from weigh.models.address import BUILT_IN, Address, check_trust, parse_address
 from weigh.models.anatomy import TORCH, Anatomy
 from weigh.models.design import design_digest
 from weigh.models.maps import Pyramid
 from weigh.models.preparation import Preparation
+from weigh.models.published import spdx
 from weigh.registry import Registry
 from weigh.run import RECIPES
 
@@ -38,7 +40,6 @@ __all__ = [
     "load_from_source",
     "load_model",
     "only_features",
-    "stamps",
 ]
 
 PORTS = {
@@ -140,7 +141,7 @@ class Pretrained:
         }  # fmt: skip
         return {
             **{name: count or None for name, count in counts.items()}, "input_size": self.preprocessing.size,
-            "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": self.provenance.licence,
+            "weights": self.provenance.source, "weights_name": self.provenance.name, "licence": spdx(self.provenance.licence),
             "note": self.provenance.note, "sha256": self.digest,
         }  # fmt: skip
 
@@ -356,18 +357,6 @@ MODULES = {"hf": "huggingface", "keras": "keras.source", "python": "own_model"} 
 MODEL_SOURCES: Registry[ModelSource] = Registry(
     text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
 )
-
-
-def stamps(files: Iterable[Path]) -> dict[str, list[int] | None]:
-    """Size, time of the last change and number of each file: while they stay the same, so does what is in it. None: it is not there."""
-    stamp_by_file: dict[str, list[int] | None] = {}
-    for path in files:
-        try:
-            status = Path(path).stat()
-            stamp_by_file[str(path)] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-        except OSError:
-            stamp_by_file[str(path)] = None
-    return stamp_by_file
 
 
 def load_model(

@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Published", "near_addresses", "published", "published_of"]
+__all__ = ["Published", "near_addresses", "published", "published_of", "spdx"]
 
 TABLE = Path(__file__).with_name("published.csv")
+SPDX = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0",
+        "CC-BY-NC-ND-4.0")  # fmt: skip
 MANY_LETTERS = 0.6  # how alike names must be (difflib) to be offered for a misspelt one
 
 
@@ -76,6 +78,11 @@ def near_addresses(address: str, count: int = 3) -> list[str]:
     known = {row.architecture for row in published().values() if row.address.startswith(f"{source}:")}
     known |= {row for row in published() if row.startswith(f"{source}:")} if {".", "/"} & set(name) else set()
     return difflib.get_close_matches(address, sorted(known), n=count, cutoff=MANY_LETTERS)
+
+
+def spdx(licence: str) -> str:
+    """A licence as SPDX spells it, whatever its capitals; what SPDX does not know stays as its owners write it."""
+    return next((name for name in SPDX if name.casefold() == licence.strip().casefold()), licence.strip())
 
 
 @cache

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from weigh.models.anatomy import TORCH
 from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import Parted, decoded_anatomy
-from weigh.models.download import Kept, fetch_url
+from weigh.models.download import Kept, fetch_url, mirrored
 from weigh.models.hub import unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
@@ -190,13 +189,7 @@ def _fetch(url: str, *, offline: bool) -> Kept:
     """From torch's own cache or its server. Names of its files end with the beginning of their hash."""
     digest = Path(urlsplit(url).path).stem.rpartition("-")[2]
     stated = digest if len(digest) >= 8 and set(digest) <= set("0123456789abcdef") else ""
-    return fetch_url(_mirrored(url), _cache_path(url), digest=stated, offline=offline)
-
-
-def _mirrored(url: str) -> str:
-    """At the mirror that `WEIGH_TORCH_ENDPOINT` names, in place of download.pytorch.org."""
-    mirror = os.environ.get("WEIGH_TORCH_ENDPOINT")
-    return f"{mirror.rstrip('/')}{urlsplit(url).path}" if mirror else url
+    return fetch_url(mirrored(url, "WEIGH_TORCH_ENDPOINT"), _cache_path(url), digest=stated, offline=offline)
 
 
 def _cached(name: str) -> bool:

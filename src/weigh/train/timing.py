@@ -29,7 +29,7 @@ from weigh.train.device import autocast, best_precision
 from weigh.train.lora import add_adapters
 from weigh.train.vocabulary import shorten_vocabulary
 
-__all__ = ["Reading", "read_pass", "time_model"]
+__all__ = ["Reading", "read_example", "read_pass", "time_model"]
 
 CUTS: dict[Literal["last-stage", "head"], str] = {
     "last-stage": "tail",
@@ -181,6 +181,21 @@ def read_pass(
             calls.append(once())
     spent, passed = (sum(column) for column in zip(*calls, strict=True))
     return Reading(min(seconds for seconds, _ in calls), round(passed / max(spent, 1e-9), 2))
+
+
+def read_example(model: Pretrained) -> Reading:
+    """What one example costs on one thread of the processor: a picture of the model's own size, a text of 32 tokens; with its own head."""
+    blank, network = model.preprocessing.blank(1), model.module.eval()
+    if blank.is_floating_point():
+        blank = torch.rand(blank.shape).contiguous(memory_format=torch.channels_last)
+        network = network.to(memory_format=torch.channels_last)
+    speed_up(network, "cpu")
+
+    def forward() -> None:
+        with torch.inference_mode(), autocast("cpu", best_precision("cpu")):
+            network(blank)
+
+    return read_pass(forward, "cpu", network)
 
 
 def _seconds(work: Callable[[str], None], option: str, device: str, enough: float) -> float:

@@ -19,19 +19,20 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import torch
 
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import Text, text
-from weigh.models.hub import reachable, unreachable
+from weigh.models.download import fetch_url, mirrored
+from weigh.models.hub import unreachable
 from weigh.models.hub_refusals import Refusal
 from weigh.models.keras.settings import cleaned, refused
 
 __all__ = ["Reference", "application", "config_of", "from_config", "hub_backbone", "keras_cache"]
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # first bytes of every such file
 MOST_PARAMETERS = 2_000_000_000
 MOST_NUMBERS = 64_000_000  # that a layer gives for one picture
 
@@ -177,7 +178,7 @@ def application(name: str, address: str, *, size: int, head: bool, pretrained: b
     Raises:
         WeightsUnreachable: They are neither in Keras's cache nor to be had from its server.
     """
-    keras = _keras()
+    keras, files = _keras(), []
     options: dict[str, Any] = {"include_top": head, "input_shape": (size, size, 3)}
     if head:
         options["classifier_activation"] = None
@@ -187,7 +188,9 @@ def application(name: str, address: str, *, size: int, head: bool, pretrained: b
                 return Reference(getattr(keras.applications, name)(weights=None, **options)), ()
             with _downloads(address, offline=offline) as files:
                 return Reference(getattr(keras.applications, name)(weights="imagenet", **options)), tuple(files)
-    except ValueError as error:  # NASNet does not run on torch; a size that is too small
+    except (OSError, KeyError) as error:  # of h5py: a file without a stated hash that is not whole
+        raise _unreadable(address, files, error) from None
+    except ValueError as error:  # NASNetMobile does not run on torch; a size that is too small
         raise ModelError(
             text("{a}: Keras cannot build it: {e}", "{a}：Keras 无法构建它：{e}", a=address, e=reason_of(error, 300)),
             do=text("`weigh models 'keras:*'` lists others.", "`weigh models 'keras:*'` 会列出其他模型。"),
@@ -203,32 +206,34 @@ def _downloads(address: str, *, offline: bool) -> Iterator[list[Path]]:
     files: list[Path] = []
 
     def get_file(fname: str, origin: str, **options: Any) -> str:
-        cached = keras_cache() / options.get("cache_subdir", "models") / fname
-        expected = options.get("file_hash")
-        whole = cached.is_file() and (expected is None or file_utils.validate_file(str(cached), expected))
-        parts = urlsplit(origin)
-        server = f"{parts.scheme}://{parts.netloc}"
-        if not whole and (offline or not reachable(server)):
-            tried = text("the cache of Keras {c}", "Keras 的缓存 {c}", c=str(cached))
-            if not offline:
-                tried = text("the cache of Keras {c}; {u} does not answer", "Keras 的缓存 {c}；{u} 没有响应", c=str(cached), u=server)  # fmt: skip
-            raise unreachable(address, Refusal(tried, _by_hand(origin, cached)), offline=offline, packaged=None)
-        try:
-            with contextlib.redirect_stdout(sys.stderr):  # its progress is no part of an answer
-                path = usual(fname, origin, **options)
-        except Exception as error:  # Keras raises a plain Exception where a download fails
-            tried = text("{u}: {e}", "{u}：{e}", u=origin, e=reason_of(error))
-            raise unreachable(
-                address, Refusal(tried, _by_hand(origin, cached)), offline=offline, packaged=None
-            ) from None
-        files.append(Path(path))
-        return path
+        cached, url = (
+            keras_cache() / options.get("cache_subdir", "models") / fname,
+            mirrored(origin, "WEIGH_KERAS_ENDPOINT"),
+        )
+        digest = options.get("file_hash") or ""
+        kept = fetch_url(
+            url, cached, digest=digest, kind="sha256" if len(digest) == 64 else "md5", begins=HDF5, offline=offline
+        )
+        if kept.path is None:
+            refusal = kept.refusal._replace(do=kept.refusal.do or _by_hand(url, cached))
+            raise unreachable(address, refusal, offline=offline, packaged=None)
+        files.append(kept.path)
+        return str(kept.path)
 
     file_utils.get_file = get_file
     try:
         yield files
     finally:
         file_utils.get_file = usual
+
+
+def _unreadable(address: str, files: Sequence[Path], error: Exception) -> ModelError:
+    where = ", ".join(map(str, files)) or "–"
+    return ModelError(
+        text("{a}: its weights in {f} cannot be read: {e}.", "{a}：无法读取 {f} 中的权重：{e}。", a=address, f=where, e=reason_of(error, 120)),
+        text("An earlier download may have broken off.", "以前的下载可能中断过。"),
+        text("Delete that file and run the same command again.", "请删除该文件，再运行同一命令。"),
+    )  # fmt: skip
 
 
 def _by_hand(origin: str, cached: Path) -> Text:

@@ -58,14 +58,15 @@ APPLICATIONS = {
        {"B0": 224, "B1": 240, "B2": 260, "B3": 300, "S": 384, "M": 480, "L": 480}.items()},
     **{f"ConvNeXt{n}": _Known(224, INSIDE) for n in ("Tiny", "Small", "Base", "Large", "XLarge")},
 }  # fmt: skip
+UNLISTED = ("NASNetMobile",)  # Keras refuses to build it on torch, in words of its own
 STEPS = {"ops.Multiply": "Mul", "ops.Divide": "Div", "ops.TrueDivide": "Div", "ops.Subtract": "Sub", "ops.Add": "Add"}
 CLOSE = 1e-4  # greatest difference between both networks, as a share of the greatest number
 BLUE_FIRST = "caffe"
 
 
 def names(pattern: str) -> list[str]:
-    """Those of keras.applications that match a pattern with * and ?."""
-    return [name for name in APPLICATIONS if fnmatch.fnmatchcase(name, pattern)]
+    """Those of keras.applications that match a pattern with * and ?, and that Keras builds on torch."""
+    return [name for name in APPLICATIONS if name not in UNLISTED and fnmatch.fnmatchcase(name, pattern)]
 
 
 def cached(name: str) -> bool:

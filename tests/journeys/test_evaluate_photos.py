@@ -1,0 +1,57 @@
+"""`weigh evaluate` on real photos with weights that come inside packages: the counts that these models are known to have, in one pass, compared in pairs."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from weigh.cli.main import main
+from weigh.inputs import pictures as feeding
+from weigh.models.catalogue import find_packaged
+
+RIGHT = {
+    "timm:tf_efficientnet_lite2": 135,
+    "timm:tf_efficientnet_lite0": 132,
+    "torchvision:mobilenet_v2": 122,
+}  # of 150
+ROUNDING = 2  # pictures that another version of a library, or other instructions, may turn over
+
+
+@pytest.mark.shared
+@pytest.mark.weights
+def test_known_counts_in_one_pass(shared, tmp_path, capsys, monkeypatch):
+    folder = shared / "imagenet" / "nips150"
+    if not folder.is_dir():
+        pytest.skip("imagenet/nips150 is not among the real data")
+    for address in RIGHT:
+        if find_packaged(address).locate() is None:
+            pytest.skip(f"{find_packaged(address).package} is not installed")
+    with (folder / "dev_dataset.csv").open(encoding="utf-8") as file:
+        numbers = {row["ImageId"]: int(row["TrueLabel"]) - 1 for row in csv.DictReader(file)}
+    photos = sorted((folder / "images").iterdir())
+    lines = ["path,label", *(f"{photo.name},{numbers[photo.stem]}" for photo in photos)]
+    (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+    decoded, real = [], feeding.use_picture
+    monkeypatch.setattr(feeding, "use_picture", lambda path, *a, **k: decoded.append(path) or real(path, *a, **k))
+
+    more = ["--set", f"data.root={folder / 'images'}", "--set", "run.threads=1", "--set", "run.precision=fp32"]
+    options = ["--models", ",".join(RIGHT), "--offline", "--quiet", "--format", "json", *more]
+    assert main(["evaluate", str(tmp_path / "labels.csv"), *options]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert len(decoded) == document["n"] == len(photos) == 150
+    assert not document["validation_pictures"]
+    for row in document["models"]:
+        right = round(row["top1"]["value"] * row["n"])
+        assert abs(right - RIGHT[row["model"]]) <= ROUNDING
+        assert row["top1"]["low"] < row["top1"]["value"] < row["top5"]["value"]
+        assert row["hint"] is None
+        assert (
+            "These are other pictures or labels." in row["remarks"][0]["en"]
+        )  # far above what is published, and no reason for suspicion
+    relations = {row["relation"] for row in document["comparisons"] if row["relation"]}
+    assert relations <= {"better", "undecided", "equal"}
+    (best,) = [row for row in document["models"] if row["model"] == "timm:tf_efficientnet_lite2"]
+    assert best["top1"]["value"] == max(row["top1"]["value"] for row in document["models"])
