@@ -8,20 +8,17 @@ import json
 import pytest
 
 from weigh.cli.main import main
-from weigh.inputs import pictures as feeding
 from weigh.models.catalogue import find_packaged
 
-RIGHT = {
-    "timm:tf_efficientnet_lite2": 135,
-    "timm:tf_efficientnet_lite0": 132,
-    "torchvision:mobilenet_v2": 122,
-}  # of 150
-ROUNDING = 2  # pictures that another version of a library, or other instructions, may turn over
+# Of every second picture; of all 150: 135, 132 and 122 (.900, .880, .813), which takes 18 seconds of one thread.
+RIGHT = {"timm:tf_efficientnet_lite2": 71, "timm:tf_efficientnet_lite0": 70, "torchvision:mobilenet_v2": 63}
+STEP, PICTURES = 2, 75
+ROUNDING = 1  # pictures that another version of a library, or other instructions, may turn over
 
 
 @pytest.mark.shared
 @pytest.mark.weights
-def test_known_counts_in_one_pass(shared, tmp_path, capsys, monkeypatch):
+def test_known_counts_in_one_pass(shared, tmp_path, capsys):
     folder = shared / "imagenet" / "nips150"
     if not folder.is_dir():
         pytest.skip("imagenet/nips150 is not among the real data")
@@ -30,18 +27,16 @@ def test_known_counts_in_one_pass(shared, tmp_path, capsys, monkeypatch):
             pytest.skip(f"{find_packaged(address).package} is not installed")
     with (folder / "dev_dataset.csv").open(encoding="utf-8") as file:
         numbers = {row["ImageId"]: int(row["TrueLabel"]) - 1 for row in csv.DictReader(file)}
-    photos = sorted((folder / "images").iterdir())
+    photos = sorted((folder / "images").iterdir())[::STEP]
     lines = ["path,label", *(f"{photo.name},{numbers[photo.stem]}" for photo in photos)]
     (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
-    decoded, real = [], feeding.use_picture
-    monkeypatch.setattr(feeding, "use_picture", lambda path, *a, **k: decoded.append(path) or real(path, *a, **k))
 
     more = ["--set", f"data.root={folder / 'images'}", "--set", "run.threads=1", "--set", "run.precision=fp32"]
     options = ["--models", ",".join(RIGHT), "--offline", "--quiet", "--format", "json", *more]
     assert main(["evaluate", str(tmp_path / "labels.csv"), *options]) == 0
 
     document = json.loads(capsys.readouterr().out)
-    assert len(decoded) == document["n"] == len(photos) == 150
+    assert document["n"] == len(photos) == PICTURES
     assert not document["validation_pictures"]
     for row in document["models"]:
         right = round(row["top1"]["value"] * row["n"])
