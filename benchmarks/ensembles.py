@@ -24,6 +24,7 @@ from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS, Metric
 from weigh.record import ensembles
 from weigh.record.results import OutOfFold
+from weigh.stats.comparison import compare
 from weigh.stats.interval import estimate_of
 from weigh.stats.resampling import Resampler, make_units
 
@@ -51,6 +52,8 @@ class Replay(NamedTuple):
     Attributes:
         useless: Share of the useless candidates among the drawn members; NaN where there are none.
         any_useless: Whether one is a member at all.
+        said_better: Whether the paired interval calls the average better than the best single candidate.
+        said_wrongly: Whether it does, and on new examples the average is not.
     """
 
     held: bool
@@ -63,6 +66,8 @@ class Replay(NamedTuple):
     members: int
     useless: float
     any_useless: bool
+    said_better: bool
+    said_wrongly: bool
 
 
 def replay(design: Design, rng: np.random.Generator) -> Replay:
@@ -77,6 +82,10 @@ def replay(design: Design, rng: np.random.Generator) -> Replay:
     best = max(scores, key=lambda name: scores[name])
     truth, single_truth = (_truth(design, study, members) for members in (ensemble.members, {best: 1.0}))
     useless = [str(m) for m, strength in enumerate(design.strengths) if strength == 0.0]
+    pair = {"single": answers[best].measured(metric), "average": ensemble.out_of_fold.measured(metric)}
+    units = make_units(LABEL, study.target)
+    relation = compare(pair, units, rng=rng, claim="this_data").of("average", "single").relation
+    better = len(ensemble.members) > 1 and relation == "better"
     drawn = sum(ensemble.members.get(name, 0.0) for name in useless)
     return Replay(
         _holds(metric, ensemble.out_of_fold, truth),
@@ -89,6 +98,8 @@ def replay(design: Design, rng: np.random.Generator) -> Replay:
         len(ensemble.members),
         drawn if useless else np.nan,
         drawn > 0,
+        better,
+        better and truth <= single_truth,
     )
 
 
@@ -147,13 +158,14 @@ def row(name: str, replays: list[Replay]) -> str:
         _mean([r.truth - r.single_truth for r in replays]),
         f"{np.mean([r.members for r in replays]):.1f}",
         left_out,
+        f"{sum(r.said_better for r in replays)} ({sum(r.said_wrongly for r in replays)})",
     )
     return "| " + " | ".join(cells) + " |"
 
 
 HEADER = (
     "study", "replays", "interval holds the truth", "of the best single", "nested − truth", "not nested − truth",
-    "best single − truth", "gain on new examples", "members", "share of useless members (studies with one)",
+    "best single − truth", "gain on new examples", "members", "share of useless members (studies with one)", "called better (wrongly)",
 )  # fmt: skip
 
 
