@@ -108,18 +108,20 @@ def test_who_is_not_shown_to_be_better_than_a_guess_does_not_come_out_best():
     [
         (history(10), "no", True),
         (history(4), "yes", False),
+        ({**history(10), "best_epoch": 0}, "yes", False),
         (history(10, rising=False), "undecided", False),
         ({"history": [{"epoch": e, "loss": 1 / e} for e in range(1, 6)], "best_epoch": 5}, "undecided", False),
     ],
 )
 def test_train_longer_only_where_the_last_epoch_was_the_best(facts, verdict, longer):
-    """The last: nothing was held back, so the best epoch is the last by definition."""
+    """With the best epoch 0 the head of a probe, which training began with, was kept. The last: nothing was held back, so the best epoch is the last by definition."""
     results = pictures(facts={"m0": facts}, **NETWORK)
     file = findings_file(results)
     found = by_id(file.findings)["training"]
     check(found, results)
     assert found.verdict == verdict
     assert bool(found.next) == longer
+    assert ("no epoch was clearly better" in found.sentence.en) == (facts["best_epoch"] == 0)
     advice = " ".join(item.en for item in by_id(file.findings)["advice"].next)
     assert ("Train longer" in advice) == longer
 
