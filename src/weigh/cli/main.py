@@ -30,9 +30,9 @@ app = typer.Typer(
 def _register() -> None:
     if app.registered_commands:
         return
-    from weigh.cli import data, evaluation, glue, models, read, study, winner
+    from weigh.cli import data, evaluation, glue, models, rank, read, study, winner
 
-    for module in (study, read, glue, winner, evaluation, data, models):
+    for module in (study, rank, read, glue, winner, evaluation, data, models):
         module.register(app)
 
 

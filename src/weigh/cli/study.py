@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -31,7 +33,11 @@ from weigh.errors import SpecError
 from weigh.language import Text, detect_language, text
 from weigh.report.visible import visible_json
 
-__all__ = ["register"]
+if TYPE_CHECKING:
+    from weigh.findings.model import FindingsFile
+    from weigh.study import Study
+
+__all__ = ["Source", "Yes", "register", "run_and_tell"]
 
 Source = Annotated[
     str, typer.Argument(metavar="DATA_OR_YAML", help="Folder of pictures, table, study.yaml or study folder.")
@@ -60,12 +66,14 @@ def run(
         budget=budget,
         choosing=True,
     )
-    _run(
+    language = detect_language(lang)
+    run_and_tell(
         study,
+        partial(_tell, study, language, quiet=quiet),
         quiet=quiet,
         yes=yes,
         fail_on=known_kinds(fail_on),
-        language=detect_language(lang),
+        language=language,
         retry_failed=retry_failed,
     )
 
@@ -105,21 +113,22 @@ def demo(
     default, make_spec, lead = others[asked[0]][1:] if asked else ("studies/solar-cells", demo_spec, None)
     folder = output or Path(default)
     study = Study(load_spec(apply_settings(make_spec(folder), settings), base=folder), folder)
-    _run(study, quiet=quiet, yes=True, fail_on=[], language=detect_language(lang), brief=True, lead=lead)
+    language = detect_language(lang)
+    tell = partial(_tell, study, language, quiet=quiet, brief=True, lead=lead)
+    run_and_tell(study, tell, quiet=quiet, yes=True, fail_on=[], language=language)
 
 
-def _run(
-    study,
+def run_and_tell(
+    study: Study,
+    tell: Callable[[FindingsFile], None],
     *,
     quiet: bool,
     yes: bool,
     fail_on: list[str],
     language: str,
     retry_failed: bool = False,
-    brief: bool = False,
-    lead: Text | None = None,
 ) -> None:
-    """Run and print the verdict; `lead` is a sentence about the data that follows it."""
+    """Run, and let `tell` print what was found; the exit code says whether anything ran, and whether problems of `fail_on` were found."""
     from weigh.cli.output import open_screen
 
     with open_screen(language, quiet=quiet, confirmed=yes) as screen:
@@ -132,10 +141,8 @@ def _run(
             raise
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
-    _tell(study, language, quiet=quiet, brief=brief)
-    if lead:
-        print(lead.render(language))
     file = study.read().file
+    tell(file)
     failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]
     if runs["failed"] and not runs["done"]:
@@ -151,14 +158,16 @@ def _run(
     raise typer.Exit(1 if failing else 0)
 
 
-def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
+def _tell(
+    study: Study, language: str, file: FindingsFile, *, quiet: bool, brief: bool = False, lead: Text | None = None
+) -> None:
+    """Print the verdict; `lead` is a sentence about the data that follows it."""
     import shutil
 
     from weigh.report.terminal import render_terminal, summary_line
     from weigh.report.wrapping import wrap
     from weigh.study import LANGUAGE_FILES
 
-    file = study.read().file
     width = min(shutil.get_terminal_size((100, 24)).columns, 110)
     if not (quiet or brief):
         sheet = render_terminal(file, language=language, width=width, colour=sys.stdout.isatty())
@@ -168,6 +177,8 @@ def _tell(study, language: str, *, quiet: bool, brief: bool) -> None:
     print(text("Report: {p}", "报告：{p}", p=study.folder / LANGUAGE_FILES[language]).render(language))
     for submission in study.submissions:
         print(submission.line().render(language))
+    if lead:
+        print(lead.render(language))
 
 
 def plan(
@@ -214,7 +225,7 @@ def report(
         written = opened.write()
         print(written[LANGUAGE_FILES[language]])
     elif format == "text":
-        _tell(opened, language, quiet=False, brief=False)
+        _tell(opened, language, opened.read().file, quiet=False)
     else:
         document = opened.report(format, language)
         print_data(visible_json(document) if format == "json" else document)

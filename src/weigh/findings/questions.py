@@ -92,6 +92,7 @@ QUESTIONS: dict[str, Question] = {
         yes=text("{a} is better than the others", "{a} 比其他方案都更好"),
         no=text("{a} is not better than the others: one of them is better", "{a} 并非最好：有方案优于它"),
     ),
+    "choice": Question(text("How safe is it to take the first of the ranking?", "选用排名第一的方案，把握有多大？")),
     "comparison:matrix": Question(text("Which candidates may be the best?", "哪些候选方案可能是最好的？")),
     "ensemble": Question(
         text("Is an average of several candidates better than {w}?", "把几个候选方案平均起来，会比 {w} 更好吗？"),

@@ -1,0 +1,191 @@
+"""How safe is it to take the first of the ranking: its probability to be the best, what it is expected to cost, what more time would buy.
+
+Before it: `possible_best.py`, which names the set that holds the best. After it: `weigh rank`, which prints this table. Numbers that are
+known to say something about transfer without deciding anything (`train/transferability.py`) stand beside the scores and never change the ranking.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+from weigh.findings.amounts import amount, bilingual, count, scaled, scope, share
+from weigh.findings.assumptions import assumptions_of
+from weigh.findings.cost import operations
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.model import Assumption, Finding
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import Results
+from weigh.stats.choosing import TrueScores, true_scores
+from weigh.stats.estimate import Estimate
+from weigh.stats.luck_of_choosing import may_be_best
+
+__all__ = ["find"]
+
+MINUTES = 10  # what more time would buy is said for so many
+MOST_REPEATS = 1000  # that a study may have
+SURE = 0.995  # from here on a probability is said to be above 99 %
+REFERENCES = [
+    "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
+    "DuMouchel (1994), Hierarchical Bayes linear models for meta-analysis",
+    "Raiffa & Schlaifer (1961), Applied Statistical Decision Theory",
+]
+
+
+@FINDINGS.named("choice")
+def find(results: Results) -> list[Finding]:
+    """One finding; none with fewer than two candidates, or where these cannot be compared."""
+    evidence = read_evidence(results)
+    if evidence.winner is None or evidence.comparisons is None:
+        return []
+    scores = true_scores(evidence.comparisons, rng=evidence.rng("choice"))
+    if scores is None:
+        return []
+    p_best, possible = scores.p_best(), may_be_best(evidence.comparisons)
+    leader = evidence.winner
+    loss = scaled(scores.regret(leader), evidence.metric, n=evidence.units.count, method="mean over draws")
+    p = min(p_best[leader], 1.0)
+    estimates: dict[str, Estimate] = {
+        "candidates": count(len(evidence.rivals), "candidates"),
+        "p_best": share(0.99 if p >= SURE else p),
+        "expected_loss": loss,
+    }
+    sentence = text(
+        "{w} is truly the best of these {n} with a probability of {p} %. Taking it is expected to cost {r} against the truly best one.",
+        "{w} 真正是这 {n} 个中最好的，概率为{p} %。选用它，与真正最好的相比，预期损失 {r}。",
+        w=evidence.label(leader),
+        n=len(evidence.rivals),
+        p=text("more than 99", "超过 99") if p >= SURE else f"{100 * p:.0f}",
+        r=amount(loss),
+    )
+    sentence += _more_repeats(evidence, scores, loss, estimates)
+    sentence += text("This speaks of {c}.", "这里说的是{c}。", c=scope(evidence.claim))
+    return [
+        Finding(
+            id="choice",
+            kind="choice",
+            **asked("choice", "yes" if len(possible) == 1 else "undecided"),
+            claim=evidence.claim,
+            severity="detail",
+            sentence=bilingual(sentence),
+            estimates=estimates,
+            assumptions=[*assumptions_of(evidence, evidence.rivals), _scatter(len(evidence.rivals))],
+            candidates=evidence.ranked,
+            table=[_row(evidence, i, name, p_best, possible) for i, name in enumerate(evidence.ranked, start=1)],
+            references=REFERENCES,
+            measured=_measured(evidence, scores, loss),
+        )
+    ]
+
+
+def _more_repeats(evidence: Evidence, scores: TrueScores, loss: Estimate, estimates: dict[str, Estimate]) -> Text:
+    """What as many repeats again are expected to change; nothing for trained models and where nothing is left to lose."""
+    if evidence.claim == "these_models" or not _worth_saying(loss):
+        return text("", "")
+    if not evidence.more_repeats_help(*evidence.rivals):
+        return text("Further repeats would give the same numbers.", "再多重复也只会得到同样的数字。")
+    then = _loss_after(evidence, scores, scores.repeats)
+    if then is None:
+        return text(
+            "How much more repeats would lower that cannot be told from a single one.",
+            "仅凭一次重复，无法判断更多重复能使它降低多少。",
+        )
+    if amount(then) == amount(loss):
+        return text(
+            "Twice as many repeats would hardly lower that; more examples can.",
+            "重复次数加倍几乎不会使它降低；增加样本则可以。",
+        )
+    estimates["expected_loss_after"] = then
+    return text(
+        "With twice as many repeats it would be {r}; the rest only more examples can lower.",
+        "若重复次数加倍，预期损失为 {r}；其余部分只有增加样本才能降低。",
+        r=amount(then),
+    )
+
+
+def _worth_saying(loss: Estimate) -> bool:
+    return loss.value >= (0.05 if loss.unit == "points" else 0.0005)  # less is written as 0
+
+
+def _loss_after(evidence: Evidence, scores: TrueScores, further: int) -> Estimate | None:
+    after = scores.regret_after(further, evidence.rng("choice-later"))
+    if after is None:
+        return None
+    now = scores.regret(str(evidence.winner))
+    return scaled(min(after, now), evidence.metric, n=evidence.units.count, method="mean over draws")
+
+
+def _scatter(candidates: int) -> Assumption:
+    return Assumption(
+        name=bilingual(text("True scores scatter like a normal distribution", "真实得分的分布近似正态")),
+        outcome="unchecked",
+        detail=bilingual(
+            text(
+                "How far they scatter is learnt from these {n} candidates alone; where all are alike, the probability of the first is stated somewhat too high.",
+                "其离散程度只能从这 {n} 个候选方案中估计；若它们其实不相上下，第一名的概率会略微偏高。",
+                n=candidates,
+            )
+        ),
+    )
+
+
+def _row(evidence: Evidence, rank: int, name: str, p_best: dict[str, float], possible: list[str]) -> dict[str, Any]:
+    score = evidence.scores[name]
+    return {
+        "rank": rank,
+        "candidate": evidence.label(name),
+        "score": None if math.isnan(score.value) else score.value,
+        "low": score.low,
+        "high": score.high,
+        "p_best": round(p_best[name], 3),
+        "possibly_best": name in possible,
+        "macs": operations(evidence.results, evidence.results.candidate(name)),
+    }
+
+
+def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[str, Any]:
+    """Seconds so far, and what ten more minutes would buy."""
+    rows, repeat = [], 0.0
+    for name in evidence.ranked:
+        runs = [run.measured for run in evidence.results.runs(candidate=name) if run.measured.get("train_seconds")]
+        rows.append({"candidate": evidence.label(name), "seconds": sum(run["train_seconds"] for run in runs)})
+        if runs:  # features are kept, so a further repeat trains heads only
+            alone = statistics.fmean(run["train_seconds"] - run.get("feature_seconds", 0.0) for run in runs)
+            repeat += max(alone, 0.0) * evidence.results.spec.design.folds
+    spent = sum(row["seconds"] for row in rows)
+    if not spent:
+        return {}
+    sentence = text(
+        "The runs compared here took {s} seconds.",
+        "这里比较的运行共耗时 {s} 秒。",
+        s=f"{spent:.1f}" if spent < 10 else f"{spent:.0f}",
+    )
+    further = min(int(60 * MINUTES / repeat), MOST_REPEATS) if repeat > 0 else 0
+    useful = _worth_saying(loss) and evidence.more_repeats_help(*evidence.rivals)
+    then = _loss_after(evidence, scores, further) if useful else None
+    if then is not None and not further:
+        sentence += text(
+            "Another {m} minutes would not suffice for one more repeat of all candidates.",
+            "再用 {m} 分钟也不够让所有候选方案再重复一次。",
+            m=MINUTES,
+        )
+    elif then is not None and amount(then) == amount(loss):
+        sentence += text(
+            "Another {m} minutes would pay for about {k} more repeats, which would hardly lower the expected loss.",
+            "再用 {m} 分钟大约可多做 {k} 次重复，但几乎不会降低预期损失。",
+            m=MINUTES,
+            k=further,
+        )
+    elif then is not None:
+        sentence += text(
+            "Another {m} minutes would pay for about {k} more repeats, which are expected to lower the loss from {a} to {b}.",
+            "再用 {m} 分钟大约可多做 {k} 次重复，预期损失将从 {a} 降到 {b}。",
+            m=MINUTES,
+            k=further,
+            a=amount(loss),
+            b=amount(then),
+        )
+    return {"sentence": {"en": sentence.en, "zh": sentence.zh}, "rows": rows}

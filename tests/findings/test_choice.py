@@ -1,0 +1,62 @@
+"""The finding on the choice: a planted best is probable, equals are not, and the columns that never decide do not decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.registry import read_findings
+
+
+def choice_of(separations, *, n=300, repeats=3, seed=0, **options):
+    rng = np.random.default_rng(seed)
+    target = simulate_target(rng, n, (0.6, 0.4))
+    logits = {f"m{i}": simulate_logits(rng, target, separation=s, repeats=repeats) for i, s in enumerate(separations)}
+    findings = read_findings(make_results(logits, target, **options))
+    return next((finding for finding in findings if finding.kind == "choice"), None), findings
+
+
+def test_a_planted_best_is_found_with_certainty():
+    finding, _ = choice_of([6.0, 0.5, 0.5])
+    assert finding.verdict == "yes"
+    assert "more than 99 %" in finding.sentence.en
+    assert finding.table[0]["candidate"] == "m0"
+    assert finding.estimates["expected_loss"].value < 0.05
+    assert "repeats" not in finding.sentence.en, "nothing is left to gain"
+
+
+def test_equals_leave_the_choice_open():
+    finding, findings = choice_of([1.0] * 6)
+    assert finding.verdict == "undecided"
+    assert finding.estimates["p_best"].value < 60
+    assert finding.estimates["expected_loss"].value > 0.1
+    assert sum(row["p_best"] for row in finding.table) == pytest.approx(1, abs=0.01)
+    later = finding.estimates.get("expected_loss_after")
+    assert ("hardly lower" in finding.sentence.en) == (later is None)
+    assert later is None or later.value < finding.estimates["expected_loss"].value
+    matrix = next(one for one in findings if one.id == "comparison:matrix")
+    assert {row["candidate"] for row in finding.table if row["possibly_best"]} == set(matrix.candidates)
+    assert "among these" not in finding.sentence.en, "the set is the matter of the other finding"
+
+
+def test_one_repeat_is_said_to_be_one():
+    finding, _ = choice_of([1.0, 1.1, 1.2], repeats=1)
+    assert "cannot be told from a single one" in finding.sentence.en
+    assert "expected_loss_after" not in finding.estimates
+
+
+@pytest.mark.parametrize("separations", [[1.0]], ids=["alone"])
+def test_one_candidate_is_no_choice(separations):
+    assert choice_of(separations)[0] is None
+
+
+def test_controls_are_not_chosen_among():
+    finding, _ = choice_of([1.0, 1.1, 5.0], controls=("m2",))
+    assert {row["candidate"] for row in finding.table} == {"m0", "m1"}
+
+
+def test_times_stand_under_measured_only():
+    finding, _ = choice_of([1.0, 1.1])
+    assert "second" not in finding.sentence.en
+    assert "seconds" not in finding.table[0]
