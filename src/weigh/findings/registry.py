@@ -31,11 +31,8 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "performance": "performance.headline",
     "decision": "performance.decision",
     "comparison": "comparison.pairs",
-<<<<<<< HEAD
     "ensemble": "comparison.ensemble",
-=======
     "choice": "comparison.choice",
->>>>>>> b86d50b (weigh rank: only the choosing, as a table; the finding on the choice says how probable the first is the best, what taking it is expected to cost and what more repeats would change)
     "finalists": "comparison.finalists",
     "time": "comparison.left_out",
     "racing": "comparison.racing",
@@ -58,11 +55,8 @@ ORDER = tuple(MODULES)
 ALSO = {"label-errors": "errors", "internal": "other"}  # kinds that are made beside others
 RANKING = (  # what compares, explains or promises a score, and so says nothing where no run has learnt anything
     "comparison",
-<<<<<<< HEAD
     "ensemble",
-=======
     "choice",
->>>>>>> b86d50b (weigh rank: only the choosing, as a table; the finding on the choice says how probable the first is the best, what taking it is expected to cost and what more repeats would change)
     "cleaned",
     "generalisation",
     "curve",

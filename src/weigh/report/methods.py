@@ -44,6 +44,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"difference of independent samples \(MOVER\), simultaneous over models and sets", "独立样本之差（MOVER），对所有模型和集合同时成立"),
     (r"difference of drops, models paired within each set, simultaneous over models and sets", "下降幅度之差，模型在每个集合内配对，对所有模型和集合同时成立"),
     (r"coupled bootstrap, no interval", "耦合自助法，不设区间"),
+    (r"mean over draws", "对抽样取平均"),
     (r"share of repeated choices", "在重复挑选中所占的比例"),
     (r"influence of (\w+) with their part in training and the variance between runs, corrected for the choice among (\d+)", "影响函数（按{0}），计入其在训练中的作用和运行间方差，并扣除从 {1} 个方案中挑选带来的运气"),
     (r"influence of (\w+), corrected for the choice among (\d+)", "影响函数（按{0}），并扣除从 {1} 个方案中挑选带来的运气"),
