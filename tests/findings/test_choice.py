@@ -1,4 +1,4 @@
-"""The finding on the choice: a planted best is probable, equals are not, and the columns that never decide do not decide."""
+"""The finding on the choice: a planted best is probable, equals are not; times stand apart."""
 
 from __future__ import annotations
 

@@ -33,9 +33,6 @@ COLUMNS: dict[str, Text] = {
     "score": text("score", "得分"),
     "p_best": text("P(best)", "最好的概率"),
     "possibly_best": text("may be best", "可能最好"),
-    "knn": text("kNN", "kNN"),
-    "logme": text("LogME", "LogME"),
-    "h_score": text("H-score", "H-score"),
     "gmacs": text("GMACs", "GMACs"),
     "seconds": text("seconds", "秒"),
 }
@@ -219,9 +216,6 @@ def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
         "score": number("score", ".3f") + interval,
         "p_best": number("p_best", ".2f"),
         "possibly_best": (yes if row["possibly_best"] else no).render(language),
-        "knn": number("knn", ".3f"),
-        "logme": number("logme", ".3f"),
-        "h_score": number("h_score", ".2f"),
         "gmacs": number("macs", ".2f", 1e9),
         "seconds": number("seconds", ".1f"),
     }

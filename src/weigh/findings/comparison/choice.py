@@ -1,7 +1,6 @@
 """How safe is it to take the first of the ranking: its probability to be the best, what it is expected to cost, what more time would buy.
 
-Before it: `possible_best.py`, which names the set that holds the best. After it: `weigh rank`, which prints this table. Numbers that are
-known to say something about transfer without deciding anything (`train/transferability.py`) stand beside the scores and never change the ranking.
+Before it: `possible_best.py`, which names the set that holds the best. After it: `weigh rank`, which prints this table.
 """
 
 from __future__ import annotations
