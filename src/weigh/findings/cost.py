@@ -132,6 +132,14 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
         cheapest = min(rivals, key=lambda c: getattr(c, name))
         mine, least = getattr(own, name), getattr(cheapest, name)
         estimates[f"winner_{name}"] = _fixed(mine / scale, words.en)
+        if len(rivals) == 1:
+            return "yes", text(
+                "{w} is the only candidate: it needs {a} {u}.",
+                "{w} 是唯一的候选方案：需要 {a} {u}。",
+                w=own.candidate.label,
+                a=_short(mine / scale),
+                u=words,
+            )
         if all((c.candidate.model, getattr(c, name)) == (own.candidate.model, mine) for c in rivals):
             return "yes", text(
                 "All candidates use the same network: {a} {u}.",
