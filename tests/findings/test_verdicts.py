@@ -201,7 +201,10 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("no label is suspected|cannot be told from predictions", "不据此怀疑|仅凭预测无法判断"),
     },
     "cost": {
-        "yes": ("no other candidate needs less|the same network|the only candidate", "没有其他候选方案比它更省|同一个网络|唯一的候选方案"),
+        "yes": (
+            "no other candidate needs less|the same network|the only candidate",
+            "没有其他候选方案比它更省|同一个网络|唯一的候选方案",
+        ),
         "no": ("times as many", "倍"),
         "undecided": ("not recorded|No candidate", "并非所有|尚未选出"),
     },
