@@ -33,6 +33,7 @@ NAMED = {
     "models/preprocessing.py": "what a preparation is made for",
     "models/suggested.py": "the table of models that are tried where none are named says what each reads",
     "models/tokenisation.py": "what a preparation is made for",
+    "models/words.py": "counts words, and so is for texts alone",
     "plan/jobs.py": "what a step of further pretraining costs, until models have ports",
     "record/index.py": "folders of former versions",
     "record/predictions_entities.py": "reads gold files, which hold sentences",

@@ -86,6 +86,7 @@ NAMES = [
     "race",
     "budget",
     "null",
+    "naive-bayes",
     "false",
     "set",
     "decision",

@@ -63,8 +63,8 @@ QUESTIONS: dict[str, Question] = {
     ),
     "performance:counting": Question(
         text("Is a pretrained model better than counting words?", "预训练模型比词频统计更好吗？"),
-        yes=text("A pretrained model is better than counting words", "有预训练模型优于词频统计"),
-        no=text("No pretrained model is better than counting words", "没有预训练模型优于词频统计"),
+        yes=text("A pretrained model is better than counting words", "有预训练模型比词频统计更好"),
+        no=text("No pretrained model is better than counting words", "没有预训练模型比词频统计更好"),
     ),
     "performance:control": Question(
         text("Is it better than the control {o}?", "它比对照 {o} 更好吗？"),

@@ -262,5 +262,5 @@ def test_a_data_yaml_is_data_and_no_study(tmp_path):
     from weigh.cli.options import open_study
 
     file = write_yolo(tmp_path / "d") / "data.yaml"
-    study = open_study(str(file), task="", models="timm:resnet18", recipes="", settings=[], output=tmp_path / "s")
+    study = open_study(str(file), task="", models=["timm:resnet18"], recipes=[], settings=[], output=tmp_path / "s")
     assert study.spec.data.train == str(file)
