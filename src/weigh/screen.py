@@ -140,7 +140,7 @@ class Screen:
                     n=forecast.failed,
                 )
             )
-        for reason in (forecast.passed, forecast.cut):
+        for reason in (forecast.passed, forecast.cut, forecast.over):
             if reason:
                 self.say(reason)
         if runs:

@@ -130,3 +130,14 @@ def test_a_race_goes_on_within_the_time_and_stops_by_its_results_alone(photos, t
     ran = len(results.records)
     assert len(records_only(study).results().records) == ran
     assert not [finding for finding in study.read().file.findings if finding.kind == "internal"]
+
+
+def test_a_prediction_that_is_too_long_leaves_nothing_out_and_the_report_does_not_say_so(photos, tmp_path, monkeypatch):
+    settings = ["design.repeats=1", "design.budget=30s"]
+    study, _ = timed_study(
+        photos, tmp_path / "s", monkeypatch, slower=0.01, settings=settings, models=MODELS[:1], recipes=RECIPES[1:]
+    )
+    assert "Even one repeat of everything is predicted to take longer than 30s." in str(study.plan())
+    study = records_only(study)
+    assert "budget" not in study.results().skipped
+    assert not [finding for finding in study.read().file.findings if finding.kind == "time"]

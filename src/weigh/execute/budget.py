@@ -59,19 +59,21 @@ class Clock:
         return max(0.0, self.budget - REPORT - (time.monotonic() - self.began))
 
 
-def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None]:
-    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for."""
+def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None, Text | None]:
+    """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for. Also what is said of what is
+    left out, and of a prediction that is still too long: nothing is left out for that.
+    """
     spec = prepared.spec
     if spec.design.budget is None:
-        return plan, None
+        return plan, None, None
     budget = parse_duration(spec.design.budget)
     seconds, fixed = _costs(plan, prepared, timings)
     key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
     cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
     total = fixed + sum(cut[c] * seconds[c] for c in cut)
-    sentence = None
+    fewer = over = None
     if cut != plan.repeats:
-        sentence = text(
+        fewer = text(
             "To keep the budget of {b}, {n} of {m} planned repeats are run.",
             "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
             b=spec.design.budget,
@@ -84,11 +86,10 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
             "即使每项只重复一次，预计也会超过 {b}。",
             b=spec.design.budget,
         )
-        sentence = over if sentence is None else sentence + over
     shorter = plan_runs(
         prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
     )
-    return shorter, sentence
+    return shorter, fewer, over
 
 
 def fits_budget(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock) -> bool:

@@ -42,6 +42,7 @@ class Forecast:
         finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
         chosen: Which models weigh chose, where none were named.
         passed: Which models came before finalists and would take too long.
+        over: That the prediction is longer than the budget, where nothing more can be left out.
         stopped: Candidates that an earlier start with the same budget was too short for.
     """
 
@@ -60,6 +61,7 @@ class Forecast:
     finalists: tuple[str, ...] | None = None
     chosen: Text | None = None
     passed: Text | None = None
+    over: Text | None = None
     stopped: tuple[str, ...] = ()
 
     def lines(self) -> list[Text]:
@@ -92,7 +94,7 @@ class Forecast:
                     o=_besides(runs),
                 )
             )
-        lines += [reason for reason in (self.passed, self.cut) if reason]
+        lines += [reason for reason in (self.passed, self.cut, self.over) if reason]
         if words := finalist_words(prepared.spec, self.finalists):
             lines.append(words)
         if words := racing_words(self.race, prepared.spec, plan.candidates):

@@ -144,7 +144,7 @@ class Planner:
         if ledger is not None:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
-        plan, cut = keep_budget(plan, prepared, timings, self.choose)
+        plan, cut, over = keep_budget(plan, prepared, timings, self.choose)
         whole, race = plan, race_so_far(ledger, plan, spec, examples)
         plan, cut = self._left_out(plan, cut)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
@@ -171,6 +171,7 @@ class Planner:
             finalists=finalists,
             passed=passed_over(spec, passed) if passed else None,
             chosen=self.chosen,
+            over=over,
             stopped=tuple((self._decided or {"stopped": ()})["stopped"]),
         )
 

@@ -1,4 +1,4 @@
-"""Recipe `naive-bayes`: the yardstick of texts. Words are counted, weighed by TF-IDF, and naive Bayes adds up what each says.
+"""Recipe `naive-bayes`: the baseline of texts. Words are counted, weighed by TF-IDF, and naive Bayes adds up what each says.
 
 All of it is learnt on the training part of a run alone: which n-grams there are, how rare each is, how often each occurs in texts of
 a class. How much is added to every count (the smoothing) is chosen inside the training part by the primary metric; of equal scores

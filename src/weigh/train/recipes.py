@@ -140,7 +140,7 @@ RECIPES.register(
     Recipe(
         name="naive-bayes",
         title=text(
-            "yardstick of texts without a pretrained model: counted words, TF-IDF, naive Bayes",
+            "baseline of texts without a pretrained model: counted words, TF-IDF, naive Bayes",
             "不用预训练模型的文本基线：词频统计、TF-IDF、朴素贝叶斯",
         ),
         trains="head",

@@ -89,7 +89,7 @@ def find(results: Results) -> list[Finding]:
                         "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
                         "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
                         n=len(spec.models),
-                        b="" if spec.design.budget is None else " --set design.budget=null",
+                        b="" if spec.design.budget is None else " --set design.budget=10h",
                     )
                 )
             ],

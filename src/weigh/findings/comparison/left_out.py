@@ -35,8 +35,8 @@ def find(results: Results) -> list[Finding]:
             next=[
                 bilingual(
                     text(
-                        "To run it too: --set design.budget=null; what is recorded is kept.",
-                        "若要补上：--set design.budget=null；已有记录会保留。",
+                        "To run it too, give it more time: --set design.budget=10h; what is recorded is kept.",
+                        "若要补上，请给更多时间：--set design.budget=10h；已有记录会保留。",
                     )
                 )
             ],
