@@ -113,9 +113,23 @@ def test_more_repeats_never_cost_and_no_more_than_all_can_be_gained(seed, k):
     found = drawn(scores, covariance, draws=4000, runs=part * covariance, repeats=2)
     now = found.regret(f"m{int(scores.argmax())}")
     after = [found.regret_after(further, np.random.default_rng(0)) for further in (0, 2, 50)]
-    assert after[0] == pytest.approx(now, abs=1e-9)
-    assert after[1] <= now + 0.05
-    assert after[2] <= after[1] + 0.05
+    assert after[0] <= now + 0.02
+    assert after[1] <= after[0] + 0.02
+    assert after[2] <= after[1] + 0.02
+
+
+def test_where_all_errors_are_alike_no_further_repeat_is_the_regret_of_the_leader():
+    scores = [0.0, 0.4, 0.1, 0.3]
+    alike = drawn(scores, np.eye(4), runs=np.eye(4) / 2, repeats=2)
+    assert alike.regret_after(0, np.random.default_rng(0)) == pytest.approx(alike.regret("m1"), abs=1e-9)
+
+
+def test_a_candidate_of_large_errors_that_leads_by_luck_is_not_taken():
+    """Ten repeats leave the third one's errors as they are: its lead then must not pass for knowledge."""
+    noisy = drawn([0.5, 0.0, 0.6], np.diag([0.01, 0.01, 25.0]), runs=np.diag([0.005, 0.005, 0.0]), repeats=2)
+    after = noisy.regret_after(10, np.random.default_rng(0))
+    assert after <= noisy.regret("m0") + 0.01
+    assert after <= noisy.regret("m2") + 0.01
 
 
 def test_repeats_gain_nothing_where_only_examples_decide_and_all_where_only_repeats_do():

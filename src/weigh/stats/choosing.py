@@ -36,6 +36,7 @@ class TrueScores:
         basis: `(candidates, candidates - 1)` orthonormal directions in which errors are independent.
         variances: `(candidates - 1,)` of the errors in these directions.
         factors: `(draws,)` by which these variances are multiplied in each draw.
+        scatters: `(draws,)` variance of the true scores around their mean in each draw; infinite where scores have no errors.
         runs: `(candidates, candidates)` the part of the errors' covariance that more repeats shrink; None where it was not seen.
         repeats: That were measured.
         behind: The other candidates, with their scores on the same scale.
@@ -47,6 +48,7 @@ class TrueScores:
     basis: np.ndarray
     variances: np.ndarray
     factors: np.ndarray
+    scatters: np.ndarray
     runs: np.ndarray | None
     repeats: int
     behind: dict[str, float]
@@ -63,25 +65,32 @@ class TrueScores:
         return float((self.draws.max(axis=1) - own).mean())
 
     def regret_after(self, further: int, rng: np.random.Generator) -> float | None:
-        """The expected regret of whoever leads after `further` more repeats of all candidates; None where that cannot be said.
+        """The expected regret of who is chosen after `further` more repeats of all candidates; None where that cannot be said.
 
         The scores that would be measured then are drawn given the true ones and those measured now: the errors lose
-        further / (repeats + further) of the part that differs between repeats, and keep what the examples decide.
+        further / (repeats + further) of the part that differs between repeats, and keep what the examples decide. Then the candidate
+        with the greatest expected true score is taken, which is not always the leader of the scores: one whose errors are
+        large often leads by luck. So more repeats cost nothing but for the luck of the draws.
         """
         if self.runs is None or self.repeats < 2:
             return None
         if not self.variances.any():
             return 0.0
-        known = self.variances > 1e-12 * self.variances.max(initial=0.0)
-        basis, deviation = self.basis[:, known], np.sqrt(self.variances[known])
-        share = (basis.T @ self.runs @ basis) / np.outer(deviation, deviation)
+        certain = self.variances <= 1e-12 * self.variances.max(initial=0.0)
+        deviation = np.sqrt(np.where(certain, 1.0, self.variances))
+        share = np.where(certain[:, None] | certain, 0.0, (self.basis.T @ self.runs @ self.basis) / np.outer(deviation, deviation))
         of_runs, turn = np.linalg.eigh((share + share.T) / 2)
         left = 1.0 - further / (self.repeats + further) * np.clip(of_runs, 0.0, 1.0)
-        white = (basis / deviation) @ turn  # to independent errors of variance 1, times the factor of a draw
-        seen = (self.scores - self.draws) @ white
-        luck = rng.standard_normal((len(self.draws), len(self.names))) @ basis @ turn * np.sqrt(self.factors)[:, None]
-        then = self.draws + (left * seen + np.sqrt(left * (1.0 - left)) * luck) @ ((basis * deviation) @ turn).T
-        taken = self.draws[np.arange(len(then)), then.argmax(axis=1)]
+        to_independent = turn / deviation[:, None]  # to directions whose errors now have variance 1, times the factor of a draw
+        truth = self.draws @ self.basis
+        errors = (self.scores - self.draws) @ self.basis @ to_independent
+        luck = rng.standard_normal(errors.shape) * np.sqrt(self.factors)[:, None]
+        back = turn.T * np.where(certain, 0.0, deviation)  # what is measured without error stays so
+        measured = truth + (left * errors + np.sqrt(left * (1.0 - left)) * luck) @ back
+        variances, directions = np.linalg.eigh(back.T * left @ back)  # of the errors then
+        kept = self.scatters[:, None] / (self.scatters[:, None] + self.factors[:, None] * np.maximum(variances, 0.0))
+        expected = (kept * (measured @ directions)) @ (self.basis @ directions).T
+        taken = self.draws[np.arange(len(expected)), expected.argmax(axis=1)]
         return float((self.draws.max(axis=1) - taken).mean())
 
 
@@ -153,7 +162,7 @@ def draw_true_scores(
     usual = usual or float(variances.max(initial=0.0))
     if usual <= 0:  # alone, or without errors: the scores are the truth
         truth = np.tile(scores, (draws, 1))
-        return TrueScores(names, scores, truth, basis, variances, np.ones(draws), runs, repeats, behind)
+        return TrueScores(names, scores, truth, basis, variances, np.ones(draws), np.full(draws, np.inf), runs, repeats, behind)
     seen = scores @ basis
     middle = (np.arange(SCATTERS) + 0.5) / SCATTERS
     scatter = usual * np.square(MEDIAN * middle / (1 - middle))
@@ -164,11 +173,11 @@ def draw_true_scores(
     fit = -0.5 * (np.log(total) + np.square(seen) / total).sum(axis=-1)
     weight = np.exp(fit - fit.max()).ravel()
     cell = rng.choice(weight.size, size=draws, p=weight / weight.sum())
-    between, times = scatter[cell // len(factor), None], factor[cell % len(factor)]
-    kept = between / (between + times[:, None] * variances)
+    between, times = scatter[cell // len(factor)], factor[cell % len(factor)]
+    kept = between[:, None] / (between[:, None] + times[:, None] * variances)
     luck = rng.standard_normal((draws, len(names))) @ basis
     drawn = (kept * seen + np.sqrt(kept * times[:, None] * variances) * luck) @ basis.T
-    return TrueScores(names, scores, drawn, basis, variances, times, runs, repeats, behind)
+    return TrueScores(names, scores, drawn, basis, variances, times, between, runs, repeats, behind)
 
 
 def _directions(covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
