@@ -78,10 +78,13 @@ class TrueScores:
             return 0.0
         certain = self.variances <= 1e-12 * self.variances.max(initial=0.0)
         deviation = np.sqrt(np.where(certain, 1.0, self.variances))
-        share = np.where(certain[:, None] | certain, 0.0, (self.basis.T @ self.runs @ self.basis) / np.outer(deviation, deviation))
+        share = np.where(
+            certain[:, None] | certain, 0.0, (self.basis.T @ self.runs @ self.basis) / np.outer(deviation, deviation)
+        )
         of_runs, turn = np.linalg.eigh((share + share.T) / 2)
         left = 1.0 - further / (self.repeats + further) * np.clip(of_runs, 0.0, 1.0)
-        to_independent = turn / deviation[:, None]  # to directions whose errors now have variance 1, times the factor of a draw
+        # to directions whose errors now have variance 1, times the factor of a draw
+        to_independent = turn / deviation[:, None]
         truth = self.draws @ self.basis
         errors = (self.scores - self.draws) @ self.basis @ to_independent
         luck = rng.standard_normal(errors.shape) * np.sqrt(self.factors)[:, None]
@@ -162,7 +165,9 @@ def draw_true_scores(
     usual = usual or float(variances.max(initial=0.0))
     if usual <= 0:  # alone, or without errors: the scores are the truth
         truth = np.tile(scores, (draws, 1))
-        return TrueScores(names, scores, truth, basis, variances, np.ones(draws), np.full(draws, np.inf), runs, repeats, behind)
+        return TrueScores(
+            names, scores, truth, basis, variances, np.ones(draws), np.full(draws, np.inf), runs, repeats, behind
+        )
     seen = scores @ basis
     middle = (np.arange(SCATTERS) + 0.5) / SCATTERS
     scatter = usual * np.square(MEDIAN * middle / (1 - middle))
