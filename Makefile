@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 PIP    := $(VENV)/bin/pip --disable-pip-version-check
-# Byte code of 18,000 files takes pip a minute; Python writes it for what it imports, a fraction, when it imports it.
+# Byte code of 18,000 files takes pip a minute; Python writes it for what it imports, a fraction, when it imports it, unless an environment
+# (many container images) forbids that: then each of the hundreds of processes of the tests would compile PyTorch anew, some ten seconds.
 INSTALL := $(PIP) install --quiet --no-compile
+export PYTHONDONTWRITEBYTECODE :=
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
