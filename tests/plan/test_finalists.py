@@ -109,7 +109,8 @@ def test_who_would_take_too_long_is_passed_over_and_said_so(many, tmp_path, monk
     assert f"finetune, scratch would take longer than 100s with {named}, and so does not run with it." in told.en
     assert f"finetune, scratch 与 {named} 组合所需的时间会超过 100s，因此不运行。" in told.zh
     assert not any(f"Left out: timm:{name}" in told.en for name in slow)
-    assert ("ran with none of 4 models" in told.en) == (not trained)
+    assert ("None of the 4 models was trained with finetune or scratch." in told.en) == (not trained)
+    assert ("4 个模型都没有用 finetune、scratch 训练。" in told.zh) == (not trained)
     assert not [f for f in narrow.read() if f.kind == "internal"]
 
 

@@ -53,7 +53,7 @@ class Head:
         port: What it takes of a model (`models.pretrained.PORTS`).
         own: The head in place of this one for models that offer its port: those that answer by themselves. None: there are no such models.
         decoder: `(pyramid, outputs, generator) -> module` from its maps to logits; for the port "maps".
-        start: `(network, training targets)`: sets the head before training; None: as it was drawn.
+        start: `(network, training examples)`: sets the head before training; None: as it was drawn.
         settle: `(recorded, targets) -> {name: value}`: numbers that are chosen after training on examples that took no part in it; buffers of
             the head module take them. A refit takes the means of those of the cross-validation. None: there are none.
         exported: Outputs of its ONNX file; None: those of classes and numbers.
@@ -72,7 +72,7 @@ class Head:
     port: Literal["features", "tokens", "maps", "boxes"] = "features"
     own: Head | None = None
     decoder: Callable[[Pyramid, int, torch.Generator | None], nn.Module] | None = None
-    start: Callable[[Network, np.ndarray], None] | None = None
+    start: Callable[[Network, Examples], None] | None = None
     settle: Callable[[np.ndarray, np.ndarray], dict[str, float]] | None = None
     exported: Exported | None = None
 

@@ -6,15 +6,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from weigh.data.examples import Examples
 from weigh.heads.base import HEADS, Head
 from weigh.inputs.base import Placed
 from weigh.kinds.number import Number
 from weigh.models.network import Network
 
 
-def _start(network: Network, target: np.ndarray) -> None:
+def _start(network: Network, training: Examples) -> None:
     """The mean of the training labels as bias: thousands of small steps would be spent on reaching it."""
-    network.set_head(bias=np.array([target.mean()]))
+    network.set_head(bias=np.array([training.target.mean()]))
 
 
 def _targets(target: np.ndarray, _batch: torch.Tensor, _placed: Placed | None) -> torch.Tensor:

@@ -16,6 +16,7 @@ from weigh.heads.base import HEADS, Head
 from weigh.inputs.base import Batch, Placed
 from weigh.kinds.spans import Spans
 from weigh.kinds.tags import OUTSIDE, code_spans, pack_tags
+from weigh.models.network import Network
 
 __all__ = ["best_tags"]
 
@@ -46,6 +47,16 @@ def _tags(examples: Examples) -> int:
 
 def _width(examples: Examples) -> int:
     return 2 * max((len(tokens) for tokens in examples.rows), default=1)
+
+
+def _start(network: Network, training: Examples) -> None:
+    """The logarithm of how often each tag occurs as bias (one word more of each, so that none is impossible): otherwise the first steps, in which
+    the encoder is moved most, are spent on learning that most words belong to no entity.
+    """
+    counts = np.ones(network.outputs)
+    for spans, words in zip(training.target, training.rows, strict=True):
+        counts += np.bincount(code_spans(spans, len(words)), minlength=network.outputs)
+    network.set_head(bias=np.log(counts / counts.sum()))
 
 
 def _answers(_head: nn.Module, logits: torch.Tensor, batch: Batch, width: int) -> np.ndarray:
@@ -95,4 +106,4 @@ def best_tags(scores: np.ndarray) -> np.ndarray:
     return best
 
 
-HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers, port="tokens"))
+HEADS.register(Spans.name, Head(_tags, _width, _targets, _loss, _words, _answers, port="tokens", start=_start))

@@ -6,12 +6,13 @@ network has the shape that everything else expects: `logits = head(body(batch))`
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import nn
 
-from weigh.models.anatomy import Anatomy
+from weigh.models.anatomy import Anatomy, depth_of_parameters
 
 __all__ = ["ANATOMY", "Encoder", "Siamese"]
 
@@ -69,6 +70,15 @@ class Encoder(nn.Module):
         return (hidden * weight).sum(dim=1) / weight.sum(dim=1).clamp_min(1)
 
 
+# "model.encoder.layer.3." of BERT, "model.transformer.layer.3." of DistilBERT, "model.layers.3." of ModernBERT
+NUMBERED = re.compile(r"^body\.model\.(?:[A-Za-z_]\w*\.)*?(?=\d+\.)")
+
+
+def _depths(network: nn.Module) -> dict[str, int]:
+    """Embeddings first, then layer by layer; the words before a layer's number say nothing of its depth."""
+    return depth_of_parameters(network, lambda name: NUMBERED.sub("body.layers.", name))
+
+
 def _vector_per_token(encoder: nn.Module) -> None:
     encoder.pooling = "none"  # type: ignore[assignment]
 
@@ -76,6 +86,7 @@ def _vector_per_token(encoder: nn.Module) -> None:
 ANATOMY = Anatomy(
     features=lambda encoder, _address: encoder.width, tokens=_vector_per_token, maps=None,
     configure=lambda encoder, options: encoder.configure(options),
+    depths=_depths,
     settings=lambda encoder: {"pooling": encoder.pooling, "layers": encoder.layers},
     inner=lambda encoder: encoder.model, inner_name="model.", embedding=lambda encoder: encoder.model.get_input_embeddings(),
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """The training loop: batches, optimiser, schedule, one epoch at a time.
 
 AdamW with a warm-up of one epoch and a cosine to zero, learning rates that fall by `layer_decay` per layer towards the
-stem, no decay on biases and norms (Loshchilov & Hutter 2019; Bao et al. 2022). `textbook` has plain SGD with momentum.
+stem and may be larger at the head (`head_rate`), no decay on biases and norms (Loshchilov & Hutter 2019; Bao et al. 2022). `textbook` has plain
+SGD with momentum.
 """
 
 from __future__ import annotations
@@ -166,17 +167,18 @@ def _parameter_groups(network: Network, options: dict[str, Any]) -> list[dict[st
     depth = network.depths()
     deepest = max(depth.values())
     stages = min(deepest, 12)  # layer_decay speaks of about a dozen layers, however finely a network is named
-    groups: dict[tuple[int, bool], list] = {}
+    groups: dict[tuple[int, bool, float], list] = {}
     for name, parameter in network.named_parameters():
         layer = round(depth[name] / deepest * stages) if deepest else 0
-        groups.setdefault((layer, parameter.ndim <= 1), []).append(parameter)
+        times = options.get("head_rate", 1.0) if name.startswith("head.") else 1.0
+        groups.setdefault((layer, parameter.ndim <= 1, times), []).append(parameter)
     return [
         {
             "params": group,
-            "lr": options["learning_rate"] * options["layer_decay"] ** (stages - layer),
+            "lr": options["learning_rate"] * times * options["layer_decay"] ** (stages - layer),
             "weight_decay": 0.0 if flat else options["weight_decay"],
         }
-        for (layer, flat), group in groups.items()
+        for (layer, flat, times), group in groups.items()
     ]
 
 

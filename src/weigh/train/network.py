@@ -165,7 +165,7 @@ def _set_up(
             model, network, preparation, examples.unlabelled, run.options["pretrain"], setting, progress
         )
     if head.start is not None:
-        head.start(network, examples.target[run.train])
+        head.start(network, examples.subset(run.train))
     if recipe.frozen:
         work, facts_of_cut = _freeze(run, setting, model, network, preparation, examples, progress)
         facts |= facts_of_cut

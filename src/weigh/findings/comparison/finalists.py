@@ -6,6 +6,8 @@ A choice of what to spend time on, no claim about what was not trained.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding
@@ -40,9 +42,7 @@ def find(results: Results) -> list[Finding]:
         m=", ".join(final),
     )
     if not final:
-        sentence = text(
-            "{o} ran with none of {n} models.", "{n} 个模型都没有用 {o} 运行。", o=", ".join(others), n=len(spec.models)
-        )
+        sentence = _nowhere(spec.models, others)
     estimates = {"models": count(len(spec.models), "models"), "finalists": count(len(final), "models")}
     for index, model in enumerate(left_out[:LISTED]):
         sentence += _left_out(evidence, model, final, index, estimates)
@@ -96,6 +96,14 @@ def find(results: Results) -> list[Finding]:
             table=[{"candidate": candidate.label} for candidate in results.untried],
         )
     ]
+
+
+def _nowhere(models: Sequence[str], recipes: Sequence[str]) -> Text:
+    """ "mobilenetv2 was not trained with last-stage or finetune." """
+    named = Text(" or ".join(recipes), "、".join(recipes))
+    if len(models) == 1:
+        return text("{m} was not trained with {o}.", "没有用 {o} 训练 {m}。", m=models[0], o=named)
+    return text("None of the {n} models was trained with {o}.", "{n} 个模型都没有用 {o} 训练。", n=len(models), o=named)
 
 
 def _left_out(evidence: Evidence, model: str, final: list[str], index: int, estimates: dict) -> Text:
