@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import make_photos
 from weigh.cli.main import main
+from weigh.errors import SpecError
 from weigh.study import Study
 
 FAST = ["design.folds=3", "design.repeats=2", "run.offline=true"]
@@ -116,3 +117,17 @@ def test_the_plan_says_what_runs_besides(flawed, tiny, tmp_path, capsys):
     assert "次用于学习曲线" in capsys.readouterr().out
     assert main([*arguments, "--set", "design.crossed=1"]) == 2
     assert "crossed" in capsys.readouterr().err
+
+
+def test_two_recipes_that_would_train_alike_are_refused(photos, tiny, tmp_path):
+    """On pictures `lp-ft` is `finetune` until an option says otherwise."""
+
+    def plan(*recipes):
+        return Study.from_data(photos, [tiny], recipes, settings=FAST, folder=tmp_path / "s").plan()
+
+    with pytest.raises(SpecError, match="finetune and lp-ft are the same training") as refused:
+        plan("finetune", "lp-ft")
+    assert "Leave lp-ft out" in refused.value.render("en")
+    assert "请去掉 lp-ft" in refused.value.render("zh")
+    others = plan("finetune", {"name": "lp-ft", "steps": 50}, "last-stage").plan
+    assert {candidate.recipe for candidate in others.candidates} == {"finetune", "lp-ft", "last-stage"}

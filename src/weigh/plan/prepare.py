@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from weigh.data.examples import Examples
 from weigh.data.fold_checks import fold_warnings
-from weigh.errors import DataError
-from weigh.language import text
+from weigh.errors import DataError, SpecError
+from weigh.language import Text, text
 from weigh.metrics.tables import require_metric
 from weigh.plan.candidates import needs_models
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
-from weigh.run import meant_recipe, recipe_options
-from weigh.spec import StudySpec
+from weigh.run import RECIPES, meant_recipe, recipe_options
+from weigh.spec import RecipeSpec, StudySpec
 from weigh.tasks import TASKS
 
 __all__ = ["Prepared", "positive_last", "prepare"]
@@ -60,8 +61,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     task = _task(spec)
     spec = _choosing(spec)
     recipes = [meant_recipe(recipe, task) for recipe in spec.recipes]
-    for recipe in recipes:
-        recipe_options(recipe, task)  # one that is not for this task is refused before anything slow happens
+    _check_different(recipes, task)
     spec = spec.model_copy(update={"task": task, "recipes": recipes})
     columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})
     data = spec.data.model_copy(update={"columns": columns})  # a column that groups is kept whatever it holds
@@ -100,6 +100,25 @@ def _choosing(spec: StudySpec) -> StudySpec:
         return spec
     design = {"finalists": spec.design.finalists or FINALISTS, "budget": spec.design.budget or BUDGET}
     return spec.model_copy(update={"design": spec.design.model_copy(update=design)})
+
+
+def _check_different(recipes: Sequence[RecipeSpec], task: str) -> None:
+    """Nothing, or the error that a recipe is not for this task or trains as another one does: before anything slow happens."""
+    options = [recipe_options(recipe, task) for recipe in recipes]
+    ways = [
+        replace(RECIPES.get(recipe.name), name="", title=Text("", ""), options={}, per_example=False)
+        for recipe in recipes
+    ]
+    for (i, one), (k, other) in combinations(enumerate(recipes), 2):
+        if one.name != other.name and (ways[i], options[i]) == (ways[k], options[k]):
+            raise SpecError(
+                text("{a} and {b} are the same training for this task: every option is equal.",
+                     "对该任务，{a} 与 {b} 的训练完全相同：所有选项都一样。", a=one.name, b=other.name),
+                text("Every network would be trained twice, and the report would compare it with itself.",
+                     "每个网络都会训练两次，报告也只是把它与自己比较。"),
+                text("Leave {b} out, or set an option of it to something else (weigh recipes lists them).",
+                     "请去掉 {b}，或改变它的某个选项（见 weigh recipes）。", b=other.name),
+            )  # fmt: skip
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
