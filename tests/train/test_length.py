@@ -128,8 +128,10 @@ def test_a_refit_of_no_epochs_is_the_probe_of_everything(examples, setting, make
     np.testing.assert_allclose(refit.answers, expected.answers, atol=1e-2)
 
 
-def test_entities_have_a_rate_and_steps_of_their_own():
+def test_the_head_of_entities_learns_faster_in_more_steps_of_a_pass():
     texts, spans = (recipe_options(RecipeSpec(name="finetune"), f"{task}-classification") for task in ("text", "token"))
-    assert spans["learning_rate"] > texts["learning_rate"]
+    assert spans["learning_rate"] == texts["learning_rate"]
+    assert spans["head_rate"] > texts["head_rate"] == 1
+    assert spans["batch_size"] < texts["batch_size"]
     assert "head" not in spans, "a probe has no head for words"
     assert epochs_of(spans, 333) > 10

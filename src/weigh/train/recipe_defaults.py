@@ -290,7 +290,6 @@ class FinetunedSpans(FinetunedTexts):
 
     head_rate: HeadRate = 20.0
     batch_size: BatchSize = 16
-    steps: Steps = 250
     patience: Patience = 6
 
 
