@@ -65,6 +65,27 @@ def test_json_holds_the_table_and_the_finding(ranked, capsys):
     assert document["finding"]["kind"] == "choice"
 
 
+def test_scores_without_a_head_are_columns_when_asked_for_and_always_in_json(ranked, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    capsys.readouterr()
+    assert main(ranked[1]) == 0
+    assert "LogME" not in capsys.readouterr().out
+    assert main([*ranked[1], "--scores"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    header = next(line for line in lines if "LogME" in line)
+    assert [name for name in header.split() if name in ("LogME", "H-score", "kNN", "GMACs")] == [
+        "LogME",
+        "H-score",
+        "kNN",
+        "GMACs",
+    ]
+    assert main([*ranked[1], "--format", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    for row, line in zip(document["ranking"], lines[lines.index(header) + 2 :], strict=False):
+        assert [f"{row[key]:.3f}" for key in ("logme", "h_score", "knn")] == line.split()[-5:-2]
+        assert 0 <= row["knn"] <= 1
+
+
 def test_html_prints_where_the_report_stands(ranked, capsys):
     capsys.readouterr()
     assert main([*ranked[1], "--format", "html"]) == 0

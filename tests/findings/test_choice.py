@@ -60,3 +60,19 @@ def test_times_stand_under_measured_only():
     finding, _ = choice_of([1.0, 1.1])
     assert "second" not in finding.sentence.en
     assert "seconds" not in finding.table[0]
+
+
+def test_scores_of_the_features_are_columns_and_change_nothing_else():
+    kept = {"m1": {"transferability": {"logme": -0.25, "h_score": 1.0, "knn": 0.9}}}
+    plain, _ = choice_of([1.0, 1.1, 0.9])
+    finding, _ = choice_of([1.0, 1.1, 0.9], facts=kept)
+    names = ("logme", "h_score", "knn")
+    assert {row["candidate"]: tuple(row[name] for name in names) for row in finding.table} == {
+        "m0": (None, None, None),
+        "m1": (-0.25, 1.0, 0.9),
+        "m2": (None, None, None),
+    }
+    for row in finding.table:
+        for name in names:
+            del row[name]
+    assert finding == plain

@@ -27,12 +27,16 @@ __all__ = ["register"]
 RECIPE = "probe"
 SETTINGS = ["design.curve=false", "design.cleaned=false", "output.refit=false"]  # what says nothing about the choice
 FORMATS = ("text", "json", "html")
+SCORES = ("logme", "h_score", "knn")  # shown when asked for: they take the width of the names
 COLUMNS: dict[str, Text] = {
     "rank": text("#", "#"),
     "candidate": text("model", "模型"),
     "score": text("score", "得分"),
     "p_best": text("P(best)", "最好的概率"),
     "possibly_best": text("may be best", "可能最好"),
+    "logme": text("LogME", "LogME"),
+    "h_score": text("H-score", "H-score"),
+    "knn": text("kNN", "kNN"),
     "gmacs": text("GMACs", "GMACs"),
     "seconds": text("seconds", "秒"),
 }
@@ -41,6 +45,7 @@ COLUMNS: dict[str, Text] = {
 def rank(
     source: Source, task: TaskName = "", models: Models = [], output: Output = None, budget: Budget = "", offline: Offline = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text, json (both printed) or html (the report of the study).")] = "text",
+    scores: Annotated[bool, typer.Option("--scores", help="In the table also LogME, H-score and the nearest neighbours, which train no head and decide nothing.")] = False,
     quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Which pretrained model to use: all of them with a linear head, compared. Without --models, weigh chooses which to try."""
@@ -82,7 +87,7 @@ def rank(
         elif format == "html":
             print(report)
         else:
-            _print_ranking(file, language)
+            _print_ranking(file, language, without=() if scores else SCORES)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
             print(_extending(further).render(language))
 
@@ -160,8 +165,12 @@ def _extending(command: str) -> Text:
     )
 
 
-def _print_ranking(file: FindingsFile, language: str) -> None:
-    """The table, then the sentences on the choice; where there is none, the verdict says why."""
+def _print_ranking(file: FindingsFile, language: str, *, without: tuple[str, ...]) -> None:
+    """The table, then the sentences on the choice; where there is none, the verdict says why.
+
+    Args:
+        without: Columns that are not shown.
+    """
     from weigh.report.terminal import summary_line
     from weigh.report.wrapping import wrap
 
@@ -170,7 +179,7 @@ def _print_ranking(file: FindingsFile, language: str) -> None:
     if finding is None:
         sentences.append(summary_line(file, language))
     else:
-        _print_table(_rows(finding), language, width)
+        _print_table(_rows(finding), language, width, without)
         matrix = next((one for one in file.findings if one.id == "comparison:matrix"), None)
         sentences += [one.sentence.render(language) for one in (finding, matrix) if one is not None]
         if here := finding.measured.get("sentence"):
@@ -179,7 +188,7 @@ def _print_ranking(file: FindingsFile, language: str) -> None:
         print("\n".join(wrap(visible_line(sentence), width)))
 
 
-def _print_table(rows: list[dict[str, Any]], language: str, width: int) -> None:
+def _print_table(rows: list[dict[str, Any]], language: str, width: int, without: tuple[str, ...]) -> None:
     """A table as wide as the terminal; columns of which nothing is known are left out."""
     from rich import box
     from rich.console import Console
@@ -188,7 +197,7 @@ def _print_table(rows: list[dict[str, Any]], language: str, width: int) -> None:
 
     cells = [_cells(row, language) for row in rows]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    shown = [key for key in COLUMNS if any(row[key] for row in cells)]
+    shown = [key for key in COLUMNS if key not in without and any(row[key] for row in cells)]
     for key in shown:
         left = key in ("candidate", "possibly_best")
         table.add_column(
@@ -216,6 +225,9 @@ def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
         "score": number("score", ".3f") + interval,
         "p_best": number("p_best", ".2f"),
         "possibly_best": (yes if row["possibly_best"] else no).render(language),
+        "logme": number("logme", ".3f"),
+        "h_score": number("h_score", ".3f"),
+        "knn": number("knn", ".3f"),
         "gmacs": number("macs", ".2f", 1e9),
         "seconds": number("seconds", ".1f"),
     }

@@ -33,6 +33,7 @@ from weigh.train.features import Featurised, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
 from weigh.train.rows import Rows
+from weigh.train.transferability import transferability
 from weigh.train.words import add_words, asks_words
 
 __all__ = ["LinearHead", "fit", "fit_head"]
@@ -166,6 +167,8 @@ def _fit_run(
     }
     if bias is not None:
         facts["bias"] = bias
+    if run.purpose == "main" and run.repeat == run.fold == 0 and target.ndim == 1 and examples.kind.probable:
+        facts["transferability"] = _score_features(run, made, examples)
     weights = _state(run.model, setting, head, examples) if run.keep_weights else None
     measured = {
         "train_seconds": trained + shared,
@@ -178,6 +181,13 @@ def _fit_run(
         run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=made.model
     )
     return outcome, head
+
+
+def _score_features(run: Run, made: Featurised, examples: Examples) -> dict[str, float]:
+    """Of all examples that take part in the cross-validation: what one of its runs trains on and answers."""
+    rows = np.union1d(run.train, run.test)
+    group = None if examples.group is None else examples.group[rows]
+    return transferability(made.features[rows], examples.target[rows], group)
 
 
 def fit_head(

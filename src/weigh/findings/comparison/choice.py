@@ -27,6 +27,7 @@ __all__ = ["find"]
 MINUTES = 10  # what more time would buy is said for so many
 MOST_REPEATS = 1000  # that a study may have
 SURE = 0.995  # from here on a probability is said to be above 99 %
+SCORES = ("logme", "h_score", "knn")
 REFERENCES = [
     "Hsu (1996), Multiple Comparisons: Theory and Methods, ch. 4",
     "DuMouchel (1994), Hierarchical Bayes linear models for meta-analysis",
@@ -61,6 +62,7 @@ def find(results: Results) -> list[Finding]:
         r=amount(loss),
     )
     sentence += _more_repeats(evidence, scores, loss, estimates)
+    rows = [_row(evidence, i, name, p_best, possible) for i, name in enumerate(evidence.ranked, start=1)]
     sentence += text("This speaks of {c}.", "这里说的是{c}。", c=scope(evidence.claim))
     return [
         Finding(
@@ -73,7 +75,7 @@ def find(results: Results) -> list[Finding]:
             estimates=estimates,
             assumptions=[*assumptions_of(evidence, evidence.rivals), _scatter(len(evidence.rivals))],
             candidates=evidence.ranked,
-            table=[_row(evidence, i, name, p_best, possible) for i, name in enumerate(evidence.ranked, start=1)],
+            table=_with_scores(evidence, rows),
             references=REFERENCES,
             measured=_measured(evidence, scores, loss),
         )
@@ -143,6 +145,19 @@ def _row(evidence: Evidence, rank: int, name: str, p_best: dict[str, float], pos
         "possibly_best": name in possible,
         "macs": operations(evidence.results, evidence.results.candidate(name)),
     }
+
+
+def _with_scores(evidence: Evidence, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The ranking with LogME, H-score and nearest neighbours of the features, as runs of the probe keep them: beside it, no part of it."""
+    kept: list[dict[str, float]] = []
+    for name in evidence.ranked:
+        scores = (run.facts.get("transferability") for run in evidence.results.runs(candidate=name))
+        kept.append(next((one for one in scores if one), {}))
+    keys = [key for key in SCORES if any(key in scores for scores in kept)]
+    return [
+        {**row, **{key: round(scores[key], 4) if key in scores else None for key in keys}}
+        for row, scores in zip(rows, kept, strict=True)
+    ]
 
 
 def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[str, Any]:
