@@ -20,6 +20,7 @@ __all__ = ["FOLDS", "REPEATS", "Draw", "head_seconds", "new_draw"]
 
 FOLDS, REPEATS = 5, 5
 STRENGTHS = np.geomspace(1e-3, 10, 9)  # times the mean eigenvalue and the examples
+LEAST_SPREAD = 0.1  # of the mean over columns
 LARGEST = 300  # examples of half A
 
 
@@ -126,8 +127,9 @@ class Draw:
 
 
 def _statistics(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread of each column; what hardly moves is not blown up, for it may move in other pictures."""
     spread = x.std(axis=0)
-    return x.mean(axis=0), np.where(spread > 1e-6, spread, 1.0)
+    return x.mean(axis=0), np.maximum(spread, LEAST_SPREAD * max(float(spread.mean()), 1e-6))
 
 
 def _ridge(gram: np.ndarray, targets: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:

@@ -41,7 +41,9 @@ def _scored(draw: Draw, names: Sequence[str], score: Callable[[str], float]) -> 
     started = time.process_time()
     scores = {name: score(name) for name in names}
     taken = time.process_time() - started
-    return Choice(max(names, key=scores.__getitem__), taken + sum(draw.features_cost(name, len(draw.a)) for name in names))
+    return Choice(
+        max(names, key=scores.__getitem__), taken + sum(draw.features_cost(name, len(draw.a)) for name in names)
+    )
 
 
 def _features(draw: Draw, name: str) -> np.ndarray:
@@ -115,7 +117,9 @@ POLICIES: dict[str, Callable[[Draw], Choice]] = {
     "LogME": lambda draw: _scored(draw, draw.names, lambda name: log_evidence(_features(draw, name), draw.label)),
     "H-score": lambda draw: _scored(draw, draw.names, lambda name: h_score(_features(draw, name), draw.label)),
     "LEEP": _by_leep,
-    "1-NN": lambda draw: _scored(draw, draw.names, lambda name: nearest_neighbours(_features(draw, name), draw.label, neighbours=1)),
+    "1-NN": lambda draw: _scored(
+        draw, draw.names, lambda name: nearest_neighbours(_features(draw, name), draw.label, neighbours=1)
+    ),
     "5-NN": lambda draw: _scored(draw, draw.names, lambda name: nearest_neighbours(_features(draw, name), draw.label)),
     "few-shot probe": _few_shot,
     "full cross-validation": full_cross_validation,
