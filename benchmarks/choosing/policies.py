@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.choosing.draws import FOLDS, REPEATS, Draw
+from benchmarks.choosing.draws import FOLDS, Draw
 from benchmarks.choosing.encoders import CANDIDATES
 from weigh.train.transferability import h_score, leep, log_evidence, nearest_neighbours
 
