@@ -11,6 +11,7 @@ from weigh.cli.main import main
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
 from weigh.study import Study
+from weigh.train import length
 
 QUICK = ["--offline", "--quiet"]
 
@@ -104,6 +105,7 @@ def test_in_chinese(ranked, capsys):
 def test_the_command_that_it_names_goes_on_and_trains_nothing_again(photos, tiny, monkeypatch, tmp_path, capsys):
     """Models that weigh chose; the finetune of the tiny model makes two candidates of one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(length, "MOST_EPOCHS", 2)  # a short training is as good here
     other = Suggested("timm:test_vit", "pictures")
     monkeypatch.setattr(suggested, "SUGGESTED", (Suggested(tiny, "pictures"), other))
     monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None if address == tiny else other_reason())

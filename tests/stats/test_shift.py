@@ -58,7 +58,7 @@ def test_drop_of_one_model_is_newcombes_interval():
 
 def test_drops_of_all_models_hold_at_once():
     truth = np.array([0.9, 0.85, 0.8, 0.75, 0.7])
-    studies, missed, wrong = 200, 0, 0
+    studies, missed, wrong = 120, 0, 0
     for s in range(studies):
         rng = np.random.default_rng([1, s])
         first, second = measured_set(skilled(rng, 400, truth)), measured_set(skilled(rng, 200, truth - 0.1))
@@ -114,10 +114,10 @@ def test_kendall_equals_scipy_with_ties():
 def test_tau_covers_the_true_order(order):
     """Also where models are so close that their order on a sample is half chance: noise must not exclude the truth."""
     rng = np.random.default_rng(5)
-    skill = np.linspace(0.7, 0.9, 12)
+    skill = np.linspace(0.7, 0.9, 9)
     other = {"kept": skill - 0.05, "reversed": skill[::-1], "unrelated": rng.permutation(skill)}[order]
     truth = kendalltau(skill, other).statistic
-    studies, covered, swaps = 60, 0, 0
+    studies, covered, swaps = 40, 0, 0
     for s in range(studies):
         rng = np.random.default_rng([6, s])
         first, second = measured_set(skilled(rng, 500, skill)), measured_set(skilled(rng, 300, other))
@@ -129,7 +129,7 @@ def test_tau_covers_the_true_order(order):
     if order == "kept":
         assert swaps <= binom.ppf(0.999, studies, 0.05)
     if order == "reversed":
-        assert swaps > 50
+        assert swaps > 33
 
 
 def test_a_model_that_swaps_is_named():
