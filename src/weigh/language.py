@@ -38,14 +38,30 @@ class Text(NamedTuple):
         return Text(f"{self.en} {other.en}".strip(), f"{self.zh}{other.zh}")
 
 
+class _Counting(Formatter):
+    """`str.format` with the forms of a word for one and for many."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not format_spec.startswith("|"):
+            return super().format_field(value, format_spec)
+        one, many = format_spec[1:].split("|")
+        return one if str(value) == "1" else many
+
+
+_COUNTING = _Counting()
+
+
 def text(en: str, zh: str, **values: Any) -> Text:
-    """Fill both templates with the same values; a `Text` among the values is used in its own language."""
+    """Fill both templates with the same values; a `Text` among the values is used in its own language.
+
+    English counts: `{n} {n:|row has|rows have}` takes the first form where the value is 1, written so or as a number.
+    """
 
     def fill(template: str, language: str) -> str:
         chosen = {k: v.render(language) if isinstance(v, Text) else v for k, v in values.items()}
         if not values:
             return template
-        return _spaced(template, chosen) if language == "zh" else template.format(**chosen)
+        return _spaced(template, chosen) if language == "zh" else _COUNTING.vformat(template, (), chosen)
 
     return Text(fill(en, "en"), fill(zh, "zh"))
 

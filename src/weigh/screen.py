@@ -131,11 +131,11 @@ class Screen:
         self.workers = max(1, min(forecast.workers, len(forecast.jobs)))
         jobs, runs = len(forecast.jobs), sum(len(job.runs) for job in forecast.jobs)
         if forecast.recorded:
-            self.say(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=forecast.recorded))
+            self.say(text("{n} {n:|run is|runs are} recorded already.", "已有 {n} 次运行的记录。", n=forecast.recorded))
         if forecast.failed:
             self.say(
                 text(
-                    "{n} of them failed and are not run again; --retry-failed does that.",
+                    "{n} of them failed and {n:|is|are} not run again; --retry-failed does that.",
                     "其中 {n} 次失败，不会再次运行；加上 --retry-failed 可重试。",
                     n=forecast.failed,
                 )
@@ -146,7 +146,7 @@ class Screen:
         if runs:
             self.say(
                 text(
-                    "{r} runs in {j} jobs, about {d}.",
+                    "{r} {r:|run|runs} in {j} {j:|job|jobs}, about {d}.",
                     "{r} 次运行，{j} 个任务，约需 {d}。",
                     r=runs,
                     j=jobs,

@@ -41,7 +41,7 @@ def save(folder, **splits):
         ({"train": [(False, 0), (False, 1)]}, "2 rows hold no picture", "train[0]", "data.columns.path=NAME (columns: image, label)"),
         ({"train": [(True, -1), (True, -1)], "test": [(True, -1)]}, "3 rows have no label", "train[0]", "data.columns.label=NAME (columns: image, label)"),
         ({"unsupervised": [(True, 0), (True, 1)]}, "2 rows stand in splits", "unsupervised[0]", "a split called train"),
-        ({"extra": [(True, 0)], "train": [(False, 0)]}, "1 rows hold no picture", "train[0]", "a split called train"),
+        ({"extra": [(True, 0)], "train": [(False, 0)]}, "1 row holds no picture; it is set aside", "train[0]", "a split called train"),
     ],
 )  # fmt: skip
 def test_a_saved_data_set(tmp_path, splits, reason, first, do):

@@ -208,7 +208,7 @@ def test_only_the_validation_part_is_evaluated(folders, heads_of_1000, tmp_path,
     assert document["n"] == 79
     notes = " ".join(note["en"] for note in document["notes"])
     assert "Only the 80 pictures" in notes
-    assert "1 pictures cannot be decoded" in notes
+    assert "1 picture cannot be decoded and is left out" in notes
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def what_was_read(examples: Examples, problems: Sequence[Problem]) -> list[Text]
     if warned:
         lines.append(
             text(
-                "{n} things about the data deserve a look; they stand in the report, and `weigh data` shows them now.",
+                "{n} {n:|thing|things} about the data {n:|deserves|deserve} a look: see the report, or run `weigh data` now.",
                 "数据中有 {n} 处值得查看；报告中会列出，weigh data 现在就可以显示。",
                 n=warned,
             )

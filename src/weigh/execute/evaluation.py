@@ -213,7 +213,7 @@ def _without(
     kept = np.setdiff1d(np.arange(len(labelled.examples)), list(failed))
     first = min(failed)
     note = text(
-        "{n} pictures cannot be decoded and are left out (first: {p}: {e}).",
+        "{n} {n:|picture|pictures} cannot be decoded and {n:|is|are} left out (first: {p}: {e}).",
         "有 {n} 张图片无法解码，未计入（第一张：{p}：{e}）。",
         n=len(failed), p=str(labelled.examples.path[first]), e=reason_of(failed[first], 120),
     )  # fmt: skip

@@ -86,7 +86,7 @@ class Forecast:
             runs = [run for run in plan.runs if run.candidate == candidate.id]
             lines.append(
                 text(
-                    "{c}: {f} folds × {r} repeats{o}",
+                    "{c}: {f} folds × {r} {r:|repeat|repeats}{o}",
                     "{c}：{f} 折 × {r} 次重复{o}",
                     c=candidate.id,
                     f=design.folds,
@@ -105,11 +105,11 @@ class Forecast:
             if purpose != "components"  # these run only on request, so there is nothing to explain
         ]
         if self.recorded:
-            lines.append(text("{n} runs are recorded already.", "已有 {n} 次运行的记录。", n=self.recorded))
+            lines.append(text("{n} {n:|run is|runs are} recorded already.", "已有 {n} 次运行的记录。", n=self.recorded))
         todo = sum(len(job.runs) for job in self.jobs)
         lines.append(
             text(
-                "To run: {n} runs, about {d} on {v} with {t} threads.",
+                "To run: {n} {n:|run|runs}, about {d} on {v} with {t} {t:|thread|threads}.",
                 "待运行：{n} 次，约需 {d}（{v}，{t} 线程）。",
                 n=todo,
                 d=duration(self.seconds),

@@ -103,7 +103,7 @@ def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         severity="evidence",
         sentence=bilingual(
             text(
-                "{m} reads {k} tokens: {n} texts ({p}) are longer and are cut; {l} of all tokens are never seen.",
+                "{m} reads {k} tokens: {n} {n:|text|texts} ({p}) {n:|is|are} longer and {n:|is|are} cut; {l} of all tokens are never seen.",
                 "{m} 最多读取 {k} 个词元：{n} 个文本（{p}）超出而被截断；全部词元中有 {l} 从未被读取。",
                 m=address,
                 k=counted["length"],

@@ -160,7 +160,7 @@ def _amounts(name: str, rows: Rows, gold: Gold) -> list[Problem]:
             Problem(
                 "many-detections",
                 text(
-                    "{m}: {n} pictures have more than {k} detections of one class (first: {a}); the {k} with the highest scores count, as COCO does it.",
+                    "{m}: {n} {n:|picture has|pictures have} more than {k} detections of one class (first: {a}); the {k} with the highest scores count, as COCO does it.",
                     "{m}：有 {n} 张图片的同一类别检测超过 {k} 个（第一张：{a}），只计得分最高的 {k} 个，与 COCO 的做法相同。",
                     m=name, n=len(names), k=MOST, a=names[0],
                 ),

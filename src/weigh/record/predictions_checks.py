@@ -161,7 +161,7 @@ def _examples_set_aside(counts: dict[str, float], listed: str, paths: np.ndarray
     return Problem(
         "missing-prediction",
         text(
-            "{k} of {n} examples lack a prediction of some model and are set aside for all of them (missing: {l}). If they "
+            "{k} of {n} examples {k:|lacks|lack} a prediction of some model and {k:|is|are} set aside for all of them (missing: {l}). If such examples "
             "are harder than the rest, every score here is too good.",
             "{n} 个样本中有 {k} 个缺少某个模型的预测，对所有模型都不计入（缺失数：{l}）。如果这些样本比其余的更难，这里的所有得分都偏高。",
             k=counts["set_aside"],

@@ -134,7 +134,7 @@ def _align(name: str, path: Path, truth: TokenFile, columns: ColumnsSpec) -> Ali
         line, content = next(iter(file.bad.items()))
         raise DataError(
             text(
-                "{p}: {n} lines are no token with a tag (first: line {l}: {f}).",
+                "{p}: {n} {n:|line is|lines are} no token with a tag (first: line {l}: {f}).",
                 "{p}：有 {n} 行不是“词加标记”（第一处：第 {l} 行：{f}）。",
                 p=path,
                 n=len(file.bad),
@@ -284,7 +284,7 @@ def _problems(truth: TokenFile, answers: Sequence[Aligned]) -> list[Problem]:
                 Problem(
                     "other-tokens",
                     text(
-                        "{m} writes {n} tokens otherwise than the gold file (first: line {l}, '{b}' for '{a}'); they were taken for the same.",
+                        "{m} writes {n} {n:|token|tokens} otherwise than the gold file (first: line {l}, '{b}' for '{a}'); {n:|it was|they were} taken for the same.",
                         "{m} 有 {n} 个词的写法与标准答案不同（第一处：第 {l} 行，“{b}”对应“{a}”），按同一个词处理。",
                         m=answer.name,
                         n=len(answer.respelt),

@@ -192,7 +192,7 @@ def _decisions(file: Path, answers: np.ndarray) -> tuple[np.ndarray, tuple | Non
     if not np.isfinite(numbers).all():
         raise DataError(
             text(
-                "{f}: {n} rows hold numbers that are not finite.",
+                "{f}: {n} {n:|row holds|rows hold} numbers that are not finite.",
                 "{f}：有 {n} 行含有非有限数值。",
                 f=file,
                 n=int((~np.isfinite(numbers)).any(axis=1).sum()),

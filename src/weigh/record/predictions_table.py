@@ -341,7 +341,7 @@ def _once(
         first = twice.row(0, named=True)
         raise DataError(
             text(
-                "{n} rows contradict another row of the same example, model and run (the first: example {e}, model {m}, run {r}).",
+                "{n} {n:|row contradicts|rows contradict} another row of the same example, model and run (the first: example {e}, model {m}, run {r}).",
                 "有 {n} 行与同一样本、同一模型、同一次运行的另一行相矛盾（第一处：样本 {e}，模型 {m}，运行 {r}）。",
                 n=len(twice),
                 e=first["example"],

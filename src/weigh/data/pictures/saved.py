@@ -165,7 +165,7 @@ def _problems(unknown: list[str], unlabelled: list[str], empty: list[str], colum
     cases = (
         (
             "split",
-            "{n} rows stand in splits that are neither train, validation nor test; they are not used.",
+            "{n} {n:|row stands|rows stand} in splits that are neither train, validation nor test; {n:|it is|they are} not used.",
             "{n} 行所属的划分不是训练、验证或测试，未使用。",
             unknown,
             text(
@@ -175,7 +175,7 @@ def _problems(unknown: list[str], unlabelled: list[str], empty: list[str], colum
         ),
         (
             "missing-label",
-            "{n} rows have no label; they are set aside.",
+            "{n} {n:|row has|rows have} no label; {n:|it is|they are} set aside.",
             "{n} 行没有标签，已搁置。",
             unlabelled,
             text(
@@ -186,7 +186,7 @@ def _problems(unknown: list[str], unlabelled: list[str], empty: list[str], colum
         ),
         (
             "missing",
-            "{n} rows hold no picture; they are set aside.",
+            "{n} {n:|row holds|rows hold} no picture; {n:|it is|they are} set aside.",
             "{n} 行没有图片，已搁置。",
             empty,
             text(

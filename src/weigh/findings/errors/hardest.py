@@ -100,7 +100,7 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
         estimates["unknown"] = _count(unknown, "examples", len(first.target))
         names = evidence.once(untrained_classes)
         left_out = text(
-            "Left out: {k} examples of classes that no model had trained on when it was tested"
+            "Left out: {k} {k:|example|examples} of classes that no model had trained on when it was tested"
             + (" ({c})." if names else "."),
             "未计入：{k} 个样本，测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
             k=unknown,

@@ -273,7 +273,7 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
         estimates["unknown"] = _count(suspects.unknown, "examples", suspects.unknown)
         names = evidence.once(untrained_classes)
         sentence += text(
-            "Not looked at: {k} labels of classes that no model had trained on when it was tested"
+            "Not looked at: {k} {k:|label|labels} of classes that no model had trained on when it was tested"
             + (" ({c})." if names else "."),
             "另有 {k} 个标注未作判断：测试它们的模型从未训练过相应的类别" + ("（{c}）。" if names else "。"),
             k=suspects.unknown,
@@ -285,7 +285,7 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
             "groups": _count(suspects.groups, "groups", suspects.groups),
         }
         sentence += text(
-            "Not suspected: {k} further labels in {g} groups where the model contradicts a large part of all labels; it never saw these "
+            "Not suspected: {k} further {k:|label|labels} in {g} {g:|group|groups} where the model contradicts a large part of all labels; it never saw these "
             "groups, so that tells of the model.",
             "另有 {k} 个标注也与预测矛盾，但不作怀疑：它们所在的 {g} 个组中，模型与大部分标注不符；模型训练时没有见过这些组，问题更可能在模型。",
             k=suspects.strange,

@@ -123,9 +123,9 @@ def _assume_sources(evidence: Evidence) -> Assumption:
     if len(vary) <= 1:
         return Assumption(name=name, outcome="holds")
     together = text(
-        "{a} vary together in this design: their shares cannot be told apart.",
+        "In this design {a} vary together: their shares cannot be told apart.",
         "本设计中{a}同时变化，无法区分各自的份额。",
-        a=text(", ".join(s.en for s in vary), "、".join(s.zh for s in vary)),
+        a=text(", ".join(s.en for s in vary[:-1]) + f" and {vary[-1].en}", "、".join(s.zh for s in vary)),
     )
     return Assumption(name=name, outcome="violated", detail=bilingual(together))
 

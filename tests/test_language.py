@@ -1,0 +1,21 @@
+"""Sentences in two languages, filled from the same values."""
+
+from __future__ import annotations
+
+import pytest
+
+from weigh.language import text
+
+
+@pytest.mark.parametrize(
+    ("n", "english"),
+    [(0, "0 rows have"), (1, "1 row has"), ("1", "1 row has"), (2, "2 rows have"), ("1,001", "1,001 rows have")],
+)
+def test_english_words_follow_their_number(n, english):
+    sentence = text("{n} {n:|row has|rows have} no label.", "{n} 行没有标签。", n=n)
+    assert sentence.en == f"{english} no label."
+    assert sentence.zh == f"{n} 行没有标签。"
+
+
+def test_numbers_are_formatted_as_ever():
+    assert text("{x:.2f} and {n:,}", "{x:.2f}，{n:,}", x=0.126, n=1000) == ("0.13 and 1,000", "0.13，1,000")
