@@ -11,12 +11,13 @@ import numpy as np
 __all__ = ["h_score", "leep", "log_evidence", "nearest_neighbours", "transferability"]
 
 NEIGHBOURS = 5
-MOST_ROWS = 4000  # examples that are looked at: singular values of more would take longer than the heads
+MOST_ROWS = (
+    1000  # examples that are looked at, some two seconds: singular values of more would take longer than the heads
+)
 AT_A_TIME = 1024  # rows whose similarities are computed at a time
 RANK = 1e-7  # of the largest singular value; what is smaller is rounding
-EXPLAINED = (
-    1e-9  # of the targets' sum of squares: at least so much is left over, where features explain the targets exactly
-)
+# Of the targets' sum of squares: at least so much is left over, where features explain the targets exactly
+EXPLAINED = 1e-9
 STEPS, HALVINGS = 121, 30  # of the search for the prior's strength
 
 
@@ -113,9 +114,8 @@ def h_score(features: np.ndarray, target: np.ndarray) -> float:
     shrinkage = float(np.clip(noise / distance, 0.0, 1.0)) if distance > 0 else 1.0
     classes = target[:, None] == np.unique(target)
     counts = classes.sum(axis=0)
-    means = (classes / counts).T @ (
-        left[:, kept] * values[kept]
-    )  # (classes, rank): all means lie where the examples do
+    # (classes, rank): all means lie where the examples do
+    means = (classes / counts).T @ (left[:, kept] * values[kept])
     between = (counts[:, None] / n * np.square(means)).sum(axis=0)
     return float((1 - shrinkage) * (between / ((1 - shrinkage) * variance + shrinkage * usual)).sum())
 
