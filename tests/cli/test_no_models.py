@@ -111,6 +111,19 @@ def test_where_nothing_is_within_reach_it_says_what_to_install_or_connect(
     assert ("none is within reach" if language == "en" else "都无法取得") in told
 
 
+def test_texts_may_begin_without_a_model_where_none_is_within_reach(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(suggested, "SUGGESTED", (Suggested("hf:a/b", "texts"),))
+    random = Random(0)
+    rows = [f"{' '.join(random.sample(WORDS, 6))},{label}\n" for label in ("good", "bad") for _ in range(30)]
+    (tmp_path / "days.csv").write_text("text,label\n" + "".join(rows), "utf-8")
+    command = ["run", str(tmp_path / "days.csv"), "--offline", "-o", str(tmp_path / "s")]
+    assert main(command) == 2
+    told = capsys.readouterr().err
+    assert "--models hf:FOLDER" in told
+    assert "; or begin without one: --recipes naive-bayes" in told
+    assert main([*command, "--recipes", "naive-bayes", "--quiet"]) == 0, "the advice works"
+
+
 def _absent():
     from weigh.models.catalogue import find_packaged
 

@@ -60,7 +60,7 @@ def complete_models(prepared: Prepared, ledger: Ledger | None, choose: Choose) -
     if (spec.models and not chosen) or not needs_models(spec):
         return prepared, None
     offline = spec.run.offline or offline_by_environment()
-    stored = choose("models", lambda: _stored(_choose_models(examples, offline=offline)))
+    stored = choose("models", lambda: _stored(_choose_models(examples, spec, offline=offline)))
     shortlist = _Shortlist(tuple(stored["models"]), tuple(Text(*one) for one in stored["left_out"]))
     recipes = [*spec.recipes, *_yardsticks(spec)]
     completed = spec.model_copy(update={"models": list(shortlist.models), "recipes": recipes})
@@ -88,7 +88,7 @@ def _stored(shortlist: _Shortlist) -> dict[str, list]:
     return {"models": list(shortlist.models), "left_out": [[one.en, one.zh] for one in shortlist.left_out]}
 
 
-def _choose_models(examples: Examples, *, offline: bool) -> _Shortlist:
+def _choose_models(examples: Examples, spec: StudySpec, *, offline: bool) -> _Shortlist:
     from weigh.models.suggested import hub_answers, out_of_reach, suggested_for
 
     fitting = suggested_for(examples.medium.reads, _script(examples))
@@ -96,7 +96,7 @@ def _choose_models(examples: Examples, *, offline: bool) -> _Shortlist:
     reasons = {one.address: out_of_reach(one.address, hub=hub) for one in fitting}
     within = [address for address, reason in reasons.items() if reason is None]
     if not within:
-        raise _nothing(examples, reasons)
+        raise _nothing(examples, spec, reasons)
     left_out = [
         text("{a} ({r})", "{a}（{r}）", a=address, r=reason)
         for address, reason in reasons.items()
@@ -117,8 +117,18 @@ def _script(examples: Examples) -> str | None:
     return Counter(map(main_script, written)).most_common(1)[0][0] if written else None
 
 
-def _nothing(examples: Examples, reasons: dict[str, Text | None]) -> WeightsUnreachable:
+def _nothing(examples: Examples, spec: StudySpec, reasons: dict[str, Text | None]) -> WeightsUnreachable:
     listed = [text("{a}: {r}", "{a}：{r}", a=address, r=reason) for address, reason in reasons.items()]
+    own = "file:PATH@timm:NAME" if examples.rows is None else "hf:FOLDER"
+    without = [recipe.name for recipe in _yardsticks(spec)]
+    way_out = text(
+        "Connect to the model hub (or set HF_ENDPOINT to a mirror), install one of the packages above, or name a model of your own: --models {m}{b}",
+        "请连接模型库（或将 HF_ENDPOINT 设为镜像）、安装上面的某个软件包，或指定自己的模型：--models {m}{b}",
+        m=own,
+        b=text("; or begin without one: --recipes {r}", "；也可以先不用模型：--recipes {r}", r=without[0])
+        if without
+        else "",
+    )
     return WeightsUnreachable(
         text(
             "No models are named, and of those that fit {d} none is within reach.",
@@ -126,8 +136,5 @@ def _nothing(examples: Examples, reasons: dict[str, Text | None]) -> WeightsUnre
             d=examples.medium.title,
         ),
         Text("; ".join(one.en for one in listed), "；".join(one.zh for one in listed)),
-        text(
-            "Connect to the model hub (or set HF_ENDPOINT to a mirror), install one of the packages above, or name a model of your own: --models file:PATH@timm:NAME",
-            "请连接模型库（或将 HF_ENDPOINT 设为镜像）、安装上面的某个软件包，或指定自己的模型：--models file:路径@timm:名称",
-        ),
+        way_out,
     )
