@@ -171,6 +171,11 @@ class OutputSpec(Section):
         "not only the few of each run that the report may draw; runs that are recorded already keep what they have.",
     )
     refit: bool = Field(default=True, description="Refit the winner on all training data and save it in model/.")
+    ensemble: Literal["never", "auto", "always"] = Field(
+        default="never",
+        description="Refit the members of the best average of several candidates and save it in ensemble/, beside the winner: auto, where it is "
+        "shown to be better than the winner; always. `weigh predict STUDY FILE --ensemble` uses it.",
+    )
 
 
 class RunSpec(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weigh.execute import driver, planner
+from weigh.execute import planner, saving
 from weigh.execute.driver import run_study
 from weigh.execute.listener import Silent
 from weigh.run import Outcome, Setting
@@ -56,8 +56,8 @@ def planted_study(
         given: See `planted`.
     """
     monkeypatch.setattr("weigh.execute.local.run_job", planted(accuracy, **given))
-    monkeypatch.setattr(driver, "save_winner", lambda ledger, run, outcome, results, trust_code: None)
-    monkeypatch.setattr(driver, "model_there", lambda folder: True)
+    monkeypatch.setattr(saving, "save_refit", lambda folder, run, outcome, results, trust_code: 1.0)
+    monkeypatch.setattr(saving, "model_there", lambda folder: True)
     monkeypatch.setattr(
         planner, "time_address", lambda address, *others: {"seconds_per_example": (seconds or {}).get(address, 0.001)}
     )

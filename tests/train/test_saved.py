@@ -137,7 +137,7 @@ def test_onnx_computes_the_same(folder, tmp_path):
     with torch.inference_mode():
         ours = saved.network(torch.from_numpy(pictures)).numpy()
     np.testing.assert_allclose(logits, ours, atol=1e-4)
-    expected, decided = saved.decide(ours.astype(np.float64))
+    expected, decided = saved.meaning.decide(ours.astype(np.float64))
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     assert label.tolist() == decided.tolist()
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}

@@ -155,9 +155,9 @@ def test_onnx_answers_like_predict(folder_of, tmp_path, kind):
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}
     saved, texts = load_saved(folder), given_to(kind)
     rows = saved.predict_new(new_texts(texts))
-    assert facts["classes"] == list(saved.classes)
+    assert facts["classes"] == list(saved.meaning.classes)
     assert facts["temperature"] == saved.temperature
-    assert facts["decision"] == ("threshold" if saved.kind.exclusive else "argmax")
+    assert facts["decision"] == ("threshold" if saved.meaning.kind.exclusive else "argmax")
     assert facts["preprocessing"]["size"] == 64
     # from here on nothing of ours: the tokenizer that lies beside the file, and the runtime
     tokenizer = Tokenizer.from_file(str(tmp_path / facts["tokenizer"]))

@@ -19,6 +19,12 @@ from weigh.tasks import TASKS
 
 __all__ = ["register"]
 
+Ensemble = Annotated[
+    bool,
+    typer.Option(
+        "--ensemble", help="The saved average of several candidates (output.ensemble) in place of the winner."
+    ),
+]
 StudyFolder = Annotated[Path, typer.Argument(metavar="STUDY", help="Study folder.")]
 
 
@@ -30,6 +36,7 @@ def predict(
     masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
     boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is sure enough (the threshold is chosen in the study); a folder: text as YOLO has it for each picture.")] = [],
     overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
+    ensemble: Ensemble = False,
     quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """What the winner says of new files, on standard output or in a file: calibrated probabilities, numbers, areas of masks, counts of boxes.
@@ -61,6 +68,7 @@ def predict(
             masks=masks,
             boxes=boxes,
             overlays=overlays,
+            ensemble=ensemble,
         )
     for row in rows:
         if row.get("error"):

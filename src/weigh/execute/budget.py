@@ -20,6 +20,7 @@ from weigh.spec_yaml import parse_duration
 __all__ = ["Clock", "fits_budget", "keep_budget", "keep_time", "refit_seconds", "shortened"]
 
 REPORT = 15.0  # seconds that are kept free for conclusions and the report
+MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
 
 
@@ -126,9 +127,9 @@ def keep_time(
     networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
     refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
     stoppable = {c.id for c in networks[len(networks) == len(plan.candidates) :]} if not racing else set()
-    has_test = bool((prepared.examples.part != "train").any())
+    everyone = bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
     shared = {unit: seconds / workers for unit, seconds in repeats.items()}
-    dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=has_test)
+    dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
     if not dropped:
         return plan, frozenset(), None
     left = {
@@ -233,4 +234,5 @@ def _refit_seconds(prepared: Prepared, timings: dict, candidates: Collection[Can
         if RECIPES.get(candidate.recipe).trains == "network":
             run = refit_run(examples, prepared.spec, candidate, epochs=None, keep_weights=False)
             costs.append(predict_seconds([run], timings.get(candidate.model, {}), len(examples)))
-    return (sum(costs) if has_test else max(costs)) if costs else 0.0
+    refitted = len(costs) if has_test else MEMBERS if prepared.spec.output.ensemble != "never" else 1
+    return sum(sorted(costs)[-refitted:]) if costs else 0.0

@@ -1,6 +1,6 @@
 """Runs a study: the one process that decides, hands out jobs and writes the ledger.
 
-    plan (`planner.py`) -> jobs that are not recorded -> finalists, race -> winner -> refits -> model/
+    plan (`planner.py`) -> jobs that are not recorded -> finalists, race -> winner -> refits -> model/, ensemble/
 
 Everything here may be interrupted at any moment and started again.
 """
@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from weigh.data.examples import Examples
 from weigh.disk import write_file
+from weigh.execute.averaging import choose_average
 from weigh.execute.budget import Clock
 from weigh.execute.choices import stored_timings
 from weigh.execute.executor import Executor, open_executor
-from weigh.execute.forecast import Forecast
+from weigh.execute.forecast import Forecast, duration
 from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.listener import Listener
 from weigh.execute.planner import Planner, begin
 from weigh.execute.racing import run_race
-from weigh.execute.saving import model_there, save_winner
+from weigh.execute.saving import Keeper
 from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
@@ -76,19 +77,16 @@ def run_study(
             forecast = _choose_finalists(planner, forecast, recorder)
             plan = _run_networks(planner, forecast, recorder)
             results = read_results(ledger, spec, examples, plan.candidates)
-            refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples)]
+            shares = choose_average(results, listener.stage)
+            refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples, shares)]
             ledger.set_planned([*plan.runs, *refits])
-            recorded = ledger.recorded()
-            saved = ledger.fact("saved_model")
-            needed = [
-                run
-                for run in refits
-                if run.key not in recorded or (run.keep_weights and (saved != run.key or not model_there(folder)))
-            ]
+            recorded, keeper = ledger.recorded(), Keeper.of(ledger, results, refits, shares)
+            needed = [run for run in refits if run.key not in recorded or keeper.lacks(run)]
             if needed:
-                listener.stage(text("Refitting on all training data", "用全部训练数据重新拟合"))
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
-                recorder.execute(jobs, results)
+                listener.stage(_refit_words(jobs, shares))
+                recorder.execute(jobs, keeper)
+            keeper.close()
         ledger.set_facts(finished=True)
         ledger.keep_copy()
     return True
@@ -139,11 +137,11 @@ class _Recorder:
     interruption: Interruption
     clock: Clock
 
-    def execute(self, jobs: Sequence[Job], results: Results | None = None) -> None:
+    def execute(self, jobs: Sequence[Job], keeper: Keeper | None = None) -> None:
         """Run and record.
 
         Args:
-            results: Of the cross-validation, where the winner is among the runs and is to be saved.
+            keeper: Saves refits.
         """
         for count, (job, outcomes) in enumerate(self.executor.run(jobs, self._progress), 1):
             self.interruption.check()  # what failed because of it has not failed
@@ -155,20 +153,34 @@ class _Recorder:
                 log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))
             self.listener.job_done(job, len(failed), count, len(jobs))
             for run, outcome in zip(job.runs, outcomes, strict=True):
-                if run.keep_weights and outcome.weights is not None and results is not None:
-                    save_winner(self.ledger, run, outcome, results, trust_code=job.setting.trust_code)
+                if run.keep_weights and keeper is not None:
+                    keeper.keep(run, outcome, trust_code=job.setting.trust_code)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.interruption.check()  # an interrupt that was swallowed
         self.listener.progress(what, done, total)
 
 
-def _refit_runs(results: Results, spec: StudySpec, examples: Examples) -> list[Run]:
-    """With a test part every candidate is refitted and scored once; without one only the winner is."""
+def _refit_words(jobs: Sequence[Job], shares: Collection[str]) -> Text:
+    """What is refitted; of an average, how many members and how long that takes."""
+    words = text("Refitting on all training data", "用全部训练数据重新拟合")
+    members = sum(run.candidate in shares and run.keep_weights for job in jobs for run in job.runs)
+    if not members:
+        return words
+    return words + text(
+        "({m} models of an average among them; about {t} in all)",
+        "（其中 {m} 个模型属于平均模型；共约 {t}）",
+        m=members,
+        t=duration(sum(job.predicted_seconds for job in jobs)),
+    )
+
+
+def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged: Collection[str]) -> list[Run]:
+    """With a test part every candidate is refitted and scored once; without one only the winner is, and the candidates that are averaged."""
     has_test = bool((examples.part != "train").any())
     runs = []
     for candidate in results.candidates:
-        keep = candidate.id == results.winner and spec.output.refit
+        keep = (candidate.id == results.winner and spec.output.refit) or candidate.id in averaged
         if not (keep or has_test) or not results.runs(candidate=candidate.id):
             continue
         if results.race is not None and candidate.id in results.race.out:

@@ -16,6 +16,7 @@ from typing import Any
 from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
+from weigh.execute.averaging import check_average
 from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, refit_seconds, shortened
 from weigh.execute.choices import (
     Choose,
@@ -63,6 +64,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
+    check_average(spec, examples.kind)
     for line in what_was_read(examples, prepared.problems):
         listener.stage(line)
     if ledger is not None:
@@ -133,8 +135,8 @@ class Planner:
         plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
         recorded = ledger.recorded() if ledger is not None else {}
         missing = [run for run in plan.runs if run.key not in recorded]
-        for run in missing:
-            self.timed(run.model)
+        for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
+            self.timed(model)
         plan, finalists, passed = self._narrow(plan)
         missing = [run for run in plan.runs if run.key not in recorded]
         if any(RECIPES.get(run.recipe).low_rank for run in missing):
@@ -153,7 +155,8 @@ class Planner:
         if ledger is not None and ledger.fact("identity") is not None:
             jobs = less_features(jobs, examples, timings)
         seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
-        seconds += refit_seconds(plan, prepared, timings) if missing else 0.0
+        if missing or self._average_missing:
+            seconds += refit_seconds(plan, prepared, timings)
         failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
         return Forecast(
             prepared=prepared,
@@ -193,6 +196,12 @@ class Planner:
             ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
             ledger.set_planned(kept.runs)
         return kept
+
+    @property
+    def _average_missing(self) -> bool:
+        """Whether members of an average may have to be refitted though all else is recorded."""
+        wanted = self.prepared.spec.output.ensemble != "never"
+        return wanted and (self.ledger is None or self.ledger.fact("saved_average") is None)
 
     @property
     def _budget_key(self) -> str:

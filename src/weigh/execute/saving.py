@@ -1,39 +1,167 @@
-"""The refitted winner, saved with everything that a prediction needs."""
+"""Refits that are kept, with everything that a prediction needs: the winner in `model/`, the members of an average in `ensemble/`.
+
+Before it: the refits that `driver.py` runs. After it: `weigh predict`, `weigh export`.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from weigh.language import text
 from weigh.notices import notice
+from weigh.record.ensembles import read_ensemble
 from weigh.record.ledger import Ledger
-from weigh.record.results import Results
+from weigh.record.results import OutOfFold, Results
 from weigh.run import RECIPES, Outcome, Run
 
-__all__ = ["model_there", "save_winner"]
+if TYPE_CHECKING:
+    from weigh.saved.average import Member
+
+__all__ = ["Keeper", "model_there", "save_refit"]
+
+MODEL, ENSEMBLE = "model", "ensemble"  # folders in that of the study
 
 
-def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results, *, trust_code: bool = False) -> None:
-    """Write `model/`: the refitted network, its temperature from the out-of-fold predictions."""
+@dataclass
+class Keeper:
+    """Saves the refits that are to be kept, and knows which of them lie on the disk already.
+
+    Attributes:
+        results: Of the cross-validation.
+        winner: The refit of the winner; None where it is not saved.
+        members: The refits that are averaged -> their shares; none where no average is saved.
+        causes: Run key -> why its refit failed.
+    """
+
+    ledger: Ledger
+    results: Results
+    winner: Run | None
+    members: dict[str, tuple[Run, float]]
+    causes: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ledger: Ledger, results: Results, refits: Iterable[Run], shares: Mapping[str, float]) -> Keeper:
+        """Args:
+        shares: Candidate -> its share in the average that is to be saved.
+        """
+        kept = {run.candidate: run for run in refits if run.purpose == "refit" and run.keep_weights}
+        winner = kept.get(str(results.winner)) if results.spec.output.refit else None
+        return cls(ledger, results, winner, {name: (kept[name], share) for name, share in shares.items()})
+
+    def lacks(self, run: Run) -> bool:
+        """Whether the run must be trained (again) for its weights."""
+        if self._is_winner(run):
+            return self.ledger.fact("saved_model") != run.key or not model_there(self.ledger.folder)
+        return run.candidate in self.members and not self._member_there(run)
+
+    def keep(self, run: Run, outcome: Outcome, *, trust_code: bool = False) -> None:
+        """Save what a refit left, where it is to be kept."""
+        if outcome.weights is None:
+            self.causes[run.key] = outcome.cause
+            return
+        if self._is_winner(run):
+            temperature = save_refit(self._model, run, outcome, self.results, trust_code=trust_code)
+            self.ledger.set_facts(saved_model=run.key, temperature=temperature)
+        elif run.candidate in self.members:
+            save_refit(self._of_member(run), run, outcome, self.results, trust_code=trust_code)
+
+    def close(self) -> None:
+        """Make the average of its members; one that is not complete is not made, and that is said.
+
+        Its score on a test part is looked at once for these members with these shares, and this look is counted.
+        """
+        from weigh.saved.average import Member, save_average
+        from weigh.saved.folder import copy_model
+
+        if not self.members:
+            return
+        folder = self.ledger.folder / ENSEMBLE
+        for run, _ in self.members.values():
+            if self._is_winner(run) and not self._member_there(run) and model_there(self.ledger.folder):
+                copy_model(self._model, self._of_member(run))
+        missing = [run for run, _ in self.members.values() if not self._member_there(run)]
+        if missing:
+            notice(
+                text(
+                    "The average is not saved: {c} could not be refitted ({e}).",
+                    "平均模型未保存：{c} 未能重新拟合（{e}）。",
+                    c=missing[0].candidate,
+                    e=self.causes.get(missing[0].key) or "?",
+                )
+            )
+            return
+        members = [Member(name, share, run.key) for name, (run, share) in self.members.items()]
+        ensemble = self.results.once(read_ensemble)
+        assert ensemble is not None
+        if not average_there(folder, members):
+            temperature, _ = _calibration(ensemble.out_of_fold, self.results)
+            save_average(folder, members, temperature=temperature, facts={"tried": len(ensemble.tried)})
+        shares = {member.candidate: member.share for member in members}
+        self.ledger.set_facts(saved_average={"shares": shares, "runs": [member.run for member in members]})
+        run, _ = next(iter(self.members.values()))
+        if len(run.test):
+            self.ledger.look(_key(members), ENSEMBLE, len(run.test))
+        self._sweep(folder, {self._of_member(run).name for run, _ in self.members.values()})
+
+    @property
+    def _model(self) -> Path:
+        return self.ledger.folder / MODEL
+
+    def _of_member(self, run: Run) -> Path:
+        from weigh.saved.average import member_folder
+
+        return member_folder(self.ledger.folder / ENSEMBLE, run.key)
+
+    def _is_winner(self, run: Run) -> bool:
+        return self.winner is not None and run.key == self.winner.key
+
+    def _member_there(self, run: Run) -> bool:
+        """Whether its weights lie in the average as they were written."""
+        from weigh.saved.folder import FORMAT, read_config
+
+        try:
+            own = read_config(self._of_member(run))["weigh"]
+            return own["format"] == FORMAT and own["facts"]["run"] == run.key
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    @staticmethod
+    def _sweep(folder: Path, names: set[str]) -> None:
+        """Delete members of former averages."""
+        for path in folder.glob("member-*"):
+            if path.name not in names and path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def average_there(folder: Path, members: list[Member]) -> bool:
+    """Whether the average of these members lies there as it was written."""
+    from weigh.errors import ModelError
+    from weigh.saved.average import read_members
+
+    try:
+        return read_members(folder) == members
+    except (OSError, ValueError, KeyError, TypeError, ModelError):
+        return False
+
+
+def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, trust_code: bool = False) -> float:
+    """Write a refitted network, with its temperature from the out-of-fold predictions; returns that."""
     from weigh.saved.model import save_model
-    from weigh.stats.calibration import fit_temperature
-    from weigh.stats.conformal import margin
 
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
+    assert outcome.weights is not None
     examples = results.examples
-    temperature = (
-        fit_temperature(out_of_fold.answers, out_of_fold.target, present=out_of_fold.present)
-        if examples.kind.probable
-        else 1.0
-    )
-    errors = examples.kind.errors(out_of_fold.prediction(0).labels, out_of_fold.target, len(examples.classes))
-    if errors is not None:
-        seen = out_of_fold.present[0]
-        group = None if examples.group is None else examples.group[out_of_fold.indices][seen]
-        errors = margin(errors[seen], group)
+    temperature, margins = _calibration(out_of_fold, results)
     save_model(
-        ledger.folder / "model",
+        folder,
         address=run.model,
         weights=outcome.weights,
         task=results.spec.task or "",
@@ -44,12 +172,37 @@ def save_winner(ledger: Ledger, run: Run, outcome: Outcome, results: Results, *,
         frozen=RECIPES.get(run.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),
-        margins=None if errors is None else errors.tolist(),
+        margins=None if margins is None else margins.tolist(),
         written=examples.written,
         facts={**outcome.model, "run": run.key, "candidate": run.candidate},
         trust_code=trust_code,
     )
-    ledger.set_facts(saved_model=run.key, temperature=temperature)
+    return temperature
+
+
+def _calibration(out_of_fold: OutOfFold, results: Results) -> tuple[float, np.ndarray | None]:
+    """The temperature of out-of-fold answers, and how far quantities may be off (`stats/conformal.py`)."""
+    from weigh.stats.calibration import fit_temperature
+    from weigh.stats.conformal import margin
+
+    examples = results.examples
+    temperature = (
+        fit_temperature(out_of_fold.answers, out_of_fold.target, present=out_of_fold.present)
+        if examples.kind.probable
+        else 1.0
+    )
+    errors = examples.kind.errors(out_of_fold.prediction(0).labels, out_of_fold.target, len(examples.classes))
+    if errors is None:
+        return temperature, None
+    seen = out_of_fold.present[0]
+    group = None if examples.group is None else examples.group[out_of_fold.indices][seen]
+    return temperature, margin(errors[seen], group)
+
+
+def _key(members: list[Member]) -> str:
+    """Names an average among what was scored on the test part."""
+    written = "".join(f"{member.run} {member.share:.6f}\n" for member in sorted(members))
+    return hashlib.blake2b(written.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def model_there(folder: Path) -> bool:
@@ -57,10 +210,10 @@ def model_there(folder: Path) -> bool:
     from weigh.saved.folder import FORMAT, read_config
 
     try:
-        own = read_config(folder / "model").get("weigh")
+        own = read_config(folder / MODEL).get("weigh")
         return isinstance(own, dict) and own.get("format") == FORMAT
     except (OSError, ValueError, AttributeError) as error:
-        if (folder / "model").exists():
+        if (folder / MODEL).exists():
             notice(
                 text(
                     "The saved model is not what was written ({e}): the winner is refitted.",

@@ -21,7 +21,7 @@ from weigh.plan.candidates import candidate_id
 from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["find", "front", "operations"]
+__all__ = ["cost_of", "find", "front", "operations"]
 
 BUSY = 1.5  # times as long by the clock: from here on others had a good part of the processor
 WORK = (
@@ -56,7 +56,7 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     metric = evidence.metric
     costs = [
-        _cost(results, results.candidate(name), float(measured.score().overall))
+        cost_of(results, results.candidate(name), float(measured.score().overall))
         for name, measured in evidence.measured.items()
     ]
     if not costs:
@@ -94,7 +94,8 @@ def operations(results: Results, candidate: Candidate) -> float | None:
     return counted[0] if counted else results.models.get(candidate.model, {}).get("macs")
 
 
-def _cost(results: Results, candidate: Candidate, score: float) -> Cost:
+def cost_of(results: Results, candidate: Candidate, score: float = math.nan) -> Cost:
+    """What is known of one candidate."""
     facts = results.models.get(candidate.model, {})
     runs = results.runs(candidate=candidate.id)
     own = _network(results, candidate)

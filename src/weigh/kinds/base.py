@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
+UNKNOWN_AVERAGE = text("no average of such answers is known", "尚无对此类回答取平均的方法")
 NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
 FLOAT16_MAX = 60_000.0  # half precision overflows beyond
 LEAST_HOLDERS = 8  # a class, or anything else, that stands in fewer examples is not judged
@@ -123,6 +124,7 @@ class Kind:
         typed: Targets name classes (or types): there is a table of them.
         exact: An answer can be right; false where it is only near (numbers).
         unasked: Kinds or ids of findings that have no meaning, and why, where `probable` and `exact` do not say so in the best words.
+        unaveraged: Why answers of several models cannot be averaged; None: they can (`averaged`).
         unordered: Why the order check cannot be asked; None: it can.
         apart: What a model tells apart, in a question: "the classes".
         detectable: Whether the smallest difference that a design finds can be told beforehand.
@@ -150,6 +152,7 @@ class Kind:
     typed = True
     exact = True
     unasked: Mapping[str, Text] = {}
+    unaveraged: Text | None = UNKNOWN_AVERAGE
     unordered: Text | None = None
     apart = text("examples", "样本")
     detectable = False
@@ -282,13 +285,13 @@ class Kind:
         """The decisions without a threshold, in the form of targets; asked only where `probable`."""
         raise NotImplementedError
 
-    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray | None:
-        """`(n, k)` float64: what several models, `(n, k)` each, answer on average (probabilities; numbers); None: no average is known.
+    def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
+        """`(n, k)` float64: what several models, `(n, k)` each, answer on average (probabilities; numbers); asked only where not `unaveraged`.
 
         Args:
             weights: Of the models; they sum to 1.
         """
-        return None
+        raise NotImplementedError
 
     def answer_of(self, recorded: np.ndarray, target: Any) -> Any | None:
         """The answer of a network that one row `(k,)` was recorded of, where the row says all of it; None: it does not."""

@@ -74,6 +74,9 @@ class BoxesKind(PlacedKind):
     fewest = LEAST_HOLDERS
     scored: ClassVar = {"AP": "map", "AP 50": "map_50"}
     beside = ("precision", "recall", "f1")
+    unaveraged = text(
+        "nothing says which box of one model is which box of another", "无从知道一个模型的某个框对应另一个模型的哪个框"
+    )
     unasked: ClassVar = {
         "calibration": OF_BOXES,
         "errors:labels": OF_BOXES,

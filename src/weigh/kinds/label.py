@@ -37,6 +37,7 @@ class Label(Kind):
     exclusive = True
     probable = True
     linear = True
+    unaveraged = None
     detectable = True
     apart = text("the classes", "类别")
 

@@ -29,6 +29,7 @@ class Labels(Kind):
     primary = "balanced_accuracy"  # of several labels the mean recall is what balanced accuracy amounts to
     probable = True
     linear = True
+    unaveraged = None
     detectable = True
 
     def blank(self, n: int, classes: int) -> np.ndarray:

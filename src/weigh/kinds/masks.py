@@ -64,6 +64,10 @@ class Masks(PlacedKind):
     written = "masks"
     forms: ClassVar = {"": Form(".png", each=index_png)}
     scored: ClassVar = {"IoU": "mean_iou", "Dice": "mean_dice"}
+    unaveraged = text(
+        "what is recorded of a mask are counts of pixels, not the probabilities of each pixel",
+        "记录的是掩码的像素计数，而不是每个像素的概率",
+    )
     unasked: ClassVar = {
         "calibration": OF_PIXELS,
         "errors:labels": OF_PIXELS,

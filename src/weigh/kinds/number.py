@@ -26,6 +26,7 @@ class Number(Kind):
     title = text("numbers", "数值")
     primary = "pearson_spearman"
     linear = True
+    unaveraged = None
     typed = False
     exact = False
     unasked: ClassVar = {

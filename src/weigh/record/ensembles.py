@@ -22,7 +22,15 @@ from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
 
-__all__ = ["Ensemble", "apply_members", "average_candidates", "choose_members", "draw_members", "read_ensemble"]
+__all__ = [
+    "Ensemble",
+    "apply_members",
+    "average_candidates",
+    "average_on_part",
+    "choose_members",
+    "draw_members",
+    "read_ensemble",
+]
 
 DRAWS = 8  # members, counted as often as they are drawn
 MOST, FEWEST = 20, 3  # candidates that are tried, the best ones by the folds that may be looked at
@@ -74,7 +82,7 @@ def average_candidates(metric: Metric, answers: Mapping[str, OutOfFold]) -> Ense
     if len(pool) < 2:
         return None
     first = pool[next(iter(pool))]
-    if first.kind.averaged([first.answers[repeats[0], :1]], np.ones(1)) is None:
+    if first.kind.unaveraged is not None:
         return None
     if len(np.unique(first.fold[repeats[0]])) < 2:
         return None
@@ -205,7 +213,6 @@ def _average(members: Sequence[OutOfFold], shares: Sequence[float], repeat: int)
     """Answers `(n, k)` of one repeat and what is added to them before deciding, averaged."""
     weights = np.asarray(shares, dtype=float) / np.sum(shares)
     answers = members[0].kind.averaged([one.answers[repeat] for one in members], weights)
-    assert answers is not None
     return answers, sum(w * one.bias[repeat].astype(float) for w, one in zip(weights, members, strict=True))
 
 
@@ -223,6 +230,17 @@ def apply_members(pool: Mapping[str, OutOfFold], chosen: Mapping[tuple[int, int]
     return OutOfFold(
         first.indices, answers, fold, first.target, bias, first.kind
     )  # which members a fold has is luck of its own
+
+
+def average_on_part(results: Results, shares: Mapping[str, float], part: str = "test") -> OutOfFold | None:
+    """What the average of the refitted candidates answers on the test part; None where one of them was not scored there."""
+    tested = [results.test(name, part) for name in shares]
+    members = [one for one in tested if one is not None]
+    if len(members) < len(tested) or not members:
+        return None
+    first = members[0]
+    answers, bias = _average(members, list(shares.values()), 0)
+    return OutOfFold(first.indices, answers[None], first.fold[:1], first.target, bias[None], first.kind)
 
 
 def _in_common(answers: Mapping[str, OutOfFold]) -> tuple[dict[str, OutOfFold], list[int]]:

@@ -346,6 +346,11 @@ class Ledger:
             id: json.loads(facts) for id, facts in self._rows("SELECT candidate, facts FROM models ORDER BY candidate")
         }
 
+    def look(self, key: str, candidate: str, n: int) -> None:
+        """Count that `n` test examples were scored for what `key` names; the same key counts once."""
+        with self._change() as db:
+            insert(db, LOOKS, [(key, candidate, n)], on_conflict="IGNORE")
+
     def test_looks(self) -> int:
         """The greatest number of times that the test part was scored for one candidate."""
         return self._rows("SELECT coalesce(max(c), 0) FROM (SELECT count(*) AS c FROM looks GROUP BY candidate)")[0][0]

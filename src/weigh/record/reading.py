@@ -46,6 +46,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         race=Race.from_json(ledger.fact("race")),
         untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
         stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
+        averaged=(ledger.fact("saved_average") or {"shares": {}})["shares"],
         lost=ledger.lost_sentence(),
     )
     return replace(results, winner=choose_winner(results))

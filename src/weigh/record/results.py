@@ -149,6 +149,7 @@ class Results:
         race: Who was dropped before the end and why; None where all candidates run to the end.
         untried: Candidates that never ran, since their models were not among the finalists (`plan/finalists.py`).
         stopped: Candidates that the time was too short for; runs of theirs that are recorded count nowhere.
+        averaged: Shares of the candidates whose average was refitted and saved; empty: none was.
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
         checked: For others' predictions: what was looked for before anything was concluded; None: what the checks of such examples look for.
@@ -174,6 +175,7 @@ class Results:
     race: Race | None = None
     untried: tuple[Candidate, ...] = ()
     stopped: tuple[Candidate, ...] = ()
+    averaged: dict[str, float] = field(default_factory=dict)
     lost: Text | None = None
 
     def once(self, compute: Callable[[Results], T]) -> T:

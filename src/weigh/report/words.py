@@ -116,6 +116,7 @@ UNITS = {
     "M parameters": Text("M parameters", "M 参数"),
     "MB of weights": Text("MB of weights", "MB 权重"),
     "items": Text("items", "项"),
+    "megabytes": Text("MB", "MB"),
     "looks": Text("looks", "次"),
     "metrics": Text("metrics", "个指标"),
     "parts": Text("parts", "段"),

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import numpy as np
 
 from weigh.data.contents import hash_file
 from weigh.disk import replacing, write_file
+from weigh.errors import ModelError
+from weigh.language import text
 
-__all__ = ["FORMAT", "read_config", "write_model"]
+__all__ = ["CONFIG", "FORMAT", "check_format", "copy_model", "read_config", "write_config", "write_model"]
 
 FORMAT = 3  # of what stands under "weigh"
 WEIGHTS, CONFIG, OWN = "model.safetensors", "config.json", "weigh"
@@ -42,9 +45,30 @@ def write_model(
         _save(weights, temporary)
     for name, content in files.items():
         write_file(folder / name, content if isinstance(content, str) else _as_json(content))
-    own = {**config[OWN], "files": {name: hash_file(folder / name) for name in (WEIGHTS, *files)}}
+    write_config(folder, config, (WEIGHTS, *files))
+
+
+def write_config(folder: Path, config: dict[str, Any], names: Iterable[str]) -> None:
+    """config.json with the digests of the files `names`, which are there already; what is ours stands under "weigh"."""
+    own = {**config[OWN], "files": {name: hash_file(folder / name) for name in names}}
     own["digest"] = _digest({**config, OWN: own})
     write_file(folder / CONFIG, _as_json({**config, OWN: own}))
+
+
+def copy_model(source: Path, target: Path) -> None:
+    """The files of a model in another folder too; where the disk can link them they take no room twice.
+
+    Raises:
+        StorageError: The disk does not take it. OSError, ValueError: The model is not what was written (`read_config`).
+    """
+    names = read_config(source)[OWN]["files"]
+    (target / CONFIG).unlink(missing_ok=True)
+    for name in (*names, CONFIG):
+        with replacing(target / name) as temporary:
+            try:
+                os.link(source / name, temporary)
+            except OSError:
+                shutil.copyfile(source / name, temporary)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -63,6 +87,31 @@ def read_config(folder: Path) -> dict[str, Any]:
         if hash_file(folder / name) != digest:
             raise ValueError(f"{name} is missing or not what was written")
     return config
+
+
+def check_format(own: Mapping[str, Any], folder: Path) -> None:
+    """Whether this version reads what another version may have written.
+
+    Args:
+        own: What stands under "weigh".
+
+    Raises:
+        ModelError: It does not.
+    """
+    if own["format"] == FORMAT:
+        return
+    raise ModelError(
+        text(
+            "The model in {f} is of format {a}; this version reads format {b}.",
+            "{f} 中的模型为格式 {a}；当前版本读取格式 {b}。",
+            f=folder,
+            a=own["format"],
+            b=FORMAT,
+        ),
+        do=text(
+            "Open it with the version that wrote it: {v}.", "请用写入它的版本打开：{v}。", v=own.get("version", "?")
+        ),
+    )
 
 
 def _save(weights: Mapping[str, np.ndarray], path: Path) -> None:

@@ -23,21 +23,20 @@ from weigh.data.written import Written
 from weigh.errors import ModelError, reason_of
 from weigh.heads.base import head_of
 from weigh.heads.network_task import network_task
-from weigh.kinds.base import Kind, Prediction, kind_named, rows_of
+from weigh.kinds.base import Kind, kind_named, rows_of
 from weigh.language import text
-from weigh.media import Medium
 from weigh.models.address import parse_address
 from weigh.models.network import Network
 from weigh.models.preparation import Preparation
 from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model
 from weigh.run import Setting
-from weigh.saved.folder import FORMAT, read_config, write_model
+from weigh.saved.folder import FORMAT, check_format, read_config, write_model
+from weigh.saved.meaning import Each, Meaning, Progress, blank_examples
 
 __all__ = ["SavedModel", "load_saved", "save_model"]
 
 HEAD = "weigh_head."  # of the names of weights: no encoder has parts that are called so
 BATCH = 32
-STRETCH = 1024  # examples whose batches are cut together
 
 
 @dataclass(frozen=True)
@@ -45,53 +44,16 @@ class SavedModel:
     """A model ready to predict.
 
     Attributes:
+        meaning: What its outputs mean.
         network: In eval mode.
-        task: Name of the task.
         preparation: How pictures, or texts, are prepared.
-        classes: Class names, in the order of the outputs; of entities their types; empty for numbers.
-        temperature: Logits are divided by it.
-        bias: `(classes,)` added to log probabilities before the decision.
-        kind: What is predicted.
         frozen: Only the head was trained (then pairs of texts are encoded apart).
-        pair: Texts come in pairs.
-        written: How the training data were written; new texts are read in the same way.
-        margins: How far the quantities of `Kind.errors` may be off (`stats/conformal.py`); None: nobody knows.
     """
 
+    meaning: Meaning
     network: Network
-    task: str
     preparation: Preparation
-    classes: tuple[str, ...]
-    temperature: float
-    bias: np.ndarray
-    kind: Kind
     frozen: bool = False
-    pair: bool = False
-    written: Written | None = None
-    margins: np.ndarray | None = None
-
-    @property
-    def medium(self) -> Medium:
-        """What an example is made of."""
-        return network_task(self.task).medium
-
-    @property
-    def nothing(self) -> dict[str, Any]:
-        """The answer for an example that cannot be read."""
-        return self.kind.row(None, 0, self.classes, threshold=self.by_threshold)
-
-    @property
-    def by_threshold(self) -> bool:
-        """Whether the label may be another class than the most probable one; then each answer tells both."""
-        return bool(self.bias.any())
-
-    def decide(self, answers: np.ndarray) -> Prediction:
-        """Where there are probabilities they are calibrated; the bias was chosen on those as trained, so decisions are made before that."""
-        answers = answers if answers.dtype == object else answers.astype(np.float64)
-        prediction = self.kind.decide(answers, self.bias)
-        if not self.kind.probable:
-            return prediction
-        return prediction._replace(probabilities=self.kind.probabilities(answers / self.temperature))
 
     def outputs(
         self,
@@ -106,7 +68,10 @@ class SavedModel:
             failed: Takes those that cannot be read, and why; None: the first one is an error.
             done: Told how many examples a batch held.
         """
-        task, setting = network_task(self.task), Setting(self.task, self.classes, "", batch=BATCH)
+        task, setting = (
+            network_task(self.meaning.task),
+            Setting(self.meaning.task, self.meaning.classes, "", batch=BATCH),
+        )
         width = head_of(examples).width(examples)
         answers: np.ndarray | None = None
         with torch.inference_mode():
@@ -123,57 +88,10 @@ class SavedModel:
         return np.zeros((len(examples), width), np.float32) if answers is None else answers
 
     def predict_new(
-        self, new: NewExamples, *, progress: Callable[[str, int, int], None] | None = None,
-        each: Callable[[int, Any], None] = lambda _i, _decision: None,
-    ) -> list[dict[str, Any]]:  # fmt: skip
-        """One dictionary per example, in order: what names it, label, probability, p:<class>…; for numbers: value; "error" where it cannot be read.
-
-        Where a threshold decides, `most_probable` follows: the class that would be the label without it.
-
-        For entities: entities, a list of {"start", "end", "type", "text"} in tokens. For masks: the share of each class.
-
-        Args:
-            each: Called with the position and the decision of every example that could be read.
-        """
-        readable = [i for i in range(len(new.named)) if i not in new.failed]
-        answers: dict[int, dict[str, Any]] = {i: {**self.nothing, "error": new.failed[i]} for i in new.failed}
-
-        def done(n: int) -> None:
-            counted[0] += n
-            if progress:
-                progress("predicting", counted[0], len(readable))
-
-        counted = [0]
-        for start in range(0, len(readable), STRETCH):
-            some = readable[start : start + STRETCH]
-            rows = None if new.rows is None else new.rows[some]
-            examples = _examples(self.kind, self.classes, self.medium, new.path[some], rows)
-            failed: dict[int, Exception] = {}
-            prediction = self.decide(self.outputs(examples, failed=failed, done=done))
-            for k, i in enumerate(some):
-                answers[i] = self._answer(prediction, k, examples.row(k) or ())
-                if k in failed:
-                    answers[i] = {**self.nothing, "error": reason_of(failed[k], 1000)}
-                else:
-                    each(i, prediction.labels[k])
-        return [{**named, **answers[i]} for i, named in enumerate(new.named)]
-
-    def _answer(self, prediction: Prediction, i: int, row: Any) -> dict[str, Any]:
-        answer = self.kind.row(prediction, i, self.classes, tokens=row, threshold=self.by_threshold)
-        if self.margins is None:
-            return answer
-        return answer | self.kind.ranges(prediction, i, self.classes, self.margins)
-
-
-def _examples(
-    kind: Kind, classes: tuple[str, ...], medium: Medium, path: np.ndarray, rows: np.ndarray | None
-) -> Examples:
-    """Examples without labels: what a task needs to build a network and to prepare them."""
-    n = len(path)
-    blank = np.full(n, "")
-    return Examples(
-        Path(), path, kind.blank(n, len(classes)), classes, blank, np.arange(n), blank, kind, rows=rows, medium=medium
-    )
+        self, new: NewExamples, *, progress: Progress | None = None, each: Each | None = None
+    ) -> list[dict[str, Any]]:
+        """One dictionary per example, in order (`Meaning.predict_new`)."""
+        return self.meaning.predict_new(new, self.outputs, progress=progress, each=each)
 
 
 def save_model(
@@ -233,28 +151,14 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         config = whole["weigh"]
         if isinstance(config, str):  # formats 1 and 2: the version stood here
             config = {**whole, "version": config}
-        if config["format"] != FORMAT:
-            raise ModelError(
-                text(
-                    "The model in {f} is of format {a}; this version reads format {b}.",
-                    "{f} 中的模型为格式 {a}；当前版本读取格式 {b}。",
-                    f=folder,
-                    a=config["format"],
-                    b=FORMAT,
-                ),
-                do=text(
-                    "Open it with the version that wrote it: {v}.",
-                    "请用写入它的版本打开：{v}。",
-                    v=config.get("version", "?"),
-                ),
-            )
+        check_format(config, folder)
         library = {name: value for name, value in whole.items() if name != "weigh"}
         pretrained = _architecture(config, library, folder, trust_code=trust_code)
         weights = load_file(folder / "model.safetensors")
         pretrained.anatomy.take_sizes(pretrained.module, {name: tensor.shape for name, tensor in weights.items()})
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
         task = network_task(config["task"])
-        like = _examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
+        like = blank_examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
         network = task.build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(network.state_dict(), pretrained)
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
@@ -273,11 +177,12 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         ) from None
     network.eval()
     bias = np.zeros(len(classes)) if config["bias"] is None else np.asarray(config["bias"])
-    return SavedModel(
-        network, config["task"], pretrained.preprocessing, classes, config["temperature"], bias, kind, config["frozen"],
-        config["pair"], Written.from_json(config.get("written")),
-        None if config.get("margins") is None else np.asarray(config["margins"]),
+    margins = None if config.get("margins") is None else np.asarray(config["margins"])
+    meaning = Meaning(
+        config["task"], kind, classes, config["temperature"], bias, config["pair"],
+        Written.from_json(config.get("written")), margins,
     )  # fmt: skip
+    return SavedModel(meaning, network, pretrained.preprocessing, config["frozen"])
 
 
 def _architecture(

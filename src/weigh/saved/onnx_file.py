@@ -39,9 +39,10 @@ class _Answering(nn.Module):
 
     def __init__(self, saved: SavedModel, join: Callable[..., torch.Tensor]) -> None:
         super().__init__()
-        self.network, self.kind, self.temperature, self.join = saved.network, saved.kind, saved.temperature, join
+        meaning = saved.meaning
+        self.network, self.kind, self.temperature, self.join = saved.network, meaning.kind, meaning.temperature, join
         self.exported = saved.network.exported
-        self.register_buffer("bias", torch.tensor(saved.bias, dtype=torch.float32))
+        self.register_buffer("bias", torch.tensor(meaning.bias, dtype=torch.float32))
 
     def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         batch = self.join(*inputs)
@@ -87,12 +88,14 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
     if not hasattr(saved.preparation, "plain"):
         raise ModelError(
             text(
-                "Models that read {r} cannot be written as ONNX.", "处理{r}的模型无法写成 ONNX。", r=saved.medium.title
+                "Models that read {r} cannot be written as ONNX.",
+                "处理{r}的模型无法写成 ONNX。",
+                r=saved.meaning.medium.title,
             ),
             text("Nothing says which plain inputs they take.", "没有说明它们接受哪些普通输入。"),
             text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
         )
-    plain = saved.preparation.plain(apart=saved.frozen and saved.pair)
+    plain = saved.preparation.plain(apart=saved.frozen and saved.meaning.pair)
     answering = _Answering(saved, plain.join).eval()
     names = _names_of_outputs(saved)
     metadata = _metadata(saved, folder, path)
@@ -149,7 +152,7 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
 
 
 def _names_of_outputs(saved: SavedModel) -> list[str]:
-    kind, exported = saved.kind, saved.network.exported
+    kind, exported = saved.meaning.kind, saved.network.exported
     if exported is not None:
         return list(exported.names)
     return ["logits", "probabilities", "label"] if kind.probable else ["logits"] if kind.typed else ["value"]
@@ -204,12 +207,13 @@ def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Ten
 
 def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
     """The facts that a program needs to use the file alone; values are JSON. The tokenizer is copied beside the file."""
+    meaning = saved.meaning
     facts = {
-        "task": saved.task,
-        "classes": list(saved.classes),
-        "temperature": saved.temperature,
-        "decision": "threshold" if saved.by_threshold else "argmax",
-        "bias": saved.bias.tolist(),
+        "task": meaning.task,
+        "classes": list(meaning.classes),
+        "temperature": meaning.temperature,
+        "decision": "threshold" if meaning.by_threshold else "argmax",
+        "bias": meaning.bias.tolist(),
         "preprocessing": saved.preparation.as_json(),
         **saved.network.settled,
         **saved.network.told,

@@ -7,21 +7,24 @@ The simplest wins: the average never takes the winner's place, and is only said 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from weigh.findings.amounts import amount, bilingual, count, gain_of, scope, share
 from weigh.findings.assumptions import assumptions_of
-from weigh.findings.cost import operations
+from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
-from weigh.findings.model import Assumption, Bilingual, Finding, Verdict
+from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS
-from weigh.record.ensembles import SMOOTH, Ensemble, read_ensemble
+from weigh.plan.runs import group_of
+from weigh.record.ensembles import SMOOTH, Ensemble, average_on_part, read_ensemble
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
-from weigh.stats.interval import estimate_of
+from weigh.stats.interval import estimate_of, score_estimate
+from weigh.stats.resampling import make_units
 
 __all__ = ["find"]
 
@@ -33,6 +36,7 @@ SAID = {
     "worse": text("it is worse", "平均反而更差"),
     "undecided": text("not shown to be worth it", "尚无证据表明值得这样做"),
 }
+FACT = "fact about the model, not estimated"
 REFERENCES = ["Caruana et al. (2004), Ensemble selection from libraries of models, ICML"]
 
 
@@ -75,10 +79,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
         l=f"{100 * evidence.level:.4g}",
         c=scope(evidence.claim),
     )
-    sentence += text(
-        "weigh cannot save an average yet: predict with each of them and average.",
-        "weigh 暂时还不能保存这种平均模型：请分别预测，再取平均。",
-    )
+    sentence += _to_use(evidence, ensemble, better=verdict == "yes", estimates=estimates)
     estimates |= {
         name: Estimate(value=value, method="cross-validated, a description", unit=METRICS.get(name).unit)
         for name, value in _described(evidence, ensemble.out_of_fold).items()
@@ -110,9 +111,9 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
             ),
         ],
         candidates=[*ensemble.members],
-        next=_to_use(evidence, ensemble) if verdict == "yes" else [],
         table=_table(evidence, ensemble),
         references=REFERENCES,
+        measured=_measured(evidence, ensemble),
     )
 
 
@@ -155,30 +156,93 @@ def _by_share(ensemble: Ensemble) -> list[str]:
 
 
 def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate]) -> Text:
-    """What it costs: distinct members are run one after the other."""
+    """What it costs: distinct members are run one after the other, and each is kept whole."""
     results = evidence.results
-    own, *members = (operations(results, results.candidate(name)) for name in (str(evidence.winner), *ensemble.members))
-    known = [value for value in members if value]
-    estimates["models"] = count(len(members), "models")
-    if not own or len(known) < len(members):
-        return text("with {k} models in place of one", "需运行 {k} 个模型而非一个", k=len(members))
-    estimates.pop("models")
-    estimates["times"] = Estimate(value=sum(known) / own, method="fact about the model, not estimated", unit="times")
-    return text("at {x:.1f} times the multiply-adds", "乘加运算量为后者的 {x:.1f} 倍", x=estimates["times"].value)
+    own, *members = (cost_of(results, results.candidate(name)) for name in (str(evidence.winner), *ensemble.members))
+    sizes = [cost.size_bytes for cost in members if cost.size_bytes]
+    work = [cost.macs for cost in members if cost.macs]
+    if own.macs and len(work) == len(members):
+        estimates["times"] = Estimate(value=sum(work) / own.macs, method=FACT, unit="times")
+        words = text("at {x:.1f} times the multiply-adds", "乘加运算量为后者的 {x:.1f} 倍", x=estimates["times"].value)
+    else:
+        estimates["models"] = count(len(members), "models")
+        words = text("with {k} models in place of one", "需运行 {k} 个模型而非一个", k=len(members))
+    if len(sizes) < len(members):
+        return words
+    estimates["megabytes"] = Estimate(value=sum(sizes) / 1e6, method=FACT, unit="megabytes")
+    return text("{w} and with {s:.3g} MB of weights", "{w}，权重共 {s:.3g} MB", w=words, s=sum(sizes) / 1e6)
 
 
-def _to_use(evidence: Evidence, ensemble: Ensemble) -> list[Bilingual]:
-    labels = [evidence.label(name) for name in _by_share(ensemble)]
-    return [
-        bilingual(
-            text(
-                "To use it: make a study of each member alone (one model, one recipe: {m}), call weigh predict with each saved model, and "
-                "average what they answer with these shares.",
-                "若要使用：为每个成员单独建立研究（一个模型、一个方案：{m}），用各自保存的模型运行 weigh predict，再按上述比例平均其回答。",
-                m=Text(", ".join(labels), "、".join(labels)),
-            )
+def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
+    """How long the members took on this machine, added up; nothing where that is not known of all."""
+    results = evidence.results
+    costs = [cost_of(results, results.candidate(name)) for name in ensemble.members]
+    passes = [cost.predict_seconds for cost in costs if cost.predict_seconds is not None]
+    trained = [cost.train_seconds for cost in costs if cost.train_seconds is not None]
+    if len(passes) < len(costs) or len(trained) < len(costs):
+        return {}
+    sentence = text(
+        "On this machine a prediction by all {k} members takes {p:.3g} milliseconds, and a training of each took {t:.3g} seconds in all (medians).",
+        "在本机上，{k} 个成员全部预测一次耗时 {p:.3g} 毫秒；每个成员各训练一次共耗时 {t:.3g} 秒（中位数）。",
+        k=len(costs),
+        p=1000 * sum(passes),
+        t=sum(trained),
+    )
+    return {
+        "predict_milliseconds": round(1000 * sum(passes), 3),
+        "train_seconds": round(sum(trained), 3),
+        "sentence": {"en": sentence.en, "zh": sentence.zh},
+    }
+
+
+def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: dict[str, Estimate]) -> Text:
+    """The commands that save and use it, where it is worth it; how the saved one scores on the test part."""
+    saved = evidence.results.averaged
+    if saved == ensemble.members:
+        sentence = text(
+            "It is saved beside the winner: weigh predict STUDY FILE --ensemble answers with it.",
+            "它已与优胜者一并保存：用 weigh predict STUDY FILE --ensemble 即可由它作答。",
         )
-    ]
+        return sentence + _tested(evidence, ensemble, estimates)
+    if not (better or saved):
+        return text("", "")
+    before = text(
+        "The average that is saved has other members: it was made before the last runs.",
+        "已保存的平均模型成员不同：它是在最近这些运行之前生成的。",
+    )
+    estimates["refits"] = count(len(ensemble.members), "models")
+    return (before if saved else text("", "")) + text(
+        "To save it: weigh run STUDY --set output.ensemble=always. That trains its {k} members once more, on all training data, unless they are "
+        "saved already. Then: weigh predict STUDY FILE --ensemble.",
+        "若要保存：weigh run STUDY --set output.ensemble=always。它的 {k} 个成员会用全部训练数据再训练一次（已保存的除外）。"
+        "然后：weigh predict STUDY FILE --ensemble。",
+        k=len(ensemble.members),
+    )
+
+
+def _tested(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate]) -> Text:
+    """How the refitted members score together on the test part; nothing without one."""
+    results, winner = evidence.results, str(evidence.winner)
+    average, own = average_on_part(results, ensemble.members), results.test(winner)
+    if average is None or own is None:
+        return text("", "")
+    groups = group_of(results.examples, results.spec)
+    units = make_units(own.kind, own.target, None if groups is None else groups[own.indices])
+    trained = evidence.out_of_fold[winner].target
+    for name, runs in (("test", average), ("test_winner", own)):
+        measured = runs.measured(evidence.metric, trained)
+        estimates[name] = score_estimate(measured, units, claim="these_models", level=evidence.level)
+    estimates["test_examples"] = count(len(own.target), "examples")
+    estimates["looks"] = count(results.test_looks, "looks")
+    return text(
+        "Refitted, it scores {a} on the test part ({n} examples), {w} alone {b}; the test part was scored {k} times for one candidate at most.",
+        "重新拟合后，它在测试部分（{n} 个样本）上的得分为 {a}，单独使用 {w} 为 {b}；测试部分对同一候选方案最多评分过 {k} 次。",
+        a=estimates["test"].format(),
+        n=len(own.target),
+        w=evidence.label(winner),
+        b=estimates["test_winner"].format(),
+        k=results.test_looks,
+    )
 
 
 def _table(evidence: Evidence, ensemble: Ensemble) -> list[dict[str, object]]:

@@ -1,0 +1,61 @@
+"""Which average of candidates is to be saved, as `output.ensemble` asks for it.
+
+Before it: the cross-validation (`record/ensembles.py` draws the members). After it: `saving.py`, once the members are refitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from weigh.errors import SpecError
+from weigh.findings.registry import FINDINGS
+from weigh.kinds.base import Kind
+from weigh.language import Text, text
+from weigh.record.ensembles import read_ensemble
+from weigh.record.results import Results
+from weigh.spec import StudySpec
+
+__all__ = ["check_average", "choose_average"]
+
+
+def check_average(spec: StudySpec, kind: Kind) -> None:
+    """Whether answers of this kind have an average, where one must be saved.
+
+    Raises:
+        SpecError: They have none.
+    """
+    if spec.output.ensemble == "always" and kind.unaveraged is not None:
+        raise SpecError(
+            text(
+                "output.ensemble=always: {k} cannot be averaged.", "output.ensemble=always：{k}不能取平均。", k=kind.title
+            ),
+            Text(f"{kind.unaveraged.en[:1].upper()}{kind.unaveraged.en[1:]}.", f"{kind.unaveraged.zh}。"),
+            text(
+                "Leave it out: the winner alone is saved.", "请去掉该设置：只保存优胜者。"
+            ),
+        )  # fmt: skip
+
+
+def choose_average(results: Results, tell: Callable[[Text], None]) -> dict[str, float]:
+    """Candidate -> its share in the average that is to be saved; empty where none is. Why not is told where one was asked for."""
+    wanted = results.spec.output.ensemble
+    if wanted == "never":
+        return {}
+    ensemble = results.once(read_ensemble)
+    kind = results.examples.kind
+    if ensemble is None:
+        reason = kind.unaveraged or text(
+            "fewer than two candidates have a complete repeat in common",
+            "共同完成了至少一次重复的候选方案不足两个",
+        )
+        tell(text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason))
+        return {}
+    if wanted == "auto" and not any(finding.relation == "better" for finding in FINDINGS.get("ensemble")(results)):
+        tell(
+            text(
+                "No average is saved: none is shown to be better than the winner alone (output.ensemble=auto).",
+                "未保存平均模型：没有证据表明哪个平均优于单独的优胜者（output.ensemble=auto）。",
+            )
+        )
+        return {}
+    return ensemble.members
