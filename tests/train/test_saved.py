@@ -28,8 +28,11 @@ def folder(tmp_path, tiny) -> Path:
     return save(tmp_path / "model", tiny)
 
 
-def save(folder: Path, address: str, **changes) -> Path:
-    network = make_network(load_model(address, pretrained=True, offline=True), 2, torch.Generator().manual_seed(0))
+def save(folder: Path, address: str, *, seed: int = 0, **changes) -> Path:
+    width = 1 if changes.get("classes") == () else 2
+    network = make_network(
+        load_model(address, pretrained=True, offline=True), width, torch.Generator().manual_seed(seed)
+    )
     weights = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
     given = {
         "options": {"image_size": 64},
@@ -41,7 +44,7 @@ def save(folder: Path, address: str, **changes) -> Path:
         "frozen": True,
         "facts": {"sha256": "x"},
     }
-    save_model(folder, address=address, weights=weights, classes=CLASSES, **{**given, **changes})
+    save_model(folder, address=address, weights=weights, **{"classes": CLASSES, **given, **changes})
     return folder
 
 

@@ -96,12 +96,12 @@ def export(
     predictions: Annotated[Path | None, typer.Option("--predictions", help="Every prediction, out of fold and on test sets; weigh read reads it.")] = None,
     runs: Annotated[Path | None, typer.Option("--runs", help="Every run: scores, facts, seeds, times.")] = None,
     suspects: Annotated[Path | None, typer.Option("--suspects", help="Labels that are suspected to be wrong.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study (ensemble/model.onnx).")] = None,
+    ensemble: Ensemble = False,
     trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """The winner as ONNX, and what was recorded as tables (.csv, .tsv, .parquet) for other tools."""
     from weigh.cli.rows import check_suffix, write_table
-    from weigh.errors import RecordError
     from weigh.study import Study
 
     tables = {"predictions": predictions, "runs": runs, "suspects": suspects}
@@ -123,13 +123,12 @@ def export(
         print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
+    from weigh.saved.onnx_average import export_average
     from weigh.saved.onnx_file import export_onnx
 
-    folder = opened.folder / "model"
-    if not (folder / "model.safetensors").exists():
-        raise RecordError(text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=study))
+    folder = opened.saved_folder(ensemble=ensemble)
     target = output or folder / "model.onnx"
-    difference = export_onnx(folder, target, trust_code=trust_code)
+    difference = (export_average if ensemble else export_onnx)(folder, target, trust_code=trust_code)
     print(
         text(
             "{p}: largest difference to torch {d}", "{p}：与 torch 的最大差异为 {d}", p=target, d=f"{difference:.1e}"

@@ -13,18 +13,18 @@ from weigh.kinds.base import Kind
 from weigh.language import Text, text
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
-from weigh.spec import StudySpec
+from weigh.spec import OutputSpec
 
 __all__ = ["check_average", "choose_average"]
 
 
-def check_average(spec: StudySpec, kind: Kind) -> None:
+def check_average(output: OutputSpec, kind: Kind) -> None:
     """Whether answers of this kind have an average, where one must be saved.
 
     Raises:
         SpecError: They have none.
     """
-    if spec.output.ensemble == "always" and kind.unaveraged is not None:
+    if output.ensemble == "always" and kind.unaveraged is not None:
         raise SpecError(
             text(
                 "output.ensemble=always: {k} cannot be averaged.", "output.ensemble=always：{k}不能取平均。", k=kind.title

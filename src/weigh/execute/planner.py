@@ -64,7 +64,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     listener.stage(text("Reading the data", "读取数据"))
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
-    check_average(spec, examples.kind)
+    check_average(spec.output, examples.kind)
     for line in what_was_read(examples, prepared.problems):
         listener.stage(line)
     if ledger is not None:

@@ -14,10 +14,10 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,9 +27,10 @@ from weigh.disk import WRITING, replacing, storage_errors, write_file
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.preparation import PlainInputs
+from weigh.saved.meaning import Meaning
 from weigh.saved.model import SavedModel, load_saved
 
-__all__ = ["export_onnx"]
+__all__ = ["Graph", "export_onnx", "facts_of", "free_dimensions", "plain_inputs", "require_onnx", "write_graph"]
 
 SIDES = {1: "length", 2: "height", 3: "width"}  # names of dimensions that are free
 
@@ -59,6 +60,26 @@ class _Answering(nn.Module):
         return logits, probabilities, (torch.log_softmax(logits, dim=-1) + self.bias).argmax(dim=-1)
 
 
+class Graph(NamedTuple):
+    """What is written as one file.
+
+    Attributes:
+        answering: Plain inputs in, outputs out.
+        inputs: Name -> three examples.
+        free: Of each input: dimension besides the first that may vary -> name, least and greatest size. Those of one name vary together.
+        step: Sizes of the free dimensions are multiples of it.
+        names: Of the outputs.
+        metadata: Name -> JSON.
+    """
+
+    answering: nn.Module
+    inputs: dict[str, torch.Tensor]
+    free: Sequence[dict[int, tuple[str, int, int]]]
+    step: int
+    names: list[str]
+    metadata: dict[str, str]
+
+
 def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
     """Write the saved model of `folder` as ONNX and check it against torch; returns the greatest difference of its outputs.
 
@@ -66,13 +87,38 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
         MissingExtra: onnx or onnxruntime is not installed.
         ModelError: The exported model disagrees with torch.
     """
+    require_onnx()
+    saved = load_saved(folder, trust_code=trust_code)
+    plain = plain_inputs(saved)
+    answering = _Answering(saved, plain.join).eval()
+    metadata = _metadata(saved, folder, path)
+    free = [free_dimensions(plain)] * len(plain.examples)
+    return write_graph(Graph(answering, plain.examples, free, plain.step, _names_of_outputs(saved), metadata), path)
+
+
+def free_dimensions(plain: PlainInputs, ending: str = "") -> dict[int, tuple[str, int, int]]:
+    """As a graph has them, with names that end in `ending`."""
+    return {k: (SIDES[k] + ending, low, high) for k, (low, high) in plain.free.items()}
+
+
+def require_onnx() -> None:
+    """Raises:
+    MissingExtra: onnx or onnxruntime is not installed.
+    """
     try:
         import onnx  # noqa: F401
-        import onnxruntime
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
-    saved = load_saved(folder, trust_code=trust_code)
+
+
+def plain_inputs(saved: SavedModel) -> PlainInputs:
+    """What other programs feed it with.
+
+    Raises:
+        ModelError: Its answers, or its inputs, cannot be written as a graph.
+    """
     if not saved.network.exportable:
         raise ModelError(
             text("A detector of two stages cannot be written as ONNX.", "两阶段检测器无法写成 ONNX。"),
@@ -95,35 +141,42 @@ def export_onnx(folder: Path, path: Path, *, trust_code: bool = False) -> float:
             text("Nothing says which plain inputs they take.", "没有说明它们接受哪些普通输入。"),
             text("Predict with weigh: weigh predict STUDY …", "请用 weigh 预测：weigh predict 研究 …"),
         )
-    plain = saved.preparation.plain(apart=saved.frozen and saved.meaning.pair)
-    answering = _Answering(saved, plain.join).eval()
-    names = _names_of_outputs(saved)
-    metadata = _metadata(saved, folder, path)
+    return saved.preparation.plain(apart=saved.frozen and saved.meaning.pair)
+
+
+def write_graph(graph: Graph, path: Path) -> float:
+    """Write it and check the file against torch; returns the greatest difference of its outputs.
+
+    Raises:
+        ModelError: It cannot be written, or disagrees with torch.
+        StorageError: The disk does not take it.
+    """
+    import onnxruntime
 
     def checked(written: Path, inputs: dict[str, torch.Tensor]) -> float:
         # the session is let go at the end: Windows could not move its files
         session = onnxruntime.InferenceSession(str(written), providers=["CPUExecutionProvider"])
-        return _difference(answering, session, inputs, names)
+        return _difference(graph.answering, session, inputs, graph.names)
 
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=WRITING, dir=path.parent) as beside:
             written = Path(beside) / path.name
             difference = np.inf
-            if plain.step > 1:
+            if graph.step > 1:
                 with suppress(
                     Exception
                 ):  # torch's and onnxruntime's own: a network that is made for one size of pictures
                     smaller = {
-                        name: value[:, :, : 2 * plain.step, : 3 * plain.step] for name, value in plain.examples.items()
+                        name: value[:, :, : 2 * graph.step, : 3 * graph.step] for name, value in graph.inputs.items()
                     }
-                    _write_any_size(answering, plain, names, metadata, written)
+                    _write_any_size(graph, written)
                     difference = checked(written, smaller)
             try:
                 if not difference < 1e-2:
-                    _write(answering, plain, names, metadata, written)
+                    _write(graph, written)
                     difference = 0.0
-                difference = max(difference, checked(written, plain.examples))
+                difference = max(difference, checked(written, graph.inputs))
             except (OSError, MemoryError):
                 raise
             except Exception as error:  # of torch, onnx or onnxruntime: layers that they cannot write
@@ -158,37 +211,39 @@ def _names_of_outputs(saved: SavedModel) -> list[str]:
     return ["logits", "probabilities", "label"] if kind.probable else ["logits"] if kind.typed else ["value"]
 
 
-def _write_any_size(
-    answering: _Answering, plain: PlainInputs, names: list[str], metadata: dict[str, str], path: Path
-) -> None:
+def _write_any_size(graph: Graph, path: Path) -> None:
     """By tracing one pass: torch's newer exporter takes nine minutes for free sides of pictures (EfficientNet-Lite0), this takes a second. What
     is written is compared with torch at two sizes afterwards.
     """
     import onnx
 
-    axes = {0: "batch", **{k: SIDES[k] for k in plain.free}}
+    axes = [{0: "batch", **{k: name for k, (name, *_) in free.items()}} for free in graph.free]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it will go some day, and warns of every shape that it keeps
         torch.onnx.export(
-            answering, tuple(value[:2] for value in plain.examples.values()), str(path), dynamo=False, opset_version=18,
-            input_names=list(plain.examples), output_names=names, dynamic_axes=dict.fromkeys(plain.examples, axes),
+            graph.answering, tuple(value[:2] for value in graph.inputs.values()), str(path), dynamo=False, opset_version=18,
+            input_names=list(graph.inputs), output_names=graph.names, dynamic_axes=dict(zip(graph.inputs, axes, strict=True)),
         )  # fmt: skip
     model = onnx.load(str(path))
-    onnx.helper.set_model_props(model, metadata)
+    onnx.helper.set_model_props(model, graph.metadata)
     onnx.save(model, str(path))
 
 
-def _write(answering: _Answering, plain: PlainInputs, names: list[str], metadata: dict[str, str], path: Path) -> None:
+def _write(graph: Graph, path: Path) -> None:
     """Of a fixed size of pictures; texts of any length."""
-    free: dict[int, Any] = {0: torch.export.Dim("batch", min=1)}
-    if plain.step == 1:
-        free |= {k: torch.export.Dim(SIDES[k], min=low, max=high) for k, (low, high) in plain.free.items()}
+    named: dict[str, Any] = {}
+    shapes: list[dict[int, Any]] = []
+    batch = torch.export.Dim("batch", min=1)
+    for free in graph.free:
+        shapes.append({0: batch})
+        for k, (name, low, high) in free.items() if graph.step == 1 else ():
+            shapes[-1][k] = named.setdefault(name, torch.export.Dim(name, min=low, max=high))
     program = torch.onnx.export(
-        answering, tuple(value[:2] for value in plain.examples.values()), dynamo=True,
-        dynamic_shapes=((free,) * len(plain.examples),), input_names=list(plain.examples), output_names=names, verbose=False,
+        graph.answering, tuple(value[:2] for value in graph.inputs.values()), dynamo=True, dynamic_shapes=(tuple(shapes),),
+        input_names=list(graph.inputs), output_names=graph.names, verbose=False,
     )  # fmt: skip
     assert program is not None
-    program.model.metadata_props.update(metadata)
+    program.model.metadata_props.update(graph.metadata)
     program.save(str(path))
 
 
@@ -205,15 +260,21 @@ def _difference(answering: _Answering, session: Any, inputs: dict[str, torch.Ten
     return difference
 
 
-def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
-    """The facts that a program needs to use the file alone; values are JSON. The tokenizer is copied beside the file."""
-    meaning = saved.meaning
-    facts = {
+def facts_of(meaning: Meaning) -> dict[str, Any]:
+    """What a program needs to use the outputs."""
+    return {
         "task": meaning.task,
         "classes": list(meaning.classes),
         "temperature": meaning.temperature,
         "decision": "threshold" if meaning.by_threshold else "argmax",
         "bias": meaning.bias.tolist(),
+    }
+
+
+def _metadata(saved: SavedModel, folder: Path, path: Path) -> dict[str, str]:
+    """The facts that a program needs to use the file alone; values are JSON. The tokenizer is copied beside the file."""
+    facts = {
+        **facts_of(saved.meaning),
         "preprocessing": saved.preparation.as_json(),
         **saved.network.settled,
         **saved.network.told,

@@ -120,6 +120,8 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
 def _alone(evidence: Evidence, ensemble: Ensemble) -> Finding:
     (name,) = ensemble.members
     tried = len(ensemble.tried)
+    estimates = {"candidates": count(tried, "candidates")}
+    saved = _to_use(evidence, ensemble, better=False, estimates=estimates) if evidence.results.averaged else None
     return Finding(
         id="ensemble",
         kind="ensemble",
@@ -133,8 +135,9 @@ def _alone(evidence: Evidence, ensemble: Ensemble) -> Finding:
                 k=tried,
                 a=evidence.label(name),
             )
+            + (saved or text("", ""))
         ),
-        estimates={"candidates": count(tried, "candidates")},
+        estimates=estimates,
         candidates=[name],
         references=REFERENCES,
     )

@@ -1,0 +1,215 @@
+"""An average of candidates from the command line: asked for, saved, predicted with, damaged, repaired, refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import make_photos
+from tests.journeys.test_journey import weigh
+from tests.text_models import write_entities, write_reviews
+from weigh.data.pictures.unlabelled import new_pictures
+from weigh.errors import ModelError
+from weigh.metrics.base import METRICS
+from weigh.record.ensembles import average_on_part, read_ensemble
+from weigh.record.ledger import Ledger
+from weigh.saved.average import load_average, read_members
+from weigh.saved.folder import write_config
+from weigh.saved.meaning import blank_examples
+from weigh.saved.model import load_saved
+from weigh.stats.calibration import fit_temperature
+from weigh.study import Study
+
+CLASSES = ("<b>$(circle)", "stripe")
+LABELS = ("small", "../../$(rm) <i>", "large")  # candidates may be called anything
+QUICK = ["design.folds=4", "design.repeats=1", "design.cleaned=false", "design.order_check=false", "design.curve=false",
+         "run.offline=true", "run.threads=1"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    return make_photos(tmp_path_factory.mktemp("data") / "photos", classes=CLASSES)
+
+
+@pytest.fixture(scope="module")
+def single(pictures, tiny, tmp_path_factory) -> Study:
+    """A finished study with a test part that saved its winner alone. Do not change it."""
+    recipes = [
+        {"name": "probe", "label": label, "image_size": size} for label, size in zip(LABELS, (32, 48, 64), strict=True)
+    ]
+    folder = tmp_path_factory.mktemp("studies") / "single"
+    return Study.from_data(pictures, [tiny], recipes, settings=[*QUICK, "design.test=0.25"], folder=folder).run()
+
+
+@pytest.fixture(scope="module")
+def saved(single, tmp_path_factory) -> Study:
+    """The same with its average saved, as the refusal says how. Do not change it."""
+    folder = shutil.copytree(single.folder, tmp_path_factory.mktemp("averages") / "saved")
+    from weigh.cli.main import main
+
+    assert main(["run", str(folder), "--set", "output.ensemble=always", "--yes", "--quiet"]) == 0
+    return Study.open(folder)
+
+
+@pytest.fixture
+def copy(saved, tmp_path) -> Path:
+    return shutil.copytree(saved.folder, tmp_path / "copy")
+
+
+def answers(out: str) -> np.ndarray:
+    """`(n, classes)` probabilities in a table that `weigh predict` wrote."""
+    return np.array([[float(row[f"p:{name}"]) for name in CLASSES] for row in csv.DictReader(io.StringIO(out))])
+
+
+def test_where_none_is_saved_the_refusal_says_how_and_what_it_costs(single, pictures, capsys):
+    code, _, err = weigh(capsys, "predict", single.folder, pictures, "--ensemble")
+    assert code == 2
+    assert f"weigh run {single.folder} --set output.ensemble=always" in err
+    assert "refitted" in err
+    assert not (single.folder / "ensemble").exists()
+
+
+def test_it_is_saved_on_request_and_nothing_else_runs_again(single, saved):
+    before, after = single.results(), saved.results()
+    assert {record.key for record in after.records} == {record.key for record in before.records}
+    assert after.winner == before.winner
+    members = read_members(saved.folder / "ensemble")
+    assert len(members) > 1
+    assert {member.candidate: member.share for member in members} == read_ensemble(after).members == after.averaged
+    assert {path.name for path in (saved.folder / "ensemble").iterdir()} == {"config.json", *names_of(members)}
+
+
+def names_of(members) -> list[str]:
+    return [f"member-{member.run[:12]}" for member in members]
+
+
+def test_it_answers_the_average_of_its_members(saved, pictures, capsys):
+    code, out, _ = weigh(capsys, "predict", saved.folder, pictures, "--ensemble")
+    assert code == 0
+    folder, new = saved.folder / "ensemble", new_pictures([str(pictures)])
+    mean = np.zeros((len(new.named), 2))
+    for member in read_members(folder):
+        model = load_saved(folder / f"member-{member.run[:12]}")
+        meaning = model.meaning
+        logits = model.outputs(blank_examples(meaning.kind, meaning.classes, meaning.medium, new.path, None))
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
+        mean += member.share * powers / powers.sum(axis=1, keepdims=True)
+    out_of_fold = read_ensemble(saved.results()).out_of_fold
+    tempered = mean ** (1 / fit_temperature(out_of_fold.answers, out_of_fold.target, present=out_of_fold.present))
+    np.testing.assert_allclose(answers(out), tempered / tempered.sum(axis=1, keepdims=True), atol=1e-5)
+    _, alone, _ = weigh(capsys, "predict", saved.folder, pictures)
+    assert np.abs(answers(alone) - answers(out)).max() > 1e-3
+
+
+def test_another_process_gives_identical_answers(saved, pictures, capsys):
+    _, expected, _ = weigh(capsys, "predict", saved.folder, pictures, "--ensemble")
+    command = [sys.executable, "-m", "weigh", "predict", str(saved.folder), str(pictures), "--ensemble", "--quiet"]
+    again = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=True)
+    assert again.stdout.splitlines() == expected.splitlines()
+
+
+def test_the_test_part_is_scored_once_by_the_refitted_members(single, saved, pictures):
+    results, shares = saved.results(), read_ensemble(saved.results()).members
+    tested = average_on_part(results, shares)
+    rows = saved.predict([pictures / results.examples.path[i] for i in tested.indices], ensemble=True)
+    assert [row["label"] for row in rows] == [CLASSES[i] for i in tested.prediction(0).labels]
+    assert results.test_looks == single.results().test_looks == 1
+    looks = Ledger(saved.folder)._rows("SELECT candidate, n FROM looks")
+    assert looks.count(("ensemble", len(tested.indices))) == 1
+    (finding,) = [finding for finding in saved.read() if finding.kind == "ensemble"]
+    assert finding.estimates["test"].value == tested.measured(METRICS.get(results.spec.primary)).score().overall
+    assert "--ensemble" in finding.sentence.en
+    assert "已与优胜者一并保存" in finding.sentence.zh
+
+
+DAMAGES = ["no member", "other weights", "cut config", "exchanged", "other shares", "older format", "older member", "no run"]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_average_answers_nothing_and_is_repaired(saved, copy, pictures, capsys, damage):
+    folder = copy / "ensemble"
+    first, second = (folder / name for name in names_of(read_members(folder)))
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    if damage == "no member":
+        shutil.rmtree(first)
+    if damage == "other weights":
+        content = bytearray((first / "model.safetensors").read_bytes())
+        content[len(content) // 2] ^= 1
+        (first / "model.safetensors").unlink()  # it may be linked to that of the winner
+        (first / "model.safetensors").write_bytes(content)
+    if damage == "cut config":
+        (folder / "config.json").write_text((folder / "config.json").read_text("utf-8")[:200], "utf-8")
+    if damage == "exchanged":
+        shutil.rmtree(first)
+        shutil.copytree(second, first)
+    if damage == "other shares":
+        config["weigh"]["members"][0]["share"] = 0.9
+        write_config(folder, config, config["weigh"]["files"])
+    if damage == "older format":
+        config["weigh"]["format"] = 2
+        (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    if damage == "older member":
+        member = json.loads((first / "config.json").read_text("utf-8"))
+        member["weigh"] |= {"format": 2, "version": "0.0.9"}
+        (first / "config.json").unlink()
+        (first / "config.json").write_text(json.dumps(member), "utf-8")
+        write_config(folder, config, config["weigh"]["files"])
+    if damage == "no run":
+        config["weigh"]["members"][0]["run"] = "../../model"
+        write_config(folder, config, config["weigh"]["files"])
+    with pytest.raises(ModelError) as error:
+        load_average(folder)
+    assert error.value.do
+    assert ("format" in str(error.value)) == ("older" in damage)
+    code, _, err = weigh(capsys, "predict", copy, pictures, "--ensemble")
+    assert (code, "Traceback" in err) == (2, False)
+    untouched = (second / "model.safetensors").stat().st_mtime_ns
+    assert weigh(capsys, "run", copy, "--yes", "--quiet")[0] == 0
+    assert (second / "model.safetensors").stat().st_mtime_ns == untouched
+    some = sorted((pictures / "stripe").iterdir())[:3]
+    assert Study.open(copy).predict(some, ensemble=True) == saved.predict(some, ensemble=True)
+
+
+def test_an_average_of_one_is_that_one(pictures, tiny, tmp_path, capsys):
+    recipes = ["probe", {"name": "probe", "label": "weak", "strengths": [1e4]}]
+    settings = [*QUICK, "output.ensemble=always"]
+    study = Study.from_data(pictures, [tiny], recipes, settings=settings, folder=tmp_path / "s").run()
+    (member,) = read_members(study.folder / "ensemble")
+    assert (member.candidate, member.share) == (study.results().winner, 1.0)
+    rows = [study.predict(pictures / "stripe", ensemble=ensemble) for ensemble in (False, True)]
+    np.testing.assert_allclose(*([row["probability"] for row in some] for some in rows), atol=1e-9)
+    sentence = next(finding for finding in study.read() if finding.kind == "ensemble").sentence
+    assert "--ensemble" in sentence.en
+
+
+def test_texts_are_averaged_and_auto_saves_only_what_is_better(tmp_path, capsys):
+    data = write_reviews(tmp_path / "reviews.csv", 160)
+    recipes = [{"name": "naive-bayes", "label": f"s{s}", "smoothing": [s]} for s in (0.01, 3.0)]
+    study = Study.from_data(
+        data, [], recipes, settings=[*QUICK, "output.ensemble=auto"], folder=tmp_path / "s"
+    ).run()
+    (finding,) = [finding for finding in study.read() if finding.kind == "ensemble"]
+    assert (finding.relation == "better") == (study.folder / "ensemble").exists()
+    code, _, err = weigh(capsys, "run", study.folder, "--set", "output.ensemble=always", "--yes")
+    assert code == 0, err
+    new = ["a great film, and lovely music", "awful, dull"]
+    average = Study.open(study.folder).predict(new, ensemble=True)
+    assert [row["label"] for row in average] == [row["label"] for row in study.predict(new)]
+
+
+def test_entities_have_no_average_and_that_is_said_before_anything_runs(tmp_path, tiny_encoder, capsys):
+    data = write_entities(tmp_path / "entities.conll")
+    options = ["--models", tiny_encoder, "--recipes", "finetune", "--offline", "--set", "output.ensemble=always"]
+    code, _, err = weigh(capsys, "plan", data, *options)
+    assert code == 2
+    assert "cannot be averaged" in err
+    assert "sequence of tags" in err
