@@ -234,10 +234,11 @@ class Study:
         """
         from weigh.data.readers import READERS
         from weigh.saved.average import load_average
+        from weigh.saved.folder import saved_folder
         from weigh.saved.model import load_saved
         from weigh.saved.pictures import AnswerFiles
 
-        folder = self.saved_folder(ensemble=ensemble)
+        folder = saved_folder(self.folder, ensemble=ensemble)
         model = (load_average if ensemble else load_saved)(folder, trust_code=self.trust_code)
         meaning = model.meaning
         reader = READERS.get(meaning.medium.name)
@@ -249,37 +250,6 @@ class Study:
         rows = model.predict_new(new, progress=progress, each=files.write)
         files.close()
         return rows
-
-    def saved_folder(self, *, ensemble: bool = False) -> Path:
-        """Where the refitted winner lies, or the average of several candidates.
-
-        Raises:
-            RecordError: Nothing is saved there yet.
-        """
-        folder = self.folder / ("ensemble" if ensemble else "model")
-        if (folder / "config.json").exists() or (not ensemble and (folder / "model.safetensors").exists()):
-            return folder
-        if ensemble:
-            raise RecordError(
-                text("{f} has no saved average of several candidates.", "{f} 中没有保存多个候选方案的平均模型。", f=self.folder),
-                text(
-                    "The winner is a single candidate; an average is saved where it is asked for.",
-                    "优胜者是单个候选方案；平均模型只有在要求时才会保存。",
-                ),
-                text(
-                    "Save it: weigh run {f} --set output.ensemble=always. Its members are refitted on all training data, each as long as one refit takes.",
-                    "保存它：weigh run {f} --set output.ensemble=always。其成员会用全部训练数据重新拟合，每个成员耗时相当于一次重新拟合。",
-                    f=self.folder,
-                ),
-            )  # fmt: skip
-        raise RecordError(
-            text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=self.folder),
-            do=text(
-                "Finish the study: weigh run {f}/study.yaml --output {f}",
-                "请先完成研究：weigh run {f}/study.yaml --output {f}",
-                f=self.folder,
-            ),
-        )
 
     # ---- evidence (no torch)
 

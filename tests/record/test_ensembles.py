@@ -194,6 +194,7 @@ def finding_of(results):
     return finding
 
 
+SIZES = {"timm:m0": {"size_bytes": 10e6}, "timm:m1": {"size_bytes": 20e6}}
 MACS = {"timm:m0": {"macs": 1e9}, "timm:m1": {"macs": 2e9}}
 
 
@@ -202,8 +203,9 @@ def test_the_report_says_that_an_average_is_better_and_what_it_costs():
     assert (finding.verdict, finding.relation, finding.severity) == ("yes", "better", "evidence")
     assert "3.0 times the multiply-adds: it is better." in finding.sentence.en
     assert "乘加运算量为后者的 3.0 倍：平均确实更好。" in finding.sentence.zh
-    assert "weigh cannot save an average yet" in finding.sentence.en
-    assert finding.next
+    assert "weigh run STUDY --set output.ensemble=always" in finding.sentence.en
+    assert "trains its 2 members once more" in finding.sentence.en
+    assert "weigh predict STUDY FILE --ensemble" in finding.sentence.zh
     assert finding.estimates["difference"].low > 0
 
 
@@ -213,7 +215,37 @@ def test_an_average_that_is_not_shown_to_be_better_is_not_recommended():
     finding = finding_of(study([1.5, 1.5], n=120, difficulty=hard, noise=0.6, seed=5))
     assert (finding.verdict, finding.severity, finding.next) == ("undecided", "detail", [])
     assert "not shown to be worth it" in finding.sentence.en
+    assert "output.ensemble" not in finding.sentence.en
     assert finding.estimates["difference"].low < 0 < finding.estimates["difference"].high
+
+
+def test_one_that_is_saved_is_told_with_its_score_on_the_test_part_and_an_older_one_as_older():
+    rng = np.random.default_rng(0)
+    part = simulate_target(rng, 60)
+    test = {name: simulate_logits(rng, part, separation=1.5)[0] for name in ("m0", "m1")}
+    results = study([1.5, 1.5], n=800, models=SIZES, test=test, test_target=part)
+    shares = read_ensemble(results).members
+    finding = finding_of(replace(results, averaged=shares))
+    powers = [np.exp(one - one.max(axis=1, keepdims=True)) for one in test.values()]
+    mean = sum(share * one / one.sum(axis=1, keepdims=True) for share, one in zip(shares.values(), powers, strict=True))
+    right = mean.argmax(axis=1) == part
+    recall = np.mean([right[part == k].mean() for k in (0, 1)])
+    assert finding.estimates["test"].value == pytest.approx(recall)
+    assert "It is saved beside the winner" in finding.sentence.en
+    assert "with 30 MB of weights" in finding.sentence.en
+    assert "on the test part (60 examples)" in finding.sentence.en
+    older = finding_of(replace(results, averaged={"m0": 1.0}))
+    assert "made before the last runs" in older.sentence.en
+    assert "test" not in older.estimates
+
+
+def test_times_of_the_members_are_added_up_apart_from_what_does_not_change():
+    measured = {name: {"predict_seconds_per_example": 0.004, "train_seconds": 2.0} for name in ("m0", "m1")}
+    finding = finding_of(study([1.5, 1.5], n=800, measured=measured))
+    assert finding.measured["train_seconds"] == 4.0
+    assert finding.measured["predict_milliseconds"] == pytest.approx(8.0)
+    assert "takes 8 milliseconds" in finding.measured["sentence"]["en"]
+    assert "milliseconds" not in finding.sentence.en
 
 
 def test_where_nobody_helps_the_best_stays_alone():

@@ -20,6 +20,7 @@ from weigh.kinds.number import NUMBER
 from weigh.models.network import Network
 from weigh.saved.average import Member, load_average, member_folder, save_average
 from weigh.saved.meaning import blank_examples
+from weigh.saved.model import load_saved
 from weigh.saved.onnx_average import Averaging, Part, export_average
 from weigh.spec import OutputSpec
 
@@ -116,6 +117,18 @@ def test_one_onnx_file_holds_the_average(tmp_path, tiny):
     np.testing.assert_allclose(logits, averaged, atol=1e-4)
     np.testing.assert_allclose(probabilities, decided.probabilities, atol=1e-4)
     np.testing.assert_array_equal(label, decided.labels)
+
+
+def test_an_average_of_one_is_that_one(tmp_path, tiny, photos):
+    folder = tmp_path / "ensemble"
+    save(member_folder(folder, RUNS[0]), tiny)
+    save_average(folder, [Member("a", 1.0, RUNS[0])], temperature=2.0, facts={})
+    new = new_pictures(sorted(map(str, photos.rglob("*.png")))[:4])
+    rows, alone = (
+        saved.predict_new(new) for saved in (load_average(folder), load_saved(folder / "member-aaaaaaaaaaaa"))
+    )
+    assert [row["label"] for row in rows] == [row["label"] for row in alone]
+    np.testing.assert_allclose(*([row["probability"] for row in some] for some in (rows, alone)), atol=1e-6)
 
 
 def test_members_that_answer_another_question_are_refused(tmp_path, tiny):

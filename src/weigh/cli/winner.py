@@ -123,10 +123,11 @@ def export(
         print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
+    from weigh.saved.folder import saved_folder
     from weigh.saved.onnx_average import export_average
     from weigh.saved.onnx_file import export_onnx
 
-    folder = opened.saved_folder(ensemble=ensemble)
+    folder = saved_folder(opened.folder, ensemble=ensemble)
     target = output or folder / "model.onnx"
     difference = (export_average if ensemble else export_onnx)(folder, target, trust_code=trust_code)
     print(

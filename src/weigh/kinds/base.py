@@ -37,7 +37,6 @@ __all__ = [
 ]
 
 NO_PROBABILITY = text("answers come without a probability of each class", "回答不带各类别的概率")
-UNKNOWN_AVERAGE = text("no average of such answers is known", "尚无对此类回答取平均的方法")
 NEVER_THE_SAME = text("two answers are never quite the same", "两次回答几乎不会完全相同")
 FLOAT16_MAX = 60_000.0  # half precision overflows beyond
 LEAST_HOLDERS = 8  # a class, or anything else, that stands in fewer examples is not judged
@@ -152,7 +151,7 @@ class Kind:
     typed = True
     exact = True
     unasked: Mapping[str, Text] = {}
-    unaveraged: Text | None = UNKNOWN_AVERAGE
+    unaveraged: Text | None = text("no average of such answers is known", "尚无对此类回答取平均的方法")
     unordered: Text | None = None
     apart = text("examples", "样本")
     detectable = False

@@ -19,13 +19,23 @@ import numpy as np
 
 from weigh.data.contents import hash_file
 from weigh.disk import replacing, write_file
-from weigh.errors import ModelError
+from weigh.errors import ModelError, RecordError
 from weigh.language import text
 
-__all__ = ["CONFIG", "FORMAT", "check_format", "copy_model", "read_config", "write_config", "write_model"]
+__all__ = [
+    "CONFIG",
+    "FORMAT",
+    "check_format",
+    "copy_model",
+    "read_config",
+    "saved_folder",
+    "write_config",
+    "write_model",
+]
 
 FORMAT = 3  # of what stands under "weigh"
-WEIGHTS, CONFIG, OWN = "model.safetensors", "config.json", "weigh"
+CONFIG = "config.json"
+WEIGHTS, OWN = "model.safetensors", "weigh"
 
 
 def write_model(
@@ -50,7 +60,8 @@ def write_model(
 
 def write_config(folder: Path, config: dict[str, Any], names: Iterable[str]) -> None:
     """config.json with the digests of the files `names`, which are there already; what is ours stands under "weigh"."""
-    own = {**config[OWN], "files": {name: hash_file(folder / name) for name in names}}
+    own = {name: value for name, value in config[OWN].items() if name != "digest"}
+    own["files"] = {name: hash_file(folder / name) for name in names}
     own["digest"] = _digest({**config, OWN: own})
     write_file(folder / CONFIG, _as_json({**config, OWN: own}))
 
@@ -87,6 +98,38 @@ def read_config(folder: Path) -> dict[str, Any]:
         if hash_file(folder / name) != digest:
             raise ValueError(f"{name} is missing or not what was written")
     return config
+
+
+def saved_folder(study: Path, *, ensemble: bool) -> Path:
+    """Where the refitted winner of the study in a folder lies, or its average of several candidates.
+
+    Raises:
+        RecordError: Nothing is saved there yet.
+    """
+    folder = study / ("ensemble" if ensemble else "model")
+    if (folder / "config.json").exists() or (not ensemble and (folder / "model.safetensors").exists()):
+        return folder
+    if ensemble:
+        raise RecordError(
+            text("{f} has no saved average of several candidates.", "{f} 中没有保存多个候选方案的平均模型。", f=study),
+            text(
+                "The winner is a single candidate; an average is saved where it is asked for.",
+                "优胜者是单个候选方案；平均模型只有在要求时才会保存。",
+            ),
+            text(
+                "Save it: weigh run {f} --set output.ensemble=always. Its members are refitted on all training data, each as long as one refit takes.",
+                "保存它：weigh run {f} --set output.ensemble=always。其成员会用全部训练数据重新拟合，每个成员耗时相当于一次重新拟合。",
+                f=study,
+            ),
+        )  # fmt: skip
+    raise RecordError(
+        text("{f} has no refitted model yet.", "{f} 中还没有重新拟合的模型。", f=study),
+        do=text(
+            "Finish the study: weigh run {f}/study.yaml --output {f}",
+            "请先完成研究：weigh run {f}/study.yaml --output {f}",
+            f=study,
+        ),
+    )
 
 
 def check_format(own: Mapping[str, Any], folder: Path) -> None:
