@@ -328,6 +328,11 @@ class Study:
             written["model"] = folder / "model" / "README.md"
             card = model_card(file, results, facts=self._facts_of_saved() or results.models)
             write_file(written["model"], card)
+        if (self.folder / "ensemble" / "config.json").exists():
+            from weigh.report.card import average_card
+
+            written["ensemble"] = folder / "ensemble" / "README.md"
+            write_file(written["ensemble"], average_card(file, results))
         return written
 
     def _facts_of_saved(self) -> dict[str, Any]:

@@ -85,7 +85,18 @@ def test_it_is_saved_on_request_and_nothing_else_runs_again(single, saved):
     members = read_members(saved.folder / "ensemble")
     assert len(members) > 1
     assert {member.candidate: member.share for member in members} == read_ensemble(after).members == after.averaged
-    assert {path.name for path in (saved.folder / "ensemble").iterdir()} == {"config.json", *names_of(members)}
+    assert {path.name for path in (saved.folder / "ensemble").iterdir()} == {
+        "config.json",
+        "README.md",
+        *names_of(members),
+    }
+
+
+def test_its_card_names_the_members_and_the_command(saved):
+    card = (saved.folder / "ensemble" / "README.md").read_text("utf-8")
+    assert "weigh predict STUDY" in card
+    assert "| 50 % |" in card
+    assert "<i>" not in card
 
 
 def names_of(members) -> list[str]:

@@ -1,4 +1,4 @@
-"""The model card of the saved winner, in the format of the Hugging Face hub.
+"""The model card of the saved winner and that of a saved average, in the format of the Hugging Face hub.
 
 Before it: `findings/` (what was found) and the saved model (its facts). The front matter carries the scores as
 `model-index` results, so that tools read them; the text below says what they mean and what they do not. YAML is written
@@ -25,7 +25,7 @@ from weigh.report.words import CLAIMS, CLAIMS_EXPLAINED, OUTCOMES
 from weigh.stats.estimate import Estimate
 from weigh.tasks import TASKS
 
-__all__ = ["model_card"]
+__all__ = ["average_card", "model_card"]
 
 LIBRARIES = {
     "timm": "timm",
@@ -74,6 +74,25 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
     }
     head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
     return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(winner))) + "\n"
+
+
+def average_card(file: FindingsFile, results: Results) -> str:
+    """README.md of the folder of an average: who is averaged, what the report found of it, how it is used."""
+    task = TASKS.get(results.spec.task) if results.spec.task else None
+    front = {"pipeline_tag": (task.pipeline or task.name) if task else None, "tags": ["weigh", "ensemble"]}
+    head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
+    lines = [f"# {escape_markdown(results.name)}: an average of candidates", ""]
+    for finding in file.findings:
+        if finding.kind == "ensemble":
+            lines += [escape_markdown(visible(finding.sentence.en)), ""]
+    lines += ["| member | share |", "|---|---|"]
+    lines += [f"| {escape_markdown(name)} | {100 * share:.0f} % |" for name, share in results.averaged.items()]
+    use = f"weigh predict STUDY {results.examples.medium.new_files} --ensemble"
+    lines += ["", "## Use", "", "```", use, "```", ""]
+    lines += ["Each member lies in a folder of its own, as a saved winner does; config.json names them."]
+    if results.examples.kind.probable:
+        lines += ["Their probabilities are averaged as trained, then calibrated with the temperature of the average."]
+    return f"---\n{head}---\n\n" + "\n".join(lines) + "\n"
 
 
 def _repository(address: str) -> str | None:
