@@ -50,6 +50,7 @@ class Replay(NamedTuple):
     """One study: scores of the ensemble and of the best single candidate, estimated and true.
 
     Attributes:
+        wider: Width of the interval against that without the luck of the draws.
         useless: Share of the useless candidates among the drawn members; NaN where there are none.
         any_useless: Whether one is a member at all.
         said_better: Whether the paired interval calls the average better than the best single candidate.
@@ -57,6 +58,7 @@ class Replay(NamedTuple):
     """
 
     held: bool
+    wider: float
     nested: float
     naive: float
     truth: float
@@ -87,12 +89,15 @@ def replay(design: Design, rng: np.random.Generator) -> Replay:
     relation = compare(pair, units, rng=rng, claim="this_data").of("average", "single").relation
     better = len(ensemble.members) > 1 and relation == "better"
     drawn = sum(ensemble.members.get(name, 0.0) for name in useless)
+    low, high = _interval_of(metric, ensemble.out_of_fold, ensemble.luck)
+    plain, (single_low, single_high) = _interval_of(metric, ensemble.out_of_fold), _interval_of(metric, answers[best])
     return Replay(
-        _holds(metric, ensemble.out_of_fold, truth),
+        low <= truth <= high,
+        (high - low) / (plain[1] - plain[0]),
         ensemble.out_of_fold.measured(metric).score().overall,
         naive.measured(metric).score().overall,
         truth,
-        _holds(metric, answers[best], single_truth),
+        single_low <= single_truth <= single_high,
         scores[best],
         single_truth,
         len(ensemble.members),
@@ -109,11 +114,13 @@ def _out_of_fold(study: Study, logits: np.ndarray) -> OutOfFold:
     return OutOfFold(np.arange(n), logits, study.fold.astype(np.int16), study.target, bias, LABEL)
 
 
-def _holds(metric: Metric, runs: OutOfFold, truth: float) -> bool:
+def _interval_of(metric: Metric, runs: OutOfFold, further: float = 0.0) -> tuple[float, float]:
     units, measured = make_units(LABEL, runs.target), runs.measured(metric)
     resampled = Resampler(np.ones((1, len(runs.target))), units).of("one", measured)
-    estimate = estimate_of(resampled, units, metric, claim="this_data", level=0.95)
-    return estimate.low is not None and estimate.low <= truth <= estimate.high
+    estimate = estimate_of(resampled, units, metric, claim="this_data", level=0.95, further=further)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    return estimate.low, estimate.high
 
 
 def _truth(design: Design, study: Study, members: dict[str, float]) -> float:
@@ -151,6 +158,7 @@ def row(name: str, replays: list[Replay]) -> str:
         name,
         str(n),
         f"{100 * np.mean([r.held for r in replays]):.1f} % [{100 * low:.1f}, {100 * high:.1f}]",
+        f"{np.median([r.wider for r in replays]):.2f}",
         f"{100 * np.mean([r.single_held for r in replays]):.1f} %",
         _mean([r.nested - r.truth for r in replays]),
         _mean([r.naive - r.truth for r in replays]),
@@ -164,7 +172,7 @@ def row(name: str, replays: list[Replay]) -> str:
 
 
 HEADER = (
-    "study", "replays", "interval holds the truth", "of the best single", "nested − truth", "not nested − truth",
+    "study", "replays", "interval holds the truth", "times as wide", "of the best single", "nested − truth", "not nested − truth",
     "best single − truth", "gain on new examples", "members", "share of useless members (studies with one)", "called better (wrongly)",
 )  # fmt: skip
 

@@ -50,12 +50,14 @@ class Ensemble(NamedTuple):
         by_fold: (repeat, fold) -> the same, chosen without this fold.
         tried: Candidates that could have been drawn.
         out_of_fold: Every fold answered by the members that were chosen without it. Repeats that not all candidates have are missing.
+        luck: Variance of its score, in squared units of the primary metric, by who happened to be drawn (`luck_of_draws`).
     """
 
     members: dict[str, float]
     by_fold: dict[tuple[int, int], dict[str, float]]
     tried: tuple[str, ...]
     out_of_fold: OutOfFold
+    luck: float
 
 
 def read_ensemble(results: Results) -> Ensemble | None:
@@ -93,7 +95,8 @@ def average_candidates(metric: Metric, answers: Mapping[str, OutOfFold]) -> Ense
         return {name: members.count(at) / len(members) for at, name in enumerate(pool) if at in members}
 
     by_fold = {place: shares(members) for place, members in chosen.by_fold.items()}
-    return Ensemble(shares(chosen.members), by_fold, tuple(pool), apply_members(pool, by_fold))
+    out_of_fold, luck = apply_members(pool, by_fold), luck_of_draws(metric, pool, by_fold)
+    return Ensemble(shares(chosen.members), by_fold, tuple(pool), out_of_fold, luck)
 
 
 class Chosen(NamedTuple):
@@ -230,6 +233,28 @@ def apply_members(pool: Mapping[str, OutOfFold], chosen: Mapping[tuple[int, int]
     return OutOfFold(
         first.indices, answers, fold, first.target, bias, first.kind
     )  # which members a fold has is luck of its own
+
+
+def luck_of_draws(
+    metric: Metric, pool: Mapping[str, OutOfFold], by_fold: Mapping[tuple[int, int], Mapping[str, float]]
+) -> float:
+    """How much of the score's variance comes from who was drawn: the jackknife that leaves out a fold at a time, mean over repeats.
+
+    The average of every fold's members is scored on the same answers (all of them), so that what differs is who was drawn. Draws without
+    one fold of k share most of their examples: their variance times k - 1 stands for that of draws on other examples.
+    """
+    scores: dict[frozenset[tuple[str, float]], float] = {}
+    for shares in by_fold.values():
+        key = frozenset(shares.items())
+        if key not in scores:
+            everywhere = apply_members(pool, dict.fromkeys(by_fold, shares))
+            scores[key] = float(everywhere.measured(metric).score().overall)
+    variances = []
+    for repeat in {repeat for repeat, _ in by_fold}:
+        drawn = [scores[frozenset(shares.items())] for (place, _), shares in by_fold.items() if place == repeat]
+        variances.append((len(drawn) - 1) * float(np.var(drawn)))
+    mean = float(np.mean(variances))
+    return mean if np.isfinite(mean) else 0.0
 
 
 def average_on_part(results: Results, shares: Mapping[str, float], part: str = "test") -> OutOfFold | None:

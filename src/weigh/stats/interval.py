@@ -226,10 +226,17 @@ def _freedom(resampled: Resample, units: Units, variance: Variance) -> float:
     return min(variance.freedom, max(2 / max(heavy, 1e-9), FEWEST))
 
 
-def estimate_of(resampled: Resample, units: Units, metric: Any, *, claim: Claim, level: float) -> Estimate:
-    """The estimate behind resampled scores of `metric` (see `score_estimate`)."""
+def estimate_of(
+    resampled: Resample, units: Units, metric: Any, *, claim: Claim, level: float, further: float = 0.0
+) -> Estimate:
+    """The estimate behind resampled scores of `metric` (see `score_estimate`).
+
+    Args:
+        further: Variance of the score, in squared units of the metric, by luck that the records of the folds do not show.
+    """
     value, unit = resampled.overall, metric.unit
     variance = sampling_variance(resampled, units, claim)
+    variance = variance._replace(total=variance.total + further)
     method = METHODS[claim].format(u=units.name)
     plain = Estimate(value=value, level=level, n=units.count, n_unit=units.name, method=method, unit=unit)
     if not math.isfinite(value) or not math.isfinite(variance.total):

@@ -54,7 +54,8 @@ def find(results: Results) -> list[Finding]:
     if difference.estimate.low is None:
         return []  # too few examples for any comparison: the others say so
     resampled = evidence.resampler.of(NAME, measured)
-    score = estimate_of(resampled, evidence.units, evidence.metric, claim=evidence.claim, level=evidence.level)
+    further, level = ensemble.luck, evidence.level
+    score = estimate_of(resampled, evidence.units, evidence.metric, claim=evidence.claim, level=level, further=further)
     return [_averaged(evidence, ensemble, score, difference)]
 
 
