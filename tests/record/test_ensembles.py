@@ -205,7 +205,7 @@ def test_the_report_says_that_an_average_is_better_and_what_it_costs():
     assert "乘加运算量为后者的 3.0 倍：平均确实更好。" in finding.sentence.zh
     assert "weigh run STUDY --set output.ensemble=always" in finding.sentence.en
     assert "trains its 2 members once more" in finding.sentence.en
-    assert "weigh predict STUDY FILE --ensemble" in finding.sentence.zh
+    assert "weigh predict STUDY 文件 --ensemble" in finding.sentence.zh
     assert finding.estimates["difference"].low > 0
 
 

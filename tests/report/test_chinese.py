@@ -96,6 +96,8 @@ NAMES = [
     "STUDY",
     "AGAIN",
     "output",
+    "output.ensemble",
+    "always",
     "yaml",
     "new",
     "jpg",

@@ -205,7 +205,7 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
     if saved == ensemble.members:
         sentence = text(
             "It is saved beside the winner: weigh predict STUDY FILE --ensemble answers with it.",
-            "它已与优胜者一并保存：用 weigh predict STUDY FILE --ensemble 即可由它作答。",
+            "它已与优胜者一并保存：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
         )
         return sentence + _tested(evidence, ensemble, estimates)
     if not (better or saved):
@@ -219,7 +219,7 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
         "To save it: weigh run STUDY --set output.ensemble=always. That trains its {k} members once more, on all training data, unless they are "
         "saved already. Then: weigh predict STUDY FILE --ensemble.",
         "若要保存：weigh run STUDY --set output.ensemble=always。它的 {k} 个成员会用全部训练数据再训练一次（已保存的除外）。"
-        "然后：weigh predict STUDY FILE --ensemble。",
+        "然后：weigh predict STUDY 文件 --ensemble。",
         k=len(ensemble.members),
     )
 
