@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ from tests.journeys.test_journey import weigh
 from tests.text_models import write_entities, write_reviews
 from weigh.data.pictures.unlabelled import new_pictures
 from weigh.errors import ModelError
+from weigh.execute.saving import Keeper
 from weigh.metrics.base import METRICS
 from weigh.record.ensembles import average_on_part, read_ensemble
 from weigh.record.ledger import Ledger
+from weigh.run import Outcome
 from weigh.saved.average import load_average, read_members
 from weigh.saved.folder import write_config
 from weigh.saved.meaning import blank_examples
@@ -188,10 +191,9 @@ def test_a_damaged_average_answers_nothing(copy, damage):
     assert ("format" in str(error.value)) == ("older" in damage)
 
 
-@pytest.mark.parametrize("damage", ["no member", "older member"])
-def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pictures, capsys, damage):
+def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pictures, capsys):
     second = copy / "ensemble" / names_of(read_members(copy / "ensemble"))[1]
-    damaged(copy / "ensemble", damage)
+    damaged(copy / "ensemble", "no member")
     code, _, err = weigh(capsys, "predict", copy, pictures, "--ensemble")
     assert (code, "Traceback" in err) == (2, False)
     untouched = (second / "model.safetensors").stat().st_mtime_ns
@@ -201,10 +203,25 @@ def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pic
     assert Study.open(copy).predict(some, ensemble=True) == saved.predict(some, ensemble=True)
 
 
+def test_where_a_member_cannot_be_refitted_none_is_saved_and_that_is_told(single, tmp_path, caplog):
+    folder = shutil.copytree(single.folder, tmp_path / "copy")
+    study = Study.open(folder)
+    run = SimpleNamespace(key="ab" * 16, candidate="<i>a", test=np.zeros(0, int))
+    keeper = Keeper(Ledger(folder), study.results(), None, {"<i>a": (run, 1.0)})
+    keeper.keep(run, Outcome(run.key, "failed", cause="memory ran out"))
+    assert keeper.lacks(run)
+    keeper.close()
+    assert "<i>a could not be refitted (memory ran out)" in caplog.text
+    assert not (folder / "ensemble").exists()
+    assert study.results().averaged == {}
+
+
 def test_texts_are_averaged_and_auto_saves_only_what_is_better(tmp_path, capsys):
-    data = write_reviews(tmp_path / "reviews.csv", 160)
+    data = write_reviews(tmp_path / "reviews.csv", 80)
     recipes = [{"name": "naive-bayes", "label": f"s{s}", "smoothings": [s]} for s in (0.01, 3.0)]
-    study = Study.from_data(data, [], recipes, settings=[*QUICK, "output.ensemble=auto"], folder=tmp_path / "s").run()
+    study = Study.from_data(
+        data, [], recipes, settings=[*QUICK, "design.repeats=1", "output.ensemble=auto"], folder=tmp_path / "s"
+    ).run()
     (finding,) = [finding for finding in study.read() if finding.kind == "ensemble"]
     assert (finding.relation == "better") == (study.folder / "ensemble").exists()
     code, _, err = weigh(capsys, "run", study.folder, "--set", "output.ensemble=always", "--yes")

@@ -168,8 +168,8 @@ def _refit_words(jobs: Sequence[Job], shares: Collection[str]) -> Text:
     if not members:
         return words
     return words + text(
-        "({m} models of an average among them; about {t} in all)",
-        "（其中 {m} 个模型属于平均模型；共约 {t}）",
+        "(members of an average among them: {m}; about {t} in all)",
+        "（其中平均模型的成员：{m} 个；共约 {t}）",
         m=members,
         t=duration(sum(job.predicted_seconds for job in jobs)),
     )
