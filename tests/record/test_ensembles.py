@@ -11,11 +11,14 @@ from tests.findings.kinds import number_study
 from tests.findings.reading import check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.registry import read_findings
+from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
 from weigh.plan.racing import Dropped, Race
 from weigh.record import ensembles
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ensembles import DRAWS, average_candidates, read_ensemble
+from weigh.stats.interval import score_estimate
+from weigh.stats.resampling import make_units
 
 
 def study(separations, *, n=240, repeats=2, seed=0, several=False, noise=0.5, difficulty=None, **more):
@@ -246,6 +249,37 @@ def test_times_of_the_members_are_added_up_apart_from_what_does_not_change():
     assert finding.measured["predict_milliseconds"] == pytest.approx(8.0)
     assert "takes 8 milliseconds" in finding.measured["sentence"]["en"]
     assert "milliseconds" not in finding.sentence.en
+
+
+def test_the_luck_of_the_draws_is_the_jackknife_over_folds():
+    results = study([1.2, 1.1, 1.0, 1.0], n=120, repeats=2, seed=1)
+    ensemble = read_ensemble(results)
+    metric = METRICS.get(results.spec.primary)
+    runs = {name: results.out_of_fold(name) for name in ensemble.tried}
+    by_repeat = []
+    for repeat in range(2):
+        scores = []
+        for fold in range(5):
+            shares = ensemble.by_fold[repeat, fold]
+            means = [
+                sum(share * runs[name].prediction(r).probabilities for name, share in shares.items()) for r in range(2)
+            ]
+            right = [mean.argmax(axis=1) == runs["m0"].target for mean in means]
+            recalls = [[one[runs["m0"].target == k].mean() for k in (0, 1)] for one in right]
+            scores.append(np.mean(recalls))
+        by_repeat.append(4 / 5 * np.square(np.array(scores) - np.mean(scores)).sum())
+    assert len({tuple(shares.items()) for shares in ensemble.by_fold.values()}) > 1
+    assert ensemble.luck == pytest.approx(np.mean(by_repeat))
+    assert ensemble.luck > 0
+    plain = score_estimate(
+        ensemble.out_of_fold.measured(metric), make_units(LABEL, runs["m0"].target), claim="this_data"
+    )
+    told = finding_of(results).estimates["score"]
+    assert told.low < plain.low < plain.high < told.high
+
+
+def test_members_that_are_the_same_in_every_fold_have_no_luck():
+    assert read_ensemble(study([3.0, 0.0, 0.0], n=400)).luck == 0.0
 
 
 def test_where_nobody_helps_the_best_stays_alone():
