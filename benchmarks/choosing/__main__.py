@@ -1,6 +1,11 @@
-"""Which policy chooses best among encoders, and at what cost?
+"""Which policy chooses best among encoders, and at what cost? Writes docs/benchmarks/choosing.md.
 
-python -m benchmarks.choosing features FOLDER       once: features of all candidates on all data sets; about twenty minutes on one core
+    python -m benchmarks.choosing features FOLDER       once: features of all candidates on all data sets
+    python -m benchmarks.choosing develop FOLDER        replays on the data sets and seeds by which the rule was made
+    python -m benchmarks.choosing sealed FOLDER         replays on all data sets with other seeds, the rule as it is
+    python -m benchmarks.choosing publish FOLDER        the page
+
+FOLDER lies outside the checkout; features and replays are kept there, and a stopped run goes on. WEIGH_TEST_DATA says where pictures are.
 """
 
 from __future__ import annotations
@@ -9,14 +14,29 @@ import argparse
 from pathlib import Path
 
 from benchmarks.choosing.features import make_features
+from benchmarks.choosing.pools import DEVELOPMENT, POOLS
+from benchmarks.choosing.publish import tables, write_page
+from benchmarks.choosing.replays import read_replays, run_replays
+
+DEVELOPMENT_SEED, SEALED_SEED = 100, 2000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("step", choices=["features"])
+    parser.add_argument("step", choices=["features", "develop", "sealed", "publish"])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--draws", type=int, default=8, help="of the halves of each data set")
     chosen = parser.parse_args()
-    make_features(chosen.folder)
+    if chosen.step == "features":
+        make_features(chosen.folder)
+    elif chosen.step == "publish":
+        write_page(read_replays(chosen.folder / "sealed.jsonl"))
+    else:
+        pools, first = (DEVELOPMENT, DEVELOPMENT_SEED) if chosen.step == "develop" else (tuple(POOLS), SEALED_SEED)
+        path = chosen.folder / f"{chosen.step}.jsonl"
+        for seed in range(first, first + chosen.draws):  # all data sets draw by draw: a stopped run has seen each of them
+            run_replays(chosen.folder, pools, [seed], path)
+        print(tables(read_replays(path)))
 
 
 if __name__ == "__main__":

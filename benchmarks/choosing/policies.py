@@ -20,7 +20,7 @@ __all__ = ["POLICIES", "RULE", "Choice", "Rule", "by_prior", "full_cross_validat
 
 
 class Choice(NamedTuple):
-    """A candidate, the seconds it took to choose it, and who was still compared in the end."""
+    """A candidate, the seconds it took to choose it, and who was compared at the last look."""
 
     name: str
     seconds: float
@@ -55,9 +55,9 @@ def _by_leep(draw: Draw) -> Choice:
     return _scored(draw, names, lambda name: leep(draw.pool.chances[name][draw.a], draw.label))
 
 
-def _few_shot(draw: Draw) -> Choice:
-    """One cross-validation of every candidate on a tenth of half A."""
-    many = len(draw.a) // 10
+def _few_shot(draw: Draw, share: float) -> Choice:
+    """One cross-validation of every candidate on a share of half A."""
+    many = round(share * len(draw.a))
     scores = {name: draw.score(name, many, 1) for name in draw.names}
     cost = sum(draw.features_cost(name, many) + draw.heads_cost(name, many, FOLDS) for name in draw.names)
     return Choice(max(draw.names, key=scores.__getitem__), cost)
@@ -70,47 +70,43 @@ def full_cross_validation(draw: Draw) -> Choice:
 
 @dataclass(frozen=True)
 class Rule:
-    """Look at all with few examples, at fewer with more; the prior counts for less the more was seen.
+    """Few examples of all, then more of fewer; the prior counts for less the more was seen.
 
     Attributes:
-        looks: Share of half A, and how many candidates go on from there.
-        prior: Points of accuracy that the whole order of the prior is worth where nothing was seen; it fades with the examples.
-        repeats: Cross-validations at each look.
-        end: Share of half A on which those that are left are compared.
+        looks: Share of half A that is seen, and how many candidates go on from there.
+        prior: Accuracy that first and last of the prior are apart by, before anything was seen.
+        fades: Examples after which the prior counts half.
     """
 
     looks: tuple[tuple[float, int], ...]
     prior: float
-    repeats: int = 1
-    half: float = 30.0
-    smooth: bool = True
+    fades: float = 30.0
 
     def choose(self, draw: Draw) -> Choice:
-        alive, seconds, seen = prior_order(), 0.0, dict.fromkeys(draw.names, 0)
+        """One cross-validation a look; a candidate is charged the features that it did not have yet."""
         order = {name: i for i, name in enumerate(prior_order())}
+        alive, seconds, seen, finalists = list(order), 0.0, dict.fromkeys(order, 0), ()
         for share, left in self.looks:
-            many = round(share * len(draw.a))
+            many, finalists = round(share * len(draw.a)), tuple(alive)
             for name in alive:
-                seconds += draw.features_cost(name, many - seen[name])
-                seconds += draw.heads_cost(name, many, FOLDS * self.repeats)
+                seconds += draw.features_cost(name, many - seen[name]) + draw.heads_cost(name, many, FOLDS)
                 seen[name] = many
-            weight = self.prior * self.half / (self.half + many) / (len(order) - 1)
-            scores = {name: self._score(draw, name, many) - weight * order[name] for name in alive}
+            step = self.prior * self.fades / (self.fades + many) / (len(order) - 1)
+            scores = {name: _smooth_score(draw, name, many) - step * order[name] for name in alive}
             alive = sorted(alive, key=lambda name: -scores[name])[:left]
-        return Choice(alive[0], seconds, tuple(alive))
-
-    def _score(self, draw: Draw, name: str, many: int) -> float:
-        """Accuracy, or what is smoother and says nearly the same."""
-        score = draw.score(name, many, self.repeats)
-        if not self.smooth:
-            return score
-        logits = draw.logits(name, many, self.repeats)
-        right = np.eye(logits.shape[-1])[draw.label[:many]]
-        lost = np.square(logits - right).sum(axis=-1).mean()
-        return (score + 1 - lost) / 2
+        return Choice(alive[0], seconds, finalists)
 
 
-RULE = Rule(looks=((0.1, 6), (0.2, 3), (0.4, 1)), prior=0.05)
+def _smooth_score(draw: Draw, name: str, many: int) -> float:
+    """Mean of the accuracy and of one less the squared error: steadier than the accuracy of a few dozen examples."""
+    answers = draw.logits(name, many, 1)
+    right = np.eye(answers.shape[-1])[draw.label[:many]]
+    return (draw.score(name, many, 1) + 1 - float(np.square(answers - right).sum(axis=-1).mean())) / 2
+
+
+# The best of 18 plans of looks x 3 scores x 4 weights of the prior on the development data sets and seeds, where its mean regret was 1.3 points and
+# that of full cross-validation 2.2. The best of so many is luckier there than it will be elsewhere.
+RULE = Rule(looks=((0.05, 8), (0.15, 4), (0.3, 2), (0.4, 1)), prior=0.1)
 
 POLICIES: dict[str, Callable[[Draw], Choice]] = {
     "prior": by_prior,
@@ -121,7 +117,8 @@ POLICIES: dict[str, Callable[[Draw], Choice]] = {
         draw, draw.names, lambda name: nearest_neighbours(_features(draw, name), draw.label, neighbours=1)
     ),
     "5-NN": lambda draw: _scored(draw, draw.names, lambda name: nearest_neighbours(_features(draw, name), draw.label)),
-    "few-shot probe": _few_shot,
+    "few-shot probe, 1/10": lambda draw: _few_shot(draw, 0.1),
+    "few-shot probe, 1/5": lambda draw: _few_shot(draw, 0.2),
     "full cross-validation": full_cross_validation,
     "weigh's rule": lambda draw: RULE.choose(draw),
 }

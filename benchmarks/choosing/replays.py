@@ -60,16 +60,13 @@ def run_replays(folder: Path, pools: Iterable[str], seeds: Iterable[int], to: Pa
 def replay(draw: Draw) -> dict[str, Any]:
     """All policies on one draw."""
     chosen = {name: policy(draw) for name, policy in POLICIES.items()}
-    rule = chosen["weigh's rule"]
-    many = round(RULE.looks[-1][0] * len(draw.a))
-    compared = rule.finalists if len(rule.finalists) > 1 else ()
     return {
         "n": len(draw.a),
         "n_b": len(draw.b),
         "truth": {name: draw.truth(name) for name in draw.names},
         "choices": {name: [choice.name, choice.seconds] for name, choice in chosen.items()},
         "full": statements(draw, full_cross_validation(draw).finalists, len(draw.a), REPEATS),
-        "rule": statements(draw, compared, many, RULE.repeats) if compared else None,
+        "finalists": list(chosen["weigh's rule"].finalists),
         "settings": asdict(RULE),
     }
 
