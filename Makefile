@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
-.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks clean
+.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks bench-choice clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -65,6 +65,14 @@ bench: $(VENV)/test.stamp
 
 bench-frameworks: $(VENV)/test.stamp
 	$(INSTALL) --no-deps --requirement requirements/bench.txt
+
+# Which policy chooses best among encoders, and at what cost: writes docs/benchmarks/choosing.md. About an hour; pictures of WEIGH_TEST_DATA.
+# make bench-choice CHOICE=FOLDER, outside the checkout, where features and replays are kept; a stopped run goes on.
+CHOICE ?= ../choosing
+bench-choice: $(VENV)/test.stamp
+	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing features $(CHOICE)
+	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing sealed $(CHOICE)
+	$(BENCH_PYTHON) -m benchmarks.choosing publish $(CHOICE)
 
 # The first installation fetches PyTorch: several gigabytes, some minutes.
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip

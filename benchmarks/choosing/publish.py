@@ -39,26 +39,36 @@ def _mean(rows: Sequence[Row], values: Sequence[float]) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else float("nan")
 
 
+def _steady_regret(row: Row, name: str, steady: dict[str, dict[str, float]]) -> float:
+    """The same where the truth is the mean of all halves B: without the luck of a single half."""
+    truth = steady[row["pool"]]
+    return 100 * (max(truth.values()) - truth[row["choices"][name][0]])
+
+
 def _share_of_full(row: Row, name: str) -> float:
     return row["choices"][name][1] / row["choices"]["full cross-validation"][1]
 
 
 def policy_rows(rows: Sequence[Row]) -> list[str]:
     """A line of the table for each policy."""
-    lines = []
+    steady, lines = _steady(rows), []
     for name in rows[0]["choices"]:
         regrets = [_regret(row, name) for row in rows]
         mean, error = _mean(rows, regrets)
         against = [_regret(row, "weigh's rule") - regret for row, regret in zip(rows, regrets, strict=True)]
         difference, difference_error = _mean(rows, against)
+        calm, calm_error = _mean(rows, [_steady_regret(row, name, steady) for row in rows])
         seconds = float(np.mean([row["choices"][name][1] for row in rows]))
         share = float(np.mean([_share_of_full(row, name) for row in rows]))
         hits = float(np.mean([regret <= 0 for regret in regrets]))
         compared = "–" if name == "weigh's rule" else f"{difference:+.2f} ± {difference_error:.2f}"
         lines.append(
-            f"| {name} | {mean:.2f} ± {error:.2f} | {_by_pool(rows, regrets).max():.2f} | {max(regrets):.1f} | {100 * hits:.0f} % | "
+            f"| {name} | {mean:.2f} ± {error:.2f} | {calm:.2f} ± {calm_error:.2f} | {_by_pool(rows, regrets).max():.2f} | {max(regrets):.1f} | {100 * hits:.0f} % | "
             f"{compared} | {seconds:.1f} | {100 * share:.1f} % |"
         )
+    oracle = {pool: max(truth, key=truth.__getitem__) for pool, truth in steady.items()}
+    mean, error = _mean(rows, [100 * (max(row["truth"].values()) - row["truth"][oracle[row["pool"]]]) for row in rows])
+    lines.append(f"| (whoever is best on average, for comparison) | {mean:.2f} ± {error:.2f} | 0 | | | | | | |")
     return lines
 
 
@@ -162,8 +172,8 @@ def tables(rows: Sequence[Row]) -> str:
     own, mean = calibration_error(rows)
     parts = [
         f"{len(rows)} replays: {len({row['pool'] for row in rows})} data sets, {len(rows[0]['truth'])} candidates.\n",
-        "| policy | mean regret (points) | of the worst data set | worst replay | chose the best | weigh's rule minus this | seconds | of full |",
-        "|---|---|---|---|---|---|---|---|",
+        "| policy | mean regret (points) | against the mean of all halves B | of the worst data set | worst replay | chose the best | weigh's rule minus this | seconds | of full |",
+        "|---|---|---|---|---|---|---|---|---|",
         *policy_rows(rows),
         "\nMean regret by data set (* not seen before this run); n of A / B; the best on average:\n",
         "| data set | A / B | best | " + " | ".join(names) + " |",
