@@ -34,7 +34,7 @@ def main() -> None:
     else:
         pools, first = (DEVELOPMENT, DEVELOPMENT_SEED) if chosen.step == "develop" else (tuple(POOLS), SEALED_SEED)
         path = chosen.folder / f"{chosen.step}.jsonl"
-        for seed in range(first, first + chosen.draws):  # all data sets draw by draw: a stopped run has seen each of them
+        for seed in range(first, first + chosen.draws):  # draw by draw: a stopped run has seen all data sets
             run_replays(chosen.folder, pools, [seed], path)
         print(tables(read_replays(path)))
 

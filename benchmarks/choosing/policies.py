@@ -104,8 +104,8 @@ def _smooth_score(draw: Draw, name: str, many: int) -> float:
     return (draw.score(name, many, 1) + 1 - float(np.square(answers - right).sum(axis=-1).mean())) / 2
 
 
-# The best of 18 plans of looks x 3 scores x 4 weights of the prior on the development data sets and seeds, where its mean regret was 1.3 points and
-# that of full cross-validation 2.2. The best of so many is luckier there than it will be elsewhere.
+# The best of 18 plans of looks x 3 scores x 4 weights of the prior on the development data sets and draws, where its mean regret was 1.3 points and
+# that of full cross-validation 2.2. The best of so many was luckier there than elsewhere: docs/benchmarks/choosing.md.
 RULE = Rule(looks=((0.05, 8), (0.15, 4), (0.3, 2), (0.4, 1)), prior=0.1)
 
 POLICIES: dict[str, Callable[[Draw], Choice]] = {
@@ -120,5 +120,5 @@ POLICIES: dict[str, Callable[[Draw], Choice]] = {
     "few-shot probe, 1/10": lambda draw: _few_shot(draw, 0.1),
     "few-shot probe, 1/5": lambda draw: _few_shot(draw, 0.2),
     "full cross-validation": full_cross_validation,
-    "weigh's rule": lambda draw: RULE.choose(draw),
+    "halving": lambda draw: RULE.choose(draw),
 }

@@ -6,6 +6,7 @@ Before it: `replays.py`. Errors of means count data sets, not replays: draws of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def _regret(row: Row, name: str) -> float:
 def _by_pool(rows: Sequence[Row], values: Sequence[float]) -> np.ndarray:
     """Mean of each data set."""
     pools = [row["pool"] for row in rows]
-    return np.array([np.mean([v for v, p in zip(values, pools, strict=True) if p == pool]) for pool in dict.fromkeys(pools)])
+    return np.array(
+        [np.mean([v for v, p in zip(values, pools, strict=True) if p == pool]) for pool in dict.fromkeys(pools)]
+    )
 
 
 def _mean(rows: Sequence[Row], values: Sequence[float]) -> tuple[float, float]:
@@ -55,13 +58,13 @@ def policy_rows(rows: Sequence[Row]) -> list[str]:
     for name in rows[0]["choices"]:
         regrets = [_regret(row, name) for row in rows]
         mean, error = _mean(rows, regrets)
-        against = [_regret(row, "weigh's rule") - regret for row, regret in zip(rows, regrets, strict=True)]
+        against = [_regret(row, "halving") - regret for row, regret in zip(rows, regrets, strict=True)]
         difference, difference_error = _mean(rows, against)
         calm, calm_error = _mean(rows, [_steady_regret(row, name, steady) for row in rows])
         seconds = float(np.mean([row["choices"][name][1] for row in rows]))
         share = float(np.mean([_share_of_full(row, name) for row in rows]))
         hits = float(np.mean([regret <= 0 for regret in regrets]))
-        compared = "–" if name == "weigh's rule" else f"{difference:+.2f} ± {difference_error:.2f}"
+        compared = "–" if name == "halving" else f"{difference:+.2f} ± {difference_error:.2f}"
         lines.append(
             f"| {name} | {mean:.2f} ± {error:.2f} | {calm:.2f} ± {calm_error:.2f} | {_by_pool(rows, regrets).max():.2f} | {max(regrets):.1f} | {100 * hits:.0f} % | "
             f"{compared} | {seconds:.1f} | {100 * share:.1f} % |"
@@ -81,7 +84,11 @@ def pool_rows(rows: Sequence[Row]) -> list[str]:
         means = {name: np.mean([row["truth"][name] for row in some]) for name in some[0]["truth"]}
         best = max(means, key=means.__getitem__)
         mark = "" if pool in DEVELOPMENT else " *"
-        lines.append(f"| {pool}{mark} | {some[0]['n']} / {some[0]['n_b']} | {best} ({means[best]:.3f}) | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {pool}{mark} | {some[0]['n']} / {some[0]['n_b']} | {best} ({means[best]:.3f}) | "
+            + " | ".join(cells)
+            + " |"
+        )
     return lines
 
 
@@ -113,7 +120,9 @@ def coverage(rows: Sequence[Row]) -> list[str]:
     steady, lines = _steady(rows), []
     sets = {
         "95 % set of the full cross-validation": [row["full"]["best"] for row in rows],
-        "the two of the rule's last look (no set: those left out are not shown to be worse)": [row["finalists"] for row in rows],
+        "the two of the rule's last look (no set: those left out are not shown to be worse)": [
+            row["finalists"] for row in rows
+        ],
     }
     for title, held in sets.items():
         own = sum(bool(_best(row["truth"]) & set(names)) for row, names in zip(rows, held, strict=True))
@@ -144,11 +153,15 @@ def calibration(rows: Sequence[Row]) -> list[str]:
     """Stated probability to be the best against the share that was."""
     stated, own, mean, led = _stated(rows)
     lines = []
-    for low, high in zip(BANDS, BANDS[1:], strict=False):
+    for low, high in pairwise(BANDS):
         band = (stated >= low) & ((stated < high) | (high == 1.0))
         if band.any():
-            lines.append(f"| {low:.1f} to {high:.1f} | {band.sum()} | {stated[band].mean():.3f} | {own[band].mean():.3f} | {mean[band].mean():.3f} |")
-    lines.append(f"| the most probable of each replay | {led.sum()} | {stated[led].mean():.3f} | {own[led].mean():.3f} | {mean[led].mean():.3f} |")
+            lines.append(
+                f"| {low:.1f} to {high:.1f} | {band.sum()} | {stated[band].mean():.3f} | {own[band].mean():.3f} | {mean[band].mean():.3f} |"
+            )
+    lines.append(
+        f"| the most probable of each replay | {led.sum()} | {stated[led].mean():.3f} | {own[led].mean():.3f} | {mean[led].mean():.3f} |"
+    )
     return lines
 
 
@@ -158,7 +171,7 @@ def calibration_error(rows: Sequence[Row]) -> tuple[float, float]:
     errors = []
     for truth in happened:
         total = 0.0
-        for low, high in zip(BANDS, BANDS[1:], strict=False):
+        for low, high in pairwise(BANDS):
             band = (stated >= low) & ((stated < high) | (high == 1.0))
             if band.any():
                 total += stated[band].sum() * abs(stated[band].mean() - truth[band].mean())
@@ -172,7 +185,7 @@ def tables(rows: Sequence[Row]) -> str:
     own, mean = calibration_error(rows)
     parts = [
         f"{len(rows)} replays: {len({row['pool'] for row in rows})} data sets, {len(rows[0]['truth'])} candidates.\n",
-        "| policy | mean regret (points) | against the mean of all halves B | of the worst data set | worst replay | chose the best | weigh's rule minus this | seconds | of full |",
+        "| policy | mean regret (points) | against the mean of all halves B | of the worst data set | worst replay | chose the best | halving minus this | seconds | of full |",
         "|---|---|---|---|---|---|---|---|---|",
         *policy_rows(rows),
         "\nMean regret by data set (* not seen before this run); n of A / B; the best on average:\n",

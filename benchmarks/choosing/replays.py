@@ -66,7 +66,7 @@ def replay(draw: Draw) -> dict[str, Any]:
         "truth": {name: draw.truth(name) for name in draw.names},
         "choices": {name: [choice.name, choice.seconds] for name, choice in chosen.items()},
         "full": statements(draw, full_cross_validation(draw).finalists, len(draw.a), REPEATS),
-        "finalists": list(chosen["weigh's rule"].finalists),
+        "finalists": list(chosen["halving"].finalists),
         "settings": asdict(RULE),
     }
 

@@ -93,9 +93,9 @@ def test_tables_say_what_the_replays_hold(pool, monkeypatch):
     for row in rows:  # as if the full cross-validation always took the best, at ten seconds
         best = max(row["truth"], key=row["truth"].__getitem__)
         row["choices"]["full cross-validation"] = [best, 10.0]
-        row["choices"]["weigh's rule"] = [best, 2.0]
+        row["choices"]["halving"] = [best, 2.0]
     page = tables(rows)
-    line = next(line for line in page.splitlines() if line.startswith("| weigh's rule"))
+    line = next(line for line in page.splitlines() if line.startswith("| halving"))
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
     assert cells[1] == "0.00 ± 0.00"
     assert cells[5] == "100 %"

@@ -1,6 +1,6 @@
 """How well frozen features suit a task, by scores that train no head: LogME, H-score, LEEP and the nearest neighbours.
 
-They are columns beside the ranking and decide nothing. Each is comparable between models on the same data only; which value is good, none of them says.
+They are columns beside the ranking and decide nothing (their regret: docs/benchmarks/choosing.md). Each is comparable between models on the same data only; which value is good, none of them says.
 Before it: `features.py`. After it: `probe.py` keeps them with a run, `weigh rank` shows them.
 """
 
