@@ -90,7 +90,8 @@ class DesignSpec(Section):
         default=0.0, description="Share held out as a test part, read once."
     )
     budget: str | None = Field(
-        default=None, description="Time the study may take ('30m', '2h'); repeats are cut to keep it."
+        default=None,
+        description="Time the study may take ('30m', '2h'); repeats, folds of networks and their epochs are cut to keep it.",
     )
     purpose: Literal["ship", "publish"] = Field(
         default="ship", description="ship: claims about this data; publish: about new data."

@@ -27,9 +27,11 @@ def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("many") / "photos", per_class=60, size=16)
 
 
-def timed_study(photos, folder, monkeypatch, *, slower: float, settings=(), models=MODELS, recipes=RECIPES):
+def timed_study(
+    photos, folder, monkeypatch, *, slower: float, settings=(), models=MODELS, recipes=RECIPES, accuracy=ACCURACY
+):
     """A study whose jobs take so many times as long as predicted, and its clock: a list with the seconds that passed."""
-    now, work = [0.0], planted(ACCURACY)
+    now, work = [0.0], planted(accuracy)
 
     def run_job(job, examples, progress=None):
         started = now[0]
@@ -37,7 +39,7 @@ def timed_study(photos, folder, monkeypatch, *, slower: float, settings=(), mode
         return [replace(outcome, measured={"started": started}) for outcome in work(job, examples, progress)]
 
     study = planted_study(
-        photos, folder, monkeypatch, models, recipes, ACCURACY, settings=["design.race=false", *settings],
+        photos, folder, monkeypatch, models, recipes, accuracy, settings=["design.race=false", *settings],
         seconds=dict.fromkeys(models, 0.02),
     )  # fmt: skip
     monkeypatch.setattr("weigh.execute.local.run_job", run_job)

@@ -21,6 +21,7 @@ __all__ = ["Clock", "fits_budget", "keep_budget", "keep_time", "refit_seconds", 
 
 REPORT = 15.0  # seconds that are kept free for conclusions and the report
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
+LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
 TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
 
 
@@ -93,17 +94,21 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
     return shorter, fewer, over
 
 
-def fits_budget(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock) -> bool:
+def fits_budget(
+    plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock, share: float = 1.0
+) -> bool:
     """Whether what is missing of one repeat of every candidate is predicted to end in the time that is left; always where there is no budget.
 
     Args:
         recorded: Keys of runs.
+        share: Of that time which may be used.
     """
     if clock.budget is None:
         return True
-    repeats, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
+    units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
     fixed += refit_seconds(plan, prepared, timings) * clock.pace()
-    return fixed + sum(seconds for (_, repeat), seconds in repeats.items() if not repeat) <= clock.left()
+    first = sum(seconds for (name, number), seconds in units.items() if not number or name in plan.folds)
+    return fixed + first <= share * clock.left()
 
 
 def keep_time(
@@ -118,48 +123,59 @@ def keep_time(
 ) -> tuple[Plan, frozenset[str], Text | None]:
     """The plan with what can still be run in the time that is left, as runs turned out so far; who is stopped, and what is to be said of it.
 
-    Later repeats go first, then a network whose first repeat is not complete: a part of a cross-validation says little. In a race nobody is
-    stopped but by its results.
+    Later repeats go first, or later folds where less than a repeat is run (`less_training.py`), then a network whose first one is not complete:
+    a part of a cross-validation says little. In a race nobody is stopped but by its results.
     """
     if clock.budget is None:
         return plan, frozenset(), None
-    repeats, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
+    units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
     networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
     refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
     stoppable = {c.id for c in networks[len(networks) == len(plan.candidates) :]} if not racing else set()
     everyone = bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
-    shared = {unit: seconds / workers for unit, seconds in repeats.items()}
+    shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
-    if not dropped:
+    waiting, late = {name for name, _ in shared.keys() - dropped}, clock.left() + LATE * clock.budget
+    stopped |= {name for name in plan.folds if name not in waiting and fixed + refits.get(name, 0.0) > late}
+    if not (dropped or stopped):
         return plan, frozenset(), None
     left = {
-        name: min([many, *(repeat for candidate, repeat in dropped if candidate == name)])
-        for name, many in plan.repeats.items()
+        name: min([many, *(number for candidate, number in dropped if candidate == name)])
+        for name, many in plan.counts.items()
     }
     return shortened(plan, left, stopped), stopped, _stopped_words(plan, left, stopped)
 
 
-def shortened(plan: Plan, repeats: Mapping[str, int], stopped: Collection[str]) -> Plan:
+def shortened(plan: Plan, counts: Mapping[str, int], stopped: Collection[str]) -> Plan:
     """The plan without later repeats, and without candidates that were stopped.
 
     Args:
-        repeats: Candidate -> repeats that are run; as planned where it is missing.
+        counts: Candidate -> repeats that are run, or folds (`Plan.counts`); as planned where it is missing.
         stopped: Candidates.
     """
-    kept = tuple(c for c in plan.candidates if c.id not in stopped)
-    counts = {c.id: min(plan.repeats[c.id], repeats.get(c.id, plan.repeats[c.id])) for c in kept}
+    candidates = tuple(c for c in plan.candidates if c.id not in stopped)
+    kept = {c.id: min(plan.counts[c.id], counts.get(c.id, plan.counts[c.id])) for c in candidates}
     runs = tuple(
         run
         for run in plan.runs
-        if run.candidate in counts and (run.purpose != "main" or run.repeat < counts[run.candidate])
+        if run.candidate in kept and (run.purpose != "main" or plan.number(run) < kept[run.candidate])
     )
-    return replace(plan, candidates=kept, runs=runs, repeats=counts)
+    repeats = {name: plan.repeats[name] if name in plan.folds else many for name, many in kept.items()}
+    folds = {name: many for name, many in kept.items() if name in plan.folds}
+    return replace(plan, candidates=candidates, runs=runs, repeats=repeats, folds=folds)
 
 
-def _stopped_words(plan: Plan, repeats: Mapping[str, int], stopped: Collection[str]) -> Text:
+def _stopped_words(plan: Plan, counts: Mapping[str, int], stopped: Collection[str]) -> Text:
     labels = [candidate.id for candidate in plan.candidates if candidate.id in stopped]
-    fewer = [name for name, many in repeats.items() if name not in stopped and many < plan.repeats[name]]
+    left_out = {name for name, many in counts.items() if name not in stopped and many < plan.counts[name]}
+    fewer, folds = sorted(left_out - set(plan.folds)), sorted(left_out & set(plan.folds))
     words = Text("", "")
+    if folds:
+        words += text(
+            "Runs took longer than predicted: to keep to the budget, later folds of {c} are left out.",
+            "运行比预计的慢：为不超出预算时间，略去 {c} 靠后的折。",
+            c=", ".join(folds),
+        )
     if fewer:
         words += text(
             "Runs took longer than predicted: to keep to the budget, later repeats of {c} are left out.",
@@ -178,8 +194,10 @@ def _stopped_words(plan: Plan, repeats: Mapping[str, int], stopped: Collection[s
 def _missing_seconds(
     plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock
 ) -> tuple[dict[tuple[str, int], float], float]:
-    """(candidate, repeat) -> seconds of the networks that are not trained yet; and those of everything else that is missing, but refits."""
-    examples, repeats, fixed = prepared.examples, dict[tuple[str, int], float](), 0.0
+    """(candidate, number of the repeat or fold: `Plan.number`) -> seconds of the networks that are not trained yet; and those of everything else
+    that is missing, but refits.
+    """
+    examples, units, fixed = prepared.examples, dict[tuple[str, int], float](), 0.0
     for candidate in plan.candidates:
         timing = timings.get(candidate.model, {})
         missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
@@ -189,11 +207,11 @@ def _missing_seconds(
         for run in missing:
             seconds = predict_seconds([run], timing, len(examples)) * clock.pace()
             if run.purpose == "main":
-                unit = (candidate.id, run.repeat)
-                repeats[unit] = repeats.get(unit, 0.0) + seconds
+                unit = (candidate.id, plan.number(run))
+                units[unit] = units.get(unit, 0.0) + seconds
             else:
                 fixed += seconds
-    return repeats, fixed
+    return units, fixed
 
 
 def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, float], float]:

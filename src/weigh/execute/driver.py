@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.disk import write_file
@@ -78,7 +79,7 @@ def run_study(
             plan = _run_networks(planner, forecast, recorder)
             results = read_results(ledger, spec, examples, plan.candidates)
             shares = choose_average(results, listener.stage)
-            refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, spec, examples, shares)]
+            refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, results.spec, examples, shares)]
             ledger.set_planned([*plan.runs, *refits])
             recorded, keeper = ledger.recorded(), Keeper.of(ledger, results, refits, shares)
             needed = [run for run in refits if run.key not in recorded or keeper.lacks(run)]
@@ -100,10 +101,11 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     first = {candidate.id for candidate in with_first_recipe(spec, forecast.plan.candidates)}
     recorder.execute([job for job in forecast.jobs if job.runs[0].candidate in first])
     forecast = planner.forecast()
-    recorder.ledger.set_facts(finalists=forecast.finalists, skipped=_skipped(forecast))
+    recorder.ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
     recorder.ledger.set_planned(forecast.plan.runs)
-    if (words := finalist_words(spec, forecast.finalists)) is not None:
-        recorder.listener.stage(words)
+    for words in (finalist_words(spec, forecast.finalists), forecast.cut if forecast.less else None):
+        if words is not None:
+            recorder.listener.stage(words)
     return forecast
 
 
@@ -236,6 +238,12 @@ def _skipped(forecast: Forecast) -> dict[str, list[str]]:
     return {key: [reason.en, reason.zh] for key, reason in reasons.items() if reason}
 
 
+def _less(forecast: Forecast) -> dict[str, Any] | None:
+    """How networks are trained in less time, as far as it is decided."""
+    decided = forecast.finalists is not None or not chooses_finalists(forecast.prepared.spec)
+    return forecast.less.as_json if forecast.less is not None and decided else None
+
+
 def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
@@ -261,6 +269,7 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
         finished=False,
         race=None if forecast.race is None else forecast.race.as_json,
         finalists=forecast.finalists,
+        less=_less(forecast),
         stopped=forecast.stopped,
     )
     ledger.set_planned(plan.runs)

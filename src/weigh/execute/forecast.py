@@ -8,6 +8,7 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.plan.finalists import finalist_words
+from weigh.plan.less_training import LessTraining
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
 from weigh.plan.racing import Race, racing_words
@@ -42,6 +43,7 @@ class Forecast:
         finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
         chosen: Which models weigh chose, where none were named.
         passed: Which models came before finalists and would take too long.
+        less: How networks are trained in less time; None where they are trained in full.
         over: That the prediction is longer than the budget, where nothing more can be left out.
         stopped: Candidates that an earlier start with the same budget was too short for.
     """
@@ -62,6 +64,7 @@ class Forecast:
     chosen: Text | None = None
     passed: Text | None = None
     over: Text | None = None
+    less: LessTraining | None = None
     stopped: tuple[str, ...] = ()
 
     def lines(self) -> list[Text]:
@@ -84,6 +87,12 @@ class Forecast:
             lines.append(self.chosen)
         for candidate in plan.candidates:
             runs = [run for run in plan.runs if run.candidate == candidate.id]
+            if candidate.id in plan.folds:
+                lines.append(
+                    text("{c}: {k} of {f} folds", "{c}：{f} 折中的 {k} 折",
+                         c=candidate.id, k=plan.folds[candidate.id], f=design.folds)
+                )  # fmt: skip
+                continue
             lines.append(
                 text(
                     "{c}: {f} folds × {r} {r:|repeat|repeats}{o}",
@@ -97,7 +106,7 @@ class Forecast:
         lines += [reason for reason in (self.passed, self.cut, self.over) if reason]
         if words := finalist_words(prepared.spec, self.finalists):
             lines.append(words)
-        if words := racing_words(self.race, prepared.spec, plan.candidates):
+        if not plan.folds and (words := racing_words(self.race, prepared.spec, plan.candidates)):
             lines.append(words)
         lines += [
             text("Not planned: {r}", "未列入计划：{r}", r=reason)

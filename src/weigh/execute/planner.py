@@ -8,10 +8,10 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
@@ -29,6 +29,7 @@ from weigh.execute.choices import (
     time_address,
 )
 from weigh.execute.forecast import Forecast
+from weigh.execute.less_training import Fitting, may_train_less
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
 from weigh.execute.shortlist import complete_models
@@ -37,6 +38,7 @@ from weigh.models.address import check_trust
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.finalists import chooses_finalists, dearest_first, narrowed, passed_over, take_finalists
 from weigh.plan.jobs import group_jobs
+from weigh.plan.less_training import LessTraining, heads_of, less_words, with_less, with_networks
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs
@@ -105,6 +107,22 @@ def of_busy_machine(timing: dict[str, Any]) -> float:
     return (timing.get("model") or {}).get("delay") or 1.0
 
 
+class _Narrow(NamedTuple):
+    """What finalists leave of a plan.
+
+    Attributes:
+        plan: Without what only finalists run, but for them.
+        finalists: None while they are unknown (then the plan reckons with the slowest).
+        passed: Models that were passed over for want of time.
+        order: All models, the likeliest first, or the slowest while nothing is known; empty where no finalists are chosen.
+    """
+
+    plan: Plan
+    finalists: tuple[str, ...] | None
+    passed: tuple[str, ...]
+    order: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Planner:
     """What plans are made from. It stays the same while a study runs; what is planned changes with what is recorded.
@@ -137,7 +155,8 @@ class Planner:
         missing = [run for run in plan.runs if run.key not in recorded]
         for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
             self.timed(model)
-        plan, finalists, passed = self._narrow(plan)
+        design, stored = plan, self._stored_less
+        plan, finalists, passed, order = self._narrow(plan, stored)
         missing = [run for run in plan.runs if run.key not in recorded]
         if any(RECIPES.get(run.recipe).low_rank for run in missing):
             from weigh.train.lora import require_peft
@@ -146,8 +165,17 @@ class Planner:
         if ledger is not None:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
-        plan, cut, over = keep_budget(plan, prepared, timings, self.choose)
-        whole, race = plan, race_so_far(ledger, plan, spec, examples)
+        narrow = plan
+        plan, cut, over = keep_budget(narrow, prepared, timings, self.choose)
+        less = stored or self._train_less(design, narrow, order, recorded, over)
+        if less is not None:
+            plan, cut, over = keep_budget(heads_of(narrow), prepared, timings, self.choose)
+            plan = with_networks(plan, design, examples, with_less(spec, less), less)
+            cut = (cut or Text("", "")) + less_words(spec, design, less)
+            passed = order[: order.index(less.models[0])] if order else ()
+            finalists = None if finalists is None else less.models
+            self._store_less(less, finalists)
+        whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
         plan, cut = self._left_out(plan, cut)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
@@ -156,7 +184,7 @@ class Planner:
             jobs = less_features(jobs, examples, timings)
         seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
         if missing or self._average_missing:
-            seconds += refit_seconds(plan, prepared, timings)
+            seconds += refit_seconds(plan, replace(prepared, spec=with_less(spec, less)), timings)
         failed = sum(recorded.get(run.key) == "failed" for run in plan.runs)
         return Forecast(
             prepared=prepared,
@@ -175,6 +203,7 @@ class Planner:
             passed=passed_over(spec, passed) if passed else None,
             chosen=self.chosen,
             over=over,
+            less=less,
             stopped=tuple((self._decided or {"stopped": ()})["stopped"]),
         )
 
@@ -182,14 +211,15 @@ class Planner:
         """The plan with what can still be run in the time; what is left out stays so at the next start with the same budget."""
         ledger = self.ledger
         assert ledger is not None
+        prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
         kept, stopped, words = keep_time(
-            plan, self.prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
+            plan, prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
         )
         if words is not None:
             before = self._decided or {"repeats": {}, "stopped": [], "words": []}
             everyone = sorted({*before["stopped"], *stopped})
             sentences = [*before["words"], [words.en, words.zh]]
-            repeats = before["repeats"] | {name: kept.repeats[name] for name in kept.repeats}
+            repeats = before["repeats"] | kept.counts
             decided = {"repeats": repeats, "stopped": everyone, "words": sentences}
             told = Text(*ledger.fact("skipped").get("budget", ["", ""])) + words
             skipped = ledger.fact("skipped") | {"budget": [told.en, told.zh]}
@@ -220,24 +250,66 @@ class Planner:
         words = sum((Text(*one) for one in decided["words"]), cut or Text("", ""))
         return shortened(plan, decided["repeats"], decided["stopped"]), words
 
-    def _narrow(self, plan: Plan) -> tuple[Plan, tuple[str, ...] | None, tuple[str, ...]]:
-        """The plan without what only finalists run; the finalists, None while they are unknown (then the plan reckons with the
-        slowest); and the models that were passed over for want of time.
+    @property
+    def _less_key(self) -> str:
+        candidates = ",".join(candidate.id for candidate in self.candidates)
+        return f"less-training:{self.prepared.spec.design.budget}:{candidates}"
+
+    @property
+    def _stored_less(self) -> LessTraining | None:
+        """How much less networks are trained, where that was decided with this budget."""
+        stored = self.ledger is not None and self.clock.budget is not None and self.ledger.fact(self._less_key)
+        return LessTraining.from_json(stored or None)
+
+    def _train_less(
+        self, design: Plan, narrow: Plan, order: Sequence[str], recorded: Collection[str], over: Text | None
+    ) -> LessTraining | None:
+        """How networks are trained in less time; None where they are left as they are.
+
+        Args:
+            design: All candidates in full.
+            narrow: Without what only finalists run.
+            order: Models of which one is to go on, the likeliest first; empty where no finalists are chosen.
+            over: That the plan is too long, where it is.
+        """
+        spec, heads = self.prepared.spec, heads_of(narrow)
+        if not may_train_less(spec, heads):
+            return None
+        chooses = chooses_finalists(spec)
+        if len(heads.candidates) < len(narrow.candidates) and (chooses or over is None):
+            return None  # somebody goes on in full, or everybody can
+        networks = tuple(dict.fromkeys(c.model for c in design.candidates if c not in heads.candidates))
+        choices = [(model,) for model in order] if chooses else [networks]
+        fitting = Fitting(self.prepared, design, heads, self.timings, recorded, self.clock)
+        return fitting.find([models for models in choices if models])
+
+    def _store_less(self, less: LessTraining, finalists: Sequence[str] | None) -> None:
+        """Keep what is decided, once the finalists are known."""
+        if self.ledger is not None and (finalists is not None or not chooses_finalists(self.prepared.spec)):
+            self.ledger.set_facts(**{self._less_key: less.as_json})
+
+    def _narrow(self, plan: Plan, less: LessTraining | None) -> _Narrow:
+        """The plan without what only finalists run.
+
+        Args:
+            less: What was decided: these models go on, and not in full.
         """
         prepared, ledger, spec = self.prepared, self.ledger, self.prepared.spec
         if not chooses_finalists(spec):
-            return plan, None, ()
+            return _Narrow(plan, None, (), ())
         ranking, recorded = None, {}
         if ledger is not None:
             recorded = ledger.recorded()
             ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
         order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
-        taken, passed = take_finalists(
-            plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings, recorded, self.clock)
-        )
-        models = tuple(dict.fromkeys([*taken, *trained]))
-        passed = tuple(model for model in passed if model not in trained)
-        return narrowed(plan, spec, models), models if ranking else None, passed
+        taken, passed = (), ()
+        if less is None:
+            taken, passed = take_finalists(
+                plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings, recorded, self.clock)
+            )
+            taken = tuple(dict.fromkeys([*taken, *trained]))
+            passed = tuple(model for model in passed if model not in trained)
+        return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
 
 
 def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:

@@ -20,6 +20,7 @@ import numpy as np
 from weigh.findings.targets import Baseline, answer_blindly
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
+from weigh.record.choice_of_winner import choose_winner, comparable_scores
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
 from weigh.stats.comparison import Comparisons, compare
@@ -89,8 +90,10 @@ class Evidence:
 
     @cached_property
     def more_repeats(self) -> str:
-        """The setting that brings more repeats: a race that stopped early would not run them."""
+        """The setting that brings more repeats: a race that stopped early would not run them, nor a study that was short of time."""
         race = self.results.race
+        if self.results.less is not None:
+            return "design.budget"
         return "design.repeats" if race is None or race.stop in (None, "spent") else "design.race: false"
 
     @cached_property
@@ -103,6 +106,8 @@ class Evidence:
         """Rivals from the best score to the worst, the winner first whatever happens."""
         sign = 1 if self.metric.greater_is_better else -1
         scores = {name: self.scores[name].value for name in self.rivals}
+        if self.results.less is not None:  # folds differ in how hard they are
+            scores |= {name: score for name, score in comparable_scores(self.results).items() if name in scores}
         return sorted(scores, key=lambda n: (n != self.winner, math.isnan(scores[n]), -sign * scores[n]))
 
     @cached_property
@@ -178,7 +183,6 @@ def read_evidence(results: Results) -> Evidence:
 
 def _read(results: Results) -> Evidence:
     from weigh.plan.runs import group_of
-    from weigh.record.choice_of_winner import choose_winner
 
     spec = results.spec
     metric = METRICS.get(spec.primary)

@@ -89,17 +89,18 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     With a frozen part an epoch costs the last stage alone; the passes that all runs share count for the first run, as does
     further pretraining on data without labels.
     """
-    forward = timing.get("seconds_per_example", 0.0)
-    step = timing.get("seconds_per_step_example", 3 * forward)
+    size = _size(runs[0].options, timing)
+    forward = size * timing.get("seconds_per_example", 0.0)
+    step = size * timing.get("seconds_per_step_example", 3 * timing.get("seconds_per_example", 0.0))
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
         return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
-        step = timing.get(STEP_OF[frozen], step)
+        step = size * timing[STEP_OF[frozen]] if STEP_OF[frozen] in timing else step
     if RECIPES.get(runs[0].recipe).low_rank:
-        step = timing.get("seconds_per_low_rank_step_example", step)
+        step = size * timing.get("seconds_per_low_rank_step_example", step / size)
     unlabelled, pretrain = RECIPES.get(runs[0].recipe).unlabelled, runs[0].options.get("pretrain", {})
     further = PRETRAINING.get(pretrain.get("of", ""), 0.0) * step
     if unlabelled == "beside":
@@ -110,8 +111,19 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         if unlabelled == "before" and (run.purpose, run.repeat, run.fold) == ("main", 0, 0):
             total += pretrain["epochs"] * pretrain["n"] * further
         epochs = epochs_of(run.options, len(run.train)) if run.epochs is None else run.epochs
-        total += epochs * len(run.train) * step + (0 if frozen else len(run.test) * forward)
+        passes = len(run.test)
+        if run.options.get("head") == "probe":
+            passes += len(run.train)  # its features
+        if run.epochs is None:
+            passes += len(run.train)  # the score on what was trained on
+        total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
+
+
+def _size(options: Mapping[str, Any], timing: Mapping[str, Any]) -> float:
+    """How many times as long a picture of the recipe's size takes as one of the model's own: the work grows with the area, a tenth of it does not."""
+    own, chosen = timing.get("image_size"), options.get("image_size")
+    return 0.1 + 0.9 * (chosen / own) ** 2 if own and chosen else 1.0
 
 
 def cut_to_budget(

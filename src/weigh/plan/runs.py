@@ -7,7 +7,7 @@ a larger design contains the smaller one and only what is missing runs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -34,12 +34,23 @@ class Plan:
         runs: Everything but the refits, which depend on the results of these.
         repeats: Candidate id -> planned repeats.
         skipped: What was asked for or usual and is not planned, and why.
+        folds: Candidate id -> folds of its one repeat that are run, where those are not all (`less_training.py`).
     """
 
     candidates: tuple[Candidate, ...]
     runs: tuple[Run, ...]
     repeats: dict[str, int]
     skipped: dict[str, Text]
+    folds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Candidate id -> what of it can be left out from the end: folds where it has some of its one repeat, else repeats."""
+        return self.repeats | self.folds
+
+    def number(self, run: Run) -> int:
+        """Which of `counts` a run of the main design is part of, from 0."""
+        return run.fold if run.candidate in self.folds else run.repeat
 
 
 def group_of(examples: Examples, spec: StudySpec) -> np.ndarray | None:

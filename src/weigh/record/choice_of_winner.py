@@ -15,6 +15,7 @@ from weigh.record.results import Results
 __all__ = [
     "Suspects",
     "choose_winner",
+    "comparable_scores",
     "find_suspects",
     "leading_heads",
     "mean_settled",
@@ -36,27 +37,52 @@ def choose_winner(results: Results) -> str | None:
 
 
 def ranked(results: Results) -> list[str]:
-    """Candidates (no controls) with a complete repeat, best first; the earlier one of a tie first.
+    """Candidates (no controls) with a score (`comparable_scores`), best first; the earlier one of a tie first.
 
     After a race its leader comes first and who was dropped last: scores of different folds are not comparable.
     """
-    from weigh.metrics.design import score_design
-
-    metric = METRICS.get(results.spec.primary)
-    scores = {}
-    for candidate in results.candidates:
-        if candidate.control:
-            continue
-        out_of_fold = results.out_of_fold(candidate.id)
-        if out_of_fold is None or not out_of_fold.complete.any():
-            continue
-        score = score_design(metric, out_of_fold).overall
-        if score == score:
-            scores[candidate.id] = score if metric.greater_is_better else -score
+    greater = METRICS.get(results.spec.primary).greater_is_better
+    scores = {name: score if greater else -score for name, score in comparable_scores(results).items()}
     race = results.race
     first = race.leader if race is not None and race.stop else None
     out = race.out if race is not None else frozenset()
     return sorted(scores, key=lambda name: (name != first, name in out, -scores[name]))  # sorted is stable
+
+
+def comparable_scores(results: Results) -> dict[str, float]:
+    """Candidate (no controls) -> primary metric, of those with a complete repeat.
+
+    A network that was trained in some folds only (`plan/less_training.py`) has the score of the best of these, and to that how much better it is
+    in its own folds: folds differ in how hard they are.
+    """
+    from weigh.metrics.design import score_design
+
+    metric = METRICS.get(results.spec.primary)
+    sign = 1.0 if metric.greater_is_better else -1.0
+    scores, partial = {}, {}
+    for candidate in results.candidates:
+        out_of_fold = None if candidate.control else results.out_of_fold(candidate.id)
+        if out_of_fold is None:
+            continue
+        if out_of_fold.complete.any():
+            score = score_design(metric, out_of_fold).overall
+            if score == score:
+                scores[candidate.id] = score
+        elif results.less is not None and not candidate.cheap:
+            partial[candidate.id] = out_of_fold
+    if not scores:
+        return scores
+    best = max(scores, key=lambda name: sign * scores[name])
+    anchor = results.out_of_fold(best)
+    assert anchor is not None
+    for name, own in partial.items():
+        both = own.present[0] & anchor.present[0]
+        ahead = own.measured(metric).score_repeat(0, np.ones(len(both)), both)
+        ahead = float(ahead - anchor.measured(metric).score_repeat(0, np.ones(len(both)), both))
+        if ahead == ahead:
+            scores[name] = scores[best] + ahead
+    order = [candidate.id for candidate in results.candidates]
+    return dict(sorted(scores.items(), key=lambda item: order.index(item[0])))
 
 
 def leading_heads(results: Results) -> list[str]:

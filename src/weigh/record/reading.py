@@ -10,6 +10,7 @@ from weigh.data.examples import Examples
 from weigh.language import Text
 from weigh.plan.candidates import cross_candidates
 from weigh.plan.finalists import tried
+from weigh.plan.less_training import LessTraining, with_less
 from weigh.plan.racing import Race
 from weigh.plan.runs import Plan
 from weigh.record.choice_of_winner import choose_winner
@@ -27,7 +28,8 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
     Args:
         candidates: All of the specification, or those that `design.finalists` leaves.
     """
-    stopped = ledger.fact("stopped") or ()
+    stopped, less = ledger.fact("stopped") or (), LessTraining.from_json(ledger.fact("less"))
+    spec = with_less(spec, less)
     candidates = tried(spec, candidates, ledger.fact("finalists"), stopped)
     ids = {candidate.id for candidate in candidates} | set(stopped)
     results = Results(
@@ -48,6 +50,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
         averaged=(ledger.fact("saved_average") or {"shares": {}})["shares"],
         lost=ledger.lost_sentence(),
+        less=less,
     )
     return replace(results, winner=choose_winner(results))
 

@@ -18,6 +18,7 @@ from weigh.kinds.base import Kind, Prediction
 from weigh.language import Text
 from weigh.metrics.base import Metric
 from weigh.metrics.design import MeasuredDesign, measure_design
+from weigh.plan.less_training import LessTraining
 from weigh.plan.racing import Race
 from weigh.problem import Problem
 from weigh.run import Candidate, Kept
@@ -150,6 +151,7 @@ class Results:
         untried: Candidates that never ran, since their models were not among the finalists (`plan/finalists.py`).
         stopped: Candidates that the time was too short for; runs of theirs that are recorded count nowhere.
         averaged: Shares of the candidates whose average was refitted and saved; empty: none was.
+        less: How networks were trained in less time (`plan/less_training.py`); None where in full.
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
         checked: For others' predictions: what was looked for before anything was concluded; None: what the checks of such examples look for.
@@ -177,6 +179,7 @@ class Results:
     stopped: tuple[Candidate, ...] = ()
     averaged: dict[str, float] = field(default_factory=dict)
     lost: Text | None = None
+    less: LessTraining | None = None
 
     def once(self, compute: Callable[[Results], T]) -> T:
         """What `compute` makes of these records, worked out once; it does not outlive them."""

@@ -9,7 +9,7 @@ The variance of a cross-validated score (or paired difference) is put together f
 - `noise`: what single runs vary by, seen between repeats of the same examples. It is divided by the repeats and is no
   part of what is counted twice.
 - `runs`: what folds differ by beyond their examples, because whole runs turned out better or worse (fine-tuning, with
-  seeds of its own). Few runs show it badly, so it decides the degrees of freedom: few runs, wide intervals. A head on frozen
+  seeds of its own). Few runs show it badly, so it decides the degrees of freedom: few runs, wide intervals, a single one as two. A head on frozen
   features is determined by its training examples: its folds differ by chance alone, and nothing is counted.
 
 So the variance is averaged + TWICE x (averaged - noise / repeats) + runs. TWICE is 1 for claims about other data sets;
@@ -48,6 +48,7 @@ TWICE = {"new_data": 1.0, "this_data": 0.6}  # how much of an example's own part
 ALONE = {"new_data": 1.5, "this_data": 1.3}  # factor on `averaged` with one repeat, where noise cannot be told apart
 HALVES = 0.5  # added to it, over the folds: with few folds less is trained on
 LEAST = 1.1  # the least factor on `averaged`: some effect of the training sample is always there
+ONE_RUN = 5.0  # the most degrees of freedom where there is a single run, which shows nothing of how much runs differ (docs/decisions/budget.md)
 TRAINING = 1.5  # a rough single factor, for planning before there are results
 FEWEST = 8.0  # degrees of freedom of a single score's variance that few examples may be read as
 DRAWS = 1000
@@ -107,6 +108,8 @@ def sampling_variance(resampled: Resample, units: Units, claim: Claim) -> Varian
         # total = (examples - expected) + between: the second has few degrees of freedom, also where it happens to be small
         spread = max(examples - expected, 0.0) ** 2 / freedom + between**2 / known
         freedom = min(total**2 / spread, freedom)
+    elif resampled.seeded and int((~np.isnan(resampled.fold_score[used])).sum()) == 1:
+        freedom = min(freedom, ONE_RUN)
     shrinkable = min(runs + noise, total)
     return Variance(total, total - shrinkable, shrinkable, max(freedom, 1.0), len(used), units.count)
 
@@ -238,7 +241,8 @@ def estimate_of(
     variance = sampling_variance(resampled, units, claim)
     variance = variance._replace(total=variance.total + further)
     method = METHODS[claim].format(u=units.name)
-    plain = Estimate(value=value, level=level, n=units.count, n_unit=units.name, method=method, unit=unit)
+    answered = int((resampled.unit_fold >= 0).any(axis=0).sum()) or units.count
+    plain = Estimate(value=value, level=level, n=answered, n_unit=units.name, method=method, unit=unit)
     if not math.isfinite(value) or not math.isfinite(variance.total):
         return plain.model_copy(update={"method": "no interval: too few independent examples"})
     q = quantile(level, _freedom(resampled, units, variance))

@@ -78,7 +78,7 @@ def time_model(
 
     Returns:
         seconds_per_example, seconds_per_step_example, seconds_per_tail_step_example, seconds_per_head_step_example, seconds_per_low_rank_step_example, precision_head,
-        precision_network, channels_last;
+        precision_network, channels_last; of square pictures image_size, their side in pixels;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
         and `delay` of a `Reading`.
     """
@@ -113,6 +113,8 @@ def time_model(
         "channels_last": True,
         "model": None if known is None else {**known, **cost},
     }
+    if batch.ndim == 4 and (examples is None or not examples.kind.placed):
+        found["image_size"] = batch.shape[-1]
     if network:
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training

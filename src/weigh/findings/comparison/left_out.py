@@ -10,7 +10,7 @@ from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.record.results import Results
 
 __all__ = ["find"]
@@ -22,24 +22,42 @@ def find(results: Results) -> list[Finding]:
     if "budget" not in results.skipped:
         return []
     estimates = {"stopped": count(len(results.stopped), "candidates")} if results.stopped else {}
+    next_step = text(
+        "To run it too, give it more time: --set design.budget=10h; what is recorded is kept.",
+        "若要补上，请给更多时间：--set design.budget=10h；已有记录会保留。",
+    )
+    if results.less is not None:
+        next_step = text(
+            "To train in full, in all folds, give it more time: --set design.budget=10h; the heads that are recorded are kept.",
+            "若要完整训练并跑完所有折，请给更多时间：--set design.budget=10h；已有的分类头记录会保留。",
+        )
     return [
         Finding(
             id="time",
             kind="time",
             **asked("time", "no"),
             claim=read_evidence(results).claim,
-            severity="evidence" if results.stopped else "detail",
-            sentence=bilingual(results.skipped["budget"]),
+            severity="evidence" if results.stopped or results.less is not None else "detail",
+            sentence=bilingual(results.skipped["budget"] + _what_it_stands_on(results)),
             estimates=estimates,
             candidates=[candidate.id for candidate in results.stopped],
-            next=[
-                bilingual(
-                    text(
-                        "To run it too, give it more time: --set design.budget=10h; what is recorded is kept.",
-                        "若要补上，请给更多时间：--set design.budget=10h；已有记录会保留。",
-                    )
-                )
-            ],
+            next=[bilingual(next_step)],
             table=[{"candidate": candidate.label} for candidate in results.stopped],
         )
     ]
+
+
+def _what_it_stands_on(results: Results) -> Text:
+    """What may be said of networks that ran in some folds only."""
+    if results.less is None or len(results.stopped) == len(results.less.models):
+        return Text("", "")
+    words = text(
+        "Its score and every comparison with it stand on the folds that were run, and the intervals with them.",
+        "它的得分以及与它的每一项比较，都只依据跑过的折，区间也是如此。",
+    )
+    if results.less.folds == 1:
+        words += text(
+            "How much one training differs from the next cannot be seen from a single one, so its intervals are made wider.",
+            "只训练一次看不出各次训练相差多少，因此相应区间已放宽。",
+        )
+    return words

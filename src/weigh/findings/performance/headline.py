@@ -73,12 +73,16 @@ def _headline(evidence: Evidence) -> Finding:
         estimates |= {"runs": count(repeats, "runs")} if repeats > 1 else {}
     else:
         estimates |= {"folds": count(folds, "folds"), "repeats": count(repeats, "repeats")}
+    run = int((~np.isnan(design.score().fold)).sum())
+    if evidence.results.less is not None and run < folds:
+        estimates["folds_run"] = count(run, "folds")
     values = {
         "c": evidence.label(winner),
         "m": evidence.metric.title,
         "n": int(estimates["examples"].value),
         "f": folds,
         "r": repeats,
+        "k": run,
         "l": f"{100 * evidence.level:.4g}",
     }
     validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证所得")
@@ -166,6 +170,8 @@ def _lead(evidence: Evidence, winner: str) -> Text:
 
 def _design(evidence: Evidence, values: dict) -> Text:
     """What a score rests on: "2624 examples, 5 folds × 5 repeats"."""
+    if evidence.claim != "these_models" and evidence.results.less is not None and values["k"] < values["f"]:
+        return text("{n} examples, {k} of {f} folds", "{n} 个样本，{f} 折中的 {k} 折", **{k: values[k] for k in "nkf"})
     if evidence.claim != "these_models":
         return text(
             "{n} examples, {f} folds × {r} " + ("repeat" if values["r"] == 1 else "repeats"),

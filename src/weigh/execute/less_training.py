@@ -1,0 +1,75 @@
+"""Which training of networks fits into the time that is left, where the whole does not: decided once, with what was timed, and kept with the study.
+
+Before it: `planner.py`, which has a plan without these networks. After it: the plan with them (`plan/less_training.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weigh.execute.budget import Clock, fits_budget
+from weigh.plan.jobs import HEAD_SECONDS
+from weigh.plan.less_training import LessTraining, possible, with_less, with_networks
+from weigh.plan.prepare import Prepared
+from weigh.plan.purposes import CLEANED_REPEATS
+from weigh.plan.runs import Plan
+from weigh.spec import StudySpec
+
+__all__ = ["Fitting", "may_train_less"]
+
+SHARE = 0.85  # of the time that is left which networks may be planned into: a first fold shows only afterwards how slow it was
+
+
+def may_train_less(spec: StudySpec, plan: Plan) -> bool:
+    """Whether networks may run in some folds only: there is a budget, and heads that run in all of them to be compared with.
+
+    Not where they race, or where other purposes need them in full.
+    """
+    heads = any(c.cheap and not c.control for c in plan.candidates)
+    asked = spec.design.race or spec.design.curve or spec.design.crossed
+    return spec.design.budget is not None and heads and not asked
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What decides.
+
+    Attributes:
+        whole: The design with all networks in full.
+        plan: What runs besides.
+        recorded: Keys of runs.
+    """
+
+    prepared: Prepared
+    whole: Plan
+    plan: Plan
+    timings: dict[str, dict[str, Any]]
+    recorded: Collection[str]
+    clock: Clock
+
+    def find(self, choices: Sequence[Sequence[str]]) -> LessTraining | None:
+        """The most training that fits, of the first models for which any does.
+
+        Args:
+            choices: Addresses of models that are trained together, the likeliest first.
+        """
+        sizes = {address: timing["image_size"] for address, timing in self.timings.items() if timing.get("image_size")}
+        for models in choices:
+            for less in possible(self.prepared.spec, self.whole, models, sizes):
+                if self._fits(less):
+                    return less
+        return None
+
+    def _fits(self, less: LessTraining) -> bool:
+        prepared = replace(self.prepared, spec=with_less(self.prepared.spec, less))
+        plan = with_networks(self.plan, self.whole, prepared.examples, prepared.spec, less)
+        if not plan.folds:
+            return False
+        # the two leading heads once more on cleaned data
+        cleaned = (
+            2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if prepared.spec.design.cleaned else 0.0
+        )
+        after = replace(self.clock, budget=(self.clock.budget or 0.0) - cleaned * self.clock.pace("head"))
+        return fits_budget(plan, prepared, self.timings, self.recorded, after, SHARE)

@@ -1,0 +1,183 @@
+"""Networks trained for less than a study would train them, so that they end in the time that there is (`design.budget`).
+
+Three things may be less: the folds that a network is trained and scored in, the passes over the training folds, and the size of pictures. What is
+less is the same for the cross-validation and for the refit, so the score speaks of the model that is saved. The folds are the first ones of the
+study's own, so that every difference to a head is paired. What a user set is not touched.
+
+The learning rate falls to zero within the passes that there are (Li, Yumer & Ramanan 2020), and no part is held back to choose an epoch by.
+Figures and what else was tried: docs/decisions/budget.md. Before it: `runs.py`, the whole design. After it: `execute/less_training.py`, which
+chooses by what was timed; `record/reading.py`, which reads results with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from weigh.data.examples import Examples
+from weigh.language import Text, text
+from weigh.plan.candidates import candidate_id, recipe_of
+from weigh.plan.identity import make_run
+from weigh.plan.runs import Plan
+from weigh.run import RECIPES, Candidate, Run, recipe_options
+from weigh.spec import RecipeSpec, StudySpec
+from weigh.train.length import epochs_of
+
+__all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "with_less", "with_networks"]
+
+LEAST_STEPS = 300  # of the optimiser, fewer do not bring a network past a probe (docs/decisions/budget.md)
+FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}  # few steps from the head of a probe end below it
+SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
+ALL = 10_000  # passes: as many as the recipe's own
+# (folds, passes at most, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken
+LADDER = (
+    (3, ALL, True), (2, ALL, True), (3, ALL, False), (2, ALL, False),
+    (2, 5, False), (1, ALL, False), (1, 5, False), (2, 3, False), (1, 3, False), (1, 2, False), (1, 1, False),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LessTraining:
+    """How networks are trained in less time.
+
+    Attributes:
+        models: Addresses of the models whose networks are trained so.
+        folds: The first so many folds of the first repeat.
+        epochs: Passes over the training folds; None: as many as the recipe's own.
+        image_size: Side of the pictures in pixels; None: the recipe's own.
+    """
+
+    models: tuple[str, ...]
+    folds: int
+    epochs: int | None = None
+    image_size: int | None = None
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any] | None) -> LessTraining | None:
+        return None if not stored else cls(**{**stored, "models": tuple(stored["models"])})
+
+
+def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping[str, int]) -> Iterator[LessTraining]:
+    """Ways to train the networks of `models` for less, from the most to the least; nothing that is no less than the whole design.
+
+    Args:
+        sizes: Address -> side in pixels of the pictures that a model reads; models of texts are missing.
+    """
+    runs = [run for run in whole.runs if run.model in models and RECIPES.get(run.recipe).trains == "network"]
+    usual = max((epochs_of(run.options, len(run.train)) for run in runs), default=0)
+    steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in runs), default=0)
+    resizable = all(sizes.get(model, 0) > SMALL for model in models)
+    tried = set()
+    for folds, epochs, large in LADDER:
+        if epochs < usual and epochs * steps < min(LEAST_STEPS, usual * steps):
+            continue
+        size = None if large or not resizable else SMALL
+        one = LessTraining(tuple(models), min(folds, spec.design.folds), epochs if epochs < usual else None, size)
+        if one not in tried:
+            tried.add(one)
+            yield one
+
+
+def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
+    """What is less than usual, and why: "finetune trains 3 epochs instead of 8, in 2 of 5 folds, to fit into 10m." """
+    words = Text("", "")
+    for recipe in spec.recipes:
+        runs = [run for run in whole.runs if run.model in less.models and _belongs(run, recipe)]
+        if RECIPES.get(recipe.name).trains != "network" or not runs:
+            continue
+        parts = []
+        changed = less_of(spec, recipe, less)
+        usual = max(epochs_of(run.options, len(run.train)) for run in runs)
+        if "epochs" in changed:
+            parts.append(text("{e} epochs instead of {u}", "{e} 轮（而非 {u} 轮）", e=changed["epochs"], u=usual))
+        if "image_size" in changed:
+            parts.append(text("pictures of {s} pixels", "图片缩至 {s} 像素", s=changed["image_size"]))
+        if less.folds < spec.design.folds:
+            parts.append(text("in {k} of {f} folds", "只在 {f} 折中的 {k} 折", k=less.folds, f=spec.design.folds))
+        words += text(
+            "To fit into {b}, {r} trains {p}, with {m}.",
+            "为在 {b} 内完成，{r} 与 {m} 的组合只训练：{p}。",
+            b=spec.design.budget,
+            r=recipe.label or recipe.name,
+            p=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
+            m=", ".join(less.models),
+        )
+    return words
+
+
+def less_of(spec: StudySpec, recipe: RecipeSpec, less: LessTraining) -> dict[str, Any]:
+    """The options of a recipe that become others: what the user set himself stays."""
+    own = recipe_options(recipe, spec.task)
+    options: dict[str, Any] = {}
+    if less.epochs is not None and "epochs" in own and "epochs" not in recipe.overrides:
+        options["epochs"] = less.epochs
+        if own.get("head") == "probe" and not recipe.overrides.keys() & FROM_RANDOM.keys():
+            options |= FROM_RANDOM
+    if less.image_size and "image_size" in own and "image_size" not in recipe.overrides:
+        options["image_size"] = less.image_size
+    return options
+
+
+def with_less(spec: StudySpec, less: LessTraining | None) -> StudySpec:
+    """The specification as networks are trained by it; the same where nothing is less."""
+    if less is None:
+        return spec
+    recipes = [
+        recipe.model_copy(update=less_of(spec, recipe, less))
+        if RECIPES.get(recipe.name).trains == "network"
+        else recipe
+        for recipe in spec.recipes
+    ]
+    return spec.model_copy(update={"recipes": recipes})
+
+
+def heads_of(plan: Plan) -> Plan:
+    """The plan without networks."""
+    kept = tuple(c for c in plan.candidates if RECIPES.get(c.recipe).trains == "head")
+    ids = {candidate.id for candidate in kept}
+    repeats = {name: many for name, many in plan.repeats.items() if name in ids}
+    runs = tuple(run for run in plan.runs if run.candidate in ids)
+    return replace(plan, candidates=kept, runs=runs, repeats=repeats)
+
+
+def with_networks(plan: Plan, whole: Plan, examples: Examples, spec: StudySpec, less: LessTraining) -> Plan:
+    """A plan of heads, and with them the networks of `less.models` for as long as it says.
+
+    Args:
+        plan: What runs besides.
+        whole: The design with these networks in full: candidates and folds are taken from it.
+        spec: As from `with_less`.
+    """
+    added = [c for c in whole.candidates if RECIPES.get(c.recipe).trains == "network" and c.model in less.models]
+    runs = [
+        _shorter(run, examples, spec, candidate, less)
+        for candidate in added
+        for run in whole.runs
+        if run.candidate == candidate.id and run.purpose == "main" and run.repeat == 0 and run.fold < less.folds
+    ]
+    ids = {candidate.id for candidate in added}
+    kept = {candidate.id for candidate in plan.candidates} | ids
+    candidates = tuple(c for c in whole.candidates if c.id in kept)
+    repeats = {c.id: 1 if c.id in ids else plan.repeats[c.id] for c in candidates}
+    return replace(
+        plan, candidates=candidates, runs=(*plan.runs, *runs), repeats=repeats, folds=dict.fromkeys(ids, less.folds)
+    )
+
+
+def _belongs(run: Run, recipe: RecipeSpec) -> bool:
+    return run.candidate == candidate_id(run.model, recipe)
+
+
+def _shorter(run: Run, examples: Examples, spec: StudySpec, candidate: Candidate, less: LessTraining) -> Run:
+    """A run of the whole design as it is trained in less time."""
+    options = recipe_options(recipe_of(spec, candidate), spec.task)
+    epochs = (
+        less.epochs if options.get("epochs") == less.epochs else None
+    )  # None: as the user set it, with a validation part
+    return make_run(examples, spec, candidate, "main", "", run.repeat, run.fold, run.train, run.test, epochs=epochs)
