@@ -25,7 +25,7 @@ demo-boxes: $(VENV)/demo.stamp
 
 # Two processes, which take files in the order of tests/conftest.py; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone'
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone' --durations=40
 	@$(VENV)/bin/python -m pytest -m alone tests/execute
 
 check: $(VENV)/test.stamp
