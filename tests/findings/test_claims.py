@@ -60,7 +60,7 @@ HEDGES = {
         r"whether|not shown|nothing is settled|may be|cannot|no part|undecided|not settled|not certain|if |neither is shown|none of the \d+ candidates is shown",
         re.I,
     ),
-    "zh": re.compile(r"是否|没有证据|尚无定论|可能|不能|无法|没有哪个|尚不能|未|若|如果"),
+    "zh": re.compile(r"是否|没有证据|尚无证据|尚无定论|可能|不能|无法|没有哪个|尚不能|未|若|如果"),
 }
 SCORES = {
     "balanced_accuracy": balanced_accuracy_score,
@@ -124,6 +124,7 @@ def no_more_than_allowed(finding: Finding) -> None:
         if estimate.low < 0 < estimate.high:
             for language in ("en", "zh"):
                 said = re.sub(r"That is worse than always giving[^.]*", "", getattr(finding.sentence, language))
+                said = re.sub(r"（正值表示[^）]*）", "", said)  # what the sign of a difference means claims nothing
                 if COMPARES[language].search(said):
                     assert HEDGES[language].search(said), (finding.id, name, estimate, said)
                 assert not BETTER[language].search(said) or name != "difference", said

@@ -156,7 +156,7 @@ def test_onnx_answers_like_predict(folder_of, tmp_path, kind):
     saved, texts = load_saved(folder), given_to(kind)
     rows = saved.predict_new(new_texts(texts))
     assert facts["classes"] == list(saved.meaning.classes)
-    assert facts["temperature"] == saved.temperature
+    assert facts["temperature"] == saved.meaning.temperature
     assert facts["decision"] == ("threshold" if saved.meaning.kind.exclusive else "argmax")
     assert facts["preprocessing"]["size"] == 64
     # from here on nothing of ours: the tokenizer that lies beside the file, and the runtime
