@@ -27,8 +27,9 @@ from weigh.train.length import epochs_of
 
 __all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "with_less", "with_networks"]
 
-LEAST_STEPS = 300  # of the optimiser, fewer do not bring a network past a probe (docs/decisions/budget.md)
-FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}  # few steps from the head of a probe end below it
+LEAST_STEPS = 300  # of the optimiser; 216 did not bring a network past a probe, that 300 do is not measured (docs/decisions/budget.md)
+# On the one fold that was measured, a probe's head was a worse start for few steps.
+FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
 SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
 ALL = 10_000  # passes: as many as the recipe's own
 # (folds, passes at most, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken
@@ -177,7 +178,6 @@ def _belongs(run: Run, recipe: RecipeSpec) -> bool:
 def _shorter(run: Run, examples: Examples, spec: StudySpec, candidate: Candidate, less: LessTraining) -> Run:
     """A run of the whole design as it is trained in less time."""
     options = recipe_options(recipe_of(spec, candidate), spec.task)
-    epochs = (
-        less.epochs if options.get("epochs") == less.epochs else None
-    )  # None: as the user set it, with a validation part
+    # None: as the user set it, with a validation part
+    epochs = less.epochs if options.get("epochs") == less.epochs else None
     return make_run(examples, spec, candidate, "main", "", run.repeat, run.fold, run.train, run.test, epochs=epochs)
