@@ -28,7 +28,16 @@ def photos(tmp_path_factory):
 
 
 def timed_study(
-    photos, folder, monkeypatch, *, slower: float, settings=(), models=MODELS, recipes=RECIPES, accuracy=ACCURACY
+    photos,
+    folder,
+    monkeypatch,
+    *,
+    slower: float,
+    settings=(),
+    models=MODELS,
+    recipes=RECIPES,
+    accuracy=ACCURACY,
+    seconds=None,
 ):
     """A study whose jobs take so many times as long as predicted, and its clock: a list with the seconds that passed."""
     now, work = [0.0], planted(accuracy)
@@ -40,7 +49,7 @@ def timed_study(
 
     study = planted_study(
         photos, folder, monkeypatch, models, recipes, accuracy, settings=["design.race=false", *settings],
-        seconds=dict.fromkeys(models, 0.02),
+        seconds=seconds or dict.fromkeys(models, 0.02),
     )  # fmt: skip
     monkeypatch.setattr("weigh.execute.local.run_job", run_job)
     clock = SimpleNamespace(monotonic=lambda: now[0], time=lambda: now[0])

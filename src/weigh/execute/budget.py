@@ -1,4 +1,5 @@
-"""The time that a study may take (`design.budget`): fewer repeats before it begins, and fewer while it runs where it turns out slower.
+"""The time that a study may take (`design.budget`): fewer repeats before it begins, and fewer while it runs where it turns out slower; fewer
+models where weigh itself chose them.
 
 Before it: timings (`choices.py`) and the plan. After it: `planner.py`, and `driver.py`, which asks again after every block of runs.
 """
@@ -17,11 +18,12 @@ from weigh.plan.runs import Plan, plan_runs, refit_run
 from weigh.run import RECIPES, Candidate, Job
 from weigh.spec_yaml import parse_duration
 
-__all__ = ["Clock", "fits_budget", "keep_budget", "keep_time", "refit_seconds", "shortened"]
+__all__ = ["SHARE", "Clock", "fits_budget", "keep_budget", "keep_time", "late_models", "refit_seconds", "shortened"]
 
 REPORT = 15.0  # seconds that are kept free for conclusions and the report
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
+SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards
 TRUST = 10.0  # seconds of forecast that count against what was seen: the first short job does not decide alone
 
 
@@ -109,6 +111,46 @@ def fits_budget(
     fixed += refit_seconds(plan, prepared, timings) * clock.pace()
     first = sum(seconds for (name, number), seconds in units.items() if not number or name in plan.folds)
     return fixed + first <= share * clock.left()
+
+
+def late_models(
+    plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock
+) -> tuple[frozenset[str], Text | None]:
+    """Candidates that are left out so that the heads of the other models end in the time that is left, and what is to be said of it.
+
+    For models that weigh chose (a user's own are never left out). In their order, the likeliest first, each goes on that still fits; what is
+    recorded costs nothing more. One model stays in any case: the first that has records, else the fastest.
+    """
+    models = [m for m in prepared.spec.models if any(c.model == m and c.cheap for c in plan.candidates)]
+    if clock.budget is None or len(models) < 2:
+        return frozenset(), None
+    n, seconds = len(prepared.examples), dict.fromkeys(models, 0.0)
+    begun = {run.model for run in plan.runs if run.key in recorded}
+    for candidate in plan.candidates:
+        missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
+        if candidate.cheap and candidate.model in seconds and missing:
+            took = predict_seconds(missing, timings.get(candidate.model, {}), n) * clock.pace("head")
+            seconds[candidate.model] += took
+    stays = next((model for model in models if model in begun), min(models, key=lambda model: seconds[model]))
+    left = SHARE * clock.left() - seconds[stays]
+    late = []
+    for model in models:
+        if model == stays:
+            continue
+        if seconds[model] <= max(0.0, left):
+            left -= seconds[model]
+        else:
+            late.append(model)
+    if not late:
+        return frozenset(), None
+    words = text(
+        "Within {b} there is no time for {m}; a longer --budget tries {k:|it|them} too.",
+        "在 {b} 内来不及尝试 {m}；预算更长（--budget）时会一并尝试。",
+        b=prepared.spec.design.budget,
+        m=", ".join(late),
+        k=len(late),
+    )
+    return frozenset(c.id for c in plan.candidates if c.model in late), words
 
 
 def keep_time(

@@ -72,6 +72,8 @@ def run_study(
         if not listener.planned(forecast):
             return False
         _remember(ledger, forecast)
+        if forecast.late and forecast.late_words is not None:
+            planner.keep_left_out(forecast.late, forecast.late_words, {})
         ledger.keep_copy()
         with open_executor(forecast.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption, planner.clock)
@@ -95,18 +97,39 @@ def run_study(
 
 def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
     """The first recipe with every model, where the others run only with those that come first; then the plan of what is left."""
-    spec = forecast.prepared.spec
-    if forecast.finalists is not None or not chooses_finalists(spec):
+    spec, ledger = forecast.prepared.spec, recorder.ledger
+    chooses = forecast.finalists is None and chooses_finalists(spec)
+    if not (chooses or planner.may_drop_models):
         return forecast
-    first = {candidate.id for candidate in with_first_recipe(spec, forecast.plan.candidates)}
-    recorder.execute([job for job in forecast.jobs if job.runs[0].candidate in first])
+    compared = with_first_recipe(spec, forecast.plan.candidates) if chooses else forecast.plan.candidates
+    ids = {candidate.id for candidate in compared if candidate.cheap or chooses}
+    _run_first(planner, forecast.plan, [job for job in forecast.jobs if job.runs[0].candidate in ids], recorder)
     forecast = planner.forecast()
-    recorder.ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
-    recorder.ledger.set_planned(forecast.plan.runs)
-    for words in (finalist_words(spec, forecast.finalists), forecast.cut if forecast.less else None):
-        if words is not None:
-            recorder.listener.stage(words)
+    if chooses:
+        ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
+    ledger.set_planned(forecast.plan.runs)
+    if chooses:
+        for words in (
+            finalist_words(spec, forecast.plan.candidates, forecast.finalists),
+            forecast.cut if forecast.less else None,
+        ):
+            if words is not None:
+                recorder.listener.stage(words)
     return forecast
+
+
+def _run_first(planner: Planner, plan: Plan, jobs: Sequence[Job], recorder: _Recorder) -> None:
+    """These jobs; one after the other where weigh chose the models, so that the clock can leave models out."""
+    if not planner.may_drop_models:
+        recorder.execute(jobs)
+        return
+    while jobs:
+        recorder.execute(jobs[: planner.workers])
+        kept = planner.keep_models(plan)
+        if kept is not plan:
+            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
+        plan, ids = kept, {candidate.id for candidate in kept.candidates}
+        jobs = [job for job in jobs[planner.workers :] if job.runs[0].candidate in ids]
 
 
 def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Plan:

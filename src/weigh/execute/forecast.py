@@ -45,7 +45,9 @@ class Forecast:
         passed: Which models came before finalists and would take too long.
         less: How networks are trained in less time; None where they are trained in full.
         over: That the prediction is longer than the budget, where nothing more can be left out.
-        stopped: Candidates that an earlier start with the same budget was too short for.
+        stopped: Candidates that the budget is too short for, or was at an earlier start with the same one.
+        late: Those of them that are new with this forecast.
+        late_words: What is said of them; stands in `cut` too.
     """
 
     prepared: Prepared
@@ -66,6 +68,8 @@ class Forecast:
     over: Text | None = None
     less: LessTraining | None = None
     stopped: tuple[str, ...] = ()
+    late: frozenset[str] = frozenset()
+    late_words: Text | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""
@@ -104,7 +108,7 @@ class Forecast:
                 )
             )
         lines += [reason for reason in (self.passed, self.cut, self.over) if reason]
-        if words := finalist_words(prepared.spec, self.finalists):
+        if words := finalist_words(prepared.spec, plan.candidates, self.finalists):
             lines.append(words)
         if not plan.folds and (words := racing_words(self.race, prepared.spec, plan.candidates)):
             lines.append(words)

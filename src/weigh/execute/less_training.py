@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from weigh.execute.budget import Clock, fits_budget
+from weigh.execute.budget import SHARE, Clock, fits_budget
 from weigh.plan.jobs import HEAD_SECONDS
 from weigh.plan.less_training import LessTraining, possible, with_less, with_networks
 from weigh.plan.prepare import Prepared
@@ -18,8 +18,6 @@ from weigh.plan.runs import Plan
 from weigh.spec import StudySpec
 
 __all__ = ["Fitting", "may_train_less"]
-
-SHARE = 0.85  # of the time that is left which networks may be planned into: a first fold shows only afterwards how slow it was
 
 
 def may_train_less(spec: StudySpec, plan: Plan) -> bool:

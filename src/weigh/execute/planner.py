@@ -8,7 +8,7 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from weigh.data.confirmation import what_was_read
 from weigh.data.examples import Examples
 from weigh.errors import StudyMismatch
 from weigh.execute.averaging import check_average
-from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, refit_seconds, shortened
+from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, late_models, refit_seconds, shortened
 from weigh.execute.choices import (
     Choose,
     check_weights,
@@ -155,6 +155,7 @@ class Planner:
         missing = [run for run in plan.runs if run.key not in recorded]
         for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
             self.timed(model)
+        plan, late, words = self._without_late(plan, recorded)
         design, stored = plan, self._stored_less
         plan, finalists, passed, order = self._narrow(plan, stored)
         missing = [run for run in plan.runs if run.key not in recorded]
@@ -176,7 +177,7 @@ class Planner:
             finalists = None if finalists is None else less.models
             self._store_less(less, finalists)
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
-        plan, cut = self._left_out(plan, cut)
+        plan, cut = self._left_out(plan, cut if words is None else words + (cut or Text("", "")))
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, self.setting, timings, len(examples))
@@ -204,7 +205,9 @@ class Planner:
             chosen=self.chosen,
             over=over,
             less=less,
-            stopped=tuple((self._decided or {"stopped": ()})["stopped"]),
+            late=late,
+            late_words=words,
+            stopped=tuple(dict.fromkeys([*(self._decided or {"stopped": ()})["stopped"], *late])),
         )
 
     def keep_time(self, plan: Plan, *, racing: bool) -> Plan:
@@ -216,16 +219,24 @@ class Planner:
             plan, prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
         )
         if words is not None:
-            before = self._decided or {"repeats": {}, "stopped": [], "words": []}
-            everyone = sorted({*before["stopped"], *stopped})
-            sentences = [*before["words"], [words.en, words.zh]]
-            repeats = before["repeats"] | kept.counts
-            decided = {"repeats": repeats, "stopped": everyone, "words": sentences}
-            told = Text(*ledger.fact("skipped").get("budget", ["", ""])) + words
-            skipped = ledger.fact("skipped") | {"budget": [told.en, told.zh]}
-            ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
+            self.keep_left_out(stopped, words, kept.counts)
             ledger.set_planned(kept.runs)
         return kept
+
+    def keep_models(self, plan: Plan) -> Plan:
+        """The plan with the models whose heads can still be run in the time, of those that weigh chose; also kept for the next start."""
+        assert self.ledger is not None
+        kept, late, words = self._without_late(plan, self.ledger.recorded())
+        if words is None:
+            return plan
+        self.keep_left_out(late, words, {})
+        self.ledger.set_planned(kept.runs)
+        return kept
+
+    @property
+    def may_drop_models(self) -> bool:
+        """Whether models may be left out for want of time: weigh chose them itself."""
+        return self.chosen is not None and self.clock.budget is not None
 
     @property
     def _average_missing(self) -> bool:
@@ -241,6 +252,29 @@ class Planner:
     def _decided(self) -> dict[str, Any] | None:
         """What was left out while the study ran with this budget."""
         return None if self.ledger is None or self.clock.budget is None else self.ledger.fact(self._budget_key)
+
+    def keep_left_out(self, stopped: Collection[str], words: Text, repeats: Mapping[str, int]) -> None:
+        """Remember that these candidates are stopped, and which repeats are run, for this start and the next ones with the same budget."""
+        ledger, before = self.ledger, self._decided or {"repeats": {}, "stopped": [], "words": []}
+        assert ledger is not None
+        everyone = sorted({*before["stopped"], *stopped})
+        sentences = [*before["words"], [words.en, words.zh]]
+        decided = {"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences}
+        told = Text(*(ledger.fact("skipped") or {}).get("budget", ["", ""])) + words
+        skipped = (ledger.fact("skipped") or {}) | {"budget": [told.en, told.zh]}
+        ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
+
+    def _without_late(self, plan: Plan, recorded: Collection[str]) -> tuple[Plan, frozenset[str], Text | None]:
+        """The plan without models that the time is too short for, where weigh chose them; their candidates, and what is said of them, where
+        that is decided now.
+        """
+        gone = set((self._decided or {"stopped": ()})["stopped"])
+        models = {candidate.model for candidate in plan.candidates if candidate.cheap and candidate.id in gone}
+        kept = shortened(plan, {}, {c.id for c in plan.candidates if c.model in models})
+        if not self.may_drop_models:
+            return kept, frozenset(), None
+        late, words = late_models(kept, self.prepared, self.timings, recorded, self.clock)
+        return shortened(kept, {}, late), late, words
 
     def _left_out(self, plan: Plan, cut: Text | None) -> tuple[Plan, Text | None]:
         """The plan without what an earlier start with the same budget left out while it ran, and what was said of it."""
@@ -302,6 +336,7 @@ class Planner:
             recorded = ledger.recorded()
             ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
         order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
+        order = tuple(model for model in order if any(candidate.model == model for candidate in plan.candidates))
         taken, passed = (), ()
         if less is None:
             taken, passed = take_finalists(

@@ -125,13 +125,15 @@ def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
     )
 
 
-def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | None:
+def finalist_words(spec: StudySpec, candidates: Sequence[Candidate], models: Collection[str] | None) -> Text | None:
     """What a plan says about it.
 
     Args:
+        candidates: All that are planned.
         models: The finalists; None: they are not chosen yet.
     """
-    if not chooses_finalists(spec) or spec.design.finalists >= len(spec.models):
+    tried_models = {candidate.model for candidate in candidates} & set(spec.models)
+    if not chooses_finalists(spec) or spec.design.finalists >= len(tried_models):
         return None
     first, *others = (recipe.label or recipe.name for recipe in recipes_of_models(spec))
     if models is not None and not models:
@@ -147,7 +149,7 @@ def finalist_words(spec: StudySpec, models: Collection[str] | None) -> Text | No
     return text(
         "All {k} models run with {f}; {o} run only with the {n} that come first with it. The time below is for the slowest {n}. Off: design.finalists=null.",
         "{k} 个模型都用 {f} 运行；{o} 只用于其中领先的 {n} 个。下面的时间按最慢的 {n} 个估计。关闭：design.finalists=null。",
-        k=len(spec.models),
+        k=len(tried_models),
         f=first,
         o=", ".join(others),
         n=spec.design.finalists,

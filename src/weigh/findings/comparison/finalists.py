@@ -31,19 +31,21 @@ def find(results: Results) -> list[Finding]:
     evidence, spec = read_evidence(results), results.spec
     first, *others = (recipe.label or recipe.name for recipe in recipes_of_models(spec))
     left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
-    final = [model for model in spec.models if model not in left_out]
+    ran = {candidate.model for candidate in results.candidates}
+    models = [model for model in spec.models if model in ran]  # not those that there was no time to try
+    final = [model for model in models if model not in left_out]
     sentence = text(
         "{o} ran with {k} of {n} models, by what they score with {f}: {m}.",
         "{o} 只用于 {n} 个模型中的 {k} 个（按它们用 {f} 的得分选定）：{m}。",
         o=", ".join(others),
         f=first,
         k=len(final),
-        n=len(spec.models),
+        n=len(models),
         m=", ".join(final),
     )
     if not final:
-        sentence = _nowhere(spec.models, others)
-    estimates = {"models": count(len(spec.models), "models"), "finalists": count(len(final), "models")}
+        sentence = _nowhere(models, others)
+    estimates = {"models": count(len(models), "models"), "finalists": count(len(final), "models")}
     for index, model in enumerate(left_out[:LISTED]):
         sentence += _left_out(evidence, model, final, index, estimates)
     if len(left_out) > LISTED:
@@ -88,7 +90,7 @@ def find(results: Results) -> list[Finding]:
                     text(
                         "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
                         "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
-                        n=len(spec.models),
+                        n=len(models),
                         b="" if spec.design.budget is None else " --set design.budget=10h",
                     )
                 )

@@ -1,0 +1,106 @@
+"""Where the time is too short for all models that weigh chose, the likeliest that fit are tried, and the report says which were not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import make_photos
+from tests.execute.test_budget import timed_study
+from tests.plan.planted_workers import records_only
+from weigh.execute import budget
+from weigh.models import suggested
+from weigh.models.suggested import Suggested
+
+SECONDS = {"timm:good": 0.01, "timm:slow": 0.3, "timm:small": 0.02}  # of a pass of one of 120 pictures
+RECIPES = ["probe", {"name": "finetune", "epochs": 2, "image_size": 32}]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return make_photos(tmp_path_factory.mktemp("late") / "photos", per_class=60, size=16)
+
+
+@pytest.fixture
+def suggestions(monkeypatch):
+    monkeypatch.setattr(suggested, "SUGGESTED", tuple(Suggested(model, "pictures") for model in SECONDS))
+    monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None)
+
+
+def probed(study) -> set[str]:
+    results = study.results()
+    return {
+        results.candidate(record.candidate).model
+        for record in results.runs("main", status=None)
+        if record.candidate.endswith("probe")
+    }
+
+
+def late_study(photos, folder, monkeypatch, seconds: str, *, slower: float = 1.0, models=(), recipes=RECIPES):
+    return timed_study(
+        photos, folder, monkeypatch, slower=slower, settings=[f"design.budget={seconds}", "design.cleaned=false"], models=models,
+        recipes=recipes, seconds=SECONDS,
+    )  # fmt: skip
+
+
+def test_a_model_that_takes_too_long_is_not_tried_and_the_next_one_is(photos, suggestions, tmp_path, monkeypatch):
+    study, now = late_study(photos, tmp_path / "s", monkeypatch, "40s")
+    told = "Within 40s there is no time for timm:slow; a longer --budget tries it too."
+    assert told in str(study.plan())
+    study = records_only(study)
+    results = study.results()
+    assert probed(study) == {"timm:good", "timm:small"}
+    assert {c.model for c in results.stopped} == {"timm:slow"}
+    assert not results.unfinished
+    assert now[0] <= 40
+    file = study.read().file
+    assert any(told in finding.sentence.en for finding in file.findings if finding.kind == "time")
+    assert any("来不及尝试 timm:slow" in finding.sentence.zh for finding in file.findings)
+    assert not [finding for finding in file.findings if finding.kind in ("internal", "progress")]
+    assert probed(records_only(study)) == {"timm:good", "timm:small"}, "the same command does not change its mind"
+
+
+def test_a_longer_budget_tries_it_as_the_report_says(photos, suggestions, tmp_path, monkeypatch):
+    records_only(late_study(photos, tmp_path / "s", monkeypatch, "40s")[0])
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "10h")[0])
+    assert probed(study) == set(SECONDS)
+    assert not study.results().stopped
+    assert "budget" not in study.results().skipped
+
+
+def test_models_are_left_out_while_it_runs_where_it_turns_out_slower(photos, suggestions, tmp_path, monkeypatch):
+    study, now = late_study(photos, tmp_path / "s", monkeypatch, "80s", slower=3.0)
+    assert "no time for" not in str(study.plan())
+    study = records_only(study)
+    assert "timm:good" in probed(study)
+    assert "timm:slow" not in probed(study)
+    assert now[0] <= 1.15 * 80
+    assert "no time for timm:slow" in study.results().skipped["budget"].en
+    assert not study.results().unfinished
+    assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress")]
+
+
+def test_one_model_stays_the_fastest(photos, suggestions, tmp_path, monkeypatch):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "17s")
+    study = records_only(study)
+    assert probed(study) == {"timm:good"}
+    assert {c.id for c in study.results().candidates} == {"timm:good × probe"}
+
+
+def test_also_where_only_heads_run_and_nobody_is_a_finalist(photos, suggestions, tmp_path, monkeypatch):
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "40s", recipes=["probe"])[0])
+    assert probed(study) == {"timm:good", "timm:small"}
+
+
+def test_models_that_the_user_named_are_all_tried(photos, suggestions, tmp_path, monkeypatch):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "40s", models=list(SECONDS))
+    assert probed(records_only(study)) == set(SECONDS)
+
+
+def test_what_is_recorded_costs_nothing_and_stays(photos, suggestions, tmp_path, monkeypatch):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "10h", recipes=["probe"])
+    plan = study.plan()
+    recorded = {run.key for run in plan.plan.runs if run.model == "timm:slow"}
+    clock = budget.Clock(60.0, began=0.0)
+    late, words = budget.late_models(plan.plan, plan.prepared, plan.timings, recorded, clock)
+    assert late == frozenset()
+    assert words is None
