@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import numpy as np
 from PIL import Image
 
-__all__ = ["DEVELOPMENT", "POOLS", "Labelled", "draw_pool"]
+__all__ = ["DEVELOPMENT", "POOLS", "Labelled", "data_root", "draw_pool", "labelled_folders"]
 
 MOST = 600  # examples of a data set
 LEAST_SIDE = 16  # pixels of a box that is cut out
@@ -31,7 +31,7 @@ class Labelled(NamedTuple):
     open: Callable[[], Image.Image]
 
 
-def _root() -> Path:
+def data_root() -> Path:
     named = os.environ.get("WEIGH_TEST_DATA")
     if not named or not Path(named).is_dir():
         raise SystemExit(
@@ -48,8 +48,9 @@ def _part(path: Path, box: tuple[float, float, float, float]) -> Callable[[], Im
     return lambda: Image.open(path).convert("RGB").crop(tuple(round(edge) for edge in box))
 
 
-def _folders(pattern: str) -> Iterator[Labelled]:
-    for path in sorted(_root().glob(pattern)):
+def labelled_folders(pattern: str) -> Iterator[Labelled]:
+    """Pictures below WEIGH_TEST_DATA whose folder is their label."""
+    for path in sorted(data_root().glob(pattern)):
         if path.suffix.lower() in (".jpg", ".jpeg", ".png"):
             yield Labelled(path.parent.name, _file(path))
 
@@ -65,7 +66,7 @@ def _cells(kind: str) -> Iterator[Labelled]:
 
 
 def _blood() -> Iterator[Labelled]:
-    folder = _root() / "boxes" / "bccd"
+    folder = data_root() / "boxes" / "bccd"
     for path in sorted((folder / "Annotations").glob("*.xml")):
         for thing in ElementTree.parse(path).iter("object"):
             edges = tuple(float(thing.findtext(f"bndbox/{edge}") or 0) for edge in ("xmin", "ymin", "xmax", "ymax"))
@@ -74,7 +75,7 @@ def _blood() -> Iterator[Labelled]:
 
 
 def _things() -> Iterator[Labelled]:
-    folder = _root() / "boxes" / "coco128"
+    folder = data_root() / "boxes" / "coco128"
     written = json.loads((folder / "instances_train2017.json").read_text("utf-8"))
     names = {one["id"]: one["name"] for one in written["categories"]}
     files = {one["id"]: one["file_name"] for one in written["images"]}
@@ -105,7 +106,7 @@ def _tiles(folder: Path, side: int) -> Iterator[tuple[Path, tuple[int, int, int,
 
 def _street() -> Iterator[Labelled]:
     """Squares of which six tenths are one thing."""
-    for path, box, mask in _tiles(_root() / "masks" / "camvid-mini", 60):
+    for path, box, mask in _tiles(data_root() / "masks" / "camvid-mini", 60):
         counts = np.bincount(mask.ravel(), minlength=12)[:11]
         if counts.max() >= 0.6 * mask.size:
             yield Labelled(CAMVID[int(counts.argmax())], _part(path, box))
@@ -113,7 +114,7 @@ def _street() -> Iterator[Labelled]:
 
 def _membranes() -> Iterator[Labelled]:
     """Squares with much or little membrane: the upper and the lower third."""
-    tiles = [(path, box, (mask < 128).mean()) for path, box, mask in _tiles(_root() / "masks" / "em-membrane", 64)]
+    tiles = [(path, box, (mask < 128).mean()) for path, box, mask in _tiles(data_root() / "masks" / "em-membrane", 64)]
     low, high = np.quantile([share for *_, share in tiles], [1 / 3, 2 / 3])
     for path, box, share in tiles:
         if share <= low or share >= high:
@@ -139,8 +140,8 @@ class _Pool(NamedTuple):
 
 
 POOLS: dict[str, _Pool] = {
-    "ants and bees": _Pool(lambda: _folders("images/ants-bees/*/*/*")),
-    "flowers": _Pool(lambda: _folders("images/flowers/*/*")),
+    "ants and bees": _Pool(lambda: labelled_folders("images/ants-bees/*/*/*")),
+    "flowers": _Pool(lambda: labelled_folders("images/flowers/*/*")),
     "cells, mono": _Pool(lambda: _cells("mono")),
     "cells, poly": _Pool(lambda: _cells("poly")),
     "blood": _Pool(_blood, 150),

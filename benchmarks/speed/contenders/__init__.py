@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -45,14 +46,14 @@ LEFT_OUT = {
 }
 
 
-def missing(name: str) -> list[str]:
+def missing(name: str, contenders: Mapping[str, Named] = CONTENDERS) -> list[str]:
     """Packages that a contender needs and that are not installed here."""
-    return [package for package in CONTENDERS[name].needs if _version(package) is None]
+    return [package for package in contenders[name].needs if _version(package) is None]
 
 
-def versions(name: str) -> dict[str, str]:
+def versions(name: str, contenders: Mapping[str, Named] = CONTENDERS) -> dict[str, str]:
     """Installed versions of what a contender runs on."""
-    packages = dict.fromkeys(("torch", "timm", "torchvision", *CONTENDERS[name].needs))
+    packages = dict.fromkeys(("torch", "timm", "torchvision", *contenders[name].needs))
     return {package: found for package in packages if (found := _version(package)) is not None}
 
 
