@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
-.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks bench-choice clean
+.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks bench-choice bench-result clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -73,6 +73,16 @@ bench-choice: $(VENV)/test.stamp
 	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing features $(CHOICE)
 	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.choosing sealed $(CHOICE)
 	$(BENCH_PYTHON) -m benchmarks.choosing publish $(CHOICE)
+
+# Who predicts best after the same minutes on the same core: writes docs/benchmarks/result.md. Hours; pictures and texts of WEIGH_TEST_DATA.
+# make bench-result RESULT=FOLDER, outside the checkout, where data and records are kept; a stopped run goes on. The other tools: make
+# bench-frameworks first; what is not installed is left out. AutoGluon: AUTOGLUON_PYTHON names the Python of an environment of its own.
+RESULT  ?= ../result
+MINUTES ?= 1,3,10
+CORE    ?= 0
+bench-result: $(VENV)/test.stamp
+	OMP_NUM_THREADS=1 $(BENCH_PYTHON) -m benchmarks.result run $(RESULT) --minutes $(MINUTES) --core $(CORE)
+	$(BENCH_PYTHON) -m benchmarks.result publish $(RESULT)
 
 # The first installation fetches PyTorch: several gigabytes, some minutes.
 $(VENV)/demo.stamp: pyproject.toml | $(VENV)/bin/pip
