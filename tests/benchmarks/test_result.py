@@ -31,7 +31,9 @@ def test_verdicts_are_seen_from_ours_whoever_leads():
     assert ahead.points == pytest.approx(100 * (right["good"] - right["bad"]) / 200)
     assert behind[1:] == pytest.approx((-ahead.points, -ahead.high, -ahead.low))
     assert ahead.low > 0
-    close = judge_pair(*({**TRUTH, **{f"{i}": "ba"[i % 2] for i in wrong}} for wrong in (range(20), range(20, 42))), TRUTH)
+    close = judge_pair(
+        *({**TRUTH, **{f"{i}": "ba"[i % 2] for i in wrong}} for wrong in (range(20), range(20, 42))), TRUTH
+    )
     assert (close.relation, close.points) == ("undecided", pytest.approx(1.0))
     assert close.low < 0 < close.high
     assert judge_pair(good, good, TRUTH).relation == "equal"
