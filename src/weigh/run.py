@@ -88,6 +88,7 @@ class Recipe:
         probable: It gives probabilities; only for kinds that have them (`Kind.probable`).
         model: Address of what it stands on in place of the study's models; then it is one candidate, however many models there are.
         placed: Name of the recipe that is meant where answers have a place in the picture (`Kind.placed`), and this one is not for them.
+        chooses: What it chooses inside the training folds, by comparing on parts of them: a "recipe", or "settings" (`plan/contenders.py`); "": nothing.
         unlabelled: How it uses the texts of the section `pretrain`: "before" training, "beside" it; None: not at all.
         fit: "module:function" in the compute wing with the signature
             `(runs: Sequence[Run], setting: Setting, examples: Examples, progress) -> Iterator[Outcome]`.
@@ -107,6 +108,7 @@ class Recipe:
     frozen: Literal["", "last-stage", "head"] = ""
     low_rank: bool = False
     control: bool = False
+    chooses: Literal["", "recipe", "settings"] = ""
 
     def options_for(self, task: str | None) -> type[Options] | None:
         """What can be set for a task (of any task where it is not known yet); None where the recipe is not for it."""
@@ -223,6 +225,7 @@ class Setting:
         device: "cpu", "cuda:0", "mps" … (resolved, never "auto").
         threads: Threads inside torch for one job.
         precision: "fp32", "bf16" or "fp16" (resolved); "fp64" only for heads, where "fp32" failed.
+        precisions: "head" and "network" (`Recipe.trains`) -> precision of such recipes, for those that choose between them.
         channels_last: Memory layout of convolutions.
         batch: Examples per pass when extracting features or predicting.
         offline: No network call at all.
@@ -241,6 +244,7 @@ class Setting:
     device: str = "cpu"
     threads: int = 1
     precision: str = "fp32"
+    precisions: Mapping[str, str] = field(default_factory=dict)
     channels_last: bool = True
     batch: int = 32
     offline: bool = False

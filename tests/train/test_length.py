@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from weigh.plan.jobs import predict_seconds
 from weigh.run import RECIPES, recipe_options
 from weigh.spec import RecipeSpec
 from weigh.train.length import FEWEST_EPOCHS, MOST_EPOCHS, epochs_of
+from weigh.train.paired import clearly_better
 
 from .test_recipes import FAST, fit
 
@@ -67,7 +67,7 @@ def test_what_is_set_of_epochs_and_steps_is_read_and_masks_keep_their_epochs():
 @pytest.mark.parametrize("recipe", ["finetune", "lp-ft"])
 @pytest.mark.parametrize("several", [False, True])
 def test_a_network_that_training_makes_worse_is_the_probe(recipe, several, examples, setting, make_run, monkeypatch):
-    monkeypatch.setattr("weigh.train.network._clearly_better", lambda *_: False)
+    monkeypatch.setattr("weigh.train.network.clearly_better", lambda *_: False)
     if several:
         labels = np.stack([examples.target == 0, np.arange(len(examples)) % 3 == 0], axis=1).astype(np.uint8)
         examples, setting = replace(examples, target=labels, kind=LABELS), replace(setting, primary="f1_macro")
@@ -104,10 +104,8 @@ def test_the_start_is_judged_by_a_head_that_has_not_seen_the_validation_part(exa
     [("accuracy", 0, 0, False), ("accuracy", 1, 0, False), ("accuracy", 2, 0, False), ("accuracy", 3, 0, True), ("accuracy", 3, 2, False), ("accuracy", 6, 2, False), ("accuracy", 9, 2, True),
      ("balanced_accuracy", 1, 0, False), ("balanced_accuracy", 4, 0, True), ("accuracy", 0, 5, False)],
 )  # fmt: skip
-def test_training_is_kept_where_it_is_clearly_better(primary, newly_right, newly_wrong, kept, setting):
+def test_training_is_kept_where_it_is_clearly_better(primary, newly_right, newly_wrong, kept):
     """Forty examples of two classes, of which thirty were right before."""
-    import weigh.train.network as module
-
     target = np.arange(40) % 2
     before = np.where(np.arange(40) < 30, target, 1 - target)
     after = before.copy()
@@ -117,8 +115,7 @@ def test_training_is_kept_where_it_is_clearly_better(primary, newly_right, newly
     measured = [
         metric.measure(LABEL.decide(np.eye(2, dtype=np.float32)[labels] * 3), target) for labels in (after, before)
     ]
-    work = SimpleNamespace(setting=replace(setting, primary=primary))
-    assert module._clearly_better(work, *measured) is kept
+    assert clearly_better(metric, *measured) is kept
 
 
 def test_a_refit_of_no_epochs_is_the_probe_of_everything(examples, setting, make_run):

@@ -17,8 +17,9 @@ from weigh.files import stamps
 from weigh.language import text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
+from weigh.plan.contenders import trained_recipes
 from weigh.record.ledger import Ledger
-from weigh.run import RECIPES, Candidate, Job, Run, Setting, recipe_options
+from weigh.run import RECIPES, Candidate, Job, Run, Setting
 from weigh.settings import cache_folder, offline_by_environment
 from weigh.spec import StudySpec
 
@@ -111,8 +112,8 @@ def time_address(
     from weigh.train.timing import time_model
 
     own = [c for c in candidates if c.model == address]
-    recipes = [RECIPES.get(c.recipe) for c in own]
-    options = [recipe_options(recipe_of(spec, c), spec.task) for c in own]
+    trained = [one for c in own for one in trained_recipes(recipe_of(spec, c), spec.task)]
+    recipes, options = [RECIPES.get(name) for name, _ in trained], [chosen for _, chosen in trained]
     low_rank = [chosen for recipe, chosen in zip(recipes, options, strict=True) if recipe.low_rank]
     with computing(threads=setting.threads):
         return time_model(

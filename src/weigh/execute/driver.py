@@ -213,8 +213,11 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged:
         epochs, settled = None, {}
         if RECIPES.get(candidate.recipe).trains == "network":
             options = recipe_options(recipe_of(spec, candidate), spec.task)
-            epochs = median_epochs(results, candidate.id)
-            if epochs is None:
+            chooses = bool(RECIPES.get(candidate.recipe).chooses)
+            epochs = None if chooses else median_epochs(results, candidate.id)
+            if chooses:  # by the procedure that was scored; where less is trained, for so many epochs
+                epochs = options["epochs"] if results.less is not None else None
+            elif epochs is None:
                 epochs = epochs_of(options, int((examples.part == "train").sum()))
             settled = mean_settled(results, candidate.id)
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep, settled=settled))

@@ -45,7 +45,7 @@ from weigh.plan.runs import Plan, plan_runs
 from weigh.record.finalists import rank_models
 from weigh.record.ledger import Ledger
 from weigh.record.reading import main_results
-from weigh.run import RECIPES, Candidate, Setting
+from weigh.run import RECIPES, Candidate, Run, Setting
 from weigh.spec import StudySpec
 from weigh.spec_yaml import parse_duration
 
@@ -159,10 +159,7 @@ class Planner:
         design, stored = plan, self._stored_less
         plan, finalists, passed, order = self._narrow(plan, stored)
         missing = [run for run in plan.runs if run.key not in recorded]
-        if any(RECIPES.get(run.recipe).low_rank for run in missing):
-            from weigh.train.lora import require_peft
-
-            require_peft()
+        _require_packages(missing)
         if ledger is not None:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
@@ -345,6 +342,23 @@ class Planner:
             taken = tuple(dict.fromkeys([*taken, *trained]))
             passed = tuple(model for model in passed if model not in trained)
         return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
+
+
+def _require_packages(runs: Collection[Run]) -> None:
+    """Nothing, or the error that a package is missing which these runs need.
+
+    Raises:
+        MissingExtra: peft or Optuna is not installed.
+    """
+    names = {one["recipe"] for run in runs for one in run.options.get("contenders", [{"recipe": run.recipe}])}
+    if any(RECIPES.get(name).low_rank for name in names):
+        from weigh.train.lora import require_peft
+
+        require_peft()
+    if any("search" in run.options for run in runs):
+        from weigh.train.search import require_optuna
+
+        require_optuna()
 
 
 def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:

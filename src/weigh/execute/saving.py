@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,7 +158,8 @@ def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, tr
     out_of_fold = results.out_of_fold(run.candidate)
     assert out_of_fold is not None
     assert outcome.weights is not None
-    examples = results.examples
+    examples, choice = results.examples, outcome.facts.get("choice")
+    trained = run if choice is None else replace(run, recipe=choice["recipe"], options=choice["options"])
     temperature, margins = _calibration(out_of_fold, results)
     save_model(
         folder,
@@ -168,13 +169,18 @@ def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, tr
         kind=examples.kind,
         pair=examples.are_pairs,
         classes=examples.classes,
-        options=run.options,
-        frozen=RECIPES.get(run.recipe).trains == "head",
+        options=trained.options,
+        frozen=RECIPES.get(trained.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),
         margins=None if margins is None else margins.tolist(),
         written=examples.written,
-        facts={**outcome.model, "run": run.key, "candidate": run.candidate},
+        facts={
+            **outcome.model,
+            "run": run.key,
+            "candidate": run.candidate,
+            **({} if choice is None else {"choice": choice}),
+        },
         trust_code=trust_code,
     )
     return temperature

@@ -5,6 +5,7 @@ from __future__ import annotations
 from weigh.errors import SpecError
 from weigh.language import text
 from weigh.models.address import parse_address
+from weigh.plan.contenders import check_search
 from weigh.run import RECIPES, Candidate
 from weigh.spec import RecipeSpec, StudySpec
 
@@ -32,12 +33,13 @@ def cross_candidates(spec: StudySpec) -> tuple[Candidate, ...]:
     """Models × recipes in the order of the specification, then what stands on no model of the study; yardsticks (`scratch`, `textbook`) last.
 
     Raises:
-        SpecError: A model that only a recipe of its own can use, or models that no recipe is for.
+        SpecError: A model that only a recipe of its own can use, models that no recipe is for, or a search of nothing.
     """
     of_models = recipes_of_models(spec)
     crossed = [(model, chosen) for model in spec.models for chosen in of_models]
     crossed += [(RECIPES.get(r.name).model, r) for r in spec.recipes if r not in of_models]
     _check_all_used(spec)
+    check_search(spec.recipes)
     candidates = [
         Candidate(
             id=candidate_id(model, chosen),

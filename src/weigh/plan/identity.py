@@ -16,6 +16,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.media import MEDIA
 from weigh.plan.candidates import recipe_of
+from weigh.plan.contenders import choice_options
 from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
@@ -54,7 +55,7 @@ def make_run(
     """
     recipe = recipe_of(spec, candidate)
     options, vary, base = recipe_options(recipe, spec.task), spec.design.vary, spec.design.seed
-    options = examples.kind.resolved(options, examples.target)
+    options = examples.kind.resolved(options, examples.target) | choice_options(recipe, spec.task)
     changed = changed or {}
     further: dict[str, Any] = {}
     if RECIPES.get(recipe.name).unlabelled and examples.unlabelled is not None:  # by content, not by path

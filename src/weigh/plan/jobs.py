@@ -13,6 +13,7 @@ from typing import Any
 
 from weigh.kinds.base import KINDS
 from weigh.media import MEDIA
+from weigh.plan.contenders import contending_runs
 from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
@@ -63,6 +64,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
     own = replace(
         setting,
         precision=timing.get(f"precision_{trains}", setting.precision),
+        precisions={kind: timing.get(f"precision_{kind}", setting.precision) for kind in ("head", "network")},
         channels_last=timing.get("channels_last", setting.channels_last),
         model=timing.get("model"),
         weights=runs[0].weights,
@@ -87,8 +89,11 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     """Seconds that a job will take: the feature pass and its heads, or the epochs of one network.
 
     With a frozen part an epoch costs the last stage alone; the passes that all runs share count for the first run, as does
-    further pretraining on data without labels.
+    further pretraining on data without labels. Of a recipe that chooses inside the training folds: every training for the choice, and then
+    that of the dearest.
     """
+    if RECIPES.get(runs[0].recipe).chooses:
+        return sum(_choice_seconds(run, timing, n_examples) for run in runs)
     size = _size(runs[0].options, timing)
     forward = size * timing.get("seconds_per_example", 0.0)
     step = size * timing.get("seconds_per_step_example", 3 * timing.get("seconds_per_example", 0.0))
@@ -118,6 +123,16 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             passes += len(run.train)  # the score on what was trained on
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
+
+
+def _choice_seconds(run: Run, timing: dict[str, Any], n_examples: int) -> float:
+    """Of one run: too long where contenders drop out early. Passes that all runs share count for the first run of a study."""
+    inner, last = contending_runs(run)
+    shared = 0.0
+    if (run.purpose, run.repeat, run.fold) == ("main", 0, 0):
+        shared = sum(predict_seconds([one], timing, n_examples) - predict_seconds([one], timing, 0) for one in last)
+    alone = [predict_seconds([one], timing, 0) for one in last]
+    return shared + sum(predict_seconds([one], timing, 0) for one in inner) + max(alone)
 
 
 def _size(options: Mapping[str, Any], timing: Mapping[str, Any]) -> float:

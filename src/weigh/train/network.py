@@ -41,6 +41,7 @@ from weigh.train.furthest import Furthest, furthest_of
 from weigh.train.length import epochs_of
 from weigh.train.loop import Epoch, Loop
 from weigh.train.lora import add_adapters
+from weigh.train.paired import clearly_better
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipe_defaults import STRENGTHS
 from weigh.train.vocabulary import shorten_vocabulary
@@ -50,7 +51,6 @@ __all__ = ["fit"]
 
 Progress = Callable[[str, int, int], None] | None
 ENOUGH = 500  # examples
-CLEARLY = 1.645  # 95 % of a normal distribution: where training changes nothing, one epoch in twenty looks so much better than its start
 
 
 @dataclass
@@ -116,11 +116,9 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         facts_of_training["probe_strength"] = _start_from_probe(work, examples, run.train)
     # where the time decides how long is trained, a part of the examples says well enough how well they are known
     known = run.train if run.epochs is None else run.train[:: math.ceil(len(run.train) / ENOUGH)]
-    train_scores = score_training(examples, setting.primary, work.predict(known), known, bias)
+    train_scores = score_training(examples, setting.primary, _finite(work.predict(known)), known, bias)
     furthest = furthest_of(run, setting, examples)
-    answers = work.predict(run.test, furthest)
-    if not np.isfinite(answers).all():
-        raise Diverged("the trained network predicts values that are not finite")
+    answers = _finite(work.predict(run.test, furthest))
     facts |= facts_of_training | {
         "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
         "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,
@@ -146,6 +144,17 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
         return asked.predict(np.arange(len(some)))
 
     return add_words(outcome, run, examples, preparation.tokenizer, outputs)
+
+
+def _finite(answers: np.ndarray) -> np.ndarray:
+    """The same.
+
+    Raises:
+        Diverged: Answers that are not finite.
+    """
+    if not np.isfinite(answers).all():
+        raise Diverged("the trained network predicts values that are not finite")
+    return answers
 
 
 def _weights(network: Network) -> dict[str, np.ndarray]:
@@ -338,7 +347,8 @@ def _train(work: Work, training: np.ndarray, validation: np.ndarray, progress: P
         work.network.load_state_dict(state)
     else:
         recent.settle()
-    if start is not None and not _clearly_better(work, _measured(work, validation), start[1]):
+    metric = METRICS.get(work.setting.primary)
+    if start is not None and not clearly_better(metric, _measured(work, validation), start[1]):
         work.network.load_state_dict(start[0])
         best = best._replace(number=0)
     return Epoch(best.number, history, loop.batch_size, loop.accumulated)
@@ -348,14 +358,6 @@ def _measured(work: Work, indices: np.ndarray) -> np.ndarray:
     """`(n, …)`: the statistics of the primary metric."""
     prediction, target = _decided(work, indices)
     return METRICS.get(work.setting.primary).measure(prediction, target)
-
-
-def _clearly_better(work: Work, after: np.ndarray, before: np.ndarray) -> bool:
-    """Whether a score rose by more than `CLEARLY` standard errors of the difference, of the same examples."""
-    metric = METRICS.get(work.setting.primary)
-    rise = float(metric.reduce(after, np.ones(len(after))) - metric.reduce(before, np.ones(len(before))))
-    moved = metric.influence_on(after) - metric.influence_on(before)
-    return (rise if metric.greater_is_better else -rise) > CLEARLY * float(np.sqrt((moved**2).sum()))
 
 
 def _decided(work: Work, indices: np.ndarray) -> tuple[Prediction, np.ndarray]:

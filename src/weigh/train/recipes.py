@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from weigh.language import text
 from weigh.run import ANY, RECIPES, Recipe
+from weigh.train import choosing_defaults as choosing
 from weigh.train import recipe_defaults as options
 
 RECIPES.register(
@@ -149,6 +150,39 @@ RECIPES.register(
         per_example=True,
         probable=True,
         model="words:tfidf",
+    ),
+)
+RECIPES.register(
+    "auto",
+    Recipe(
+        name="auto",
+        title=text(
+            "the recipe chosen inside the training folds: those that are tried race on parts held back from them",
+            "在训练折内选择方案：各方案在其中留出的部分上竞速",
+        ),
+        trains="network",
+        options={"pictures": choosing.AutoPictures, "texts": choosing.AutoTexts},
+        fit="weigh.train.inner_choice:fit",
+        per_example=True,
+        chooses="recipe",
+    ),
+)
+RECIPES.register(
+    "tuned",
+    Recipe(
+        name="tuned",
+        title=text(
+            "finetune with learning rate, weight decay and epochs searched inside the training folds (Optuna)",
+            "微调，学习率、权重衰减和轮数在训练折内搜索（Optuna）",
+        ),
+        trains="network",
+        options={
+            "pictures": choosing.TunedPictures,
+            "texts": choosing.TunedTexts,
+            "spans": choosing.TunedSpans,
+        },
+        fit="weigh.train.inner_choice:fit",
+        chooses="settings",
     ),
 )
 RECIPES.register(
