@@ -158,8 +158,6 @@ def test_a_search_repeats_and_begins_with_the_defaults(examples, setting, search
         assert 0.1 <= trial["settings"]["learning_rate"] / base["learning_rate"] <= 10
     assert choice["options"] == {**base, **choice["settings"]}
     assert len({trial["settings"]["learning_rate"] for trial in choice["tried"][1:]}) == 2
-    other = fit([replace(run, seeds={**run.seeds, "split": 5})], setting, examples)[0]
-    assert other.facts["choice"]["tried"][1]["settings"] != choice["tried"][1]["settings"]
 
 
 @needs_optuna

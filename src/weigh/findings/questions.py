@@ -115,6 +115,11 @@ QUESTIONS: dict[str, Question] = {
         yes=text("Every candidate ran to the end", "每个候选方案都跑完全程"),
         no=text("Not every candidate ran to the end", "有候选方案没有跑完全程"),
     ),
+    "inner-choice": Question(
+        text("Did {c} choose alike in every fold?", "{c} 在每一折中的选择都相同吗？"),
+        yes=text("{c} chose alike in every fold", "{c} 在每一折中的选择都相同"),
+        no=text("{c} did not choose alike in every fold", "{c} 在各折中的选择并不相同"),
+    ),
     "cleaned": Question(
         text(
             "Does the comparison stand when suspected labels and copies are left out?",

@@ -36,6 +36,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "finalists": "comparison.finalists",
     "time": "comparison.left_out",
     "racing": "comparison.racing",
+    "inner-choice": "comparison.inner_choice",
     "cleaned": "comparison.cleaned",
     "generalisation": "generalisation.independent_test",
     "curve": "generalisation.curve",

@@ -1,0 +1,182 @@
+"""What did recipes that choose inside the training folds choose (`auto`, `tuned`), how much too good are the scores by which they did, and what did it cost?
+
+The score of such a candidate is that of the cross-validation, in which choice and training are repeated without the test fold. The scores of the
+choice itself are shown beside it and nowhere else: the best of several is too good.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from weigh.findings.amounts import amount, bilingual, count, scaled
+from weigh.findings.evidence import Evidence, read_evidence
+from weigh.findings.model import Finding
+from weigh.findings.questions import asked
+from weigh.findings.registry import FINDINGS
+from weigh.language import Text, text
+from weigh.record.results import Results, RunRecord
+from weigh.run import RECIPES
+from weigh.stats.estimate import Estimate
+
+__all__ = ["find"]
+
+
+@FINDINGS.named("inner-choice")
+def find(results: Results) -> list[Finding]:
+    """One finding for each candidate that chooses."""
+    evidence = read_evidence(results)
+    findings = []
+    for candidate in results.candidates:
+        runs = [run for run in results.runs(candidate=candidate.id) if run.facts.get("choice")]
+        if runs and candidate.id in evidence.measured:
+            findings.append(_finding(evidence, candidate.id, runs))
+    return findings
+
+
+def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
+    label, metric = evidence.label(name), evidence.metric
+    searches = RECIPES.get(evidence.results.candidate(name).recipe).chooses == "settings"
+    chosen = [_chosen(run) for run in runs]
+    folds = evidence.measured[name].score().fold
+    outer = np.array([folds[run.repeat, run.fold] for run in runs])
+    inner = np.array([run.facts["choice"]["score"] for run in runs])
+    estimates = {"runs": count(len(runs), "runs")}
+    sentence = _what(label, chosen, estimates, searches=searches)
+    defined = ~(np.isnan(outer) | np.isnan(inner))
+    if defined.any():
+        sign = 1.0 if metric.greater_is_better else -1.0
+        gap = scaled(
+            sign * float((inner - outer)[defined].mean()),
+            metric,
+            n=int(defined.sum()),
+            method="mean over runs, no interval",
+        )
+        estimates |= {
+            "optimism": gap,
+            "inner_score": _mean(inner[defined], metric.unit),
+            "outer_score": _mean(outer[defined], metric.unit),
+        }
+        sentence += _too_good(gap, estimates["inner_score"].value, estimates["outer_score"].value)
+    sentence += _refit(evidence.results, name)
+    return Finding(
+        id=f"inner-choice:{name}",
+        kind="inner-choice",
+        **asked("inner-choice", "yes" if len({str(one) for one in chosen}) == 1 else "no", c=label),
+        claim=evidence.claim,
+        severity="evidence",
+        sentence=bilingual(sentence),
+        estimates=estimates,
+        candidates=[name],
+        table=[_row(run, float(score)) for run, score in zip(runs, outer, strict=True)],
+        references=["Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11"],
+        measured=_cost(label, runs),
+    )
+
+
+def _chosen(run: RunRecord) -> str:
+    """Name of the recipe, or the settings in one line; "" for the defaults of a search."""
+    choice = run.facts["choice"]
+    if len({one["recipe"] for one in choice["tried"]}) > 1:
+        return choice["recipe"]
+    return ", ".join(f"{key} {value:g}" for key, value in sorted(choice["settings"].items()))
+
+
+def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> Text:
+    """ "auto chose probe in 4 of 5 runs, finetune in 1." """
+    if searches:
+        kept = sum(not one for one in chosen)
+        estimates["kept_defaults"] = count(kept, "runs")
+        return text(
+            "{c} kept the default settings in {k} of {n} runs: there nothing that was tried is clearly better.",
+            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：所试的设置都没有明显更好。",
+            c=label,
+            k=kept,
+            n=len(chosen),
+        )
+    often = Counter(chosen).most_common()
+    for index, (_, many) in enumerate(often):
+        estimates[f"chosen_{index + 1}"] = count(many, "runs")
+    (first, most), *others = often
+    further = Text(
+        "".join(f", {recipe} in {many}" for recipe, many in others),
+        "".join(f"，{many} 次选择 {recipe}" for recipe, many in others),
+    )
+    return text(
+        "{c} chose {r} in {k} of {n} runs{o}.",
+        "{c} 在 {n} 次运行中有 {k} 次选择 {r}{o}。",
+        c=label,
+        r=first,
+        k=most,
+        n=len(chosen),
+        o=further,
+    )
+
+
+def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
+    """What the scores of the choice are worth."""
+    if gap.value > 0:
+        return text(
+            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}: the former are too good by {g}, for they chose. Only the latter count.",
+            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}：前者偏高 {g}，因为它们正是挑选的依据。只有后者作数。",
+            i=inner,
+            o=outer,
+            g=amount(gap),
+        )
+    return text(
+        "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}: no optimism is visible here (inside, four fifths of the examples are trained on). Only the latter count.",
+        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}：此处看不出乐观偏差（内部只用五分之四的样本训练）。只有后者作数。",
+        i=inner,
+        o=outer,
+    )
+
+
+def _refit(results: Results, name: str) -> Text:
+    """What it chose on all training data."""
+    for run in results.runs("refit", candidate=name):
+        if run.facts.get("choice"):
+            return text(
+                "On all training data it chose {r}.",
+                "在全部训练数据上，它选择 {r}。",
+                r=_chosen(run) or text("the default settings", "默认设置"),
+            )
+    return Text("", "")
+
+
+def _mean(values: np.ndarray, unit: str) -> Estimate:
+    return Estimate(value=float(values.mean()), n=len(values), n_unit="runs", method="mean over runs", unit=unit)
+
+
+def _row(run: RunRecord, outer: float) -> dict:
+    choice = run.facts["choice"]
+    return {
+        "repeat": run.repeat + 1,
+        "fold": run.fold + 1,
+        "recipe": choice["recipe"],
+        **dict(sorted(choice["settings"].items())),
+        "contenders": len(choice["tried"]),
+        "inner_examples": choice["examples"],
+        "inner_score": round(choice["score"], 4),
+        "score": None if np.isnan(outer) else round(outer, 4),
+    }
+
+
+def _cost(label: str, runs: list[RunRecord]) -> dict:
+    """Seconds of the choice, and their share of the training of these runs."""
+    spent = sum(run.measured.get("choice_seconds", 0.0) for run in runs)
+    whole = sum(run.measured.get("train_seconds", 0.0) for run in runs)
+    if not whole:
+        return {}
+    sentence = text(
+        "Choosing took {s} seconds, {p:.0f} % of the training of {c} in the cross-validation; a refit chooses once more.",
+        "选择共耗时 {s} 秒，占 {c} 在交叉验证中训练时间的 {p:.0f} %；重新拟合时会再选择一次。",
+        s=round(spent, 1) if spent < 100 else round(spent),
+        p=100 * spent / whole,
+        c=label,
+    )
+    return {
+        "seconds": round(spent, 2),
+        "share": round(spent / whole, 4),
+        "sentence": {"en": sentence.en, "zh": sentence.zh},
+    }
