@@ -65,6 +65,8 @@ NAMES = [
     "scratch",
     "last-stage",
     "lora",
+    "auto",
+    "tuned",
     "adapted",
     "decoder",
     "IoU",

@@ -42,7 +42,7 @@ def choosing(make_run, contenders, fold=0, **fields):
 
 @pytest.fixture
 def searching(make_run):
-    def make(trials=3, **overrides):
+    def make(trials=2, **overrides):
         spec = RecipeSpec(name="tuned", **{**FAST, "trials": trials, **overrides})
         run = make_run("tuned", keep_weights=True)
         return replace(run, options={**recipe_options(spec, TASK), **choice_options(spec, TASK)})
@@ -150,14 +150,13 @@ def test_a_search_repeats_and_begins_with_the_defaults(examples, setting, search
     assert one.facts == two.facts
     np.testing.assert_array_equal(one.answers, two.answers)
     choice = one.facts["choice"]
-    assert len(choice["tried"]) == 3
+    assert len(choice["tried"]) == 2
     assert choice["tried"][0]["settings"] == {}
     base = run.options["contenders"][0]["options"]
     for trial in choice["tried"][1:]:
         assert trial["settings"].keys() == {"learning_rate", "weight_decay"}, "epochs are set by hand"
         assert 0.1 <= trial["settings"]["learning_rate"] / base["learning_rate"] <= 10
     assert choice["options"] == {**base, **choice["settings"]}
-    assert len({trial["settings"]["learning_rate"] for trial in choice["tried"][1:]}) == 2
 
 
 @needs_optuna

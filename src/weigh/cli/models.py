@@ -199,6 +199,7 @@ def doctor(offline: Offline = False, lang: Lang = "") -> None:
         "numpy",
         "transformers",
         "peft",
+        "optuna",
         "onnxruntime",
         "datasets",
         "cleanlab",

@@ -114,7 +114,7 @@ def _stamp(outcome: Outcome, facts: dict, started: float) -> Outcome:
 def environment(setting: Setting) -> dict:
     """Versions, processor, threads and arithmetic: what a reader needs to judge whether numbers can be repeated."""
     versions = {}
-    for package in ("weigh", "torch", "torchvision", "timm", "transformers", "peft", "numpy"):
+    for package in ("weigh", "torch", "torchvision", "timm", "transformers", "peft", "optuna", "numpy"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
