@@ -45,7 +45,7 @@ def test_it_is_recorded_with_what_it_chose_among(study, tiny):
         assert run.measured["train_seconds"] > run.measured["choice_seconds"] > 0
 
 
-def test_the_report_says_what_was_chosen_how_much_too_good_and_at_what_cost(study):
+def test_the_report_says_what_was_chosen_how_good_that_looked_and_at_what_cost(study):
     findings = study.read()
     assert not [finding for finding in findings if finding.kind == "internal"]
     (finding,) = [finding for finding in findings if finding.kind == "inner-choice"]
@@ -53,7 +53,10 @@ def test_the_report_says_what_was_chosen_how_much_too_good_and_at_what_cost(stud
     assert "2 次运行中" in finding.sentence.zh
     gap = finding.estimates["inner_score"].value - finding.estimates["outer_score"].value
     assert finding.estimates["optimism"].value == pytest.approx(100 * gap)
-    assert ("too good by" in finding.sentence.en) == (gap > 0)
+    assert ("are better by" in finding.sentence.en) == (gap > 0)
+    assert "Only those of the test folds count." in finding.sentence.en
+    optimism = finding.estimates["optimism"]
+    assert optimism.low <= optimism.value <= optimism.high
     assert 0 < finding.measured["share"] < 1
     assert "seconds" in finding.measured["sentence"]["en"]
     assert [row["fold"] for row in finding.table] == [1, 2]
@@ -76,3 +79,22 @@ def test_its_refit_is_saved_with_what_it_chose_and_predicts(study, photos):
     assert refit.facts["choice"] == choice
     rows = study.predict(sorted(photos.rglob("*.png"))[:3])
     assert np.allclose([row["p:circle"] + row["p:stripe"] for row in rows], 1)
+
+
+def test_a_search_without_optuna_is_refused_before_anything_runs(photos, tiny, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("weigh.train.search.find_spec", lambda name: None)
+    command = [
+        "--models",
+        tiny,
+        "--recipes",
+        "probe,tuned",
+        "--output",
+        str(tmp_path / "s"),
+        "--offline",
+        "--lang",
+        "en",
+    ]
+    assert main(["run", str(photos), "--yes", *command]) == 2
+    err = capsys.readouterr().err
+    assert "The package optuna is not installed." in err
+    assert "pip install 'weigh[search]'" in err

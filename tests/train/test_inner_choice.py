@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from weigh.errors import MissingExtra, SpecError
+from weigh.errors import SpecError
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
 from weigh.plan.candidates import cross_candidates
@@ -90,6 +90,22 @@ def test_who_goes_on(right, going, searched):
 
     assert left(halved=False) == going
     assert left(halved=True) == searched
+
+
+def test_ranks_are_compared_within_each_part():
+    """Two trainings whose scores are shifted against each other: each ranks its own part without a mistake."""
+    metric = METRICS.get("auroc")
+    target = np.array([0, 1] * 8)
+
+    def part(shift: float, sign: int = 1) -> np.ndarray:
+        odds = shift + sign * (target - 0.5)
+        return metric.measure(LABEL.decide(np.stack([-odds, odds], axis=1).astype(np.float32)), target)
+
+    good = Contender("good", {}, statistics=[part(0.0), part(3.0)])
+    bad = Contender("bad", {}, statistics=[part(0.0, -1), part(3.0, -1)])
+    assert good.score(metric) == 1.0
+    assert bad.clearly_behind(good, metric)
+    assert not good.clearly_behind(good, metric)
 
 
 def test_of_equals_the_first_is_chosen_and_trained_as_without_a_choice(examples, setting, make_run):
@@ -186,14 +202,6 @@ def test_a_search_finds_what_is_better_than_the_defaults(sign):
     )
 
 
-def test_without_optuna_the_install_line_is_said(monkeypatch):
-    from weigh.train import search
-
-    monkeypatch.setattr(search, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"weigh\[search\]"):
-        search.require_optuna()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -209,6 +217,13 @@ def test_without_optuna_the_install_line_is_said(monkeypatch):
 def test_unreasonable_options_are_refused(options, message):
     with pytest.raises(SpecError, match=message):
         checked_recipe(RecipeSpec(**options), TASK)
+
+
+def test_a_recipe_for_another_task_is_not_tried():
+    spec = checked_recipe(RecipeSpec(name="auto", recipes=["probe", "lora"]), TASK)
+    with pytest.raises(SpecError, match="Recipe lora is not for image-classification"):
+        choice_options(spec, TASK)
+    assert choice_options(spec, "text-classification")["contenders"][1]["recipe"] == "lora"
 
 
 @pytest.mark.parametrize("task", ["semantic-segmentation", "object-detection", "token-classification"])

@@ -28,6 +28,9 @@ SEARCHED = {  # setting -> values from the default divided by this factor to the
 def choice_options(recipe: RecipeSpec, task: str | None) -> dict[str, Any]:
     """What `Run.options` holds besides: `contenders`, each with its `recipe` and `options`, and of a search `search` (`SEARCHED`); nothing where
     the recipe does not choose.
+
+    Raises:
+        SpecError: A recipe that is to be tried is not for this task.
     """
     chooses = RECIPES.get(recipe.name).chooses
     if not chooses:
@@ -91,6 +94,9 @@ def contending_runs(run: Run) -> tuple[list[Run], list[Run]]:
 
 
 def _names(name: str, task: str | None) -> list[str]:
-    options = RECIPES.get(name).options_for(task)
-    assert options is not None, f"{name} is offered for a task that it is not for"
-    return list(options.model_fields)
+    """Its settings.
+
+    Raises:
+        SpecError: It is not for this task.
+    """
+    return list(recipe_options(RecipeSpec(name=name), task))

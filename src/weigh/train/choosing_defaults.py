@@ -55,28 +55,23 @@ Trials = Annotated[
 
 
 class Auto(InSteps, Classes):
-    """What is set here holds for every recipe tried that has such a setting."""
+    """What is set here holds for every recipe tried that has such a setting. Which of the recipes are for a task is checked when its runs are planned."""
 
+    recipes: Annotated[
+        list[Literal["probe", "last-stage", "lora", "finetune", "lp-ft"]],
+        Field(min_length=2, description="Tried in this order, the cheapest first: of equals the first is taken."),
+        AfterValidator(_each_once),
+    ] = ["probe", "finetune"]  # noqa: RUF012
     inner_folds: InnerFolds = 2
     batch_size: BatchSize = 16
     validation: Validation = 0.2
 
 
 class AutoPictures(Auto):
-    recipes: Annotated[
-        list[Literal["probe", "last-stage", "finetune"]],
-        Field(min_length=2, description="Tried in this order, the cheapest first: of equals the first is taken."),
-        AfterValidator(_each_once),
-    ] = ["probe", "finetune"]  # noqa: RUF012
     image_size: ImageSize = None
 
 
 class AutoTexts(Auto):
-    recipes: Annotated[
-        list[Literal["probe", "lora", "finetune", "lp-ft"]],
-        Field(min_length=2, description="Tried in this order, the cheapest first: of equals the first is taken."),
-        AfterValidator(_each_once),
-    ] = ["probe", "finetune"]  # noqa: RUF012
     steps: Steps = 200
     batch_size: BatchSize = 32
     validation: Validation = 0.1

@@ -53,16 +53,30 @@ class Contender:
     statistics: list[np.ndarray] = field(default_factory=list)
     failed: Outcome | None = None
 
-    @property
-    def measured(self) -> np.ndarray:
-        """`(n, …)` of all parts so far."""
-        return np.concatenate(self.statistics)
-
     def score(self, metric: Metric) -> float:
         """On all parts so far; NaN where it failed."""
         if self.failed is not None or not self.statistics:
             return float("nan")
-        return float(metric.reduce(self.measured, np.ones(len(self.measured))))
+        if metric.pooling == "rank":  # scores of different trainings cannot be ranked together
+            return float(
+                _shares(self.statistics) @ [metric.reduce(part, np.ones(len(part))) for part in self.statistics]
+            )
+        pooled = np.concatenate(self.statistics)
+        return float(metric.reduce(pooled, np.ones(len(pooled))))
+
+    def clearly_behind(self, best: Contender, metric: Metric) -> bool:
+        """By more than `CLEARLY` standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
+        pairs = list(zip(best.statistics, self.statistics, strict=True))
+        if metric.pooling != "rank":
+            pairs = [(np.concatenate(best.statistics), np.concatenate(self.statistics))]
+        rises = np.array([rise_of(metric, after, before) for after, before in pairs])
+        shares = _shares([after for after, _ in pairs])
+        return not shares @ rises[:, 0] <= CLEARLY * float(np.sqrt(((shares * rises[:, 1]) ** 2).sum()))
+
+
+def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Of the examples."""
+    return np.array([len(part) for part in parts]) / sum(map(len, parts))
 
 
 def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
@@ -127,7 +141,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
         "settings": chosen.settings,
         "score": chosen.score(metric),
         "parts": len(chosen.statistics),
-        "examples": len(chosen.measured),
+        "examples": sum(map(len, chosen.statistics)),
         "tried": [_facts(contender, metric) for contender in tried],
     }
     measured = outcome.measured | {"choice_seconds": seconds}
@@ -230,7 +244,7 @@ def _still_racing(contenders: Sequence[Contender], metric: Metric, *, halved: bo
     best = _best(alive, metric)
     if best is None:
         return alive
-    near = [one for one in alive if one is best or not _clearly_behind(one, best, metric)]
+    near = [one for one in alive if one is best or not one.clearly_behind(best, metric)]
     if halved:
         better = sorted(near, key=lambda one: -_signed(one, metric))[: max(1, len(alive) // 2)]
         return [one for one in near if one in better or one is contenders[0]]
@@ -239,11 +253,6 @@ def _still_racing(contenders: Sequence[Contender], metric: Metric, *, halved: bo
         if all(_signed(contender, metric) > _signed(cheaper, metric) for cheaper in going):
             going.append(contender)
     return going
-
-
-def _clearly_behind(contender: Contender, best: Contender, metric: Metric) -> bool:
-    behind = rise_of(metric, best.measured, contender.measured)
-    return not behind.value <= CLEARLY * behind.error  # an undefined score is behind
 
 
 def _best(contenders: Sequence[Contender], metric: Metric) -> Contender | None:

@@ -1,4 +1,4 @@
-"""What did recipes that choose inside the training folds choose (`auto`, `tuned`), how much too good are the scores by which they did, and what did it cost?
+"""What did `auto` and `tuned` choose inside the training folds, how do the scores by which they chose compare with those that count, and at what cost?
 
 The score of such a candidate is that of the cross-validation, in which choice and training are repeated without the test fold. The scores of the
 choice itself are shown beside it and nowhere else: the best of several is too good.
@@ -6,6 +6,7 @@ choice itself are shown beside it and nowhere else: the best of several is too g
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -19,6 +20,7 @@ from weigh.language import Text, text
 from weigh.record.results import Results, RunRecord
 from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
+from weigh.stats.interval import quantile
 
 __all__ = ["find"]
 
@@ -36,8 +38,9 @@ def find(results: Results) -> list[Finding]:
 
 
 def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
-    label, metric = evidence.label(name), evidence.metric
-    searches = RECIPES.get(evidence.results.candidate(name).recipe).chooses == "settings"
+    label, metric, recipe = evidence.label(name), evidence.metric, evidence.results.candidate(name).recipe
+    label = label if recipe in label else f"{recipe} ({label})"  # of a single recipe the label names the model alone
+    searches = RECIPES.get(recipe).chooses == "settings"
     chosen = [_chosen(run) for run in runs]
     folds = evidence.measured[name].score().fold
     outer = np.array([folds[run.repeat, run.fold] for run in runs])
@@ -46,13 +49,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     sentence = _what(label, chosen, estimates, searches=searches)
     defined = ~(np.isnan(outer) | np.isnan(inner))
     if defined.any():
-        sign = 1.0 if metric.greater_is_better else -1.0
-        gap = scaled(
-            sign * float((inner - outer)[defined].mean()),
-            metric,
-            n=int(defined.sum()),
-            method="mean over runs, no interval",
-        )
+        gap = _gap((inner - outer)[defined], evidence)
         estimates |= {
             "optimism": gap,
             "inner_score": _mean(inner[defined], metric.unit),
@@ -89,8 +86,8 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
         kept = sum(not one for one in chosen)
         estimates["kept_defaults"] = count(kept, "runs")
         return text(
-            "{c} kept the default settings in {k} of {n} runs: there nothing that was tried is clearly better.",
-            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：所试的设置都没有明显更好。",
+            "{c} kept the default settings in {k} of {n} runs, where nothing else that was tried was clearly better.",
+            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：所试的其他设置都没有明显更好。",
             c=label,
             k=kept,
             n=len(chosen),
@@ -114,33 +111,54 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
     )
 
 
+def _gap(differences: np.ndarray, evidence: Evidence) -> Estimate:
+    """How much better the inner scores are on average: Student's interval over runs, roughly, for runs share training examples."""
+    sign = (1.0 if evidence.metric.greater_is_better else -1.0) * scaled(1.0, evidence.metric).value
+    values, ends = sign * differences, {}
+    mean = float(values.mean())
+    if len(values) > 1:
+        error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        half = quantile(evidence.level, len(values) - 1) * error
+        ends = {"low": mean - half, "high": mean + half, "level": evidence.level}
+    base = scaled(0.0, evidence.metric, n=len(values), method="Student's t over runs")
+    return base.model_copy(update={"value": mean, "n_unit": "runs", **ends})
+
+
 def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
     """What the scores of the choice are worth."""
-    if gap.value > 0:
-        return text(
-            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}: the former are too good by {g}, for they chose. Only the latter count.",
-            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}：前者偏高 {g}，因为它们正是挑选的依据。只有后者作数。",
+    sentence = text(
+        "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former are better by {g}.",
+        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者高出 {g}。",
+        i=inner,
+        o=outer,
+        g=amount(gap),
+    )
+    if gap.value <= 0:
+        sentence = text(
+            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former, of models trained on four fifths "
+            "of the examples, are not better ({g}).",
+            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者来自只用五分之四样本训练的模型，并不更好（{g}）。",
             i=inner,
             o=outer,
             g=amount(gap),
         )
-    return text(
-        "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}: no optimism is visible here (inside, four fifths of the examples are trained on). Only the latter count.",
-        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}：此处看不出乐观偏差（内部只用五分之四的样本训练）。只有后者作数。",
-        i=inner,
-        o=outer,
-    )
+    elif gap.low is not None and gap.low > 0:
+        sentence += text("They are too good, for they chose.", "它们偏高，因为它们正是挑选的依据。")
+    else:
+        sentence += text(
+            "How much of that is chance and how much comes of having chosen by them cannot be told here.",
+            "其中多少是偶然，多少来自以它们为挑选依据，这里无法判断。",
+        )
+    return sentence + text("Only those of the test folds count.", "只有测试折上的得分作数。")
 
 
 def _refit(results: Results, name: str) -> Text:
     """What it chose on all training data."""
     for run in results.runs("refit", candidate=name):
+        if run.facts.get("choice") and _chosen(run):
+            return text("On all training data it chose {r}.", "在全部训练数据上，它选择 {r}。", r=_chosen(run))
         if run.facts.get("choice"):
-            return text(
-                "On all training data it chose {r}.",
-                "在全部训练数据上，它选择 {r}。",
-                r=_chosen(run) or text("the default settings", "默认设置"),
-            )
+            return text("On all training data it kept the default settings.", "在全部训练数据上，它保留默认设置。")
     return Text("", "")
 
 
