@@ -8,6 +8,7 @@ rounded to 8 bits, so 2**-7 (two roundings).
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 import torch
@@ -37,17 +38,32 @@ def gradients(function, *arguments: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return found.detach(), *(leaf.grad for leaf in leaves)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
-@pytest.mark.parametrize("order", [torch.channels_last, torch.contiguous_format], ids=["last", "first"])
-@pytest.mark.parametrize("size", [(16, 16), (15, 13), (7, 8)])
-@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (2, 1), (3, 3)])
-@pytest.mark.parametrize(
-    ("kernel", "pads"),
-    [
-        ((3, 3), (1, 1, 1, 1)), ((3, 3), (0, 1, 0, 1)), ((3, 3), (0, 0, 0, 0)), ((5, 5), (2, 2, 2, 2)),
-        ((5, 5), (1, 2, 1, 2)), ((5, 5), (0, 1, 2, 2)), ((7, 7), (3, 3, 3, 3)), ((3, 5), (1, 0, 2, 1)), ((4, 4), (1, 2, 1, 2)),
-    ],
-)  # fmt: skip
+KERNELS = [  # size, and the border at the top, at the bottom, left and right
+    ((3, 3), (1, 1, 1, 1)), ((3, 3), (0, 1, 0, 1)), ((3, 3), (0, 0, 0, 0)), ((5, 5), (2, 2, 2, 2)),
+    ((5, 5), (1, 2, 1, 2)), ((5, 5), (0, 1, 2, 2)), ((7, 7), (3, 3, 3, 3)), ((3, 5), (1, 0, 2, 1)), ((4, 4), (1, 2, 1, 2)),
+]  # fmt: skip
+STRIDES = [(1, 1), (2, 2), (2, 1), (3, 3)]
+SIZES = [(16, 16), (15, 13), (7, 8)]
+ORDERS = [torch.channels_last, torch.contiguous_format]
+DTYPES = [torch.float32, torch.bfloat16]
+
+# Every kernel with every stride in both types; among them every pair of the other values, which the full product held six times.
+CASES = [
+    (DTYPES[d], ORDERS[(k + s + d) % 2], SIZES[(k + s) % 3], STRIDES[s], *KERNELS[k])
+    for k in range(len(KERNELS))
+    for s in range(len(STRIDES))
+    for d in range(len(DTYPES))
+]
+
+
+def test_the_cases_hold_every_pair_of_values():
+    columns = list(zip(*CASES, strict=True))
+    columns = [*columns[:4], list(zip(*columns[4:], strict=True))]
+    for first, second in itertools.combinations(columns, 2):
+        assert len(set(zip(first, second, strict=True))) == len(set(first)) * len(set(second))
+
+
+@pytest.mark.parametrize(("dtype", "order", "size", "stride", "kernel", "pads"), CASES)
 def test_gradients_are_those_of_torch(dtype, order, size, stride, kernel, pads):
     compare_gradients(dtype, order, size, stride, kernel, pads)
 

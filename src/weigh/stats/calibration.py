@@ -274,8 +274,11 @@ def _off_on_average(statistics: np.ndarray, units: Units | None, level: float) -
     return max(mean - accuracy.low, accuracy.high - mean)
 
 
-def _noise(sums: np.ndarray, factor: float) -> np.ndarray:
-    """`(bins,)` standard deviation of confidence minus accuracy, summed, where the true gaps are `factor` times those of `sums`."""
+def _noise(sums: np.ndarray, factor: float | np.ndarray) -> np.ndarray:
+    """`(bins,)` standard deviation of confidence minus accuracy, summed, where the true gaps are `factor` times those of `sums`.
+
+    For factors `(factors, 1)`: `(factors, bins)`.
+    """
     confidence = sums[1] / np.maximum(sums[0], 1e-12)
     accuracy = np.clip(confidence - factor * (sums[1] - sums[2]) / np.maximum(sums[0], 1e-12), 0.0, 1.0)
     return np.sqrt(sums[0] * accuracy * (1 - accuracy))
@@ -289,20 +292,21 @@ def _factors(sums: np.ndarray, spread: np.ndarray, tail: float) -> np.ndarray:
     alike = max(1.0, float(np.square(spread).sum() / max(np.square(_noise(sums, 1.0)).sum(), 1e-300)))  # within groups
     if not math.isfinite(alike) or not np.square(_noise(sums, 1.0)).any():
         alike = 1.0
-    means, spreads = np.array([_folded(f * gap, math.sqrt(alike) * _noise(sums, f)) for f in FACTORS]).T
+    factors = FACTORS[:, None]
+    means, spreads = _folded(factors * gap, math.sqrt(alike) * _noise(sums, factors))
     q = -float(ndtri(tail))
     reached, kept = means + q * spreads >= gap.sum(), means - q * spreads <= gap.sum()
     return np.array([FACTORS[reached.argmax()] if reached.any() else 1.0, FACTORS[kept][-1] if kept.any() else 0.0])
 
 
-def _folded(gap: np.ndarray, noise: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of the sum of the absolute values of gaps `(bins,)` with normal noise."""
+def _folded(gap: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation `(...)` of the sum of the absolute values of gaps `(..., bins)` with normal noise."""
     from scipy.special import erf
 
     sd = np.maximum(noise, 1e-12)
     z = gap / sd
     mean = sd * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) + gap * erf(z / np.sqrt(2))
-    return float(mean.sum()), float(np.sqrt(np.maximum(gap**2 + sd**2 - mean**2, 0.0).sum()))
+    return mean.sum(axis=-1), np.sqrt(np.maximum(gap**2 + sd**2 - mean**2, 0.0).sum(axis=-1))
 
 
 def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
@@ -314,7 +318,7 @@ def _without_noise(gap: np.ndarray, noise: np.ndarray) -> float:
     seen = float(np.abs(gap).sum())
 
     def expected(factor: float) -> float:
-        return _folded(factor * gap, noise)[0]
+        return float(_folded(factor * gap, noise)[0])
 
     if expected(0.0) >= seen:
         return 0.0
