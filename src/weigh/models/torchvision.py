@@ -37,6 +37,7 @@ OF_OTHERS = ("keypointrcnn", "maskrcnn")  # answer with more than boxes
 TRAINED_NORMS = ("_v2", "ssd")  # in names of detectors whose batch norms the library goes on training
 NO_EPS = ("fasterrcnn_resnet50_fpn", "retinanet_resnet50_fpn")  # their weights were trained so
 
+ENDPOINT = "WEIGH_TORCH_ENDPOINT"  # environment variable: a mirror of torchvision's server
 AUXILIARY = "aux_classifier."  # helped to train the weights
 
 
@@ -153,7 +154,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
                 provenance, weights = replace(provenance, note=note), first  # and the preparation of what was loaded
         if provenance is None:
             installs = packaged if address.weights is None or weights is first else None
-            raise unreachable(address.written, fetched.refusal, offline=offline, packaged=installs)
+            raise unreachable(address.written, fetched.refusal, offline=offline, packaged=installs, mirror=ENDPOINT)
     if address.name in of_boxes:
         return _detector(address, module, weights, provenance)
     preprocessing = of_preset(weights.transforms())
@@ -189,7 +190,7 @@ def _fetch(url: str, *, offline: bool) -> Kept:
     """From torch's own cache or its server. Names of its files end with the beginning of their hash."""
     digest = Path(urlsplit(url).path).stem.rpartition("-")[2]
     stated = digest if len(digest) >= 8 and set(digest) <= set("0123456789abcdef") else ""
-    return fetch_url(mirrored(url, "WEIGH_TORCH_ENDPOINT"), _cache_path(url), digest=stated, offline=offline)
+    return fetch_url(mirrored(url, ENDPOINT), _cache_path(url), digest=stated, offline=offline)
 
 
 def _cached(name: str) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from weigh.data.texts.near_copies import UNSPACED
+from weigh.data.unspaced import UNSPACED
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.data.texts.near_copies import UNSPACED
+from weigh.data.unspaced import UNSPACED
 from weigh.kinds.base import rows_of
 from weigh.run import ASKED_WORDS, Outcome, Run, Setting
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from weigh.data.tables.numbers import number_style, plain_number
+from weigh.data.unspaced import UNSPACED
 
 __all__ = [
     "KNOWN",
@@ -45,7 +46,6 @@ LABELS = (
 KNOWN = frozenset((*TEXTS, *LABELS, *(name for pair in PAIRS for name in pair)))
 MOST_CLASSES = 200  # more different values than this are no label unless a name says so
 SAMPLE = 500  # rows that decide
-UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")  # kana, Han, Thai: no blanks between words
 
 
 class Roles(NamedTuple):

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from weigh.data.copies import NearDuplicates
+from weigh.data.unspaced import UNSPACED
 
 __all__ = ["ALIKE", "MOST_TEXTS", "near_texts", "normalised", "resemblance"]
 
@@ -33,9 +34,6 @@ BANDS, ROWS = 16, 4
 LONG, SHORT = 5, 2  # characters of a shingle: with, and without blanks between words
 CHUNK = 2_000_000  # characters that are hashed at a time
 CHAIN, ALL_PAIRS = 8, 24  # neighbours compared in a large bucket; size up to which all are
-UNSPACED = re.compile(
-    "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]"
-)  # kana, Han, Thai and Lao, Burmese, Khmer
 BASE = np.uint64(0x9E3779B97F4A7C15)
 # the same random hashes for everybody: what is found must not depend on a seed
 FACTORS = np.random.default_rng(1997).integers(0, 2**63, (BANDS * ROWS, 2), dtype=np.uint64) | np.uint64(1)
