@@ -41,7 +41,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     label, metric, recipe = evidence.label(name), evidence.metric, evidence.results.candidate(name).recipe
     label = label if recipe in label else f"{recipe} ({label})"  # of a single recipe the label names the model alone
     searches = RECIPES.get(recipe).chooses == "settings"
-    chosen = [_chosen(run) for run in runs]
+    chosen = [_chosen(run, searches=searches) for run in runs]
     folds = evidence.measured[name].score().fold
     outer = np.array([folds[run.repeat, run.fold] for run in runs])
     inner = np.array([run.facts["choice"]["score"] for run in runs])
@@ -56,7 +56,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
             "outer_score": _mean(outer[defined], metric.unit),
         }
         sentence += _too_good(gap, estimates["inner_score"].value, estimates["outer_score"].value)
-    sentence += _refit(evidence.results, name)
+    sentence += _refit(evidence.results, name, searches=searches)
     return Finding(
         id=f"inner-choice:{name}",
         kind="inner-choice",
@@ -72,10 +72,10 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     )
 
 
-def _chosen(run: RunRecord) -> str:
-    """Name of the recipe, or the settings in one line; "" for the defaults of a search."""
+def _chosen(run: RunRecord, *, searches: bool) -> str:
+    """Name of the recipe, or of a search the settings in one line; "" for its defaults."""
     choice = run.facts["choice"]
-    if len({one["recipe"] for one in choice["tried"]}) > 1:
+    if not searches:
         return choice["recipe"]
     return ", ".join(f"{key} {value:g}" for key, value in sorted(choice["settings"].items()))
 
@@ -152,13 +152,14 @@ def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
     return sentence + text("Only those of the test folds count.", "只有测试折上的得分作数。")
 
 
-def _refit(results: Results, name: str) -> Text:
+def _refit(results: Results, name: str, *, searches: bool) -> Text:
     """What it chose on all training data."""
     for run in results.runs("refit", candidate=name):
-        if run.facts.get("choice") and _chosen(run):
-            return text("On all training data it chose {r}.", "在全部训练数据上，它选择 {r}。", r=_chosen(run))
         if run.facts.get("choice"):
-            return text("On all training data it kept the default settings.", "在全部训练数据上，它保留默认设置。")
+            chosen = _chosen(run, searches=searches)
+            if not chosen:
+                return text("On all training data it kept the default settings.", "在全部训练数据上，它保留默认设置。")
+            return text("On all training data it chose {r}.", "在全部训练数据上，它选择 {r}。", r=chosen)
     return Text("", "")
 
 

@@ -1,0 +1,90 @@
+"""What `auto` and `tuned` chose: how often, how the scores of the choice compare with those that count, and nothing that changes outside `measured`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.comparison.inner_choice import find
+
+
+def study(recipe: str, chosen: list[tuple[str, dict]], inner: float | list[float], seconds: float = 3.0):
+    """Five folds of a candidate; `inner`: score of the choice less that of its test fold, on average about .85."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 400)
+    logits = {
+        "one": simulate_logits(rng, target, separation=2.0),
+        "other": simulate_logits(rng, target, separation=1.0),
+    }
+    results = make_results(logits, target, winner="one", recipes={"one": recipe, "other": "probe"})
+    scores = np.broadcast_to(inner, 5)
+    names = {name for name, _ in chosen}
+    records = []
+    for record in results.records:
+        if record.candidate == "one" and record.purpose == "main":
+            name, settings = chosen[record.fold]
+            tried = [{"recipe": one, "settings": {}, "parts": 1, "score": 0.8} for one in sorted(names | {name})] * 2
+            choice = {
+                "recipe": name,
+                "options": {},
+                "settings": settings,
+                "score": float(scores[record.fold]),
+                "parts": 1,
+                "examples": 64,
+                "tried": tried,
+            }
+            measured = {"train_seconds": 4 * seconds, "choice_seconds": seconds}
+            record = replace(record, facts={**record.facts, "choice": choice}, measured=measured)
+        records.append(record)
+    return replace(results, records=tuple(records))
+
+
+def test_which_recipes_were_chosen_and_how_often():
+    (finding,) = find(
+        study("auto", [("probe", {}), ("finetune", {}), ("probe", {}), ("probe", {}), ("lora", {})], 0.99)
+    )
+    assert finding.id == "inner-choice:one"
+    assert "chose probe in 3 of 5 runs, finetune in 1, lora in 1." in finding.sentence.en
+    assert "5 次运行中有 3 次选择 probe，1 次选择 finetune，1 次选择 lora" in finding.sentence.zh
+    assert (finding.verdict, finding.answer.en) == ("no", "auto (one) did not choose alike in every fold")
+    assert finding.estimates["chosen_1"].value == 3
+    assert len(finding.table) == 5
+
+
+@pytest.mark.parametrize(
+    ("inner", "words"),
+    [
+        (0.999, "They are too good, for they chose."),
+        ([0.7, 0.999, 0.999, 0.999, 0.999], "cannot be told here"),
+        (0.7, "are not better"),
+    ],
+)
+def test_scores_of_the_choice_stand_beside_those_that_count(inner, words):
+    (finding,) = find(study("auto", [("probe", {})] * 5, inner))
+    assert words in finding.sentence.en
+    assert finding.sentence.en.endswith("Only those of the test folds count.")
+    optimism = finding.estimates["optimism"]
+    assert optimism.low < optimism.value < optimism.high
+    gap = finding.estimates["inner_score"].value - finding.estimates["outer_score"].value
+    assert optimism.value == pytest.approx(100 * gap)
+    assert finding.estimates["inner_score"].value == pytest.approx(np.mean(np.broadcast_to(inner, 5)))
+
+
+def test_a_search_says_how_often_it_kept_the_defaults_and_what_it_took_else():
+    settings = {"learning_rate": 0.001, "epochs": 9}
+    (finding,) = find(study("tuned", [("finetune", {})] * 3 + [("finetune", settings)] * 2, 0.9))
+    assert "kept the default settings in 3 of 5 runs" in finding.sentence.en
+    assert finding.estimates["kept_defaults"].value == 3
+    assert finding.table[4]["learning_rate"] == 0.001
+    assert "learning_rate" not in finding.table[0]
+
+
+def test_times_stand_under_measured_only():
+    (slow,), (fast,) = (find(study("auto", [("probe", {})] * 5, 0.9, seconds)) for seconds in (7.0, 1.0))
+    assert slow.model_dump(exclude={"measured"}) == fast.model_dump(exclude={"measured"})
+    assert (slow.measured["seconds"], slow.measured["share"]) == (35.0, 0.25)
+    assert "35.0 seconds, 25 %" in slow.measured["sentence"]["en"]
+    assert find(make_results({"one": np.zeros((1, 40, 2))}, np.arange(40) % 2)) == [], "nobody chose"
