@@ -88,3 +88,15 @@ def test_times_stand_under_measured_only():
     assert (slow.measured["seconds"], slow.measured["share"]) == (35.0, 0.25)
     assert "35.0 seconds, 25 %" in slow.measured["sentence"]["en"]
     assert find(make_results({"one": np.zeros((1, 40, 2))}, np.arange(40) % 2)) == [], "nobody chose"
+
+
+def test_an_undefined_score_of_the_choice_is_no_score():
+    results = study("auto", [("probe", {})] * 5, 0.9)
+    records = [
+        replace(r, facts={**r.facts, "choice": {**r.facts["choice"], "score": None}}) if "choice" in r.facts else r
+        for r in results.records
+    ]
+    (finding,) = find(replace(results, records=tuple(records)))
+    assert "optimism" not in finding.estimates
+    assert finding.table[0]["inner_score"] is None
+    assert "chose probe in 5 of 5 runs." in finding.sentence.en

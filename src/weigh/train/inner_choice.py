@@ -136,11 +136,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
     progress.done = progress.most - 1
     outcome = _train(replace(run, recipe=chosen.recipe, options=chosen.options), setting, examples, progress)
     choice = {
-        "recipe": chosen.recipe,
+        **_facts(chosen, metric),
         "options": chosen.options,
-        "settings": chosen.settings,
-        "score": chosen.score(metric),
-        "parts": len(chosen.statistics),
         "examples": sum(map(len, chosen.statistics)),
         "tried": [_facts(contender, metric) for contender in tried],
     }
@@ -151,6 +148,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
 
 
 def _facts(contender: Contender, metric: Metric) -> dict[str, Any]:
+    """For the record; a score that is undefined is None."""
     score = contender.score(metric)
     facts = {"recipe": contender.recipe, "settings": contender.settings, "parts": len(contender.statistics)}
     if contender.failed is not None:

@@ -44,7 +44,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     chosen = [_chosen(run, searches=searches) for run in runs]
     folds = evidence.measured[name].score().fold
     outer = np.array([folds[run.repeat, run.fold] for run in runs])
-    inner = np.array([run.facts["choice"]["score"] for run in runs])
+    inner = np.array([run.facts["choice"]["score"] for run in runs], dtype=float)  # None: NaN
     estimates = {"runs": count(len(runs), "runs")}
     sentence = _what(label, chosen, estimates, searches=searches)
     defined = ~(np.isnan(outer) | np.isnan(inner))
@@ -66,7 +66,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
         sentence=bilingual(sentence),
         estimates=estimates,
         candidates=[name],
-        table=[_row(run, float(score)) for run, score in zip(runs, outer, strict=True)],
+        table=[_row(run, float(own), float(score)) for run, own, score in zip(runs, inner, outer, strict=True)],
         references=["Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11"],
         measured=_cost(label, runs),
     )
@@ -167,7 +167,7 @@ def _mean(values: np.ndarray, unit: str) -> Estimate:
     return Estimate(value=float(values.mean()), n=len(values), n_unit="runs", method="mean over runs", unit=unit)
 
 
-def _row(run: RunRecord, outer: float) -> dict:
+def _row(run: RunRecord, inner: float, outer: float) -> dict:
     choice = run.facts["choice"]
     return {
         "repeat": run.repeat + 1,
@@ -176,7 +176,7 @@ def _row(run: RunRecord, outer: float) -> dict:
         **dict(sorted(choice["settings"].items())),
         "contenders": len(choice["tried"]),
         "inner_examples": choice["examples"],
-        "inner_score": round(choice["score"], 4),
+        "inner_score": None if np.isnan(inner) else round(inner, 4),
         "score": None if np.isnan(outer) else round(outer, 4),
     }
 
