@@ -16,7 +16,7 @@ from weigh.plan.contenders import choice_options
 from weigh.plan.jobs import predict_seconds
 from weigh.run import RECIPES, checked_recipe, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
-from weigh.train.inner_choice import Contender, _inner_parts, _still_racing
+from weigh.train.inner_choice import Contender, _choose, _inner_parts, _still_racing
 from weigh.train.search import Search
 
 from .test_recipes import fit
@@ -92,6 +92,20 @@ def test_who_goes_on(right, going, searched):
     assert left(halved=True) == searched
 
 
+def test_of_those_left_the_first_within_one_standard_error_is_taken():
+    metric = METRICS.get("accuracy")
+    near, best = contender("near", 36), contender("best", 38)
+    mixed = contender("mixed", 37)
+    mixed.statistics[0] = np.roll(
+        mixed.statistics[0], 5, axis=0
+    )  # it errs elsewhere: one of forty ahead is less than a standard error
+    assert _choose([near, best], [near, best], metric) is best
+    assert _choose([mixed, best], [mixed, best], metric) is mixed
+    assert _choose([], [mixed, best], metric) is best, "of a search without its defaults"
+    undefined = Contender("undefined", {}, statistics=[np.full_like(best.statistics[0], np.nan)])
+    assert _choose([undefined], [undefined], metric) is undefined
+
+
 def test_ranks_are_compared_within_each_part():
     """Two trainings whose scores are shifted against each other: each ranks its own part without a mistake."""
     metric = METRICS.get("auroc")
@@ -104,8 +118,8 @@ def test_ranks_are_compared_within_each_part():
     good = Contender("good", {}, statistics=[part(0.0), part(3.0)])
     bad = Contender("bad", {}, statistics=[part(0.0, -1), part(3.0, -1)])
     assert good.score(metric) == 1.0
-    assert bad.clearly_behind(good, metric)
-    assert not good.clearly_behind(good, metric)
+    assert bad.behind(good, metric, 3.0)
+    assert not good.behind(good, metric, 0.0)
 
 
 def test_of_equals_the_first_is_chosen_and_trained_as_without_a_choice(examples, setting, make_run):

@@ -7,8 +7,8 @@ chosen one is then trained on all training examples of the run, as it would be w
 Nothing of the test fold takes part, so the cross-validation scores choice and training together. The scores of the choice itself are too good (they
 chose) and stand in the facts of the run for that reason alone. A refit chooses anew, by the same procedure, on all training data.
 
-The first contender that is not clearly worse than the best is taken (after Breiman et al. 1984, section 3.4.3): recipes come with the cheapest first,
-a search with the defaults.
+Of those left at the end the first within one standard error of the best is taken (Breiman et al. 1984, section 3.4.3): recipes come with the cheapest
+first; of a search the defaults, else the best.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ class Contender:
         pooled = np.concatenate(self.statistics)
         return float(metric.reduce(pooled, np.ones(len(pooled))))
 
-    def clearly_behind(self, best: Contender, metric: Metric) -> bool:
-        """By more than `CLEARLY` standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
+    def behind(self, best: Contender, metric: Metric, errors: float) -> bool:
+        """By more than so many standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
         pairs = list(zip(best.statistics, self.statistics, strict=True))
         if metric.pooling != "rank":
             pairs = [(np.concatenate(best.statistics), np.concatenate(self.statistics))]
         rises = np.array([rise_of(metric, after, before) for after, before in pairs])
         shares = _shares([after for after, _ in pairs])
-        return not shares @ rises[:, 0] <= CLEARLY * float(np.sqrt(((shares * rises[:, 1]) ** 2).sum()))
+        return not shares @ rises[:, 0] <= errors * float(np.sqrt(((shares * rises[:, 1]) ** 2).sum()))
 
 
 def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -130,8 +130,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
     if not racing:  # nothing could be trained: the run fails for the same reason as its first contender
         cause = next(contender.failed for contender in tried if contender.failed is not None)
         return replace(cause, key=run.key)
-    # of recipes the cheapest of those that are left; of settings the defaults if they are among them, else the best
-    chosen = racing[0] if racing[0] is tried[0] or "search" not in run.options else _best(racing, metric) or racing[0]
+    chosen = _choose([one for one in racing if "search" not in run.options or one is tried[0]], racing, metric)
     seconds = time.perf_counter() - started
     progress.done = progress.most - 1
     outcome = _train(replace(run, recipe=chosen.recipe, options=chosen.options), setting, examples, progress)
@@ -242,7 +241,7 @@ def _still_racing(contenders: Sequence[Contender], metric: Metric, *, halved: bo
     best = _best(alive, metric)
     if best is None:
         return alive
-    near = [one for one in alive if one is best or not one.clearly_behind(best, metric)]
+    near = [one for one in alive if one is best or not one.behind(best, metric, CLEARLY)]
     if halved:
         better = sorted(near, key=lambda one: -_signed(one, metric))[: max(1, len(alive) // 2)]
         return [one for one in near if one in better or one is contenders[0]]
@@ -251,6 +250,12 @@ def _still_racing(contenders: Sequence[Contender], metric: Metric, *, halved: bo
         if all(_signed(contender, metric) > _signed(cheaper, metric) for cheaper in going):
             going.append(contender)
     return going
+
+
+def _choose(preferred: Sequence[Contender], contenders: Sequence[Contender], metric: Metric) -> Contender:
+    """The first of the preferred ones that is within one standard error of the best of all; else the best."""
+    best = _best(contenders, metric) or contenders[0]
+    return next((one for one in preferred if one is best or not one.behind(best, metric, 1.0)), best)
 
 
 def _best(contenders: Sequence[Contender], metric: Metric) -> Contender | None:
