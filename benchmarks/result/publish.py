@@ -22,7 +22,7 @@ from benchmarks.result.judge import (
     read_truth,
     score,
 )
-from benchmarks.result.run import is_late
+from benchmarks.result.run import STAGES, is_late
 from benchmarks.result.sets import SETS
 
 __all__ = ["Judged", "judge", "tables", "write_page"]
@@ -153,12 +153,15 @@ def _minutes_of_weigh(by_set: Mapping[str, Judged]) -> list[str]:
             if record is None:
                 continue
             facts = record.get("facts") or {}
-            runs = "; ".join(
-                f"{name}: {many} in {seconds:.0f} s" for name, (many, seconds) in facts.get("runs", {}).items()
-            )
+            runs = "; ".join(_run_words(name, one) for name, one in facts.get("runs", {}).items())
             said = " · ".join(f"{second:.0f} s {line[:160].rstrip(' ─')}" for second, line in record["lines"])
             lines.append(f"- **{set_name}, {ours}**: won: {facts.get('winner', '–')}. {said}. Runs: {runs}.")
     return lines
+
+
+def _run_words(name: str, seconds: Mapping[str, float]) -> str:
+    stages = [f"{stage} {seconds[stage]:.0f} s" for stage in STAGES if seconds.get(stage, 0.0) >= 0.5]
+    return f"{name}: {seconds['runs']} ({', '.join(stages) or 'below 0.5 s'})"
 
 
 def _textbook_lines(judged: Mapping[float, Mapping[str, Judged]]) -> list[list[str]]:

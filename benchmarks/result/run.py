@@ -31,6 +31,7 @@ __all__ = ["GRACE", "KILL", "is_late", "read_records", "run_contender"]
 
 GRACE = 0.25  # of the budget: whoever ends later than this has no prediction, which counts as the most frequent class of the training part
 KILL = 2.5  # budgets after which a process is ended; what is late but ends before is recorded, and told
+STAGES = ("feature", "train", "words")  # seconds of a run that weigh records
 PREDICTING = 420.0  # seconds after which predicting is ended
 
 
@@ -192,16 +193,17 @@ def _study_facts(study: Path) -> dict[str, Any]:
 
     opened = Study.open(study)
     runs = opened.table("runs")
-    groups: dict[str, list[float]] = {}
+    groups: dict[str, dict[str, float]] = {}
     for run in runs.iter_rows(named=True):
-        one = groups.setdefault(f"{run['candidate']} {run['purpose']} {run['status']}", [0, 0.0])
-        one[0] += 1
-        one[1] += float(run.get("seconds") or 0.0)
+        one = groups.setdefault(f"{run['candidate']} {run['purpose']} {run['status']}", {"runs": 0})
+        one["runs"] += 1
+        for stage in STAGES:
+            one[stage] = round(one.get(stage, 0.0) + float(run.get(f"{stage}_seconds") or 0.0), 1)
     winner = next(
         (finding.candidates[0] for finding in opened.read() if finding.kind == "performance" and finding.candidates),
         None,
     )
-    return {"winner": winner, "runs": {name: [many, round(seconds, 1)] for name, (many, seconds) in groups.items()}}
+    return {"winner": winner, "runs": groups}
 
 
 def _read_predictions(path: Path, column: str) -> dict[str, str] | None:
