@@ -7,6 +7,7 @@ of the training part. Verdicts speak about exactly these trained models on new e
 from __future__ import annotations
 
 import csv
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -23,18 +24,21 @@ Answers = Mapping[str, str]  # example -> class
 
 
 class Score(NamedTuple):
-    """Accuracy with its 95 % interval."""
+    """Accuracy with its 95 % interval; not a number where one class alone is answered, of which `weigh read` says no score."""
 
     value: float
     low: float
     high: float
 
     def written(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f}" + (f" [{self.low:.3f}, {self.high:.3f}]" if math.isfinite(self.low) else "")
 
 
 class Verdict(NamedTuple):
-    """How the first stands to the second: better, worse, equal or undecided; points of accuracy it is ahead, with the 95 % interval."""
+    """How the first stands to the second: better, worse, equal or undecided; points of accuracy it is ahead, with the 95 % interval.
+
+    "unlearnt", without an interval: the leader answers one class alone, and `weigh read` ranks nothing.
+    """
 
     relation: str
     points: float
@@ -42,7 +46,8 @@ class Verdict(NamedTuple):
     high: float
 
     def written(self) -> str:
-        return f"{self.relation} {self.points:+.1f} [{self.low:.1f}, {self.high:.1f}]"
+        interval = f" [{self.low:.1f}, {self.high:.1f}]" if math.isfinite(self.low) else ""
+        return f"{self.relation} {self.points:+.1f}{interval}"
 
 
 def read_truth(place: Path) -> dict[str, str]:
@@ -62,9 +67,13 @@ def most_frequent(place: Path) -> str:
     return min(counts, key=lambda name: (-counts[name], name))
 
 
-def answers_of(record: Mapping[str, Any], truth: Answers, fallback: str) -> dict[str, str]:
-    """What counts as its answers: the fallback for everything where it was late, and for examples that it left out."""
-    predicted = {} if is_late(dict(record)) else record["predictions"] or {}
+def answers_of(record: Mapping[str, Any], truth: Answers, fallback: str, *, forgiving: bool = False) -> dict[str, str]:
+    """What counts as its answers: the fallback for everything where it was late, and for examples that it left out.
+
+    Args:
+        forgiving: What came late counts too.
+    """
+    predicted = {} if is_late(dict(record)) and not forgiving else record["predictions"] or {}
     return {example: predicted.get(example) or fallback for example in truth}
 
 
@@ -97,17 +106,23 @@ def judge_pair(ours: Answers, theirs: Answers, truth: Answers) -> Verdict:
         return Verdict("equal", 0.0, 0.0, 0.0)
     findings = _read({"ours": ours, "theirs": theirs}, truth)
     pair = next(
-        found
-        for found in findings.of("comparison")
-        if sorted(found.candidates) == ["ours", "theirs"] and found.relation
+        (
+            found
+            for found in findings.of("comparison")
+            if sorted(found.candidates) == ["ours", "theirs"] and found.relation
+        ),
+        None,
     )
+    if pair is None or pair.estimates["difference"].low is None:
+        right = [sum(answers[example] == label for example, label in truth.items()) for answers in (ours, theirs)]
+        return Verdict("unlearnt", 100 * (right[0] - right[1]) / len(truth), float("nan"), float("nan"))
     difference = pair.estimates["difference"]
     # "better" and "worse" are told with the better one first, whoever leads
     first = pair.candidates[0] if pair.relation != "worse" else pair.candidates[1]
     relation = "better" if pair.relation in TURNED else pair.relation
     low, high = difference.low, difference.high
-    if low is None or high is None:  # nothing to compare
-        low, high = float("-inf"), float("inf")
+    assert low is not None
+    assert high is not None
     if first == "ours":
         return Verdict(str(relation), difference.value, low, high)
     return Verdict(TURNED.get(str(relation), str(relation)), -difference.value, -high, -low)

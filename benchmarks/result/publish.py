@@ -29,6 +29,8 @@ __all__ = ["Judged", "judge", "tables", "write_page"]
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks" / "result.md"
 START, END = "<!-- tables: written by python -m benchmarks.result publish -->", "<!-- end of tables -->"
+DULL = ("For example:", "Read as CSV")  # lines that say nothing of time
+LINE = 230
 Record = dict[str, Any]
 
 
@@ -40,6 +42,7 @@ class Judged:
         scores: Of what counts: the most frequent class where a contender was late.
         late_scores: Of what came too late, for the reader alone.
         verdicts: `verdicts[ours][theirs]`, for both of weigh's.
+        forgiving: The same as if nobody had been late.
     """
 
     def __init__(self, place: Path, records: Mapping[str, Record]) -> None:
@@ -54,11 +57,18 @@ class Judged:
             if is_late(record) and record["predictions"]:
                 right = sum(record["predictions"].get(example) == label for example, label in truth.items())
                 self.late_scores[name] = right / len(truth)
-        self.verdicts: dict[str, dict[str, Verdict]] = {
-            ours: {name: judge_pair(answers[ours], one, truth) for name, one in answers.items() if name not in OURS}
-            for ours in OURS
-            if ours in answers
-        }
+        self.verdicts = _judge_all(answers, truth)
+        late = any(is_late(record) for record in self.records.values())
+        given = {name: answers_of(record, truth, fallback, forgiving=True) for name, record in self.records.items()}
+        self.forgiving = _judge_all(given, truth) if late else self.verdicts
+
+
+def _judge_all(answers: Mapping[str, Mapping[str, str]], truth: Mapping[str, str]) -> dict[str, dict[str, Verdict]]:
+    return {
+        ours: {name: judge_pair(answers[ours], one, truth) for name, one in answers.items() if name not in OURS}
+        for ours in OURS
+        if ours in answers
+    }
 
 
 def judge(records: Sequence[Record], folder: Path) -> dict[float, dict[str, Judged]]:
@@ -97,13 +107,13 @@ def _score_table(by_set: Mapping[str, Judged], names: Sequence[str]) -> str:
     return _table(["data set", "training / test", "most frequent class", *names], lines)
 
 
-def _verdict_table(by_set: Mapping[str, Judged], names: Sequence[str], ours: str) -> str:
+def _verdict_table(by_set: Mapping[str, Judged], names: Sequence[str], ours: str, *, forgiving: bool) -> str:
     others = [name for name in names if name not in OURS]
-    lines = [
-        [set_name, *(judged.verdicts[ours][o].written() if o in judged.verdicts[ours] else "–" for o in others)]
-        for set_name, judged in by_set.items()
-        if ours in judged.verdicts
-    ]
+    lines = []
+    for set_name, judged in by_set.items():
+        verdicts = (judged.forgiving if forgiving else judged.verdicts).get(ours)
+        if verdicts is not None:
+            lines.append([set_name, *(verdicts[o].written() if o in verdicts else "–" for o in others)])
     return _table([f"{ours} against", *others], lines)
 
 
@@ -120,7 +130,7 @@ def _summary_table(by_set: Mapping[str, Judged], names: Sequence[str]) -> str:
         cells.append(f"{mean(judged.scores[name].value for judged in held.values()):.3f}")
         for ours in OURS:
             relations = [j.verdicts[ours][name].relation for j in held.values() if name in j.verdicts.get(ours, {})]
-            number = {r: relations.count(r) for r in ("better", "equal", "undecided", "worse")}
+            number = {r: relations.count(r) for r in ("better", "equal", "undecided", "worse", "unlearnt")}
             cells.append(", ".join(f"{many} {r}" for r, many in number.items() if many) or "–")
         cells += [f"{median(seconds):.0f} ({min(seconds):.0f} to {max(seconds):.0f})" if seconds else "–"]
         cells += [str(sum(map(is_late, records))), f"{median(predicting):.0f}" if predicting else "–"]
@@ -135,7 +145,8 @@ def _seconds_table(by_set: Mapping[str, Judged], names: Sequence[str]) -> str:
         if record is None:
             return "–"
         facts = record.get("facts") or {}
-        epochs = f", {facts['epochs']:g} epochs" if "epochs" in facts else ""
+        parts = [f"{facts[name]:g} {name}" for name in ("epochs", "steps") if facts.get(name) is not None]
+        epochs = "".join(f", {part}" for part in parts)
         share = 100 * record["processor_seconds"] / record["wall_seconds"]
         seconds = "no model" if record["seconds"] is None else f"{record['seconds']:.0f} s"
         return f"{seconds}{epochs} ({share:.0f} %)"
@@ -154,9 +165,16 @@ def _minutes_of_weigh(by_set: Mapping[str, Judged]) -> list[str]:
                 continue
             facts = record.get("facts") or {}
             runs = "; ".join(_run_words(name, one) for name, one in facts.get("runs", {}).items())
-            said = " · ".join(f"{second:.0f} s {line[:160].rstrip(' ─')}" for second, line in record["lines"])
+            heard = [(second, line) for second, line in record["lines"] if not line.startswith(DULL)]
+            said = " · ".join(f"{second:.0f} s {_shortened(line)}" for second, line in heard)
             lines.append(f"- **{set_name}, {ours}**: won: {facts.get('winner', '–')}. {said}. Runs: {runs}.")
     return lines
+
+
+def _shortened(line: str) -> str:
+    line = line.rstrip(" ─").replace("No models were named; weigh tries", "tries").split(" Not tried:")[0]
+    line = "report" if line.startswith("weigh · ") else line
+    return line if len(line) <= LINE else line[:LINE] + "…"
 
 
 def _run_words(name: str, seconds: Mapping[str, float]) -> str:
@@ -220,7 +238,9 @@ def tables(records: Sequence[Record], folder: Path) -> str:
             "Accuracy on the test part:",
             _score_table(by_set, names),
             "By `weigh read`, points of accuracy:",
-            *(_verdict_table(by_set, names, ours) for ours in OURS if ours in names),
+            *(_verdict_table(by_set, names, ours, forgiving=False) for ours in OURS if ours in names),
+            "The same as if nobody had been late (who was ended counts as the most frequent class all the same):",
+            *(_verdict_table(by_set, names, ours, forgiving=True) for ours in OURS if ours in names),
             "Seconds until the model was there (share of the core that the processes got until they had predicted):",
             _seconds_table(by_set, names),
             "Where the minutes of weigh went:",

@@ -37,6 +37,9 @@ def test_verdicts_are_seen_from_ours_whoever_leads():
     assert (close.relation, close.points) == ("undecided", pytest.approx(1.0))
     assert close.low < 0 < close.high
     assert judge_pair(good, good, TRUTH).relation == "equal"
+    constant = dict.fromkeys(TRUTH, "a")
+    nothing = judge_pair(constant, {**constant, "0": "b"}, TRUTH)
+    assert (nothing.relation, nothing.written()) == ("unlearnt", "unlearnt +0.5")
 
 
 def test_a_score_is_the_share_that_is_right():
@@ -51,6 +54,7 @@ def test_who_is_late_answers_the_most_frequent_class():
     record = {"budget": 60.0, "seconds": 74.9, "predictions": predicted}
     assert answers_of(record, TRUTH, "b") == TRUTH
     assert set(answers_of({**record, "seconds": 75.1}, TRUTH, "b").values()) == {"b"}
+    assert answers_of({**record, "seconds": 75.1}, TRUTH, "b", forgiving=True) == TRUTH
     assert set(answers_of({**record, "seconds": None, "predictions": None}, TRUTH, "b").values()) == {"b"}
     del predicted["0"], predicted["1"]
     assert [answers_of(record, TRUTH, "b")[k] for k in "012"] == ["b", "b", "a"]
