@@ -22,7 +22,7 @@ from benchmarks.result.judge import (
     read_truth,
     score,
 )
-from benchmarks.result.run import STAGES, is_late
+from benchmarks.result.run import is_late
 from benchmarks.result.sets import SETS
 
 __all__ = ["Judged", "judge", "tables", "write_page"]
@@ -177,9 +177,10 @@ def _shortened(line: str) -> str:
     return line if len(line) <= LINE else line[:LINE] + "…"
 
 
-def _run_words(name: str, seconds: Mapping[str, float]) -> str:
-    stages = [f"{stage} {seconds[stage]:.0f} s" for stage in STAGES if seconds.get(stage, 0.0) >= 0.5]
-    return f"{name}: {seconds['runs']} ({', '.join(stages) or 'below 0.5 s'})"
+def _run_words(name: str, one: Mapping[str, float]) -> str:
+    """How many runs; seconds of features and heads are left out, since runs that are computed together each record those of all."""
+    words = f" (words {one['words']:.0f} s)" if one.get("words", 0.0) >= 0.5 else ""
+    return f"{name.removesuffix(' done')}: {one['runs']:.0f}{words}"
 
 
 def _textbook_lines(judged: Mapping[float, Mapping[str, Judged]]) -> list[list[str]]:

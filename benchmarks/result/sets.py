@@ -59,7 +59,7 @@ def _halves(pool: str) -> tuple[list[Labelled], list[Labelled]]:
 
 
 def _ants_and_bees() -> tuple[list[Labelled], list[Labelled]]:
-    return tuple(list(labelled_folders(f"images/ants-bees/{part}/*/*")) for part in ("train", "val"))
+    return list(labelled_folders("images/ants-bees/train/*/*")), list(labelled_folders("images/ants-bees/val/*/*"))
 
 
 # ---- texts

@@ -134,7 +134,7 @@ def test_records_become_tables(tmp_path, monkeypatch):
                 58.0,
                 truth,
                 winner="m × probe",
-                runs={"m × probe main done": {"runs": 5, "feature": 12.0, "train": 0.2}},
+                runs={"m × probe main done": {"runs": 5, "feature": 12.0, "words": 3.2}},
             ),
             record("textbook", 40.0, half, epochs=10, of_epochs=10),
             record("Trainer", 90.0, truth, epochs=3, of_epochs=3),
@@ -150,8 +150,8 @@ def test_records_become_tables(tmp_path, monkeypatch):
     verdicts = next(line for line in lines if line.startswith("| made | better"))
     assert verdicts.count("better +50.0") == 3  # a late one answers one class, which half of the examples have
     assert next(line for line in lines if line.startswith("| weigh | 1 | 1.00 |"))
-    assert "won: m × probe. 1 s Reading the data. Runs: m × probe main done: 5 (feature 12 s)" in page
-    assert next(line for line in lines if line.startswith("| made | 0.500 [")).endswith(
+    assert "won: m × probe. 1 s Reading the data. Runs: m × probe main: 5 (words 3 s)" in page
+    assert next(line for line in lines if line.startswith("| made | 0.500 |")).endswith(
         "| 40 s | 58 s (1.000): 1.45 of its time | – |"
     )
 
