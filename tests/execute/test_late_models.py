@@ -35,9 +35,11 @@ def probed(study) -> set[str]:
     }
 
 
-def late_study(photos, folder, monkeypatch, seconds: str, *, slower: float = 1.0, models=(), recipes=RECIPES):
+def late_study(
+    photos, folder, monkeypatch, seconds: str, *, slower: float = 1.0, models=(), recipes=RECIPES, settings=()
+):
     return timed_study(
-        photos, folder, monkeypatch, slower=slower, settings=[f"design.budget={seconds}", "design.cleaned=false"], models=models,
+        photos, folder, monkeypatch, slower=slower, settings=[f"design.budget={seconds}", "design.cleaned=false", *settings], models=models,
         recipes=recipes, seconds=SECONDS,
     )  # fmt: skip
 
@@ -104,3 +106,35 @@ def test_what_is_recorded_costs_nothing_and_stays(photos, suggestions, tmp_path,
     late, words = budget.late_models(plan.plan, plan.prepared, plan.timings, recorded, clock)
     assert late == frozenset()
     assert words is None
+
+
+def test_steps_of_training_are_timed_only_of_models_that_came_first(photos, suggestions, tmp_path, monkeypatch):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "10h", settings=["design.finalists=1"])
+    timed = []
+
+    def time_address(address, *others, steps):
+        timed.append((address, steps))
+        return {"seconds_per_example": SECONDS[address], **({"seconds_per_step_example": 0.05} if steps else {})}
+
+    monkeypatch.setattr("weigh.execute.choices.time_address", time_address)
+    study = records_only(study)
+    trained = {record.candidate for record in study.results().runs("main") if record.candidate.endswith("finetune")}
+    assert len(trained) == 1
+    first = trained.pop().partition(" × ")[0]
+    assert sorted(timed) == sorted([*((model, False) for model in SECONDS), (first, True)])
+    timed.clear()
+    records_only(study)
+    assert not timed, "what was timed is kept with the study"
+
+
+def test_where_all_models_are_trained_everything_is_timed_at_once(photos, tmp_path, monkeypatch):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "10h", models=["timm:good", "timm:small"])
+    timed = []
+
+    def time_address(address, *others, steps):
+        timed.append((address, steps))
+        return {"seconds_per_example": SECONDS[address]}
+
+    monkeypatch.setattr("weigh.execute.choices.time_address", time_address)
+    assert study.plan().finalists is None
+    assert timed == [("timm:good", True), ("timm:small", True)]

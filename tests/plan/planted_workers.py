@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from weigh.execute import planner, saving
+from weigh.execute import choices, planner, saving
 from weigh.execute.driver import run_study
 from weigh.execute.listener import Silent
 from weigh.run import Outcome, Setting
@@ -59,7 +59,9 @@ def planted_study(
     monkeypatch.setattr(saving, "save_refit", lambda folder, run, outcome, results, trust_code: 1.0)
     monkeypatch.setattr(saving, "model_there", lambda folder: True)
     monkeypatch.setattr(
-        planner, "time_address", lambda address, *others: {"seconds_per_example": (seconds or {}).get(address, 0.001)}
+        choices,
+        "time_address",
+        lambda address, *others, **more: {"seconds_per_example": (seconds or {}).get(address, 0.001)},
     )
     monkeypatch.setattr(planner, "name_weights", lambda candidates, *given: candidates)
     monkeypatch.setattr(planner, "check_weights", lambda *given: None)

@@ -14,7 +14,7 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.files import stamps
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.contenders import trained_recipes
@@ -25,6 +25,7 @@ from weigh.spec import StudySpec
 
 __all__ = [
     "Choose",
+    "ModelTimings",
     "check_weights",
     "choose_setting",
     "chooser",
@@ -32,7 +33,6 @@ __all__ = [
     "less_features",
     "name_weights",
     "stored_timings",
-    "time_address",
     "usable_cores",
 ]
 
@@ -105,9 +105,13 @@ def _say_what_is_kept(name: str, wanted: str, stored: str) -> None:
 
 
 def time_address(
-    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples
+    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples, *, steps: bool
 ) -> dict[str, Any]:
-    """What a pass of this model costs here, in the arithmetic that is chosen for it (`train/timing.py`)."""
+    """What a pass of this model costs here, in the arithmetic that is chosen for it (`train/timing.py`).
+
+    Args:
+        steps: Of the training of networks too; they take most of the time.
+    """
     from weigh.train.determinism import computing
     from weigh.train.timing import time_model
 
@@ -120,6 +124,7 @@ def time_address(
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
+            steps=steps,
             frozen={recipe.frozen for recipe in recipes},
             balanced=any(chosen.get("class_weights") == "balanced" for chosen in options),
             low_rank=low_rank,
@@ -212,6 +217,78 @@ def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, di
     return [shorter(job) for job in jobs]
 
 
+class ModelTimings:
+    """What models cost here, timed once and kept with the study.
+
+    Where models must first come first with their heads (`design.finalists`), steps of training are timed only of those that do: before that, a
+    step counts as three passes (`plan/jobs.py`).
+
+    Args:
+        late: Whether steps are timed only where they are asked for.
+
+    Attributes:
+        known: Address -> timing, as far as they are timed.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        setting: Setting,
+        candidates: Sequence[Candidate],
+        examples: Examples,
+        choose: Choose,
+        say: Callable[[Text], None],
+        *,
+        late: bool,
+    ) -> None:
+        self._what = (spec, setting, candidates, examples)
+        self._choose, self._say, self._late = choose, say, late
+        self.known: dict[str, dict[str, Any]] = {}
+
+    def of(self, address: str) -> dict[str, Any]:
+        """The timing of a model, with its steps unless these wait."""
+        if address not in self.known:
+            self.known[address] = self._time(address, f"timing:{address}", steps=not self._late)
+        return self.known[address]
+
+    def time_steps(self, addresses: Iterable[str]) -> bool:
+        """Time the steps of these models too; whether any of them was not timed before."""
+        networks = {c.model for c in self._what[2] if RECIPES.get(c.recipe).trains == "network"}
+        missing = [
+            address
+            for address in dict.fromkeys(addresses)
+            if self._late and address in networks and not _has_steps(self.of(address))
+        ]
+        for address in missing:
+            timed = self._time(address, _steps_key(address), steps=True)
+            self.known[address] = with_steps(self.known[address], timed)
+        return bool(missing)
+
+    def _time(self, address: str, key: str, *, steps: bool) -> dict[str, Any]:
+        later = steps and self._late
+        what = text("Timing {m}", "测量 {m} 的速度", m=address)
+        self._say(text("Timing the training of {m}", "测量 {m} 的训练速度", m=address) if later else what)
+        return self._choose(key, lambda: time_address(address, *self._what, steps=steps))
+
+
+def with_steps(timing: dict[str, Any], timed: dict[str, Any]) -> dict[str, Any]:
+    """A timing with the steps of a later one of the same model."""
+    return {**timing, **{name: value for name, value in timed.items() if name.endswith("step_example")}, "steps": True}
+
+
+def _has_steps(timing: dict[str, Any]) -> bool:
+    return "steps" in timing or any(name.endswith("step_example") for name in timing)
+
+
+def _steps_key(address: str) -> str:
+    return f"timing-steps:{address}"
+
+
 def stored_timings(ledger: Ledger, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
     """Those of the models of these runs."""
-    return {run.model: ledger.fact(f"choice:timing:{run.model}") or {} for run in runs}
+    timings = {}
+    for model in {run.model for run in runs}:
+        timings[model] = ledger.fact(f"choice:timing:{model}") or {}
+        if steps := ledger.fact(f"choice:{_steps_key(model)}"):
+            timings[model] = with_steps(timings[model], steps)
+    return timings

@@ -21,6 +21,7 @@ from weigh.execute.budget import Clock
 from weigh.execute.choices import stored_timings
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast, duration
+from weigh.execute.identity import identity_of
 from weigh.execute.interruption import Interruption, interruptible
 from weigh.execute.listener import Listener
 from weigh.execute.planner import Planner, begin
@@ -281,13 +282,7 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
     write_file(ledger.folder / "study.yaml", dump_spec(spec))
     ledger.set_facts(
         spec=spec.model_dump(mode="json", exclude_none=True),
-        identity={
-            "task": spec.task,
-            "data": examples.fingerprint,
-            "n": len(examples),
-            "test": spec.design.test,
-            "seed": spec.design.seed,
-        },
+        identity=identity_of(spec, examples),
         version=__version__,
         name=spec.title,
         problems=problems_to_json(forecast.prepared.problems),

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from weigh.execute.budget import SHARE, Clock, fits_budget
+from weigh.execute.choices import ModelTimings
 from weigh.plan.jobs import HEAD_SECONDS
 from weigh.plan.less_training import LessTraining, possible, with_less, with_networks
 from weigh.plan.prepare import Prepared
@@ -43,7 +43,7 @@ class Fitting:
     prepared: Prepared
     whole: Plan
     plan: Plan
-    timings: dict[str, dict[str, Any]]
+    model_timings: ModelTimings
     recorded: Collection[str]
     clock: Clock
 
@@ -53,10 +53,15 @@ class Fitting:
         Args:
             choices: Addresses of models that are trained together, the likeliest first.
         """
-        sizes = {address: timing["image_size"] for address, timing in self.timings.items() if timing.get("image_size")}
+        sizes = {
+            address: timing["image_size"]
+            for address, timing in self.model_timings.known.items()
+            if timing.get("image_size")
+        }
         for models in choices:
             for less in possible(self.prepared.spec, self.whole, models, sizes):
-                if self._fits(less):
+                # what a step costs is timed only where a rough guess leaves hope
+                if self._fits(less) and (not self.model_timings.time_steps(models) or self._fits(less)):
                     return less
         return None
 
@@ -70,4 +75,4 @@ class Fitting:
             2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if prepared.spec.design.cleaned else 0.0
         )
         after = replace(self.clock, budget=(self.clock.budget or 0.0) - cleaned * self.clock.pace("head"))
-        return fits_budget(plan, prepared, self.timings, self.recorded, after, SHARE)
+        return fits_budget(plan, prepared, self.model_timings.known, self.recorded, after, SHARE)

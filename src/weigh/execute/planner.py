@@ -8,27 +8,26 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from weigh.data.confirmation import what_was_read
-from weigh.data.examples import Examples
-from weigh.errors import StudyMismatch
 from weigh.execute.averaging import check_average
 from weigh.execute.budget import Clock, fits_budget, keep_budget, keep_time, late_models, refit_seconds, shortened
 from weigh.execute.choices import (
     Choose,
+    ModelTimings,
     check_weights,
     choose_setting,
     chooser,
     count_workers,
     less_features,
     name_weights,
-    time_address,
 )
 from weigh.execute.forecast import Forecast
+from weigh.execute.identity import check_same_study
 from weigh.execute.less_training import Fitting, may_train_less
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
@@ -70,7 +69,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     for line in what_was_read(examples, prepared.problems):
         listener.stage(line)
     if ledger is not None:
-        _same_study(ledger, spec, examples)
+        check_same_study(ledger, spec, examples)
     choose, workers = chooser(ledger), count_workers(spec)
     prepared, chosen = complete_models(prepared, ledger, choose)
     if chosen is not None:
@@ -78,17 +77,17 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     spec = prepared.spec
     setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
     crossed = cross_candidates(spec)
-    timings: dict[str, dict[str, Any]] = {}
-
-    def timed(address: str) -> dict[str, Any]:
-        if address not in timings:
-            listener.stage(text("Timing {m}", "测量 {m} 的速度", m=address))
-            make = partial(time_address, address, spec, setting, crossed, examples)
-            timings[address] = choose(f"timing:{address}", make)
-        return timings[address]
-
-    candidates = name_weights(crossed, choose, timed, setting)
-    if (delay := max((of_busy_machine(timing) for timing in timings.values()), default=1.0)) > BUSY:
+    timings = ModelTimings(
+        spec,
+        setting,
+        crossed,
+        examples,
+        choose,
+        listener.stage,
+        late=chooses_finalists(spec),
+    )
+    candidates = name_weights(crossed, choose, timings.of, setting)
+    if (delay := max((of_busy_machine(timing) for timing in timings.known.values()), default=1.0)) > BUSY:
         listener.stage(
             text(
                 "This machine is busy with other work: a pass took {x} times as long as it computed. The study takes longer so; how much is predicted anew while it runs.",
@@ -97,9 +96,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
             )
         )
     budget = None if spec.design.budget is None else parse_duration(spec.design.budget)
-    return Planner(
-        prepared, ledger, candidates, setting, workers, choose, timed, timings, chosen, Clock(budget, began=began)
-    )
+    return Planner(prepared, ledger, candidates, setting, workers, choose, timings, chosen, Clock(budget, began=began))
 
 
 def of_busy_machine(timing: dict[str, Any]) -> float:
@@ -130,7 +127,7 @@ class Planner:
     Attributes:
         candidates: All of the specification, with the identities of their weights.
         choose: As from `choices.chooser`.
-        timed: Address -> what a pass of that model costs here; puts it into `timings`.
+        model_timings: What passes of the models cost here.
         chosen: Which models weigh chose, where none were named.
         clock: What of the budget is spent.
     """
@@ -141,8 +138,7 @@ class Planner:
     setting: Setting
     workers: int
     choose: Choose
-    timed: Callable[[str], dict[str, Any]]
-    timings: dict[str, dict[str, Any]]
+    model_timings: ModelTimings
     chosen: Text | None
     clock: Clock
 
@@ -154,7 +150,7 @@ class Planner:
         recorded = ledger.recorded() if ledger is not None else {}
         missing = [run for run in plan.runs if run.key not in recorded]
         for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
-            self.timed(model)
+            self.model_timings.of(model)
         plan, late, words = self._without_late(plan, recorded)
         design, stored = plan, self._stored_less
         plan, finalists, passed, order = self._narrow(plan, stored)
@@ -173,6 +169,8 @@ class Planner:
             passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
             self._store_less(less, finalists)
+        if finalists is not None:
+            self.model_timings.time_steps(_networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
         plan, cut = self._left_out(plan, cut if words is None else words + (cut or Text("", "")))
         plan = replace(plan, runs=kept_runs(plan.runs, race))
@@ -311,13 +309,30 @@ class Planner:
             return None  # somebody goes on in full, or everybody can
         networks = tuple(dict.fromkeys(c.model for c in design.candidates if c not in heads.candidates))
         choices = [(model,) for model in order] if chooses else [networks]
-        fitting = Fitting(self.prepared, design, heads, self.timings, recorded, self.clock)
+        fitting = Fitting(self.prepared, design, heads, self.model_timings, recorded, self.clock)
         return fitting.find([models for models in choices if models])
 
     def _store_less(self, less: LessTraining, finalists: Sequence[str] | None) -> None:
         """Keep what is decided, once the finalists are known."""
         if self.ledger is not None and (finalists is not None or not chooses_finalists(self.prepared.spec)):
             self.ledger.set_facts(**{self._less_key: less.as_json})
+
+    def _fits(self, plan: Plan, *, known: bool, recorded: Collection[str]) -> bool:
+        """Whether a plan with these finalists ends in the time.
+
+        Args:
+            known: They are, so what their networks cost is timed, unless it is too much even by a rough guess.
+            recorded: Keys of runs.
+        """
+        fits = fits_budget(plan, self.prepared, self.timings, recorded, self.clock)
+        if fits and known and self.model_timings.time_steps(_networks_of(plan)):
+            fits = fits_budget(plan, self.prepared, self.timings, recorded, self.clock)
+        return fits
+
+    @property
+    def timings(self) -> dict[str, dict[str, Any]]:
+        """Address -> timing, as far as they are timed."""
+        return self.model_timings.known
 
     def _narrow(self, plan: Plan, less: LessTraining | None) -> _Narrow:
         """The plan without what only finalists run.
@@ -337,11 +352,16 @@ class Planner:
         taken, passed = (), ()
         if less is None:
             taken, passed = take_finalists(
-                plan, spec, order, lambda narrower: fits_budget(narrower, prepared, self.timings, recorded, self.clock)
+                plan, spec, order, partial(self._fits, known=ranking is not None, recorded=recorded)
             )
             taken = tuple(dict.fromkeys([*taken, *trained]))
             passed = tuple(model for model in passed if model not in trained)
         return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
+
+
+def _networks_of(plan: Plan) -> list[str]:
+    """Addresses of the models whose networks are trained."""
+    return [c.model for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
 
 
 def _require_packages(runs: Collection[Run]) -> None:
@@ -359,39 +379,3 @@ def _require_packages(runs: Collection[Run]) -> None:
         from weigh.train.search import require_optuna
 
         require_optuna()
-
-
-def _same_study(ledger: Ledger, spec: StudySpec, examples: Examples) -> None:
-    """Other data, another task or another test part than what is recorded is refused with the reason."""
-    seen = ledger.fact("identity")
-    now = {
-        "task": spec.task,
-        "data": examples.fingerprint,
-        "n": len(examples),
-        "test": spec.design.test,
-        "seed": spec.design.seed,
-    }
-    if seen is None:
-        return
-    elsewhere = text("Choose another folder: --output studies/NAME", "请另选文件夹：--output studies/名称")
-    names = {
-        "task": text("task", "任务"),
-        "data": text("data", "数据"),
-        "n": text("number of examples", "样本数"),
-        "test": text("held-out share (design.test)", "留出比例（design.test）"),
-        "seed": text("seed (design.seed)", "随机种子（design.seed）"),
-    }
-    for key in ("task", "n", "data", "test", "seed"):
-        if seen[key] != now[key]:
-            raise StudyMismatch(
-                text(
-                    "{f} holds a study with another {w}: recorded {a}, now {b}.",
-                    "{f} 中的研究{w}不同：记录为 {a}，现在是 {b}。",
-                    f=ledger.folder,
-                    w=names[key],
-                    a=str(seen[key])[:24],
-                    b=str(now[key])[:24],
-                ),
-                text("Results of different data must not be mixed in one table.", "不同数据的结果不能混在同一张表里。"),
-                elsewhere,
-            )

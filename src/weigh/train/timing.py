@@ -55,6 +55,7 @@ def time_model(
     setting: Setting,
     *,
     network: bool,
+    steps: bool = True,
     frozen: Collection[str] = (),
     balanced: bool = False,
     low_rank: Sequence[dict[str, Any]] = (),
@@ -66,7 +67,8 @@ def time_model(
     """Seconds per example of a forward pass and of a training step, in the arithmetic that is chosen.
 
     Args:
-        network: Time a training step too.
+        network: A recipe trains the network; refused where that cannot be.
+        steps: Time its training steps too.
         frozen: Time a step of what is trained where the rest is frozen too (`Recipe.frozen`); nothing is said of a network that cannot be cut
             there (its runs will say why).
         balanced: Whether a recipe weighs classes; refused where the loss does not.
@@ -86,7 +88,7 @@ def time_model(
     task = network_task(setting.task)
     task.require(model, *(("network",) if network else ()), cuts=frozen, balanced=balanced)
     known = model.known() if pretrained else None
-    net, batch, inputs = _network_and_batch(model, setting, 16 if network else 8, examples)
+    net, batch, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
     speed_up(net, setting.device)
 
     def forward(chosen: str) -> None:
@@ -115,6 +117,8 @@ def time_model(
     }
     if batch.ndim == 4 and (examples is None or not examples.kind.placed):
         found["image_size"] = batch.shape[-1]
+    if not steps:
+        return found
     if network:
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
