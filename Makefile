@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Older pip would run a package's setup.py with what it needs fetched as eggs, which fails for seqeval (dev) since setuptools-scm 10.
 export PIP_USE_PEP517 := 1
 
-.PHONY: demo demo-text demo-masks demo-boxes test check audit torture bench bench-frameworks bench-choice bench-result clean
+.PHONY: demo demo-text demo-masks demo-boxes test test-all check audit torture bench bench-frameworks bench-choice bench-result clean
 
 demo: $(VENV)/demo.stamp
 	@$(VENV)/bin/weigh demo
@@ -25,8 +25,12 @@ demo-boxes: $(VENV)/demo.stamp
 
 # Two processes, which take files in the order of tests/conftest.py; what kills processes and counts signals runs alone afterwards.
 test: $(VENV)/test.stamp
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone' --durations=40
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not thorough' --durations=40
 	@$(VENV)/bin/python -m pytest -m alone tests/execute
+
+# What `make test` proves on fewer cases: simulations of coverage in all their cells.
+test-all: test
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 -m thorough tests/stats
 
 check: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check src tests benchmarks

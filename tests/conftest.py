@@ -28,13 +28,15 @@ LONGEST = [
     "models/test_decoded", "train/test_boxes", "data/masks/test_sequences", "train/test_recipes",
 ]  # fmt: skip
 
-# Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures.
+# Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures;
+# the parsed sources.
 TOGETHER = [
     {
         "findings/test_verdicts", "report/test_chinese", "findings/test_disagreement", "findings/test_unlearnt",
         "findings/test_familiar", "findings/test_advice",
     },
     {"data/test_near_duplicates", "data/test_checks"},
+    {"test_architecture", "test_disk", "test_rooms"},
 ]  # fmt: skip
 
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import SOURCES, last_name, nodes_of
 from weigh import disk
 from weigh.errors import StorageError, StudyLocked
 from weigh.record import lock
 
-SOURCES = sorted((Path(__file__).parents[1] / "src" / "weigh").rglob("*.py"))
 # Who writes otherwise, and why that is no half-written file: the writer itself; a folder that is renamed as a
 # whole when it is complete; the description of an unexpected error, which nobody reads back; a download that goes on
 # where it was cut and gets its name when its hash is right; what a .keras file holds, unpacked into a temporary folder.
@@ -148,18 +148,17 @@ def test_a_seal_is_of_the_content_and_of_the_name():
 @pytest.mark.parametrize("path", [p for p in SOURCES if p.name not in WRITERS], ids=lambda p: p.name)
 def test_nobody_else_writes_files(path):
     """Only through `disk`: a call that writes stands in a block of `replacing`, or not at all."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = set()
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.With) and any("replacing(" in ast.unparse(item.context_expr) for item in node.items):
             inside |= {id(child) for child in ast.walk(node)}
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         if isinstance(node, ast.Call) and id(node) not in inside:
             assert not _writes(node), f"{path.name}:{node.lineno} {ast.unparse(node)}"
 
 
 def _writes(call: ast.Call) -> bool:
-    name = ast.unparse(call.func).split(".")[-1]
+    name = last_name(call.func)
     if name in ("open", "fdopen"):
         words = [a.value for a in [*call.args, *(k.value for k in call.keywords)] if isinstance(a, ast.Constant)]
         return any(isinstance(word, str) and len(word) <= 3 and set(word) & set("wax") for word in words)

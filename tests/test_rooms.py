@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from pathlib import Path
+from collections.abc import Sequence
 
+import pytest
+
+from tests.sources import SOURCE, SOURCES, forget, last_name, nodes_of
 from weigh import media, tasks
 from weigh.kinds.base import KINDS
 from weigh.media import MEDIA
 from weigh.nouns import Noun
 from weigh.tasks import TASKS
 
-SOURCE = Path(__file__).parents[1] / "src" / "weigh"
 # file -> (how often it asks for the class of what belongs to one medium, why)
 ASKED_OF_MODELS = {
     "models/processor/layers.py": (1, "a layer that a faster one replaces, as a dropout is"),
@@ -46,18 +48,28 @@ NAMED = {
 }
 
 
-def _trees():
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module", autouse=True)
+def _read_once():
+    yield
+    forget()
+
+
+def _files():
+    """Names of files with all their nodes."""
+    for path in SOURCES:
+        yield path.relative_to(SOURCE).as_posix(), nodes_of(path)
 
 
 def _constants(node: ast.AST) -> set[str]:
     return {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
-def _literals(tree: ast.AST) -> list[ast.Constant]:
+def _strings(nodes: Sequence[ast.AST]) -> set[str]:
+    return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+
+
+def _literals(nodes: Sequence[ast.AST]) -> list[ast.Constant]:
     """Constants that are no docstrings."""
-    nodes = list(ast.walk(tree))
     docstrings = {id(n.value) for n in nodes if isinstance(n, ast.Expr)}
     return [n for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in docstrings]
 
@@ -69,19 +81,18 @@ def _is_constant(node: ast.AST) -> bool:
 def _compared(names: set[str], words: tuple[str, ...]) -> Counter[str]:
     """File -> comparisons of one of the names with something that is called by one of the words."""
     found: Counter[str] = Counter()
-    for file, tree in _trees():
-        for node in ast.walk(tree):
+    for file, nodes in _files():
+        for node in nodes:
             if isinstance(node, ast.Compare):
                 sides = [node.left, *node.comparators]
-                called = {ast.unparse(side).rpartition(".")[2] for side in sides}
-                if names & set().union(*map(_constants, sides)) and called & set(words):
+                if names & set().union(*map(_constants, sides)) and set(words) & set(map(last_name, sides)):
                     found[file] += 1
     return found
 
 
 def test_no_task_is_named_outside_its_table():
     names = set(TASKS)
-    named = {file for file, tree in _trees() if names & _constants(tree)} - {"tasks.py"}
+    named = {file for file, nodes in _files() if names & _strings(nodes)} - {"tasks.py"}
     assert not named
 
 
@@ -99,10 +110,11 @@ def test_no_class_of_one_medium_is_asked_for():
     """`isinstance` of an encoder is the question for texts in other words."""
     found = Counter(
         file
-        for file, tree in _trees()
-        for node in ast.walk(tree)
+        for file, nodes in _files()
+        for node in nodes
         if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "isinstance"
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "isinstance"
         and OF_ONE_MEDIUM & {n.id for n in ast.walk(node.args[1]) if isinstance(n, ast.Name)}
     )
     assert {file: n for file, n in found.items() if n > ASKED_OF_MODELS.get(file, (0, ""))[0]} == {}
@@ -114,8 +126,8 @@ def test_nouns_of_media_stay_in_their_rooms():
     assert nouns >= {"PICTURES", "TEXTS", "SENTENCES"}
     named = {
         file
-        for file, tree in _trees()
-        for node in ast.walk(tree)
+        for file, nodes in _files()
+        for node in nodes
         if isinstance(node, ast.ImportFrom)
         and node.module == "weigh.media"
         and nouns & {alias.name for alias in node.names}
@@ -128,12 +140,13 @@ def test_no_task_is_compared_with():
     constants = {name for name, value in vars(tasks).items() if isinstance(value, str) and value in TASKS}
     found = [
         f"{file}:{node.lineno}"
-        for file, tree in _trees()
-        for node in ast.walk(tree)
+        for file, nodes in _files()
+        for node in nodes
         if (isinstance(node, ast.Compare) and constants & {n.id for n in ast.walk(node) if isinstance(n, ast.Name)})
         or (
             isinstance(node, ast.Call)
-            and ast.unparse(node.func).endswith(".startswith")
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "startswith"
             and any(task.startswith(c) for c in _constants(node) for task in TASKS if c.endswith("-") and len(c) > 1)
         )
     ]
@@ -143,12 +156,12 @@ def test_no_task_is_compared_with():
 def test_media_are_named_in_their_rooms():
     """No constant outside of docstrings is the name of one."""
     names = {*MEDIA, *(m.reads for _, m in MEDIA.items())}
-    named = {file for file, tree in _trees() if names & {c.value for c in _literals(tree)}}
+    named = {file for file, nodes in _files() if names & {c.value for c in _literals(nodes)}}
     assert {file for file in named if not file.startswith(ROOMS)} == set(NAMED)
 
 
 def test_kinds_are_looked_up_where_something_is_registered():
     """A constant handed to a registry is a name too."""
-    calls = [n for _, tree in _trees() for n in ast.walk(tree) if isinstance(n, ast.Call)]
-    named = [n.lineno for n in calls if ast.unparse(n.func) == "kind_named" and any(map(_is_constant, n.args))]
+    calls = [n for _, nodes in _files() for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)]
+    named = [n.lineno for n in calls if n.func.id == "kind_named" and any(map(_is_constant, n.args))]
     assert named == []

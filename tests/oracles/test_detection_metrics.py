@@ -34,7 +34,7 @@ def same(ours, theirs):
     np.testing.assert_allclose(ours, expected, atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("block", range(10))
+@pytest.mark.parametrize("block", range(3))
 def test_thirty_random_cases(block):
     for case in range(30):
         rng = np.random.default_rng([block, case])

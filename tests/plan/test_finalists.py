@@ -74,9 +74,15 @@ def test_networks_are_trained_only_of_the_models_that_came_first(many, tmp_path,
     assert "To run: 0 runs" in again
 
 
+@pytest.fixture(scope="module")
+def whole(many, tmp_path_factory):
+    """An undisturbed study. Do not change it."""
+    with pytest.MonkeyPatch.context() as patch:
+        return records_only(study(many, tmp_path_factory.mktemp("whole") / "s", patch))
+
+
 @pytest.mark.parametrize("stop_after", [3, 30, 65, 80])
-def test_interrupted_anywhere_it_chooses_the_same(many, tmp_path, monkeypatch, stop_after):
-    whole = records_only(study(many, tmp_path / "whole", monkeypatch))
+def test_interrupted_anywhere_it_chooses_the_same(many, whole, tmp_path, monkeypatch, stop_after):
     calls: list = []
     broken = study(many, tmp_path / "s", monkeypatch, calls=calls, stop_after=stop_after)
     with pytest.raises(KeyboardInterrupt):
@@ -102,16 +108,17 @@ def test_time_is_predicted_for_the_slowest_that_may_be_chosen(many, tmp_path, mo
 def test_who_would_take_too_long_is_passed_over_and_said_so(many, tmp_path, monkeypatch, slow, trained):
     seconds = {f"timm:{name}": 0.05 for name in slow}  # a minute for each network
     narrow = study(many, tmp_path / "s", monkeypatch, seconds=seconds, settings=["design.budget=100s"])
-    narrow.run()
+    records_only(narrow)
     assert ran(narrow).get("finetune", set()) == {f"timm:{name}" for name in trained}
-    told = next(f for f in narrow.read() if f.id == "finalists").sentence
+    findings = narrow.read()
+    told = next(f for f in findings if f.id == "finalists").sentence
     named = ", ".join(f"timm:{name}" for name in slow)
     assert f"finetune, scratch would take longer than 100s with {named}, and so does not run with it." in told.en
     assert f"finetune, scratch 与 {named} 组合所需的时间会超过 100s，因此不运行。" in told.zh
     assert not any(f"Left out: timm:{name}" in told.en for name in slow)
     assert ("None of the 4 models was trained with finetune or scratch." in told.en) == (not trained)
     assert ("4 个模型都没有用 finetune、scratch 训练。" in told.zh) == (not trained)
-    assert not [f for f in narrow.read() if f.kind == "internal"]
+    assert not [f for f in findings if f.kind == "internal"]
 
 
 def test_a_wider_study_keeps_what_is_recorded(many, tmp_path, monkeypatch):

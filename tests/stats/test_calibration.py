@@ -143,7 +143,10 @@ def estimate_of(rng, logits, target, groups=None):
     return calibration_error(statistics, draw_weights(rng, units, 300), units=units)
 
 
-@pytest.mark.parametrize(("n", "classes", "spread"), [(100, 2, 2.0), (300, 3, 2.0), (300, 10, 1.0), (1000, 2, 4.0)])
+@pytest.mark.parametrize(
+    ("n", "classes", "spread"),
+    [(100, 2, 2.0), (300, 10, 1.0), pytest.param(300, 3, 2.0, marks=pytest.mark.thorough), pytest.param(1000, 2, 4.0, marks=pytest.mark.thorough)],
+)  # fmt: skip
 def test_calibrated_model_has_an_interval_down_to_zero_and_less_bias(n, classes, spread):
     raw, debiased, reaches_zero, studies = [], [], 0, 120
     for seed in range(studies):

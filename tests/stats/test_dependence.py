@@ -52,7 +52,13 @@ def test_centred_within_classes():
     assert np.allclose([residual[strata == s].mean() for s in range(4)], 0)
 
 
-@pytest.mark.parametrize(("n", "size", "rho"), [(1000, 10, 0.3), (300, 10, 0.5), (1000, 25, 0.3), (800, 8, 0.0)])
+@pytest.mark.parametrize(
+    ("n", "size", "rho"),
+    [
+        (300, 10, 0.5), (800, 8, 0.0), pytest.param(1000, 10, 0.3, marks=pytest.mark.thorough),
+        pytest.param(1000, 25, 0.3, marks=pytest.mark.thorough),
+    ],
+)  # fmt: skip
 def test_design_effects_are_covered(n, size, rho):
     truth = true_effect(size, rho)
     studies, columns, along, found, within_n = 80, 0, 0, 0, 0

@@ -59,7 +59,7 @@ def test_the_fused_optimiser_takes_the_steps_of_the_plain_one(make_loop):
 
 @pytest.mark.parametrize("model", ["timm:mobilenetv3_small_050", "timm:tf_efficientnet_lite0"])
 def test_a_depthwise_network_trains_to_the_same_bits_again(model, examples, setting, make_run):
-    run = make_run("scratch", model=model, epochs=1, image_size=64, batch_size=8)
+    run = make_run("scratch", model=model, epochs=1, image_size=32, batch_size=8)
     found = []
     for _ in range(2):
         with computing(threads=1):
