@@ -92,6 +92,7 @@ def look_level(looks: tuple[int, ...], level: float, candidates: int = 2) -> flo
     References:
         Pocock (1977); Armitage, McPherson & Rowe (1969) for the integration; Jennison & Turnbull (2000), ch. 2 and 9.
     """
+    from scipy.optimize import brentq
     from scipy.special import ndtr, ndtri
 
     if len(looks) < 2:
@@ -99,13 +100,13 @@ def look_level(looks: tuple[int, ...], level: float, candidates: int = 2) -> flo
     pairs = max(candidates * (candidates - 1) // 2, 1)
     share = (1 - level) / pairs
     low, high = -float(ndtri(share / 2)), -float(ndtri(share / 2 / len(looks)))  # one look; Bonferroni over looks
-    for _ in range(30):
-        middle = (low + high) / 2
-        if _crossing(looks, middle) > share:
-            low = middle
-        else:
-            high = middle
-    return 1 - min(1 - level, 2 * pairs * float(ndtr(-high)))
+    if _crossing(looks, low) <= share:  # to the last digits: looks that are all but one
+        bound = low
+    elif _crossing(looks, high) >= share:
+        bound = high
+    else:
+        bound = brentq(lambda bound: _crossing(looks, bound) - share, low, high, xtol=1e-10)
+    return 1 - min(1 - level, 2 * pairs * float(ndtr(-bound)))
 
 
 def _crossing(looks: tuple[int, ...], bound: float) -> float:
