@@ -163,19 +163,15 @@ def test_an_onnx_file_is_replaced_whole_or_not_at_all(folder, tmp_path, monkeypa
     target = tmp_path / "out" / "model.onnx"
     target.parent.mkdir()
     target.write_bytes(b"the last one")
-    if fault == "the disk is full":
 
-        def full(_program, path):
-            Path(path).write_bytes(b"half")
-            raise OSError(errno.ENOSPC, "No space left on device", path)
-
-        monkeypatch.setattr("torch.onnx.ONNXProgram.save", full)
-    else:
-
-        def interrupted(*_):
+    def writes_half(_graph, path: Path) -> None:
+        path.write_bytes(b"half")
+        if fault == "it is interrupted":
             raise KeyboardInterrupt
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-        monkeypatch.setattr(onnx_file, "_difference", interrupted)
+    for name in ("_write_any_size", "_write"):
+        monkeypatch.setattr(onnx_file, name, writes_half)
     with pytest.raises(StorageError if fault == "the disk is full" else KeyboardInterrupt):
         export_onnx(folder, target)
     assert [f.name for f in target.parent.iterdir()] == ["model.onnx"]
