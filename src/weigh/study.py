@@ -76,6 +76,7 @@ class Study:
         self.spec, self.trust_code = spec, trust_code
         self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
         self.submissions: list[Submission] = []  # for a benchmark, written by `run`
+        self.written: FindingsFile | None = None  # what `write` wrote last
 
     # ---- ways in
 
@@ -305,7 +306,7 @@ class Study:
         from weigh.findings.file import findings_file
 
         results = self.results()
-        file = findings_file(results)
+        self.written = file = findings_file(results)
         try:
             return self._write_into(self.folder, file, results)
         except StorageError as error:

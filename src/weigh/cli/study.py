@@ -141,7 +141,7 @@ def run_and_tell(
             raise
     if not (study.folder / "findings.json").exists():
         raise typer.Exit(0)  # declined at the question
-    file = study.read().file
+    file = study.written or study.read().file
     tell(file)
     failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]

@@ -36,8 +36,9 @@ from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
 from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
 from weigh.record.index import write_index
-from weigh.record.ledger import Ledger, problems_to_json
+from weigh.record.ledger import Ledger
 from weigh.record.lock import lock_study
+from weigh.record.problems import problems_to_json
 from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.run import RECIPES, Job, Run, recipe_options

@@ -16,7 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,7 +26,6 @@ from weigh.disk import flush_folder, replacing, storage_errors
 from weigh.errors import RecordError, StorageError
 from weigh.language import Text, text
 from weigh.notices import notice
-from weigh.problem import Problem
 from weigh.record.arrays import intact, read_kept, read_predictions, write_predictions
 from weigh.record.results import RunRecord
 from weigh.record.tables import (
@@ -79,6 +77,7 @@ class Ledger:
     def __init__(self, folder: Path, *, create: bool = False) -> None:
         self.folder, self.path, self.arrays = folder, folder / "ledger.sqlite", folder / "arrays"
         self._copied = time.monotonic()
+        self._digests: dict[str, str | None] = {}
         kept = folder / "ledger.copy.sqlite"
         if not (self.path.exists() or kept.exists() or create):
             raise RecordError(
@@ -329,9 +328,12 @@ class Ledger:
         return self._read_array(read_kept, key)
 
     def _read_array(self, read: Callable[[Path, str], T], key: str) -> T:
-        digests = self._rows("SELECT digest FROM runs WHERE key = ?", (key,))
         try:
-            return read(self._array(key), digests[0][0] if digests else "")
+            try:
+                return read(self._array(key), self._digest(key))
+            except ValueError:
+                self._digests.clear()  # it may have been run again since
+                return read(self._array(key), self._digest(key))
         except (OSError, ValueError) as error:
             raise RecordError(
                 text(
@@ -339,6 +341,12 @@ class Ledger:
                 ),
                 do=text("Run the study again: only this run is repeated.", "请再次运行研究：只会重做这一次运行。"),
             ) from None
+
+    def _digest(self, key: str) -> str:
+        """Of a run's array file. All are asked for together: a connection for each of thousands took longer than their files."""
+        if key not in self._digests:
+            self._digests = dict(self._rows("SELECT key, digest FROM runs"))
+        return self._digests.get(key) or ""
 
     def models(self) -> dict[str, dict[str, Any]]:
         """Candidate -> facts on its model, which depend on its options (the input size)."""
@@ -357,30 +365,6 @@ class Ledger:
 
     def _array(self, key: str) -> Path:
         return self.arrays / f"{key}.npz"
-
-
-def problems_to_json(problems: Sequence[Problem]) -> list[dict]:
-    return [
-        asdict(problem) | {key: _pair(getattr(problem, key)) for key in ("sentence", "why", "do")}
-        for problem in problems
-    ]
-
-
-def problems_from_json(stored: list[dict]) -> tuple[Problem, ...]:
-    def build(item: dict) -> Problem:
-        texts = {key: Text(*item[key]) if item[key] else None for key in ("sentence", "why", "do")}
-        lists = {
-            "paths": tuple(item["paths"]),
-            "pairs": tuple(map(tuple, item["pairs"])),
-            "details": tuple(item["details"]),
-        }
-        return Problem(**{**item, **texts, **lists})
-
-    return tuple(build(item) for item in stored)
-
-
-def _pair(value: Text | None) -> list[str] | None:
-    return None if value is None else [value.en, value.zh]
 
 
 def _json(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from weigh.data.examples import Examples
@@ -14,7 +13,8 @@ from weigh.plan.less_training import LessTraining, with_less
 from weigh.plan.racing import Race
 from weigh.plan.runs import Plan
 from weigh.record.choice_of_winner import choose_winner
-from weigh.record.ledger import Ledger, problems_from_json
+from weigh.record.ledger import Ledger
+from weigh.record.problems import problems_from_json
 from weigh.record.results import Results
 from weigh.run import Candidate
 from weigh.spec import StudySpec
@@ -52,7 +52,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         lost=ledger.lost_sentence(),
         less=less,
     )
-    return replace(results, winner=choose_winner(results))
+    return results.with_winner(choose_winner(results))
 
 
 def main_results(ledger: Ledger, plan: Plan, spec: StudySpec, examples: Examples) -> Results:

@@ -7,7 +7,7 @@ Array order everywhere: (candidate, repeat, fold, example).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
@@ -221,6 +221,12 @@ class Results:
     @cached_property
     def _read(self) -> dict[tuple[str, str, str], OutOfFold | None]:
         return {}
+
+    def with_winner(self, winner: str | None) -> Results:
+        """The same records with `winner`; predictions that were read to choose it are not read again."""
+        chosen = replace(self, winner=winner)
+        chosen._read.update(self._read)
+        return chosen
 
     def _out_of_fold(self, candidate: str, purpose: Purpose, variant: str) -> OutOfFold | None:
         runs = self.runs(purpose, candidate=candidate, variant=variant)

@@ -11,7 +11,8 @@ from weigh.data.readers import READERS
 from weigh.disk import seal, unseal, write_file
 from weigh.errors import DataError, StorageError
 from weigh.record.index import read_index
-from weigh.record.ledger import Ledger, problems_from_json
+from weigh.record.ledger import Ledger
+from weigh.record.problems import problems_from_json
 from weigh.seeds import seed
 
 __all__ = ["Thumbnails"]
