@@ -20,8 +20,8 @@ from weigh.language import text
 from weigh.problem import Problem
 from weigh.record import arrays
 from weigh.record.ledger import Ledger
-from weigh.record.problems import problems_from_json, problems_to_json
 from weigh.record.lock import lock_study
+from weigh.record.problems import problems_from_json, problems_to_json
 from weigh.run import Outcome, Run
 
 
