@@ -77,6 +77,13 @@ def _short_timings():
     choices.TIMED = 0.0
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _old_objects_are_not_looked_through_again():
+    """What earlier files left for the session (libraries, models) is no rubbish: every look through it took longer than the last."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory, monkeypatch):
     """Tests never touch the user's cache, settings or language."""

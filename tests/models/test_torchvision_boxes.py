@@ -88,7 +88,7 @@ def made():
 
 
 @pytest.mark.parametrize(
-    ("name", "seen"), [*((name, None) for name in KINDS), *((name, [(96, 120), (70, 128)]) for name in LIGHT), pytest.param("ssd300_vgg16", [(288, 250)], marks=pytest.mark.slow)]
+    ("name", "seen"), [*((name, [(96, 120), (70, 128)]) for name in KINDS), *((name, None) for name in LIGHT), pytest.param("ssd300_vgg16", [(288, 250)], marks=pytest.mark.slow)]
 )  # fmt: skip
 def test_boxes_are_the_librarys_own(name, seen, made):
     model, network = made(name)
