@@ -19,13 +19,17 @@ settings.register_profile("ci", settings.get_profile("any-machine"), derandomize
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-# Of many seconds, the longest first: one that begins at the end leaves the other process idle. A new name changes no result.
+# Of many seconds, the longest first: one that begins at the end leaves the other process idle. Others need ten seconds or less, or stand early
+# by their names. A new name changes no result.
 LONGEST = [
-    "journeys/test_texts", "journeys/test_readme", "journeys/test_offline", "data/test_near_duplicates", "data/test_checks",
-    "journeys/test_journey", "journeys/test_damaged_study", "findings/test_verdicts", "report/test_chinese",
-    "journeys/test_own_model_study", "train/test_adapted_pictures", "journeys/test_last_stage", "journeys/test_shifted",
-    "journeys/test_boxes", "findings/test_claims", "journeys/test_glue", "data/test_fuzz", "data/test_demo_texts",
-    "models/test_decoded", "train/test_boxes", "data/masks/test_sequences", "train/test_recipes",
+    "models/test_keras", "train/test_saved_texts", "plan/test_planned_study", "journeys/test_kill", "models/test_torchvision_boxes",
+    "journeys/test_texts", "cli/test_rank", "journeys/test_readme", "report/test_boxes", "findings/test_order", "models/test_loading",
+    "train/test_strengths", "plan/test_finalists", "plan/test_racing", "report/test_browser", "models/test_ports", "cli/test_no_models",
+    "record/test_bad_predictions", "stats/test_racing", "train/test_saved_average", "stats/test_shift", "stats/test_box_intervals",
+    "data/test_near_duplicates", "data/test_checks", "models/test_decoded_saved", "journeys/test_ensembles", "findings/test_verdicts",
+    "report/test_chinese", "findings/test_slices", "kinds/test_new_kind", "data/test_texts", "train/test_numerics", "train/test_loop",
+    "journeys/test_own_detectors", "plan/test_purposes", "journeys/test_offline", "journeys/test_pretraining", "train/test_recipes",
+    "train/test_boxes", "train/test_naive_bayes", "train/test_vocabulary", "train/test_masks", "train/test_words", "train/test_length",
 ]  # fmt: skip
 
 # Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures;
