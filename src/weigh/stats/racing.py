@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -105,7 +105,7 @@ def look_level(looks: tuple[int, ...], level: float, candidates: int = 2) -> flo
     elif _crossing(looks, high) >= share:
         bound = high
     else:
-        bound = brentq(lambda bound: _crossing(looks, bound) - share, low, high, xtol=1e-10)
+        bound = cast(float, brentq(lambda bound: _crossing(looks, bound) - share, low, high, xtol=1e-10))
     return 1 - min(1 - level, 2 * pairs * float(ndtr(-bound)))
 
 
