@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from weigh.heads.base import HEADS
-from weigh.models.preprocessing import Preprocessing
+from weigh.models.preprocessing import STRIP, Preprocessing
 
 
 def loss_of(kind, logits, target, weight=None):
@@ -67,6 +69,25 @@ def test_crop_has_the_size_of_the_model(shape, squash):
     assert crop.shape == (32, 32, 3)
     assert crop[:, :12].mean() < 30  # the middle stays in the middle
     assert crop[:, 20:].mean() > 225
+
+
+@given(
+    st.integers(1, 90), st.integers(1, 90), st.integers(8, 40), st.integers(0, 13), st.booleans(), st.booleans(),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+@settings(max_examples=150)
+def test_the_middle_of_a_kept_square_is_the_crop_itself(width, height, size, more, floors, squash, seed):
+    """Fine-tuning scores pictures from squares, a probe and `weigh predict` from the picture: one pixel beside it is another answer."""
+    from PIL import Image
+
+    pixels = np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    prepared = Preprocessing(size, size + more, (0.5,) * 3, (0.5,) * 3, floors=floors, squash=squash)
+    square = prepared.whole.crop(picture)
+    assert square.shape == (size + more, size + more, 3)
+    middle = prepared.middle(square[None])[0]
+    if max(width, height) <= STRIP * min(width, height):
+        np.testing.assert_array_equal(middle, prepared.crop(picture))
 
 
 def test_crop_equals_torchvision():

@@ -30,6 +30,7 @@ from weigh.run import Setting
 __all__ = ["Pictures", "crops", "crops_of_each", "prepare_squares", "squares_key"]
 
 DECODE_SECONDS = 0.004  # one picture
+SQUARES = "2"  # how squares are cut; another number makes older ones in caches unknown
 AHEAD = 3  # batches decoded before they are needed; Pillow releases the interpreter while it decodes
 
 
@@ -171,7 +172,7 @@ def prepare_squares(
 def squares_key(examples: Examples, preparation: Preprocessing) -> str:
     """What the squares depend on, hashed: the whole preparation, the decoder, contents in their order."""
     digest = hashlib.blake2b(digest_size=16)
-    for part in (str(preparation), PIL.__version__, *map(str, examples.content)):
+    for part in (SQUARES, str(preparation), PIL.__version__, *map(str, examples.content)):
         digest.update(part.encode() + b"\x1f")
     return f"squares-{digest.hexdigest()}"
 

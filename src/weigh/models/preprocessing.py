@@ -117,11 +117,11 @@ class Preprocessing:
     @property
     def whole(self) -> Preprocessing:
         """That of the squares from which the evaluation crop and all augmentations are cut."""
-        return replace(self, size=self.side)
+        return _Squares(**asdict(replace(self, size=self.side)), inner=self.size)
 
     def middle(self, squares: np.ndarray) -> np.ndarray:
         """The evaluation crop of a batch of these squares."""
-        start = self._whole((squares.shape[1] - self.size) / 2)
+        start = self._start(squares.shape[1])
         return squares[:, start : start + self.size, start : start + self.size]
 
     @property
@@ -134,6 +134,10 @@ class Preprocessing:
         if self.floors:
             return int(self.resize * length / min(length, other))
         return round(length * (self.resize / min(length, other)))
+
+    def _start(self, length: int) -> int:
+        """Where on a side of this many pixels the centre crop begins."""
+        return self._whole((length - self.size) / 2)
 
     def _whole(self, pixels: float) -> int:
         return int(pixels) if self.floors else round(pixels)
@@ -153,7 +157,7 @@ class Preprocessing:
             wide, high = width, height
         else:
             wide, high = max(self.size, self._scaled(width, height)), max(self.size, self._scaled(height, width))
-        left, top = self._whole((wide - self.size) / 2), self._whole((high - self.size) / 2)
+        left, top = self._start(wide), self._start(high)
         if scale != 1 and max(wide, high) > STRIP * self.resize:
             across, down = _span(left, self.size, wide, width), _span(top, self.size, high, height)
             picture = picture.crop((across.first, down.first, across.beyond, down.beyond))
@@ -169,6 +173,22 @@ class Preprocessing:
         mean = torch.tensor(self.mean, device=x.device).view(1, 3, 1, 1) * 255
         std = torch.tensor(self.std, device=x.device).view(1, 3, 1, 1) * 255
         return x.sub_(mean).div_(std)
+
+
+@dataclass(frozen=True, repr=False)
+class _Squares(Preprocessing):
+    """Squares that hold the evaluation crop: cut so that their middle is the very crop that is cut from the picture directly. Halves are rounded
+    to even pixels, so the middle of the middle may lie one pixel beside it.
+
+    Attributes:
+        inner: Side of the evaluation crop, in pixels.
+    """
+
+    inner: int = 0
+
+    def _start(self, length: int) -> int:
+        margin = self._whole((self.size - self.inner) / 2)
+        return self._whole((length - self.inner) / 2) - margin
 
 
 @dataclass(frozen=True, repr=False)
