@@ -182,6 +182,7 @@ def _compete(
     if outcome.status != "done":
         contender.failed = outcome
         return
+    assert outcome.answers is not None  # it is done
     bias = outcome.facts.get("bias")
     prediction = examples.kind.decide(outcome.answers, 0.0 if bias is None else np.asarray(bias))
     contender.statistics.append(metric.measure(prediction, examples.target[held]))

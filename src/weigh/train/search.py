@@ -74,5 +74,6 @@ class Search:
 
     def tell(self, score: float) -> None:
         """The score of what was asked for last; NaN where it could not be trained."""
+        assert self._trial is not None, "ask comes first"
         outcome: dict[str, Any] = {"state": self._failed} if np.isnan(score) else {"values": score}
         self._study.tell(self._trial, **outcome)
