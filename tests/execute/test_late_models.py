@@ -138,3 +138,40 @@ def test_where_all_models_are_trained_everything_is_timed_at_once(photos, tmp_pa
     monkeypatch.setattr("weigh.execute.choices.time_address", time_address)
     assert study.plan().finalists is None
     assert timed == [("timm:good", True), ("timm:small", True)]
+
+
+def head_purposes(study) -> set[str]:
+    return {record.purpose for record in study.results().records if record.candidate.endswith("probe")}
+
+
+def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, monkeypatch):
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "68s", settings=["design.repeats=null"])[0])
+    results = study.results()
+    assert probed(study) == set(SECONDS)
+    assert head_purposes(study) <= {"main", "refit"}
+    assert len({record.repeat for record in results.runs("main") if record.candidate.endswith("probe")}) == 1
+    assert "no time for the learning curve" in results.skipped["budget"].en
+    assert "来不及做学习曲线" in results.skipped["budget"].zh
+    assert not results.unfinished
+    assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress")]
+    ran = len(results.records)
+    assert len(records_only(study).results().runs("main")) >= len(results.runs("main"))
+    assert head_purposes(study) <= {"main", "refit"}, f"{ran} runs: it does not change its mind"
+
+
+def test_with_more_time_they_are_asked(photos, suggestions, tmp_path, monkeypatch):
+    settings = ["design.repeats=null", "design.cleaned=true"]
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "68s", settings=settings[:1])[0])
+    assert "order-check" not in head_purposes(study)
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "10h", settings=settings)[0])
+    assert "order-check" in head_purposes(study)
+    assert "budget" not in study.results().skipped
+
+
+def test_what_a_user_asked_for_himself_stays(photos, suggestions, tmp_path, monkeypatch):
+    settings = ["design.repeats=2", "design.order_check=true"]
+    study = records_only(
+        late_study(photos, tmp_path / "s", monkeypatch, "68s", settings=settings, recipes=["probe"])[0]
+    )
+    assert "order-check" in head_purposes(study)
+    assert {record.repeat for record in study.results().runs("main") if record.candidate.endswith("probe")} == {0, 1}

@@ -26,6 +26,7 @@ from weigh.execute.choices import (
     less_features,
     name_weights,
 )
+from weigh.execute.essentials import keep_essentials
 from weigh.execute.forecast import Forecast
 from weigh.execute.identity import check_same_study
 from weigh.execute.less_training import Fitting, may_train_less
@@ -95,8 +96,9 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
                 x=round(delay, 1),
             )
         )
-    budget = None if spec.design.budget is None else parse_duration(spec.design.budget)
-    return Planner(prepared, ledger, candidates, setting, workers, choose, timings, chosen, Clock(budget, began=began))
+    clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
+    prepared, setting, lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
+    return Planner(prepared, ledger, candidates, setting, workers, choose, timings, chosen, lean, clock)
 
 
 def of_busy_machine(timing: dict[str, Any]) -> float:
@@ -129,6 +131,7 @@ class Planner:
         choose: As from `choices.chooser`.
         model_timings: What passes of the models cost here.
         chosen: Which models weigh chose, where none were named.
+        lean: What there is no time for beside the comparison.
         clock: What of the budget is spent.
     """
 
@@ -140,6 +143,7 @@ class Planner:
     choose: Choose
     model_timings: ModelTimings
     chosen: Text | None
+    lean: Text | None
     clock: Clock
 
     def forecast(self) -> Forecast:
@@ -172,7 +176,8 @@ class Planner:
         if finalists is not None:
             self.model_timings.time_steps(_networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
-        plan, cut = self._left_out(plan, cut if words is None else words + (cut or Text("", "")))
+        sentences = [one for one in (self.lean, words, cut) if one is not None]
+        plan, cut = self._left_out(plan, sum(sentences[1:], sentences[0]) if sentences else None)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, self.setting, timings, len(examples))
