@@ -1,4 +1,4 @@
-"""Where the time is too short for all models that weigh chose, the likeliest that fit are tried, and the report says which were not."""
+"""Where the time is too short for all models that weigh chose, the slowest are left out, and the report says which."""
 
 from __future__ import annotations
 

@@ -118,29 +118,23 @@ def late_models(
 ) -> tuple[frozenset[str], Text | None]:
     """Candidates that are left out so that the heads of the other models end in the time that is left, and what is to be said of it.
 
-    For models that weigh chose (a user's own are never left out). In their order, the likeliest first, each goes on that still fits; what is
-    recorded costs nothing more. One model stays in any case: the first that has records, else the fastest.
+    For models that weigh chose (a user's own are never left out). Whoever takes longest goes first, so that as many as can be are compared; what
+    is recorded costs nothing more. One model stays in any case.
     """
-    models = [m for m in prepared.spec.models if any(c.model == m and c.cheap for c in plan.candidates)]
-    if clock.budget is None or len(models) < 2:
+    if clock.budget is None:
         return frozenset(), None
-    n, seconds = len(prepared.examples), dict.fromkeys(models, 0.0)
-    begun = {run.model for run in plan.runs if run.key in recorded}
+    n, seconds = len(prepared.examples), dict[str, float]()
     for candidate in plan.candidates:
-        missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
-        if candidate.cheap and candidate.model in seconds and missing:
-            took = predict_seconds(missing, timings.get(candidate.model, {}), n) * clock.pace("head")
-            seconds[candidate.model] += took
-    stays = next((model for model in models if model in begun), min(models, key=lambda model: seconds[model]))
-    left = SHARE * clock.left() - seconds[stays]
+        if candidate.cheap and candidate.model in prepared.spec.models:
+            missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
+            took = (
+                predict_seconds(missing, timings.get(candidate.model, {}), n) * clock.pace("head") if missing else 0.0
+            )
+            seconds[candidate.model] = seconds.get(candidate.model, 0.0) + took
     late = []
-    for model in models:
-        if model == stays:
-            continue
-        if seconds[model] <= max(0.0, left):
-            left -= seconds[model]
-        else:
-            late.append(model)
+    while len(seconds) > 1 and sum(seconds.values()) > SHARE * clock.left() and any(seconds.values()):
+        late.append(max(reversed(seconds), key=lambda model: seconds[model]))  # of equal ones the less likely
+        del seconds[late[-1]]
     if not late:
         return frozenset(), None
     words = text(
