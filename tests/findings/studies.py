@@ -12,6 +12,7 @@ import numpy as np
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.planned import add_runs
 from tests.findings.planted_boxes import Detector, forgotten, planted_boxes
+from tests.findings.planted_choices import STOPPED, narrowed, study
 from tests.findings.planted_masks import inside_errors, objects_missed, planted_study, wrong_masks
 from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.file import findings_file
@@ -21,8 +22,6 @@ from weigh.plan.racing import Dropped, Race
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import find_suspects
 from weigh.record.results import Results
-from weigh.run import Candidate
-from weigh.spec import RecipeSpec
 
 __all__ = ["STUDIES", "called", "file_of", "pictures", "results_of", "shifted"]
 
@@ -242,22 +241,7 @@ def raced(*, dropped: bool) -> Results:
     return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
 
 
-STOPPED = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
 LATE = text("Runs took longer: to keep to the budget, b is not trained.", "运行较慢：为不超出预算时间，b 未训练。")
-
-
-def narrowed() -> Results:
-    """Two models with heads, of which only the better one is trained as a network too."""
-    rng = np.random.default_rng(0)
-    target = simulate_target(rng, 300)
-    separations = {"timm:a × probe": 2.0, "timm:b × probe": 1.0, "timm:a × finetune": 2.2}
-    logits = {name: simulate_logits(rng, target, separation=value, repeats=2) for name, value in separations.items()}
-    results = make_results(logits, target, recipes={"timm:a × finetune": "finetune"}, design={"finalists": 1})
-    models = [name.partition(" ")[0] for name in separations]
-    candidates = tuple(replace(c, model=m) for c, m in zip(results.candidates, models, strict=True))
-    both = [RecipeSpec(name="probe"), RecipeSpec(name="finetune")]
-    spec = results.spec.model_copy(update={"models": ["timm:a", "timm:b"], "recipes": both})
-    return replace(results, candidates=candidates, spec=spec, untried=(STOPPED,))
 
 
 def by_luck() -> Results:
@@ -302,6 +286,8 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "familiar": lambda: called(
         pictures((2.0, 1.0)), ["ants/n02219486_{i}.JPEG"], ["ants", "bees"], ["timm:resnet18", "timm:resnet50"]
     ),
+    "chose alike": lambda: study("auto", [("probe", {})] * 5, 0.99),
+    "chose apart": lambda: study("auto", [("probe", {}), *[("finetune", {})] * 4], 0.9),
     "level": lambda: pictures((2.0, 2.0), repeats=1, test=40, slices=None),
     "equal": lambda: pictures((5.0, 5.0), n=4000, repeats=3, test=2000, models=MODELS, noise=0.0, winner="m0"),
     "useless": lambda: pictures((-1.5, -2.0), repeats=3),

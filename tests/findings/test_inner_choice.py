@@ -7,39 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from tests.findings.planted_choices import study
+from tests.findings.synthetic import make_results
 from weigh.findings.comparison.inner_choice import find
-
-
-def study(recipe: str, chosen: list[tuple[str, dict]], inner: float | list[float], seconds: float = 3.0):
-    """Five folds of a candidate; `inner`: score of the choice less that of its test fold, on average about .85."""
-    rng = np.random.default_rng(0)
-    target = simulate_target(rng, 400)
-    logits = {
-        "one": simulate_logits(rng, target, separation=2.0),
-        "other": simulate_logits(rng, target, separation=1.0),
-    }
-    results = make_results(logits, target, winner="one", recipes={"one": recipe, "other": "probe"})
-    scores = np.broadcast_to(inner, 5)
-    names = {name for name, _ in chosen}
-    records = []
-    for record in results.records:
-        if record.candidate == "one" and record.purpose == "main":
-            name, settings = chosen[record.fold]
-            tried = [{"recipe": one, "settings": {}, "parts": 1, "score": 0.8} for one in sorted(names | {name})] * 2
-            choice = {
-                "recipe": name,
-                "options": {},
-                "settings": settings,
-                "score": float(scores[record.fold]),
-                "parts": 1,
-                "examples": 64,
-                "tried": tried,
-            }
-            measured = {"train_seconds": 4 * seconds, "choice_seconds": seconds}
-            record = replace(record, facts={**record.facts, "choice": choice}, measured=measured)
-        records.append(record)
-    return replace(results, records=tuple(records))
 
 
 def test_which_recipes_were_chosen_and_how_often():

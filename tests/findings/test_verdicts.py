@@ -208,6 +208,10 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "no": ("times as many", "倍"),
         "undecided": ("not recorded|No candidate", "并非所有|尚未选出"),
     },
+    "inner-choice": {
+        "yes": ("runs|kept the default settings", "次运行中"),
+        "no": ("runs|kept the default settings", "次运行中"),
+    },
     "advice": {"yes": ("Worth doing", "最值得先做"), "no": ("Nothing in the record", "没有必须补做")},
     "internal": {"no": ("could not be computed", "未能算出")},
     "data:clean": {"no": ("Nothing that would change", "没有发现")},

@@ -205,7 +205,7 @@ class Page:
         plain = {
             key: value for key, value in finding.measured.items() if key != "sentence" and not isinstance(value, list)
         }
-        return [(visible_line(key), _written(value)) for key, value in sorted(plain.items())]
+        return [(estimate_title(key, self.language), _written(value)) for key, value in sorted(plain.items())]
 
     def other_of(self, finding: Finding) -> str:
         """The candidate that a comparison sets against the winner, by its label."""
