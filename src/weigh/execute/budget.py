@@ -93,7 +93,7 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
     shorter = plan_runs(
         prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
     )
-    return shorter, fewer, over
+    return replace(shorter, skipped=plan.skipped), fewer, over
 
 
 def fits_budget(

@@ -105,12 +105,13 @@ def _say_what_is_kept(name: str, wanted: str, stored: str) -> None:
 
 
 def time_address(
-    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples, *, steps: bool
-) -> dict[str, Any]:
-    """What a pass of this model costs here, in the arithmetic that is chosen for it (`train/timing.py`).
+    address: str, spec: StudySpec, setting: Setting, candidates: Sequence[Candidate], examples: Examples, *,
+    passes: bool, steps: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """What this model costs here, in the arithmetic that is chosen for it (`train/timing.py`).
 
     Args:
-        steps: Of the training of networks too; they take most of the time.
+        passes, steps: What is timed; steps of training take most of the time.
     """
     from weigh.train.determinism import computing
     from weigh.train.timing import time_model
@@ -124,6 +125,7 @@ def time_address(
             address,
             setting,
             network=any(recipe.trains == "network" for recipe in recipes),
+            passes=passes,
             steps=steps,
             frozen={recipe.frozen for recipe in recipes},
             balanced=any(chosen.get("class_weights") == "balanced" for chosen in options),
@@ -248,7 +250,8 @@ class ModelTimings:
     def of(self, address: str) -> dict[str, Any]:
         """The timing of a model, with its steps unless these wait."""
         if address not in self.known:
-            self.known[address] = self._time(address, f"timing:{address}", steps=not self._late)
+            self._say(text("Timing {m}", "测量 {m} 的速度", m=address))
+            self.known[address] = self._time(address, f"timing:{address}", passes=True, steps=not self._late)
         return self.known[address]
 
     def time_steps(self, addresses: Iterable[str]) -> bool:
@@ -260,20 +263,18 @@ class ModelTimings:
             if self._late and address in networks and not _has_steps(self.of(address))
         ]
         for address in missing:
-            timed = self._time(address, _steps_key(address), steps=True)
+            self._say(text("Timing the training of {m}", "测量 {m} 的训练速度", m=address))
+            timed = self._time(address, _steps_key(address), passes=False, steps=True)
             self.known[address] = with_steps(self.known[address], timed)
         return bool(missing)
 
-    def _time(self, address: str, key: str, *, steps: bool) -> dict[str, Any]:
-        later = steps and self._late
-        what = text("Timing {m}", "测量 {m} 的速度", m=address)
-        self._say(text("Timing the training of {m}", "测量 {m} 的训练速度", m=address) if later else what)
-        return self._choose(key, lambda: time_address(address, *self._what, steps=steps))
+    def _time(self, address: str, key: str, **what: bool) -> dict[str, Any]:
+        return self._choose(key, lambda: time_address(address, *self._what, **what))
 
 
 def with_steps(timing: dict[str, Any], timed: dict[str, Any]) -> dict[str, Any]:
     """A timing with the steps of a later one of the same model."""
-    return {**timing, **{name: value for name, value in timed.items() if name.endswith("step_example")}, "steps": True}
+    return {**timing, **timed, "steps": True}
 
 
 def _has_steps(timing: dict[str, Any]) -> bool:

@@ -74,8 +74,8 @@ def run_study(
         if not listener.planned(forecast):
             return False
         _remember(ledger, forecast)
-        if forecast.late and forecast.late_words is not None:
-            planner.keep_left_out(forecast.late, forecast.late_words, {})
+        if forecast.late is not None:
+            planner.keep_left_out(forecast.stopped, forecast.late, {})
         ledger.keep_copy()
         with open_executor(forecast.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption, planner.clock)
@@ -107,16 +107,16 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     ids = {candidate.id for candidate in compared if candidate.cheap or chooses}
     _run_first(planner, forecast.plan, [job for job in forecast.jobs if job.runs[0].candidate in ids], recorder)
     forecast = planner.forecast()
-    if chooses:
-        ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
     ledger.set_planned(forecast.plan.runs)
-    if chooses:
-        for words in (
-            finalist_words(spec, forecast.plan.candidates, forecast.finalists),
-            forecast.cut if forecast.less else None,
-        ):
-            if words is not None:
-                recorder.listener.stage(words)
+    if not chooses:
+        return forecast
+    ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
+    for words in (
+        finalist_words(spec, forecast.plan.candidates, forecast.finalists),
+        forecast.cut if forecast.less else None,
+    ):
+        if words is not None:
+            recorder.listener.stage(words)
     return forecast
 
 
@@ -233,7 +233,7 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
     suspects = find_suspects(results)
     runs: list[Run] = []
     if not spec.design.cleaned:
-        reason = text("design.cleaned is off.", "design.cleaned 已关闭。")
+        reason = plan.skipped.get("cleaned") or text("design.cleaned is off.", "design.cleaned 已关闭。")
     elif len(heads) < 2:
         reason = text(
             "Two candidates that train only a head are needed; this study has {n}.",
@@ -275,7 +275,7 @@ def _less(forecast: Forecast) -> dict[str, Any] | None:
 def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
-    spec, examples, plan = forecast.prepared.spec, forecast.prepared.examples, forecast.plan
+    spec, examples, plan = forecast.asked, forecast.prepared.examples, forecast.plan
     changed = changed_settings(ledger.fact("spec"), spec.model_dump(mode="json", exclude_none=True))
     if changed:
         notice(text("Changed since the last run: {c}", "与上次运行相比的改动：{c}", c="; ".join(changed)))

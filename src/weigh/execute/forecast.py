@@ -14,6 +14,7 @@ from weigh.plan.prepare import Prepared
 from weigh.plan.racing import Race, racing_words
 from weigh.plan.runs import Plan
 from weigh.run import Job, Run, Setting
+from weigh.spec import StudySpec
 
 __all__ = ["Forecast", "duration"]
 
@@ -29,7 +30,8 @@ class Forecast:
     """What a study would do, before it does it.
 
     Attributes:
-        prepared: The data.
+        prepared: The data, and the specification as there is time for.
+        asked: The specification as it is kept with the study.
         plan: The runs.
         whole: With those that are left out for want of time or by a race; the race is held on it.
         jobs: Jobs that are not recorded yet.
@@ -46,11 +48,11 @@ class Forecast:
         less: How networks are trained in less time; None where they are trained in full.
         over: That the prediction is longer than the budget, where nothing more can be left out.
         stopped: Candidates that the budget is too short for, or was at an earlier start with the same one.
-        late: Those of them that are new with this forecast.
-        late_words: What is said of them; stands in `cut` too.
+        late: What is said of those of them that are new with this forecast; stands in `cut` too.
     """
 
     prepared: Prepared
+    asked: StudySpec
     plan: Plan
     whole: Plan
     jobs: list[Job]
@@ -68,8 +70,7 @@ class Forecast:
     over: Text | None = None
     less: LessTraining | None = None
     stopped: tuple[str, ...] = ()
-    late: frozenset[str] = frozenset()
-    late_words: Text | None = None
+    late: Text | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""

@@ -26,7 +26,7 @@ from weigh.execute.choices import (
     less_features,
     name_weights,
 )
-from weigh.execute.essentials import keep_essentials
+from weigh.execute.essentials import Essentials, keep_essentials
 from weigh.execute.forecast import Forecast
 from weigh.execute.identity import check_same_study
 from weigh.execute.less_training import Fitting, may_train_less
@@ -97,8 +97,8 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
             )
         )
     clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
-    prepared, setting, lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
-    return Planner(prepared, ledger, candidates, setting, workers, choose, timings, chosen, lean, clock)
+    lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
+    return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock)
 
 
 def of_busy_machine(timing: dict[str, Any]) -> float:
@@ -127,30 +127,40 @@ class Planner:
     """What plans are made from. It stays the same while a study runs; what is planned changes with what is recorded.
 
     Attributes:
+        lean: What there is time for.
+        asked: The specification as it is kept with the study.
         candidates: All of the specification, with the identities of their weights.
         choose: As from `choices.chooser`.
         model_timings: What passes of the models cost here.
         chosen: Which models weigh chose, where none were named.
-        lean: What there is no time for beside the comparison.
         clock: What of the budget is spent.
     """
 
-    prepared: Prepared
+    lean: Essentials
+    asked: StudySpec
     ledger: Ledger | None
     candidates: tuple[Candidate, ...]
-    setting: Setting
     workers: int
     choose: Choose
     model_timings: ModelTimings
     chosen: Text | None
-    lean: Text | None
     clock: Clock
+
+    @property
+    def prepared(self) -> Prepared:
+        """The data, and the specification as there is time for."""
+        return self.lean.prepared
+
+    @property
+    def setting(self) -> Setting:
+        return self.lean.setting
 
     def forecast(self) -> Forecast:
         """What is to be run, as far as the records decide it by now."""
         prepared, ledger, timings = self.prepared, self.ledger, self.timings
         spec, examples = prepared.spec, prepared.examples
         plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
+        plan = replace(plan, skipped={**plan.skipped, **self.lean.skipped})
         recorded = ledger.recorded() if ledger is not None else {}
         missing = [run for run in plan.runs if run.key not in recorded]
         for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
@@ -176,7 +186,7 @@ class Planner:
         if finalists is not None:
             self.model_timings.time_steps(_networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
-        sentences = [one for one in (self.lean, words, cut) if one is not None]
+        sentences = [one for one in (self.lean.words, words, cut) if one is not None]
         plan, cut = self._left_out(plan, sum(sentences[1:], sentences[0]) if sentences else None)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
@@ -205,8 +215,8 @@ class Planner:
             chosen=self.chosen,
             over=over,
             less=less,
-            late=late,
-            late_words=words,
+            asked=self.asked,
+            late=words,
             stopped=tuple(dict.fromkeys([*(self._decided or {"stopped": ()})["stopped"], *late])),
         )
 

@@ -86,7 +86,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"no interval.*", "不设区间"),
     (r"no estimate: too few groups or no errors", "不作估计：组太少或没有误差"),
     (r"mean, no interval", "平均，不设区间"),
-    (r"Student's t over runs", "各次运行间的学生 t 分布"),
+    (r"Student's t over runs, corrected for shared training examples", "各次运行间的学生 t 分布，已按共用训练样本校正"),
     (r"mean over runs", "各次运行的平均"),
     (r"simulated", "来自模拟研究"),
     (r"no object", "不找目标的基线"),

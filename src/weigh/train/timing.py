@@ -55,6 +55,7 @@ def time_model(
     setting: Setting,
     *,
     network: bool,
+    passes: bool = True,
     steps: bool = True,
     frozen: Collection[str] = (),
     balanced: bool = False,
@@ -68,7 +69,7 @@ def time_model(
 
     Args:
         network: A recipe trains the network; refused where that cannot be.
-        steps: Time its training steps too.
+        passes, steps: Time passes, training steps; of what is not timed nothing is returned.
         frozen: Time a step of what is trained where the rest is frozen too (`Recipe.frozen`); nothing is said of a network that cannot be cut
             there (its runs will say why).
         balanced: Whether a recipe weighs classes; refused where the loss does not.
@@ -105,18 +106,20 @@ def time_model(
 
     # Which arithmetic is used must not depend on a stopwatch: the same study on the same machine gives the same numbers.
     chosen = precision if precision != "auto" else best_precision(setting.device)
-    seconds = _seconds(forward, chosen, setting.device, enough) / len(batch)
-    reading = read_pass(lambda: forward(chosen), setting.device, net, enough)
-    cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
-    found: dict[str, Any] = {
-        "precision_head": chosen,
-        "precision_network": chosen,
-        "seconds_per_example": max(seconds, task.feed.reading_seconds),
-        "channels_last": True,
-        "model": None if known is None else {**known, **cost},
-    }
-    if batch.ndim == 4 and (examples is None or not examples.kind.placed):
-        found["image_size"] = batch.shape[-1]
+    found: dict[str, Any] = {}
+    if passes:
+        seconds = _seconds(forward, chosen, setting.device, enough) / len(batch)
+        reading = read_pass(lambda: forward(chosen), setting.device, net, enough)
+        cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
+        found |= {
+            "precision_head": chosen,
+            "precision_network": chosen,
+            "seconds_per_example": max(seconds, task.feed.reading_seconds),
+            "channels_last": True,
+            "model": None if known is None else {**known, **cost},
+        }
+        if batch.ndim == 4 and (examples is None or not examples.kind.placed):
+            found["image_size"] = batch.shape[-1]
     if not steps:
         return found
     if network:

@@ -67,7 +67,10 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
         estimates=estimates,
         candidates=[name],
         table=[_row(run, float(own), float(score)) for run, own, score in zip(runs, inner, outer, strict=True)],
-        references=["Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11"],
+        references=[
+            "Cawley & Talbot (2010), On over-fitting in model selection, JMLR 11",
+            "Nadeau & Bengio (2003), Inference for the Generalization Error, Machine Learning 52",
+        ],
         measured=_cost(label, runs),
     )
 
@@ -112,15 +115,19 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
 
 
 def _gap(differences: np.ndarray, evidence: Evidence) -> Estimate:
-    """How much better the inner scores are on average: Student's interval over runs, roughly, for runs share training examples."""
+    """How much better the inner scores are on average: Student's interval over runs, with the variance of Nadeau & Bengio (2003), for runs share
+    training examples.
+    """
     sign = (1.0 if evidence.metric.greater_is_better else -1.0) * scaled(1.0, evidence.metric).value
     values, ends = sign * differences, {}
-    mean = float(values.mean())
+    mean, folds = float(values.mean()), evidence.results.spec.design.folds
     if len(values) > 1:
-        error = float(values.std(ddof=1)) / math.sqrt(len(values))
+        error = float(values.std(ddof=1)) * math.sqrt(1 / len(values) + 1 / (folds - 1))
         half = quantile(evidence.level, len(values) - 1) * error
         ends = {"low": mean - half, "high": mean + half, "level": evidence.level}
-    base = scaled(0.0, evidence.metric, n=len(values), method="Student's t over runs")
+    base = scaled(
+        0.0, evidence.metric, n=len(values), method="Student's t over runs, corrected for shared training examples"
+    )
     return base.model_copy(update={"value": mean, "n_unit": "runs", **ends})
 
 
