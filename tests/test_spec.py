@@ -175,6 +175,48 @@ def test_durations(hours, minutes, seconds):
         assert parse_duration(written) == 3600 * hours + 60 * minutes + seconds
 
 
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("10 minutes", 600),
+        ("1 hour", 3600),
+        ("1.5M", 90),
+        ("1h 30 min", 5400),
+        ("45 sec", 45),
+        ("10分钟", 600),
+        ("2小时", 7200),
+    ],
+)
+def test_durations_in_words(written, seconds):
+    assert parse_duration(written) == seconds
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("10", "write 10m for minutes"), ("0", "is not a duration"), ("0s", "nothing can be run"), ("-5m", "is not a duration"), ("nan", "is not"),
+        ("1e3s", "is not"), ("٣m", "is not a duration"), ("soon", "is not a duration"), ("", "is not a duration"), ("5x", "is not a duration"),
+    ],
+)  # fmt: skip
+def test_what_is_no_duration_is_refused_with_what_to_write(written, told):
+    with pytest.raises(SpecError, match=told):
+        parse_duration(written)
+
+
+def test_an_ensemble_is_no_recipe_and_its_setting_is_named():
+    with pytest.raises(SpecError, match=r"--set output\.ensemble=always"):
+        load_spec({"data": "a", "recipes": ["probe", "ensemble"]})
+
+
+def test_usual_recipes_are_those_that_are_for_the_task():
+    for models in ([], ["hf:a/b"]):
+        spec = load_spec({"data": "a", "models": models, "task": "token-classification"})
+        assert [recipe.name for recipe in spec.recipes] == ["finetune"]
+    assert [recipe.name for recipe in load_spec({"data": "a"}).recipes] == ["probe", "finetune"]
+    with pytest.raises(SpecError, match="probe is not for token-classification"):
+        load_spec({"data": "a", "task": "token-classification", "recipes": ["probe"]})
+
+
 def mutate(text: str, rng: random.Random) -> str:
     """One random change of a YAML text: characters, lines, indentation, values."""
     lines = text.splitlines()

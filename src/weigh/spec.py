@@ -231,12 +231,19 @@ class StudySpec(Section):
             if isinstance(value.get(key), (str, dict)):
                 value[key] = [value[key]]
         if not value.get("recipes"):
-            value["recipes"] = default_recipes(value.get("models"))
+            value.pop("recipes", None)
         if isinstance(value.get("pretrain"), str):
             value["pretrain"] = {"texts": value["pretrain"]}
         if isinstance(value.get("recipes"), list):
             value["recipes"] = [{"name": r} if isinstance(r, str) else r for r in value["recipes"]]
         return value
+
+    @model_validator(mode="after")
+    def _usual_recipes(self) -> StudySpec:
+        """The usual recipes where none are named; `model_fields_set` lacks them then, so that those that are not for the task can be exchanged."""
+        if not self.recipes:
+            self.__dict__["recipes"] = [RecipeSpec(name=name) for name in default_recipes(self.models)]
+        return self
 
     @model_validator(mode="after")
     def _no_twins(self) -> StudySpec:

@@ -28,9 +28,11 @@ __all__ = [
     "load_spec",
     "parse_duration",
     "read_yaml",
+    "recipes_of_study",
     "study_schema",
 ]
 
+AVERAGES = ("ensemble", "average", "stacking")  # what people may take for a recipe
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
 
 
@@ -183,7 +185,12 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     recipes = _check_names(spec, problems)
     if problems:
         raise _report(problems)
-    return _resolve(spec.model_copy(update={"recipes": recipes}), base)
+    named, completed = "recipes" in spec.model_fields_set, spec.model_copy(update={"recipes": recipes})
+    if not named and spec.task is None:
+        completed.model_fields_set.discard(
+            "recipes"
+        )  # those that are not for the task can be told once the data are read
+    return _resolve(completed, base)
 
 
 def _report(problems: list[Text]) -> SpecError:
@@ -212,7 +219,7 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
     """Names that the registries do not know and options that are none go to `problems`; the recipes with their options as they are read."""
     from weigh.metrics.base import METRICS
     from weigh.models.address import parse_address
-    from weigh.run import checked_recipe
+    from weigh.run import RECIPES, checked_recipe
 
     def collect(look_up, *args) -> Any:
         try:
@@ -224,10 +231,33 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
         collect(parse_address, address)
     for name in [spec.primary, *(spec.metrics.also or [])]:
         collect(METRICS.get, name)
-    recipes = [collect(checked_recipe, recipe, spec.task) for recipe in spec.recipes]
+    for recipe in spec.recipes:
+        if recipe.name in AVERAGES and recipe.name not in RECIPES:
+            problems.append(
+                text(
+                    "'{n}' is no recipe: every study with several candidates is asked whether their average is better. To save that average too: --set output.ensemble=always",
+                    "“{n}”不是训练方案：含多个候选方案的研究都会判断其平均是否更好。若还要保存该平均模型：--set output.ensemble=always",
+                    n=recipe.name,
+                )
+            )
+            return []
+    recipes = [collect(checked_recipe, recipe, spec.task) for recipe in recipes_of_study(spec, spec.task)]
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
     return recipes
+
+
+def recipes_of_study(spec: StudySpec, task: str | None) -> list[RecipeSpec]:
+    """The recipes under the names that are meant for the task; of the usual ones, where the user named none, those that are for it. Where none
+    of these is: fine-tuning.
+    """
+    from weigh.run import RECIPES, meant_recipe
+
+    if "recipes" in spec.model_fields_set or task is None:
+        return [meant_recipe(recipe, task) if recipe.name in RECIPES else recipe for recipe in spec.recipes]
+    usual = [meant_recipe(recipe, task) for recipe in spec.recipes]
+    fitting = [recipe for recipe in usual if RECIPES.get(recipe.name).options_for(task) is not None]
+    return fitting or [RecipeSpec(name="finetune")]
 
 
 def study_schema() -> dict[str, Any]:
@@ -259,30 +289,50 @@ def _fields_of(options: type[BaseModel]) -> dict[str, Any]:
     return options.model_json_schema()["properties"]
 
 
+_UNITS = {
+    3600: r"hours?|hrs?|h|小时",
+    60: r"minutes?|mins?|m|分钟?",
+    1: r"seconds?|secs?|s|秒",
+}  # seconds -> how the unit is written
+_DURATION = re.compile(
+    "".join(rf"(?:([0-9]+(?:\.[0-9]+)?)\s*(?:{unit})\s*)?" for unit in _UNITS.values()), re.IGNORECASE
+)
+
+
 def parse_duration(written: str) -> float:
-    """ "90s", "30m", "2h", "1h30m" in seconds.
+    """ "90s", "30m", "2h", "1h30m", "10 minutes" in seconds.
 
     Raises:
-        SpecError: Not a duration.
+        SpecError: Not a duration, or none at all.
     """
-
-    match = re.fullmatch(
-        r"\s*(?:(\d+(?:\.\d+)?)\s*h)?\s*(?:(\d+(?:\.\d+)?)\s*m(?:in)?)?\s*(?:(\d+(?:\.\d+)?)\s*s)?\s*", str(written)
-    )
-    seconds = (
-        sum(float(part or 0) * factor for part, factor in zip(match.groups(), (3600, 60, 1), strict=True))
-        if match
-        else 0
-    )
-    if seconds <= 0:
+    written = str(written).strip()
+    match = _DURATION.fullmatch(written)
+    seconds = sum(float(part or 0) * unit for part, unit in zip(match.groups(), _UNITS, strict=True)) if match else 0.0
+    if seconds > 0:
+        return seconds
+    if re.fullmatch(r"[0-9]+", written) and int(written):
         raise SpecError(
             text(
-                "design.budget: '{w}' is not a duration; write 30m or 2h.",
-                "design.budget：“{w}”不是时长；请写成 30m 或 2h。",
+                "design.budget: '{w}' has no unit, so it is not a duration; write {w}m for minutes, {w}s for seconds or {w}h for hours.",
+                "design.budget：“{w}”没有单位，不是时长；{w} 分钟写作 {w}m，{w} 秒写作 {w}s，{w} 小时写作 {w}h。",
                 w=written,
             )
         )
-    return seconds
+    if match and written:
+        raise SpecError(
+            text(
+                "design.budget: in '{w}' nothing can be run; write 30s, 10m or 2h.",
+                "design.budget：“{w}”内什么也做不了；请写成 30s、10m 或 2h。",
+                w=written,
+            )
+        )
+    raise SpecError(
+        text(
+            "design.budget: '{w}' is not a duration; write 30s, 10m, 2h or 1h30m.",
+            "design.budget：“{w}”不是时长；请写成 30s、10m、2h 或 1h30m。",
+            w=written,
+        )
+    )
 
 
 def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:

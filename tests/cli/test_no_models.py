@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 
-from tests.text_models import write_reviews
+from tests.text_models import write_entities, write_reviews
+from weigh.cli import rank
 from weigh.cli.main import main
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
@@ -161,3 +162,19 @@ def test_of_what_cannot_be_told_all_media_are_named(tmp_path, capsys):
     printed = capsys.readouterr().err
     assert "--models timm:" in printed
     assert "--models hf:" in printed
+
+
+def test_entities_have_no_linear_head_so_models_are_fine_tuned(within_reach, tmp_path, monkeypatch, capsys):
+    data = write_entities(tmp_path / "names.conll", n=30)
+    assert main(["plan", str(data), "--offline"]) == 0
+    planned = capsys.readouterr().out
+    assert "× finetune: 5 folds" in planned
+    assert "probe" not in planned
+    studies: list[Study] = []
+    monkeypatch.setattr(rank, "run_and_tell", lambda study, tell, **_: studies.append(study))
+    assert main(["rank", str(data), "--offline"]) == 0
+    assert [recipe.name for recipe in studies[0].spec.recipes] == ["finetune"]
+    assert main(["run", str(data), "--offline", "--recipes", "probe"]) == 2, (
+        "a recipe that the user names is not exchanged"
+    )
+    assert "For this task: finetune" in capsys.readouterr().err

@@ -113,12 +113,26 @@ def test_who_would_take_too_long_is_passed_over_and_said_so(many, tmp_path, monk
     findings = narrow.read()
     told = next(f for f in findings if f.id == "finalists").sentence
     named = ", ".join(f"timm:{name}" for name in slow)
-    assert f"finetune, scratch would take longer than 100s with {named}, and so does not run with it." in told.en
+    them = "it" if len(slow) == 1 else "them"
+    assert f"finetune, scratch would take longer than 100s with {named}, and so do not run with {them}." in told.en
     assert f"finetune, scratch 与 {named} 组合所需的时间会超过 100s，因此不运行。" in told.zh
     assert not any(f"Left out: timm:{name}" in told.en for name in slow)
     assert ("None of the 4 models was trained with finetune or scratch." in told.en) == (not trained)
     assert ("4 个模型都没有用 finetune、scratch 训练。" in told.zh) == (not trained)
     assert not [f for f in findings if f.kind == "internal"]
+
+
+def test_a_plan_says_of_networks_only_what_is_planned(many, tmp_path, monkeypatch):
+    slow = dict.fromkeys(MODELS, 0.05)
+    none = str(study(many, tmp_path / "n", monkeypatch, seconds=slow, settings=["design.budget=100s"]).plan())
+    assert "and so do not run with them" in none
+    assert "come first with it" not in none, "nobody goes on"
+    seconds = {**slow, "timm:good": 0.001}
+    one = str(study(many, tmp_path / "o", monkeypatch, seconds=seconds, settings=["design.budget=100s"]).plan())
+    assert (
+        "run only with the 2 that come first with it, as far as there is time. The time below is with timm:good." in one
+    )
+    assert "and so do not run" not in one, "who comes first is not known"
 
 
 def test_a_wider_study_keeps_what_is_recorded(many, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,7 @@ import typer
 from weigh.cli.options import Budget, Lang, Models, Offline, Output, Quiet, TaskName, TrustCode, listed, open_study
 from weigh.cli.output import print_data, unfiltered
 from weigh.cli.study import Source, Yes, run_and_tell
-from weigh.errors import SpecError
+from weigh.errors import SpecError, WeighError
 from weigh.language import Text, detect_language, text
 from weigh.report.visible import visible_json, visible_line
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-RECIPE = "probe"
+RECIPE, TRAINED = "probe", "finetune"  # the latter where a task has no linear head
 SETTINGS = ["design.curve=false", "design.cleaned=false", "output.refit=false"]  # what says nothing about the choice
 FORMATS = ("text", "json", "html")
 SCORES = ("logme", "h_score", "knn")  # shown when asked for: they take the width of the names
@@ -48,7 +49,7 @@ def rank(
     scores: Annotated[bool, typer.Option("--scores", help="In the table also LogME, H-score and the nearest neighbours, which train no head and decide nothing.")] = False,
     quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
-    """Which pretrained model to use: all of them with a linear head, compared. Without --models, weigh chooses which to try."""
+    """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
     if format not in FORMATS:
         raise SpecError(
             text("--format: {f} is none of {k}.", "--format：{f} 不是 {k} 之一。", f=format, k=", ".join(FORMATS))
@@ -62,11 +63,11 @@ def rank(
                 "请至少指定两个（用逗号分隔），或一个也不指定，由 weigh 挑选。",
             ),
         )
-    study = open_study(
+    opened = partial(
+        open_study,
         source,
         task=task,
         models=models,
-        recipes=[RECIPE],
         settings=SETTINGS,
         output=output,
         offline=offline,
@@ -74,11 +75,15 @@ def rank(
         budget=budget,
         choosing=True,
     )
-    _refuse_more(study)
+    recipe = _ranked_by(opened(recipes=[]))
+    study = opened(recipes=[recipe])
+    _refuse_more(study, recipe)
     from weigh.study import LANGUAGE_FILES
 
     language = detect_language(lang)
-    further = _further(study, source, task=task, models=named, output=output, offline=offline, trust_code=trust_code)
+    further = _further(
+        study, source, recipe, task=task, models=named, output=output, offline=offline, trust_code=trust_code
+    )
     report = study.folder / LANGUAGE_FILES[language]
 
     def tell(file: FindingsFile) -> None:
@@ -89,12 +94,26 @@ def rank(
         else:
             _print_ranking(file, language, without=() if scores else SCORES)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
-            print(_extending(further).render(language))
+            print(_extending(further, recipe).render(language))
 
     run_and_tell(study, tell, quiet=quiet or format == "json", yes=yes, fail_on=[], language=language)
 
 
-def _refuse_more(study: Study) -> None:
+def _ranked_by(study: Study) -> str:
+    """Name of the recipe that models are compared by: a linear head, and fine-tuning where the task has none."""
+    from weigh.data.readers import task_of
+    from weigh.run import RECIPES, meant_recipe
+    from weigh.spec import RecipeSpec
+
+    try:
+        task = task_of(study.spec.data, study.spec.task)
+    except WeighError:
+        return RECIPE  # why it cannot be told is said when the study begins
+    head = meant_recipe(RecipeSpec(name=RECIPE), task).name
+    return RECIPE if RECIPES.get(head).options_for(task) is not None else TRAINED
+
+
+def _refuse_more(study: Study, ranked_by: str) -> None:
     """A study with other recipes keeps them: ranking in its folder would drop them from its report.
 
     Raises:
@@ -106,7 +125,7 @@ def _refuse_more(study: Study) -> None:
     if not (study.folder / "ledger.sqlite").exists():
         return
     recorded = (Ledger(study.folder).fact("spec") or {}).get("recipes", [])
-    meant = ({"name": RECIPE}, {"name": RECIPES.get(RECIPE).placed})
+    meant = ({"name": ranked_by}, {"name": RECIPES.get(ranked_by).placed})
     if all({k: v for k, v in recipe.items() if v is not None} in meant for recipe in recorded):
         return
     raise SpecError(
@@ -121,14 +140,24 @@ def _refuse_more(study: Study) -> None:
 
 
 def _further(
-    study: Study, source: str, *, task: str, models: list[str], output: Path | None, offline: bool, trust_code: bool
+    study: Study,
+    source: str,
+    ranked_by: str,
+    *,
+    task: str,
+    models: list[str],
+    output: Path | None,
+    offline: bool,
+    trust_code: bool,
 ) -> str:
-    """The command that extends this study by fine-tuning, and trains nothing again."""
+    """The command that extends this study (by fine-tuning, where it is ranked by heads), and trains nothing again."""
     words = ["weigh", "run", source]
     if models:
         words += ["--models", ",".join(models)]
-    if models or study.spec.models:
-        words += ["--recipes", f"{RECIPE},finetune", "--set", "design.finalists=2"]
+    if ranked_by == TRAINED:
+        words += ["--recipes", TRAINED]
+    elif models or study.spec.models:
+        words += ["--recipes", f"{RECIPE},{TRAINED}", "--set", "design.finalists=2"]
     words += ["--task", task] if task else []
     words += ["--offline"] if offline else []
     words += ["--trust-code"] if trust_code else []
@@ -157,7 +186,13 @@ def _document(study: Study, file: FindingsFile, further: str) -> str:
     return visible_json(json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
 
 
-def _extending(command: str) -> Text:
+def _extending(command: str, ranked_by: str) -> Text:
+    if ranked_by == TRAINED:
+        return text(
+            "The same study with all of its report and a saved model, which trains nothing again but the winner: {c}",
+            "同一研究的完整报告和保存的模型（除优胜者外不再重新训练）：{c}",
+            c=command,
+        )
     return text(
         "The same study goes on with fine-tuning, and trains nothing again: {c}",
         "可在同一研究中继续微调，已训练的不再重复：{c}",

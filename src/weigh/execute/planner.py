@@ -371,6 +371,8 @@ class Planner:
             )
             taken = tuple(dict.fromkeys([*taken, *trained]))
             passed = tuple(model for model in passed if model not in trained)
+            if taken and ranking is None:
+                passed = ()  # whoever comes first may be a faster one: nobody is passed over yet
         return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
 
 

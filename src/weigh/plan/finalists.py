@@ -117,11 +117,13 @@ def take_finalists(
 def passed_over(spec: StudySpec, models: Sequence[str]) -> Text:
     """That these came before others that go on, and are not trained for want of time."""
     return text(
-        "{o} would take longer than {b} with {m}, and so does not run with it.",
+        "{o} would take longer than {b} with {m}, and so {n:|does|do} not run with {k:|it|them}.",
         "{o} 与 {m} 组合所需的时间会超过 {b}，因此不运行。",
         o=", ".join(recipe.label or recipe.name for recipe in recipes_of_models(spec)[1:]),
+        n=len(recipes_of_models(spec)) - 1,
         b=spec.design.budget,
         m=", ".join(models),
+        k=len(models),
     )
 
 
@@ -130,7 +132,7 @@ def finalist_words(spec: StudySpec, candidates: Sequence[Candidate], models: Col
 
     Args:
         candidates: All that are planned.
-        models: The finalists; None: they are not chosen yet.
+        models: The finalists; None: they are not chosen yet, and the plan reckons with the slowest for whom there is time.
     """
     tried_models = {candidate.model for candidate in candidates} & set(spec.models)
     if not chooses_finalists(spec) or spec.design.finalists >= len(tried_models):
@@ -146,11 +148,18 @@ def finalist_words(spec: StudySpec, candidates: Sequence[Candidate], models: Col
             f=first,
             m=", ".join(models),
         )
+    heads = {candidate.id for candidate in with_first_recipe(spec, candidates)}
+    reckoned = [m for m in spec.models if any(c.model == m and c.id not in heads for c in candidates)]
+    if not reckoned:
+        return None  # there is no time for any of them, which is said
     return text(
-        "All {k} models run with {f}; {o} run only with the {n} that come first with it. The time below is for the slowest {n}. Off: design.finalists=null.",
-        "{k} 个模型都用 {f} 运行；{o} 只用于其中领先的 {n} 个。下面的时间按最慢的 {n} 个估计。关闭：design.finalists=null。",
+        "All {k} models run with {f}; {o} {c:|runs|run} only with the {n} that {n:|comes|come} first with it{t}. The time below is with {m}. Off: design.finalists=null.",
+        "{k} 个模型都用 {f} 运行；{o} 只用于其中领先的 {n} 个{t}。下面的时间按 {m} 估计。关闭：design.finalists=null。",
         k=len(tried_models),
         f=first,
         o=", ".join(others),
+        c=len(others),
         n=spec.design.finalists,
+        t=text("", "") if spec.design.budget is None else text(", as far as there is time", "（在时间允许的范围内）"),
+        m=", ".join(reckoned),
     )

@@ -16,8 +16,9 @@ from weigh.metrics.tables import require_metric
 from weigh.plan.candidates import needs_models
 from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
-from weigh.run import RECIPES, meant_recipe, recipe_options
+from weigh.run import RECIPES, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
+from weigh.spec_yaml import recipes_of_study
 from weigh.tasks import TASKS
 
 __all__ = ["Prepared", "positive_last", "prepare"]
@@ -60,7 +61,7 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
     spec, recognised = complete_spec(spec)
     task = _task(spec)
     spec = _choosing(spec)
-    recipes = [meant_recipe(recipe, task) for recipe in spec.recipes]
+    recipes = recipes_of_study(spec, task)
     _check_different(recipes, task)
     spec = spec.model_copy(update={"task": task, "recipes": recipes})
     columns = spec.data.columns.model_copy(update={"kept": spec.design.group_by})

@@ -29,6 +29,13 @@ from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENT
 __all__ = ["Recognised", "recognise_task"]
 
 MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
+ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar"))
+CHECK_PATH = text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的数据集写作 hub:名称。")
+GIVE_LABELS = text(
+    "Put the pictures or the text files of each class into a folder of its own, or give a table with labels (CSV, TSV, JSON lines, Parquet), "
+    "a file of tagged tokens (CoNLL), or pictures with masks or boxes beside them.",
+    "请把每个类别的图片或文本文件放进各自的文件夹；或提供带标签的表格（CSV、TSV、JSON Lines、Parquet）、逐词标注文件（CoNLL），或配有掩码、框的图片。",
+)
 
 
 class Recognised(NamedTuple):
@@ -57,7 +64,7 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
     if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
     if not path.exists():
-        return Recognised(None, text("it does not exist.", "路径不存在。"))
+        return Recognised(None, text("it does not exist.", "路径不存在。"), CHECK_PATH)
     try:
         columns = columns or ColumnsSpec.model_validate({})
         return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
@@ -111,8 +118,19 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
             "图片没有按类别分文件夹；请提供含标签的表格{t}。",
             t=f" ({tables[0]})" if tables else "",
         )
-        return Recognised(None, hint)
-    return Recognised(None, text("no class folders with pictures were found.", "没有找到含图片的类别文件夹。"))
+        return Recognised(None, hint, GIVE_LABELS)
+    if not files and not folders:
+        return Recognised(None, text("the folder is empty.", "文件夹是空的。"), GIVE_LABELS)
+    kinds = sorted({os.path.splitext(name)[1].casefold() for name in files} - {""})
+    return Recognised(
+        None,
+        text(
+            "nothing in it looks like labelled examples{k}.",
+            "其中没有看起来像带标签样本的内容{k}。",
+            k=text(" (it holds {s})", "（其中有 {s} 文件）", s=", ".join(kinds[:5])) if kinds else text("", ""),
+        ),
+        GIVE_LABELS,
+    )
 
 
 def _masks_in(folder: Path, folders: list[str]) -> set[str]:
@@ -140,6 +158,14 @@ def _file(path: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
     if path.suffix.casefold() in (".yaml", ".yml"):
         read_yaml_file(path)
         return Recognised(OBJECT_DETECTION, text("It names classes of boxes (YOLO).", "其中列出了框的类别（YOLO）。"))
+    if is_picture_name(path.name):
+        return Recognised(None, text("it is a single picture.", "这是单张图片。"), GIVE_LABELS)
+    if ARCHIVES.intersection(map(str.casefold, path.suffixes[-2:])):
+        return Recognised(
+            None,
+            text("it is an archive.", "这是压缩包。"),
+            text("Unpack it, and give the folder or the table that it holds.", "请先解压，再给出其中的文件夹或表格。"),
+        )
     return Recognised(*task_by_looks(path, columns, encoding))
 
 

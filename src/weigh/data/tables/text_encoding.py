@@ -21,6 +21,9 @@ __all__ = ["Decoded", "decode", "encoding_problem", "read_text", "split_lines", 
 HEAD = 64_000  # bytes looked at where only the beginning counts
 MOST_GUESSED = 1_000_000  # bytes that decide between damaged UTF-8 and another encoding
 SURE = ("UTF-8", "UTF-16")  # with a mark, or valid: no guess
+_CONTROLS = re.compile(
+    rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]"
+)  # all but white space and escape, which older encodings use
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -56,7 +59,10 @@ def read_text(
     if decoded is None:
         raise DataError(
             text("{p} is not a file of text.", "{p} 不是文本文件。", p=path),
-            do=text("Save it as text in UTF-8.", "请另存为 UTF-8 文本。"),
+            do=text(
+                "A table or texts: save them as CSV or text in UTF-8. Pictures: give their folder, or a table that names them.",
+                "表格或文本：请另存为 UTF-8 编码的 CSV 或文本；图片：请给出其文件夹，或列有图片名的表格。",
+            ),
         )
     return Decoded(whole_lines(decoded.content), decoded.encoding)
 
@@ -65,7 +71,7 @@ def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
     """The first that fits: UTF-8 (with or without a mark), UTF-16, else what its letters look like.
 
     Returns:
-        None for bytes that are no text: many NULs that are not those of UTF-16.
+        None for bytes that are no text: many NULs that are not those of UTF-16, or many different control characters.
     """
     if raw[:2] in UTF16_MARKS:
         try:
@@ -74,6 +80,8 @@ def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
             return None
     if b"\0" in raw[:HEAD] and raw[:3] != b"\xef\xbb\xbf" and _mostly_zero(raw[:HEAD]):
         return _without_mark(raw)
+    if _is_binary(raw[:HEAD]):
+        return None
     try:
         return Decoded(raw.decode("utf-8-sig"), "UTF-8")
     except UnicodeDecodeError:
@@ -127,6 +135,12 @@ def _without_mark(raw: bytes) -> Decoded | None:
 def _mostly_zero(raw: bytes) -> bool:
     """More than one NUL in fifty bytes: binary, not a text with a stray control character."""
     return raw.count(0) * 50 > len(raw)
+
+
+def _is_binary(raw: bytes) -> bool:
+    """More than one control character in fifty bytes, and of many kinds: packed or compiled, where a text has a separator of one kind or two."""
+    controls = _CONTROLS.findall(raw)
+    return len(controls) * 50 > len(raw) and len(set(controls)) >= 8
 
 
 def whole_lines(content: str) -> str:
