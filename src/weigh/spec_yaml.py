@@ -22,9 +22,11 @@ from weigh.spec_errors import explain
 from weigh.yaml_loader import load_yaml
 
 __all__ = [
+    "BUDGETED",
     "apply_settings",
     "changed_settings",
     "dump_spec",
+    "kept_spec",
     "load_spec",
     "parse_duration",
     "read_yaml",
@@ -33,6 +35,7 @@ __all__ = [
 ]
 
 AVERAGES = ("ensemble", "average", "stacking")  # what people may take for a recipe
+BUDGETED = {"design": ("curve", "order_check", "cleaned"), "output": ("words",)}  # what a short budget may turn off
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
 
 
@@ -372,6 +375,17 @@ def changed_settings(before: Any, after: Any, name: str = "") -> list[str]:
     return [f"{name}: {'-' if before is None else before} → {'-' if after is None else after}"]
 
 
+def kept_spec(spec: StudySpec) -> dict[str, Any]:
+    """The specification as a study keeps it, without what is unset. Of `BUDGETED` only what the user set: who goes on from the study's own file
+    with less time has not asked for the others.
+    """
+    kept = spec.model_dump(mode="json", exclude_none=True)
+    for section, names in BUDGETED.items():
+        for name in set(names) - getattr(spec, section).model_fields_set:
+            kept[section].pop(name, None)
+    return kept
+
+
 def dump_spec(spec: StudySpec) -> str:
-    """The specification as YAML, without what was left at its default of "unset"."""
-    return yaml.safe_dump(spec.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
+    """The specification as YAML, as a study keeps it (`kept_spec`)."""
+    return yaml.safe_dump(kept_spec(spec), sort_keys=False, allow_unicode=True)

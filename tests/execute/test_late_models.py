@@ -11,6 +11,7 @@ from weigh.cli.main import main
 from weigh.execute import budget
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
+from weigh.study import Study
 
 SECONDS = {"timm:good": 0.01, "timm:slow": 0.3, "timm:small": 0.02}  # of a pass of one of 120 pictures
 RECIPES = ["probe", {"name": "finetune", "epochs": 2, "image_size": 32}]
@@ -55,11 +56,13 @@ def test_a_model_that_takes_too_long_is_not_tried_and_the_next_one_is(photos, su
     assert {c.model for c in results.stopped} == {"timm:slow"}
     assert not results.unfinished
     assert now[0] <= 40
+    assert study.results().skipped["budget"].en.count(told) == 1
     file = study.read().file
     assert any(told in finding.sentence.en for finding in file.findings if finding.kind == "time")
     assert any("来不及尝试 timm:slow" in finding.sentence.zh for finding in file.findings)
     assert not [finding for finding in file.findings if finding.kind in ("internal", "progress")]
     assert probed(records_only(study)) == {"timm:good", "timm:small"}, "the same command does not change its mind"
+    assert study.results().skipped["budget"].en.count(told) == 1
 
 
 def test_a_longer_budget_tries_it_as_the_report_says(photos, suggestions, tmp_path, monkeypatch):
@@ -77,7 +80,8 @@ def test_models_are_left_out_while_it_runs_where_it_turns_out_slower(photos, sug
     assert "timm:good" in probed(study)
     assert "timm:slow" not in probed(study)
     assert now[0] <= 1.15 * 80
-    assert "no time for timm:slow" in study.results().skipped["budget"].en
+    told = study.results().skipped["budget"].en
+    assert told.count("no time for timm:slow") == 1
     assert not study.results().unfinished
     assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress")]
 
@@ -86,6 +90,13 @@ def test_one_model_stays_the_fastest(photos, suggestions, tmp_path, monkeypatch)
     study, _ = late_study(photos, tmp_path / "s", monkeypatch, "17s")
     study = records_only(study)
     assert probed(study) == {"timm:good"}
+    findings = {finding.id: finding for finding in study.read()}
+    steps = " ".join(step.en for step in findings["advice"].next)
+    assert "Give the study more time (--budget 10h): finetune did not run for want of it" in steps
+    assert "Try the recipe" not in steps, "it was to be tried"
+    told = findings["finalists"].sentence.en
+    assert "timm:good was not trained with finetune." in told
+    assert "timm:slow" not in told, "the finding on time tells of models that were not tried at all"
     assert {c.id for c in study.results().candidates} == {"timm:good × probe"}
 
 
@@ -174,6 +185,19 @@ def test_with_more_time_they_are_asked(photos, suggestions, tmp_path, monkeypatc
     study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "10h", settings=settings)[0])
     assert "order-check" in head_purposes(study)
     assert "budget" not in study.results().skipped
+
+
+def test_who_goes_on_from_the_studys_own_file_with_less_time_gets_less(
+    photos, suggestions, tmp_path, monkeypatch, capsys
+):
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "10h", settings=["design.repeats=null"])
+    study.spec = study.spec.model_copy(update={"design": study.spec.design.model_copy(update={"cleaned": True})})
+    records_only(study)
+    again = Study.open(tmp_path / "s").spec.design.model_fields_set
+    assert "cleaned" in again, "what the user set is kept as set"
+    assert "order_check" not in again
+    assert main(["plan", str(tmp_path / "s"), "--budget", "68s"]) == 0
+    assert "no time for the order check" in capsys.readouterr().out
 
 
 def test_what_a_user_asked_for_himself_stays(photos, suggestions, tmp_path, monkeypatch):

@@ -43,7 +43,7 @@ from weigh.record.reading import read_results
 from weigh.record.results import Results
 from weigh.run import RECIPES, Job, Run, recipe_options
 from weigh.spec import StudySpec
-from weigh.spec_yaml import changed_settings, dump_spec
+from weigh.spec_yaml import changed_settings, dump_spec, kept_spec
 from weigh.train.length import epochs_of
 
 __all__ = ["run_study"]
@@ -129,7 +129,7 @@ def _run_first(planner: Planner, plan: Plan, jobs: Sequence[Job], recorder: _Rec
         recorder.execute(jobs[: planner.workers])
         kept = planner.keep_models(plan)
         if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
+            recorder.listener.stage(Text(*recorder.ledger.fact(planner.budget_key)["words"][-1]))
         plan, ids = kept, {candidate.id for candidate in kept.candidates}
         jobs = [job for job in jobs[planner.workers :] if job.runs[0].candidate in ids]
 
@@ -140,7 +140,7 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
     def keep_time(plan: Plan) -> Plan:
         kept = planner.keep_time(plan, racing=forecast.race is not None)
         if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
+            recorder.listener.stage(Text(*recorder.ledger.fact(planner.budget_key)["words"][-1]))
         return kept
 
     ledger = recorder.ledger
@@ -276,13 +276,13 @@ def _remember(ledger: Ledger, forecast: Forecast) -> None:
     from weigh import __version__
 
     spec, examples, plan = forecast.asked, forecast.prepared.examples, forecast.plan
-    changed = changed_settings(ledger.fact("spec"), spec.model_dump(mode="json", exclude_none=True))
+    changed = changed_settings(ledger.fact("spec"), kept_spec(spec))
     if changed:
         notice(text("Changed since the last run: {c}", "与上次运行相比的改动：{c}", c="; ".join(changed)))
     write_index(ledger.folder, examples)
     write_file(ledger.folder / "study.yaml", dump_spec(spec))
     ledger.set_facts(
-        spec=spec.model_dump(mode="json", exclude_none=True),
+        spec=kept_spec(spec),
         identity=identity_of(spec, examples),
         version=__version__,
         name=spec.title,

@@ -86,7 +86,7 @@ def smallest_detectable_difference(
             d=disagreement,
         ),
         text(
-            "a design of {f} folds × {r} repeats; no run degenerates",
+            "a design of {f} folds × {r} {r:|repeat|repeats}; no run degenerates",
             "设计为 {f} 折 × {r} 次重复；没有训练失常",
             f=folds,
             r=repeats,

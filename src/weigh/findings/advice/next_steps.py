@@ -193,19 +193,7 @@ def _further_recipes(results: Results, evidence: Evidence) -> list[Item]:
     room = best is None or score.high is None or best - score.value > evidence.rope
     heads_only = all(RECIPES.get(recipe).trains == "head" for recipe in recipes)
     if heads_only and room:
-        own = text("finetune", "finetune")
-        if "last-stage" in recipes_for(results.spec.task):
-            own = text("last-stage or finetune", "last-stage 或 finetune")
-        items.append(
-            Item(
-                6,
-                text(
-                    "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score higher.",
-                    "可尝试 {r} 方案：目前只在冻结特征上拟合了分类头，训练网络本身可能得分更高。",
-                    r=own,
-                ),
-            )
-        )
+        items.append(Item(6, _train_the_network(results)))
     if results.spec.design.purpose == "publish" and "scratch" not in recipes and not heads_only:
         items.append(
             Item(
@@ -256,6 +244,25 @@ def _from_evidence(results: Results, evidence: Evidence) -> list[Item]:
             )
         )
     return items
+
+
+def _train_the_network(results: Results) -> Text:
+    """More time where the study was to do it and could not, else a recipe that does."""
+    waiting = [c.recipe for c in (*results.untried, *results.stopped) if RECIPES.get(c.recipe).trains == "network"]
+    if waiting and results.spec.design.budget is not None:
+        return text(
+            "Give the study more time (--budget 10h): {r} did not run for want of it, and training the network may score higher.",
+            "请给研究更多时间（--budget 10h）：{r} 因时间不足而没有运行，训练网络本身可能得分更高。",
+            r=", ".join(dict.fromkeys(waiting)),
+        )
+    own = text("finetune", "finetune")
+    if "last-stage" in recipes_for(results.spec.task):
+        own = text("last-stage or finetune", "last-stage 或 finetune")
+    return text(
+        "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score higher.",
+        "可尝试 {r} 方案：目前只在冻结特征上拟合了分类头，训练网络本身可能得分更高。",
+        r=own,
+    )
 
 
 def _suspected(results: Results, evidence: Evidence) -> list[Item]:

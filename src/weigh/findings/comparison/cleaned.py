@@ -133,7 +133,7 @@ def _finding(
         "o": scope(evidence.claim),
     }
     lead = text(
-        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r} repeats). The difference between "
+        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r} {r:|repeat|repeats}). The difference between "
         "{a} and {b} was {x} with them ({s}) and is {y} without them ({t}).",
         "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r} 次重复）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
         **values,
@@ -191,7 +191,7 @@ def _why_open(full: Difference, gain: Estimate, repeats: int) -> Text:
     whole = {"n": full.repeats, "z": amount(gain), "v": _relation(full.relation), "r": repeats}
     if full.relation == "undecided":
         return text(
-            "The whole study, with its {n} repeats, leaves the difference open ({z}), so there is no result that could stand or fall.",
+            "The whole study, with its {n} {n:|repeat|repeats}, leaves the difference open ({z}), so there is no result that could stand or fall.",
             "整个研究共 {n} 次重复，差值仍无定论（{z}），因此没有可供检验的比较结果。",
             **whole,
         )

@@ -30,8 +30,11 @@ def find(results: Results) -> list[Finding]:
         return []
     evidence, spec = read_evidence(results), results.spec
     first, *others = (recipe.label or recipe.name for recipe in recipes_of_models(spec))
-    left_out = list(dict.fromkeys(candidate.model for candidate in results.untried))
     ran = {candidate.model for candidate in results.candidates}
+    untried = [candidate for candidate in results.untried if candidate.model in ran]  # the budget says of the others
+    left_out = list(dict.fromkeys(candidate.model for candidate in untried))
+    if not left_out:
+        return []
     models = [model for model in spec.models if model in ran]  # not those that there was no time to try
     final = [model for model in models if model not in left_out]
     sentence = text(
@@ -84,7 +87,7 @@ def find(results: Results) -> list[Finding]:
                     ),
                 )
             ],
-            candidates=[candidate.id for candidate in results.untried],
+            candidates=[candidate.id for candidate in untried],
             next=[
                 bilingual(
                     text(
@@ -95,7 +98,7 @@ def find(results: Results) -> list[Finding]:
                     )
                 )
             ],
-            table=[{"candidate": candidate.label} for candidate in results.untried],
+            table=[{"candidate": candidate.label} for candidate in untried],
         )
     ]
 

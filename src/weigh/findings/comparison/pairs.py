@@ -229,7 +229,7 @@ def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
             outcome="doubtful",
             detail=bilingual(
                 text(
-                    "Not all: the comparison uses the {f} runs ({r} repeats) that both have.",
+                    "Not all: the comparison uses the {f} runs ({r} {r:|repeat|repeats}) that both have.",
                     "并非全部相同：比较只用到两者共有的 {f} 次运行（{r} 次重复）。",
                     f=difference.folds,
                     r=difference.repeats,

@@ -152,7 +152,7 @@ def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Se
             text(
                 "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
                 if fixed
-                else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} repeats.",
+                else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} {r:|repeat|repeats}.",
                 "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
                 if fixed
                 else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
