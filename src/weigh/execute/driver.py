@@ -129,7 +129,7 @@ def _run_first(planner: Planner, plan: Plan, jobs: Sequence[Job], recorder: _Rec
         recorder.execute(jobs[: planner.workers])
         kept = planner.keep_models(plan)
         if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact(planner.budget_key)["words"][-1]))
+            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
         plan, ids = kept, {candidate.id for candidate in kept.candidates}
         jobs = [job for job in jobs[planner.workers :] if job.runs[0].candidate in ids]
 
@@ -140,7 +140,7 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
     def keep_time(plan: Plan) -> Plan:
         kept = planner.keep_time(plan, racing=forecast.race is not None)
         if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact(planner.budget_key)["words"][-1]))
+            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
         return kept
 
     ledger = recorder.ledger

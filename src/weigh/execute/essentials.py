@@ -19,11 +19,10 @@ from weigh.plan.jobs import group_jobs
 from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan, plan_runs
 from weigh.run import RECIPES, Candidate, Setting
-from weigh.spec_yaml import BUDGETED
 
 __all__ = ["Essentials", "keep_essentials"]
 
-OFF = dict.fromkeys(BUDGETED["design"], False)  # of the design; each answers a question of its own
+OFF = {"curve": False, "order_check": False, "cleaned": False}  # of the design; each answers a question of its own
 CALLED = {  # what is left out: purposes of runs, and repeats
     "curve": text("the learning curve", "做学习曲线"),
     "order-check": text("the order check", "做顺序检查"),
@@ -114,11 +113,10 @@ def keep_essentials(
     if not called:
         return Essentials(study, own)
     words = text(
-        "Within {b} there is no time for {w}; a longer --budget brings {k:|it|them}.",
+        "Within {b} there is no time for {w}; a longer --budget brings it.",
         "在 {b} 内来不及{w}；预算更长（--budget）时会补上。",
         b=spec.design.budget,
         w=Text(", ".join(one.en for one in called), "、".join(one.zh for one in called)),
-        k=len(called),
     )
     skipped = {
         name: text("{b} is too short for {w}.", "{b} 内来不及{w}。", b=spec.design.budget, w=CALLED[name])

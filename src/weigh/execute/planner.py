@@ -255,13 +255,13 @@ class Planner:
         return wanted and (self.ledger is None or self.ledger.fact("saved_average") is None)
 
     @property
-    def budget_key(self) -> str:
+    def _budget_key(self) -> str:
         return f"left-out:{self.prepared.spec.design.budget}"
 
     @property
     def _decided(self) -> dict[str, Any] | None:
         """What was left out while the study ran with this budget."""
-        return None if self.ledger is None or self.clock.budget is None else self.ledger.fact(self.budget_key)
+        return None if self.ledger is None or self.clock.budget is None else self.ledger.fact(self._budget_key)
 
     def keep_left_out(self, stopped: Collection[str], words: Text, repeats: Mapping[str, int]) -> None:
         """Remember that these candidates are stopped, and which repeats are run, for this start and the next ones with the same budget."""
@@ -270,10 +270,9 @@ class Planner:
         everyone = sorted({*before["stopped"], *stopped})
         sentences = [*before["words"], [words.en, words.zh]]
         decided = {"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences}
-        told = Text(*(ledger.fact("skipped") or {}).get("budget", ["", ""]))
-        told = told if words.en in told.en else told + words  # the plan has said it where it was decided then
+        told = Text(*(ledger.fact("skipped") or {}).get("budget", ["", ""])) + words
         skipped = (ledger.fact("skipped") or {}) | {"budget": [told.en, told.zh]}
-        ledger.set_facts(**{self.budget_key: decided}, stopped=everyone, skipped=skipped)
+        ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
 
     def _without_late(self, plan: Plan, recorded: Collection[str]) -> tuple[Plan, frozenset[str], Text | None]:
         """The plan without models that the time is too short for, where weigh chose them; their candidates, and what is said of them, where
@@ -292,8 +291,8 @@ class Planner:
         decided = self._decided
         if decided is None:
             return plan, cut
-        further = [Text(*one) for one in decided["words"] if cut is None or one[0] not in cut.en]
-        return shortened(plan, decided["repeats"], decided["stopped"]), sum(further, cut or Text("", ""))
+        words = sum((Text(*one) for one in decided["words"]), cut or Text("", ""))
+        return shortened(plan, decided["repeats"], decided["stopped"]), words
 
     @property
     def _less_key(self) -> str:
