@@ -8,6 +8,8 @@ from tests.findings.planned import add_runs
 from tests.findings.reading import check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.comparison import cleaned
+from weigh.findings.errors import suspects as suspects_of
+from weigh.findings.evidence import read_evidence
 from weigh.language import text
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import find_suspects, leading_heads
@@ -65,6 +67,17 @@ def test_flipped_labels_are_among_the_suspects():
     assert mask.sum() < 4 * len(flipped)
     assert cleaned.find(results) == []  # nothing ran
     assert set(find_suspects(results).mask.nonzero()[0]) == set(mask.nonzero()[0])
+
+
+def test_where_most_labels_are_contradicted_the_models_are_wrong_and_nothing_is_left_out():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 200)
+    results = make_results({name: simulate_logits(rng, 1 - target, separation=4.0) for name in ("a", "b")}, target)
+    suspects = find_suspects(results)
+    assert (suspects.mask.sum(), suspects.labels) == (0, 0)
+    assert suspects.contradicted > 50
+    (labels,) = suspects_of.find_labels(read_evidence(results))
+    assert "no label is suspected" in labels.sentence.en, "the report says the same in both places"
 
 
 def test_suspects_are_those_of_all_candidates_together():

@@ -240,6 +240,12 @@ def _cleaned_runs(results: Results, plan: Plan, ledger: Ledger) -> list[Run]:
             "需要两个只训练线性头的候选方案，本研究有 {n} 个。",
             n=len(heads),
         )
+    elif suspects.contradicted and not suspects.mask.any():
+        reason = text(
+            "{n} labels are contradicted: so many are rather errors of the models than of the labels.",
+            "有 {n} 个标签与模型矛盾：数量如此之多，更可能是模型出错，而非标注出错。",
+            n=suspects.contradicted,
+        )
     elif not suspects.mask.any():
         reason = text("Nothing is suspected.", "没有可疑的样本。")
     else:

@@ -13,6 +13,7 @@ from weigh.plan.runs import group_of
 from weigh.record.results import Results
 
 __all__ = [
+    "MOST_DOUBTED",
     "Suspects",
     "choose_winner",
     "comparable_scores",
@@ -25,6 +26,7 @@ __all__ = [
     "trained_on",
 ]
 
+MOST_DOUBTED = 0.25  # share of all labels; in none of the ten test sets of Northcutt, Athalye & Mueller (2021) were so many flagged
 STRANGE, FEWEST = 0.25, 5  # share of a group's labels, and number, from which the model and not the labels are to blame
 
 
@@ -97,11 +99,13 @@ class Suspects(NamedTuple):
         mask: `(n,)` bool over all examples.
         labels: How many for a label that the out-of-fold predictions contradict.
         copies: How many because they are copies of an example that stays, or carry one picture's second label.
+        contradicted: How many labels are contradicted but stay: so many that the models are wrong and not the labels.
     """
 
     mask: np.ndarray
     labels: int
     copies: int
+    contradicted: int = 0
 
 
 def find_suspects(results: Results) -> Suspects:
@@ -126,7 +130,7 @@ def find_suspects(results: Results) -> Suspects:
         )
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
-    doubted = np.zeros(len(examples), dtype=bool)
+    doubted, contradicted = np.zeros(len(examples), dtype=bool), 0
     if count.any() and classified and len(examples.classes) > 1:
         rows = np.flatnonzero(count[:, 0] > 0)
         flagged = find_label_errors(examples.target[indices[rows]], (total / np.maximum(count, 1e-12))[rows]).flagged
@@ -134,6 +138,8 @@ def find_suspects(results: Results) -> Suspects:
         group = group_of(examples, results.spec)
         if group is not None:
             doubted[indices] &= ~strange_groups(doubted[indices], group[indices])
+        if (many := int(doubted.sum())) > MOST_DOUBTED * len(rows):
+            doubted[:], contradicted = False, many
     copies = np.zeros(len(examples), dtype=bool)
     of = duplicate_groups(results.problems, examples)
     order = indices[np.argsort(of[indices], kind="stable")]
@@ -141,7 +147,7 @@ def find_suspects(results: Results) -> Suspects:
     conflicts = {path for problem in results.problems if problem.kind == "label-conflict" for path in problem.paths}
     if conflicts:
         copies[indices[np.isin(examples.path[indices], sorted(conflicts))]] = True
-    return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()))
+    return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()), contradicted)
 
 
 def trained_on(kind: Kind, classes: int, fold: np.ndarray, target: np.ndarray) -> np.ndarray:

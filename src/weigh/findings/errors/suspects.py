@@ -18,7 +18,7 @@ from weigh.findings.model import Assumption, Bilingual, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.plan.runs import group_of
-from weigh.record.choice_of_winner import strange_groups, trained_on
+from weigh.record.choice_of_winner import MOST_DOUBTED, strange_groups, trained_on
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.calibration import fit_temperature
 from weigh.stats.estimate import Estimate
@@ -34,7 +34,6 @@ __all__ = [
     "untrained_classes",
 ]
 
-MOST = 0.25  # of the labels: in none of those ten test sets were so many flagged
 CELLS = 2e7  # labels times classes that are drawn in all
 REFERENCES = [
     "Northcutt, Jiang & Chuang (2021), Confident Learning, JAIR 70",
@@ -76,7 +75,7 @@ class Suspected(NamedTuple):
 
     @property
     def many(self) -> bool:
-        return self.contradicted > MOST * self.judged
+        return self.contradicted > MOST_DOUBTED * self.judged
 
 
 def suspected_labels(evidence: Evidence) -> Suspected | None:
