@@ -9,6 +9,7 @@ from tests.execute.test_budget import timed_study
 from tests.plan.planted_workers import records_only
 from weigh.cli.main import main
 from weigh.execute import budget
+from weigh.execute.listener import Silent
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
 from weigh.study import Study
@@ -84,7 +85,7 @@ def test_models_are_left_out_while_it_runs_where_it_turns_out_slower(photos, sug
 
 
 def test_one_model_stays_the_fastest(photos, suggestions, tmp_path, monkeypatch):
-    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "17s")
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "6s")
     study = records_only(study)
     assert probed(study) == {"timm:good"}
     findings = {finding.id: finding for finding in study.read()}
@@ -112,9 +113,7 @@ def test_what_is_recorded_costs_nothing_and_stays(photos, suggestions, tmp_path,
     plan = study.plan()
     recorded = {run.key for run in plan.plan.runs if run.model == "timm:slow"}
     clock = budget.Clock(60.0, began=0.0)
-    late, words = budget.late_models(plan.plan, plan.prepared, plan.timings, recorded, clock)
-    assert late == frozenset()
-    assert words is None
+    assert budget.late_models(plan.plan, plan.prepared, plan.timings, recorded, clock) == ()
 
 
 def test_steps_of_training_are_timed_only_of_models_that_came_first(photos, suggestions, tmp_path, monkeypatch):
@@ -137,8 +136,8 @@ def test_steps_of_training_are_timed_only_of_models_that_came_first(photos, sugg
     assert not timed, "what was timed is kept with the study"
 
 
-def test_where_all_models_are_trained_everything_is_timed_at_once(photos, tmp_path, monkeypatch):
-    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "10h", models=["timm:good", "timm:small"])
+def test_without_a_budget_all_that_is_trained_is_timed_at_once(photos, tmp_path, monkeypatch):
+    study, _ = timed_study(photos, tmp_path / "s", monkeypatch, slower=1.0, models=["timm:good", "timm:small"])
     timed = []
 
     def time_address(address, *others, passes, steps):
@@ -155,7 +154,9 @@ def head_purposes(study) -> set[str]:
 
 
 def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, monkeypatch):
-    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "68s", settings=["design.repeats=null"])[0])
+    study = records_only(
+        late_study(photos, tmp_path / "s", monkeypatch, "55s", slower=1.1, settings=["design.repeats=null"])[0]
+    )
     results = study.results()
     assert probed(study) == set(SECONDS)
     assert head_purposes(study) <= {"main", "refit"}
@@ -165,7 +166,7 @@ def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, mo
         "a curve there would not have been: too few examples"
     )
     assert "来不及做顺序检查、重复训练分类头" in told.zh
-    assert results.skipped["order-check"].en == "68s is too short for the order check."
+    assert results.skipped["order-check"].en == "55s is too short for the order check."
     assert not results.unfinished
     assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress")]
     assert head_purposes(records_only(study)) <= {"main", "refit"}, "it does not change its mind"
@@ -173,7 +174,7 @@ def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, mo
 
 def test_with_more_time_they_are_asked(photos, suggestions, tmp_path, monkeypatch, capsys):
     settings = ["design.repeats=null", "design.cleaned=true"]
-    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "68s", settings=settings[:1])[0])
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "55s", slower=1.1, settings=settings[:1])[0])
     assert "order-check" not in head_purposes(study)
     file = (tmp_path / "s" / "study.yaml").read_text("utf-8")
     assert "order_check: false" not in file, "who goes on from the study's own file with more time gets it back"
@@ -206,3 +207,45 @@ def test_what_a_user_asked_for_himself_stays(photos, suggestions, tmp_path, monk
     assert {record.repeat for record in study.results().runs("main") if record.candidate.endswith("probe")} == {0, 1}
     assert "order check" not in study.results().skipped["budget"].en
     assert "repeat" not in study.results().skipped["budget"].en
+
+
+def test_a_model_that_was_left_out_comes_back_where_others_are_faster_than_predicted(
+    photos, suggestions, tmp_path, monkeypatch
+):
+    settings = ["design.budget=55s", "design.order_check=false"]
+    study, now = late_study(
+        photos, tmp_path / "s", monkeypatch, "55s", slower=0.1, settings=settings, recipes=["probe"]
+    )
+    assert "no time for timm:slow" in str(study.plan())
+    study = records_only(study)
+    results = study.results()
+    assert probed(study) == set(SECONDS)
+    assert "budget" not in results.skipped, "nothing is left out in the end"
+    assert not results.stopped
+    assert not results.unfinished
+    assert now[0] <= 55
+    assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress", "time")]
+
+
+def test_what_was_left_out_of_the_heads_comes_back_in_the_end_repeats_first(photos, suggestions, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(Silent, "stage", lambda listener, what: told.append(what.en))
+    settings = ["design.repeats=null"]
+    study, now = late_study(
+        photos, tmp_path / "s", monkeypatch, "60s", slower=0.5, settings=settings, recipes=["probe"]
+    )
+    assert "no time for the order check, more than one repeat of heads" in str(study.plan())
+    study = records_only(study)
+    back = [line for line in told if line.startswith("There is time for")]
+    assert back == [
+        "There is time for more than one repeat of heads after all.",
+        "There is time for the order check after all.",
+    ]
+    results = study.results()
+    assert len({record.repeat for record in results.runs("main") if record.candidate.endswith("probe")}) == 5
+    assert "order-check" in head_purposes(study)
+    assert not results.skipped.keys() & {"budget", "order-check"}
+    assert not results.unfinished
+    assert now[0] <= 60
+    before = len(results.records)
+    assert len(records_only(study).results().records) == before, "the same command again finds the study finished"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from tests.conftest import make_photos
 from tests.execute.test_budget import timed_study
 from tests.plan.planted_workers import records_only
-from weigh.execute import budget
+from weigh.execute import budget, choices
 
 RECIPES = ["probe", {"name": "finetune", "batch_size": 1}]
 ACCURACY = {
@@ -25,6 +27,32 @@ def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("many") / "photos", per_class=60, size=16)
 
 
+@pytest.fixture
+def timed(photos, tmp_path, monkeypatch):
+    """A study in which each job takes as long as predicted, and the clock: of some settings, in a folder of this name."""
+
+    def make(*settings, name="s", **more):
+        given = {"slower": 1.0, "recipes": RECIPES, "accuracy": ACCURACY, **more}
+        return timed_study(photos, tmp_path / name, monkeypatch, settings=settings, **given)
+
+    return make
+
+
+@pytest.fixture
+def timings(monkeypatch):
+    """(address, whether steps of training) of what was timed; a pass takes 0.02 s and a step as given."""
+    asked, seconds = [], {"step": 0.06}
+
+    def time_address(address, *others, passes, steps):
+        asked.append((address, steps))
+        pass_seconds = {"seconds_per_example": 0.02} if passes else {}
+        return pass_seconds | ({"seconds_per_step_example": seconds["step"]} if steps else {})
+
+    return SimpleNamespace(
+        asked=asked, seconds=seconds, use=lambda: monkeypatch.setattr(choices, "time_address", time_address)
+    )
+
+
 def networks(study) -> list[tuple[str, int, int]]:
     """(candidate, repeat, fold) of what was trained."""
     runs = study.results().runs("main")
@@ -32,16 +60,8 @@ def networks(study) -> list[tuple[str, int, int]]:
 
 
 @pytest.mark.parametrize("settings", [ONCE, CHOOSING])
-def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(photos, tmp_path, monkeypatch, settings):
-    study, now = timed_study(
-        photos,
-        tmp_path / "s",
-        monkeypatch,
-        slower=1.0,
-        recipes=RECIPES,
-        accuracy=ACCURACY,
-        settings=[*settings, "design.budget=150s"],
-    )
+def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(timed, settings):
+    study, now = timed(*settings, "design.budget=150s")
     told = str(study.plan())
     assert "To fit into 150s, finetune trains 5 epochs instead of 8, in" in told
     study = records_only(study)
@@ -65,41 +85,24 @@ def test_networks_that_do_not_fit_are_trained_for_less_and_end_in_time(photos, t
     assert study.results().less == results.less
 
 
-def test_what_fits_is_trained_in_full_with_the_keys_of_a_study_without_a_budget(photos, tmp_path, monkeypatch):
+def test_what_fits_is_trained_in_full_with_the_keys_of_a_study_without_a_budget(timed):
     keys = []
     for name, more in (("a", ["design.budget=10h"]), ("b", [])):
-        study, _ = timed_study(
-            photos,
-            tmp_path / name,
-            monkeypatch,
-            slower=1.0,
-            recipes=RECIPES,
-            accuracy=ACCURACY,
-            settings=[*CHOOSING, *more],
-        )
-        study = records_only(study)
+        study = records_only(timed(*CHOOSING, *more, name=name)[0])
         assert study.results().less is None
         keys.append({r.key for r in study.results().records})
     assert keys[0] == keys[1]
 
 
-def test_a_network_whose_refit_would_end_too_late_is_given_up(photos, tmp_path, monkeypatch):
-    study, now = timed_study(
-        photos,
-        tmp_path / "s",
-        monkeypatch,
-        slower=1.0,
-        recipes=RECIPES,
-        accuracy=ACCURACY,
-        settings=[*CHOOSING, "design.budget=150s"],
-    )
+def test_a_network_whose_refit_would_end_too_late_is_given_up(timed, monkeypatch):
+    study, now = timed(*CHOOSING, "design.budget=150s")
     work = budget.Clock.job_done
 
-    def slower(clock, job, seconds):
+    def slower(clock, job, seconds, outcomes):
         if job.runs[0].recipe == "finetune":
             now[0] += 2 * seconds
             seconds *= 3
-        work(clock, job, seconds)
+        work(clock, job, seconds, outcomes)
 
     monkeypatch.setattr(budget.Clock, "job_done", slower)
     study = records_only(study)
@@ -107,3 +110,61 @@ def test_a_network_whose_refit_would_end_too_late_is_given_up(photos, tmp_path, 
     assert [c.id for c in results.stopped] == ["timm:good × finetune"]
     assert results.winner == "timm:good × probe"
     assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+
+
+def test_a_network_that_cannot_fit_by_its_forward_pass_is_not_planned_and_its_steps_are_not_timed(timed, timings):
+    study, now = timed(*ONCE, "design.budget=60s")
+    timings.use()
+    plan = study.plan()
+    told = (
+        "Within 60s there is no time for timm:good × finetune, timm:poor × finetune; a longer --budget tries them too."
+    )
+    assert told in str(plan)
+    assert "Even one repeat" not in str(plan)
+    assert plan.seconds <= 60
+    assert {run.recipe for run in plan.plan.runs} == {"probe"}
+    study = records_only(study)
+    assert not networks(study)
+    assert timings.asked, "passes were timed"
+    assert not any(steps for _, steps in timings.asked)
+    results = study.results()
+    assert {c.id for c in results.stopped} == {f"{model} × finetune" for model in ("timm:good", "timm:poor")}
+    assert results.skipped["budget"].en == told
+    assert results.skipped["budget"].zh == (
+        "在 60s 内来不及尝试 timm:good × finetune, timm:poor × finetune；预算更长（--budget）时会一并尝试。"
+    )
+    assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+    assert now[0] <= 60
+    before = len(results.records)
+    study = records_only(study)
+    assert len(study.results().records) == before, "the same command again finds the study finished"
+    assert not any(steps for _, steps in timings.asked)
+
+
+def test_a_longer_budget_trains_it_as_the_report_says(timed, timings):
+    study, _ = timed(*ONCE, "design.budget=60s")
+    timings.use()
+    records_only(study)
+    study = records_only(timed(*ONCE, "design.budget=10h")[0])
+    assert networks(study)
+    assert not study.results().stopped
+
+
+def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_what_was_timed(timed, timings):
+    study, _ = timed(*ONCE, "design.budget=150s")
+    timings.use()
+    assert "To fit into 150s, finetune trains" in str(study.plan())
+    assert sorted(timings.asked) == [(f"timm:{name}", steps) for name in ("good", "poor") for steps in (False, True)]
+    timings.seconds["step"] = 0.6
+    plan = study.plan()
+    assert "no time for timm:good × finetune, timm:poor × finetune" in str(plan)
+    assert plan.seconds <= 150
+
+
+def test_without_heads_beside_them_networks_are_planned_however_long_they_take(timed, timings):
+    study, _ = timed(*ONCE, "design.budget=30s", recipes=RECIPES[1:])
+    timings.use()
+    plan = study.plan()
+    assert "Even one repeat of everything is predicted to take longer than 30s." in str(plan)
+    assert {run.recipe for run in plan.plan.runs} == {"finetune"}
+    assert ("timm:good", True) in timings.asked

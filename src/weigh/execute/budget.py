@@ -7,7 +7,7 @@ Before it: timings (`choices.py`) and the plan. After it: `planner.py`, and `dri
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from weigh.execute.choices import Choose
@@ -15,12 +15,25 @@ from weigh.language import Text, text
 from weigh.plan.jobs import cut_to_budget, cut_to_time, predict_seconds
 from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan, plan_runs, refit_run
-from weigh.run import RECIPES, Candidate, Job
+from weigh.run import RECIPES, Candidate, Job, Outcome
 from weigh.spec_yaml import parse_duration
 
-__all__ = ["SHARE", "Clock", "fits_budget", "keep_budget", "keep_time", "late_models", "refit_seconds", "shortened"]
+__all__ = [
+    "SHARE",
+    "Clock",
+    "fits_budget",
+    "impossible_networks",
+    "keep_budget",
+    "keep_time",
+    "late_models",
+    "refit_seconds",
+    "shortened",
+]
 
-REPORT = 15.0  # seconds that are kept free for conclusions and the report
+# Kept free for conclusions, the report and the end of the process: so many seconds, and of a short budget a tenth. They take about 3.5 s on the
+# machine of docs/decisions/budget.md; where they take four times as long, a budget is still kept within 15 %.
+REPORT, REPORT_SHARE = 15.0, 0.1
+LOADS = 2.0  # times as long as loading it once takes the refit of a head with all its features: the network is loaded, written and hashed
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
 SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards
@@ -35,16 +48,33 @@ class Clock:
         budget: Seconds that this start of the study may take; None: any.
         began: When it began, by `time.monotonic`.
         predicted, took: "head" or "network" (`Recipe.trains`) -> seconds of the jobs that are done.
+        per_head: Address -> seconds of one head, its features being there.
+        loading: Address -> seconds of loading the model.
     """
 
     budget: float | None
     began: float = field(default_factory=time.monotonic)
     predicted: dict[str, float] = field(default_factory=dict)
     took: dict[str, float] = field(default_factory=dict)
+    per_head: dict[str, float] = field(default_factory=dict)
+    loading: dict[str, float] = field(default_factory=dict)
 
-    def job_done(self, job: Job, seconds: float) -> None:
-        """A job took so long."""
-        trains = RECIPES.get(job.runs[0].recipe).trains
+    def job_done(self, job: Job, seconds: float, outcomes: Sequence[Outcome] = ()) -> None:
+        """A job took so long.
+
+        Args:
+            outcomes: Of its runs.
+        """
+        trains, model = RECIPES.get(job.runs[0].recipe).trains, job.runs[0].model
+        loads = [outcome.measured.get("load_seconds", 0.0) for outcome in outcomes]
+        self.loading[model] = max([self.loading.get(model, 0.0), *loads])
+        alone = [
+            o.measured["train_seconds"] - o.measured.get("feature_seconds", 0.0)
+            for o in outcomes
+            if "train_seconds" in o.measured
+        ]
+        if trains == "head" and alone:
+            self.per_head[model] = sum(alone) / len(alone)
         self.predicted[trains] = self.predicted.get(trains, 0.0) + job.predicted_seconds
         self.took[trains] = self.took.get(trains, 0.0) + seconds
 
@@ -58,9 +88,11 @@ class Clock:
         return paces.get(trains, max([1.0, *paces.values()]))
 
     def left(self) -> float:
-        """Seconds for runs."""
+        """Seconds for runs: without those for the report, and for loading and saving the winner."""
         assert self.budget is not None
-        return max(0.0, self.budget - REPORT - (time.monotonic() - self.began))
+        saving = LOADS * max(self.loading.values(), default=0.0)
+        report = min(REPORT, REPORT_SHARE * self.budget)
+        return max(0.0, self.budget - report - saving - (time.monotonic() - self.began))
 
 
 def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None, Text | None]:
@@ -115,36 +147,47 @@ def fits_budget(
 
 def late_models(
     plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock
-) -> tuple[frozenset[str], Text | None]:
-    """Candidates that are left out so that the heads of the other models end in the time that is left, and what is to be said of it.
+) -> tuple[str, ...]:
+    """Models that are left out so that the heads of the others end in the time that is left.
 
-    For models that weigh chose (a user's own are never left out). Whoever takes longest goes first, so that as many as can be are compared; what
-    is recorded costs nothing more. One model stays in any case.
+    For models that weigh chose (a user's own are never left out). Whoever takes longest goes first, so that as many as can be are compared; nobody
+    goes who ran already. One model stays in any case. Asked again after every model, for others may have been faster than predicted.
     """
     if clock.budget is None:
-        return frozenset(), None
-    n, seconds = len(prepared.examples), dict[str, float]()
+        return ()
+    seconds, ran = dict[str, float](), set[str]()
     for candidate in plan.candidates:
         if candidate.cheap and candidate.model in prepared.spec.models:
-            missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
-            took = (
-                predict_seconds(missing, timings.get(candidate.model, {}), n) * clock.pace("head") if missing else 0.0
-            )
-            seconds[candidate.model] = seconds.get(candidate.model, 0.0) + took
+            own = [run for run in plan.runs if run.candidate == candidate.id]
+            missing = [run for run in own if run.key not in recorded]
+            if len(missing) < len(own):  # its features are there
+                ran.add(candidate.model)
+            n = 0 if candidate.model in ran else len(prepared.examples)
+            took = predict_seconds(missing, timings.get(candidate.model, {}), n) if missing else 0.0
+            seconds[candidate.model] = seconds.get(candidate.model, 0.0) + took * clock.pace("head")
     late = []
-    while len(seconds) > 1 and sum(seconds.values()) > SHARE * clock.left() and any(seconds.values()):
-        late.append(max(reversed(seconds), key=lambda model: seconds[model]))  # of equal ones the less likely
+    while len(seconds) > 1 and sum(seconds.values()) > SHARE * clock.left():
+        fresh = [model for model in seconds if model not in ran]
+        if not fresh:
+            break
+        late.append(max(reversed(fresh), key=lambda model: seconds[model]))  # of equal ones the less likely
         del seconds[late[-1]]
-    if not late:
-        return frozenset(), None
-    words = text(
-        "Within {b} there is no time for {m}; a longer --budget tries {k:|it|them} too.",
-        "在 {b} 内来不及尝试 {m}；预算更长（--budget）时会一并尝试。",
-        b=prepared.spec.design.budget,
-        m=", ".join(late),
-        k=len(late),
-    )
-    return frozenset(c.id for c in plan.candidates if c.model in late), words
+    return tuple(late)
+
+
+def impossible_networks(
+    plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock, workers: int
+) -> frozenset[str]:
+    """Networks whose first repeat could not end in the time that is left if heads took none of it, as heads may be faster than predicted.
+
+    Args:
+        timings: With the least that steps can cost, where they are not timed (`ModelTimings.least`).
+    """
+    networks = tuple(c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network")
+    units, fixed = _missing_seconds(replace(plan, candidates=networks), prepared, timings, recorded, clock)
+    first = {unit: seconds / workers for unit, seconds in units.items() if not unit[1]}
+    refits, everyone = _refits(plan, prepared, timings, clock)
+    return cut_to_time(first, fixed, refits, refits.keys(), clock.left(), all_refitted=everyone)[1]
 
 
 def keep_time(
@@ -165,10 +208,8 @@ def keep_time(
     if clock.budget is None:
         return plan, frozenset(), None
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
-    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-    refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
-    stoppable = {c.id for c in networks[len(networks) == len(plan.candidates) :]} if not racing else set()
-    everyone = bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
+    refits, everyone = _refits(plan, prepared, timings, clock)
+    stoppable = set(list(refits)[len(refits) == len(plan.candidates) :]) if not racing else set()
     shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
     waiting, late = {name for name, _ in shared.keys() - dropped}, clock.left() + LATE * clock.budget
@@ -273,6 +314,13 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, flo
     )
     fixed += refit_seconds(plan, prepared, timings)
     return seconds, fixed
+
+
+def _refits(plan: Plan, prepared: Prepared, timings: dict, clock: Clock) -> tuple[dict[str, float], bool]:
+    """Candidate -> seconds of its refit, of those that train networks; and whether all candidates are refitted, not the winner alone."""
+    networks = [c for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
+    refits = {c.id: _refit_seconds(prepared, timings, [c]) * clock.pace() for c in networks}
+    return refits, bool((prepared.examples.part != "train").any()) or prepared.spec.output.ensemble != "never"
 
 
 def refit_seconds(plan: Plan, prepared: Prepared, timings: dict) -> float:

@@ -7,7 +7,7 @@ is no such choice: it changes no number, so every start may say it differently.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from weigh.language import Text, text
 from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.contenders import trained_recipes
+from weigh.plan.jobs import least_timing
 from weigh.record.ledger import Ledger
 from weigh.run import RECIPES, Candidate, Job, Run, Setting
 from weigh.settings import cache_folder, offline_by_environment
@@ -32,10 +33,12 @@ __all__ = [
     "count_workers",
     "less_features",
     "name_weights",
+    "require_packages",
     "stored_timings",
     "usable_cores",
 ]
 
+BUSY = 1.6  # `delay` of a timing from which a user is told
 TIMED = 1.0  # seconds after which the calls of a timing are no longer repeated
 Choose = Callable[[str, Callable[[], Any]], Any]  # (name, how to decide) -> what was decided, now or at the first start
 
@@ -177,6 +180,23 @@ def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Sett
         ledger.set_facts(**{f"choice:{key}": {**stored, "files": stamps(model.provenance.files)}})
 
 
+def require_packages(runs: Collection[Run]) -> None:
+    """Nothing, or the error that a package is missing which these runs need.
+
+    Raises:
+        MissingExtra: peft or Optuna is not installed.
+    """
+    names = {one["recipe"] for run in runs for one in run.options.get("contenders", [{"recipe": run.recipe}])}
+    if any(RECIPES.get(name).low_rank for name in names):
+        from weigh.train.lora import require_peft
+
+        require_peft()
+    if any("search" in run.options for run in runs):
+        from weigh.train.search import require_optuna
+
+        require_optuna()
+
+
 def _weights_key(candidate: Candidate) -> str:
     return f"weights:{candidate.model}" + ("" if RECIPES.get(candidate.recipe).pretrained else ":random")
 
@@ -222,8 +242,9 @@ def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, di
 class ModelTimings:
     """What models cost here, timed once and kept with the study.
 
-    Where models must first come first with their heads (`design.finalists`), steps of training are timed only of those that do: before that, a
-    step counts as three passes (`plan/jobs.py`).
+    Steps of training take most of the time of a timing. Where models must first come first with their heads (`design.finalists`), or where a budget
+    may be too short for any training, they are timed only of networks that may fit (`least`); before that a step counts as three passes
+    (`plan/jobs.py`).
 
     Args:
         late: Whether steps are timed only where they are asked for.
@@ -246,6 +267,24 @@ class ModelTimings:
         self._what = (spec, setting, candidates, examples)
         self._choose, self._say, self._late = choose, say, late
         self.known: dict[str, dict[str, Any]] = {}
+
+    @property
+    def least(self) -> dict[str, dict[str, Any]]:
+        """Address -> timing, with the least that steps can cost where they are not timed."""
+        return {
+            address: timing if _has_steps(timing) else least_timing(timing) for address, timing in self.known.items()
+        }
+
+    def busy_words(self) -> Text | None:
+        """That the machine is busy with other work, where passes took much longer by the clock than they computed."""
+        delay = max(((timing.get("model") or {}).get("delay") or 1.0 for timing in self.known.values()), default=1.0)
+        if delay <= BUSY:
+            return None
+        return text(
+            "This machine is busy with other work: a pass took {x} times as long as it computed. The study takes longer so; how much is predicted anew while it runs.",
+            "本机正忙于其他任务：一次前向计算的用时是其实际计算时间的 {x} 倍。研究因此会更慢，剩余时间会在运行中重新估计。",
+            x=round(delay, 1),
+        )
 
     def of(self, address: str) -> dict[str, Any]:
         """The timing of a model, with its steps unless these wait."""

@@ -74,14 +74,13 @@ def run_study(
         if not listener.planned(forecast):
             return False
         _remember(ledger, forecast)
-        if forecast.late is not None:
-            planner.keep_left_out(forecast.stopped, forecast.late, {})
+        planner.keep_left_out(forecast)
         ledger.keep_copy()
         with open_executor(forecast.workers, examples, listener.stage) as executor:
             recorder = _Recorder(executor, examples, ledger, listener, interruption, planner.clock)
             forecast = _choose_finalists(planner, forecast, recorder)
-            plan = _run_networks(planner, forecast, recorder)
-            results = read_results(ledger, spec, examples, plan.candidates)
+            forecast, plan = _use_time_left(planner, forecast, _run_networks(planner, forecast, recorder), recorder)
+            results = read_results(ledger, forecast.prepared.spec, examples, plan.candidates)
             shares = choose_average(results, listener.stage)
             refits = [*_cleaned_runs(results, plan, ledger), *_refit_runs(results, results.spec, examples, shares)]
             ledger.set_planned([*plan.runs, *refits])
@@ -99,18 +98,17 @@ def run_study(
 
 def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Forecast:
     """The first recipe with every model, where the others run only with those that come first; then the plan of what is left."""
-    spec, ledger = forecast.prepared.spec, recorder.ledger
+    spec = forecast.prepared.spec
     chooses = forecast.finalists is None and chooses_finalists(spec)
     if not (chooses or planner.may_drop_models):
         return forecast
     compared = with_first_recipe(spec, forecast.plan.candidates) if chooses else forecast.plan.candidates
     ids = {candidate.id for candidate in compared if candidate.cheap or chooses}
-    _run_first(planner, forecast.plan, [job for job in forecast.jobs if job.runs[0].candidate in ids], recorder)
+    _run_first(planner, forecast, [job for job in forecast.jobs if job.runs[0].candidate in ids], recorder)
     forecast = planner.forecast()
-    ledger.set_planned(forecast.plan.runs)
+    _remember_decided(recorder.ledger, planner, forecast)
     if not chooses:
         return forecast
-    ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
     for words in (
         finalist_words(spec, forecast.plan.candidates, forecast.finalists),
         forecast.cut if forecast.less else None,
@@ -120,27 +118,31 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     return forecast
 
 
-def _run_first(planner: Planner, plan: Plan, jobs: Sequence[Job], recorder: _Recorder) -> None:
-    """These jobs; one after the other where weigh chose the models, so that the clock can leave models out."""
+def _run_first(planner: Planner, forecast: Forecast, jobs: Sequence[Job], recorder: _Recorder) -> None:
+    """These jobs; one after the other where weigh chose the models, so that the clock can leave models out and take them back."""
     if not planner.may_drop_models:
         recorder.execute(jobs)
         return
+    plan, first, ran = forecast.plan, {job.runs[0].candidate for job in jobs}, set[str]()
     while jobs:
         recorder.execute(jobs[: planner.workers])
-        kept = planner.keep_models(plan)
-        if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
-        plan, ids = kept, {candidate.id for candidate in kept.candidates}
-        jobs = [job for job in jobs[planner.workers :] if job.runs[0].candidate in ids]
+        ran |= {job.runs[0].candidate for job in jobs[: planner.workers]}
+        plan, words = planner.keep_models(plan)
+        if words is not None:
+            recorder.listener.stage(words)
+        ahead = first.union(c.id for c in plan.candidates if c.cheap) - ran
+        recorded = recorder.ledger.recorded()
+        missing = [run for run in plan.runs if run.candidate in ahead and run.key not in recorded]
+        jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
 
 
 def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Plan:
     """Everything that is left of the plan; with a budget block by block, so that the clock can shorten it. What was run of it."""
 
     def keep_time(plan: Plan) -> Plan:
-        kept = planner.keep_time(plan, racing=forecast.race is not None)
-        if kept is not plan:
-            recorder.listener.stage(Text(*recorder.ledger.fact("skipped")["budget"]))
+        kept, words = planner.keep_time(plan, racing=forecast.race is not None)
+        if words is not None:
+            recorder.listener.stage(words)
         return kept
 
     ledger = recorder.ledger
@@ -151,6 +153,24 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
     return plan
+
+
+def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:
+    """With a budget: what was left out of the heads and fits after all, one thing after the other. What was run in the end."""
+    while planner.clock.budget is not None and forecast.race is None and (more := planner.with_more(plan)) is not None:
+        planner, words = more
+        recorder.listener.stage(words)
+        forecast = planner.forecast()
+        _remember_decided(recorder.ledger, planner, forecast)
+        plan = _run_networks(planner, forecast, recorder)
+    return forecast, plan
+
+
+def _remember_decided(ledger: Ledger, planner: Planner, forecast: Forecast) -> None:
+    """What a plan that was made while the study runs says otherwise than the one before."""
+    ledger.set_planned(forecast.plan.runs)
+    ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
+    planner.keep_left_out(forecast)
 
 
 @dataclass(frozen=True)
@@ -174,7 +194,7 @@ class _Recorder:
             self.interruption.check()  # what failed because of it has not failed
             self.ledger.commit(job.runs, outcomes, self.examples)
             started = [outcome.measured["started"] for outcome in outcomes if "started" in outcome.measured]
-            self.clock.job_done(job, time.time() - min(started, default=time.time()))
+            self.clock.job_done(job, time.time() - min(started, default=time.time()), outcomes)
             failed = [outcome for outcome in outcomes if outcome.status == "failed"]
             for outcome in failed:
                 log.warning("run %s failed: %s\n%s", outcome.key, outcome.cause, outcome.measured.get("traceback", ""))

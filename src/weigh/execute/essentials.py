@@ -1,5 +1,6 @@
 """What a short budget leaves of the heads: first what answers further questions goes (learning curve, order check, the leaders once more without
-suspected labels, words), then all repeats but one. Only after that are models left out (`budget.late_models`).
+suspected labels, words), then all repeats but one. Only after that are models left out (`budget.late_models`). Where time is left in the end, as heads
+were faster than predicted, it comes back: repeats first (`bring_back`).
 
 Before it: timings. After it: `planner.py`. Decided once, and kept with the study for this budget; what a user set himself stays. The study's own
 specification stays as it was asked for, so that a longer budget brings back what was left out.
@@ -7,20 +8,21 @@ specification stays as it was asked for, so that a longer budget brings back wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from weigh.execute.budget import SHARE, Clock
 from weigh.execute.choices import Choose
 from weigh.language import Text, text
-from weigh.plan.jobs import group_jobs
+from weigh.plan.jobs import HEAD_SECONDS, group_jobs
 from weigh.plan.prepare import Prepared
+from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan, plan_runs
+from weigh.record.ledger import Ledger
 from weigh.run import RECIPES, Candidate, Setting
 
-__all__ = ["Essentials", "keep_essentials"]
+__all__ = ["Essentials", "bring_back", "keep_essentials"]
 
 OFF = {"curve": False, "order_check": False, "cleaned": False}  # of the design; each answers a question of its own
 CALLED = {  # what is left out: purposes of runs, and repeats
@@ -28,23 +30,16 @@ CALLED = {  # what is left out: purposes of runs, and repeats
     "order-check": text("the order check", "做顺序检查"),
     "cleaned": text("the leaders once more without suspected labels", "去掉可疑标注后重跑领先方案"),
     "repeats": text("more than one repeat of heads", "重复训练分类头"),
+    "all repeats": text("all repeats of heads", "完成分类头的全部重复"),
 }
 
 
-class Essentials(NamedTuple):
-    """What there is time for.
-
-    Attributes:
-        prepared: The study without the rest.
-        setting: For its jobs.
-        words: What is said of the rest; None where nothing is left out.
-        skipped: Purpose of runs -> why there are none (`Plan.skipped`).
-    """
-
-    prepared: Prepared
-    setting: Setting
-    words: Text | None = None
-    skipped: Mapping[str, Text] = MappingProxyType({})
+UNKNOWN = 2 * HEAD_SECONDS  # of a head, where none of its model ran
+BACK = (
+    "curve",
+    "order_check",
+    "cleaned",
+)  # after repeats, in this order; words belong to runs that are recorded by then
 
 
 class _Less(NamedTuple):
@@ -53,14 +48,69 @@ class _Less(NamedTuple):
     Attributes:
         off: Names of the design that are turned off.
         quiet: Words are not asked for.
-        once: Heads run in one repeat, unless another number is set.
+        repeats: So many of heads, unless another number is set; None: as many as usual.
         without: What does not run for that (`CALLED`).
     """
 
     off: list[str]
     quiet: bool
-    once: bool
+    repeats: int | None
     without: list[str]
+
+
+class Essentials(NamedTuple):
+    """What there is time for.
+
+    Attributes:
+        prepared: The study without the rest.
+        setting: For its jobs.
+        whole: The study as it was asked for, and the setting of that.
+        less: What was decided.
+        key: Under which it is kept.
+    """
+
+    prepared: Prepared
+    setting: Setting
+    whole: tuple[Prepared, Setting]
+    less: _Less
+    key: str = ""
+
+    @property
+    def words(self) -> Text | None:
+        """What is said of the rest; None where nothing is left out."""
+        called = [CALLED[name] for name in self.less.without]
+        if not called:
+            return None
+        return text(
+            "Within {b} there is no time for {w}; a longer --budget brings {k:|it|them}.",
+            "在 {b} 内来不及{w}；预算更长（--budget）时会补上。",
+            b=self.prepared.spec.design.budget,
+            w=Text(", ".join(one.en for one in called), "、".join(one.zh for one in called)),
+            k=len(called),
+        )
+
+    def regained(self, before: Essentials) -> Text:
+        """What is said of what there is time for after all."""
+        back = [CALLED[name] for name in before.less.without if name not in self.less.without]
+        return text(
+            "There is time for {w} after all.",
+            "仍有时间{w}。",
+            w=Text(", ".join(one.en for one in back), "、".join(one.zh for one in back)),
+        )
+
+    def keep(self, ledger: Ledger) -> None:
+        """Remember it, in the place of what was decided before."""
+        ledger.set_facts(**{f"choice:{self.key}": self.less._asdict()})
+
+    @property
+    def skipped(self) -> dict[str, Text]:
+        """Purpose of runs -> why there are none (`Plan.skipped`)."""
+        budget = self.prepared.spec.design.budget
+        return {
+            name: text("{b} is too short for {w}.", "{b} 内来不及{w}。", b=budget, w=CALLED[name])
+            for name in self.less.without
+            if name != "repeats"
+        }
 
 
 def keep_essentials(
@@ -76,13 +126,10 @@ def keep_essentials(
     Args:
         timing_of: Address -> timing of a model.
     """
-    spec = prepared.spec
+    spec, whole = prepared.spec, (prepared, setting)
+    everything = _Less([], quiet=False, repeats=None, without=[])
     if clock.budget is None or spec.design.crossed is not None:
-        return Essentials(prepared, setting)
-
-    def plan_of(less: _Less) -> Plan:
-        study = _reduced(prepared, less)
-        return plan_runs(study.examples, study.spec, tuple(candidates), variants=study.variants, copies=study.copies)
+        return Essentials(prepared, setting, whole, everything)
 
     def fits(less: _Less, plan: Plan) -> bool:
         heads = [run for run in plan.runs if RECIPES.get(run.recipe).trains == "head"]
@@ -91,39 +138,91 @@ def keep_essentials(
         return sum(job.predicted_seconds for job in jobs) <= SHARE * clock.left()
 
     def decide() -> _Less:
-        whole = _Less([], quiet=False, once=False, without=[])
-        planned = plan_of(whole)
-        if fits(whole, planned):
-            return whole
+        if fits(everything, _plan_of(whole, everything, candidates)):
+            return everything
         off = [name for name in OFF if name not in spec.design.model_fields_set]
-        less = _Less(off, quiet="words" not in spec.output.model_fields_set, once=False, without=[])
-        plan = plan_of(less)
-        without = sorted({run.purpose for run in planned.runs} - {run.purpose for run in plan.runs})
-        if spec.design.cleaned and "cleaned" in off:
-            without.append("cleaned")
-        if not fits(less, plan):
-            less = less._replace(once=True)
-            if plan_of(less).repeats != plan.repeats:
-                without.append("repeats")
-        return less._replace(without=without)
+        less = _Less(off, quiet="words" not in spec.output.model_fields_set, repeats=None, without=[])
+        if not fits(less, _plan_of(whole, less, candidates)):
+            less = less._replace(repeats=1)
+        return less._replace(without=_without(whole, less, candidates))
 
-    key = f"short-budget:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
-    less = _Less(**choose(key, lambda: decide()._asdict()))
-    study, own, called = _reduced(prepared, less), _quiet(setting, less), [CALLED[name] for name in less.without]
-    if not called:
-        return Essentials(study, own)
-    words = text(
-        "Within {b} there is no time for {w}; a longer --budget brings it.",
-        "在 {b} 内来不及{w}；预算更长（--budget）时会补上。",
-        b=spec.design.budget,
-        w=Text(", ".join(one.en for one in called), "、".join(one.zh for one in called)),
-    )
-    skipped = {
-        name: text("{b} is too short for {w}.", "{b} 内来不及{w}。", b=spec.design.budget, w=CALLED[name])
-        for name in less.without
-        if name != "repeats"
+    key = f"essentials:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
+    return _with(whole, _Less(**choose(key, lambda: decide()._asdict())), key)
+
+
+def bring_back(
+    lean: Essentials,
+    candidates: Collection[Candidate],
+    timings: Mapping[str, dict[str, Any]],
+    recorded: Collection[str],
+    clock: Clock,
+    refits: float,
+) -> Essentials | None:
+    """The study with the first of what was left out that there is time for now; None where there is none for anything.
+
+    Args:
+        timings: Address -> timing. Features of models that ran are kept, and what their heads take is known by now (`Clock.per_head`).
+        recorded: Keys of runs.
+        refits: Seconds of networks that are still to be trained.
+    """
+    less, whole = lean.less, lean.whole
+    if (
+        clock.budget is None or not lean.key or "head" not in clock.took
+    ):  # a study that was finished before does not change its mind
+        return None
+    known = {
+        model: {**timing, "seconds_per_example": 0.0, "seconds_per_head": clock.per_head.get(model, UNKNOWN)}
+        for model, timing in timings.items()
     }
-    return Essentials(study, own, words, skipped)
+
+    def fits(more: _Less) -> bool:
+        plan = _plan_of(whole, more, candidates)
+        missing = [run for run in plan.runs if run.key not in recorded]
+        heads = [run for run in missing if RECIPES.get(run.recipe).trains == "head"]
+        jobs = group_jobs(heads, lean.setting, known, len(whole[0].examples))
+        seconds = sum(job.predicted_seconds for job in jobs)
+        if "cleaned" in less.off and "cleaned" not in more.off:
+            slowest = max(clock.per_head.values(), default=UNKNOWN)
+            seconds += 2 * CLEANED_REPEATS * whole[0].spec.design.folds * slowest
+        return seconds <= SHARE * (clock.left() - refits)
+
+    for more in _fuller(whole, less, candidates):
+        without = _without(whole, more, candidates)
+        if without != less.without and fits(more):
+            return _with(whole, more._replace(without=without), lean.key)
+    return None
+
+
+def _fuller(whole: tuple[Prepared, Setting], less: _Less, candidates: Collection[Candidate]) -> Iterator[_Less]:
+    """With one thing more each: as many repeats as there may be, then fewer, then one of the further questions after the other."""
+    if less.repeats is not None:
+        usual = max(_plan_of(whole, less._replace(repeats=None), candidates).repeats.values(), default=1)
+        for repeats in range(usual, less.repeats, -1):
+            yield less._replace(repeats=None if repeats == usual else repeats)
+    for name in BACK:
+        if name in less.off:
+            yield less._replace(off=[other for other in less.off if other != name])
+
+
+def _plan_of(whole: tuple[Prepared, Setting], less: _Less, candidates: Collection[Candidate]) -> Plan:
+    study = _reduced(whole[0], less)
+    return plan_runs(study.examples, study.spec, tuple(candidates), variants=study.variants, copies=study.copies)
+
+
+def _without(whole: tuple[Prepared, Setting], less: _Less, candidates: Collection[Candidate]) -> list[str]:
+    """What does not run that would run in the whole study: names of `CALLED`."""
+    planned, plan = _plan_of(whole, less._replace(off=[], repeats=None), candidates), _plan_of(whole, less, candidates)
+    without = sorted({run.purpose for run in planned.runs} - {run.purpose for run in plan.runs})
+    if whole[0].spec.design.cleaned and "cleaned" in less.off:
+        without.append("cleaned")
+    if plan.repeats != planned.repeats:
+        without.append("repeats" if less.repeats == 1 else "all repeats")
+    return without
+
+
+def _with(whole: tuple[Prepared, Setting], less: _Less, key: str) -> Essentials:
+    prepared, setting = whole
+    return Essentials(_reduced(prepared, less), _quiet(setting, less), whole, less, key)
 
 
 def _reduced(prepared: Prepared, less: _Less) -> Prepared:
@@ -132,9 +231,9 @@ def _reduced(prepared: Prepared, less: _Less) -> Prepared:
     if less.off:
         design = spec.design.model_copy(update={name: OFF[name] for name in less.off})
         spec = spec.model_copy(update={"design": design})
-    if less.once and spec.design.repeats is None:
+    if less.repeats is not None and spec.design.repeats is None:
         recipes = [
-            recipe.model_copy(update={"repeats": 1})
+            recipe.model_copy(update={"repeats": less.repeats})
             if RECIPES.get(recipe.name).trains == "head" and recipe.repeats is None
             else recipe
             for recipe in spec.recipes

@@ -48,7 +48,9 @@ class Forecast:
         less: How networks are trained in less time; None where they are trained in full.
         over: That the prediction is longer than the budget, where nothing more can be left out.
         stopped: Candidates that the budget is too short for, or was at an earlier start with the same one.
-        late: What is said of those of them that are new with this forecast; stands in `cut` too.
+        late: Addresses of the models whose heads are not run for that.
+        impossible: Those of the stopped candidates whose networks cannot be trained in the time, as was found now.
+        lacking: What `cut` says of what the design lacks for want of time, but for `stopped`.
     """
 
     prepared: Prepared
@@ -70,7 +72,9 @@ class Forecast:
     over: Text | None = None
     less: LessTraining | None = None
     stopped: tuple[str, ...] = ()
-    late: Text | None = None
+    late: tuple[str, ...] = ()
+    impossible: tuple[str, ...] = ()
+    lacking: Text | None = None
 
     def lines(self) -> list[Text]:
         """What would run, for how long, and what it could detect, line by line."""

@@ -1,4 +1,5 @@
-"""Which training of networks fits into the time that is left, where the whole does not: decided once, with what was timed, and kept with the study.
+"""Which training of networks fits into the time that is left, where the whole does not, and which networks cannot be trained at all: decided once,
+with what was timed, and kept with the study. Steps of training are timed only of networks that may fit by the time of their forward pass.
 
 Before it: `planner.py`, which has a plan without these networks. After it: the plan with them (`plan/less_training.py`).
 """
@@ -8,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from weigh.execute.budget import SHARE, Clock, fits_budget
+from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks
 from weigh.execute.choices import ModelTimings
 from weigh.plan.jobs import HEAD_SECONDS
 from weigh.plan.less_training import LessTraining, possible, with_less, with_networks
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan
+from weigh.run import RECIPES
 from weigh.spec import StudySpec
 
-__all__ = ["Fitting", "may_train_less"]
+__all__ = ["Fitting", "may_train_less", "networks_of"]
 
 
 def may_train_less(spec: StudySpec, plan: Plan) -> bool:
@@ -60,10 +62,24 @@ class Fitting:
         }
         for models in choices:
             for less in possible(self.prepared.spec, self.whole, models, sizes):
-                # what a step costs is timed only where a rough guess leaves hope
                 if self._fits(less) and (not self.model_timings.time_steps(models) or self._fits(less)):
                     return less
         return None
+
+    def impossible(self, networks: Sequence[str], workers: int) -> frozenset[str]:
+        """Candidates of `whole` that cannot be trained in the time, neither in full nor for less.
+
+        Args:
+            networks: Addresses of their models.
+        """
+        while True:
+            gone = impossible_networks(
+                self.whole, self.prepared, self.model_timings.least, self.recorded, self.clock, workers
+            )
+            if gone and self.find([networks]) is not None:
+                gone = frozenset()
+            if not self.model_timings.time_steps(networks_of(self.whole, without=gone)):
+                return gone
 
     def _fits(self, less: LessTraining) -> bool:
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, less))
@@ -75,4 +91,14 @@ class Fitting:
             2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if prepared.spec.design.cleaned else 0.0
         )
         after = replace(self.clock, budget=(self.clock.budget or 0.0) - cleaned * self.clock.pace("head"))
-        return fits_budget(plan, prepared, self.model_timings.known, self.recorded, after, SHARE)
+        return fits_budget(plan, prepared, self.model_timings.least, self.recorded, after, SHARE)
+
+
+def networks_of(plan: Plan, *, without: Collection[str] = ()) -> tuple[str, ...]:
+    """Addresses of the models whose networks are trained.
+
+    Args:
+        without: Candidates that do not count.
+    """
+    trained = (c.model for c in plan.candidates if RECIPES.get(c.recipe).trains == "network" and c.id not in without)
+    return tuple(dict.fromkeys(trained))

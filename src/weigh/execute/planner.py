@@ -8,7 +8,7 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,11 +25,13 @@ from weigh.execute.choices import (
     count_workers,
     less_features,
     name_weights,
+    require_packages,
 )
-from weigh.execute.essentials import Essentials, keep_essentials
+from weigh.execute.essentials import Essentials, bring_back, keep_essentials
 from weigh.execute.forecast import Forecast
 from weigh.execute.identity import check_same_study
-from weigh.execute.less_training import Fitting, may_train_less
+from weigh.execute.left_out import LeftOut, joined, too_short_for, with_heads, without_models
+from weigh.execute.less_training import Fitting, may_train_less, networks_of
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
 from weigh.execute.shortlist import complete_models
@@ -45,13 +47,11 @@ from weigh.plan.runs import Plan, plan_runs
 from weigh.record.finalists import rank_models
 from weigh.record.ledger import Ledger
 from weigh.record.reading import main_results
-from weigh.run import RECIPES, Candidate, Run, Setting
+from weigh.run import Candidate, Setting
 from weigh.spec import StudySpec
 from weigh.spec_yaml import parse_duration
 
 __all__ = ["Planner", "begin", "plan_study"]
-
-BUSY = 1.6  # `delay` of a timing from which a user is told
 
 
 def plan_study(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_code: bool = False) -> Forecast:
@@ -85,25 +85,15 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
         examples,
         choose,
         listener.stage,
-        late=chooses_finalists(spec),
+        late=chooses_finalists(spec) or spec.design.budget is not None,
     )
     candidates = name_weights(crossed, choose, timings.of, setting)
-    if (delay := max((of_busy_machine(timing) for timing in timings.known.values()), default=1.0)) > BUSY:
-        listener.stage(
-            text(
-                "This machine is busy with other work: a pass took {x} times as long as it computed. The study takes longer so; how much is predicted anew while it runs.",
-                "本机正忙于其他任务：一次前向计算的用时是其实际计算时间的 {x} 倍。研究因此会更慢，剩余时间会在运行中重新估计。",
-                x=round(delay, 1),
-            )
-        )
+    if (busy := timings.busy_words()) is not None:
+        listener.stage(busy)
     clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
     lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
-    return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock)
-
-
-def of_busy_machine(timing: dict[str, Any]) -> float:
-    """How many times as long a timed pass took by the clock as it computed."""
-    return (timing.get("model") or {}).get("delay") or 1.0
+    left_out = LeftOut.read(ledger, spec.design.budget, candidates)
+    return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
 
 
 class _Narrow(NamedTuple):
@@ -134,6 +124,7 @@ class Planner:
         model_timings: What passes of the models cost here.
         chosen: Which models weigh chose, where none were named.
         clock: What of the budget is spent.
+        left_out: What was left out for want of time.
     """
 
     lean: Essentials
@@ -145,6 +136,7 @@ class Planner:
     model_timings: ModelTimings
     chosen: Text | None
     clock: Clock
+    left_out: LeftOut
 
     @property
     def prepared(self) -> Prepared:
@@ -159,23 +151,22 @@ class Planner:
         """What is to be run, as far as the records decide it by now."""
         prepared, ledger, timings = self.prepared, self.ledger, self.timings
         spec, examples = prepared.spec, prepared.examples
-        plan = plan_runs(examples, spec, self.candidates, variants=prepared.variants, copies=prepared.copies)
-        plan = replace(plan, skipped={**plan.skipped, **self.lean.skipped})
+        plan = self._designed()
         recorded = ledger.recorded() if ledger is not None else {}
         missing = [run for run in plan.runs if run.key not in recorded]
         for model in dict.fromkeys(run.model for run in (plan.runs if self._average_missing else missing)):
             self.model_timings.of(model)
-        plan, late, words = self._without_late(plan, recorded)
-        design, stored = plan, self._stored_less
-        plan, finalists, passed, order = self._narrow(plan, stored)
+        models, stored = self._late_models(plan, recorded), self._stored_less
+        design, impossible = self._without_impossible(without_models(plan, models), recorded)
+        plan, finalists, passed, order = self._narrow(design, stored)
         missing = [run for run in plan.runs if run.key not in recorded]
-        _require_packages(missing)
+        require_packages(missing)
         if ledger is not None:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         narrow = plan
         plan, cut, over = keep_budget(narrow, prepared, timings, self.choose)
-        less = stored or self._train_less(design, narrow, order, recorded, over)
+        less = stored or self._train_less(design, narrow, order, recorded)
         if less is not None:
             plan, cut, over = keep_budget(heads_of(narrow), prepared, timings, self.choose)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
@@ -184,10 +175,11 @@ class Planner:
             finalists = None if finalists is None else less.models
             self._store_less(less, finalists)
         if finalists is not None:
-            self.model_timings.time_steps(_networks_of(plan))
+            self.model_timings.time_steps(networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
-        sentences = [one for one in (self.lean.words, words, cut) if one is not None]
-        plan, cut = self._left_out(plan, sum(sentences[1:], sentences[0]) if sentences else None)
+        lacking = joined([self.lean.words, cut])
+        cut = joined([self.left_out.words(lacking, models), too_short_for(spec.design.budget, impossible)])
+        plan = self.left_out.without(plan)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, self.setting, timings, len(examples))
@@ -216,12 +208,14 @@ class Planner:
             over=over,
             less=less,
             asked=self.asked,
-            late=words,
-            stopped=tuple(dict.fromkeys([*(self._decided or {"stopped": ()})["stopped"], *late])),
+            lacking=lacking,
+            late=models,
+            impossible=impossible,
+            stopped=self.left_out.everyone(models, impossible),
         )
 
-    def keep_time(self, plan: Plan, *, racing: bool) -> Plan:
-        """The plan with what can still be run in the time; what is left out stays so at the next start with the same budget."""
+    def keep_time(self, plan: Plan, *, racing: bool) -> tuple[Plan, Text | None]:
+        """The plan with what can still be run in the time, and what is left out now; it stays so at the next start with the same budget."""
         ledger = self.ledger
         assert ledger is not None
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
@@ -229,19 +223,49 @@ class Planner:
             plan, prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
         )
         if words is not None:
-            self.keep_left_out(stopped, words, kept.counts)
+            self.left_out.keep_stopped(stopped, words, kept.counts)
             ledger.set_planned(kept.runs)
-        return kept
+        return kept, words
 
-    def keep_models(self, plan: Plan) -> Plan:
-        """The plan with the models whose heads can still be run in the time, of those that weigh chose; also kept for the next start."""
+    def keep_models(self, plan: Plan) -> tuple[Plan, Text | None]:
+        """The plan with the models whose heads can be run in the time, of those that weigh chose, as runs turned out so far; and what became
+        other. A model that was left out at this start comes back where it fits after all.
+        """
         assert self.ledger is not None
-        kept, late, words = self._without_late(plan, self.ledger.recorded())
-        if words is None:
-            return plan
-        self.keep_left_out(late, words, {})
+        whole, before = self._designed(), self.left_out.models
+        models = self._late_models(whole, self.ledger.recorded())
+        if set(models) == set(before):
+            return plan, None
+        self.left_out.keep_models(models)
+        kept = without_models(with_heads(plan, whole, before), models)
         self.ledger.set_planned(kept.runs)
-        return kept
+        back = [model for model in before if model not in models]
+        words = text("There is time for {m} after all.", "仍有时间尝试 {m}。", m=", ".join(back)) if back else None
+        late = too_short_for(self.left_out.budget, [model for model in models if model not in before])
+        return kept, joined([words, late])
+
+    def with_more(self, plan: Plan) -> tuple[Planner, Text] | None:
+        """The planner of a study that also does the first of what was left out of the heads, where there is time for it now, and what is said of it;
+        None where there is none for anything. Kept for the next starts.
+
+        Args:
+            plan: What ran.
+        """
+        assert self.ledger is not None
+        prepared = replace(self.prepared, spec=with_less(self.prepared.spec, self._stored_less))
+        refits = refit_seconds(plan, prepared, self.timings) * self.clock.pace()
+        more = bring_back(self.lean, plan.candidates, self.timings, self.ledger.recorded(), self.clock, refits)
+        if more is None:
+            return None
+        more.keep(self.ledger)
+        return replace(self, lean=more), more.regained(self.lean)
+
+    def keep_left_out(self, forecast: Forecast) -> None:
+        """Remember what a plan leaves out for want of time."""
+        self.left_out.keep_design(forecast.lacking)
+        self.left_out.keep_models(forecast.late)
+        words = too_short_for(self.left_out.budget, forecast.impossible)
+        self.left_out.keep_stopped(forecast.impossible, words, {})
 
     @property
     def may_drop_models(self) -> bool:
@@ -254,45 +278,40 @@ class Planner:
         wanted = self.prepared.spec.output.ensemble != "never"
         return wanted and (self.ledger is None or self.ledger.fact("saved_average") is None)
 
-    @property
-    def _budget_key(self) -> str:
-        return f"left-out:{self.prepared.spec.design.budget}"
+    def _designed(self) -> Plan:
+        """Everything that there is time to ask for, of all models."""
+        prepared = self.prepared
+        plan = plan_runs(
+            prepared.examples, prepared.spec, self.candidates, variants=prepared.variants, copies=prepared.copies
+        )
+        return replace(plan, skipped={**plan.skipped, **self.lean.skipped})
 
-    @property
-    def _decided(self) -> dict[str, Any] | None:
-        """What was left out while the study ran with this budget."""
-        return None if self.ledger is None or self.clock.budget is None else self.ledger.fact(self._budget_key)
-
-    def keep_left_out(self, stopped: Collection[str], words: Text, repeats: Mapping[str, int]) -> None:
-        """Remember that these candidates are stopped, and which repeats are run, for this start and the next ones with the same budget."""
-        ledger, before = self.ledger, self._decided or {"repeats": {}, "stopped": [], "words": []}
-        assert ledger is not None
-        everyone = sorted({*before["stopped"], *stopped})
-        sentences = [*before["words"], [words.en, words.zh]]
-        decided = {"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences}
-        told = Text(*(ledger.fact("skipped") or {}).get("budget", ["", ""])) + words
-        skipped = (ledger.fact("skipped") or {}) | {"budget": [told.en, told.zh]}
-        ledger.set_facts(**{self._budget_key: decided}, stopped=everyone, skipped=skipped)
-
-    def _without_late(self, plan: Plan, recorded: Collection[str]) -> tuple[Plan, frozenset[str], Text | None]:
-        """The plan without models that the time is too short for, where weigh chose them; their candidates, and what is said of them, where
-        that is decided now.
+    def _late_models(self, plan: Plan, recorded: Collection[str]) -> tuple[str, ...]:
+        """Models that are not tried because the time is too short for their heads: those of an earlier start, and where weigh chose the models
+        those that are too slow now.
         """
-        gone = set((self._decided or {"stopped": ()})["stopped"])
-        models = {candidate.model for candidate in plan.candidates if candidate.cheap and candidate.id in gone}
-        kept = shortened(plan, {}, {c.id for c in plan.candidates if c.model in models})
+        earlier = self.left_out.earlier
         if not self.may_drop_models:
-            return kept, frozenset(), None
-        late, words = late_models(kept, self.prepared, self.timings, recorded, self.clock)
-        return shortened(kept, {}, late), late, words
+            return earlier
+        rest = without_models(plan, earlier)
+        return (*earlier, *late_models(rest, self.prepared, self.timings, recorded, self.clock))
 
-    def _left_out(self, plan: Plan, cut: Text | None) -> tuple[Plan, Text | None]:
-        """The plan without what an earlier start with the same budget left out while it ran, and what was said of it."""
-        decided = self._decided
-        if decided is None:
-            return plan, cut
-        words = sum((Text(*one) for one in decided["words"]), cut or Text("", ""))
-        return shortened(plan, decided["repeats"], decided["stopped"]), words
+    def _without_impossible(self, plan: Plan, recorded: Collection[str]) -> tuple[Plan, tuple[str, ...]]:
+        """The plan without networks that cannot be trained in the time, by what their forward pass costs, where all would be trained; and those
+        that are found now. Where finalists are chosen, `_narrow` passes them over.
+        """
+        spec = self.prepared.spec
+        if chooses_finalists(spec):
+            return plan, ()
+        plan = shortened(plan, {}, self.left_out.stopped)
+        networks, impossible = networks_of(plan), frozenset[str]()
+        if self.clock.budget is not None and networks:
+            if self._stored_less is None and may_train_less(spec, heads_of(plan)):
+                fitting = Fitting(self.prepared, plan, heads_of(plan), self.model_timings, recorded, self.clock)
+                impossible = fitting.impossible(networks, max(1, self.workers))
+            else:
+                self.model_timings.time_steps(networks)
+        return shortened(plan, {}, impossible), tuple(sorted(impossible))
 
     @property
     def _less_key(self) -> str:
@@ -306,7 +325,7 @@ class Planner:
         return LessTraining.from_json(stored or None)
 
     def _train_less(
-        self, design: Plan, narrow: Plan, order: Sequence[str], recorded: Collection[str], over: Text | None
+        self, design: Plan, narrow: Plan, order: Sequence[str], recorded: Collection[str]
     ) -> LessTraining | None:
         """How networks are trained in less time; None where they are left as they are.
 
@@ -314,16 +333,16 @@ class Planner:
             design: All candidates in full.
             narrow: Without what only finalists run.
             order: Models of which one is to go on, the likeliest first; empty where no finalists are chosen.
-            over: That the plan is too long, where it is.
         """
         spec, heads = self.prepared.spec, heads_of(narrow)
         if not may_train_less(spec, heads):
             return None
         chooses = chooses_finalists(spec)
-        if len(heads.candidates) < len(narrow.candidates) and (chooses or over is None):
+        if len(heads.candidates) < len(narrow.candidates) and (
+            chooses or fits_budget(narrow, self.prepared, self.timings, recorded, self.clock)
+        ):
             return None  # somebody goes on in full, or everybody can
-        networks = tuple(dict.fromkeys(c.model for c in design.candidates if c not in heads.candidates))
-        choices = [(model,) for model in order] if chooses else [networks]
+        choices = [(model,) for model in order] if chooses else [networks_of(design)]
         fitting = Fitting(self.prepared, design, heads, self.model_timings, recorded, self.clock)
         return fitting.find([models for models in choices if models])
 
@@ -336,13 +355,14 @@ class Planner:
         """Whether a plan with these finalists ends in the time.
 
         Args:
-            known: They are, so what their networks cost is timed, unless it is too much even by a rough guess.
+            known: They are, so steps of their networks are timed, unless the least that they can cost is too much.
             recorded: Keys of runs.
         """
-        fits = fits_budget(plan, self.prepared, self.timings, recorded, self.clock)
-        if fits and known and self.model_timings.time_steps(_networks_of(plan)):
-            fits = fits_budget(plan, self.prepared, self.timings, recorded, self.clock)
-        return fits
+        if known:
+            fits = fits_budget(plan, self.prepared, self.model_timings.least, recorded, self.clock)
+            if not (fits and self.model_timings.time_steps(networks_of(plan))):
+                return fits
+        return fits_budget(plan, self.prepared, self.timings, recorded, self.clock)
 
     @property
     def timings(self) -> dict[str, dict[str, Any]]:
@@ -374,25 +394,3 @@ class Planner:
             if taken and ranking is None:
                 passed = ()  # whoever comes first may be a faster one: nobody is passed over yet
         return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
-
-
-def _networks_of(plan: Plan) -> list[str]:
-    """Addresses of the models whose networks are trained."""
-    return [c.model for c in plan.candidates if RECIPES.get(c.recipe).trains == "network"]
-
-
-def _require_packages(runs: Collection[Run]) -> None:
-    """Nothing, or the error that a package is missing which these runs need.
-
-    Raises:
-        MissingExtra: peft or Optuna is not installed.
-    """
-    names = {one["recipe"] for run in runs for one in run.options.get("contenders", [{"recipe": run.recipe}])}
-    if any(RECIPES.get(name).low_rank for name in names):
-        from weigh.train.lora import require_peft
-
-        require_peft()
-    if any("search" in run.options for run in runs):
-        from weigh.train.search import require_optuna
-
-        require_optuna()

@@ -18,7 +18,7 @@ from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
 
-__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "next_block", "predict_seconds"]
+__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "least_timing", "next_block", "predict_seconds"]
 
 STEP_OF = {
     "last-stage": "seconds_per_tail_step_example",
@@ -27,6 +27,10 @@ STEP_OF = {
 # a step of further pretraining against one of fine-tuning: guessing words has a vocabulary on top, pictures come in two views
 PRETRAINING = {"texts": 1.2, "pictures": 2.2}
 WORDS = 20  # of a text that are taken out in turn, roughly
+USUAL_PASSES = 3  # that a step of training costs, where it is not timed
+# That it costs at the least: its own forward pass, and one backward through the same layers, which costs about two; a step of
+# adapters has no gradients of the weights. With a frozen part a step may cost next to nothing.
+LEAST_PASSES, LEAST_PASSES_LOW_RANK = 2.0, 1.5
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
 
 
@@ -96,7 +100,7 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
         return sum(_choice_seconds(run, timing, n_examples) for run in runs)
     size = _size(runs[0].options, timing)
     forward = size * timing.get("seconds_per_example", 0.0)
-    step = size * timing.get("seconds_per_step_example", 3 * timing.get("seconds_per_example", 0.0))
+    step = size * timing.get("seconds_per_step_example", USUAL_PASSES * _pass_seconds(timing))
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
         return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
@@ -123,6 +127,22 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             passes += len(run.train)  # the score on what was trained on
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
+
+
+def least_timing(timing: Mapping[str, Any]) -> dict[str, Any]:
+    """The timing with the least that steps of training can cost where they are not timed: what does not fit with it does not fit."""
+    forward = _pass_seconds(timing)
+    least = {
+        "seconds_per_step_example": LEAST_PASSES * forward,
+        "seconds_per_low_rank_step_example": LEAST_PASSES_LOW_RANK * forward,
+        **dict.fromkeys(STEP_OF.values(), 0.0),
+    }
+    return {**least, **timing}
+
+
+def _pass_seconds(timing: Mapping[str, Any]) -> float:
+    """Of one example through the network, without reading it: training reads its examples once."""
+    return timing.get("seconds_per_pass_example", timing.get("seconds_per_example", 0.0))
 
 
 def _choice_seconds(run: Run, timing: dict[str, Any], n_examples: int) -> float:

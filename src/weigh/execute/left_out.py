@@ -1,0 +1,143 @@
+"""What a study leaves out for want of time, kept with it: the same command again with the same budget does not change its mind.
+
+Before it: `budget.py` and `less_training.py`, which decide. After it: `planner.py`, whose plans do without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from weigh.execute.budget import shortened
+from weigh.language import Text, text
+from weigh.plan.runs import Plan
+from weigh.record.ledger import Ledger
+from weigh.run import Candidate
+
+__all__ = ["LeftOut", "joined", "too_short_for", "with_heads", "without_models"]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What is left out with this budget.
+
+    Attributes:
+        ledger: None: nothing is kept.
+        budget: As it is written in the specification; None: nothing is ever left out.
+        candidates: All of the study.
+        earlier: Models that an earlier start left out: they stay so.
+    """
+
+    ledger: Ledger | None
+    budget: str | None
+    candidates: tuple[Candidate, ...]
+    earlier: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, ledger: Ledger | None, budget: str | None, candidates: Sequence[Candidate]) -> LeftOut:
+        """As the ledger has it when a study starts."""
+        now = cls(ledger, budget, tuple(candidates))
+        return replace(now, earlier=now.models)
+
+    @property
+    def stopped(self) -> frozenset[str]:
+        """Candidates that are not trained, or not to the end; those of `models` are not among them."""
+        return frozenset(self._kept["stopped"])
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Addresses of models that are not tried."""
+        return tuple(self._kept["models"])
+
+    def everyone(self, models: Collection[str], stopped: Collection[str]) -> tuple[str, ...]:
+        """Candidates that are left out, with these."""
+        ids = {c.id for c in self.candidates if c.model in models}
+        return tuple(sorted({*self.stopped, *stopped, *ids}))
+
+    def words(self, design: Text | None, models: Collection[str]) -> Text | None:
+        """What is said of all of it.
+
+        Args:
+            design: What is said of what the design lacks.
+            models: Those that are not tried.
+        """
+        stopped = [Text(*one) for one in self._kept["words"]]
+        return joined([design, too_short_for(self.budget, models), *stopped])
+
+    def without(self, plan: Plan) -> Plan:
+        """The plan without what was left out while the study ran."""
+        return shortened(plan, self._kept["repeats"], self._kept["stopped"])
+
+    def keep_design(self, design: Text | None) -> None:
+        """Remember what is said of what the design lacks."""
+        self._keep({"design": None if design is None else [design.en, design.zh]})
+
+    def keep_models(self, models: Sequence[str]) -> None:
+        """Remember that these models are not tried, and no others."""
+        self._keep({"models": list(models)})
+
+    def keep_stopped(self, stopped: Collection[str], words: Text | None, repeats: Mapping[str, int]) -> None:
+        """Remember that these candidates are stopped too, which repeats are run, and what is said of it; nothing where nothing is said."""
+        if words is not None:
+            before = self._kept
+            everyone = sorted({*before["stopped"], *stopped})
+            sentences = [*before["words"], [words.en, words.zh]]
+            self._keep({"repeats": before["repeats"] | dict(repeats), "stopped": everyone, "words": sentences})
+
+    @property
+    def _key(self) -> str:
+        return f"left-out:{self.budget}"
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        nothing: dict[str, Any] = {"repeats": {}, "stopped": [], "models": [], "words": [], "design": None}
+        if self.ledger is None or self.budget is None:
+            return nothing
+        return nothing | (self.ledger.fact(self._key) or {})
+
+    def _keep(self, changed: dict[str, Any]) -> None:
+        """Remember it, for this start and the next ones with the same budget, and for the report."""
+        ledger = self.ledger
+        if self.budget is None:
+            return
+        assert ledger is not None
+        kept = self._kept | changed
+        ledger.set_facts(**{self._key: kept})
+        words = self.words(None if kept["design"] is None else Text(*kept["design"]), kept["models"])
+        others = {key: value for key, value in (ledger.fact("skipped") or {}).items() if key != "budget"}
+        skipped = others if words is None else others | {"budget": [words.en, words.zh]}
+        ledger.set_facts(stopped=self.everyone(kept["models"], ()), skipped=skipped)
+
+
+def without_models(plan: Plan, models: Collection[str]) -> Plan:
+    """The plan without these models."""
+    return shortened(plan, {}, {c.id for c in plan.candidates if c.model in models})
+
+
+def with_heads(plan: Plan, whole: Plan, models: Collection[str]) -> Plan:
+    """The plan with the heads of these models too, as they stand in `whole`."""
+    added = {c.id for c in whole.candidates if c.cheap and c.model in models} - plan.repeats.keys()
+    candidates = tuple(c for c in whole.candidates if c.id in plan.repeats or c.id in added)
+    runs = tuple(run for run in whole.runs if run.candidate in added)
+    repeats = {c.id: (whole.repeats | plan.repeats)[c.id] for c in candidates}
+    return replace(plan, candidates=candidates, runs=(*plan.runs, *runs), repeats=repeats)
+
+
+def joined(sentences: Sequence[Text | None]) -> Text | None:
+    """All of them; None where there are none."""
+    told = [one for one in sentences if one is not None]
+    return sum(told[1:], told[0]) if told else None
+
+
+def too_short_for(budget: str | None, names: Collection[str]) -> Text | None:
+    """What is said of models or candidates that there is no time for; None where there are none."""
+    if not names:
+        return None
+    return text(
+        "Within {b} there is no time for {m}; a longer --budget tries {k:|it|them} too.",
+        "在 {b} 内来不及尝试 {m}；预算更长（--budget）时会一并尝试。",
+        b=budget,
+        m=", ".join(names),
+        k=len(names),
+    )
