@@ -29,8 +29,10 @@ def unpacked(tmp_path, monkeypatch):
     return packaged_texts.unpack(ENTRY, tmp_path / "package.onnx"), calls
 
 
-def test_once_is_enough(unpacked, tmp_path):
+def test_once_is_enough_and_what_was_found_whole_is_not_read_again(unpacked, tmp_path, monkeypatch):
     folder, calls = unpacked
+    assert packaged_texts.unpack(ENTRY, tmp_path / "package.onnx") == folder
+    monkeypatch.setattr("weigh.data.contents.hash_file", None)
     assert packaged_texts.unpack(ENTRY, tmp_path / "package.onnx") == folder
     assert len(calls) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,12 @@ from weigh.data.texts.new_texts import new_texts
 from weigh.heads.network_task import network_task
 from weigh.kinds.base import rows_of
 from weigh.media import medium_named
-from weigh.models.pretrained import load_model
+from weigh.models.pretrained import load_model, outline_of
+from weigh.run import Setting
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
+from weigh.train import features
+from weigh.train.features import features_of
 
 CLASSES = ("bad", "good", "so so")
 TEXTS = [
@@ -76,8 +80,12 @@ def save(folder: Path, address: str, kind: str, **options) -> Path:
 
 
 @pytest.fixture(scope="module")
-def folder_of(tmp_path_factory):
-    address = save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "one-layer", layers=1)
+def address(tmp_path_factory):
+    return save_tiny_encoder(tmp_path_factory.mktemp("encoders") / "one-layer", layers=1)
+
+
+@pytest.fixture(scope="module")
+def folder_of(address, tmp_path_factory):
     made: dict[tuple, Path] = {}
 
     def make(kind: str, **options) -> Path:
@@ -196,3 +204,32 @@ def plain(tokenizer, texts: list, *, pretokenised: bool) -> dict[str, np.ndarray
         "attention_mask": np.array([e.attention_mask for e in encoded]),
         "token_type_ids": np.array([e.type_ids for e in encoded]),
     }
+
+
+def test_to_save_a_model_only_its_outline_is_built(address):
+    outline, whole = outline_of(address), load_model(address, pretrained=False, offline=True)
+    assert all(tensor.is_meta for tensor in outline.module.parameters())
+    assert not any(tensor.is_meta for tensor in whole.module.parameters())
+    assert (outline.built, outline.settings, outline.extra) == (whole.built, whole.settings, whole.extra)
+    assert outline.preprocessing == whole.preprocessing
+
+
+def test_a_model_of_texts_whose_features_are_there_is_loaded_once_in_a_process(address, tmp_path, monkeypatch):
+    texts = rows_of([(text,) for text in TEXTS])
+    content = np.array([str(i) for i in range(len(TEXTS))])
+    examples = Examples(
+        Path(), content, np.arange(len(TEXTS)) % 3, CLASSES, content, np.arange(len(TEXTS)), content, rows=texts,
+        medium=medium_named("texts"), kind=kind_of(np.zeros(1, np.int64)), fingerprint=str(tmp_path),
+    )  # fmt: skip
+    model = load_model(address, pretrained=True, offline=True)
+    known = {**model.known(), "seconds_per_picture": 0.25}
+    setting = Setting("text-classification", CLASSES, "accuracy", offline=True, cache=tmp_path, weights=model.identity)
+    study = replace(setting, model=known)
+    first = features_of(address, examples, study)
+    monkeypatch.setattr(features, "load_model", None)  # loading would fail
+    again = features_of(address, examples, study)
+    np.testing.assert_array_equal(again.features, first.features)
+    assert (again.model, again.key) == (first.model, first.key)
+    for other in (replace(study, weights="others"), replace(study, task="text-regression")):
+        with pytest.raises(TypeError):
+            features_of(address, examples, other)

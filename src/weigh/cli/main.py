@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
 from contextlib import suppress
+from functools import cache
 
 import typer
 
@@ -36,6 +38,12 @@ def _register() -> None:
         module.register(app)
 
 
+@cache
+def _end_quickly() -> None:
+    """When this process ends, nothing is searched for cycles any more: with torch and transformers loaded that took seconds."""
+    atexit.register(gc.freeze)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code: 0 done, 1 failed or found, 2 the user's input, 70 a mistake of ours, 130 interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -46,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str], language: str) -> int:
     gc.set_threshold(200_000, 50, 100)  # short-lived commands make many small objects and few cycles
+    _end_quickly()
     _register()
     try:
         code = app(args=arguments, standalone_mode=False)

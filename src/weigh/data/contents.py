@@ -22,6 +22,7 @@ from weigh.data.examples import Examples
 from weigh.data.memo import Memo
 from weigh.data.pages import page_content, split_page
 from weigh.disk import write_file
+from weigh.files import stamps
 from weigh.language import text
 from weigh.lookahead import look_ahead
 from weigh.notices import notice
@@ -42,6 +43,9 @@ __all__ = [
 SETTLED_SECONDS = 2.0  # a file changed this recently may change again within one tick of its time stamp
 CHUNK, AHEAD = 1 << 20, 64
 DIGESTS = ".digests"  # of the files of a folder in the cache
+_WHOLE: dict[
+    Path, dict[str, list[int] | None]
+] = {}  # folders that were found whole in this process -> stamps of their files then
 
 
 def content_hashes(examples: Examples, *, progress: Callable[[str, int, int], None] | None = None) -> np.ndarray:
@@ -127,10 +131,16 @@ def made_once(folder: Path, fill: Callable[[Path], None]) -> Path:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether a folder of the cache is complete and undamaged; one that is not is reported and must be made anew."""
+    """Whether a folder of the cache is complete and undamaged; one that is not is reported and must be made anew. Read once in a process, unless its
+    files change: hundreds of megabytes are hashed in a second.
+    """
     try:
         digests = json.loads((folder / DIGESTS).read_text("utf-8"))
+        now = stamps(folder / name for name in (DIGESTS, *digests))
+        if _WHOLE.get(folder) == now:
+            return True
         if all(hash_file(folder / name) == digest for name, digest in digests.items()):
+            _WHOLE[folder] = now
             return True
     except (OSError, ValueError, AttributeError):
         pass

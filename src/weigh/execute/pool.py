@@ -7,7 +7,9 @@ when nothing else runs. A worker whose driver is gone ends by itself within a se
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import logging
 import multiprocessing
 import os
@@ -238,6 +240,7 @@ def _start() -> _Worker:
 def _work(pipe: Connection) -> None:
     """Take the examples, then run jobs until the driver closes the pipe."""
     _end_with_the_driver()
+    atexit.register(gc.freeze)  # or it would be searched for cycles for seconds when it ends
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sending = threading.Lock()  # progress comes from the threads of a job too
 

@@ -6,12 +6,13 @@ trained it for whole texts, the mean elsewhere.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from weigh.files import read_json
+from weigh.files import read_json, stamps
 from weigh.models.encoder import Encoder
 from weigh.models.tokenisation import Tokenisation
 
@@ -31,6 +32,8 @@ FIRST_TOKEN = {
 }
 WITHOUT_POOLER = FIRST_TOKEN - {"distilbert", "electra", "deberta", "deberta-v2"}
 ATTENTION_DROPOUT = {"attention_probs_dropout_prob", "attention_dropout"}
+MOST_READ = 8
+_READ: dict[tuple[str, str, str], Tokenisation] = {}
 PREFIXES = {"intfloat/multilingual-e5": "query: ", "intfloat/e5": "query: "}
 
 
@@ -48,6 +51,17 @@ def text_encoder(module: nn.Module, config: Any, preparation: Tokenisation, fold
 
 
 def tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
+    """As the files of the folder say; read once in a process while they stay the same: a vocabulary of 250,000 words takes seconds."""
+    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix != ".safetensors")
+    key = (name, json.dumps(stamps(files)), config.to_json_string())
+    if key not in _READ:
+        while len(_READ) >= MOST_READ:
+            del _READ[next(iter(_READ))]
+        _READ[key] = _read_tokenisation(folder, config, name)
+    return _READ[key]
+
+
+def _read_tokenisation(folder: Path, config: Any, name: str) -> Tokenisation:
     import transformers
 
     made = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

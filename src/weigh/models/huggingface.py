@@ -205,4 +205,4 @@ def _cached(name: str) -> bool:
     return cached_from_hub(repository, WEIGHTS, revision or None) is not None
 
 
-MODEL_SOURCES.register("hf", ModelSource(load, names, _cached, rebuild))
+MODEL_SOURCES.register("hf", ModelSource(load, names, _cached, rebuild, outlined=True))

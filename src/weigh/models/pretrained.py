@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +41,7 @@ __all__ = [
     "load_from_source",
     "load_model",
     "only_features",
+    "outline_of",
 ]
 
 PORTS = {
@@ -345,12 +347,14 @@ class ModelSource(NamedTuple):
         cached: `(name) -> bool`: its weights lie on this machine since an earlier download.
         rebuild: `(address, config, fields, read) -> Pretrained`: a saved model's network without its weights, from what stands in config.json,
             what its preparation wrote there, and the texts of files by name; None: by `load`.
+        outlined: Whether `load` builds its models on torch's device "meta", without numbers for their weights (`outline_of`).
     """
 
     load: Callable[..., Pretrained]
     names: Callable[[str], list[str]]
     cached: Callable[[str], bool] = lambda _name: False
     rebuild: Callable[[str, dict[str, Any], dict[str, Any], Callable[[str], str]], Pretrained] | None = None
+    outlined: bool = False
 
 
 MODULES = {"hf": "huggingface", "keras": "keras.source", "python": "own_model"}  # source -> file, where they differ
@@ -379,6 +383,15 @@ def load_model(
         model = load_from_source(address, pretrained=pretrained, offline=offline)
     model.module.eval()
     return model
+
+
+def outline_of(address: str, *, trust_code: bool = False) -> Pretrained:
+    """The structure and the preparation of a model for whoever has its weights already: as `load_model` with random ones, but without drawing
+    them where its source can do that. Nothing can be computed with it.
+    """
+    outlined = MODEL_SOURCES.get(parse_address(address).source).outlined
+    with torch.device("meta") if outlined else nullcontext():
+        return load_model(address, pretrained=False, offline=True, trust_code=trust_code)
 
 
 def load_from_source(address: str, *, pretrained: bool, offline: bool) -> Pretrained:

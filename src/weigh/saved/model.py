@@ -28,7 +28,7 @@ from weigh.language import text
 from weigh.models.address import parse_address
 from weigh.models.network import Network
 from weigh.models.preparation import Preparation
-from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model
+from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model, outline_of
 from weigh.run import Setting
 from weigh.saved.folder import FORMAT, check_format, read_config, write_model
 from weigh.saved.meaning import Each, Meaning, Progress, blank_examples
@@ -102,7 +102,7 @@ def save_model(
     """Write the files of a model (`folder.py`)."""
     from weigh import __version__
 
-    model = load_model(address, pretrained=False, offline=True, trust_code=trust_code)
+    model = outline_of(address, trust_code=trust_code)
     preparation = model.configure(options)
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}

@@ -7,6 +7,8 @@ examples always stand in the same batch and the numbers do not depend on which r
 from __future__ import annotations
 
 import hashlib
+import json
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,7 @@ import torch
 from weigh.data import cache
 from weigh.data.examples import Examples
 from weigh.errors import ModelError, WeightsReplaced
+from weigh.files import stamps
 from weigh.heads.network_task import network_task
 from weigh.language import text
 from weigh.models.network import Network
@@ -42,6 +45,13 @@ __all__ = [
 ]
 
 Progress = Callable[[str, int, int], None] | None
+# What was read of models that had to be loaded for it (those of texts, with their tokenizers), so that a refit or a later repeat in the same process
+# does not load them again: their weights are those that the study began with, and their examples the same.
+MOST_LOADED = 8
+_CHECKED: set[tuple[str, str, str]] = (
+    set()
+)  # (address, identity, stamps of its files) of models that were found to be the study's in this process
+_LOADED: dict[tuple, tuple[Any, dict[str, Any], str]] = {}
 
 
 class Featurised(NamedTuple):
@@ -53,6 +63,7 @@ class Featurised(NamedTuple):
         seconds_per_example: One forward pass of one picture in a batch.
         key: What the features depend on, hashed: for what is derived from them and kept too.
         operations: "macs", where pictures have another size than the model's own (`own_operations`).
+        load_seconds: Of loading the model, where it had to be.
     """
 
     features: np.ndarray
@@ -60,6 +71,7 @@ class Featurised(NamedTuple):
     seconds_per_example: float
     key: str
     operations: dict[str, Any]
+    load_seconds: float
 
 
 def features_of(
@@ -78,16 +90,18 @@ def features_of(
         PictureError: A picture that cannot be decoded (the checks of the data set those aside before).
         ModelError, WeightsUnreachable: No such model, no weights, not those of the study, or a network without such features.
     """
-    options, task = options or {}, network_task(setting.task)
+    options, task, started = options or {}, network_task(setting.task), time.perf_counter()
     key, prepared, facts, model = _describe(address, examples, setting, options)
     found = cache.load(key, setting.cache)
     features = found if found is not None and len(found) == len(examples) else None
-    seconds, operations = _known_seconds(options, setting), {}
+    seconds, operations, body = _known_seconds(options, setting), {}, None
     if features is None or seconds is None:
         model = model or load_for(address, setting)
         network = task.build(model, examples, frozen=True)
         operations = own_operations(network, model, prepared)
         body = network.frozen(prepared.blank(2, setting.device))
+    loaded = time.perf_counter() - started
+    if body is not None:
         if features is None:
             features = forward_all(body, prepared, examples, setting, progress)
             found = None
@@ -104,7 +118,7 @@ def features_of(
         )
     if found is None:
         features = cache.store(key, features, setting.cache)
-    return Featurised(features, facts, seconds, key, operations)
+    return Featurised(features, facts, seconds, key, operations, loaded)
 
 
 def own_operations(network: Network, model: Pretrained, preparation: Any) -> dict[str, Any]:
@@ -126,13 +140,27 @@ class _Described(NamedTuple):
 
 def _describe(address: str, examples: Examples, setting: Setting, options: dict[str, Any]) -> _Described:
     task, model = network_task(setting.task), None
+    known = (
+        address,
+        setting.weights,
+        setting.task,
+        json.dumps(options, sort_keys=True),
+        examples.fingerprint,
+        len(examples),
+    )
     if setting.model and "built" in setting.model and task.feed.restored is not None:
         prepared = task.feed.restored(setting.model["preprocessing"]).configured(options)
         facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
+    elif known in _LOADED:
+        prepared, facts, how = _LOADED[known]
     else:
         model = load_for(address, setting)
         prepared = model.configure(options)
         facts, how = task.facts(model, prepared, examples), model.built + " of ".join(model.settings.values())
+        if setting.weights and examples.fingerprint:
+            _LOADED[known] = prepared, facts, how
+            while len(_LOADED) > MOST_LOADED:
+                del _LOADED[next(iter(_LOADED))]
     return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
 
 
@@ -154,8 +182,12 @@ def load_for(address: str, setting: Setting, *, pretrained: bool = True, rng_see
     model = load_model(
         address, pretrained=pretrained, offline=setting.offline, rng_seed=rng_seed, trust_code=setting.trust_code
     )
-    if setting.weights and setting.weights != model.identity:
+    files = json.dumps(stamps(model.provenance.files))
+    if not setting.weights or ("code" not in model.extra and (address, setting.weights, files) in _CHECKED):
+        return model
+    if setting.weights != model.identity:
         raise weights_replaced(address, model.provenance.files)
+    _CHECKED.add((address, setting.weights, files))
     return model
 
 

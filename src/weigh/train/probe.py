@@ -173,6 +173,7 @@ def _fit_run(
     measured = {
         "train_seconds": trained + shared,
         "feature_seconds": shared,
+        "load_seconds": made.load_seconds,  # of the job, not of the run
         "predict_seconds_per_example": made.seconds_per_example,
         "delay": (setting.model or {}).get("delay"),
         "peak_bytes": peak_bytes(setting.device),
