@@ -194,7 +194,7 @@ def test_who_goes_on_from_the_studys_own_file_with_less_time_gets_less(
     again = Study.open(tmp_path / "s").spec.design.model_fields_set
     assert "cleaned" in again, "what the user set is kept as set"
     assert "order_check" not in again
-    assert main(["plan", str(tmp_path / "s"), "--budget", "68s"]) == 0
+    assert main(["plan", str(tmp_path / "s"), "--budget", "60s"]) == 0
     assert "no time for the order check" in capsys.readouterr().out
 
 
