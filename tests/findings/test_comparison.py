@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.advice import next_steps as advice
 from weigh.findings.comparison import pairs as comparison
+from weigh.record.choice_of_winner import ranked
 
 
 def study(separations, n=400, repeats=3, seed=0, **options):
@@ -69,6 +71,30 @@ def test_undecided_says_what_could_have_been_found_and_what_would_settle_it():
     assert "would have been found in 80 %" in pair.sentence.en
     assert pair.next
     assert not re.search("is better|优于", pair.sentence.en + pair.sentence.zh)
+
+
+def test_of_the_same_answers_neither_more_repeats_nor_more_examples_are_advised():
+    """A recipe that chooses, and always chose the other candidate of the study."""
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 60)
+    logits = simulate_logits(rng, target, separation=1.5, repeats=1)
+    results = make_results({"m0": logits, "m1": logits.copy()}, target)
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert "So far both gave the same answers" in pair.sentence.en
+    assert "examples of the same kind" not in " ".join(step.en for step in pair.next)
+    other = comparison.find(make_results({"m0": logits, "m1": logits + rng.normal(size=logits.shape)}, target))[0]
+    assert "the same answers" not in other.sentence.en
+
+
+def test_of_a_tie_the_head_comes_before_the_network():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 60)
+    logits = simulate_logits(rng, target, separation=1.5, repeats=1)
+    results = make_results({"m0": logits, "m1": logits.copy()}, target)
+    for network in ("m0", "m1"):
+        candidates = tuple(replace(one, cheap=one.id != network) for one in results.candidates)
+        assert ranked(replace(results, candidates=candidates))[1] == network
 
 
 def test_after_two_runs_that_differ_nothing_is_said_about_examples():

@@ -43,6 +43,12 @@ def test_scores_of_the_choice_stand_beside_those_that_count(inner, words):
     assert finding.estimates["inner_score"].value == pytest.approx(np.mean(np.broadcast_to(inner, 5)))
 
 
+def test_two_runs_say_little_but_no_score_is_off_by_more_than_it_can_be():
+    (finding,) = find(study("auto", [("probe", {})] * 5, [0.2, 0.999, 0.3, 0.999, 0.1]))
+    optimism = finding.estimates["optimism"]
+    assert -100 <= optimism.low < optimism.value < optimism.high <= 100
+
+
 def test_a_search_says_how_often_it_kept_the_defaults_and_what_it_took_else():
     settings = {"learning_rate": 0.001, "epochs": 9}
     (finding,) = find(study("tuned", [("finetune", {})] * 3 + [("finetune", settings)] * 2, 0.9))

@@ -286,3 +286,5 @@ def test_where_nobody_helps_the_best_stays_alone():
     finding = finding_of(study([3.0, 0.0, 0.0], n=400))
     assert (finding.verdict, finding.candidates) == ("no", ["m0"])
     assert "Of 3 candidates that could be averaged, none" in finding.sentence.en
+    saved = finding_of(replace(study([3.0, 0.0, 0.0], n=400), averaged={"m0": 1.0}))
+    assert "So what is saved as the average is m0 alone" in saved.sentence.en

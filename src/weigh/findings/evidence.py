@@ -149,6 +149,17 @@ class Evidence:
 
         return any(varies(name) for name in names)
 
+    def same_answers(self, a: str, b: str) -> bool:
+        """Whether no answer of the two differs, as where a recipe that chooses always chose the other one."""
+        one, other = self.out_of_fold[a], self.out_of_fold[b]
+        repeats = min(len(one.present), len(other.present))
+        both = one.present[:repeats] & other.present[:repeats]
+
+        def equal(mine: np.ndarray, theirs: np.ndarray) -> bool:
+            return mine.shape[2:] == theirs.shape[2:] and np.array_equal(mine[:repeats][both], theirs[:repeats][both])
+
+        return bool(both.any()) and equal(one.answers, other.answers) and equal(one.bias, other.bias)
+
     def compare(self, names: list[str], further: Mapping[str, MeasuredDesign] = MappingProxyType({})) -> Comparisons:
         """Compare `names` simultaneously, with this study's claim, level and rope; a race's many looks are allowed for.
 

@@ -31,7 +31,7 @@ STRANGE, FEWEST = 0.25, 5  # share of a group's labels, and number, from which t
 
 
 def choose_winner(results: Results) -> str | None:
-    """The candidate with the best cross-validated primary metric; the earlier one of a tie; never a control.
+    """The candidate with the best cross-validated primary metric; of a tie a head before a network, else the earlier one; never a control.
 
     The test part is not looked at. Whether the winner is really better than the next is a finding, not decided here.
     """
@@ -39,7 +39,7 @@ def choose_winner(results: Results) -> str | None:
 
 
 def ranked(results: Results) -> list[str]:
-    """Candidates (no controls) with a score (`comparable_scores`), best first; the earlier one of a tie first.
+    """Candidates (no controls) with a score (`comparable_scores`), best first; of a tie a head before a network, else the earlier one.
 
     After a race its leader comes first and who was dropped last: scores of different folds are not comparable.
     """
@@ -48,7 +48,8 @@ def ranked(results: Results) -> list[str]:
     race = results.race
     first = race.leader if race is not None and race.stop else None
     out = race.out if race is not None else frozenset()
-    return sorted(scores, key=lambda name: (name != first, name in out, -scores[name]))  # sorted is stable
+    trained = {candidate.id for candidate in results.candidates if not candidate.cheap}
+    return sorted(scores, key=lambda name: (name != first, name in out, -scores[name], name in trained))  # stable
 
 
 def comparable_scores(results: Results) -> dict[str, float]:

@@ -238,10 +238,12 @@ def _write(graph: Graph, path: Path) -> None:
         shapes.append({0: batch})
         for k, (name, low, high) in free.items() if graph.step == 1 else ():
             shapes[-1][k] = named.setdefault(name, torch.export.Dim(name, min=low, max=high))
-    program = torch.onnx.export(
-        graph.answering, tuple(value[:2] for value in graph.inputs.values()), dynamo=True, dynamic_shapes=(tuple(shapes),),
-        input_names=list(graph.inputs), output_names=graph.names, verbose=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names of axes; what is written is compared with torch afterwards
+        program = torch.onnx.export(
+            graph.answering, tuple(value[:2] for value in graph.inputs.values()), dynamo=True, dynamic_shapes=(tuple(shapes),),
+            input_names=list(graph.inputs), output_names=graph.names, verbose=False,
+        )  # fmt: skip
     assert program is not None
     program.model.metadata_props.update(graph.metadata)
     program.save(str(path))

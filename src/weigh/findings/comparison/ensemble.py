@@ -207,6 +207,12 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
             "It is saved beside the winner: weigh predict STUDY FILE --ensemble answers with it.",
             "它已与优胜者一并保存：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
         )
+        if len(saved) == 1:
+            return text(
+                "So what is saved as the average is {a} alone: weigh predict STUDY FILE --ensemble answers with it.",
+                "因此，作为平均模型保存的就是 {a} 本身：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
+                a=evidence.label(next(iter(saved))),
+            )
         return sentence + _tested(evidence, ensemble, estimates)
     if not (better or saved):
         return text("", "")
@@ -239,7 +245,7 @@ def _tested(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimat
     estimates["test_examples"] = count(len(own.target), "examples")
     estimates["looks"] = count(results.test_looks, "looks")
     return text(
-        "Refitted, it scores {a} on the test part ({n} examples), {w} alone {b}; the test part was scored {k} times for one candidate at most.",
+        "Refitted, it scores {a} on the test part ({n} examples), {w} alone {b}; the test part was scored {k} {k:|time|times} for one candidate at most.",
         "重新拟合后，它在测试部分（{n} 个样本）上的得分为 {a}，单独使用 {w} 为 {b}；测试部分对同一候选方案最多评分过 {k} 次。",
         a=estimates["test"].format(),
         n=len(own.target),

@@ -124,7 +124,10 @@ def _gap(differences: np.ndarray, evidence: Evidence) -> Estimate:
     if len(values) > 1:
         error = float(values.std(ddof=1)) * math.sqrt(1 / len(values) + 1 / (folds - 1))
         half = quantile(evidence.level, len(values) - 1) * error
-        ends = {"low": mean - half, "high": mean + half, "level": evidence.level}
+        most = math.inf  # two scores cannot differ by more than the range that they have
+        if evidence.metric.unit == "score":
+            most = scaled(1.0 - evidence.metric.lowest, evidence.metric).value
+        ends = {"low": max(mean - half, -most), "high": min(mean + half, most), "level": evidence.level}
     base = scaled(
         0.0, evidence.metric, n=len(values), method="Student's t over runs, corrected for shared training examples"
     )

@@ -29,6 +29,10 @@ REFERENCES = [
     "Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley",
     "Card et al. (2020), With Little Power Comes Great Responsibility, EMNLP",
 ]
+TAKE_THE_CHEAPER = text(
+    "Take whichever is cheaper to train and to explain: nothing that was recorded tells them apart.",
+    "请选训练代价更低、更容易说明的那个：现有记录无法区分两者。",
+)
 MANY, NEAREST = 8, 3  # with more rivals than MANY, one table tells of all and only the nearest are told one by one
 HARDLY = 0.001  # strength of a head that counts as hardly regularised; recipes try no less than three times as much by themselves
 VERDICTS: dict[str, Verdict] = {"better": "yes", "worse": "no", "equal": "no", "undecided": "undecided"}
@@ -107,6 +111,12 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
                 m=amount(detectable),
                 p=80,
             )
+    same = difference.relation == "undecided" and evidence.same_answers(winner, other)
+    if same:
+        sentence += text(
+            "So far both gave the same answers to all examples that both have answered.",
+            "到目前为止，凡两者都回答过的样本，两者的回答完全相同。",
+        )
     if gain.low is not None:
         sentence += _scope(evidence, comparisons.count)
     return Finding(
@@ -123,7 +133,11 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
             *_extrapolated(evidence, [winner, other]),
         ],
         candidates=[winner, other],
-        next=_settle(evidence, difference, estimates) if difference.relation == "undecided" else [],
+        next=[]
+        if difference.relation != "undecided"
+        else [bilingual(TAKE_THE_CHEAPER)]
+        if same
+        else _settle(evidence, difference, estimates),
         figure=figure,
         references=REFERENCES,
     )
