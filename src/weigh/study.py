@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from weigh.record.results import Results
     from weigh.report.thumbnails import Thumbnails
 
-__all__ = ["LANGUAGE_FILES", "Findings", "Study", "safe_name"]
+__all__ = ["LANGUAGE_FILES", "Findings", "Study", "never_started", "safe_name"]
 
 log = logging.getLogger("weigh")
 LANGUAGE_FILES = {"en": "report.html", "zh": "report.zh.html"}
@@ -61,6 +61,18 @@ class Findings(list["Finding"]):
         from weigh.report.notebook import study_html
 
         return study_html(self.file, "en")
+
+
+def never_started(folder: Path) -> RecordError:
+    """The error of a folder in which nothing but a beginning is recorded."""
+    return RecordError(
+        text(
+            "The study in {f} was never started: it stopped before its first run.",
+            "{f} 中的研究从未开始：在第一次运行之前就停止了。",
+            f=folder,
+        ),
+        do=text("Run the command that began it again.", "请再次运行当初的命令。"),
+    )
 
 
 class Study:
@@ -135,14 +147,7 @@ class Study:
         folder = Path(folder)
         content = Ledger(folder).fact("spec")
         if content is None:
-            raise RecordError(
-                text(
-                    "The study in {f} was never started: it stopped before its first run.",
-                    "{f} 中的研究从未开始：在第一次运行之前就停止了。",
-                    f=folder,
-                ),
-                do=text("Run the command that began it again.", "请再次运行当初的命令。"),
-            )
+            raise never_started(folder)
         study = cls(load_spec(content, base=folder.resolve()), folder, trust_code=trust_code)
         written = folder / "study.yaml"
         if not (written.is_file() and written.read_bytes() == dump_spec(study.spec).encode()):

@@ -6,6 +6,7 @@ import pytest
 
 from weigh.cli.main import main
 from weigh.cli.options import listed
+from weigh.record.ledger import Ledger
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,12 @@ def test_two_kinds_may_fail_a_pipeline(photos, capsys):
         == 2
     )
     assert "leek" in capsys.readouterr().err
+
+
+def test_a_study_that_stopped_before_its_first_run_is_called_so(tmp_path, capsys):
+    Ledger(tmp_path / "s", create=True)
+    for command in (["run"], ["rank"], ["plan"], ["report"]):
+        assert main([*command, str(tmp_path / "s")]) == 2
+        told = capsys.readouterr().err
+        assert "was never started" in told
+        assert "Run the command that began it again." in told

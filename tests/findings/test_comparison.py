@@ -116,6 +116,20 @@ def test_after_two_runs_that_differ_nothing_is_said_about_examples():
     assert any("more repeats (design.repeats) come first" in step.en for step in advice.find(results)[0].next)
 
 
+def test_no_difference_is_said_to_be_found_that_is_larger_than_scores_can_be():
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 40)
+    fold = np.arange(40)[None] % 2
+    good, poor = (simulate_logits(rng, target, separation=s) for s in (6.0, 0.0))
+    shaky = np.where(fold[..., None] == 0, good, poor)  # one of two trainings learnt nothing
+    logits = {"a": simulate_logits(rng, target, separation=2.0), "b": shaky}
+    results = make_results(logits, target, folds=2, fold=fold, recipes=dict.fromkeys(logits, "finetune"))
+    pair = comparison.find(results)[0]
+    check(pair, results)
+    assert "No difference, however large, would have been found" in pair.sentence.en
+    assert "detectable" not in pair.estimates
+
+
 def test_a_copy_is_practically_equal_in_a_large_study():
     rng = np.random.default_rng(0)
     target = simulate_target(rng, 1500)

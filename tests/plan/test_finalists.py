@@ -87,7 +87,10 @@ def test_interrupted_anywhere_it_chooses_the_same(many, whole, tmp_path, monkeyp
     broken = study(many, tmp_path / "s", monkeypatch, calls=calls, stop_after=stop_after)
     with pytest.raises(KeyboardInterrupt):
         run_study(broken.spec, broken.folder, Silent())
-    assert not [f for f in Study.open(broken.folder).read() if f.kind == "internal"]
+    findings = Study.open(broken.folder).read()
+    assert not [f for f in findings if f.kind == "internal"]
+    for told in (f.sentence.en for f in findings if f.id == "finalists"):
+        assert "finetune, scratch are to run with 2 of 4 models" in told, "they have not all run yet"
     resumed = records_only(study(many, tmp_path / "s", monkeypatch))
     assert {r.key for r in resumed.results().records} == {r.key for r in whole.results().records}
 

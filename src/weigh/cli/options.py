@@ -106,7 +106,7 @@ def open_study(
     """
     from weigh.record.ledger import Ledger
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
-    from weigh.study import Study
+    from weigh.study import Study, never_started
 
     path, base = Path(source).expanduser(), Path.cwd()
     content: dict[str, Any]
@@ -116,7 +116,9 @@ def open_study(
             content, base = {"data": {"train": source}}, Path.cwd()
     elif (path / "ledger.sqlite").exists():
         written, output = path / "study.yaml", output or path
-        content = read_yaml(written) if written.exists() else Ledger(path).fact("spec") or {}
+        content = read_yaml(written) if written.exists() else Ledger(path).fact("spec")
+        if content is None:
+            raise never_started(path)
     else:
         content = {"data": {"train": source}}
     if task:

@@ -49,7 +49,7 @@ class Difference:
         variance: Of the difference.
         q: The quantile that was used: half the interval is `max(q * standard error, least)`.
         least: The least half width: what an event that never occurred could still amount to.
-        detectable: The smallest true difference that a study like this would have found in `power` of cases.
+        detectable: The smallest true difference that a study like this would have found in `power` of cases; inf: none that is possible.
         wins: Share of the folds (of runs on a test part) in which `a` scores better than `b`, ties half. A
             description: folds share their training examples, so it says nothing about probability.
         repeats, examples, folds: What both candidates have in common.
@@ -298,6 +298,8 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
     )
     needed = max(q * variance.standard_error, least) + float(ndtri(power)) * variance.standard_error
     detectable = float("nan") if reason else needed
+    if metric.unit == "score" and needed > 1.0 - metric.lowest:
+        detectable = float("nan") if reason else math.inf  # further than two scores can be apart
     folds = resampled.fold_score[~np.isnan(resampled.fold_score)]
     sign = 1.0 if metric.greater_is_better else -1.0
     return {

@@ -37,14 +37,16 @@ def find(results: Results) -> list[Finding]:
         return []
     models = [model for model in spec.models if model in ran]  # not those that there was no time to try
     final = [model for model in models if model not in left_out]
+    waiting = any(name in results.unfinished for name in (c.id for c in results.candidates if c.model in final))
     sentence = text(
-        "{o} ran with {k} of {n} models, by what they score with {f}: {m}.",
+        "{o} {z} with {k} of {n} models, by what they score with {f}: {m}.",
         "{o} 只用于 {n} 个模型中的 {k} 个（按它们用 {f} 的得分选定）：{m}。",
         o=", ".join(others),
         f=first,
         k=len(final),
         n=len(models),
         m=", ".join(final),
+        z=text("is to run" if len(others) == 1 else "are to run", "") if waiting else text("ran", ""),
     )
     if not final:
         sentence = _nowhere(models, others)

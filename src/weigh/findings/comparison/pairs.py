@@ -111,6 +111,13 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
                 m=amount(detectable),
                 p=80,
             )
+        elif math.isinf(detectable.value):
+            estimates["power"] = share(0.8)
+            sentence += text(
+                "No difference, however large, would have been found in {p} % of such studies.",
+                "无论差异多大，此类研究都没有 {p} % 的机会发现它。",
+                p=80,
+            )
     same = difference.relation == "undecided" and evidence.same_answers(winner, other)
     if same:
         sentence += text(
