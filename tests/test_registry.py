@@ -182,3 +182,16 @@ def test_the_order_does_not_depend_on_which_module_was_imported_first(first):
     code = f"import weigh.kinds.{first}; from weigh.kinds.base import KINDS; print(*KINDS, *dict(KINDS.items()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == 2 * ["label", "labels", "number", "spans", "masks", "boxes"]
+
+
+def test_an_entry_whose_home_is_known_is_had_without_the_other_modules(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    rooms = Registry(text("room", "房间"), ("dear_room", "light_room"), homes={"light": "light_room"})
+    monkeypatch.setitem(sys.modules, "house_of_homes", type("House", (), {"ROOMS": rooms}))
+    for name in ("dear", "light"):
+        (tmp_path / f"{name}_room.py").write_text(f"from house_of_homes import ROOMS\nROOMS.register({name!r}, 1)\n")
+    assert rooms.get("light") == 1
+    assert "dear_room" not in sys.modules
+    assert list(rooms) == ["dear", "light"]
+    monkeypatch.delitem(sys.modules, "dear_room")
+    monkeypatch.delitem(sys.modules, "light_room")

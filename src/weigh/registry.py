@@ -10,9 +10,10 @@ from __future__ import annotations
 import difflib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from weigh.errors import PluginError, SpecError, reason_of
@@ -40,10 +41,13 @@ class Registry(Generic[T]):
         kind: What is registered, in both languages, for messages ("metric", "指标").
         modules: Modules whose import registers the built-in entries; imported on first use, so that reading
             a registry of the evidence wing never imports the compute wing.
+        homes: Name of a built-in entry -> the one of `modules` that registers it, where others are dear to import: `get` then imports no other.
     """
 
-    def __init__(self, kind: Text, modules: tuple[str, ...] = ()) -> None:
-        self.kind, self.modules = kind, modules
+    def __init__(
+        self, kind: Text, modules: tuple[str, ...] = (), *, homes: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.kind, self.modules, self.homes = kind, modules, homes
         self._entries: dict[str, T] = {}
         self._origins: dict[str, _Origin] = {}
         self._loaded = False
@@ -71,6 +75,10 @@ class Registry(Generic[T]):
         Raises:
             SpecError: No such entry; says which exist and which is nearest.
         """
+        if name in self.homes and not self._loaded:
+            import_module(self.homes[name])
+            if name in self._entries:
+                return self._entries[name]
         self._load()
         if name in self._entries:
             return self._entries[name]

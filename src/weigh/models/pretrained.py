@@ -358,9 +358,8 @@ class ModelSource(NamedTuple):
 
 
 MODULES = {"hf": "huggingface", "keras": "keras.source", "python": "own_model"}  # source -> file, where they differ
-MODEL_SOURCES: Registry[ModelSource] = Registry(
-    text("model source", "模型来源"), modules=tuple(f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN)
-)
+HOMES = {name: f"weigh.models.{MODULES.get(name, name)}" for name in BUILT_IN}
+MODEL_SOURCES: Registry[ModelSource] = Registry(text("model source", "模型来源"), tuple(HOMES.values()), homes=HOMES)
 
 
 def load_model(
