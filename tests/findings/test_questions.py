@@ -7,8 +7,9 @@ import re
 import pytest
 
 from weigh.findings.data_problems import QUESTIONS as DATA_QUESTIONS
-from weigh.findings.model import Bilingual, Finding
-from weigh.findings.questions import QUESTIONS, asked
+from weigh.findings.model import Finding
+from weigh.findings.questions import QUESTIONS, asked, is_open
+from weigh.language import Text
 from weigh.report.html import render_finding
 from weigh.report.markdown import render_markdown
 from weigh.report.story import answer_of
@@ -27,7 +28,7 @@ def words(sentence: str) -> set[str]:
     return {w[:4] for w in re.findall(r"[a-z]+", sentence.lower()) if w not in SMALL}
 
 
-def agrees(ask: Bilingual, yes: Bilingual | None, no: Bilingual | None) -> list[str]:
+def agrees(ask: Text, yes: Text | None, no: Text | None) -> list[str]:
     """Why question and answers do not go together; empty where they do."""
     wrong = []
     predicate = re.sub(r"(了?吗)?？$", "", ask.zh)[-2:]
@@ -53,19 +54,18 @@ def agrees(ask: Bilingual, yes: Bilingual | None, no: Bilingual | None) -> list[
 @pytest.mark.parametrize("key", WHETHER)
 def test_question_and_answers_go_the_same_way_in_both_languages(key):
     question = QUESTIONS[key]
-    of = [None if said is None else Bilingual.of(said) for said in question]
-    assert of[1] or of[2], "a question that nothing answers"
-    assert agrees(*of) == []
+    assert question.yes or question.no, "a question that nothing answers"
+    assert agrees(*question) == []
 
 
 def test_the_old_question_that_said_the_opposite_is_found():
     """1: as it stood; 2 to 4: brothers of it, one for each way of turning a question round."""
     right = QUESTIONS["stability:spread"]
-    ask, yes, no = (Bilingual.of(said) for said in right)
+    ask, yes, no = right
     for wrong in (
-        (Bilingual(en=ask.en, zh="换一组划分和随机种子，优胜者会变吗？"), yes, no),
-        (Bilingual(en="Would other splits and seeds not change the winner?", zh=ask.zh), yes, no),
-        (ask, yes, Bilingual(en=no.en, zh=yes.zh)),
+        (Text(en=ask.en, zh="换一组划分和随机种子，优胜者会变吗？"), yes, no),
+        (Text(en="Would other splits and seeds not change the winner?", zh=ask.zh), yes, no),
+        (ask, yes, Text(en=no.en, zh=yes.zh)),
         (ask, no, no),
     ):
         assert agrees(*wrong)
@@ -74,12 +74,12 @@ def test_the_old_question_that_said_the_opposite_is_found():
 @pytest.mark.parametrize("key", [*QUESTIONS, *(f"data {kind}" for kind in DATA_QUESTIONS)])
 def test_open_questions_are_open_in_both_languages(key):
     ask = QUESTIONS[key].ask if key in QUESTIONS else DATA_QUESTIONS[key.removeprefix("data ")]
-    is_open = Bilingual.of(ask).is_open
-    assert bool(OPEN_ZH.search(ask.zh)) == is_open
-    assert is_open or re.search("吗？$|是否", ask.zh)
+    stays_open = is_open(ask)
+    assert bool(OPEN_ZH.search(ask.zh)) == stays_open
+    assert stays_open or re.search("吗？$|是否", ask.zh)
     assert ask.en.endswith("?")
     assert ask.zh.endswith("？")
-    if key in QUESTIONS and is_open:
+    if key in QUESTIONS and stays_open:
         assert QUESTIONS[key].yes is None
         assert QUESTIONS[key].no is None
 
@@ -98,7 +98,7 @@ def test_an_open_question_gets_no_yes_or_no(key, language):
     from weigh.findings.model import FindingsFile
 
     for verdict, badge in (("yes", ""), ("no", ""), ("undecided", {"en": "Undecided", "zh": "尚无定论"}[language])):
-        finding = Finding(id="f", kind="performance", sentence=Bilingual(en="So.", zh="如此。"), **asked(key, verdict))
+        finding = Finding(id="f", kind="performance", sentence=Text(en="So.", zh="如此。"), **asked(key, verdict))
         assert answer_of(finding, language) == badge
         file = FindingsFile(study={}, findings=[finding])
         for shown in (

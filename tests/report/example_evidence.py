@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.report.hostile import CANDIDATES, CLASSES, HOSTILE, b
-from weigh.findings.model import Assumption, Bilingual, Figure, Finding
+from weigh.findings.model import Assumption, Figure, Finding
 from weigh.language import Text
 from weigh.stats.estimate import Estimate
 
@@ -356,7 +356,7 @@ def rest() -> list[Finding]:
             sentence=b("Nothing can be said: {c}", "无可奉告：{c}", c=HOSTILE["close"]),
             figure=Figure(
                 kind="unheard of",
-                title=Bilingual.of(Text(HOSTILE["close"], HOSTILE["close"])),
+                title=Text(HOSTILE["close"], HOSTILE["close"]),
                 rows=[{"a": 1, HOSTILE["img"]: HOSTILE["script"]}, {"a": 2.5}, {}],
             ),
         ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from weigh.findings.model import Bilingual
-from weigh.language import text
+from weigh.language import Text, text
 
 __all__ = ["CANDIDATES", "CLASSES", "HOSTILE", "b"]
 
@@ -27,5 +26,5 @@ CANDIDATES = [
 CLASSES = (HOSTILE["img"], HOSTILE["script"])
 
 
-def b(en: str, zh: str, **values: object) -> Bilingual:
-    return Bilingual.of(text(en, zh, **values))
+def b(en: str, zh: str, **values: object) -> Text:
+    return text(en, zh, **values)

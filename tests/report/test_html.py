@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.report.example import HOSTILE, example_file, example_picture, example_results
 from tests.report.reading import PageText, numbers
-from weigh.findings.model import Bilingual, Figure, Finding, FindingsFile
+from weigh.findings.model import Figure, Finding, FindingsFile
+from weigh.language import Text
 from weigh.report.figures import DRAWINGS, draw_figure, figure_numbers
 from weigh.report.html import render_html
 from weigh.report.pictures import Album
@@ -153,7 +154,7 @@ ROW = st.dictionaries(
 @given(st.sampled_from([*DRAWINGS, "unknown", ""]), st.lists(ROW, max_size=6), st.sampled_from(["en", "zh"]))
 @example("scores", [{"candidate": None, "repeat": []}], "en")
 def test_no_figure_fails_and_none_breaks_out(kind, rows, language):
-    figure = Figure(kind=kind, title=Bilingual(en="t", zh="t"), rows=rows, options={"rope": 0.01, "reference": 0.5})
+    figure = Figure(kind=kind, title=Text(en="t", zh="t"), rows=rows, options={"rope": 0.01, "reference": 0.5})
     drawn = str(draw_figure(figure, language)) + str(figure_numbers(figure, language))
     assert "<img" not in drawn
     assert "<b><" not in drawn.replace("<b></b>", "")
@@ -164,7 +165,7 @@ def test_no_figure_fails_and_none_breaks_out(kind, rows, language):
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60))
 def test_any_text_is_text(words):
-    both = Bilingual(en=words, zh=words)
+    both = Text(en=words, zh=words)
     finding = Finding(
         id=words,
         kind=words,

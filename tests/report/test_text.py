@@ -16,7 +16,8 @@ from rich.cells import cell_len
 
 from tests.report.example import HOSTILE, example_file, example_results
 from tests.report.reading import PageText, numbers
-from weigh.findings.model import Bilingual, Finding, FindingsFile
+from weigh.findings.model import Finding, FindingsFile
+from weigh.language import Text
 from weigh.report.card import model_card
 from weigh.report.columns import COLUMNS
 from weigh.report.json_file import strip_measured, to_json
@@ -317,10 +318,10 @@ def test_an_internal_failure_is_shown_not_hidden():
     broken = Finding(
         id="internal:x",
         kind="internal",
-        question=Bilingual(en="Could everything be read?", zh="都读出来了吗？"),
+        question=Text(en="Could everything be read?", zh="都读出来了吗？"),
         verdict="undecided",
         severity="problem",
-        sentence=Bilingual(en="A mistake in weigh.", zh="weigh 的错误。"),
+        sentence=Text(en="A mistake in weigh.", zh="weigh 的错误。"),
     )
     file = FindingsFile(study={}, findings=[broken])
     assert "A mistake in weigh." in render_terminal(file, language="en", width=80, colour=False)

@@ -5,19 +5,13 @@ Before it: estimates of `stats/`. After it: the sentences of all findings.
 
 from __future__ import annotations
 
-from weigh.findings.model import Bilingual
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import UNITS, Estimate, digits_that_show
 from weigh.stats.interval import Claim
 
-__all__ = ["amount", "bilingual", "count", "gain_of", "scaled", "scope", "share", "turned"]
-
-
-def bilingual(source: Text) -> Bilingual:
-    """A `Text` as the findings' model wants it."""
-    return Bilingual.of(source)
+__all__ = ["amount", "count", "gain_of", "scaled", "scope", "share", "turned"]
 
 
 def count(value: float, unit: str) -> Estimate:

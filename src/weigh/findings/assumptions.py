@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
@@ -48,13 +47,13 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
         )
     )
     independent = Assumption(
-        name=bilingual(
+        name=(
             text("Groups are independent of each other", "各组相互独立")
             if grouped
             else text("Examples are independent of each other", "样本之间相互独立")
         ),
         outcome="doubtful" if alarmed else "unchecked",
-        detail=bilingual(
+        detail=(
             text(
                 "Neighbours are alike, or conditions drift: see what was found about the order of the examples.",
                 "相邻样本相似，或条件随顺序漂移：见关于样本顺序的结论。",
@@ -69,36 +68,32 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
     listed = [
         independent,
         Assumption(
-            name=bilingual(text("New examples are like these", "新样本与这些样本同类")),
+            name=text("New examples are like these", "新样本与这些样本同类"),
             outcome="unchecked",
-            detail=bilingual(text("Nothing here speaks about other sources.", "这里的结论不涉及其他来源。")),
+            detail=text("Nothing here speaks about other sources.", "这里的结论不涉及其他来源。"),
         ),
     ]
     if others:
         listed.append(
             Assumption(
-                name=bilingual(
-                    text("No model learnt from the examples that it is judged on", "没有模型从用来评判它的样本中学习过")
+                name=text(
+                    "No model learnt from the examples that it is judged on", "没有模型从用来评判它的样本中学习过"
                 ),
                 outcome="unchecked",
-                detail=bilingual(
-                    text(
-                        "Neither by training nor by tuning; predictions alone cannot show it.",
-                        "既没有用于训练，也没有用于调参；仅凭预测无法核实。",
-                    )
+                detail=text(
+                    "Neither by training nor by tuning; predictions alone cannot show it.",
+                    "既没有用于训练，也没有用于调参；仅凭预测无法核实。",
                 ),
             )
         )
     if repeats == 1 and evidence.claim != "these_models":
         listed.append(
             Assumption(
-                name=bilingual(text("One repeat tells enough", "一次重复就足够")),
+                name=text("One repeat tells enough", "一次重复就足够"),
                 outcome="doubtful",
-                detail=bilingual(
-                    text(
-                        "With a single repeat the luck of the training sample cannot be seen; the interval is widened by a fixed factor.",
-                        "只有一次重复时看不出训练样本带来的运气成分；区间已按固定系数放宽。",
-                    )
+                detail=text(
+                    "With a single repeat the luck of the training sample cannot be seen; the interval is widened by a fixed factor.",
+                    "只有一次重复时看不出训练样本带来的运气成分；区间已按固定系数放宽。",
                 ),
             )
         )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from weigh.findings.evidence import read_evidence
-from weigh.findings.model import Bilingual, Figure, Finding, Verdict
+from weigh.findings.model import Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -71,7 +71,7 @@ def find(results: Results) -> list[Finding]:
             kind="cost",
             **asked("cost", verdict),
             severity="detail" if verdict == "undecided" else "evidence",  # nothing was asked that examples could settle
-            sentence=Bilingual.of(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=[c.candidate.id for c in costs],
             figure=_figure(costs, metric.title, greater_is_better=metric.greater_is_better),
@@ -230,7 +230,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
                 "没有候选方案比以下各项更快且更好：{f}（只看得分，未考虑区间）。",
                 f=", ".join(row["candidate"] for row in fast),
             )
-        measured["sentence"] = {"en": sentence.en, "zh": sentence.zh}
+        measured["sentence"] = sentence._asdict()
     return measured
 
 
@@ -238,19 +238,17 @@ def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figur
     on_front = front([c.macs for c in costs], [c.score for c in costs], greater_is_better=greater_is_better)
     return Figure(
         kind="front",
-        title=Bilingual.of(text("Score against cost", "得分与代价")),
+        title=text("Score against cost", "得分与代价"),
         rows=[
             {**_row(c), "score": round(c.score, 4) if math.isfinite(c.score) else None, "front": flag}
             for c, flag in zip(costs, on_front, strict=True)
         ],
         fields={
-            "candidate": Bilingual.of(text("candidate", "候选方案")),
-            "score": Bilingual.of(title),
-            "macs": Bilingual.of(text("multiply-adds", "乘加运算次数")),
-            "predict_milliseconds": Bilingual.of(
-                text("milliseconds for each prediction, one thread", "每次预测毫秒数（单线程）")
-            ),
-            "front": Bilingual.of(text("on the front", "在前沿上")),
+            "candidate": text("candidate", "候选方案"),
+            "score": title,
+            "macs": text("multiply-adds", "乘加运算次数"),
+            "predict_milliseconds": text("milliseconds for each prediction, one thread", "每次预测毫秒数（单线程）"),
+            "front": text("on the front", "在前沿上"),
         },
         options={"measured_rows": "figure_rows", "x": "predict_milliseconds", "fallback_x": "macs"},
     )

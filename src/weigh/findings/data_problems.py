@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from weigh.data.examples import Examples
-from weigh.findings.model import Bilingual, Finding
+from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.media import Medium
@@ -179,13 +179,11 @@ def findings_from_problems(
                 kind="data",
                 **asked("data:clean", "no"),
                 severity="detail",
-                sentence=Bilingual.of(
-                    text(
-                        "Nothing that would change a conclusion was found in {n} examples. Checked: {c}.",
-                        "在 {n} 个样本中没有发现会影响结论的问题。已检查：{c}。",
-                        n=n,
-                        c=checked,
-                    )
+                sentence=text(
+                    "Nothing that would change a conclusion was found in {n} examples. Checked: {c}.",
+                    "在 {n} 个样本中没有发现会影响结论的问题。已检查：{c}。",
+                    n=n,
+                    c=checked,
                 ),
                 estimates={"examples": Estimate(value=n, n=n, unit="1", method="count")},
             )
@@ -212,15 +210,15 @@ def _finding(problem: Problem, medium: Medium, suffix: str) -> Finding:
     return Finding(
         id=f"data:{problem.kind}{suffix}",
         kind=problem.kind,
-        question=Bilingual.of(question),
+        question=question,
         verdict="yes",
         severity="detail" if problem.severity == "note" else "problem",
-        sentence=Bilingual.of(sentence),
+        sentence=sentence,
         estimates={
             name: Estimate(value=float(value), n=int(value) if value >= 0 else 0, unit="1", method="count")
             for name, value in problem.numbers.items()
         },
         examples=[*problem.paths],
-        next=[Bilingual.of(problem.do)] if problem.do else [],
+        next=[problem.do] if problem.do else [],
         table=[*problem.details, *({"copies": " = ".join(pair)} for pair in problem.pairs if not problem.details)],
     )

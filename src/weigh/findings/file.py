@@ -57,7 +57,7 @@ def _study(results: Results) -> dict[str, Any]:
             "done": sum(run.status == "done" for run in results.records),
             "failed": sum(run.status == "failed" for run in results.records),
         },
-        "skipped": {key: {"en": value.en, "zh": value.zh} for key, value in skipped.items()},
+        "skipped": {key: value._asdict() for key, value in skipped.items()},
         "test_looks": results.test_looks if results.origin == "study" else None,
         "models": {
             address: {k: v for k, v in facts.items() if not k.endswith("seconds")}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -125,7 +125,7 @@ def find_judged(evidence: Evidence) -> list[Finding]:
             kind="performance",
             **asked("performance:judged", "yes"),
             severity="detail",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=[str(evidence.winner)],
             table=[{"class": name, "examples": number, "note": "too few to tell"} for name, number in judged.rare.items()],

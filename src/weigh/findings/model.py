@@ -7,60 +7,67 @@ elsewhere.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from weigh.language import Text
 from weigh.stats.estimate import Estimate
 
-__all__ = ["SCHEMA", "Assumption", "Bilingual", "Claim", "Figure", "Finding", "FindingsFile", "Relation", "Verdict"]
+__all__ = ["SCHEMA", "Assumption", "Claim", "Figure", "Finding", "FindingsFile", "Relation", "Verdict"]
 
 SCHEMA = "weigh.findings/1"
 Claim = Literal["these_models", "this_data", "new_data"]
 Relation = Literal["better", "worse", "equal", "undecided"]
 Verdict = Literal["yes", "no", "undecided"]
-OPEN = ("Which", "What", "How", "Where", "When", "Who", "Why")  # first words of questions that no yes or no answers
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Bilingual(Strict):
-    """A sentence in English and Chinese."""
+def _read_sentence(written: Any) -> Text:
+    """A `Text`, or what it was written as: {"en": …, "zh": …}."""
+    if isinstance(written, Text):
+        return written
+    if (
+        isinstance(written, dict)
+        and written.keys() == {"en", "zh"}
+        and all(isinstance(s, str) for s in written.values())
+    ):
+        return Text(**written)
+    raise ValueError("a sentence is a Text, or a dictionary of the strings en and zh")
 
-    en: str
-    zh: str
 
-    @classmethod
-    def of(cls, source: Text) -> Bilingual:
-        return cls(en=source.en, zh=source.zh)
-
-    def render(self, language: str) -> str:
-        return self.zh if language == "zh" else self.en
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is a question that no yes or no answers: which, what, how …"""
-        return self.en.split(" ", 1)[0] in OPEN
+WRITTEN = {
+    "type": "object",
+    "properties": {"en": {"type": "string"}, "zh": {"type": "string"}},
+    "required": ["en", "zh"],
+    "additionalProperties": False,
+}
+Sentence = Annotated[
+    Text,
+    PlainValidator(_read_sentence),
+    PlainSerializer(lambda sentence: sentence._asdict()),
+    WithJsonSchema(WRITTEN),
+]
 
 
 class Assumption(Strict):
     """What must hold for the sentence to be true, and whether it was found to hold."""
 
-    name: Bilingual
+    name: Sentence
     outcome: Literal["holds", "doubtful", "violated", "unchecked"]
-    detail: Bilingual | None = None
+    detail: Sentence | None = None
 
 
 class Figure(Strict):
     """Numbers to draw; `report/figures.py` knows how to draw each `kind`. No pixels, no colours here."""
 
     kind: str
-    title: Bilingual
+    title: Sentence
     rows: list[dict[str, Any]]
-    fields: dict[str, Bilingual] = Field(default_factory=dict)  # axis and column titles
+    fields: dict[str, Sentence] = Field(default_factory=dict)  # axis and column titles
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -90,18 +97,18 @@ class Finding(Strict):
 
     id: str
     kind: str
-    question: Bilingual
+    question: Sentence
     claim: Claim | None = None
     relation: Relation | None = None
     verdict: Verdict
-    answer: Bilingual | None = None
+    answer: Sentence | None = None
     severity: Literal["headline", "problem", "evidence", "detail"] = "evidence"
-    sentence: Bilingual
+    sentence: Sentence
     estimates: dict[str, Estimate] = Field(default_factory=dict)
     assumptions: list[Assumption] = Field(default_factory=list)
     examples: list[str] = Field(default_factory=list)
     candidates: list[str] = Field(default_factory=list)
-    next: list[Bilingual] = Field(default_factory=list)
+    next: list[Sentence] = Field(default_factory=list)
     figure: Figure | None = None
     table: list[dict[str, Any]] = Field(default_factory=list)
     references: list[str] = Field(default_factory=list)

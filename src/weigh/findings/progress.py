@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weigh.findings.model import Bilingual, Finding
+from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import text
@@ -36,17 +36,13 @@ def find(results: Results) -> list[Finding]:
             kind="progress",
             **asked("progress", "no"),
             severity="problem",
-            sentence=Bilingual.of(sentence),
+            sentence=sentence,
             estimates={
                 name: Estimate(value=n, n=n, unit="1", n_unit="runs", method="count") for name, n in counts.items()
             },
             candidates=list(results.unfinished),
             next=[
-                Bilingual.of(
-                    text(
-                        "Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。"
-                    )
-                )
+                text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
             ],
         )
     ]

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from weigh.findings.model import Bilingual, Verdict
+from weigh.findings.model import Verdict
 from weigh.language import Text, text
 
-__all__ = ["QUESTIONS", "Question", "asked"]
+__all__ = ["QUESTIONS", "Question", "asked", "is_open"]
+
+OPEN = ("Which", "What", "How", "Where", "When", "Who", "Why")  # first words of questions that no yes or no answers
 
 
 class Question(NamedTuple):
@@ -31,7 +33,7 @@ class Question(NamedTuple):
     @property
     def open(self) -> bool:
         """Whether the sentence, not a verdict, answers it."""
-        return Bilingual.of(self.ask).is_open
+        return is_open(self.ask)
 
 
 QUESTIONS: dict[str, Question] = {
@@ -312,10 +314,15 @@ def asked(key: str, verdict: Verdict, **values: Any) -> dict[str, Any]:
     if answer is None and verdict != "undecided" and not question.open:
         raise ValueError(f"the question {key!r} has no answer {verdict!r}")
     return {
-        "question": Bilingual.of(_filled(question.ask, values)),
+        "question": _filled(question.ask, values),
         "verdict": verdict,
-        "answer": None if answer is None else Bilingual.of(_filled(answer, values)),
+        "answer": None if answer is None else _filled(answer, values),
     }
+
+
+def is_open(question: Text) -> bool:
+    """Whether it is a question that no yes or no answers: which, what, how …"""
+    return question.en.split(" ", 1)[0] in OPEN
 
 
 def _filled(template: Text, values: dict[str, Any]) -> Text:

@@ -15,7 +15,7 @@ from typing import Any
 
 from weigh.findings.evidence import read_evidence
 from weigh.findings.learning import nothing_learnt
-from weigh.findings.model import Bilingual, Finding
+from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.language import text
 from weigh.record.results import Results
@@ -119,15 +119,13 @@ def _internal(kind: str, error: Exception) -> Finding:
         kind="internal",
         **asked("internal", "no"),
         severity="problem",
-        sentence=Bilingual.of(
-            text(
-                "The part '{k}' of this report could not be computed, a mistake in weigh: {e}. Everything else stands.",
-                "由于 weigh 自身的错误，报告的“{k}”部分未能算出：{e}。其余内容不受影响。",
-                k=kind,
-                e=type(error).__name__,
-            )
+        sentence=text(
+            "The part '{k}' of this report could not be computed, a mistake in weigh: {e}. Everything else stands.",
+            "由于 weigh 自身的错误，报告的“{k}”部分未能算出：{e}。其余内容不受影响。",
+            k=kind,
+            e=type(error).__name__,
         ),
-        next=[Bilingual.of(text("Please report it together with log.txt.", "请把此问题连同 log.txt 一并反馈给我们。"))],
+        next=[text("Please report it together with log.txt.", "请把此问题连同 log.txt 一并反馈给我们。")],
         table=[
             {
                 "error": f"{type(error).__name__}: {error}",

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.evidence import read_evidence
-from weigh.findings.model import Assumption, Bilingual, Figure, Finding
+from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -236,7 +236,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         **asked("slices", "no" if worse else "undecided"),
         claim=_claim(results),
         severity="evidence" if worse else "detail",
-        sentence=Bilingual.of(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=_assume(units),
         candidates=[winner],
@@ -284,16 +284,14 @@ def _say_what_is_not_tested(small: int, left_out: int, *, others: bool) -> Text:
     return sentence
 
 
-def _what_to_collect(worse: list[Scored], *, ours: bool) -> Bilingual:
+def _what_to_collect(worse: list[Scored], *, ours: bool) -> Text:
     names = (mark.join(_name(s, lang) for s in worse[:NAMED]) for lang, mark in (("en", ", "), ("zh", "、")))
-    return Bilingual.of(
-        text(
-            "Collect and label more examples of: {names}."
-            if ours
-            else "Before training again, collect and label more examples of: {names}.",
-            "请补充并标注更多这类样本：{names}。" if ours else "再次训练之前，请补充并标注更多这类样本：{names}。",
-            names=Text(*names),
-        )
+    return text(
+        "Collect and label more examples of: {names}."
+        if ours
+        else "Before training again, collect and label more examples of: {names}.",
+        "请补充并标注更多这类样本：{names}。" if ours else "再次训练之前，请补充并标注更多这类样本：{names}。",
+        names=Text(*names),
     )
 
 
@@ -306,7 +304,7 @@ def _assume(units: Units) -> list[Assumption]:
         if units.name == "examples"
         else text("Groups are independent of each other", "各组之间相互独立")
     )
-    return [Assumption(name=Bilingual.of(name), outcome="unchecked") for name in (drawn, apart)]
+    return [Assumption(name=name, outcome="unchecked") for name in (drawn, apart)]
 
 
 def _name(s: Scored, language: str) -> str:
@@ -348,7 +346,7 @@ def _row(s: Scored, adjusted: float, worse: bool) -> dict:  # noqa: FBT001
 def _figure(scored: list[Scored], worse: list[Scored], title: Text) -> Figure:
     return Figure(
         kind="slices",
-        title=Bilingual.of(
+        title=(
             text("Score of each part ({m}; classes: recall)", "各子集的得分（{m}；按类别为召回率）", m=title)
             if any(s.slice.column == CLASS for s in scored)
             else text("Score of each part ({m})", "各子集的得分（{m}）", m=title)
@@ -367,10 +365,10 @@ def _figure(scored: list[Scored], worse: list[Scored], title: Text) -> Figure:
             if s.score is not None
         ],
         fields={
-            "slice": Bilingual.of(text("part", "子集")),
-            "value": Bilingual.of(text("value", "取值")),
-            "score": Bilingual.of(title),
-            "n": Bilingual.of(text("examples", "样本数")),
-            "worse": Bilingual.of(text("really worse than the rest", "确实比其余部分差")),
+            "slice": text("part", "子集"),
+            "value": text("value", "取值"),
+            "score": title,
+            "n": text("examples", "样本数"),
+            "worse": text("really worse than the rest", "确实比其余部分差"),
         },
     )

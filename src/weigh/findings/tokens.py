@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from weigh.findings.amounts import bilingual
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -64,23 +63,19 @@ def _fit(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         kind="tokens",
         **asked("tokens", "no"),
         severity="problem",
-        sentence=bilingual(
-            text(
-                "{m} has the wrong tokenizer for the language of these texts: {s}. Its scores here say nothing about what it can do "
-                "in its own language, and little about what a model of this size can do in this one.",
-                "{m} 的分词器不适合这些文本的语言：{s}。它在这里的得分不能说明它在自己语言上的能力，也很难说明同等规模的模型在这种语言上的能力。",
-                m=address,
-                s=symptom,
-            )
+        sentence=text(
+            "{m} has the wrong tokenizer for the language of these texts: {s}. Its scores here say nothing about what it can do "
+            "in its own language, and little about what a model of this size can do in this one.",
+            "{m} 的分词器不适合这些文本的语言：{s}。它在这里的得分不能说明它在自己语言上的能力，也很难说明同等规模的模型在这种语言上的能力。",
+            m=address,
+            s=symptom,
         ),
         estimates=estimates,
         candidates=_concerned(address, results),
         next=[
-            bilingual(
-                text(
-                    "Choose a model that was pretrained on this language, for example hf:intfloat/multilingual-e5-small.",
-                    "请选择用这种语言预训练的模型，例如 hf:intfloat/multilingual-e5-small。",
-                )
+            text(
+                "Choose a model that was pretrained on this language, for example hf:intfloat/multilingual-e5-small.",
+                "请选择用这种语言预训练的模型，例如 hf:intfloat/multilingual-e5-small。",
             )
         ],
     )
@@ -101,20 +96,18 @@ def _cut(address: str, counted: dict[str, Any], results: Results) -> Finding | N
         kind="tokens",
         **asked("tokens:cut", "no"),
         severity="evidence",
-        sentence=bilingual(
-            text(
-                "{m} reads {k} tokens: {n} {n:|text|texts} ({p}) {n:|is|are} longer and {n:|is|are} cut; {l} of all tokens are never seen.",
-                "{m} 最多读取 {k} 个词元：{n} 个文本（{p}）超出而被截断；全部词元中有 {l} 从未被读取。",
-                m=address,
-                k=counted["length"],
-                n=counted["cut"],
-                p=_percent(estimates["cut"]),
-                l=_percent(estimates["lost"]),
-            )
+        sentence=text(
+            "{m} reads {k} tokens: {n} {n:|text|texts} ({p}) {n:|is|are} longer and {n:|is|are} cut; {l} of all tokens are never seen.",
+            "{m} 最多读取 {k} 个词元：{n} 个文本（{p}）超出而被截断；全部词元中有 {l} 从未被读取。",
+            m=address,
+            k=counted["length"],
+            n=counted["cut"],
+            p=_percent(estimates["cut"]),
+            l=_percent(estimates["lost"]),
         ),
         estimates=estimates,
         candidates=_concerned(address, results),
-        next=[bilingual(_longer(counted))],
+        next=[_longer(counted)],
     )
 
 

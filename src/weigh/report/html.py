@@ -118,7 +118,7 @@ class Page:
         return words.say(key, self.language, **values)
 
     def translate(self, source: Any) -> str:
-        """A `Text`, a `Bilingual` or a {en, zh} dictionary in the page's language."""
+        """A `Text`, or one as a dictionary {en, zh}, in the page's language."""
         if source is None:
             return ""
         if isinstance(source, dict):

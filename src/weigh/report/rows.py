@@ -12,7 +12,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from weigh.findings.model import Bilingual, Figure
+from weigh.findings.model import Figure
+from weigh.language import Text
 from weigh.metrics.base import METRICS
 from weigh.report.columns import COLUMNS
 from weigh.report.quantities import quantity, short_count, show_value
@@ -65,7 +66,7 @@ def written_value(key: str, value: Any, language: str) -> str:
     """A value as plain text; words that are ours (stages, relations, purposes) in the reader's language."""
     if isinstance(value, dict) and {"en", "zh"} <= set(value):
         return str(value["zh" if language == "zh" else "en"])
-    if isinstance(value, Bilingual):
+    if isinstance(value, Text):
         return value.render(language)
     if isinstance(value, bool):
         return say("yes" if value else "no", language)

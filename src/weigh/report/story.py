@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from weigh.findings.model import Assumption, Bilingual, Finding, FindingsFile
-from weigh.findings.questions import QUESTIONS
+from weigh.findings.model import Assumption, Finding, FindingsFile
+from weigh.findings.questions import QUESTIONS, is_open
 from weigh.findings.registry import section_of
+from weigh.language import Text, text
 from weigh.report.quantities import show_estimate
 from weigh.report.visible import visible_line
 from weigh.report.words import LEFT_OUT, OUTCOMES, PURPOSES, RELATIONS, SECTIONS, VERDICTS, WORDS, say
@@ -39,7 +40,7 @@ class Section:
 class Point:
     """A sentence of the opening lists, with the finding that it comes from (None: a fixed sentence)."""
 
-    sentence: Bilingual
+    sentence: Text
     finding: Finding | None = None
 
 
@@ -125,7 +126,7 @@ def answer_of(finding: Finding, language: str) -> str:
     if finding.relation:
         answer = RELATIONS[finding.relation].render(language)
         return answer[:1].upper() + answer[1:]
-    if finding.question.is_open and finding.verdict != "undecided":
+    if is_open(finding.question) and finding.verdict != "undecided":
         return ""
     return VERDICTS[finding.verdict].render(language)
 
@@ -228,14 +229,14 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
         missing.append("missing_claim_test_waits" if tested else "missing_claim_test")
     if "new_data" not in claims:
         missing.append("missing_claim_recipes" if others else "missing_claim_new_data")
-    return (*points, *(Point(Bilingual.of(WORDS[word])) for word in missing if everything))
+    return (*points, *(Point(WORDS[word]) for word in missing if everything))
 
 
-def _doubt(assumption: Assumption) -> Bilingual:
+def _doubt(assumption: Assumption) -> Text:
     """An assumption that may fail, as a sentence."""
     outcome, name = OUTCOMES[assumption.outcome], assumption.name
-    detail = assumption.detail or Bilingual(en="", zh="")
-    return Bilingual(en=f"{name.en}: {outcome.en}. {detail.en}".strip(), zh=f"{name.zh}：{outcome.zh}。{detail.zh}")
+    detail = assumption.detail or text("", "")
+    return Text(f"{name.en}: {outcome.en}. {detail.en}".strip(), f"{name.zh}：{outcome.zh}。{detail.zh}")
 
 
 def _next(findings: list[Finding], advice: list[Finding]) -> tuple[Point, ...]:

@@ -22,7 +22,7 @@ from weigh.findings.generalisation.optimism import winner_score
 from weigh.findings.generalisation.order import check_order
 from weigh.findings.generalisation.shift import find_shifts
 from weigh.findings.learning import nothing_learnt, usefulness
-from weigh.findings.model import Bilingual, Finding
+from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.stability.training import longer, read_training, what_to_change
@@ -99,10 +99,10 @@ def find(results: Results) -> list[Finding]:
             id="advice",
             kind="advice",
             **asked("advice", "yes" if unique else "no"),
-            sentence=Bilingual.of(first + shown),
+            sentence=(first + shown),
             estimates=estimates,
             candidates=[evidence.winner] if evidence.winner else [],
-            next=[Bilingual.of(item.words) for item in unique],
+            next=[item.words for item in unique],
         )
     ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
 from weigh.findings.evidence import read_evidence
-from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -22,11 +22,9 @@ __all__ = ["TOLERANCE", "find"]
 TOLERANCE = 0.05  # a stated 0.80 that means 0.75 to 0.85 is still read as 0.80 by people; stated in the sentence
 FEW_DRAWS = 200  # for candidates that only stand in the table
 SAME_SOURCE = Assumption(
-    name=Bilingual.of(
-        text(
-            "New examples come from the same source, with the same shares of the classes",
-            "新样本来源相同，且各类别占比相同",
-        )
+    name=text(
+        "New examples come from the same source, with the same shares of the classes",
+        "新样本来源相同，且各类别占比相同",
     ),
     outcome="unchecked",
 )
@@ -60,7 +58,7 @@ def find(results: Results) -> list[Finding]:
             "No candidate has been chosen yet; the table describes the probabilities of each.",
             "尚未选出候选方案；各方案的概率质量见下表。",
         )
-        common |= {**asked("calibration", "undecided"), "sentence": Bilingual.of(sentence)}
+        common |= {**asked("calibration", "undecided"), "sentence": sentence}
         return [Finding(id="calibration", **common)]
     return [_judge(results, winner, described[winner], common)]
 
@@ -99,11 +97,9 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
     sentence = _say(results.candidate(winner).label, winners, ours=ours) + _meaning(verdict)
     assumptions = [
         Assumption(
-            name=Bilingual.of(
-                text(
-                    "The refitted model is as sure of itself as the models of the folds",
-                    "重新拟合的模型与各折模型的自信程度相同",
-                )
+            name=text(
+                "The refitted model is as sure of itself as the models of the folds",
+                "重新拟合的模型与各折模型的自信程度相同",
             ),
             outcome="unchecked",
         )
@@ -122,19 +118,17 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         assumptions[0] = assumptions[0].model_copy(
             update={
                 "outcome": "holds" if agrees else "violated",
-                "detail": Bilingual.of(
-                    text(
-                        "On the test part, which chose nothing, the refitted model with this temperature is off by {e}.",
-                        "测试部分没有参与任何选择；重新拟合的模型用这一温度，在测试部分上平均相差 {e}。",
-                        e=tested.format(),
-                    )
+                "detail": text(
+                    "On the test part, which chose nothing, the refitted model with this temperature is off by {e}.",
+                    "测试部分没有参与任何选择；重新拟合的模型用这一温度，在测试部分上平均相差 {e}。",
+                    e=tested.format(),
                 ),
             }
         )
     return Finding(
         id="calibration",
         **asked("calibration", verdict),
-        sentence=Bilingual.of(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[*assumptions, SAME_SOURCE],
         candidates=[winner],
@@ -170,7 +164,7 @@ def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict)
     return Finding(
         id="calibration",
         **asked("calibration", verdict),
-        sentence=Bilingual.of(
+        sentence=(
             text(
                 "{w}: what it states and how often it is right differ by {b} on average{d}.",
                 "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
@@ -218,7 +212,7 @@ def _meaning(verdict: Verdict) -> Text:
     }[verdict]
 
 
-def _next(verdict: Verdict) -> list[Bilingual]:
+def _next(verdict: Verdict) -> list[Text]:
     narrow = text("Label more examples: only they narrow this interval.", "标注更多样本：只有这样才能缩窄该区间。")
     items = {
         "undecided": narrow,
@@ -227,7 +221,7 @@ def _next(verdict: Verdict) -> list[Bilingual]:
             "不要按模型给出的概率来定阈值，请用有标注的样本来选。",
         ),
     }
-    return [Bilingual.of(items[verdict])] if verdict in items else []
+    return [items[verdict]] if verdict in items else []
 
 
 def _direction(stage: Stage) -> Text:
@@ -293,12 +287,12 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
     ]
     return Figure(
         kind="reliability",
-        title=Bilingual.of(text("Stated confidence and how often it was right", "模型给出的置信度与实际正确率")),
+        title=text("Stated confidence and how often it was right", "模型给出的置信度与实际正确率"),
         rows=rows,
         fields={
-            "confidence": Bilingual.of(text("stated confidence", "给出的置信度")),
-            "accuracy": Bilingual.of(text("share that was right", "实际正确率")),
-            "n": Bilingual.of(text("examples in the bin", "区间内样本数")),
+            "confidence": text("stated confidence", "给出的置信度"),
+            "accuracy": text("share that was right", "实际正确率"),
+            "n": text("examples in the bin", "区间内样本数"),
         },
         options={"diagonal": True},
     )

@@ -9,7 +9,7 @@ import math
 import statistics
 from typing import Any
 
-from weigh.findings.amounts import amount, bilingual, count, scaled, scope, share
+from weigh.findings.amounts import amount, count, scaled, scope, share
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.cost import operations
 from weigh.findings.evidence import Evidence, read_evidence
@@ -71,7 +71,7 @@ def find(results: Results) -> list[Finding]:
             **asked("choice", "yes" if len(possible) == 1 else "undecided"),
             claim=evidence.claim,
             severity="detail",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=[*assumptions_of(evidence, evidence.rivals), _scatter(len(evidence.rivals))],
             candidates=evidence.ranked,
@@ -121,14 +121,12 @@ def _loss_after(evidence: Evidence, scores: TrueScores, further: int) -> Estimat
 
 def _scatter(candidates: int) -> Assumption:
     return Assumption(
-        name=bilingual(text("True scores scatter like a normal distribution", "真实得分的分布近似正态")),
+        name=text("True scores scatter like a normal distribution", "真实得分的分布近似正态"),
         outcome="unchecked",
-        detail=bilingual(
-            text(
-                "How far they scatter is learnt from these {n} candidates alone; where all are alike, the probability of the first is stated somewhat too high.",
-                "其离散程度只能从这 {n} 个候选方案中估计；若它们其实不相上下，第一名的概率会略微偏高。",
-                n=candidates,
-            )
+        detail=text(
+            "How far they scatter is learnt from these {n} candidates alone; where all are alike, the probability of the first is stated somewhat too high.",
+            "其离散程度只能从这 {n} 个候选方案中估计；若它们其实不相上下，第一名的概率会略微偏高。",
+            n=candidates,
         ),
     )
 
@@ -202,4 +200,4 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
             a=amount(loss),
             b=amount(then),
         )
-    return {"sentence": {"en": sentence.en, "zh": sentence.zh}, "rows": rows}
+    return {"sentence": sentence._asdict(), "rows": rows}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, scope
+from weigh.findings.amounts import amount, count, gain_of, scope
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
@@ -27,13 +27,11 @@ __all__ = ["find"]
 
 
 WRONG_OR_SUPERFLUOUS = Assumption(
-    name=bilingual(text("The suspects are wrong or superfluous", "可疑样本确实标错或多余")),
+    name=text("The suspects are wrong or superfluous", "可疑样本确实标错或多余"),
     outcome="unchecked",
-    detail=bilingual(
-        text(
-            "Hard examples with right labels are suspected as well; nobody has looked at them.",
-            "标注正确的难样本也可能被怀疑；尚未经人工核对。",
-        )
+    detail=text(
+        "Hard examples with right labels are suspected as well; nobody has looked at them.",
+        "标注正确的难样本也可能被怀疑；尚未经人工核对。",
     ),
 )
 
@@ -156,12 +154,12 @@ def _finding(
         claim=evidence.claim,
         relation=new.relation,
         severity="problem" if verdict == "no" else "evidence",
-        sentence=bilingual(lead + answer + rise + about),
+        sentence=(lead + answer + rise + about),
         estimates=estimates,
         assumptions=[WRONG_OR_SUPERFLUOUS, *assumptions_of(evidence, [a, b])[:1]],
         examples=[str(path) for path in paths],
         candidates=[a, b],
-        next=[bilingual(text("Look at the suspected labels before choosing.", "请先核对疑似标错的样本，再作选择。"))]
+        next=[text("Look at the suspected labels before choosing.", "请先核对疑似标错的样本，再作选择。")]
         if verdict == "no"
         else [],
         references=[

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, scope, share
+from weigh.findings.amounts import amount, count, gain_of, scope, share
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
@@ -93,21 +93,17 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
         claim=evidence.claim,
         relation=difference.relation,
         severity="evidence" if verdict == "yes" else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             *assumptions_of(evidence, [str(evidence.winner)]),
             Assumption(
-                name=bilingual(
-                    text("Members were chosen without the examples that score them", "挑选成员时未用给其评分的样本")
-                ),
+                name=text("Members were chosen without the examples that score them", "挑选成员时未用给其评分的样本"),
                 outcome="holds",
-                detail=bilingual(
-                    text(
-                        "Chosen anew for every fold, on the out-of-fold answers about the other examples alone. The members named here were "
-                        "chosen on all of them.",
-                        "每一折都只根据其余样本的折外回答重新挑选成员；此处列出的成员是根据全部回答选出的。",
-                    )
+                detail=text(
+                    "Chosen anew for every fold, on the out-of-fold answers about the other examples alone. The members named here were "
+                    "chosen on all of them.",
+                    "每一折都只根据其余样本的折外回答重新挑选成员；此处列出的成员是根据全部回答选出的。",
                 ),
             ),
         ],
@@ -129,7 +125,7 @@ def _alone(evidence: Evidence, ensemble: Ensemble) -> Finding:
         **asked("ensemble", "no", w=evidence.label(str(evidence.winner))),
         claim=evidence.claim,
         severity="detail",
-        sentence=bilingual(
+        sentence=(
             text(
                 "Of {k} candidates that could be averaged, none made the out-of-fold answers of {a} better by more than chance would.",
                 "在可以参与平均的 {k} 个候选方案中，没有哪一个能使 {a} 的折外回答有超出偶然的改善。",
@@ -195,7 +191,7 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
     return {
         "predict_milliseconds": round(1000 * sum(passes), 3),
         "train_seconds": round(sum(trained), 3),
-        "sentence": {"en": sentence.en, "zh": sentence.zh},
+        "sentence": sentence._asdict(),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
+from weigh.findings.amounts import amount, count, gain_of, turned
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
@@ -68,36 +68,30 @@ def find(results: Results) -> list[Finding]:
             **asked("finalists", "no"),
             claim=evidence.claim,
             severity="evidence",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=[
                 Assumption(
-                    name=bilingual(
-                        text(
-                            "What comes first with {f} also comes first with {o}",
-                            "在 {f} 中领先的模型，用 {o} 也会领先",
-                            f=first,
-                            o=", ".join(others),
-                        )
+                    name=text(
+                        "What comes first with {f} also comes first with {o}",
+                        "在 {f} 中领先的模型，用 {o} 也会领先",
+                        f=first,
+                        o=", ".join(others),
                     ),
                     outcome="unchecked",
-                    detail=bilingual(
-                        text(
-                            "It often does, and not always. The models were chosen on the folds that also score the others.",
-                            "通常如此，但并非总是。挑选模型所用的折，也用于给其余方案评分。",
-                        )
+                    detail=text(
+                        "It often does, and not always. The models were chosen on the folds that also score the others.",
+                        "通常如此，但并非总是。挑选模型所用的折，也用于给其余方案评分。",
                     ),
                 )
             ],
             candidates=[candidate.id for candidate in untried],
             next=[
-                bilingual(
-                    text(
-                        "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
-                        "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
-                        n=len(models),
-                        b="" if spec.design.budget is None else " --set design.budget=10h",
-                    )
+                text(
+                    "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
+                    "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
+                    n=len(models),
+                    b="" if spec.design.budget is None else " --set design.budget=10h",
                 )
             ],
             table=[{"candidate": candidate.label} for candidate in untried],

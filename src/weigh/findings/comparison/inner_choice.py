@@ -11,7 +11,7 @@ from collections import Counter
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, scaled
+from weigh.findings.amounts import amount, count, scaled
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -63,7 +63,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
         **asked("inner-choice", "yes" if len({str(one) for one in chosen}) == 1 else "no", c=label),
         claim=evidence.claim,
         severity="evidence",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[name],
         table=[_row(run, float(own), float(score)) for run, own, score in zip(runs, inner, outer, strict=True)],
@@ -207,5 +207,5 @@ def _cost(label: str, runs: list[RunRecord]) -> dict:
     return {
         "seconds": round(spent, 2),
         "share": round(spent / whole, 4),
-        "sentence": {"en": sentence.en, "zh": sentence.zh},
+        "sentence": sentence._asdict(),
     }

@@ -5,7 +5,7 @@ Time was short, whatever the scores were: nothing is claimed about what did not 
 
 from __future__ import annotations
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -38,10 +38,10 @@ def find(results: Results) -> list[Finding]:
             **asked("time", "no"),
             claim=read_evidence(results).claim,
             severity="evidence" if results.stopped or results.less is not None else "detail",
-            sentence=bilingual(results.skipped["budget"] + _what_it_stands_on(results)),
+            sentence=(results.skipped["budget"] + _what_it_stands_on(results)),
             estimates=estimates,
             candidates=[candidate.id for candidate in results.stopped],
-            next=[bilingual(next_step)],
+            next=[next_step],
             table=[{"candidate": candidate.label} for candidate in results.stopped],
         )
     ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, scaled, scope, share, turned
+from weigh.findings.amounts import amount, count, gain_of, scaled, scope, share, turned
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.comparison.possible_best import find_best, listed
 from weigh.findings.evidence import Evidence, read_evidence
-from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -132,7 +132,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         **asked("comparison", VERDICTS[difference.relation], a=a, b=b),
         claim=evidence.claim,
         relation=difference.relation,
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             *assumptions_of(evidence, [winner, other]),
@@ -205,7 +205,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
             a=evidence.label(winner),
         ),
         claim=evidence.claim,
-        sentence=bilingual(sentence + _scope(evidence, comparisons.count)),
+        sentence=(sentence + _scope(evidence, comparisons.count)),
         estimates=estimates,
         assumptions=assumptions_of(evidence, evidence.rivals),
         candidates=[winner, *others],
@@ -233,28 +233,18 @@ def _scope(evidence: Evidence, pairs: int) -> Text:
 def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
     """Both candidates are scored on what both have."""
     if evidence.claim == "these_models":
-        return [
-            Assumption(
-                name=bilingual(text("Both answered the same examples", "两者预测的是同一批样本")), outcome="holds"
-            )
-        ]
+        return [Assumption(name=text("Both answered the same examples", "两者预测的是同一批样本"), outcome="holds")]
     if difference.complete:
-        return [
-            Assumption(
-                name=bilingual(text("Both saw the same folds and repeats", "两者使用相同的折和重复")), outcome="holds"
-            )
-        ]
+        return [Assumption(name=text("Both saw the same folds and repeats", "两者使用相同的折和重复"), outcome="holds")]
     return [
         Assumption(
-            name=bilingual(text("Both saw the same folds and repeats", "两者使用相同的折和重复")),
+            name=text("Both saw the same folds and repeats", "两者使用相同的折和重复"),
             outcome="doubtful",
-            detail=bilingual(
-                text(
-                    "Not all: the comparison uses the {f} runs ({r} {r:|repeat|repeats}) that both have.",
-                    "并非全部相同：比较只用到两者共有的 {f} 次运行（{r} 次重复）。",
-                    f=difference.folds,
-                    r=difference.repeats,
-                )
+            detail=text(
+                "Not all: the comparison uses the {f} runs ({r} {r:|repeat|repeats}) that both have.",
+                "并非全部相同：比较只用到两者共有的 {f} 次运行（{r} 次重复）。",
+                f=difference.folds,
+                r=difference.repeats,
             ),
         )
     ]
@@ -272,16 +262,16 @@ def _extrapolated(evidence: Evidence, pair: list[str]) -> list[Assumption]:
         "{c} 几乎没有正则。若特征数与训练样本数相近或更多，这类分类头的得分可能随样本数骤降或骤升，超出该区间的范围。",
         c=Text(", ".join(hardly.values()), "、".join(hardly.values())),
     )
-    name = bilingual(text("Folds tell about all the data", "各折的结果能推及全部数据"))
-    return [Assumption(name=name, outcome="doubtful", detail=bilingual(detail))]
+    name = text("Folds tell about all the data", "各折的结果能推及全部数据")
+    return [Assumption(name=name, outcome="doubtful", detail=detail)]
 
 
-def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[Bilingual]:
+def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list[Text]:
     """What would settle an undecided pair."""
     settlement = what_settles(difference, evidence.rope)
     if not math.isfinite(settlement.factor):
         return [
-            bilingual(
+            (
                 text("There is too little to compare: more examples are needed.", "现有数据不足以比较：需要更多样本。")
                 if evidence.results.origin != "study"
                 else text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。")
@@ -303,7 +293,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             w=settlement.widened,
             s=text(" ({s})", "（{s}）", s=evidence.more_repeats) if ours else text("", ""),
         )
-        return [bilingual(few)]
+        return [few]
     if settlement.repeats_help and varies:
         sentences.append(
             text(
@@ -340,7 +330,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 b=evidence.label(difference.b),
             )
         )
-    return [bilingual(sentence) for sentence in sentences]
+    return sentences
 
 
 def _more_examples(evidence: Evidence, difference: Difference, needed: float, *, equal: bool) -> Text:
@@ -388,12 +378,12 @@ def _differences(evidence: Evidence, others: list[str]) -> Figure:
         )
     return Figure(
         kind="differences",
-        title=bilingual(
+        title=(
             text("How far {w} is ahead of each other candidate", "{w} 领先其他各方案的幅度", w=evidence.label(winner))
             if many
             else text("Differences between candidates", "候选方案之间的差异")
         ),
         rows=rows,
-        fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
+        fields={"value": text("difference in {m}", "{m}之差", m=evidence.metric.title)},
         options={"rope": evidence.rope},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import bilingual, count, share
+from weigh.findings.amounts import count, share
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
@@ -72,15 +72,15 @@ def find_best(evidence: Evidence) -> list[Finding]:
             **asked("comparison:matrix", "yes" if len(possible) == 1 else "undecided"),
             claim=evidence.claim,
             severity="detail",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=assumptions_of(evidence, evidence.rivals),
             candidates=possible,
             figure=Figure(
                 kind="matrix",
-                title=bilingual(text("Relations between candidates", "候选方案之间的关系")),
+                title=text("Relations between candidates", "候选方案之间的关系"),
                 rows=rows,
-                fields={"value": bilingual(text("difference in {m}", "{m}之差", m=evidence.metric.title))},
+                fields={"value": text("difference in {m}", "{m}之差", m=evidence.metric.title)},
             ),
             references=REFERENCES,
         )

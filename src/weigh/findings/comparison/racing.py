@@ -6,7 +6,7 @@ A dropped candidate did not fail: it could not be the best any more. Before it: 
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, bilingual, count, share
+from weigh.findings.amounts import amount, count, share
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -91,16 +91,14 @@ def find(results: Results) -> list[Finding]:
             **asked("racing", "no" if kept < planned else "yes"),
             claim="this_data" if results.spec.design.purpose == "ship" else "new_data",
             severity="evidence",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=_assumptions(race),
             candidates=[drop.candidate for drop in race.dropped],
             next=[
-                bilingual(
-                    text(
-                        "To run what was left out: --set design.race=false; what is recorded is kept.",
-                        "若要补齐未运行的部分：--set design.race=false；已有记录会保留。",
-                    )
+                text(
+                    "To run what was left out: --set design.race=false; what is recorded is kept.",
+                    "若要补齐未运行的部分：--set design.race=false；已有记录会保留。",
                 )
             ]
             if kept < planned
@@ -167,26 +165,20 @@ def _table(race: Race, labels: dict[str, str]) -> list[dict]:
 def _assumptions(race: Race) -> list[Assumption]:
     return [
         Assumption(
-            name=bilingual(text("Looking often is allowed for", "已计入多次查看")),
+            name=text("Looking often is allowed for", "已计入多次查看"),
             outcome="holds",
-            detail=bilingual(
-                text(
-                    "{k} looks were planned before the first run; every interval of this report is wide enough for all of them.",
-                    "第一次运行之前就安排了 {k} 次查看；报告中的每个差异区间都已为此放宽。",
-                    k=len(race.looks),
-                )
+            detail=text(
+                "{k} looks were planned before the first run; every interval of this report is wide enough for all of them.",
+                "第一次运行之前就安排了 {k} 次查看；报告中的每个差异区间都已为此放宽。",
+                k=len(race.looks),
             ),
         ),
         Assumption(
-            name=bilingual(
-                text("What a candidate shows in its first folds it would show later", "前几折的表现能代表后面")
-            ),
+            name=text("What a candidate shows in its first folds it would show later", "前几折的表现能代表后面"),
             outcome="unchecked",
-            detail=bilingual(
-                text(
-                    "A collapse of single runs that has not happened yet cannot be seen.",
-                    "尚未发生过的个别训练失常是看不到的。",
-                )
+            detail=text(
+                "A collapse of single runs that has not happened yet cannot be seen.",
+                "尚未发生过的个别训练失常是看不到的。",
             ),
         ),
     ]

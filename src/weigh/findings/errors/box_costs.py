@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, gain_of
+from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.errors.box_mistakes import MISSED, NEAR, SORTS, Mistakes, mistakes_of
 from weigh.findings.errors.sightings import Sightings
@@ -96,9 +96,9 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
     table = []
     for sort in [*ranked, *(s for s in SORTS if s not in ranked)]:
         row = {
-            "mistake": bilingual(NAMES[sort]).model_dump(),
+            "mistake": NAMES[sort]._asdict(),
             "told_with_it": told[sort],
-            "cost_points": bilingual(amount(costs[sort])).model_dump() if sort in costs else "0",
+            "cost_points": amount(costs[sort])._asdict() if sort in costs else "0",
         }
         table.append(row | {evidence.label(name): beside[name][sort] for name in others})
     return Finding(
@@ -107,7 +107,7 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
         **asked("errors:costs", "yes" if settled else "undecided"),
         claim=evidence.claim,
         assumptions=assumptions_of(evidence, [reader]),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[reader],
         figure=_figure(ranked, costs),
@@ -244,15 +244,15 @@ def _figure(ranked: list[str], costs: dict[str, Estimate]) -> Figure:
     }
     return Figure(
         kind="slices",
-        title=bilingual(text("What each sort of mistake costs, in points of mAP", "各种错误使 mAP 损失多少个百分点")),
+        title=text("What each sort of mistake costs, in points of mAP", "各种错误使 mAP 损失多少个百分点"),
         rows=[
             {
-                "label": bilingual(NAMES[sort]).model_dump(),
+                "label": NAMES[sort]._asdict(),
                 "score": costs[sort].value,
                 "low": costs[sort].low,
                 "high": costs[sort].high,
             }
             for sort in ranked
         ],
-        fields={key: bilingual(words) for key, words in fields.items()},
+        fields=fields,
     )  # fmt: skip

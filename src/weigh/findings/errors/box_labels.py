@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.errors.box_mistakes import BACKGROUND, BADLY_PLACED, BOTH, NEAR, WRONG_CLASS, mistakes_of
 from weigh.findings.errors.sightings import Seen, Sightings
 from weigh.findings.evidence import Evidence
@@ -122,15 +122,15 @@ def find_suspects(evidence: Evidence, sightings: dict[str, Sightings]) -> Findin
         kind="errors",
         **asked("errors:suspects", "no" if whole and not suspects else "undecided"),
         severity="evidence" if suspects else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         examples=[str(results.examples.path[own.indices[at]]) for at in pictures],
         candidates=list(sightings),
-        next=[bilingual(look)] if suspects else [],
+        next=[look] if suspects else [],
         table=[
             {
                 "path": str(results.examples.path[own.indices[one.at]]),
-                "suspected": bilingual(NAMES[one.sort]).model_dump(),
+                "suspected": NAMES[one.sort]._asdict(),
                 "given": "" if one.given < 0 else classes[one.given],
                 "predicted": "" if one.sort == OUTLINE else classes[one.answered],
                 "box": " ".join(f"{value:.0f}" for value in one.box),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.errors.box_costs import find_costs
 from weigh.findings.errors.box_labels import find_suspects
 from weigh.findings.errors.mistakes import MISTAKES
@@ -74,11 +74,11 @@ def _find_hardest(evidence: Evidence, reader: str, sightings: Sightings) -> Find
         id="errors:hardest",
         kind="errors",
         **asked("errors:worst", "yes"),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         examples=[row["path"] for row in rows],
         candidates=[reader],
-        next=[bilingual(look_at(results))] if rows else [],
+        next=[look_at(results)] if rows else [],
         table=rows,
     )
 
@@ -97,4 +97,4 @@ def _row(evidence: Evidence, indices: np.ndarray, sightings: Sightings, i: int) 
         w=int((told.object < 0).sum()),
         t=len(told.object),
     )
-    return {"path": str(evidence.results.examples.path[indices[i]]), "mistakes": bilingual(mistakes).model_dump()}
+    return {"path": str(evidence.results.examples.path[indices[i]]), "mistakes": mistakes._asdict()}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
@@ -114,7 +114,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
             id="errors:entities",
             kind="errors",
             **asked("errors:entities", "yes"),
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=[reader],
             figure=_figure(happened, classes, len(repeats)),
@@ -131,12 +131,10 @@ def _figure(happened: Counter[tuple[str, int, int]], classes: Sequence[str], rep
     types = [*range(len(classes) - 1), -1]
     return Figure(
         kind="confusion",
-        title=bilingual(
-            text(
-                "Types of the entities, wherever their borders are ({n}: no entity)",
-                "实体的类型，不论边界（{n}：没有实体）",
-                n=NONE,
-            )
+        title=text(
+            "Types of the entities, wherever their borders are ({n}: no entity)",
+            "实体的类型，不论边界（{n}：没有实体）",
+            n=NONE,
         ),
         rows=[
             {"given": classes[a], "predicted": classes[b], "n": round(cells[a, b] / repeats, 1)}

@@ -22,7 +22,7 @@ from weigh.findings.errors.suspects import (
     untrained_classes,
 )
 from weigh.findings.evidence import Evidence, read_evidence
-from weigh.findings.model import Bilingual, Finding
+from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import look_at
@@ -113,11 +113,11 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
         kind="errors",
         **asked("errors:hardest", judged),
         severity="evidence" if runs >= 2 else "detail",
-        sentence=Bilingual.of(sentence),
+        sentence=sentence,
         estimates=estimates,
         examples=[row["path"] for row in rows],
         candidates=list(predictions),
-        next=[Bilingual.of(look_at(results))] if len(always) else [],
+        next=[look_at(results)] if len(always) else [],
         table=rows,
     )
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count, share
+from weigh.findings.amounts import count, share
 from weigh.findings.errors.pixels import MATTERS
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
@@ -109,11 +109,11 @@ def find_regions(evidence: Evidence) -> Finding | None:
         kind="errors",
         **asked("errors:regions", "no" if whole and not regions else "undecided"),
         severity="evidence" if regions else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         examples=list(dict.fromkeys(row["path"] for row in rows))[:SHOWN],
         candidates=list(evidence.rivals),
-        next=[bilingual(look)] if regions else [],
+        next=[look] if regions else [],
         table=rows,
     )
 

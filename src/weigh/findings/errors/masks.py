@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.errors.mask_labels import find_regions
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.errors.pixels import find_borders, find_confusions, find_missed_objects
@@ -80,11 +80,11 @@ def _find_hardest(evidence: Evidence, reader: str) -> Finding:
         id="errors:hardest",
         kind="errors",
         **asked("errors:pictures", "yes"),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         examples=[row["path"] for row in rows],
         candidates=[reader],
-        next=[bilingual(look_at(results))] if rows else [],
+        next=[look_at(results)] if rows else [],
         table=rows,
     )
 
@@ -102,7 +102,7 @@ def _row(evidence: Evidence, reader: str, i: int, wrong: float) -> dict:
         a, b = np.unravel_index(int(cells.argmax()), cells.shape)
         values = {"a": classes[a], "b": classes[b], "s": f"{100 * cells[a, b] / cells.sum():.0f}"}
         named = text("'{a}' taken for '{b}' ({s} %)", "“{a}”判成“{b}”（{s} %）", **values)
-        row["confusion"] = bilingual(named).model_dump()
+        row["confusion"] = named._asdict()
     return row
 
 
@@ -164,7 +164,7 @@ def _find_shift(evidence: Evidence, reader: str) -> Finding | None:
         kind="errors",
         **asked("errors:shift", "yes"),
         severity="detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         table=[{"class": name, "IoU": round(float(value), 4)} for name, value in zip(names, iou, strict=True)],
     )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.errors.sightings import Sightings
 from weigh.findings.evidence import Evidence
@@ -65,12 +65,12 @@ def find_counts(evidence: Evidence, reader: str, sightings: Sightings) -> Findin
         **asked("errors:counts", "yes"),
         claim=evidence.claim,
         assumptions=assumptions_of(evidence, [reader]),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[reader],
         table=[
             {
-                "class": one.name or bilingual(text("all together", "合计")).model_dump(),
+                "class": one.name or text("all together", "合计")._asdict(),
                 "drawn": round(one.drawn, 2),
                 "told": round(one.told, 2),
                 "surplus": _written(one.surplus),

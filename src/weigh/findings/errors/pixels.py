@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count, share
+from weigh.findings.amounts import count, share
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.errors.shares import Sort, drawn, find_missed, in_percent, percent, shares_figure
 from weigh.findings.evidence import Evidence
@@ -191,7 +191,7 @@ def _confusions(reader: str, sentence: Text, estimates: dict[str, Estimate], ver
         id="errors:confusions",
         kind="errors",
         **asked("errors:confusions", verdict),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[reader],
         **more,
@@ -208,7 +208,7 @@ def _matrix(totals: np.ndarray, classes: Sequence[str]) -> Figure:
         for a in range(len(classes))
         for b in range(len(classes))
     ]
-    return Figure(kind="confusion", title=bilingual(title), rows=rows)
+    return Figure(kind="confusion", title=title, rows=rows)
 
 
 # ---- at borders or inside
@@ -259,7 +259,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
         **asked("errors:borders", verdict),
         claim=evidence.claim,
         assumptions=assumptions_of(evidence, [reader]),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[reader],
         figure=shares_figure(

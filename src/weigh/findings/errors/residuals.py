@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
@@ -79,11 +79,11 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
             id="errors:hardest",
             kind="errors",
             **asked("errors:residuals", "yes"),
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             examples=[row["path"] for row in rows],
             candidates=[reader],
-            next=[bilingual(look_at(evidence.results))],
+            next=[look_at(evidence.results)],
             table=rows,
         )
     ]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
+from weigh.findings.amounts import amount, count, gain_of, turned
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding, Verdict
@@ -43,8 +43,8 @@ def drawn(label: Any, share: Estimate) -> dict[str, Any]:
 
 
 def shares_figure(title: Text, first: Text, score: Text, rows: list[dict[str, Any]]) -> Figure:
-    fields = {"slice": bilingual(first), "label": bilingual(first), "score": bilingual(score)}
-    return Figure(kind="slices", title=bilingual(title), rows=rows, fields=fields)
+    fields = {"slice": first, "label": first, "score": score}
+    return Figure(kind="slices", title=title, rows=rows, fields=fields)
 
 
 class Sort(NamedTuple):
@@ -129,7 +129,7 @@ def find_missed(
         number = float(one.counts[:, :, 1].sum()) / len(one.counts)
         if not number:
             continue
-        named = bilingual(one.name).model_dump()
+        named = one.name._asdict()
         pictures = int(one.occurring.holders.sum())
         table.append({"sort": named, "objects": round(number), "examples": pictures, "missed": percent(estimate)})
         rows.append(drawn(named, estimate))
@@ -139,7 +139,7 @@ def find_missed(
         **asked("errors:objects", verdict, a=first.objects, b=last.objects),
         claim=evidence.claim,
         assumptions=assumptions_of(evidence, [reader]),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates={"missed_first": missed[0], "missed_last": missed[-1], "difference": more, **estimates},
         candidates=[reader],
         figure=shares_figure(figure, text("objects", "目标"), text("missed, %", "漏掉，%"), rows),

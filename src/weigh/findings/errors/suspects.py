@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.evidence import Evidence
-from weigh.findings.model import Assumption, Bilingual, Finding
+from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.plan.runs import group_of
@@ -194,22 +194,20 @@ def find_labels(evidence: Evidence) -> list[Finding]:
             kind="label-errors",
             **asked("errors:labels", "undecided" if many or len(flagged) else "no"),
             severity="evidence",
-            sentence=Bilingual.of(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=[
                 Assumption(
-                    name=Bilingual.of(
-                        text(
-                            "The candidate is right more often than the labels are wrong",
-                            "候选方案判对的比例高于标注出错的比例",
-                        )
+                    name=text(
+                        "The candidate is right more often than the labels are wrong",
+                        "候选方案判对的比例高于标注出错的比例",
                     ),
                     outcome="doubtful" if many else "unchecked",
                 )
             ],
             examples=[row["path"] for row in rows],
             candidates=[reader],
-            next=[Bilingual.of(item) for item in next_],
+            next=next_,
             table=rows,
             references=REFERENCES,
         )

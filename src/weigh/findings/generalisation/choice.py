@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, turned
+from weigh.findings.amounts import amount, count, gain_of, turned
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
 from weigh.findings.questions import asked
@@ -128,10 +128,10 @@ def find_choice(evidence: Evidence) -> list[Finding]:
             **asked("generalisation:choice", choice.verdict),
             claim="these_models",
             severity="problem" if choice.taken_back else "evidence",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=[winner, choice.rival],
-            next=[bilingual(words) for words in what_to_choose(evidence, choice)] if choice.taken_back else [],
+            next=what_to_choose(evidence, choice) if choice.taken_back else [],
         )
     ]
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, scaled, scope
+from weigh.findings.amounts import amount, count, gain_of, scaled, scope
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
 from weigh.findings.learning import usefulness
-from weigh.findings.model import Assumption, Bilingual, Figure, Finding, Verdict
+from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -112,29 +112,23 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
         kind="curve",
         **asked("curve", verdict),
         claim=evidence.claim,
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             Assumption(
-                name=bilingual(
-                    text("The score follows a power law of the training examples", "得分随训练样本数按幂律变化")
-                ),
+                name=text("The score follows a power law of the training examples", "得分随训练样本数按幂律变化"),
                 outcome="violated" if curve is not None and not fits else "unchecked",
-                detail=bilingual(
-                    text(
-                        "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
-                        "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
-                    )
+                detail=text(
+                    "Averaged over power laws; a gain may be less than what the last doubling added, not more.",
+                    "对多条幂律曲线取平均；预测的提升可以小于上一次翻倍带来的提升，但不会更大。",
                 ),
             ),
             Assumption(
-                name=bilingual(text("The further examples are like these", "新增样本与现有样本同类")),
+                name=text("The further examples are like these", "新增样本与现有样本同类"),
                 outcome="unchecked",
-                detail=bilingual(
-                    text(
-                        "Examples from another source may bring more, or less.",
-                        "来自其他来源的样本带来的提升可能更多，也可能更少。",
-                    )
+                detail=text(
+                    "Examples from another source may bring more, or less.",
+                    "来自其他来源的样本带来的提升可能更多，也可能更少。",
                 ),
             ),
             *assumptions_of(evidence, [first.name])[:1],
@@ -146,16 +140,14 @@ def _finding(evidence: Evidence, first: Measured, measured: list[Measured]) -> F
     )
 
 
-def _next(evidence: Evidence, first: Measured, verdict: Verdict) -> list[Bilingual]:
+def _next(evidence: Evidence, first: Measured, verdict: Verdict) -> list[Text]:
     if verdict == "yes":
-        return [bilingual(text("Collect more examples of the same kind.", "请收集更多同类样本。"))]
+        return [text("Collect more examples of the same kind.", "请收集更多同类样本。")]
     if verdict == "undecided" and evidence.results.spec.design.curve is not True and len(first.sizes) > 2:
         return [
-            bilingual(
-                text(
-                    "Set design.curve: true for more points of the learning curve.",
-                    "设置 design.curve: true，让学习曲线多几个点。",
-                )
+            text(
+                "Set design.curve: true for more points of the learning curve.",
+                "设置 design.curve: true，让学习曲线多几个点。",
             )
         ]
     return []
@@ -320,11 +312,11 @@ def _figure(evidence: Evidence, measured: list[Measured]) -> Figure:
         )
     return Figure(
         kind="curve",
-        title=bilingual(text("Score by number of training examples", "得分随训练样本数的变化")),
+        title=text("Score by number of training examples", "得分随训练样本数的变化"),
         rows=rows,
         fields={
-            "examples": bilingual(text("training examples", "训练样本数")),
-            "value": bilingual(evidence.metric.title),
-            "stage": bilingual(text("measured or predicted", "测量或预测")),
+            "examples": text("training examples", "训练样本数"),
+            "value": evidence.metric.title,
+            "stage": text("measured or predicted", "测量或预测"),
         },
     )

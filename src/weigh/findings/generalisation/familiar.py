@@ -7,7 +7,7 @@ can only say what looks alike: the answer is never "yes", and where nothing look
 from __future__ import annotations
 
 from weigh.data.pictures.known_sets import Resemblance, resemblances
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -96,14 +96,14 @@ def _finding(results: Results, resemblance: Resemblance, concerned: dict[str, Te
         kind="familiar",
         **asked("familiar", "undecided"),
         severity="problem" if strong else "evidence",
-        sentence=bilingual(
+        sentence=(
             _evidence(resemblance) + text("Models concerned: {m}.", "涉及的模型：{m}。", m=models) + effect + OPEN
         ),
         estimates={"count": count(resemblance.count, "examples" if resemblance.by == "files" else "classes")},
         candidates=[
             candidate.id for candidate in results.candidates if candidate.model in concerned and not candidate.control
         ],
-        next=[bilingual(next_step), *([] if strong else [bilingual(original)])],
+        next=[next_step, *([] if strong else [original])],
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, scaled
+from weigh.findings.amounts import amount, count, scaled
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.choice import find_choice
 from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
@@ -135,7 +135,7 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         **asked("generalisation:test", verdict),
         claim="these_models",
         severity="problem" if verdict == "no" or poor else "evidence",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=_assume(evidence, values["k"], higher=higher, drawn=drawn),
         candidates=[winner],
@@ -178,18 +178,16 @@ def _holds(answer: str, values: dict[str, Any], easier: Text) -> Text:
 def _assume(evidence: Evidence, scored: Any, *, higher: bool, drawn: bool) -> list[Assumption]:
     return [
         Assumption(
-            name=bilingual(text("The test part took no part in any choice", "测试部分未参与任何选择")),
+            name=text("The test part took no part in any choice", "测试部分未参与任何选择"),
             outcome="holds" if evidence.results.test_looks <= 1 else "doubtful",
-            detail=bilingual(text("It was scored {k}.", "共评分{k}。", k=scored)),
+            detail=text("It was scored {k}.", "共评分{k}。", k=scored),
         ),
         Assumption(
-            name=bilingual(text("New examples are like the test part", "新样本与测试部分同类")),
+            name=text("New examples are like the test part", "新样本与测试部分同类"),
             outcome="doubtful"
             if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
             else "unchecked",
-            detail=bilingual(
-                text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
-            )
+            detail=text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
             if higher
             else None,
         ),
@@ -253,10 +251,10 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         kind="generalisation",
         **asked("generalisation:test", "undecided"),
         severity="detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         candidates=[winner],
-        next=[bilingual(proposal)],
+        next=[proposal],
     )
 
 
@@ -352,7 +350,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
             kind="generalisation",
             **asked("generalisation:train", "yes" if memorises else "no"),
             severity="detail",
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates={
                 "train": Estimate(value=train, method="mean over runs", unit=evidence.metric.unit),
                 "cross_validation": validated,
@@ -379,7 +377,7 @@ def _figure(evidence: Evidence, tests: dict[str, Estimate], trained: dict[str, f
                 rows.append({**common, "stage": stage, "value": score.value, "low": score.low, "high": score.high})
     return Figure(
         kind="generalisation",
-        title=bilingual(text("Training, cross-validation and test side by side", "训练、交叉验证与测试并列")),
+        title=text("Training, cross-validation and test side by side", "训练、交叉验证与测试并列"),
         rows=rows,
-        fields={"value": bilingual(evidence.metric.title)},
+        fields={"value": evidence.metric.title},
     )

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.order_checks import check_order
-from weigh.findings.model import Assumption, Bilingual, Finding, Verdict
+from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
 from weigh.record.results import OutOfFold
@@ -141,9 +141,7 @@ def _p(value: float) -> Estimate:
 def _assumption(evidence: Evidence) -> list[Assumption]:
     return [
         Assumption(
-            name=bilingual(
-                text("Errors matter through their number, as in accuracy", "误差的影响体现在错误个数上，如准确率")
-            ),
+            name=text("Errors matter through their number, as in accuracy", "误差的影响体现在错误个数上，如准确率"),
             outcome="holds" if "accuracy" in evidence.metric.name else "unchecked",
         )
     ]
@@ -164,18 +162,16 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
             **asked("order:groups", "no" if effect.low is not None and effect.low > 1 else "undecided"),
             claim="these_models",
             severity="detail",
-            sentence=bilingual(
-                text(
-                    "The {n} examples in {g} groups are worth about {e} independent ones for the score of {c}. All intervals "
-                    "here resample whole groups; an interval that counts examples would have to be {f} times as wide.",
-                    "就 {c} 的得分而言，{g} 组共 {n} 个样本约相当于 {e} 个独立样本。这里的所有区间都按整组重抽样；"
-                    "若按单个样本计算，区间应再乘以约 {f} 倍。",
-                    n=n,
-                    g=effect.n,
-                    e=worth.format(0),
-                    f=factor.format(2),
-                    c=evidence.label(str(evidence.winner)),
-                )
+            sentence=text(
+                "The {n} examples in {g} groups are worth about {e} independent ones for the score of {c}. All intervals "
+                "here resample whole groups; an interval that counts examples would have to be {f} times as wide.",
+                "就 {c} 的得分而言，{g} 组共 {n} 个样本约相当于 {e} 个独立样本。这里的所有区间都按整组重抽样；"
+                "若按单个样本计算，区间应再乘以约 {f} 倍。",
+                n=n,
+                g=effect.n,
+                e=worth.format(0),
+                f=factor.format(2),
+                c=evidence.label(str(evidence.winner)),
             ),
             estimates={
                 "examples": count(n, "examples"),
@@ -229,7 +225,7 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
         **asked("order:neighbours", verdict),
         claim="these_models",
         severity="problem" if severe else "evidence" if near.reach else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=_assumption(evidence),
         candidates=[source.candidate],
@@ -282,20 +278,16 @@ def _not_alike(values: dict, *, apart: bool) -> Text:
     )
 
 
-def _what_to_record(size: int) -> list[Bilingual]:
+def _what_to_record(size: int) -> list[Text]:
     return [
-        bilingual(
-            text(
-                "Find out what neighbours share (object, site, patient, series), record it in a column and set design.group_by to it.",
-                "请弄清相邻样本有何共同来源（对象、地点、病人、批次），记录成一列，并把 design.group_by 设为该列。",
-            )
+        text(
+            "Find out what neighbours share (object, site, patient, series), record it in a column and set design.group_by to it.",
+            "请弄清相邻样本有何共同来源（对象、地点、病人、批次），记录成一列，并把 design.group_by 设为该列。",
         ),
-        bilingual(
-            text(
-                "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
-                "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
-                s=size,
-            )
+        text(
+            "If nothing is known, number blocks of {s} neighbours in a column and group by that.",
+            "如果无从得知，可将每 {s} 个相邻样本编为一块，记成一列并按它分组。",
+            s=size,
         ),
     ]
 
@@ -360,11 +352,11 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             **asked("order:columns", "yes" if alike else "undecided"),
             claim="these_models",
             severity=_severity(tested, alike),
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             assumptions=_assumption(evidence),
             candidates=[str(evidence.winner)],
-            next=[bilingual(_proposal(alike[0]))] if alike else [],
+            next=[_proposal(alike[0])] if alike else [],
             table=[
                 {
                     "column": column,

@@ -13,7 +13,7 @@ running.
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, bilingual, count, share
+from weigh.findings.amounts import amount, count, share
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.neighbours import find_neighbours
 from weigh.findings.generalisation.order_checks import Check, Checked, check_order
@@ -55,13 +55,13 @@ def _checked(evidence: Evidence) -> Finding:
         **asked("order", verdict),
         claim="this_data",
         severity="problem" if alarms else "evidence",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             Assumption(
-                name=bilingual(text("One order for all classes", "所有类别共用同一顺序")),
+                name=text("One order for all classes", "所有类别共用同一顺序"),
                 outcome="holds",
-                detail=bilingual(
+                detail=(
                     text("The rows of the table.", "表格的行顺序。")
                     if evidence.results.examples.order_source == "table"
                     else text(
@@ -72,20 +72,18 @@ def _checked(evidence: Evidence) -> Finding:
             ),
             *(
                 Assumption(
-                    name=bilingual(text("The check {v} can be made", "可以做 {v} 检查", v=variant)),
+                    name=text("The check {v} can be made", "可以做 {v} 检查", v=variant),
                     outcome="violated",
-                    detail=bilingual(text("Left out: {r}.", "未做：{r}。", r=reason)),
+                    detail=text("Left out: {r}.", "未做：{r}。", r=reason),
                 )
                 for variant, reason in checked.reasons.items()
             ),
         ],
         candidates=[checked.candidate],
         next=[
-            bilingual(
-                text(
-                    "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
-                    "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
-                )
+            text(
+                "Record what neighbours share (object, site, patient, series) in a column and set design.group_by to it.",
+                "把相邻样本的共同来源（对象、地点、病人、批次）记录成一列，并把 design.group_by 设为该列。",
             )
         ]
         if alarms
@@ -104,7 +102,7 @@ def _skipped(checked: Checked) -> Finding:
         kind="order",
         **asked("order", "undecided"),
         severity="detail",
-        sentence=bilingual(text("The order check was skipped: {r}.", "顺序检查已跳过：{r}。", r=reason)),
+        sentence=text("The order check was skipped: {r}.", "顺序检查已跳过：{r}。", r=reason),
         estimates={f"number{i}": Estimate(value=float(v), unit="1") for i, v in enumerate(_numbers(reason.en))},
     )
 
@@ -294,10 +292,10 @@ def _figure(evidence: Evidence, checked: Checked) -> Figure:
         )
     return Figure(
         kind="order",
-        title=bilingual(text("Score by size of the blocks", "不同区块大小下的得分")),
+        title=text("Score by size of the blocks", "不同区块大小下的得分"),
         rows=rows,
         fields={
-            "value": bilingual(text("AUROC within folds or blocks", "折内或块内 AUROC")),
-            "block": bilingual(text("block", "区块")),
+            "value": text("AUROC within folds or blocks", "折内或块内 AUROC"),
+            "block": text("block", "区块"),
         },
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.amounts import amount, count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -190,16 +190,14 @@ def _drop(
         **asked("shift", verdict, t=titles[1]),
         claim="these_models",
         severity="problem" if verdict == "no" else "evidence",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=_assume(_class_shares(kind, shift, pair, titles, metric, subject, judged)),
         candidates=list(shift.models) if subject is None else [subject],
         next=[
-            bilingual(
-                text(
-                    "Look at what it gets wrong there, label some examples from that source and train on them.",
-                    "请看看它在那里错在哪里，从该来源标注一些样本并加入训练。",
-                )
+            text(
+                "Look at what it gets wrong there, label some examples from that source and train on them.",
+                "请看看它在那里错在哪里，从该来源标注一些样本并加入训练。",
             )
         ]
         if verdict == "no"
@@ -221,18 +219,14 @@ def _other_classes(apart: int, values: dict) -> Text:
 
 def _assume(class_shares: Sequence[Assumption]) -> list[Assumption]:
     return [
-        Assumption(
-            name=bilingual(text("The two sets have no example in common", "两个集合没有共同样本")), outcome="unchecked"
-        ),
+        Assumption(name=text("The two sets have no example in common", "两个集合没有共同样本"), outcome="unchecked"),
         *class_shares,
         Assumption(
-            name=bilingual(text("The labels of both sets follow the same rules", "两个集合的标注标准一致")),
+            name=text("The labels of both sets follow the same rules", "两个集合的标注标准一致"),
             outcome="unchecked",
-            detail=bilingual(
-                text(
-                    "Other examples, other labels and a harder choice of examples look the same in these numbers.",
-                    "样本不同、标注不同或样本更难，在这些数字里看起来没有区别。",
-                )
+            detail=text(
+                "Other examples, other labels and a harder choice of examples look the same in these numbers.",
+                "样本不同、标注不同或样本更难，在这些数字里看起来没有区别。",
             ),
         ),
     ]
@@ -329,7 +323,7 @@ def _class_shares(
     targets = [next(iter(side.measured.values())).target for side in pair]
     classes = int(max(t.max(initial=0) for t in targets)) + 1
     shares = [np.bincount(t, minlength=classes) / max(len(t), 1) for t in targets]
-    name = bilingual(text("Both sets have the same shares of the classes", "两个集合的类别占比相同"))
+    name = text("Both sets have the same shares of the classes", "两个集合的类别占比相同")
     if ((shares[0] == 0) & (shares[1] > 0)).any():
         return [Assumption(name=name, outcome="violated")]
     weights = (shares[1] / np.where(shares[0] > 0, shares[0], 1.0))[targets[0]]
@@ -342,15 +336,13 @@ def _class_shares(
         Assumption(
             name=name,
             outcome="holds" if alike else "violated",
-            detail=bilingual(
-                text(
-                    "With the class shares of {two}, the score on {one} would be {v:.3f} instead of {a:.3f}.",
-                    "若按{two}的类别占比加权，在{one}上的得分为 {v:.3f}，而不是 {a:.3f}。",
-                    one=titles[0],
-                    two=titles[1],
-                    v=value,
-                    a=judged.first.value,
-                )
+            detail=text(
+                "With the class shares of {two}, the score on {one} would be {v:.3f} instead of {a:.3f}.",
+                "若按{two}的类别占比加权，在{one}上的得分为 {v:.3f}，而不是 {a:.3f}。",
+                one=titles[0],
+                two=titles[1],
+                v=value,
+                a=judged.first.value,
             ),
         )
     ]
@@ -386,7 +378,7 @@ def _figure(names: tuple[str, str], shift: Shift, label: Callable[[str], str], m
     ]
     return Figure(
         kind="generalisation",
-        title=bilingual(text("The same models on both sets", "同一批模型在两个集合上的得分")),
+        title=text("The same models on both sets", "同一批模型在两个集合上的得分"),
         rows=rows,
-        fields={"value": bilingual(metric.title)},
+        fields={"value": metric.title},
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.language import Text, text
@@ -86,11 +86,11 @@ def read_ranking(
         **asked("shift:ranking", verdict, t=titles[1]),
         claim="these_models",
         severity="problem" if verdict == "no" else "evidence" if verdict == "yes" else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             Assumption(
-                name=bilingual(text("The two sets are independent samples", "两个集合是相互独立的样本")),
+                name=text("The two sets are independent samples", "两个集合是相互独立的样本"),
                 outcome="unchecked",
             )
         ],

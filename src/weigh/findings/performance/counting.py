@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from weigh.findings.amounts import amount, bilingual, gain_of
+from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
@@ -110,7 +110,7 @@ def against_counting(evidence: Evidence) -> list[Finding]:
             claim=evidence.claim,
             severity="evidence" if compared.verdict == "yes" else "problem",
             relation=compared.relation,
-            sentence=bilingual(_sentence(evidence, compared)),
+            sentence=_sentence(evidence, compared),
             estimates={"difference": compared.gain},
             assumptions=assumptions_of(evidence, names),
             candidates=names,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -55,10 +55,10 @@ def find(results: Results) -> list[Finding]:
             kind="decision",
             **asked("decision", "no" if differing else "yes"),
             severity="evidence" if differing else "detail",
-            sentence=bilingual(_sentence(evidence, differing, whole, scores)),
+            sentence=_sentence(evidence, differing, whole, scores),
             estimates=estimates,
             candidates=[evidence.winner],
-            next=[bilingual(SWITCH)] if differing else [],
+            next=[SWITCH] if differing else [],
             table=[
                 {"metric": name, "decided": round(both[0], 4), "most_probable": round(both[1], 4)}
                 for name, both in scores.items()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.performance.scored_classes import describe_scored_classes
@@ -51,13 +51,11 @@ def describe_metrics(evidence: Evidence) -> Finding:
         kind="performance",
         **asked("performance:metrics", "yes"),
         severity="detail",
-        sentence=bilingual(
-            text(
-                "{k} metrics of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
-                "各候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
-                k=len(names),
-                m=evidence.metric.title,
-            )
+        sentence=text(
+            "{k} metrics of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
+            "各候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
+            k=len(names),
+            m=evidence.metric.title,
         ),
         estimates={"metrics": count(len(names), "metrics")},
         candidates=[c.id for c in results.candidates if c.id in evidence.out_of_fold],
@@ -111,17 +109,15 @@ def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> F
         kind="performance",
         **asked("performance:classes", "yes"),
         severity="detail",
-        sentence=bilingual(
-            text(
-                "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
-                "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
-                x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
-                c=label,
-                s=strongest["class"],
-                w=weakest["class"],
-                h=strongest["recall"],
-                l=weakest["recall"],
-            )
+        sentence=text(
+            "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
+            "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+            x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
+            c=label,
+            s=strongest["class"],
+            w=weakest["class"],
+            h=strongest["recall"],
+            l=weakest["recall"],
         ),
         estimates={
             "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
@@ -129,7 +125,7 @@ def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> F
         },
         candidates=[winner],
         table=table,
-        figure=Figure(kind="classes", title=bilingual(text("Every class", "各类别")), rows=table),
+        figure=Figure(kind="classes", title=text("Every class", "各类别"), rows=table),
     )
 
 
@@ -148,19 +144,17 @@ def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Se
         kind="performance",
         **asked("performance:confusion", "yes"),
         severity="detail",
-        sentence=bilingual(
-            text(
-                "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
-                if fixed
-                else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} {r:|repeat|repeats}.",
-                "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
-                if fixed
-                else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
-                c=label,
-                w=wrong,
-                n=n,
-                r=len(cells),
-            )
+        sentence=text(
+            "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
+            if fixed
+            else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} {r:|repeat|repeats}.",
+            "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
+            if fixed
+            else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+            c=label,
+            w=wrong,
+            n=n,
+            r=len(cells),
         ),
         estimates={
             "wrong": Estimate(value=wrong, n=n, method="mean count", unit="examples"),
@@ -168,7 +162,7 @@ def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Se
             "repeats": count(len(cells), "repeats"),
         },
         candidates=[winner],
-        figure=Figure(kind="confusion", title=bilingual(text("Confusion matrix", "混淆矩阵")), rows=rows),
+        figure=Figure(kind="confusion", title=text("Confusion matrix", "混淆矩阵"), rows=rows),
     )
 
 
@@ -214,14 +208,14 @@ def scores_figure(evidence: Evidence) -> Figure:
             value = float(folds[repeat, fold])
             rows.append({**common, "repeat": int(repeat), "fold": int(fold), "value": round(value, 6)})
     reference = {} if math.isnan(evidence.blind.score) else {"reference": evidence.blind.score}
-    label = bilingual(evidence.blind.short).model_dump()
+    label = evidence.blind.short._asdict()
     title = evidence.metric.title
     first = title.en.split(" ")[0]  # mAP keeps its letters
     begins = title.en[:1].upper() + title.en[1:] if first.islower() else title.en
     return Figure(
         kind="scores",
-        title=bilingual(text("{m} of every candidate", "各候选方案的{m}", m=Text(begins, title.zh))),
+        title=text("{m} of every candidate", "各候选方案的{m}", m=Text(begins, title.zh)),
         rows=rows,
-        fields={"value": bilingual(evidence.metric.title)},
+        fields={"value": evidence.metric.title},
         options={**reference, "reference_label": label},
     )

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count, gain_of, scope, share
+from weigh.findings.amounts import amount, count, gain_of, scope, share
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -132,7 +132,7 @@ def _headline(evidence: Evidence) -> Finding:
         **asked("verdict", verdict),
         claim=evidence.claim,
         severity="headline",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=assumptions_of(evidence, [winner]),
         candidates=candidates,
@@ -299,17 +299,15 @@ def _baseline(evidence: Evidence) -> list[Finding]:
             **asked("performance:baseline", verdict, a=evidence.blind.doing),
             claim=evidence.claim,
             severity="evidence" if verdict == "yes" else "problem",
-            sentence=bilingual(
-                text(
-                    "{a}: the {m} of {c} is {s}; {o} reaches {b}.",
-                    "{a}：{c} 的{m}为 {s}，{o}则为 {b}。",
-                    a=answer,
-                    o=evidence.blind.doing,
-                    c=evidence.label(winner),
-                    m=evidence.metric.title,
-                    s=score.format(),
-                    b=f"{base:.3f}",
-                )
+            sentence=text(
+                "{a}: the {m} of {c} is {s}; {o} reaches {b}.",
+                "{a}：{c} 的{m}为 {s}，{o}则为 {b}。",
+                a=answer,
+                o=evidence.blind.doing,
+                c=evidence.label(winner),
+                m=evidence.metric.title,
+                s=score.format(),
+                b=f"{base:.3f}",
             ),
             estimates={
                 "score": score,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.amounts import amount, count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -85,10 +85,10 @@ def find(results: Results) -> list[Finding]:
             id="reading",
             kind="reading",
             **asked("reading", "yes"),
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=list(evidence.measured),
-            next=[bilingual(item) for item in needed(results, evidence)],
+            next=needed(results, evidence),
         )
     ]
 

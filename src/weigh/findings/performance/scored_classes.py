@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.occurring import LEAST_HOLDERS, Occurring, score_where
@@ -86,7 +86,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
             id="performance:classes",
             kind="performance",
             **asked("performance:classes", "yes"),
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates=estimates,
             candidates=[winner],
             table=[
@@ -169,7 +169,7 @@ def _beside(evidence: Evidence, winner: str) -> dict[str, list[float | None]]:
 def _figure(classes: list[_Scored], column: str) -> Figure:
     return Figure(
         kind="slices",
-        title=bilingual(text("{m} of every class", "各类别的 {m}", m=column)),
+        title=text("{m} of every class", "各类别的 {m}", m=column),
         rows=[
             {
                 "label": one.name,
@@ -181,9 +181,9 @@ def _figure(classes: list[_Scored], column: str) -> Figure:
             for one in classes
         ],
         fields={
-            "slice": bilingual(text("class", "类别")),
-            "label": bilingual(text("class", "类别")),
-            "score": bilingual(text(column, column)),
-            "n": bilingual(text("examples", "样本数")),
+            "slice": text("class", "类别"),
+            "label": text("class", "类别"),
+            "score": text(column, column),
+            "n": text("examples", "样本数"),
         },
     )

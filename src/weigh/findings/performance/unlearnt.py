@@ -5,7 +5,7 @@ Before it: the records. After it: `headline.py`, whose headline it takes the pla
 
 from __future__ import annotations
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.learning import constant_runs
@@ -36,16 +36,14 @@ def no_verdict(results: Results) -> Finding:
         kind="performance",
         **asked("verdict", "undecided"),
         severity="headline",
-        sentence=bilingual(
-            text(
-                "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
-                "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
-                d=done,
-                f=failed,
-            )
+        sentence=text(
+            "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
+            "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
+            d=done,
+            f=failed,
         ),
         estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
-        next=[bilingual(text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。"))]
+        next=[text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。")]
         if results.origin == "study"
         else [],
     )
@@ -88,9 +86,9 @@ def _not_defined(results: Results, runs: OutOfFold) -> Finding:
         kind="performance",
         **asked("verdict", "undecided"),
         severity="headline",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
-        next=[bilingual(advice)],
+        next=[advice],
     )
 
 
@@ -140,11 +138,11 @@ def not_learnt(evidence: Evidence) -> Finding:
         **asked("verdict", "no"),
         claim=evidence.claim,
         severity="headline",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=assumptions_of(evidence, [winner]),
         candidates=[winner],
-        next=[bilingual(item) for item in what_to_change(evidence)],
+        next=what_to_change(evidence),
         figure=scores_figure(evidence),
     )
 

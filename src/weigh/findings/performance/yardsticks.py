@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, bilingual, gain_of
+from weigh.findings.amounts import amount, gain_of
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding, Relation, Verdict
@@ -88,7 +88,7 @@ def _compared(evidence: Evidence, name: str, other: str, family: list[str], abou
             **asked(key, verdict[difference.relation], c=values["c"], o=values["o"]),
             claim=evidence.claim,
             relation=difference.relation,
-            sentence=bilingual(sentence),
+            sentence=sentence,
             estimates={"difference": gain},
             assumptions=assumptions_of(evidence, [name, other]),
             candidates=[name, other],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.learning import constant_runs
 from weigh.findings.model import Finding
@@ -35,17 +35,15 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
             kind="stability",
             **asked("stability:degenerate", "no", w=evidence.results.examples.kind.apart),
             severity="problem",
-            sentence=bilingual(
-                text(
-                    "{k} of {n} runs give every example the same answer; most often {c} ({m})."
-                    + (" They count in the scores: it can happen again." if len(rows) < sum(looked.values()) else ""),
-                    "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。"
-                    + ("它们仍计入得分，因为这种情况还可能再发生。" if len(rows) < sum(looked.values()) else ""),
-                    k=len(rows),
-                    n=sum(looked.values()),
-                    c=evidence.label(worst),
-                    m=number,
-                )
+            sentence=text(
+                "{k} of {n} runs give every example the same answer; most often {c} ({m})."
+                + (" They count in the scores: it can happen again." if len(rows) < sum(looked.values()) else ""),
+                "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。"
+                + ("它们仍计入得分，因为这种情况还可能再发生。" if len(rows) < sum(looked.values()) else ""),
+                k=len(rows),
+                n=sum(looked.values()),
+                c=evidence.label(worst),
+                m=number,
             ),
             estimates={
                 "degenerate": count(len(rows), "runs"),
@@ -53,7 +51,7 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
                 "most_common": count(number, "runs"),
             },
             candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
-            next=[bilingual(item) for item in what_to_change(evidence)] if throughout else [bilingual(AT_TIMES)],
+            next=what_to_change(evidence) if throughout else [AT_TIMES],
             table=rows,
             references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
         )

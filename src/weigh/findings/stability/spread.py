@@ -12,7 +12,7 @@ from collections import Counter
 
 import numpy as np
 
-from weigh.findings.amounts import amount, bilingual, count
+from weigh.findings.amounts import amount, count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -102,23 +102,23 @@ def _spread(evidence: Evidence) -> Finding:
         id="stability:spread",
         kind="stability",
         **(asked("stability:spread", verdict) if len(evidence.rivals) > 1 else asked("stability:alone", verdict)),
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[_assume_sources(evidence)],
         candidates=[winner],
         next=[]
         if len(repeats) > 1 or not ours or not varies
-        else [bilingual(text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。"))],
+        else [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")],
         figure=figure,
     )
 
 
 def _assume_sources(evidence: Evidence) -> Assumption:
     """Whether this design can tell apart what makes runs differ."""
-    name = bilingual(text("Sources of variation can be told apart", "各变异来源可以区分"))
+    name = text("Sources of variation can be told apart", "各变异来源可以区分")
     if evidence.results.origin != "study":
         unknown = text("What changed from run to run was not recorded.", "各次运行之间改变了什么，没有记录。")
-        return Assumption(name=name, outcome="unchecked", detail=bilingual(unknown))
+        return Assumption(name=name, outcome="unchecked", detail=unknown)
     vary = [SOURCES[s] for s in evidence.results.spec.design.vary if s in SOURCES]
     if len(vary) <= 1:
         return Assumption(name=name, outcome="holds")
@@ -127,7 +127,7 @@ def _assume_sources(evidence: Evidence) -> Assumption:
         "本设计中{a}同时变化，无法区分各自的份额。",
         a=text(", ".join(s.en for s in vary[:-1]) + f" and {vary[-1].en}", "、".join(s.zh for s in vary)),
     )
-    return Assumption(name=name, outcome="violated", detail=bilingual(together))
+    return Assumption(name=name, outcome="violated", detail=together)
 
 
 def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
@@ -205,18 +205,16 @@ def _agreement(evidence: Evidence) -> list[Finding]:
             **asked("stability:agreement", verdict),
             claim="this_data",
             severity="evidence" if verdict == "no" else "detail",
-            sentence=bilingual(
-                text(
-                    "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different answers; {k} of {n} examples changed at least once over {r} repeats.",
-                    "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同的回答；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
-                    c=evidence.label(winner),
-                    p=churn.value,
-                    l=churn.low,
-                    h=churn.high,
-                    k=ever,
-                    n=len(changed),
-                    r=len(complete),
-                )
+            sentence=text(
+                "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different answers; {k} of {n} examples changed at least once over {r} repeats.",
+                "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同的回答；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
+                c=evidence.label(winner),
+                p=churn.value,
+                l=churn.low,
+                h=churn.high,
+                k=ever,
+                n=len(changed),
+                r=len(complete),
             ),
             estimates={
                 "churn": churn,
@@ -242,7 +240,7 @@ def _failed(results: Results) -> list[Finding]:
                 kind="stability",
                 **asked("stability:failed", "yes"),
                 severity="detail",
-                sentence=bilingual(text("All {n} runs finished.", "全部 {n} 次运行均已完成。", n=len(runs))),
+                sentence=text("All {n} runs finished.", "全部 {n} 次运行均已完成。", n=len(runs)),
                 estimates={"runs": count(len(runs), "runs")},
             )
         ]
@@ -256,25 +254,21 @@ def _failed(results: Results) -> list[Finding]:
             kind="stability",
             **asked("stability:failed", "no"),
             severity="problem",
-            sentence=bilingual(
-                text(
-                    "{k} of {n} runs failed; most often {c} ({m}): {w}. Scores and comparisons use what is left.",
-                    "{n} 次运行中有 {k} 次失败；最多的是 {c}（{m} 次）：{w}。得分和比较只用到其余的运行。",
-                    k=len(failed),
-                    n=len(runs),
-                    c=label,
-                    m=number,
-                    w=cause.rstrip("."),
-                )
+            sentence=text(
+                "{k} of {n} runs failed; most often {c} ({m}): {w}. Scores and comparisons use what is left.",
+                "{n} 次运行中有 {k} 次失败；最多的是 {c}（{m} 次）：{w}。得分和比较只用到其余的运行。",
+                k=len(failed),
+                n=len(runs),
+                c=label,
+                m=number,
+                w=cause.rstrip("."),
             ),
             estimates=estimates,
             candidates=list(dict.fromkeys(run.candidate for run in failed)),
             next=[
-                bilingual(
-                    text(
-                        "If the cause is gone (memory, a file), run the study again; a candidate that keeps failing should not be used.",
-                        "如果原因已消除（内存、文件），请再次运行研究；反复失败的候选方案不应采用。",
-                    )
+                text(
+                    "If the cause is gone (memory, a file), run the study again; a candidate that keeps failing should not be used.",
+                    "如果原因已消除（内存、文件），请再次运行研究；反复失败的候选方案不应采用。",
                 )
             ],
             table=[
@@ -310,7 +304,7 @@ def _figure(evidence: Evidence) -> Figure:
             )
     return Figure(
         kind="spread",
-        title=bilingual(text("Every repeat and fold", "每次重复、每一折")),
+        title=text("Every repeat and fold", "每次重复、每一折"),
         rows=rows,
-        fields={"value": bilingual(evidence.metric.title)},
+        fields={"value": evidence.metric.title},
     )

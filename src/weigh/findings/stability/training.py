@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.learning import nothing_learnt
 from weigh.findings.model import Figure, Finding, Verdict
@@ -126,10 +126,10 @@ def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Find
         kind="training",
         **asked("training", verdict),
         severity="evidence" if verdict == "no" else "detail",
-        sentence=bilingual(sentence + judged),
+        sentence=(sentence + judged),
         estimates=estimates,
         candidates=list(trained),
-        next=[bilingual(item) for item in (what_to_change(evidence) if evidence.once(nothing_learnt) else longer(own))],
+        next=what_to_change(evidence) if evidence.once(nothing_learnt) else longer(own),
         figure=_figure(evidence, trained),
     )
 
@@ -252,11 +252,11 @@ def _figure(evidence: Evidence, trained: dict[str, Trained]) -> Figure:
             ]
     return Figure(
         kind="training",
-        title=bilingual(text("Loss and score by epoch, mean over runs", "各轮的损失与得分（各次运行的平均）")),
+        title=text("Loss and score by epoch, mean over runs", "各轮的损失与得分（各次运行的平均）"),
         rows=rows,
         fields={
-            "epoch": bilingual(text("epoch", "轮次")),
-            "value": bilingual(text("value", "值")),
-            "stage": bilingual(text("curve", "曲线")),
+            "epoch": text("epoch", "轮次"),
+            "value": text("value", "值"),
+            "stage": text("curve", "曲线"),
         },
     )

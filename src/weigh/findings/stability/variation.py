@@ -14,7 +14,7 @@ import math
 
 import numpy as np
 
-from weigh.findings.amounts import bilingual, count
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -67,7 +67,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             kind="variation",
             **asked("variation", "undecided"),
             severity="detail",
-            sentence=bilingual(
+            sentence=(
                 text(
                     "Too few runs of {c}, or too few examples in a fold, to say where they differ from.",
                     "{c} 的运行次数或每折样本太少，无法判断差异来自哪里。",
@@ -96,34 +96,28 @@ def _finding(evidence: Evidence, name: str) -> Finding:
         **asked("variation", verdict),
         claim=evidence.claim,
         severity="evidence" if name == evidence.winner else "detail",
-        sentence=bilingual(sentence),
+        sentence=sentence,
         estimates=estimates,
         assumptions=[
             Assumption(
-                name=bilingual(
-                    text("Folds differ as other training samples would", "各折之间的差异等同于不同训练样本之间的差异")
-                ),
+                name=text("Folds differ as other training samples would", "各折之间的差异等同于不同训练样本之间的差异"),
                 outcome="violated",
-                detail=bilingual(
-                    text(
-                        "Folds of one data set share most of their training examples: what other data sets would change is larger.",
-                        "同一份数据的各折共用大部分训练样本：换一份数据，变化会更大。",
-                    )
+                detail=text(
+                    "Folds of one data set share most of their training examples: what other data sets would change is larger.",
+                    "同一份数据的各折共用大部分训练样本：换一份数据，变化会更大。",
                 ),
             ),
             Assumption(
-                name=bilingual(text("Effects add up and are roughly normal", "各种影响可相加，且近似正态")),
+                name=text("Effects add up and are roughly normal", "各种影响可相加，且近似正态"),
                 outcome="unchecked",
-                detail=bilingual(
-                    text(
-                        "What two sources do only together is counted with each of them.",
-                        "两个来源共同作用才产生的影响，会分别计入各自的份额。",
-                    )
+                detail=text(
+                    "What two sources do only together is counted with each of them.",
+                    "两个来源共同作用才产生的影响，会分别计入各自的份额。",
                 ),
             ),
         ],
         candidates=[name],
-        next=[bilingual(item) for item in _next(verdict, components, seeds)],
+        next=_next(verdict, components, seeds),
         figure=_figure(components),
         references=REFERENCES,
     )
@@ -305,11 +299,11 @@ def _figure(components: Components) -> Figure:
     ]
     return Figure(
         kind="spread",
-        title=bilingual(text("What the variance of a run's score comes from", "单次运行得分的方差来自哪里")),
+        title=text("What the variance of a run's score comes from", "单次运行得分的方差来自哪里"),
         rows=rows,
         fields={
-            "value": bilingual(text("share of the variance in per cent", "占方差的百分比")),
-            "stage": bilingual(text("source", "来源")),
-            "candidate": bilingual(text("source", "来源")),  # heads the column of names
+            "value": text("share of the variance in per cent", "占方差的百分比"),
+            "stage": text("source", "来源"),
+            "candidate": text("source", "来源"),  # heads the column of names
         },
     )
