@@ -40,6 +40,7 @@ __all__ = [
     "WeighError",
     "WeightsReplaced",
     "WeightsUnreachable",
+    "no_file",
     "reason_of",
 ]
 
@@ -136,6 +137,11 @@ class MissingExtra(WeighError):
 
 class PluginError(WeighError):
     """An installed plugin cannot be imported, or takes a name that is taken."""
+
+
+def no_file(path: object, kind: type[WeighError] = DataError, do: Text | None = None) -> WeighError:
+    """That there is no file of this name, as an error of `kind`."""
+    return kind(text("There is no file {p}.", "没有文件 {p}。", p=path), do=do)
 
 
 def reason_of(error: BaseException, longest: int = 200) -> str:

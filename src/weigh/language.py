@@ -9,10 +9,11 @@ from __future__ import annotations
 import locale
 import os
 import re
+from collections.abc import Iterable
 from string import Formatter
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["LANGUAGES", "Language", "Text", "detect_language", "text"]
+__all__ = ["LANGUAGES", "Language", "Text", "detect_language", "join_texts", "text"]
 
 Language = Literal["en", "zh"]
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -36,6 +37,12 @@ class Text(NamedTuple):
         if not isinstance(other, Text):
             return NotImplemented
         return Text(f"{self.en} {other.en}".strip(), f"{self.zh}{other.zh}")
+
+
+def join_texts(parts: Iterable[Text | str], en: str, zh: str) -> Text:
+    """The parts in their own languages, with `en` and `zh` between them; a string stands in both."""
+    both = [part if isinstance(part, Text) else Text(part, part) for part in parts]
+    return Text(en.join(part.en for part in both), zh.join(part.zh for part in both))
 
 
 class _Counting(Formatter):

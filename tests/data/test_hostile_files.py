@@ -56,9 +56,16 @@ def test_only_regular_files_are_opened(odd_files, name, read):
 
 
 @pytest.mark.parametrize(
-    "command", [["data"], ["read"], ["run", "--models", "timm:resnet18"], ["plan", "--models", "timm:resnet18"]]
+    "command",
+    [
+        ["data"],
+        ["data", "--task", "image-classification"],
+        ["read"],
+        ["run", "--models", "timm:resnet18"],
+        ["plan", "--models", "timm:resnet18"],
+    ],
 )
-@pytest.mark.parametrize("suffix", [".csv", ".yaml", ".parquet", ".jsonl", ""])
+@pytest.mark.parametrize("suffix", [".csv", ".txt", ".yaml", ".parquet", ".jsonl", ""])
 def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys, monkeypatch):
     from weigh.cli.main import main
 

@@ -58,6 +58,15 @@ def test_churn_is_measured():
     assert abs(restless.estimates["churn"].value - 100 * by_hand) < 1e-9
 
 
+def test_churn_of_a_single_group_has_no_interval():
+    results, *_ = study(n=60, groups=np.array(["one"] * 60))
+    alone = by_id(stability.find(results))["stability:agreement"]
+    check(alone, results)
+    assert alone.verdict == "undecided"
+    assert alone.estimates["churn"].low is None
+    assert "[" not in alone.sentence.en
+
+
 def test_failed_runs_are_counted_with_their_causes():
     failed = [("m1", 0, 1, "out of memory"), ("m1", 2, 1, "out of memory"), ("m0", 0, 0, "loss became infinite")]
     results, *_ = study(failed=failed)

@@ -215,3 +215,14 @@ def test_folders_of_arrays(tmp_path):
     np.save(tmp_path / "a_predictions" / "three_predictions.npy", np.array([{}] * 200), allow_pickle=True)
     with pytest.raises(DataError, match="cannot be read"):
         weigh.read_predictions(folders[0], labels=[tmp_path / "labels.npy"])
+
+
+def test_two_files_that_would_be_one_model_are_refused(tmp_path):
+    (tmp_path / "p").mkdir()
+    target = np.arange(60) % 3
+    np.save(tmp_path / "labels.npy", target)
+    np.save(tmp_path / "p" / "other.npy", np.roll(target, 1))
+    np.save(tmp_path / "p" / "resnet.npy", target)
+    (tmp_path / "p" / "resnet.json").write_text(json.dumps(np.zeros(60, int).tolist()))
+    with pytest.raises(DataError, match="Two files are called p/resnet"):
+        weigh.read_predictions(tmp_path / "p", labels=[tmp_path / "labels.npy"])

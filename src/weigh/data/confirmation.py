@@ -11,7 +11,7 @@ import numpy as np
 
 from weigh.data.classes import size_in_words
 from weigh.data.examples import Examples
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
 
 __all__ = ["what_was_read"]
@@ -25,7 +25,7 @@ def what_was_read(examples: Examples, problems: Sequence[Problem]) -> list[Text]
     lines += [problem.sentence for problem in problems if problem.kind == "columns"]
     shown = [f"“{_content(examples, i)}” → {examples.quote(i)}" for i in _two(examples)]
     if shown:
-        lines.append(text("For example: {e}", "例如：{e}", e=Text("; ".join(shown), "；".join(shown))))
+        lines.append(text("For example: {e}", "例如：{e}", e=join_texts(shown, "; ", "；")))
     warned = sum(problem.severity == "warning" for problem in problems)
     if warned:
         lines.append(

@@ -19,6 +19,7 @@ from weigh.data.pictures.imagenet_lists import PICTURES, number_of_picture
 from weigh.data.readers import READERS
 from weigh.errors import DataError, SpecError
 from weigh.execute.listener import Listener
+from weigh.files import read_json
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
 from weigh.spec import StudySpec
@@ -153,10 +154,7 @@ def _read_lists(path: Path) -> list[list[int]]:
             p=path, n=PICTURES,
         )
     )  # fmt: skip
-    try:
-        lists = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        raise wrong from None
+    lists = read_json(path)
     if not isinstance(lists, list) or len(lists) != PICTURES:
         raise wrong
     for row in lists:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from weigh.data.examples import Examples
 from weigh.errors import WeightsUnreachable
 from weigh.execute.choices import Choose
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.plan.candidates import needs_models
 from weigh.plan.prepare import Prepared
 from weigh.record.ledger import Ledger
@@ -43,7 +43,7 @@ class _Shortlist(NamedTuple):
             "No models were named; weigh tries {m}.", "没有指定模型；weigh 尝试 {m}。", m=", ".join(self.models)
         )
         if self.left_out:
-            reasons = Text("; ".join(one.en for one in self.left_out), "；".join(one.zh for one in self.left_out))
+            reasons = join_texts(self.left_out, "; ", "；")
             sentence += text("Not tried: {r}.", "未尝试：{r}。", r=reasons)
         return sentence
 
@@ -135,6 +135,6 @@ def _nothing(examples: Examples, spec: StudySpec, reasons: dict[str, Text | None
             "没有指定模型，而适合{d}的模型都无法取得。",
             d=examples.medium.title,
         ),
-        Text("; ".join(one.en for one in listed), "；".join(one.zh for one in listed)),
+        join_texts(listed, "; ", "；"),
         way_out,
     )

@@ -11,7 +11,7 @@ from weigh.stats.comparison import Difference
 from weigh.stats.estimate import UNITS, Estimate, digits_that_show
 from weigh.stats.interval import Claim
 
-__all__ = ["amount", "count", "gain_of", "scaled", "scope", "share", "turned"]
+__all__ = ["amount", "as_gain", "count", "gain_of", "in_points", "scaled", "scope", "share", "turned"]
 
 
 def count(value: float, unit: str) -> Estimate:
@@ -26,24 +26,33 @@ def share(level: float) -> Estimate:
 
 def gain_of(difference: Difference, metric: Metric) -> Estimate:
     """`difference` turned so that positive means "a is better", in hundredths (points) for scores between 0 and 1."""
-    sign = (1.0 if metric.greater_is_better else -1.0) * (100.0 if metric.unit == "score" else 1.0)
-    estimate = difference.estimate
-    ends = [None if end is None else sign * end + 0.0 for end in (estimate.low, estimate.high)]
-    low, high = ends if sign > 0 else ends[::-1]
-    unit = "points" if metric.unit == "score" else metric.unit
-    return estimate.model_copy(update={"value": sign * estimate.value + 0.0, "low": low, "high": high, "unit": unit})
+    return as_gain(difference.estimate, metric)
+
+
+def as_gain(change: Estimate, metric: Metric) -> Estimate:
+    """A change of a score turned so that positive means better, in hundredths (points) for scores between 0 and 1."""
+    factor, unit = _in_differences(metric.unit)
+    return change.times(factor if metric.greater_is_better else -factor, unit)
 
 
 def turned(gain: Estimate) -> Estimate:
     """The same difference, seen from the other side."""
-    ends = {"low": None if gain.high is None else -gain.high, "high": None if gain.low is None else -gain.low}
-    return gain.model_copy(update={"value": -gain.value, **ends})
+    return gain.times(-1.0, gain.unit)
+
+
+def in_points(difference: Estimate) -> Estimate:
+    """A difference in the unit in which differences are written: of scores in hundredths, else as it is."""
+    return difference.times(*_in_differences(difference.unit))
 
 
 def scaled(value: float, metric: Metric, *, n: int = 0, method: str = "") -> Estimate:
     """A size of a difference in the unit in which differences are written."""
-    factor, unit = (100.0, "points") if metric.unit == "score" else (1.0, metric.unit)
-    return Estimate(value=factor * value, n=n, method=method, unit=unit)
+    return in_points(Estimate(value=value, n=n, method=method, unit=metric.unit))
+
+
+def _in_differences(unit: str) -> tuple[float, str]:
+    """By what a difference of values in `unit` is multiplied to be written, and the unit that it then has."""
+    return (100.0, "points") if unit == "score" else (1.0, unit)
 
 
 def amount(estimate: Estimate) -> Text:

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from weigh.language import Text
+from weigh.stats.comparison import Relation
 from weigh.stats.estimate import Estimate
+from weigh.stats.interval import Claim
 
 __all__ = ["SCHEMA", "Assumption", "Claim", "Figure", "Finding", "FindingsFile", "Relation", "Verdict"]
 
 SCHEMA = "weigh.findings/1"
-Claim = Literal["these_models", "this_data", "new_data"]
-Relation = Literal["better", "worse", "equal", "undecided"]
 Verdict = Literal["yes", "no", "undecided"]
 
 

@@ -19,7 +19,7 @@ from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold, Results
@@ -257,7 +257,7 @@ def _say(winner: str, worse: list[Scored], tested: int, metric: Text) -> Text:
             w=winner,
             k=len(worse),
             t=tested,
-            list=Text("; ".join(x.en for x in named), "；".join(x.zh for x in named)),
+            list=join_texts(named, "; ", "；"),
         )
     if tested:
         return text(

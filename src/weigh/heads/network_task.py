@@ -15,7 +15,7 @@ from weigh.data.examples import Examples
 from weigh.errors import ModelError
 from weigh.heads.base import HEADS, head_of
 from weigh.inputs.base import FEEDS, Feed, Inputs, Label, Placed, Progress
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.media import MEDIA, Medium
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import PORTS, Pretrained
@@ -84,7 +84,7 @@ class NetworkTask:
             text(
                 "It gives {o}, and this task needs {p}.",
                 "它提供{o}，而该任务需要{p}。",
-                o=Text("; ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
+                o=join_texts(offered, "; ", "、"),
                 p=PORTS[HEADS.get(TASKS.get(self.name).kinds[0]).port],
             ),
             text(
@@ -146,7 +146,7 @@ def _title(reads: str) -> Text:
 def _sources() -> Text:
     """Where models of each medium come from."""
     known = list(dict.fromkeys(medium.source for _, medium in MEDIA.items() if medium.source.en))
-    return text("Models {m}.", "{m}。", m=Text("; ".join(s.en for s in known), "；".join(s.zh for s in known)))
+    return text("Models {m}.", "{m}。", m=join_texts(known, "; ", "；"))
 
 
 @cache

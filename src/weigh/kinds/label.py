@@ -11,7 +11,7 @@ from weigh.kinds.base import FLOAT16_MAX, KINDS, LEAST_MINORITY, Blind, ClassCou
 from weigh.kinds.counting import count, measure_decisions
 from weigh.language import text
 
-__all__ = ["DENSE_BYTES", "FREQUENT", "LABEL", "TOP", "Label", "decide_class"]
+__all__ = ["DENSE_BYTES", "FREQUENT", "LABEL", "TOP", "Label", "decide_class", "row_of_classes"]
 
 DENSE_BYTES = 32 * 2**20
 TOP = 20
@@ -26,6 +26,24 @@ def decide_class(probabilities: np.ndarray, bias: np.ndarray | float = 0.0) -> n
     """The class with the greatest log probability plus `bias` `(classes,)` or `(n, classes)`; without a bias the most probable one."""
     with np.errstate(divide="ignore"):
         return (np.log(probabilities) + bias).argmax(axis=-1)
+
+
+def row_of_classes(
+    label: str, sure: float | None, probability: np.ndarray | None, classes: Sequence[str], *, threshold: bool
+) -> dict[str, Any]:
+    """A row of a table of predictions: the label, how sure it is, the most probable class where a threshold decides, and the probability of each.
+
+    Args:
+        probability: `(classes,)`; None: there is no answer, and the cells are empty.
+    """
+    most = "" if probability is None else classes[int(probability.argmax())]
+    each = [None] * len(classes) if probability is None else probability.tolist()
+    return {
+        "label": label,
+        "probability": sure,
+        **({"most_probable": most} if threshold else {}),
+        **{f"p:{name}": value for name, value in zip(classes, each, strict=True)},
+    }
 
 
 class Label(Kind):
@@ -164,18 +182,12 @@ class Label(Kind):
         tokens: Sequence[str] = (),
         threshold: bool = False,
     ) -> dict[str, Any]:
-        """The label, its probability, the most probable class where a threshold decides, and the probability of every class."""
+        """The label, its probability, and what `row_of_classes` adds."""
         if prediction is None:
-            probable = {"most_probable": ""} if threshold else {}
-            return {"label": "", "probability": None, **probable, **{f"p:{name}": None for name in classes}}
+            return row_of_classes("", None, None, classes, threshold=threshold)
         probability, label = prediction.probabilities[i], prediction.labels[i]
-        probable = {"most_probable": classes[int(probability.argmax())]} if threshold else {}
-        return {
-            "label": self.quote(label, classes),
-            "probability": float(probability[int(label)]),
-            **probable,
-            **{f"p:{name}": float(p) for name, p in zip(classes, probability, strict=True)},
-        }
+        sure = float(probability[int(label)])
+        return row_of_classes(self.quote(label, classes), sure, probability, classes, threshold=threshold)
 
 
 LABEL = KINDS.register(Label.name, Label())

@@ -9,7 +9,7 @@ import numpy as np
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata
 from weigh.kinds.counting import count, measure_decisions
-from weigh.kinds.label import FREQUENT
+from weigh.kinds.label import FREQUENT, row_of_classes
 from weigh.language import text
 
 __all__ = ["LABELS", "Labels", "decide_classes"]
@@ -108,18 +108,12 @@ class Labels(Kind):
         tokens: Sequence[str] = (),
         threshold: bool = False,
     ) -> dict[str, Any]:
-        """The labels, the least sure of all decisions, and the probability of every class."""
+        """The labels, the least sure of all decisions, and what `row_of_classes` adds."""
         if prediction is None:
-            probable = {"most_probable": ""} if threshold else {}
-            return {"label": "", "probability": None, **probable, **{f"p:{name}": None for name in classes}}
+            return row_of_classes("", None, None, classes, threshold=threshold)
         probability, decision = prediction.probabilities[i], prediction.labels[i]
-        probable = {"most_probable": classes[int(probability.argmax())]} if threshold else {}
-        return {
-            "label": self._joined(decision, classes),
-            "probability": float(np.where(decision > 0, probability, 1 - probability).min()),
-            **probable,
-            **{f"p:{name}": float(p) for name, p in zip(classes, probability, strict=True)},
-        }
+        sure = float(np.where(decision > 0, probability, 1 - probability).min())
+        return row_of_classes(self._joined(decision, classes), sure, probability, classes, threshold=threshold)
 
     @staticmethod
     def _joined(row: np.ndarray, classes: Sequence[str]) -> str:

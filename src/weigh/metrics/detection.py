@@ -28,17 +28,12 @@ from weigh.metrics.ranked_boxes import (
     ranks_of_class,
     reduce_ranks,
 )
-from weigh.metrics.ratios import ClassMean, ratio
+from weigh.metrics.ratios import F1, PRECISION, RECALL, ClassMean, ratio
 from weigh.metrics.shares import influence_on_mean, weighted_mean
 
 __all__: list[str] = []
 
 KINDS = frozenset({BOXES.name})
-# Of (hit, told, drawn) boxes
-OCCURS = (0.0, 1.0, 1.0)
-F1 = ratio((2.0, 0.0, 0.0), OCCURS, OCCURS)
-PRECISION = ratio((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), OCCURS)
-RECALL = ratio((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), OCCURS)
 OF_DRAWN = ClassMean(ratio((1.0, 0.0), (0.0, 1.0), (0.0, 1.0)))  # of (hit, drawn)
 
 

@@ -16,13 +16,7 @@ from weigh.kinds.spans import Spans, measure_entities
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.parts import Parts, size_of_f1
-from weigh.metrics.ratios import ClassMean, ratio
-
-# Of (right, predicted, in the data)
-OCCURS = (0.0, 1.0, 1.0)
-F1 = ratio((2.0, 0.0, 0.0), OCCURS, OCCURS)
-PRECISION = ratio((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), OCCURS)
-RECALL = ratio((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), OCCURS)
+from weigh.metrics.ratios import F1, PRECISION, RECALL, ClassMean
 
 
 def _parts(mean: ClassMean) -> Callable[[np.ndarray], Parts]:

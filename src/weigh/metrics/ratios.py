@@ -19,7 +19,17 @@ import numpy as np
 from weigh.metrics.parts import Parts, among_pictures
 from weigh.metrics.shares import share
 
-__all__ = ["ClassMean", "ClassTotals", "Score", "harmonic", "ratio"]
+__all__ = [
+    "F1",
+    "INTERSECTION_OVER_UNION",
+    "PRECISION",
+    "RECALL",
+    "ClassMean",
+    "ClassTotals",
+    "Score",
+    "harmonic",
+    "ratio",
+]
 
 
 class Score(NamedTuple):
@@ -47,6 +57,14 @@ def ratio(above: Sequence[float], below: Sequence[float], occurs: Sequence[float
         return share(counts @ top - of(totals) * (counts @ bottom), totals @ bottom, otherwise=0.0)
 
     return Score(of, moved, np.array(occurs))
+
+
+# Of (hit, predicted, in the data): entities, boxes or pixels; a class occurs where something was predicted or is in the data
+EITHER = (0.0, 1.0, 1.0)
+F1 = ratio((2.0, 0.0, 0.0), EITHER, EITHER)
+PRECISION = ratio((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), EITHER)
+RECALL = ratio((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), EITHER)
+INTERSECTION_OVER_UNION = ratio((1.0, 0.0, 0.0), (-1.0, 1.0, 1.0), EITHER)
 
 
 def harmonic() -> Score:

@@ -20,16 +20,11 @@ from weigh.kinds.mask_statistics import MaskStatistics
 from weigh.kinds.masks import Masks
 from weigh.language import text
 from weigh.metrics.base import METRICS, Metric
-from weigh.metrics.ratios import ClassMean, Score, harmonic, ratio
+from weigh.metrics.ratios import F1, INTERSECTION_OVER_UNION, RECALL, ClassMean, Score, harmonic, ratio
 from weigh.metrics.shares import mean_where
 
 __all__ = ["SHARE"]
 
-# Of (hit, predicted, actual) pixels
-OCCURS = (0.0, 1.0, 1.0)
-IOU = ratio((1.0, 0.0, 0.0), (-1.0, 1.0, 1.0), OCCURS)
-DICE = ratio((2.0, 0.0, 0.0), OCCURS, OCCURS)
-ACCURACY = ratio((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), OCCURS)
 OVER_PICTURES = ClassMean(ratio((1.0, 0.0), (0.0, 1.0), (0.0, 1.0)), pooled=True)  # of (score, whether there is one)
 
 
@@ -84,14 +79,12 @@ def _register(
     )
 
 
-_register("mean_iou", ClassMean(IOU), "mean IoU (pooled pixels)", "平均 IoU（合计像素）")
-_register("mean_dice", ClassMean(DICE), "mean Dice (pooled pixels)", "平均 Dice（合计像素）")
-_register(
-    "pixel_accuracy", ClassMean(ACCURACY, pooled=True), "pixel accuracy (pooled pixels)", "像素准确率（合计像素）"
-)
+_register("mean_iou", ClassMean(INTERSECTION_OVER_UNION), "mean IoU (pooled pixels)", "平均 IoU（合计像素）")
+_register("mean_dice", ClassMean(F1), "mean Dice (pooled pixels)", "平均 Dice（合计像素）")
+_register("pixel_accuracy", ClassMean(RECALL, pooled=True), "pixel accuracy (pooled pixels)", "像素准确率（合计像素）")
 _register(
     "frequency_weighted_iou",
-    ClassMean(IOU, weight=np.array([0.0, 0.0, 1.0])),
+    ClassMean(INTERSECTION_OVER_UNION, weight=np.array([0.0, 0.0, 1.0])),
     "IoU weighted by frequency (pooled pixels)",
     "频率加权 IoU（合计像素）",
 )
@@ -103,7 +96,7 @@ _register(
     OVER_PICTURES,
     "mean IoU (per picture)",
     "平均 IoU（逐图平均）",
-    _measure_pictures(IOU),
+    _measure_pictures(INTERSECTION_OVER_UNION),
     linear=True,
 )
 _register(
@@ -111,7 +104,7 @@ _register(
     OVER_PICTURES,
     "mean Dice (per picture)",
     "平均 Dice（逐图平均）",
-    _measure_pictures(DICE),
+    _measure_pictures(F1),
     linear=True,
 )
 

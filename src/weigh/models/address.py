@@ -19,7 +19,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from weigh.errors import ModelError
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 
 __all__ = ["BUILT_IN", "Address", "OwnModel", "check_trust", "is_trusted", "parse_address", "source_names"]
 
@@ -132,7 +132,7 @@ def parse_address(written: str) -> Address:
             text(
                 "An address says where a model comes from: {f}.",
                 "地址说明模型的来源：{f}。",
-                f=Text(", ".join(forms), "、".join(forms)),
+                f=join_texts(forms, ", ", "、"),
             ),
             text("Did you mean {e}?", "您是想用 {e} 吗？", e=example),
         )

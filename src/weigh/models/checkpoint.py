@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, no_file
 from weigh.files import read_json
 from weigh.language import text
 from weigh.models.inert_pickle import VALUES, LeftOut, needs_code, rewrite, unpickle, unreadable
@@ -77,7 +77,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     if path.name.endswith(".index.json"):
         return _sharded(path)
     if not path.is_file():
-        raise ModelError(text("There is no file {p}.", "没有文件 {p}。", p=path))
+        raise no_file(path, ModelError)
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

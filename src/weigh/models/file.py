@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.models.address import Address
 from weigh.models.anatomy import weights_digest
 from weigh.models.checkpoint import Fitted, fit, read_checkpoint
@@ -61,7 +61,7 @@ def _what_fitted(fitted: Fitted, name: str, architecture: str) -> Text | None:
         "p": name,
         "s": f"{fitted.share:.1%}",
         "a": architecture,
-        "x": Text("; ".join(p.en for p in parts), "；".join(p.zh for p in parts)),
+        "x": join_texts(parts, "; ", "；"),
     }
     return text(
         "{p}: {s} of the weights of {a} come from it; {x}.", "{p}：{a} 的权重有 {s} 来自该文件；{x}。", **values

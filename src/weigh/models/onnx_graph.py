@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from weigh.errors import MissingExtra, ModelError, reason_of
+from weigh.errors import MissingExtra, ModelError, no_file, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.models.limits import MOST_OPERATIONS, written_out
@@ -41,10 +41,11 @@ def read_onnx(path: Path) -> Any:
     except ImportError:
         raise MissingExtra("onnx", text("Reading ONNX files", "读取 ONNX 文件"), "onnx") from None
     if not path.is_file():
-        raise ModelError(
-            text("There is no file {p}.", "没有文件 {p}。", p=path),
-            do=text("Write the path of the .onnx file: onnx:FOLDER/model.onnx", "请写出 .onnx 文件的路径：onnx:文件夹/model.onnx"),
-        )  # fmt: skip
+        do = text(
+            "Write the path of the .onnx file: onnx:FOLDER/model.onnx",
+            "请写出 .onnx 文件的路径：onnx:文件夹/model.onnx",
+        )
+        raise no_file(path, ModelError, do)
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
             raise refused(path, text("{n} bytes in one file", "单个文件有 {n} 字节", n=f"{size:,}"))

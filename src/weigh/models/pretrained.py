@@ -21,7 +21,7 @@ from torch import nn
 
 from weigh.errors import ModelError
 from weigh.files import stamps
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.models.address import BUILT_IN, Address, check_trust, parse_address
 from weigh.models.anatomy import TORCH, Anatomy
 from weigh.models.design import design_digest
@@ -193,7 +193,7 @@ class Pretrained:
             text(
                 "It offers: {o}.",
                 "它提供：{o}。",
-                o=Text(", ".join(o.en for o in offered), "、".join(o.zh for o in offered)),
+                o=join_texts(offered, ", ", "、"),
             ),
             self._remaining(task) + (self.anatomy.instead or Text("", "")),
         )

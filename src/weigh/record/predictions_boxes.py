@@ -26,7 +26,7 @@ from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
 from weigh.record.predictions import results_of_models
 from weigh.record.predictions_detections import DetectionFile, read_detections
-from weigh.record.predictions_folder import model_names
+from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
 from weigh.spec import StudySpec
 from weigh.tasks import OBJECT_DETECTION
@@ -60,7 +60,7 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
             do=text("Name it: weigh read --gold {g} DETECTIONS.json", "请给出该文件：weigh read --gold {g} 检测结果.json", g=gold.name),
         )  # fmt: skip
     truth = read_gold(gold, spec.data)
-    names = _names(files)
+    names = names_of_files(files)
     read = [read_detections(name, file, truth.gold) for name, file in zip(names, files, strict=True)]
     examples = _examples(truth)
     recorded, thresholds = {}, {}
@@ -71,24 +71,6 @@ def read_boxes(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results:
     problems = [*truth.problems, *(p for file in read for p in file.problems), *_copies(read), *_told(thresholds)]
     name = gold.name.partition(".")[0] or gold.name
     return results_of_models(name, spec, OBJECT_DETECTION, metric.name, examples, recorded, problems, CHECKED)
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Files called alike are told apart by their folders.
-
-    Raises:
-        DataError: One file was named twice.
-    """
-    stems = [file.stem for file in files]
-    if len(set(stems)) < len(stems):
-        stems = [f"{file.resolve().parent.name}/{file.stem}" for file in files]
-    names = model_names(stems)
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(
-            text("Two files are called {n}.", "有两个文件都叫 {n}。", n=twice[0]),
-            do=text("Rename one of them: a model is named like its file.", "请重命名其中一个：模型以文件名命名。"),
-        )
-    return names
 
 
 def _examples(truth: GoldBoxes) -> Examples:

@@ -15,7 +15,7 @@ import numpy as np
 from weigh.data.rows.columns import nearest_columns
 from weigh.data.tables.numbers import number_style, plain_number
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +49,7 @@ def missing_columns(path: Path, frame: pl.DataFrame, missing: Sequence[str], col
     do = columns_found
     if renamed:
         do = text("Rename columns: {r}.", "请重命名列：{r}。", r=", ".join(renamed[:12])) + columns_found
-    return DataError(Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)), do=do)
+    return DataError(join_texts(lines, "\n", "\n"), do=do)
 
 
 def whole_numbers(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:

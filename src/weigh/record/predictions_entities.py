@@ -31,7 +31,7 @@ from weigh.media import medium_named
 from weigh.metrics.tables import require_metric
 from weigh.problem import Problem
 from weigh.record.predictions import results_of_models
-from weigh.record.predictions_folder import model_names
+from weigh.record.predictions_folder import names_of_files
 from weigh.record.results import Results
 from weigh.spec import ColumnsSpec, StudySpec
 from weigh.tasks import TOKEN_CLASSIFICATION
@@ -100,12 +100,7 @@ def read_entities(gold: Path, paths: Sequence[Path], spec: StudySpec) -> Results
                 g=gold.name,
             ),
         )
-    names = model_names([file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(
-            text("Two files are called {n}.", "有两个文件都叫 {n}。", n=twice[0]),
-            do=text("Rename one of them: a system is named like its file.", "请重命名其中一个：系统以文件名命名。"),
-        )
+    names = names_of_files(files, [file.name if file.suffix.casefold() not in PLAIN else file.stem for file in files])
     answers = [_align(name, file, truth, columns) for name, file in zip(names, files, strict=True)]
     examples = _examples(truth, answers)
     logits = {answer.name: _pack(answer, examples) for answer in answers}

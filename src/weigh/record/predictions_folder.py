@@ -24,7 +24,7 @@ from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_shift import counted_from_one
 from weigh.record.predictions_table import Answers, PredictionTable
 
-__all__ = ["model_names", "read_folders"]
+__all__ = ["names_of_files", "read_folders"]
 
 SUFFIXES = (".json", ".npy", ".npz")
 # Names under which people keep them in .npz files, the likeliest first.
@@ -67,7 +67,7 @@ def read_folders(folders: Sequence[Path], labels: Sequence[Path], offset: int = 
         if labels_of.ndim != 1 or not len(labels_of):
             raise _unfit(truth, labels_of)
         files = _files_of_models(folder)
-        for file, model in zip(files, model_names([f.stem for f in files]), strict=True):
+        for file, model in zip(files, names_of_files(files), strict=True):
             numbers = _read_numbers(file, ANSWERS)
             if len(numbers) != len(labels_of):
                 raise DataError(
@@ -258,6 +258,28 @@ def _of_models(answers: list[Answers]) -> tuple[Answers, ...]:
         )
         for model, mine in parts.items()
     )
+
+
+def names_of_files(files: Sequence[Path], stems: Sequence[str] | None = None) -> list[str]:
+    """Names of models by their files; files of several folders that are called alike are told apart by their folders.
+
+    Args:
+        stems: File names without endings, where these are not `Path.stem`.
+
+    Raises:
+        DataError: Two files would be one model.
+    """
+    named = list(stems) if stems is not None else [file.stem for file in files]
+    if len(set(named)) < len(named):
+        named = [f"{file.resolve().parent.name}/{stem}" for file, stem in zip(files, named, strict=True)]
+    names = model_names(named)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(
+            text("Two files are called {n}.", "有两个文件都叫 {n}。", n=twice[0]),
+            text("A model is named like its file without the ending.", "模型以文件名（不含扩展名）命名。"),
+            text("Rename one of them, or take it away.", "请重命名其中一个，或将其移走。"),
+        )
+    return names
 
 
 def model_names(written: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ from weigh.data.tables.frames import read_frame
 from weigh.data.tables.table_files import TableFile
 from weigh.errors import DataError
 from weigh.files import open_regular
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 from weigh.problem import Problem
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
@@ -207,7 +207,7 @@ def _check_cells(frame: pl.DataFrame, columns: Sequence[str]) -> None:
             )
     if lines:
         raise DataError(
-            Text("\n".join(t.en for t in lines), "\n".join(t.zh for t in lines)),
+            join_texts(lines, "\n", "\n"),
             text("An empty cell could mean anything.", "空单元格含义不明。"),
             text(
                 "Fill the cells. Where a model gave no answer, leave the row out: missing rows are counted and reported. "

@@ -351,19 +351,11 @@ OPPOSITE: dict[str, Relation] = {"better": "worse", "worse": "better", "equal": 
 
 
 def _reversed(difference: Difference) -> Difference:
-    estimate = difference.estimate
-    turned = estimate.model_copy(
-        update={
-            "value": -estimate.value,
-            "low": None if estimate.high is None else -estimate.high,
-            "high": None if estimate.low is None else -estimate.low,
-        }
-    )
     fields = {
         **difference.__dict__,
         "a": difference.b,
         "b": difference.a,
-        "estimate": turned,
+        "estimate": difference.estimate.times(-1.0, difference.estimate.unit),
         "wins": 1.0 - difference.wins,
     }
     return Difference(**{**fields, "relation": OPPOSITE[difference.relation]})

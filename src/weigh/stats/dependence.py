@@ -27,6 +27,7 @@ import numpy as np
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import quantile
 from weigh.stats.multiple import holm
+from weigh.stats.order import SIZES
 
 __all__ = [
     "Clustering",
@@ -41,7 +42,6 @@ __all__ = [
     "without_folds",
 ]
 
-SIZES = (8, 24, 72, 216, 648, 1944, 5832)  # each three times the one before, so that blocks nest
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
 UNKNOWN = 7.0  # half an interval of the logarithm, a factor of a thousand either way: nothing is known

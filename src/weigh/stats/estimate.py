@@ -58,6 +58,12 @@ class Estimate(BaseModel):
         """Whether the interval contains `truth`; False without an interval."""
         return self.low is not None and self.high is not None and self.low <= truth <= self.high
 
+    def times(self, factor: float, unit: str) -> Estimate:
+        """The same estimate in another unit; with a negative `factor` it is turned round, and the ends change places."""
+        low, high = (None if end is None else factor * end + 0.0 for end in (self.low, self.high))  # never -0.0
+        ends = {"low": low, "high": high} if factor > 0 else {"low": high, "high": low}
+        return self.model_copy(update={"value": factor * self.value + 0.0, **ends, "unit": unit})
+
     def format(self, digits: int = 3) -> str:
         """ "0.912 [0.894, 0.927]"; the same characters in every language."""
         if not math.isfinite(self.value):

@@ -10,16 +10,16 @@ import numpy as np
 from weigh.kinds.base import Kind
 from weigh.language import Text, text
 
-__all__ = ["contiguous", "explained_by_classes", "order_check_variants", "unfit"]
+__all__ = ["SIZES", "contiguous", "explained_by_classes", "order_check_variants", "unfit"]
 
-SIZES = (8, 24, 72, 216, 648, 1944, 5832)
+SIZES = (8, 24, 72, 216, 648, 1944, 5832)  # of blocks; each three times the one before, so that blocks nest
 BLOCKS_PER_FOLD = 4  # fewer blocks per fold: the contiguous parts say the same already
 LEAST_PER_FOLD = 10
-# Share of the further classes that blocks must hold, of those that a random order of the runs (stretches of one class)
-# would give them. Sorted data hold at most (classes - 1) further classes in all blocks together.
+# Blocks of a size are checked if they hold at least this share of the number of classes that they would hold if the runs (stretches of one class)
+# stood in random order. The first class of a block counts on neither side: also data sorted by class have it.
 PRESENT = 0.6
 LONGEST = 0.5  # share of the examples that may stand in the longest run of their class: more is a file sorted by class
-# Share of all classes that a random block of the size must hold on average; and of blocks that must hold two classes
+# The least share of all classes that a random block of the size holds on average, and of blocks that hold two classes
 TYPICAL = 0.6
 
 

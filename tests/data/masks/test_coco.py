@@ -104,6 +104,17 @@ def test_later_objects_lie_over_earlier_ones_and_crowds_are_ignored(tmp_path):
     assert problems["ignored"].paths == ("0.jpg",)
 
 
+@pytest.mark.parametrize(
+    ("written", "crowd"), [(1, True), (True, True), ("1", True), (0, False), ("0", False), (None, False)]
+)
+def test_crowds_are_told_by_what_iscrowd_means(tmp_path, written, crowd):
+    """ "0" in quotes is no crowd, as for boxes."""
+    file = _file(tmp_path, [{"segmentation": SQUARE, "iscrowd": written}])
+    examples, problems = read(file)
+    assert ("ignored" in problems) == crowd
+    assert indices(examples, "images/0.jpg")[3, 3] == ("" if crowd else "cat")
+
+
 def test_folders_of_coco_with_parts(tmp_path):
     _file(
         tmp_path,

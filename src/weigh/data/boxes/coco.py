@@ -39,7 +39,7 @@ def list_coco_boxes(sources: Sequence[CocoSource], root: Path) -> BoxListing:
     ]
     listing.classes = tuple(dict.fromkeys(name for file in coco.files for name in file.categories.values()))
     crowded = [
-        path for path, p in zip(listing.path, coco.pictures, strict=True) if any(map(_is_crowd, (o.content for o in p.objects)))
+        path for path, p in zip(listing.path, coco.pictures, strict=True) if any(item.crowd for item in p.objects)
     ]  # fmt: skip
     if crowded:
         crowds = sum(int(written.ignored.sum()) for written in boxes)
@@ -77,13 +77,8 @@ def written_boxes(picture: CocoPicture, file: str) -> WrittenBoxes:
         mark = f"{file} {item.where} ({picture.file})"
         box, outline = item.content.get("bbox"), item.content.get("segmentation")
         numbers = box if isinstance(box, list) else _extent(outline)
-        crowd = _is_crowd(item.content)
-        written.add(mark, item.category, numbers, ignored=crowd, area=item.content.get("area"))
+        written.add(mark, item.category, numbers, ignored=item.crowd, area=item.content.get("area"))
     return written.build()
-
-
-def _is_crowd(content: dict) -> bool:
-    return content.get("iscrowd") in (1, True, "1")
 
 
 def _extent(outline: object) -> Sequence[float]:

@@ -91,14 +91,13 @@ def _scales(stored: Sequence[StoredSize | None], fits: Sequence[Fit], written: S
     for row, (size, how, one) in enumerate(zip(stored, fits, written, strict=True)):
         if how != "other" or size is None or one.size is None:
             continue
-        width, height = size.upright
-        scale = one.size[0] / width
-        if abs(one.size[1] - height * scale) > max(1.0, scale):
+        scale = size.scale_of(one.size)
+        if scale is None:
             continue
         factor = round(scale, 2)
         rows.setdefault(factor, []).append(row)
         reach = one.numbers[np.isfinite(one.numbers)].max(initial=0)
-        if reach > max(width, height) or reach < LEAST_PIXELS or scale < 1:
+        if reach > max(size.upright) or reach < LEAST_PIXELS or scale < 1:
             proven.add(factor)
     return {row for factor in proven for row in rows[factor]}
 

@@ -21,7 +21,7 @@ from weigh.data.tables.cells import Columns
 from weigh.data.tables.table_files import TableFile, read_table
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 from weigh.problem import Problem
 from weigh.spec import DataSpec
 
@@ -223,7 +223,7 @@ def _read_as(
 def _ignored(columns: Sequence[str], marks: list[str]) -> list[Problem]:
     if not marks:
         return []
-    names = Text(", ".join(columns), "、".join(columns))
+    names = join_texts(columns, ", ", "、")
     sentence = text(
         "Boxes marked in {c}: {n} (first: {f}); no single objects: neither trained on nor scored.",
         "在 {c} 列中作了标记的框：{n} 个（第一个：{f}）；它们不是单个目标，既不用于训练，也不计分。",

@@ -65,8 +65,7 @@ def outlined(file: CocoFile, pictures: Mapping[str, CocoPicture]) -> OutlinedFil
             elif not item.content.get("segmentation"):
                 without.append(picture.place(item))
             else:
-                crowd = bool(item.content.get("iscrowd"))
-                objects.append((table.index(item.category), item.content["segmentation"], crowd))
+                objects.append((table.index(item.category), item.content["segmentation"], item.crowd))
         width, height = picture.width or 0, picture.height or 0
         size = (0, 0) if width * height > MAX_PIXELS else (width, height)
         annotated[path] = Annotated(picture.file, *size, tuple(objects), len(table))

@@ -48,12 +48,7 @@ def fit_sizes(
 
 
 def _same_shape(size: StoredSize | None, mask: LabelMap) -> bool:
-    """Whether both sides are scaled by one factor, up to a pixel of the smaller one."""
-    if size is None:
-        return False
-    width, height = size.upright
-    scale = mask.width / width
-    return abs(mask.height - height * scale) <= max(1.0, scale)
+    return size is not None and size.scale_of((mask.width, mask.height)) is not None
 
 
 def _rows(pictures, stored, masks, rows) -> tuple[dict[str, str], ...]:

@@ -53,6 +53,11 @@ class CocoObject(NamedTuple):
     category: str | None
     content: dict[str, Any]
 
+    @property
+    def crowd(self) -> bool:
+        """Whether it is a region of many objects (iscrowd), which programs write as 1, true or "1"."""
+        return self.content.get("iscrowd") in (1, True, "1")
+
 
 class CocoPicture(NamedTuple):
     """A picture that a file names; width and height are None where they are no numbers; ids are text (`id_of`)."""

@@ -19,8 +19,10 @@ import numpy as np
 
 from weigh.data.pictures.imagenet import synsets
 from weigh.data.rows.listing import Listing, set_aside
+from weigh.data.rows.trees import is_folder, scan
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
+from weigh.files import read_file
 from weigh.language import text
 
 __all__ = ["VALIDATION", "list_validation", "number_of_picture"]
@@ -113,22 +115,17 @@ def list_validation(path: Path, root: Path | None = None) -> Listing | None:
 
 
 def _holds_pictures(folder: Path) -> bool:
-    if not folder.is_dir():
-        return False
-    with os.scandir(folder) as entries:
-        return any(number_of_picture(entry.name) for entry in entries)
+    return folder.is_dir() and any(number_of_picture(entry.name) for entry in scan(folder))
 
 
 def _has_folders(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return any(entry.is_dir() and re.fullmatch(r"n\d{8}", entry.name) for entry in entries)
+    return any(is_folder(entry) and re.fullmatch(r"n\d{8}", entry.name) for entry in scan(folder))
 
 
 def _is_list(path: Path) -> bool:
     if path.name in LISTS[:2]:
         return True
-    with path.open("rb") as file:
-        head = file.read(200).decode("utf-8", "replace")
+    head = read_file(path, head=200).decode("utf-8", "replace")
     first = head.lstrip("\ufeff").splitlines()[0] if head.strip() else ""
     match = LINE.fullmatch(first.strip())
     return bool(match and match[1] and number_of_picture(match[1])) or first.startswith("ImageId,PredictionString")
@@ -136,8 +133,7 @@ def _is_list(path: Path) -> bool:
 
 def _listing(file: Path, folder: Path) -> Listing:
     label_by_number = _labels(file)
-    with os.scandir(folder) as entries:
-        there = {number: entry.name for entry in entries if (number := number_of_picture(entry.name))}
+    there = {number: entry.name for entry in scan(folder) if (number := number_of_picture(entry.name))}
     numbers = sorted(there.keys() & label_by_number.keys())
     if not numbers:
         raise DataError(text("{f} names no picture of {d}.", "{f} 中没有 {d} 里的图片。", f=file, d=folder))

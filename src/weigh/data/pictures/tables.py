@@ -19,7 +19,7 @@ from weigh.data.tables.several_labels import label_columns, labels_of
 from weigh.data.tables.table_files import read_table
 from weigh.data.tables.text_encoding import encoding_problem
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
 from weigh.spec import ColumnsSpec
 
@@ -174,7 +174,7 @@ def _check_columns(cells: Columns, table: Path | str, columns: ColumnsSpec, *, w
 
 
 def _join(lines: Sequence[Text]) -> Text:
-    return Text("\n".join(line.en for line in lines), "\n".join(line.zh for line in lines))
+    return join_texts(lines, "\n", "\n")
 
 
 def _table_problems(

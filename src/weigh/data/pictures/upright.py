@@ -32,6 +32,14 @@ class StoredSize(NamedTuple):
         """Width and height of the picture as it is looked at."""
         return (self.height, self.width) if self.orientation in ACROSS else (self.width, self.height)
 
+    def scale_of(self, labelled: tuple[int, int]) -> float | None:
+        """How many pixels of a picture of `labelled` (width, height) one pixel of the upright picture is, where both have one shape (the sides scaled
+        by one factor, up to a pixel of the smaller picture); None: they do not.
+        """
+        width, height = self.upright
+        scale = labelled[0] / width
+        return scale if abs(labelled[1] - height * scale) <= max(1.0, scale) else None
+
 
 def stored_sizes(root: Path, pictures: Sequence[str]) -> list[StoredSize | None]:
     """Of each picture, None where it does not open (the checks of pictures say so)."""

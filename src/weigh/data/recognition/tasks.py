@@ -18,7 +18,7 @@ from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
 from weigh.data.rows.folders import part_folders
-from weigh.data.rows.trees import subfolders
+from weigh.data.rows.trees import is_folder, scan, subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import FileRefused, WeighError
 from weigh.files import read_json
@@ -202,9 +202,9 @@ def _saved_dataset(folder: Path, marker: str) -> Recognised:
 
 
 def _names(folder: Path) -> tuple[list[str], list[str]]:
-    with os.scandir(folder) as entries:
-        listed = sorted((e.name, e.is_dir()) for e in entries if not e.name.startswith("."))
-    return [n for n, is_folder in listed if not is_folder], [n for n, is_folder in listed if is_folder]
+    """Names of the files and of the folders in a folder."""
+    listed = sorted((entry.name, is_folder(entry)) for entry in scan(folder))
+    return [name for name, inner in listed if not inner], [name for name, inner in listed if inner]
 
 
 def _named(folders: list[str], name: str) -> str:

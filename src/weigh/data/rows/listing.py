@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from weigh.data.written import Written
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.problem import Problem
 
 __all__ = ["PARTS", "PICTURE_SUFFIXES", "Listing", "natural_key", "nothing_usable", "set_aside"]
@@ -145,6 +145,6 @@ def nothing_usable(source: Path | str, problems: Sequence[Problem]) -> DataError
     what = text("No row of {s} can be used.", "{s} 中没有可用的行。", s=source)
     return DataError(
         what + columns.sentence if columns else what,
-        Text("\n".join(reason.en for reason in reasons), "\n".join(reason.zh for reason in reasons)),
+        join_texts(reasons, "\n", "\n"),
         remedies[0] if remedies else None,
     )

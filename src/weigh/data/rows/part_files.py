@@ -7,7 +7,6 @@ of the same examples is left out and named.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from weigh.data.rows.listing import PARTS, natural_key, set_aside
+from weigh.data.rows.trees import scan
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem
@@ -71,29 +71,16 @@ def text_files(folder: Path) -> list[Path]:
     """Files of `folder` that may hold texts, in natural order; where there are none, those one level deeper."""
     here = _files(folder)
     if not here:
-        below = [Path(e.path) for e in _entries(folder) if e.is_dir()]
+        below = [Path(e.path) for e in scan(folder) if e.is_dir()]
         below = [b for b in below if b.name.casefold() in PARTS or b.name.casefold() in ("data", "raw")]
         here = [file for b in sorted(below) for file in _files(b)]
     return here[:MOST_FILES]
 
 
 def _files(folder: Path) -> list[Path]:
-    named = [Path(e.path) for e in _entries(folder) if e.is_file()]
+    named = [Path(e.path) for e in scan(folder) if e.is_file()]
     kept = [p for p in named if p.suffix.casefold() not in NOT_DATA and not NOT_DATA_NAMES.match(p.name)]
     return sorted(kept, key=lambda p: natural_key(p.name))
-
-
-def _entries(folder: Path) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return [e for e in entries if not e.name.startswith(".")]
-    except OSError as error:
-        raise DataError(
-            text(
-                "The folder {f} cannot be read: {e}.", "无法读取文件夹 {f}：{e}。", f=folder, e=error.strerror or error
-            ),
-            do=text("Check the path and its permissions.", "请检查路径和权限。"),
-        ) from None
 
 
 def choose_versions(candidates: Sequence[Candidate], folder: Path) -> tuple[list[Candidate], list[Problem]]:

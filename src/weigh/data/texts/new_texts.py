@@ -31,7 +31,7 @@ from weigh.data.tables.table_files import (
 from weigh.data.tables.text_encoding import decode, read_text, split_lines, whole_lines
 from weigh.data.texts.tables import LINE_LAYOUTS, is_json_lines, known_layout_table, rows_by_pattern
 from weigh.data.written import Written
-from weigh.errors import DataError
+from weigh.errors import DataError, no_file
 from weigh.files import check_texts, read_stdin
 from weigh.language import text
 
@@ -78,7 +78,7 @@ def read_new_texts(
         content = whole_lines(_standard_input())
         return read_sentences(content, path, ".txt") if tokens else _lines(content, path, pair=pair)
     if not path.is_file():
-        raise DataError(text("There is no file {p}.", "没有文件 {p}。", p=path))
+        raise no_file(path)
     if is_written_as(path, PARQUET):
         if tokens:
             return read_sentences("", path, ".parquet")

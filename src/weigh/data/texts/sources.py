@@ -17,6 +17,7 @@ from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_as
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
+from weigh.data.rows.trees import files_in
 from weigh.data.tables.roles import Roles
 from weigh.data.tables.several_labels import labels_of
 from weigh.data.tables.table_files import TABLE_SUFFIXES, TableFile
@@ -339,5 +340,4 @@ def has_text_classes(folder: Path) -> bool:
 
 
 def _holds_texts(folder: Path) -> bool:
-    with os.scandir(folder) as entries:
-        return any(TEXT_FILES.by_name(e.name) and e.is_file() for e in entries)
+    return bool(files_in(folder, TEXT_FILES.by_name))

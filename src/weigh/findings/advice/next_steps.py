@@ -26,7 +26,7 @@ from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.stability.training import longer, read_training, what_to_change
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.record.results import Results
 from weigh.run import RECIPES, recipes_for
 from weigh.stats.estimate import Estimate
@@ -92,7 +92,7 @@ def find(results: Results) -> list[Finding]:
     shown = text(
         "This study does not show: {l}." if ours else "These predictions do not show: {l}.",
         "本研究不能说明：{l}。" if ours else "这些预测不能说明：{l}。",
-        l=Text("; ".join(t.en for t in limits), "；".join(t.zh for t in limits)),
+        l=join_texts(limits, "; ", "；"),
     )
     return [
         Finding(

@@ -16,7 +16,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
 from weigh.record.ensembles import SMOOTH, Ensemble, average_on_part, read_ensemble
@@ -148,7 +148,7 @@ def _members(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estima
             value=100 * ensemble.members[name], method="share of the draws", unit="percent"
         )
         listed.append(f"{evidence.label(name)} ({estimates[f'share_{at}'].value:.0f} %)")
-    return Text(", ".join(listed), "、".join(listed))
+    return join_texts(listed, ", ", "、")
 
 
 def _by_share(ensemble: Ensemble) -> list[str]:

@@ -13,7 +13,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.plan.candidates import recipes_of_models
 from weigh.plan.finalists import with_first_recipe
 from weigh.record.results import Results
@@ -101,7 +101,7 @@ def find(results: Results) -> list[Finding]:
 
 def _nowhere(models: Sequence[str], recipes: Sequence[str]) -> Text:
     """ "mobilenetv2 was not trained with last-stage or finetune." """
-    named = Text(" or ".join(recipes), "、".join(recipes))
+    named = join_texts(recipes, " or ", "、")
     if len(models) == 1:
         return text("{m} was not trained with {o}.", "没有用 {o} 训练 {m}。", m=models[0], o=named)
     return text("None of the {n} models was trained with {o}.", "{n} 个模型都没有用 {o} 训练。", n=len(models), o=named)

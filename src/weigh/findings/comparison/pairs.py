@@ -16,7 +16,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.record.results import Results
 from weigh.stats.comparison import Difference
 from weigh.stats.estimate import Estimate
@@ -188,7 +188,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
         "在其余 {n} 个候选方案中，{c} {p}。",
         c=evidence.label(winner),
         n=len(others),
-        p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
+        p=join_texts(parts, ", ", "，"),
     )
     if close:
         sentence += text(
@@ -260,7 +260,7 @@ def _extrapolated(evidence: Evidence, pair: list[str]) -> list[Assumption]:
         "{c}: hardly any penalty. With about as many features as training examples, or more, the score of such a head can fall or rise "
         "steeply with the number of examples, further than this interval reaches.",
         "{c} 几乎没有正则。若特征数与训练样本数相近或更多，这类分类头的得分可能随样本数骤降或骤升，超出该区间的范围。",
-        c=Text(", ".join(hardly.values()), "、".join(hardly.values())),
+        c=join_texts(hardly.values(), ", ", "、"),
     )
     name = text("Folds tell about all the data", "各折的结果能推及全部数据")
     return [Assumption(name=name, outcome="doubtful", detail=detail)]

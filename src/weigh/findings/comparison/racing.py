@@ -6,7 +6,7 @@ A dropped candidate did not fail: it could not be the best any more. Before it: 
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count, share
+from weigh.findings.amounts import amount, as_gain, count, share
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -114,18 +114,16 @@ def _dropped(
 ) -> Text:
     """ "b was dropped after 2 of 25 folds: a was ahead by 12.3 points [4.0, 20.6]." """
     metric = METRICS.get(results.spec.primary)
-    sign = (1.0 if metric.greater_is_better else -1.0) * (100.0 if metric.unit == "score" else 1.0)
-    ends = [None if end is None else sign * end + 0.0 for end in (drop.low, drop.high)]
-    low, high = ends if sign > 0 else ends[::-1]
-    gain = Estimate(
-        value=sign * drop.value + 0.0,
-        low=low,
-        high=high,
+    lead = Estimate(
+        value=drop.value,
+        low=drop.low,
+        high=drop.high,
         level=results.spec.design.level,
         n=drop.examples,
-        unit="points" if metric.unit == "score" else metric.unit,
+        unit=metric.unit,
         method="at the look that dropped it; simultaneous over all pairs and looks",
     )
+    gain = as_gain(lead, metric)
     estimates[f"dropped_{index + 1}"] = gain
     estimates[f"dropped_{index + 1}_folds"] = count(drop.blocks, "folds")
     estimates[f"dropped_{index + 1}_planned"] = count(drop.planned, "folds")
@@ -138,7 +136,7 @@ def _dropped(
         a=labels.get(drop.leader, drop.leader),
         d=amount(gain),
     )
-    if low is not None and low <= 0:
+    if gain.low is not None and gain.low <= 0:
         return sentence + text(
             "(as a pair this is open; that it is the best is excluded, which asks for less).",
             "（单看这一对尚无定论；但“它是最好的”已可排除，后者所需证据较少）。",

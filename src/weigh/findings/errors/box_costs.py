@@ -18,7 +18,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
 from weigh.findings.questions import asked
 from weigh.kinds.box_statistics import BoxStatistics, stacked
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.results import OutOfFold
@@ -78,7 +78,7 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
         c=evidence.label(reader),
         s=f"{whole:.3f}",
         o=NEAR,
-        l=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
+        l=join_texts(parts, ", ", "，"),
     )
     top, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     if second is not None and not settled:

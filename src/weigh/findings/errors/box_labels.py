@@ -21,7 +21,7 @@ from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.kinds.box_list import Boxes, overlaps
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 
 __all__ = ["Suspicion", "find_suspects", "suspicions"]
 
@@ -157,7 +157,7 @@ def _listed(suspects: Sequence[Suspicion], estimates: dict) -> Text:
         if number:
             estimates[name] = count(number, "1")
             parts.append(text(one_of.en, one_of.zh, k=number))
-    return Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts))
+    return join_texts(parts, ", ", "，")
 
 
 def _runs_of(sightings: dict[str, Sightings], at: int) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import count
+from weigh.findings.amounts import count, turned
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.errors.sightings import Sightings
 from weigh.findings.evidence import Evidence
@@ -141,14 +141,13 @@ def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> 
 
 def _surplus(surplus: Estimate) -> Text:
     """ "1.4 too few [1.0, 1.8]"; where both signs are possible, that it may be none."""
-    value, low, high = surplus.value, surplus.low, surplus.high
+    low, high = surplus.low, surplus.high
     if low is None or high is None:
         return text("{v} in the mean, without an interval", "平均相差 {v} 个，没有区间", v=_written(surplus, sign=True))
     if low > 0:
         return text("{v} too many", "偏多 {v} 个", v=_written(surplus))
     if high < 0:
-        turned = surplus.model_copy(update={"value": -value, "low": -high, "high": -low})
-        return text("{v} too few", "偏少 {v} 个", v=_written(turned))
+        return text("{v} too few", "偏少 {v} 个", v=_written(turned(surplus)))
     return text(
         "in the mean neither too many nor too few is shown ({v})",
         "平均而言，没有显示出偏多或偏少（{v}）",

@@ -33,8 +33,7 @@ def percent(estimate: Estimate) -> str:
 
 
 def in_percent(estimate: Estimate) -> Estimate:
-    low, high = (None if end is None else 100 * end for end in (estimate.low, estimate.high))
-    return estimate.model_copy(update={"value": 100 * estimate.value, "low": low, "high": high, "unit": "percent"})
+    return estimate.times(100.0, "percent")
 
 
 def drawn(label: Any, share: Estimate) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, gain_of, scaled, scope
+from weigh.findings.amounts import amount, as_gain, count, scaled, scope
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -155,7 +155,7 @@ def _next(evidence: Evidence, first: Measured, verdict: Verdict) -> list[Text]:
 
 def _falls(evidence: Evidence, curve: LearningCurve) -> bool:
     """Whether the score gets worse with more examples, which no power law of learning allows."""
-    gain = _points(evidence, curve)
+    gain = as_gain(curve.gain, evidence.metric)
     return gain.high is not None and gain.high < 0
 
 
@@ -169,13 +169,6 @@ def _would_have_been_seen(evidence: Evidence, curve: LearningCurve) -> bool:
         and 1 - end < evidence.rope
     )
     return room or (curve.would_show_a_bend and evidence.once(usefulness) == "yes")
-
-
-def _points(evidence: Evidence, curve: LearningCurve):
-    """The gain in points, positive for better."""
-    from types import SimpleNamespace
-
-    return gain_of(SimpleNamespace(estimate=curve.gain), evidence.metric)  # type: ignore[arg-type]
 
 
 def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
@@ -192,7 +185,7 @@ def _say(evidence: Evidence, first: Measured) -> tuple[Text, Verdict, dict]:
             "undecided",
             {"points": count(least, "count")},
         )
-    gain = _points(evidence, curve)
+    gain = as_gain(curve.gain, evidence.metric)
     small, now = round(float(first.sizes[0])), round(float(first.sizes[-1]))
     bare = {"low": None, "high": None}
     measured = {

@@ -13,14 +13,14 @@ running.
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count, share
+from weigh.findings.amounts import amount, count, in_points, share
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.neighbours import find_neighbours
 from weigh.findings.generalisation.order_checks import Check, Checked, check_order
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
 from weigh.record.results import Results
@@ -131,7 +131,7 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
     }
     parts = []
     for check in alarms:
-        drop = _points(check.drop)
+        drop = in_points(check.drop)
         estimates[f"shuffled:{check.variant}"] = Estimate(value=check.shuffled, n=check.examples, method="same blocks")
         estimates[check.variant] = check.blocked
         estimates[f"drop:{check.variant}"] = drop
@@ -145,7 +145,7 @@ def _alarm(evidence: Evidence, checked: Checked, alarms: list[Check]) -> tuple[T
                 d=amount(drop),
             )
         )
-    joined = Text(" and ".join(p.en for p in parts), "；".join(p.zh for p in parts))
+    joined = join_texts(parts, " and ", "；")
     sentence = text(
         "With shuffled folds the AUROC of {c} is {w:.3f}. Scored within parts of the file order, it falls when neighbours "
         "stay together: {p}. Neighbours are alike, or conditions drift along the order; either way the shuffled score is "
@@ -168,7 +168,7 @@ def _reach(checked: Checked, alarms: list[Check], estimates: dict[str, Estimate]
         return text("", "")
     step = near[-1]  # to the next larger blocks; where there are none, from the next smaller ones
     smaller, larger = (next(c for c in checked.checks if c.variant == v) for v in (step.small, step.large))
-    drop = _points(step.drop)
+    drop = in_points(step.drop)
     estimates["further"] = drop
     values = {"s": _variant(smaller, estimates), "l": _variant(larger, estimates), "d": amount(drop)}
     if step.drop.low is not None and step.drop.low > 0:
@@ -198,7 +198,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
     judged = [widest] if own is None else [widest, own]
     rope = evidence.rope if evidence.metric.unit == "score" else widest.metric.rope
     ropes = [evidence.rope if check.metric is evidence.metric else rope for check in judged]
-    drop = _points(widest.drop)
+    drop = in_points(widest.drop)
     estimates = {
         f"shuffled:{widest.variant}": Estimate(value=widest.shuffled, n=widest.examples, method="same blocks"),
         widest.variant: widest.blocked,
@@ -215,7 +215,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         d=amount(drop),
     )
     if own is not None:
-        own_drop, key = _points(own.drop), f"{own.variant}:{own.metric.name}"
+        own_drop, key = in_points(own.drop), f"{own.variant}:{own.metric.name}"
         estimates |= {
             f"shuffled:{key}": Estimate(value=own.shuffled, n=own.examples, method="same blocks", unit=own.metric.unit),
             key: own.blocked,
@@ -234,11 +234,11 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
     estimates["level"] = share(evidence.level)
     parts = []
     for check, limit in zip(judged, ropes, strict=True):
-        scaled = _points(Estimate(value=limit, unit=check.metric.unit, method="as set"))
+        scaled = in_points(Estimate(value=limit, unit=check.metric.unit, method="as set"))
         estimates["tolerance" if check is widest else f"tolerance:{check.metric.name}"] = scaled
         parts.append(text("{t} in {m}", "{m} {t}", t=amount(scaled), m=check.metric.title))
     values = {
-        "t": Text(" and of ".join(part.en for part in parts), "、".join(part.zh for part in parts)),
+        "t": join_texts(parts, " and of ", "、"),
         "l": f"{100 * evidence.level:.4g}",
     }
     if complete and all(excluded):
@@ -262,15 +262,6 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         "undecided",
         estimates,
     )
-
-
-def _points(drop: Estimate) -> Estimate:
-    if drop.unit != "score":
-        return drop
-    scaled = {
-        k: None if v is None else 100 * v for k, v in (("value", drop.value), ("low", drop.low), ("high", drop.high))
-    }
-    return drop.model_copy(update={**scaled, "unit": "points"})
 
 
 def _figure(evidence: Evidence, checked: Checked) -> Figure:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count
+from weigh.findings.amounts import amount, count, in_points
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.shift_ranking import read_ranking
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
@@ -141,7 +141,7 @@ def _drop(
     subject: str | None,
 ) -> Finding:
     judged = shift.mean if subject is None else shift.models[subject]
-    drop = _points(judged.drop)
+    drop = in_points(judged.drop)
     apart = _only_in_one(kind, pair)
     verdict = _judge(judged.drop, metric) if not apart else "undecided"
     models = len(shift.models)
@@ -275,13 +275,13 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
     excess = [model.excess for model in shift.models.values() if model.excess is not None]
     more = sum(e.low is not None and e.low > 0 for e in excess)
     less = sum(e.high is not None and e.high < 0 for e in excess)
-    ends = sorted((_points(d) for d in drops), key=lambda d: d.value)
+    ends = sorted((in_points(d) for d in drops), key=lambda d: d.value)
     estimates |= {
         "worse": count(worse, "models"),
         "models": count(len(drops), "models"),
         "smallest_drop": ends[0],
         "largest_drop": ends[-1],
-        "mean_drop": _points(shift.mean.drop),
+        "mean_drop": in_points(shift.mean.drop),
     }
     one = text(
         "Models shown to be worse there: {w} of {k}; the drops go from {s} to {l}.",
@@ -350,13 +350,6 @@ def _class_shares(
 
 def _score(measured: Measured, weights: np.ndarray) -> float:
     return float(np.nanmean([measured.score_repeat(r, weights) for r in range(measured.repeats)]))
-
-
-def _points(drop: Estimate) -> Estimate:
-    if drop.unit != "score":
-        return drop
-    ends = {k: None if v is None else 100 * v for k, v in (("low", drop.low), ("high", drop.high))}
-    return drop.model_copy(update={"value": 100 * drop.value, **ends, "unit": "points"})
 
 
 def _row(label: str, drop: Drop) -> dict:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from weigh.findings.amounts import count
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.stats.shift import Shift
 
 __all__ = ["read_ranking"]
@@ -112,4 +112,4 @@ def _swap(pair: tuple[str, str], titles: tuple[Text, Text], label: Callable[[str
 
 
 def _listed(parts: list[Text]) -> Text:
-    return Text("; ".join(p.en for p in parts), "；".join(p.zh for p in parts))
+    return join_texts(parts, "; ", "；")

@@ -16,7 +16,7 @@ from weigh.findings.generalisation.choice import read_choice
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.generalisation.shift import find_shifts
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.stats.estimate import Estimate
 
 __all__ = ["caveats", "lead_is_lost"]
@@ -157,7 +157,7 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     sentence = text(
         "On the further test sets it scores {l}",
         "在其他测试集上的得分：{l}",
-        l=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
+        l=join_texts(parts, ", ", "，"),
     )
     if worse:
         estimates["sets_worse"] = count(worse, "sets")

@@ -15,7 +15,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.metrics.base import METRICS
 from weigh.record.results import OutOfFold, Results
 from weigh.stats.estimate import Estimate
@@ -101,7 +101,7 @@ def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str
         )
         for name, (decided, probable) in scores.items()
     ]
-    listed = Text(" and ".join(one.en for one in shown), "，".join(one.zh for one in shown))
+    listed = join_texts(shown, " and ", "，")
     return text(
         "{c} does not always answer with its most probable class: a threshold was chosen for {m} inside the training folds, "
         "so that rare classes are answered earlier, and {s} % of the labels of {n} examples differ. That makes {l}.",

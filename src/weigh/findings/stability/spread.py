@@ -186,16 +186,11 @@ def _agreement(evidence: Evidence) -> list[Finding]:
     if labels.ndim == 3:
         differs = [d.any(axis=1) for d in differs]
     changed = np.mean(differs, axis=0)
-    share = share_estimate(changed, evidence.units, level=evidence.level)
-    churn = share.model_copy(
-        update={
-            name: value and 100 * value
-            for name, value in (("value", share.value), ("low", share.low), ("high", share.high))
-        }
-        | {"unit": "percent"}
-    )
+    churn = share_estimate(changed, evidence.units, level=evidence.level).times(100.0, "percent")
     verdict: Verdict = "undecided"
+    interval = ""  # there is none where all examples are of one group
     if churn.low is not None and churn.high is not None:
+        interval = f" [{churn.low:.1f}, {churn.high:.1f}]"
         verdict = "yes" if churn.high < CHURN else "no" if churn.low > CHURN else "undecided"
     ever = int((changed > 0).sum())
     return [
@@ -206,12 +201,11 @@ def _agreement(evidence: Evidence) -> list[Finding]:
             claim="this_data",
             severity="evidence" if verdict == "no" else "detail",
             sentence=text(
-                "Two repeats of {c} give {p:.1f} % [{l:.1f}, {h:.1f}] of the examples different answers; {k} of {n} examples changed at least once over {r} repeats.",
-                "{c} 的任意两次重复对 {p:.1f} % [{l:.1f}, {h:.1f}] 的样本给出不同的回答；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
+                "Two repeats of {c} give {p:.1f} %{i} of the examples different answers; {k} of {n} examples changed at least once over {r} repeats.",
+                "{c} 的任意两次重复对 {p:.1f} %{i} 的样本给出不同的回答；在 {r} 次重复中，{n} 个样本里有 {k} 个至少变过一次。",
                 c=evidence.label(winner),
                 p=churn.value,
-                l=churn.low,
-                h=churn.high,
+                i=interval,
                 k=ever,
                 n=len(changed),
                 r=len(complete),

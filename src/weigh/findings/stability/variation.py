@@ -19,7 +19,7 @@ from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.plan.purposes import sources_of
 from weigh.record.results import Results
 from weigh.stats.components import EVALUATION, TOGETHER, Components, Star, variance_components
@@ -215,7 +215,7 @@ def _say(evidence: Evidence, name: str, components: Components, seeds: list[str]
         d=digits,
         u=UNITS.get(unit, text(unit, unit)),
         n=total.n,
-        p=Text(", ".join(p.en for p in parts), "，".join(p.zh for p in parts)),
+        p=join_texts(parts, ", ", "，"),
     )
     part = _per_cent(components.mean_share[EVALUATION])
     sentence += text(

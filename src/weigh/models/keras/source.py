@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, no_file
 from weigh.language import Text, text
 from weigh.models.address import Address, parse_address
 from weigh.models.anatomy import weights_digest
@@ -82,7 +82,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
     path = None if address.path is None else Path(address.path).expanduser()
     if path is not None and not path.is_file():
-        raise ModelError(text("There is no file {p}.", "没有文件 {p}。", p=path))
+        raise no_file(path, ModelError)
     if path is not None and address.name == path.name:
         model = _from_file(address, path, pretrained=pretrained)
     elif address.name.startswith("hub:"):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from weigh.errors import ModelError
+from weigh.errors import ModelError, no_file
 from weigh.files import open_regular
 from weigh.language import Text, text
 from weigh.models.limits import MOST_OPERATIONS
@@ -316,7 +316,7 @@ def refused(path: Path, reason: str | Text) -> ModelError:
 
 def _bytes_of(path: Path) -> bytes:
     if not path.is_file():
-        raise ModelError(text("There is no file {p}.", "没有文件 {p}。", p=path))
+        raise no_file(path, ModelError)
     with open_regular(path) as file:
         if (size := os.fstat(file.fileno()).st_size) > MOST_BYTES:
             raise refused(path, f"{size:,} > {MOST_BYTES:,} bytes")
