@@ -162,3 +162,21 @@ def test_a_mistake_in_the_command_is_told_as_text(command):
     assert 'b"' not in done.stderr
     assert done.stderr.startswith("Usage:")
     assert "\nError: " in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["data", "x"],
+        ["models"],
+        ["read", "x"],
+        ["report", "x"],
+        ["glue", "x"],
+        ["evaluate", "x"],
+        ["rank", "x"],
+        ["predict", "x", "y"],
+    ],
+)
+def test_every_command_refuses_a_format_that_it_does_not_have(command, capsys):
+    assert main([*command, "--format", "yaml"]) == 2
+    assert "yaml is none of" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_mistakes_are_told_without_a_traceback(tmp_path, capsys):
     assert main(["read", str(bad), "--lang", "zh"]) == 2
     assert "没有“example”列" in capsys.readouterr().err
     assert main(["read", str(bad), "--format", "pdf"]) == 2
-    assert "no report format" in capsys.readouterr().err
+    assert "pdf is none of html, json, md, text" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Lang, Offline, Quiet, Settings, TaskName
+from weigh.cli.options import Lang, Offline, Quiet, Settings, TaskName, check_format
 from weigh.cli.output import print_data
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json, visible_line
@@ -30,6 +30,7 @@ def data(
     from weigh.run import recipes_for
     from weigh.spec_yaml import apply_settings, load_spec
 
+    check_format(format, ("text", "json"))
     language = detect_language(lang)
     study = {
         "data": {"train": source},

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weigh.cli.options import Device, Lang, Models, Offline, Quiet, Settings, TrustCode, open_study
+from weigh.cli.options import Device, Lang, Models, Offline, Quiet, Settings, TrustCode, check_format, open_study
 from weigh.cli.output import print_data
 from weigh.disk import write_file
-from weigh.errors import SpecError
 from weigh.language import Text, detect_language, text
 from weigh.report.visible import visible_json
 from weigh.tasks import IMAGE_CLASSIFICATION
@@ -45,10 +44,7 @@ def evaluate(
     from weigh.cli.output import open_screen
     from weigh.execute.evaluation import evaluate_models
 
-    if format not in FORMATS:
-        raise SpecError(
-            text("--format: {f} is none of {k}.", "--format：{f} 不是 {k} 之一。", f=format, k=", ".join(FORMATS))
-        )
+    check_format(format, FORMATS)
     study = open_study(
         source, task=IMAGE_CLASSIFICATION, models=models, recipes=(), settings=settings, output=None, device=device, offline=offline
     )  # fmt: skip

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Lang
+from weigh.cli.options import Lang, check_format
 from weigh.cli.output import print_data
-from weigh.errors import SpecError
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json
 
@@ -34,11 +33,7 @@ def glue(
     from weigh.study import Study
 
     language = detect_language(lang)
-    if format not in FORMATS:
-        raise SpecError(
-            text("There is no format '{f}' of this table.", "此表没有格式“{f}”。", f=format),
-            do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
-        )
+    check_format(format, FORMATS)
     table = glue_table([Study.open(folder).results() for folder in studies])
     written = {name: render_glue(table, name, language) for name in FORMATS}
     for name, suffix in FORMATS.items():

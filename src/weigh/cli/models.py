@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from weigh.cli.options import Lang, Offline
+from weigh.cli.options import Lang, Offline, check_format
 from weigh.cli.output import print_data
 from weigh.errors import SpecError, reason_of
 from weigh.language import Text, detect_language, text
@@ -49,6 +49,7 @@ def models(
     from weigh.tasks import TASKS
 
     spoken = detect_language(lang)
+    check_format(format, ("text", "json"))
     if sort not in SORTS:
         raise SpecError(text("--sort: {s} is none of {k}.", "--sort：{s} 不是 {k} 之一。", s=sort, k=", ".join(SORTS)))
     reads = medium_named(TASKS.get(task).medium).reads if task else ""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weigh.errors import SpecError, WeighError
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
@@ -30,6 +30,7 @@ __all__ = [
     "Settings",
     "TaskName",
     "TrustCode",
+    "check_format",
     "known_kinds",
     "listed",
     "open_study",
@@ -90,6 +91,19 @@ FailOn = Annotated[
 def listed(written: Sequence[str]) -> list[str]:
     """What an option says that takes a list and may be given several times: ["a, b", "c"] as ["a", "b", "c"]."""
     return [item.strip() for one in written for item in one.split(",") if item.strip()]
+
+
+def check_format(format: str, known: Iterable[str]) -> None:
+    """Nothing where --format names one of `known`.
+
+    Raises:
+        SpecError: It does not.
+    """
+    known = tuple(known)
+    if format not in known:
+        raise SpecError(
+            text("--format: {f} is none of {k}.", "--format：{f} 不是 {k} 之一。", f=format, k=", ".join(known))
+        )
 
 
 def open_study(
@@ -160,7 +174,7 @@ def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> Spec
     return SpecError(
         text("No models are named.", "没有指定模型。"),
         text("weigh compares the models that you name.", "weigh 只比较您指定的模型。"),
-        Text(*("\n".join(line.render(language) for line in lines) for language in ("en", "zh"))) if lines else None,
+        join_texts(lines, "\n", "\n") if lines else None,
     )
 
 

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weigh.cli.options import Budget, Lang, Models, Offline, Output, Quiet, TaskName, TrustCode, listed, open_study
+from weigh.cli.options import (
+    Budget,
+    Lang,
+    Models,
+    Offline,
+    Output,
+    Quiet,
+    TaskName,
+    TrustCode,
+    check_format,
+    listed,
+    open_study,
+)
 from weigh.cli.output import print_data, unfiltered
 from weigh.cli.study import Source, Yes, run_and_tell
 from weigh.errors import SpecError, WeighError
@@ -28,7 +40,6 @@ __all__ = ["register"]
 RECIPE, TRAINED = "probe", "finetune"  # the latter where a task has no linear head
 SETTINGS = ["design.curve=false", "design.cleaned=false", "output.refit=false"]  # what says nothing about the choice
 FORMATS = ("text", "json", "html")
-SCORES = ("logme", "h_score", "knn")  # shown when asked for: they take the width of the names
 COLUMNS: dict[str, Text] = {
     "rank": text("#", "#"),
     "candidate": text("model", "模型"),
@@ -50,10 +61,7 @@ def rank(
     quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
     """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
-    if format not in FORMATS:
-        raise SpecError(
-            text("--format: {f} is none of {k}.", "--format：{f} 不是 {k} 之一。", f=format, k=", ".join(FORMATS))
-        )
+    check_format(format, FORMATS)
     if len(named := listed(models)) == 1:
         raise SpecError(
             text("Only {m} is named.", "只指定了 {m}。", m=named[0]),
@@ -85,6 +93,9 @@ def rank(
         study, source, recipe, task=task, models=named, output=output, offline=offline, trust_code=trust_code
     )
     report = study.folder / LANGUAGE_FILES[language]
+    from weigh.findings.comparison.choice import SCORES
+
+    hidden = () if scores else SCORES  # shown when asked for: they take the width of the names
 
     def tell(file: FindingsFile) -> None:
         if format == "json":
@@ -92,7 +103,7 @@ def rank(
         elif format == "html":
             print(report)
         else:
-            _print_ranking(file, language, without=() if scores else SCORES)
+            _print_ranking(file, language, without=hidden)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
             print(_extending(further, recipe).render(language))
 

@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import FailOn, Lang, Settings, known_kinds, tell_failures
+from weigh.cli.options import FailOn, Lang, Settings, check_format, known_kinds, tell_failures
 from weigh.cli.output import print_data, unfiltered
-from weigh.errors import SpecError
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json
 
@@ -55,11 +54,7 @@ def read(
     from weigh.study import LANGUAGE_FILES
 
     language = detect_language(lang)
-    if format not in FORMATS:
-        raise SpecError(
-            text("There is no report format '{f}'.", "没有报告格式“{f}”。", f=format),
-            do=text("Choose {k}.", "可选 {k}。", k=", ".join(FORMATS)),
-        )
+    check_format(format, FORMATS)
     kinds = known_kinds(fail_on)
     reading = read_predictions(*predictions, labels=labels, gold=gold, settings=settings)
     file = reading.findings().file

@@ -24,6 +24,7 @@ from weigh.cli.options import (
     Settings,
     TaskName,
     TrustCode,
+    check_format,
     known_kinds,
     open_study,
     tell_failures,
@@ -220,6 +221,7 @@ def report(
     """Rebuild the report from what is recorded, finished or not; needs neither torch nor the data."""
     from weigh.study import LANGUAGE_FILES, Study
 
+    check_format(format, ("html", "json", "md", "text"))
     opened, language = Study.open(study), detect_language(lang)
     if format == "html":
         written = opened.write()

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Device, Lang, Models, Offline, Output, Quiet, Settings, TrustCode, open_study
+from weigh.cli.options import (
+    Device,
+    Lang,
+    Models,
+    Offline,
+    Output,
+    Quiet,
+    Settings,
+    TrustCode,
+    check_format,
+    open_study,
+)
 from weigh.cli.output import print_data
 from weigh.errors import DataError, SpecError
 from weigh.language import detect_language, text
@@ -51,8 +62,7 @@ def predict(
 
     if not format:
         format = "csv" if output is None else check_suffix(output, (".csv", ".jsonl")).removeprefix(".")
-    if format not in ("csv", "jsonl"):
-        raise SpecError(text("--format: {f} is neither csv nor jsonl.", "--format：{f} 不是 csv 或 jsonl。", f=format))
+    check_format(format, ("csv", "jsonl"))
     language = detect_language(lang)
     with open_screen(language, quiet=quiet, confirmed=True) as screen:
         opened = Study.open(study, trust_code=trust_code)

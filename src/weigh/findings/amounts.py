@@ -11,17 +11,22 @@ from weigh.stats.comparison import Difference
 from weigh.stats.estimate import UNITS, Estimate, digits_that_show
 from weigh.stats.interval import Claim
 
-__all__ = ["amount", "as_gain", "count", "gain_of", "in_points", "scaled", "scope", "share", "turned"]
+__all__ = ["amount", "as_gain", "count", "gain_of", "in_points", "scaled", "scope", "share", "turned", "written_level"]
 
 
-def count(value: float, unit: str) -> Estimate:
-    """A count. It is exact, so it has no interval."""
-    return Estimate(value=float(value), n=int(value), n_unit=unit, method="count", unit=unit)
+def count(value: float, unit: str, *, of: int | None = None) -> Estimate:
+    """A count, of `of` where it is a part of more. It is exact, so it has no interval."""
+    return Estimate(value=float(value), n=int(value) if of is None else of, n_unit=unit, method="count", unit=unit)
 
 
-def share(level: float) -> Estimate:
-    """A share as a percentage, exact."""
-    return Estimate(value=100 * level, method="as set", unit="percent")
+def share(part: float, *, n: int = 0, n_unit: str = "examples", method: str = "as set") -> Estimate:
+    """A share in [0, 1] as a percentage, without an interval."""
+    return Estimate(value=100 * part, n=n, n_unit=n_unit, method=method, unit="percent")
+
+
+def written_level(level: float) -> str:
+    """The coverage of intervals for a sentence, in per cent: "95", "99.9"."""
+    return f"{100 * level:.4g}"
 
 
 def gain_of(difference: Difference, metric: Metric) -> Estimate:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.amounts import count
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding
 from weigh.findings.questions import asked
@@ -218,14 +219,14 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     ]
     worse.sort(key=lambda s: -s.shortfall.value)  # type: ignore[union-attr]
     tested, small = sum(s.shortfall is not None for s in scored), sum(bool(s.reason) for s in scored)
-    estimates = {"slices_tested": _number(tested, "slices"), "slices_too_small": _number(small, "slices")}
+    estimates = {"slices_tested": count(tested, "slices"), "slices_too_small": count(small, "slices")}
     for s in worse[:NAMED]:
         name = f"{s.slice.column or 'class'}={s.slice.value}"
         estimates[name], estimates[f"{name}:shortfall"] = s.score, s.shortfall  # type: ignore[assignment]
     if worse:
-        estimates["slices_worse"] = _number(len(worse), "slices")
+        estimates["slices_worse"] = count(len(worse), "slices")
     if left_out:
-        estimates["columns_left_out"] = _number(len(left_out), "columns")
+        estimates["columns_left_out"] = count(len(left_out), "columns")
     sentence = _say(results.candidate(winner).label, worse, tested, metric.title) + _say_what_is_not_tested(
         small, len(left_out), others=tested > 0
     )
@@ -302,7 +303,7 @@ def _assume(units: Units) -> list[Assumption]:
     apart = (
         text("Examples are independent of each other", "样本之间相互独立")
         if units.name == "examples"
-        else text("Groups are independent of each other", "各组之间相互独立")
+        else text("Groups are independent of each other", "各组相互独立")
     )
     return [Assumption(name=name, outcome="unchecked") for name in (drawn, apart)]
 
@@ -325,10 +326,6 @@ def _named(s: Scored, title: Text) -> Text:
         score=s.score.format(),
         short=s.shortfall.format(),
     )
-
-
-def _number(value: float, unit: str) -> Estimate:
-    return Estimate(value=value, n=int(value), n_unit=unit, method="count", unit=unit)
 
 
 def _row(s: Scored, adjusted: float, worse: bool) -> dict:  # noqa: FBT001

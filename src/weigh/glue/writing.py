@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len
 
+from weigh.findings.amounts import written_level
 from weigh.glue.table import GlueTable
 from weigh.glue.tasks import GLUE
 from weigh.language import Text, text
@@ -75,7 +76,7 @@ def _notes(table: GlueTable) -> list[Text]:
             "Scores of the refitted models on each study's test part (the development set where GLUE keeps the labels of the test set), "
             "with {l} % intervals over its examples: {s}.",
             "得分为重新拟合的模型在各研究测试部分上的结果（GLUE 不公开测试集标签时为开发集），区间为对其样本的 {l} % 区间：{s}。",
-            l=f"{100 * level:.4g}",
+            l=written_level(level),
             s=Text(scored, scored_zh),
         ),
         text("Examples: {n}.", "样本数：{n}。", n=", ".join(f"{c} {n}" for c, n in sizes.items())),

@@ -14,7 +14,12 @@ from weigh.findings.learning import nothing_learnt
 from weigh.language import Text, text
 from weigh.record.results import Results
 
-__all__ = ["study_limits", "undecided_rivals"]
+__all__ = ["NO_OTHER_SOURCE", "not_better", "study_limits", "undecided_rivals"]
+
+NO_OTHER_SOURCE = text(
+    "how well the models do on data from elsewhere (no other source was measured)",
+    "模型在其他来源的数据上表现如何（没有测过其他来源）",
+)
 
 
 def undecided_rivals(evidence: Evidence) -> list[str]:
@@ -29,6 +34,11 @@ def undecided_rivals(evidence: Evidence) -> list[str]:
     ]
 
 
+def not_better(evidence: Evidence, rivals: str | Text) -> Text:
+    """That the winner cannot be said to be better than these candidates."""
+    return text("that {w} is better than {c}", "{w} 优于 {c}", w=evidence.label(str(evidence.winner)), c=rivals)
+
+
 def study_limits(results: Results, evidence: Evidence) -> list[Text]:
     """What may not be concluded, each from a fact of this study."""
     if evidence.once(nothing_learnt):
@@ -39,14 +49,7 @@ def study_limits(results: Results, evidence: Evidence) -> list[Text]:
     limits = [_sources(results, evidence)]
     rivals = undecided_rivals(evidence)
     if rivals:
-        limits.append(
-            text(
-                "that {w} is better than {c}",
-                "{w} 优于 {c}",
-                w=evidence.label(str(evidence.winner)),
-                c=", ".join(map(evidence.label, rivals)),
-            )
-        )
+        limits.append(not_better(evidence, ", ".join(map(evidence.label, rivals))))
     n_test = len(results.examples.where("test"))
     if not n_test or evidence.winner is None or results.test(evidence.winner) is None:
         limits.append(
@@ -91,10 +94,7 @@ def study_limits(results: Results, evidence: Evidence) -> list[Text]:
 def _sources(results: Results, evidence: Evidence) -> Text:
     """What is not known of data from elsewhere: everything, or everything but the further test sets that were scored."""
     if not results.shifted:
-        return text(
-            "how well the models do on data from elsewhere (no other source was measured)",
-            "模型在其他来源的数据上表现如何（没有测过其他来源）",
-        )
+        return NO_OTHER_SOURCE
     scored = {finding.id.removeprefix("shift:") for finding in evidence.once(find_shifts)}
     waiting = [name for name in results.shifted if name not in scored]
     if waiting:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from weigh.findings.advice import reading_advice
 from weigh.findings.advice.limits import study_limits, undecided_rivals
+from weigh.findings.amounts import count
 from weigh.findings.cost import operations
 from weigh.findings.errors.suspects import look_again, suspected_labels
 from weigh.findings.evidence import Evidence, read_evidence
@@ -29,7 +30,6 @@ from weigh.findings.stability.training import longer, read_training, what_to_cha
 from weigh.language import Text, join_texts, text
 from weigh.record.results import Results
 from weigh.run import RECIPES, recipes_for
-from weigh.stats.estimate import Estimate
 from weigh.stats.power import what_settles
 
 __all__ = ["find"]
@@ -76,10 +76,10 @@ def find(results: Results) -> list[Finding]:
         if all(item.words.en != other.words.en for other in unique):
             unique.append(item)
     limits = study_limits(results, evidence) if ours else reading_advice.limits(results, evidence, undecided)
-    estimates = {"items": _count(len(unique), "items")}
+    estimates = {"items": count(len(unique), "items")}
     for item in unique:
         if item.number is not None:
-            estimates[item.number[0]] = _count(item.number[1], "count")
+            estimates[item.number[0]] = count(item.number[1], "count")
     first = (
         text(
             "Worth doing, first of all: {x}",
@@ -332,7 +332,3 @@ def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:
         if work is not None and least is not None and work < least:
             least, cheapest = work, name
     return cheapest
-
-
-def _count(value: float, unit: str) -> Estimate:
-    return Estimate(value=value, n=int(value), n_unit=unit, method="count", unit=unit)

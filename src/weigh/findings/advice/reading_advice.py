@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from weigh.findings.advice.limits import NO_OTHER_SOURCE, not_better
 from weigh.findings.evidence import Evidence
 from weigh.findings.performance.reading import needed
 from weigh.language import Text, text
@@ -50,21 +51,9 @@ def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> li
         )
     ]
     if not results.shifted:
-        open_questions.append(
-            text(
-                "how well the models do on data from elsewhere (no other source was measured)",
-                "模型在其他来源的数据上表现如何（没有测过其他来源）",
-            )
-        )
+        open_questions.append(NO_OTHER_SOURCE)
     if undecided:
-        open_questions.append(
-            text(
-                "that {w} is better than {c}",
-                "{w} 优于 {c}",
-                w=evidence.label(str(evidence.winner)),
-                c=_names(evidence, undecided),
-            )
-        )
+        open_questions.append(not_better(evidence, _names(evidence, undecided)))
     if results.origin == "models":
         open_questions.append(
             text(

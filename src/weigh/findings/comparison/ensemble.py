@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from weigh.findings.amounts import amount, count, gain_of, scope, share
+from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
@@ -77,7 +77,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
     sentence += text(
         "The {l} % interval is of this one comparison and speaks about {c}.",
         "{l} % 区间只针对这一项比较，说明的是{c}。",
-        l=f"{100 * evidence.level:.4g}",
+        l=written_level(evidence.level),
         c=scope(evidence.claim),
     )
     sentence += _to_use(evidence, ensemble, better=verdict == "yes", estimates=estimates)
@@ -144,9 +144,7 @@ def _members(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estima
     """ "a (60 %), b (40 %)", the largest share first."""
     listed = []
     for at, name in enumerate(_by_share(ensemble), 1):
-        estimates[f"share_{at}"] = Estimate(
-            value=100 * ensemble.members[name], method="share of the draws", unit="percent"
-        )
+        estimates[f"share_{at}"] = share(ensemble.members[name], method="share of the draws")
         listed.append(f"{evidence.label(name)} ({estimates[f'share_{at}'].value:.0f} %)")
     return join_texts(listed, ", ", "、")
 

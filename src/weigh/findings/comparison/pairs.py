@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import amount, count, gain_of, scaled, scope, share, turned
+from weigh.findings.amounts import amount, count, gain_of, scaled, scope, share, turned, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.comparison.possible_best import find_best, listed
 from weigh.findings.evidence import Evidence, read_evidence
@@ -155,7 +155,7 @@ def _descriptions(difference: Difference) -> dict[str, Estimate]:
     descriptions = {}
     if difference.folds > 1 and math.isfinite(difference.wins):
         method = "share of the runs that both have, ties half; a description"
-        wins = Estimate(value=100 * difference.wins, n=difference.folds, n_unit="runs", method=method, unit="percent")
+        wins = share(difference.wins, n=difference.folds, n_unit="runs", method=method)
         descriptions["wins"] = wins
     return descriptions
 
@@ -220,7 +220,7 @@ def _rest(evidence: Evidence, others: list[str], figure: Figure) -> Finding:
 
 def _scope(evidence: Evidence, pairs: int) -> Text:
     """How many pairs the intervals hold for at once, and which claim they are about."""
-    values = {"l": f"{100 * evidence.level:.4g}", "k": pairs, "s": scope(evidence.claim)}
+    values = {"l": written_level(evidence.level), "k": pairs, "s": scope(evidence.claim)}
     if pairs == 1:
         return text("The {l} % interval speaks about {s}.", "{l} % 区间针对的是{s}。", **values)
     return text(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from weigh.findings.amounts import count, share
+from weigh.findings.amounts import count, share, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Figure, Finding
@@ -44,7 +44,7 @@ def find_best(evidence: Evidence) -> list[Finding]:
     values = {
         "n": len(rows),
         "k": settled,
-        "l": f"{100 * evidence.level:.4g}",
+        "l": written_level(evidence.level),
         "p": len(possible),
         "c": listed(evidence, possible, estimates, "further"),
     }

@@ -6,7 +6,7 @@ A dropped candidate did not fail: it could not be the best any more. Before it: 
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, as_gain, count, share
+from weigh.findings.amounts import amount, as_gain, count, share, written_level
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
@@ -82,7 +82,7 @@ def find(results: Results) -> list[Finding]:
         sentence += text(
             "The truly best candidate is not among the dropped with {l} % confidence, all looks together.",
             "计入每一次查看，真正最好的方案不在退出者之中的置信度为 {l} %。",
-            l=f"{100 * results.spec.design.level:.4g}",
+            l=written_level(results.spec.design.level),
         )
     return [
         Finding(

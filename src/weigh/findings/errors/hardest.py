@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from weigh.findings.amounts import count, share
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.errors.suspects import (
     example_row,
@@ -29,7 +30,6 @@ from weigh.findings.targets import look_at
 from weigh.language import text
 from weigh.record.choice_of_winner import trained_on
 from weigh.record.results import OutOfFold, Results
-from weigh.stats.estimate import Estimate
 
 __all__ = ["SHOWN", "find"]
 
@@ -61,16 +61,16 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
     always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
     always = always[np.argsort(order[always], kind="stable")]
     n = len(first.target) - unknown
-    share = len(always) / max(n, 1)
+    hard = share(len(always) / max(n, 1), n=n, method="share")
     judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
     estimates = {
-        "always_wrong": _count(len(always), "examples", n),
-        "share_always_wrong": Estimate(value=100 * share, n=n, method="share", unit="percent"),
-        "predictions_each": _count(runs, "predictions", runs),
-        "examples": _count(n, "examples", n),
+        "always_wrong": count(len(always), "examples", of=n),
+        "share_always_wrong": hard,
+        "predictions_each": count(runs, "predictions"),
+        "examples": count(n, "examples"),
     }
     fixed = results.origin == "models"  # trained models on a test set: without folds, and the pictures are not here
-    values = {"k": len(always), "n": n, "s": f"{100 * share:.1f}", "r": runs}
+    values = {"k": len(always), "n": n, "s": f"{hard.value:.1f}", "r": runs}
     values |= {
         "o": text("", "") if fixed else text("out-of-fold ", "折外"),
         "y": text("run", "运行") if fixed else text("repeat", "重复"),
@@ -97,7 +97,7 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
             "每个样本只有一次预测，无法区分是样本本身难，还是碰巧出错。",
         )
     if unknown:
-        estimates["unknown"] = _count(unknown, "examples", len(first.target))
+        estimates["unknown"] = count(unknown, "examples", of=len(first.target))
         names = evidence.once(untrained_classes)
         left_out = text(
             "Left out: {k} {k:|example|examples} of classes that no model had trained on when it was tested"
@@ -164,7 +164,3 @@ def _by_mistakes(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callabl
         return {"path": str(examples.path[at]), "given": target, "predicted": predicted, "why": why}
 
     return -np.mean([runs.kind.distances(answer, runs.target) for answer in labels], axis=0), row
-
-
-def _count(value: int, unit: str, n: int) -> Estimate:
-    return Estimate(value=value, n=n, n_unit=unit, method="count", unit=unit)

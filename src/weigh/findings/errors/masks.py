@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from weigh.data.examples import Examples
-from weigh.findings.amounts import count
+from weigh.findings.amounts import count, share
 from weigh.findings.errors.mask_labels import find_regions
 from weigh.findings.errors.mistakes import MISTAKES
 from weigh.findings.errors.pixels import find_borders, find_confusions, find_missed_objects
@@ -62,8 +62,7 @@ def _find_hardest(evidence: Evidence, reader: str) -> Finding:
     worst = worst[wrong[worst] > 0]
     sizes = {"mean_wrong": wrong.mean(), "median_wrong": np.median(wrong), "most_wrong": wrong.max()}
     estimates = {
-        name: Estimate(value=100 * float(value), n=len(seen), method="description, no interval", unit="percent")
-        for name, value in sizes.items()
+        name: share(float(value), n=len(seen), method="description, no interval") for name, value in sizes.items()
     }
     estimates["examples"] = count(len(seen), "examples")
     sentence = text(

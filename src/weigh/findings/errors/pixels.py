@@ -223,9 +223,7 @@ def find_borders(evidence: Evidence, reader: str) -> Finding | None:
     near = _near(evidence, reader)
     estimate = _shares(evidence, reader, np.stack([wrong[:, :, :near].sum(axis=2), wrong.sum(axis=2)], axis=2))
     reach = DEPTHS[near] - 1
-    there = Estimate(
-        value=100 * float(pixels[:, :, :near].sum() / pixels.sum()), method="share, no interval", unit="percent"
-    )
+    there = share(float(pixels[:, :, :near].sum() / pixels.sum()), method="share, no interval")
     estimates = {"of_wrong": estimate, "of_pixels": there, "near_pixels": count(reach, "pixels")}
     values = {"c": evidence.label(reader), "s": percent(estimate), "d": reach, "p": percent(there)}
     sentence = text(

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from weigh.findings.amounts import count, share
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
@@ -172,11 +173,9 @@ def find_labels(evidence: Evidence) -> list[Finding]:
     many, contradicted = suspects.many, suspects.contradicted
     label_probability = probability_of_given(suspects.average, out_of_fold.target)
     estimates = {
-        "flagged": _count(contradicted, "examples", n),
-        "share_flagged": Estimate(
-            value=100 * contradicted / max(n, 1), n=n, method="share of the examples", unit="percent"
-        ),
-        "examples": _count(n, "examples", n),
+        "flagged": count(contradicted, "examples", of=n),
+        "share_flagged": share(contradicted / max(n, 1), n=n, method="share of the examples"),
+        "examples": count(n, "examples"),
     }
     ours = results.origin == "study"
     if len(flagged) and not many:
@@ -267,7 +266,7 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
     """Labels about which the model can say nothing, and why."""
     sentence = text("", "")
     if suspects.unknown:
-        estimates["unknown"] = _count(suspects.unknown, "examples", suspects.unknown)
+        estimates["unknown"] = count(suspects.unknown, "examples")
         names = evidence.once(untrained_classes)
         sentence += text(
             "Not looked at: {k} {k:|label|labels} of classes that no model had trained on when it was tested"
@@ -278,8 +277,8 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
         )
     if suspects.strange:
         estimates |= {
-            "strange": _count(suspects.strange, "examples", suspects.judged),
-            "groups": _count(suspects.groups, "groups", suspects.groups),
+            "strange": count(suspects.strange, "examples", of=suspects.judged),
+            "groups": count(suspects.groups, "groups"),
         }
         sentence += text(
             "Not suspected: {k} further {k:|label|labels} in {g} {g:|group|groups} where the model contradicts a large part of all labels; it never saw these "
@@ -321,9 +320,9 @@ def mean_probability(out_of_fold: OutOfFold, *, trained: np.ndarray | None = Non
     present = out_of_fold.present
     if trained is not None:
         present = present & trained
-    count = present.sum(axis=0)[:, None]
+    repeats = present.sum(axis=0)[:, None]
     summed = np.where(present[..., None], p, 0.0).sum(axis=0)
-    return np.where(count > 0, summed / np.maximum(count, 1), np.nan)
+    return np.where(repeats > 0, summed / np.maximum(repeats, 1), np.nan)
 
 
 def probability_of_given(average: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -346,7 +345,3 @@ def example_row(
         "probability_of_given": round(float(label_probability[i]), 4),
         "why": why,
     }
-
-
-def _count(value: int, unit: str, n: int) -> Estimate:
-    return Estimate(value=value, n=n, n_unit=unit, method="count", unit=unit)

@@ -5,7 +5,7 @@ Before it: the out-of-fold scores of all candidates. After it: `independent_test
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count
+from weigh.findings.amounts import amount, count, share
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -65,7 +65,7 @@ def find_optimism(evidence: Evidence) -> list[Finding]:
             "unit": "points" if evidence.metric.unit == "score" else evidence.metric.unit,
         }
     )
-    chosen = Estimate(value=100 * luck.chosen[winner], method="share of repeated choices", unit="percent")
+    chosen = share(luck.chosen[winner], method="share of repeated choices")
     reported, corrected = evidence.scores[winner], luck.score
     large = luck.optimism.value > (evidence.rope or RELATIVE * abs(reported.value))
     return [

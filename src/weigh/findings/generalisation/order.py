@@ -13,7 +13,7 @@ running.
 
 from __future__ import annotations
 
-from weigh.findings.amounts import amount, count, in_points, share
+from weigh.findings.amounts import amount, count, in_points, share, written_level
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.neighbours import find_neighbours
 from weigh.findings.generalisation.order_checks import Check, Checked, check_order
@@ -239,7 +239,7 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         parts.append(text("{t} in {m}", "{m} {t}", t=amount(scaled), m=check.metric.title))
     values = {
         "t": join_texts(parts, " and of ", "、"),
-        "l": f"{100 * evidence.level:.4g}",
+        "l": written_level(evidence.level),
     }
     if complete and all(excluded):
         return (

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weigh.findings.amounts import count
+from weigh.findings.amounts import count, share
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -42,7 +42,7 @@ def find(results: Results) -> list[Finding]:
     names = dict.fromkeys((evidence.metric.name, "accuracy"))
     scores = {name: (_score(name, decided), _score(name, probable)) for name in names}
     estimates = {
-        "differing": Estimate(value=100 * differing, n=whole, method="share of out-of-fold labels", unit="percent"),
+        "differing": share(differing, n=whole, method="share of out-of-fold labels"),
         "examples": count(whole, "examples"),
     }
     for name, both in scores.items():

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from weigh.findings.amounts import amount, count, gain_of, scope, share
+from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.generalisation.optimism import winner_score
@@ -83,7 +83,7 @@ def _headline(evidence: Evidence) -> Finding:
         "f": folds,
         "r": repeats,
         "k": run,
-        "l": f"{100 * evidence.level:.4g}",
+        "l": written_level(evidence.level),
     }
     validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证所得")
     values |= {"v": validated, "w": _design(evidence, values)}
