@@ -65,7 +65,7 @@ def test_only_regular_files_are_opened(odd_files, name, read):
         ["plan", "--models", "timm:resnet18"],
     ],
 )
-@pytest.mark.parametrize("suffix", [".csv", ".txt", ".yaml", ".parquet", ".jsonl", ""])
+@pytest.mark.parametrize("suffix", [".csv", ".yaml", ".parquet", ".jsonl", ""])
 def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys, monkeypatch):
     from weigh.cli.main import main
 
@@ -80,6 +80,19 @@ def test_commands_refuse_a_pipe_at_once(tmp_path, command, suffix, capsys, monke
     said = capsys.readouterr().err
     assert "is a pipe, not a file" in said
     assert "Write its contents to a file" in said
+
+
+@pytest.mark.parametrize("task", ["image-classification", "text-classification", "object-detection"])
+def test_a_pipe_that_may_be_a_list_is_refused_at_once(tmp_path, task, capsys):
+    from weigh.cli.main import main
+
+    os.mkfifo(tmp_path / "list.txt")
+    waiting = threading.Timer(8, os._exit, [99])
+    waiting.start()
+    code = main(["data", str(tmp_path / "list.txt"), "--task", task])
+    waiting.cancel()
+    assert code == 2
+    assert "is a pipe, not a file" in capsys.readouterr().err
 
 
 def _peak(code: str, *arguments: str) -> tuple[int, str]:

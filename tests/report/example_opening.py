@@ -142,7 +142,7 @@ def _scores() -> Figure:
         title=b("Balanced accuracy of every candidate", "各候选方案的平衡准确率"),
         rows=rows,
         fields={"value": b("balanced accuracy", "平衡准确率")},
-        options={"reference": 0.5, "reference_label": b("most frequent class", "最常见类别").model_dump()},
+        options={"reference": 0.5, "reference_label": b("most frequent class", "最常见类别")._asdict()},
     )
 
 
