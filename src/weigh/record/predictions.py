@@ -25,11 +25,12 @@ from weigh.language import Text, text
 from weigh.plan.prepare import positive_last
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import choose_winner
+from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_answers, keep_common, without_bare
 from weigh.record.predictions_folder import read_folders
 from weigh.record.predictions_folds import check_folds, number_folds, number_runs
 from weigh.record.predictions_shift import check_shift, moved_labels
-from weigh.record.predictions_table import Answers, PredictionTable, read_tables
+from weigh.record.predictions_table import read_tables
 from weigh.record.results import Candidate, Results, RunRecord
 from weigh.spec import StudySpec
 
@@ -104,7 +105,7 @@ def results_of(table: PredictionTable, spec: StudySpec) -> Results:
     start = 0
     for at, name in enumerate(sets):
         members = np.flatnonzero(table.set == name)
-        inside = [_inside(a, members, len(table.set)) for a in table.answers]
+        inside = [a.about(members, len(table.set)) for a in table.answers]
         if at:
             inside = [a for a in inside if len(a.which)]
         common, answers, left_out = keep_common(len(members), inside, table.example[members])
@@ -211,23 +212,6 @@ def _check_size(table: PredictionTable) -> None:
             ),
             do=text("Read fewer models or runs at a time.", "请减少每次读取的模型或运行数量。"),
         )
-
-
-def _inside(answer: Answers, members: np.ndarray, n: int) -> Answers:
-    """The answers about `members`, counted among them."""
-    if len(members) == n:
-        return answer
-    position = np.full(n, -1)
-    position[members] = np.arange(len(members))
-    rows = np.flatnonzero(position[answer.which] >= 0)
-    return Answers(
-        answer.model,
-        answer.run,
-        position[answer.which[rows]],
-        answer.chosen[rows],
-        None if answer.probabilities is None else answer.probabilities[rows],
-        None if answer.fold is None else answer.fold[rows],
-    )
 
 
 def _examples(table: PredictionTable, sets: list[str], kept: np.ndarray, sizes: list[int]) -> Examples:

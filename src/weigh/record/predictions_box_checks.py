@@ -6,19 +6,16 @@ Before it: `predictions_detections.py`, which reads them. After it: findings of 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
+from weigh.data.boxes.gold import Gold
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem
 
-if TYPE_CHECKING:
-    from weigh.data.boxes.gold import Gold
-    from weigh.record.predictions_detections import Rows
-
-__all__ = ["box_flaws", "check_writing"]
+__all__ = ["Rows", "box_flaws", "check_writing"]
 
 BESIDE = 0.02  # of its side, and a pixel: so far beyond the picture a box is still drawn "at its edge"
 MANY = 0.2  # of the boxes: if so many reach outside, it is asked whether they are written otherwise
@@ -28,6 +25,15 @@ SHARES = 1.5  # coordinates that are shares of the picture go no further
 FEWEST = 20  # boxes, before anything is concluded from how they lie
 USUAL = ("beyond-picture",)  # many detectors do not cut their boxes
 MOST = 100  # detections of a picture and class that COCO counts
+
+
+class Rows(NamedTuple):
+    """Rows of a file of detections as arrays, `(m,)` each: position of the picture, class, `(m, 4)` box as written, score."""
+
+    picture: np.ndarray
+    label: np.ndarray
+    box: np.ndarray
+    score: np.ndarray
 
 
 def check_writing(path: Path, rows: Rows, gold: Gold, broken: np.ndarray) -> None:

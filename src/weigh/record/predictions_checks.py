@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weigh.errors import DataError
-from weigh.language import Text, text
+from weigh.language import join_texts, text
 from weigh.problem import Problem
-
-if TYPE_CHECKING:
-    from weigh.record.predictions_table import Answers, PredictionTable
+from weigh.record.predictions_answers import Answers, PredictionTable
 
 __all__ = ["check_answers", "check_probabilities", "keep_common", "without_bare"]
 
@@ -115,8 +112,6 @@ def keep_common(
         raise _too_few_common(len(kept), n, listed)
     if not lacking:
         return kept, tuple(answers), []
-    position = np.full(n, -1)
-    position[kept] = np.arange(len(kept))
     problems = []
     if len(kept) < n:
         counts: dict[str, float] = {"set_aside": n - len(kept), "examples": n}
@@ -124,20 +119,7 @@ def keep_common(
         problems.append(_examples_set_aside(counts, listed, example[np.setdiff1d(np.arange(n), kept)]))
     if few.any():
         problems.append(_runs_set_aside([name for name, out in zip(names, few, strict=True) if out]))
-    trimmed = []
-    for a in left:
-        rows = np.flatnonzero(position[a.which] >= 0)
-        trimmed.append(
-            type(a)(
-                a.model,
-                a.run,
-                position[a.which[rows]],
-                a.chosen[rows],
-                None if a.probabilities is None else a.probabilities[rows],
-                None if a.fold is None else a.fold[rows],
-            )
-        )
-    return kept, tuple(trimmed), problems
+    return kept, tuple(answer.about(kept, n) for answer in left), problems
 
 
 def _too_few_common(kept: int, n: int, listed: str) -> DataError:
@@ -225,7 +207,7 @@ def check_answers(table: PredictionTable, answers: Sequence[Answers]) -> list[Pr
                 text(
                     "Class names that differ only in writing: {l}.",
                     "只在写法上不同的类别名称：{l}。",
-                    l=Text(*(joined.join(" = ".join(names) for names in written) for joined in ("; ", "；"))),
+                    l=join_texts([" = ".join(names) for names in written], "; ", "；"),
                 ),
                 why=text(
                     "They are probably one class, and right answers count as wrong.",
@@ -276,7 +258,7 @@ def _copies(answers: Sequence[Answers]) -> list[Problem]:
             text(
                 "Exactly the same predictions for every example: {l}. One may be a copy of the other.",
                 "对每个样本的预测完全相同：{l}。其中一个可能是另一个的副本。",
-                l=Text(*(joined.join(" = ".join(names) for names in pairs) for joined in ("; ", "；"))),
+                l=join_texts([" = ".join(names) for names in pairs], "; ", "；"),
             ),
             pairs=tuple(tuple(names) for names in pairs),
             do=text("Check that each file belongs to its own model.", "请检查每份预测是否确属各自的模型。"),

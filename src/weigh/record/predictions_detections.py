@@ -22,9 +22,9 @@ from weigh.files import read_json
 from weigh.kinds.box_list import Detections
 from weigh.language import Text, text
 from weigh.problem import Problem
-from weigh.record.predictions_box_checks import box_flaws, check_writing
+from weigh.record.predictions_box_checks import Rows, box_flaws, check_writing
 
-__all__ = ["DetectionFile", "Rows", "read_detections"]
+__all__ = ["DetectionFile", "read_detections"]
 
 LISTED = 5
 FARTHEST = 1e9  # pixels that anything lies or reaches from the corner of a picture
@@ -47,15 +47,6 @@ class DetectionFile(NamedTuple):
     name: str
     answers: list[Detections]
     problems: list[Problem]
-
-
-class Rows(NamedTuple):
-    """Rows as arrays: position of the picture, class, `(m, 4)` box as written, score."""
-
-    picture: np.ndarray
-    label: np.ndarray
-    box: np.ndarray
-    score: np.ndarray
 
 
 def read_detections(name: str, path: Path, gold: Gold) -> DetectionFile:

@@ -20,9 +20,9 @@ from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.files import read_array, read_json
 from weigh.language import text
+from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_shift import counted_from_one
-from weigh.record.predictions_table import Answers, PredictionTable
 
 __all__ = ["names_of_files", "read_folders"]
 

@@ -14,7 +14,7 @@ from weigh.data.rows.listing import natural_key
 from weigh.errors import DataError
 from weigh.language import text
 from weigh.problem import Problem
-from weigh.record.predictions_table import Answers
+from weigh.record.predictions_answers import Answers
 
 __all__ = ["check_folds", "number_folds", "number_runs"]
 

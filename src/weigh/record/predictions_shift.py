@@ -16,7 +16,7 @@ import numpy as np
 from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.problem import Problem
-from weigh.record.predictions_table import PredictionTable
+from weigh.record.predictions_answers import PredictionTable
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import share_estimate
 

@@ -10,7 +10,6 @@ error that says how much of it there is and where it begins, or a `Problem` that
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,13 +25,14 @@ from weigh.errors import DataError
 from weigh.files import open_regular
 from weigh.language import join_texts, text
 from weigh.problem import Problem
+from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Answers", "PredictionTable", "read_tables"]
+__all__ = ["read_tables"]
 
 NAMES = ("example", "label", "model", "run", "set", "fold", "group", "prediction")
 NEEDED = ("example", "label")
@@ -41,48 +41,6 @@ FORMAT = text(
     "Columns: example, label, model, run, and prediction or one p:CLASS column for each class; optional: set, fold, group.",
     "所需的列：example、label、model、run，以及 prediction 或每个类别一列 p:类别名；可选：set、fold、group。",
 )
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What one model said in one run.
-
-    Attributes:
-        model, run: Names.
-        which: `(m,)` indices into the table's examples, each once.
-        chosen: `(m,)` class index: the decision.
-        probabilities: `(m, classes)` float32 with sums of one, or None where only decisions are known.
-        fold: `(m,)` names of folds, or None.
-    """
-
-    model: str
-    run: str
-    which: np.ndarray
-    chosen: np.ndarray
-    probabilities: np.ndarray | None = None
-    fold: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class PredictionTable:
-    """Examples and everything that was said about them.
-
-    Attributes:
-        name: Of the first file, for the title.
-        example: `(n,)` names, unique within a set; `target`: `(n,)` class index; `set`: `(n,)` name of the test set.
-        group: `(n,)` or None.
-        slices: What other columns say of the examples.
-    """
-
-    name: str
-    example: np.ndarray
-    target: np.ndarray
-    set: np.ndarray
-    classes: tuple[str, ...]
-    answers: tuple[Answers, ...]
-    group: np.ndarray | None = None
-    slices: dict[str, np.ndarray] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
 
 
 def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list) -> PredictionTable:
@@ -380,14 +338,5 @@ def _answers(frame: pl.DataFrame, chosen: np.ndarray, probabilities: np.ndarray 
     for model, run, at in parts.iter_rows():
         rows = np.asarray(at)
         rows = rows[np.argsort(which[rows], kind="stable")]
-        answers.append(
-            Answers(
-                model,
-                run,
-                which[rows],
-                chosen[rows],
-                None if probabilities is None else probabilities[rows],
-                None if fold is None else fold[rows],
-            )
-        )
+        answers.append(Answers(model, run, which, chosen, probabilities, fold).rows(rows))
     return tuple(answers)
