@@ -108,9 +108,9 @@ class _Reader:
         self.data, self.at = data, 4
 
     def take(self, layout: str) -> tuple:
-        found = struct.unpack_from("<" + layout, self.data, self.at)
+        values = struct.unpack_from("<" + layout, self.data, self.at)
         self.at += struct.calcsize("<" + layout)
-        return found
+        return values
 
     def bytes(self, n: int) -> bytes:
         self.at += n
@@ -180,12 +180,12 @@ def _four_bits(raw: np.ndarray, count: int) -> np.ndarray:
 def _unpack_e5(path: Path, folder: Path) -> None:
     config, state, words = read_e5(path)
     _xlm_tokenizer(words).save(str(folder / "tokenizer.json"))
-    said = {
+    settings = {
         "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": config["max_position_embeddings"], "bos_token": "<s>",
         "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "mask_token": "<mask>", "cls_token": "<s>",
         "sep_token": "</s>",
     }  # fmt: skip
-    (folder / "tokenizer_config.json").write_text(json.dumps(said), "utf-8")
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), "utf-8")
     _write(folder, config, state)
 
 

@@ -194,8 +194,8 @@ def _from_hub(
         repository, (SETTINGS,), offline=offline, revision=commit_of(weights.path) or None, needed=False
     ).path
     if settings is not None:
-        said = json.loads(settings.read_text(encoding="utf-8"))
-        usual = replace(usual, mean=tuple(said.get("mean", MEAN)), std=tuple(said.get("std", STD)))
+        written = json.loads(settings.read_text(encoding="utf-8"))
+        usual = replace(usual, mean=tuple(written.get("mean", MEAN)), std=tuple(written.get("std", STD)))
     return usual, Provenance("hub", named(repository, weights.path), note=NOTE, files=(weights.path,))
 
 

@@ -300,7 +300,7 @@ def _quantiles(centre: np.ndarray, spread: np.ndarray, weights: np.ndarray, free
         z = (x - centre) / np.maximum(spread, 1e-300)
         return float(weights @ (stdtr(freedom, z) if math.isfinite(freedom) else ndtr(z)))
 
-    found = []
+    quantiles = []
     for probability in ((1 - level) / 2, 0.5, (1 + level) / 2):
         low, high = float((centre - 1e3 * spread).min()), float((centre + 1e3 * spread).max())
         for _ in range(200):
@@ -308,5 +308,5 @@ def _quantiles(centre: np.ndarray, spread: np.ndarray, weights: np.ndarray, free
             low, high = (middle, high) if below(middle) < probability else (low, middle)
             if high - low < 1e-12:
                 break
-        found.append((low + high) / 2)
-    return np.array(found)
+        quantiles.append((low + high) / 2)
+    return np.array(quantiles)

@@ -120,5 +120,7 @@ class Curvature:
 
     def _products(self, vector: torch.Tensor) -> torch.Tensor:
         """Every step and every M · change times `vector`: `(heads, 2, history, 1)`, oldest first."""
-        found = [ring.flatten(0, 1) @ own for ring, own in zip(self._rings, vector, strict=True)]  # bmm is slow at this
-        return torch.stack(found).view(*self._rings.shape[:3], 1).double().roll(-self._oldest, 2)
+        products = [
+            ring.flatten(0, 1) @ own for ring, own in zip(self._rings, vector, strict=True)
+        ]  # bmm is slow at this
+        return torch.stack(products).view(*self._rings.shape[:3], 1).double().roll(-self._oldest, 2)

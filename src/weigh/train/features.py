@@ -222,7 +222,7 @@ def forward_all(
     """`module(pictures)` of every example in eval mode: `(n, …)` float32."""
     layout = torch.channels_last if setting.channels_last else torch.contiguous_format
     module = module.eval().to(torch.device(setting.device), memory_format=layout)  # type: ignore[call-overload]
-    found: np.ndarray | None = None
+    features: np.ndarray | None = None
     done = 0
     with torch.inference_mode():
         for positions, batch in network_task(setting.task).feed.stream(examples, prepared, setting):
@@ -232,14 +232,14 @@ def forward_all(
                 raise _not_finite(
                     examples, positions[~np.isfinite(values).reshape(len(values), -1).all(axis=1)], setting
                 )
-            if found is None:
-                found = cache.room((len(examples), *values.shape[1:]), np.float32, setting.cache)
-            found[positions] = values
+            if features is None:
+                features = cache.room((len(examples), *values.shape[1:]), np.float32, setting.cache)
+            features[positions] = values
             done += len(positions)
             if progress is not None:
                 progress(what, done, len(examples))
-    assert found is not None, "no examples"
-    return found
+    assert features is not None, "no examples"
+    return features
 
 
 def _not_finite(examples: Examples, rows: np.ndarray, setting: Setting) -> Exception:

@@ -58,11 +58,11 @@ class LinearHead:
     def logits(self, features: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """`(n, classes)` float32, of some rows of the features or of all."""
         rows = np.arange(len(features)) if rows is None else rows
-        found = np.empty((len(rows), len(self.bias)), np.float32)
+        logits = np.empty((len(rows), len(self.bias)), np.float32)
         for i in range(0, len(rows), AT_A_TIME):
             some = features[rows[i : i + AT_A_TIME]].astype(np.float64)
-            found[i : i + AT_A_TIME] = some @ self.weight.T + self.bias
-        return found
+            logits[i : i + AT_A_TIME] = some @ self.weight.T + self.bias
+        return logits
 
 
 def fit(
@@ -217,8 +217,8 @@ def fit_head(
     """
     rows = np.arange(len(features)) if rows is None else rows
     if not kind.probable:
-        found = fit_ridge(features, target, strengths, rng=rng, rows=rows, group=group)
-        return LinearHead(found.weight, found.bias, found.strength, None)
+        ridge = fit_ridge(features, target, strengths, rng=rng, rows=rows, group=group)
+        return LinearHead(ridge.weight, ridge.bias, ridge.strength, None)
     units = len(target) if group is None else len(np.unique(group))
     folds = min(INNER_FOLDS, units)
     parts, order = [], np.arange(len(target))

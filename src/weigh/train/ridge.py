@@ -103,11 +103,11 @@ class _Sums(NamedTuple):
 
 def _sums(x: Rows, y: np.ndarray, part: slice) -> _Sums:
     zero = np.zeros(x.width)
-    found = _Sums(0.0, zero, 0.0, np.zeros((x.width, x.width)), zero)
+    sums = _Sums(0.0, zero, 0.0, np.zeros((x.width, x.width)), zero)
     for which, some in x.stretches(torch.float64, len(x), part):
         one, of = some.numpy(), y[which]
-        found = _together([found, _Sums(len(of), one.sum(axis=0), float(of.sum()), one.T @ one, one.T @ of)])
-    return found
+        sums = _together([sums, _Sums(len(of), one.sum(axis=0), float(of.sum()), one.T @ one, one.T @ of)])
+    return sums
 
 
 def _together(sums: Sequence[_Sums]) -> _Sums:

@@ -76,23 +76,25 @@ def _effects(
     decided = examples.kind.decide(logits, 0.0 if bias is None else np.asarray(bias)).labels
     loss = -_log_odds(logits, examples.target[run.test])  # in the order of the loss
     short = [k for k in np.argsort(-loss, kind="stable") if sum(map(len, examples.rows[run.test[k]])) <= LONGEST]
-    asked = [(int(run.test[k]), int(decided[k])) for k in short[:ASKED]]
+    explained = [(int(run.test[k]), int(decided[k])) for k in short[:ASKED]]
     rows, of, spans = [], [], []
-    for i, _ in asked:
-        found = [(part, *piece) for part, said in enumerate(examples.rows[i]) for piece in pieces(said, tokenizer)]
-        spans.append(found[:WORDS] if len(found) > 1 else [])
+    for i, _ in explained:
+        places = [
+            (part, *piece) for part, content in enumerate(examples.rows[i]) for piece in pieces(content, tokenizer)
+        ]
+        spans.append(places[:WORDS] if len(places) > 1 else [])
         rows += [examples.rows[i], *(_without(examples.rows[i], *span) for span in spans[-1])]
         of += [i] * (1 + len(spans[-1]))
     if not rows:
         return []
-    given = outputs(replace(examples.subset(np.array(of)), rows=rows_of(rows)))
-    said, start = [], 0
-    for (i, kind), tried in zip(asked, spans, strict=True):
-        odds = _log_odds(given[start : start + 1 + len(tried)], np.full(1 + len(tried), kind))
+    logits_of_rows = outputs(replace(examples.subset(np.array(of)), rows=rows_of(rows)))
+    effects, start = [], 0
+    for (i, kind), tried in zip(explained, spans, strict=True):
+        odds = _log_odds(logits_of_rows[start : start + 1 + len(tried)], np.full(1 + len(tried), kind))
         start += 1 + len(tried)
         words = [[*span, round(float(odds[0] - without), 4)] for span, without in zip(tried, odds[1:], strict=True)]
-        said.append({"example": i, "class": kind, "words": words})
-    return said
+        effects.append({"example": i, "class": kind, "words": words})
+    return effects
 
 
 def _log_odds(logits: np.ndarray, kind: np.ndarray) -> np.ndarray:
@@ -105,26 +107,26 @@ def _log_odds(logits: np.ndarray, kind: np.ndarray) -> np.ndarray:
 
 
 def _without(row: tuple[str, ...], part: int, start: int, end: int) -> tuple[str, ...]:
-    return tuple(said[:start] + said[end:] if at == part else said for at, said in enumerate(row))
+    return tuple(content[:start] + content[end:] if at == part else content for at, content in enumerate(row))
 
 
-def pieces(said: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
+def pieces(content: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
     """Start and end of each word: between blanks, without the punctuation around it; the tokenizer's tokens where a script has none."""
-    found = []
-    for run in re.finditer(r"\S+", said):
+    words = []
+    for run in re.finditer(r"\S+", content):
         start, end = run.span()
         cuts = [start, end]
         if UNSPACED.search(run[0]):
             tokens = tokenizer.encode(run[0], add_special_tokens=False).offsets
             cuts = sorted({start, end, *(start + a for a, _ in tokens)})
         for a, b in pairwise(cuts):
-            while a < b and _is_punctuation(said[a]):
+            while a < b and _is_punctuation(content[a]):
                 a += 1
-            while a < b and _is_punctuation(said[b - 1]):
+            while a < b and _is_punctuation(content[b - 1]):
                 b -= 1
             if a < b:
-                found.append((a, b))
-    return found
+                words.append((a, b))
+    return words
 
 
 def _is_punctuation(character: str) -> bool:
