@@ -366,6 +366,6 @@ def _figure(scored: list[Scored], worse: list[Scored], title: Text) -> Figure:
             "value": text("value", "取值"),
             "score": title,
             "n": text("examples", "样本数"),
-            "worse": text("really worse than the rest", "确实比其余部分差"),
+            "worse": text("shown to be worse than the rest", "已显示比其余部分差"),
         },
     )

@@ -105,6 +105,15 @@ class OutOfFold:
             self._decided[repeat] = self.kind.decide(self.answers[repeat], self.bias[repeat])
         return self._decided[repeat]
 
+    @cached_property
+    def mean_distance(self) -> np.ndarray:
+        """`(n,)` how far off the answers about an example are (`Kind.distances`), in the mean of its repeats; NaN: there is none."""
+        wrong = np.zeros(self.fold.shape)
+        for repeat, present in enumerate(self.present):
+            wrong[repeat, present] = self.kind.distances(self.prediction(repeat).labels, self.target)[present]
+        answers = self.present.sum(axis=0)
+        return np.where(answers > 0, wrong.sum(axis=0) / np.maximum(answers, 1), np.nan)
+
     def measured(self, metric: Metric, *others: np.ndarray) -> MeasuredDesign:
         """Every answer measured on `metric`, once.
 

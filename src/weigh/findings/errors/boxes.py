@@ -46,11 +46,9 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
 
 def _find_hardest(evidence: Evidence, reader: str, sightings: Sightings) -> Finding:
     """The pictures with the lowest F1 of what is told, in the mean of the repeats."""
-    results, runs, present = evidence.results, evidence.out_of_fold[reader], sightings.present
-    often = present.sum(axis=0)
-    seen = np.flatnonzero(often > 0)
-    distances = np.stack([runs.kind.distances(runs.prediction(r).labels, runs.target) for r in range(len(present))])
-    wrong = np.where(present, distances, 0.0).sum(axis=0)[seen] / often[seen]
+    results, runs = evidence.results, evidence.out_of_fold[reader]
+    seen = np.flatnonzero(~np.isnan(runs.mean_distance))
+    wrong = runs.mean_distance[seen]
     worst = np.argsort(-wrong, kind="stable")[:HARDEST]
     worst = worst[wrong[worst] > 0]
     values = {"median_f1": 1 - np.median(wrong), "lowest_f1": 1 - wrong.max()}

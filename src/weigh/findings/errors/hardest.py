@@ -153,14 +153,13 @@ def _by_probability(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Call
 
 def _by_mistakes(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
     """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
-    labels = [runs.prediction(repeat).labels for repeat in range(len(runs.answers))]
-    examples = results.examples
+    labels, examples = runs.prediction(0).labels, results.examples
 
     def row(i: int, why: str) -> dict:
         at = runs.indices[i]
         target, predicted = (
-            runs.kind.shown(one[i], examples.classes, examples.row(at)) for one in (runs.target, labels[0])
+            runs.kind.shown(one[i], examples.classes, examples.row(at)) for one in (runs.target, labels)
         )
         return {"path": str(examples.path[at]), "given": target, "predicted": predicted, "why": why}
 
-    return -np.mean([runs.kind.distances(answer, runs.target) for answer in labels], axis=0), row
+    return -runs.mean_distance, row

@@ -79,7 +79,7 @@ def _known_errors(evidence: Evidence) -> tuple[np.ndarray, np.ndarray, np.ndarra
 
 
 def _read_errors(runs: OutOfFold) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    errors = _errors(runs)
+    errors = runs.mean_distance
     answered = np.flatnonzero(~np.isnan(errors))
     strata = runs.target if runs.kind.exclusive else np.zeros(len(runs.target), dtype=np.int64)
     return errors[answered], strata[answered], runs.indices[answered]
@@ -121,17 +121,6 @@ def _neighbours(evidence: Evidence) -> Neighbours | None:
     return read_neighbours(
         source.errors[along], source.strata[along], rng=evidence.rng("neighbours"), level=evidence.level
     )
-
-
-def _errors(runs: OutOfFold) -> np.ndarray:
-    """`(n,)` how far off an example's answers are (`distances`), in the mean of its repeats; NaN: missing."""
-    wrong = np.full(runs.fold.shape, np.nan)
-    for repeat in range(len(runs.answers)):
-        present = runs.present[repeat]
-        wrong[repeat, present] = runs.kind.distances(runs.prediction(repeat).labels, runs.target)[present]
-    seen = ~np.isnan(wrong)
-    amount = seen.sum(axis=0)
-    return np.where(amount > 0, np.where(seen, wrong, 0).sum(axis=0) / np.maximum(amount, 1), np.nan)
 
 
 def _p(value: float) -> Estimate:
