@@ -339,6 +339,20 @@ def test_options_are_checked_by_their_recipe(options, words):
     assert "recipes" in caught.value.render("zh")
 
 
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ("run.jobs=many", "run.jobs: 'many' is not a whole number. It may also be 'auto'."),
+        ("run.jobs=0", "run.jobs: 0 must be ≥ 1. It may also be 'auto'."),
+    ],
+)
+def test_a_setting_of_several_types_is_one_mistake(setting, sentence):
+    with pytest.raises(SpecError) as caught:
+        load_spec(apply_settings(BASE, [setting]))
+    assert sentence in caught.value.render("en")
+    assert "problems" not in caught.value.render("en")
+
+
 def test_options_are_kept_as_they_are_read():
     spec = load_spec({**BASE, "recipes": [{"name": "finetune", "epochs": "3", "average": None}]})
     assert spec.recipes[0].overrides == {"epochs": 3}

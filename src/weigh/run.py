@@ -17,7 +17,7 @@ from pydantic import ValidationError, create_model
 
 from weigh.errors import SpecError
 from weigh.kinds.base import KINDS
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.media import MEDIA
 from weigh.registry import Registry
 from weigh.spec import RecipeSpec, Section
@@ -345,10 +345,8 @@ def recipe_options(spec: RecipeSpec, task: str | None) -> dict[str, Any]:
         chosen = options(**spec.overrides).model_dump()
     except ValidationError as error:
         where = ("recipes", spec.label or spec.name)
-        lines = [explain({**item, "loc": (*where, *item["loc"])}) for item in error.errors(include_url=False)]
-        raise SpecError(
-            Text(*(" ".join(line.render(language) for line in lines) for language in ("en", "zh")))
-        ) from None
+        lines = explain({**item, "loc": (*where, *item["loc"])} for item in error.errors(include_url=False))
+        raise SpecError(join_texts(lines, " ", " ")) from None
     if chosen.get("class_weights") == "balanced" and task is not None:
         kind = KINDS.get(TASKS.get(task).kinds[0])
         if not kind.weighable:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from weigh.language import Text, text
@@ -15,15 +15,43 @@ from weigh.language import Text, text
 __all__ = ["explain"]
 
 
-def explain(item: dict[str, Any], known: Sequence[str] = ()) -> Text:
-    """One pydantic error as a sentence with the value and, for unknown keys, the nearest known one.
+def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequence[str]] | None = None) -> list[Text]:
+    """Pydantic's errors as sentences, one for each setting.
+
+    Of a setting that may be a number or a word, pydantic reports what is wrong as a number and what is wrong as a word: that is one mistake.
 
     Args:
-        known: Names that may be set where the error is.
+        known: Section (as pydantic writes places) -> names that may be set in it.
     """
-    # of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"
-    parts = [str(part) for part in item["loc"] if not re.match(r"constrained-|function-|\w+\[", str(part))]
-    where = ".".join(parts) or "study.yaml"
+
+    def names(item: Mapping[str, Any]) -> Sequence[str]:
+        return () if known is None else known(item["loc"][:-1])
+
+    by_setting: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        by_setting.setdefault(_setting(item["loc"]), []).append(item)
+    sentences = []
+    for mistakes in by_setting.values():
+        words = [item for item in mistakes if item["type"] == "literal_error"]
+        others = [item for item in mistakes if item["type"] != "literal_error"]
+        if not (words and others):
+            sentences += [_explain_one(item, names(item)) for item in mistakes]
+            continue
+        allowed = ", ".join(item.get("ctx", {}).get("expected", "") for item in words)
+        first = _explain_one(others[0], names(others[0]))
+        sentences.append(first + text("It may also be {x}.", "也可以是 {x}。", x=allowed))
+    return sentences
+
+
+def _setting(place: tuple) -> str:
+    """ "run.jobs"; of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"."""
+    parts = [str(part) for part in place if not re.match(r"constrained-|function-|\w+\[", str(part))]
+    return ".".join(parts) or "study.yaml"
+
+
+def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
+    """One error as a sentence with the value and, for unknown keys, the nearest known one."""
+    where = _setting(item["loc"])
     mistake, value, context = item["type"], _short(item.get("input")), item.get("ctx") or {}
     if where == "run.trust_code":
         return text(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 from weigh.spec import RecipeSpec, StudySpec, default_recipes
 from weigh.spec_errors import explain
 from weigh.yaml_loader import load_yaml
@@ -181,8 +181,7 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
-        problems = [explain(dict(item), _fields_at(item["loc"][:-1])) for item in error.errors(include_url=False)]
-        raise _report(problems) from None
+        raise _report(explain(error.errors(include_url=False), _fields_at)) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
     recipes = _check_names(spec, problems)
@@ -199,8 +198,8 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
 def _report(problems: list[Text]) -> SpecError:
     many = len(problems) > 1
     head = text("{n} problems in the study's settings:", "研究设置中有 {n} 个问题：", n=len(problems)) if many else None
-    lines = Text(*("\n".join(f"{'- ' if many else ''}{p.render(lang)}" for p in problems) for lang in ("en", "zh")))
-    what = Text(f"{head.en}\n{lines.en}", f"{head.zh}\n{lines.zh}") if head else lines
+    lines = [text("- {p}", "- {p}", p=problem) for problem in problems] if many else problems
+    what = join_texts([*([head] if head else []), *lines], "\n", "\n")
     return SpecError(
         what, do=text("`weigh schema` prints everything that may be set.", "`weigh schema` 会列出所有可用的设置。")
     )
