@@ -5,11 +5,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
-from weigh.train.timing import read_pass
+from tests.text_models import save_tiny_encoder
+from tests.train.test_vocabulary import SETTING, examples_of
+from weigh.kinds.base import rows_of
+from weigh.train import timing
+from weigh.train.timing import read_pass, time_model
 
 
 def burn(seconds: float) -> None:
@@ -73,3 +78,24 @@ def test_a_crowded_machine_gives_the_same_cost(tmp_path):
             process.terminate()
     assert crowded.delay > 1.5
     assert crowded.seconds < 2 * alone.seconds
+
+
+@pytest.mark.parametrize("task", ["text-classification", "token-classification"])
+def test_a_few_long_texts_do_not_set_the_price_of_all(tmp_path, monkeypatch, task):
+    """Batches of a study hold texts of about one length; eight texts of any length would be filled up to the longest."""
+    address, plain = save_tiny_encoder(tmp_path / "model"), examples_of(task)
+    words = [("music",) * (50 if i % 5 == 2 else 4) for i in range(len(plain))]
+    rows = rows_of(words if task.startswith("token") else [(" ".join(one),) for one in words])
+    examples = replace(plain, rows=rows)
+    seen: list[tuple[int, ...]] = []
+
+    def spy(work, device, network, enough):
+        with network.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape))):
+            work()
+        return timing.Reading(8.0, 1.0, 8.0)
+
+    monkeypatch.setattr(timing, "read_pass", spy)
+    setting = replace(SETTING, task=task)
+    known = time_model(address, setting, network=False, precision="auto", examples=examples, enough=0.0)
+    assert seen == [(8, seen[0][1], 6)]  # not 52
+    assert known["model"]["seconds_per_picture"] == 1.0

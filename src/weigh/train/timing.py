@@ -8,8 +8,9 @@ from it, the least of several readings. So candidates with the same network have
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -36,6 +37,7 @@ CUTS: dict[Literal["last-stage", "head"], str] = {
     "head": "head",
 }  # `Recipe.frozen` -> what is timed then
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
+SAMPLE = 256  # examples whose batches are looked at for one of usual size
 
 
 class Reading(NamedTuple):
@@ -91,7 +93,7 @@ def time_model(
     task = network_task(setting.task)
     task.require(model, *(("network",) if network else ()), cuts=frozen, balanced=balanced)
     known = model.known() if pretrained else None
-    net, batch, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
+    net, batch, n, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
     speed_up(net, setting.device)
 
     def forward(chosen: str) -> None:
@@ -112,8 +114,8 @@ def time_model(
     if passes:
         reading = read_pass(lambda: forward(chosen), setting.device, net, enough)
         alike = setting.device != "cpu" or setting.threads == 1  # the study computes as the reading did
-        seconds = (reading.wall if alike else _seconds(forward, chosen, setting.device, enough)) / len(batch)
-        cost = {"seconds_per_picture": reading.seconds / len(batch), "delay": reading.delay}
+        seconds = (reading.wall if alike else _seconds(forward, chosen, setting.device, enough)) / n
+        cost = {"seconds_per_picture": reading.seconds / n, "delay": reading.delay}
         found |= {
             "precision_head": chosen,
             "precision_network": chosen,
@@ -129,10 +131,10 @@ def time_model(
     if network:
         if inputs is not None and task.feed.tokens is not None:
             shorten_vocabulary(net, task.feed.tokens(inputs))  # as in training
-        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / len(batch)
+        found["seconds_per_step_example"] = _seconds(step, chosen, setting.device, enough) / n
     for options in low_rank:
         adapters = add_adapters(net, options, rng_seed=0, address=address)
-        seconds = _seconds(step, chosen, setting.device, enough) / len(batch)
+        seconds = _seconds(step, chosen, setting.device, enough) / n
         found["seconds_per_low_rank_step_example"] = max(seconds, found.get("seconds_per_low_rank_step_example", 0.0))
         adapters.merge()
     whole, shape = net, (batch.shape[2], batch.shape[3]) if batch.ndim == 4 else (0, 0)
@@ -141,31 +143,49 @@ def time_model(
             with suppress(ModelError):
                 stage = whole.split(shape=shape, native=model.preprocessing.size, address=address, at=at)
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
-                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / len(batch)
+                found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / n
     return found
 
 
 def _network_and_batch(
     model: Pretrained, setting: Setting, n: int, examples: Examples | None
-) -> tuple[Network, torch.Tensor, Inputs | None]:
-    """A network with a head, a batch for it, and where examples differ in cost the inputs that the batch comes from."""
+) -> tuple[Network, torch.Tensor, int, Inputs | None]:
+    """A network with a head, a batch for it of about `n` examples, how many it holds, and where examples differ in cost the inputs that the batch
+    comes from.
+    """
     task = network_task(setting.task)
     resolved = {} if examples is None else examples.kind.resolved({}, examples.target)
     if examples is not None and resolved.get("frame"):  # pictures whole, in the frame of these
         blank = model.configure(resolved).blank(min(n, 8))
         net = task.build(model, examples).to(setting.device).to(memory_format=torch.channels_last)
         batch = torch.rand(blank.shape, device=setting.device)
-        return net, batch.contiguous(memory_format=torch.channels_last), None
+        return net, batch.contiguous(memory_format=torch.channels_last), len(batch), None
     if not task.feed.alike and examples is not None:
-        some = examples.subset(np.linspace(0, len(examples) - 1, min(n, len(examples))).astype(int))
+        some = examples.subset(np.linspace(0, len(examples) - 1, min(SAMPLE, len(examples))).astype(int))
+        preparation = model.configure({})
         if "network" not in model.ports:
-            _, batch = next(iter(task.feed.stream(some, model.configure({}), setting, frozen=True)))
-            return task.build(model, examples, frozen=True).to(setting.device), batch.inputs, None
-        inputs = task.inputs(some, model.configure({}), setting, {})
-        return task.build(model, examples).to(setting.device), inputs.batch(np.arange(len(some))).inputs, inputs
+            batches = task.feed.stream(some, preparation, replace(setting, batch=n), frozen=True)
+            batch, size = _usual((batch.inputs, len(positions)) for positions, batch in batches)
+            return task.build(model, examples, frozen=True).to(setting.device), batch, size, None
+        inputs = task.inputs(some, preparation, setting, {})
+        parts = inputs.cut(np.arange(len(some)), n, training=True)
+        whole = [part for part in parts if len(part) == n] or parts
+        batch, size = _usual((inputs.batch(part).inputs, len(part)) for part in whole)
+        return task.build(model, examples).to(setting.device), batch, size, inputs
     net = make_network(model, max(2, len(setting.classes))).to(setting.device).to(memory_format=torch.channels_last)
     batch = torch.rand(model.preprocessing.blank(n).shape, device=setting.device)
-    return net, batch.contiguous(memory_format=torch.channels_last), None
+    return net, batch.contiguous(memory_format=torch.channels_last), len(batch), None
+
+
+def _usual(batches: Iterable[tuple[torch.Tensor, int]]) -> tuple[torch.Tensor, int]:
+    """The batch whose examples are nearest to the mean length, and how many examples it holds.
+
+    Batches are of texts of about one length, in a study too. A batch of any few texts would be filled up to the longest of them: eight of 11,987 short
+    reviews were priced at nine times of what all of them took.
+    """
+    sized = list(batches)
+    mean = sum(batch.numel() for batch, _ in sized) / sum(n for _, n in sized)
+    return min(sized, key=lambda one: abs(one[0].numel() / one[1] - mean))
 
 
 def read_pass(
