@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -19,12 +20,13 @@ def text_of(path: Path) -> str:
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    """Do not change it. Nothing looks for rubbish meanwhile: there is none, and the looking took longer than the parsing."""
+    """Do not change it. It is never looked through for rubbish: there is none, and the looking took longer than the parsing."""
     looked = gc.isenabled()
     gc.disable()
     try:
         return ast.parse(text_of(path))
     finally:
+        gc.freeze()
         if looked:
             gc.enable()
 
@@ -33,6 +35,17 @@ def tree_of(path: Path) -> ast.Module:
 def nodes_of(path: Path) -> tuple[ast.AST, ...]:
     """All nodes, in the order of `ast.walk`."""
     return tuple(ast.walk(tree_of(path)))
+
+
+def check_each(paths: Iterable[Path], check: Callable[[Path], None]) -> None:
+    """One test for many files: whatever `check` asserts of any of them is said of all. A test for each took longer than its check."""
+    faults = []
+    for path in paths:
+        try:
+            check(path)
+        except AssertionError as fault:
+            faults.append(f"{path.relative_to(ROOT)}: {fault}")
+    assert not faults, "\n".join(faults)
 
 
 def last_name(node: ast.AST) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources import ROOT, SOURCES, nodes_of, text_of, tree_of
+from tests.sources import ROOT, SOURCES, check_each, nodes_of, text_of, tree_of
 
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 DOCUMENTS = [*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md")]
@@ -56,8 +56,11 @@ def test_help_imports_nothing_heavy():
     assert done.stderr.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
-def test_source_files(path):
+def test_source_files():
+    check_each(SOURCES, _check_source)
+
+
+def _check_source(path: Path) -> None:
     source, tree = text_of(path), tree_of(path)
     assert len(source.splitlines()) <= 400, "two things live in this file"
     assert not FORBIDDEN_NAMES & set(path.relative_to(ROOT).with_suffix("").parts)
@@ -87,8 +90,11 @@ def _isort_key(name: str) -> tuple:
     return (0 if name.isupper() else 1 if name[:1].isupper() else 2, name)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
-def test_names_say_what_they_hold(path):
+def test_names_say_what_they_hold():
+    check_each(SOURCES, _check_names)
+
+
+def _check_names(path: Path) -> None:
     if set(NAMED_LATER) & set(path.relative_to(ROOT / "src" / "weigh").parts):
         return
     nodes = nodes_of(path)
@@ -97,9 +103,9 @@ def test_names_say_what_they_hold(path):
     assert not EMPTY_NAMES & names
 
 
-@pytest.mark.parametrize("path", TESTS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_test_files(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "split it by what is tested"
+def test_test_files():
+    long = [str(path) for path in TESTS if len(path.read_text(encoding="utf-8").splitlines()) > 400]
+    assert not long, "split them by what is tested"
 
 
 def _prose(path: Path) -> str:
@@ -115,16 +121,22 @@ def _prose(path: Path) -> str:
     return "\n".join([*(t.string for t in tokens if t.type == tokenize.COMMENT), *filter(None, docstrings)])
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *DOCUMENTS], ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_that_prose_names_exist(path):
+def test_files_that_prose_names_exist():
+    check_each([*SOURCES, *DOCUMENTS], _check_named_files)
+
+
+def _check_named_files(path: Path) -> None:
     """A name is a path from the root, from src/weigh, from the file's own folder or from the one above it."""
     homes = (ROOT, ROOT / "src" / "weigh", path.parent, path.parent.parent)
     missing = [name for name in FILE_NAME.findall(_prose(path)) if not any((home / name).is_file() for home in homes)]
     assert not missing, missing
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT / "src")))
-def test_no_pickle_and_no_global_random_state(path):
+def test_no_pickle_and_no_global_random_state():
+    check_each(SOURCES, _check_calls)
+
+
+def _check_calls(path: Path) -> None:
     nodes = nodes_of(path)
     imported = {a.name for n in nodes if isinstance(n, ast.Import) for a in n.names}
     assert not imported & {"pickle", "dill", "joblib", "shelve"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources import SOURCES, last_name, nodes_of
+from tests.sources import SOURCES, check_each, last_name, nodes_of
 from weigh import disk
 from weigh.errors import StorageError, StudyLocked
 from weigh.record import lock
@@ -145,8 +145,11 @@ def test_a_seal_is_of_the_content_and_of_the_name():
         disk.unseal(sealed, "b")
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.name not in WRITERS], ids=lambda p: p.name)
-def test_nobody_else_writes_files(path):
+def test_nobody_else_writes_files():
+    check_each([path for path in SOURCES if path.name not in WRITERS], _check_writes)
+
+
+def _check_writes(path: Path) -> None:
     """Only through `disk`: a call that writes stands in a block of `replacing`, or not at all."""
     inside = set()
     for node in nodes_of(path):

@@ -115,7 +115,8 @@ def test_the_command_that_it_names_goes_on_and_trains_nothing_again(photos, tiny
     command = told.out.splitlines()[-1].partition(": ")[2]
     folder = next((tmp_path / "studies").iterdir())
     before = {run.key for run in Study.open(folder).results().runs(purpose="main")}
-    assert main([*shlex.split(command)[1:], "--quiet", "--set", "design.repeats=1"]) == 0
+    short = ["design.repeats=1", "recipes.finetune.image_size=32"]
+    assert main([*shlex.split(command)[1:], "--quiet", *(part for one in short for part in ("--set", one))]) == 0
     after = Study.open(folder)
     runs = after.results().runs(purpose="main")
     assert {recipe.name for recipe in after.spec.recipes} == {"probe", "finetune"}

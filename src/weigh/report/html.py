@@ -305,7 +305,7 @@ class Page:
 
     def runs(self) -> Markup:
         """Every run as a table."""
-        rows = run_rows(self.results) if self.results is not None else []
+        rows = self.results.once(run_rows) if self.results is not None else []
         return (
             table_of(rows, self.language, caption=self.say("runs_caption"), limit=RUNS_LISTED) if rows else Markup("")
         )

@@ -112,15 +112,18 @@ def setting_in_words(value: Any, language: str) -> Any:
 
 
 def cell(key: str, value: Any, language: str) -> Markup:
-    """A table cell; numbers right-aligned, with the number itself for sorting."""
-    written = visible_line(written_value(key, value, language))
+    """A table cell; numbers right-aligned, with the number itself for sorting.
+
+    A page has thousands: they are escaped by hand, several times faster than `Markup.format`.
+    """
+    written = escape(visible_line(written_value(key, value, language)))
     if finite(value) is not None:
-        return Markup('<td class="num" data-sort="{}">{}</td>').format(repr(float(value)), written)
+        return Markup(f'<td class="num" data-sort="{float(value)!r}">{written}</td>')
     if isinstance(value, str) and _INTERVAL.fullmatch(value):  # "0.912 [0.894, 0.927]"
-        return Markup('<td class="num" data-sort="{}">{}</td>').format(value.split(" ")[0], written)
+        return Markup(f'<td class="num" data-sort="{escape(value.split(" ")[0])}">{written}</td>')
     if isinstance(value, str) and key not in VALUE_KEYS:
-        return Markup("<td><bdi>{}</bdi></td>").format(written)
-    return Markup("<td>{}</td>").format(written)
+        return Markup(f"<td><bdi>{written}</bdi></td>")
+    return Markup(f"<td>{written}</td>")
 
 
 def table_of(
@@ -143,7 +146,7 @@ def table_of(
         for key in columns
     )
     body = join(
-        Markup("<tr>{}</tr>").format(join(cell(key, row.get(key), language) for key in columns)) for row in rows[:limit]
+        Markup(f"<tr>{join(cell(key, row.get(key), language) for key in columns)}</tr>") for row in rows[:limit]
     )
     more = Markup("")
     if len(rows) > limit:
@@ -161,4 +164,4 @@ def _is_number(value: Any) -> bool:
 
 def join(parts: Iterable[Markup]) -> Markup:
     """Markup parts in a row."""
-    return Markup("").join(escape(part) for part in parts)
+    return Markup("".join([escape(part) for part in parts]))

@@ -45,6 +45,7 @@ __all__ = [
 FEWEST_BLOCKS = 10  # fewer blocks, or groups, say nothing about their variance
 MANY_BLOCKS = 30  # from so many on, a design effect has a useful interval
 UNKNOWN = 7.0  # half an interval of the logarithm, a factor of a thousand either way: nothing is known
+DRAWS = 999  # permutations; fewer for very many examples
 CELLS = 2e6  # of a matrix of permuted errors
 
 
@@ -283,10 +284,10 @@ def _without_edges(residual: np.ndarray, strata: np.ndarray, third: int, level: 
 
 
 def _permuted(residual: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """`(draws, n)` residuals permuted within strata, a few draws at a time: 999 in all, fewer for very many examples."""
+    """`(draws, n)` residuals permuted within strata, a few draws at a time: `DRAWS` in all, or fewer."""
     n = len(residual)
     rows = [np.flatnonzero(strata == value) for value in np.unique(strata)]
-    left, batch = int(np.clip(20 * CELLS // max(n, 1), 199, 999)), int(max(1, CELLS // max(n, 1)))
+    left, batch = int(np.clip(20 * CELLS // max(n, 1), 199, DRAWS)), int(max(1, CELLS // max(n, 1)))
     while left > 0:
         out = np.empty((min(batch, left), n))
         for mine in rows:

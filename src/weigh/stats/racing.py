@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Literal, NamedTuple, cast
 
@@ -109,10 +109,15 @@ def look_level(looks: tuple[int, ...], level: float, candidates: int = 2) -> flo
     return 1 - min(1 - level, 2 * pairs * float(ndtr(-bound)))
 
 
+@cache
+def _nodes() -> tuple[np.ndarray, np.ndarray]:
+    """Places and weights for integrals from -1 to 1."""
+    return np.polynomial.legendre.leggauss(GRID)
+
+
 def _crossing(looks: tuple[int, ...], bound: float) -> float:
     """Probability that a standardised difference of nothing leaves ± bound at any look."""
-    z, weight = np.polynomial.legendre.leggauss(GRID)
-    z, weight = z * bound, weight * bound
+    z, weight = (of_one * bound for of_one in _nodes())
     density = np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     for before, now in pairwise(looks):
         kept = math.sqrt(before / now)

@@ -81,7 +81,7 @@ def time_model(
         low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
-        enough: Seconds after which calls are no longer repeated.
+        enough: Seconds after which calls are no longer repeated; zero: each is made once, and the numbers are rough.
 
     Returns:
         seconds_per_example (with reading it), seconds_per_pass_example (without), seconds_per_step_example, seconds_per_tail_step_example,
@@ -191,7 +191,7 @@ def _usual(batches: Iterable[tuple[torch.Tensor, int]]) -> tuple[torch.Tensor, i
 def read_pass(
     work: Callable[[], Any], device: str, network: nn.Module | None = None, enough: float = ENOUGH
 ) -> Reading:
-    """What `work` with a network costs, from three to eight calls after one that warms up."""
+    """What `work` with a network costs, from three to eight calls after one that warms up; where `enough` is zero, from a single one."""
     on_processor = device == "cpu"
     elsewhere = [part for part in (network.modules() if network else ()) if isinstance(part, Computed)]
 
@@ -208,8 +208,9 @@ def read_pass(
         return clock() - started, time.perf_counter() - began
 
     with single_thread() if on_processor else nullcontext():
-        once()
-        calls = [once() for _ in range(3)]
+        calls = [once()]
+        if enough > 0:
+            calls = [once() for _ in range(3)]
         while sum(wall for _, wall in calls) < enough and len(calls) < CALLS:
             calls.append(once())
     spent, passed = (sum(column) for column in zip(*calls, strict=True))
@@ -233,7 +234,10 @@ def read_example(model: Pretrained) -> Reading:
 
 
 def _seconds(work: Callable[[str], None], option: str, device: str, enough: float) -> float:
-    """The fastest of two to eight calls after one that warms up: short ones are repeated for a second, for a busy machine delays some."""
+    """The fastest of two to eight calls after one that warms up: short ones are repeated for a second, for a busy machine delays some.
+
+    Where `enough` is zero, a single call.
+    """
 
     def once() -> float:
         started = time.perf_counter()
@@ -242,8 +246,9 @@ def _seconds(work: Callable[[str], None], option: str, device: str, enough: floa
             torch.cuda.synchronize()
         return time.perf_counter() - started
 
-    once()
-    found = [once(), once()]
+    found = [once()]
+    if enough > 0:
+        found = [once(), once()]
     while sum(found) < enough and len(found) < CALLS:
         found.append(once())
     return min(found)
