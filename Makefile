@@ -30,7 +30,7 @@ test: $(VENV)/test.stamp
 
 # What `make test` proves on fewer cases: simulations of coverage in all their cells.
 test-all: test
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 -m thorough tests/stats
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 -m thorough tests
 
 check: $(VENV)/test.stamp
 	$(VENV)/bin/ruff check src tests benchmarks

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from tests.arrays import kind_of
 from tests.findings.synthetic import assign_folds, simulate_logits, simulate_target
@@ -192,7 +193,12 @@ def test_the_leader_stays_and_the_same_records_decide_the_same(separations, n, s
 # Calibration
 
 
-def test_the_best_is_seldom_dropped():
-    """Exchangeable candidates, whole races: a given one is the best as much as any other (promised: at most 5 %)."""
-    dropped = ["m0" in race(*study((1.0,) * 4, n=150, seed=100 + seed, alike=False))[1] for seed in range(120)]
-    assert sum(dropped) <= 11  # 5 % of 120 is 6; more than 11 has a probability of 2 %
+@pytest.mark.parametrize("seeds", [range(100, 160), pytest.param(range(160, 500), marks=pytest.mark.thorough)], ids=len)
+def test_the_best_is_seldom_dropped(seeds):
+    """Exchangeable candidates, whole races: a given one is the best as much as any other (promised: at most 5 %).
+
+    A rule that drops it in 5 % of races fails here for 1 % of all choices of seeds; one that drops it in 15 % for 70 % with 60 races, and
+    always with 340.
+    """
+    dropped = ["m0" in race(*study((1.0,) * 4, n=150, seed=seed, alike=False))[1] for seed in seeds]
+    assert sum(dropped) <= binom.ppf(0.98, len(seeds), 0.05)

@@ -14,7 +14,8 @@ from weigh.stats.comparison import compare
 from weigh.stats.interval import score_estimate
 from weigh.stats.resampling import make_units
 
-STUDIES = 600
+# A rule whose intervals hold in 95 % stays within the limits below for 97 of 100 choices of seeds with 300 studies; with 1,500 it always does.
+STUDIES = [300, pytest.param(1500, marks=pytest.mark.thorough)]
 
 
 def measured(name: str, statistics: np.ndarray, target: np.ndarray) -> MeasuredDesign:
@@ -56,34 +57,36 @@ CASES = {
 NAMES = [pytest.param(name, marks=[pytest.mark.thorough] if name in ("pearson", "spearman") else []) for name in CASES]
 
 
+@pytest.mark.parametrize("studies", STUDIES)
 @pytest.mark.parametrize("name", NAMES)
-def test_intervals_of_scores_and_differences_cover(name):
+def test_intervals_of_scores_and_differences_cover(name, studies):
     draw, n = CASES[name]
     rng = np.random.default_rng(7)
     large = [m.score().overall for m in draw(np.random.default_rng(1), 100_000, (0.8, 0.4))]
     scores = differences = 0
-    for _ in range(STUDIES):
+    for _ in range(studies):
         one, two = draw(rng, n, (0.8, 0.4))
         units = make_units(kind_of(one.target), one.target)
         scores += score_estimate(one, units, claim="these_models").covers(large[0])
         found = compare({"one": one, "two": two}, units, rng=rng, claim="these_models").of("one", "two")
         differences += found.estimate.covers(large[0] - large[1])
-    assert 0.925 <= scores / STUDIES <= 0.99
-    assert 0.925 <= differences / STUDIES <= 0.99
+    assert 0.925 <= scores / studies <= 0.99
+    assert 0.925 <= differences / studies <= 0.99
 
 
+@pytest.mark.parametrize("studies", STUDIES)
 @pytest.mark.parametrize("name", NAMES)
-def test_equal_systems_are_seldom_told_apart(name):
+def test_equal_systems_are_seldom_told_apart(name, studies):
     draw, n = CASES[name]
     rng = np.random.default_rng(3)
     claims = 0
-    for _ in range(STUDIES):
+    for _ in range(studies):
         one, two = draw(rng, n, (0.5, 0.5))
         found = compare(
             {"one": one, "two": two}, make_units(kind_of(one.target), one.target), rng=rng, claim="these_models"
         )
         claims += found.of("one", "two").relation in ("better", "worse")
-    assert claims / STUDIES <= 0.08
+    assert claims / studies <= 0.08
 
 
 def test_entity_f1_per_fold_and_slice_is_that_of_its_sentences():

@@ -68,7 +68,7 @@ def test_the_same_models_under_other_names_owe_nothing_to_luck():
 @pytest.mark.parametrize(
     "shares",
     [
-        pytest.param([0.8] * 8, marks=pytest.mark.thorough), [0.9] * 16, [0.7, 0.72, 0.74, 0.76, 0.78, 0.8],
+        [0.8] * 8, pytest.param([0.9] * 16, marks=pytest.mark.thorough), [0.7, 0.72, 0.74, 0.76, 0.78, 0.8],
         pytest.param([0.8, 0.74, 0.74, 0.74], marks=pytest.mark.thorough),
     ],
     ids=["eight equal", "sixteen equal", "unequal", "one best"],
