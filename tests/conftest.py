@@ -106,6 +106,7 @@ def pytest_collection():
         gc.enable()
         gc.collect()
         gc.freeze()
+        gc.set_threshold(10_000, 10, 10)  # what tests make is gone with them, most of it without being looked for
 
 
 @pytest.hookimpl(optionalhook=True)

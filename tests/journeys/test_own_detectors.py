@@ -61,7 +61,9 @@ def test_the_saved_model_answers_and_its_onnx_file_opens_with_the_lines_of_the_r
     told = json.loads((tmp_path / "boxes.json").read_text("utf-8"))
     assert told
     assert {one["category"] for one in told} <= set(CLASSES)
+    capsys.readouterr()
     assert main(["export", str(study.folder), "--onnx"]) == 0
+    assert "largest difference" in capsys.readouterr().out
     (file,) = study.folder.rglob("*.onnx")
     session = onnxruntime.InferenceSession(str(file))
     facts = {name: json.loads(value) for name, value in session.get_modelmeta().custom_metadata_map.items()}

@@ -34,6 +34,8 @@ def test_both_languages_show_the_same_commands():
 ONE_AFTER_THE_OTHER = """
 import json, sys
 from weigh.cli.main import main
+from weigh.execute import choices
+choices.TIMED = 0.0  # as in conftest.py
 if __name__ == "__main__":
     for command, arguments in json.loads(sys.argv[1]):
         print("$", command, file=sys.stderr, flush=True)

@@ -109,7 +109,7 @@ def test_the_legend_names_what_occurs():
 
 
 def page(results, language="en", picture=lambda path: PHOTO.getvalue()):
-    return render_html(findings_file(results), results, language=language, picture=picture)
+    return render_html(results.once(findings_file), results, language=language, picture=picture)
 
 
 @pytest.fixture(scope="module")
@@ -141,9 +141,14 @@ def test_pictures_that_are_gone_are_drawn_on_grey(study):
     assert shown.count('<div class="panes n2">') == 12
 
 
+@pytest.fixture(scope="module")
+def hostile():
+    return planted_boxes(Detector(missed=0.3, wrong_class=0.2), n=24, classes=NAMES)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_hostile_names_of_classes_stay_names(language):
-    written = page(planted_boxes(Detector(missed=0.3, wrong_class=0.2), n=24, classes=NAMES), language)
+def test_hostile_names_of_classes_stay_names(hostile, language):
+    written = page(hostile, language)
     read = PageText(written)
     assert not [a for tag, a, _ in read.attributes if a.startswith("on")]
     assert written.count("<script>") == 1

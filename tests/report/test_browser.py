@@ -31,6 +31,13 @@ CONTRAST = """() => {
   }
   return bad;
 }"""
+# Language, width, scheme: each two of them are seen together, and the other half of the combinations in `make test-all`.
+VIEWS = [
+    ("en", 375, "light"), ("zh", 375, "dark"), ("en", 1280, "dark"), ("zh", 1280, "light"),
+    *(pytest.param(*view, marks=pytest.mark.thorough) for view in (
+        ("en", 375, "dark"), ("zh", 375, "light"), ("en", 1280, "light"), ("zh", 1280, "dark")
+    )),
+]  # fmt: skip
 OPEN_ALL = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
 
 
@@ -60,9 +67,7 @@ def opened(
         context.close()
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", [375, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("language", "width", "scheme"), VIEWS)
 def test_it_fits_and_nothing_acts(browser, reports, language, width, scheme):
     with opened(browser, reports[language], width, scheme) as (page, watch):
         assert page.evaluate("document.documentElement.scrollWidth") == width

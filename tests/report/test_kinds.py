@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,14 +26,20 @@ HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(2)>\u202egpj.exe'
 CHINESE = "这是一个没有空格的很长的句子，" * 30
 
 
+@cache
+def study_of(kind):
+    """Do not change it."""
+    return STUDIES[kind]()
+
+
 def page(results, language="en"):
-    return render_html(findings_file(results), results, language=language, picture=None)
+    return render_html(results.once(findings_file), results, language=language, picture=None)
 
 
 @pytest.mark.parametrize("kind", STUDIES)
 def test_the_page_says_the_same_in_both_languages(kind):
-    results = STUDIES[kind]()
-    file = findings_file(results)
+    results = study_of(kind)
+    file = results.once(findings_file)
     english, chinese = (PageText(page(results, language)) for language in ("en", "zh"))
     assert english.findings.keys() == chinese.findings.keys() == {f.id for f in file.findings}
     for finding in file.findings:
@@ -46,8 +53,8 @@ def test_the_page_says_the_same_in_both_languages(kind):
 
 @pytest.mark.parametrize("kind", ["numbers", "entities"])
 def test_what_was_left_out_stands_on_the_page_with_its_reason(kind):
-    results = STUDIES[kind]()
-    reason = findings_file(results).study["skipped"]["calibration"]
+    results = study_of(kind)
+    reason = results.once(findings_file).study["skipped"]["calibration"]
     assert reason["en"] in "".join(PageText(page(results)).text)
     assert reason["zh"] in "".join(PageText(page(results, "zh")).text)
 
@@ -87,7 +94,7 @@ def test_a_long_text_is_cut():
 
 @pytest.mark.parametrize("kind", ["numbers", "entities", "texts"])
 def test_a_report_is_rebuilt_from_the_index_alone(kind, tmp_path):
-    results = STUDIES[kind]()
+    results = study_of(kind)
     write_index(tmp_path, results.examples)
     kept = replace(results, examples=read_index(tmp_path))
     assert kept.examples.kind == results.examples.kind

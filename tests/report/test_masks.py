@@ -14,7 +14,7 @@ from PIL import Image
 from tests.findings.planted_masks import halves_confused, objects_missed, planted_study
 from tests.report.hostile import HOSTILE
 from tests.report.reading import PageText
-from tests.report.test_browser import CONTRAST, OPEN_ALL, opened
+from tests.report.test_browser import CONTRAST, OPEN_ALL, VIEWS, opened
 from weigh.findings.file import findings_file
 from weigh.kinds.label_map import LabelMap
 from weigh.kinds.mask_pictures import WRONG, difference_png, small_png
@@ -71,7 +71,7 @@ def test_the_legend_names_what_occurs():
 
 
 def page(results, language="en", picture=lambda path: PHOTO.getvalue()):
-    return render_html(findings_file(results), results, language=language, picture=picture)
+    return render_html(results.once(findings_file), results, language=language, picture=picture)
 
 
 def hardest(results, **options):
@@ -106,9 +106,14 @@ def test_pictures_that_are_gone_and_answers_that_were_not_kept(study):
     assert re.findall("<small>(.*?)</small>", shown)[:4] == ["picture", "mask", "picture", "mask"]
 
 
+@pytest.fixture(scope="module")
+def hostile():
+    return planted_study(halves_confused(0.3), classes=NAMES)
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_hostile_names_of_classes_stay_names(language):
-    written = page(planted_study(halves_confused(0.3), classes=NAMES), language=language)
+def test_hostile_names_of_classes_stay_names(hostile, language):
+    written = page(hostile, language=language)
     read = PageText(written)
     assert not [a for tag, a, _ in read.attributes if a.startswith("on")]
     assert written.count("<script>") == 1
@@ -116,9 +121,7 @@ def test_hostile_names_of_classes_stay_names(language):
     assert HOSTILE["img"] in "".join(read.text)
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
-@pytest.mark.parametrize("width", [375, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("language", "width", "scheme"), VIEWS)
 def test_the_page_fits(browser, study, tmp_path, language, width, scheme):
     path = tmp_path / "report.html"
     path.write_text(page(study, language), encoding="utf-8")
