@@ -28,7 +28,7 @@ test: $(VENV)/test.stamp
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m 'not alone and not thorough' --durations=40
 	@$(VENV)/bin/python -m pytest -m alone tests/execute
 
-# What `make test` proves on fewer cases: simulations of coverage in all their cells.
+# What `make test` proves on fewer cases: simulations in all their cells, more pages, more models.
 test-all: test
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n 2 -m thorough tests
 

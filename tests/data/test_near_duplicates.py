@@ -20,7 +20,7 @@ def test_planted_among_ants_and_bees(shared):
 
 
 @pytest.mark.shared
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_planted_among_flowers(shared):
     examples, _ = read_images(DataSpec(train=str(shared / "images/flowers")))
     seen = measure(examples, each=10, seed=1)

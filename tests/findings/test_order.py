@@ -15,7 +15,14 @@ from tests.findings.synthetic import assign_folds, make_results, simulate_logits
 from weigh.data.folds import assign_blocks
 from weigh.findings.generalisation import order
 from weigh.language import text
+from weigh.stats import dependence
 from weigh.stats.order import contiguous, explained_by_classes, order_check_variants
+
+
+@pytest.fixture(autouse=True)
+def _few_draws(monkeypatch):
+    """A permutation test of 199 draws keeps its level of 5 % exactly too."""
+    monkeypatch.setattr(dependence, "DRAWS", 199)
 
 
 def ridge(features, target, fold):

@@ -126,7 +126,7 @@ def test_weights_of_a_named_architecture_with_and_without_head(tmp_path):
         given = given.mean((2, 3)) if given.ndim == 4 else given
         assert (given.reshape(-1) - theirs).abs().max() < 1e-4 * theirs.abs().max()
     with pytest.raises(ModelError, match="weights do not fit"):
-        load(f"keras:{path}@VGG16@size=64")
+        load(f"keras:{path}@MobileNet@size=64")
 
 
 @torch.no_grad()
