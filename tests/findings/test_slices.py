@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from benchmarks.audit.box_designs import BoxDesign
 from benchmarks.audit.box_rows import box_study
@@ -49,10 +50,12 @@ def test_a_bad_slice_is_named(primary):
     assert finding.next
 
 
+@pytest.mark.parametrize("seeds", [range(15), pytest.param(range(15, 100), marks=pytest.mark.thorough)], ids=len)
 @pytest.mark.parametrize("primary", ["balanced_accuracy", "auroc"])
-def test_equal_slices_are_not_named(primary):
-    alarms = sum(bool(named(find(study(seed, primary=primary, n=250))[0])) for seed in range(30))
-    assert alarms <= 3  # nominal: 2.5 %
+def test_equal_slices_are_not_named(primary, seeds):
+    """Promised: 2.5 %. A rule that keeps it fails for one of a thousand choices of seeds."""
+    alarms = sum(bool(named(find(study(seed, primary=primary, n=250))[0])) for seed in seeds)
+    assert alarms <= binom.ppf(0.999, len(seeds), 0.025)
 
 
 def test_tiny_slice_is_too_few_to_tell_even_if_all_wrong():

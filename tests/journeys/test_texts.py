@@ -17,7 +17,11 @@ from weigh.study import Study
 
 QUICK_STUDY = ["design.folds=3", "design.repeats=1", "run.offline=true", "run.threads=1"]
 NOTHING_BESIDES = ["design.order_check=false", "design.curve=false", "design.cleaned=false"]
-QUICK = ["--offline", "--yes", *(part for one in ("design.folds=3", "design.repeats=1", *NOTHING_BESIDES) for part in ("--set", one))]
+QUICK = [
+    "--offline",
+    "--yes",
+    *(part for one in ("design.folds=3", "design.repeats=1", *NOTHING_BESIDES) for part in ("--set", one)),
+]
 
 
 def run(capsys, data, encoder, folder, recipes, *more) -> Study:
@@ -85,7 +89,11 @@ def test_predictions_do_not_depend_on_the_neighbours(reviews):
 
 def test_the_same_study_gives_the_same_numbers(tiny_encoder, tmp_path, monkeypatch):
     data = write_reviews(tmp_path / "reviews.csv", 60)
-    recipes = ["probe", {"name": "finetune", "epochs": 2, "learning_rate": 3e-3, "batch_size": 8}, {"name": "scratch", "epochs": 1}]
+    recipes = [
+        "probe",
+        {"name": "finetune", "epochs": 2, "learning_rate": 3e-3, "batch_size": 8},
+        {"name": "scratch", "epochs": 1},
+    ]
     studies = []
     for name in ("first", "second"):
         monkeypatch.setenv("WEIGH_CACHE", str(tmp_path / f"cache of the {name}"))

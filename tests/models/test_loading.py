@@ -217,9 +217,9 @@ def test_catalogue_finds_tagged_names():
 
 @pytest.mark.shared
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_own_preprocessing_is_right_on_real_pictures(shared):
-    """A slip in mean, size, crop or interpolation costs 7 to 11 points of top-1."""
+    """A slip in mean, size, crop or interpolation costs 7 to 11 points of top-1; `journeys/test_evaluate_photos.py` sees it on every second picture."""
     from weigh.data.pictures.decoding import open_picture
 
     folder = shared / "imagenet" / "nips150"

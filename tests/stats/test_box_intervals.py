@@ -62,7 +62,7 @@ def test_the_parts_are_classes_among_pictures(groups):
     assert parts.ranked
 
 
-@pytest.mark.parametrize("n", [30, 60])
+@pytest.mark.parametrize("n", [30, pytest.param(60, marks=pytest.mark.thorough)])
 def test_halves_tell_that_few_pictures_make_average_precision_too_high(n):
     """Over many data sets what is told is near what is true; leaving out single pictures would tell less than half of it."""
     design, rng, told, too_high = BoxDesign(n=n), np.random.default_rng(3), [], []
@@ -161,7 +161,11 @@ def test_more_pictures_are_asked_for_where_nothing_is_decided_and_none_are_foret
 
 @pytest.mark.parametrize(
     "design",
-    [BoxDesign(n=40), BoxDesign(n=72, classes=12, rare=8, crowded=2), BoxDesign(n=60, groups=12)],
+    [
+        pytest.param(BoxDesign(n=40), marks=pytest.mark.thorough),
+        BoxDesign(n=72, classes=12, rare=8, crowded=2),
+        BoxDesign(n=60, groups=12),
+    ],
     ids=["40 pictures", "rare classes", "twelve groups"],
 )
 def test_intervals_hold_and_equal_detectors_are_hardly_ever_told_apart(design):

@@ -56,9 +56,11 @@ def test_drop_of_one_model_is_newcombes_interval():
     assert found.excess is None
 
 
-def test_drops_of_all_models_hold_at_once():
+@pytest.mark.parametrize("studies", [60, pytest.param(400, marks=pytest.mark.thorough)])
+def test_drops_of_all_models_hold_at_once(studies):
+    """Of all choices of seeds a rule that keeps its promise fails for one in a thousand."""
     truth = np.array([0.9, 0.85, 0.8, 0.75, 0.7])
-    studies, missed, wrong = 120, 0, 0
+    missed = wrong = 0
     for s in range(studies):
         rng = np.random.default_rng([1, s])
         first, second = measured_set(skilled(rng, 400, truth)), measured_set(skilled(rng, 200, truth - 0.1))
@@ -110,14 +112,15 @@ def test_kendall_equals_scipy_with_ties():
     assert np.isnan(kendall(np.ones((3, 1)), np.arange(3.0)[:, None]))[0]
 
 
+@pytest.mark.parametrize("studies", [20, pytest.param(100, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("order", ["kept", "reversed", "unrelated"])
-def test_tau_covers_the_true_order(order):
+def test_tau_covers_the_true_order(order, studies):
     """Also where models are so close that their order on a sample is half chance: noise must not exclude the truth."""
     rng = np.random.default_rng(5)
     skill = np.linspace(0.7, 0.9, 9)
     other = {"kept": skill - 0.05, "reversed": skill[::-1], "unrelated": rng.permutation(skill)}[order]
     truth = kendalltau(skill, other).statistic
-    studies, covered, swaps = 40, 0, 0
+    covered = swaps = 0
     for s in range(studies):
         rng = np.random.default_rng([6, s])
         first, second = measured_set(skilled(rng, 500, skill)), measured_set(skilled(rng, 300, other))
@@ -129,7 +132,7 @@ def test_tau_covers_the_true_order(order):
     if order == "kept":
         assert swaps <= binom.ppf(0.999, studies, 0.05)
     if order == "reversed":
-        assert swaps > 33
+        assert swaps > 0.8 * studies
 
 
 def test_a_model_that_swaps_is_named():
