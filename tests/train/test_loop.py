@@ -57,7 +57,9 @@ def test_the_fused_optimiser_takes_the_steps_of_the_plain_one(make_loop):
     assert (ends[0] - ends[1]).abs().max() <= 1e-5 * moved
 
 
-@pytest.mark.parametrize("model", ["timm:mobilenetv3_small_050", "timm:tf_efficientnet_lite0"])
+@pytest.mark.parametrize(
+    "model", ["timm:mobilenetv3_small_050", pytest.param("timm:tf_efficientnet_lite0", marks=pytest.mark.thorough)]
+)
 def test_a_depthwise_network_trains_to_the_same_bits_again(model, examples, setting, make_run):
     run = make_run("scratch", model=model, epochs=1, image_size=32, batch_size=8)
     found = []
