@@ -7,6 +7,7 @@ Before it: bytes that are no UTF-8 (`text_encoding.py`). After it: a guess, whic
 from __future__ import annotations
 
 import codecs
+from collections import Counter
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -101,19 +102,26 @@ def _share_of_frequent(raw: bytes, encoding: Encoding) -> float | None:
         )  # the sample may end inside a letter
     except UnicodeDecodeError:
         return None
-    beyond = [c for c in content if c > "\x7f"]
+    letters = Counter(content)  # whatever follows is asked once of each letter, pair or triple, and not at every place
+    beyond = sum(count for c, count in letters.items() if c > "\x7f")
     if not beyond:
         return None
-    share = sum(c in encoding.frequent for c in beyond) / len(beyond)
+    share = sum(count for c, count in letters.items() if c > "\x7f" and c in encoding.frequent) / beyond
     if encoding.codec in SEVERAL_BYTES:
         return share
-    pairs = list(pairwise(content))
+    pairs = Counter(pairwise(content))
     if (
         encoding.codec in LATIN
     ):  # letters with accents stand among plain ones (long runs are another script), signs do not follow letters
-        runs = pairwise(pairs)
-        strange = sum(all(c > "\x7f" and c.isalpha() for c in (a, b, d)) for (a, b), (_, d) in runs)
-        strange += sum(a.isalpha() and b > "\x7f" and not b.isalpha() and b not in CLOSING for a, b in pairs)
+        triples = Counter(zip(content, content[1:], content[2:], strict=False))
+        strange = sum(count for run, count in triples.items() if all(c > "\x7f" and c.isalpha() for c in run))
+        strange += sum(
+            count
+            for (a, b), count in pairs.items()
+            if a.isalpha() and b > "\x7f" and not b.isalpha() and b not in CLOSING
+        )
     else:  # and letters of another script do not stand inside of Latin words
-        strange = sum((a > "\x7f") != (b > "\x7f") and a.isalpha() and b.isalpha() for a, b in pairs)
-    return share * max(0.0, 1 - 2 * strange / len(beyond))
+        strange = sum(
+            count for (a, b), count in pairs.items() if (a > "\x7f") != (b > "\x7f") and a.isalpha() and b.isalpha()
+        )
+    return share * max(0.0, 1 - 2 * strange / beyond)
