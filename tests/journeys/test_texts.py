@@ -39,7 +39,7 @@ def run(capsys, data, encoder, folder, recipes, *more) -> Study:
 @pytest.fixture(scope="module")
 def reviews(tiny_encoder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("reviews")
-    data = write_reviews(folder / "reviews.csv", 240)
+    data = write_reviews(folder / "reviews.csv", 120)
     settings = ["design.folds=3", "design.repeats=1", "design.test=0.2", "run.offline=true", *NOTHING_BESIDES]
     recipes = [
         "probe",
