@@ -22,14 +22,16 @@ if os.environ.get("CI"):
 # Of many seconds, the longest first: one that begins at the end leaves the other process idle. Others need ten seconds or less, or stand early
 # by their names. A new name changes no result.
 LONGEST = [
-    "models/test_keras", "train/test_saved_texts", "plan/test_planned_study", "journeys/test_kill", "models/test_torchvision_boxes",
-    "journeys/test_texts", "cli/test_rank", "journeys/test_readme", "report/test_boxes", "findings/test_order", "models/test_loading",
-    "train/test_strengths", "plan/test_finalists", "plan/test_racing", "report/test_browser", "models/test_ports", "cli/test_no_models",
-    "record/test_bad_predictions", "stats/test_racing", "train/test_saved_average", "stats/test_shift", "stats/test_box_intervals",
-    "data/test_near_duplicates", "data/test_checks", "models/test_decoded_saved", "journeys/test_ensembles", "findings/test_verdicts",
-    "report/test_chinese", "findings/test_slices", "kinds/test_new_kind", "data/test_texts", "train/test_numerics", "train/test_loop",
-    "journeys/test_own_detectors", "plan/test_purposes", "journeys/test_offline", "journeys/test_pretraining", "train/test_recipes",
-    "train/test_boxes", "train/test_naive_bayes", "train/test_vocabulary", "train/test_masks", "train/test_words", "train/test_length",
+    "models/test_keras", "train/test_saved_texts", "journeys/test_texts", "data/test_near_duplicates", "data/test_checks", "journeys/test_readme",
+    "journeys/test_kill", "plan/test_planned_study", "cli/test_rank", "models/test_torchvision_boxes", "cli/test_no_models",
+    "journeys/test_damaged_study", "findings/test_order", "models/test_loading", "train/test_boxes", "plan/test_finalists", "models/test_ports",
+    "journeys/test_journey", "journeys/test_ensembles", "models/test_depthwise", "execute/test_weights", "data/test_texts", "stats/test_shift",
+    "train/test_saved_average", "report/test_browser", "kinds/test_new_kind", "findings/test_box_suspects", "findings/test_performance",
+    "stats/test_calibration", "record/test_bad_predictions", "data/test_large_pictures", "execute/test_remaining", "train/test_adapted_pictures",
+    "report/test_boxes", "plan/test_racing", "train/test_naive_bayes", "models/test_own_models", "journeys/test_offline", "findings/test_verdicts",
+    "report/test_chinese", "train/test_numerics", "train/test_loop", "journeys/test_own_detectors", "plan/test_purposes", "stats/test_box_intervals",
+    "journeys/test_pretraining", "train/test_recipes", "models/test_decoded_saved", "train/test_vocabulary", "train/test_masks", "train/test_words",
+    "train/test_length",
 ]  # fmt: skip
 
 # Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures;
