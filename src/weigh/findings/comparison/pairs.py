@@ -142,7 +142,7 @@ def _pair(evidence: Evidence, other: str, figure: Figure | None) -> Finding:
         candidates=[winner, other],
         next=[]
         if difference.relation != "undecided"
-        else [bilingual(TAKE_THE_CHEAPER)]
+        else [TAKE_THE_CHEAPER]
         if same
         else _settle(evidence, difference, estimates),
         figure=figure,
