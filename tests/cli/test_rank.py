@@ -56,13 +56,16 @@ def test_the_table_stands_first_then_what_it_means(ranked, two, capsys, monkeypa
         assert "weigh run" in lines[-1]
 
 
-def test_json_holds_the_table_and_the_finding(ranked, capsys):
+def test_json_holds_the_table_and_the_finding(ranked, two, capsys):
     capsys.readouterr()
     assert main([*ranked[1], "--format", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert [row["rank"] for row in document["ranking"]] == [1, 2]
     assert sum(row["p_best"] for row in document["ranking"]) == pytest.approx(1, abs=0.01)
     assert all(row["seconds"] > 0 for row in document["ranking"])
+    assert {row["model"] for row in document["ranking"]} == set(two), "a program needs the address, not the short name"
+    assert document["verdict"]["en"]
+    assert document["verdict"]["zh"]
     assert document["finding"]["kind"] == "choice"
 
 

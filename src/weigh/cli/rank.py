@@ -28,7 +28,7 @@ from weigh.cli.options import (
 from weigh.cli.output import print_data, unfiltered
 from weigh.cli.study import Source, Yes, run_and_tell
 from weigh.errors import SpecError, WeighError
-from weigh.language import Text, detect_language, text
+from weigh.language import LANGUAGES, Text, detect_language, text
 from weigh.report.visible import visible_json, visible_line
 
 if TYPE_CHECKING:
@@ -181,15 +181,21 @@ def _choice(file: FindingsFile) -> Finding | None:
 
 
 def _rows(finding: Finding) -> list[dict[str, Any]]:
-    """The ranking with what was measured on this machine."""
+    """The ranking with the addresses of the models and what was measured on this machine."""
     seconds = {row["candidate"]: row["seconds"] for row in finding.measured.get("rows", [])}
-    return [{**row, "seconds": seconds.get(row["candidate"])} for row in finding.table]
+    return [
+        {**row, "model": name.rpartition(" × ")[0], "seconds": seconds.get(row["candidate"])}
+        for row, name in zip(finding.table, finding.candidates, strict=True)
+    ]
 
 
 def _document(study: Study, file: FindingsFile, further: str) -> str:
     finding = _choice(file)
+    from weigh.report.terminal import summary_line
+
     document = {
         "study": str(study.folder),
+        "verdict": {language: summary_line(file, language) for language in LANGUAGES},
         "ranking": [] if finding is None else _rows(finding),
         "finding": None if finding is None else finding.model_dump(mode="json"),
         "extend": further,
