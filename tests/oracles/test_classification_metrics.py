@@ -45,8 +45,8 @@ def sklearn_score(name: str, prediction: Prediction, y: np.ndarray, w: np.ndarra
     if name == "accuracy":
         return skm.accuracy_score(y, labels, **weight)
     if name == "balanced_accuracy":
-        if y.ndim == 2:  # of several labels it is the mean recall
-            return skm.recall_score(y, labels, average="macro", zero_division=0, **weight)
+        if y.ndim == 2:  # of several labels every one is a question of its own
+            return np.mean([skm.balanced_accuracy_score(y[:, c], labels[:, c], **weight) for c in range(k)])
         return skm.balanced_accuracy_score(y, labels, **weight)
     if name == "matthews":
         return skm.matthews_corrcoef(y, labels, **weight)

@@ -26,7 +26,7 @@ class Labels(Kind):
 
     name = "labels"
     title = text("examples with several labels", "每个样本有多个标签的数据")
-    primary = "balanced_accuracy"  # of several labels the mean recall is what balanced accuracy amounts to
+    primary = "balanced_accuracy"  # the mean over labels of how often a label that is there, and one that is not, is answered rightly
     probable = True
     linear = True
     unaveraged = None

@@ -7,7 +7,7 @@ Conventions, those of scikit-learn unless said otherwise:
 - `precision`, `recall`, `f1` are those of the positive class of two classes, and the macro mean otherwise.
 - Macro means run over the classes that occur in the targets or in the decisions (with any weight); a class that is
   never predicted has precision 0, one that is predicted but never occurs has recall 0.
-- Balanced accuracy is the mean recall of the classes that occur in the targets.
+- Balanced accuracy is the mean recall of the classes that occur in the targets; of several labels every label makes two of them, there and not there.
 - A score without any example behind it is NaN, never 0. AUROC without a positive or without a negative example and
   average precision without a positive one are NaN (scikit-learn raises, warns or says 0).
 - `matthews` (two or more classes) is 0 where all decisions are the same and NaN where all targets are. `accuracy_f1` is the mean of
@@ -159,6 +159,16 @@ def _parts_mean(statistics: np.ndarray) -> Parts:
     return one_part(float(statistics[:, 0].mean()), len(statistics))
 
 
+def _measure_balanced(prediction: Prediction, target: np.ndarray) -> np.ndarray:
+    """As `measure_decisions`; of several labels every one is there or not, which are two classes: whoever answers all labels recalls all of them,
+    and none of those that are not there.
+    """
+    if target.ndim == 1:
+        return measure_decisions(prediction, target)
+    both = (np.concatenate([bits, 1 - bits], axis=1) for bits in (target.astype(np.int64), prediction.labels))
+    return np.concatenate([*both], axis=1).astype(np.float64)
+
+
 def _reduce_balanced(statistics: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return _balanced(count(statistics, weights))
 
@@ -299,7 +309,7 @@ _register(
     "balanced_accuracy",
     "balanced accuracy",
     "平衡准确率",
-    measure_decisions,
+    _measure_balanced,
     _reduce_balanced,
     _influence_balanced,
     parts=_parts_balanced,
