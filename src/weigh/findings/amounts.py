@@ -8,7 +8,7 @@ from __future__ import annotations
 from weigh.language import Text, text
 from weigh.metrics.base import Metric
 from weigh.stats.comparison import Difference
-from weigh.stats.estimate import UNITS, Estimate, digits_that_show
+from weigh.stats.estimate import UNITS, Estimate, digits_that_show, with_digits
 from weigh.stats.interval import Claim
 
 __all__ = ["amount", "as_gain", "count", "gain_of", "in_points", "scaled", "scope", "share", "turned", "written_level"]
@@ -65,14 +65,9 @@ def amount(estimate: Estimate) -> Text:
     digits = digits_that_show((estimate.low, estimate.high), 1 if estimate.unit == "points" else 3)
     interval = ""
     if estimate.low is not None and estimate.high is not None:
-        interval = f" [{_number(estimate.low, digits)}, {_number(estimate.high, digits)}]"
+        interval = f" [{with_digits(estimate.low, digits)}, {with_digits(estimate.high, digits)}]"
     unit = UNITS.get(estimate.unit, text(estimate.unit, estimate.unit))
-    return text("{v} {u}{i}", "{v} {u}{i}", v=_number(estimate.value, digits), u=unit, i=interval)
-
-
-def _number(value: float, digits: int) -> str:
-    written = f"{value:.{digits}f}"
-    return written[1:] if float(written) == 0 and written.startswith("-") else written
+    return text("{v} {u}{i}", "{v} {u}{i}", v=with_digits(estimate.value, digits), u=unit, i=interval)
 
 
 def scope(claim: Claim, *, number: int = 2) -> Text:

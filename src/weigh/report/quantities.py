@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from weigh.report.words import UNITS
-from weigh.stats.estimate import Estimate, digits_that_show
+from weigh.stats.estimate import Estimate, digits_that_show, unsigned_zero, with_digits
 
 __all__ = ["number", "quantity", "short_count", "show_estimate", "show_value"]
 
@@ -27,15 +27,15 @@ def number(value: Any, digits: int | None = None) -> str:
     if not math.isfinite(value):
         return "–"
     if digits is not None:
-        return _signed(f"{value:.{digits}f}")
+        return with_digits(value, digits)
     if value == int(value) and abs(value) < 1e15:
-        return _signed(str(int(value)))
+        return unsigned_zero(str(int(value)))
     size = abs(value)
     if size < 0.0005:
-        return _signed(f"{value:.1e}")
+        return unsigned_zero(f"{value:.1e}")
     if size < 10:
-        return _signed(f"{value:.3f}")
-    return _signed(f"{value:.1f}" if size < 1000 else f"{value:.0f}")
+        return unsigned_zero(f"{value:.3f}")
+    return unsigned_zero(f"{value:.1f}" if size < 1000 else f"{value:.0f}")
 
 
 def quantity(value: Any, unit: str, language: str) -> str:
@@ -93,7 +93,3 @@ def show_value(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}: {show_value(entry)}" for key, entry in value.items())
     return number(value) if isinstance(value, (int, float)) else str(value)
-
-
-def _signed(written: str) -> str:
-    return written.removeprefix("-") if float(written) == 0 else written  # no "-0.000"

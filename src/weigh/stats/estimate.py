@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from weigh.language import text
 
-__all__ = ["UNITS", "Estimate", "digits_that_show"]
+__all__ = ["UNITS", "Estimate", "digits_that_show", "unsigned_zero", "with_digits"]
 
 UNITS = {  # of metrics and of their differences, as they stand in a sentence
     "points": text("points", "个百分点"),
@@ -29,6 +29,16 @@ def digits_that_show(ends: Iterable[float | None], digits: int) -> int:
     while digits < MOST_DIGITS and any(round(end, digits) == 0 for end in shown):
         digits += 1
     return digits
+
+
+def with_digits(value: float, digits: int) -> str:
+    """A number with so many decimals, and without the sign of a zero: never "-0.000"."""
+    return unsigned_zero(f"{value:.{digits}f}")
+
+
+def unsigned_zero(written: str) -> str:
+    """A written number as it is, but "0.0" for "-0.0"."""
+    return written.removeprefix("-") if float(written) == 0 else written
 
 
 class Estimate(BaseModel):
@@ -70,13 +80,9 @@ class Estimate(BaseModel):
             return "–"
 
         digits = digits_that_show((self.low, self.high), digits)
-
-        def written(value: float) -> str:
-            return f"{round(value, digits) + 0.0:.{digits}f}"  # never "-0.000"
-
         if self.low is None or self.high is None:
-            return written(self.value)
-        return f"{written(self.value)} [{written(self.low)}, {written(self.high)}]"
+            return with_digits(self.value, digits)
+        return f"{with_digits(self.value, digits)} [{with_digits(self.low, digits)}, {with_digits(self.high, digits)}]"
 
     def __str__(self) -> str:
         return self.format()
