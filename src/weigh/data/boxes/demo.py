@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from weigh.data.pictures.drawn import CLASSES, PICTURES, draw_scenes
+from weigh.data.pictures.drawn import CLASSES, PICTURES, draw_scenes, drawn_study
 from weigh.disk import write_file
 from weigh.language import text
 from weigh.tasks import OBJECT_DETECTION
@@ -21,7 +21,6 @@ DRAWN = text(
     n=PICTURES,
 )
 LEAST_SEEN = 30  # pixels: an object of which less is seen has no box
-MODELS = ("timm:tf_efficientnet_lite0", "timm:tf_efficientnet_lite1")
 
 
 def draw_demo(folder: Path) -> Path:
@@ -47,13 +46,4 @@ def draw_demo(folder: Path) -> Path:
 
 def box_demo_spec(folder: Path, *, offline: bool = True) -> dict[str, Any]:
     """The study of the demo, as for study.yaml: light detectors on the frozen maps of two networks, three folds."""
-    return {
-        "name": "cells-drawn-for-the-demo",
-        "task": OBJECT_DETECTION,
-        "data": {"train": str(draw_demo(folder / "drawn"))},
-        "models": list(MODELS),
-        "recipes": [{"name": "decoder", "epochs": 15}],
-        "design": {"folds": 3, "repeats": 1},
-        "output": {"folder": str(folder)},
-        "run": {"offline": offline},
-    }
+    return drawn_study(folder, draw_demo(folder / "drawn"), OBJECT_DETECTION, repeats=1, offline=offline)

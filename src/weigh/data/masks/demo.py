@@ -7,7 +7,7 @@ from typing import Any
 
 from PIL import Image
 
-from weigh.data.pictures.drawn import CLASSES, PICTURES, draw_scenes
+from weigh.data.pictures.drawn import CLASSES, PICTURES, draw_scenes, drawn_study
 from weigh.disk import replacing, write_file
 from weigh.language import text
 from weigh.tasks import SEMANTIC_SEGMENTATION
@@ -19,7 +19,6 @@ DRAWN = text(
     "这 {n} 张图片是为演示绘制的，因此掩码完全精确；结果不代表真实照片。",
     n=PICTURES,
 )
-MODELS = ("timm:tf_efficientnet_lite0", "timm:tf_efficientnet_lite1")
 
 
 def draw_demo(folder: Path) -> Path:
@@ -33,13 +32,4 @@ def draw_demo(folder: Path) -> Path:
 
 def mask_demo_spec(folder: Path, *, offline: bool = True) -> dict[str, Any]:
     """The study of the demo, as for study.yaml: light decoders on the frozen maps of two networks, three folds."""
-    return {
-        "name": "cells-drawn-for-the-demo",
-        "task": SEMANTIC_SEGMENTATION,
-        "data": {"train": str(draw_demo(folder / "drawn"))},
-        "models": list(MODELS),
-        "recipes": [{"name": "decoder", "epochs": 15}],
-        "design": {"folds": 3, "repeats": 2},
-        "output": {"folder": str(folder)},
-        "run": {"offline": offline},
-    }
+    return drawn_study(folder, draw_demo(folder / "drawn"), SEMANTIC_SEGMENTATION, repeats=2, offline=offline)

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from weigh.disk import replacing
 
-__all__ = ["CLASSES", "PICTURES", "Scene", "draw_scenes"]
+__all__ = ["CLASSES", "PICTURES", "Scene", "draw_scenes", "drawn_study"]
 
 CLASSES = ("background", "cell", "rod")
 PICTURES = 60
 SIZE = (192, 144)
+MODELS = ("timm:tf_efficientnet_lite0", "timm:tf_efficientnet_lite1")
 
 
 class Scene(NamedTuple):
@@ -35,6 +36,25 @@ class Scene(NamedTuple):
     file: str
     objects: np.ndarray
     kinds: np.ndarray
+
+
+def drawn_study(folder: Path, data: Path, task: str, *, repeats: int, offline: bool) -> dict[str, Any]:
+    """The study of a demo, as for study.yaml: light heads on the frozen maps of two networks, three folds.
+
+    Args:
+        folder: Of the study.
+        data: Where the drawn pictures lie.
+    """
+    return {
+        "name": "cells-drawn-for-the-demo",
+        "task": task,
+        "data": {"train": str(data)},
+        "models": list(MODELS),
+        "recipes": [{"name": "decoder", "epochs": 15}],
+        "design": {"folds": 3, "repeats": repeats},
+        "output": {"folder": str(folder)},
+        "run": {"offline": offline},
+    }
 
 
 def draw_scenes(folder: Path) -> Iterator[Scene]:
