@@ -18,9 +18,15 @@ _HOMES = {
 }
 __all__ = ["Estimate", "Finding", "Study", "StudySpec", "WeighError", "__version__", "model", "read_predictions"]
 
-# Libraries that report to their makers are told not to before they are loaded, in every process that knows weigh.
-for _name in ("ORT_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
-    os.environ.setdefault(_name, "1")
+# What libraries read from the environment while they are loaded, in every process that knows weigh; what a user set stays. Nothing is reported to
+# the makers of libraries. And threads that wait for each other sleep: where other programs keep the cores busy, threads that wait in a loop take
+# the time that the slowest of them needs (docs/decisions/arithmetic.md).
+for _name, _value in {
+    "ORT_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "OMP_WAIT_POLICY": "passive",
+}.items():
+    os.environ.setdefault(_name, _value)
 
 try:
     __version__ = version("weigh")
