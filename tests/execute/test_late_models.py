@@ -249,3 +249,18 @@ def test_what_was_left_out_of_the_heads_comes_back_in_the_end_repeats_first(phot
     assert now[0] <= 60
     before = len(results.records)
     assert len(records_only(study).results().records) == before, "the same command again finds the study finished"
+
+
+def test_heads_that_come_back_do_not_undo_the_choice_of_who_is_trained(photos, suggestions, tmp_path, monkeypatch):
+    """With a second repeat of heads missing, the models had no order any more: finetune was a candidate again, and nobody said that it did not run."""
+    told = []
+    monkeypatch.setattr(Silent, "stage", lambda listener, what: told.append(what.en))
+    settings = ["design.repeats=null", "design.order_check=false"]
+    recipes = ["probe", {"name": "finetune", "epochs": 500, "image_size": 32}]
+    study, _ = late_study(photos, tmp_path / "s", monkeypatch, "60s", slower=0.5, settings=settings, recipes=recipes)
+    results = records_only(study).results()
+    assert any(line.startswith("There is time for more than one repeat") for line in told)
+    assert not [record for record in results.records if record.candidate.endswith("finetune")]
+    assert not [one.id for one in results.candidates if one.id.endswith("finetune")]
+    assert {one.id for one in results.untried} == {f"{model} × finetune" for model in SECONDS}
+    assert "finetune would take longer than 60s" in results.skipped["passed-over"].en
