@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
 from weigh.language import Text
 from weigh.stats.comparison import Relation
@@ -53,6 +53,17 @@ Sentence = Annotated[
 ]
 
 
+def _check_cells(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a table or figure. A `Text` in it would be written as a list of two strings, which no renderer knows."""
+    for column, cell in row.items():
+        if isinstance(cell, Text):
+            raise ValueError(f"the cell {column!r} holds a Text: put its _asdict() there")
+    return row
+
+
+Row = Annotated[dict[str, Any], AfterValidator(_check_cells)]
+
+
 class Assumption(Strict):
     """What must hold for the sentence to be true, and whether it was found to hold."""
 
@@ -66,7 +77,7 @@ class Figure(Strict):
 
     kind: str
     title: Sentence
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     fields: dict[str, Sentence] = Field(default_factory=dict)  # axis and column titles
     options: dict[str, Any] = Field(default_factory=dict)
 
@@ -110,7 +121,7 @@ class Finding(Strict):
     candidates: list[str] = Field(default_factory=list)
     next: list[Sentence] = Field(default_factory=list)
     figure: Figure | None = None
-    table: list[dict[str, Any]] = Field(default_factory=list)
+    table: list[Row] = Field(default_factory=list)
     references: list[str] = Field(default_factory=list)
     measured: dict[str, Any] = Field(default_factory=dict)
 

@@ -1,0 +1,48 @@
+"""A sentence in both languages is one class in Python and {en, zh} in findings.json."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from weigh.findings.model import Figure, Finding, FindingsFile
+from weigh.findings.questions import asked
+from weigh.language import Text, join_texts, text
+from weigh.report.json_file import to_json
+
+
+def finding(**fields) -> Finding:
+    return Finding(id="a", kind="cost", sentence=text("{n} runs", "{n} 次运行", n=3), **asked("cost", "yes"), **fields)
+
+
+def test_sentences_are_written_in_both_languages_and_read_again():
+    one = finding(next=[text("Go on.", "继续。")], table=[{"name": text("x", "甲")._asdict()}])
+    written = json.loads(to_json(FindingsFile(study={}, findings=[one])))["findings"][0]
+    assert written["sentence"] == {"en": "3 runs", "zh": "3 次运行"}
+    assert written["next"] == [{"en": "Go on.", "zh": "继续。"}]
+    assert written["table"] == [{"name": {"en": "x", "zh": "甲"}}]
+    again = Finding.model_validate(one.model_dump())
+    assert again == one
+    assert isinstance(again.sentence, Text)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["3 runs", {"en": "3 runs"}, {"en": "a", "zh": "b", "fr": "c"}, {"en": "a", "zh": 1}]
+)
+def test_what_is_no_sentence_is_refused(sentence):
+    with pytest.raises(ValidationError, match="a sentence is a Text"):
+        Finding.model_validate({**finding().model_dump(), "sentence": sentence})
+
+
+def test_a_text_is_no_cell_of_a_row():
+    with pytest.raises(ValidationError, match="'name' holds a Text"):
+        finding(table=[{"name": text("x", "甲")}])
+    with pytest.raises(ValidationError, match="'name' holds a Text"):
+        Figure(kind="slices", title=text("x", "甲"), rows=[{"name": text("x", "甲")}])
+
+
+def test_parts_are_joined_in_their_own_languages():
+    assert join_texts([text("a", "甲"), "b"], ", ", "、") == Text("a, b", "甲、b")
+    assert join_texts([], ", ", "、") == Text("", "")
