@@ -10,6 +10,8 @@ import pytest
 from tests.text_models import write_entities, write_reviews
 from weigh.cli import rank
 from weigh.cli.main import main
+from weigh.errors import MissingExtra
+from weigh.language import text
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
 from weigh.study import Study
@@ -166,11 +168,14 @@ def test_of_what_cannot_be_told_all_media_are_named(tmp_path, capsys):
 
 
 def test_entities_have_no_linear_head_so_models_are_fine_tuned(within_reach, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     data = write_entities(tmp_path / "names.conll", n=30)
     assert main(["plan", str(data), "--offline"]) == 0
     planned = capsys.readouterr().out
     assert "× finetune: 5 folds" in planned
     assert "probe" not in planned
+    assert main(["plan", str(data), "--offline", "--budget", "1s"]) == 0
+    assert "One network runs to its end in any case" in capsys.readouterr().out
     studies: list[Study] = []
     monkeypatch.setattr(rank, "run_and_tell", lambda study, tell, **_: studies.append(study))
     assert main(["rank", str(data), "--offline"]) == 0
@@ -179,3 +184,18 @@ def test_entities_have_no_linear_head_so_models_are_fine_tuned(within_reach, tmp
         "a recipe that the user names is not exchanged"
     )
     assert "For this task: finetune" in capsys.readouterr().err
+
+
+def test_a_package_that_a_recipe_needs_is_asked_for_before_anything_is_timed(
+    within_reach, photos, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+
+    def missing():
+        raise MissingExtra("optuna", text("the recipe tuned", "方案 tuned "), "search")
+
+    monkeypatch.setattr("weigh.train.search.require_optuna", missing)
+    assert main(["plan", str(photos), "--offline", "--models", within_reach, "--recipes", "probe,tuned"]) == 2
+    told = capsys.readouterr().err
+    assert "It is needed for the recipe tuned." in told
+    assert "Timing" not in told

@@ -122,6 +122,11 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
             "即使每项只重复一次，预计也会超过 {b}。",
             b=spec.design.budget,
         )
+        if not any(candidate.cheap for candidate in plan.candidates):  # then one network runs to its end in any case
+            over += text(
+                "One network runs to its end in any case: to make that shorter, name one small model (--models) or ask for fewer folds (--set design.folds=2).",
+                "无论如何总有一个网络会训练完；若要缩短，请只指定一个小模型（--models）或减少折数（--set design.folds=2）。",
+            )
     shorter = plan_runs(
         prepared.examples, spec, plan.candidates, variants=prepared.variants, copies=prepared.copies, repeats=cut
     )

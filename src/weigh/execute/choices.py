@@ -34,6 +34,7 @@ __all__ = [
     "less_features",
     "name_weights",
     "require_packages",
+    "require_recipes",
     "stored_timings",
     "usable_cores",
 ]
@@ -180,6 +181,19 @@ def check_weights(candidates: Iterable[Candidate], ledger: Ledger, setting: Sett
         ledger.set_facts(**{f"choice:{key}": {**stored, "files": stamps(model.provenance.files)}})
 
 
+def require_recipes(spec: StudySpec) -> None:
+    """Nothing, or the error that a package is missing which a recipe needs: before anything is timed.
+
+    Raises:
+        MissingExtra: peft or Optuna is not installed.
+    """
+    names = {name for recipe in spec.recipes for name, _ in trained_recipes(recipe, spec.task)}
+    _require(
+        low_rank=any(RECIPES.get(name).low_rank for name in names),
+        search=any(RECIPES.get(recipe.name).chooses == "settings" for recipe in spec.recipes),
+    )
+
+
 def require_packages(runs: Collection[Run]) -> None:
     """Nothing, or the error that a package is missing which these runs need.
 
@@ -187,11 +201,17 @@ def require_packages(runs: Collection[Run]) -> None:
         MissingExtra: peft or Optuna is not installed.
     """
     names = {one["recipe"] for run in runs for one in run.options.get("contenders", [{"recipe": run.recipe}])}
-    if any(RECIPES.get(name).low_rank for name in names):
+    _require(
+        low_rank=any(RECIPES.get(name).low_rank for name in names), search=any("search" in run.options for run in runs)
+    )
+
+
+def _require(*, low_rank: bool, search: bool) -> None:
+    if low_rank:
         from weigh.train.lora import require_peft
 
         require_peft()
-    if any("search" in run.options for run in runs):
+    if search:
         from weigh.train.search import require_optuna
 
         require_optuna()

@@ -26,6 +26,7 @@ from weigh.execute.choices import (
     less_features,
     name_weights,
     require_packages,
+    require_recipes,
 )
 from weigh.execute.essentials import Essentials, bring_back, keep_essentials
 from weigh.execute.forecast import Forecast
@@ -76,6 +77,8 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     if chosen is not None:
         listener.stage(chosen)
     spec = prepared.spec
+    if ledger is None or not ledger.recorded():
+        require_recipes(spec)
     setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
     crossed = cross_candidates(spec)
     timings = ModelTimings(

@@ -41,7 +41,7 @@ ARITHMETIC = {"Mul", "Sub", "Add", "Div"}
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  # noqa: ARG001 - of every source
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
     if find_spec("onnxruntime") is None:
-        raise MissingExtra("onnxruntime", text("Running ONNX files", "运行 ONNX 文件"), "onnx")
+        raise MissingExtra("onnxruntime", text("running ONNX files", "运行 ONNX 文件"), "onnx")
     path = Path(address.path or "").expanduser()
     model = read_onnx(path)
     try:

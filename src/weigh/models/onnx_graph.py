@@ -39,7 +39,7 @@ def read_onnx(path: Path) -> Any:
         import onnx
         import onnx.inliner
     except ImportError:
-        raise MissingExtra("onnx", text("Reading ONNX files", "读取 ONNX 文件"), "onnx") from None
+        raise MissingExtra("onnx", text("reading ONNX files", "读取 ONNX 文件"), "onnx") from None
     if not path.is_file():
         do = text(
             "Write the path of the .onnx file: onnx:FOLDER/model.onnx",

@@ -75,7 +75,7 @@ def _unpack_l3(path: Path, folder: Path) -> None:
         import onnx
         from onnx import numpy_helper
     except ImportError:
-        raise MissingExtra("onnx", text("Reading these weights", "读取这些权重"), "onnx") from None
+        raise MissingExtra("onnx", text("reading these weights", "读取这些权重"), "onnx") from None
     tokenizer = find_packaged(TOKENIZER_OF_L3)
     where = tokenizer.locate() if tokenizer else None
     if tokenizer is None or where is None:

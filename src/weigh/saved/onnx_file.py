@@ -110,7 +110,7 @@ def require_onnx() -> None:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise MissingExtra(error.name or "onnx", text("Exporting to ONNX", "导出 ONNX"), "onnx") from None
+        raise MissingExtra(error.name or "onnx", text("exporting to ONNX", "导出 ONNX"), "onnx") from None
 
 
 def plain_inputs(saved: SavedModel) -> PlainInputs:

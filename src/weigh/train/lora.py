@@ -56,7 +56,7 @@ def require_peft() -> None:
         MissingExtra: It is not installed.
     """
     if find_spec("peft") is None:
-        raise MissingExtra("peft", text("The recipe lora", "方案 lora "), "lora")
+        raise MissingExtra("peft", text("the recipe lora", "方案 lora "), "lora")
 
 
 def add_adapters(network: Network, options: dict[str, Any], *, rng_seed: int, address: str) -> Adapters:

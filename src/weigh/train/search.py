@@ -27,7 +27,7 @@ def require_optuna() -> None:
         MissingExtra: It is not installed.
     """
     if find_spec("optuna") is None:
-        raise MissingExtra("optuna", text("The recipe tuned", "方案 tuned "), "search")
+        raise MissingExtra("optuna", text("the recipe tuned", "方案 tuned "), "search")
 
 
 class Search:

@@ -40,7 +40,7 @@ def require_tensorflow() -> None:
         MissingExtra: It is not.
     """
     if find_spec("tensorflow") is None:
-        raise MissingExtra("tensorflow", text("Running a model of TensorFlow", "运行 TensorFlow 模型"), "tensorflow")
+        raise MissingExtra("tensorflow", text("running a model of TensorFlow", "运行 TensorFlow 模型"), "tensorflow")
 
 
 def tensorflow_version() -> str:
