@@ -140,7 +140,9 @@ def keep_essentials(
     def decide() -> _Less:
         if fits(everything, _plan_of(whole, everything, candidates)):
             return everything
-        off = [name for name in OFF if name not in spec.design.model_fields_set]
+        heads = sum(candidate.cheap and not candidate.control for candidate in candidates)
+        costly = [name for name in OFF if name != "cleaned" or heads > 1]  # a single one has no runs on cleaned data
+        off = [name for name in costly if name not in spec.design.model_fields_set]
         less = _Less(off, quiet="words" not in spec.output.model_fields_set, repeats=None, without=[])
         if not fits(less, _plan_of(whole, less, candidates)):
             less = less._replace(repeats=1)
