@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weigh.findings.amounts import count, share
+from weigh.findings.amounts import count
 from weigh.findings.evidence import Evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
@@ -174,7 +174,9 @@ def find_labels(evidence: Evidence) -> list[Finding]:
     label_probability = probability_of_given(suspects.average, out_of_fold.target)
     estimates = {
         "flagged": count(contradicted, "examples", of=n),
-        "share_flagged": share(contradicted / max(n, 1), n=n, method="share of the examples"),
+        "share_flagged": Estimate(
+            value=100 * contradicted / max(n, 1), n=n, method="share of the examples", unit="percent"
+        ),
         "examples": count(n, "examples"),
     }
     ours = results.origin == "study"
