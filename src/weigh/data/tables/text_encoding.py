@@ -71,7 +71,7 @@ def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
     """The first that fits: UTF-8 (with or without a mark), UTF-16, else what its letters look like.
 
     Returns:
-        None for bytes that are no text: many NULs that are not those of UTF-16, or many different control characters.
+        None for bytes that are no text: many NULs that are not those of UTF-16, or no UTF-8 and many different control characters.
     """
     if raw[:2] in UTF16_MARKS:
         try:
@@ -80,12 +80,12 @@ def decode(raw: bytes, *, prefer: str | None = None) -> Decoded | None:
             return None
     if b"\0" in raw[:HEAD] and raw[:3] != b"\xef\xbb\xbf" and _mostly_zero(raw[:HEAD]):
         return _without_mark(raw)
-    if _is_binary(raw[:HEAD]):
-        return None
     try:
         return Decoded(raw.decode("utf-8-sig"), "UTF-8")
     except UnicodeDecodeError:
         pass
+    if _is_binary(raw[:HEAD]):
+        return None
     high = re.findall(rb"[\x80-\xff]+", raw[:MOST_GUESSED])
     # damaged or cut-off UTF-8 is not another encoding: most of it still reads as UTF-8
     damaged = raw.decode("utf-8-sig", "replace")
