@@ -183,6 +183,10 @@ class Screen:
             self.remaining = Remaining(seconds, time.monotonic())
             self.outer = self.bars.add_task(text("study", "研究").render(self.language), total=1.0)
 
+    def ahead(self, seconds: float) -> None:
+        if self.remaining is not None:
+            self.remaining.ahead(seconds)
+
     def time_left(self) -> str:
         """ "about 12 min left"."""
         assert self.remaining is not None

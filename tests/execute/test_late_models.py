@@ -73,9 +73,14 @@ def test_a_longer_budget_tries_it_as_the_report_says(photos, suggestions, tmp_pa
 
 
 def test_models_are_left_out_while_it_runs_where_it_turns_out_slower(photos, suggestions, tmp_path, monkeypatch):
+    ahead: list[float] = []
+    monkeypatch.setattr(Silent, "ahead", lambda listener, seconds: ahead.append(seconds))
     study, now = late_study(photos, tmp_path / "s", monkeypatch, "80s", slower=3.0)
-    assert "no time for" not in str(study.plan())
+    plan = study.plan()
+    assert "no time for" not in str(plan)
     study = records_only(study)
+    assert ahead[0] < plan.seconds / 2, "who watches is told how long it takes without that model"
+    assert ahead[-1] == min(ahead), "and at the refit, how long that takes"
     assert "timm:good" in probed(study)
     assert "timm:slow" not in probed(study)
     assert now[0] <= 1.15 * 80

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weigh.execute.listener import Silent
 from weigh.execute.remaining import Remaining
 from weigh.plan.jobs import WORDS, _words_seconds, group_jobs
 from weigh.run import ASKED_WORDS
@@ -35,6 +36,17 @@ def test_what_is_left_follows_the_pace_that_was_seen(times):
         remaining.job_done(100.0, 100.0 * times * k)
     assert remaining.left(800.0 * times) == pytest.approx(200 * times, rel=0.5)
     assert abs(remaining.left(800.0 * times) - 200 * times) <= abs(200 - 200 * times)  # nearer than the prediction
+
+
+def test_another_plan_counts_from_now_on():
+    remaining = Remaining(1000.0, began=0.0)
+    remaining.job_done(100.0, 100.0)
+    remaining.ahead(50.0)  # what took the rest is not run
+    assert remaining.left(100.0) == pytest.approx(50)
+    before = remaining.share(100.0)
+    remaining.ahead(5000.0)  # and is run after all
+    assert remaining.left(100.0) == pytest.approx(5000, rel=0.2)
+    assert remaining.share(100.0) == before, "a bar does not go back"
 
 
 def test_inside_a_job_its_own_share_counts():
@@ -90,14 +102,9 @@ def test_a_study_run_from_python_shows_itself_where_somebody_looks(
 def test_the_words_of_explanations_have_a_name_of_their_own_and_a_switch(tiny_encoder, tmp_path):
     from tests.text_models import write_reviews
 
-    class Listening:
+    class Listening(Silent):
         def __init__(self):
             self.told = []
-
-        def stage(self, what): ...
-        def job_done(self, *_): ...
-        def planned(self, _forecast):
-            return True
 
         def progress(self, what, done, total):
             self.told.append((what, done, total))
@@ -139,7 +146,6 @@ def test_the_forecast_counts_the_words_of_the_first_repeat(task, words, counted)
 def test_a_study_that_goes_on_predicts_only_what_is_left(photos, tiny, tiny_encoder, tmp_path, texts):
     """Stopped while heads are fitted: the features are kept, so the same job takes less."""
     from tests.text_models import write_reviews
-    from weigh.execute.listener import Silent
 
     class Stopped(Silent):
         def progress(self, what, done, total):

@@ -17,7 +17,7 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.disk import write_file
 from weigh.execute.averaging import choose_average
-from weigh.execute.budget import Clock
+from weigh.execute.budget import Clock, refit_seconds
 from weigh.execute.choices import stored_timings
 from weigh.execute.executor import Executor, open_executor
 from weigh.execute.forecast import Forecast, duration
@@ -89,6 +89,7 @@ def run_study(
             if needed:
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
                 listener.stage(_refit_words(jobs, shares))
+                listener.ahead(sum(job.predicted_seconds for job in jobs) / forecast.workers)
                 recorder.execute(jobs, keeper)
             keeper.close()
         ledger.set_facts(finished=True)
@@ -106,6 +107,7 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
     ids = {candidate.id for candidate in compared if candidate.cheap or chooses}
     _run_first(planner, forecast, [job for job in forecast.jobs if job.runs[0].candidate in ids], recorder)
     forecast = planner.forecast()
+    recorder.listener.ahead(forecast.seconds)
     _remember_decided(recorder.ledger, planner, forecast)
     if not chooses:
         return forecast
@@ -134,6 +136,8 @@ def _run_first(planner: Planner, forecast: Forecast, jobs: Sequence[Job], record
         recorded = recorder.ledger.recorded()
         missing = [run for run in plan.runs if run.candidate in ahead and run.key not in recorded]
         jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+        if words is not None:
+            _tell_ahead(forecast, plan, recorder)
 
 
 def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> Plan:
@@ -143,6 +147,7 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
         kept, words = planner.keep_time(plan, racing=forecast.race is not None)
         if words is not None:
             recorder.listener.stage(words)
+            _tell_ahead(forecast, kept, recorder)
         return kept
 
     ledger = recorder.ledger
@@ -155,12 +160,22 @@ def _run_networks(planner: Planner, forecast: Forecast, recorder: _Recorder) -> 
     return plan
 
 
+def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
+    """How long what is left of `plan` is predicted to take, refits included: it is no longer what the forecast said."""
+    recorded = recorder.ledger.recorded()
+    missing = [run for run in plan.runs if run.key not in recorded]
+    jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
+    seconds = sum(job.predicted_seconds for job in jobs) / forecast.workers
+    recorder.listener.ahead(seconds + refit_seconds(plan, forecast.prepared, forecast.timings))
+
+
 def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:
     """With a budget: what was left out of the heads and fits after all, one thing after the other. What was run in the end."""
     while planner.clock.budget is not None and forecast.race is None and (more := planner.with_more(plan)) is not None:
         planner, words = more
         recorder.listener.stage(words)
         forecast = planner.forecast()
+        recorder.listener.ahead(forecast.seconds)
         _remember_decided(recorder.ledger, planner, forecast)
         plan = _run_networks(planner, forecast, recorder)
     return forecast, plan

@@ -38,6 +38,10 @@ class Remaining:
         """A job that was predicted to take so long has ended."""
         self.finished, self.last, self.inside = self.finished + predicted, now, None
 
+    def ahead(self, seconds: float) -> None:
+        """So much is predicted from now on: the plan has become another one."""
+        self.predicted = self.finished + seconds
+
     def left(self, now: float) -> float:
         """Seconds, never less than nothing."""
         last = self.began if self.last is None else self.last
