@@ -25,6 +25,7 @@ from weigh.data.rows.number_labels import keep_numbers
 from weigh.data.rows.paths import no_such_path
 from weigh.data.tables.table_files import TABLE_SUFFIXES, is_written_as
 from weigh.errors import DataError
+from weigh.files import open_regular
 from weigh.kinds.base import Kind
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
@@ -112,6 +113,8 @@ def source_path(address: str, spec: DataSpec) -> tuple[Path, Path | None]:
     path = Path(address).expanduser()
     if not path.exists():
         raise no_such_path(path)
+    if not (path.is_dir() or path.is_file()):
+        open_regular(path).close()  # refuses a pipe or a device, by its name
     path = Path(os.path.abspath(path))
     if not spec.test or address != spec.train:
         return path, None
