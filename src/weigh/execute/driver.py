@@ -89,7 +89,7 @@ def run_study(
             if needed:
                 jobs = group_jobs(needed, forecast.setting, stored_timings(ledger, needed), len(examples))
                 listener.stage(_refit_words(jobs, shares))
-                listener.ahead(sum(job.predicted_seconds for job in jobs) / forecast.workers)
+                listener.ahead(_shared_seconds(jobs, forecast))
                 recorder.execute(jobs, keeper)
             keeper.close()
         ledger.set_facts(finished=True)
@@ -165,8 +165,13 @@ def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
     recorded = recorder.ledger.recorded()
     missing = [run for run in plan.runs if run.key not in recorded]
     jobs = group_jobs(missing, forecast.setting, forecast.timings, len(recorder.examples))
-    seconds = sum(job.predicted_seconds for job in jobs) / forecast.workers
-    recorder.listener.ahead(seconds + refit_seconds(plan, forecast.prepared, forecast.timings))
+    refits = refit_seconds(plan, forecast.prepared, forecast.timings)
+    recorder.listener.ahead(_shared_seconds(jobs, forecast) + refits)
+
+
+def _shared_seconds(jobs: Sequence[Job], forecast: Forecast) -> float:
+    """What the jobs are predicted to take by the clock; without workers (`run.jobs: 0`) this process does them all."""
+    return sum(job.predicted_seconds for job in jobs) / max(1, forecast.workers)
 
 
 def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:
