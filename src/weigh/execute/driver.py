@@ -170,8 +170,8 @@ def _tell_ahead(forecast: Forecast, plan: Plan, recorder: _Recorder) -> None:
 
 
 def _shared_seconds(jobs: Sequence[Job], forecast: Forecast) -> float:
-    """What the jobs are predicted to take by the clock; without workers (`run.jobs: 0`) this process does them all."""
-    return sum(job.predicted_seconds for job in jobs) / max(1, forecast.workers)
+    """What the jobs are predicted to take by the clock, shared by the workers."""
+    return sum(job.predicted_seconds for job in jobs) / forecast.workers
 
 
 def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _Recorder) -> tuple[Forecast, Plan]:
