@@ -157,7 +157,7 @@ def test_a_race_goes_on_within_the_time_and_stops_by_its_results_alone(photos, t
 
 
 def test_a_prediction_that_is_too_long_leaves_nothing_out_and_the_report_does_not_say_so(photos, tmp_path, monkeypatch):
-    settings = ["design.repeats=1", "design.budget=30s"]
+    settings = ["design.repeats=1", "design.budget=30s", "design.race=true"]
     study, _ = timed_study(
         photos, tmp_path / "s", monkeypatch, slower=0.01, settings=settings, models=MODELS[:1], recipes=RECIPES[1:]
     )

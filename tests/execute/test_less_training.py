@@ -40,16 +40,17 @@ def timed(photos, tmp_path, monkeypatch):
 
 @pytest.fixture
 def timings(monkeypatch):
-    """(address, whether steps of training) of what was timed; a pass takes 0.02 s and a step as given."""
-    asked, seconds = [], {"step": 0.06}
+    """(address, whether steps of training) of what was timed; a pass takes 0.02 s and a step as given, of a model in `slow` so many times as long."""
+    asked, seconds, slow = [], {"step": 0.06}, {}
 
     def time_address(address, *others, passes, steps):
         asked.append((address, steps))
-        pass_seconds = {"seconds_per_example": 0.02} if passes else {}
-        return pass_seconds | ({"seconds_per_step_example": seconds["step"]} if steps else {})
+        times = slow.get(address, 1.0)
+        pass_seconds = {"seconds_per_example": 0.02 * times} if passes else {}
+        return pass_seconds | ({"seconds_per_step_example": seconds["step"] * times} if steps else {})
 
     return SimpleNamespace(
-        asked=asked, seconds=seconds, use=lambda: monkeypatch.setattr(choices, "time_address", time_address)
+        asked=asked, seconds=seconds, slow=slow, use=lambda: monkeypatch.setattr(choices, "time_address", time_address)
     )
 
 
@@ -161,10 +162,70 @@ def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_w
     assert plan.seconds <= 150
 
 
-def test_without_heads_beside_them_networks_are_planned_however_long_they_take(timed, timings):
-    study, _ = timed(*ONCE, "design.budget=30s", recipes=RECIPES[1:])
+ONLY_NETWORKS = RECIPES[1:]
+
+
+def test_where_nothing_else_runs_networks_are_trained_for_less_and_end_in_time(timed, timings):
+    study, now = timed(*ONCE, "design.budget=300s", recipes=ONLY_NETWORKS)
     timings.use()
     plan = study.plan()
-    assert "Even one repeat of everything is predicted to take longer than 30s." in str(plan)
-    assert {run.recipe for run in plan.plan.runs} == {"finetune"}
-    assert ("timm:good", True) in timings.asked
+    assert (
+        "To fit into 300s, finetune trains 5 epochs instead of 8, in 2 of 4 folds, with timm:good, timm:poor."
+        in str(plan)
+    )
+    assert plan.seconds <= 300
+    assert "Even" not in str(plan)
+    study = records_only(study)
+    assert now[0] <= 300
+    results = study.results()
+    assert networks(study) == [(f"timm:{name} × finetune", 0, k) for name in ("good", "poor") for k in (0, 1)]
+    assert results.winner == "timm:good × finetune"
+    assert not results.unfinished
+    assert not results.stopped
+    refit = next(r for r in results.records if r.purpose == "refit")
+    assert refit.candidate == results.winner
+    file = study.read().file
+    assert not [f.id for f in file.findings if f.kind in ("internal", "progress")]
+    verdict = next(f for f in file.findings if f.id == "verdict")
+    assert "2 of 4 folds" in verdict.sentence.en
+    before = len(results.records)
+    study = records_only(study)
+    assert len(study.results().records) == before, "the same command again finds the study finished"
+    assert study.results().less == results.less
+
+
+def test_the_slowest_go_where_all_together_do_not_fit(timed, timings):
+    study, now = timed(*ONCE, "design.budget=180s", recipes=ONLY_NETWORKS)
+    timings.use()
+    timings.slow["timm:good"] = 3.0
+    plan = study.plan()
+    assert "Within 180s there is no time for timm:good × finetune" in str(plan)
+    assert "To fit into 180s, finetune trains" in str(plan)
+    assert plan.seconds <= 180
+    study = records_only(study)
+    assert now[0] <= 180
+    assert {candidate for candidate, *_ in networks(study)} == {"timm:poor × finetune"}
+    assert [c.id for c in study.results().stopped] == ["timm:good × finetune"]
+    assert study.results().winner == "timm:poor × finetune"
+    told = next(f for f in study.read().file.findings if f.id == "time").sentence.en
+    assert "stand on the folds that were run" in told, "one was left out, another trained for less"
+
+
+def test_one_network_stays_with_the_least_training_where_not_even_that_fits(timed, timings):
+    study, _ = timed(*ONCE, "design.budget=30s", recipes=ONLY_NETWORKS)
+    timings.use()
+    plan = study.plan()
+    assert "Even the least training of one network is predicted to take longer than 30s" in str(plan)
+    assert "in 1 of 4 folds" in str(plan)
+    assert len(plan.plan.runs) == 1
+    study = records_only(study)
+    results = study.results()
+    assert len(networks(study)) == 1
+    assert results.winner == networks(study)[0][0], "it is refitted and saved, however late"
+    assert any(r.purpose == "refit" for r in results.records)
+
+
+def test_where_networks_race_nothing_is_less(timed, timings):
+    study, _ = timed(*ONCE, "design.budget=30s", "design.race=true", recipes=ONLY_NETWORKS)
+    timings.use()
+    assert "Even one repeat of everything is predicted to take longer than 30s." in str(study.plan())

@@ -218,7 +218,8 @@ def keep_time(
     shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
     waiting, late = {name for name, _ in shared.keys() - dropped}, clock.left() + LATE * clock.budget
-    stopped |= {name for name in plan.folds if name not in waiting and fixed + refits.get(name, 0.0) > late}
+    folds = plan.folds.keys() & stoppable
+    stopped |= {name for name in folds if name not in waiting and fixed + refits.get(name, 0.0) > late}
     if not (dropped or stopped):
         return plan, frozenset(), None
     left = {

@@ -1,35 +1,47 @@
 """Which training of networks fits into the time that is left, where the whole does not, and which networks cannot be trained at all: decided once,
 with what was timed, and kept with the study. Steps of training are timed only of networks that may fit by the time of their forward pass.
 
+Where heads run beside them, all networks may go. Where nothing else runs (boxes, masks, entities), the slowest go first and the fastest stays in any case.
+
 Before it: `planner.py`, which has a plan without these networks. After it: the plan with them (`plan/less_training.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
-from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks
-from weigh.execute.choices import ModelTimings
-from weigh.plan.jobs import HEAD_SECONDS
-from weigh.plan.less_training import LessTraining, possible, with_less, with_networks
+from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks, shortened
+from weigh.execute.choices import Choose, ModelTimings
+from weigh.language import Text, text
+from weigh.plan.finalists import chooses_finalists, narrowed
+from weigh.plan.jobs import HEAD_SECONDS, predict_seconds
+from weigh.plan.less_training import LessTraining, heads_of, possible, with_less, with_networks
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
-from weigh.plan.runs import Plan
-from weigh.run import RECIPES
+from weigh.plan.runs import Plan, plan_runs
+from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
 
-__all__ = ["Fitting", "may_train_less", "networks_of"]
+__all__ = ["Fitting", "all_at_once", "may_train_less", "networks_of", "only_networks"]
 
 
 def may_train_less(spec: StudySpec, plan: Plan) -> bool:
-    """Whether networks may run in some folds only: there is a budget, and heads that run in all of them to be compared with.
+    """Whether networks may run in some folds only: there is a budget, and heads that run in all of them to be compared with, or nothing but
+    networks, which then all run in the same folds.
 
     Not where they race, or where other purposes need them in full.
     """
     heads = any(c.cheap and not c.control for c in plan.candidates)
     asked = spec.design.race or spec.design.curve or spec.design.crossed
-    return spec.design.budget is not None and heads and not asked
+    comparable = heads or (only_networks(plan) and not chooses_finalists(spec))
+    return spec.design.budget is not None and comparable and not asked
+
+
+def only_networks(plan: Plan) -> bool:
+    """Whether nothing but networks is to be run."""
+    return all(RECIPES.get(candidate.recipe).trains == "network" for candidate in plan.candidates)
 
 
 @dataclass(frozen=True)
@@ -49,29 +61,62 @@ class Fitting:
     recorded: Collection[str]
     clock: Clock
 
+    def choose(self, narrow: Plan, order: Sequence[str]) -> LessTraining | None:
+        """How networks are trained in less time; None where they are left as they are.
+
+        Args:
+            narrow: Without what only finalists run.
+            order: Models of which one is to go on, the likeliest first; empty where no finalists are chosen.
+        """
+        spec, everyone = self.prepared.spec, networks_of(self.whole)
+        if not may_train_less(spec, narrow):
+            return None
+        chooses, networks = chooses_finalists(spec), len(narrow.candidates) > len(self.plan.candidates)
+        if networks and (chooses or self._in_time(narrow, self.prepared)):
+            return None  # somebody goes on in full, or everybody can
+        choices = [(model,) for model in order] if chooses else [everyone]
+        less = self.find([models for models in choices if models])
+        return self.least(everyone) if less is None and only_networks(self.whole) else less
+
+    def over_words(self, less: LessTraining) -> Text | None:
+        """That nothing but networks runs and even this takes longer than there is time; None where it does not."""
+        if not only_networks(self.whole) or self._fits(less, share=1.0):
+            return None
+        return text(
+            "Even the least training of one network is predicted to take longer than {b}; it runs to its end in any case. A smaller model "
+            "(--models) takes less time.",
+            "即使只训练一个网络、训练量减到最少，预计也会超过 {b}；它仍会训练完。换用更小的模型（--models）会更快。",
+            b=self.prepared.spec.design.budget,
+        )
+
     def find(self, choices: Sequence[Sequence[str]]) -> LessTraining | None:
         """The most training that fits, of the first models for which any does.
 
         Args:
             choices: Addresses of models that are trained together, the likeliest first.
         """
-        sizes = {
-            address: timing["image_size"]
-            for address, timing in self.model_timings.known.items()
-            if timing.get("image_size")
-        }
         for models in choices:
-            for less in possible(self.prepared.spec, self.whole, models, sizes):
-                if self._fits(less) and (not self.model_timings.time_steps(models) or self._fits(less)):
+            for less in self._possible(models):
+                if self._once_timed(models, partial(self._fits, less)):
                     return less
         return None
 
+    def least(self, models: Sequence[str]) -> LessTraining | None:
+        """The least training of these models; None where there is none that is less than the whole."""
+        return next(reversed(list(self._possible(models))), None)
+
+    def fits_in_full(self) -> bool:
+        """Whether one repeat of the whole design ends in the time."""
+        return self._once_timed(networks_of(self.whole), partial(self._in_time, self.whole, self.prepared))
+
     def impossible(self, networks: Sequence[str], workers: int) -> frozenset[str]:
-        """Candidates of `whole` that cannot be trained in the time, neither in full nor for less.
+        """Candidates of `whole` that cannot be trained in the time, neither in full nor for less. One stays where nothing else runs.
 
         Args:
             networks: Addresses of their models.
         """
+        if only_networks(self.whole):
+            return self._slowest()
         while True:
             gone = impossible_networks(
                 self.whole, self.prepared, self.model_timings.least, self.recorded, self.clock, workers
@@ -81,17 +126,74 @@ class Fitting:
             if not self.model_timings.time_steps(networks_of(self.whole, without=gone)):
                 return gone
 
-    def _fits(self, less: LessTraining) -> bool:
+    def _slowest(self) -> frozenset[str]:
+        """Candidates that go so that the others can be trained, in full or for less; the slowest first, and one that is no control stays in any case."""
+        gone, rest = frozenset[str](), self
+        while len(rest.whole.candidates) > 1 and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
+            kept = [c for c in rest.whole.candidates if not c.control]
+            may_go = rest.whole.candidates if len(kept) > 1 else [c for c in rest.whole.candidates if c.control]
+            gone |= {max(reversed(may_go), key=self._seconds).id}  # of equal ones the less likely
+            rest = replace(self, whole=shortened(self.whole, {}, gone))
+        self.model_timings.time_steps(networks_of(rest.whole))
+        return gone
+
+    def _seconds(self, candidate: Candidate) -> float:
+        """Of its first repeat."""
+        runs = [run for run in self.whole.runs if (run.candidate, run.repeat) == (candidate.id, 0)]
+        timing, n = self.model_timings.least.get(candidate.model, {}), len(self.prepared.examples)
+        return sum(predict_seconds([run], timing, n) for run in runs)
+
+    def _once_timed(self, models: Sequence[str], fits: Callable[[], bool]) -> bool:
+        """Whether something fits, also once steps of training are timed: the fastest model's first, and no more of them than it takes to know better."""
+        for model in sorted(models, key=lambda model: self.model_timings.of(model).get("seconds_per_example", 0.0)):
+            if not fits():
+                return False
+            self.model_timings.time_steps([model])
+        return fits()
+
+    def _possible(self, models: Sequence[str]) -> Iterator[LessTraining]:
+        sizes = {
+            address: timing["image_size"]
+            for address, timing in self.model_timings.known.items()
+            if timing.get("image_size")
+        }
+        return possible(self.prepared.spec, self.whole, models, sizes)
+
+    def _fits(self, less: LessTraining, share: float = SHARE) -> bool:
         prepared = replace(self.prepared, spec=with_less(self.prepared.spec, less))
         plan = with_networks(self.plan, self.whole, prepared.examples, prepared.spec, less)
         if not plan.folds:
             return False
         # the two leading heads once more on cleaned data
-        cleaned = (
-            2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if prepared.spec.design.cleaned else 0.0
-        )
+        repeated = prepared.spec.design.cleaned and self.plan.candidates
+        cleaned = 2 * CLEANED_REPEATS * prepared.spec.design.folds * HEAD_SECONDS if repeated else 0.0
         after = replace(self.clock, budget=(self.clock.budget or 0.0) - cleaned * self.clock.pace("head"))
-        return fits_budget(plan, prepared, self.model_timings.least, self.recorded, after, SHARE)
+        return self._in_time(plan, prepared, after, share)
+
+    def _in_time(self, plan: Plan, prepared: Prepared, clock: Clock | None = None, share: float = 1.0) -> bool:
+        return fits_budget(plan, prepared, self.model_timings.least, self.recorded, clock or self.clock, share)
+
+
+def all_at_once(
+    prepared: Prepared, candidates: Sequence[Candidate], model_timings: ModelTimings, choose: Choose, clock: Clock
+) -> Prepared:
+    """The study without finalists where nothing but networks runs and there is no time for the first recipe with all models: then all candidates are
+    trained for less, as many as can be. Decided once with this budget.
+    """
+    spec = prepared.spec
+    if clock.budget is None or not chooses_finalists(spec):
+        return prepared
+    plan = plan_runs(prepared.examples, spec, tuple(candidates), variants=prepared.variants, copies=prepared.copies)
+    if not only_networks(plan):
+        return prepared
+    first = narrowed(plan, spec, ())
+    fitting = Fitting(prepared, first, heads_of(first), model_timings, (), clock)
+    key = f"finalists:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
+    if choose(key, fitting.fits_in_full):
+        return prepared
+    return replace(
+        prepared, spec=spec.model_copy(update={"design": spec.design.model_copy(update={"finalists": None})})
+    )
 
 
 def networks_of(plan: Plan, *, without: Collection[str] = ()) -> tuple[str, ...]:

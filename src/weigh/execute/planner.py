@@ -32,7 +32,7 @@ from weigh.execute.essentials import Essentials, bring_back, keep_essentials
 from weigh.execute.forecast import Forecast
 from weigh.execute.identity import check_same_study
 from weigh.execute.left_out import LeftOut, joined, too_short_for, with_heads, without_models
-from weigh.execute.less_training import Fitting, may_train_less, networks_of
+from weigh.execute.less_training import Fitting, all_at_once, may_train_less, networks_of
 from weigh.execute.listener import Listener
 from weigh.execute.racing import race_so_far
 from weigh.execute.shortlist import complete_models
@@ -94,6 +94,7 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     if (busy := timings.busy_words()) is not None:
         listener.stage(busy)
     clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
+    prepared = all_at_once(prepared, candidates, timings, choose, clock)
     lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
     left_out = LeftOut.read(ledger, spec.design.budget, candidates)
     return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
@@ -169,10 +170,12 @@ class Planner:
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         narrow = plan
         plan, cut, over = keep_budget(narrow, prepared, timings, self.choose)
-        less = stored or self._train_less(design, narrow, order, recorded)
+        fitting = Fitting(prepared, design, heads_of(narrow), self.model_timings, recorded, self.clock)
+        less = stored or fitting.choose(narrow, order)
         if less is not None:
-            plan, cut, over = keep_budget(heads_of(narrow), prepared, timings, self.choose)
+            plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
+            over = over or fitting.over_words(less)
             cut = (cut or Text("", "")) + less_words(spec, design, less)
             passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
@@ -309,7 +312,7 @@ class Planner:
         plan = shortened(plan, {}, self.left_out.stopped)
         networks, impossible = networks_of(plan), frozenset[str]()
         if self.clock.budget is not None and networks:
-            if self._stored_less is None and may_train_less(spec, heads_of(plan)):
+            if self._stored_less is None and may_train_less(spec, plan):
                 fitting = Fitting(self.prepared, plan, heads_of(plan), self.model_timings, recorded, self.clock)
                 impossible = fitting.impossible(networks, max(1, self.workers))
             else:
@@ -326,28 +329,6 @@ class Planner:
         """How much less networks are trained, where that was decided with this budget."""
         stored = self.ledger is not None and self.clock.budget is not None and self.ledger.fact(self._less_key)
         return LessTraining.from_json(stored or None)
-
-    def _train_less(
-        self, design: Plan, narrow: Plan, order: Sequence[str], recorded: Collection[str]
-    ) -> LessTraining | None:
-        """How networks are trained in less time; None where they are left as they are.
-
-        Args:
-            design: All candidates in full.
-            narrow: Without what only finalists run.
-            order: Models of which one is to go on, the likeliest first; empty where no finalists are chosen.
-        """
-        spec, heads = self.prepared.spec, heads_of(narrow)
-        if not may_train_less(spec, heads):
-            return None
-        chooses = chooses_finalists(spec)
-        if len(heads.candidates) < len(narrow.candidates) and (
-            chooses or fits_budget(narrow, self.prepared, self.timings, recorded, self.clock)
-        ):
-            return None  # somebody goes on in full, or everybody can
-        choices = [(model,) for model in order] if chooses else [networks_of(design)]
-        fitting = Fitting(self.prepared, design, heads, self.model_timings, recorded, self.clock)
-        return fitting.find([models for models in choices if models])
 
     def _store_less(self, less: LessTraining, finalists: Sequence[str] | None) -> None:
         """Keep what is decided, once the finalists are known."""

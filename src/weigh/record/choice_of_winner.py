@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from weigh.kinds.base import Kind
-from weigh.metrics.base import METRICS
+from weigh.metrics.base import METRICS, Metric
 from weigh.plan.runs import group_of
-from weigh.record.results import Results
+from weigh.record.results import OutOfFold, Results
 
 __all__ = [
     "MOST_DOUBTED",
@@ -56,7 +57,7 @@ def comparable_scores(results: Results) -> dict[str, float]:
     """Candidate (no controls) -> primary metric, of those with a complete repeat.
 
     A network that was trained in some folds only (`plan/less_training.py`) has the score of the best of these, and to that how much better it is
-    in its own folds: folds differ in how hard they are.
+    in its own folds: folds differ in how hard they are. Where all were, their scores are those of the folds that all have.
     """
     from weigh.metrics.design import score_design
 
@@ -74,7 +75,7 @@ def comparable_scores(results: Results) -> dict[str, float]:
         elif results.less is not None and not candidate.cheap:
             partial[candidate.id] = out_of_fold
     if not scores:
-        return scores
+        return _in_common_folds(metric, partial)
     best = max(scores, key=lambda name: sign * scores[name])
     anchor = results.out_of_fold(best)
     assert anchor is not None
@@ -86,6 +87,18 @@ def comparable_scores(results: Results) -> dict[str, float]:
             scores[name] = scores[best] + ahead
     order = [candidate.id for candidate in results.candidates]
     return dict(sorted(scores.items(), key=lambda item: order.index(item[0])))
+
+
+def _in_common_folds(metric: Metric, partial: Mapping[str, OutOfFold]) -> dict[str, float]:
+    """Candidate -> score on the examples that all of them predicted; without those that have none."""
+    if not partial:
+        return {}
+    everywhere = np.logical_and.reduce([own.present[0] for own in partial.values()])
+    scores = {
+        name: float(own.measured(metric).score_repeat(0, np.ones(len(everywhere)), everywhere))
+        for name, own in partial.items()
+    }
+    return {name: score for name, score in scores.items() if score == score}
 
 
 def leading_heads(results: Results) -> list[str]:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -37,7 +37,10 @@ CUTS: dict[Literal["last-stage", "head"], str] = {
     "head": "head",
 }  # `Recipe.frozen` -> what is timed then
 ENOUGH, CALLS = 1.0, 8  # seconds of timing, and calls, at most
+LONG = 3.0  # times as long as that, and calls are not repeated: eight pictures through a detector take seconds
 SAMPLE = 256  # examples whose batches are looked at for one of usual size
+
+Timed = TypeVar("Timed", bound=tuple[float, ...])
 
 
 class Reading(NamedTuple):
@@ -191,7 +194,9 @@ def _usual(batches: Iterable[tuple[torch.Tensor, int]]) -> tuple[torch.Tensor, i
 def read_pass(
     work: Callable[[], Any], device: str, network: nn.Module | None = None, enough: float = ENOUGH
 ) -> Reading:
-    """What `work` with a network costs, from three to eight calls after one that warms up; where `enough` is zero, from a single one."""
+    """What `work` with a network costs, from three to eight calls after one that warms up, or fewer where they are long; where `enough` is zero,
+    from a single one.
+    """
     on_processor = device == "cpu"
     elsewhere = [part for part in (network.modules() if network else ()) if isinstance(part, Computed)]
 
@@ -208,11 +213,7 @@ def read_pass(
         return clock() - started, time.perf_counter() - began
 
     with single_thread() if on_processor else nullcontext():
-        calls = [once()]
-        if enough > 0:
-            calls = [once() for _ in range(3)]
-        while sum(wall for _, wall in calls) < enough and len(calls) < CALLS:
-            calls.append(once())
+        calls = _repeat(once, 3, enough)
     spent, passed = (sum(column) for column in zip(*calls, strict=True))
     least, wall = (min(column) for column in zip(*calls, strict=True))
     return Reading(least, round(passed / max(spent, 1e-9), 2), wall)
@@ -239,16 +240,28 @@ def _seconds(work: Callable[[str], None], option: str, device: str, enough: floa
     Where `enough` is zero, a single call.
     """
 
-    def once() -> float:
+    def once() -> tuple[float]:
         started = time.perf_counter()
         work(option)
         if device.startswith("cuda"):
             torch.cuda.synchronize()
-        return time.perf_counter() - started
+        return (time.perf_counter() - started,)
 
-    found = [once()]
+    return min(_repeat(once, 2, enough))[0]
+
+
+def _repeat(once: Callable[[], Timed], least: int, enough: float) -> list[Timed]:
+    """What several calls returned, after one that warms up: `least` of them, or fewer where these take more than `LONG` times `enough` seconds, and
+    more where they take less than `enough`. Where `enough` is zero, a single call.
+
+    Args:
+        once: Makes one; last of what it returns is how long it took by the clock.
+    """
+    calls = [once()]
     if enough > 0:
-        found = [once(), once()]
-    while sum(found) < enough and len(found) < CALLS:
-        found.append(once())
-    return min(found)
+        calls = [once()]
+    while (seconds := sum(call[-1] for call in calls)) < LONG * enough and len(calls) < CALLS:
+        if seconds >= enough and len(calls) >= least:
+            break
+        calls.append(once())
+    return calls

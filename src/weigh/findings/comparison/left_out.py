@@ -27,9 +27,12 @@ def find(results: Results) -> list[Finding]:
         "若要补上，请给更多时间：--set design.budget=10h；已有记录会保留。",
     )
     if results.less is not None:
+        heads = any(candidate.cheap for candidate in results.candidates)
         next_step = text(
-            "To train in full, in all folds, give it more time: --set design.budget=10h; the heads that are recorded are kept.",
-            "若要完整训练并跑完所有折，请给更多时间：--set design.budget=10h；已有的分类头记录会保留。",
+            "To train in full, in all folds, give it more time: --set design.budget=10h"
+            + ("; the heads that are recorded are kept." if heads else "."),
+            "若要完整训练并跑完所有折，请给更多时间：--set design.budget=10h"
+            + ("；已有的分类头记录会保留。" if heads else "。"),
         )
     return [
         Finding(
@@ -49,15 +52,15 @@ def find(results: Results) -> list[Finding]:
 
 def _what_it_stands_on(results: Results) -> Text:
     """What may be said of networks that ran in some folds only."""
-    if results.less is None or len(results.stopped) == len(results.less.models):
+    if results.less is None or not any(c.model in results.less.models and not c.cheap for c in results.candidates):
         return Text("", "")
     words = text(
-        "Its score and every comparison with it stand on the folds that were run, and the intervals with them.",
-        "它的得分以及与它的每一项比较，都只依据跑过的折，区间也是如此。",
+        "Scores of networks, and every comparison with them, stand on the folds that were run, and so do the intervals.",
+        "网络的得分以及与之相关的每一项比较，都只依据跑过的折，区间也是如此。",
     )
     if results.less.folds == 1:
         words += text(
-            "How much one training differs from the next cannot be seen from a single one, so its intervals are made wider.",
+            "How much one training differs from the next cannot be seen from a single one, so these intervals are made wider.",
             "只训练一次看不出各次训练相差多少，因此相应区间已放宽。",
         )
     return words
