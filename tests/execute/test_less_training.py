@@ -10,6 +10,7 @@ from tests.conftest import make_photos
 from tests.execute.test_budget import timed_study
 from tests.plan.planted_workers import records_only
 from weigh.execute import budget, choices
+from weigh.plan.less_training import LEAST_STEPS
 
 RECIPES = ["probe", {"name": "finetune", "batch_size": 1}]
 ACCURACY = {
@@ -223,6 +224,12 @@ def test_one_network_stays_with_the_least_training_where_not_even_that_fits(time
     assert len(networks(study)) == 1
     assert results.winner == networks(study)[0][0], "it is refitted and saved, however late"
     assert any(r.purpose == "refit" for r in results.records)
+
+
+def test_short_passes_are_cut_to_the_fewest_steps_that_are_worth_it(timed):
+    study, _ = timed(*ONCE, "design.budget=350s", recipes=[{"name": "finetune", "batch_size": 8, "steps": 400}])
+    steps = 12  # of one pass: 90 pictures in batches of 8
+    assert f"finetune trains {-(-LEAST_STEPS // steps)} epochs instead of 40, in" in str(study.plan())
 
 
 def test_where_networks_race_nothing_is_less(timed, timings):

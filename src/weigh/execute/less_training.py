@@ -16,7 +16,7 @@ from weigh.execute.budget import SHARE, Clock, fits_budget, impossible_networks,
 from weigh.execute.choices import Choose, ModelTimings
 from weigh.language import Text, text
 from weigh.plan.finalists import chooses_finalists, narrowed
-from weigh.plan.jobs import HEAD_SECONDS, predict_seconds
+from weigh.plan.jobs import HEAD_SECONDS, least_timing, predict_seconds
 from weigh.plan.less_training import LessTraining, heads_of, possible, with_less, with_networks
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
@@ -116,7 +116,7 @@ class Fitting:
             networks: Addresses of their models.
         """
         if only_networks(self.whole):
-            return self._slowest()
+            return self._too_many()
         while True:
             gone = impossible_networks(
                 self.whole, self.prepared, self.model_timings.least, self.recorded, self.clock, workers
@@ -126,22 +126,27 @@ class Fitting:
             if not self.model_timings.time_steps(networks_of(self.whole, without=gone)):
                 return gone
 
-    def _slowest(self) -> frozenset[str]:
-        """Candidates that go so that the others can be trained, in full or for less; the slowest first, and one that is no control stays in any case."""
-        gone, rest = frozenset[str](), self
-        while len(rest.whole.candidates) > 1 and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
-            kept = [c for c in rest.whole.candidates if not c.control]
-            may_go = rest.whole.candidates if len(kept) > 1 else [c for c in rest.whole.candidates if c.control]
-            gone |= {max(reversed(may_go), key=self._seconds).id}  # of equal ones the less likely
-            rest = replace(self, whole=shortened(self.whole, {}, gone))
-        self.model_timings.time_steps(networks_of(rest.whole))
+    def _too_many(self) -> frozenset[str]:
+        """Candidates that go so that the others can be trained, in full or for less: one that is no control stays in any case, and the next slower one
+        as long as all together fit. So no more networks are timed than run, and the one that is too many.
+        """
+        everyone = self.whole.candidates  # of equal ones the likelier first
+        kept, gone = list[str](), frozenset[str]()
+        for candidate in sorted(everyone, key=lambda c: (c.control, self._seconds(c))):
+            others = frozenset(c.id for c in everyone if c.id not in (*kept, candidate.id))
+            rest = replace(self, whole=shortened(self.whole, {}, others))
+            if kept and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
+                break
+            kept, gone = [*kept, candidate.id], others
+        self.model_timings.time_steps(networks_of(self.whole, without=gone))
         return gone
 
     def _seconds(self, candidate: Candidate) -> float:
-        """Of its first repeat."""
+        """The least that its first repeat can take by its forward pass alone: steps are not timed of all."""
         runs = [run for run in self.whole.runs if (run.candidate, run.repeat) == (candidate.id, 0)]
-        timing, n = self.model_timings.least.get(candidate.model, {}), len(self.prepared.examples)
-        return sum(predict_seconds([run], timing, n) for run in runs)
+        known = self.model_timings.known.get(candidate.model, {})
+        timing = least_timing({name: value for name, value in known.items() if not name.endswith("step_example")})
+        return sum(predict_seconds([run], timing, len(self.prepared.examples)) for run in runs)
 
     def _once_timed(self, models: Sequence[str], fits: Callable[[], bool]) -> bool:
         """Whether something fits, also once steps of training are timed: the fastest model's first, and no more of them than it takes to know better."""

@@ -32,7 +32,7 @@ LEAST_STEPS = 300  # of the optimiser; 216 did not bring a network past a probe,
 FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
 SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
 ALL = 10_000  # passes: as many as the recipe's own
-# (folds, passes at most, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken
+# (folds, passes at most but for `LEAST_STEPS`, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken
 LADDER = (
     (3, ALL, True), (2, ALL, True), (3, ALL, False), (2, ALL, False),
     (2, 5, False), (1, ALL, False), (1, 5, False), (2, 3, False), (1, 3, False), (1, 2, False), (1, 1, False),
@@ -72,12 +72,12 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
     """
     runs = [run for run in whole.runs if run.model in models and RECIPES.get(run.recipe).trains == "network"]
     usual = max((epochs_of(run.options, len(run.train)) for run in runs), default=0)
-    steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in runs), default=0)
+    steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in runs), default=1)
+    fewest = math.ceil(LEAST_STEPS / steps)
     resizable = all(sizes.get(model, 0) > SMALL for model in models)
     tried = set()
-    for folds, epochs, large in LADDER:
-        if epochs < usual and epochs * steps < min(LEAST_STEPS, usual * steps):
-            continue
+    for folds, most, large in LADDER:
+        epochs = min(max(most, fewest), usual)
         size = None if large or not resizable else SMALL
         one = LessTraining(tuple(models), min(folds, spec.design.folds), epochs if epochs < usual else None, size)
         if one not in tried:
