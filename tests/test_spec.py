@@ -160,6 +160,12 @@ def test_a_value_of_the_wrong_type_is_named_without_pydantics_words(setting, sai
         assert word not in caught.value.render("en")
 
 
+@pytest.mark.parametrize("written", ["", "  "])
+def test_an_empty_path_is_not_the_folder_one_stands_in(written):
+    with pytest.raises(SpecError, match=r"data\.train: it is empty"):
+        load_spec({"data": {"train": written}})
+
+
 def test_no_file(tmp_path):
     with pytest.raises(SpecError, match="cannot be read"):
         read_yaml(tmp_path / "none.yaml")

@@ -120,6 +120,8 @@ class Screen:
         self.bars.update(self.inner, completed=done, total=total)
         if self.remaining is not None and what in WHOLE_JOBS:
             self.remaining.inside = done / max(total, 1)
+        if self.remaining is not None and self.workers == 1:  # else several jobs tell of themselves in turn
+            self.remaining.job_at(what, done, total, time.monotonic())
         if not self.watched and not self.quiet and time.monotonic() - self.last_plain > PLAIN_EVERY:
             self.last_plain = time.monotonic()  # a log file gets a line now and then, not a bar
             left = "" if self.remaining is None else f", {self.time_left()}"

@@ -125,6 +125,13 @@ class DataSpec(Section):
         rows = value if isinstance(value, list) else [value]
         return [",".join(map(str, row)) if isinstance(row, list) else row for row in rows]
 
+    @field_validator("train", "test")
+    @classmethod
+    def _is_named(cls, value: str | None) -> str | None:
+        if value == "":  # as from a shell's variable that is not set: it would be the folder one happens to stand in
+            raise ValueError("it is empty; name a folder or a file ('.' is the folder you are in)")
+        return value
+
     @field_validator("group_pattern")
     @classmethod
     def _known_pattern(cls, value: str | None) -> str | None:

@@ -175,7 +175,7 @@ def test_entities_have_no_linear_head_so_models_are_fine_tuned(within_reach, tmp
     assert "× finetune: 5 folds" in planned
     assert "probe" not in planned
     assert main(["plan", str(data), "--offline", "--budget", "1s"]) == 0
-    assert "Even the least training of one network is predicted to take longer than 1s" in capsys.readouterr().out
+    assert "Even that is predicted to take longer than 1s" in capsys.readouterr().out
     studies: list[Study] = []
     monkeypatch.setattr(rank, "run_and_tell", lambda study, tell, **_: studies.append(study))
     assert main(["rank", str(data), "--offline"]) == 0

@@ -8,7 +8,7 @@ from tests.conftest import make_photos
 from tests.execute.test_budget import timed_study
 from tests.plan.planted_workers import records_only
 from weigh.cli.main import main
-from weigh.execute import budget
+from weigh.execute import budget, planner
 from weigh.execute.listener import Silent
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
@@ -103,6 +103,13 @@ def test_one_model_stays_the_fastest(photos, suggestions, tmp_path, monkeypatch)
     assert {c.id for c in study.results().candidates} == {"timm:good × probe"}
 
 
+def test_the_fastest_model_runs_first(photos, suggestions, tmp_path, monkeypatch):
+    ran: list[str] = []
+    monkeypatch.setattr(Silent, "job_done", lambda listener, job, *counts: ran.append(job.runs[0].model))
+    records_only(late_study(photos, tmp_path / "s", monkeypatch, "10h", recipes=["probe"])[0])
+    assert ran[:3] == sorted(SECONDS, key=SECONDS.get)
+
+
 def test_also_where_only_heads_run_and_nobody_is_a_finalist(photos, suggestions, tmp_path, monkeypatch):
     study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "40s", recipes=["probe"])[0])
     assert probed(study) == {"timm:good", "timm:small"}
@@ -158,10 +165,14 @@ def head_purposes(study) -> set[str]:
     return {record.purpose for record in study.results().records if record.candidate.endswith("probe")}
 
 
-def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, monkeypatch):
-    study = records_only(
-        late_study(photos, tmp_path / "s", monkeypatch, "55s", slower=1.1, settings=["design.repeats=null"])[0]
-    )
+@pytest.fixture
+def nothing_back(monkeypatch):
+    """What is left out stays out, though there is time in the end."""
+    monkeypatch.setattr(planner, "bring_back", lambda *given: None)
+
+
+def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, monkeypatch, nothing_back):
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "55s", settings=["design.repeats=null"])[0])
     results = study.results()
     assert probed(study) == set(SECONDS)
     assert head_purposes(study) <= {"main", "refit"}
@@ -177,9 +188,9 @@ def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, mo
     assert head_purposes(records_only(study)) <= {"main", "refit"}, "it does not change its mind"
 
 
-def test_with_more_time_they_are_asked(photos, suggestions, tmp_path, monkeypatch, capsys):
+def test_with_more_time_they_are_asked(photos, suggestions, tmp_path, monkeypatch, capsys, nothing_back):
     settings = ["design.repeats=null", "design.cleaned=true"]
-    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "55s", slower=1.1, settings=settings[:1])[0])
+    study = records_only(late_study(photos, tmp_path / "s", monkeypatch, "55s", settings=settings[:1])[0])
     assert "order-check" not in head_purposes(study)
     file = (tmp_path / "s" / "study.yaml").read_text("utf-8")
     assert "order_check: false" not in file, "who goes on from the study's own file with more time gets it back"

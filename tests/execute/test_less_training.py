@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
 from tests.conftest import make_photos
-from tests.execute.test_budget import timed_study
 from tests.plan.planted_workers import records_only
-from weigh.execute import budget, choices
-from weigh.plan.less_training import LEAST_STEPS
+from weigh.execute import budget
 
-RECIPES = ["probe", {"name": "finetune", "batch_size": 1}]
-ACCURACY = {
-    "timm:good × finetune": 0.99,
-    "timm:good × probe": 0.8,
-    "timm:poor × finetune": 0.7,
-    "timm:poor × probe": 0.6,
-}
 CHOOSING = ["design.repeats=1", "design.finalists=1", "design.test=0"]
 ONCE = ["design.repeats=1", "design.test=0"]
 
@@ -26,33 +15,6 @@ ONCE = ["design.repeats=1", "design.test=0"]
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
     return make_photos(tmp_path_factory.mktemp("many") / "photos", per_class=60, size=16)
-
-
-@pytest.fixture
-def timed(photos, tmp_path, monkeypatch):
-    """A study in which each job takes as long as predicted, and the clock: of some settings, in a folder of this name."""
-
-    def make(*settings, name="s", **more):
-        given = {"slower": 1.0, "recipes": RECIPES, "accuracy": ACCURACY, **more}
-        return timed_study(photos, tmp_path / name, monkeypatch, settings=settings, **given)
-
-    return make
-
-
-@pytest.fixture
-def timings(monkeypatch):
-    """(address, whether steps of training) of what was timed; a pass takes 0.02 s and a step as given, of a model in `slow` so many times as long."""
-    asked, seconds, slow = [], {"step": 0.06}, {}
-
-    def time_address(address, *others, passes, steps):
-        asked.append((address, steps))
-        times = slow.get(address, 1.0)
-        pass_seconds = {"seconds_per_example": 0.02 * times} if passes else {}
-        return pass_seconds | ({"seconds_per_step_example": seconds["step"] * times} if steps else {})
-
-    return SimpleNamespace(
-        asked=asked, seconds=seconds, slow=slow, use=lambda: monkeypatch.setattr(choices, "time_address", time_address)
-    )
 
 
 def networks(study) -> list[tuple[str, int, int]]:
@@ -161,78 +123,3 @@ def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_w
     plan = study.plan()
     assert "no time for timm:good × finetune, timm:poor × finetune" in str(plan)
     assert plan.seconds <= 150
-
-
-ONLY_NETWORKS = RECIPES[1:]
-
-
-def test_where_nothing_else_runs_networks_are_trained_for_less_and_end_in_time(timed, timings):
-    study, now = timed(*ONCE, "design.budget=300s", recipes=ONLY_NETWORKS)
-    timings.use()
-    plan = study.plan()
-    assert (
-        "To fit into 300s, finetune trains 5 epochs instead of 8, in 2 of 4 folds, with timm:good, timm:poor."
-        in str(plan)
-    )
-    assert plan.seconds <= 300
-    assert "Even" not in str(plan)
-    study = records_only(study)
-    assert now[0] <= 300
-    results = study.results()
-    assert networks(study) == [(f"timm:{name} × finetune", 0, k) for name in ("good", "poor") for k in (0, 1)]
-    assert results.winner == "timm:good × finetune"
-    assert not results.unfinished
-    assert not results.stopped
-    refit = next(r for r in results.records if r.purpose == "refit")
-    assert refit.candidate == results.winner
-    file = study.read().file
-    assert not [f.id for f in file.findings if f.kind in ("internal", "progress")]
-    verdict = next(f for f in file.findings if f.id == "verdict")
-    assert "2 of 4 folds" in verdict.sentence.en
-    before = len(results.records)
-    study = records_only(study)
-    assert len(study.results().records) == before, "the same command again finds the study finished"
-    assert study.results().less == results.less
-
-
-def test_the_slowest_go_where_all_together_do_not_fit(timed, timings):
-    study, now = timed(*ONCE, "design.budget=180s", recipes=ONLY_NETWORKS)
-    timings.use()
-    timings.slow["timm:good"] = 3.0
-    plan = study.plan()
-    assert "Within 180s there is no time for timm:good × finetune" in str(plan)
-    assert "To fit into 180s, finetune trains" in str(plan)
-    assert plan.seconds <= 180
-    study = records_only(study)
-    assert now[0] <= 180
-    assert {candidate for candidate, *_ in networks(study)} == {"timm:poor × finetune"}
-    assert [c.id for c in study.results().stopped] == ["timm:good × finetune"]
-    assert study.results().winner == "timm:poor × finetune"
-    told = next(f for f in study.read().file.findings if f.id == "time").sentence.en
-    assert "stand on the folds that were run" in told, "one was left out, another trained for less"
-
-
-def test_one_network_stays_with_the_least_training_where_not_even_that_fits(timed, timings):
-    study, _ = timed(*ONCE, "design.budget=30s", recipes=ONLY_NETWORKS)
-    timings.use()
-    plan = study.plan()
-    assert "Even the least training of one network is predicted to take longer than 30s" in str(plan)
-    assert "in 1 of 4 folds" in str(plan)
-    assert len(plan.plan.runs) == 1
-    study = records_only(study)
-    results = study.results()
-    assert len(networks(study)) == 1
-    assert results.winner == networks(study)[0][0], "it is refitted and saved, however late"
-    assert any(r.purpose == "refit" for r in results.records)
-
-
-def test_short_passes_are_cut_to_the_fewest_steps_that_are_worth_it(timed):
-    study, _ = timed(*ONCE, "design.budget=350s", recipes=[{"name": "finetune", "batch_size": 8, "steps": 400}])
-    steps = 12  # of one pass: 90 pictures in batches of 8
-    assert f"finetune trains {-(-LEAST_STEPS // steps)} epochs instead of 40, in" in str(study.plan())
-
-
-def test_where_networks_race_nothing_is_less(timed, timings):
-    study, _ = timed(*ONCE, "design.budget=30s", "design.race=true", recipes=ONLY_NETWORKS)
-    timings.use()
-    assert "Even one repeat of everything is predicted to take longer than 30s." in str(study.plan())

@@ -166,3 +166,14 @@ def test_a_study_that_goes_on_predicts_only_what_is_left(photos, tiny, tiny_enco
     other = Study(study.spec, tmp_path / "other").plan()  # not begun: nothing is looked for in the cache
     assert other.jobs[0].predicted_seconds > n * next(iter(other.timings.values()))["seconds_per_example"]
     assert study.run().plan().seconds == 0
+
+
+def test_a_phase_that_is_slower_than_predicted_is_told_by_its_own_pace():
+    remaining = Remaining(predicted=14.0, began=0.0)
+    remaining.job_at("features", 300, 300, now=5.0)
+    for done in range(11):
+        remaining.job_at("heads", done, 50, now=10.0 + 1.2 * done)
+    assert remaining.left(22.0) == pytest.approx(48.0)
+    assert remaining.left(32.0) == pytest.approx(38.0), "it goes down with the clock"
+    remaining.job_done(14.0, now=70.0)
+    assert remaining.left(70.0) == 0.0

@@ -177,6 +177,38 @@ def test_files_without_a_model_column_are_models(tmp_path):
     assert reading.findings()[0].sentence == whole.findings()[0].sentence
 
 
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        (("seed1/net.csv", "seed2/net.csv"), ["seed1/net", "seed2/net"]),
+        (("net.v1.csv", "net.v2.csv"), ["net.v1", "net.v2"]),
+    ],
+)
+def test_files_of_one_name_that_tell_of_the_same_examples_are_models(tmp_path, files, named):
+    rows = rows_of(n=60)
+    for file, model in zip(files, ("good", "poor"), strict=True):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        mine = [row for row in rows if row["model"] == model]
+        write(tmp_path / file, [{k: v for k, v in row.items() if k != "model"} for row in mine])
+    reading = weigh.read_predictions(*(tmp_path / file for file in files))
+    assert sorted(c.id for c in reading.results.candidates) == named
+
+
+@pytest.mark.parametrize("column", ["example", "run"])
+def test_files_of_one_name_that_tell_of_other_examples_or_runs_are_parts_of_one_model(tmp_path, column):
+    rows = [{k: v for k, v in row.items() if k != "model"} for row in rows_of(n=60) if row["model"] == "good"]
+    parts = {
+        "example": (rows[::2], rows[1::2]),
+        "run": tuple([{**row, "run": number} for row in rows] for number in "12"),
+    }[column]
+    for number, part in enumerate(parts):
+        (tmp_path / str(number)).mkdir()
+        write(tmp_path / str(number) / "net.csv", part)
+    reading = weigh.read_predictions(*(tmp_path / str(number) / "net.csv" for number in range(2)))
+    assert [c.id for c in reading.results.candidates] == ["net"]
+    assert len(reading.results.examples) == 60
+
+
 def test_numbers_of_classes_that_were_once_floats(tmp_path):
     rows = rows_of(n=60, classes=("0", "1", "2"), probable=False)
     for row in rows:

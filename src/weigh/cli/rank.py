@@ -105,7 +105,7 @@ def rank(
         else:
             _print_ranking(file, language, without=hidden)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
-            print(_extending(further, recipe).render(language))
+            print(_extending(further, recipe, again=study.results().less is not None).render(language))
 
     run_and_tell(study, tell, quiet=quiet or format == "json", yes=yes, fail_on=[], language=language)
 
@@ -203,7 +203,18 @@ def _document(study: Study, file: FindingsFile, further: str) -> str:
     return visible_json(json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
 
 
-def _extending(command: str, ranked_by: str) -> Text:
+def _extending(command: str, ranked_by: str, *, again: bool) -> Text:
+    """What the command does that goes on.
+
+    Args:
+        again: Networks were trained for less, for want of time, and are trained anew.
+    """
+    if again:
+        return text(
+            "The same study with all of its report and a saved model; networks that were trained for less are trained anew: {c}",
+            "同一研究的完整报告和保存的模型（训练量被缩减的网络会重新训练）：{c}",
+            c=command,
+        )
     if ranked_by == TRAINED:
         return text(
             "The same study with all of its report and a saved model, which trains nothing again but the winner: {c}",

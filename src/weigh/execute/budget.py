@@ -134,20 +134,28 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
 
 
 def fits_budget(
-    plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str], clock: Clock, share: float = 1.0
+    plan: Plan,
+    prepared: Prepared,
+    timings: dict,
+    recorded: Collection[str],
+    clock: Clock,
+    share: float = 1.0,
+    workers: int = 1,
 ) -> bool:
     """Whether what is missing of one repeat of every candidate is predicted to end in the time that is left; always where there is no budget.
 
     Args:
         recorded: Keys of runs.
         share: Of that time which may be used.
+        workers: That share the networks.
     """
     if clock.budget is None:
         return True
     units, fixed = _missing_seconds(plan, prepared, timings, recorded, clock)
     fixed += refit_seconds(plan, prepared, timings) * clock.pace()
-    first = sum(seconds for (name, number), seconds in units.items() if not number or name in plan.folds)
-    return fixed + first <= share * clock.left()
+    first = {unit: seconds for unit, seconds in units.items() if not unit[1] or unit[0] in plan.folds}
+    runs = sum(1 if name in plan.folds else prepared.spec.design.folds for name, _ in first)
+    return fixed + sum(first.values()) / max(1, min(workers, runs)) <= share * clock.left()
 
 
 def late_models(
@@ -218,8 +226,8 @@ def keep_time(
     shared = {unit: seconds / workers for unit, seconds in units.items()}
     dropped, stopped = cut_to_time(shared, fixed, refits, stoppable, clock.left(), all_refitted=everyone)
     waiting, late = {name for name, _ in shared.keys() - dropped}, clock.left() + LATE * clock.budget
-    folds = plan.folds.keys() & stoppable
-    stopped |= {name for name in folds if name not in waiting and fixed + refits.get(name, 0.0) > late}
+    if len(refits) < len(plan.candidates):  # else the refit of another network would be as late
+        stopped |= {name for name in plan.folds if name not in waiting and fixed + refits.get(name, 0.0) > late}
     if not (dropped or stopped):
         return plan, frozenset(), None
     left = {

@@ -121,14 +121,19 @@ def _choose_finalists(planner: Planner, forecast: Forecast, recorder: _Recorder)
 
 
 def _run_first(planner: Planner, forecast: Forecast, jobs: Sequence[Job], recorder: _Recorder) -> None:
-    """These jobs; one after the other where weigh chose the models, so that the clock can leave models out and take them back."""
+    """These jobs; where weigh chose the models one after the other, the shortest first, so that the clock can leave models out and take them back.
+
+    A slow model that is likely to be good took the whole minute when it came first, and faster ones that were better were left out for it
+    (docs/benchmarks/result.md).
+    """
     if not planner.may_drop_models:
         recorder.execute(jobs)
         return
     plan, first, ran = forecast.plan, {job.runs[0].candidate for job in jobs}, set[str]()
     while jobs:
-        recorder.execute(jobs[: planner.workers])
-        ran |= {job.runs[0].candidate for job in jobs[: planner.workers]}
+        shortest = sorted(jobs, key=lambda job: job.predicted_seconds)[: planner.workers]
+        recorder.execute(shortest)
+        ran |= {job.runs[0].candidate for job in shortest}
         plan, words = planner.keep_models(plan)
         if words is not None:
             recorder.listener.stage(words)

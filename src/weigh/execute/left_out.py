@@ -20,7 +20,7 @@ __all__ = ["LeftOut", "joined", "too_short_for", "with_heads", "without_models"]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What is left out with this budget.
+    """What is left out with this budget, of these candidates.
 
     Attributes:
         ledger: None: nothing is kept.
@@ -65,6 +65,16 @@ class LeftOut:
         stopped = [Text(*one) for one in self._kept["words"]]
         return joined([design, too_short_for(self.budget, models), *stopped])
 
+    def stopped_words(self, stopped: Collection[str]) -> Text | None:
+        """What is said of candidates that there is no time for; a model is named once where none of its candidates runs."""
+        names = []
+        for candidate in self.candidates:
+            everything = {other.id for other in self.candidates if other.model == candidate.model}
+            name = candidate.model if everything <= set(stopped) else candidate.id
+            if candidate.id in stopped and name not in names:
+                names.append(name)
+        return too_short_for(self.budget, names)
+
     def without(self, plan: Plan) -> Plan:
         """The plan without what was left out while the study ran."""
         return shortened(plan, self._kept["repeats"], self._kept["stopped"])
@@ -87,7 +97,7 @@ class LeftOut:
 
     @property
     def _key(self) -> str:
-        return f"left-out:{self.budget}"
+        return f"left-out:{self.budget}:{','.join(candidate.id for candidate in self.candidates)}"
 
     @property
     def _kept(self) -> dict[str, Any]:

@@ -34,14 +34,18 @@ def may_train_less(spec: StudySpec, plan: Plan) -> bool:
     Not where they race, or where other purposes need them in full.
     """
     heads = any(c.cheap and not c.control for c in plan.candidates)
-    asked = spec.design.race or spec.design.curve or spec.design.crossed
     comparable = heads or (only_networks(plan) and not chooses_finalists(spec))
-    return spec.design.budget is not None and comparable and not asked
+    return spec.design.budget is not None and comparable and not _needed_in_full(spec)
+
+
+def _needed_in_full(spec: StudySpec) -> bool:
+    return bool(spec.design.race or spec.design.curve or spec.design.crossed)
 
 
 def only_networks(plan: Plan) -> bool:
-    """Whether nothing but networks is to be run."""
-    return all(RECIPES.get(candidate.recipe).trains == "network" for candidate in plan.candidates)
+    """Whether networks are to be run, and nothing else."""
+    trained = {RECIPES.get(candidate.recipe).trains for candidate in plan.candidates}
+    return trained == {"network"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Fitting:
         whole: The design with all networks in full.
         plan: What runs besides.
         recorded: Keys of runs.
+        workers: That share the runs.
     """
 
     prepared: Prepared
@@ -60,6 +65,7 @@ class Fitting:
     model_timings: ModelTimings
     recorded: Collection[str]
     clock: Clock
+    workers: int
 
     def choose(self, narrow: Plan, order: Sequence[str]) -> LessTraining | None:
         """How networks are trained in less time; None where they are left as they are.
@@ -72,8 +78,8 @@ class Fitting:
         if not may_train_less(spec, narrow):
             return None
         chooses, networks = chooses_finalists(spec), len(narrow.candidates) > len(self.plan.candidates)
-        if networks and (chooses or self._in_time(narrow, self.prepared)):
-            return None  # somebody goes on in full, or everybody can
+        if networks and (chooses or self._in_time(narrow, self.prepared) or self._ran_once(narrow)):
+            return None  # somebody goes on in full, or everybody can or did
         choices = [(model,) for model in order] if chooses else [everyone]
         less = self.find([models for models in choices if models])
         return self.least(everyone) if less is None and only_networks(self.whole) else less
@@ -83,9 +89,8 @@ class Fitting:
         if not only_networks(self.whole) or self._fits(less, share=1.0):
             return None
         return text(
-            "Even the least training of one network is predicted to take longer than {b}; it runs to its end in any case. A smaller model "
-            "(--models) takes less time.",
-            "即使只训练一个网络、训练量减到最少，预计也会超过 {b}；它仍会训练完。换用更小的模型（--models）会更快。",
+            "Even that is predicted to take longer than {b}; it runs to its end in any case. A smaller model (--models) takes less time.",
+            "即便如此，预计也会超过 {b}；它仍会训练完。换用更小的模型（--models）会更快。",
             b=self.prepared.spec.design.budget,
         )
 
@@ -109,37 +114,46 @@ class Fitting:
         """Whether one repeat of the whole design ends in the time."""
         return self._once_timed(networks_of(self.whole), partial(self._in_time, self.whole, self.prepared))
 
-    def impossible(self, networks: Sequence[str], workers: int) -> frozenset[str]:
+    def impossible(self, networks: Sequence[str]) -> frozenset[str]:
         """Candidates of `whole` that cannot be trained in the time, neither in full nor for less. One stays where nothing else runs.
 
         Args:
             networks: Addresses of their models.
         """
         if only_networks(self.whole):
-            return self._too_many()
+            return self._beyond_the_fastest()
         while True:
             gone = impossible_networks(
-                self.whole, self.prepared, self.model_timings.least, self.recorded, self.clock, workers
+                self.whole, self.prepared, self.model_timings.least, self.recorded, self.clock, self.workers
             )
             if gone and self.find([networks]) is not None:
                 gone = frozenset()
             if not self.model_timings.time_steps(networks_of(self.whole, without=gone)):
                 return gone
 
-    def _too_many(self) -> frozenset[str]:
-        """Candidates that go so that the others can be trained, in full or for less: one that is no control stays in any case, and the next slower one
-        as long as all together fit. So no more networks are timed than run, and the one that is too many.
+    def _beyond_the_fastest(self) -> frozenset[str]:
+        """Candidates that go so that the others can be trained, in full or for less.
+
+        Who ran already stays, or else the fastest that is no control. Then the next slower one is added, as long as all together fit. Models are
+        timed only when it is their turn.
         """
-        everyone = self.whole.candidates  # of equal ones the likelier first
-        kept, gone = list[str](), frozenset[str]()
-        for candidate in sorted(everyone, key=lambda c: (c.control, self._seconds(c))):
-            others = frozenset(c.id for c in everyone if c.id not in (*kept, candidate.id))
-            rest = replace(self, whole=shortened(self.whole, {}, others))
-            if kept and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
+        everyone = self.whole.candidates
+        order = sorted(everyone, key=lambda c: (c.control, self._seconds(c)))  # of equal ones the likelier first
+        ran = {run.candidate for run in self.whole.runs if run.purpose == "main" and run.key in self.recorded}
+        kept = [c.id for c in order if c.id in ran] or [c.id for c in order[:1]]
+        for candidate in order:
+            more = [*kept, candidate.id]
+            rest = replace(self, whole=shortened(self.whole, {}, {c.id for c in everyone if c.id not in more}))
+            if candidate.id not in kept and not (rest.fits_in_full() or rest.find([networks_of(rest.whole)])):
                 break
-            kept, gone = [*kept, candidate.id], others
+            kept = more
+        gone = frozenset(c.id for c in everyone if c.id not in kept)
         self.model_timings.time_steps(networks_of(self.whole, without=gone))
         return gone
+
+    def _ran_once(self, narrow: Plan) -> bool:
+        """Whether all have a repeat in full already: what is recorded stays."""
+        return all(run.key in self.recorded for run in narrow.runs if (run.purpose, run.repeat) == ("main", 0))
 
     def _seconds(self, candidate: Candidate) -> float:
         """The least that its first repeat can take by its forward pass alone: steps are not timed of all."""
@@ -176,23 +190,31 @@ class Fitting:
         return self._in_time(plan, prepared, after, share)
 
     def _in_time(self, plan: Plan, prepared: Prepared, clock: Clock | None = None, share: float = 1.0) -> bool:
-        return fits_budget(plan, prepared, self.model_timings.least, self.recorded, clock or self.clock, share)
+        return fits_budget(
+            plan, prepared, self.model_timings.least, self.recorded, clock or self.clock, share, self.workers
+        )
 
 
 def all_at_once(
-    prepared: Prepared, candidates: Sequence[Candidate], model_timings: ModelTimings, choose: Choose, clock: Clock
+    prepared: Prepared,
+    candidates: Sequence[Candidate],
+    model_timings: ModelTimings,
+    recorded: Collection[str],
+    choose: Choose,
+    clock: Clock,
+    workers: int,
 ) -> Prepared:
     """The study without finalists where nothing but networks runs and there is no time for the first recipe with all models: then all candidates are
     trained for less, as many as can be. Decided once with this budget.
     """
     spec = prepared.spec
-    if clock.budget is None or not chooses_finalists(spec):
+    if clock.budget is None or not chooses_finalists(spec) or _needed_in_full(spec):
         return prepared
     plan = plan_runs(prepared.examples, spec, tuple(candidates), variants=prepared.variants, copies=prepared.copies)
     if not only_networks(plan):
         return prepared
     first = narrowed(plan, spec, ())
-    fitting = Fitting(prepared, first, heads_of(first), model_timings, (), clock)
+    fitting = Fitting(prepared, first, heads_of(first), model_timings, recorded, clock, max(1, workers))
     key = f"finalists:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
     if choose(key, fitting.fits_in_full):
         return prepared

@@ -94,7 +94,8 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     if (busy := timings.busy_words()) is not None:
         listener.stage(busy)
     clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
-    prepared = all_at_once(prepared, candidates, timings, choose, clock)
+    recorded = {} if ledger is None else ledger.recorded()
+    prepared = all_at_once(prepared, candidates, timings, recorded, choose, clock, workers)
     lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
     left_out = LeftOut.read(ledger, spec.design.budget, candidates)
     return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
@@ -170,7 +171,7 @@ class Planner:
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
         narrow = plan
         plan, cut, over = keep_budget(narrow, prepared, timings, self.choose)
-        fitting = Fitting(prepared, design, heads_of(narrow), self.model_timings, recorded, self.clock)
+        fitting = self._fitting(design, heads_of(narrow), recorded)
         less = stored or fitting.choose(narrow, order)
         if less is not None:
             plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose)
@@ -179,12 +180,11 @@ class Planner:
             cut = (cut or Text("", "")) + less_words(spec, design, less)
             passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
-            self._store_less(less, finalists)
         if finalists is not None:
             self.model_timings.time_steps(networks_of(plan))
         whole, race = plan, None if plan.folds else race_so_far(ledger, plan, spec, examples)
         lacking = joined([self.lean.words, cut])
-        cut = joined([self.left_out.words(lacking, models), too_short_for(spec.design.budget, impossible)])
+        cut = joined([self.left_out.words(lacking, models), self.left_out.stopped_words(impossible)])
         plan = self.left_out.without(plan)
         plan = replace(plan, runs=kept_runs(plan.runs, race))
         missing = [run for run in plan.runs if run.key not in recorded]
@@ -270,8 +270,10 @@ class Planner:
         """Remember what a plan leaves out for want of time."""
         self.left_out.keep_design(forecast.lacking)
         self.left_out.keep_models(forecast.late)
-        words = too_short_for(self.left_out.budget, forecast.impossible)
+        words = self.left_out.stopped_words(forecast.impossible)
         self.left_out.keep_stopped(forecast.impossible, words, {})
+        if forecast.less is not None:
+            self._store_less(forecast.less, forecast.finalists)
 
     @property
     def may_drop_models(self) -> bool:
@@ -313,11 +315,13 @@ class Planner:
         networks, impossible = networks_of(plan), frozenset[str]()
         if self.clock.budget is not None and networks:
             if self._stored_less is None and may_train_less(spec, plan):
-                fitting = Fitting(self.prepared, plan, heads_of(plan), self.model_timings, recorded, self.clock)
-                impossible = fitting.impossible(networks, max(1, self.workers))
+                impossible = self._fitting(plan, heads_of(plan), recorded).impossible(networks)
             else:
                 self.model_timings.time_steps(networks)
         return shortened(plan, {}, impossible), tuple(sorted(impossible))
+
+    def _fitting(self, whole: Plan, plan: Plan, recorded: Collection[str]) -> Fitting:
+        return Fitting(self.prepared, whole, plan, self.model_timings, recorded, self.clock, max(1, self.workers))
 
     @property
     def _less_key(self) -> str:

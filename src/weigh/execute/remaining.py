@@ -24,6 +24,8 @@ class Remaining:
         finished: Predicted seconds of the jobs that are done.
         last: When the last job ended.
         inside: Share of the present job that is done; None where only the clock tells.
+        phase: What the present job does (features, heads …), when that began, and how much of it was done by then.
+        phase_ends: When it ends at its own pace; None where that is not known yet.
         furthest: The greatest share of the study that was shown: a bar does not go back.
     """
 
@@ -32,18 +34,31 @@ class Remaining:
     finished: float = 0.0
     last: float | None = None
     inside: float | None = None
+    phase: tuple[str, float, int] = ("", 0.0, 0)
+    phase_ends: float | None = None
     furthest: float = 0.0
 
     def job_done(self, predicted: float, now: float) -> None:
         """A job that was predicted to take so long has ended."""
         self.finished, self.last, self.inside = self.finished + predicted, now, None
+        self.phase, self.phase_ends = ("", 0.0, 0), None
+
+    def job_at(self, what: str, done: int, total: int, now: float) -> None:
+        """So much of a phase of the present job is done."""
+        name, began, first = self.phase
+        if what != name or done < first:
+            self.phase = name, began, first = what, now, done
+        self.phase_ends = now + (now - began) * (total - done) / (done - first) if done > first else None
 
     def ahead(self, seconds: float) -> None:
         """So much is predicted from now on: the plan has become another one."""
         self.predicted = self.finished + seconds
 
     def left(self, now: float) -> float:
-        """Seconds, never less than nothing."""
+        """Seconds, never less than nothing, nor than the present phase of the present job still takes."""
+        return max(self._left(now), 0.0 if self.phase_ends is None else self.phase_ends - now)
+
+    def _left(self, now: float) -> float:
         last = self.began if self.last is None else self.last
         trusted = TRUST * self.predicted
         pace = (last - self.began + trusted) / (self.finished + trusted) if self.predicted else 1.0

@@ -135,8 +135,8 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
         estimates[f"winner_{name}"] = _fixed(mine / scale, words.en)
         if len(rivals) == 1:
             return "yes", text(
-                "{w} is the only candidate: it needs {a} {u}.",
-                "{w} 是唯一的候选方案：需要 {a} {u}。",
+                "{w} is the only candidate that ran: it needs {a} {u}.",
+                "{w} 是唯一运行过的候选方案：需要 {a} {u}。",
                 w=own.candidate.label,
                 a=_short(mine / scale),
                 u=words,

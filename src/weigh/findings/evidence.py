@@ -176,6 +176,7 @@ class Evidence:
             rope=self.rope,
             resampler=self.resampler,
             once=None if race is None else look_level(race.looks, self.level, race.rivals),
+            folds=self.results.spec.design.folds if self.results.in_some_folds else None,
         )
 
     def rng(self, purpose: str) -> np.random.Generator:
@@ -203,7 +204,7 @@ def _read(results: Results) -> Evidence:
         if predictions is not None:
             out_of_fold[candidate.id] = predictions
     measured = {name: predictions.measured(metric) for name, predictions in out_of_fold.items()}
-    indices = results.examples.where("train")
+    indices = results.judged
     groups = group_of(results.examples, spec)
     units = make_units(
         results.examples.kind, results.examples.target[indices], None if groups is None else groups[indices]

@@ -134,14 +134,6 @@ class OwnBoxes(nn.Module):
             maps, frame = self._exact(maps)
             return self.parts.loss(maps, frame, [_drawn(rows, frame) for rows in targets])
 
-    def blank_loss(self, maps: list[torch.Tensor]) -> torch.Tensor:
-        """Of pictures with one box each, whatever they show: for timings."""
-        with torch.autocast(maps[0].device.type, enabled=False):
-            maps, (height, width) = self._exact(maps)
-            box = maps[0].new_tensor([[width / 4, height / 4, width / 2, height / 2]])
-            one = Drawn(box, box.new_zeros(1, dtype=torch.int64), box[:0], (height, width))
-            return self.parts.loss(maps, (height, width), [one] * len(maps[0]))
-
     def find(self, maps: list[torch.Tensor], seen: list[tuple[int, int]], *, least: float, most: int) -> list[Found]:
         """Detections; `seen`: height and width of each picture in the frame."""
         with torch.autocast(maps[0].device.type, enabled=False):

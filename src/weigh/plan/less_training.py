@@ -32,7 +32,8 @@ LEAST_STEPS = 300  # of the optimiser; 216 did not bring a network past a probe,
 FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
 SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
 ALL = 10_000  # passes: as many as the recipe's own
-# (folds, passes at most but for `LEAST_STEPS`, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken
+# (folds, passes, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken. Passes are
+# raised to as many as make `LEAST_STEPS`.
 LADDER = (
     (3, ALL, True), (2, ALL, True), (3, ALL, False), (2, ALL, False),
     (2, 5, False), (1, ALL, False), (1, 5, False), (2, 3, False), (1, 3, False), (1, 2, False), (1, 1, False),
@@ -71,12 +72,15 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
         sizes: Address -> side in pixels of the pictures that a model reads; models of texts are missing.
     """
     runs = [run for run in whole.runs if run.model in models and RECIPES.get(run.recipe).trains == "network"]
-    usual = max((epochs_of(run.options, len(run.train)) for run in runs), default=0)
-    steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in runs), default=1)
+    own = [recipe for recipe in spec.recipes if "epochs" in recipe.overrides]
+    free = [run for run in runs if not any(_belongs(run, recipe) for recipe in own)]
+    # one number for all recipes: none is trained for longer than by itself
+    usual = min((epochs_of(run.options, len(run.train)) for run in free), default=0)
+    steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in free), default=1)
     fewest = math.ceil(LEAST_STEPS / steps)
     resizable = all(sizes.get(model, 0) > SMALL for model in models)
     tried = set()
-    for folds, most, large in LADDER:
+    for folds, most, large in LADDER if runs else ():
         epochs = min(max(most, fewest), usual)
         size = None if large or not resizable else SMALL
         one = LessTraining(tuple(models), min(folds, spec.design.folds), epochs if epochs < usual else None, size)
@@ -107,7 +111,7 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
             b=spec.design.budget,
             r=recipe.label or recipe.name,
             p=Text(", ".join(part.en for part in parts), "，".join(part.zh for part in parts)),
-            m=", ".join(less.models),
+            m=", ".join(dict.fromkeys(run.model for run in runs)),
         )
     return words
 

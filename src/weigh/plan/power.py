@@ -27,6 +27,13 @@ def planned_power(examples: Examples, spec: StudySpec, plan: Plan) -> list[Text]
         ]
     train = examples.where("train")
     compared = [c for c in plan.candidates if not c.control]
+    if compared and all(c.id in plan.folds for c in compared):
+        return [
+            text(
+                "The smallest difference that it would find cannot be told beforehand: all candidates run in some folds only. The report says it.",
+                "能发现的最小差异无法事先给出：所有候选方案都只跑部分折。报告中会给出。",
+            )
+        ]
     group = group_of(examples, spec)
     balanced = spec.primary == "balanced_accuracy" and examples.kind.exclusive
     detectable = smallest_detectable_difference(

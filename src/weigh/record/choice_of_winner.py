@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from weigh.kinds.base import Kind
-from weigh.metrics.base import METRICS, Metric
+from weigh.data.examples import Examples
+from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
 from weigh.record.results import OutOfFold, Results
 
@@ -57,7 +56,7 @@ def comparable_scores(results: Results) -> dict[str, float]:
     """Candidate (no controls) -> primary metric, of those with a complete repeat.
 
     A network that was trained in some folds only (`plan/less_training.py`) has the score of the best of these, and to that how much better it is
-    in its own folds: folds differ in how hard they are. Where all were, their scores are those of the folds that all have.
+    in its own folds: folds differ in how hard they are. Where all were, the one with the most examples takes the place of the best.
     """
     from weigh.metrics.design import score_design
 
@@ -74,12 +73,18 @@ def comparable_scores(results: Results) -> dict[str, float]:
                 scores[candidate.id] = score
         elif results.less is not None and not candidate.cheap:
             partial[candidate.id] = out_of_fold
+    if not scores and partial:
+        widest = max(partial, key=lambda name: int(partial[name].present[0].sum()))  # the first of equals
+        score = score_design(metric, partial[widest]).overall
+        scores |= {widest: score} if score == score else {}
     if not scores:
-        return _in_common_folds(metric, partial)
+        return scores
     best = max(scores, key=lambda name: sign * scores[name])
     anchor = results.out_of_fold(best)
     assert anchor is not None
     for name, own in partial.items():
+        if name == best:
+            continue
         both = own.present[0] & anchor.present[0]
         ahead = own.measured(metric).score_repeat(0, np.ones(len(both)), both)
         ahead = float(ahead - anchor.measured(metric).score_repeat(0, np.ones(len(both)), both))
@@ -87,18 +92,6 @@ def comparable_scores(results: Results) -> dict[str, float]:
             scores[name] = scores[best] + ahead
     order = [candidate.id for candidate in results.candidates]
     return dict(sorted(scores.items(), key=lambda item: order.index(item[0])))
-
-
-def _in_common_folds(metric: Metric, partial: Mapping[str, OutOfFold]) -> dict[str, float]:
-    """Candidate -> score on the examples that all of them predicted; without those that have none."""
-    if not partial:
-        return {}
-    everywhere = np.logical_and.reduce([own.present[0] for own in partial.values()])
-    scores = {
-        name: float(own.measured(metric).score_repeat(0, np.ones(len(everywhere)), everywhere))
-        for name, own in partial.items()
-    }
-    return {name: score for name, score in scores.items() if score == score}
 
 
 def leading_heads(results: Results) -> list[str]:
@@ -132,16 +125,14 @@ def find_suspects(results: Results) -> Suspects:
     from weigh.stats.label_errors import find_label_errors
 
     examples = results.examples
-    indices = examples.where("train")
+    indices, train = results.judged, examples.where("train")
     total, count = np.zeros((len(indices), 1)), np.zeros((len(indices), 1))
     classified = examples.kind.probable  # only classes have probabilities that could contradict a label
     for name in ranked(results) if classified else ():
         runs = results.out_of_fold(name)
         assert runs is not None
         stated = runs.kind.probabilities(runs.answers)
-        present = (
-            runs.present[..., None] & trained_on(runs.kind, len(examples.classes), runs.fold, runs.target)[..., None]
-        )
+        present = runs.present[..., None] & trained_on(runs, examples)[..., None]
         total = total + np.where(present, stated, 0.0).sum(axis=0) / len(stated)
         count = count + present.sum(axis=0) / len(stated)
     doubted, contradicted = np.zeros(len(examples), dtype=bool), 0
@@ -156,29 +147,29 @@ def find_suspects(results: Results) -> Suspects:
             doubted[:], contradicted = False, many
     copies = np.zeros(len(examples), dtype=bool)
     of = duplicate_groups(results.problems, examples)
-    order = indices[np.argsort(of[indices], kind="stable")]
+    order = train[np.argsort(of[train], kind="stable")]
     copies[order[1:][of[order[1:]] == of[order[:-1]]]] = True  # all of a set but the first
     conflicts = {path for problem in results.problems if problem.kind == "label-conflict" for path in problem.paths}
     if conflicts:
-        copies[indices[np.isin(examples.path[indices], sorted(conflicts))]] = True
+        copies[train[np.isin(examples.path[train], sorted(conflicts))]] = True
     return Suspects(doubted | copies, int((doubted & ~copies).sum()), int(copies.sum()), contradicted)
 
 
-def trained_on(kind: Kind, classes: int, fold: np.ndarray, target: np.ndarray) -> np.ndarray:
+def trained_on(runs: OutOfFold, examples: Examples) -> np.ndarray:
     """`(repeats, n)` bool: whether the run that was tested on an example had trained on its class (on all its labels).
 
     False where all examples of the class stand in one fold, as where only one group has it: whatever is predicted for them then
     says nothing about their labels.
 
-    Args:
-        fold: `(repeats, n)`; -1 where missing.
-        kind, classes, target: Of these examples.
+    A run trains on the whole training part but its fold, whether other folds ran or not.
     """
-    holds = kind.members(target, classes)
-    trained = np.zeros(fold.shape, dtype=bool)
-    for row, mine in zip(trained, fold, strict=True):
+    classes = len(examples.classes)
+    holds = runs.kind.members(runs.target, classes)
+    everywhere = runs.kind.members(examples.target[examples.where("train")], classes).sum(axis=0)
+    trained = np.zeros(runs.fold.shape, dtype=bool)
+    for row, mine in zip(trained, runs.fold, strict=True):
         counts = np.stack([holds[mine == k].sum(axis=0) for k in range(int(mine.max(initial=0)) + 1)])
-        elsewhere = (counts.sum(axis=0) - counts)[mine] > 0
+        elsewhere = (everywhere - counts)[mine] > 0
         row[:] = (elsewhere | ~holds).all(axis=1) & (mine >= 0)
     return trained
 

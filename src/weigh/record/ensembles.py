@@ -61,12 +61,12 @@ class Ensemble(NamedTuple):
 
 
 def read_ensemble(results: Results) -> Ensemble | None:
-    """Call it through `results.once`; None where there is nothing to average: fewer than two candidates with a complete repeat in common,
+    """Call it through `results.once`; None where there is nothing to average: fewer than two candidates with a complete repeat of all folds in common,
     answers that have no average, others' predictions.
 
     Controls are no members, nor is who a race dropped.
     """
-    if results.origin != "study":
+    if results.origin != "study" or results.in_some_folds:  # members are drawn anew without each of many folds
         return None
     out = results.race.out if results.race is not None else frozenset()
     rivals = [c.id for c in results.candidates if not c.control and c.id not in out]

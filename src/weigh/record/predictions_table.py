@@ -28,6 +28,7 @@ from weigh.problem import Problem
 from weigh.record.predictions_answers import Answers, PredictionTable
 from weigh.record.predictions_checks import check_probabilities
 from weigh.record.predictions_columns import class_of, missing_columns, probabilities_as_written, whole_numbers
+from weigh.record.predictions_folder import names_of_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,7 +45,7 @@ FORMAT = text(
 
 
 def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]] = list) -> PredictionTable:
-    """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file.
+    """All rows of `paths` as one table; a file without a column `model` speaks of one model, named like the file (`_with_models`).
 
     Raises:
         DataError: Not a table, columns or cells missing, contradictions.
@@ -52,7 +53,7 @@ def read_tables(paths: Sequence[Path], move: Callable[[Sequence[str]], list[str]
     import polars as pl
 
     repeats: list[Problem] = []
-    frame = pl.concat([_read(path, repeats) for path in paths], how="diagonal")
+    frame = pl.concat(_with_models(paths, [_read(path, repeats) for path in paths]), how="diagonal")
     if not len(frame):
         raise DataError(text("{p} has no rows.", "{p} 没有数据行。", p=paths[0]), do=FORMAT)
     frame = frame.with_row_index("row", 1).with_columns(pl.when(pl.col("set") != "").then(pl.col("set")).alias("set"))
@@ -123,8 +124,33 @@ def _read(path: Path, problems: list[Problem]) -> pl.DataFrame:
         .otherwise(answers)
         .name.keep()
     )
-    defaults = {"model": path.name.partition(".")[0], "run": "1", "set": ""}
+    defaults = {"run": "1", "set": ""}
     return frame.with_columns(pl.lit(value).alias(n) for n, value in defaults.items() if n not in frame.columns)
+
+
+def _with_models(paths: Sequence[Path], frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """The tables with a column `model`, named like the file where there is none.
+
+    Files that are called alike are parts of one model's table. Only where most rows of one speak of the same examples and runs as another are they of
+    different models, told apart by the rest of their names ("resnet.v2") or by their folders.
+    """
+    import polars as pl
+
+    names = {i: path.name.partition(".")[0] for i, path in enumerate(paths) if "model" not in frames[i].columns}
+    rows = {i: set(frames[i].select("set", "run", "example").iter_rows()) for i in names}
+    other = {
+        i
+        for i in names
+        for k in names
+        if names[i] == names[k]
+        and not paths[i].samefile(paths[k])
+        and len(rows[i] & rows[k]) > min(len(rows[i]), len(rows[k])) / 2
+    }
+    told_apart = names_of_files([paths[i] for i in sorted(other)]) if other else []
+    names |= dict(zip(sorted(other), told_apart, strict=True))
+    return [
+        frame.with_columns(pl.lit(names[i]).alias("model")) if i in names else frame for i, frame in enumerate(frames)
+    ]
 
 
 def _check_text(path: Path) -> None:

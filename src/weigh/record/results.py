@@ -71,7 +71,7 @@ class OutOfFold:
     """The out-of-fold predictions of one candidate.
 
     Attributes:
-        indices: `(n,)` index into `Results.examples` of the examples that were in the design (the "train" part).
+        indices: `(n,)` index into `Results.examples` of the examples that were in the design (`Results.judged`).
         answers: `(repeats, n, k)` in the type that their kind unpacks, as it decides on them (logits of classes); they mean nothing where none is present.
         fold: `(repeats, n)` int16; -1 where a run is missing or failed. The same for every candidate of a study (paired).
         target: As in `Examples`.
@@ -237,11 +237,28 @@ class Results:
         chosen._read.update(self._read)
         return chosen
 
+    @property
+    def in_some_folds(self) -> bool:
+        """Whether no candidate ran in all folds, as nothing but networks was trained and there was no time for more (`less`)."""
+        less = self.less is not None and self.less.folds < self.spec.design.folds
+        return less and not any(candidate.cheap for candidate in self.candidates)
+
+    @cached_property
+    def judged(self) -> np.ndarray:
+        """`(n,)` index into `examples` of those that the cross-validation speaks of: the training part, and of it the folds that ran where the others
+        were left out for all candidates.
+        """
+        train = self.examples.where("train")
+        runs = self.runs() if self.in_some_folds else []
+        if not runs:
+            return train
+        return train[np.isin(train, np.concatenate([self.predictions(run.key)[0] for run in runs]))]
+
     def _out_of_fold(self, candidate: str, purpose: Purpose, variant: str) -> OutOfFold | None:
         runs = self.runs(purpose, candidate=candidate, variant=variant)
         if not runs:
             return None
-        indices = self.examples.where("train")
+        indices = self.judged if purpose == "main" else self.examples.where("train")
         position = np.full(len(self.examples), -1)
         position[indices] = np.arange(len(indices))
         repeats = 1 + max(r.repeat for r in self.runs(purpose, candidate=candidate, variant=variant, status=None))

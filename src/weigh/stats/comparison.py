@@ -145,6 +145,7 @@ def compare(
     draws: int = DRAWS,
     resampler: Resampler | None = None,
     once: float | None = None,
+    folds: int | None = None,
 ) -> Comparisons:
     """Compare all pairs of candidates simultaneously on one metric.
 
@@ -159,6 +160,7 @@ def compare(
         resampler: Influences taken before under the same names.
         once: Level of a single look, where results are looked at more than once and `level` is promised for all looks
             together (`racing.look_level`); intervals are made at it. Default: `level`.
+        folds: Of the design, where not all of them were run; default: as many as there are.
 
     Returns:
         All ordered pairs. Where candidates lack runs, a pair is compared on the folds that both have. c candidates
@@ -194,7 +196,19 @@ def compare(
     for a, b in combinations(names, 2):
         whole = masks[a, b].all() and measured[a].repeats == measured[b].repeats
         forward = _difference(
-            a, b, differences[a, b], variances[a, b], masks[a, b], units, metric, claim, once, rope, adjusted, power
+            a,
+            b,
+            differences[a, b],
+            variances[a, b],
+            masks[a, b],
+            units,
+            metric,
+            claim,
+            once,
+            rope,
+            adjusted,
+            power,
+            folds,
         )
         promised = forward["estimate"].model_copy(update={"level": level})
         pairs[a, b] = Difference(**{**forward, "estimate": promised, "complete": bool(whole)})
@@ -258,7 +272,7 @@ def _beaten(i, names, pairs, scores, level, sign) -> bool:
     return False
 
 
-def _difference(a, b, resampled, variance, mask, units, metric, claim, level, rope, adjusted, power) -> dict:
+def _difference(a, b, resampled, variance, mask, units, metric, claim, level, rope, adjusted, power, folds) -> dict:
     from scipy.special import ndtri
 
     value = resampled.overall
@@ -281,7 +295,7 @@ def _difference(a, b, resampled, variance, mask, units, metric, claim, level, ro
         reason = "no interval: no variation"
     if reason is None:
         half = max(q * variance.standard_error, least)
-        folds = resampled.fold_score.shape[1]
+        folds = folds or resampled.fold_score.shape[1]
         low, high = _ends(value, half, q, 1.0 if claim == "these_models" or folds < 2 else folds / (folds - 1))
         if metric.unit == "score":
             low, high = max(low, metric.lowest - 1.0), min(high, 1.0 - metric.lowest)

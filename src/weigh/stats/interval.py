@@ -214,10 +214,10 @@ def score_estimate(
 def _freedom(resampled: Resample, units: Units, variance: Variance) -> float:
     """Degrees of freedom behind the variance of a single score.
 
-    The variance of a share follows from the share: nothing is estimated, unless whole runs differ. Where a few examples
-    make most of the variance of ranks, it is known as badly as from a few examples.
+    The variance of a share follows from the share: nothing is estimated, unless whole runs differ; how much they do is not known from a single one.
+    Where a few examples make most of the variance of ranks, it is known as badly as from a few examples.
     """
-    if variance.runs > 0 or resampled.parts is None:
+    if variance.runs > 0 or resampled.parts is None or variance.freedom <= ONE_RUN:
         return variance.freedom
     if not resampled.parts.ranked:
         return math.inf

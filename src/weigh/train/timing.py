@@ -19,8 +19,8 @@ from torch import nn
 
 from weigh.data.examples import Examples
 from weigh.errors import ModelError
-from weigh.heads.network_task import network_task
-from weigh.inputs.base import Inputs
+from weigh.heads.network_task import label_of, network_task
+from weigh.inputs.base import Inputs, Placed
 from weigh.models.network import Network, make_network
 from weigh.models.pretrained import Computed, Pretrained, load_model
 from weigh.models.processor.layers import speed_up
@@ -98,6 +98,7 @@ def time_model(
     known = model.known() if pretrained else None
     net, batch, n, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
     speed_up(net, setting.device)
+    targets = _targets(examples, setting, batch)
 
     def forward(chosen: str) -> None:
         net.eval()
@@ -107,7 +108,7 @@ def time_model(
     def step(chosen: str) -> None:
         net.train()
         with autocast(setting.device, chosen):
-            loss = net.blank_loss(batch)
+            loss = net.blank_loss(batch) if targets is None else net.loss(batch, targets())
         loss.backward()
         net.zero_grad(set_to_none=True)
 
@@ -148,6 +149,17 @@ def time_model(
                 net, batch = stage.tail, torch.rand(len(batch), *stage.shape, device=setting.device)
                 found[f"seconds_per_{name}_step_example"] = _seconds(step, chosen, setting.device, enough) / n
     return found
+
+
+def _targets(examples: Examples | None, setting: Setting, batch: torch.Tensor) -> Callable[[], torch.Tensor] | None:
+    """What makes the targets of a batch, as in training: of examples of the study, where these have a place in the picture; None: the loss costs next to
+    nothing. That of masks looks at every pixel, and with kept maps it costs more than the decoder.
+    """
+    if examples is None or not examples.kind.placed:
+        return None
+    label, frame = label_of(examples, setting), (batch.shape[2], batch.shape[3])
+    some = np.linspace(0, len(examples) - 1, len(batch)).astype(int)
+    return lambda: label(some, batch, Placed(frame, None))
 
 
 def _network_and_batch(
@@ -235,7 +247,7 @@ def read_example(model: Pretrained) -> Reading:
 
 
 def _seconds(work: Callable[[str], None], option: str, device: str, enough: float) -> float:
-    """The fastest of two to eight calls after one that warms up: short ones are repeated for a second, for a busy machine delays some.
+    """The fastest of several calls after one that warms up: short ones are repeated for a second, for a busy machine delays some.
 
     Where `enough` is zero, a single call.
     """

@@ -285,7 +285,14 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
     settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
     names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
     varies = evidence.more_repeats_help(winner, rivals[0])
-    if settled.few_runs and varies:
+    if evidence.results.in_some_folds:
+        words = text(
+            "Whether {w} is better than {c} is open; the folds that were not run come first ({s}).",
+            "{w} 是否优于 {c} 尚无定论；首先应补上没有跑的折（{s}）。",
+            s=evidence.more_repeats,
+            **names,
+        )
+    elif settled.few_runs and varies:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) come first: so few runs hardly show how much runs differ.",
             "{w} 是否优于 {c} 尚无定论；首先应增加重复次数（{s}）：运行太少，几乎看不出各次运行相差多少。",
@@ -310,6 +317,8 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
 
 def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
+    if evidence.results.in_some_folds:  # there was no time for more, and the finding on time says so
+        return []
     race = evidence.results.race  # who was dropped has few by intention
     rivals = [name for name in evidence.rivals if race is None or name not in race.out]
     few = [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]

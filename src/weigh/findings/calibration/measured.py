@@ -13,7 +13,7 @@ import numpy as np
 from weigh.findings.evidence import Evidence
 from weigh.kinds.base import Kind, Prediction
 from weigh.metrics.base import METRICS
-from weigh.record.results import OutOfFold
+from weigh.record.results import OutOfFold, Results
 from weigh.stats.calibration import (
     Reliability,
     bin_statistics,
@@ -27,7 +27,7 @@ from weigh.stats.calibration import (
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Units
 
-__all__ = ["Described", "Stage", "describe", "measure_stage"]
+__all__ = ["Described", "Stage", "as_trained", "describe", "measure_stage"]
 
 
 class Stage(NamedTuple):
@@ -50,10 +50,17 @@ class Described(NamedTuple):
     temperature: float
 
 
+def as_trained(results: Results) -> bool:
+    """Whether probabilities are judged as they were stated: there is no other fold for a temperature to be fitted on."""
+    return results.origin == "models" or (
+        results.in_some_folds and results.less is not None and results.less.folds == 1
+    )
+
+
 def describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
     target, units, level = out_of_fold.target, evidence.units, evidence.level
     before = measure_stage(out_of_fold.kind, out_of_fold.answers, out_of_fold.present, target, weights, units, level)
-    if evidence.results.origin == "models":  # no folds: nothing is scaled
+    if as_trained(evidence.results):
         return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
     scaled = scale_across_folds(out_of_fold.answers, out_of_fold.fold, target).logits
     after = measure_stage(out_of_fold.kind, scaled, out_of_fold.present, target, weights, units, level)

@@ -6,7 +6,7 @@ with a temperature that the other folds chose, so that nothing is judged on what
 
 from __future__ import annotations
 
-from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
+from weigh.findings.calibration.measured import Described, Stage, as_trained, describe, measure_stage
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -71,7 +71,7 @@ def judge_error(error: Estimate) -> Verdict:
 
 
 def _judge(results: Results, winner: str, winners: Described, common: dict) -> Finding:
-    if results.origin == "models":
+    if as_trained(results):
         return _judge_as_stated(results, winner, winners.before, common)
     before, after = winners.before, winners.after
     verdict = judge_error(after.error)

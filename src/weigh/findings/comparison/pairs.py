@@ -277,6 +277,14 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 else text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。")
             )
         ]
+    if evidence.results.in_some_folds:
+        return [
+            text(
+                "The folds that were not run come first ({s}): with them all examples speak.",
+                "首先应补上没有跑的折（{s}）：那样所有样本都能用上。",
+                s=evidence.more_repeats,
+            )
+        ]
     needed = float(f"{settlement.units:.2g}")
     unit = difference.estimate.n_unit
     sentences = []

@@ -75,10 +75,11 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
     entities = sum(of.values()) - of[INVENTED]
     one = {name: _amount(value) for name, value in of.items()}
     sentence = text(
-        "Of {n} entities in the data {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
+        "Of {n} entities in the data{w} {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
         "with both. {i} it invents.",
-        "数据中有 {n} 个实体，{c} 完全找对 {h} 个，漏掉 {m} 个，{t} 个类型不对，{b} 个边界不对，{o} 个两者都不对；另外凭空找出 {i} 个。",
+        "数据{w}中有 {n} 个实体，{c} 完全找对 {h} 个，漏掉 {m} 个，{t} 个类型不对，{b} 个边界不对，{o} 个两者都不对；另外凭空找出 {i} 个。",
         n=_amount(entities),
+        w=text(" of the folds that were run", "（跑过的折）") if evidence.results.in_some_folds else text("", ""),
         c=evidence.label(reader),
         h=one["right"],
         m=one[MISSED],

@@ -133,7 +133,7 @@ def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[n
     for runs in predictions.values():
         trained = None
         if results.origin != "models" and runs.kind.probable:
-            trained = trained_on(runs.kind, len(results.examples.classes), runs.fold, runs.target)
+            trained = trained_on(runs, results.examples)
         for repeat in range(len(runs.answers)):
             present = runs.present[repeat].copy()
             if trained is not None:

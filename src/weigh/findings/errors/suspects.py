@@ -87,11 +87,7 @@ def suspected_labels(evidence: Evidence) -> Suspected | None:
     reader = evidence.winner or evidence.rivals[0]
     out_of_fold = evidence.out_of_fold[reader]
     fixed = results.origin == "models"  # trained elsewhere, on other examples
-    trained = (
-        None
-        if fixed
-        else trained_on(out_of_fold.kind, len(results.examples.classes), out_of_fold.fold, out_of_fold.target)
-    )
+    trained = None if fixed else trained_on(out_of_fold, results.examples)
     average = mean_probability(out_of_fold, trained=trained)
     present = np.flatnonzero(~np.isnan(average).any(axis=1))
     predicted = out_of_fold.present.any(axis=0)
@@ -158,7 +154,7 @@ def untrained_classes(evidence: Evidence) -> list[str]:
     if not runs.kind.probable:
         return []
     classes = evidence.results.examples.classes
-    trained = trained_on(runs.kind, len(classes), runs.fold, runs.target).any(axis=0)
+    trained = trained_on(runs, evidence.results.examples).any(axis=0)
     holds = runs.kind.members(runs.target, len(classes))
     return [name for c, name in enumerate(classes) if holds[:, c].any() and not trained[holds[:, c]].any()]
 

@@ -182,21 +182,26 @@ def _grouped(evidence: Evidence, n: int, effect: Estimate) -> list[Finding]:
 def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
     name, n = evidence.label(source.candidate), len(source.errors)
     effect, worth, factor = near.effect, effective_examples(n, near.effect), error_factor(near.effect)
+    results = evidence.results
+    apart = len(results.examples.where("train")) / max(
+        len(results.judged), 1
+    )  # examples of folds that did not run stand between these
+    reach, size = round(near.reach * apart), round(near.size * apart)
     values = {
         "c": name,
         "p": f"{near.p:.3f}",
-        "b": near.reach,
+        "b": reach,
         "n": n,
         "e": worth.format(0),
         "f": factor.format(2),
-        "s": near.size,
+        "s": size,
         "d": effect.format(2),
         "within": WITHIN if evidence.results.examples.kind.exclusive else text("", ""),
     }
-    estimates = {"p": _p(near.p), "design_effect": effect, "block": count(near.size, "examples")}
+    estimates = {"p": _p(near.p), "design_effect": effect, "block": count(size, "examples")}
     if near.reach:
         estimates |= {
-            "reach": count(near.reach, "examples"),
+            "reach": count(reach, "examples"),
             "examples": count(n, "examples"),
             "effective": worth,
             "factor": factor,
@@ -218,7 +223,7 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
         estimates=estimates,
         assumptions=_assumption(evidence),
         candidates=[source.candidate],
-        next=_what_to_record(near.size)
+        next=_what_to_record(size)
         if factor.low is not None and factor.low > 1 and near.reach  # else these examples are worth what they count
         else [],
         table=[

@@ -27,7 +27,7 @@ from weigh.findings.performance.yardsticks import against_controls, worth_of_pre
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
-from weigh.record.results import Results
+from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
@@ -99,7 +99,7 @@ def _headline(evidence: Evidence) -> Finding:
             _lead(evidence, winner)
             if len(evidence.rivals) > 1
             else text("{c} is the only candidate", "{c} 是唯一的候选方案", c=values["c"])
-            if sum(not c.control for c in evidence.results.candidates) == 1
+            if sum(not c.control for c in _ever(evidence)) == 1
             else text("{c} is the only candidate with results", "只有 {c} 有结果", c=values["c"])
         )
         sentence = text(
@@ -152,6 +152,11 @@ def _luck(evidence: Evidence, score: Estimate, measured: Estimate, estimates: di
         x=measured.value,
         k=len(evidence.rivals),
     )
+
+
+def _ever(evidence: Evidence) -> tuple[Candidate, ...]:
+    """All candidates of the study, with those that did not run for want of time or did not go on."""
+    return (*evidence.results.candidates, *evidence.results.stopped, *evidence.results.untried)
 
 
 def _lead(evidence: Evidence, winner: str) -> Text:

@@ -107,7 +107,7 @@ def _spread(evidence: Evidence) -> Finding:
         assumptions=[_assume_sources(evidence)],
         candidates=[winner],
         next=[]
-        if len(repeats) > 1 or not ours or not varies
+        if len(repeats) > 1 or not ours or not varies or evidence.results.in_some_folds
         else [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")],
         figure=figure,
     )
