@@ -135,6 +135,9 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     provenance = Provenance("random")
     packaged = find_packaged(f"torchvision:{address.name}")
     first = next((option for option in type(weights) if option.name.endswith("V1")), None)  # what packages hold
+    alone = packaged is not None and first is not None and address.weights is None
+    if not pretrained and alone and packaged.locate() and not _cache_path(weights.url).is_file():
+        weights = first  # the preparation of what is loaded in its place (below): a saved model has it from here
     if pretrained:
         provenance = None
         if packaged is not None and weights is first:
@@ -147,7 +150,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             module.load_state_dict({name: value for name, value in state.items() if not name.startswith(AUXILIARY)})
             name = f"torchvision {address.name}/{weights.name}"
             provenance = Provenance("hub", name, "BSD-3-Clause", files=(fetched.path,))
-        if provenance is None and packaged is not None and first is not None and address.weights is None:
+        if provenance is None and alone:
             provenance = load_packaged(packaged.address, module)
             if provenance is not None:
                 note = f"{first.name} of the package in place of {weights.name}, which could not be reached"
