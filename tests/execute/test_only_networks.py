@@ -83,6 +83,12 @@ def test_one_network_stays_with_the_least_training_where_not_even_that_fits(time
     assert len(networks(study)) == 1
     assert results.winner == networks(study)[0][0], "it is refitted and saved, however late"
     assert any(r.purpose == "refit" for r in results.records)
+    findings = {f.id: f for f in study.read().file.findings}
+    predicted = len(results.predictions(results.runs("main")[0].key)[0])
+    assert predicted < len(results.examples.where("train"))
+    assert findings["errors:hardest"].estimates["examples"].value == predicted, "not those that nobody predicted"
+    assert "had trained on them" not in findings["verdict"].sentence.en, "all but its fold were trained on"
+    assert "temperature" not in findings["calibration"].estimates, "there was no other fold to fit it on"
 
 
 def test_short_passes_are_cut_to_the_fewest_steps_that_are_worth_it(timed):

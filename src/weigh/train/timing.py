@@ -153,7 +153,7 @@ def time_model(
 
 def _targets(examples: Examples | None, setting: Setting, batch: torch.Tensor) -> Callable[[], torch.Tensor] | None:
     """What makes the targets of a batch, as in training: of examples of the study, where these have a place in the picture; None: the loss costs next to
-    nothing. That of masks looks at every pixel, and with kept maps it costs more than the decoder.
+    nothing. That of masks looks at every pixel of the frame.
     """
     if examples is None or not examples.kind.placed:
         return None
