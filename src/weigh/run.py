@@ -180,7 +180,8 @@ class Run:
         seeds: For "init", "order", "augmentation", "split" (inner splits and folds).
         keep_weights: The outcome must carry the trained weights (the refitted winner).
         epochs: For refits of networks: train exactly so many epochs, no validation part; None otherwise.
-        settled: For them too: what would have been chosen on a validation part (`heads.base.Head.settle`), the means of the cross-validation.
+        settled: For them too: what would have been chosen on a validation part (`heads.base.Head.settle`; `bias`, the threshold of two classes),
+            the means of the cross-validation.
         weights: `Pretrained.identity` of the model; "": any.
     """
 

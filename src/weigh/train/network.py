@@ -232,8 +232,13 @@ def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
 
 
 def _decision(work: Work, validation: np.ndarray) -> list[float] | None:
-    """The threshold; for F1 chosen on the validation part, else it follows from how frequent the classes are in training."""
+    """The threshold; for F1 chosen on the validation part, or given to a refit, which has none; else it follows from how frequent the classes are in
+    training.
+    """
     run, how, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
+    if not len(validation) and "bias" in run.settled:
+        given = round(run.settled["bias"], 6)
+        return [0.0, given] if given else None
     if primary.startswith("f1") and len(validation):
         inner = work.kind.decide(work.predict(validation)).probabilities
         return choose_bias(work.kind, how, primary, work.target[validation], inner, work.width)

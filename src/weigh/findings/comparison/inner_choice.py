@@ -27,11 +27,15 @@ __all__ = ["find"]
 
 @FINDINGS.named("inner-choice")
 def find(results: Results) -> list[Finding]:
-    """One finding for each candidate that chooses."""
+    """One finding for each candidate that chooses; none where there was one thing to choose (a search of what the budget has set)."""
     evidence = read_evidence(results)
     findings = []
     for candidate in results.candidates:
-        runs = [run for run in results.runs(candidate=candidate.id) if run.facts.get("choice")]
+        runs = [
+            run
+            for run in results.runs(candidate=candidate.id)
+            if run.facts.get("choice") and len(run.facts["choice"]["tried"]) > 1
+        ]
         if runs and candidate.id in evidence.measured:
             findings.append(_finding(evidence, candidate.id, runs))
     return findings
