@@ -27,7 +27,7 @@ from weigh.record.ensembles import average_on_part, read_ensemble
 from weigh.record.ledger import Ledger
 from weigh.run import Outcome
 from weigh.saved.average import load_average, read_members
-from weigh.saved.folder import saved_folder, write_config
+from weigh.saved.folder import change_config, saved_folder, write_config
 from weigh.saved.meaning import blank_examples
 from weigh.saved.model import load_saved
 from weigh.spec import StudySpec
@@ -195,11 +195,9 @@ def test_a_damaged_average_answers_nothing(copy, damage):
 
 def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pictures, capsys):
     second = copy / "ensemble" / names_of(read_members(copy / "ensemble"))[1]
+    for folder in (copy / "model", copy / "ensemble"):
+        change_config(folder, temperature=9.0)  # as before runs were added
     damaged(copy / "ensemble", "no member")
-    for folder in (copy / "model", copy / "ensemble"):  # as before runs were added
-        config = json.loads((folder / "config.json").read_text("utf-8"))
-        config["weigh"]["temperature"] = 9.0
-        write_config(folder, config, [name for name in config["weigh"]["files"] if (folder / name).exists()])
     code, _, err = weigh(capsys, "predict", copy, pictures, "--ensemble")
     assert (code, "Traceback" in err) == (2, False)
     untouched = (second / "model.safetensors").stat().st_mtime_ns
@@ -265,7 +263,7 @@ def test_what_never_has_an_average_is_refused_with_the_reason_and_without_that_a
             saved_folder(tmp_path, ensemble=True, never=never_averaged(spec))
         assert reason in str(error.value)
         assert "output.ensemble" not in str(error.value)
-    with pytest.raises(RecordError, match="output.ensemble=always"):
+    with pytest.raises(RecordError, match=r"output\.ensemble=always"):
         saved_folder(tmp_path, ensemble=True)
 
 
