@@ -134,8 +134,9 @@ def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_w
     ],
     ids=["tuned", "auto"],
 )
-def test_what_chooses_is_refitted_by_the_procedure_that_was_scored(timed, recipe, budget, epochs):
+def test_what_chooses_is_refitted_by_the_procedure_that_was_scored(timed, monkeypatch, recipe, budget, epochs):
     """Where less is trained: with as many epochs and a validation part or none, as in the folds."""
+    monkeypatch.setattr("weigh.train.search.find_spec", lambda name: name)  # nothing is searched here
     recipes = ["probe", {**recipe, "batch_size": 1}]
     study, _ = timed(*ONCE, f"design.budget={budget}", recipes=recipes, accuracy={recipe["name"]: 0.99, "probe": 0.6})
     told = str(study.plan())
