@@ -218,7 +218,7 @@ def test_usual_recipes_are_those_that_are_for_the_task():
     for models in ([], ["hf:a/b"]):
         spec = load_spec({"data": "a", "models": models, "task": "token-classification"})
         assert [recipe.name for recipe in spec.recipes] == ["finetune"]
-    assert [recipe.name for recipe in load_spec({"data": "a"}).recipes] == ["probe", "finetune"]
+    assert [recipe.name for recipe in load_spec({"data": "a"}).recipes] == ["multilayer", "finetune"]
     with pytest.raises(SpecError, match="probe is not for token-classification"):
         load_spec({"data": "a", "task": "token-classification", "recipes": ["probe"]})
 

@@ -84,6 +84,7 @@ class Recipe:
         control: A yardstick (`scratch`, `textbook`): never recommended.
         options: What can be set, and the defaults, by the kind of the targets where it has its own, else by what the model reads
             (`Medium.reads`; ANY: whatever is not named). What a model reads that is not there, the recipe is not for.
+        layers: It stands on several layers of the network, not on the last alone.
         per_example: It fits a linear head on one vector per example; only for kinds that have such a head (`Kind.linear`).
         probable: It gives probabilities; only for kinds that have them (`Kind.probable`).
         model: Address of what it stands on in place of the study's models; then it is one candidate, however many models there are.
@@ -99,6 +100,7 @@ class Recipe:
     trains: Literal["head", "network"]
     options: Mapping[str, type[Options]]
     fit: str
+    layers: bool = False
     per_example: bool = False
     probable: bool = False
     model: str = ""
@@ -180,8 +182,7 @@ class Run:
         seeds: For "init", "order", "augmentation", "split" (inner splits and folds).
         keep_weights: The outcome must carry the trained weights (the refitted winner).
         epochs: For refits of networks: train exactly so many epochs, no validation part; None otherwise.
-        settled: For them too: what would have been chosen on a validation part (`heads.base.Head.settle`; `bias`, the threshold of two classes),
-            the means of the cross-validation.
+        settled: For them too: what would have been chosen on a validation part (`heads.base.Head.settle`), the means of the cross-validation.
         weights: `Pretrained.identity` of the model; "": any.
     """
 
@@ -297,6 +298,7 @@ class Outcome:
         measured: Seconds, bytes (changes from run to run).
         environment: Versions, device, processor.
         weights: Name -> array, if `keep_weights`: the state dict of the whole network with its head, ready to predict.
+        preparation: With them: how its inputs were prepared (`models.preparation.Preparation`); None: as its model says.
         model: Facts about the model (parameters, macs, size_bytes, weights provenance, licence, input size, sha256).
         words: As in `RunRecord`.
         kept: Some of the answers, where `answers` holds only what is recorded of them.
@@ -310,6 +312,7 @@ class Outcome:
     measured: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
+    preparation: Any = None
     model: dict[str, Any] = field(default_factory=dict)
     remedy: Literal["", "exact", "alone"] = ""
     words: list[dict[str, Any]] = field(default_factory=list)

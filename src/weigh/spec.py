@@ -47,7 +47,7 @@ class RecipeSpec(Section):
     model_config = ConfigDict(extra="allow")
 
     name: str = Field(
-        description="probe, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook (see `weigh recipes`)."
+        description="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook (see `weigh recipes`)."
     )
     label: str | None = Field(default=None, description="Set it to use one recipe twice with different overrides.")
     repeats: Annotated[int, Field(ge=1, le=1000)] | None = Field(default=None, description="Overrides design.repeats.")
@@ -190,8 +190,8 @@ class RunSpec(Section):
 
 
 def default_recipes(models: Any) -> list[str]:
-    """Where no recipes are named; without models the study is to choose, and tries more."""
-    return ["probe"] if models else ["probe", "finetune"]
+    """Where no recipes are named; without models the study is to choose, and takes what was best on the whole (docs/decisions/multilayer.md)."""
+    return ["probe"] if models else ["multilayer", "finetune"]
 
 
 class StudySpec(Section):
@@ -210,7 +210,7 @@ class StudySpec(Section):
         "those that fit the data and whose weights are within reach.",
     )
     recipes: list[RecipeSpec] = Field(
-        default=[], description="Default: probe; where no models are named also finetune."
+        default=[], description="Default: probe; where no models are named multilayer and finetune."
     )
     design: DesignSpec = DesignSpec()
     metrics: MetricsSpec = MetricsSpec()

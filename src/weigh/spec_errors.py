@@ -12,7 +12,7 @@ from typing import Any
 
 from weigh.language import Text, text
 
-__all__ = ["average_words", "explain"]
+__all__ = ["explain"]
 
 
 def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequence[str]] | None = None) -> list[Text]:
@@ -118,26 +118,3 @@ def _short(value: Any) -> str:
         return "{…}" if isinstance(value, dict) else "[…]"
     written = repr(value) if isinstance(value, str) else str(value)
     return written if len(written) <= 60 else written[:57] + "…'"
-
-
-def average_words(name: str, task: str | None) -> Text:
-    """What a name that sounds like an average of candidates is, and how one is saved."""
-    from weigh.kinds.base import KINDS
-    from weigh.tasks import TASKS
-
-    kinds = [KINDS.get(kind) for kind in (TASKS.get(task).kinds if task in TASKS else ())]
-    for kind in kinds:
-        if kind.unaveraged is not None:
-            return text(
-                "'{n}' is no recipe, and {k} cannot be averaged: {r}.",
-                "“{n}”不是训练方案，而且{k}不能取平均：{r}。",
-                n=name,
-                k=kind.title,
-                r=kind.unaveraged,
-            )
-    return text(
-        "'{n}' is no recipe: every study with several candidates whose answers are classes or numbers is asked whether their average is better. "
-        "To save that average too: --set output.ensemble=always",
-        "“{n}”不是训练方案：含多个候选方案、且答案是类别或数值的研究都会判断其平均是否更好。若还要保存该平均模型：--set output.ensemble=always",
-        n=name,
-    )

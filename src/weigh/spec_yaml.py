@@ -18,7 +18,7 @@ from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, join_texts, text
 from weigh.spec import RecipeSpec, StudySpec, default_recipes
-from weigh.spec_errors import average_words, explain
+from weigh.spec_errors import explain
 from weigh.yaml_loader import load_yaml
 
 __all__ = [
@@ -235,7 +235,13 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
         collect(METRICS.get, name)
     for recipe in spec.recipes:
         if recipe.name in AVERAGES and recipe.name not in RECIPES:
-            problems.append(average_words(recipe.name, spec.task))
+            problems.append(
+                text(
+                    "'{n}' is no recipe: every study with several candidates is asked whether their average is better. To save that average too: --set output.ensemble=always",
+                    "“{n}”不是训练方案：含多个候选方案的研究都会判断其平均是否更好。若还要保存该平均模型：--set output.ensemble=always",
+                    n=recipe.name,
+                )
+            )
             return []
     recipes = [collect(checked_recipe, recipe, spec.task) for recipe in recipes_of_study(spec, spec.task)]
     if spec.design.budget is not None:

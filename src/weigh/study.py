@@ -239,13 +239,12 @@ class Study:
             DataError: A table without the columns of the training data.
         """
         from weigh.data.readers import READERS
-        from weigh.execute.averaging import never_averaged
         from weigh.saved.average import load_average
         from weigh.saved.folder import saved_folder
         from weigh.saved.model import load_saved
         from weigh.saved.pictures import AnswerFiles
 
-        folder = saved_folder(self.folder, ensemble=ensemble, never=never_averaged(self.spec) if ensemble else None)
+        folder = saved_folder(self.folder, ensemble=ensemble)
         model = (load_average if ensemble else load_saved)(folder, trust_code=self.trust_code)
         meaning = model.meaning
         reader = READERS.get(meaning.medium.name)
@@ -331,20 +330,29 @@ class Study:
             write_file(written[name], page)
         if (self.folder / "model" / "config.json").exists():
             from weigh.report.card import model_card
-            from weigh.saved.folder import read_facts
 
             written["model"] = folder / "model" / "README.md"
-            card = model_card(file, results, facts=read_facts(self.folder / "model") or results.models)
+            card = model_card(file, results, facts=self._facts_of_saved() or results.models)
             write_file(written["model"], card)
         if (self.folder / "ensemble" / "config.json").exists():
             from weigh.report.card import average_card
-            from weigh.saved.folder import read_facts
 
-            members = [read_facts(path.parent) for path in (self.folder / "ensemble").glob("member-*/config.json")]
-            facts = {one["candidate"]: one for one in members if "candidate" in one}
             written["ensemble"] = folder / "ensemble" / "README.md"
-            write_file(written["ensemble"], average_card(file, results, facts=facts))
+            write_file(written["ensemble"], average_card(file, results))
         return written
+
+    def _facts_of_saved(self) -> dict[str, Any]:
+        """What the saved model's own file says of it, for its card; nothing where that cannot be read."""
+        import json
+
+        try:
+            own = json.loads((self.folder / "model" / "config.json").read_text(encoding="utf-8"))["weigh"]
+            return {
+                **own["facts"],
+                **{name: own[name] for name in ("temperature", "decision", "bias", "preprocessing")},
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def table(self, name: str) -> Any:
         """What is recorded, as a polars table: "predictions" (out of fold and on test sets), "runs" or "suspects".

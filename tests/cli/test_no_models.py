@@ -61,7 +61,7 @@ def test_a_study_without_models_chooses_trains_and_tells(photos, within_reach, t
     assert "timm:resnet50.a1_in1k (on the model hub, which is not within reach)" in told.err
     spec = Study.open(folder).spec
     assert spec.models == [within_reach]
-    assert [recipe.name for recipe in spec.recipes] == ["probe", "finetune"], "counted words are not for pictures"
+    assert [recipe.name for recipe in spec.recipes] == ["multilayer", "finetune"], "counted words are not for pictures"
     assert (spec.design.finalists, spec.design.budget) == (2, "10m")
     findings = json.loads((folder / "findings.json").read_text("utf-8"))
     assert "weigh tries" in findings["study"]["skipped"]["models"]["en"]
@@ -94,10 +94,10 @@ def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_r
     assert main(command) == 0
     study = Study.open(folder)
     assert [c.id for c in study.results().candidates] == [
-        f"{tiny_encoder} × probe", f"{tiny_encoder} × finetune", "words:tfidf × naive-bayes",
+        f"{tiny_encoder} × multilayer", f"{tiny_encoder} × finetune", "words:tfidf × naive-bayes",
     ]  # fmt: skip
     assert any(finding.id == "performance:counting" for finding in study.read())
-    assert [recipe.name for recipe in study.spec.recipes] == ["probe", "finetune", "naive-bayes"]
+    assert [recipe.name for recipe in study.spec.recipes] == ["multilayer", "finetune", "naive-bayes"]
     assert main(["run", str(folder), "--quiet"]) == 0, "it goes on from its own file"
 
 
@@ -174,6 +174,7 @@ def test_entities_have_no_linear_head_so_models_are_fine_tuned(within_reach, tmp
     planned = capsys.readouterr().out
     assert "× finetune: 5 folds" in planned
     assert "probe" not in planned
+    assert "multilayer" not in planned
     assert main(["plan", str(data), "--offline", "--budget", "1s"]) == 0
     assert "Even that is predicted to take longer than 1s" in capsys.readouterr().out
     studies: list[Study] = []

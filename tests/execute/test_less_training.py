@@ -7,7 +7,6 @@ import pytest
 from tests.conftest import make_photos
 from tests.plan.planted_workers import records_only
 from weigh.execute import budget
-from weigh.execute.driver import _refit_runs
 
 CHOOSING = ["design.repeats=1", "design.finalists=1", "design.test=0"]
 ONCE = ["design.repeats=1", "design.test=0"]
@@ -124,32 +123,3 @@ def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_w
     plan = study.plan()
     assert "no time for timm:good × finetune, timm:poor × finetune" in str(plan)
     assert plan.seconds <= 150
-
-
-@pytest.mark.parametrize(
-    ("recipe", "budget", "epochs"),
-    [
-        ({"name": "tuned", "learning_rate": 1e-3, "weight_decay": 0.1}, "150s", 5),
-        ({"name": "auto", "epochs": 9}, "900s", None),
-    ],
-    ids=["tuned", "auto"],
-)
-def test_what_chooses_is_refitted_by_the_procedure_that_was_scored(timed, monkeypatch, recipe, budget, epochs):
-    """Where less is trained: with as many epochs and a validation part or none, as in the folds."""
-    monkeypatch.setattr("weigh.train.search.find_spec", lambda name: name)  # nothing is searched here
-    recipes = ["probe", {**recipe, "batch_size": 1}]
-    study, _ = timed(*ONCE, f"design.budget={budget}", recipes=recipes, accuracy={recipe["name"]: 0.99, "probe": 0.6})
-    told = str(study.plan())
-    assert ("without a search" in told) == (recipe["name"] == "tuned")
-    study = records_only(study)
-    results = study.results()
-    assert results.less is not None
-    assert results.less.epochs == epochs
-    assert results.winner.endswith(recipe["name"])
-    assert not [f for f in study.read().file.findings if f.kind == "internal"]
-    (refit,) = _refit_runs(results, results.spec, results.examples, ())
-    folds = [run for run in study.plan().plan.runs if run.candidate == refit.candidate]
-    assert folds
-    for run in (*folds, refit):
-        assert (run.epochs, run.options["contenders"]) == (epochs, refit.options["contenders"])
-    assert refit.key in {record.key for record in results.records}

@@ -19,18 +19,16 @@ from tests.conftest import make_photos
 from tests.journeys.test_journey import weigh
 from tests.text_models import write_entities, write_reviews
 from weigh.data.pictures.unlabelled import new_pictures
-from weigh.errors import ModelError, RecordError
-from weigh.execute.averaging import never_averaged
+from weigh.errors import ModelError
 from weigh.execute.saving import Keeper
 from weigh.metrics.base import METRICS
 from weigh.record.ensembles import average_on_part, read_ensemble
 from weigh.record.ledger import Ledger
 from weigh.run import Outcome
 from weigh.saved.average import load_average, read_members
-from weigh.saved.folder import change_config, saved_folder, write_config
+from weigh.saved.folder import write_config
 from weigh.saved.meaning import blank_examples
 from weigh.saved.model import load_saved
-from weigh.spec import StudySpec
 from weigh.stats.calibration import fit_temperature
 from weigh.study import Study
 
@@ -195,8 +193,6 @@ def test_a_damaged_average_answers_nothing(copy, damage):
 
 def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pictures, capsys):
     second = copy / "ensemble" / names_of(read_members(copy / "ensemble"))[1]
-    for folder in (copy / "model", copy / "ensemble"):
-        change_config(folder, temperature=9.0)  # as before runs were added
     damaged(copy / "ensemble", "no member")
     code, _, err = weigh(capsys, "predict", copy, pictures, "--ensemble")
     assert (code, "Traceback" in err) == (2, False)
@@ -204,8 +200,7 @@ def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pic
     assert weigh(capsys, "run", copy, "--yes", "--quiet")[0] == 0
     assert (second / "model.safetensors").stat().st_mtime_ns == untouched
     some = sorted((pictures / "stripe").iterdir())[:3]
-    for ensemble in (True, False):
-        assert Study.open(copy).predict(some, ensemble=ensemble) == saved.predict(some, ensemble=ensemble)
+    assert Study.open(copy).predict(some, ensemble=True) == saved.predict(some, ensemble=True)
 
 
 def test_where_a_member_cannot_be_refitted_none_is_saved_and_that_is_told(single, tmp_path, caplog):
@@ -243,35 +238,3 @@ def test_entities_have_no_average_and_that_is_said_before_anything_runs(tmp_path
     assert code == 2
     assert "cannot be averaged" in err
     assert "sequence of tags" in err
-    code, _, err = weigh(capsys, "plan", data, *options[:2], "--recipes", "ensemble", "--task", "token-classification")
-    assert code == 2
-    assert "sequence of tags" in err
-    assert "output.ensemble" not in err
-
-
-def test_what_never_has_an_average_is_refused_with_the_reason_and_without_that_advice(tmp_path):
-    given = {"data": {"train": "x"}, "models": ["timm:a"], "recipes": [{"name": "finetune"}]}
-    single, of_entities, several = (
-        StudySpec.model_validate({**given, "task": task, "recipes": [{"name": name} for name in recipes]})
-        for task, recipes in (
-            ("image-classification", ["finetune", "scratch"]), ("token-classification", ["finetune"]), ("image-classification", ["probe", "finetune"]),
-        )
-    )  # fmt: skip
-    assert never_averaged(several) is None
-    for spec, reason in ((single, "one candidate"), (of_entities, "sequence of tags")):
-        with pytest.raises(RecordError) as error:
-            saved_folder(tmp_path, ensemble=True, never=never_averaged(spec))
-        assert reason in str(error.value)
-        assert "output.ensemble" not in str(error.value)
-    with pytest.raises(RecordError, match=r"output\.ensemble=always"):
-        saved_folder(tmp_path, ensemble=True)
-
-
-@pytest.mark.parametrize(
-    ("option", "said"), [(["--ensemble"], "--ensemble goes with"), (["--output", "x"], "--output names")]
-)
-def test_export_refuses_options_that_would_do_nothing(tmp_path, capsys, option, said):
-    code, _, err = weigh(capsys, "export", tmp_path, "--predictions", tmp_path / "p.csv", *option)
-    assert code == 2
-    assert said in err
-    assert "--onnx" in err

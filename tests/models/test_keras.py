@@ -78,7 +78,7 @@ def logits_of(model, pictures: np.ndarray) -> np.ndarray:
 def test_many_kinds_of_layers_compute_the_same(small):
     path, model = small
     ours = load(f"keras:{path}")
-    assert (ours.classes, ours.ports) == (5, {"features", "maps", "network"})
+    assert (ours.classes, ours.ports) == (5, {"features", "layers", "maps", "network"})
     assert ours.preprocessing.size == 33
     assert ours.preprocessing.std == pytest.approx((1 / 255,) * 3), (
         "its first layer divides by 127.5, so pictures go from 0 to 255"
@@ -235,7 +235,7 @@ def test_scaling_inside_the_graph_is_read_where_it_can_be(tmp_path, values):
         return
     ours = load(f"keras:{tmp_path / 'guide.keras'}")
     assert ours.preprocessing.std == pytest.approx((1 / 255,) * 3)
-    assert (ours.classes, ours.ports) == (3, {"features", "maps", "network"})
+    assert (ours.classes, ours.ports) == (3, {"features", "layers", "maps", "network"})
 
 
 @pytest.fixture(scope="module")

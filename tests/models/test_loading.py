@@ -18,7 +18,7 @@ from weigh.models.catalogue import CATALOGUE, find_packaged
 from weigh.models.fold import fold_batch_norms
 from weigh.models.listing import list_models
 from weigh.models.network import make_network
-from weigh.models.pretrained import load_model, outline_of
+from weigh.models.pretrained import load_model
 
 
 @pytest.fixture
@@ -236,10 +236,3 @@ def test_own_preprocessing_is_right_on_real_pictures(shared):
             ]
         )
     assert (logits.argmax(dim=1).numpy() == target).mean() >= 0.86
-
-
-@pytest.mark.parametrize("address", ["torchvision:mobilenet_v2", "timm:tf_efficientnet_lite0"])
-def test_a_saved_model_prepares_pictures_as_the_weights_that_were_loaded(address):
-    """Weights of a package stand in for others that want another size: the outline that is saved had the size of those."""
-    loaded = load_model(address, pretrained=True, offline=True)
-    assert outline_of(address).preprocessing == loaded.preprocessing

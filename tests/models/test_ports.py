@@ -14,8 +14,9 @@ from tests.media.test_new_medium import registered
 from weigh.errors import ModelError
 from weigh.models.anatomy import TORCH, depth_of_parameters
 from weigh.models.network import make_network
+from weigh.models.only_features import only_features
 from weigh.models.preprocessing import Preprocessing
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model, only_features
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_model
 from weigh.study import Study
 
 FAST = ["design.folds=3", "design.repeats=1", "design.test=0.25", "run.offline=true", "run.threads=1"]

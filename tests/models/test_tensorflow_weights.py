@@ -54,7 +54,7 @@ def test_a_narrow_mobilenet_of_tf_slim_computes_the_same(fused, narrow, tmp_path
     batch = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
         torch.testing.assert_close(model.module(batch), narrow(batch), rtol=0, atol=1e-5)
-    assert (model.classes, model.ports) == (7, {"features", "network", "maps"})
+    assert (model.classes, model.ports) == (7, {"features", "layers", "network", "maps"})
     assert model.preprocessing.mean == (0.5,) * 3
     assert "slim.pb" in model.provenance.name
 

@@ -58,7 +58,6 @@ def planted_study(
     monkeypatch.setattr("weigh.execute.local.run_job", planted(accuracy, **given))
     monkeypatch.setattr(saving, "save_refit", lambda folder, run, outcome, results, trust_code: 1.0)
     monkeypatch.setattr(saving, "model_there", lambda folder: True)
-    monkeypatch.setattr("weigh.saved.folder.change_config", lambda folder, **values: None)
     monkeypatch.setattr(
         choices,
         "time_address",

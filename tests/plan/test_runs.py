@@ -9,11 +9,8 @@ import pytest
 
 from tests.arrays import kind_of
 from weigh.data.examples import Examples
-from weigh.errors import DesignError, SpecError
-from weigh.kinds.label import LABEL
-from weigh.kinds.labels import LABELS
-from weigh.kinds.number import NUMBER
-from weigh.plan.candidates import check_decision, cross_candidates
+from weigh.errors import DesignError
+from weigh.plan.candidates import cross_candidates
 from weigh.plan.jobs import cut_to_budget, group_jobs, predict_seconds
 from weigh.plan.runs import hold_out_test, merge_groups, plan_runs, refit_run
 from weigh.run import Run, Setting
@@ -54,22 +51,6 @@ def test_candidates_are_crossed_controls_last():
     ]
     assert [c.control for c in candidates] == [False] * 4 + [True] * 2
     assert len({c.label for c in candidates}) == 6
-
-
-@pytest.mark.parametrize("kind", [LABELS, NUMBER], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("settings", [{"metrics": {"decision": "threshold"}}, {}])
-def test_a_threshold_that_would_change_nothing_is_refused(kind, settings):
-    recipe = RecipeSpec(name="finetune", decision="auto" if settings else "threshold")
-    spec = make_spec().model_copy(update={"recipes": [recipe]})
-    spec = spec.model_copy(update={"metrics": spec.metrics.model_copy(update=settings.get("metrics", {}))})
-    check_decision(spec, LABEL)
-    with pytest.raises(SpecError) as error:
-        check_decision(spec, kind)
-    assert ("metrics.decision=threshold" if settings else "recipes.finetune.decision=threshold") in str(error.value)
-    assert error.value.do
-    argmax = spec.model_copy(update={"recipes": [RecipeSpec(name="finetune", decision="argmax")]})
-    if not settings:
-        check_decision(argmax, kind)
 
 
 def test_heads_are_repeated_more_than_networks_by_default():

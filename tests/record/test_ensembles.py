@@ -6,13 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import yaml
 
 from tests.findings.kinds import number_study
 from tests.findings.reading import check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
-from weigh.execute.averaging import choose_average
-from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
@@ -20,7 +17,6 @@ from weigh.plan.racing import Dropped, Race
 from weigh.record import ensembles
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ensembles import DRAWS, average_candidates, read_ensemble
-from weigh.report.card import average_card
 from weigh.stats.interval import score_estimate
 from weigh.stats.resampling import make_units
 
@@ -292,33 +288,3 @@ def test_where_nobody_helps_the_best_stays_alone():
     assert "Of 3 candidates that could be averaged, none" in finding.sentence.en
     saved = finding_of(replace(study([3.0, 0.0, 0.0], n=400), averaged={"m0": 1.0}))
     assert "So what is saved as the average is m0 alone" in saved.sentence.en
-
-
-@pytest.mark.parametrize("averaged", [{}, {"m0": 0.5, "m1": 0.5}])
-def test_where_none_is_shown_to_be_better_the_one_that_is_saved_stays_and_that_is_told(averaged):
-    results = study([3.0, 0.0], n=200, repeats=1)
-    output = results.spec.output.model_copy(update={"ensemble": "auto"})
-    told = []
-    spec = results.spec.model_copy(update={"output": output})
-    assert choose_average(replace(results, spec=spec, averaged=averaged), told.append) == {}
-    assert ("an earlier run saved stays in ensemble/" in told[0].en) == bool(averaged)
-    assert told[0].en.startswith("No new average" if averaged else "No average")
-    assert ("仍保留" in told[0].zh) == bool(averaged)
-
-
-def test_the_card_of_one_names_the_licences_of_all_its_members():
-    results = replace(study([1.5, 1.5], n=200, repeats=1), averaged={"m0": 0.5, "m1": 0.5})
-    file = findings_file(results)
-    for licences, front, told in (
-        (("mit", "apache-2.0"), {"license": "other", "license_name": "mit; apache-2.0"}, "| 50 % | apache"),
-        (("mit", "mit"), {"license": "mit"}, "| 50 % | mit |"),
-        (("mit", ""), {"license": "other", "license_name": "mit; not known"}, "| 50 % | not known |"),
-    ):
-        facts = {name: {"licence": one} for name, one in zip(("m0", "m1"), licences, strict=True)}
-        card = average_card(file, results, facts=facts)
-        written = yaml.safe_load(card.split("---\n")[1])
-        assert {name: value for name, value in written.items() if name.startswith("license")} == front
-        assert told in card
-        assert "Classes (2): class0, class1." in card
-        assert "\nScore: " in card
-    assert "license" not in average_card(file, results).split("---\n")[1]

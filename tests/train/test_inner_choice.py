@@ -12,7 +12,7 @@ from weigh.errors import SpecError
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.contenders import choice_options, contending_runs
+from weigh.plan.contenders import choice_options
 from weigh.plan.jobs import predict_seconds
 from weigh.run import RECIPES, checked_recipe, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
@@ -120,48 +120,6 @@ def test_ranks_are_compared_within_each_part():
     assert good.score(metric) == 1.0
     assert bad.behind(good, metric, 3.0)
     assert not good.behind(good, metric, 0.0)
-
-
-def test_a_part_that_lacks_a_class_is_left_out_of_ranks():
-    metric = METRICS.get("auroc")
-    target, alone = np.array([0, 1] * 8), np.zeros(4, dtype=int)
-
-    def parts(sign: int) -> list[np.ndarray]:
-        odds = sign * (target - 0.5)
-        both = metric.measure(LABEL.decide(np.stack([-odds, odds], axis=1).astype(np.float32)), target)
-        return [both, metric.measure(LABEL.decide(np.zeros((4, 2), np.float32)), alone)]
-
-    good, bad = Contender("good", {}, statistics=parts(1)), Contender("bad", {}, statistics=parts(-1))
-    assert (good.score(metric), bad.score(metric)) == (1.0, 0.0)
-    assert bad.behind(good, metric, 3.0)
-    assert not good.behind(good, metric, 0.0)
-    assert np.isnan(Contender("undefined", {}, statistics=parts(1)[1:]).score(metric))
-
-
-def test_parts_that_hold_other_types_of_entities_are_scored_together():
-    """Right, predicted and actual entities of each type, as far as any occurs in a part."""
-    metric = METRICS.get("entity_f1")
-    narrow, wide = np.array([[1.0, 1, 1], [0, 1, 1]]), np.array([[1.0, 1, 1, 0, 0, 1], [1, 1, 1, 1, 1, 1]])
-    good = Contender("good", {}, statistics=[narrow, wide])
-    bad = Contender("bad", {}, statistics=[np.pad(narrow, ((0, 0), (0, 3))), np.array([[0.0, 0, 1, 0, 0, 1]] * 2)])
-    assert good.score(metric) == pytest.approx(2 * 4 / (5 + 6))
-    assert bad.behind(good, metric, 1.0)
-    assert not good.behind(bad, metric, 0.0)
-    assert _still_racing([bad, good], metric, halved=True)
-
-
-def test_where_nothing_is_left_to_search_it_is_trained_once_as_set(examples, setting, make_run, searching):
-    chosen = {"learning_rate": 1e-3, "weight_decay": 0.1}
-    run = searching(**chosen)
-    assert "search" not in run.options
-    inner, (final,) = contending_runs(run)
-    assert (inner, final.recipe) == ([], "finetune")
-    outcome = fit([run], setting, examples)[0]
-    alone = fit([make_run("finetune", **FAST, **chosen)], setting, examples)[0]
-    np.testing.assert_array_equal(outcome.answers, alone.answers)
-    choice = outcome.facts["choice"]
-    assert choice["tried"] == [{"recipe": "finetune", "settings": {}, "parts": 0, "score": None}]
-    assert choice["options"] == final.options
 
 
 def test_of_equals_the_first_is_chosen_and_trained_as_without_a_choice(examples, setting, make_run):

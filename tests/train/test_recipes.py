@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from importlib import import_module
-from shutil import copyfile
 
 import numpy as np
 import pytest
 import torch
 
 from weigh.errors import WeightsReplaced
-from weigh.execute.driver import run_study
-from weigh.execute.listener import Silent
 from weigh.inputs.pictures import crops, prepare_squares
 from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.kinds.spans import SPANS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.record.choice_of_winner import mean_bias
 from weigh.run import RECIPES
-from weigh.study import Study
+from weigh.saved.model import load_saved, save_model
+from weigh.saved.onnx_file import export_onnx
 from weigh.train.determinism import computing
 from weigh.train.features import features_of
 
@@ -122,6 +119,33 @@ def test_saved_probe_predicts_what_the_run_predicted(examples, setting, make_run
     np.testing.assert_allclose(logits, outcome.answers, atol=5e-3)
 
 
+def test_a_saved_head_on_several_layers_predicts_what_the_run_predicted(examples, setting, make_run, tmp_path):
+    run = make_run("multilayer", keep_weights=True, image_size=64)
+    outcome = fit([run], setting, examples)[0]
+    assert outcome.status == "done", outcome.cause
+    save_model(
+        tmp_path / "model", address=run.model, weights=outcome.weights, task="image-classification", kind=LABEL, pair=False,
+        classes=examples.classes, options=run.options, frozen=True, temperature=1.0, bias=None, facts={},
+    )  # fmt: skip
+    saved = load_saved(tmp_path / "model")
+    assert saved.network.width > make_network(load_model(run.model, pretrained=False, offline=True), 2).width
+    np.testing.assert_allclose(saved.outputs(examples.subset(run.test)), outcome.answers, atol=5e-3)
+    pytest.importorskip("onnxscript")
+    assert export_onnx(tmp_path / "model", tmp_path / "model.onnx") < 1e-4, "and so does the file for other programs"
+
+
+def test_features_of_several_layers_are_kept_apart(examples, setting, tiny):
+    known = {**load_model(tiny, pretrained=True, offline=True).known(), "seconds_per_picture": 0.25}
+    for one in (replace(setting, model=json.loads(json.dumps(known))), replace(setting, cache=None)):
+        last = features_of(tiny, examples, one, options={"image_size": 64})
+        several = features_of(tiny, examples, one, options={"image_size": 64, "layers": "several"})
+        assert last.key != several.key
+        width = last.features.shape[1]
+        assert several.features.shape[1] > width
+        np.testing.assert_allclose(several.features[:, -width:], last.features, rtol=1e-3, atol=1e-4)
+    assert several.key == features_of(tiny, examples, one, options={"image_size": 64, "layers": "several"}).key
+
+
 @pytest.mark.parametrize("recipe", NETWORKS)
 def test_networks_train_and_repeat(recipe, examples, setting, make_run):
     options = {k: v for k, v in FAST.items() if k in RECIPES.get(recipe).options["pictures"]().model_dump()}
@@ -159,29 +183,6 @@ def test_a_refit_trains_for_its_epochs_on_everything(examples, setting, make_run
     outcome = fit([make_run("finetune", **{**FAST, "epochs": 9}, refit_epochs=2)], setting, examples)[0]
     assert outcome.facts["best_epoch"] == 2
     assert [set(entry) for entry in outcome.facts["history"]] == [{"epoch", "loss"}] * 2
-
-
-def test_a_refit_decides_by_the_mean_of_the_thresholds_that_the_folds_chose(photos, tiny, tmp_path):
-    """F1 of unbalanced classes: a refit has no validation part to choose one on."""
-    for path in photos.rglob("*.png"):
-        if path.parent.name == "stripe" or path.name < "045":
-            target = tmp_path / "photos" / path.relative_to(photos)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copyfile(path, target)
-    recipe = {"name": "finetune", "head": "random", "epochs": 1, "image_size": 32}
-    settings = ["metrics.primary=f1", "design.folds=2", "design.repeats=1", "run.offline=true", "run.jobs=1"]
-    study = Study.from_data(tmp_path / "photos", [tiny], [recipe], settings=settings, folder=tmp_path / "s")
-    assert run_study(study.spec, study.folder, Silent())
-    results = study.results()
-    chosen = [run.facts.get("bias", [0.0, 0.0]) for run in results.runs()]
-    assert np.any(chosen)
-    own = json.loads((study.folder / "model" / "config.json").read_text(encoding="utf-8"))["weigh"]
-    assert own["bias"] == pytest.approx(np.mean(chosen, axis=0).tolist(), abs=1e-6)
-    assert results.runs("refit")[0].facts["bias"] == own["bias"]
-    plain = [replace(run, facts={**run.facts, "bias": None}) for run in results.records]
-    plain = replace(results, records=tuple(plain))
-    assert mean_bias(plain, plain.winner, "auto") == {}
-    assert mean_bias(plain, plain.winner, "threshold") == {"bias": 0.0}, "most probable, as in the folds"
 
 
 def test_patience_ends_a_run_and_the_best_epoch_is_restored(examples, setting, make_run):

@@ -17,7 +17,6 @@ from weigh.kinds.label import LABEL
 from weigh.kinds.labels import LABELS
 from weigh.models.network import make_network
 from weigh.models.pretrained import load_model
-from weigh.saved.folder import change_config
 from weigh.saved.model import load_saved, save_model
 from weigh.saved.onnx_file import export_onnx
 
@@ -125,23 +124,6 @@ def test_a_saved_model_needs_not_the_file_it_came_from(tmp_path, tiny):
     copied.unlink()
     assert str(copied) not in (folder / "config.json").read_text(encoding="utf-8")
     load_saved(folder)
-
-
-def test_what_was_exported_from_a_former_model_does_not_stay_beside_the_new_one(folder, tiny, caplog):
-    exported = [folder / name for name in ("model.onnx", "model.onnx.data", "model.tokenizer.json")]
-    others = [folder / "config.json", folder / "model.safetensors", folder / "own.onnx"]
-    for path in (*exported, others[-1]):
-        path.write_bytes(b"former")
-    change_config(folder, temperature=2.0)
-    assert exported[0].exists(), "nothing changed"
-    for change in (lambda: save(folder, tiny, seed=1), lambda: change_config(folder, temperature=3.0)):
-        caplog.clear()
-        exported[0].write_bytes(b"former")
-        change()
-        assert not [path for path in exported if path.exists()]
-        assert all(path.exists() for path in others)
-        assert f"weigh export {folder.parent} --onnx" in caplog.text
-    assert load_saved(folder).meaning.temperature == 3.0
 
 
 def test_onnx_computes_the_same(folder, tmp_path):

@@ -131,6 +131,34 @@ def test_transformers_opens_the_folder_and_answers_alike(folder_of, kind, option
     assert [CLASSES[i] for i in decided] == [row["label"] for row in rows]
 
 
+@pytest.mark.parametrize("kind", ["probe", "pairs apart"])
+def test_several_layers_are_those_of_the_library(tiny_encoder, tmp_path, kind):
+    from safetensors.torch import load_file
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = save(tmp_path / "model", tiny_encoder, kind, layers="several", pooling="mean")
+    encoder = AutoModel.from_pretrained(folder, local_files_only=True).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    def vectors(texts: list[str]) -> torch.Tensor:
+        batch = tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            states = encoder(**batch, output_hidden_states=True).hidden_states
+        mask = batch["attention_mask"][..., None]
+        return torch.cat([(states[layer] * mask).sum(1) / mask.sum(1) for layer in (1, 2)], dim=1)  # both of its two
+
+    given = given_to(kind)
+    u = vectors([one[0] for one in given])
+    if kind == "pairs apart":
+        v = vectors([one[1] for one in given])
+        u = torch.cat([u, v, (u - v).abs(), u * v], dim=1)
+    weights = load_file(folder / "model.safetensors")
+    logits = u @ weights["weigh_head.weight"].T + weights["weigh_head.bias"]
+    rows = load_saved(folder).predict_new(new_texts(given))
+    probabilities = torch.softmax(logits / 1.7, dim=1).numpy()
+    np.testing.assert_allclose(probabilities, [[row[f"p:{c}"] for c in CLASSES] for row in rows], atol=1e-5)
+
+
 def test_transformers_finds_every_weight_of_the_encoder(tmp_path, tiny_encoder):
     from transformers import AutoModel
 

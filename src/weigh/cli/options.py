@@ -43,7 +43,7 @@ Recipes = Annotated[
     typer.Option(
         "--recipes",
         "-r",
-        help="probe, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas.",
+        help="probe, multilayer, finetune, last-stage, lp-ft, lora, adapted, joint, naive-bayes, auto, tuned, scratch, textbook; separated by commas.",
     ),
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]

@@ -167,8 +167,9 @@ def _further(
         words += ["--models", ",".join(models)]
     if ranked_by == TRAINED:
         words += ["--recipes", TRAINED]
-    elif models or study.spec.models:
-        words += ["--recipes", f"{RECIPE},{TRAINED}", "--set", "design.finalists=2"]
+    else:
+        words += ["--recipes", f"{RECIPE},{TRAINED}"]
+        words += ["--set", "design.finalists=2"] if models or study.spec.models else []
     words += ["--task", task] if task else []
     words += ["--offline"] if offline else []
     words += ["--trust-code"] if trust_code else []

@@ -124,21 +124,6 @@ def export(
                 "--onnx、--predictions 文件.csv、--runs 文件.csv、--suspects 文件.csv",
             ),
         )
-    if ensemble and not onnx:
-        raise SpecError(
-            text("--ensemble goes with --onnx alone.", "--ensemble 只能与 --onnx 一起使用。"),
-            text(
-                "Tables hold the predictions of the candidates; none is of their average.",
-                "表格记录的是各候选方案的预测，其中没有平均模型的预测。",
-            ),
-            text("Add --onnx, or leave --ensemble out.", "请加上 --onnx，或去掉 --ensemble。"),
-        )
-    if output is not None and not onnx:
-        raise SpecError(
-            text("--output names the file of --onnx.", "--output 指定的是 --onnx 的文件。"),
-            text("Nothing would be written there: each table has an option of its own.", "那里不会写入任何内容：每种表格都有自己的选项。"),
-            text("Add --onnx, or leave --output out.", "请加上 --onnx，或去掉 --output。"),
-        )  # fmt: skip
     for path in wanted.values():
         check_suffix(path)
     opened, language = Study.open(study), detect_language(lang)
@@ -148,13 +133,12 @@ def export(
         print(text("{p}: {n} rows", "{p}：{n} 行", p=path, n=len(table)).render(language))
     if not onnx:
         return
-    from weigh.execute.averaging import never_averaged
-    from weigh.saved.folder import GRAPH, saved_folder
+    from weigh.saved.folder import saved_folder
     from weigh.saved.onnx_average import export_average
     from weigh.saved.onnx_file import export_onnx
 
-    folder = saved_folder(opened.folder, ensemble=ensemble, never=never_averaged(opened.spec) if ensemble else None)
-    target = output or folder / GRAPH
+    folder = saved_folder(opened.folder, ensemble=ensemble)
+    target = output or folder / "model.onnx"
     difference = (export_average if ensemble else export_onnx)(folder, target, trust_code=trust_code)
     print(
         text(

@@ -9,15 +9,13 @@ from collections.abc import Callable
 
 from weigh.errors import SpecError
 from weigh.findings.registry import FINDINGS
-from weigh.kinds.base import KINDS, Kind
+from weigh.kinds.base import Kind
 from weigh.language import Text, text
-from weigh.plan.candidates import cross_candidates
 from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
-from weigh.spec import OutputSpec, StudySpec
-from weigh.tasks import TASKS
+from weigh.spec import OutputSpec
 
-__all__ = ["check_average", "choose_average", "never_averaged"]
+__all__ = ["check_average", "choose_average"]
 
 
 def check_average(output: OutputSpec, kind: Kind) -> None:
@@ -38,16 +36,6 @@ def check_average(output: OutputSpec, kind: Kind) -> None:
         )  # fmt: skip
 
 
-def never_averaged(spec: StudySpec) -> Text | None:
-    """Why a study has no average to save, whatever its results; None: it may have one."""
-    unaveraged = [KINDS.get(kind).unaveraged for kind in (TASKS.get(spec.task).kinds if spec.task else ())]
-    reason = next((why for why in unaveraged if why is not None), None)
-    rivals = [candidate for candidate in cross_candidates(spec) if not candidate.control]
-    if reason is None and len(rivals) == 1:
-        reason = text("it compares one candidate, and an average takes two", "它只有一个候选方案，而取平均至少需要两个")
-    return reason
-
-
 def choose_average(results: Results, tell: Callable[[Text], None]) -> dict[str, float]:
     """Candidate -> its share in the average that is to be saved; empty where none is. Why not is told where one was asked for."""
     wanted = results.spec.output.ensemble
@@ -60,24 +48,14 @@ def choose_average(results: Results, tell: Callable[[Text], None]) -> dict[str, 
             "fewer than two candidates have a complete repeat in common",
             "共同完成了至少一次重复的候选方案不足两个",
         )
-        tell(_not_saved(results, reason))
+        tell(text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason))
         return {}
     if wanted == "auto" and not any(finding.relation == "better" for finding in FINDINGS.get("ensemble")(results)):
-        reason = text(
-            "none is shown to be better than the winner alone (output.ensemble=auto)",
-            "没有证据表明哪个平均优于单独的优胜者（output.ensemble=auto）",
+        tell(
+            text(
+                "No average is saved: none is shown to be better than the winner alone (output.ensemble=auto).",
+                "未保存平均模型：没有证据表明哪个平均优于单独的优胜者（output.ensemble=auto）。",
+            )
         )
-        tell(_not_saved(results, reason))
         return {}
     return ensemble.members
-
-
-def _not_saved(results: Results, reason: Text) -> Text:
-    """That no average is saved now, and what that means for one that an earlier run saved."""
-    if results.averaged:
-        return text(
-            "No new average is saved: {r}. The one that an earlier run saved stays in ensemble/.",
-            "未保存新的平均模型：{r}。先前运行保存的平均模型仍保留在 ensemble/ 中。",
-            r=reason,
-        )
-    return text("No average is saved: {r}.", "未保存平均模型：{r}。", r=reason)

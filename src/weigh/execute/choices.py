@@ -134,6 +134,7 @@ def time_address(
             frozen={recipe.frozen for recipe in recipes},
             balanced=any(chosen.get("class_weights") == "balanced" for chosen in options),
             low_rank=low_rank,
+            layers=any(recipe.layers for recipe in recipes),
             precision=spec.run.precision,
             pretrained=any(recipe.pretrained for recipe in recipes),
             examples=examples,

@@ -32,10 +32,9 @@ from weigh.notices import notice
 from weigh.plan.candidates import recipe_of
 from weigh.plan.finalists import chooses_finalists, finalist_words, with_first_recipe
 from weigh.plan.jobs import group_jobs, next_block
-from weigh.plan.less_training import fixed_epochs
 from weigh.plan.purposes import CLEANED_REPEATS, Cut, cleaned_runs
 from weigh.plan.runs import Plan, refit_run
-from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_bias, mean_settled, median_epochs
+from weigh.record.choice_of_winner import find_suspects, leading_heads, mean_settled, median_epochs
 from weigh.record.index import write_index
 from weigh.record.ledger import Ledger
 from weigh.record.lock import lock_study
@@ -265,13 +264,11 @@ def _refit_runs(results: Results, spec: StudySpec, examples: Examples, averaged:
             options = recipe_options(recipe_of(spec, candidate), spec.task)
             chooses = bool(RECIPES.get(candidate.recipe).chooses)
             epochs = None if chooses else median_epochs(results, candidate.id)
-            if chooses:  # by the procedure that was scored
-                epochs = fixed_epochs(options, results.less)
+            if chooses:  # by the procedure that was scored; where less is trained, for so many epochs
+                epochs = options["epochs"] if results.less is not None else None
             elif epochs is None:
                 epochs = epochs_of(options, int((examples.part == "train").sum()))
             settled = mean_settled(results, candidate.id)
-            if not chooses:  # what chooses anew holds a part back, or its folds did not either
-                settled |= mean_bias(results, candidate.id, options.get("decision", "argmax"))
         runs.append(refit_run(examples, spec, candidate, epochs=epochs, keep_weights=keep, settled=settled))
     return runs
 

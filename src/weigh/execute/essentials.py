@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from weigh.execute.budget import SHARE, Clock
 from weigh.execute.choices import Choose
 from weigh.language import Text, text
-from weigh.plan.jobs import HEAD_SECONDS, group_jobs
+from weigh.plan.jobs import HEAD_SECONDS, group_jobs, wider
 from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan, plan_runs
@@ -134,7 +134,7 @@ def keep_essentials(
     if clock.budget is None or spec.design.crossed is not None:
         return Essentials(prepared, setting, whole, everything)
 
-    wary = WARY * max(1, len(prepared.examples.classes))
+    wary = WARY * max(1, len(prepared.examples.classes)) * wider(recipe.name for recipe in spec.recipes)
 
     def fits(less: _Less, plan: Plan) -> bool:
         heads = [run for run in plan.runs if RECIPES.get(run.recipe).trains == "head"]

@@ -38,7 +38,7 @@ from weigh.execute.racing import race_so_far
 from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
-from weigh.plan.candidates import check_decision, cross_candidates
+from weigh.plan.candidates import cross_candidates
 from weigh.plan.finalists import chooses_finalists, dearest_first, narrowed, passed_over, take_finalists
 from weigh.plan.jobs import group_jobs
 from weigh.plan.less_training import LessTraining, heads_of, less_words, with_less, with_networks
@@ -68,7 +68,6 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     prepared = prepare(spec, progress=listener.progress)
     spec, examples = prepared.spec, prepared.examples
     check_average(spec.output, examples.kind)
-    check_decision(spec, examples.kind)
     for line in what_was_read(examples, prepared.problems):
         listener.stage(line)
     if ledger is not None:

@@ -78,9 +78,8 @@ class Keeper:
         Its score on a test part is looked at once for these members with these shares, and this look is counted.
         """
         from weigh.saved.average import Member, save_average
-        from weigh.saved.folder import change_config, copy_model
+        from weigh.saved.folder import copy_model
 
-        self._calibrate_winner()
         if not self.members:
             return
         folder = self.ledger.folder / ENSEMBLE
@@ -101,10 +100,8 @@ class Keeper:
         members = [Member(name, share, run.key) for name, (run, share) in self.members.items()]
         ensemble = self.results.once(read_ensemble)
         assert ensemble is not None
-        temperature, _ = _calibration(ensemble.out_of_fold, self.results)
-        if average_there(folder, members):
-            change_config(folder, temperature=temperature)
-        else:
+        if not average_there(folder, members):
+            temperature, _ = _calibration(ensemble.out_of_fold, self.results)
             save_average(folder, members, temperature=temperature, facts={"tried": len(ensemble.tried)})
         shares = {member.candidate: member.share for member in members}
         self.ledger.set_facts(saved_average={"shares": shares, "runs": [member.run for member in members]})
@@ -112,18 +109,6 @@ class Keeper:
         if len(run.test):
             self.ledger.look(_key(members), ENSEMBLE, len(run.test))
         self._sweep(folder, {self._of_member(run).name for run, _ in self.members.values()})
-
-    def _calibrate_winner(self) -> None:
-        """Runs that were added since it was saved say more about its probabilities: its temperature and margins are those of all of them."""
-        from weigh.saved.folder import change_config
-
-        if self.winner is None or self.lacks(self.winner):
-            return
-        out_of_fold = self.results.out_of_fold(self.winner.candidate)
-        assert out_of_fold is not None
-        temperature, margins = _calibration(out_of_fold, self.results)
-        change_config(self._model, temperature=temperature, margins=None if margins is None else margins.tolist())
-        self.ledger.set_facts(temperature=temperature)
 
     @property
     def _model(self) -> Path:
@@ -185,6 +170,7 @@ def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, tr
         pair=examples.are_pairs,
         classes=examples.classes,
         options=trained.options,
+        preparation=outcome.preparation,
         frozen=RECIPES.get(trained.recipe).trains == "head",
         temperature=temperature,
         bias=outcome.facts.get("bias"),

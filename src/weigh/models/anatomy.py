@@ -18,6 +18,7 @@ from torch import nn
 from weigh.errors import ModelError
 from weigh.language import Text, text
 from weigh.models.fold import fold_batch_norms
+from weigh.models.layers import side_by_side
 from weigh.models.maps import Pyramid, find_maps
 from weigh.models.stage import Cut, split_last_stage
 
@@ -122,6 +123,8 @@ class Anatomy:
     Attributes:
         features: `(module, address) -> width`: from now on the module returns a vector per example; None: it has none.
         tokens: `(module) -> None`: from now on it returns one per token; None: it has none.
+        layers: `(module, width, blank) -> (body, width)` of a module that returns features of this width: what returns those of several of its
+            layers beside them; None: it shows no others.
         maps: `(module, blank) -> Pyramid` of a module that returns features, if it has any; None: it has none.
         boxes: `(module, blank) -> Pyramid` with an `own_boxes.OwnDetector`, of a whole detector; None: it is none.
         head: `(module) -> names` of the parameters of its head.
@@ -147,6 +150,7 @@ class Anatomy:
 
     features: Callable[[nn.Module, str], int] | None = cut_last_linear
     tokens: Callable[[nn.Module], None] | None = None
+    layers: Callable[[nn.Module, int, torch.Tensor], tuple[nn.Module, int]] | None = side_by_side
     maps: Callable[[nn.Module, torch.Tensor], Pyramid] | None = find_maps
     boxes: Callable[[nn.Module, torch.Tensor], Pyramid] | None = None
     head: Callable[[nn.Module], set[str]] = names_of_head
@@ -176,6 +180,7 @@ class Anatomy:
         """What its models offer (`pretrained.PORTS`)."""
         offered = {
             "features": self.features,
+            "layers": self.features and self.layers,
             "network": self.trainable,
             "tokens": self.tokens,
             "maps": self.maps,

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from weigh.models.anatomy import Anatomy, depth_of_parameters
+from weigh.models.layers import quarters
 
 __all__ = ["ANATOMY", "Encoder", "Siamese"]
 
@@ -23,7 +24,8 @@ class Encoder(nn.Module):
     Attributes:
         pooling: "mean" over the tokens, "first" token, or "none": `(n, length, width)`.
         plain_below: Texts shorter than so many tokens go through plain attention, longer ones through the model's own.
-        layers: "last", or "mean" of the outputs of all layers (useful for probes of models whose last layer was trained for the pretraining task).
+        layers: "last"; "mean" of the outputs of all layers (useful for probes of models whose last layer was trained for the pretraining task);
+            or "several": those a quarter, a half and three quarters of the way up and the last, side by side.
     """
 
     def __init__(
@@ -39,12 +41,17 @@ class Encoder(nn.Module):
         self.layers = options.get("layers") or self.layers
 
     @property
+    def features_width(self) -> int:
+        """Of what it returns: `width` for each layer of which it returns the output."""
+        return self.width * (len(quarters(self.model.config.num_hidden_layers)) if self.layers == "several" else 1)
+
+    @property
     def table(self) -> torch.Tensor:
         """`(vocabulary, width)`: the vectors that tokens start as."""
         return self.model.get_input_embeddings().weight  # type: ignore[operator]
 
     def tokens(self, batch: torch.Tensor) -> torch.Tensor:
-        """`(n, length, width)`: one vector per token, before pooling."""
+        """`(n, length, features_width)`: one vector per token, before pooling."""
         if self.plain_below:
             self._choose_attention(batch.shape[2])
         given = {"input_ids": batch[:, 0], "attention_mask": batch[:, 1]}
@@ -53,6 +60,10 @@ class Encoder(nn.Module):
         if self.layers == "mean":
             outputs = self.model(**given, output_hidden_states=True).hidden_states
             return torch.stack(outputs[1:]).mean(dim=0)
+        if self.layers == "several":
+            outputs = self.model(**given, output_hidden_states=True)
+            inner = [outputs.hidden_states[layer] for layer in quarters(len(outputs.hidden_states) - 1)[:-1]]
+            return torch.cat([*inner, outputs.last_hidden_state], dim=2)
         return self.model(**given).last_hidden_state
 
     def _choose_attention(self, length: int) -> None:
@@ -84,7 +95,9 @@ def _vector_per_token(encoder: nn.Module) -> None:
 
 
 ANATOMY = Anatomy(
-    features=lambda encoder, _address: encoder.width, tokens=_vector_per_token, maps=None,
+    features=lambda encoder, _address: encoder.features_width, tokens=_vector_per_token,
+    layers=lambda encoder, width, _blank: (encoder, width),  # as `configure` set it
+    maps=None,
     configure=lambda encoder, options: encoder.configure(options),
     depths=_depths,
     settings=lambda encoder: {"pooling": encoder.pooling, "layers": encoder.layers},

@@ -7,7 +7,7 @@ of convolutions (channels first or last) and tokens of a grid (ViT; class tokens
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,7 +18,18 @@ from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.stage import Call, every, watch
 
-__all__ = ["Level", "OwnDecoder", "Pyramid", "Tapped", "alone", "as_map", "find_maps", "norms_of"]
+__all__ = [
+    "Level",
+    "OwnDecoder",
+    "Pyramid",
+    "Tapped",
+    "alone",
+    "as_map",
+    "catch",
+    "find_maps",
+    "maps_in_order",
+    "norms_of",
+]
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
@@ -100,23 +111,27 @@ class Pyramid(nn.Module):
 
     def catch(self, run: Callable[[], Any], body: nn.Module | None = None) -> dict[str, torch.Tensor]:
         """Outputs of the modules of its levels while `run` passes something through `body` (its own, or a copy of parts of it)."""
-        caught: dict[str, torch.Tensor] = {}
+        return catch(self.body if body is None else body, self.levels, run)
 
-        def hook_of(name: str) -> Callable[..., None]:
-            def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-                caught[name] = _tensor(output)
 
-            return hook
+def catch(body: nn.Module, levels: Iterable[Level], run: Callable[[], Any]) -> dict[str, torch.Tensor]:
+    """By name the outputs of the modules of these levels while `run` passes something through `body`."""
+    caught: dict[str, torch.Tensor] = {}
 
-        body = self.body if body is None else body
-        # for the time of a pass only: a copy of the pyramid would otherwise fill the dictionary of the original
-        hooks = [body.get_submodule(level.name).register_forward_hook(hook_of(level.name)) for level in self.levels]
-        try:
-            run()
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return caught
+    def hook_of(name: str) -> Callable[..., None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            caught[name] = _tensor(output)
+
+        return hook
+
+    # for the time of a pass only: a copy of the body would otherwise fill the dictionary of the original
+    hooks = [body.get_submodule(level.name).register_forward_hook(hook_of(level.name)) for level in levels]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return caught
 
 
 def norms_of(module: nn.Module) -> list[nn.Module]:
@@ -146,7 +161,30 @@ def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
     Raises:
         ModelError: No output has the shape of a map.
     """
-    native = blank.shape[-1]
+    return Pyramid(body, _watched(body, blank.shape[-1], _levels))
+
+
+def maps_in_order(body: nn.Module, native: int) -> tuple[Level, ...]:
+    """All maps on the main path of a body, in the order in which they are made.
+
+    Args:
+        native: Side of pictures of the model's own size.
+
+    Raises:
+        ModelError: No output has the shape of a map.
+    """
+
+    def levels(root: Call, size: int) -> tuple[Level, ...]:
+        calls = [call.name for call in every(root)]
+        units = sorted(_main_path(root, _numbers(root), size), key=lambda call: call.end)
+        made = ((_level(call, size), call) for call in units)
+        return tuple(level for level, call in made if level is not None and calls.count(call.name) == 1)
+
+    return _watched(body, native, levels)
+
+
+def _watched(body: nn.Module, native: int, choose: Callable[[Call, int], tuple[Level, ...]]) -> tuple[Level, ...]:
+    """What `choose` takes of a pass through the body, of pictures of the first size that it can take."""
     body.eval()
     for size in dict.fromkeys((math.ceil(native / UNIT) * UNIT, native)):
         try:
@@ -154,8 +192,8 @@ def find_maps(body: nn.Module, blank: torch.Tensor) -> Pyramid:
                 root = watch(body, (size, size))
         except (RuntimeError, AssertionError, ValueError):  # made for pictures of one size
             continue
-        if levels := _levels(root, size):
-            return Pyramid(body, levels)
+        if levels := choose(root, size):
+            return levels
     raise ModelError(
         text("This network has no maps of its pictures.", "该网络没有图片的特征图。"),
         do=text(

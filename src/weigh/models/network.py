@@ -251,7 +251,7 @@ def make_network(
         pyramid = model.maps()
         decoder = answering.decoder(pyramid, outputs, generator)
         return Network(pyramid, decoder, answering, model.anatomy, of_maps=True, keep_norms=pyramid.keep_norms)
-    body, width = around(model.module, model.width(tokens=port == "tokens"))
+    body, width = around(*model.body(tokens=port == "tokens"))
     head = nn.Linear(width, outputs)
     with torch.no_grad():
         head.bias.zero_()

@@ -21,11 +21,12 @@ from weigh.data.contents import hash_file
 from weigh.errors import MissingExtra, ModelError, reason_of
 from weigh.language import text
 from weigh.models.address import Address
+from weigh.models.only_features import only_features
 from weigh.models.onnx_graph import check_sizes, cut_model, outside_files, read_onnx, refused, shape_of, stand_in
 from weigh.models.outside import FIXED, SIZES, Entry, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 
 __all__ = ["load"]
 

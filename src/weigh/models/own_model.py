@@ -57,6 +57,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     anatomy = replace(
         TORCH,
         features=None if "features" in tried.lacking else features_by(tried.way, tried.head, tried.width),
+        layers=None if "maps" in tried.lacking else TORCH.layers,
         maps=None if "maps" in tried.lacking else find_maps,
         trainable="network" not in tried.lacking,
         head=lambda module: {n for n in module.state_dict() if tried.head and n.rpartition(".")[0] == tried.head},

@@ -9,7 +9,7 @@ replaces the head.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,24 +34,24 @@ from weigh.run import RECIPES
 __all__ = [
     "MODEL_SOURCES",
     "PORTS",
-    "Computed",
     "ModelSource",
     "Pretrained",
     "Provenance",
     "load_from_source",
     "load_model",
-    "only_features",
     "outline_of",
 ]
 
 PORTS = {
     "features": text("vector per example", "每个样本的特征向量"),
+    "layers": text("vectors of several layers", "多个层的特征向量"),
     "network": text("weights that can be trained", "可训练的权重"),
     "tokens": text("vector per token", "每个词元的特征向量"),
     "maps": text("maps of its pictures", "图片的特征图"),
     "boxes": text("boxes, by a detector of its own", "检测框（由其自带的检测器给出）"),
 }
 
+SEVERAL = "several"  # the option `layers`: of a head on several layers (`layers.py`)
 TRAINS = {"head": "features", "network": "network"}  # what a recipe trains -> the port that it needs
 
 
@@ -103,6 +103,7 @@ class Pretrained:
     names: tuple[str, ...] = ()
     built: str = field(init=False)
     _width: int | None = field(init=False, default=None)
+    _several: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.built = design_digest(self.module) + self.extra.get("code", "")
@@ -113,8 +114,9 @@ class Pretrained:
         return self.preprocessing.reads
 
     def configure(self, options: dict[str, Any]) -> Any:
-        """Take the recipe's options (input size, length, pooling): sets the module, returns the preparation."""
+        """Take the recipe's options (input size, length, pooling, layers): sets the module, returns the preparation."""
         self.anatomy.configure(self.module, options)
+        self._several = options.get("layers") == SEVERAL
         return self.preprocessing.configured(options)
 
     @cached_property
@@ -166,7 +168,7 @@ class Pretrained:
     @property
     def settings(self) -> dict[str, Any]:
         """Options with which `configure` makes it as it is."""
-        return self.anatomy.settings(self.module)
+        return {**self.anatomy.settings(self.module), **({"layers": SEVERAL} if self._several else {})}
 
     @property
     def ports(self) -> frozenset[str]:
@@ -225,6 +227,7 @@ class Pretrained:
             for name, recipe in fit
             if not recipe.model
             and TRAINS[recipe.trains] in self.ports
+            and (not recipe.layers or "layers" in self.ports)
             and (not recipe.frozen or recipe.frozen in self.anatomy.cuts)
         ]
         return text("Recipes that remain for it: {r}.", "该模型可用的方案：{r}。", r=", ".join(remaining) or "–")
@@ -242,6 +245,19 @@ class Pretrained:
         if tokens and self.anatomy.tokens is not None:
             self.anatomy.tokens(self.module)
         return self._width
+
+    def body(self, *, tokens: bool = False) -> tuple[nn.Module, int]:
+        """What returns a vector per example, or per token, and of how many numbers: the module, or several of its layers (`configure`).
+
+        Raises:
+            ModelError: It has no such vectors.
+        """
+        width = self.width(tokens=tokens)
+        if tokens or not self._several:
+            return self.module, width
+        self.require("layers")
+        assert self.anatomy.layers is not None
+        return self.anatomy.layers(self.module, width, self.preprocessing.blank(1))
 
     def maps(self) -> Pyramid:
         """Its maps; the module is taken over, not copied.
@@ -270,72 +286,6 @@ class Pretrained:
         pyramid.own = pyramid.own._replace(names=self.names if trained and self.classes else ())
         pyramid.keep_norms = trained
         return pyramid
-
-
-def only_features(
-    address: Address, compute: Callable[[torch.Tensor], torch.Tensor], preprocessing: Preparation, provenance: Provenance,
-    *, width: int | None = None, digest: str, parameters: int = 0, operations: int | Callable[[], int] = 0, size: int = 0,
-    logits: Callable[[torch.Tensor], torch.Tensor] | None = None, classes: int = 0, imagenet: tuple[int, ...] | None = None,
-    elsewhere: Callable[[], float] | None = None,
-    configure: Callable[[dict[str, Any]], None] = lambda _options: None, runtime: str = "",
-    lacking: Mapping[str, Text] | None = None, instead: Text | None = None,
-) -> Pretrained:  # fmt: skip
-    """A model that gives a vector per example and cannot be trained, whatever computes it.
-
-    Args:
-        compute: `(batch) -> (n, width)`, on the device of the batch.
-        width: None: that of what it computes for a blank example.
-        digest: Changes whenever what it computes does.
-        parameters, operations, size: For the report (`size` in bytes); 0 where nobody knows.
-        logits, classes, imagenet: `(batch) -> (n, classes)`, of its own head where it has one; see `Pretrained`.
-        elsewhere: Seconds of processor time that other processes have spent on it so far.
-        configure: `(options)`: refuses those of a recipe's options that it cannot follow.
-        runtime: The library that computes it, with its version: kept features of another version are not used.
-        lacking, instead: See `Anatomy`.
-    """
-
-    def features(module: nn.Module, _address: str) -> int:
-        module.compute = compute  # type: ignore[assignment]
-        if width is not None:
-            return width
-        with torch.inference_mode():
-            return int(compute(preprocessing.blank(1)).shape[1])
-
-    def counted(_module: nn.Module, _blank: torch.Tensor) -> int:
-        return operations() if callable(operations) else operations
-
-    anatomy = Anatomy(
-        features=features, maps=None, trainable=False, fold=lambda module, _like: module, operations=counted,
-        parameters=lambda _module: parameters, bytes=lambda _module: size, digest=lambda _module: digest,
-        configure=lambda _module, options: configure(options), lacking=lacking or {}, instead=instead,
-    )  # fmt: skip
-    module = Computed(compute if logits is None else logits, elsewhere, runtime)
-    return Pretrained(address, module, preprocessing, provenance, classes, anatomy=anatomy, imagenet=imagenet)
-
-
-class Computed(nn.Module):
-    """A function where a module is expected; it has no weights.
-
-    Args:
-        elsewhere: Seconds of processor time that other processes have spent on it so far.
-        runtime: The library that computes, with its version.
-    """
-
-    def __init__(
-        self,
-        compute: Callable[[torch.Tensor], torch.Tensor],
-        elsewhere: Callable[[], float] | None = None,
-        runtime: str = "",
-    ) -> None:
-        super().__init__()
-        self.compute, self._elsewhere, self.runtime = compute, elsewhere, runtime
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return self.compute(batch)
-
-    @property
-    def seconds_elsewhere(self) -> float:
-        return 0.0 if self._elsewhere is None else self._elsewhere()
 
 
 class ModelSource(NamedTuple):

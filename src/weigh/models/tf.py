@@ -22,9 +22,10 @@ from weigh.disk import write_file
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.address import Address
+from weigh.models.only_features import only_features
 from weigh.models.outside import FIXED, Entry, batches, described, entry_of, imagenet_order, refuse_options
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
-from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, only_features
+from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
 from weigh.models.tensorflow.graph import (
     TYPES,
     Graph,

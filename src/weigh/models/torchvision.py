@@ -128,7 +128,8 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
             do=text("Near: {x}.", "相近的有：{x}。", x=", ".join(near) or "–"),
         )
     weights = _weights(address)
-    extra = {"init_weights": True} if address.name in ("googlenet", "inception_v3") else {}
+    # torchvision sets the second where it loads the weights itself: they were made for values from -1 to 1
+    extra = {"init_weights": True, "transform_input": True} if address.name in ("googlenet", "inception_v3") else {}
     if address.name in (*of_masks, *of_boxes):
         extra = {"weights_backbone": None}
     module = torchvision.models.get_model(address.name, weights=None, **extra)
@@ -136,8 +137,6 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     packaged = find_packaged(f"torchvision:{address.name}")
     first = next((option for option in type(weights) if option.name.endswith("V1")), None)  # what packages hold
     alone = packaged is not None and first is not None and address.weights is None
-    if not pretrained and alone and packaged.locate() and not _cache_path(weights.url).is_file():
-        weights = first  # the preparation of what is loaded in its place (below): a saved model has it from here
     if pretrained:
         provenance = None
         if packaged is not None and weights is first:

@@ -159,7 +159,7 @@ def _take_sizes(module: nn.Module, shapes: Mapping[str, Sequence[int]]) -> None:
 
 
 ANATOMY = Anatomy(
-    features=lambda module, _address: module.weight.shape[1], maps=None, trainable=False, cuts=frozenset(),
+    features=lambda module, _address: module.weight.shape[1], layers=None, maps=None, trainable=False, cuts=frozenset(),
     fold=lambda module, _like: module, operations=lambda _module, _blank: 0, parameters=lambda _module: 0,
     bytes=lambda _module: 0, digest=lambda _module: hashlib.sha256(RULE.encode()).hexdigest(), take_sizes=_take_sizes,
 )  # fmt: skip

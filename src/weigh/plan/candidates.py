@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from weigh.errors import SpecError
-from weigh.kinds.base import Kind
 from weigh.language import text
 from weigh.models.address import parse_address
 from weigh.plan.contenders import check_search
 from weigh.run import RECIPES, Candidate
 from weigh.spec import RecipeSpec, StudySpec
 
-__all__ = ["candidate_id", "check_decision", "cross_candidates", "needs_models", "recipe_of", "recipes_of_models"]
+__all__ = ["candidate_id", "cross_candidates", "needs_models", "recipe_of", "recipes_of_models"]
 
 CHEAP_REPEATS, TRAINED_REPEATS = 5, 1  # a head costs milliseconds; a network costs minutes
 
@@ -95,25 +94,6 @@ def recipe_of(spec: StudySpec, candidate: Candidate) -> RecipeSpec:
     if chosen == "auto" or "decision" in recipe.overrides or options is None or "decision" not in options.model_fields:
         return recipe
     return recipe.model_copy(update={"decision": chosen})
-
-
-def check_decision(spec: StudySpec, kind: Kind) -> None:
-    """Nothing where answers of this kind are decided by thresholds, or none is asked for.
-
-    Raises:
-        SpecError: One is asked for.
-    """
-    own = [f"recipes.{r.label or r.name}.decision" for r in spec.recipes if r.overrides.get("decision") == "threshold"]
-    asked = [*(["metrics.decision"] if spec.metrics.decision == "threshold" else []), *own]
-    if asked and not kind.exclusive:
-        raise SpecError(
-            text("{s}=threshold: there is no threshold for {k}.", "{s}=threshold：{k}没有阈值可选。", s=asked[0], k=kind.title),
-            text(
-                "A threshold chooses between classes of which every example has one; here it would change nothing.",
-                "阈值用于在每个样本只属于一个类别时选择类别；在这里它不会起任何作用。",
-            ),
-            text("Leave it out.", "请去掉该设置。"),
-        )  # fmt: skip
 
 
 def planned_repeats(spec: StudySpec, recipe: RecipeSpec) -> int:

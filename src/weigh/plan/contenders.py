@@ -16,7 +16,7 @@ from weigh.run import RECIPES, Run, recipe_options
 from weigh.spec import RecipeSpec
 from weigh.train.choosing_defaults import INNER_PARTS
 
-__all__ = ["SEARCHED", "check_search", "choice_options", "contending_runs", "searched_settings", "trained_recipes"]
+__all__ = ["SEARCHED", "check_search", "choice_options", "contending_runs", "trained_recipes"]
 
 SEARCHED = {  # setting -> values from the default divided by this factor to the default times it are drawn, evenly on a logarithmic scale
     "learning_rate": 10.0,
@@ -27,7 +27,7 @@ SEARCHED = {  # setting -> values from the default divided by this factor to the
 
 def choice_options(recipe: RecipeSpec, task: str | None) -> dict[str, Any]:
     """What `Run.options` holds besides: `contenders`, each with its `recipe` and `options`, and of a search `search` (`SEARCHED`); nothing where
-    the recipe does not choose. Where a shorter training sets what the user left to search, there is one contender and no search.
+    the recipe does not choose.
 
     Raises:
         SpecError: A recipe that is to be tried is not for this task.
@@ -37,9 +37,8 @@ def choice_options(recipe: RecipeSpec, task: str | None) -> dict[str, Any]:
         return {}
     own = recipe_options(recipe, task)
     if chooses == "settings":
-        options, search = {name: own[name] for name in _names("finetune", task)}, searched_settings(recipe)
-        only = [{"recipe": "finetune", "options": options}]
-        return {"contenders": only, "search": search} if search else {"contenders": only, "trials": 1}
+        options = {name: own[name] for name in _names("finetune", task)}
+        return {"contenders": [{"recipe": "finetune", "options": options}], "search": searched_settings(recipe)}
     contenders = []
     for name in own["recipes"]:
         shared = {key: own[key] for key in own.keys() & set(_names(name, task)) if own[key] is not None}
@@ -85,8 +84,6 @@ def contending_runs(run: Run) -> tuple[list[Run], list[Run]]:
         replace(run, recipe=contender["recipe"], options=contender["options"])
         for contender in run.options["contenders"]
     ]
-    if len(contenders) == 1 and "search" not in run.options:
-        return [], contenders
     held = len(run.train) // INNER_PARTS
     inner = [
         replace(contender, train=run.train[held:], test=run.train[:held], fold=-1, purpose="inner")

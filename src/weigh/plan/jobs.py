@@ -7,7 +7,7 @@ own. Predicted times come from short timings (`train/timing.py`): numbers in, no
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
 
-__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "least_timing", "next_block", "predict_seconds"]
+__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "least_timing", "next_block", "predict_seconds", "wider"]
 
 STEP_OF = {
     "last-stage": "seconds_per_tail_step_example",
@@ -32,6 +32,7 @@ USUAL_PASSES = 3  # that a step of training costs, where it is not timed
 # adapters has no gradients of the weights. With a frozen part a step may cost next to nothing.
 LEAST_PASSES, LEAST_PASSES_LOW_RANK = 2.0, 1.5
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
+WIDER = 2  # times as long takes a head on several layers, roughly: measured 1.5 to 2, docs/decisions/multilayer.md
 
 
 def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[str, Any]], n_examples: int) -> list[Job]:
@@ -103,7 +104,7 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     step = size * timing.get("seconds_per_step_example", USUAL_PASSES * _pass_seconds(timing))
     if RECIPES.get(runs[0].recipe).trains == "head":
         heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
-        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS)
+        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS * wider([runs[0].recipe]))
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
@@ -127,6 +128,11 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             passes += len(run.train)  # the score on what was trained on
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
+
+
+def wider(recipes: Iterable[str]) -> int:
+    """How many times as long the heads of these recipes may take as those on the last layer."""
+    return WIDER if any(RECIPES.get(name).layers for name in recipes) else 1
 
 
 def least_timing(timing: Mapping[str, Any]) -> dict[str, Any]:

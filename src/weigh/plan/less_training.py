@@ -19,23 +19,13 @@ from typing import Any
 from weigh.data.examples import Examples
 from weigh.language import Text, text
 from weigh.plan.candidates import candidate_id, recipe_of
-from weigh.plan.contenders import searched_settings
 from weigh.plan.identity import make_run
 from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
 from weigh.train.length import epochs_of
 
-__all__ = [
-    "LessTraining",
-    "fixed_epochs",
-    "heads_of",
-    "less_of",
-    "less_words",
-    "possible",
-    "with_less",
-    "with_networks",
-]
+__all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "with_less", "with_networks"]
 
 LEAST_STEPS = 300  # of the optimiser; 216 did not bring a network past a probe, that 300 do is not measured (docs/decisions/budget.md)
 # On the one fold that was measured, a probe's head was a worse start for few steps.
@@ -115,9 +105,6 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
             parts.append(text("pictures of {s} pixels", "图片缩至 {s} 像素", s=changed["image_size"]))
         if less.folds < spec.design.folds:
             parts.append(text("in {k} of {f} folds", "只在 {f} 折中的 {k} 折", k=less.folds, f=spec.design.folds))
-        searches = RECIPES.get(recipe.name).chooses == "settings"
-        if searches and not searched_settings(recipe.model_copy(update=changed)):
-            parts.append(text("without a search, as nothing is left to search", "不再搜索（可搜索的设置都已确定）"))
         words += text(
             "To fit into {b}, {r} trains {p}, with {m}.",
             "为在 {b} 内完成，{r} 与 {m} 的组合只训练：{p}。",
@@ -153,16 +140,6 @@ def with_less(spec: StudySpec, less: LessTraining | None) -> StudySpec:
         for recipe in spec.recipes
     ]
     return spec.model_copy(update={"recipes": recipes})
-
-
-def fixed_epochs(options: Mapping[str, Any], less: LessTraining | None) -> int | None:
-    """For how many epochs a network trains without a validation part; None: as its recipe says, with one. The same in the cross-validation and in a
-    refit that chooses anew.
-
-    Args:
-        options: Of its recipe, as from `with_less`; epochs that the user set differ from those of `less`.
-    """
-    return less.epochs if less is not None and options.get("epochs") == less.epochs else None
 
 
 def heads_of(plan: Plan) -> Plan:
@@ -204,5 +181,7 @@ def _belongs(run: Run, recipe: RecipeSpec) -> bool:
 
 def _shorter(run: Run, examples: Examples, spec: StudySpec, candidate: Candidate, less: LessTraining) -> Run:
     """A run of the whole design as it is trained in less time."""
-    epochs = fixed_epochs(recipe_options(recipe_of(spec, candidate), spec.task), less)
+    options = recipe_options(recipe_of(spec, candidate), spec.task)
+    # None: as the user set it, with a validation part
+    epochs = less.epochs if options.get("epochs") == less.epochs else None
     return make_run(examples, spec, candidate, "main", "", run.repeat, run.fold, run.train, run.test, epochs=epochs)

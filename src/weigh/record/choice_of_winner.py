@@ -10,7 +10,7 @@ import numpy as np
 from weigh.data.examples import Examples
 from weigh.metrics.base import METRICS
 from weigh.plan.runs import group_of
-from weigh.record.results import OutOfFold, Results, RunRecord
+from weigh.record.results import OutOfFold, Results
 
 __all__ = [
     "MOST_DOUBTED",
@@ -19,7 +19,6 @@ __all__ = [
     "comparable_scores",
     "find_suspects",
     "leading_heads",
-    "mean_bias",
     "mean_settled",
     "median_epochs",
     "ranked",
@@ -186,29 +185,6 @@ def mean_settled(results: Results, candidate: str) -> dict[str, float]:
     """The mean of every number that the finished runs of the main design chose after training (`heads.base.Head.settle`)."""
     settled = [run.facts["settled"] for run in results.runs(candidate=candidate) if run.facts.get("settled")]
     return {name: statistics.fmean(one[name] for one in settled) for name in (settled[0] if settled else ())}
-
-
-def mean_bias(results: Results, candidate: str, decision: str) -> dict[str, float]:
-    """The mean of the thresholds that the finished runs of the main design chose for F1 on their validation parts, as what they add to the log
-    probability of the second class: `{"bias": …}`. Empty where none was chosen so: then a refit's own training examples say it.
-
-    Args:
-        decision: How the candidate decides, "auto", "argmax" or "threshold".
-    """
-    spec, examples = results.spec, results.examples
-    chooses = spec.primary.startswith("f1") and examples.kind.exclusive and len(examples.classes) == 2
-    if not chooses or decision == "argmax":
-        return {}
-    runs = [run for run in results.runs(candidate=candidate) if _validated(run)]
-    chosen = [run.facts.get("bias") for run in runs]
-    if not runs or (decision == "auto" and not any(chosen)):
-        return {}
-    return {"bias": statistics.fmean(bias[1] if bias else 0.0 for bias in chosen)}
-
-
-def _validated(run: RunRecord) -> bool:
-    """Whether a part of its training examples was held back."""
-    return any("validation" in entry for entry in run.facts.get("history") or ())
 
 
 def median_epochs(results: Results, candidate: str) -> int | None:

@@ -29,7 +29,6 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         candidates: All of the specification, or those that `design.finalists` leaves.
     """
     stopped, less = ledger.fact("stopped") or (), LessTraining.from_json(ledger.fact("less"))
-    everyone = cross_candidates(spec)  # as it was asked for: what a shorter training sets is no mistake of the user's
     spec = with_less(spec, less)
     candidates = tried(spec, candidates, ledger.fact("finalists"), stopped)
     ids = {candidate.id for candidate in candidates} | set(stopped)
@@ -47,8 +46,8 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         models=_models(ledger, candidates),
         unfinished=ledger.unfinished(),
         race=Race.from_json(ledger.fact("race")),
-        untried=tuple(candidate for candidate in everyone if candidate.id not in ids),
-        stopped=tuple(candidate for candidate in everyone if candidate.id in stopped),
+        untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
+        stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
         averaged=(ledger.fact("saved_average") or {"shares": {}})["shares"],
         lost=ledger.lost_sentence(),
         less=less,

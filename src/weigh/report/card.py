@@ -76,43 +76,22 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
     return f"---\n{head}---\n\n" + "\n".join(_body(file, results, facts, str(winner))) + "\n"
 
 
-def average_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Mapping[str, Any]] | None = None) -> str:
-    """README.md of the folder of an average: who is averaged, what the report found of it, how it is used.
-
-    Args:
-        facts: Candidate -> what is known of this member, as of `model_card`.
-    """
-    task, facts = TASKS.get(results.spec.task) if results.spec.task else None, facts or {}
-    known = {name: facts.get(name, {}).get("licence") for name in results.averaged}
-    licences = {name: str(licence or "not known") for name, licence in known.items()}
-    models = [c.model for c in results.candidates if c.id in results.averaged]
-    front = {
-        "pipeline_tag": (task.pipeline or task.name) if task else None,
-        "tags": ["weigh", "ensemble"],
-        **_licence("; ".join(dict.fromkeys(licences.values())) if any(known.values()) else None),
-        "base_model": list(dict.fromkeys(named for named in map(_repository, models) if named)),
-    }
+def average_card(file: FindingsFile, results: Results) -> str:
+    """README.md of the folder of an average: who is averaged, what the report found of it, how it is used."""
+    task = TASKS.get(results.spec.task) if results.spec.task else None
+    front = {"pipeline_tag": (task.pipeline or task.name) if task else None, "tags": ["weigh", "ensemble"]}
     head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
     lines = [f"# {escape_markdown(results.name)}: an average of candidates", ""]
     for finding in file.findings:
         if finding.kind == "ensemble":
             lines += [escape_markdown(visible(finding.sentence.en)), ""]
-            scored = finding.estimates.get("score")
-            lines += [f"Score: {show_estimate(scored, 'en')} ({escape_markdown(scored.method)})", ""] if scored else []
-    lines += ["| member | share | licence of its weights |", "|---|---|---|"]
-    for name, share in results.averaged.items():
-        lines += [
-            f"| {escape_markdown(name)} | {100 * share:.0f} % | {escape_markdown(visible_line(licences[name]))} |"
-        ]
-    lines += ["", "All its members answer, so the licences of all of them apply."]
+    lines += ["| member | share |", "|---|---|"]
+    lines += [f"| {escape_markdown(name)} | {100 * share:.0f} % |" for name, share in results.averaged.items()]
     use = f"weigh predict STUDY {results.examples.medium.new_files} --ensemble"
     lines += ["", "## Use", "", "```", use, "```", ""]
     lines += ["Each member lies in a folder of its own, as a saved winner does; config.json names them."]
     if results.examples.kind.probable:
         lines += ["Their probabilities are averaged as trained, then calibrated with the temperature of the average."]
-    classes = [escape_markdown(name) for name in results.examples.classes]
-    more = f" and {len(classes) - CLASSES_LISTED} more" if len(classes) > CLASSES_LISTED else ""
-    lines += ["", f"Classes ({len(classes)}): {', '.join(classes[:CLASSES_LISTED])}{more}."] if classes else []
     return f"---\n{head}---\n\n" + "\n".join(lines) + "\n"
 
 

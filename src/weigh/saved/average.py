@@ -18,7 +18,7 @@ import numpy as np
 from weigh.data.examples import Examples, NewExamples
 from weigh.errors import ModelError, reason_of
 from weigh.language import text
-from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, remove_exported, write_config
+from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, write_config
 from weigh.saved.meaning import Each, Meaning, Progress
 from weigh.saved.model import SavedModel, load_saved
 
@@ -105,7 +105,6 @@ def save_average(folder: Path, members: Sequence[Member], *, temperature: float,
         "temperature": temperature,
         "facts": dict(facts),
     }
-    remove_exported(folder)
     configs = [member_folder(folder, member.run) / CONFIG for member in members]
     write_config(folder, {"weigh": own}, [path.relative_to(folder).as_posix() for path in configs])
 

@@ -18,21 +18,16 @@ from typing import Any
 import numpy as np
 
 from weigh.data.contents import hash_file
-from weigh.disk import replacing, storage_errors, write_file
+from weigh.disk import replacing, write_file
 from weigh.errors import ModelError, RecordError
-from weigh.language import Text, text
-from weigh.notices import notice
+from weigh.language import text
 
 __all__ = [
     "CONFIG",
     "FORMAT",
-    "GRAPH",
-    "change_config",
     "check_format",
     "copy_model",
     "read_config",
-    "read_facts",
-    "remove_exported",
     "saved_folder",
     "write_config",
     "write_model",
@@ -41,7 +36,6 @@ __all__ = [
 FORMAT = 3  # of what stands under "weigh"
 CONFIG = "config.json"
 WEIGHTS, OWN = "model.safetensors", "weigh"
-GRAPH = "model.onnx"  # where it is exported to unless another file is named
 
 
 def write_model(
@@ -57,7 +51,6 @@ def write_model(
         StorageError: The disk does not take it.
     """
     (folder / CONFIG).unlink(missing_ok=True)
-    remove_exported(folder)
     with replacing(folder / WEIGHTS) as temporary:
         _save(weights, temporary)
     for name, content in files.items():
@@ -71,41 +64,6 @@ def write_config(folder: Path, config: dict[str, Any], names: Iterable[str]) -> 
     own["files"] = {name: hash_file(folder / name) for name in names}
     own["digest"] = _digest({**config, OWN: own})
     write_file(folder / CONFIG, _as_json({**config, OWN: own}))
-
-
-def change_config(folder: Path, **values: Any) -> None:
-    """Other values of what is ours in config.json, where they are others; the weights stay.
-
-    Raises:
-        StorageError: The disk does not take it. OSError, ValueError: The model is not what was written (`read_config`).
-    """
-    config = read_config(folder)
-    if any(config[OWN].get(name) != value for name, value in values.items()):
-        remove_exported(folder)
-        write_config(folder, {**config, OWN: {**config[OWN], **values}}, config[OWN]["files"])
-
-
-def remove_exported(folder: Path) -> None:
-    """Delete what `weigh export --onnx` wrote into this folder, as it is of a former model; that is told.
-
-    Raises:
-        StorageError: It cannot be deleted.
-    """
-    graph = folder / GRAPH
-    if not graph.exists():
-        return
-    with storage_errors(graph):
-        for path in (graph, folder / f"{GRAPH}.data", *folder.glob("model.*tokenizer.json")):
-            path.unlink(missing_ok=True)
-    notice(
-        text(
-            "{p} held the former model and is removed. To export the new one: weigh export {s} --onnx{e}",
-            "{p} 保存的是先前的模型，已删除。若要导出新模型：weigh export {s} --onnx{e}",
-            p=graph,
-            s=folder.parent,
-            e=" --ensemble" if folder.name == "ensemble" else "",
-        )
-    )
 
 
 def copy_model(source: Path, target: Path) -> None:
@@ -142,20 +100,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def read_facts(folder: Path) -> dict[str, Any]:
-    """What a saved model says of itself, for its card; nothing where that cannot be read."""
-    try:
-        own = json.loads((folder / CONFIG).read_text(encoding="utf-8"))[OWN]
-        return {**own["facts"], **{name: own[name] for name in ("temperature", "decision", "bias", "preprocessing")}}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def saved_folder(study: Path, *, ensemble: bool, never: Text | None = None) -> Path:
+def saved_folder(study: Path, *, ensemble: bool) -> Path:
     """Where the refitted winner of the study in a folder lies, or its average of several candidates.
-
-    Args:
-        never: Why such a study has no average to save, whatever it is asked for; None: it may have one.
 
     Raises:
         RecordError: Nothing is saved there yet.
@@ -163,12 +109,6 @@ def saved_folder(study: Path, *, ensemble: bool, never: Text | None = None) -> P
     folder = study / ("ensemble" if ensemble else "model")
     if (folder / "config.json").exists() or (not ensemble and (folder / "model.safetensors").exists()):
         return folder
-    if ensemble and never is not None:
-        raise RecordError(
-            text("{f} has no average of several candidates.", "{f} 中没有多个候选方案的平均模型。", f=study),
-            Text(f"{never.en[:1].upper()}{never.en[1:]}.", f"{never.zh}。"),
-            text("Leave --ensemble out: then the winner answers.", "请去掉 --ensemble：由优胜者作答。"),
-        )
     if ensemble:
         raise RecordError(
             text("{f} has no saved average of several candidates.", "{f} 中没有保存多个候选方案的平均模型。", f=study),

@@ -97,13 +97,19 @@ class SavedModel:
 def save_model(
     folder: Path, *, address: str, weights: dict[str, np.ndarray], task: str, kind: Kind, pair: bool, classes: tuple[str, ...],
     options: dict[str, Any], frozen: bool, temperature: float, bias: list[float] | None, facts: dict[str, Any],
-    written: Written | None = None, margins: list[float] | None = None, trust_code: bool = False,
+    written: Written | None = None, margins: list[float] | None = None, trust_code: bool = False, preparation: Preparation | None = None,
 ) -> None:  # fmt: skip
-    """Write the files of a model (`folder.py`)."""
+    """Write the files of a model (`folder.py`).
+
+    Args:
+        preparation: How the run prepared its inputs. Its model is not asked again: where other weights of a package stand in for those that an
+            address means, it says another size without them. None: as the model says.
+    """
     from weigh import __version__
 
     model = outline_of(address, trust_code=trust_code)
-    preparation = model.configure(options)
+    configured = model.configure(options)
+    preparation = configured if preparation is None else preparation
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {

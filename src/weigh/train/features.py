@@ -64,6 +64,7 @@ class Featurised(NamedTuple):
         key: What the features depend on, hashed: for what is derived from them and kept too.
         operations: "macs", where pictures have another size than the model's own (`own_operations`).
         load_seconds: Of loading the model, where it had to be.
+        prepared: How examples were prepared.
     """
 
     features: np.ndarray
@@ -72,6 +73,7 @@ class Featurised(NamedTuple):
     key: str
     operations: dict[str, Any]
     load_seconds: float
+    prepared: Preprocessing | Tokenisation
 
 
 def features_of(
@@ -96,7 +98,9 @@ def features_of(
     features = found if found is not None and len(found) == len(examples) else None
     seconds, operations, body = _known_seconds(options, setting), {}, None
     if features is None or seconds is None:
-        model = model or load_for(address, setting)
+        if model is None:
+            model = load_for(address, setting)
+            model.configure(options)
         network = task.build(model, examples, frozen=True)
         operations = own_operations(network, model, prepared)
         body = network.frozen(prepared.blank(2, setting.device))
@@ -118,7 +122,7 @@ def features_of(
         )
     if found is None:
         features = cache.store(key, features, setting.cache)
-    return Featurised(features, facts, seconds, key, operations, loaded)
+    return Featurised(features, facts, seconds, key, operations, loaded, prepared)
 
 
 def own_operations(network: Network, model: Pretrained, preparation: Any) -> dict[str, Any]:
@@ -150,7 +154,10 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
     )
     if setting.model and "built" in setting.model and task.feed.restored is not None:
         prepared = task.feed.restored(setting.model["preprocessing"]).configured(options)
-        facts, how = {**setting.model["facts"], "input_size": prepared.size}, setting.model["built"]
+        facts, how = (
+            {**setting.model["facts"], "input_size": prepared.size},
+            setting.model["built"] + (options.get("layers") or ""),
+        )
     elif known in _LOADED:
         prepared, facts, how = _LOADED[known]
     else:

@@ -54,34 +54,29 @@ class Contender:
     failed: Outcome | None = None
 
     def score(self, metric: Metric) -> float:
-        """On all parts so far; NaN where it failed, or where it is undefined on every part."""
+        """On all parts so far; NaN where it failed."""
         if self.failed is not None or not self.statistics:
             return float("nan")
-        parts = self._scored(metric)
-        scores = np.array([metric.reduce(part, np.ones(len(part))) for part in parts], dtype=float)
-        return float(_shares(parts, scores) @ np.nan_to_num(scores))
+        if metric.pooling == "rank":  # scores of different trainings cannot be ranked together
+            return float(
+                _shares(self.statistics) @ [metric.reduce(part, np.ones(len(part))) for part in self.statistics]
+            )
+        pooled = np.concatenate(self.statistics)
+        return float(metric.reduce(pooled, np.ones(len(pooled))))
 
     def behind(self, best: Contender, metric: Metric, errors: float) -> bool:
         """By more than so many standard errors of the difference on the parts that both were scored on; an undefined score is behind."""
-        pairs = list(zip(best._scored(metric), self._scored(metric), strict=True))
-        rises = np.array([rise_of(metric, after, before) for after, before in pairs], dtype=float)
-        shares, rises = _shares([after for after, _ in pairs], rises[:, 0]), np.nan_to_num(rises)
+        pairs = list(zip(best.statistics, self.statistics, strict=True))
+        if metric.pooling != "rank":
+            pairs = [(np.concatenate(best.statistics), np.concatenate(self.statistics))]
+        rises = np.array([rise_of(metric, after, before) for after, before in pairs])
+        shares = _shares([after for after, _ in pairs])
         return not shares @ rises[:, 0] <= errors * float(np.sqrt(((shares * rises[:, 1]) ** 2).sum()))
 
-    def _scored(self, metric: Metric) -> list[np.ndarray]:
-        """Statistics that are scored one by one: every part's where the metric ranks, for scores of different trainings cannot be ranked together;
-        else those of all parts as one. Counts per type of entity reach as far as the last type that a part holds: those beyond are 0.
-        """
-        if metric.pooling == "rank":
-            return self.statistics
-        widest = max(part.shape[1] for part in self.statistics)
-        return [np.concatenate([np.pad(part, ((0, 0), (0, widest - part.shape[1]))) for part in self.statistics])]
 
-
-def _shares(parts: Sequence[np.ndarray], scores: np.ndarray) -> np.ndarray:
-    """Of the examples in the parts whose score is defined, 0 of the others (a part that lacks a class cannot be ranked); NaN where none is."""
-    sizes = np.where(np.isnan(scores), 0.0, [len(part) for part in parts])
-    return sizes / sizes.sum() if sizes.any() else np.full(len(parts), np.nan)
+def _shares(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Of the examples."""
+    return np.array([len(part) for part in parts]) / sum(map(len, parts))
 
 
 def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Progress = None) -> Iterator[Outcome]:
@@ -105,8 +100,8 @@ class _Trainings:
 
     @classmethod
     def of(cls, run: Run, progress: Progress) -> _Trainings:
-        contenders = run.options["trials"] if "search" in run.options else len(run.options["contenders"])
-        return cls(progress, contenders * run.options["inner_folds"] + 1 if contenders > 1 else 1)
+        contenders = run.options.get("trials", len(run.options["contenders"]))
+        return cls(progress, contenders * run.options["inner_folds"] + 1)
 
     def __call__(self, what: str, done: int, total: int) -> None:
         if self.progress is not None and what == "epochs":
@@ -123,7 +118,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: _Training
         tried = _search(run, parts, metric, setting, examples, progress)
     else:
         tried = [Contender(one["recipe"], one["options"]) for one in run.options["contenders"]]
-        for contender in tried if len(tried) > 1 else ():  # of a single one nothing is to be compared
+        for contender in tried:
             _compete(contender, run, parts[0], metric, setting, examples, progress)
     racing = _still_racing(tried, metric, halved="search" in run.options)
     for part in parts[1:]:

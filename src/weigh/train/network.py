@@ -132,7 +132,7 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     }
     outcome = Outcome(
         run.key, "done", answers=answers, facts=facts, measured=measured, weights=_weights(network) if run.keep_weights else None,
-        model=facts_of_model, kept=None if furthest is None else furthest.kept(),
+        preparation=preparation if run.keep_weights else None, model=facts_of_model, kept=None if furthest is None else furthest.kept(),
     )  # fmt: skip
     if not asks_words(run, setting, examples):
         return outcome
@@ -232,13 +232,8 @@ def _settle(work: Work, validation: np.ndarray) -> dict[str, float]:
 
 
 def _decision(work: Work, validation: np.ndarray) -> list[float] | None:
-    """The threshold; for F1 chosen on the validation part, or given to a refit, which has none; else it follows from how frequent the classes are in
-    training.
-    """
+    """The threshold; for F1 chosen on the validation part, else it follows from how frequent the classes are in training."""
     run, how, primary = work.run, work.run.options.get("decision", "argmax"), work.setting.primary
-    if not len(validation) and "bias" in run.settled:
-        given = round(run.settled["bias"], 6)
-        return [0.0, given] if given else None
     if primary.startswith("f1") and len(validation):
         inner = work.kind.decide(work.predict(validation)).probabilities
         return choose_bias(work.kind, how, primary, work.target[validation], inner, work.width)

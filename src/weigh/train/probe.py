@@ -1,4 +1,4 @@
-"""Recipe `probe`: frozen features, a regularised linear head, its strength chosen inside the training folds.
+"""Recipes `probe` and `multilayer`: frozen features, a regularised linear head, its strength chosen inside the training folds.
 
 All runs of a model come in one job and share one feature pass. Each run is solved by itself, with all its strengths and
 inner folds together, so its numbers do not depend on which other runs are in the job. The strength with the least
@@ -169,7 +169,7 @@ def _fit_run(
         facts["bias"] = bias
     if run.purpose == "main" and run.repeat == run.fold == 0 and target.ndim == 1 and examples.kind.probable:
         facts["transferability"] = _score_features(run, made, examples)
-    weights = _state(run.model, setting, head, examples) if run.keep_weights else None
+    weights = _state(run, setting, head, examples) if run.keep_weights else None
     measured = {
         "train_seconds": trained + shared,
         "feature_seconds": shared,
@@ -179,8 +179,9 @@ def _fit_run(
         "peak_bytes": peak_bytes(setting.device),
     }
     outcome = Outcome(
-        run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=made.model
-    )
+        run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=made.model,
+        preparation=made.prepared if run.keep_weights else None,
+    )  # fmt: skip
     return outcome, head
 
 
@@ -364,8 +365,10 @@ def _both(z: np.ndarray, classes: int, *, multilabel: bool) -> np.ndarray:
     return np.concatenate([-z / 2, z / 2], axis=1) if classes == 2 and not multilabel else z
 
 
-def _state(address: str, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:
+def _state(run: Run, setting: Setting, head: LinearHead, examples: Examples) -> dict[str, np.ndarray]:
     """The whole network with this head in it, ready to predict."""
-    network = network_task(setting.task).build(load_for(address, setting), examples, frozen=True)
+    model = load_for(run.model, setting)
+    model.configure(run.options)
+    network = network_task(setting.task).build(model, examples, frozen=True)
     network.set_head(head.weight, head.bias)
     return {name: tensor.numpy() for name, tensor in network.state_dict().items()}

@@ -96,6 +96,20 @@ class TextHead(Head):
     ] = None
 
 
+Several = Annotated[
+    Literal["several"],
+    Field(description="Of pictures the last map of each stage and the features; of texts four layers, evenly spaced."),
+]
+
+
+class PictureLayers(PictureHead):
+    layers: Several = "several"
+
+
+class TextLayers(TextHead):
+    layers: Several = "several"  # type: ignore[assignment]
+
+
 class NaiveBayes(Classes):
     smoothings: Annotated[
         list[Annotated[float, Field(gt=0)]],

@@ -26,6 +26,22 @@ RECIPES.register(
     ),
 )
 RECIPES.register(
+    "multilayer",
+    Recipe(
+        name="multilayer",
+        title=text(
+            "as probe, but the head reads several layers of the network, not the last alone",
+            "与 probe 相同，但线性头读取网络的多个层，而不只是最后一层",
+        ),
+        trains="head",
+        options={"pictures": options.PictureLayers, "texts": options.TextLayers},
+        fit="weigh.train.probe:fit",
+        layers=True,
+        per_example=True,
+        placed="decoder",
+    ),
+)
+RECIPES.register(
     "finetune",
     Recipe(
         name="finetune",

@@ -22,7 +22,8 @@ from weigh.errors import ModelError
 from weigh.heads.network_task import label_of, network_task
 from weigh.inputs.base import Inputs, Placed
 from weigh.models.network import Network, make_network
-from weigh.models.pretrained import Computed, Pretrained, load_model
+from weigh.models.only_features import Computed
+from weigh.models.pretrained import Pretrained, load_model
 from weigh.models.processor.layers import speed_up
 from weigh.run import Setting
 from weigh.train.determinism import single_thread
@@ -67,6 +68,7 @@ def time_model(
     frozen: Collection[str] = (),
     balanced: bool = False,
     low_rank: Sequence[dict[str, Any]] = (),
+    layers: bool = False,
     precision: str,
     pretrained: bool = True,
     examples: Examples | None = None,
@@ -82,6 +84,7 @@ def time_model(
         balanced: Whether a recipe weighs classes; refused where the loss does not.
         examples: Of the study; texts are timed at their own lengths.
         low_rank: Options of the recipes that train adapters: time a step of the dearest; a model that has no place for them is refused.
+        layers: A recipe stands on several layers; refused where the model does not show them.
         precision: "auto", or what the user asked for.
         pretrained: Load the weights, so that a missing one is said before anything runs.
         enough: Seconds after which calls are no longer repeated; zero: each is made once, and the numbers are rough.
@@ -94,7 +97,9 @@ def time_model(
     """
     model = load_model(address, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
     task = network_task(setting.task)
-    task.require(model, *(("network",) if network else ()), cuts=frozen, balanced=balanced)
+    task.require(
+        model, *(("network",) if network else ()), *(("layers",) if layers else ()), cuts=frozen, balanced=balanced
+    )
     known = model.known() if pretrained else None
     net, batch, n, inputs = _network_and_batch(model, setting, 16 if network and steps else 8, examples)
     speed_up(net, setting.device)

@@ -216,7 +216,7 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
     )
     estimates["refits"] = count(len(ensemble.members), "models")
     return (before if saved else text("", "")) + text(
-        "To save it: weigh run STUDY --set output.ensemble=always. That trains its {k} {k:|member|members} once more, on all training data, unless they are "
+        "To save it: weigh run STUDY --set output.ensemble=always. That trains its {k} members once more, on all training data, unless they are "
         "saved already. Then: weigh predict STUDY FILE --ensemble.",
         "若要保存：weigh run STUDY --set output.ensemble=always。它的 {k} 个成员会用全部训练数据再训练一次（已保存的除外）。"
         "然后：weigh predict STUDY 文件 --ensemble。",

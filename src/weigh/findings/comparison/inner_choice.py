@@ -27,15 +27,11 @@ __all__ = ["find"]
 
 @FINDINGS.named("inner-choice")
 def find(results: Results) -> list[Finding]:
-    """One finding for each candidate that chooses; none where there was one thing to choose (a search of what the budget has set)."""
+    """One finding for each candidate that chooses."""
     evidence = read_evidence(results)
     findings = []
     for candidate in results.candidates:
-        runs = [
-            run
-            for run in results.runs(candidate=candidate.id)
-            if run.facts.get("choice") and len(run.facts["choice"]["tried"]) > 1
-        ]
+        runs = [run for run in results.runs(candidate=candidate.id) if run.facts.get("choice")]
         if runs and candidate.id in evidence.measured:
             findings.append(_finding(evidence, candidate.id, runs))
     return findings
@@ -92,21 +88,12 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
     if searches:
         kept = sum(not one for one in chosen)
         estimates["kept_defaults"] = count(kept, "runs")
-        values = {"c": label, "k": kept, "n": len(chosen)}
-        if not kept:
-            return text(
-                "{c} kept the default settings in none of {n} {n:|run|runs}.", "{c} 在 {n} 次运行中都没有保留默认设置。", **values
-            )  # fmt: skip
-        if kept == len(chosen):
-            return text(
-                "{c} kept the default settings in {k} of {n} {n:|run|runs}: nothing else that was tried was clearly better.",
-                "{c} 在全部 {n} 次运行中都保留默认设置：所试的其他设置都没有明显更好。",
-                **values,
-            )
         return text(
             "{c} kept the default settings in {k} of {n} runs, where nothing else that was tried was clearly better.",
-            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：在这些运行中，所试的其他设置都没有明显更好。",
-            **values,
+            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：所试的其他设置都没有明显更好。",
+            c=label,
+            k=kept,
+            n=len(chosen),
         )
     often = Counter(chosen).most_common()
     for index, (_, many) in enumerate(often):
@@ -151,22 +138,22 @@ def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
     """What the scores of the choice are worth."""
     sentence = text(
         "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former are better by {g}.",
-        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者好 {g}。",
+        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者高出 {g}。",
         i=inner,
         o=outer,
         g=amount(gap),
     )
     if gap.value <= 0:
         sentence = text(
-            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former, of models trained on a part "
-            "of the examples only, are not better ({g}).",
-            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者来自只用部分样本训练的模型，并不更好（{g}）。",
+            "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former, of models trained on four fifths "
+            "of the examples, are not better ({g}).",
+            "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者来自只用五分之四样本训练的模型，并不更好（{g}）。",
             i=inner,
             o=outer,
             g=amount(gap),
         )
     elif gap.low is not None and gap.low > 0:
-        sentence += text("They are too good, for they chose.", "它们偏乐观，因为它们正是挑选的依据。")
+        sentence += text("They are too good, for they chose.", "它们偏高，因为它们正是挑选的依据。")
     else:
         sentence += text(
             "How much of that is chance and how much comes of having chosen by them cannot be told here.",

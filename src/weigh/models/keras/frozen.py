@@ -12,8 +12,9 @@ from weigh.language import Text, text
 from weigh.models.address import Address
 from weigh.models.keras.network import Vector
 from weigh.models.keras.reference import Reference
+from weigh.models.only_features import only_features
 from weigh.models.preprocessing import Preprocessing
-from weigh.models.pretrained import Pretrained, Provenance, only_features
+from weigh.models.pretrained import Pretrained, Provenance
 from weigh.notices import notice
 
 __all__ = ["frozen_features"]
