@@ -18,6 +18,7 @@ from tests.findings.synthetic import assign_folds, contiguous_folds, make_result
 from weigh.findings.file import findings_file
 from weigh.findings.model import FindingsFile
 from weigh.language import text
+from weigh.plan.less_training import LessTraining
 from weigh.plan.racing import Dropped, Race
 from weigh.problem import Problem
 from weigh.record.choice_of_winner import find_suspects
@@ -267,6 +268,13 @@ def uneven() -> Results:
     return make_results({"m0": logits}, target, slices={"source": source})
 
 
+def in_some_folds() -> Results:
+    """Heads in three whole repeats, and a network that wins in the one fold that there was time for."""
+    results = pictures((2.0, 1.0, 4.0), recipes={"m2": "finetune"}, winner="m2", slices=WEB["slices"])
+    ran = tuple(run for run in results.records if run.candidate != "m2" or (run.repeat, run.fold) == (0, 0))
+    return replace(results, records=ran, less=LessTraining(("timm:m2",), 1))
+
+
 def handed_in() -> Results:
     """A cross-validation that others made."""
     skipped = dict.fromkeys(("cost", "order", "curve", "variation"), text("nothing was trained", "未作训练"))
@@ -348,6 +356,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "threshold": lambda: pictures((1.0,), bias={"m0": [0.8, 0.0]}),
     "threshold-idle": lambda: pictures((1.0,), bias={"m0": [1e-9, 0.0]}),
     "handed-in": handed_in,
+    "some-folds": in_some_folds,
     "numbers": lambda: number_study(test=80),
     "entities": lambda: entity_study(test=80),
     "masks": lambda: planted_study(objects_missed(0.8, 0.05), test=12, rivals=[objects_missed(0.9, 0.3)]),

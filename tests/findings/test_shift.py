@@ -15,7 +15,7 @@ from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
 
 
-def study(separations, *, n=500, m=600, further=500, test=True, prevalence=(0.5, 0.5), seed=0):
+def study(separations, *, n=500, m=600, further=500, test=True, prevalence=(0.5, 0.5), seed=0, **options):
     """Candidates with (cross-validation and test, elsewhere) separations."""
     rng = np.random.default_rng(seed)
     target, tested = simulate_target(rng, n), simulate_target(rng, m if test else 0)
@@ -26,7 +26,7 @@ def study(separations, *, n=500, m=600, further=500, test=True, prevalence=(0.5,
         logits[name] = simulate_logits(rng, target, separation=here, repeats=2)
         parts = [simulate_logits(rng, t, separation=s, classes=2)[0] for t, s in ((tested, here), (there, elsewhere))]
         refitted[name] = np.concatenate(parts)
-    results = make_results(logits, target, test=refitted, test_target=everywhere)
+    results = make_results(logits, target, test=refitted, test_target=everywhere, **options)
     part = results.examples.part.astype("<U20")
     part[n + len(tested) :] = "shift:winter"
     return dataclasses.replace(results, examples=dataclasses.replace(results.examples, part=part))
@@ -95,6 +95,15 @@ def test_without_a_test_part_it_is_compared_with_cross_validation():
     assert "cross-validation" in found.sentence.en
     assert found.claim == "these_models"  # as on a test part: these trained models are scored there
     assert found.verdict == "no"
+
+
+def test_a_candidate_that_ran_in_one_fold_only_takes_nothing_with_it():
+    failed = [("b", repeat, k, "x") for repeat in range(2) for k in range(5) if (repeat, k) != (0, 0)]
+    results = study({"a": (3.0, 1.0), "b": (1.5, 0.6)}, test=False, failed=failed)
+    found = by_id(read_findings(results))
+    assert not [one.id for one in found.values() if one.kind == "internal"]
+    assert {"verdict", "shift:winter", "advice"} <= set(found)
+    check(found["shift:winter"], results)
 
 
 def test_no_further_set_no_finding():

@@ -135,7 +135,7 @@ def test_average_precision_of_a_small_rest_is_no_yardstick():
     """AP of few pictures is too high: beside a small rest every large slice would look worse. A slice without enough of a class is not compared."""
     study = box_study(BoxDesign(n=100), np.random.default_rng(4))
     measured, few = study.measured["m0"], np.arange(100) < 25
-    out_of_fold = SimpleNamespace(kind=BOXES, target=measured.target)
+    out_of_fold = SimpleNamespace(kind=BOXES, target=measured.target, present=measured.present)
     plain = replace(measured.metric, parts=lambda s: replace(measured.metric.parts(s), optimism=None))
     large = Slice("site", "b", ~few)
     weights, options = np.ones((1, 100)), {"level": 0.95, "tests": 2, "claim": "these_models"}
@@ -150,5 +150,12 @@ def test_average_precision_of_a_small_rest_is_no_yardstick():
     target = rows_of(
         [boxes._replace(classes=np.where(i < 22, 0, boxes.classes)) for i, boxes in enumerate(measured.target)]
     )
-    alone = _score(large, measured, SimpleNamespace(kind=BOXES, target=target), study.units, weights, **options)
+    alone = _score(
+        large,
+        measured,
+        SimpleNamespace(kind=BOXES, target=target, present=measured.present),
+        study.units,
+        weights,
+        **options,
+    )
     assert (alone.shortfall, alone.reason) == (None, "too few of a class to tell")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from tests.findings.reading import by_id, check
@@ -106,3 +108,18 @@ def test_runs_that_differ_leave_a_share_to_the_runs():
     found = by_id(stability.find(results))["stability:spread"]
     check(found, results)
     assert found.estimates["share_examples"].value < 60
+
+
+def test_a_fold_does_not_lead_over_a_repeat():
+    results, *_ = study(separations=(2.0, 0.5, 6.0), repeats=3, winner="m0")
+    ran = tuple(run for run in results.records if run.candidate != "m2" or (run.repeat, run.fold) == (0, 0))
+    spread = by_id(stability.find(dataclasses.replace(results, records=ran)))["stability:spread"]
+    check(spread, results)
+    assert spread.verdict == "yes"
+    assert "leads in 3 of 3 repeats, among the 2 candidates" in spread.sentence.en
+    alone = tuple(run for run in ran if run.candidate != "m1")
+    spread = by_id(stability.find(dataclasses.replace(results, records=alone)))["stability:spread"]
+    check(spread, results)
+    assert spread.verdict == "undecided"
+    assert "cannot be told" in spread.sentence.en
+    assert "leads in" not in spread.sentence.en

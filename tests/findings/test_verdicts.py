@@ -156,7 +156,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "calibration": {
         "yes": ("can be taken at face value", "可以直接采信"),
         "no": ("use them to rank|beyond that", "不能当作概率|超出了这一限度"),
-        "undecided": ("cannot settle|No candidate", "无法判断|尚未选出"),
+        "undecided": ("cannot settle|No candidate|has not been judged", "无法判断|尚未选出|尚未检验"),
     },
     "slices": {"no": ("does worse on", "明显更差"), "undecided": ("No part", "没有证据|没有哪个")},
     "errors:hardest": {

@@ -149,6 +149,18 @@ class Evidence:
 
         return any(varies(name) for name in names)
 
+    def folds_run(self, name: str) -> int:
+        """Folds in which a candidate has predictions: the most of any of its repeats."""
+        return max((len(np.unique(fold[fold >= 0])) for fold in self.out_of_fold[name].fold), default=0)
+
+    def partial(self, name: str) -> bool:
+        """Whether a candidate of this study ran in some of the folds only: there was no time for more, or runs failed."""
+        return self.results.origin == "study" and self.folds_run(name) < self.results.spec.design.folds
+
+    def short_of_time(self, *names: str) -> bool:
+        """Whether any of these ran in some folds only while time was short (`less`): more repeats would not run either."""
+        return self.results.less is not None and any(self.partial(name) for name in names)
+
     def same_answers(self, a: str, b: str) -> bool:
         """Whether no answer of the two differs, as where a recipe that chooses always chose the other one."""
         one, other = self.out_of_fold[a], self.out_of_fold[b]

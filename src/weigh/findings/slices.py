@@ -100,19 +100,19 @@ def _claim(results: Results) -> Claim:
 def _slices(results: Results, out_of_fold: OutOfFold) -> tuple[list[Slice], list[str]]:
     """Parts to look at, and the columns that were left out because they have too many values."""
     target, classes = out_of_fold.target, results.examples.classes
-    slices, left_out = [], []
+    slices, left_out, predicted = [], [], out_of_fold.present.any(axis=0)
     chosen = results.spec.data.slices
     for column, values in results.examples.slices.items():
         if chosen is not None and column not in chosen:
             continue
         mine = values[out_of_fold.indices]
-        names = np.unique(mine)
+        names = np.unique(mine[predicted])
         if len(names) > MOST_VALUES:
             left_out.append(column)
         elif len(names) > 1:
-            slices += [Slice(column, str(name), mine == name) for name in names]
+            slices += [Slice(column, str(name), (mine == name) & predicted) for name in names]
     if len(classes) > 1 and out_of_fold.kind.probable:  # types of entities: the table of types has them
-        members = out_of_fold.kind.members(target, len(classes))
+        members = out_of_fold.kind.members(target, len(classes)) & predicted[:, None]
         slices += [Slice(CLASS, name, members[:, c]) for c, name in enumerate(classes) if members[:, c].any()]
     return slices, left_out
 
@@ -128,7 +128,8 @@ def _measure_recall(out_of_fold: OutOfFold, whole: MeasuredDesign, label: int) -
 
 def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
     """Why the slice cannot be judged, or ""."""
-    inside, outside = (len(np.unique(units.of[m])) for m in (s.member, ~s.member))
+    others = out_of_fold.present.any(axis=0) & ~s.member
+    inside, outside = (len(np.unique(units.of[m])) for m in (s.member, others))
     if min(inside, outside) < LEAST_UNITS:
         return "too few to tell"
     if s.column == CLASS and not out_of_fold.kind.exclusive:
@@ -144,7 +145,7 @@ def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
     ):  # scores are means over the classes that occur: the same ones on both sides
         members = out_of_fold.kind.members(out_of_fold.target, 0)
         members = members[:, out_of_fold.kind.judged(out_of_fold.target, 0)]
-        if members.size and min(members[side].sum(axis=0).min() for side in (s.member, ~s.member)) < LEAST_OF_CLASS:
+        if members.size and min(members[side].sum(axis=0).min() for side in (s.member, others)) < LEAST_OF_CLASS:
             return "too few of a class to tell"
     return ""
 
@@ -161,7 +162,8 @@ def _score(
     claim: Claim,
 ) -> Scored:
     """The slice's score and, where it can be judged, how far it falls short of the rest."""
-    n, inside, outside = int(s.member.sum()), len(np.unique(units.of[s.member])), len(np.unique(units.of[~s.member]))
+    others = out_of_fold.present.any(axis=0) & ~s.member
+    n, inside, outside = int(s.member.sum()), len(np.unique(units.of[s.member])), len(np.unique(units.of[others]))
     everywhere = np.ones((measured.repeats, 1), dtype=bool)
     mine = resample(measured, weights, units, everywhere & s.member)
     if not math.isfinite(mine.overall):

@@ -81,7 +81,7 @@ def fit_temperature(
     if not len(z):
         return 1.0
     z = z - (0 if multilabel else z.max(axis=1, keepdims=True))
-    y = _soften(y, z.shape[1], 1 / (len(target) + 2))
+    y = _soften(y, z.shape[1], 1 / (int(whole.any(axis=0).sum()) + 2))
     z, y = np.ascontiguousarray(z.T), np.ascontiguousarray(y.T)  # sums over few classes are fast down the columns
     low, high = 1 / HOTTEST, 1 / COLDEST
     if _slope(z, y, low, multilabel).first >= 0:
@@ -230,7 +230,7 @@ def calibration_error(
     Not for: fewer than about 100 examples, where the interval says little; the binned error is a lower bound of the
     error at a finer resolution [2].
     """
-    repeats, n, _, bins = statistics.shape
+    repeats, _, _, bins = statistics.shape
     whole = statistics.sum(axis=1)
     value = float(expected_calibration_error(whole).mean())
     # Only confidence minus accuracy is summed per bin and draw; the size of a draw is one number.
@@ -254,10 +254,15 @@ def calibration_error(
         low=float(low),
         high=float(high),
         level=level,
-        n=units.count if units else n,
+        n=_count_units(statistics[:, :, 0].sum(axis=(0, 2)) > 0, units),
         n_unit=units.name if units else "examples",
         method=f"expected calibration error, {bins} bins, debiased",
     )
+
+
+def _count_units(present: np.ndarray, units: Units | None) -> int:
+    """How many independent units the examples `present (n,)` are of."""
+    return len(np.unique(units.of[present])) if units else int(present.sum())
 
 
 def _off_on_average(statistics: np.ndarray, units: Units | None, level: float) -> float:
@@ -349,7 +354,7 @@ def mean_with_interval(
         low=float(low),
         high=float(high),
         level=level,
-        n=units.count if units else int(present.sum()),
+        n=_count_units(present, units),
         n_unit=units.name if units else "examples",
         method=method,
         unit=unit,

@@ -26,7 +26,7 @@ import numpy as np
 
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import ALONE, HALVES, LEAST, SMALLEST_CELL, TWICE, Claim, sampling_variance
-from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units
+from weigh.stats.resampling import SMALLEST_FOLD, Resample, Units, pad_folds
 
 __all__ = ["LearningCurve", "curve_covariance", "fit_curve", "learning_curve"]
 
@@ -185,9 +185,11 @@ def _between_runs(resamples: Sequence[Resample], used: np.ndarray) -> np.ndarray
     """What whole runs of a size differ by beyond their examples, as a covariance of the mean over runs."""
     k = len(resamples)
     seen, explained, freedom, runs = np.zeros((k, k)), np.zeros((k, k)), 0, 0
+    folds = max(r.fold_score.shape[1] for r in resamples)
+    numbers = pad_folds(resamples[-1].fold_units, folds, 0.0)
     for repeat in used:
-        score = np.stack([r.fold_score[repeat] for r in resamples])  # (k, folds)
-        number, fold = resamples[-1].fold_units[repeat], resamples[-1].unit_fold[repeat]
+        score = np.stack([pad_folds(r.fold_score, folds)[repeat] for r in resamples])  # (k, folds)
+        number, fold = numbers[repeat], resamples[-1].unit_fold[repeat]
         good = np.flatnonzero(~np.isnan(score).any(axis=0) & (number >= SMALLEST_FOLD))
         if len(good) < 2:
             continue

@@ -21,7 +21,17 @@ from weigh.kinds.base import Kind
 from weigh.metrics.parts import Parts, mean_of_parts
 from weigh.settings import cache_folder
 
-__all__ = ["Measured", "Resample", "Resampler", "Units", "draw_weights", "in_blocks", "make_units", "resample"]
+__all__ = [
+    "Measured",
+    "Resample",
+    "Resampler",
+    "Units",
+    "draw_weights",
+    "in_blocks",
+    "make_units",
+    "pad_folds",
+    "resample",
+]
 
 CELLS = 2_000_000  # of a matrix of draws times examples that is made at once: 16 MB
 SMALLEST_FOLD = 5  # independent units that a fold needs before its own score is looked at
@@ -172,10 +182,7 @@ class Resample:
 
         def part(source: Resample, name: str) -> np.ndarray:
             values = getattr(source, name)[:repeats]
-            if name not in ("fold_score", "fold_units") or values.shape[1] == folds:
-                return values
-            missing = np.full((repeats, folds - values.shape[1]), np.nan)
-            return np.concatenate([values, missing], axis=1)  # the last fold failed in every repeat of one of them
+            return pad_folds(values, folds) if name in ("fold_score", "fold_units") else values
 
         def of(name: str) -> np.ndarray:
             return part(self, name) - part(other, name)
@@ -194,6 +201,11 @@ class Resample:
             weights=self.weights,
             seeded=self.seeded or other.seeded,
         )
+
+
+def pad_folds(values: np.ndarray, folds: int, missing: float = np.nan) -> np.ndarray:
+    """`(repeats, folds)` from values of a candidate that has no run in the last ones: what is `missing` stands there."""
+    return np.pad(values, ((0, 0), (0, folds - values.shape[1])), constant_values=missing)
 
 
 def resample(measured: Measured, weights: np.ndarray, units: Units, mask: np.ndarray | None = None) -> Resample:

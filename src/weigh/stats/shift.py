@@ -31,7 +31,7 @@ from weigh.metrics.parts import mean_of_parts
 from weigh.stats.comparison import compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import DRAWS, Claim, estimate_of, quantile, sampling_variance, unseen
-from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights
+from weigh.stats.resampling import Measured, Resample, Resampler, Units, draw_weights, pad_folds
 
 __all__ = ["Drop", "MeasuredSet", "Ranking", "Shift", "compare_sets", "kendall"]
 
@@ -291,6 +291,7 @@ def _drawn(resamples: Sequence[Resample]) -> np.ndarray:
 def _mean(resamples: Sequence[Resample]) -> Resample:
     """The resample of the models' mean score; repeats beyond those that all have are left out."""
     repeats = min(len(r.score) for r in resamples)
+    folds = max(r.fold_score.shape[1] for r in resamples)
 
     def of(name: str) -> np.ndarray:
         return np.mean([getattr(r, name)[:repeats] for r in resamples], axis=0)
@@ -301,9 +302,9 @@ def _mean(resamples: Sequence[Resample]) -> Resample:
         present=of("present"),
         score=of("score"),
         influence=of("influence"),
-        fold_score=of("fold_score"),
+        fold_score=np.mean([pad_folds(r.fold_score[:repeats], folds) for r in resamples], axis=0),
         fold_influence=of("fold_influence"),
-        fold_units=resamples[0].fold_units[:repeats],
+        fold_units=pad_folds(resamples[0].fold_units[:repeats], folds, 0.0),
         cell=min(r.cell for r in resamples),
         parts=mean_of_parts(parts, [1.0] * len(parts)),
     )

@@ -285,7 +285,7 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
     settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
     names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
     varies = evidence.more_repeats_help(winner, rivals[0])
-    if evidence.results.in_some_folds:
+    if evidence.short_of_time(winner, rivals[0]):
         words = text(
             "Whether {w} is better than {c} is open; the folds that were not run come first ({s}).",
             "{w} 是否优于 {c} 尚无定论；首先应补上没有跑的折（{s}）。",
@@ -317,12 +317,11 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
 
 def _few_repeats(evidence: Evidence) -> list[str]:
     """Candidates (controls aside) with fewer complete repeats than are needed to see the spread between them."""
-    if evidence.results.in_some_folds:  # there was no time for more, and the finding on time says so
-        return []
     race = evidence.results.race  # who was dropped has few by intention
     rivals = [name for name in evidence.rivals if race is None or name not in race.out]
     few = [name for name in rivals if int(evidence.out_of_fold[name].complete.sum()) < FEW_REPEATS]
-    return [name for name in few if evidence.more_repeats_help(name)]
+    # Where there was no time for more folds, more repeats do not run either: the finding on time says so
+    return [name for name in few if evidence.more_repeats_help(name) and not evidence.short_of_time(name)]
 
 
 def _cheaper_equal(results: Results, evidence: Evidence) -> str | None:

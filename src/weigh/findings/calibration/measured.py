@@ -13,7 +13,6 @@ import numpy as np
 from weigh.findings.evidence import Evidence
 from weigh.kinds.base import Kind, Prediction
 from weigh.metrics.base import METRICS
-from weigh.record.results import OutOfFold, Results
 from weigh.stats.calibration import (
     Reliability,
     bin_statistics,
@@ -27,7 +26,7 @@ from weigh.stats.calibration import (
 from weigh.stats.estimate import Estimate
 from weigh.stats.resampling import Units
 
-__all__ = ["Described", "Stage", "as_trained", "describe", "measure_stage"]
+__all__ = ["Described", "Stage", "describe", "measure_stage"]
 
 
 class Stage(NamedTuple):
@@ -48,24 +47,24 @@ class Described(NamedTuple):
     after: Stage
     gain: Estimate
     temperature: float
-
-
-def as_trained(results: Results) -> bool:
-    """Whether probabilities are judged as they were stated: there is no other fold for a temperature to be fitted on."""
-    return results.origin == "models" or (
-        results.in_some_folds and results.less is not None and results.less.folds == 1
+    scaled: bool = (
+        True  # whether `after` was measured, on folds that did not choose their temperature; else it is `before`
     )
 
 
-def describe(evidence: Evidence, out_of_fold: OutOfFold, weights: np.ndarray) -> Described:
+def describe(evidence: Evidence, name: str, weights: np.ndarray) -> Described:
+    """A candidate's probabilities; only as they were stated where there is no other fold that a temperature could be fitted on."""
+    out_of_fold = evidence.out_of_fold[name]
     target, units, level = out_of_fold.target, evidence.units, evidence.level
     before = measure_stage(out_of_fold.kind, out_of_fold.answers, out_of_fold.present, target, weights, units, level)
-    if as_trained(evidence.results):
-        return Described(before, before, Estimate(value=0.0, unit="nats"), 1.0)
+    ours = evidence.results.origin != "models"
+    temperature = fit_temperature(out_of_fold.answers, target, present=out_of_fold.present) if ours else 1.0
+    if not ours or evidence.folds_run(name) < 2:
+        return Described(before, before, Estimate(value=0.0, unit="nats"), temperature, scaled=False)
     scaled = scale_across_folds(out_of_fold.answers, out_of_fold.fold, target).logits
     after = measure_stage(out_of_fold.kind, scaled, out_of_fold.present, target, weights, units, level)
     gain = mean_with_interval(before.losses - after.losses, weights, level=level, units=units, unit="nats")
-    return Described(before, after, gain, fit_temperature(out_of_fold.answers, target, present=out_of_fold.present))
+    return Described(before, after, gain, temperature)
 
 
 def measure_stage(

@@ -6,7 +6,7 @@ with a temperature that the other folds chose, so that nothing is judged on what
 
 from __future__ import annotations
 
-from weigh.findings.calibration.measured import Described, Stage, as_trained, describe, measure_stage
+from weigh.findings.calibration.measured import Described, Stage, describe, measure_stage
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
@@ -41,16 +41,20 @@ def find(results: Results) -> list[Finding]:
     evidence = read_evidence(results)
     weights = draw_weights(evidence.rng("calibration"), evidence.units, evidence.draws)
     described = {
-        name: describe(evidence, out_of_fold, weights if name == evidence.winner else weights[:FEW_DRAWS])
-        for name, out_of_fold in evidence.out_of_fold.items()
+        name: describe(evidence, name, weights if name == evidence.winner else weights[:FEW_DRAWS])
+        for name in evidence.out_of_fold
     }
     if not described:
         return []  # nothing ran: the performance finding says so
+    rows = [_row(results, name, candidate) for name, candidate in described.items()]
+    if not any(candidate.scaled for candidate in described.values()):
+        columns = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
+        rows = [{key.removesuffix("_before"): row[key] for key in columns} for row in rows]
     common = {
         "kind": "calibration",
         "claim": "these_models",
         "figure": _figure(results, described),
-        "table": [_row(results, name, candidate) for name, candidate in described.items()],
+        "table": rows,
         "references": REFERENCES,
     }
     if (winner := evidence.winner) is None:
@@ -71,8 +75,8 @@ def judge_error(error: Estimate) -> Verdict:
 
 
 def _judge(results: Results, winner: str, winners: Described, common: dict) -> Finding:
-    if as_trained(results):
-        return _judge_as_stated(results, winner, winners.before, common)
+    if not winners.scaled:
+        return _judge_as_stated(results, winner, winners, common)
     before, after = winners.before, winners.after
     verdict = judge_error(after.error)
     ours = results.origin == "study"
@@ -156,39 +160,72 @@ def _say(winner: str, described: Described, *, ours: bool) -> Text:
     )
 
 
-def _judge_as_stated(results: Results, winner: str, stated: Stage, common: dict) -> Finding:
-    """For trained models on a test set. There are no folds to fit a temperature on, so the probabilities are judged as they are."""
-    verdict, figure = judge_error(stated.error), common["figure"]
-    shown = [row for row in figure.rows if row["stage"] == "before"]
-    columns = ("candidate", "calibration_error_before", "log_loss_before", "brier_before")
+def _judge_as_stated(results: Results, winner: str, winners: Described, common: dict) -> Finding:
+    """There are no other folds to fit a temperature on, as of trained models on a test set: the probabilities are judged as they are.
+
+    A model that is saved states others, for its temperature is fitted to the fold that ran: only a test part can judge those.
+    """
+    stated = winners.before
+    verdict = judge_error(stated.error)
+    estimates = {
+        "calibration_error": stated.error,
+        "confidence_minus_accuracy": stated.excess,
+        "tolerance": Estimate(value=TOLERANCE, method="chosen, not estimated"),
+        "log_loss": stated.log_loss,
+        "brier": stated.brier,
+    }
+    values = {"w": results.candidate(winner).label, "b": stated.error.format(), "d": _direction(stated)}
+    if results.origin != "study":
+        steps = _next(verdict)
+        sentence = text(
+            "{w}: what it states and how often it is right differ by {b} on average{d}.",
+            "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
+            **values,
+        ) + _meaning(verdict)
+    else:
+        sentence = text(
+            "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
+            "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
+            **values,
+        )
+        temperature, tested = winners.temperature, _on_test(results, winner, winners.temperature)
+        method = "minimum of the log loss over the examples of one fold; no interval"
+        estimates["temperature"] = Estimate(
+            value=temperature, n=stated.error.n, n_unit=stated.error.n_unit, unit="1", method=method
+        )
+        sentence += _of_saved(temperature, tested)
+        if tested is None:
+            verdict, steps = "undecided", []
+        else:
+            verdict, estimates["calibration_error_test"] = judge_error(tested), tested
+            sentence, steps = sentence + _meaning(verdict), _next(verdict)
     return Finding(
         id="calibration",
         **asked("calibration", verdict),
-        sentence=(
-            text(
-                "{w}: what it states and how often it is right differ by {b} on average{d}.",
-                "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
-                w=results.candidate(winner).label,
-                b=stated.error.format(),
-                d=_direction(stated),
-            )
-            + _meaning(verdict)
-        ),
-        estimates={
-            "calibration_error": stated.error,
-            "confidence_minus_accuracy": stated.excess,
-            "tolerance": Estimate(value=TOLERANCE, method="chosen, not estimated"),
-            "log_loss": stated.log_loss,
-            "brier": stated.brier,
-        },
+        sentence=sentence,
+        estimates=estimates,
         assumptions=[SAME_SOURCE],
         candidates=[winner],
-        next=_next(verdict),
-        **{
-            **common,
-            "figure": figure.model_copy(update={"rows": shown}),
-            "table": [{key.removesuffix("_before"): row[key] for key in columns} for row in common["table"]],
-        },
+        next=steps,
+        **common,
+    )
+
+
+def _of_saved(temperature: float, tested: Estimate | None) -> Text:
+    """What is known of the probabilities that the saved model states, where one fold ran."""
+    t = f"{temperature:.2f}"
+    if tested is None:
+        return text(
+            "The saved model divides its logits by a temperature of {t}, fitted on these same examples: what it states then has not been judged.",
+            "保存的模型会把 logits 除以温度 {t}，而该温度就是用这些样本拟合的：校准后的概率尚未检验。",
+            t=t,
+        )
+    return text(
+        "The saved model divides its logits by a temperature of {t}, fitted on these same examples; on the test part, which chose nothing, "
+        "what it states then and how often it is right differ by {e} on average.",
+        "保存的模型会把 logits 除以温度 {t}，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
+        t=t,
+        e=tested.format(),
     )
 
 
@@ -263,11 +300,11 @@ def _row(results: Results, name: str, described: Described) -> dict:
     return {
         "candidate": results.candidate(name).label,
         "calibration_error_before": described.before.error.format(),
-        "calibration_error": described.after.error.format(),
+        "calibration_error": described.after.error.format() if described.scaled else "–",
         "log_loss_before": described.before.log_loss.format(),
-        "log_loss": described.after.log_loss.format(),
+        "log_loss": described.after.log_loss.format() if described.scaled else "–",
         "brier_before": described.before.brier.format(),
-        "brier": described.after.brier.format(),
+        "brier": described.after.brier.format() if described.scaled else "–",
         "temperature": f"{described.temperature:.2f}",
     }
 
@@ -282,7 +319,9 @@ def _figure(results: Results, described: dict[str, Described]) -> Figure:
             "n": round(bar.n, 1),
         }
         for name, candidate in described.items()
-        for stage, measured in (("before", candidate.before), ("after", candidate.after))
+        for stage, measured in (("before", candidate.before), ("after", candidate.after))[
+            : 2 if candidate.scaled else 1
+        ]
         for bar in measured.bars
     ]
     return Figure(

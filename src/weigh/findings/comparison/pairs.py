@@ -277,7 +277,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
                 else text("Record more runs: there is too little to compare.", "请补充更多运行：现有数据不足以比较。")
             )
         ]
-    if evidence.results.in_some_folds:
+    if evidence.short_of_time(difference.a, difference.b):
         return [
             text(
                 "The folds that were not run come first ({s}): with them all examples speak.",

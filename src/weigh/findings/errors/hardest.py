@@ -56,11 +56,13 @@ def find(results: Results) -> list[Finding]:
 def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str) -> Finding:
     results, first = evidence.results, predictions[reader]
     wrong, seen, unknown = _count_wrong(results, predictions)
-    order, row = (_by_probability if first.kind.probable else _by_mistakes)(results, first)
-    runs = int(seen.max(initial=0))
-    always = np.flatnonzero((seen == runs) & (wrong == seen) & (runs > 0))
+    readers = [first, *(runs for name, runs in predictions.items() if name != reader)]
+    order, row = (_by_probability if first.kind.probable else _by_mistakes)(results, readers)
+    predicted = seen > 0
+    runs, least = int(seen.max(initial=0)), int(seen[predicted].min(initial=seen.max(initial=0)))
+    always = np.flatnonzero(predicted & (wrong == seen))
     always = always[np.argsort(order[always], kind="stable")]
-    n = len(first.target) - unknown
+    n = int(predicted.sum())
     hard = share(len(always) / max(n, 1), n=n, method="share")
     judged = "undecided" if runs < 2 else "yes" if len(always) else "no"
     estimates = {
@@ -70,7 +72,17 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
         "examples": count(n, "examples"),
     }
     fixed = results.origin == "models"  # trained models on a test set: without folds, and the pictures are not here
-    values = {"k": len(always), "n": n, "s": f"{hard.value:.1f}", "r": runs}
+    values = {
+        "k": len(always),
+        "n": n,
+        "s": f"{hard.value:.1f}",
+        "r": runs,
+        "who": text("every candidate", "每个候选方案"),
+    }
+    if least < runs:  # some candidates, or repeats, lack some of the examples
+        estimates["predictions_least"] = count(least, "predictions")
+        values["r"] = text("{l} to {r}", "{l} 至 {r}", l=least, r=runs)
+        values["who"] = text("every candidate that predicted it", "每个预测过它的候选方案")
     values |= {
         "o": text("", "") if fixed else text("out-of-fold ", "折外"),
         "y": text("run", "运行") if fixed else text("repeat", "重复"),
@@ -78,8 +90,8 @@ def _hardest(evidence: Evidence, predictions: dict[str, OutOfFold], reader: str)
     if runs >= 2:
         sentence = (
             text(
-                "Wrong in each of their {r} {o}predictions, by every candidate and in every {y}: {k} of {n} examples ({s} %).",
-                "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：每个候选方案、每次{y}都错。",
+                "Wrong in each of their {r} {o}predictions, by {who} and in every {y}: {k} of {n} examples ({s} %).",
+                "{n} 个样本中有 {k} 个（{s} %）的 {r} 次{o}预测全部错误：{who}、每次{y}都错。",
                 **values,
             )
             if len(always)
@@ -144,22 +156,33 @@ def _count_wrong(results: Results, predictions: dict[str, OutOfFold]) -> tuple[n
     return wrong, seen, int((unknown & (seen == 0)).sum())
 
 
-def _by_probability(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
-    """The hardest come first: those whose label has the least probability; and the row of an example."""
-    average = mean_probability(runs)
-    label_probability = probability_of_given(average, runs.target)
-    return label_probability, lambda i, why: example_row(results, runs, average, label_probability, i, why)
+def _by_probability(results: Results, readers: list[OutOfFold]) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those whose label has the least probability; and the row of an example.
+
+    Each example is read from the first of the candidates that predicted it.
+    """
+    first, average = readers[0], mean_probability(readers[0])
+    for runs in readers[1:]:
+        missing = np.isnan(average).any(axis=1)
+        if not missing.any():
+            break
+        average = np.where(missing[:, None], mean_probability(runs), average)
+    label_probability = probability_of_given(average, first.target)
+    return label_probability, lambda i, why: example_row(results, first, average, label_probability, i, why)
 
 
-def _by_mistakes(results: Results, runs: OutOfFold) -> tuple[np.ndarray, Callable[[int, str], dict]]:
-    """The hardest come first: those whose answers are furthest off; shown with what the first repeat predicts."""
-    labels, examples = runs.prediction(0).labels, results.examples
+def _by_mistakes(results: Results, readers: list[OutOfFold]) -> tuple[np.ndarray, Callable[[int, str], dict]]:
+    """The hardest come first: those whose answers are furthest off; shown with the first prediction of the first candidate that has one."""
+    examples, distance = results.examples, readers[0].mean_distance
+    for runs in readers[1:]:
+        distance = np.where(np.isnan(distance), runs.mean_distance, distance)
 
     def row(i: int, why: str) -> dict:
-        at = runs.indices[i]
+        runs = next(runs for runs in readers if runs.present[:, i].any())
+        at, labels = runs.indices[i], runs.prediction(int(runs.present[:, i].argmax())).labels
         target, predicted = (
             runs.kind.shown(one[i], examples.classes, examples.row(at)) for one in (runs.target, labels)
         )
         return {"path": str(examples.path[at]), "given": target, "predicted": predicted, "why": why}
 
-    return -runs.mean_distance, row
+    return -distance, row

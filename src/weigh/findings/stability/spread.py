@@ -18,7 +18,7 @@ from weigh.findings.model import Assumption, Figure, Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.stability.degenerate import find_degenerate
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.record.results import Results
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import between_folds, share_estimate
@@ -65,7 +65,7 @@ def _spread(evidence: Evidence) -> Finding:
             n=len(folds),
         )
         sentence += _shares(evidence, winner, estimates)
-    leads: tuple[int, int] | None = None
+    leads: tuple[int, int, int] | None = None
     if len(repeats) > 1:
         estimates["sd_repeats"] = Estimate(
             value=factor * float(repeats.std(ddof=1)), n=len(repeats), n_unit="repeats", method="sd", unit=unit
@@ -88,10 +88,15 @@ def _spread(evidence: Evidence) -> Finding:
         )
     if leads is not None:
         estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
-        sentence += text("It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", k=leads[0], n=leads[1])
+        sentence += _say_leads(evidence, leads, estimates)
         verdict = "yes" if leads[0] == leads[1] and leads[1] >= 3 else "no" if leads[0] <= leads[1] / 2 else "undecided"
     elif len(repeats) > 1 and len(evidence.rivals) < 2:
         verdict = "yes"  # the sentence tells how much
+    elif len(repeats) > 1 and varies:
+        sentence += text(
+            "It and the other candidates share too few whole repeats: whether it leads throughout cannot be told.",
+            "它与其他候选方案共有的完整重复太少：无法判断它是否始终领先。",
+        )
     elif len(repeats) <= 1:
         sentence += text(
             "With one repeat it cannot be told how much the split and the seeds matter.",
@@ -107,7 +112,7 @@ def _spread(evidence: Evidence) -> Finding:
         assumptions=[_assume_sources(evidence)],
         candidates=[winner],
         next=[]
-        if len(repeats) > 1 or not ours or not varies or evidence.results.in_some_folds
+        if len(repeats) > 1 or not ours or not varies or evidence.short_of_time(winner)
         else [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")],
         figure=figure,
     )
@@ -158,19 +163,40 @@ def _shares(evidence: Evidence, winner: str, estimates: dict[str, Estimate]):
     )
 
 
-def _leads(evidence: Evidence, winner: str) -> tuple[int, int] | None:
-    """In how many repeats that all rivals have the winner has the best score."""
-    if len(evidence.rivals) < 2:
-        return None
+def _leads(evidence: Evidence, winner: str) -> tuple[int, int, int] | None:
+    """In how many of how many repeats the winner has the best score, and among how many candidates.
+
+    A score of some folds is no score of a repeat: only repeats count that are whole for all of these candidates, and only candidates that share several
+    whole repeats with the winner.
+    """
     sign = 1.0 if evidence.metric.greater_is_better else -1.0
-    scores = {name: sign * evidence.measured[name].score().repeat for name in evidence.rivals}
-    common = min(len(s) for s in scores.values())
-    table = np.stack([scores[name][:common] for name in evidence.rivals])
-    table = table[:, ~np.isnan(table).any(axis=0)]
-    if not table.shape[1]:
+    longest = max(len(evidence.out_of_fold[name].complete) for name in evidence.rivals)
+    whole, scores = {}, {}
+    for name in evidence.rivals:
+        complete = evidence.out_of_fold[name].complete
+        missing = (0, longest - len(complete))
+        whole[name] = np.pad(complete, missing)
+        scores[name] = np.pad(sign * evidence.measured[name].score().repeat, missing, constant_values=np.nan)
+    compared = [name for name in evidence.rivals if (whole[name] & whole[winner]).sum() >= 2]
+    if len(compared) < 2 or winner not in compared:
         return None
-    mine = table[evidence.rivals.index(winner)]
-    return int((mine >= table.max(axis=0)).sum()), int(table.shape[1])
+    shared = np.all([whole[name] & ~np.isnan(scores[name]) for name in compared], axis=0)
+    if shared.sum() < 2:
+        return None
+    best = np.max([scores[name][shared] for name in compared], axis=0)
+    return int((scores[winner][shared] >= best).sum()), int(shared.sum()), len(compared)
+
+
+def _say_leads(evidence: Evidence, leads: tuple[int, int, int], estimates: dict[str, Estimate]) -> Text:
+    values = {"k": leads[0], "n": leads[1], "c": leads[2]}
+    if leads[2] == len(evidence.rivals):
+        return text("It leads in {k} of {n} repeats.", "它在 {n} 次重复中有 {k} 次领先。", **values)
+    estimates["candidates_compared"] = count(leads[2], "candidates")
+    return text(
+        "It leads in {k} of {n} repeats, among the {c} candidates that have them.",
+        "在具有这些重复的 {c} 个候选方案中，它在 {n} 次重复中有 {k} 次领先。",
+        **values,
+    )
 
 
 def _agreement(evidence: Evidence) -> list[Finding]:

@@ -117,7 +117,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
         ],
         candidates=[name],
-        next=[] if evidence.results.in_some_folds else _next(verdict, components, seeds),
+        next=[] if evidence.short_of_time(name) else _next(verdict, components, seeds),
         figure=_figure(components),
         references=REFERENCES,
     )
