@@ -234,12 +234,16 @@ def unlabelled(separation: float) -> Results:
     return replace(results, candidates=tuple(replace(c, model="timm:one") for c in results.candidates))
 
 
-def raced(*, dropped: bool) -> Results:
-    """A race that ran to the end, or that one candidate left."""
+def raced(*, dropped: bool, separations: tuple[float, ...] = (2.0, 1.0)) -> Results:
+    """A race that ran to the end, or that m1 left after one repeat; `separations` of further candidates that ran to the end."""
     out = (Dropped("m1", "m0", 5, 15, 0.2, 0.1, 0.3, 300),) if dropped else ()
-    ends, stop = {"m0": 15, "m1": 5 if dropped else 15}, "one left" if dropped else "spent"
-    race = Race({"m0": 15, "m1": 15}, 5, (5, 10, 15), 2, ends, out, stop=stop, leader="m0")
-    return replace(pictures(recipes={"m0": "finetune", "m1": "finetune"}), race=race)
+    names = [f"m{i}" for i in range(len(separations))]
+    ends = {name: 5 if dropped and name == "m1" else 15 for name in names}
+    stop = "one left" if dropped and len(names) == 2 else "spent"
+    race = Race(dict.fromkeys(names, 15), 5, (5, 10, 15), len(names), ends, out, stop=stop, leader="m0")
+    results = pictures(separations, recipes=dict.fromkeys(names, "finetune"))
+    ran = tuple(run for run in results.records if 5 * run.repeat + run.fold < ends[run.candidate])
+    return replace(results, records=ran, race=race)
 
 
 LATE = text("Runs took longer: to keep to the budget, b is not trained.", "运行较慢：为不超出预算时间，b 未训练。")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.findings.studies import raced
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh.findings.evidence import read_evidence
 from weigh.findings.registry import read_findings
 
 
@@ -76,3 +78,61 @@ def test_scores_of_the_features_are_columns_and_change_nothing_else():
         for name in names:
             del row[name]
     assert finding == plain
+
+
+def rare_class(rare: int, common: int):
+    """Two classes, of which one has next to no examples: m0 always answers right, m1 never on the rare class."""
+    target = np.array([1] * rare + [0] * common)
+    right = np.where(target[:, None] == np.arange(2), 4.0, 0.0)
+    always_common = np.tile([4.0, 0.0], (len(target), 1))
+    logits = {"m0": np.stack([right] * 3), "m1": np.stack([always_common] * 3)}
+    findings = read_findings(make_results(logits, target, folds=2))
+    return next((finding for finding in findings if finding.kind == "choice"), None), findings
+
+
+@pytest.mark.parametrize("rare", [2, 3])
+def test_two_or_three_examples_of_a_class_make_nobody_certainly_the_best(rare):
+    """They never disagree with each other, so their own variance is none: what three examples could still show bounds it."""
+    finding, findings = rare_class(rare, 30)
+    matrix = next(one for one in findings if one.id == "comparison:matrix")
+    assert "not settled" in matrix.sentence.en
+    assert finding.verdict == "undecided"
+    assert finding.estimates["p_best"].value < 90
+    assert finding.estimates["expected_loss"].value > 1
+
+
+def test_of_six_examples_no_probability_is_told():
+    finding, findings = rare_class(3, 3)
+    assert finding is None
+    assert any(one.id == "comparison:matrix" for one in findings)
+
+
+def test_who_dropped_out_of_a_race_comes_last_though_its_few_folds_went_well():
+    results = raced(dropped=True, separations=(2.0, 1.9, 0.5))
+    evidence = read_evidence(results)
+    assert evidence.scores["m1"].value > evidence.scores["m2"].value
+    assert evidence.ranked == ["m0", "m2", "m1"]
+    findings = read_findings(results)
+    verdict = next(one for one in findings if one.id == "verdict")
+    assert verdict.candidates == ["m0", "m2"], "the runner-up is still in the race"
+    choice = next(one for one in findings if one.kind == "choice")
+    assert [row["candidate"] for row in choice.table] == ["m0", "m2", "m1"]
+
+
+def test_who_ran_in_other_folds_stands_where_its_difference_in_common_folds_puts_it():
+    """Folds that m2 did not run are hard: its own score is the highest, and in its folds m0 and m1 are better."""
+    rng = np.random.default_rng(2)
+    target = np.arange(400) % 2
+    fold = np.tile(np.arange(400) // 80, (1, 1)).astype(np.int16)
+    hard = fold[0] >= 2
+    logits = {}
+    for name, (easy, difficult) in {"m0": (4.0, 0.5), "m1": (3.0, 0.3), "m2": (2.0, 0.0)}.items():
+        logits[name] = np.where(
+            hard[:, None],
+            simulate_logits(rng, target, separation=difficult)[0],
+            simulate_logits(rng, target, separation=easy)[0],
+        )[None]
+    failed = [("m2", 0, k, "stopped") for k in (2, 3, 4)]
+    evidence = read_evidence(make_results(logits, target, fold=fold, failed=failed, winner="m0"))
+    assert evidence.scores["m2"].value > evidence.scores["m1"].value
+    assert evidence.ranked == ["m0", "m1", "m2"]

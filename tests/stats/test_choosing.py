@@ -149,6 +149,47 @@ def test_one_repeat_does_not_show_what_more_would_change():
     assert found.regret_after(5, np.random.default_rng(0)) >= 0
 
 
+# ---- few examples
+
+
+def rare(count, common=40):
+    """m0 is always right, m1 never on the rare class; nobody's answers vary."""
+    target = np.array([1] * count + [0] * common)
+    right = np.where(target[:, None] == np.arange(2), 4.0, 0.0)
+    return {"m0": right[None], "m1": np.tile([4.0, 0.0], (len(target), 1))[None]}, target
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_what_a_few_examples_never_showed_bounds_the_variance_from_below(count):
+    logits, target = rare(count)
+    comparisons = compared(logits, target, folds=2)
+    pair = comparisons.of("m0", "m1")
+    assert pair.relation == "undecided"
+    assert pair.q * pair.bounded**0.5 == pytest.approx(max(pair.q * pair.variance.standard_error, pair.least))
+    p = true_scores(comparisons, rng=np.random.default_rng(0)).p_best()
+    assert 0.5 < p["m0"] < 0.9
+
+
+def test_with_many_examples_the_bound_changes_nothing():
+    logits, target = learners([1.0, 1.5, 2.0])
+    comparisons = compared(logits, target)
+    assert all(pair.bounded == pair.variance.total for pair in comparisons.pairs.values())
+
+
+def test_nothing_is_told_where_a_pair_has_no_interval():
+    logits, target = rare(3, common=3)
+    comparisons = compared(logits, target, folds=2)
+    assert comparisons.of("m0", "m1").estimate.low is None
+    assert true_scores(comparisons, rng=np.random.default_rng(0)) is None
+
+
+def test_two_that_always_answer_alike_share_the_probability():
+    logits, target = learners([1.5], n=200)
+    comparisons = compared({"m0": logits["m0"], "copy": logits["m0"].copy()}, target, metric="log_loss")
+    assert comparisons.of("m0", "copy").estimate.low is None, "a loss that does not vary has no interval"
+    assert true_scores(comparisons, rng=np.random.default_rng(0)).p_best() == {"m0": 0.5, "copy": 0.5}
+
+
 # ---- probabilities that come true
 
 

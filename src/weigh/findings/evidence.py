@@ -103,12 +103,21 @@ class Evidence:
 
     @cached_property
     def ranked(self) -> list[str]:
-        """Rivals from the best score to the worst, the winner first whatever happens."""
+        """Rivals from the best score to the worst, the winner first whatever happens, and last who dropped out of a race.
+
+        Folds differ in how hard they are: who has no complete repeat, or dropped out, stands where its difference to the winner in the folds that
+        both have puts it.
+        """
         sign = 1 if self.metric.greater_is_better else -1
         scores = {name: self.scores[name].value for name in self.rivals}
-        if self.results.less is not None:  # folds differ in how hard they are
+        out = frozenset() if self.results.race is None else self.results.race.out
+        if self.results.less is not None:
             scores |= {name: score for name, score in comparable_scores(self.results).items() if name in scores}
-        return sorted(scores, key=lambda n: (n != self.winner, math.isnan(scores[n]), -sign * scores[n]))
+        elif (winner := self.winner) in scores and (comparisons := self.comparisons) is not None:
+            elsewhere = (name for name in scores if name in out or not self.out_of_fold[name].complete.any())
+            ahead = {name: comparisons.of(name, winner).estimate.value for name in elsewhere if name != winner}
+            scores |= {name: scores[winner] + value for name, value in ahead.items() if not math.isnan(value)}
+        return sorted(scores, key=lambda n: (n != self.winner, n in out, math.isnan(scores[n]), -sign * scores[n]))
 
     @cached_property
     def blind(self) -> Baseline:

@@ -98,7 +98,10 @@ class TrueScores:
 
 
 def true_scores(comparisons: Comparisons, *, rng: np.random.Generator, draws: int = DRAWS) -> TrueScores | None:
-    """What the true scores may be; None where some candidates cannot be compared.
+    """What the true scores may be; None where some two candidates have too few examples in common for an interval.
+
+    Variances are no smaller than intervals are wide (`Difference.bounded`), so that no probability is near 1 beside a pair that is undecided for
+    want of examples.
 
     k candidates cost O(k³ + draws x k²) time and O(draws x k) memory.
     """
@@ -109,7 +112,7 @@ def true_scores(comparisons: Comparisons, *, rng: np.random.Generator, draws: in
     scores = np.array(
         [sum(sign * comparisons.of(a, b).estimate.value for b in names if b != a) / len(names) for a in names]
     )
-    spread = error_spread(comparisons)
+    spread = error_spread(comparisons, part="bounded")
     if spread is None or not np.isfinite(scores).all():
         return None
     variances = [comparisons.of(*pair).variance for pair in pairs]

@@ -71,6 +71,17 @@ class Difference:
     folds: int
     complete: bool
 
+    @property
+    def bounded(self) -> float:
+        """The variance, no smaller than what half the interval is made of: few examples that never disagree do not show that they never will.
+
+        NaN where there is no interval; 0 for two candidates that never differ, of a metric without a least half width.
+        """
+        if self.estimate.low is not None:
+            return max(self.variance.total, (self.least / self.q) ** 2)
+        alike = self.estimate.value == 0 and self.variance.total == 0 and self.estimate.n >= SMALLEST_SAMPLE
+        return 0.0 if alike else math.nan
+
 
 @dataclass(frozen=True)
 class Comparisons:
@@ -106,18 +117,20 @@ class Comparisons:
         return len(self.candidates) * (len(self.candidates) - 1) // 2
 
 
-def error_spread(comparisons: Comparisons, *, part: Literal["total", "runs"] = "total") -> np.ndarray | None:
+def error_spread(comparisons: Comparisons, *, part: Literal["total", "bounded", "runs"] = "total") -> np.ndarray | None:
     """`(candidates, candidates)` covariance of errors that have the variances of all differences, without what all candidates share.
 
     None where a variance is unknown. Pairs are estimated one by one, so it may have directions of negative variance, which mean none.
 
     Args:
-        part: Of the variances: all of it, or what more repeats shrink.
+        part: Of the variances: all of it, all of it as intervals bound it from below (`Difference.bounded`), or what more repeats shrink.
     """
     names = comparisons.candidates
-    squares = np.array(
-        [[0.0 if a == b else getattr(comparisons.of(a, b).variance, part) for b in names] for a in names]
-    )
+
+    def square(pair: Difference) -> float:
+        return pair.bounded if part == "bounded" else getattr(pair.variance, part)
+
+    squares = np.array([[0.0 if a == b else square(comparisons.of(a, b)) for b in names] for a in names])
     if not np.isfinite(squares).all():
         return None
     centre = np.eye(len(names)) - 1 / len(names)

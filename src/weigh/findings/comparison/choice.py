@@ -37,7 +37,7 @@ REFERENCES = [
 
 @FINDINGS.named("choice")
 def find(results: Results) -> list[Finding]:
-    """One finding; none with fewer than two candidates, or where these cannot be compared."""
+    """One finding; none with fewer than two candidates, or where some two of these have too few examples in common for an interval."""
     evidence = read_evidence(results)
     if evidence.winner is None or evidence.comparisons is None:
         return []
