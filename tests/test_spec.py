@@ -209,6 +209,13 @@ def test_what_is_no_duration_is_refused_with_what_to_write(written, told):
         parse_duration(written)
 
 
+def test_what_looks_like_a_time_is_quoted_as_it_was_written():
+    """In YAML 1.1 it is a number in base 60."""
+    with pytest.raises(SpecError, match="'1:30' is not a duration"):
+        load_spec(apply_settings({"data": "a"}, ["design.budget=1:30"]))
+    assert apply_settings({}, ["a.b=[1:20, 3, 1.5]"]) == {"a": {"b": ["1:20", 3, 1.5]}}
+
+
 def test_an_ensemble_is_no_recipe_and_its_setting_is_named():
     with pytest.raises(SpecError, match=r"--set output\.ensemble=always"):
         load_spec({"data": "a", "recipes": ["probe", "ensemble"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from random import Random
 
 import pytest
@@ -82,8 +83,52 @@ def test_the_script_of_texts_decides(within_reach, tiny_encoder, tmp_path, capsy
     assert main(["plan", str(tmp_path / "english.csv"), "--offline"]) == 0
     plan = capsys.readouterr().out
     assert f"weigh tries {tiny_encoder}. Beside them naive-bayes, which needs no pretrained model." in plan
-    assert main(["plan", str(tmp_path / "chinese.csv"), "--offline"]) == 2
-    assert "hf:a/b" in capsys.readouterr().err, "it is tried, and cannot be loaded"
+    assert main(["plan", str(tmp_path / "chinese.csv"), "--offline"]) == 0
+    told = capsys.readouterr()
+    assert f"weigh tries {tiny_encoder}, hf:a/b." in told.out + told.err
+    assert "hf:a/b is not tried, it cannot be used" in told.out + told.err, "nobody asked for it: the others go on"
+    assert f"weigh tries {tiny_encoder}. Not tried: hf:a/b (cannot be used" in told.out + told.err
+
+
+def test_where_nothing_can_be_loaded_every_reason_is_told(photos, monkeypatch, tmp_path, capsys):
+    gone = [Suggested(f"file:{tmp_path}/{name}.safetensors@timm:test_resnet", "pictures") for name in "ab"]
+    monkeypatch.setattr(suggested, "SUGGESTED", tuple(gone))
+    monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None)
+    assert main(["run", str(photos), "--offline", "-o", str(tmp_path / "s")]) == 2
+    told = capsys.readouterr().err
+    assert all(one.address in told for one in gone)
+    assert "name a model of your own: --models" in told
+
+
+def test_a_missing_package_leaves_out_the_model_that_needs_it(within_reach, photos, monkeypatch, tmp_path, capsys):
+    from weigh.train import timing
+
+    real = timing.load_model
+
+    def load(address, **options):
+        if address == "timm:test_vit":
+            raise MissingExtra("onnx", text("this model", "该模型"), "onnx")
+        return real(address, **options)
+
+    monkeypatch.setattr(timing, "load_model", load)
+    monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None)
+    monkeypatch.setattr(
+        suggested, "SUGGESTED", (Suggested("timm:test_vit", "pictures"), Suggested(within_reach, "pictures"))
+    )
+    assert main(["plan", str(photos), "--offline"]) == 0
+    told = capsys.readouterr()
+    assert "pip install 'weigh[onnx]'" in told.out + told.err
+    assert f"weigh tries {within_reach}." in told.out + told.err
+
+
+@pytest.mark.parametrize(("setting", "left"), [("design.finalists", "budget"), ("design.budget", "finalists")])
+def test_what_is_set_to_null_stays_off(within_reach, photos, setting, left, tmp_path):
+    from weigh.plan.prepare import prepare
+
+    study = Study.from_data(photos, settings=[f"{setting}=null", "run.offline=true"], folder=tmp_path / "s")
+    design = prepare(study.spec).spec.design
+    assert getattr(design, setting.partition(".")[2]) is None
+    assert getattr(design, left) is not None
 
 
 def test_texts_get_counted_words_beside_the_models_also_where_few_go_on(within_reach, tiny_encoder, tmp_path):
@@ -124,8 +169,9 @@ def test_texts_may_begin_without_a_model_where_none_is_within_reach(monkeypatch,
     assert main(command) == 2
     told = capsys.readouterr().err
     assert "--models hf:FOLDER" in told
-    assert "; or begin without one: --recipes naive-bayes" in told
-    assert main([*command, "--recipes", "naive-bayes", "--quiet"]) == 0, "the advice works"
+    advice = shlex.split(told.partition("; or begin without one: ")[2].splitlines()[0])
+    assert advice == ["weigh", "run", str(tmp_path / "days.csv"), "--recipes", "naive-bayes"]
+    assert main([*advice[1:], "-o", str(tmp_path / "s"), "--quiet"]) == 0, "the advice works"
 
 
 def _absent():

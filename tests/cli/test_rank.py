@@ -7,6 +7,7 @@ import shlex
 
 import pytest
 
+from tests.text_models import write_reviews
 from weigh.cli.main import main
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
@@ -39,16 +40,17 @@ def ranked(photos, two, tmp_path_factory):
     return folder, command
 
 
-def test_the_table_stands_first_then_what_it_means(ranked, two, capsys, monkeypatch):
+def test_the_verdict_stands_first_then_the_table_and_what_it_means(ranked, two, capsys, monkeypatch):
     folder, command = ranked
     for width in (80, 120):
         monkeypatch.setenv("COLUMNS", str(width))
         capsys.readouterr()
         assert main(command) == 0
-        lines = capsys.readouterr().out.splitlines()[1:]
-        assert lines[0].split()[:3] == ["#", "model", "score"]
-        assert [line.split()[0] for line in lines[2:4]] == ["1", "2"]
-        assert max(map(len, lines[:8])) <= width
+        lines = capsys.readouterr().out.splitlines()
+        header = next(i for i, line in enumerate(lines) if line.split()[:3] == ["#", "model", "score"])
+        assert "balanced accuracy" in " ".join(lines[:header]), "the verdict stands first"
+        assert [line.split()[0] for line in lines[header + 2 : header + 4]] == ["1", "2"]
+        assert max(map(len, lines[: header + 7])) <= width
         told = " ".join(lines)
         assert "with a probability of" in told
         assert "With 95 % confidence the best candidate is" in told
@@ -146,6 +148,115 @@ def test_named_models_go_on_with_the_command_that_is_named(ranked, capsys):
     assert "recorded already" in told.out + told.err
 
 
+def test_texts_are_ranked_as_often_as_one_likes(tiny_encoder, tmp_path, monkeypatch, capsys):
+    """Counted words stand beside the models that weigh chose: they are no further recipe."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(suggested, "SUGGESTED", (Suggested(tiny_encoder, "texts"),))
+    monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None)
+    write_reviews(tmp_path / "d.csv", 30)
+    command = ["rank", "d.csv", *QUICK, "--set", "design.folds=2", "--set", "design.repeats=1"]
+    assert main(command) == 0
+    assert "naive-bayes" in capsys.readouterr().out
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "naive-bayes" in out
+    further = shlex.split(out.splitlines()[-1].partition(": ")[2])
+    assert further[-5:] == ["--set", "design.folds=2", "--set", "design.repeats=1", "--offline"], (
+        "settings go on with it"
+    )
+    assert main(["rank", "studies/d", *QUICK]) == 0, "also from the folder, though weigh chose a single model"
+
+
+def test_a_file_that_sets_an_option_of_the_heads_is_ranked_again(photos, two, tmp_path, capsys):
+    written = tmp_path / "study.yaml"
+    content = {"data": str(photos), "models": two, "recipes": [{"name": "probe", "image_size": 48}],
+               "design": {"folds": 2, "repeats": 1}}  # fmt: skip
+    written.write_text(json.dumps(content), "utf-8")
+    command = ["rank", str(written), "--output", str(tmp_path / "s"), *QUICK]
+    assert main(command) == 0
+    assert main(command) == 0
+    capsys.readouterr()
+    assert main(["rank", str(tmp_path / "s"), *QUICK]) == 0
+    further = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
+    assert {"output.refit=true", "design.cleaned=true", "design.curve=null"} < set(further), (
+        "a folder holds what ranking set"
+    )
+    assert main([*further[1:], "--recipes", "probe", "--quiet"]) == 0
+    assert (tmp_path / "s" / "model").is_dir()
+    capsys.readouterr()
+    assert main(command) == 2, "the report with a saved model stays"
+    assert "holds a study that saves a model" in capsys.readouterr().err
+
+
+def test_a_ranking_of_other_models_is_not_overwritten(ranked, tiny, photos, capsys):
+    command = ["rank", str(photos), "--models", f"{tiny},timm:test_vit", "--output", str(ranked[0]), *QUICK]
+    assert main(command) == 2
+    assert "holds a study with further models: file:" in capsys.readouterr().err
+    assert main(["rank", str(photos), "--output", str(ranked[0]), *QUICK]) == 2, "nor by models that weigh chooses"
+    assert "holds a study with further models" in capsys.readouterr().err
+
+
+def test_a_model_that_cannot_be_used_is_left_out_and_named(photos, two, tmp_path, monkeypatch, capsys):
+    gone = f"file:{tmp_path}/gone.safetensors@timm:test_resnet"
+    monkeypatch.setattr(suggested, "SUGGESTED", tuple(Suggested(address, "pictures") for address in (gone, *two)))
+    monkeypatch.setattr(suggested, "out_of_reach", lambda address, *, hub: None)
+    command = ["rank", str(photos), "--output", str(tmp_path / "s"), *QUICK, "--set", "design.repeats=1"]
+    for _ in range(2):
+        capsys.readouterr()
+        assert main([*command, "--format", "json"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert {row["model"] for row in document["ranking"]} == set(two)
+        assert [row["model"] for row in document["not_tried"]] == [gone]
+        assert document["not_tried"][0]["reason"]["en"].startswith("cannot be used")
+        assert document["not_tried"][0]["reason"]["zh"].startswith("无法使用")
+        assert document["failed"] == []
+    assert main(command) == 0
+    assert f"Not tried: {gone[:20]}" in capsys.readouterr().out
+
+
+def test_failed_runs_are_named_and_run_again_when_asked(photos, two, tmp_path, monkeypatch, capsys):
+    from weigh.record.ledger import Ledger
+
+    command = ["rank", str(photos), "--models", ",".join(two), "--output", str(tmp_path / "s"), *QUICK,
+               "--set", "design.folds=2", "--set", "design.repeats=1"]  # fmt: skip
+    assert main(command) == 0
+    ledger = Ledger(tmp_path / "s")
+    with ledger._change() as db:
+        db.execute(
+            "UPDATE runs SET status = 'failed', cause = 'out of memory', digest = NULL WHERE candidate LIKE ?",
+            (f"{two[1]}%",),
+        )
+    capsys.readouterr()
+    assert main([*command, "--format", "json"]) == 0
+    failed = json.loads(capsys.readouterr().out)["failed"]
+    assert [(one["model"], one["failed"], one["runs"], one["cause"]) for one in failed] == [
+        (two[1], 2, 2, "out of memory")
+    ]
+    assert main(command) == 0
+    assert "(2 of 2 runs: out of memory)" in " ".join(capsys.readouterr().out.split())
+    assert main([*command, "--retry-failed", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failed"] == []
+
+
+def test_who_declines_is_not_shown_an_old_table(ranked, monkeypatch, capsys):
+    monkeypatch.setattr("weigh.screen.ASK_ABOVE", -1.0)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+    capsys.readouterr()
+    assert main([*ranked[1], "--set", "design.repeats=6"]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"Not started. What was recorded before: weigh report {ranked[0]} --format text" in told.err
+
+
+@pytest.mark.parametrize("source", ["yaml", "set"])
+def test_one_model_in_a_file_is_no_choice_either(photos, tiny, tmp_path, source, capsys):
+    (tmp_path / "one.yaml").write_text(json.dumps({"data": str(photos), "models": [tiny]}), "utf-8")
+    named = [str(tmp_path / "one.yaml")] if source == "yaml" else [str(photos), "--set", f"models=[{tiny}]"]
+    assert main(["rank", *named, "--output", str(tmp_path / "s")]) == 2
+    assert "Among one model nothing can be chosen" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -154,6 +265,9 @@ def test_named_models_go_on_with_the_command_that_is_named(ranked, capsys):
         (["rank", "{photos}", "--models", "timm:test_resnet"], "Among one model nothing can be chosen"),
         (["rank", "{photos}", "--models", "a:b,c:d"], "a"),
         (["rank", "{photos}", "--budget", "soon"], "is not a duration"),
+        (["rank", "{photos}", "--budget", "1:30"], "'1:30' is not a duration"),
+        (["rank", "{photos}", "--device", "toaster"], "toaster"),
+        (["rank", "{photos}", "--set", "design.fold=3"], "design.fold"),
         (["rank", "{photos}", "--task", "poetry"], "poetry"),
     ],
 )

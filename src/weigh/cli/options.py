@@ -27,6 +27,7 @@ __all__ = [
     "Output",
     "Quiet",
     "Recipes",
+    "RetryFailed",
     "Settings",
     "TaskName",
     "TrustCode",
@@ -73,6 +74,7 @@ Budget = Annotated[
     str,
     typer.Option("--budget", help="Time the study may take (10m, 2h): fewer repeats and networks are run to keep it."),
 ]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the result.")]
 
 

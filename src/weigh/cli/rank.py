@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 import sys
+from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from weigh.cli.options import (
     Budget,
+    Device,
+    Jobs,
     Lang,
     Models,
     Offline,
     Output,
     Quiet,
+    RetryFailed,
+    Settings,
     TaskName,
     TrustCode,
     check_format,
@@ -26,8 +29,18 @@ from weigh.cli.options import (
     open_study,
 )
 from weigh.cli.output import print_data, unfiltered
+from weigh.cli.rank_study import (
+    SETTINGS,
+    TRAINED,
+    extending_command,
+    failed_candidates,
+    not_tried,
+    not_tried_words,
+    ranked_by,
+    refuse_more,
+    refuse_one_model,
+)
 from weigh.cli.study import Source, Yes, run_and_tell
-from weigh.errors import SpecError, WeighError
 from weigh.language import LANGUAGES, Text, detect_language, text
 from weigh.report.visible import visible_json, visible_line
 
@@ -37,8 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
-RECIPE, TRAINED = "probe", "finetune"  # the latter where a task has no linear head
-SETTINGS = ["design.curve=false", "design.cleaned=false", "output.refit=false"]  # what says nothing about the choice
 FORMATS = ("text", "json", "html")
 COLUMNS: dict[str, Text] = {
     "rank": text("#", "#"),
@@ -55,42 +66,47 @@ COLUMNS: dict[str, Text] = {
 
 
 def rank(
-    source: Source, task: TaskName = "", models: Models = [], output: Output = None, budget: Budget = "", offline: Offline = False,
+    source: Source, task: TaskName = "", models: Models = [], settings: Settings = [], output: Output = None, device: Device = "",
+    jobs: Jobs = "", budget: Budget = "", offline: Offline = False,
     format: Annotated[str, typer.Option("--format", "-f", help="text, json (both printed) or html (the report of the study).")] = "text",
     scores: Annotated[bool, typer.Option("--scores", help="In the table also LogME, H-score and the nearest neighbours, which train no head and decide nothing.")] = False,
-    quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "",
+    quiet: Quiet = False, yes: Yes = False, trust_code: TrustCode = False, lang: Lang = "", retry_failed: RetryFailed = False,
 ) -> None:  # fmt: skip
     """Which pretrained model to use: all of them with a linear head (entities: fine-tuned), compared. Without --models, weigh chooses which to try."""
     check_format(format, FORMATS)
-    if len(named := listed(models)) == 1:
-        raise SpecError(
-            text("Only {m} is named.", "只指定了 {m}。", m=named[0]),
-            text("Among one model nothing can be chosen.", "只有一个模型，无从选择。"),
-            text(
-                "Name at least two, separated by commas, or none: then weigh chooses which to try.",
-                "请至少指定两个（用逗号分隔），或一个也不指定，由 weigh 挑选。",
-            ),
-        )
     opened = partial(
         open_study,
         source,
         task=task,
         models=models,
-        settings=SETTINGS,
+        settings=[*SETTINGS, *settings],
         output=output,
+        device=device,
+        jobs=jobs,
         offline=offline,
         trust_code=trust_code,
         budget=budget,
         choosing=True,
     )
-    recipe = _ranked_by(opened(recipes=[]))
+    recipe = ranked_by(opened(recipes=[]))
     study = opened(recipes=[recipe])
-    _refuse_more(study, recipe)
+    refuse_one_model(study)
+    refuse_more(study, recipe)
     from weigh.study import LANGUAGE_FILES
 
     language = detect_language(lang)
-    further = _further(
-        study, source, recipe, task=task, models=named, output=output, offline=offline, trust_code=trust_code
+    further = extending_command(
+        study,
+        source,
+        recipe,
+        task=task,
+        models=listed(models),
+        settings=settings,
+        output=output,
+        device=device,
+        jobs=jobs,
+        offline=offline,
+        trust_code=trust_code,
     )
     report = study.folder / LANGUAGE_FILES[language]
     from weigh.findings.comparison.choice import SCORES
@@ -103,78 +119,21 @@ def rank(
         elif format == "html":
             print(report)
         else:
-            _print_ranking(file, language, without=hidden)
+            results = study.results()
+            lacking = not_tried_words(not_tried(study, results), failed_candidates(results))
+            _print_ranking(file, language, lacking, without=hidden)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
-            print(_extending(further, recipe, again=study.results().less is not None).render(language))
+            print(_extending(further, recipe, again=results.less is not None).render(language))
 
-    run_and_tell(study, tell, quiet=quiet or format == "json", yes=yes, fail_on=[], language=language)
-
-
-def _ranked_by(study: Study) -> str:
-    """Name of the recipe that models are compared by: a linear head, and fine-tuning where the task has none."""
-    from weigh.data.readers import task_of
-    from weigh.run import RECIPES, meant_recipe
-    from weigh.spec import RecipeSpec
-
-    try:
-        task = task_of(study.spec.data, study.spec.task)
-    except WeighError:
-        return RECIPE  # why it cannot be told is said when the study begins
-    head = meant_recipe(RecipeSpec(name=RECIPE), task).name
-    return RECIPE if RECIPES.get(head).options_for(task) is not None else TRAINED
-
-
-def _refuse_more(study: Study, ranked_by: str) -> None:
-    """A study with other recipes keeps them: ranking in its folder would drop them from its report.
-
-    Raises:
-        SpecError: The folder holds such a study.
-    """
-    from weigh.record.ledger import Ledger
-    from weigh.run import RECIPES
-
-    if not (study.folder / "ledger.sqlite").exists():
-        return
-    recorded = (Ledger(study.folder).fact("spec") or {}).get("recipes", [])
-    meant = ({"name": ranked_by}, {"name": RECIPES.get(ranked_by).placed})
-    if all({k: v for k, v in recipe.items() if v is not None} in meant for recipe in recorded):
-        return
-    raise SpecError(
-        text("{f} holds a study with further recipes.", "{f} 中的研究还包含其他方案。", f=study.folder),
-        text("To rank in it would take them out of its report.", "在其中排名会把它们从报告中去掉。"),
-        text(
-            "Look at it: weigh report {f} --format text. Or rank elsewhere: --output studies/NAME",
-            "查看该研究：weigh report {f} --format text；或另选文件夹：--output studies/名称",
-            f=shlex.quote(str(study.folder)),
-        ),
+    run_and_tell(
+        study,
+        tell,
+        quiet=quiet or format == "json",
+        yes=yes,
+        fail_on=[],
+        language=language,
+        retry_failed=retry_failed,
     )
-
-
-def _further(
-    study: Study,
-    source: str,
-    ranked_by: str,
-    *,
-    task: str,
-    models: list[str],
-    output: Path | None,
-    offline: bool,
-    trust_code: bool,
-) -> str:
-    """The command that extends this study (by fine-tuning, where it is ranked by heads), and trains nothing again."""
-    words = ["weigh", "run", source]
-    if models:
-        words += ["--models", ",".join(models)]
-    if ranked_by == TRAINED:
-        words += ["--recipes", TRAINED]
-    else:
-        words += ["--recipes", f"{RECIPE},{TRAINED}"]
-        words += ["--set", "design.finalists=2"] if models or study.spec.models else []
-    words += ["--task", task] if task else []
-    words += ["--offline"] if offline else []
-    words += ["--trust-code"] if trust_code else []
-    words += ["--output", str(output)] if output else []
-    return shlex.join(words)
 
 
 def _choice(file: FindingsFile) -> Finding | None:
@@ -191,13 +150,17 @@ def _rows(finding: Finding) -> list[dict[str, Any]]:
 
 
 def _document(study: Study, file: FindingsFile, further: str) -> str:
-    finding = _choice(file)
     from weigh.report.terminal import summary_line
 
+    finding, results = _choice(file), study.results()
     document = {
         "study": str(study.folder),
         "verdict": {language: summary_line(file, language) for language in LANGUAGES},
         "ranking": [] if finding is None else _rows(finding),
+        "not_tried": [
+            {"model": address, "reason": why._asdict()} for address, why in not_tried(study, results).items()
+        ],
+        "failed": [one._asdict() for one in failed_candidates(results)],
         "finding": None if finding is None else finding.model_dump(mode="json"),
         "extend": further,
     }
@@ -229,27 +192,33 @@ def _extending(command: str, ranked_by: str, *, again: bool) -> Text:
     )
 
 
-def _print_ranking(file: FindingsFile, language: str, *, without: tuple[str, ...]) -> None:
-    """The table, then the sentences on the choice; where there is none, the verdict says why.
+def _print_ranking(file: FindingsFile, language: str, lacking: Text | None, *, without: tuple[str, ...]) -> None:
+    """The verdict, the table, what it lacks, then the sentences on the choice.
 
     Args:
+        lacking: What was not tried, and what failed.
         without: Columns that are not shown.
     """
     from weigh.report.terminal import summary_line
     from weigh.report.wrapping import wrap
 
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    finding, sentences = _choice(file), []
-    if finding is None:
-        sentences.append(summary_line(file, language))
-    else:
+
+    def write(sentences: Iterable[str]) -> None:
+        for sentence in sentences:
+            print("\n".join(wrap(visible_line(sentence), width)))
+
+    finding = _choice(file)
+    write([summary_line(file, language)])
+    if finding is not None:
+        print()
         _print_table(_rows(finding), language, width, without)
+    write([] if lacking is None else [lacking.render(language)])
+    if finding is not None:
         matrix = next((one for one in file.findings if one.id == "comparison:matrix"), None)
-        sentences += [one.sentence.render(language) for one in (finding, matrix) if one is not None]
+        write(one.sentence.render(language) for one in (finding, matrix) if one is not None)
         if here := finding.measured.get("sentence"):
-            sentences.append(here[language])
-    for sentence in sentences:
-        print("\n".join(wrap(visible_line(sentence), width)))
+            write([here[language]])
 
 
 def _print_table(rows: list[dict[str, Any]], language: str, width: int, without: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ from weigh.cli.options import (
     Output,
     Quiet,
     Recipes,
+    RetryFailed,
     Settings,
     TaskName,
     TrustCode,
@@ -49,8 +51,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Start also if it is pred
 def run(
     source: Source, task: TaskName = "", models: Models = [], recipes: Recipes = [], settings: Settings = [],
     output: Output = None, device: Device = "", jobs: Jobs = "", budget: Budget = "", offline: Offline = False, quiet: Quiet = False,
-    yes: Yes = False, fail_on: FailOn = [], trust_code: TrustCode = False, lang: Lang = "",
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again.")] = False,
+    yes: Yes = False, fail_on: FailOn = [], trust_code: TrustCode = False, lang: Lang = "", retry_failed: RetryFailed = False,
 ) -> None:  # fmt: skip
     """Weigh models on labelled data; the same command again resumes or extends the study. Without --models, weigh chooses them."""
     study = open_study(
@@ -140,9 +141,16 @@ def run_and_tell(
             if (study.folder / "study.yaml").exists():
                 type(study).open(study.folder).write()  # a report of what is recorded so far
             raise
-    if not (study.folder / "findings.json").exists():
-        raise typer.Exit(0)  # declined at the question
-    file = study.written or study.read().file
+    if study.written is None:  # declined at the question
+        if (study.folder / "findings.json").exists():
+            line = text(
+                "Not started. What was recorded before: weigh report {f} --format text",
+                "未开始。此前的记录：weigh report {f} --format text",
+                f=shlex.quote(str(study.folder)),
+            )
+            print(line.render(language), file=sys.stderr)
+        raise typer.Exit(0)
+    file = study.written
     tell(file)
     failing = tell_failures(file, fail_on, language)
     runs = file.study["runs"]

@@ -7,8 +7,9 @@ is no such choice: it changes no number, so every start may say it differently.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from weigh.data.examples import Examples
@@ -269,6 +270,7 @@ class ModelTimings:
 
     Args:
         late: Whether steps are timed only where they are asked for.
+        known: Timings that this start has made already.
 
     Attributes:
         known: Address -> timing, as far as they are timed.
@@ -284,10 +286,11 @@ class ModelTimings:
         say: Callable[[Text], None],
         *,
         late: bool,
+        known: Mapping[str, dict[str, Any]] = MappingProxyType({}),
     ) -> None:
         self._what = (spec, setting, candidates, examples)
         self._choose, self._say, self._late = choose, say, late
-        self.known: dict[str, dict[str, Any]] = {}
+        self.known: dict[str, dict[str, Any]] = dict(known)
 
     @property
     def least(self) -> dict[str, dict[str, Any]]:

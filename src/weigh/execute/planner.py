@@ -8,9 +8,9 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from weigh.data.confirmation import what_was_read
@@ -73,32 +73,30 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     if ledger is not None:
         check_same_study(ledger, spec, examples)
     choose, workers = chooser(ledger), count_workers(spec)
-    prepared, chosen = complete_models(prepared, ledger, choose)
-    if chosen is not None:
-        listener.stage(chosen)
-    spec = prepared.spec
     if ledger is None or not ledger.recorded():
         require_recipes(spec)
-    setting = replace(choose_setting(spec, examples, choose), trust_code=trust_code)
-    crossed = cross_candidates(spec)
-    timings = ModelTimings(
-        spec,
-        setting,
-        crossed,
-        examples,
-        choose,
-        listener.stage,
-        late=chooses_finalists(spec) or spec.design.budget is not None,
-    )
-    candidates = name_weights(crossed, choose, timings.of, setting)
+
+    @cache
+    def setting() -> Setting:
+        return replace(choose_setting(spec, examples, choose), trust_code=trust_code)
+
+    def timings_of(spec: StudySpec, known: Mapping[str, dict[str, Any]]) -> ModelTimings:
+        late = chooses_finalists(spec) or spec.design.budget is not None
+        crossed = cross_candidates(spec)
+        return ModelTimings(spec, setting(), crossed, examples, choose, listener.stage, late=late, known=known)
+
+    prepared, chosen, timed = complete_models(prepared, ledger, choose, listener.stage, partial(timings_of, known={}))
+    asked = prepared.spec
+    crossed, timings = cross_candidates(asked), timings_of(asked, timed)
+    candidates = name_weights(crossed, choose, timings.of, setting())
     if (busy := timings.busy_words()) is not None:
         listener.stage(busy)
-    clock = Clock(None if spec.design.budget is None else parse_duration(spec.design.budget), began=began)
+    clock = Clock(None if asked.design.budget is None else parse_duration(asked.design.budget), began=began)
     recorded = {} if ledger is None else ledger.recorded()
     prepared = all_at_once(prepared, candidates, timings, recorded, choose, clock, workers)
-    lean = keep_essentials(prepared, candidates, setting, timings.of, choose, clock)
-    left_out = LeftOut.read(ledger, spec.design.budget, candidates)
-    return Planner(lean, spec, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
+    lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock)
+    left_out = LeftOut.read(ledger, asked.design.budget, candidates)
+    return Planner(lean, asked, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
 
 
 class _Narrow(NamedTuple):

@@ -96,11 +96,14 @@ def prepare(spec: StudySpec, *, progress: Callable[[str, int, int], None] | None
 
 
 def _choosing(spec: StudySpec) -> StudySpec:
-    """Where no models are named, a study whose design is to choose: heads of all, networks of the best, within a time."""
+    """Where no models are named, a study whose design is to choose: heads of all, networks of the best, within a time. What the user set stays,
+    also where it is null.
+    """
     if spec.models or not needs_models(spec):
         return spec
-    design = {"finalists": spec.design.finalists or FINALISTS, "budget": spec.design.budget or BUDGET}
-    return spec.model_copy(update={"design": spec.design.model_copy(update=design)})
+    design = {"finalists": FINALISTS, "budget": BUDGET}
+    unset = {name: value for name, value in design.items() if name not in spec.design.model_fields_set}
+    return spec.model_copy(update={"design": spec.design.model_copy(update=unset)})
 
 
 def _check_different(recipes: Sequence[RecipeSpec], task: str) -> None:

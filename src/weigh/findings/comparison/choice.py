@@ -175,7 +175,15 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
         "这里比较的运行共耗时 {s} 秒。",
         s=f"{spent:.1f}" if spent < 10 else f"{spent:.0f}",
     )
-    further = min(int(60 * MINUTES / repeat), MOST_REPEATS) if repeat > 0 else 0
+    most = max(MOST_REPEATS - scores.repeats, 0)
+    paid = int(60 * MINUTES / repeat) if repeat > 0 else 0
+    further = min(paid, most)
+    values = {
+        "m": MINUTES,
+        "k": text("about {k} more repeats", "大约可多做 {k} 次重复", k=further)
+        if paid <= most
+        else text("all {k} repeats that a study may still have", "可做完研究还允许的全部 {k} 次重复", k=further),
+    }
     useful = _worth_saying(loss) and evidence.more_repeats_help(*evidence.rivals)
     then = _loss_after(evidence, scores, further) if useful else None
     if then is not None and not further:
@@ -186,18 +194,16 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
         )
     elif then is not None and amount(then) == amount(loss):
         sentence += text(
-            "Another {m} minutes would pay for about {k} more repeats, which would hardly lower the expected loss.",
-            "再用 {m} 分钟大约可多做 {k} 次重复，但几乎不会降低预期损失。",
-            m=MINUTES,
-            k=further,
+            "Another {m} minutes would pay for {k}, which would hardly lower the expected loss.",
+            "再用 {m} 分钟{k}，但几乎不会降低预期损失。",
+            **values,
         )
     elif then is not None:
         sentence += text(
-            "Another {m} minutes would pay for about {k} more repeats, which are expected to lower the loss from {a} to {b}.",
-            "再用 {m} 分钟大约可多做 {k} 次重复，预期损失将从 {a} 降到 {b}。",
-            m=MINUTES,
-            k=further,
+            "Another {m} minutes would pay for {k}, which are expected to lower the loss from {a} to {b}.",
+            "再用 {m} 分钟{k}，预期损失将从 {a} 降到 {b}。",
             a=amount(loss),
             b=amount(then),
+            **values,
         )
     return {"sentence": sentence._asdict(), "rows": rows}
