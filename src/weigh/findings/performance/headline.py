@@ -160,7 +160,10 @@ def _ever(evidence: Evidence) -> tuple[Candidate, ...]:
 
 
 def _lead(evidence: Evidence, winner: str) -> Text:
-    level = [n for n in evidence.rivals if n != winner and evidence.scores[n].value == evidence.scores[winner].value]
+    equal = [n for n in evidence.rivals if n != winner and evidence.scores[n].value == evidence.scores[winner].value]
+    comparisons = evidence.comparisons
+    assert comparisons is not None
+    level = [n for n in equal if abs(comparisons.of(winner, n).estimate.value) < 1e-9]  # also in the folds in common
     if evidence.once(usefulness) != "yes":  # the highest of scores that are none
         return text("{c} scores highest", "{c} 得分最高", c=evidence.label(winner))
     if not level:
