@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +34,7 @@ from weigh.cli.rank_study import (
     TRAINED,
     extending_command,
     failed_candidates,
+    looks_words,
     not_tried,
     not_tried_words,
     ranked_by,
@@ -121,7 +122,8 @@ def rank(
         else:
             results = study.results()
             lacking = not_tried_words(not_tried(study, results), failed_candidates(results))
-            _print_ranking(file, language, lacking, without=hidden)
+            below = [words for words in (lacking, looks_words(results)) if words is not None]
+            _print_ranking(file, language, below, without=hidden)
             print(text("Report: {p}", "报告：{p}", p=report).render(language))
             print(_extending(further, recipe, again=results.less is not None).render(language))
 
@@ -161,6 +163,7 @@ def _document(study: Study, file: FindingsFile, further: str) -> str:
             {"model": address, "reason": why._asdict()} for address, why in not_tried(study, results).items()
         ],
         "failed": [one._asdict() for one in failed_candidates(results)],
+        "test_looks": results.test_looks,
         "finding": None if finding is None else finding.model_dump(mode="json"),
         "extend": further,
     }
@@ -192,11 +195,11 @@ def _extending(command: str, ranked_by: str, *, again: bool) -> Text:
     )
 
 
-def _print_ranking(file: FindingsFile, language: str, lacking: Text | None, *, without: tuple[str, ...]) -> None:
-    """The verdict, the table, what it lacks, then the sentences on the choice.
+def _print_ranking(file: FindingsFile, language: str, below: Sequence[Text], *, without: tuple[str, ...]) -> None:
+    """The verdict, the table, what is to be known about it, then the sentences on the choice.
 
     Args:
-        lacking: What was not tried, and what failed.
+        below: What was not tried, what failed, and whether a test part was scored.
         without: Columns that are not shown.
     """
     from weigh.report.terminal import summary_line
@@ -213,7 +216,7 @@ def _print_ranking(file: FindingsFile, language: str, lacking: Text | None, *, w
     if finding is not None:
         print()
         _print_table(_rows(finding), language, width, without)
-    write([] if lacking is None else [lacking.render(language)])
+    write(words.render(language) for words in below)
     if finding is not None:
         matrix = next((one for one in file.findings if one.id == "comparison:matrix"), None)
         write(one.sentence.render(language) for one in (finding, matrix) if one is not None)

@@ -24,6 +24,7 @@ __all__ = [
     "FailedCandidate",
     "extending_command",
     "failed_candidates",
+    "looks_words",
     "not_tried",
     "not_tried_words",
     "ranked_by",
@@ -214,6 +215,17 @@ def not_tried_words(reasons: dict[str, Text], failed: Sequence[FailedCandidate])
         ]
         sentences.append(text("Failed: {r}.", "失败：{r}。", r=join_texts(listed, "; ", "；")))
     return sum(sentences[1:], sentences[0]) if sentences else None
+
+
+def looks_words(results: Results) -> Text | None:
+    """That a test part was scored too, which uses it up a little; None where it was not."""
+    if not results.test_looks:
+        return None
+    return text(
+        "The test part was scored too ({n} {n:|look|looks} at it so far); the ranking does not stand on it, the report tells of it.",
+        "测试部分也已评分（至今看过 {n} 次）；排名不依据它，结果见报告。",
+        n=results.test_looks,
+    )
 
 
 def _elsewhere(study: Study, what: Text, why: Text) -> SpecError:
