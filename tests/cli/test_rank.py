@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 
+import numpy as np
 import pytest
 
+from tests.findings.synthetic import make_results
 from tests.text_models import write_reviews
+from weigh.cli import rank
 from weigh.cli.main import main
+from weigh.cli.rank_study import failed_candidates, not_tried_words
+from weigh.language import text
 from weigh.models import suggested
 from weigh.models.suggested import Suggested
 from weigh.study import Study
@@ -133,8 +138,6 @@ def test_the_command_that_it_names_goes_on_and_trains_nothing_again(photos, tiny
 
 
 def other_reason():
-    from weigh.language import text
-
     return text("not here", "不在这里")
 
 
@@ -212,31 +215,35 @@ def test_a_model_that_cannot_be_used_is_left_out_and_named(photos, two, tmp_path
         assert document["not_tried"][0]["reason"]["zh"].startswith("无法使用")
         assert document["failed"] == []
     assert main(command) == 0
-    assert f"Not tried: {gone[:20]}" in capsys.readouterr().out
+    assert f"Nottried:{gone}(cannotbeused" in "".join(capsys.readouterr().out.split())
 
 
-def test_failed_runs_are_named_and_run_again_when_asked(photos, two, tmp_path, monkeypatch, capsys):
-    from weigh.record.ledger import Ledger
+def test_failed_candidates_are_named_with_their_cause():
+    results = make_results(
+        {"m0": np.zeros((1, 40, 2)), "m1": np.zeros((1, 40, 2))},
+        np.arange(40) % 2,
+        failed=[("m1", 0, fold, "out of memory.") for fold in range(3)] + [("m1", 0, 3, "disk full")],
+    )
+    failed = failed_candidates(results)
+    assert failed == [("m1", "timm:m1", 4, 5, "out of memory.")]
+    late = text("no time within 1m", "1m 内来不及")
+    words = not_tried_words({"timm:a": late, "timm:b": late}, failed)
+    assert words.en == "Not tried: timm:a, timm:b (no time within 1m). Failed: m1 (4 of 5 runs: out of memory)."
+    assert words.zh == "未尝试：timm:a, timm:b（1m 内来不及）。失败：m1（5 次运行中有 4 次：out of memory）。"
+    assert not_tried_words({}, []) is None
 
-    command = ["rank", str(photos), "--models", ",".join(two), "--output", str(tmp_path / "s"), *QUICK,
-               "--set", "design.folds=2", "--set", "design.repeats=1"]  # fmt: skip
+
+def test_options_of_run_reach_the_study(photos, two, tmp_path, monkeypatch):
+    seen: list[tuple[Study, dict]] = []
+    monkeypatch.setattr(rank, "run_and_tell", lambda study, tell, **how: seen.append((study, how)))
+    command = ["rank", str(photos), "--models", ",".join(two), "--output", str(tmp_path / "s"), "--device", "cpu",
+               "--jobs", "2", "--retry-failed", "--set", "design.cleaned=true"]  # fmt: skip
     assert main(command) == 0
-    ledger = Ledger(tmp_path / "s")
-    with ledger._change() as db:
-        db.execute(
-            "UPDATE runs SET status = 'failed', cause = 'out of memory', digest = NULL WHERE candidate LIKE ?",
-            (f"{two[1]}%",),
-        )
-    capsys.readouterr()
-    assert main([*command, "--format", "json"]) == 0
-    failed = json.loads(capsys.readouterr().out)["failed"]
-    assert [(one["model"], one["failed"], one["runs"], one["cause"]) for one in failed] == [
-        (two[1], 2, 2, "out of memory")
-    ]
-    assert main(command) == 0
-    assert "(2 of 2 runs: out of memory)" in " ".join(capsys.readouterr().out.split())
-    assert main([*command, "--retry-failed", "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["failed"] == []
+    study, how = seen[0]
+    assert how["retry_failed"]
+    assert (study.spec.run.device, study.spec.run.jobs) == ("cpu", 2)
+    assert study.spec.design.cleaned, "a user's setting counts more than that of ranking"
+    assert not study.spec.output.refit
 
 
 def test_who_declines_is_not_shown_an_old_table(ranked, monkeypatch, capsys):
