@@ -164,10 +164,10 @@ def test_what_a_few_examples_never_showed_bounds_the_variance_from_below(count):
     logits, target = rare(count)
     comparisons = compared(logits, target, folds=2)
     pair = comparisons.of("m0", "m1")
-    assert pair.relation == "undecided"
+    assert pair.relation == ("undecided" if count == 2 else "better"), "three of three against none is just enough"
     assert pair.q * pair.bounded**0.5 == pytest.approx(max(pair.q * pair.variance.standard_error, pair.least))
     p = true_scores(comparisons, rng=np.random.default_rng(0)).p_best()
-    assert 0.5 < p["m0"] < 0.9
+    assert 0.5 < p["m0"] < (0.9 if count == 2 else 0.99)
 
 
 def test_with_many_examples_the_bound_changes_nothing():
