@@ -237,13 +237,15 @@ def test_options_of_run_reach_the_study(photos, two, tmp_path, monkeypatch):
     seen: list[tuple[Study, dict]] = []
     monkeypatch.setattr(rank, "run_and_tell", lambda study, tell, **how: seen.append((study, how)))
     command = ["rank", str(photos), "--models", ",".join(two), "--output", str(tmp_path / "s"), "--device", "cpu",
-               "--jobs", "2", "--retry-failed", "--set", "design.cleaned=true"]  # fmt: skip
+               "--jobs", "2", "--retry-failed", "--set", "design.cleaned=true", "--set", "recipes.probe.image_size=48"]  # fmt: skip
     assert main(command) == 0
     study, how = seen[0]
     assert how["retry_failed"]
     assert (study.spec.run.device, study.spec.run.jobs) == ("cpu", 2)
     assert study.spec.design.cleaned, "a user's setting counts more than that of ranking"
     assert not study.spec.output.refit
+    assert study.spec.recipes[0].overrides == {"image_size": 48}
+    assert main(["rank", str(photos), "--output", str(tmp_path / "s"), "--set", "recipes.probe.image_size=48"]) == 0
 
 
 def test_who_declines_is_not_shown_an_old_table(ranked, monkeypatch, capsys):

@@ -80,7 +80,6 @@ def rank(
         source,
         task=task,
         models=models,
-        settings=[*SETTINGS, *settings],
         output=output,
         device=device,
         jobs=jobs,
@@ -89,8 +88,11 @@ def rank(
         budget=budget,
         choosing=True,
     )
-    recipe = ranked_by(opened(recipes=[]))
-    study = opened(recipes=[recipe])
+    others = [
+        setting for setting in settings if not setting.strip().startswith("recipes.")
+    ]  # of a recipe not known yet
+    recipe = ranked_by(opened(recipes=[], settings=[*SETTINGS, *others]))
+    study = opened(recipes=[recipe], settings=[*SETTINGS, *settings])
     refuse_one_model(study)
     refuse_more(study, recipe)
     from weigh.study import LANGUAGE_FILES
