@@ -32,7 +32,8 @@ __all__ = [
     "refuse_one_model",
 ]
 
-RECIPE, TRAINED = "probe", "finetune"  # the latter where a task has no linear head
+RECIPE = "probe"
+TRAINED = "finetune"  # where a task has no linear head
 SETTINGS = ["design.curve=false", "design.cleaned=false", "output.refit=false"]  # what says nothing about the choice
 UNDONE = {"design.curve": "null", "design.cleaned": "true", "output.refit": "true"}  # the same as a study has it
 
