@@ -6,6 +6,7 @@ import numpy as np
 
 from tests.findings.studies import file_of, results_of
 from weigh.findings.evidence import read_evidence
+from weigh.report.card import model_card
 
 FOUND = {finding.id: finding for finding in file_of("some-folds").findings}
 WINNER = "m2"
@@ -53,3 +54,17 @@ def test_no_step_asks_for_repeats_that_a_short_time_would_not_run():
     for finding in FOUND.values():
         if WINNER in finding.candidates:
             assert not [step for step in finding.next if "design.repeats" in step.en], finding.id
+
+
+def test_what_a_score_stands_on_is_called_by_its_name():
+    told = FOUND["generalisation:test"]
+    assert "rests on the 1 of 5 folds that ran" in told.sentence.en
+    assert "5 折中跑过的 1 折" in told.sentence.zh
+    assumptions = {one.name.en: one for finding in FOUND.values() for one in finding.assumptions}
+    assert "Only 1 of 5 folds ran" in assumptions["Some folds tell enough"].detail.en
+
+
+def test_the_card_says_what_its_temperature_was_fitted_on():
+    card = model_card(file_of("some-folds"), results_of("some-folds"), facts={"temperature": 1.2})
+    assert "fitted on the examples of one fold and not judged on others" in card
+    assert "Probabilities are calibrated" not in card

@@ -86,7 +86,10 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
                 ),
             )
         )
-    if repeats == 1 and evidence.claim != "these_models":
+    partial = [name for name in names if evidence.partial(name)]
+    if partial:
+        listed.append(_some_folds(evidence, min(evidence.folds_run(name) for name in partial)))
+    elif repeats == 1 and evidence.claim != "these_models":
         listed.append(
             Assumption(
                 name=text("One repeat tells enough", "一次重复就足够"),
@@ -98,3 +101,19 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
             )
         )
     return listed
+
+
+def _some_folds(evidence: Evidence, run: int) -> Assumption:
+    """That what did not run would not have told otherwise."""
+    detail = text(
+        "Only {k} of {f} folds ran: the other examples say nothing here.",
+        "{f} 折中只跑了 {k} 折：其余样本在此未起作用。",
+        k=run,
+        f=evidence.results.spec.design.folds,
+    )
+    if run == 1:
+        detail += text(
+            "How much trainings differ cannot be seen from one; the interval is widened for it.",
+            "只训练一次看不出各次训练相差多少；区间已为此放宽。",
+        )
+    return Assumption(name=text("Some folds tell enough", "部分折就足够"), outcome="doubtful", detail=detail)

@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from weigh.findings.amounts import count
 from weigh.findings.targets import Baseline, answer_blindly
+from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
 from weigh.record.choice_of_winner import choose_winner, comparable_scores
@@ -169,6 +171,22 @@ class Evidence:
     def short_of_time(self, *names: str) -> bool:
         """Whether any of these ran in some folds only while time was short (`less`): more repeats would not run either."""
         return self.results.less is not None and any(self.partial(name) for name in names)
+
+    def validation(self, name: str) -> Text:
+        """What a candidate's score stands on, in words: the numbers are those of `folds_estimates`."""
+        if not self.partial(name):
+            return text("cross-validation", "交叉验证")
+        run, folds = self.folds_run(name), self.results.spec.design.folds
+        return text("the {k} of {f} folds that ran", "{f} 折中跑过的 {k} 折", k=run, f=folds)
+
+    def folds_estimates(self, name: str) -> dict[str, Estimate]:
+        """The numbers in `validation`: none where all folds ran."""
+        if not self.partial(name):
+            return {}
+        return {
+            "folds_run": count(self.folds_run(name), "folds"),
+            "folds": count(self.results.spec.design.folds, "folds"),
+        }
 
     def same_answers(self, a: str, b: str) -> bool:
         """Whether no answer of the two differs, as where a recipe that chooses always chose the other one."""

@@ -153,7 +153,7 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines += ["## Use", "", "```", f"weigh predict STUDY {results.examples.medium.new_files}{files}", "```", ""]
     if not kind.probable:
         facts = {name: value for name, value in facts.items() if name not in OF_PROBABILITIES}
-    lines += ["Probabilities are calibrated with the temperature below.", ""] if facts.get("temperature") else []
+    lines += [_of_temperature(file), ""] if facts.get("temperature") else []
     decision = next((finding for finding in file.findings if finding.kind == "decision"), None)
     lines += [escape_markdown(point.en) + "\n" for point in (decision.sentence, *decision.next)] if decision else []
     counted = facts.get("weights") == "none"  # then there is no network of another library
@@ -213,3 +213,13 @@ def _short(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(_short(entry) for entry in value)
     return f"{value:.6g}" if isinstance(value, float) else visible_line(value)
+
+
+def _of_temperature(file: FindingsFile) -> str:
+    """What the temperature of the saved model was fitted on, and whether that was judged."""
+    calibration = next((finding for finding in file.findings if finding.kind == "calibration"), None)
+    estimates = {} if calibration is None else calibration.estimates
+    if "temperature" not in estimates or "calibration_error_before" in estimates:
+        return "Probabilities are calibrated with the temperature below."
+    judged = "judged on the test part" if "calibration_error_test" in estimates else "not judged on others"
+    return f"Probabilities are divided by the temperature below, which was fitted on the examples of one fold and {judged}."

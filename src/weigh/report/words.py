@@ -286,12 +286,12 @@ WORDS = {
         "本报告不涉及这些模型背后的训练方案：重新训练或换一份训练数据会得到什么，并未考察。",
     ),
     "missing_claim_test": Text(
-        "There was no independent test part: every score comes from cross-validation on the same data.",
-        "没有独立的测试部分：所有得分都来自同一份数据上的交叉验证。",
+        "There was no independent test part: every score comes from examples of the same data that were held out of training.",
+        "没有独立的测试部分：所有得分都来自同一份数据中训练时留出的样本。",
     ),
     "missing_claim_test_waits": Text(
-        "The independent test part was not scored: so far every score comes from cross-validation on the same data.",
-        "独立的测试部分没有得分：目前所有得分都来自同一份数据上的交叉验证。",
+        "The independent test part was not scored: so far every score comes from examples of the same data that were held out of training.",
+        "独立的测试部分没有得分：目前所有得分都来自同一份数据中训练时留出的样本。",
     ),
     "next_more": Text("Further proposals", "其他建议"),
     "next_further": Text("Further proposals: {n}, with their findings below.", "其他建议共 {n} 条，见下方各项结论。"),

@@ -104,20 +104,22 @@ def _test(evidence: Evidence, tests: dict[str, Estimate], figure: Figure) -> Fin
         "gap": gap,
         "examples": count(test.n, test.n_unit),
         "looks": count(looks, "looks"),
+        **evidence.folds_estimates(winner),
     }
     values = {
         "c": evidence.label(winner),
         "m": evidence.metric.title,
         "t": test.format(),
         "v": validated.format(),
+        "b": evidence.validation(winner),
         "n": test.n,
         "u": text("groups", "组") if test.n_unit == "groups" else text("examples", "个样本"),
         "g": amount(gap),
         "k": LOOKS.get(looks, text("{n} times", " {n} 次", n=looks)),
     }
     sentence = text(
-        "Refitted on all training data, {c} scores {t} ({m}) on the test part ({n} {u}); cross-validation said {v}.",
-        "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；交叉验证为 {v}。",
+        "Refitted on all training data, {c} scores {t} ({m}) on the test part ({n} {u}); {b} said {v}.",
+        "{c} 用全部训练数据重新训练后，在测试部分（{n} {u}）上的{m}为 {t}；{b}为 {v}。",
         **values,
     )
     sentence += _same_classes(evidence, estimates)
@@ -167,9 +169,9 @@ def _holds(answer: str, values: dict[str, Any], easier: Text) -> Text:
             **values,
         )
     return text(
-        "The score does not fall; it is higher than cross-validation promised, by {g}: {w}, and having more training "
+        "The score does not fall; it is higher than {b} promised, by {g}: {w}, and having more training "
         "examples may add to it.",
-        "得分没有下降，反而比交叉验证给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
+        "得分没有下降，反而比{b}给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
         w=easier,
         **values,
     )
@@ -199,18 +201,22 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
     results, winner = evidence.results, str(evidence.winner)
     n = len(results.examples.where("test"))
     failed = [run for run in results.runs("refit", candidate=winner, status="failed") if run.cause]
-    estimates = {"examples": count(n, "examples")} if n else {}
+    estimates = evidence.folds_estimates(winner) | ({"examples": count(n, "examples")} if n else {})
     values = {
         "n": n,
         "m": evidence.metric.title,
         "c": evidence.label(winner),
         "w": failed[0].cause.rstrip(".") if failed else "",
+        "b": evidence.validation(winner),
     }
     proposal = text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
     if not n:
         sentence = text(
-            "There is no test part: everything here rests on cross-validation.",
-            "没有测试部分：这里的一切都依据交叉验证。",
+            "There is no test part: what is said of {c} rests on {b}."
+            if estimates
+            else "There is no test part: everything here rests on {b}.",
+            "没有测试部分：对 {c} 的结论都依据{b}。" if estimates else "没有测试部分：这里的一切都依据{b}。",
+            **values,
         )
         proposal = GIVE_A_TEST
     elif winner in tests and evidence.metric.judged is not None:
@@ -242,8 +248,8 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         )
     else:
         sentence = text(
-            "The test part ({n} examples) has not been scored yet: so far everything rests on cross-validation.",
-            "测试部分（{n} 个样本）尚未评分：目前的一切都依据交叉验证。",
+            "The test part ({n} examples) has not been scored yet: so far everything rests on {b}.",
+            "测试部分（{n} 个样本）尚未评分：目前的一切都依据{b}。",
             **values,
         )
     return Finding(
@@ -329,11 +335,12 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
     threshold = GAP if evidence.metric.unit == "score" else 2 * rope or RELATIVE * abs(validated.value)
     memorises = gap.value > threshold
     sentence = text(
-        "On the examples it was trained on, the {m} of {c} is {t:.3f}, in cross-validation {v:.3f}: a gap of {g}.",
-        "{c} 在自己的训练样本上的{m}为 {t:.3f}，交叉验证为 {v:.3f}：相差 {g}。",
+        "On the examples it was trained on, the {m} of {c} is {t:.3f}, in {b} {v:.3f}: a gap of {g}.",
+        "{c} 在自己的训练样本上的{m}为 {t:.3f}，{b}为 {v:.3f}：相差 {g}。",
         c=evidence.label(winner),
         m=evidence.metric.title,
         t=train,
+        b=evidence.validation(winner),
         v=validated.value,
         g=amount(gap),
     ) + (
@@ -355,6 +362,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
                 "train": Estimate(value=train, method="mean over runs", unit=evidence.metric.unit),
                 "cross_validation": validated,
                 "gap": gap,
+                **evidence.folds_estimates(winner),
             },
             candidates=[winner],
             figure=figure,

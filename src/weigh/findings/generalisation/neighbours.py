@@ -184,7 +184,7 @@ def _along(evidence: Evidence, source: _Source, near: Neighbours) -> Finding:
     effect, worth, factor = near.effect, effective_examples(n, near.effect), error_factor(near.effect)
     results = evidence.results
     apart = len(results.examples.where("train")) / max(
-        len(results.judged), 1
+        len(source.errors), 1
     )  # examples of folds that did not run stand between these
     reach, size = round(near.reach * apart), round(near.size * apart)
     values = {
