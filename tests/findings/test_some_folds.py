@@ -68,3 +68,10 @@ def test_the_card_says_what_its_temperature_was_fitted_on():
     card = model_card(file_of("some-folds"), results_of("some-folds"), facts={"temperature": 1.2})
     assert "fitted on the examples of one fold and not judged on others" in card
     assert "Probabilities are calibrated" not in card
+
+
+def test_classes_are_described_in_the_folds_that_ran():
+    assert "in the 1 of 5 folds that ran" in FOUND["performance:classes"].sentence.en
+    confusion = FOUND["performance:confusion"]
+    assert confusion.estimates["wrong"].n == predicted().sum()
+    assert "cross-validation" not in confusion.sentence.en

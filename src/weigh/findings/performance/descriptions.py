@@ -72,10 +72,12 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
     if runs.kind.scored:
         return describe_scored_classes(evidence)
     scores, cells = [], []
-    for repeat in range(len(runs.answers)):
-        rows = np.flatnonzero(evidence.measured[winner].present[repeat])
-        if not len(rows):
-            continue
+    present = evidence.measured[winner].present
+    sizes = present.sum(axis=1)
+    for repeat in np.flatnonzero(
+        (sizes == sizes.max()) & (sizes > 0)
+    ).tolist():  # repeats of fewer examples are no repeats to average over
+        rows = np.flatnonzero(present[repeat])
         prediction = runs.prediction(repeat)
         prediction = type(prediction)(prediction.probabilities[rows], prediction.labels[rows])
         scores.append(per_class(runs.kind, prediction, runs.target[rows], classes=len(classes)))
@@ -97,11 +99,15 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
         return []
     fixed = evidence.claim == "these_models"  # trained models on a test set
     label = evidence.label(winner)
-    findings = [_of_classes(winner, label, table, fixed=fixed)]
-    return [*findings, _of_confusions(winner, label, cells, classes, fixed=fixed)] if cells else findings
+    stands_on = {} if fixed else evidence.folds_estimates(winner)
+    findings = [_of_classes(winner, label, table, evidence.validation(winner), fixed=fixed)]
+    findings += (
+        [_of_confusions(winner, label, cells, classes, evidence.validation(winner), fixed=fixed)] if cells else []
+    )
+    return [one.model_copy(update={"estimates": one.estimates | stands_on}) for one in findings]
 
 
-def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> Finding:
+def _of_classes(winner: str, label: str, table: list[dict], validation: Text, *, fixed: bool) -> Finding:
     tested = [row for row in table if row["recall"] is not None]
     weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
     return Finding(
@@ -112,7 +118,7 @@ def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> F
         sentence=text(
             "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
             "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
-            x=text("", "") if fixed else text(" in cross-validation", "在交叉验证中，"),
+            x=text("", "") if fixed else text(" in {b}", "在{b}中，", b=validation),
             c=label,
             s=strongest["class"],
             w=weakest["class"],
@@ -129,7 +135,9 @@ def _of_classes(winner: str, label: str, table: list[dict], *, fixed: bool) -> F
     )
 
 
-def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Sequence[str], *, fixed: bool) -> Finding:
+def _of_confusions(
+    winner: str, label: str, cells: list[np.ndarray], classes: Sequence[str], validation: Text, *, fixed: bool
+) -> Finding:
     """How often which class is taken for which other; `cells` are the counts of each repeat."""
     from scipy.sparse import find
 
@@ -147,14 +155,15 @@ def _of_confusions(winner: str, label: str, cells: list[np.ndarray], classes: Se
         sentence=text(
             "{c} gets {w:.1f} of {n} examples wrong, averaged over its runs ({r})."
             if fixed
-            else "{c} gets {w:.1f} of {n} examples wrong in cross-validation, averaged over {r} {r:|repeat|repeats}.",
+            else "{c} gets {w:.1f} of {n} examples wrong in {b}, averaged over {r} {r:|repeat|repeats}.",
             "{c} 平均每次运行在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次运行）。"
             if fixed
-            else "在交叉验证中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
+            else "在{b}中，{c} 平均每次重复在 {n} 个样本里分错 {w:.1f} 个（共 {r} 次重复）。",
             c=label,
             w=wrong,
             n=n,
             r=len(cells),
+            b=validation,
         ),
         estimates={
             "wrong": Estimate(value=wrong, n=n, method="mean count", unit="examples"),
