@@ -68,6 +68,7 @@ def test_the_card_says_what_its_temperature_was_fitted_on():
     card = model_card(file_of("some-folds"), results_of("some-folds"), facts={"temperature": 1.2})
     assert "fitted on the examples of one fold and not judged on others" in card
     assert "Probabilities are calibrated" not in card
+    assert "held-out folds (1 of 5)" in card
 
 
 def test_classes_are_described_in_the_folds_that_ran():

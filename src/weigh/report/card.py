@@ -106,7 +106,10 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     """Results of `model-index`: the cross-validated score, and that on the independent test part where there is one."""
     rows = []
     headline = tell(file).headline
-    scores = [("cross-validation", (headline.estimates if headline else {}).get("score"))]
+    estimates = headline.estimates if headline else {}
+    run, whole = estimates.get("folds_run"), estimates.get("folds")
+    validated = f"held-out folds ({run.value:.0f} of {whole.value:.0f})" if run and whole else "cross-validation"
+    scores = [(validated, estimates.get("score"))]
     scores += [
         ("test", finding.estimates.get("test")) for finding in file.findings if finding.id == "generalisation:test"
     ]

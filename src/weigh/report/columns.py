@@ -65,6 +65,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "column": Text("column", "列"),
     "columns": Text("columns", "列数"),
     "columns_left_out": Text("columns left out", "未用的列数"),
+    "folds_run": Text("folds that ran", "跑过的折数"),
     "compared": Text("compared repeats", "可比较的重复次数"),
     "candidates_compared": Text("compared candidates", "可比较的候选方案数"),
     "confidence": Text("confidence", "置信度"),
