@@ -6,7 +6,14 @@ import pytest
 
 from tests.conftest import make_photos
 from tests.plan.planted_workers import records_only
+from tests.text_models import write_reviews
 from weigh.execute import budget
+from weigh.plan.candidates import cross_candidates
+from weigh.plan.less_training import possible
+from weigh.plan.prepare import prepare
+from weigh.plan.runs import plan_runs
+from weigh.spec_yaml import load_spec
+from weigh.train.length import epochs_of
 
 CHOOSING = ["design.repeats=1", "design.finalists=1", "design.test=0"]
 ONCE = ["design.repeats=1", "design.test=0"]
@@ -123,3 +130,16 @@ def test_steps_are_timed_where_the_forward_pass_leaves_hope_and_the_plan_is_of_w
     plan = study.plan()
     assert "no time for timm:good × finetune, timm:poor × finetune" in str(plan)
     assert plan.seconds <= 150
+
+
+def test_whole_texts_may_be_trained_for_fewer_steps(tiny_encoder, tmp_path):
+    write_reviews(tmp_path / "d.csv", 200)
+    spec = load_spec({"data": str(tmp_path / "d.csv"), "models": [tiny_encoder], "recipes": ["finetune"]})
+    prepared = prepare(spec)
+    whole = plan_runs(
+        prepared.examples, prepared.spec, cross_candidates(prepared.spec), variants=(), copies=prepared.copies
+    )
+    run = next(run for run in whole.runs if run.fold == 0)
+    steps = -(-len(run.train) // run.options["batch_size"])
+    epochs = {less.epochs for less in possible(prepared.spec, whole, [tiny_encoder], {})}
+    assert min(one for one in epochs if one) == -(-50 // steps) < epochs_of(run.options, len(run.train))

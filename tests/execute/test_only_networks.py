@@ -15,7 +15,7 @@ from tests.plan.planted_workers import records_only
 from weigh.execute import budget, local
 from weigh.execute.driver import run_study
 from weigh.execute.listener import Silent
-from weigh.plan.less_training import LEAST_STEPS
+from weigh.media import Medium
 
 ONLY_NETWORKS = RECIPES[1:]
 
@@ -97,7 +97,7 @@ def test_one_network_stays_with_the_least_training_where_not_even_that_fits(time
 def test_short_passes_are_cut_to_the_fewest_steps_that_are_worth_it(timed):
     study, _ = timed(*ONCE, "design.budget=350s", recipes=[{"name": "finetune", "batch_size": 8, "steps": 400}])
     steps = 12  # of one pass: 90 pictures in batches of 8
-    assert f"finetune trains {-(-LEAST_STEPS // steps)} epochs instead of 40, in" in str(study.plan())
+    assert f"finetune trains {-(-Medium.least_steps // steps)} epochs instead of 40, in" in str(study.plan())
 
 
 def test_where_networks_race_nothing_is_less(timed, timings):

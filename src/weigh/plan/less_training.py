@@ -18,22 +18,23 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
+from weigh.media import MEDIA, Medium
 from weigh.plan.candidates import candidate_id, recipe_of
 from weigh.plan.identity import make_run
 from weigh.plan.runs import Plan
 from weigh.run import RECIPES, Candidate, Run, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
+from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
 
 __all__ = ["LessTraining", "heads_of", "less_of", "less_words", "possible", "with_less", "with_networks"]
 
-LEAST_STEPS = 300  # of the optimiser; 216 did not bring a network past a probe, that 300 do is not measured (docs/decisions/budget.md)
 # On the one fold that was measured, a probe's head was a worse start for few steps.
 FROM_RANDOM = {"head": "random", "learning_rate": 1e-3}
 SMALL = 128  # side in pixels that pictures are scaled to, where a model reads larger ones
 ALL = 10_000  # passes: as many as the recipe's own
 # (folds, passes, whether pictures may stay as large as the model reads them), from the most to the least; the first that fits is taken. Passes are
-# raised to as many as make `LEAST_STEPS`.
+# raised to as many as make the least steps.
 LADDER = (
     (3, ALL, True), (2, ALL, True), (3, ALL, False), (2, ALL, False),
     (2, 5, False), (1, ALL, False), (1, 5, False), (2, 3, False), (1, 3, False), (1, 2, False), (1, 1, False),
@@ -77,7 +78,7 @@ def possible(spec: StudySpec, whole: Plan, models: Sequence[str], sizes: Mapping
     # one number for all recipes: none is trained for longer than by itself
     usual = min((epochs_of(run.options, len(run.train)) for run in free), default=0)
     steps = min((math.ceil(len(run.train) / run.options["batch_size"]) for run in free), default=1)
-    fewest = math.ceil(LEAST_STEPS / steps)
+    fewest = math.ceil((Medium if spec.task is None else MEDIA.get(TASKS.get(spec.task).medium)).least_steps / steps)
     resizable = all(sizes.get(model, 0) > SMALL for model in models)
     tried = set()
     for folds, most, large in LADDER if runs else ():
