@@ -57,6 +57,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"share of out-of-fold labels", "占折外标签的比例"),
     (r"mean of the repeats, no interval", "各次重复的平均，不设区间"),
     (r"median", "中位数"),
+    (r"minimum of the log loss over the examples of one fold; no interval", "在一折的样本上使对数损失最小，不设区间"),
     (r"influence of (\w+) with their part in training and the variance between runs, Bonferroni over (\d+) pairs", "影响函数（按{0}），计入其在训练中的作用和运行间方差，对 {1} 对类别作 Bonferroni 校正"),
     (r"influence of (\w+), Bonferroni over (\d+) pairs", "影响函数（按{0}），对 {1} 对类别作 Bonferroni 校正"),
     (r"influence of (\w+) with their part in training and the variance between runs", "影响函数（按{0}），计入其在训练中的作用和运行间方差"),
