@@ -217,13 +217,13 @@ def _of_saved(temperature: float, tested: Estimate | None) -> Text:
     if tested is None:
         return text(
             "The saved model divides its logits by a temperature of {t}, fitted on these same examples: what it states then has not been judged.",
-            "保存的模型会把 logits 除以温度 {t}，而该温度就是用这些样本拟合的：校准后的概率尚未检验。",
+            "保存的模型会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的：校准后的概率尚未检验。",
             t=t,
         )
     return text(
         "The saved model divides its logits by a temperature of {t}, fitted on these same examples; on the test part, which chose nothing, "
         "what it states then and how often it is right differ by {e} on average.",
-        "保存的模型会把 logits 除以温度 {t}，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
+        "保存的模型会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
         t=t,
         e=tested.format(),
     )
