@@ -32,7 +32,8 @@ USUAL_PASSES = 3  # that a step of training costs, where it is not timed
 # adapters has no gradients of the weights. With a frozen part a step may cost next to nothing.
 LEAST_PASSES, LEAST_PASSES_LOW_RANK = 2.0, 1.5
 HEAD_SECONDS = 0.15  # one linear head with its strengths and inner folds, roughly; corrected by the measured figure
-WIDER = 2  # times as long takes a head on several layers, roughly: 1.6 to 2.5 with pictures, docs/decisions/multilayer.md
+# Times as long takes a head on several layers, roughly: 1.6 to 2.5 with pictures (docs/decisions/multilayer.md).
+WIDER = 2
 
 
 def group_jobs(runs: Sequence[Run], setting: Setting, timings: dict[str, dict[str, Any]], n_examples: int) -> list[Job]:
