@@ -291,7 +291,8 @@ def plan_it(spec: StudySpec) -> bool:
         return False
 
 
-def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
+@pytest.mark.parametrize("count", [400, pytest.param(2000, marks=pytest.mark.thorough)])
+def test_mutations_give_an_error_or_a_plan(tmp_path, count):
     """Every mutation of a study.yaml is a clear error in both languages or a valid specification."""
     rng = random.Random(20261123)
     original, path, outcomes = (
@@ -299,7 +300,7 @@ def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
         tmp_path / "study.yaml",
         {"valid": 0, "error": 0, "planned": 0},
     )
-    for _ in range(1000):
+    for _ in range(count):
         mutated = original
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             mutated = mutate(mutated, rng)
@@ -315,7 +316,7 @@ def test_a_thousand_mutations_give_an_error_or_a_plan(tmp_path):
             assert isinstance(spec, StudySpec)
             assert load_spec(yaml.safe_load(dump_spec(spec))) == spec
             outcomes["planned"] += plan_it(spec)
-    assert min(outcomes.values()) > 50, outcomes
+    assert min(outcomes.values()) > count / 20, outcomes
 
 
 def test_schema_describes_every_setting():

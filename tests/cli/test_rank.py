@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shlex
+from contextlib import redirect_stdout
 
 import numpy as np
 import pytest
@@ -45,28 +47,42 @@ def ranked(photos, two, tmp_path_factory):
     return folder, command
 
 
-def test_the_verdict_stands_first_then_the_table_and_what_it_means(ranked, two, capsys, monkeypatch):
-    folder, command = ranked
-    for width in (80, 120):
-        monkeypatch.setenv("COLUMNS", str(width))
-        capsys.readouterr()
+def printed_by(command: list[str], width: int = 120) -> str:
+    """What a command writes to standard output in a terminal of this width."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as out:
+        patch.setenv("COLUMNS", str(width))
         assert main(command) == 0
-        lines = capsys.readouterr().out.splitlines()
-        header = next(i for i, line in enumerate(lines) if line.split()[:3] == ["#", "model", "score"])
-        assert "balanced accuracy" in " ".join(lines[:header]), "the verdict stands first"
-        assert [line.split()[0] for line in lines[header + 2 : header + 4]] == ["1", "2"]
-        assert max(map(len, lines[: header + 7])) <= width
-        told = " ".join(lines)
-        assert "with a probability of" in told
-        assert "With 95 % confidence the best candidate is" in told
-        assert f"Report: {folder / 'report.html'}" in told
-        assert "weigh run" in lines[-1]
+    return out.getvalue()
 
 
-def test_json_holds_the_table_and_the_finding(ranked, two, capsys):
-    capsys.readouterr()
-    assert main([*ranked[1], "--format", "json"]) == 0
-    document = json.loads(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def told(ranked) -> list[str]:
+    """Lines that the command writes when it is repeated."""
+    return printed_by(ranked[1]).splitlines()
+
+
+@pytest.fixture(scope="module")
+def document(ranked) -> dict:
+    """The same as JSON."""
+    return json.loads(printed_by([*ranked[1], "--format", "json"]))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_verdict_stands_first_then_the_table_and_what_it_means(ranked, told, width):
+    folder, command = ranked
+    lines = told if width == 120 else printed_by(command, width).splitlines()
+    header = next(i for i, line in enumerate(lines) if line.split()[:3] == ["#", "model", "score"])
+    assert "balanced accuracy" in " ".join(lines[:header]), "the verdict stands first"
+    assert [line.split()[0] for line in lines[header + 2 : header + 4]] == ["1", "2"]
+    assert max(map(len, lines[: header + 7])) <= width
+    whole = " ".join(lines)
+    assert "with a probability of" in whole
+    assert "With 95 % confidence the best candidate is" in whole
+    assert f"Report: {folder / 'report.html'}" in whole
+    assert "weigh run" in lines[-1]
+
+
+def test_json_holds_the_table_and_the_finding(document, two):
     assert [row["rank"] for row in document["ranking"]] == [1, 2]
     assert sum(row["p_best"] for row in document["ranking"]) == pytest.approx(1, abs=0.01)
     assert all(row["seconds"] > 0 for row in document["ranking"])
@@ -76,13 +92,9 @@ def test_json_holds_the_table_and_the_finding(ranked, two, capsys):
     assert document["finding"]["kind"] == "choice"
 
 
-def test_scores_without_a_head_are_columns_when_asked_for_and_always_in_json(ranked, capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-    capsys.readouterr()
-    assert main(ranked[1]) == 0
-    assert "LogME" not in capsys.readouterr().out
-    assert main([*ranked[1], "--scores"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+def test_scores_without_a_head_are_columns_when_asked_for_and_always_in_json(ranked, told, document):
+    assert "LogME" not in " ".join(told)
+    lines = printed_by([*ranked[1], "--scores"]).splitlines()
     header = next(line for line in lines if "LogME" in line)
     assert [name for name in header.split() if name in ("LogME", "H-score", "kNN", "GMACs")] == [
         "LogME",
@@ -90,8 +102,6 @@ def test_scores_without_a_head_are_columns_when_asked_for_and_always_in_json(ran
         "kNN",
         "GMACs",
     ]
-    assert main([*ranked[1], "--format", "json"]) == 0
-    document = json.loads(capsys.readouterr().out)
     for row, line in zip(document["ranking"], lines[lines.index(header) + 2 :], strict=False):
         assert [f"{row[key]:.3f}" for key in ("logme", "h_score", "knn")] == line.split()[-5:-2]
         assert 0 <= row["knn"] <= 1
@@ -141,14 +151,13 @@ def other_reason():
     return text("not here", "不在这里")
 
 
-def test_named_models_go_on_with_the_command_that_is_named(ranked, capsys):
-    capsys.readouterr()
-    assert main(ranked[1]) == 0
-    command = shlex.split(capsys.readouterr().out.splitlines()[-1].partition(": ")[2])
+def test_named_models_go_on_with_the_command_that_is_named(told, capsys):
+    command = shlex.split(told[-1].partition(": ")[2])
     assert command[:2] == ["weigh", "run"]
+    capsys.readouterr()
     assert main(["plan", *command[2:]]) == 0
-    told = capsys.readouterr()
-    assert "recorded already" in told.out + told.err
+    planned = capsys.readouterr()
+    assert "recorded already" in planned.out + planned.err
 
 
 def test_texts_are_ranked_as_often_as_one_likes(tiny_encoder, tmp_path, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""Two hundred hostile inputs through the command line (ten thousand: `python -m benchmarks.torture inputs`)."""
+"""A hundred hostile inputs through the command line (ten thousand: `python -m benchmarks.torture inputs`)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ import weigh.cli.main, weigh.findings.registry
 from benchmarks.torture.fuzz.children import plan_tries, try_all
 kinds, count, seed = sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3])
 failures, answered = try_all(plan_tries(count, seed, kinds))
-print(*failures, "enough were read" if answered > 30 else answered, sep="\\n")
+print(*failures, "enough were read" if answered > 0.15 * count else answered, sep="\\n")
 """  # in a fresh process: children are forked, which threads of others would not survive
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="children are forked")
-def test_hostile_inputs_get_an_answer_or_a_clear_error(tmp_path):
+@pytest.mark.parametrize("count", [100, pytest.param(300, marks=pytest.mark.thorough)])
+def test_hostile_inputs_get_an_answer_or_a_clear_error(tmp_path, count):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, ",".join(WITHOUT_STUDIES), "200", "20261127"],
+        [sys.executable, "-c", SCRIPT, ",".join(WITHOUT_STUDIES), str(count), "20261127"],
         cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=280, check=True,
     )  # fmt: skip
     assert done.stdout.strip().splitlines() == ["enough were read"], done.stdout

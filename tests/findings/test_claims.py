@@ -130,22 +130,34 @@ def no_more_than_allowed(finding: Finding) -> None:
                 assert not BETTER[language].search(said) or name != "difference", said
 
 
-@given(
-    seed=st.integers(0, 2**20),
-    n=st.sampled_from([30, 80, 200, 600]),
-    candidates=st.integers(1, 4),
-    repeats=st.integers(1, 4),
-    spread=st.sampled_from([0.0, 0.1, 1.0]),
-    prevalence=st.sampled_from([(0.5, 0.5), (0.85, 0.15), (0.4, 0.3, 0.3)]),
-    primary=st.sampled_from(sorted(SCORES)),
-    rope=st.sampled_from([None, 0.0, 0.05, 0.2]),
-    purpose=st.sampled_from(["ship", "publish"]),
-    shared=st.booleans(),
-)
-@settings(max_examples=60, deadline=None)
-def test_sentences_claim_no_more_than_the_records(
-    seed, n, candidates, repeats, spread, prevalence, primary, rope, purpose, shared
-):
+STUDIES = {
+    "seed": st.integers(0, 2**20),
+    "n": st.sampled_from([30, 80, 200, 600]),
+    "candidates": st.integers(1, 4),
+    "repeats": st.integers(1, 4),
+    "spread": st.sampled_from([0.0, 0.1, 1.0]),
+    "prevalence": st.sampled_from([(0.5, 0.5), (0.85, 0.15), (0.4, 0.3, 0.3)]),
+    "primary": st.sampled_from(sorted(SCORES)),
+    "rope": st.sampled_from([None, 0.0, 0.05, 0.2]),
+    "purpose": st.sampled_from(["ship", "publish"]),
+    "shared": st.booleans(),
+}
+
+
+@given(**STUDIES)
+@settings(max_examples=25, deadline=None)
+def test_sentences_claim_no_more_than_the_records(**drawn):
+    sentences_claim_no_more(**drawn)
+
+
+@pytest.mark.thorough
+@given(**STUDIES)
+@settings(max_examples=200, deadline=None)
+def test_sentences_of_many_studies_claim_no_more_than_the_records(**drawn):
+    sentences_claim_no_more(**drawn)
+
+
+def sentences_claim_no_more(seed, n, candidates, repeats, spread, prevalence, primary, rope, purpose, shared):
     rng = np.random.default_rng(seed)
     target = simulate_target(rng, n, prevalence)
     difficulty = rng.standard_normal((n, len(prevalence))) if shared else None

@@ -195,9 +195,9 @@ QUICK_LORA = {"name": "lora", "epochs": 12, "learning_rate": 3e-3, "batch_size":
 
 def test_lora_beside_probe_and_finetune(tiny_encoder, tmp_path):
     pytest.importorskip("peft")
-    data = write_reviews(tmp_path / "reviews.csv", 240)
+    data = write_reviews(tmp_path / "reviews.csv", 160)
     recipes = ["probe", {"name": "finetune", "epochs": 1}, QUICK_LORA]
-    settings = [*QUICK_STUDY, *NOTHING_BESIDES]
+    settings = [*QUICK_STUDY, *NOTHING_BESIDES, "output.refit=false"]  # the test below saves one
     study = Study.from_data(data, [tiny_encoder], recipes, settings=settings, folder=tmp_path / "study").run()
     assert not [finding.sentence.en for finding in study.read() if finding.kind == "internal"]
     results = study.results()
