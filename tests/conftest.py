@@ -31,7 +31,7 @@ LONGEST = [
     "report/test_boxes", "plan/test_racing", "train/test_naive_bayes", "models/test_own_models", "journeys/test_offline", "findings/test_verdicts",
     "report/test_chinese", "train/test_numerics", "train/test_loop", "journeys/test_own_detectors", "plan/test_purposes", "stats/test_box_intervals",
     "journeys/test_pretraining", "train/test_recipes", "models/test_decoded_saved", "train/test_vocabulary", "train/test_masks", "train/test_words",
-    "train/test_length",
+    "train/test_length", "train/test_handed_on",
 ]  # fmt: skip
 
 # Files for the same process, since they compute the same once per session: the studies of `tests/findings/studies.py`; facts of pictures;
