@@ -45,6 +45,7 @@ TOGETHER = [
     {"test_architecture", "test_disk", "test_rooms"},
 ]  # fmt: skip
 
+real_fsync = os.fsync
 REASON = "WEIGH_TEST_DATA is not set: real data for tests are not at hand"
 _skipped_for_shared: list[str] = []
 
@@ -81,6 +82,18 @@ def _short_timings():
     from weigh.execute import choices
 
     choices.TIMED = 0.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_waits_for_the_disk():
+    """Files and transactions are flushed for the case that the power fails. No test cuts the power: what a killed process wrote is there without it.
+
+    `tests/test_disk.py` flushes as users do, and so do processes that tests start.
+    """
+    from weigh.record import tables
+
+    os.fsync = lambda handle: None
+    tables.SYNCHRONOUS = "OFF"
 
 
 @pytest.fixture(scope="module", autouse=True)

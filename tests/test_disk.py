@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import real_fsync
 from tests.sources import SOURCES, check_each, last_name, nodes_of
 from weigh import disk
 from weigh.errors import StorageError, StudyLocked
-from weigh.record import lock
+from weigh.record import lock, tables
 
 # Who writes otherwise, and why that is no half-written file: the writer itself; a folder that is renamed as a
 # whole when it is complete; the description of an unexpected error, which nobody reads back; a download that goes on
@@ -24,6 +25,13 @@ FAULTS = [
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE, errno.ENOTDIR,
     errno.ENAMETOOLONG, errno.EMFILE,
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _as_users_have_it(monkeypatch):
+    """`tests/conftest.py` spares all other tests the waiting for the disk."""
+    monkeypatch.setattr(os, "fsync", real_fsync)
+    monkeypatch.setattr(tables, "SYNCHRONOUS", "FULL")
 
 
 def raising(number: int):

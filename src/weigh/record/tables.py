@@ -23,6 +23,7 @@ __all__ = ["Table", "check_tables", "connect", "copy_tables", "create_tables", "
 
 BUSY = frozenset({5, 6})  # SQLITE_BUSY, SQLITE_LOCKED
 WAIT = 30.0  # seconds for another process's transaction
+SYNCHRONOUS = "FULL"  # what a transaction wrote is on the disk when it ends, so that it survives a power cut
 _checked: dict[tuple, tuple] = {}  # (file, tables) -> the identity under which this process has checked them
 
 
@@ -43,7 +44,7 @@ def connect(path: Path, *, create: bool = False) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, timeout=WAIT)
     db.text_factory = lambda raw: raw.decode("utf-8", "replace")
     try:
-        db.execute("PRAGMA synchronous=FULL")
+        db.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
     except UnicodeDecodeError as error:  # SQLite quotes a damaged schema in its message, and Python cannot decode that
         db.close()
         raise sqlite3.DatabaseError(f"malformed database schema ({error.reason})") from None
