@@ -36,6 +36,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Run",
+    "Sample",
     "Setting",
     "checked_recipe",
     "meant_recipe",
@@ -128,9 +129,7 @@ class Recipe:
 
 
 def _of_any(recipe: Recipe) -> type[Options]:
-    """All options that the recipe has for some task, under whatever name it is registered; where two have one of the same name, the first
-    says what it may be.
-    """
+    """All options that the recipe has for some task; where two have one of the same name, the first says what it may be."""
     meant = RECIPES.get(recipe.placed).options.values() if recipe.placed else ()
     fields = {
         name: field
@@ -202,6 +201,14 @@ class Run:
     epochs: int | None = None
     weights: str = ""
     settled: dict[str, float] = field(default_factory=dict)
+
+
+class Sample(NamedTuple):
+    """What a refit answered about a few training examples: `(m,)` ascending indices, `(m, k)` as recorded; exact: in single precision on a CPU."""
+
+    examples: np.ndarray
+    answers: np.ndarray
+    exact: bool
 
 
 class Kept(NamedTuple):
@@ -299,6 +306,7 @@ class Outcome:
         environment: Versions, device, processor.
         weights: Name -> array, if `keep_weights`: the state dict of the whole network with its head, ready to predict.
         preparation: With them: how its inputs were prepared (`models.preparation.Preparation`); None: as its model says.
+        sample: With them: what the saved model must answer again.
         model: Facts about the model (parameters, macs, size_bytes, weights provenance, licence, input size, sha256).
         words: As in `RunRecord`.
         kept: Some of the answers, where `answers` holds only what is recorded of them.
@@ -313,6 +321,7 @@ class Outcome:
     environment: dict[str, Any] = field(default_factory=dict)
     weights: dict[str, np.ndarray] | None = None
     preparation: Any = None
+    sample: Sample | None = None
     model: dict[str, Any] = field(default_factory=dict)
     remedy: Literal["", "exact", "alone"] = ""
     words: list[dict[str, Any]] = field(default_factory=list)

@@ -8,12 +8,14 @@ import numpy as np
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.record.results import Results
+from weigh.record.saved_checks import SavedCheck
 from weigh.run import Candidate
 from weigh.spec import RecipeSpec
 
-__all__ = ["STOPPED", "narrowed", "study"]
+__all__ = ["STOPPED", "UNLIKE", "narrowed", "study"]
 
 STOPPED = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
+UNLIKE = (SavedCheck("m0", "model", 8, 0.31, 0.02), SavedCheck("m0", "model", 8, None, 0.02, "–"))
 
 
 def study(recipe: str, chosen: list[tuple[str, dict]], inner: float | list[float], seconds: float = 3.0):

@@ -12,7 +12,7 @@ import numpy as np
 from tests.findings.kinds import entity_study, number_study, text_study
 from tests.findings.planned import add_runs
 from tests.findings.planted_boxes import Detector, forgotten, planted_boxes
-from tests.findings.planted_choices import STOPPED, narrowed, study
+from tests.findings.planted_choices import STOPPED, UNLIKE, narrowed, study
 from tests.findings.planted_masks import inside_errors, objects_missed, planted_study, wrong_masks
 from tests.findings.synthetic import assign_folds, contiguous_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.file import findings_file
@@ -357,6 +357,7 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "by-luck": by_luck,
     "uneven": uneven,
     "cheap": lambda: pictures((1.0, 3.0), models=MODELS),
+    "saved-otherwise": lambda: replace(pictures(), saved_checks=UNLIKE),
     "threshold": lambda: pictures((1.0,), bias={"m0": [0.8, 0.0]}),
     "threshold-idle": lambda: pictures((1.0,), bias={"m0": [1e-9, 0.0]}),
     "handed-in": handed_in,

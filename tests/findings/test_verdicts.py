@@ -29,6 +29,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "reading": {"yes": ("were read", "读取了")},
     "tokens": {"no": ("wrong tokenizer", "不适合")},
     "tokens:cut": {"no": ("are cut", "截断")},
+    "saved": {"no": ("does not answer", "不一致|不能给出回答")},
     "decision": {"yes": ("all the same", "仍都是"), "no": ("does not always", "并不总是")},
     "verdict": {
         "yes": ("is better than the runner-up|is the only candidate", "优于第二名|唯一的候选方案"),
@@ -268,6 +269,7 @@ FACTS = (
     "familiar",
     "advice",
     "progress",
+    "saved",
     "tokens:cut",
     "stability:failed",
     "data:clean",

@@ -339,3 +339,22 @@ def test_a_study_trains_it_and_its_saved_model_needs_no_keras(small, photos, tmp
     capsys.readouterr()
     assert main(["predict", str(study), str(next(photos.rglob("*.png"))), "--format", "jsonl"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["label"] in ("circle", "stripe")
+
+
+def test_a_model_that_fell_back_to_frozen_features_is_saved_so_that_it_opens(
+    small, photos, tmp_path, capsys, monkeypatch
+):
+    from weigh.cli.main import main
+    from weigh.models.keras import source
+
+    monkeypatch.setattr(source, "CLOSE", -1.0)  # no translation is close enough
+    path, _ = small
+    study = tmp_path / "s"
+    command = ["run", str(photos), "--models", f"keras:{path}", "--recipes", "probe", "--offline", "-o", str(study)]
+    small_design = ["design.folds=2", "design.repeats=1", "run.threads=1", "design.curve=false"]
+    assert main([*command, *(part for one in small_design for part in ("--set", one))]) == 0
+    report = json.loads((study / "findings.json").read_text("utf-8"))
+    assert not [finding for finding in report["findings"] if finding["kind"] == "saved"]
+    capsys.readouterr()
+    assert main(["predict", str(study), str(next(photos.rglob("*.png"))), "--format", "jsonl"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["label"] in ("circle", "stripe")

@@ -21,6 +21,7 @@ from weigh.models.network import Network, make_network
 from weigh.models.own_boxes import make_own_boxes
 from weigh.models.pretrained import load_model
 from weigh.models.torchvision_boxes import DETECTORS
+from weigh.saved.model import load_saved, save_model
 
 LIGHT = ["ssdlite320_mobilenet_v3_large", "fasterrcnn_mobilenet_v3_large_320_fpn"]
 KINDS = [*LIGHT, "fcos_resnet50_fpn", "retinanet_resnet50_fpn"]
@@ -226,6 +227,46 @@ def test_what_it_knows_by_name_is_kept_and_batch_norms_stay_as_they_were(name, h
     depths = network.depths()
     assert {depths[key] for key in depths if key.startswith("body.")} == {0}
     assert max(depths.values()) == 12  # what gives classes learns fastest
+
+
+def norms(network: nn.Module) -> list[tuple[str, float]]:
+    return [(type(part).__name__, part.eps) for part in network.modules() if "BatchNorm" in type(part).__name__]
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_a_saved_detector_has_the_batch_norms_that_it_was_trained_with(pretrained, hub, tmp_path, monkeypatch):
+    name, classes = LIGHT[1], ("zebra", "dog")
+    monkeypatch.setattr(source, "NO_EPS", (name,))  # in place of fasterrcnn_resnet50_fpn, which takes ten times as long
+    address = f"torchvision:{name}"
+    model = load_model(address, pretrained=pretrained, offline=True)
+    for norm in model.module.backbone.modules():
+        if "BatchNorm" in type(norm).__name__:
+            norm.running_var.fill_(1e-5)  # then an epsilon counts
+    how = (torch.Generator().manual_seed(0), HEADS.get("boxes").on(model.ports))
+    network = make_network(model, 2, *how, port="boxes", classes=classes).eval()
+    assert set(norms(network)) == {("FrozenBatchNorm2d", 0.0) if pretrained else ("BatchNorm2d", 1e-5)}
+    save_model(
+        tmp_path / "model", address=address, weights={key: value.numpy() for key, value in network.state_dict().items()},
+        task="object-detection", kind=BOXES, pair=False, classes=classes, options={"frame": [64, 96]}, frozen=False, temperature=1.0,
+        bias=None, facts={},
+    )  # fmt: skip
+    opened = load_saved(tmp_path / "model").network
+    assert norms(opened) == norms(network)
+    with torch.inference_mode():
+        for ours, theirs in zip(opened.body(noise(1, 3, 64, 96)), network.body(noise(1, 3, 64, 96)), strict=True):
+            torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_file_of_frozen_batch_norms_is_read_as_such(frozen, tmp_path):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        state = torchvision.models.get_model(LIGHT[1], weights=None, weights_backbone=None).state_dict()
+    if frozen:  # as torchvision writes those that were trained from its pretrained weights
+        state = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
+    torch.save(state, tmp_path / "own.pth")
+    model = load_model(f"file:{tmp_path / 'own.pth'}@torchvision:{LIGHT[1]}", pretrained=True, offline=True)
+    assert {name for name, _ in norms(model.module.backbone)} == {"FrozenBatchNorm2d" if frozen else "BatchNorm2d"}
 
 
 def test_a_network_is_not_cut_at_its_last_stage_and_the_error_names_what_remains():

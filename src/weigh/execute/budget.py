@@ -33,7 +33,9 @@ __all__ = [
 # Kept free for conclusions, the report and the end of the process: so many seconds, and of a short budget a tenth. They take about 3.5 s on the
 # machine of docs/decisions/budget.md; where they take four times as long, a budget is still kept within 15 %.
 REPORT, REPORT_SHARE = 15.0, 0.1
-LOADS = 2.0  # times as long as loading it once takes the refit of a head with all its features: the network is loaded, written and hashed
+# Times as long as loading it once takes the refit of a head with all its features: the network is loaded, written and hashed; what was saved is
+# opened again and asked a few examples (`saved/check.py`)
+LOADS = 3.0
 MEMBERS = 3  # candidates that an average is taken to have, where one is to be saved
 LATE = 0.1  # of the budget: so much later a refit may end, before the network is given up for it
 SHARE = 0.85  # of the time that is left which may be planned: how slow something is shows only afterwards

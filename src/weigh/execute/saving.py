@@ -6,6 +6,7 @@ Before it: the refits that `driver.py` runs. After it: `weigh predict`, `weigh e
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,11 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from weigh.errors import WeighError, reason_of
+from weigh.findings.performance.saved import told_of
 from weigh.language import text
 from weigh.notices import notice
 from weigh.record.ensembles import read_ensemble
 from weigh.record.ledger import Ledger
 from weigh.record.results import OutOfFold, Results
+from weigh.record.saved_checks import FACT, SavedCheck, with_check
 from weigh.run import RECIPES, Outcome, Run
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Keeper", "model_there", "save_refit"]
 
 MODEL, ENSEMBLE = "model", "ensemble"  # folders in that of the study
+NOT_COMPARABLE = "its answers have another shape, or are not finite"
 
 
 @dataclass
@@ -69,8 +74,10 @@ class Keeper:
         if self._is_winner(run):
             temperature = save_refit(self._model, run, outcome, self.results, trust_code=trust_code)
             self.ledger.set_facts(saved_model=run.key, temperature=temperature)
+            self._check(self._model, run, outcome, trust_code=trust_code)
         elif run.candidate in self.members:
             save_refit(self._of_member(run), run, outcome, self.results, trust_code=trust_code)
+            self._check(self._of_member(run), run, outcome, trust_code=trust_code)
 
     def close(self) -> None:
         """Make the average of its members; one that is not complete is not made, and that is said.
@@ -109,6 +116,32 @@ class Keeper:
         if len(run.test):
             self.ledger.look(_key(members), ENSEMBLE, len(run.test))
         self._sweep(folder, {self._of_member(run).name for run, _ in self.members.values()})
+
+    def _check(self, folder: Path, run: Run, outcome: Outcome, *, trust_code: bool) -> None:
+        """Open what was saved and ask it what the refit was asked; that it answers otherwise is recorded and told. Nothing is deleted for it."""
+        from weigh.saved.check import allowed, departure_of, keep_failed
+
+        if outcome.sample is None or outcome.weights is None:
+            return
+        outcome.weights.clear()  # they lie on the disk now: large networks do not stand in memory twice
+        departure, reason, most = None, "", allowed(outcome.sample)
+        try:
+            measured = departure_of(folder, self.results.examples, outcome.sample, trust_code=trust_code)
+            if measured is None:
+                return
+            departure = measured if math.isfinite(measured) else None
+            reason = "" if departure is not None else NOT_COMPARABLE
+        except Exception as error:  # whatever a library raises: the study has its results all the same
+            reason = error.what.en if isinstance(error, WeighError) else reason_of(error)
+        where = folder.relative_to(self.ledger.folder).as_posix()
+        check = SavedCheck(run.candidate, where, len(outcome.sample.examples), departure, most, reason)
+        self.ledger.set_facts(**{FACT: with_check(self.ledger.fact(FACT), run.key, check)})
+        if check.passed:
+            return
+        if departure is not None:
+            keep_failed(folder, departure, most)
+        for sentence in told_of(check):
+            notice(sentence)
 
     @property
     def _model(self) -> Path:

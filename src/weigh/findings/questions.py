@@ -42,6 +42,10 @@ QUESTIONS: dict[str, Question] = {
         yes=text("The label is always the most probable class", "给出的标签总是概率最大的类别"),
         no=text("The label is not always the most probable class", "给出的标签并不总是概率最大的类别"),
     ),
+    "saved": Question(
+        text("Does the saved model answer as its training left it?", "保存的模型与训练结束时的回答一致吗？"),
+        no=text("The saved model does not answer as its training left it", "保存的模型与训练结束时的回答不一致"),
+    ),
     "progress": Question(
         text("Is the study finished?", "研究完成了吗？"),
         no=text("The study is not finished", "研究尚未完成"),

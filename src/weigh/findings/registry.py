@@ -30,6 +30,7 @@ MODULES = {  # where each kind of finding is made: the room is its section of th
     "tokens": "tokens",
     "performance": "performance.headline",
     "decision": "performance.decision",
+    "saved": "performance.saved",
     "comparison": "comparison.pairs",
     "ensemble": "comparison.ensemble",
     "choice": "comparison.choice",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from weigh.kinds.departure import relative_departure
 from weigh.kinds.shown import Form, Pane, Swatch
 from weigh.language import Text, text
 from weigh.nouns import Noun
@@ -292,6 +293,10 @@ class Kind:
         """
         raise NotImplementedError
 
+    def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
+        """How far two records `(n, k)` of the same examples are apart: 0 the same answers, 1 as far as answers about different examples."""
+        return relative_departure(recorded, former)
+
     def answer_of(self, recorded: np.ndarray, target: Any) -> Any | None:
         """The answer of a network that one row `(k,)` was recorded of, where the row says all of it; None: it does not."""
         return None
@@ -346,14 +351,8 @@ class Kind:
         raise NotImplementedError
 
     def row(
-        self,
-        prediction: Prediction | None,
-        i: int,
-        classes: Sequence[str],
-        *,
-        tokens: Sequence[str] = (),
-        threshold: bool = False,
-    ) -> dict[str, Any]:
+        self, prediction: Prediction | None, i: int, classes: Sequence[str], *, tokens: Sequence[str] = (), threshold: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
         """What `weigh predict` says of example `i`; without a prediction that it could not be read.
 
         Args:

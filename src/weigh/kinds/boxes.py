@@ -37,6 +37,8 @@ from weigh.problem import Problem
 __all__ = ["BOXES", "BoxRow", "BoxesKind"]
 
 OBJECTS = Noun.plain("objects", "object", "目标", "个")
+LEADING = 20  # detections of a picture that two answers are compared by
+LEAST_SCORE = 0.05  # lower scores are of nothing that is found
 QUOTED = 3  # classes of a picture that are named, those with the most boxes first
 OF_BOXES = text(
     "a detection has one score, not the probability of each class", "一个检测结果只有一个得分，没有各类别的概率"
@@ -185,6 +187,13 @@ class BoxesKind(PlacedKind):
             answers = answers.astype(np.float64, copy=False)
         return Prediction(answers, answers)
 
+    def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
+        """Of the scores of the best detections of each picture, or of where these lie in it, whichever moved more. Root mean squares."""
+        (scores, middle), (before, middle_before) = _leading(recorded), _leading(former)
+        size = max(float(np.abs(middle_before).max(initial=0.0)), 1.0)
+        of_scores = np.sqrt(np.square(scores - before).mean()) / max(np.sqrt(np.square(before).mean()), LEAST_SCORE)
+        return float(max(of_scores, np.sqrt(np.square((middle - middle_before) / size).mean())))
+
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """Places that are not empty; scores as they are, corners to a fraction of a pixel."""
         statistics = BoxStatistics(answers.astype(np.float64, copy=False), 0)
@@ -314,6 +323,19 @@ class BoxesKind(PlacedKind):
 
 
 STORED = {"corners": "<f8", "classes": "<i8", "crowd": "|b1", "area": "<f8"}
+
+
+def _leading(recorded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of the best detections of each picture: `(n, LEADING)` scores, zeros where there are fewer, and `(n, 4)` the mean of their corners, each
+    counted by its score.
+    """
+    found = BoxStatistics(recorded.astype(np.float64, copy=False), 0).detections
+    scores, middle = np.zeros((len(recorded), LEADING)), np.zeros((len(recorded), 4))
+    for picture in range(len(recorded)):
+        own = np.flatnonzero(found.picture == picture)[:LEADING]
+        scores[picture, : len(own)] = found.scores[own]
+        middle[picture] = found.scores[own] @ found.corners[own] / max(float(found.scores[own].sum()), 1e-9)
+    return scores, middle
 
 
 def _drawn(rng: np.random.Generator, m: int) -> np.ndarray:

@@ -166,6 +166,11 @@ class Masks(PlacedKind):
         sizes = np.array([mask.height * mask.width for mask in answers], dtype=np.float64)
         return Prediction(self.amounts(answers) / sizes[:, None], answers)
 
+    def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
+        """By how many pixels the classes' right and predicted ones moved, as a share of all pixels that were predicted."""
+        counts, before = (self.tallied(rows, classes)[..., :2] for rows in (recorded, former))
+        return float(np.abs(counts - before).sum() / max(before[..., 1].sum(), 1.0))
+
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """Counts as they are."""
         return {"statistics": answers.astype(np.int32)}

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, Kind, Prediction, Strata
+from weigh.kinds.departure import relative_departure
 from weigh.language import Text, text
 from weigh.problem import Problem
 
@@ -120,6 +121,10 @@ class Number(Kind):
 
     def averaged(self, answers: Sequence[np.ndarray], weights: np.ndarray) -> np.ndarray:
         return np.einsum("m,mnk->nk", weights, np.asarray(answers, dtype=np.float64))
+
+    def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
+        """Of the numbers; a thousandth of the largest one is the least spread that they are compared with."""
+        return relative_departure(recorded, former, max(1e-3 * float(np.abs(former).max(initial=0.0)), 1e-9))
 
     def pack(self, answers: np.ndarray, target: np.ndarray) -> dict[str, np.ndarray]:
         """As they are: a label's unit may be anything."""

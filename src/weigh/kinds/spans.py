@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from weigh.kinds.base import KINDS, LEAST_MINORITY, Blind, ClassCounts, Kind, Prediction, Strata, rows_of
-from weigh.kinds.tags import decode_codes, unpack_tags
+from weigh.kinds.tags import BEYOND, decode_codes, unpack_tags
 from weigh.language import text
 from weigh.media import joined_tokens
 from weigh.nouns import Noun
@@ -104,6 +104,16 @@ class Spans(Kind):
 
     def restore(self, stored: np.ndarray) -> np.ndarray:
         return rows_of([tuple(map(tuple, row)) for row in json.loads(stored.tobytes())])
+
+    def departure(self, recorded: np.ndarray, former: np.ndarray, classes: int) -> float:
+        """Root mean square over the words: how far the probability of the tag moved, 1 where it is another tag."""
+        one, other = unpack_tags(recorded), unpack_tags(former)
+        codes, before = one.codes[one.codes != BEYOND], other.codes[other.codes != BEYOND]
+        if codes.shape != before.shape:
+            return float("inf")
+        logs, logs_before = (tags.log_probabilities[tags.codes != BEYOND] for tags in (one, other))
+        moved = np.where(codes == before, np.exp(logs) - np.exp(logs_before), 1.0)
+        return float(np.sqrt(np.square(moved).mean())) if np.isfinite(moved).all() else float("inf")
 
     def bytes_of(self, target: np.ndarray) -> bytes:
         return self._json(target, None)

@@ -143,7 +143,8 @@ class Anatomy:
         inner: `(body) -> module` of the library that it comes from, whose layers adapters stand beside.
         inner_name: What stands before that library's own names of weights in the module.
         embedding: `(body) -> table` of the vectors that tokens start as; None: it has none.
-        take_sizes: `(module, shapes by name)`: makes room for weights of a saved model whose shapes follow from what was learnt.
+        take_sizes: `(module, shapes by name)`: fits the module to weights from a saved model or a file, where their names and shapes say
+            more than its architecture does (what was learnt; that batch norms are frozen).
         lacking: Port that is not offered -> why, where that is known.
         instead: Where the same network can be had so that it can be trained, for who asks for that.
     """

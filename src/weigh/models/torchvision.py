@@ -7,6 +7,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,7 +29,7 @@ from weigh.models.hub import unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
-from weigh.models.torchvision_boxes import DETECTORS, freeze_norms
+from weigh.models.torchvision_boxes import DETECTORS, freeze_norms, freeze_norms_as_kept
 from weigh.models.transforms import of_preset
 
 __all__ = ["SEGMENTERS", "load", "names"]
@@ -166,14 +167,18 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
 
 def _detector(address: Address, module: Any, weights: Any, provenance: Provenance) -> Pretrained:
     """A whole detector, which scales and normalises pictures by itself where it is not taken apart."""
-    if provenance.source != "random" and not any(part in address.name for part in TRAINED_NORMS):
-        freeze_norms(module.backbone, 0.0 if address.name in NO_EPS else 1e-5)
+    anatomy = DETECTORS
+    if not any(part in address.name for part in TRAINED_NORMS):
+        eps = 0.0 if address.name in NO_EPS else 1e-5
+        anatomy = replace(DETECTORS, take_sizes=partial(freeze_norms_as_kept, eps=eps))
+        if provenance.source != "random":
+            freeze_norms(module.backbone, eps)
     own = module.transform
     size = (own.fixed_size or own.min_size)[-1]
     preprocessing = Preprocessing(size, size, tuple(own.image_mean), tuple(own.image_std), "bilinear")
     names = tuple(weights.meta["categories"])
     shown = tuple("" if i == 0 or name == "N/A" else name for i, name in enumerate(names))
-    return Pretrained(address, module, preprocessing, provenance, len(names), anatomy=DETECTORS, names=shown)
+    return Pretrained(address, module, preprocessing, provenance, len(names), anatomy=anatomy, names=shown)
 
 
 def _weights(address: Address):

@@ -9,7 +9,7 @@ Regions that are not trained on: places and proposals that lie in one and answer
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,7 +29,7 @@ from weigh.language import text
 from weigh.models.maps import Pyramid
 from weigh.models.own_boxes import Drawn, Found, detector_anatomy, in_regions, pyramid_of, renewed, shallow, sides_of
 
-__all__ = ["DETECTORS", "freeze_norms"]
+__all__ = ["DETECTORS", "freeze_norms", "freeze_norms_as_kept"]
 
 QUIET = 30.0  # a logit that costs nothing where nothing is wanted
 SURE = 0.01  # score of a class that is drawn anew, before training (Lin et al. 2017, Focal loss, §4.1)
@@ -46,6 +46,20 @@ def freeze_norms(backbone: nn.Module, eps: float) -> None:
                 {key: value for key, value in norm.state_dict().items() if key != "num_batches_tracked"}
             )
             backbone.set_submodule(name, frozen)
+
+
+def freeze_norms_as_kept(module: Any, shapes: Mapping[str, Sequence[int]], *, eps: float) -> None:
+    """Freeze the batch norms of a detector's backbone where the weights that it is to take come from frozen ones.
+
+    Only batch norms that are trained count their batches, so weights without such a number come from frozen ones. A network that is built
+    for weights which lie elsewhere has batch norms of torch, whose epsilon may be another one.
+
+    Args:
+        shapes: Of the weights, by name.
+        eps: Of the frozen batch norms.
+    """
+    if not any(name.endswith("num_batches_tracked") for name in shapes):
+        freeze_norms(module.backbone, eps)
 
 
 # ---- backbones and necks

@@ -16,6 +16,7 @@ from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ledger import Ledger
 from weigh.record.problems import problems_from_json
 from weigh.record.results import Results
+from weigh.record.saved_checks import FACT, failed_checks
 from weigh.run import Candidate
 from weigh.spec import StudySpec
 
@@ -48,11 +49,17 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         race=Race.from_json(ledger.fact("race")),
         untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
         stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
+        saved_checks=failed_checks(ledger.fact(FACT), _saved(ledger)),
         averaged=(ledger.fact("saved_average") or {"shares": {}})["shares"],
         lost=ledger.lost_sentence(),
         less=less,
     )
     return results.with_winner(choose_winner(results))
+
+
+def _saved(ledger: Ledger) -> set[str]:
+    """Keys of the refits whose models are saved."""
+    return {str(ledger.fact("saved_model")), *(ledger.fact("saved_average") or {"runs": []})["runs"]}
 
 
 def main_results(ledger: Ledger, plan: Plan, spec: StudySpec, examples: Examples) -> Results:

@@ -21,6 +21,7 @@ from weigh.metrics.design import MeasuredDesign, measure_design
 from weigh.plan.less_training import LessTraining
 from weigh.plan.racing import Race
 from weigh.problem import Problem
+from weigh.record.saved_checks import SavedCheck
 from weigh.run import Candidate, Kept
 from weigh.spec import StudySpec
 
@@ -160,6 +161,7 @@ class Results:
         untried: Candidates that never ran, since their models were not among the finalists (`plan/finalists.py`).
         stopped: Candidates that the time was too short for; runs of theirs that are recorded count nowhere.
         averaged: Shares of the candidates whose average was refitted and saved; empty: none was.
+        saved_checks: Saved models that did not answer as their refits did when they were opened.
         less: How networks were trained in less time (`plan/less_training.py`); None where in full.
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
         measured_on: For others' predictions: name of the set that `main` speaks about, "" where there is one set.
@@ -187,6 +189,7 @@ class Results:
     untried: tuple[Candidate, ...] = ()
     stopped: tuple[Candidate, ...] = ()
     averaged: dict[str, float] = field(default_factory=dict)
+    saved_checks: tuple[SavedCheck, ...] = ()
     lost: Text | None = None
     less: LessTraining | None = None
 

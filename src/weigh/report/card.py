@@ -150,6 +150,9 @@ def _body(file: FindingsFile, results: Results, facts: dict[str, Any], winner: s
     lines = [f"# {escape_markdown(results.name)}: {escape_markdown(winner)}", ""]
     if story.headline is not None:
         lines += [escape_markdown(visible(story.headline.sentence.en)), "", *_meaning(story.headline)]
+    for finding in file.findings:
+        if finding.kind == "saved":
+            lines += [escape_markdown(visible(point.en)) + "\n" for point in (finding.sentence, *finding.next)]
     kind = results.examples.kind
     ending = next((ending for ending in kind.forms if ending), "/")
     files = f" --{kind.written} {kind.written}{ending}" if kind.written else ""

@@ -88,6 +88,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "detectable": Text("smallest detectable difference", "可检出的最小差异"),
     "too_high": Text("too high by, on average", "平均偏高"),
     "difference": Text("difference", "差值"),
+    "departure": Text("change of the answers", "回答的变化"),
     "differing": Text("labels that are not the most probable class", "不是概率最大类别的标签"),
     "done": Text("runs done", "完成的运行"),
     "doubled": Text("twice the examples", "翻倍后的样本数"),

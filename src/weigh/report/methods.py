@@ -55,6 +55,7 @@ PHRASES = (  # patterns of whole methods; a group is a unit or stays as it is
     (r"bootstrap", "自助法"),
     (r"power law averaged over its exponent, influence of (\w+) and runs", "幂律（对指数取平均），影响函数（按{0}）与运行间方差"),
     (r"share of out-of-fold labels", "占折外标签的比例"),
+    (r"root mean square of the change, as a share of how far answers lie apart", "变化的均方根，占回答间差异的比例"),
     (r"mean of the repeats, no interval", "各次重复的平均，不设区间"),
     (r"median", "中位数"),
     (r"minimum of the log loss over the examples of one fold; no interval", "在一折的样本上使对数损失最小，不设区间"),

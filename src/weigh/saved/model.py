@@ -29,6 +29,7 @@ from weigh.models.address import parse_address
 from weigh.models.network import Network
 from weigh.models.preparation import Preparation
 from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model, outline_of
+from weigh.notices import notice
 from weigh.run import Setting
 from weigh.saved.folder import FORMAT, check_format, read_config, write_model
 from weigh.saved.meaning import Each, Meaning, Progress, blank_examples
@@ -107,20 +108,25 @@ def save_model(
     """
     from weigh import __version__
 
-    model = outline_of(address, trust_code=trust_code)
+    # a body without weights of its own: with its pretrained ones such a model only gives features, whatever it would offer without them
+    bodiless = all(name.startswith("head.") for name in weights)
+    whole = {"pretrained": True, "offline": True, "trust_code": trust_code}
+    model = load_model(address, **whole) if bodiless else outline_of(address, trust_code=trust_code)
     configured = model.configure(options)
     preparation = configured if preparation is None else preparation
+    # what its body was built with: maps and layers are found in a pass of this size, whatever size a recipe asks for
+    native = preparation if configured == model.preprocessing else model.preprocessing
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {
         "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind.name,
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
-        "options": model.settings,
+        "native": native.as_json(), "options": model.settings,
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
         "written": None if written is None else written.as_json(), "margins": margins,
     }  # fmt: skip
     if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
-        own["identity"] = load_model(address, pretrained=True, offline=True, trust_code=trust_code).identity
+        own["identity"] = (model if bodiless else load_model(address, **whole)).identity
     if "code" in model.extra:
         own["code"] = model.extra["code"]
     write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, preparation.files())
@@ -159,7 +165,7 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
             config = {**whole, "version": config}
         check_format(config, folder)
         library = {name: value for name, value in whole.items() if name != "weigh"}
-        pretrained = _architecture(config, library, folder, trust_code=trust_code)
+        pretrained, preparation = _architecture(config, library, folder, trust_code=trust_code)
         weights = load_file(folder / "model.safetensors")
         pretrained.anatomy.take_sizes(pretrained.module, {name: tensor.shape for name, tensor in weights.items()})
         kind, classes = kind_named(config["kind"]), tuple(config["classes"])
@@ -182,32 +188,40 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
             ),
         ) from None
     network.eval()
+    if "departure" in config["facts"]:
+        notice(
+            text(
+                "The model in {f} does not answer as its training left it: that was seen when it was saved, and the report of its study says by how much. Do not rely on its predictions.",
+                "{f} 中的模型与训练结束时的回答不一致：保存时已发现，其研究的报告中说明了相差多少。请不要依赖它的预测。",
+                f=folder,
+            )
+        )
     bias = np.zeros(len(classes)) if config["bias"] is None else np.asarray(config["bias"])
     margins = None if config.get("margins") is None else np.asarray(config["margins"])
     meaning = Meaning(
         config["task"], kind, classes, config["temperature"], bias, config["pair"],
         Written.from_json(config.get("written")), margins,
     )  # fmt: skip
-    return SavedModel(meaning, network, pretrained.preprocessing, config["frozen"])
+    return SavedModel(meaning, network, preparation, config["frozen"])
 
 
 def _architecture(
     config: dict[str, Any], library: dict[str, Any], folder: Path, *, trust_code: bool = False
-) -> Pretrained:
-    """The network without its weights, from what lies in the folder alone; one that only has features, as it lies elsewhere.
+) -> tuple[Pretrained, Preparation]:
+    """The network without its weights, from what lies in the folder alone; one that only has features, as it lies elsewhere. And how examples are
+    prepared: not always as the network was made for, which is what its maps and layers are found with.
 
     Args:
         library: What config.json holds for the library that the model comes from.
     """
     address, fields, elsewhere = config["architecture"], config["preprocessing"], "identity" in config
+    restored, native = network_task(config["task"]).feed.restored, config.get("native", fields)
     rebuild = MODEL_SOURCES.get(parse_address(address).source).rebuild
     if rebuild is not None and not elsewhere:
-        model = rebuild(address, library, fields, lambda name: (folder / name).read_text(encoding="utf-8"))
+        own = fields if restored is None else native
+        model = rebuild(address, library, own, lambda name: (folder / name).read_text(encoding="utf-8"))
     else:
-        model, restored = (
-            load_model(address, pretrained=elsewhere, offline=True, trust_code=trust_code),
-            network_task(config["task"]).feed.restored,
-        )
+        model = load_model(address, pretrained=elsewhere, offline=True, trust_code=trust_code)
         if elsewhere and model.identity != config["identity"]:
             raise ValueError(f"{address} is not what it was trained on: its weights were replaced")
         if model.extra.get("code") != config.get("code"):
@@ -229,6 +243,6 @@ def _architecture(
                     "请恢复原来的代码；或在另一个文件夹中重新运行研究：--output studies/名称",
                 ),
             )
-        model = model if restored is None else replace(model, preprocessing=restored(fields))
+        model = model if restored is None else replace(model, preprocessing=restored(native))
     model.configure(config["options"])
-    return model
+    return model, model.preprocessing if restored is None else restored(fields)

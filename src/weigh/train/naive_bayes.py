@@ -28,6 +28,7 @@ from weigh.run import Outcome, Run, Setting
 from weigh.train.decision import choose_bias, score_training
 from weigh.train.failures import failed_outcome
 from weigh.train.features import load_for
+from weigh.train.sample import sample_of
 from weigh.train.words import add_words, asks_words
 
 __all__ = ["Bayes", "Counts", "count_words", "fit", "fit_bayes"]
@@ -214,6 +215,7 @@ def _fit_run(
     outcome = Outcome(
         run.key, "done", answers=logits, facts=facts, measured=measured, model=model,
         weights=_state(run, counts, learnt, examples, setting) if run.keep_weights else None,
+        sample=sample_of(run, setting, seconds, lambda rows: learnt.logits(counts, rows).astype(np.float32)),
     )  # fmt: skip
     if not asks_words(run, setting, examples):
         return outcome

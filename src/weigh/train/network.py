@@ -44,6 +44,7 @@ from weigh.train.lora import add_adapters
 from weigh.train.paired import clearly_better
 from weigh.train.pretraining import Beside, adapt
 from weigh.train.recipe_defaults import STRENGTHS
+from weigh.train.sample import sample_of
 from weigh.train.vocabulary import shorten_vocabulary
 from weigh.train.words import add_words, asks_words
 
@@ -96,7 +97,9 @@ def fit(runs: Sequence[Run], setting: Setting, examples: Examples, progress: Pro
 
 def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress) -> Outcome:
     recipe, options, task = RECIPES.get(run.recipe), run.options, network_task(setting.task)
+    began = time.perf_counter()
     model = load_for(run.model, setting, pretrained=recipe.pretrained, rng_seed=run.seeds["init"])
+    loaded = time.perf_counter() - began
     preparation = model.configure(options)
     # the facts of an address are those of its pretrained weights
     facts_of_model = task.facts(model, preparation, examples) if recipe.pretrained else {}
@@ -119,6 +122,8 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     train_scores = score_training(examples, setting.primary, _finite(work.predict(known)), known, bias)
     furthest = furthest_of(run, setting, examples)
     answers = _finite(work.predict(run.test, furthest))
+    seconds = prediction_seconds(network, preparation, options, setting)
+    sample = sample_of(run, setting, seconds, work.predict)
     facts |= facts_of_training | {
         "n_parameters": sum(p.numel() for p in network.parameters()), "best_epoch": best.number, "history": best.history,
         "batch_size": best.batch_size, "accumulated": best.accumulated, "train_scores": train_scores,
@@ -126,13 +131,15 @@ def _fit_run(run: Run, setting: Setting, examples: Examples, progress: Progress)
     }  # fmt: skip
     measured |= {
         "train_seconds": trained,
-        "predict_seconds_per_example": prediction_seconds(network, preparation, options, setting),
+        "load_seconds": loaded,
+        "predict_seconds_per_example": seconds,
         "delay": (setting.model or {}).get("delay"),
         "peak_bytes": peak_bytes(setting.device),
     }
     outcome = Outcome(
         run.key, "done", answers=answers, facts=facts, measured=measured, weights=_weights(network) if run.keep_weights else None,
-        preparation=preparation if run.keep_weights else None, model=facts_of_model, kept=None if furthest is None else furthest.kept(),
+        preparation=preparation if run.keep_weights else None, sample=sample, model=facts_of_model,
+        kept=None if furthest is None else furthest.kept(),
     )  # fmt: skip
     if not asks_words(run, setting, examples):
         return outcome

@@ -33,6 +33,7 @@ from weigh.train.features import Featurised, features_of, forward_all, load_for
 from weigh.train.logistic import LEADING, Basis, Heads, basis_of, eigenbasis, solve
 from weigh.train.ridge import fit_ridge
 from weigh.train.rows import Rows
+from weigh.train.sample import sample_of
 from weigh.train.transferability import transferability
 from weigh.train.words import add_words, asks_words
 
@@ -181,6 +182,7 @@ def _fit_run(
     outcome = Outcome(
         run.key, "done", answers=logits, facts=facts, measured=measured, weights=weights, model=made.model,
         preparation=made.prepared if run.keep_weights else None,
+        sample=sample_of(run, setting, made.seconds_per_example, partial(head.logits, made.features)),
     )  # fmt: skip
     return outcome, head
 
