@@ -15,7 +15,7 @@ from weigh.spec import RecipeSpec
 __all__ = ["STOPPED", "UNLIKE", "narrowed", "study"]
 
 STOPPED = Candidate("timm:b × finetune", "timm:b", "finetune", "b × finetune", control=False, cheap=False)
-UNLIKE = (SavedCheck("m0", "model", 8, 0.31, 0.02), SavedCheck("m0", "model", 8, None, 0.02, "–"))
+UNLIKE = (SavedCheck("m0", "m", 8, 0.31, 0.02), SavedCheck("m0", "m", 8, None, 0.02, "–"))
 
 
 def study(recipe: str, chosen: list[tuple[str, dict]], inner: float | list[float], seconds: float = 3.0):

@@ -329,12 +329,12 @@ def _leading(recorded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of the best detections of each picture: `(n, LEADING)` scores, zeros where there are fewer, and `(n, 4)` the mean of their corners, each
     counted by its score.
     """
-    found = BoxStatistics(recorded.astype(np.float64, copy=False), 0).detections
+    detected = BoxStatistics(recorded.astype(np.float64, copy=False), 0).detections
     scores, middle = np.zeros((len(recorded), LEADING)), np.zeros((len(recorded), 4))
     for picture in range(len(recorded)):
-        own = np.flatnonzero(found.picture == picture)[:LEADING]
-        scores[picture, : len(own)] = found.scores[own]
-        middle[picture] = found.scores[own] @ found.corners[own] / max(float(found.scores[own].sum()), 1e-9)
+        own = np.flatnonzero(detected.picture == picture)[:LEADING]
+        scores[picture, : len(own)] = detected.scores[own]
+        middle[picture] = detected.scores[own] @ detected.corners[own] / max(float(detected.scores[own].sum()), 1e-9)
     return scores, middle
 
 

@@ -25,11 +25,12 @@ from weigh.models.catalogue import find_packaged
 from weigh.models.checkpoint import read_checkpoint
 from weigh.models.decoded import Parted, decoded_anatomy
 from weigh.models.download import Kept, fetch_url, mirrored
+from weigh.models.frozen_norms import freeze_norms, freeze_norms_as_kept
 from weigh.models.hub import unreachable
 from weigh.models.packaged import load_packaged
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
-from weigh.models.torchvision_boxes import DETECTORS, freeze_norms, freeze_norms_as_kept
+from weigh.models.torchvision_boxes import DETECTORS
 from weigh.models.transforms import of_preset
 
 __all__ = ["SEGMENTERS", "load", "names"]

@@ -9,7 +9,7 @@ Regions that are not trained on: places and proposals that lie in one and answer
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,44 +22,19 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.models.detection.ssd import SSD
 from torchvision.models.detection.ssdlite import SSDLiteFeatureExtractorMobileNet
-from torchvision.ops import FrozenBatchNorm2d, box_iou
+from torchvision.ops import box_iou
 
 from weigh.errors import ModelError
 from weigh.language import text
 from weigh.models.maps import Pyramid
 from weigh.models.own_boxes import Drawn, Found, detector_anatomy, in_regions, pyramid_of, renewed, shallow, sides_of
 
-__all__ = ["DETECTORS", "freeze_norms", "freeze_norms_as_kept"]
+__all__ = ["DETECTORS"]
 
 QUIET = 30.0  # a logit that costs nothing where nothing is wanted
 SURE = 0.01  # score of a class that is drawn anew, before training (Lin et al. 2017, Focal loss, §4.1)
 OF_A_BOX = 0.5  # a proposal that overlaps a box by so much may answer for it
 SHADOW = ("backbone", "transform")  # what a detector has besides its parts
-
-
-def freeze_norms(backbone: nn.Module, eps: float) -> None:
-    """Batch norms as the library has them in pretrained backbones: statistics and weights stay."""
-    for name, norm in list(backbone.named_modules()):
-        if type(norm) is nn.BatchNorm2d:
-            frozen = FrozenBatchNorm2d(norm.num_features, eps)
-            frozen.load_state_dict(
-                {key: value for key, value in norm.state_dict().items() if key != "num_batches_tracked"}
-            )
-            backbone.set_submodule(name, frozen)
-
-
-def freeze_norms_as_kept(module: Any, shapes: Mapping[str, Sequence[int]], *, eps: float) -> None:
-    """Freeze the batch norms of a detector's backbone where the weights that it is to take come from frozen ones.
-
-    Only batch norms that are trained count their batches, so weights without such a number come from frozen ones. A network that is built
-    for weights which lie elsewhere has batch norms of torch, whose epsilon may be another one.
-
-    Args:
-        shapes: Of the weights, by name.
-        eps: Of the frozen batch norms.
-    """
-    if not any(name.endswith("num_batches_tracked") for name in shapes):
-        freeze_norms(module.backbone, eps)
 
 
 # ---- backbones and necks
