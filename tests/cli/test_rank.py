@@ -296,3 +296,26 @@ def test_what_cannot_be_ranked_is_refused_with_the_reason(photos, tmp_path, monk
     captured = capsys.readouterr()
     assert told in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_without_a_table_the_reason_is_told(capsys):
+    from tests.findings.studies import pictures
+    from weigh.cli.rank import _print_ranking
+    from weigh.findings.file import findings_file
+
+    for results, reason in (
+        (pictures((3.0, 1.0), n=8, winner="m0"), "too few examples in common"),
+        (pictures((3.0,), winner="m0"), "a single model has results"),
+    ):
+        _print_ranking(findings_file(results), "en", [], without=())
+        assert reason in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_score_of_some_folds_is_marked_in_the_table(capsys):
+    from tests.findings.studies import raced
+    from weigh.cli.rank import _print_ranking
+    from weigh.findings.file import findings_file
+
+    for dropped in (True, False):
+        _print_ranking(findings_file(raced(dropped=dropped)), "en", [], without=())
+        assert ("* The score of some folds only" in capsys.readouterr().out) is dropped

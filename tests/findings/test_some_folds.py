@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
-from tests.findings.studies import file_of, results_of
+import numpy as np
+import pytest
+
+from tests.findings.studies import file_of, pictures, raced, results_of
+from weigh.findings.comparison.choice import find as find_choice
+from weigh.findings.cost import find as find_cost
 from weigh.findings.evidence import read_evidence
+from weigh.findings.file import findings_file
+from weigh.findings.performance.headline import find as find_performance
+from weigh.findings.stability.spread import find as find_spread
+from weigh.plan.less_training import LessTraining
 from weigh.report.card import model_card
+from weigh.report.html import render_html
 
 FOUND = {finding.id: finding for finding in file_of("some-folds").findings}
 WINNER = "m2"
@@ -76,3 +86,86 @@ def test_classes_are_described_in_the_folds_that_ran():
     confusion = FOUND["performance:confusion"]
     assert confusion.estimates["wrong"].n == predicted().sum()
     assert "cross-validation" not in confusion.sentence.en
+
+
+def kept(results, runs, **options):
+    """The study with those runs only: (candidate, repeat, fold) -> bool."""
+    return replace(
+        results, records=tuple(run for run in results.records if runs(run.candidate, run.repeat, run.fold)), **options
+    )
+
+
+def headline(results):
+    return next(finding for finding in find_performance(results) if finding.id == "verdict")
+
+
+def spread(results):
+    return next(finding for finding in find_spread(results) if finding.id == "stability:spread")
+
+
+def test_scores_of_other_folds_stand_beside_those_of_all_as_their_folds_in_common_put_them():
+    results = raced(dropped=True)
+    evidence = read_evidence(results)
+    assert evidence.on_other_folds("m1")
+    assert not evidence.on_other_folds("m0")
+    ahead = evidence.comparisons.of("m1", "m0").estimate.value
+    assert evidence.comparable["m1"] == pytest.approx(evidence.scores["m0"].value + ahead)
+    assert evidence.comparable["m1"] != pytest.approx(evidence.scores["m1"].value, abs=1e-6)
+    (cost,) = find_cost(results)
+    shown = {row["candidate"]: row["score"] for row in cost.figure.rows}
+    assert shown[evidence.label("m1")] == pytest.approx(evidence.comparable["m1"], abs=1e-4)
+    (choice,) = find_choice(results)
+    assert [row["on_other_folds"] for row in choice.table] == [False, True]
+    assert "on_other_folds" not in find_choice(raced(dropped=False))[0].table[0]
+
+
+def test_who_has_no_folds_in_common_with_the_winner_stands_beside_nobody():
+    first_only = kept(
+        pictures((2.0, 1.0), repeats=2, winner="m0"),
+        lambda name, repeat, fold: (
+            (name == "m0" and fold < 5 and repeat == 0) or (name == "m1" and repeat == 1 and fold == 0)
+        ),
+    )
+    evidence = read_evidence(first_only)
+    assert np.isnan(evidence.comparable["m1"])
+    assert evidence.ranked == ["m0", "m1"]
+
+
+def test_half_a_repeat_is_not_counted_as_one():
+    whole = pictures((3.0, 1.0), repeats=2, winner="m0")
+    half = kept(whole, lambda name, repeat, fold: repeat == 0 or fold < 2)
+    told = headline(half)
+    assert "5 folds × 1 repeat and 2 of further repeats" in told.sentence.en
+    assert told.estimates["repeats"].value == 1
+    assert told.estimates["further_folds"].value == 2
+    variation = spread(half)
+    assert variation.estimates["repeats"].value == 1
+    assert "sd_repeats" not in variation.estimates
+    assert "5 folds × 2 repeats" in headline(whole).sentence.en
+
+
+def test_failed_folds_are_not_counted_as_run():
+    told = headline(kept(pictures((3.0, 1.0), repeats=1, winner="m0"), lambda name, repeat, fold: fold or name == "m1"))
+    assert "5 folds × " not in told.sentence.en
+
+
+def test_repeats_that_did_not_fit_the_time_are_not_asked_for_alone():
+    results = pictures((3.0, 1.0), repeats=1, recipes={"m0": "finetune"}, winner="m0")
+    (step,) = spread(replace(results, less=LessTraining(("timm:m0",), 5, 3))).next
+    assert "design.budget" in step.en
+    (step,) = spread(results).next
+    assert "design.budget" not in step.en
+
+
+def test_more_repeats_are_not_priced_where_not_all_could_be_trained_in_full():
+    finding = FOUND["choice"]
+    assert "pay for" not in finding.measured.get("sentence", {"en": ""})["en"]
+    assert "expected_loss_after" not in finding.estimates
+
+
+def test_a_machine_reads_which_folds_ran():
+    ran = {one["id"]: (one["folds_run"], one["whole_repeats"]) for one in file_of("some-folds").study["candidates"]}
+    assert ran == {"m0": (5, 3), "m1": (5, 3), WINNER: (1, 0)}
+    page = render_html(file_of("some-folds"), None, language="en", picture=None)
+    assert "1 / 5" in page
+    assert "1 / 5" not in render_html(findings_file(pictures((2.0, 1.0))), None, language="en", picture=None)

@@ -66,6 +66,13 @@ COLUMNS: dict[str, Text] = {
 }
 
 
+SOME_FOLDS = text(
+    "* The score of some folds only, which may be easier or harder than the others; the place in the ranking is by the folds in common.",
+    "* 得分只来自部分折，这些折可能比其余的更容易或更难；名次按共有的折排定。",
+)
+LEAST_RANKED = 2  # candidates
+
+
 def rank(
     source: Source, task: TaskName = "", models: Models = [], settings: Settings = [], output: Output = None, device: Device = "",
     jobs: Jobs = "", budget: Budget = "", offline: Offline = False,
@@ -144,6 +151,23 @@ def _choice(file: FindingsFile) -> Finding | None:
     return next((finding for finding in file.findings if finding.kind == "choice"), None)
 
 
+def _why_no_table(file: FindingsFile) -> Text:
+    """Why there is a winner and no ranking."""
+    if sum(bool(one.get("folds_run")) and not one["control"] for one in file.study["candidates"]) < LEAST_RANKED:
+        return text(
+            "There is no ranking: a single model has results.",
+            "没有排名：只有一个模型有结果。",
+        )
+    from weigh.stats.comparison import SMALLEST_SAMPLE
+
+    return text(
+        "There is no ranking: models are ranked by how sure their differences are, and two of these have too few examples in common to tell. "
+        "Give more examples, at least {n}; better some hundreds.",
+        "没有排名：排名取决于差异有多可靠，而其中有两个模型共有的样本太少，无从判断。请提供更多样本，至少 {n} 个，最好数百个。",
+        n=SMALLEST_SAMPLE,
+    )
+
+
 def _rows(finding: Finding) -> list[dict[str, Any]]:
     """The ranking with the addresses of the models and what was measured on this machine."""
     seconds = {row["candidate"]: row["seconds"] for row in finding.measured.get("rows", [])}
@@ -216,8 +240,13 @@ def _print_ranking(file: FindingsFile, language: str, below: Sequence[Text], *, 
     finding = _choice(file)
     write([summary_line(file, language)])
     if finding is not None:
+        rows = _rows(finding)
         print()
-        _print_table(_rows(finding), language, width, without)
+        _print_table(rows, language, width, without)
+        if any(row.get("on_other_folds") for row in rows):
+            write([SOME_FOLDS.render(language)])
+    elif file.study.get("winner"):
+        write([_why_no_table(file).render(language)])
     write(words.render(language) for words in below)
     if finding is not None:
         matrix = next((one for one in file.findings if one.id == "comparison:matrix"), None)
@@ -255,12 +284,13 @@ def _cells(row: dict[str, Any], language: str) -> dict[str, str]:
         value = row.get(key)
         return "" if value is None else f"{value / scale:{form}}"
 
+    mark = "*" if row.get("on_other_folds") else ""
     interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
     yes, no = text("yes", "是"), text("no", "否")
     return {
         "rank": str(row["rank"]),
         "candidate": row["candidate"],
-        "score": number("score", ".3f") + interval,
+        "score": number("score", ".3f") + mark + interval,
         "p_best": number("p_best", ".2f"),
         "possibly_best": (yes if row["possibly_best"] else no).render(language),
         "logme": number("logme", ".3f"),

@@ -5,8 +5,6 @@ Before it: the evidence and the order check. After it: the assumptions that stan
 
 from __future__ import annotations
 
-import numpy as np
-
 from weigh.findings.evidence import Evidence
 from weigh.findings.generalisation.neighbours import dependence
 from weigh.findings.generalisation.order_checks import check_order
@@ -64,7 +62,7 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
             else alone
         ),
     )
-    repeats = min((int((~np.isnan(evidence.measured[n].score().repeat)).sum()) for n in names), default=0)
+    repeats = min((int(evidence.whole_repeats(n).sum()) for n in names), default=0)
     listed = [
         independent,
         Assumption(

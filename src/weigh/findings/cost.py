@@ -35,6 +35,7 @@ class Cost(NamedTuple):
     """What is known of one candidate; None where nothing was recorded.
 
     Attributes:
+        score: As it may stand beside those of the others (`Evidence.comparable`).
         predict_seconds: Of one prediction: the least of the readings of all candidates with the same network.
         delay: How many times as long the passes took by the clock, at most.
     """
@@ -55,10 +56,7 @@ def find(results: Results) -> list[Finding]:
     """One finding; none where nothing ran."""
     evidence = read_evidence(results)
     metric = evidence.metric
-    costs = [
-        cost_of(results, results.candidate(name), float(measured.score().overall))
-        for name, measured in evidence.measured.items()
-    ]
+    costs = [cost_of(results, results.candidate(name), evidence.comparable[name]) for name in evidence.measured]
     if not costs:
         return []  # nothing ran: the performance finding says so
     own = next((c for c in costs if c.candidate.id == evidence.winner), None)

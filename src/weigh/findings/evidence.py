@@ -111,15 +111,37 @@ class Evidence:
         both have puts it.
         """
         sign = 1 if self.metric.greater_is_better else -1
-        scores = {name: self.scores[name].value for name in self.rivals}
+        scores = self.comparable
         out = frozenset() if self.results.race is None else self.results.race.out
-        if self.results.less is not None:
-            scores |= {name: score for name, score in comparable_scores(self.results).items() if name in scores}
-        elif (winner := self.winner) in scores and (comparisons := self.comparisons) is not None:
-            elsewhere = (name for name in scores if name in out or not self.out_of_fold[name].complete.any())
-            ahead = {name: comparisons.of(name, winner).estimate.value for name in elsewhere if name != winner}
-            scores |= {name: scores[winner] + value for name, value in ahead.items() if not math.isnan(value)}
-        return sorted(scores, key=lambda n: (n != self.winner, n in out, math.isnan(scores[n]), -sign * scores[n]))
+        return sorted(self.rivals, key=lambda n: (n != self.winner, n in out, math.isnan(scores[n]), -sign * scores[n]))
+
+    @cached_property
+    def comparable(self) -> dict[str, float]:
+        """Candidate id -> its score as it may stand beside those of the others; NaN where it has no folds in common with the winner.
+
+        Folds differ in how hard they are: who did not run in all of them has the winner's score, and to that by how much it is better in the folds
+        that both have.
+        """
+        scores = {name: score.value for name, score in self.scores.items()}
+        known = {} if self.results.less is None else comparable_scores(self.results)
+        scores |= {name: score for name, score in known.items() if name in scores}
+        winner = self.winner
+        if winner is not None and winner in scores:
+            for name in scores:
+                if name != winner and name not in known and self.on_other_folds(name):
+                    scores[name] = scores[winner] + self._ahead(name, winner)
+        return scores
+
+    def on_other_folds(self, name: str) -> bool:
+        """Whether a candidate has no repeat of all folds, or dropped out of a race: its score as measured may not stand beside those of others."""
+        out = frozenset() if self.results.race is None else self.results.race.out
+        return name in out or not self.out_of_fold[name].complete.any()
+
+    def _ahead(self, name: str, winner: str) -> float:
+        """The score of a candidate minus that of the winner in the folds that both have."""
+        known = self.comparisons
+        pairs = known if known is not None and name in known.candidates else self.compare([name, winner])
+        return pairs.of(name, winner).estimate.value
 
     @cached_property
     def blind(self) -> Baseline:
@@ -163,6 +185,16 @@ class Evidence:
     def folds_run(self, name: str) -> int:
         """Folds in which a candidate has predictions: the most of any of its repeats."""
         return max((len(np.unique(fold[fold >= 0])) for fold in self.out_of_fold[name].fold), default=0)
+
+    def whole_repeats(self, name: str) -> np.ndarray:
+        """`(repeats,)` bool: repeats with a score of all folds. In others' predictions single answers may be missing, so there any score counts."""
+        scored = ~np.isnan(self.measured[name].score().repeat)
+        return scored & self.out_of_fold[name].complete if self.results.origin == "study" else scored
+
+    def further_folds(self, name: str) -> int:
+        """Folds with predictions in repeats that are not whole."""
+        rest = self.out_of_fold[name].fold[~self.whole_repeats(name)]
+        return sum(len(np.unique(fold[fold >= 0])) for fold in rest)
 
     def partial(self, name: str) -> bool:
         """Whether a candidate of this study ran in some of the folds only: there was no time for more, or runs failed."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from weigh import __version__
 from weigh.findings.data_problems import findings_from_problems
 from weigh.findings.model import Finding, FindingsFile
@@ -46,7 +48,14 @@ def _study(results: Results) -> dict[str, Any]:
         "examples": {"train": len(examples.where("train")), "test": len(examples.where("test"))},
         "data": examples.fingerprint,
         "candidates": [
-            {"id": c.id, "label": c.label, "model": c.model, "recipe": c.recipe, "control": c.control}
+            {
+                "id": c.id,
+                "label": c.label,
+                "model": c.model,
+                "recipe": c.recipe,
+                "control": c.control,
+                **_ran(results, c.id),
+            }
             for c in results.candidates
         ],
         "winner": results.winner,
@@ -65,6 +74,18 @@ def _study(results: Results) -> dict[str, Any]:
         },
         "environment": environment,
     }
+
+
+def _ran(results: Results, candidate: str) -> dict[str, int]:
+    """Folds that a candidate has predictions of, the most of any repeat, and repeats in which it has all; the design is what was to be run."""
+    if results.origin == "models":
+        return {}
+    runs = results.out_of_fold(candidate)
+    if runs is None:
+        return {"folds_run": 0, "whole_repeats": 0}
+    folds = max((len(np.unique(fold[fold >= 0])) for fold in runs.fold), default=0)
+    some = results.origin == "study" and folds < results.spec.design.folds
+    return {"folds_run": folds, "whole_repeats": 0 if some else int(runs.complete.sum())}
 
 
 def _design(results: Results) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from markupsafe import Markup
 from weigh.findings.model import Finding, FindingsFile
 from weigh.record.results import Results
 from weigh.report import words
+from weigh.report.columns import COLUMNS
 from weigh.report.figures import draw_figure, figure_numbers
 from weigh.report.gallery import PICTURES_SHOWN, Gallery, caption_of, rows_by_path
 from weigh.report.methods import method_in_words
@@ -271,10 +272,22 @@ class Page:
                     }
                 ),
             ),
+            (self.translate(COLUMNS["folds_run"]), self._folds_run(design.get("folds"))),
             (self.say("seed"), design.get("seed")),
             (self.say("test_looks"), self.study.get("test_looks")),
         ]
         return [(name, _written(value)) for name, value in shown if value not in (None, "", {})]
+
+    def _folds_run(self, folds: int | None) -> dict[str, str]:
+        """Label of each candidate that ran in some folds only -> "1 / 5"; the design above is what was to be run."""
+        if self.study.get("origin") != "study" or not folds:
+            return {}
+        candidates = [one for one in self.study.get("candidates", []) if isinstance(one, dict)]
+        return {
+            one.get("label", one.get("id")): f"{one['folds_run']} / {folds}"
+            for one in candidates
+            if 0 < one.get("folds_run", folds) < folds
+        }
 
     def environment(self) -> list[tuple[str, str]]:
         return [

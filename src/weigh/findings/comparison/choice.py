@@ -86,6 +86,11 @@ def _more_repeats(evidence: Evidence, scores: TrueScores, loss: Estimate, estima
     """What as many repeats again are expected to change; nothing for trained models and where nothing is left to lose."""
     if evidence.claim == "these_models" or not _worth_saying(loss):
         return text("", "")
+    if _trained_for_less(evidence):
+        return text(
+            "How much more repeats would lower that cannot be told: there was no time to train every candidate in all folds and to the end.",
+            "无法判断更多重复能使它降低多少：时间不够让每个候选方案在所有折中完整训练。",
+        )
     if not evidence.more_repeats_help(*evidence.rivals):
         return text("Further repeats would give the same numbers.", "再多重复也只会得到同样的数字。")
     then = _loss_after(evidence, scores, scores.repeats)
@@ -105,6 +110,13 @@ def _more_repeats(evidence: Evidence, scores: TrueScores, loss: Estimate, estima
         "若重复次数加倍，预期损失为 {r}；其余部分只有增加样本才能降低。",
         r=amount(then),
     )
+
+
+def _trained_for_less(evidence: Evidence) -> bool:
+    """Whether time was short for any of the rivals: what a whole repeat of all would take and tell was not measured."""
+    less = evidence.results.less
+    models = () if less is None else less.models
+    return any(one.model in models and not one.cheap for one in map(evidence.results.candidate, evidence.rivals))
 
 
 def _worth_saying(loss: Estimate) -> bool:
@@ -132,11 +144,12 @@ def _scatter(candidates: int) -> Assumption:
 
 
 def _row(evidence: Evidence, rank: int, name: str, p_best: dict[str, float], possible: list[str]) -> dict[str, Any]:
-    score = evidence.scores[name]
+    score, marked = evidence.scores[name], any(map(evidence.on_other_folds, evidence.rivals))
     return {
         "rank": rank,
         "candidate": evidence.label(name),
         "score": None if math.isnan(score.value) else score.value,
+        **({"on_other_folds": evidence.on_other_folds(name)} if marked else {}),
         "low": score.low,
         "high": score.high,
         "p_best": round(p_best[name], 3),
@@ -184,7 +197,7 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
         if paid <= most
         else text("all {k} repeats that a study may still have", "可做完研究还允许的全部 {k} 次重复", k=further),
     }
-    useful = _worth_saying(loss) and evidence.more_repeats_help(*evidence.rivals)
+    useful = _worth_saying(loss) and not _trained_for_less(evidence) and evidence.more_repeats_help(*evidence.rivals)
     then = _loss_after(evidence, scores, further) if useful else None
     if then is not None and not further:
         sentence += text(

@@ -189,7 +189,11 @@ def _assume(evidence: Evidence, scored: Any, *, higher: bool, drawn: bool) -> li
             outcome="doubtful"
             if higher or (drawn and any(c.alarm for c in evidence.once(check_order).checks))
             else "unchecked",
-            detail=text("They may be harder: count on cross-validation.", "新样本可能更难：请以交叉验证的得分为准。")
+            detail=text(
+                "They may be harder: count on the score of {b}.",
+                "新样本可能更难：请以{b}的得分为准。",
+                b=evidence.validation(str(evidence.winner)),
+            )
             if higher
             else None,
         ),

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence, read_evidence
@@ -62,7 +60,7 @@ def _headline(evidence: Evidence) -> Finding:
     winner = str(evidence.winner)
     score, measured = winner_score(evidence), evidence.scores[winner]
     design = evidence.measured[winner]
-    repeats = int((~np.isnan(design.score().repeat)).sum())
+    repeats, further = int(evidence.whole_repeats(winner).sum()), evidence.further_folds(winner)
     folds = evidence.results.spec.design.folds
     estimates = {
         "score": score,
@@ -73,16 +71,18 @@ def _headline(evidence: Evidence) -> Finding:
         estimates |= {"runs": count(repeats, "runs")} if repeats > 1 else {}
     else:
         estimates |= {"folds": count(folds, "folds"), "repeats": count(repeats, "repeats")}
-    run = int((~np.isnan(design.score().fold)).sum())
-    if evidence.results.less is not None and run < folds:
-        estimates["folds_run"] = count(run, "folds")
+    if evidence.partial(winner):
+        estimates |= evidence.folds_estimates(winner)
+    elif further and evidence.results.origin == "study":
+        estimates["further_folds"] = count(further, "folds")
     values = {
         "c": evidence.label(winner),
         "m": evidence.metric.title,
         "n": int(estimates["examples"].value),
         "f": folds,
         "r": repeats,
-        "k": run,
+        "k": evidence.folds_run(winner),
+        "x": further,
         "l": written_level(evidence.level),
     }
     validated = text("", "") if evidence.claim == "these_models" else text("cross-validated ", "交叉验证所得")
@@ -178,8 +178,22 @@ def _lead(evidence: Evidence, winner: str) -> Text:
 
 def _design(evidence: Evidence, values: dict) -> Text:
     """What a score rests on: "2624 examples, 5 folds × 5 repeats"."""
-    if evidence.claim != "these_models" and evidence.results.less is not None and values["k"] < values["f"]:
+    if evidence.claim != "these_models" and evidence.partial(str(evidence.winner)):
         return text("{n} examples, {k} of {f} folds", "{n} 个样本，{f} 折中的 {k} 折", **{k: values[k] for k in "nkf"})
+    if evidence.claim != "these_models" and evidence.results.origin == "study" and values["x"]:
+        if not values["r"]:
+            return text(
+                "{n} examples, {x} folds of repeats of {f}, none of which is whole",
+                "{n} 个样本，{x} 折（每次重复 {f} 折，没有一次完整）",
+                **{k: values[k] for k in "nxf"},
+            )
+        return text(
+            "{n} examples, {f} folds × {r} "
+            + ("repeat" if values["r"] == 1 else "repeats")
+            + " and {x} of further repeats",
+            "{n} 个样本，{f} 折 × {r} 次重复，另有不完整重复中的 {x} 折",
+            **{k: values[k] for k in "nfrx"},
+        )
     if evidence.claim != "these_models":
         return text(
             "{n} examples, {f} folds × {r} " + ("repeat" if values["r"] == 1 else "repeats"),

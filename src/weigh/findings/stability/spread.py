@@ -47,7 +47,7 @@ def find(results: Results) -> list[Finding]:
 def _spread(evidence: Evidence) -> Finding:
     winner = str(evidence.winner)
     scores = evidence.measured[winner].score()
-    repeats = scores.repeat[~np.isnan(scores.repeat)]
+    repeats = scores.repeat[evidence.whole_repeats(winner)]
     folds = scores.fold[~np.isnan(scores.fold)]
     figure = _figure(evidence)
     metric = evidence.metric
@@ -98,9 +98,16 @@ def _spread(evidence: Evidence) -> Finding:
             "它与其他候选方案共有的完整重复太少：无法判断它是否始终领先。",
         )
     elif len(repeats) <= 1:
-        sentence += text(
-            "With one repeat it cannot be told how much the split and the seeds matter.",
-            "只有一次重复，无法判断划分和种子的影响有多大。",
+        sentence += (
+            text(
+                "With one repeat it cannot be told how much the split and the seeds matter.",
+                "只有一次重复，无法判断划分和种子的影响有多大。",
+            )
+            if len(repeats)
+            else text(
+                "Without a repeat of all folds it cannot be told how much the split and the seeds matter.",
+                "没有一次覆盖全部折的重复，无法判断划分和种子的影响有多大。",
+            )
         )
     ours = evidence.results.origin == "study"
     return Finding(
@@ -113,9 +120,21 @@ def _spread(evidence: Evidence) -> Finding:
         candidates=[winner],
         next=[]
         if len(repeats) > 1 or not ours or not varies or evidence.short_of_time(winner)
-        else [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")],
+        else _to_see_it(evidence),
         figure=figure,
     )
+
+
+def _to_see_it(evidence: Evidence) -> list[Text]:
+    """What brings more repeats: more of them in the design, and the time for them where it was short."""
+    if evidence.results.less is None:
+        return [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")]
+    return [
+        text(
+            "Repeats did not fit the time: set design.repeats: 5 and a longer design.budget to see it.",
+            "时间不够重复：设置 design.repeats: 5 并延长 design.budget 即可看出。",
+        )
+    ]
 
 
 def _assume_sources(evidence: Evidence) -> Assumption:
