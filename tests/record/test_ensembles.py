@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.findings.kinds import number_study
 from tests.findings.reading import check
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
+from weigh.findings.file import findings_file
 from weigh.findings.registry import read_findings
 from weigh.kinds.label import LABEL
 from weigh.metrics.base import METRICS
@@ -17,6 +19,7 @@ from weigh.plan.racing import Dropped, Race
 from weigh.record import ensembles
 from weigh.record.choice_of_winner import choose_winner
 from weigh.record.ensembles import DRAWS, average_candidates, read_ensemble
+from weigh.report.card import average_card
 from weigh.stats.interval import score_estimate
 from weigh.stats.resampling import make_units
 
@@ -237,6 +240,15 @@ def test_one_that_is_saved_is_told_with_its_score_on_the_test_part_and_an_older_
     assert "It is saved beside the winner" in finding.sentence.en
     assert "with 30 MB of weights" in finding.sentence.en
     assert "on the test part (60 examples)" in finding.sentence.en
+    saved = replace(results, averaged=shares)
+    card = average_card(findings_file(saved), saved)
+    (index,) = yaml.safe_load(card.split("---")[1])["model-index"]
+    by_split = {one["dataset"]["split"]: one["metrics"][0]["value"] for one in index["results"]}
+    assert by_split == pytest.approx(
+        {"cross-validation": finding.estimates["score"].value, "test": finding.estimates["test"].value}, abs=1e-6
+    )
+    replaced = replace(results, averaged={"m0": 1.0})
+    assert "model-index" not in average_card(findings_file(replaced), replaced), "its score is that of other members"
     older = finding_of(replace(results, averaged={"m0": 1.0}))
     assert "made before the last runs" in older.sentence.en
     assert "test" not in older.estimates

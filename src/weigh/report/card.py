@@ -10,12 +10,13 @@ References: https://huggingface.co/docs/hub/model-cards, "Specifying a model car
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 
 from weigh.findings.model import Finding, FindingsFile
+from weigh.record.ensembles import read_ensemble
 from weigh.record.results import Results
 from weigh.report.markdown import escape_markdown
 from weigh.report.quantities import show_estimate
@@ -79,7 +80,12 @@ def model_card(file: FindingsFile, results: Results, *, facts: Mapping[str, Any]
 def average_card(file: FindingsFile, results: Results) -> str:
     """README.md of the folder of an average: who is averaged, what the report found of it, how it is used."""
     task = TASKS.get(results.spec.task) if results.spec.task else None
-    front = {"pipeline_tag": (task.pipeline or task.name) if task else None, "tags": ["weigh", "ensemble"]}
+    front = {
+        "pipeline_tag": (task.pipeline or task.name) if task else None,
+        "tags": ["weigh", "ensemble"],
+        "model-index": [{"name": visible_line(f"{results.name} average"), "results": _index_of_average(file, results)}],
+    }
+    front = front if front["model-index"][0]["results"] else {k: v for k, v in front.items() if k != "model-index"}
     head = yaml.safe_dump({k: v for k, v in front.items() if v}, allow_unicode=True, sort_keys=False, width=1000)
     lines = [f"# {escape_markdown(results.name)}: an average of candidates", ""]
     for finding in file.findings:
@@ -104,7 +110,6 @@ def _repository(address: str) -> str | None:
 
 def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     """Results of `model-index`: the cross-validated score, and that on the independent test part where there is one."""
-    rows = []
     headline = tell(file).headline
     estimates = headline.estimates if headline else {}
     run, whole = estimates.get("folds_run"), estimates.get("folds")
@@ -113,6 +118,20 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     scores += [
         ("test", finding.estimates.get("test")) for finding in file.findings if finding.id == "generalisation:test"
     ]
+    return _rows(results, scores)
+
+
+def _index_of_average(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
+    """The same of a saved average; nothing where later runs gave the average other members than those that are saved."""
+    ensemble = results.once(read_ensemble)
+    if ensemble is None or len(ensemble.members) < 2 or ensemble.members != results.averaged:
+        return []
+    estimates = next((finding.estimates for finding in file.findings if finding.kind == "ensemble"), {})
+    return _rows(results, [("cross-validation", estimates.get("score")), ("test", estimates.get("test"))])
+
+
+def _rows(results: Results, scores: Sequence[tuple[str, Estimate | None]]) -> list[dict[str, Any]]:
+    rows = []
     for split, estimate in scores:
         if estimate is None or not math.isfinite(estimate.value):
             continue
