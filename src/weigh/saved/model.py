@@ -113,14 +113,14 @@ def save_model(
     whole = {"pretrained": True, "offline": True, "trust_code": trust_code}
     model = load_model(address, **whole) if bodiless else outline_of(address, trust_code=trust_code)
     configured = model.configure(options)
-    preparation = configured if preparation is None else preparation
+    prepared: Preparation = configured if preparation is None else preparation
     # what its body was built with: maps and layers are found in a pass of this size, whatever size a recipe asks for
-    native = preparation if configured == model.preprocessing else model.preprocessing
+    native = prepared if configured == model.preprocessing else model.preprocessing
     body = _body_prefix(weights, model)
     kept = {_renamed(name, {"head.": HEAD, body: ""}): np.ascontiguousarray(array) for name, array in weights.items()}
     own = {
         "format": FORMAT, "version": __version__, "architecture": model.address.architecture, "task": task, "kind": kind.name,
-        "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": preparation.as_json(),
+        "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": prepared.as_json(),
         "native": native.as_json(), "options": model.settings,
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
         "written": None if written is None else written.as_json(), "margins": margins,
@@ -129,7 +129,7 @@ def save_model(
         own["identity"] = (model if bodiless else load_model(address, **whole)).identity
     if "code" in model.extra:
         own["code"] = model.extra["code"]
-    write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, preparation.files())
+    write_model(folder, kept, {**model.extra.get("config", {}), "weigh": own}, prepared.files())
 
 
 def _body_prefix(names: Iterable[str], model: Pretrained) -> str:
