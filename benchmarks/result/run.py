@@ -148,7 +148,7 @@ def _run_weigh(work: Work, contender: str, folder: Path) -> dict[str, Any]:
     pictures = work.medium == "pictures"
     command = [sys.executable, "-m", "weigh", "run", str(shown / ("train" if pictures else "train.csv"))]
     if CONTENDERS[contender].options.get("one"):
-        command += ["--models", work.model, "--recipes", "probe,finetune"]
+        command += ["--models", work.model, "--recipes", "multilayer,finetune"]
     command += [
         "--budget",
         f"{work.budget:g}s",

@@ -13,7 +13,7 @@ OURS = ("weigh", "weigh, one model")
 CONTENDERS: dict[str, Named] = {
     "weigh": Named("", "`weigh run DATA --budget …`, which chooses the models itself"),
     "weigh, one model": Named(
-        "", "`weigh run DATA --models MODEL --recipes probe,finetune --budget …`", options={"one": True}
+        "", "`weigh run DATA --models MODEL --recipes multilayer,finetune --budget …`", options={"one": True}
     ),
     "textbook": Named(
         "textbook",
