@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.findings.studies import file_of, pictures, raced, results_of
+from tests.findings.reading import check
+from tests.findings.studies import MODELS, file_of, pictures, raced, results_of, shifted
 from weigh.findings.comparison.choice import find as find_choice
 from weigh.findings.cost import find as find_cost
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
+from weigh.findings.generalisation.independent_test import find as find_generalisation
+from weigh.findings.generalisation.shift import find as find_shift
 from weigh.findings.performance.headline import find as find_performance
 from weigh.findings.stability.spread import find as find_spread
 from weigh.plan.less_training import LessTraining
@@ -89,9 +92,13 @@ def test_classes_are_described_in_the_folds_that_ran():
 
 
 def kept(results, runs, **options):
-    """The study with those runs only: (candidate, repeat, fold) -> bool."""
+    """The study with those runs of the cross-validation only: (candidate, repeat, fold) -> bool."""
     return replace(
-        results, records=tuple(run for run in results.records if runs(run.candidate, run.repeat, run.fold)), **options
+        results,
+        records=tuple(
+            run for run in results.records if run.purpose != "main" or runs(run.candidate, run.repeat, run.fold)
+        ),
+        **options,
     )
 
 
@@ -145,8 +152,81 @@ def test_half_a_repeat_is_not_counted_as_one():
 
 
 def test_failed_folds_are_not_counted_as_run():
-    told = headline(kept(pictures((3.0, 1.0), repeats=1, winner="m0"), lambda name, repeat, fold: fold or name == "m1"))
+    results = kept(pictures((3.0, 1.0), repeats=1, winner="m0"), lambda name, repeat, fold: fold or name == "m1")
+    told = headline(results)
+    check(told, results)
+    assert "240 examples, 4 of 5 folds" in told.sentence.en
+    assert "240 个样本，5 折中的 4 折" in told.sentence.zh
     assert "5 folds × " not in told.sentence.en
+
+
+def test_folds_of_several_repeats_make_no_whole_one():
+    whole = pictures((3.0, 1.0), repeats=2, test=100, winner="m0")
+    results = kept(whole, lambda name, repeat, fold: name == "m1" or fold != repeat)
+    told = headline(results)
+    check(told, results)
+    assert "300 examples, 8 folds of repeats of 5, none of which is whole" in told.sentence.en
+    assert "300 个样本，8 折（每次重复 5 折，没有一次完整）" in told.sentence.zh
+    assert told.estimates["further_folds"].value == 8
+    assert "folds_run" not in told.estimates
+    details = {one.name.en: one.detail for one in told.assumptions}
+    assert details["Some folds tell enough"].en == "No repeat ran in all of its 5 folds."
+    variation = spread(results)
+    check(variation, results)
+    assert "Without a repeat of all folds it cannot be told how much the split" in variation.sentence.en
+    assert "没有一次覆盖全部折的重复" in variation.sentence.zh
+    assert variation.estimates["repeats"].value == 0
+    tested = next(one for one in find_generalisation(results) if one.id == "generalisation:test")
+    check(tested, results)
+    assert "8 folds of several repeats of 5 said" in tested.sentence.en
+    assert "held-out folds (8, no whole repeat of 5)" in model_card(findings_file(results), results, facts={})
+
+
+def test_a_higher_test_score_is_set_against_the_folds_that_ran():
+    whole = pictures((2.0, 1.0, 1.2), test=400, tested=(2.0, 1.0, 6.0), recipes={"m2": "finetune"}, winner="m2")
+    first = kept(whole, lambda name, repeat, fold: name != "m2" or (repeat, fold) == (0, 0))
+    results = replace(first, less=LessTraining(("timm:m2",), 1))
+    told = {one.id: one for one in find_generalisation(results)}
+    check(told["generalisation:test"], results)
+    assert "it is higher than the 1 of 5 folds that ran promised" in told["generalisation:test"].sentence.en
+    assert "反而比全部 5 折中跑过的 1 折给出的高" in told["generalisation:test"].sentence.zh
+    details = {one.name.en: one.detail for one in told["generalisation:test"].assumptions}
+    assert "count on the score of the 1 of 5 folds that ran" in details["New examples are like the test part"].en
+    assert "cross-validation" not in details["New examples are like the test part"].en
+    check(told["generalisation:choice"], results)
+    assert "in the 1 of 5 folds that ran m" in told["generalisation:choice"].sentence.en
+    assert "在全部 5 折中跑过的 1 折中" in told["generalisation:choice"].sentence.zh
+
+
+def test_a_further_set_is_compared_with_the_folds_that_ran():
+    whole = shifted(pictures((2.0, 4.0), test=200, recipes={"m1": "finetune"}, winner="m1"), "winter")
+    part = np.where(whole.examples.part == "test", "shift:summer", whole.examples.part)  # there is no test part
+    first = kept(whole, lambda name, repeat, fold: name != "m1" or (repeat, fold) == (0, 0))
+    results = replace(first, examples=replace(whole.examples, part=part), less=LessTraining(("timm:m1",), 1))
+    told = find_shift(results)[0]
+    check(told, results)
+    assert "on the 1 of 5 folds that ran" in told.sentence.en
+
+
+def test_scores_of_some_folds_are_marked_wherever_they_stand_beside_others():
+    results = replace(raced(dropped=True), models=MODELS)
+    found = {one.id: one for one in find_performance(results)}
+    assert [row["on_other_folds"] for row in found["performance:metrics"].table] == [False, True]
+    totals = [row for row in found["verdict"].figure.rows if "fold" not in row]
+    assert [row["on_other_folds"] for row in totals] == [False, True]
+    figure = next(one.figure for one in find_generalisation(results) if one.figure)
+    assert [row["on_other_folds"] for row in figure.rows if row["stage"] == "cv"] == [False, True]
+    (cost,) = find_cost(results)
+    assert [row["by_common_folds"] for row in cost.figure.rows] == [False, True]
+    for language, words in (("en", "Some folds only: these may be"), ("zh", "“仅部分折”：这些折")):
+        page = render_html(findings_file(results), None, language=language, picture=None)
+        assert words in page
+        assert {"en": "Ran in some folds only: shown is", "zh": "只跑了部分折：图中是"}[language] in page
+        assert f"{read_evidence(results).label('m1')} *" in page
+    alike = replace(raced(dropped=False), models=MODELS)
+    page = render_html(findings_file(alike), None, language="en", picture=None)
+    assert "ome folds only" not in page
+    assert all("on_other_folds" not in row for one in find_performance(alike) for row in one.table)
 
 
 def test_repeats_that_did_not_fit_the_time_are_not_asked_for_alone():
@@ -158,9 +238,17 @@ def test_repeats_that_did_not_fit_the_time_are_not_asked_for_alone():
 
 
 def test_more_repeats_are_not_priced_where_not_all_could_be_trained_in_full():
-    finding = FOUND["choice"]
-    assert "pay for" not in finding.measured.get("sentence", {"en": ""})["en"]
-    assert "expected_loss_after" not in finding.estimates
+    times = {name: {"train_seconds": 1.0} for name in ("m0", "m1")}
+    whole = pictures((2.0, 1.9), repeats=2, noise=2.0, recipes={"m0": "finetune"}, winner="m0", measured=times)
+    (priced,), (short,) = (
+        find_choice(results) for results in (whole, replace(whole, less=LessTraining(("timm:m0",), 5, 3)))
+    )
+    assert "With twice as many repeats it would be" in priced.sentence.en
+    assert "expected_loss_after" in priced.estimates
+    assert "Another 10 minutes would pay for" in priced.measured["sentence"]["en"]
+    assert "there was no time to train every candidate in all folds and to the end" in short.sentence.en
+    assert "expected_loss_after" not in short.estimates
+    assert short.measured["sentence"]["en"] == "The runs compared here took 20 seconds."
 
 
 def test_a_machine_reads_which_folds_ran():

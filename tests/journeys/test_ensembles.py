@@ -22,10 +22,11 @@ from weigh.data.pictures.unlabelled import new_pictures
 from weigh.errors import ModelError
 from weigh.execute.saving import Keeper
 from weigh.metrics.base import METRICS
+from weigh.notices import notices_to
 from weigh.record.ensembles import average_on_part, read_ensemble
 from weigh.record.ledger import Ledger
 from weigh.run import Outcome
-from weigh.saved.average import load_average, read_members
+from weigh.saved.average import load_average, read_average, read_members
 from weigh.saved.folder import write_config
 from weigh.saved.meaning import blank_examples
 from weigh.saved.model import load_saved
@@ -214,6 +215,75 @@ def test_where_a_member_cannot_be_refitted_none_is_saved_and_that_is_told(single
     assert "<i>a could not be refitted (memory ran out)" in caplog.text
     assert not (folder / "ensemble").exists()
     assert study.results().averaged == {}
+
+
+def keeper_of(folder: Path, members=()) -> Keeper:
+    """Of a study in which everything is refitted."""
+    refits = [SimpleNamespace(key=one.run, candidate=one.candidate, test=np.zeros(0, int)) for one in members]
+    shares = {run.candidate: (run, one.share) for run, one in zip(refits, members, strict=True)}
+    return Keeper(Ledger(folder), Study.open(folder).results(), None, shares)
+
+
+def told_by(act) -> list:
+    told: list = []
+    with notices_to(told.append):
+        act()
+    return told
+
+
+def as_of_fewer_runs(folder: Path) -> None:
+    """The average as it was before runs that changed how sure its members are."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config["weigh"]["temperature"] *= 1.5
+    write_config(folder, config, config["weigh"]["files"])
+
+
+def test_its_temperature_is_that_of_all_runs_though_the_members_stay(copy):
+    before = read_average(copy / "ensemble")
+    as_of_fewer_runs(copy / "ensemble")
+    assert read_average(copy / "ensemble").temperature == pytest.approx(1.5 * before.temperature)
+    assert told_by(keeper_of(copy, before.members).close) == []
+    assert read_average(copy / "ensemble") == before
+
+
+def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pictures):
+    folder, before = copy / "ensemble", read_average(copy / "ensemble")
+    some = sorted((pictures / "stripe").iterdir())[:2]
+    assert told_by(keeper_of(copy).close) == [], "none is asked for now, but this is that of the results"
+    as_of_fewer_runs(folder)
+    (notice,) = told_by(keeper_of(copy).close)
+    assert "made before the last runs and is kept" in notice.en
+    assert "最近这些运行之前" in notice.zh
+    assert read_average(folder).outdated
+    assert any(
+        "was made before the last runs" in one.en
+        for one in told_by(lambda: Study.open(copy).predict(some, ensemble=True))
+    )
+    (finding,) = [one for one in Study.open(copy).read() if one.kind == "ensemble"]
+    assert "has the same members, and was made before the last runs" in finding.sentence.en
+    Study.open(copy).write()
+    assert "model-index" not in (folder / "README.md").read_text("utf-8")
+
+    assert told_by(keeper_of(copy, before.members).close) == []
+    assert read_average(folder) == before
+    assert told_by(lambda: Study.open(copy).predict(some, ensemble=True)) == []
+    (finding,) = [one for one in Study.open(copy).read() if one.kind == "ensemble"]
+    assert "It is saved beside the winner" in finding.sentence.en
+    shutil.rmtree(folder)
+    keeper_of(copy).close()
+    assert Study.open(copy).results().averaged == {}, "what somebody deleted is not offered"
+
+
+def test_where_a_new_member_cannot_be_refitted_the_former_average_says_that_it_is_one(copy):
+    members = read_members(copy / "ensemble")
+    keeper = keeper_of(copy, [members[0]._replace(run="ab" * 16), *members[1:]])
+    keeper.refits = {members[0].candidate: "ab" * 16}
+    told = told_by(keeper.close)
+    assert [("could not be refitted" in one.en, "is kept as it was" in one.en) for one in told] == [
+        (True, False),
+        (False, True),
+    ]
+    assert read_average(copy / "ensemble").outdated
 
 
 def test_texts_are_averaged_and_auto_saves_only_what_is_better(tmp_path, capsys):

@@ -133,6 +133,8 @@ ROW = st.dictionaries(
             "macs",
             "class",
             "front",
+            "on_other_folds",
+            "by_common_folds",
             "<b>",
         ]
     ),

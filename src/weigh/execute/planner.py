@@ -282,7 +282,8 @@ class Planner:
     def _average_missing(self) -> bool:
         """Whether members of an average may have to be refitted though all else is recorded."""
         wanted = self.prepared.spec.output.ensemble != "never"
-        return wanted and (self.ledger is None or self.ledger.fact("saved_average") is None)
+        saved = None if self.ledger is None else self.ledger.fact("saved_average")
+        return wanted and (saved is None or bool(saved.get("outdated")))
 
     def _designed(self) -> Plan:
         """Everything that there is time to ask for, of all models."""

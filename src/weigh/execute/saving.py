@@ -26,7 +26,7 @@ from weigh.record.saved_checks import FACT, SavedCheck, with_check
 from weigh.run import RECIPES, Outcome, Run
 
 if TYPE_CHECKING:
-    from weigh.saved.average import Member
+    from weigh.saved.average import AverageFile, Member
 
 __all__ = ["Keeper", "model_there", "save_refit"]
 
@@ -43,6 +43,7 @@ class Keeper:
         winner: The refit of the winner; None where it is not saved.
         members: The refits that are averaged -> their shares; none where no average is saved.
         causes: Run key -> why its refit failed.
+        refits: Candidate -> key of its refit as it would be made now, of those that are known.
     """
 
     ledger: Ledger
@@ -50,15 +51,18 @@ class Keeper:
     winner: Run | None
     members: dict[str, tuple[Run, float]]
     causes: dict[str, str] = field(default_factory=dict)
+    refits: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ledger: Ledger, results: Results, refits: Iterable[Run], shares: Mapping[str, float]) -> Keeper:
         """Args:
         shares: Candidate -> its share in the average that is to be saved.
         """
-        kept = {run.candidate: run for run in refits if run.purpose == "refit" and run.keep_weights}
+        made = [run for run in refits if run.purpose == "refit"]
+        kept = {run.candidate: run for run in made if run.keep_weights}
         winner = kept.get(str(results.winner)) if results.spec.output.refit else None
-        return cls(ledger, results, winner, {name: (kept[name], share) for name, share in shares.items()})
+        members = {name: (kept[name], share) for name, share in shares.items()}
+        return cls(ledger, results, winner, members, refits={run.candidate: run.key for run in made})
 
     def lacks(self, run: Run) -> bool:
         """Whether the run must be trained (again) for its weights."""
@@ -80,16 +84,17 @@ class Keeper:
             self._check(self._of_member(run), run, outcome, trust_code=trust_code)
 
     def close(self) -> None:
-        """Make the average of its members; one that is not complete is not made, and that is said.
+        """Make the average of its members; one that is not complete is not made, and that is said. An average of former results stays, marked as one.
 
         Its score on a test part is looked at once for these members with these shares, and this look is counted.
         """
-        from weigh.saved.average import Member, save_average
+        from weigh.saved.average import AverageFile, Member, save_average
         from weigh.saved.folder import copy_model
 
-        if not self.members:
-            return
         folder = self.ledger.folder / ENSEMBLE
+        if not self.members:
+            self._judge_former(folder)
+            return
         for run, _ in self.members.values():
             if self._is_winner(run) and not self._member_there(run) and model_there(self.ledger.folder):
                 copy_model(self._model, self._of_member(run))
@@ -103,12 +108,13 @@ class Keeper:
                     e=self.causes.get(missing[0].key) or "?",
                 )
             )
+            self._judge_former(folder)
             return
         members = [Member(name, share, run.key) for name, (run, share) in self.members.items()]
         ensemble = self.results.once(read_ensemble)
         assert ensemble is not None
-        if not average_there(folder, members):
-            temperature, _ = _calibration(ensemble.out_of_fold, self.results)
+        temperature, _ = _calibration(ensemble.out_of_fold, self.results)  # the same members may have further runs
+        if _written(folder) != AverageFile(members, temperature):
             save_average(folder, members, temperature=temperature, facts={"tried": len(ensemble.tried)})
         shares = {member.candidate: member.share for member in members}
         self.ledger.set_facts(saved_average={"shares": shares, "runs": [member.run for member in members]})
@@ -116,6 +122,41 @@ class Keeper:
         if len(run.test):
             self.ledger.look(_key(members), ENSEMBLE, len(run.test))
         self._sweep(folder, {self._of_member(run).name for run, _ in self.members.values()})
+
+    def _judge_former(self, folder: Path) -> None:
+        """Where no average is saved now, mark one that lies there already, unless the results would give the same; with it, what the report says."""
+        from weigh.saved.average import keep_outdated
+
+        written, stored = _written(folder), self.ledger.fact("saved_average")
+        if written is None:  # none, or one that cannot be opened and says why
+            if stored is not None and not folder.exists():
+                self.ledger.set_facts(saved_average=None)  # somebody deleted it
+            return
+        outdated = self._is_outdated(written)
+        if outdated != written.outdated:
+            keep_outdated(folder, outdated=outdated)
+        if stored is not None:
+            self.ledger.set_facts(saved_average={**stored, "outdated": outdated})
+        if outdated:
+            notice(
+                text(
+                    "The average in ensemble/ was made before the last runs and is kept as it was: weigh predict --ensemble says so. To save that of "
+                    "the present results: weigh run {s} --set output.ensemble=always. If it is not needed, delete the folder.",
+                    "ensemble/ 中的平均模型是在最近这些运行之前生成的，保持原样：weigh predict --ensemble 会说明这一点。若要保存按现有结果得到的平均："
+                    "weigh run {s} --set output.ensemble=always。若不再需要，可删除该文件夹。",
+                    s=self.ledger.folder,
+                )
+            )
+
+    def _is_outdated(self, written: AverageFile) -> bool:
+        """Whether the results would give another average: other members, shares, refits or probabilities."""
+        ensemble = self.results.once(read_ensemble)
+        if ensemble is None or {member.candidate: member.share for member in written.members} != ensemble.members:
+            return True
+        if any(self.refits.get(member.candidate, member.run) != member.run for member in written.members):
+            return True
+        temperature, _ = _calibration(ensemble.out_of_fold, self.results)
+        return not math.isclose(temperature, written.temperature, rel_tol=1e-6)
 
     def _check(self, folder: Path, run: Run, outcome: Outcome, *, trust_code: bool) -> None:
         """Open what was saved and ask it what the refit was asked; that it answers otherwise is recorded and told. Nothing is deleted for it."""
@@ -173,15 +214,15 @@ class Keeper:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def average_there(folder: Path, members: list[Member]) -> bool:
-    """Whether the average of these members lies there as it was written."""
+def _written(folder: Path) -> AverageFile | None:
+    """The average that lies there, if it is as it was written."""
     from weigh.errors import ModelError
-    from weigh.saved.average import read_members
+    from weigh.saved.average import read_average
 
     try:
-        return read_members(folder) == members
+        return read_average(folder)
     except (OSError, ValueError, KeyError, TypeError, ModelError):
-        return False
+        return None
 
 
 def save_refit(folder: Path, run: Run, outcome: Outcome, results: Results, *, trust_code: bool = False) -> float:

@@ -86,7 +86,7 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
         )
     partial = [name for name in names if evidence.partial(name)]
     if partial:
-        listed.append(_some_folds(evidence, min(evidence.folds_run(name) for name in partial)))
+        listed.append(_some_folds(evidence, min(partial, key=evidence.folds_run)))
     elif repeats == 1 and evidence.claim != "these_models":
         listed.append(
             Assumption(
@@ -101,15 +101,19 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
     return listed
 
 
-def _some_folds(evidence: Evidence, run: int) -> Assumption:
+def _some_folds(evidence: Evidence, candidate: str) -> Assumption:
     """That what did not run would not have told otherwise."""
-    detail = text(
-        "Only {k} of {f} folds ran: the other examples say nothing here.",
-        "{f} 折中只跑了 {k} 折：其余样本在此未起作用。",
-        k=run,
-        f=evidence.results.spec.design.folds,
-    )
-    if run == 1:
+    run, folds = evidence.folds_run(candidate), evidence.results.spec.design.folds
+    if evidence.scattered(candidate):
+        detail = text("No repeat ran in all of its {f} folds.", "没有一次重复跑完全部 {f} 折。", f=folds)
+    else:
+        detail = text(
+            "Only {k} of {f} folds ran: the other examples say nothing here.",
+            "{f} 折中只跑了 {k} 折：其余样本在此未起作用。",
+            k=run,
+            f=folds,
+        )
+    if run == 1 and not evidence.scattered(candidate):
         detail += text(
             "How much trainings differ cannot be seen from one; the interval is widened for it.",
             "只训练一次看不出各次训练相差多少；区间已为此放宽。",

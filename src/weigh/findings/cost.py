@@ -38,6 +38,7 @@ class Cost(NamedTuple):
         score: As it may stand beside those of the others (`Evidence.comparable`).
         predict_seconds: Of one prediction: the least of the readings of all candidates with the same network.
         delay: How many times as long the passes took by the clock, at most.
+        by_common_folds: Whether the score is that of the winner and, to that, by how much it is better in the folds that both have.
     """
 
     candidate: Candidate
@@ -49,6 +50,7 @@ class Cost(NamedTuple):
     predict_seconds: float | None
     peak_bytes: float | None
     delay: float | None
+    by_common_folds: bool = False
 
 
 @FINDINGS.named("cost")
@@ -56,7 +58,12 @@ def find(results: Results) -> list[Finding]:
     """One finding; none where nothing ran."""
     evidence = read_evidence(results)
     metric = evidence.metric
-    costs = [cost_of(results, results.candidate(name), evidence.comparable[name]) for name in evidence.measured]
+    costs = [
+        cost_of(results, results.candidate(name), evidence.comparable[name])._replace(
+            by_common_folds=evidence.by_common_folds(name)
+        )
+        for name in evidence.measured
+    ]
     if not costs:
         return []  # nothing ran: the performance finding says so
     own = next((c for c in costs if c.candidate.id == evidence.winner), None)
@@ -193,7 +200,7 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
     rows = [
         {
             "candidate": c.candidate.label,
-            "score": round(c.score, 4) if math.isfinite(c.score) else None,
+            **_score(c, costs),
             "predict_milliseconds": None if c.predict_seconds is None else round(1000 * c.predict_seconds, 3),
             "train_seconds": None if c.train_seconds is None else round(c.train_seconds, 2),
             "peak_megabytes": None if c.peak_bytes is None else round(c.peak_bytes / 1e6, 1),
@@ -237,10 +244,7 @@ def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figur
     return Figure(
         kind="front",
         title=text("Score against cost", "得分与代价"),
-        rows=[
-            {**_row(c), "score": round(c.score, 4) if math.isfinite(c.score) else None, "front": flag}
-            for c, flag in zip(costs, on_front, strict=True)
-        ],
+        rows=[{**_row(c), **_score(c, costs), "front": flag} for c, flag in zip(costs, on_front, strict=True)],
         fields={
             "candidate": text("candidate", "候选方案"),
             "score": title,
@@ -250,6 +254,13 @@ def _figure(costs: list[Cost], title: Text, *, greater_is_better: bool) -> Figur
         },
         options={"measured_rows": "figure_rows", "x": "predict_milliseconds", "fallback_x": "macs"},
     )
+
+
+def _score(c: Cost, costs: Sequence[Cost]) -> dict[str, Any]:
+    """The score, and whether it goes by the folds in common where that is so of any candidate."""
+    marked = any(one.by_common_folds for one in costs)
+    score = round(c.score, 4) if math.isfinite(c.score) else None
+    return {"score": score, **({"by_common_folds": c.by_common_folds} if marked else {})}
 
 
 def _row(c: Cost) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -137,6 +137,18 @@ class Evidence:
         out = frozenset() if self.results.race is None else self.results.race.out
         return name in out or not self.out_of_fold[name].complete.any()
 
+    def fold_marks(self, names: Iterable[str]) -> dict[str, dict[str, bool]]:
+        """Candidate id -> what a row says beside its score as measured: whether it is of some folds only. Empty where every one has a whole repeat,
+        and of others' predictions, where single answers may be missing.
+        """
+        marks = {name: self.results.origin == "study" and self.on_other_folds(name) for name in names}
+        return {name: {"on_other_folds": mark} if any(marks.values()) else {} for name, mark in marks.items()}
+
+    def by_common_folds(self, name: str) -> bool:
+        """Whether `comparable` has another score of it than was measured."""
+        comparable = self.comparable[name]
+        return not math.isnan(comparable) and not math.isclose(comparable, self.scores[name].value, abs_tol=1e-9)
+
     def _ahead(self, name: str, winner: str) -> float:
         """The score of a candidate minus that of the winner in the folds that both have."""
         known = self.comparisons
@@ -200,6 +212,10 @@ class Evidence:
         """Whether a candidate of this study ran in some of the folds only: there was no time for more, or runs failed."""
         return self.results.origin == "study" and self.folds_run(name) < self.results.spec.design.folds
 
+    def scattered(self, name: str) -> bool:
+        """Whether several repeats of a candidate have some folds each, and none has all."""
+        return self.partial(name) and self.further_folds(name) > self.folds_run(name)
+
     def short_of_time(self, *names: str) -> bool:
         """Whether any of these ran in some folds only while time was short (`less`): more repeats would not run either."""
         return self.results.less is not None and any(self.partial(name) for name in names)
@@ -209,16 +225,19 @@ class Evidence:
         if not self.partial(name):
             return text("cross-validation", "交叉验证")
         run, folds = self.folds_run(name), self.results.spec.design.folds
-        return text("the {k} of {f} folds that ran", "{f} 折中跑过的 {k} 折", k=run, f=folds)
+        if self.scattered(name):
+            ran = self.further_folds(name)
+            return text("{x} folds of several repeats of {f}", "若干次重复（每次 {f} 折）中的 {x} 折", x=ran, f=folds)
+        return text("the {k} of {f} folds that ran", "全部 {f} 折中跑过的 {k} 折", k=run, f=folds)
 
     def folds_estimates(self, name: str) -> dict[str, Estimate]:
         """The numbers in `validation`: none where all folds ran."""
         if not self.partial(name):
             return {}
-        return {
-            "folds_run": count(self.folds_run(name), "folds"),
-            "folds": count(self.results.spec.design.folds, "folds"),
-        }
+        folds = {"folds": count(self.results.spec.design.folds, "folds")}
+        if self.scattered(name):
+            return folds | {"further_folds": count(self.further_folds(name), "folds")}
+        return folds | {"folds_run": count(self.folds_run(name), "folds")}
 
     def same_answers(self, a: str, b: str) -> bool:
         """Whether no answer of the two differs, as where a recipe that chooses always chose the other one."""

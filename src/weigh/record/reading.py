@@ -30,6 +30,7 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         candidates: All of the specification, or those that `design.finalists` leaves.
     """
     stopped, less = ledger.fact("stopped") or (), LessTraining.from_json(ledger.fact("less"))
+    average = ledger.fact("saved_average") or {"shares": {}}
     spec = with_less(spec, less)
     candidates = tried(spec, candidates, ledger.fact("finalists"), stopped)
     ids = {candidate.id for candidate in candidates} | set(stopped)
@@ -50,7 +51,8 @@ def read_results(ledger: Ledger, spec: StudySpec, examples: Examples, candidates
         untried=tuple(candidate for candidate in cross_candidates(spec) if candidate.id not in ids),
         stopped=tuple(candidate for candidate in cross_candidates(spec) if candidate.id in stopped),
         saved_checks=failed_checks(ledger.fact(FACT), _saved(ledger)),
-        averaged=(ledger.fact("saved_average") or {"shares": {}})["shares"],
+        averaged=average["shares"],
+        average_outdated=bool(average.get("outdated")),
         lost=ledger.lost_sentence(),
         less=less,
     )

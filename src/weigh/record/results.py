@@ -161,6 +161,7 @@ class Results:
         untried: Candidates that never ran, since their models were not among the finalists (`plan/finalists.py`).
         stopped: Candidates that the time was too short for; runs of theirs that are recorded count nowhere.
         averaged: Shares of the candidates whose average was refitted and saved; empty: none was.
+        average_outdated: Whether the results would give another average than the saved one, and it was not saved anew.
         saved_checks: Saved models that did not answer as their refits did when they were opened.
         less: How networks were trained in less time (`plan/less_training.py`); None where in full.
         lost: What was recorded and cannot be read any more, in words; such runs are unfinished.
@@ -189,6 +190,7 @@ class Results:
     untried: tuple[Candidate, ...] = ()
     stopped: tuple[Candidate, ...] = ()
     averaged: dict[str, float] = field(default_factory=dict)
+    average_outdated: bool = False
     saved_checks: tuple[SavedCheck, ...] = ()
     lost: Text | None = None
     less: LessTraining | None = None

@@ -112,8 +112,11 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     """Results of `model-index`: the cross-validated score, and that on the independent test part where there is one."""
     headline = tell(file).headline
     estimates = headline.estimates if headline else {}
-    run, whole = estimates.get("folds_run"), estimates.get("folds")
+    run, whole, repeats = (estimates.get(name) for name in ("folds_run", "folds", "repeats"))
     validated = f"held-out folds ({run.value:.0f} of {whole.value:.0f})" if run and whole else "cross-validation"
+    further = estimates.get("further_folds")
+    if further and whole and repeats and not repeats.value:
+        validated = f"held-out folds ({further.value:.0f}, no whole repeat of {whole.value:.0f})"
     scores = [(validated, estimates.get("score"))]
     scores += [
         ("test", finding.estimates.get("test")) for finding in file.findings if finding.id == "generalisation:test"
@@ -124,7 +127,12 @@ def _index(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
 def _index_of_average(file: FindingsFile, results: Results) -> list[dict[str, Any]]:
     """The same of a saved average; nothing where later runs gave the average other members than those that are saved."""
     ensemble = results.once(read_ensemble)
-    if ensemble is None or len(ensemble.members) < 2 or ensemble.members != results.averaged:
+    if (
+        ensemble is None
+        or len(ensemble.members) < 2
+        or ensemble.members != results.averaged
+        or results.average_outdated
+    ):
         return []
     estimates = next((finding.estimates for finding in file.findings if finding.kind == "ensemble"), {})
     return _rows(results, [("cross-validation", estimates.get("score")), ("test", estimates.get("test"))])

@@ -68,6 +68,7 @@ COLUMNS = {  # titles of what findings and records use as keys; others are shown
     "folds_run": Text("folds that ran", "跑过的折数"),
     "further_folds": Text("folds of repeats that are not whole", "不完整重复中的折数"),
     "on_other_folds": Text("score of some folds only", "得分只来自部分折"),
+    "by_common_folds": Text("score by the folds in common with the winner", "得分按与优胜者共有的折折算"),
     "compared": Text("compared repeats", "可比较的重复次数"),
     "candidates_compared": Text("compared candidates", "可比较的候选方案数"),
     "confidence": Text("confidence", "置信度"),

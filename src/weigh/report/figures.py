@@ -86,7 +86,7 @@ def _scores(figure: Figure, language: str) -> Markup:
         for total in totals or [rows[0] | {"value": None}]:
             bars.append(_bar(total, language, dots=dots))
             dots = ()
-    return _forest(figure, bars, language, first="candidate")
+    return _forest(figure, bars, language, first="candidate") + _some_folds(figure, language)
 
 
 def _differences(figure: Figure, language: str) -> Markup:
@@ -106,7 +106,8 @@ def _differences(figure: Figure, language: str) -> Markup:
 
 def _generalisation(figure: Figure, language: str) -> Markup:
     """Per candidate: training, cross-validation, test below each other."""
-    return _forest(figure, _headed(figure.rows, "stage", language), language, first="candidate")
+    forest = _forest(figure, _headed(figure.rows, "stage", language), language, first="candidate")
+    return forest + _some_folds(figure, language)
 
 
 def _order(figure: Figure, language: str) -> Markup:
@@ -141,7 +142,8 @@ def _slices(figure: Figure, language: str) -> Markup:
                 (row[key] for key in ("level", "value", "label") if isinstance(row.get(key), str) and row[key]), None
             )
             label = level if level is not None else plain_label(row, language, ("label", "group", "class", "slice"))
-            bars.append(Bar(label, *_ends(row), note=_note(row), shape="diamond" if row.get("worse") else "dot"))
+            shape = "diamond" if row.get("worse") else "dot"
+            bars.append(Bar(label, *_ends(row), note=_note(row, language), shape=shape))
     named = figure.rows[0].get("slice") if len(groups) == 1 else None
     key = "value" if "score" not in figure.fields else "score"
     return _forest(figure, bars, language, first="slice", first_title=str(named) if named else None, axis=key)
@@ -184,7 +186,10 @@ def _front(figure: Figure, language: str) -> Markup:
     if off:
         points = _points(off, x_key, y_key, None, language, figure, labelled=not crowded)
         series.append(Series(say("off_front", language), tuple(points)))
-    return draw_plane(series, **_titles(figure, language, x_key, y_key))
+    drawn = draw_plane(series, **_titles(figure, language, x_key, y_key))
+    if any(row.get("by_common_folds") for row in figure.rows):
+        drawn += Markup('<p class="quiet">{}</p>').format(say("common_folds_mean", language))
+    return drawn
 
 
 def _curve(figure: Figure, language: str) -> Markup:
@@ -243,6 +248,7 @@ def _points(
         if x is None or y is None:
             continue
         label = plain_label(row, language) if name is None else name
+        label += " *" if row.get("by_common_folds") else ""
         tip = _tip(row, label, language, (x_key, y_key, "n"), figure)
         points.append(Point(x, y, tip, finite(row.get("low")), finite(row.get("high")), label if labelled else ""))
     return points
@@ -309,12 +315,15 @@ def _headed(rows: Sequence[Row], key: str, language: str) -> list[Bar]:
             if key == "block" and str(value) not in STAGES and (finite(value) is not None or str(value).isdigit()):
                 label = say("blocks_of", language, n=value)
             shape = STAGE_SHAPES.get(str(value), "diamond")
-            bars.append(Bar(label, *_ends(row), note=_note(row), shape=shape))
+            bars.append(Bar(label, *_ends(row), note=_note(row, language), shape=shape))
     return bars
 
 
 def _bar(row: Row, language: str, dots: tuple[Dot, ...] = ()) -> Bar:
-    return Bar(plain_label(row, language), *_ends(row), note=_note(row), quiet=bool(row.get("control")), dots=dots)
+    note, shape = _note(row, language), "ring" if row.get("on_other_folds") else "dot"
+    return Bar(
+        plain_label(row, language), *_ends(row), note=note, shape=shape, quiet=bool(row.get("control")), dots=dots
+    )
 
 
 def _dots(rows: Sequence[Row], language: str) -> tuple[Dot, ...]:
@@ -338,8 +347,15 @@ def _tip(row: Row, name: str, language: str, keys: Sequence[str], figure: Figure
     return f"{name}: {', '.join(parts)}" if parts else visible(name)
 
 
-def _note(row: Row) -> str:
-    return f"n {number(row['n'])}" if finite(row.get("n")) is not None else ""
+def _note(row: Row, language: str) -> str:
+    notes = [f"n {number(row['n'])}"] if finite(row.get("n")) is not None else []
+    return say("comma", language).join([*notes, *([say("some_folds", language)] if row.get("on_other_folds") else [])])
+
+
+def _some_folds(figure: Figure, language: str) -> Markup:
+    """What the mark of scores of some folds means; nothing where no score has it."""
+    marked = any(row.get("on_other_folds") for row in figure.rows)
+    return Markup('<p class="quiet">{}</p>').format(say("some_folds_mean", language)) if marked else Markup("")
 
 
 def _ends(row: Row) -> tuple[float | None, float | None, float | None]:

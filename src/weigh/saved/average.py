@@ -1,7 +1,8 @@
 """An average of several saved models on disk: it predicts as the out-of-fold average was measured (`Kind.averaged`).
 
 Its folder holds one saved model for each member (`member-RUN`, as `model.py` writes it) and a config.json that names them, with their
-shares and the digests of their own config.json: a member that was exchanged or damaged is never predicted with.
+shares and the digests of their own config.json: a member that was exchanged or damaged is never predicted with. An average that its study has
+gone past stays, and says so whenever it is opened.
 """
 
 from __future__ import annotations
@@ -17,12 +18,25 @@ import numpy as np
 
 from weigh.data.examples import Examples, NewExamples
 from weigh.errors import ModelError, reason_of
-from weigh.language import text
+from weigh.language import Text, text
+from weigh.notices import notice
 from weigh.saved.folder import CONFIG, FORMAT, check_format, read_config, write_config
 from weigh.saved.meaning import Each, Meaning, Progress
 from weigh.saved.model import SavedModel, load_saved
 
-__all__ = ["Member", "SavedAverage", "load_average", "member_folder", "read_members", "save_average"]
+__all__ = [
+    "AverageFile",
+    "Member",
+    "SavedAverage",
+    "keep_outdated",
+    "load_average",
+    "member_folder",
+    "read_average",
+    "read_members",
+    "save_average",
+]
+
+OUTDATED = "outdated"  # among the facts of its file
 
 
 class Member(NamedTuple):
@@ -37,6 +51,19 @@ class Member(NamedTuple):
     candidate: str
     share: float
     run: str
+
+
+class AverageFile(NamedTuple):
+    """What the file of an average holds.
+
+    Attributes:
+        temperature: Of the average; 1 where there are no probabilities.
+        outdated: Whether its study has results since that give another average, or none.
+    """
+
+    members: list[Member]
+    temperature: float
+    outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,8 +136,25 @@ def save_average(folder: Path, members: Sequence[Member], *, temperature: float,
     write_config(folder, {"weigh": own}, [path.relative_to(folder).as_posix() for path in configs])
 
 
+def keep_outdated(folder: Path, *, outdated: bool) -> None:
+    """Keep with the average that its study has other results since, or has them no more; it is told whenever it is opened (`load_average`).
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: It is not as it was written. StorageError: The disk does not take it.
+    """
+    config = read_config(folder)
+    own = config["weigh"]
+    facts = {**own.get("facts", {}), OUTDATED: outdated}
+    write_config(folder, {**config, "weigh": {**own, "facts": facts}}, own["files"])
+
+
 def read_members(folder: Path) -> list[Member]:
-    """Who is averaged, if the average and all its members are as they were written.
+    """Who is averaged (`read_average`)."""
+    return read_average(folder).members
+
+
+def read_average(folder: Path) -> AverageFile:
+    """What is averaged, if the average and all its members are as they were written.
 
     Raises:
         OSError, ValueError, KeyError, TypeError: They are not, or one is missing.
@@ -124,11 +168,11 @@ def read_members(folder: Path) -> list[Member]:
         raise ValueError("the shares of its members do not sum to 1")
     for member in members:
         read_config(member_folder(folder, member.run))
-    return members
+    return AverageFile(members, float(own["temperature"]), bool(own.get("facts", {}).get(OUTDATED)))
 
 
 def load_average(folder: Path, *, trust_code: bool = False) -> SavedAverage:
-    """The saved average in `folder`.
+    """The saved average in `folder`; that its study has other results since is told.
 
     Args:
         trust_code: See `load_saved`.
@@ -137,8 +181,7 @@ def load_average(folder: Path, *, trust_code: bool = False) -> SavedAverage:
         ModelError: Not there, another format, or members that are damaged, missing or of another kind.
     """
     try:
-        members = read_members(folder)
-        temperature = float(read_config(folder)["weigh"]["temperature"])
+        members, temperature, outdated = read_average(folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(folder, reason_of(error)) from None
     models = tuple(load_saved(member_folder(folder, member.run), trust_code=trust_code) for member in members)
@@ -151,7 +194,19 @@ def load_average(folder: Path, *, trust_code: bool = False) -> SavedAverage:
         raise _unreadable(folder, first.kind.unaveraged.en)
     shares = tuple(member.share for member in members)
     bias = sum(share * model.meaning.bias for share, model in zip(shares, models, strict=True))
+    if outdated:
+        notice(_outdated(folder))
     return SavedAverage(replace(first, temperature=temperature, bias=np.asarray(bias), margins=None), models, shares)
+
+
+def _outdated(folder: Path) -> Text:
+    return text(
+        "The average in {f} was made before the last runs of its study, and none has been saved since: it has other members, shares or "
+        "probabilities than the average that the report speaks of. To save that one: weigh run {s} --set output.ensemble=always.",
+        "{f} 中的平均模型是在其研究的最近这些运行之前生成的，此后没有再保存：它的成员、份额或概率与报告所说的平均模型不同。若要保存后者：weigh run {s} --set output.ensemble=always。",
+        f=folder,
+        s=folder.parent,
+    )
 
 
 def _unreadable(folder: Path, reason: str) -> ModelError:

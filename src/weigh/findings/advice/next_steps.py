@@ -172,8 +172,9 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
             Item(
                 7,
                 text(
-                    "Run more repeats of {c} (design.repeats): what changes from seed to seed was allowed for, not measured.",
-                    "请为 {c} 增加重复次数（design.repeats）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
+                    "Run more repeats of {c} ({s}): what changes from seed to seed was allowed for, not measured.",
+                    "请为 {c} 增加重复次数（{s}）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
+                    s=evidence.more_repeats,
                     c=", ".join(map(evidence.label, few)),
                 ),
             )

@@ -144,12 +144,12 @@ def _scatter(candidates: int) -> Assumption:
 
 
 def _row(evidence: Evidence, rank: int, name: str, p_best: dict[str, float], possible: list[str]) -> dict[str, Any]:
-    score, marked = evidence.scores[name], any(map(evidence.on_other_folds, evidence.rivals))
+    score = evidence.scores[name]
     return {
         "rank": rank,
         "candidate": evidence.label(name),
         "score": None if math.isnan(score.value) else score.value,
-        **({"on_other_folds": evidence.on_other_folds(name)} if marked else {}),
+        **evidence.fold_marks(evidence.rivals)[name],
         "low": score.low,
         "high": score.high,
         "p_best": round(p_best[name], 3),

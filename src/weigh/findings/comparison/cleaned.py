@@ -112,6 +112,11 @@ def _finding(
         "score_before": Estimate(value=before, n=old.examples, method="cross-validation, no interval", unit=unit),
         "score_after": Estimate(value=after, n=new.examples, method="cross-validation, no interval", unit=unit),
     }
+    if new.folds < old.folds:  # runs of this check failed, or there was no time for them
+        estimates |= {"folds_run": count(new.folds, "folds"), "folds": count(old.folds, "folds")}
+        ran = text("{k} of {f} folds", "{f} 折中的 {k} 折", k=new.folds, f=old.folds)
+    else:
+        ran = text("{r} {r:|repeat|repeats}", "{r} 次重复", r=repeats)
     same = old.relation == new.relation
     decided = "undecided" not in (full.relation, old.relation, new.relation)
     verdict: Verdict = "yes" if same and decided else "no" if decided else "undecided"
@@ -120,7 +125,7 @@ def _finding(
         "b": evidence.label(b),
         "l": suspects.labels,
         "c": suspects.copies,
-        "r": repeats,
+        "r": ran,
         "x": amount(gains[0]),
         "y": amount(gains[1]),
         "s": _relation(old.relation),
@@ -131,9 +136,9 @@ def _finding(
         "o": scope(evidence.claim),
     }
     lead = text(
-        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r} {r:|repeat|repeats}). The difference between "
+        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r}). The difference between "
         "{a} and {b} was {x} with them ({s}) and is {y} without them ({t}).",
-        "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r} 次重复）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
+        "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r}）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
         **values,
     )
     answer = _answer(verdict, same=same)

@@ -196,7 +196,7 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
 def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: dict[str, Estimate]) -> Text:
     """The commands that save and use it, where it is worth it; how the saved one scores on the test part."""
     saved = evidence.results.averaged
-    if saved == ensemble.members:
+    if saved == ensemble.members and not evidence.results.average_outdated:
         sentence = text(
             "It is saved beside the winner: weigh predict STUDY FILE --ensemble answers with it.",
             "它已与优胜者一并保存：用 weigh predict STUDY 文件 --ensemble 即可由它作答。",
@@ -210,9 +210,16 @@ def _to_use(evidence: Evidence, ensemble: Ensemble, *, better: bool, estimates: 
         return sentence + _tested(evidence, ensemble, estimates)
     if not (better or saved):
         return text("", "")
-    before = text(
-        "The average that is saved has other members: it was made before the last runs.",
-        "已保存的平均模型成员不同：它是在最近这些运行之前生成的。",
+    before = (
+        text(
+            "The average that is saved has the same members, and was made before the last runs.",
+            "已保存的平均模型成员相同，但它是在最近这些运行之前生成的。",
+        )
+        if saved == ensemble.members
+        else text(
+            "The average that is saved has other members: it was made before the last runs.",
+            "已保存的平均模型成员不同：它是在最近这些运行之前生成的。",
+        )
     )
     estimates["refits"] = count(len(ensemble.members), "models")
     return (before if saved else text("", "")) + text(

@@ -120,6 +120,7 @@ def find_choice(evidence: Evidence) -> list[Finding]:
         "examples": count(choice.n, choice.unit),
         "candidates": count(choice.candidates, "candidates"),
     }
+    estimates |= evidence.folds_estimates(_fewest_folds(evidence, choice))
     sentence = _said(evidence, choice, estimates)
     return [
         Finding(
@@ -134,6 +135,11 @@ def find_choice(evidence: Evidence) -> list[Finding]:
             next=what_to_choose(evidence, choice) if choice.taken_back else [],
         )
     ]
+
+
+def _fewest_folds(evidence: Evidence, choice: Choice) -> str:
+    """Who of the two ran in fewer folds: they are compared in those."""
+    return min(str(evidence.winner), choice.rival, key=evidence.folds_run)
 
 
 def what_to_choose(evidence: Evidence, choice: Choice) -> list[Text]:
@@ -165,8 +171,9 @@ def _said(evidence: Evidence, choice: Choice, estimates: dict[str, Estimate]) ->
         "k": choice.candidates,
     }
     lead = text(
-        "On the test part ({n} {u}) {y}; in cross-validation {x}.",
-        "在测试部分（{n} {u}）上，{y}；在交叉验证中，{x}。",
+        "On the test part ({n} {u}) {y}; in {b} {x}.",
+        "在测试部分（{n} {u}）上，{y}；在{b}中，{x}。",
+        b=evidence.validation(_fewest_folds(evidence, choice)),
         y=_ahead(choice.tested, winner, rival),
         x=_ahead(choice.validated, winner, rival),
         **values,

@@ -375,7 +375,7 @@ def _train(evidence: Evidence, trained: dict[str, float], figure: Figure | None)
 
 
 def _figure(evidence: Evidence, tests: dict[str, Estimate], trained: dict[str, float]) -> Figure:
-    rows = []
+    rows, marks = [], evidence.fold_marks(evidence.measured)
     for candidate in evidence.results.candidates:
         if candidate.id not in evidence.measured:
             continue
@@ -386,7 +386,9 @@ def _figure(evidence: Evidence, tests: dict[str, Estimate], trained: dict[str, f
         stages = [("cv", validated)] + ([("test", tests[candidate.id])] if candidate.id in tests else [])
         for stage, score in stages:
             if not math.isnan(score.value):
-                rows.append({**common, "stage": stage, "value": score.value, "low": score.low, "high": score.high})
+                mark = marks[candidate.id] if stage == "cv" else {}
+                ends = {"value": score.value, "low": score.low, "high": score.high}
+                rows.append({**common, "stage": stage, **ends, **mark})
     return Figure(
         kind="generalisation",
         title=text("Training, cross-validation and test side by side", "训练、交叉验证与测试并列"),

@@ -70,7 +70,11 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
         indices = next(iter(whole.values())).indices
         units = make_units(results.examples.kind, target, None if groups is None else groups[indices])
         sets[name] = MeasuredSet({key: runs.measured(evidence.metric, *targets) for key, runs in whole.items()}, units)
-    return read_shift(
+    titles = {} if results.origin == "study" else {n: text('"{n}"', "“{n}”", n=n) for n in sets}  # "cv" may be a name
+    stands_on: dict[str, Estimate] = {}
+    if results.origin == "study" and "cv" in sets and evidence.winner is not None:
+        titles, stands_on = {"cv": evidence.validation(evidence.winner)}, evidence.folds_estimates(evidence.winner)
+    findings = read_shift(
         results.examples.kind,
         sets,
         rng=evidence.rng("shift"),
@@ -79,10 +83,9 @@ def find_shifts(evidence: Evidence) -> list[Finding]:
         draws=evidence.draws,
         label=evidence.label,
         subject=None if results.origin == "models" else evidence.winner,  # there it was chosen on the first set
-        titles={}
-        if results.origin == "study"
-        else {n: text('"{n}"', "“{n}”", n=n) for n in sets},  # "cv" may be a name
+        titles=titles,
     )
+    return [one.model_copy(update={"estimates": one.estimates | stands_on}) for one in findings]
 
 
 def read_shift(

@@ -31,11 +31,11 @@ def describe_metrics(evidence: Evidence) -> Finding:
     if names is None:
         names = results.examples.kind.metrics(len(results.examples.classes))
     names = list(dict.fromkeys([results.spec.primary, *names]))
-    rows = []
+    rows, marks = [], evidence.fold_marks(evidence.out_of_fold)
     for candidate in results.candidates:
         if candidate.id not in evidence.out_of_fold:
             continue
-        row: dict = {"candidate": candidate.label}
+        row: dict = {"candidate": candidate.label, **marks[candidate.id]}
         for name in names:
             metric = METRICS.get(name)
             if name == results.spec.primary:
@@ -190,6 +190,7 @@ def _rounded(value: float) -> float | None:
 def scores_figure(evidence: Evidence) -> Figure:
     """The cross-validated score of every candidate with its interval, and its folds."""
     rows: list[dict] = []
+    marks = evidence.fold_marks(evidence.measured)
     candidates = list(evidence.results.candidates)
     if evidence.results.origin != "study":  # there the order is the user's own
         candidates = [evidence.results.candidate(name) for name in evidence.ranked]
@@ -208,6 +209,7 @@ def scores_figure(evidence: Evidence) -> Figure:
                 "high": score.high,
                 "n": score.n,
                 "control": candidate.control,
+                **marks[candidate.id],
             }
         )
         folds = evidence.measured[candidate.id].score().fold

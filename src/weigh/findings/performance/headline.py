@@ -178,7 +178,8 @@ def _lead(evidence: Evidence, winner: str) -> Text:
 
 def _design(evidence: Evidence, values: dict) -> Text:
     """What a score rests on: "2624 examples, 5 folds × 5 repeats"."""
-    if evidence.claim != "these_models" and evidence.partial(str(evidence.winner)):
+    winner = str(evidence.winner)
+    if evidence.claim != "these_models" and evidence.partial(winner) and not evidence.scattered(winner):
         return text("{n} examples, {k} of {f} folds", "{n} 个样本，{f} 折中的 {k} 折", **{k: values[k] for k in "nkf"})
     if evidence.claim != "these_models" and evidence.results.origin == "study" and values["x"]:
         if not values["r"]:

@@ -117,7 +117,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
         ],
         candidates=[name],
-        next=[] if evidence.short_of_time(name) else _next(verdict, components, seeds),
+        next=[] if evidence.short_of_time(name) else _next(evidence, verdict, components, seeds),
         figure=_figure(components),
         references=REFERENCES,
     )
@@ -267,14 +267,16 @@ def _per_cent(share: Estimate) -> str:
     return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
 
 
-def _next(verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
+def _next(evidence: Evidence, verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
     items = []
     if verdict == "no":
         items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
     elif verdict == "yes":
         items.append(
             text(
-                "To be more certain, set more repeats (design.repeats).", "要更确定，请增加重复次数（design.repeats）。"
+                "To be more certain, run more repeats ({s}).",
+                "要更确定，请增加重复次数（{s}）。",
+                s=evidence.more_repeats,
             )
         )
     if TOGETHER in components.share and seeds:
