@@ -246,6 +246,17 @@ def test_its_temperature_is_that_of_all_runs_though_the_members_stay(copy):
     assert read_average(copy / "ensemble") == before
 
 
+def test_so_is_that_of_the_winner(copy):
+    study = Study.open(copy)
+    before = json.loads((copy / "model" / "config.json").read_text("utf-8"))
+    config = json.loads(json.dumps(before))
+    config["weigh"]["temperature"] *= 1.5
+    write_config(copy / "model", config, config["weigh"]["files"])
+    run = SimpleNamespace(key=study.ledger().fact("saved_model"), candidate=study.results().winner)
+    Keeper(study.ledger(), study.results(), run, {}).close()
+    assert json.loads((copy / "model" / "config.json").read_text("utf-8")) == before
+
+
 def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pictures):
     folder, before = copy / "ensemble", read_average(copy / "ensemble")
     some = sorted((pictures / "stripe").iterdir())[:2]

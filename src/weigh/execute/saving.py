@@ -91,6 +91,7 @@ class Keeper:
         from weigh.saved.average import AverageFile, Member, save_average
         from weigh.saved.folder import copy_model
 
+        self._recalibrate()
         folder = self.ledger.folder / ENSEMBLE
         if not self.members:
             self._judge_former(folder)
@@ -122,6 +123,28 @@ class Keeper:
         if len(run.test):
             self.ledger.look(_key(members), ENSEMBLE, len(run.test))
         self._sweep(folder, {self._of_member(run).name for run, _ in self.members.values()})
+
+    def _recalibrate(self) -> None:
+        """Give the saved winner the temperature and margins of all runs: its refit stays where further repeats do not change it."""
+        from weigh.saved.folder import read_config, write_config
+
+        out_of_fold = None if self.winner is None else self.results.out_of_fold(self.winner.candidate)
+        if self.winner is None or out_of_fold is None or self.ledger.fact("saved_model") != self.winner.key:
+            return
+        try:
+            config = read_config(self._model)
+            own = config["weigh"]
+            former = own["temperature"], own["margins"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return  # damaged, and not refitted: whoever opens it is told
+        temperature, margins = _calibration(out_of_fold, self.results)
+        if math.isclose(former[0], temperature, rel_tol=1e-6) and _same_margins(former[1], margins):
+            return
+        listed = None if margins is None else margins.tolist()
+        write_config(
+            self._model, {**config, "weigh": {**own, "temperature": temperature, "margins": listed}}, own["files"]
+        )
+        self.ledger.set_facts(temperature=temperature)
 
     def _judge_former(self, folder: Path) -> None:
         """Where no average is saved now, mark one that lies there already, unless the results would give the same; with it, what the report says."""
@@ -278,6 +301,12 @@ def _calibration(out_of_fold: OutOfFold, results: Results) -> tuple[float, np.nd
     seen = out_of_fold.present[0]
     group = None if examples.group is None else examples.group[out_of_fold.indices][seen]
     return temperature, margin(errors[seen], group)
+
+
+def _same_margins(former: list | None, margins: np.ndarray | None) -> bool:
+    if former is None or margins is None:
+        return former is None and margins is None
+    return np.shape(former) == margins.shape and np.allclose(former, margins, rtol=1e-6)
 
 
 def _key(members: list[Member]) -> str:
