@@ -165,8 +165,8 @@ def test_folds_of_several_repeats_make_no_whole_one():
     results = kept(whole, lambda name, repeat, fold: name == "m1" or fold != repeat)
     told = headline(results)
     check(told, results)
-    assert "300 examples, 8 folds of repeats of 5, none of which is whole" in told.sentence.en
-    assert "300 个样本，8 折（每次重复 5 折，没有一次完整）" in told.sentence.zh
+    assert "286 examples, 8 folds of repeats of 5, none of which is whole" in told.sentence.en
+    assert "286 个样本，8 折（每次重复 5 折，没有一次完整）" in told.sentence.zh
     assert told.estimates["further_folds"].value == 8
     assert "folds_run" not in told.estimates
     details = {one.name.en: one.detail for one in told.assumptions}
@@ -183,7 +183,7 @@ def test_folds_of_several_repeats_make_no_whole_one():
 
 
 def test_a_higher_test_score_is_set_against_the_folds_that_ran():
-    whole = pictures((2.0, 1.0, 1.2), test=400, tested=(2.0, 1.0, 6.0), recipes={"m2": "finetune"}, winner="m2")
+    whole = pictures((2.0, 1.0, 1.2), n=1500, test=400, tested=(2.0, 1.0, 6.0), recipes={"m2": "finetune"}, winner="m2")
     first = kept(whole, lambda name, repeat, fold: name != "m2" or (repeat, fold) == (0, 0))
     results = replace(first, less=LessTraining(("timm:m2",), 1))
     told = {one.id: one for one in find_generalisation(results)}
@@ -241,7 +241,7 @@ def test_repeats_that_did_not_fit_the_time_are_not_asked_for_alone():
 
 def test_more_repeats_are_not_priced_where_not_all_could_be_trained_in_full():
     times = {name: {"train_seconds": 1.0} for name in ("m0", "m1")}
-    whole = pictures((2.0, 1.9), repeats=2, noise=2.0, recipes={"m0": "finetune"}, winner="m0", measured=times)
+    whole = pictures((2.0, 1.9), n=100, repeats=2, noise=2.0, recipes={"m0": "finetune"}, winner="m0", measured=times)
     (priced,), (short,) = (
         find_choice(results) for results in (whole, replace(whole, less=LessTraining(("timm:m0",), 5, 3)))
     )

@@ -105,7 +105,11 @@ def selection_optimism(
 
 
 def _errors(comparisons: Comparisons, rng: np.random.Generator, draws: int) -> np.ndarray | None:
-    """`(draws, candidates)` errors that have the variances of all differences; what all candidates share moves no choice."""
+    """`(draws, candidates)` errors that have the variances of all differences; what all candidates share moves no choice.
+
+    Not bounded as intervals are (`Difference.bounded`): with few examples of a class that takes some ten points too many off the score
+    (docs/decisions/comparison-rule.md).
+    """
     covariance = error_spread(comparisons)
     if covariance is None:
         return None
