@@ -10,6 +10,7 @@ import pytest
 from tests.findings.reading import check
 from tests.findings.studies import MODELS, file_of, pictures, raced, results_of, shifted
 from weigh.findings.comparison.choice import find as find_choice
+from weigh.findings.comparison.cleaned import find as find_cleaned
 from weigh.findings.cost import find as find_cost
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
@@ -206,6 +207,15 @@ def test_a_further_set_is_compared_with_the_folds_that_ran():
     told = find_shift(results)[0]
     check(told, results)
     assert "on the 1 of 5 folds that ran" in told.sentence.en
+
+
+def test_a_check_without_suspects_counts_the_folds_that_ran():
+    whole = results_of("clean-stays")
+    failed = tuple(run for run in whole.records if (run.purpose, run.repeat, run.fold) != ("cleaned", 1, 4))
+    for results, ran in ((whole, "(2 repeats)"), (replace(whole, records=failed), "(9 of 10 folds)")):
+        (told,) = find_cleaned(results)
+        check(told, results)
+        assert ran in told.sentence.en
 
 
 def test_scores_of_some_folds_are_marked_wherever_they_stand_beside_others():
