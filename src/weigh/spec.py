@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticKnownError
 
 from weigh.kinds.base import KINDS
@@ -217,6 +217,19 @@ class StudySpec(Section):
     pretrain: PretrainSpec | None = None
     output: OutputSpec = OutputSpec()
     run: RunSpec = RunSpec()
+    # of recipes that nobody named, by name: which of them run can be told once the task is known (`spec_yaml.recipes_of_study`)
+    _options: dict[str, dict[str, Any]] = PrivateAttr(default_factory=dict)
+
+    @property
+    def usual_options(self) -> dict[str, dict[str, Any]]:
+        """Name of a recipe -> what was set of it, where no recipes were named."""
+        return self._options
+
+    def with_usual_options(self, options: dict[str, dict[str, Any]]) -> StudySpec:
+        """The same with these `usual_options`."""
+        spec = self.model_copy()
+        spec._options = options
+        return spec
 
     @model_validator(mode="before")
     @classmethod

@@ -17,8 +17,9 @@ from pydantic import BaseModel, ValidationError
 from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, join_texts, text
-from weigh.spec import RecipeSpec, StudySpec, default_recipes
+from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_errors import explain
+from weigh.spec_recipes import recipes_of_study
 from weigh.yaml_loader import load_yaml
 
 __all__ = [
@@ -30,12 +31,14 @@ __all__ = [
     "load_spec",
     "parse_duration",
     "read_yaml",
-    "recipes_of_study",
     "study_schema",
 ]
 
 AVERAGES = ("ensemble", "average", "stacking")  # what people may take for a recipe
 BUDGETED = {"design": ("curve", "order_check", "cleaned"), "output": ("words",)}  # what a short budget may turn off
+USUAL = (
+    "--set recipes"  # where `apply_settings` keeps what is set of recipes that nobody named, until the task is known
+)
 MAX_BYTES = 1_000_000  # a study.yaml is a page of text; a larger file is a mistake or an attack
 
 
@@ -151,7 +154,11 @@ def apply_settings(content: dict[str, Any], settings: list[str]) -> dict[str, An
 
 
 def _set_recipe(content: dict[str, Any], name: str, field: str, value: Any) -> None:
-    recipes = content.get("recipes") or default_recipes(content.get("models"))
+    recipes = content.get("recipes")
+    if not recipes:  # which run by themselves depends on the task
+        options = content.get(USUAL, {})
+        content[USUAL] = {**options, name: {**options.get(name, {}), field: value}}
+        return
     recipes = [
         {"name": r} if isinstance(r, str) else dict(r) if isinstance(r, dict) else r
         for r in (recipes if isinstance(recipes, list) else [recipes])
@@ -178,12 +185,16 @@ def load_spec(content: dict[str, Any], *, base: Path | None = None) -> StudySpec
         SpecError: All problems at once, one per line.
     """
     problems: list[Text] = []
+    options = content.get(USUAL, {})
+    content = {key: value for key, value in content.items() if key != USUAL}
     try:
         spec = StudySpec.model_validate(content)
     except ValidationError as error:
         raise _report(explain(error.errors(include_url=False), _fields_at)) from None
     except RecursionError:
         raise SpecError(text("The settings are nested too deeply.", "设置的嵌套层次过深。")) from None
+    if "recipes" not in spec.model_fields_set:
+        spec = spec.with_usual_options(options)
     recipes = _check_names(spec, problems)
     if problems:
         raise _report(problems)
@@ -243,23 +254,11 @@ def _check_names(spec: StudySpec, problems: list[Text]) -> list[RecipeSpec]:
                 )
             )
             return []
-    recipes = [collect(checked_recipe, recipe, spec.task) for recipe in recipes_of_study(spec, spec.task)]
+    of_study = collect(recipes_of_study, spec, spec.task) or []
+    recipes = [collect(checked_recipe, recipe, spec.task) for recipe in of_study]
     if spec.design.budget is not None:
         collect(parse_duration, spec.design.budget)
     return recipes
-
-
-def recipes_of_study(spec: StudySpec, task: str | None) -> list[RecipeSpec]:
-    """The recipes under the names that are meant for the task; of the usual ones, where the user named none, those that are for it. Where none
-    of these is: fine-tuning.
-    """
-    from weigh.run import RECIPES, meant_recipe
-
-    if "recipes" in spec.model_fields_set or task is None:
-        return [meant_recipe(recipe, task) if recipe.name in RECIPES else recipe for recipe in spec.recipes]
-    usual = [meant_recipe(recipe, task) for recipe in spec.recipes]
-    fitting = [recipe for recipe in usual if RECIPES.get(recipe.name).options_for(task) is not None]
-    return fitting or [RecipeSpec(name="finetune")]
 
 
 def study_schema() -> dict[str, Any]:

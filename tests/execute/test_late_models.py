@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from tests.conftest import make_photos
@@ -50,9 +52,14 @@ def late_study(
 def test_a_model_that_takes_too_long_is_not_tried_and_the_next_one_is(photos, suggestions, tmp_path, monkeypatch):
     study, now = late_study(photos, tmp_path / "s", monkeypatch, "40s")
     told = "Within 40s there is no time for timm:slow; a longer --budget tries it too."
-    assert told in str(study.plan())
+    plan = str(study.plan())
+    assert told in plan
+    chose = "weigh chose timm:good, timm:slow, timm:small and tries timm:good, timm:small of them: for the others"
+    assert chose in plan
+    assert "weigh tries" not in plan
     study = records_only(study)
     results = study.results()
+    assert chose in results.skipped["models"].en
     assert probed(study) == {"timm:good", "timm:small"}
     assert {c.model for c in results.stopped} == {"timm:slow"}
     assert not results.unfinished
@@ -211,6 +218,10 @@ def test_who_goes_on_from_the_studys_own_file_with_less_time_gets_less(
     assert "cleaned" in again, "what the user set is kept as set"
     assert "order_check" not in again
     assert main(["plan", str(tmp_path / "s"), "--budget", "60s"]) == 0
+    assert "no time for" not in capsys.readouterr().out, "what is recorded costs nothing"
+    with sqlite3.connect(tmp_path / "s" / "ledger.sqlite") as ledger:
+        ledger.execute("DELETE FROM runs")
+    assert main(["plan", str(tmp_path / "s"), "--budget", "55s"]) == 0
     assert "no time for the order check" in capsys.readouterr().out
 
 

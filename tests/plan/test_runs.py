@@ -155,6 +155,8 @@ def test_a_budget_cuts_the_most_expensive_repeats_and_keeps_one():
     assert cut_to_budget({"a": 5, "b": 5}, {"a": 10.0, "b": 1.0}, 0.0, 30.0) == {"a": 2, "b": 5}
     assert cut_to_budget({"a": 5, "b": 5}, {"a": 10.0, "b": 1.0}, 0.0, 1.0) == {"a": 1, "b": 1}
     assert cut_to_budget({"a": 5}, {"a": 1.0}, 0.0, 100.0) == {"a": 5}
+    assert cut_to_budget({"a": 5, "b": 5}, {"a": 10.0, "b": 1.0}, 0.0, 1.0, {"a": 3}) == {"a": 3, "b": 1}
+    assert cut_to_budget({"a": 5}, {"a": 10.0}, 0.0, 1.0, {"a": 5}) == {"a": 5}, "what is recorded costs nothing"
 
 
 def test_epochs_on_a_frozen_part_cost_its_last_stage_and_one_pass_per_view():

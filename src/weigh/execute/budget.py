@@ -50,7 +50,7 @@ class Clock:
         budget: Seconds that this start of the study may take; None: any.
         began: When it began, by `time.monotonic`.
         predicted, took: "head" or "network" (`Recipe.trains`) -> seconds of the jobs that are done.
-        per_head: Address -> seconds of one head, its features being there.
+        per_head: Candidate -> seconds of one of its heads, its features being there; recipes of one model differ.
         loading: Address -> seconds of loading the model.
     """
 
@@ -76,7 +76,7 @@ class Clock:
             if "train_seconds" in o.measured
         ]
         if trains == "head" and alone:
-            self.per_head[model] = sum(alone) / len(alone)
+            self.per_head[job.runs[0].candidate] = sum(alone) / len(alone)
         self.predicted[trains] = self.predicted.get(trains, 0.0) + job.predicted_seconds
         self.took[trains] = self.took.get(trains, 0.0) + seconds
 
@@ -97,18 +97,26 @@ class Clock:
         return max(0.0, self.budget - report - saving - (time.monotonic() - self.began))
 
 
-def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -> tuple[Plan, Text | None, Text | None]:
+def keep_budget(
+    plan: Plan, prepared: Prepared, timings: dict, choose: Choose, recorded: Collection[str]
+) -> tuple[Plan, Text | None, Text | None]:
     """Fewer repeats where `design.budget` says so; the decision is stored with the design it was made for. Also what is said of what is
-    left out, and of a prediction that is still too long: nothing is left out for that.
+    left out, and of a prediction that is still too long: nothing is left out for that. Repeats that are recorded cost nothing and stay.
+
+    Args:
+        recorded: Keys of runs.
     """
     spec = prepared.spec
     if spec.design.budget is None:
         return plan, None, None
     budget = parse_duration(spec.design.budget)
-    seconds, fixed = _costs(plan, prepared, timings)
+    seconds, fixed = _costs(plan, prepared, timings, recorded)
+    done = plan.complete(recorded)
     key = f"repeats:{spec.design.budget}:" + ",".join(f"{c}={n}" for c, n in plan.repeats.items())
-    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget))
-    total = fixed + sum(cut[c] * seconds[c] for c in cut)
+    cut = choose(key, lambda: cut_to_budget(plan.repeats, seconds, fixed, budget, done))
+    cut = {c: max(many, done.get(c, 0)) for c, many in cut.items()}
+    total = fixed + sum(max(0, cut[c] - done.get(c, 0)) * seconds[c] for c in cut)
+    missing = any(run.purpose == "main" and run.key not in recorded for run in plan.runs)
     fewer = over = None
     if cut != plan.repeats:
         fewer = text(
@@ -118,7 +126,7 @@ def keep_budget(plan: Plan, prepared: Prepared, timings: dict, choose: Choose) -
             n=sum(cut.values()),
             m=sum(plan.repeats.values()),
         )
-    if total > budget:
+    if missing and total > budget:
         over = text(
             "Even one repeat of everything is predicted to take longer than {b}.",
             "即使每项只重复一次，预计也会超过 {b}。",
@@ -307,9 +315,13 @@ def _missing_seconds(
     return units, fixed
 
 
-def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, float], float]:
-    """Seconds of one repeat by candidate; and those that no cut of repeats saves (feature passes, refits, other purposes)."""
+def _costs(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[str]) -> tuple[dict[str, float], float]:
+    """Seconds of one repeat by candidate; and those that no cut of repeats saves (feature passes, refits, other purposes), as far as they are not
+    recorded.
+    """
     examples = prepared.examples
+    missing = [run for run in plan.runs if run.key not in recorded]
+    waiting = {run.candidate for run in missing}
     once = {
         c.id: [run for run in plan.runs if run.candidate == c.id and run.purpose == "main" and run.repeat == 0]
         for c in plan.candidates
@@ -320,12 +332,14 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict) -> tuple[dict[str, flo
         # the feature pass of a head is paid once, whatever the number of repeats
         seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
     fixed = sum(
-        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0) for c in plan.candidates if c.cheap
+        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0)
+        for c in plan.candidates
+        if c.cheap and c.id in waiting
     )
     cheap = {c.id for c in plan.candidates if c.cheap}
     fixed += sum(  # networks that are trained for the curve or for crossed seeds, whatever the number of repeats
         predict_seconds([run], timings.get(run.model, {}), len(examples))
-        for run in plan.runs
+        for run in missing
         if run.purpose != "main" and run.candidate not in cheap
     )
     fixed += refit_seconds(plan, prepared, timings)

@@ -194,9 +194,7 @@ def _use_time_left(planner: Planner, forecast: Forecast, plan: Plan, recorder: _
 def _remember_decided(ledger: Ledger, planner: Planner, forecast: Forecast) -> None:
     """What a plan that was made while the study runs says otherwise than the one before."""
     ledger.set_planned(forecast.plan.runs)
-    finalists = forecast.finalists  # heads that come back leave the models without an order: who was chosen stays
-    finalists = ledger.fact("finalists") if finalists is None else finalists
-    ledger.set_facts(finalists=finalists, less=_less(forecast), skipped=_skipped(forecast))
+    ledger.set_facts(finalists=forecast.finalists, less=_less(forecast), skipped=_skipped(forecast))
     planner.keep_left_out(forecast)
 
 

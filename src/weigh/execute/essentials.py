@@ -8,7 +8,7 @@ specification stays as it was asked for, so that a longer budget brings back wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,9 +20,9 @@ from weigh.plan.prepare import Prepared
 from weigh.plan.purposes import CLEANED_REPEATS
 from weigh.plan.runs import Plan, plan_runs
 from weigh.record.ledger import Ledger
-from weigh.run import RECIPES, Candidate, Setting
+from weigh.run import RECIPES, Candidate, Run, Setting
 
-__all__ = ["Essentials", "bring_back", "keep_essentials"]
+__all__ = ["Essentials", "Recorded", "bring_back", "keep_essentials"]
 
 OFF = {"curve": False, "order_check": False, "cleaned": False}  # of the design; each answers a question of its own
 CALLED = {  # what is left out: purposes of runs, and repeats
@@ -59,6 +59,27 @@ class _Less(NamedTuple):
     quiet: bool
     repeats: int | None
     without: list[str]
+
+
+class Recorded(NamedTuple):
+    """What a study did before this start.
+
+    Attributes:
+        keys: Of its runs.
+        purposes: What they were for.
+        left_out: Candidates that the last start left out for want of time.
+    """
+
+    keys: Collection[str] = ()
+    purposes: frozenset[str] = frozenset()
+    left_out: Collection[str] = ()
+
+    @classmethod
+    def of(cls, ledger: Ledger | None) -> Recorded:
+        return cls() if ledger is None else cls(ledger.recorded(), ledger.purposes(), ledger.fact("stopped") or ())
+
+
+NOTHING = Recorded()
 
 
 class Essentials(NamedTuple):
@@ -123,11 +144,13 @@ def keep_essentials(
     timing_of: Callable[[str], dict[str, Any]],
     choose: Choose,
     clock: Clock,
+    recorded: Recorded = NOTHING,
 ) -> Essentials:
-    """The study with what there is time for.
+    """The study with what there is time for. What is recorded costs nothing and stays, also where a longer budget allowed it.
 
     Args:
         timing_of: Address -> timing of a model.
+        recorded: What ran at earlier starts.
     """
     spec, whole = prepared.spec, (prepared, setting)
     everything = _Less([], quiet=False, repeats=None, without=[])
@@ -137,7 +160,7 @@ def keep_essentials(
     wary = WARY * max(1, len(prepared.examples.classes)) * wider(recipe.name for recipe in spec.recipes)
 
     def fits(less: _Less, plan: Plan) -> bool:
-        heads = [run for run in plan.runs if RECIPES.get(run.recipe).trains == "head"]
+        heads = [run for run in _heads(plan) if run.key not in recorded.keys]
         models = dict.fromkeys(run.model for run in heads)
         timings = {model: {**timing_of(model), "seconds_per_head": wary} for model in models}
         jobs = group_jobs(heads, _quiet(setting, less), timings, len(prepared.examples))
@@ -155,7 +178,28 @@ def keep_essentials(
         return less._replace(without=_without(whole, less, candidates))
 
     key = f"essentials:{spec.design.budget}:{','.join(candidate.id for candidate in candidates)}"
-    return _with(whole, _Less(**choose(key, lambda: decide()._asdict())), key)
+    less = _Less(**choose(key, lambda: decide()._asdict()))
+    return _with(whole, _with_recorded(whole, less, candidates, recorded), key)
+
+
+def _with_recorded(
+    whole: tuple[Prepared, Setting], less: _Less, candidates: Collection[Candidate], recorded: Recorded
+) -> _Less:
+    """A decision, but with everything that all heads have recorded already; heads that the last start left out do not count."""
+    if not (recorded.keys and less.without):
+        return less
+    plan = _plan_of(whole, less._replace(off=[], repeats=None), candidates)
+    heads = [run for run in _heads(plan) if run.candidate not in recorded.left_out]
+    missing = [run for run in heads if run.key not in recorded.keys]
+    purposes = recorded.purposes - {run.purpose for run in missing if run.purpose != "main"}
+    repeats = less.repeats
+    if repeats is not None and heads:
+        usual = max(plan.repeats.values())
+        complete = min((run.repeat for run in missing if run.purpose == "main"), default=usual)
+        repeats = None if complete == usual else max(repeats, complete)
+    off = [name for name in less.off if name.replace("_", "-") not in purposes]
+    kept = less._replace(off=off, repeats=repeats)
+    return less if kept == less else kept._replace(without=_without(whole, kept, candidates))
 
 
 def bring_back(
@@ -178,17 +222,19 @@ def bring_back(
         clock.budget is None or not lean.key or "head" not in clock.took
     ):  # a study that was finished before does not change its mind
         return None
-    known = {
-        model: {**timing, "seconds_per_example": 0.0, "seconds_per_head": clock.per_head.get(model, UNKNOWN)}
-        for model, timing in timings.items()
-    }
+    known = {model: {**timing, "seconds_per_example": 0.0} for model, timing in timings.items()}
+
+    def seconds_of(candidate: Candidate, heads: Sequence[Run]) -> float:
+        unknown = UNKNOWN * wider([candidate.recipe])
+        timing = {**known.get(candidate.model, {}), "seconds_per_head": clock.per_head.get(candidate.id, unknown)}
+        own = [run for run in heads if run.candidate == candidate.id]
+        jobs = group_jobs(own, lean.setting, {**known, candidate.model: timing}, len(whole[0].examples))
+        return sum(job.predicted_seconds for job in jobs)
 
     def fits(more: _Less) -> bool:
         plan = _plan_of(whole, more, candidates)
-        missing = [run for run in plan.runs if run.key not in recorded]
-        heads = [run for run in missing if RECIPES.get(run.recipe).trains == "head"]
-        jobs = group_jobs(heads, lean.setting, known, len(whole[0].examples))
-        seconds = sum(job.predicted_seconds for job in jobs)
+        heads = [run for run in _heads(plan) if run.key not in recorded]
+        seconds = sum(seconds_of(candidate, heads) for candidate in candidates)
         if "cleaned" in less.off and "cleaned" not in more.off:
             slowest = max(clock.per_head.values(), default=UNKNOWN)
             seconds += 2 * CLEANED_REPEATS * whole[0].spec.design.folds * slowest
@@ -210,6 +256,10 @@ def _fuller(whole: tuple[Prepared, Setting], less: _Less, candidates: Collection
     for name in BACK:
         if name in less.off:
             yield less._replace(off=[other for other in less.off if other != name])
+
+
+def _heads(plan: Plan) -> list[Run]:
+    return [run for run in plan.runs if RECIPES.get(run.recipe).trains == "head"]
 
 
 def _plan_of(whole: tuple[Prepared, Setting], less: _Less, candidates: Collection[Candidate]) -> Plan:

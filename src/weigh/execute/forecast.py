@@ -7,7 +7,7 @@ from typing import Any
 
 from weigh.data.examples import Examples
 from weigh.language import Text, text
-from weigh.plan.finalists import finalist_words
+from weigh.plan.finalists import Chosen, finalist_words
 from weigh.plan.less_training import LessTraining
 from weigh.plan.power import planned_power
 from weigh.plan.prepare import Prepared
@@ -43,6 +43,7 @@ class Forecast:
         timings: Model address -> timing.
         race: The race as far as it is decided; None where all candidates run to the end.
         finalists: Addresses of the models that go on to the other recipes; None where they are not chosen, or all go on.
+        decided: Who the finalists are and who was passed over for them; None where `finalists` is.
         chosen: Which models weigh chose, where none were named.
         passed: Which models came before finalists and would take too long.
         less: How networks are trained in less time; None where they are trained in full.
@@ -67,6 +68,7 @@ class Forecast:
     timings: dict[str, dict[str, Any]]
     race: Race | None = None
     finalists: tuple[str, ...] | None = None
+    decided: Chosen | None = None
     chosen: Text | None = None
     passed: Text | None = None
     over: Text | None = None

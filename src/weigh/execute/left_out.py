@@ -6,7 +6,7 @@ Before it: `budget.py` and `less_training.py`, which decide. After it: `planner.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weigh.execute.budget import shortened
@@ -26,24 +26,30 @@ class LeftOut:
         ledger: None: nothing is kept.
         budget: As it is written in the specification; None: nothing is ever left out.
         candidates: All of the study.
+        complete: Candidate -> repeats that are recorded, whatever the budget was when they ran: what is recorded is never left out.
         earlier: Models that an earlier start left out: they stay so.
     """
 
     ledger: Ledger | None
     budget: str | None
     candidates: tuple[Candidate, ...]
+    complete: Mapping[str, int] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, ledger: Ledger | None, budget: str | None, candidates: Sequence[Candidate]) -> LeftOut:
+    def read(
+        cls, ledger: Ledger | None, budget: str | None, candidates: Sequence[Candidate], complete: Mapping[str, int]
+    ) -> LeftOut:
         """As the ledger has it when a study starts."""
-        now = cls(ledger, budget, tuple(candidates))
-        return replace(now, earlier=now.models)
+        now = cls(ledger, budget, tuple(candidates), complete)
+        heads = {model: [c.id for c in candidates if c.model == model and c.cheap] for model in now.models}
+        ran = {model for model, names in heads.items() if names and all(name in complete for name in names)}
+        return replace(now, earlier=tuple(model for model in now.models if model not in ran))
 
     @property
     def stopped(self) -> frozenset[str]:
         """Candidates that are not trained, or not to the end; those of `models` are not among them."""
-        return frozenset(self._kept["stopped"])
+        return frozenset(self._kept["stopped"]) - self.complete.keys()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -63,7 +69,19 @@ class LeftOut:
             models: Those that are not tried.
         """
         stopped = [Text(*one) for one in self._kept["words"]]
+        if ran := self._ran_since:
+            stale = [one for one in stopped if any(name in one.en for name in ran)]
+            rest = {name for name in self.stopped if any(name in one.en for one in stale)}
+            stopped = [one for one in stopped if one not in stale]
+            stopped += [words] if (words := self.stopped_words(rest)) is not None else []
         return joined([design, too_short_for(self.budget, models), *stopped])
+
+    @property
+    def _ran_since(self) -> set[str]:
+        """Candidates that were left out, or later repeats of them, and ran with another budget."""
+        kept = self._kept
+        more = {name for name, many in kept["repeats"].items() if self.complete.get(name, 0) > many}
+        return more | (self.complete.keys() & set(kept["stopped"]))
 
     def stopped_words(self, stopped: Collection[str]) -> Text | None:
         """What is said of candidates that there is no time for; a model is named once where none of its candidates runs."""
@@ -77,7 +95,8 @@ class LeftOut:
 
     def without(self, plan: Plan) -> Plan:
         """The plan without what was left out while the study ran."""
-        return shortened(plan, self._kept["repeats"], self._kept["stopped"])
+        repeats = {name: max(many, self.complete.get(name, 0)) for name, many in self._kept["repeats"].items()}
+        return shortened(plan, repeats, self.stopped)
 
     def keep_design(self, design: Text | None) -> None:
         """Remember what is said of what the design lacks."""

@@ -8,10 +8,10 @@ Before it: `plan/`, which knows neither clocks nor records. After it: `driver.py
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from typing import Any, NamedTuple
+from functools import cache, cached_property, partial
+from typing import Any
 
 from weigh.data.confirmation import what_was_read
 from weigh.execute.averaging import check_average
@@ -28,7 +28,8 @@ from weigh.execute.choices import (
     require_packages,
     require_recipes,
 )
-from weigh.execute.essentials import Essentials, bring_back, keep_essentials
+from weigh.execute.essentials import Essentials, Recorded, bring_back, keep_essentials
+from weigh.execute.finalists import Narrow, finalists_key, narrow
 from weigh.execute.forecast import Forecast
 from weigh.execute.identity import check_same_study
 from weigh.execute.left_out import LeftOut, joined, too_short_for, with_heads, without_models
@@ -39,15 +40,13 @@ from weigh.execute.shortlist import complete_models
 from weigh.language import Text, text
 from weigh.models.address import check_trust
 from weigh.plan.candidates import cross_candidates
-from weigh.plan.finalists import chooses_finalists, dearest_first, narrowed, passed_over, take_finalists
+from weigh.plan.finalists import Chosen, chooses_finalists, passed_over
 from weigh.plan.jobs import group_jobs
 from weigh.plan.less_training import LessTraining, heads_of, less_words, with_less, with_networks
 from weigh.plan.prepare import Prepared, prepare
 from weigh.plan.racing import kept_runs
 from weigh.plan.runs import Plan, plan_runs
-from weigh.record.finalists import rank_models
 from weigh.record.ledger import Ledger
-from weigh.record.reading import main_results
 from weigh.run import Candidate, Setting
 from weigh.spec import StudySpec
 from weigh.spec_yaml import parse_duration
@@ -94,25 +93,11 @@ def begin(spec: StudySpec, ledger: Ledger | None, listener: Listener, *, trust_c
     clock = Clock(None if asked.design.budget is None else parse_duration(asked.design.budget), began=began)
     recorded = {} if ledger is None else ledger.recorded()
     prepared = all_at_once(prepared, candidates, timings, recorded, choose, clock, workers)
-    lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock)
-    left_out = LeftOut.read(ledger, asked.design.budget, candidates)
-    return Planner(lean, asked, ledger, candidates, workers, choose, timings, chosen, clock, left_out)
-
-
-class _Narrow(NamedTuple):
-    """What finalists leave of a plan.
-
-    Attributes:
-        plan: Without what only finalists run, but for them.
-        finalists: None while they are unknown (then the plan reckons with the slowest).
-        passed: Models that were passed over for want of time.
-        order: All models, the likeliest first, or the slowest while nothing is known; empty where no finalists are chosen.
-    """
-
-    plan: Plan
-    finalists: tuple[str, ...] | None
-    passed: tuple[str, ...]
-    order: tuple[str, ...]
+    earlier = Recorded.of(ledger)
+    lean = keep_essentials(prepared, candidates, setting(), timings.of, choose, clock, earlier)
+    whole = plan_runs(prepared.examples, prepared.spec, candidates, variants=prepared.variants, copies=prepared.copies)
+    left_out = LeftOut.read(ledger, asked.design.budget, candidates, whole.complete(recorded))
+    return Planner(lean, asked, ledger, candidates, whole, workers, choose, timings, chosen, clock, left_out)
 
 
 @dataclass(frozen=True)
@@ -123,9 +108,10 @@ class Planner:
         lean: What there is time for.
         asked: The specification as it is kept with the study.
         candidates: All of the specification, with the identities of their weights.
+        whole: Their runs, as they were asked for.
         choose: As from `choices.chooser`.
         model_timings: What passes of the models cost here.
-        chosen: Which models weigh chose, where none were named.
+        chosen: What is said of the models that weigh chose, given those that there is no time for; None where the user named them.
         clock: What of the budget is spent.
         left_out: What was left out for want of time.
     """
@@ -134,10 +120,11 @@ class Planner:
     asked: StudySpec
     ledger: Ledger | None
     candidates: tuple[Candidate, ...]
+    whole: Plan
     workers: int
     choose: Choose
     model_timings: ModelTimings
-    chosen: Text | None
+    chosen: Callable[[Collection[str]], Text] | None
     clock: Clock
     left_out: LeftOut
 
@@ -161,22 +148,23 @@ class Planner:
             self.model_timings.of(model)
         models, stored = self._late_models(plan, recorded), self._stored_less
         design, impossible = self._without_impossible(without_models(plan, models), recorded)
-        plan, finalists, passed, order = self._narrow(design, stored)
+        plan, finalists, passed, order = self._narrow(design, stored, recorded)
         missing = [run for run in plan.runs if run.key not in recorded]
         require_packages(missing)
         if ledger is not None:
             ids = {run.candidate for run in missing}
             check_weights([candidate for candidate in plan.candidates if candidate.id in ids], ledger, self.setting)
-        narrow = plan
-        plan, cut, over = keep_budget(narrow, prepared, timings, self.choose)
-        fitting = self._fitting(design, heads_of(narrow), recorded)
-        less = stored or fitting.choose(narrow, order)
+        in_full = plan
+        plan, cut, over = keep_budget(in_full, prepared, timings, self.choose, recorded)
+        fitting = self._fitting(design, heads_of(in_full), recorded)
+        less = stored or fitting.choose(in_full, order)
         if less is not None:
-            plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose)
+            plan, cut, over = keep_budget(fitting.plan, prepared, timings, self.choose, recorded)
             plan = with_networks(plan, design, examples, with_less(spec, less), less)
             over = over or fitting.over_words(less)
             cut = (cut or Text("", "")) + less_words(spec, design, less)
-            passed = order[: order.index(less.models[0])] if order else ()
+            if stored is None:  # who stands before them did not fit, not even for less
+                passed = order[: order.index(less.models[0])] if order else ()
             finalists = None if finalists is None else less.models
         if finalists is not None:
             self.model_timings.time_steps(networks_of(plan))
@@ -208,7 +196,8 @@ class Planner:
             race=race,
             finalists=finalists,
             passed=passed_over(spec, passed) if passed else None,
-            chosen=self.chosen,
+            decided=None if finalists is None else Chosen(order, finalists, passed),
+            chosen=None if self.chosen is None else self.chosen(models),
             over=over,
             less=less,
             asked=self.asked,
@@ -227,7 +216,8 @@ class Planner:
             plan, prepared, self.timings, ledger.recorded(), self.clock, max(1, self.workers), racing=racing
         )
         if words is not None:
-            self.left_out.keep_stopped(stopped, words, kept.counts)
+            fewer = {name: many for name, many in kept.counts.items() if many < plan.counts[name]}
+            self.left_out.keep_stopped(stopped, words, fewer)
             ledger.set_planned(kept.runs)
         return kept, words
 
@@ -272,6 +262,8 @@ class Planner:
         self.left_out.keep_stopped(forecast.impossible, words, {})
         if forecast.less is not None:
             self._store_less(forecast.less, forecast.finalists)
+        if forecast.decided is not None and self.ledger is not None:
+            self.ledger.set_facts(**{self._finalists_key: forecast.decided._asdict()})
 
     @property
     def may_drop_models(self) -> bool:
@@ -329,9 +321,19 @@ class Planner:
 
     @property
     def _stored_less(self) -> LessTraining | None:
-        """How much less networks are trained, where that was decided with this budget."""
+        """How much less networks are trained, where that was decided with this budget; None where they were trained in full with another one:
+        what is recorded stays.
+        """
         stored = self.ledger is not None and self.clock.budget is not None and self.ledger.fact(self._less_key)
-        return LessTraining.from_json(stored or None)
+        less = LessTraining.from_json(stored or None)
+        return None if less is None or self._trained_in_full(less.models) else less
+
+    def _trained_in_full(self, models: Collection[str]) -> bool:
+        """Whether a repeat of all networks of these models is recorded, as it was asked for."""
+        complete = self.left_out.complete
+        stopped = self.left_out.stopped
+        networks = [c for c in self.whole.candidates if c.model in models and not c.cheap and c.id not in stopped]
+        return bool(networks) and all(c.id in complete for c in networks)
 
     def _store_less(self, less: LessTraining, finalists: Sequence[str] | None) -> None:
         """Keep what is decided, once the finalists are known."""
@@ -356,28 +358,10 @@ class Planner:
         """Address -> timing, as far as they are timed."""
         return self.model_timings.known
 
-    def _narrow(self, plan: Plan, less: LessTraining | None) -> _Narrow:
-        """The plan without what only finalists run.
+    def _narrow(self, plan: Plan, less: LessTraining | None, recorded: Collection[str]) -> Narrow:
+        fits = partial(self._fits, recorded=recorded)
+        return narrow(plan, less, recorded, self.ledger, self._finalists_key, self.prepared, self.timings, fits)
 
-        Args:
-            less: What was decided: these models go on, and not in full.
-        """
-        prepared, ledger, spec = self.prepared, self.ledger, self.prepared.spec
-        if not chooses_finalists(spec):
-            return _Narrow(plan, None, (), ())
-        ranking, recorded = None, {}
-        if ledger is not None:
-            recorded = ledger.recorded()
-            ranking = rank_models(main_results(ledger, plan, spec, prepared.examples), plan)
-        order, trained = ranking or (dearest_first(plan, spec, self.timings, len(prepared.examples)), ())
-        order = tuple(model for model in order if any(candidate.model == model for candidate in plan.candidates))
-        taken, passed = (), ()
-        if less is None:
-            taken, passed = take_finalists(
-                plan, spec, order, partial(self._fits, known=ranking is not None, recorded=recorded)
-            )
-            taken = tuple(dict.fromkeys([*taken, *trained]))
-            passed = tuple(model for model in passed if model not in trained)
-            if taken and ranking is None:
-                passed = ()  # whoever comes first may be a faster one: nobody is passed over yet
-        return _Narrow(narrowed(plan, spec, taken), taken if ranking else None, passed, order)
+    @cached_property
+    def _finalists_key(self) -> str:
+        return finalists_key(self.asked, self.whole)

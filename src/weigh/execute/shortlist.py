@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from weigh.data.examples import Examples
@@ -51,15 +52,22 @@ class _Shortlist(NamedTuple):
             "not_tried": {name: [why.en, why.zh] for name, why in self.not_tried.items()},
         }
 
-    def words(self, beside: Sequence[str]) -> Text:
+    def words(self, beside: Sequence[str], late: Collection[str] = ()) -> Text:
         """For whoever watches, and for the report.
 
         Args:
             beside: Recipes that need no model, which are tried too.
+            late: Models that there is no time for, which is said elsewhere.
         """
-        sentence = text(
-            "No models were named; weigh tries {m}.", "没有指定模型；weigh 尝试 {m}。", m=", ".join(self.models)
-        )
+        tried = [model for model in self.models if model not in late]
+        sentence = text("No models were named; weigh tries {m}.", "没有指定模型；weigh 尝试 {m}。", m=", ".join(tried))
+        if len(tried) < len(self.models):
+            sentence = text(
+                "No models were named; weigh chose {a} and tries {m} of them: for the others the time is too short.",
+                "没有指定模型；weigh 选了 {a}，其中只尝试 {m}：其余的来不及。",
+                a=", ".join(self.models),
+                m=", ".join(tried),
+            )
         if self.not_tried:
             listed = [text("{a} ({r})", "{a}（{r}）", a=name, r=reason) for name, reason in self.not_tried.items()]
             sentence += text("Not tried: {r}.", "未尝试：{r}。", r=join_texts(listed, "; ", "；"))
@@ -77,12 +85,12 @@ class Completed(NamedTuple):
 
     Attributes:
         prepared: The data, and the specification with models.
-        words: Which models weigh chose; None where the user did.
+        words: What is said of the models that weigh chose, given those that there is no time for; None where the user named them.
         timed: Address -> timing of models that were timed now.
     """
 
     prepared: Prepared
-    words: Text | None
+    words: Callable[[Collection[str]], Text] | None
     timed: dict[str, dict[str, Any]]
 
 
@@ -136,7 +144,7 @@ def complete_models(
     tell(shortlist)
     completed = spec.model_copy(update={"models": list(shortlist.models), "recipes": recipes})
     known = timings[0].known if timings else {}
-    return Completed(replace(prepared, spec=completed), told[-1], known)
+    return Completed(replace(prepared, spec=completed), partial(shortlist.words, beside), known)
 
 
 def _yardsticks(spec: StudySpec) -> list[RecipeSpec]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from weigh.errors import DesignError
 from weigh.language import Text, text
@@ -20,6 +20,7 @@ from weigh.run import RECIPES, Candidate
 from weigh.spec import StudySpec
 
 __all__ = [
+    "Chosen",
     "chooses_finalists",
     "dearest_first",
     "finalist_words",
@@ -29,6 +30,24 @@ __all__ = [
     "tried",
     "with_first_recipe",
 ]
+
+
+class Chosen(NamedTuple):
+    """Who goes on, as it was decided once the first recipe had run with every model; kept with the study.
+
+    Attributes:
+        order: Addresses of the models, best first by what they scored then.
+        finalists: Those that go on; none where there was no time for any.
+        passed: Those that were passed over for want of time.
+    """
+
+    order: tuple[str, ...]
+    finalists: tuple[str, ...]
+    passed: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Sequence[str]]) -> Chosen:
+        return cls(*(tuple(stored[name]) for name in cls._fields))
 
 
 def chooses_finalists(spec: StudySpec) -> bool:

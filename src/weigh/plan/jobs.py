@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from weigh.kinds.base import KINDS
@@ -169,19 +170,30 @@ def _size(options: Mapping[str, Any], timing: Mapping[str, Any]) -> float:
 
 
 def cut_to_budget(
-    repeats: dict[str, int], seconds_per_repeat: dict[str, float], fixed: float, budget: float
+    repeats: dict[str, int],
+    seconds_per_repeat: dict[str, float],
+    fixed: float,
+    budget: float,
+    done: Mapping[str, int] = MappingProxyType({}),
 ) -> dict[str, int]:
-    """Fewer repeats, the most expensive candidates first, until the prediction fits; never fewer than one.
+    """Fewer repeats, the most expensive candidates first, until the prediction fits; never fewer than one, or than are recorded.
 
     Args:
         repeats: Candidate -> planned repeats.
         seconds_per_repeat: Candidate -> predicted seconds of one repeat.
         fixed: Seconds that no cut saves (feature passes, refits).
+        done: Candidate -> first repeats that are recorded: they cost nothing.
     """
     cut = dict(repeats)
-    while fixed + sum(cut[c] * seconds_per_repeat[c] for c in cut) > budget and any(n > 1 for n in cut.values()):
-        worst = max((c for c in cut if cut[c] > 1), key=lambda c: cut[c] * seconds_per_repeat[c])
-        cut[worst] -= 1
+
+    def seconds(candidate: str) -> float:
+        return max(0, cut[candidate] - done.get(candidate, 0)) * seconds_per_repeat[candidate]
+
+    while fixed + sum(map(seconds, cut)) > budget:
+        longer = [c for c in cut if cut[c] > max(1, done.get(c, 0))]
+        if not longer:
+            break
+        cut[max(longer, key=seconds)] -= 1
     return cut
 
 

@@ -18,7 +18,7 @@ from weigh.plan.runs import group_of, hold_out_test, merge_groups, units_of
 from weigh.problem import Problem
 from weigh.run import RECIPES, recipe_options
 from weigh.spec import RecipeSpec, StudySpec
-from weigh.spec_yaml import recipes_of_study
+from weigh.spec_recipes import recipes_of_study
 from weigh.tasks import TASKS
 
 __all__ = ["Prepared", "positive_last", "prepare"]

@@ -6,7 +6,7 @@ a larger design contains the smaller one and only what is missing runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -47,6 +47,18 @@ class Plan:
     def counts(self) -> dict[str, int]:
         """Candidate id -> what of it can be left out from the end: folds where it has some of its one repeat, else repeats."""
         return self.repeats | self.folds
+
+    def complete(self, recorded: Collection[str]) -> dict[str, int]:
+        """Candidate id -> the first repeats of the main design of which everything is recorded; only candidates that have any.
+
+        Args:
+            recorded: Keys of runs.
+        """
+        repeats = {c.id: self.repeats.get(c.id, 0) for c in self.candidates}
+        for run in self.runs:
+            if run.purpose == "main" and run.key not in recorded:
+                repeats[run.candidate] = min(repeats[run.candidate], run.repeat)
+        return {name: many for name, many in repeats.items() if many}
 
     def number(self, run: Run) -> int:
         """Which of `counts` a run of the main design is part of, from 0."""

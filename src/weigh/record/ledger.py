@@ -226,6 +226,10 @@ class Ledger:
         lost = self.lost()
         return {key: status for key, status in self._rows("SELECT key, status FROM runs") if key not in lost}
 
+    def purposes(self) -> frozenset[str]:
+        """What the runs that are recorded were for, whatever the design was."""
+        return frozenset(purpose for (purpose,) in self._rows("SELECT DISTINCT purpose FROM runs"))
+
     def lost(self) -> dict[str, str]:
         """Run key -> candidate of runs that were recorded, but whose array is missing, damaged or another run's.
 

@@ -6,6 +6,7 @@ A choice of what to spend time on, no claim about what was not trained.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from weigh.findings.amounts import amount, count, gain_of, turned
@@ -99,6 +100,12 @@ def find(results: Results) -> list[Finding]:
     ]
 
 
+def _was_passed_over(results: Results, model: str) -> bool:
+    """Whether it is said that there was no time for it."""
+    sentence = results.skipped.get("passed-over", Text("", "")).en
+    return re.search(rf"(?<![^ ,]){re.escape(model)}(?![^ ,])", sentence) is not None
+
+
 def _nowhere(models: Sequence[str], recipes: Sequence[str]) -> Text:
     """ "mobilenetv2 was not trained with last-stage or finetune." """
     named = join_texts(recipes, " or ", "、")
@@ -116,8 +123,14 @@ def _left_out(evidence: Evidence, model: str, final: list[str], index: int, esti
     if name is None:
         return text("Left out: {m}, which has no score.", "未采用：{m}，它没有得分。", m=model)
     after = order[order.index(name) :]
-    if not final or any(heads[other] in final for other in after):
-        return Text("", "")  # it came before one that was taken: the plan's own reason says that time was short
+    if not final or _was_passed_over(results, model):
+        return Text("", "")  # the plan's own reason says that time was short
+    if any(heads[other] in final for other in after):
+        return text(
+            "Left out: {m}, which came first only with repeats that ran after this was decided.",
+            "未采用：{m}，它是在作出选择之后才运行的重复中领先的。",
+            m=model,
+        )
     assert evidence.comparisons is not None  # two of the order
     behind = turned(gain_of(evidence.comparisons.of(name, order[0]), evidence.metric))
     estimates[f"behind_{index + 1}"] = behind

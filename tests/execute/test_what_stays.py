@@ -1,0 +1,133 @@
+"""What is decided stays decided when heads come back, and what is recorded stays in the report when the budget is shorter than it was."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from tests.execute.test_late_models import (  # noqa: F401  (fixtures)
+    SECONDS,
+    head_purposes,
+    late_study,
+    photos,
+    probed,
+    suggestions,
+)
+from tests.plan.planted_workers import records_only
+from weigh.execute import essentials
+from weigh.execute.budget import Clock
+from weigh.execute.listener import Silent
+from weigh.run import Job, Needs, Outcome
+
+SETTINGS = ["design.repeats=null", "design.order_check=false", "design.finalists=1"]
+SHORT = {"name": "finetune", "image_size": 32, "epochs": 2}
+FIRST = "timm:good × finetune"
+
+
+@pytest.fixture
+def few_repeats_at_first(monkeypatch):
+    """Heads are expected to take so long that all repeats but one are left out, and come back."""
+    monkeypatch.setattr(essentials, "WARY", 3.0)
+
+
+def study_with_finetune(photos, folder, monkeypatch, budget, finetune, *, slower=0.5, settings=SETTINGS):  # noqa: F811
+    recipes = ["probe", finetune]
+    return late_study(photos, folder, monkeypatch, budget, slower=slower, settings=settings, recipes=recipes)[0]
+
+
+def recorded_networks(study) -> set[str]:
+    return {record.candidate for record in study.results().records if record.candidate.endswith("finetune")}
+
+
+@pytest.mark.usefixtures("suggestions", "few_repeats_at_first")
+def test_the_finalist_stays_when_repeats_come_back(photos, tmp_path, monkeypatch):  # noqa: F811
+    """The finalist's finished training left the report, and the dearest model was trained in its place."""
+    told = []
+    monkeypatch.setattr(Silent, "stage", lambda listener, what: told.append(what.en))
+    study = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "150s", SHORT))
+    assert "There is time for more than one repeat of heads after all." in told
+    results = study.results()
+    assert recorded_networks(study) == {FIRST}
+    assert len(results.runs("main", candidate=FIRST)) == 4
+    assert {c.id for c in results.untried} == {f"{model} × finetune" for model in SECONDS} - {FIRST}
+    assert "passed-over" not in results.skipped
+    assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+    again = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "150s", SHORT))
+    assert len(again.results().records) == len(results.records)
+
+
+@pytest.mark.usefixtures("suggestions", "few_repeats_at_first")
+def test_who_ranked_behind_was_not_too_slow(photos, tmp_path, monkeypatch):  # noqa: F811
+    """With the leader trained in fewer folds, the report said of all dearer models that they would take too long."""
+    finetune = {"name": "finetune", "image_size": 32}
+    study = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune))
+    results = study.results()
+    assert results.less is not None
+    assert results.less.models == ("timm:good",)
+    assert len({record.repeat for record in results.runs("main", candidate="timm:good × probe")}) == 5, "they came back"
+    assert "passed-over" not in results.skipped
+    told = next(f for f in study.read() if f.id == "finalists").sentence.en
+    assert "would take longer" not in told
+    assert "Left out: timm:slow, " in told
+    assert "Left out: timm:small, " in told
+    assert told.count("behind good × probe") == 2
+
+
+@pytest.mark.usefixtures("suggestions", "few_repeats_at_first")
+def test_who_came_first_only_with_later_repeats_is_said_to(photos, tmp_path, monkeypatch):  # noqa: F811
+    study = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "150s", SHORT))
+    results = study.results()
+    from weigh.findings.comparison import finalists
+
+    scores = {"timm:small × probe": 0.99, "timm:good × probe": 0.9, "timm:slow × probe": 0.5}
+    evidence = finalists.read_evidence(results)
+    monkeypatch.setattr(type(evidence), "ranked", property(lambda _: list(scores)))
+    told = finalists.find(results)[0].sentence.en
+    assert "Left out: timm:small, which came first only with repeats that ran after this was decided." in told
+    assert "Left out: timm:slow, " in told
+
+
+@pytest.mark.usefixtures("suggestions")
+@pytest.mark.parametrize("short_first", [False, True])
+def test_a_shorter_budget_keeps_what_is_recorded(photos, tmp_path, monkeypatch, short_first):  # noqa: F811
+    def study(budget):
+        settings = ["design.repeats=null", "design.finalists=1"]
+        return study_with_finetune(photos, tmp_path / "s", monkeypatch, budget, SHORT, slower=1.0, settings=settings)
+
+    if short_first:
+        assert probed(records_only(study("40s"))) != set(SECONDS)
+    long = records_only(study("10h"))
+    before = {record.key for record in long.results().records}
+    assert "order-check" in head_purposes(long)
+    assert FIRST in recorded_networks(long)
+    plan = str(study("40s").plan())
+    assert "To run: 0 runs" in plan
+    assert "no time" not in plan
+    assert "would take longer" not in plan
+    assert "planned repeats" not in plan
+    short = records_only(study("40s"))
+    assert {record.key for record in short.results().records} == before
+    assert not short.results().skipped.keys() & {"budget", "order-check", "passed-over"}
+    assert not [f for f in short.read().file.findings if f.kind in ("internal", "progress", "time")]
+
+
+@pytest.mark.usefixtures("suggestions", "few_repeats_at_first")
+def test_training_in_full_is_not_replaced_by_training_for_less(photos, tmp_path, monkeypatch):  # noqa: F811
+    finetune = {"name": "finetune", "image_size": 32}
+    assert records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune)).results().less
+    long = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "10h", finetune))
+    before = {record.key for record in long.results().records}
+    short = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune))
+    assert short.results().less is None
+    assert {record.key for record in short.results().records} == before
+
+
+def test_what_heads_take_is_known_of_each_recipe():
+    """One figure for a model mixed heads on the last layer with those on several."""
+    clock = Clock(600.0)
+    for recipe, seconds in (("multilayer", 4.0), ("probe", 1.0)):
+        run = SimpleNamespace(recipe=recipe, model="timm:a", candidate=f"timm:a × {recipe}")
+        job = Job("j", (run,), None, 1.0, Needs(1, 0))
+        clock.job_done(job, seconds, [Outcome("k", "done", measured={"train_seconds": seconds})])
+    assert clock.per_head == {"timm:a × multilayer": 4.0, "timm:a × probe": 1.0}
