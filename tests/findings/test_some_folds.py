@@ -233,7 +233,7 @@ def test_scores_of_some_folds_are_marked_wherever_they_stand_beside_others():
     for language, words in (("en", "Some folds only: these may be"), ("zh", "“仅部分折”：这些折")):
         page = render_html(findings_file(results), None, language=language, picture=None)
         assert words in page
-        assert {"en": "Ran in some folds only: shown is", "zh": "只跑了部分折：图中是"}[language] in page
+        assert {"en": "Ran in some folds only: what is shown is", "zh": "只跑了部分折：图中是"}[language] in page
         assert f"{read_evidence(results).label('m1')} *" in page
     alike = replace(raced(dropped=False), models=MODELS)
     page = render_html(findings_file(alike), None, language="en", picture=None)

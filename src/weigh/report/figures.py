@@ -143,7 +143,7 @@ def _slices(figure: Figure, language: str) -> Markup:
             )
             label = level if level is not None else plain_label(row, language, ("label", "group", "class", "slice"))
             shape = "diamond" if row.get("worse") else "dot"
-            bars.append(Bar(label, *_ends(row), note=_note(row, language), shape=shape))
+            bars.append(Bar(label, *_ends(row), note=_note(row), shape=shape))
     named = figure.rows[0].get("slice") if len(groups) == 1 else None
     key = "value" if "score" not in figure.fields else "score"
     return _forest(figure, bars, language, first="slice", first_title=str(named) if named else None, axis=key)
@@ -315,15 +315,15 @@ def _headed(rows: Sequence[Row], key: str, language: str) -> list[Bar]:
             if key == "block" and str(value) not in STAGES and (finite(value) is not None or str(value).isdigit()):
                 label = say("blocks_of", language, n=value)
             shape = STAGE_SHAPES.get(str(value), "diamond")
-            bars.append(Bar(label, *_ends(row), note=_note(row, language), shape=shape))
+            bars.append(Bar(label, *_ends(row), small=_small(row, language), note=_note(row), shape=shape))
     return bars
 
 
 def _bar(row: Row, language: str, dots: tuple[Dot, ...] = ()) -> Bar:
-    note, shape = _note(row, language), "ring" if row.get("on_other_folds") else "dot"
-    return Bar(
-        plain_label(row, language), *_ends(row), note=note, shape=shape, quiet=bool(row.get("control")), dots=dots
-    )
+    label, small = plain_label(row, language), _small(row, language)
+    shape = "ring" if row.get("on_other_folds") else "dot"
+    quiet = bool(row.get("control"))
+    return Bar(label, *_ends(row), small=small, note=_note(row), shape=shape, quiet=quiet, dots=dots)
 
 
 def _dots(rows: Sequence[Row], language: str) -> tuple[Dot, ...]:
@@ -347,9 +347,12 @@ def _tip(row: Row, name: str, language: str, keys: Sequence[str], figure: Figure
     return f"{name}: {', '.join(parts)}" if parts else visible(name)
 
 
-def _note(row: Row, language: str) -> str:
-    notes = [f"n {number(row['n'])}"] if finite(row.get("n")) is not None else []
-    return say("comma", language).join([*notes, *([say("some_folds", language)] if row.get("on_other_folds") else [])])
+def _note(row: Row) -> str:
+    return f"n {number(row['n'])}" if finite(row.get("n")) is not None else ""
+
+
+def _small(row: Row, language: str) -> str:
+    return say("some_folds", language) if row.get("on_other_folds") else ""
 
 
 def _some_folds(figure: Figure, language: str) -> Markup:

@@ -302,7 +302,7 @@ WORDS = {
         "“仅部分折”：这些折可能比其余的更容易或更难，其得分不能与覆盖全部折的得分直接相比；名次按共有的折排定。",
     ),
     "common_folds_mean": Text(
-        "* Ran in some folds only: shown is the score of the winner, and to that by how much this one is better or worse in the folds that both have.",
+        "* Ran in some folds only: what is shown is the score of the winner plus the difference of the two in the folds that both have.",
         "* 只跑了部分折：图中是优胜者的得分，加上两者共有的折上与优胜者之差。",
     ),
     "more_rows": Text("{n} more rows stand in findings.json and in the ledger", "其余 {n} 行见 findings.json 和记录库"),
