@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.findings.reading import by_id, check
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
+from weigh import findings
 from weigh.findings.advice import next_steps as advice
 from weigh.findings.comparison import pairs as comparison
 from weigh.record.choice_of_winner import ranked
@@ -213,3 +216,20 @@ def test_every_kind_of_problem_can_be_named_for_fail_on():
     from weigh.findings.kinds import KINDS
 
     assert set(QUESTIONS) <= set(KINDS)
+
+
+def test_fail_on_takes_every_kind_that_can_be_a_problem_and_no_other():
+    """Read from the code: the severities with which each kind of finding is made. `spread.py` and others give theirs in one expression."""
+    from weigh.findings.kinds import KINDS, NEVER_A_PROBLEM
+    from weigh.findings.registry import ORDER
+
+    problems = set()
+    for path in Path(findings.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Finding":
+                written = {keyword.arg: keyword.value for keyword in node.keywords}
+                kind, severity = written.get("kind"), written.get("severity")
+                if isinstance(kind, ast.Constant) and severity is not None and "'problem'" in ast.unparse(severity):
+                    problems.add(kind.value)
+    assert problems == (set(ORDER) | {"internal"}) - set(NEVER_A_PROBLEM)
+    assert problems <= set(KINDS)

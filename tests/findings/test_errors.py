@@ -10,6 +10,7 @@ import pytest
 
 from tests.findings.synthetic import make_results, simulate_logits, simulate_target
 from weigh.findings.errors.hardest import find
+from weigh.findings.kinds import is_problem
 
 
 def study(seed=0, n=400, planted=12, repeats=3, separation=6.0, **options):
@@ -42,6 +43,13 @@ def test_planted_labels_are_suspected_with_every_path():
     assert row["given"] != row["predicted"]
     assert labels.kind == "label-errors"
     assert labels.verdict == "undecided"  # a model cannot tell wrong labels from hard examples
+    assert is_problem(labels)  # all the same `--fail-on label-errors` stops for a look
+
+
+def test_nothing_suspected_stops_nobody():
+    _, labels = find(study(planted=0))
+    assert labels.examples == []
+    assert not is_problem(labels)
 
 
 def test_words_are_careful():

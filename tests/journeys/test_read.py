@@ -81,6 +81,8 @@ def test_fail_on(tmp_path, capsys):
     assert "--fail-on constant-answer：" in capsys.readouterr().err
     assert main(["read", good, "--fail-on", "leek"]) == 2
     assert "leak" in capsys.readouterr().err
+    assert main(["read", good, "--fail-on", "slices,leak"]) == 2
+    assert "slices describes and is never a problem" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("format", ["json", "md", "text"])

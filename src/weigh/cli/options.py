@@ -86,7 +86,11 @@ def _known_language(value: str) -> str:
 
 Lang = Annotated[str, typer.Option("--lang", help="en or zh; default: from the locale.", callback=_known_language)]
 FailOn = Annotated[
-    list[str], typer.Option("--fail-on", help="Exit with 1 if findings of these kinds are problems, e.g. leak,order.")
+    list[str],
+    typer.Option(
+        "--fail-on",
+        help="Exit with 1 if findings of these kinds are problems, e.g. leak,order; label-errors: if any label is suspected.",
+    ),
 ]
 
 
@@ -192,11 +196,20 @@ def known_kinds(fail_on: Sequence[str]) -> list[str]:
     """The kinds that --fail-on names.
 
     Raises:
-        SpecError: There is no such kind of finding.
+        SpecError: There is no such kind of finding, or it is never a problem.
     """
-    from weigh.findings.kinds import KINDS
+    from weigh.findings.kinds import KINDS, NEVER_A_PROBLEM
 
     kinds = listed(fail_on)
+    if idle := [kind for kind in kinds if kind in NEVER_A_PROBLEM]:
+        raise SpecError(
+            text(
+                "--fail-on: {u} describes and is never a problem, so this check could not fail.",
+                "--fail-on：{u} 只作描述，从不构成问题，因此这项检查永远不会触发。",
+                u=", ".join(idle),
+            ),
+            do=text("Kinds that can be problems: {k}.", "可能构成问题的类型：{k}。", k=", ".join(KINDS)),
+        )
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise SpecError(
             text(
