@@ -13,7 +13,8 @@
     │   └── StudyLocked          another process is writing
     ├── StorageError       the disk: full, read-only, without locks, no permission
     ├── ExecutionError     worker processes cannot be used on this machine
-    └── MissingExtra       an optional package is not installed
+    ├── MissingExtra       an optional package is not installed
+    └── PluginError        an installed plugin cannot be imported, or takes a name that is taken
 
 Every error says what is wrong (with the value), why it matters, and what to do now. The command line prints
 these three and exits with `exit_code`; a traceback is for our own mistakes only.
@@ -32,6 +33,7 @@ __all__ = [
     "FileRefused",
     "MissingExtra",
     "ModelError",
+    "PluginError",
     "RecordError",
     "SpecError",
     "StorageError",

@@ -1,6 +1,6 @@
 """What a user asks for: study.yaml as pydantic models (its section `data`: `spec_data.py`).
 
-Everything has a default but the data and the models. Unknown keys are errors, and all errors are reported at once
+Everything has a default but the data. Unknown keys are errors, and all errors are reported at once
 (`load_spec`). Sections: data, models, recipes, design, metrics, pretrain, output, run. `run` holds what must not change a
 conclusion (device, jobs, offline) and is left out of every content hash but for `precision`.
 """
@@ -80,7 +80,7 @@ class DesignSpec(Section):
     curve: bool | None = Field(
         default=None,
         description="Learning curve from nested parts of the training folds; default: only recipes that train a head; "
-        "true: all recipes, and one more size.",
+        "true: all recipes, and two more sizes (a quarter, three quarters).",
     )
     cleaned: bool = Field(
         default=True,
@@ -145,7 +145,7 @@ class MetricsSpec(Section):
     primary: str | None = Field(
         default=None,
         description="Carries the headline, the selection and the corrections; default: balanced_accuracy, for numbers "
-        "pearson_spearman, for entities entity_f1.",
+        "pearson_spearman, for entities entity_f1, for masks mean_iou, for boxes map.",
     )
     also: list[str] | None = Field(default=None, description="Described beside it; default: all that the task has.")
     rope: Annotated[float, Field(ge=0)] | None = Field(

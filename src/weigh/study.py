@@ -7,7 +7,7 @@
     study.report()      # report.html, report.zh.html, findings.json, model/README.md
     study.predict(["new.jpg"])
 
-torch is imported only inside `plan`, `run`, `predict`, `export` and `features`.
+torch is imported only inside `plan`, `run` and `predict`.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ class Study:
 
         Args:
             models: Addresses; none: weigh chooses among those that fit the data and whose weights are within reach.
-            recipes: Default: probe; where weigh chooses, finetune too for the models that come first.
+            recipes: Default: probe; where weigh chooses, multilayer, and finetune for the models that come first.
             trust_code: See `Study`; default: where all own models among `models` were made by `weigh.model`.
 
         Raises:

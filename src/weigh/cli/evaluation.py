@@ -25,10 +25,10 @@ __all__ = ["register"]
 FORMATS = ("text", "json", "csv")
 MOST_PAIRS = 10
 RELATIONS = {
-    "better": text("better", "较好"),
-    "worse": text("worse", "较差"),
+    "better": text("better", "更好"),
+    "worse": text("worse", "更差"),
     "equal": text("equal", "相当"),
-    "undecided": text("undecided", "无法判定"),
+    "undecided": text("undecided", "尚无定论"),
 }
 
 

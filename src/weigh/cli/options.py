@@ -179,7 +179,10 @@ def _no_models(content: dict[str, Any], settings: list[str], base: Path) -> Spec
     ]
     return SpecError(
         text("No models are named.", "没有指定模型。"),
-        text("weigh compares the models that you name.", "weigh 只比较您指定的模型。"),
+        text(
+            "This command takes the models that you name; only weigh run, plan and rank choose them.",
+            "该命令只使用您指定的模型；只有 weigh run、plan 和 rank 会自行挑选。",
+        ),
         join_texts(lines, "\n", "\n") if lines else None,
     )
 
