@@ -44,3 +44,12 @@ def test_what_is_set_of_a_recipe_that_does_not_run_is_an_error_that_lists_those_
             load_spec(apply_settings(content, [f"recipes.finetune.{wrong}"]))
     with pytest.raises(SpecError, match="repeats"):
         load_spec(apply_settings({**content, "task": "image-classification"}, ["recipes.probe.repeats=none"]))
+
+
+def test_of_a_task_that_is_not_known_yet_no_recipe_is_refused_but_one_that_is_none():
+    content = {"data": "a", "models": ["timm:a"]}
+    spec = load_spec(apply_settings(content, ["recipes.lora.epochs=3"]))
+    with pytest.raises(SpecError, match=r"these run: decoder\."):
+        recipes_of_study(spec, "semantic-segmentation")
+    with pytest.raises(SpecError, match="depending on the task: probe, "):
+        load_spec(apply_settings(content, ["recipes.finetun.epochs=3"]))

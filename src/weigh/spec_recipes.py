@@ -34,20 +34,24 @@ def recipes_of_study(spec: StudySpec, task: str | None) -> list[RecipeSpec]:
 
     if "recipes" in spec.model_fields_set:
         return [meant_recipe(recipe, task) if recipe.name in RECIPES else recipe for recipe in spec.recipes]
-    names = {name: _usual_names(spec, name) for name in ([*TASKS] if task is None else [task])}
-    for written, values in spec.usual_options.items():
-        meant = {one: _meant_name(written, one) for one in names}
-        if not any(meant[one] in names[one] for one in names):
-            raise _runs_not(written, next(iter(values)), list(dict.fromkeys(n for one in names.values() for n in one)))
     if task is None:
+        unknown = next((name for name in spec.usual_options if name not in RECIPES), None)
+        if unknown is not None:
+            usual = [name for one in TASKS for name in _usual_names(spec, one)]
+            raise _runs_not(
+                unknown, next(iter(spec.usual_options[unknown])), list(dict.fromkeys(usual)), undecided=True
+            )
         for written, values in spec.usual_options.items():
             if not RECIPES.get(written).placed:  # else the options are those of another recipe where places are told
                 recipe_options(_with_options(written, values), None)
         return list(spec.recipes)
+    usual = _usual_names(spec, task)
     options: dict[str, dict[str, Any]] = {}
     for written, values in spec.usual_options.items():
+        if _meant_name(written, task) not in usual:
+            raise _runs_not(written, next(iter(values)), usual, undecided=False)
         options.setdefault(_meant_name(written, task), {}).update(values)
-    fitting = [name for name in names[task] if not RECIPES.get(name).model or name in options]
+    fitting = [name for name in usual if not RECIPES.get(name).model or name in options]
     own = {name: checked_recipe(_with_options(name, values), task) for name, values in options.items()}
     return [own.get(name) or RecipeSpec(name=name) for name in fitting]
 
@@ -76,9 +80,16 @@ def _with_options(name: str, values: dict[str, Any]) -> RecipeSpec:
         raise SpecError(join_texts(lines, " ", " ")) from None
 
 
-def _runs_not(name: str, field: str, usual: list[str]) -> SpecError:
+def _runs_not(name: str, field: str, usual: list[str], *, undecided: bool) -> SpecError:
+    """The error that something was set of a recipe that does not run.
+
+    Args:
+        usual: Names of those that do.
+        undecided: The task is not known yet, so these are those of all tasks.
+    """
+    by_task = text(", depending on the task", "（视任务而定）") if undecided else text("", "")
     return SpecError(
         text("--set recipes.{n}.{f}: {n} does not run in this study.", "--set recipes.{n}.{f}：本研究不运行 {n}。", n=name, f=field),
-        text("No recipes are named, and without --recipes these run: {r}.", "没有指定方案；不写 --recipes 时运行：{r}。", r=", ".join(usual)),
-        text("Set it of one of these, or name the recipes: --recipes {r}", "请改为设置其中之一，或指定方案：--recipes {r}", r=f"{usual[0]},{name}"),
+        text("No recipes are named, and without --recipes these run{t}: {r}.", "没有指定方案；不写 --recipes 时运行{t}：{r}。", r=", ".join(usual), t=by_task),
+        text("Set it of one of these, or name the recipes with --recipes.", "请改为设置其中之一，或用 --recipes 指定方案。"),
     )  # fmt: skip
