@@ -27,6 +27,7 @@ from weigh.tasks import TASKS
 __all__ = [
     "ANY",
     "ASKED_WORDS",
+    "LAYERS_RULE",
     "RECIPES",
     "Candidate",
     "Job",
@@ -140,6 +141,7 @@ def _of_any(recipe: Recipe) -> type[Options]:
 
 
 ANY = ""  # in `Recipe.options`: what models of all other media understand
+LAYERS_RULE = 2  # raised where heads on several layers read other ones (`models/layers.py`): features, results, saved models are kept apart
 RECIPES: Registry[Recipe] = Registry(text("recipe", "训练方案"), modules=("weigh.train.recipes",))
 
 

@@ -236,3 +236,33 @@ def test_own_preprocessing_is_right_on_real_pictures(shared):
             ]
         )
     assert (logits.argmax(dim=1).numpy() == target).mean() >= 0.86
+
+
+def test_a_package_with_other_weights_is_taken_only_where_the_hub_has_none(tmp_path, monkeypatch):
+    """4-bit numbers in place of the hub's: the hub comes first, and what stands in says so."""
+    from weigh.models import hf_folder, packaged_texts
+    from weigh.models.address import parse_address
+    from weigh.models.catalogue import PackagedWeights
+
+    address = parse_address("hf:intfloat/multilingual-e5-small")
+    other = find_packaged(address.written)
+    assert other is not None
+    assert not other.same
+    monkeypatch.setattr(PackagedWeights, "locate", lambda _entry: tmp_path)
+    monkeypatch.setattr(PackagedWeights, "version", lambda _entry: "1.0")
+    monkeypatch.setattr(packaged_texts, "unpack", lambda _entry, path: path / "unpacked")
+
+    def look() -> tuple[str, str]:
+        folder, provenance = hf_folder.find_folder(address, other, pretrained=True, offline=False)
+        return folder.name, provenance.note
+
+    monkeypatch.setattr(hf_folder, "_from_hub", lambda *_, **__: tmp_path / "hub")
+    assert look() == ("hub", "")
+
+    def refuse(*_, **__):
+        raise WeightsUnreachable(None, None, None)
+
+    monkeypatch.setattr(hf_folder, "_from_hub", refuse)
+    name, note = look()
+    assert name == "unpacked"
+    assert "other than those of the hub's hf:intfloat/multilingual-e5-small" in note

@@ -315,6 +315,7 @@ class ModelTimings:
         if address not in self.known:
             self._say(text("Timing {m}", "测量 {m} 的速度", m=address))
             self.known[address] = self._time(address, f"timing:{address}", passes=True, steps=not self._late)
+            _tell_substitute(address, (self.known[address].get("model") or {}).get("facts") or {})
         return self.known[address]
 
     def time_steps(self, addresses: Iterable[str]) -> bool:
@@ -333,6 +334,19 @@ class ModelTimings:
 
     def _time(self, address: str, key: str, **what: bool) -> dict[str, Any]:
         return self._choose(key, lambda: time_address(address, *self._what, **what))
+
+
+def _tell_substitute(address: str, facts: Mapping[str, Any]) -> None:
+    """Say where weights of a package stand in for those that the address means."""
+    if facts.get("weights") == "package" and facts.get("note"):
+        notice(
+            text(
+                "{m}: the weights that are meant could not be reached; other ones of the package {p} stand in for them.",
+                "{m}：无法取得所指的权重，改用软件包 {p} 中的另一份权重。",
+                m=address,
+                p=facts.get("weights_name") or "–",
+            )
+        )
 
 
 def with_steps(timing: dict[str, Any], timed: dict[str, Any]) -> dict[str, Any]:

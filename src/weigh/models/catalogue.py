@@ -54,6 +54,11 @@ class PackagedWeights:
                 return path if path.is_file() else None
         return None
 
+    @property
+    def note(self) -> str:
+        """That they stand in for others; "" where they are the hub's own."""
+        return "" if self.same else f"weights of the package, other than those of the hub's {self.address}"
+
     def version(self) -> str:
         return distribution(self.package).version
 

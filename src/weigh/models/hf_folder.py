@@ -8,7 +8,7 @@ from typing import Any
 
 from yaml import YAMLError
 
-from weigh.errors import DataError, ModelError, WeighError
+from weigh.errors import DataError, ModelError, WeighError, WeightsUnreachable
 from weigh.files import read_file, read_json
 from weigh.language import text
 from weigh.models.address import Address
@@ -36,14 +36,27 @@ def find_folder(
     if address.name.startswith((".", "/", "~")):
         _check_folder(local)
         return local, Provenance("file", local.name, licence_of(local))
-    if packaged is not None and address.revision is None and (path := packaged.locate()) is not None:
-        from weigh.models.packaged_texts import unpack
-
-        return unpack(packaged, path), Provenance(
-            "package", f"{packaged.package} {packaged.version()}", packaged.licence
-        )
-    folder = _from_hub(address, packaged, pretrained=pretrained, offline=offline)
+    packed = None if packaged is None or address.revision is not None else packaged
+    if packed is not None and packed.same and (unpacked := _from_package(packed)) is not None:
+        return unpacked
+    try:
+        folder = _from_hub(address, packaged, pretrained=pretrained, offline=offline)
+    except WeightsUnreachable:
+        if packed is not None and (unpacked := _from_package(packed)) is not None:
+            return unpacked
+        raise
     return folder, Provenance("hub", named(address.name, folder / "config.json"), licence_of(folder))
+
+
+def _from_package(packaged: PackagedWeights) -> tuple[Path, Provenance] | None:
+    """The folder of an installed package; None where it is not installed."""
+    path = packaged.locate()
+    if path is None:
+        return None
+    from weigh.models.packaged_texts import unpack
+
+    name = f"{packaged.package} {packaged.version()}"
+    return unpack(packaged, path), Provenance("package", name, packaged.licence, packaged.note)
 
 
 def _check_folder(local: Path) -> None:

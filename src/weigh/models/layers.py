@@ -12,7 +12,7 @@ from itertools import groupby
 import torch
 from torch import nn
 
-from weigh.models.maps import Level, as_map, catch, maps_in_order
+from weigh.models.maps import Level, as_map, catch, equal_blocks, maps_in_order
 
 __all__ = ["SideBySide", "quarters", "side_by_side"]
 
@@ -20,11 +20,15 @@ FINEST = 8  # pixels of the picture for each of a map: finer ones hold edges and
 
 
 class SideBySide(nn.Module):
-    """`(n, 3, height, width)` pictures to `(n, width)`: the means of maps of the body, and last its own features."""
+    """`(n, 3, height, width)` pictures to `(n, width)`: the means of maps of the body, and last its own features.
 
-    def __init__(self, body: nn.Module, levels: tuple[Level, ...]) -> None:
+    Attributes:
+        equal: The maps are those of equal blocks.
+    """
+
+    def __init__(self, body: nn.Module, levels: tuple[Level, ...], *, equal: bool) -> None:
         super().__init__()
-        self.body, self.levels = body, levels
+        self.body, self.levels, self.equal = body, levels, equal
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         own: list[torch.Tensor] = []
@@ -36,6 +40,9 @@ class SideBySide(nn.Module):
 def side_by_side(module: nn.Module, width: int, blank: torch.Tensor) -> tuple[nn.Module, int]:
     """A body that gives the features of `module` and the means of its maps, and of how many numbers.
 
+    Of networks of stages the last map of each; of a row of equal blocks (ViT) those a quarter, a half and three quarters of the way up, as of texts: the
+    features are made of the last.
+
     Args:
         width: Of its own features.
         blank: A batch of pictures of the model's own size.
@@ -43,12 +50,16 @@ def side_by_side(module: nn.Module, width: int, blank: torch.Tensor) -> tuple[nn
     Raises:
         ModelError: No output of it has the shape of a map.
     """
-    levels = _choose(maps_in_order(module, blank.shape[-1]), width)
-    return SideBySide(module, levels), sum(level.width for level in levels) + width
+    native = blank.shape[-1]
+    made = maps_in_order(module, native)
+    blocks = equal_blocks(module, native, made)
+    levels = tuple(blocks[place - 1] for place in quarters(len(blocks))[:-1]) if blocks else _choose(made, width)
+    return SideBySide(module, levels, equal=bool(blocks)), sum(level.width for level in levels) + width
 
 
 def _choose(made: tuple[Level, ...], width: int) -> tuple[Level, ...]:
-    """The last map of each stage; of networks whose maps are all alike (ViT) those a quarter, a half and three quarters of the way up.
+    """The last map of each stage; of networks whose maps are all alike and belong to no row of equal blocks those a quarter, a half and three quarters
+    of the way up.
 
     The last stage's is left out where it is as wide as the features: these are its mean.
     """

@@ -26,6 +26,7 @@ __all__ = [
     "alone",
     "as_map",
     "catch",
+    "equal_blocks",
     "find_maps",
     "maps_in_order",
     "norms_of",
@@ -33,6 +34,7 @@ __all__ = [
 
 SHARE = 0.5  # a part that holds more than this of the parameters is looked into
 EXTRA = 8  # tokens besides the grid, at most: class, distillation, registers
+ROUNDED = 1.5  # times finer than another map is one of the same size at most, by rounding; of another stage it is twice
 UNIT = 64  # pixels: at multiples of it strides come out whole
 
 
@@ -183,6 +185,36 @@ def maps_in_order(body: nn.Module, native: int) -> tuple[Level, ...]:
     return _watched(body, native, levels)
 
 
+def equal_blocks(body: nn.Module, native: int, around: tuple[Level, ...]) -> tuple[Level, ...]:
+    """The blocks, in their order, of a network that is a row of equal ones (ViT, MLP-Mixer); empty for networks of stages.
+
+    They follow one another in one part, are of one class and give maps of one size and width; they hold more than half of the parameters, and no
+    map before them is finer.
+
+    Args:
+        native: Side of pictures of the model's own size.
+        around: All maps on its main path (`maps_in_order`).
+    """
+    body.eval()
+    with torch.inference_mode():
+        root = watch(body, (native, native))
+    calls, total = [call.name for call in every(root)], _numbers(root)
+    for part in every(root):
+        rows: dict[tuple, list[Level]] = {}
+        numbers: dict[tuple, int] = {}
+        for call in sorted(part.inside, key=lambda call: call.end):
+            level = _level(call, native, whole=False)
+            if level is not None and calls.count(call.name) == 1:
+                kind = (type(call.module), level[1:])
+                rows.setdefault(kind, []).append(level)
+                numbers[kind] = numbers.get(kind, 0) + _numbers(call)
+        for kind, row in rows.items():
+            if len(row) > 1 and numbers[kind] > SHARE * total:
+                # strides of convolutions are rounded to powers of two: 16 for patches of 14 pixels
+                return tuple(row) if all(level.stride * ROUNDED > row[0].stride for level in around) else ()
+    return ()
+
+
 def _watched(body: nn.Module, native: int, choose: Callable[[Call, int], tuple[Level, ...]]) -> tuple[Level, ...]:
     """What `choose` takes of a pass through the body, of pictures of the first size that it can take."""
     body.eval()
@@ -246,8 +278,12 @@ def _in_a_row(module: nn.Module) -> bool:
     return isinstance(module, nn.Sequential)
 
 
-def _level(call: Call, size: int) -> Level | None:
-    """Its output as a map of a picture of `size` pixels; None: it is none."""
+def _level(call: Call, size: int, *, whole: bool = True) -> Level | None:
+    """Its output as a map of a picture of `size` pixels; None: it is none.
+
+    Args:
+        whole: Tokens must fill the picture. Otherwise pixels at its edge may be left over (27 patches of 14 pixels in 384).
+    """
     output = _tensor(call.output)
     if output is None or output.shape[0] != 3 or not output.is_floating_point():
         return None
@@ -257,12 +293,19 @@ def _level(call: Call, size: int) -> Level | None:
         side, width, layout = output.shape[1], output.shape[3], "last"
     elif output.ndim == 3:
         roots = (math.isqrt(output.shape[1] - extra) for extra in range(min(EXTRA, output.shape[1])))
-        sides = [r for extra, r in enumerate(roots) if r * r == output.shape[1] - extra and size % max(r, 1) == 0]
+        sides = [r for extra, r in enumerate(roots) if r * r == output.shape[1] - extra and _fits(r, size, whole=whole)]
         side, width, layout = (sides or [0])[0], output.shape[2], "tokens"
     else:
         return None
     stride = 2 ** round(math.log2(size / side)) if layout != "tokens" and side > 1 else size // max(side, 1)
     return Level(call.name, stride, width, layout) if 1 < side < size else None
+
+
+def _fits(side: int, size: int, *, whole: bool) -> bool:
+    """Whether a row of `side` patches can be cut from `size` pixels."""
+    if side < 1 or whole:
+        return size % max(side, 1) == 0
+    return side <= size and size // (size // side) == side
 
 
 def _tensor(output: Any) -> torch.Tensor | None:

@@ -34,8 +34,7 @@ def load_packaged(address: str, module: nn.Module) -> Provenance | None:
             text("{e}", "{e}", e=reason_of(error, 300)),
             text("Reinstall it: {i}", "请重新安装：{i}", i=entry.install),
         ) from None
-    note = "" if entry.same else f"weights of the package, trained by others than those of the hub's {address}"
-    return Provenance("package", f"{entry.package} {entry.version()}", entry.licence, note, (path,))
+    return Provenance("package", f"{entry.package} {entry.version()}", entry.licence, entry.note, (path,))
 
 
 def _renamed(state: dict[str, torch.Tensor], module: nn.Module, entry: PackagedWeights) -> dict[str, torch.Tensor]:

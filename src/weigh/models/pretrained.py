@@ -34,6 +34,7 @@ from weigh.run import RECIPES
 __all__ = [
     "MODEL_SOURCES",
     "PORTS",
+    "SEVERAL",
     "ModelSource",
     "Pretrained",
     "Provenance",

@@ -17,7 +17,7 @@ from weigh.data.examples import Examples
 from weigh.media import MEDIA
 from weigh.plan.candidates import recipe_of
 from weigh.plan.contenders import choice_options
-from weigh.run import RECIPES, Candidate, Run, recipe_options
+from weigh.run import LAYERS_RULE, RECIPES, Candidate, Run, recipe_options
 from weigh.seeds import seed
 from weigh.spec import StudySpec
 
@@ -72,6 +72,9 @@ def make_run(
         return seed(*parts, "again", changed[source]) if changed.get(source) else seed(*parts)
 
     seeds = {source: derived(source) for source in SOURCES}
+    trained = {one["recipe"] for one in options.get("contenders", [{"recipe": recipe.name}])}
+    if examples.medium.reads == "pictures" and any(RECIPES.get(name).layers for name in trained):
+        further |= {"layers": LAYERS_RULE}
     identity: dict[str, Any] = {
         "numbers": NUMBERS,
         "data": examples.fingerprint,

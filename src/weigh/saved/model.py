@@ -26,11 +26,12 @@ from weigh.heads.network_task import network_task
 from weigh.kinds.base import Kind, kind_named, rows_of
 from weigh.language import text
 from weigh.models.address import parse_address
+from weigh.models.layers import SideBySide
 from weigh.models.network import Network
 from weigh.models.preparation import Preparation
 from weigh.models.pretrained import MODEL_SOURCES, Pretrained, load_model, outline_of
 from weigh.notices import notice
-from weigh.run import Setting
+from weigh.run import LAYERS_RULE, Setting
 from weigh.saved.folder import FORMAT, check_format, read_config, write_model
 from weigh.saved.meaning import Each, Meaning, Progress, blank_examples
 
@@ -123,7 +124,7 @@ def save_model(
         "pair": pair, "frozen": frozen, "classes": list(classes), "preprocessing": prepared.as_json(),
         "native": native.as_json(), "options": model.settings,
         "temperature": temperature, "decision": "argmax" if bias is None else "threshold", "bias": bias, "facts": facts,
-        "written": None if written is None else written.as_json(), "margins": margins,
+        "written": None if written is None else written.as_json(), "margins": margins, "layers_rule": LAYERS_RULE,
     }  # fmt: skip
     if "network" not in model.ports:  # its weights stay where they are, and must be the same when it predicts
         own["identity"] = (model if bodiless else load_model(address, **whole)).identity
@@ -173,6 +174,7 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         like = blank_examples(kind, classes, task.medium, np.array(["like"]), rows_of([("",) * (1 + config["pair"])]))
         network = task.build(pretrained, like, frozen=config["frozen"])
         body = _body_prefix(network.state_dict(), pretrained)
+        _check_layers(network, config, folder)
         network.load_state_dict({_renamed(name, {HEAD: "head.", "": body}): weight for name, weight in weights.items()})
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise ModelError(
@@ -203,6 +205,34 @@ def load_saved(folder: Path, *, trust_code: bool = False) -> SavedModel:
         Written.from_json(config.get("written")), margins,
     )  # fmt: skip
     return SavedModel(meaning, network, preparation, config["frozen"])
+
+
+def _check_layers(network: Network, config: dict[str, Any], folder: Path) -> None:
+    """Nothing, or the error that the head was trained on other layers of a transformer than are read now.
+
+    Raises:
+        ModelError: It was: they are as many and as wide, so nothing else would tell.
+    """
+    equal = any(isinstance(part, SideBySide) and part.equal for part in network.modules())
+    if not equal or config.get("layers_rule") == LAYERS_RULE:
+        return
+    raise ModelError(
+        text(
+            "The head in {f} was trained on other layers of {a} than this version reads.",
+            "{f} 中的线性头所用的层与当前版本从 {a} 读取的层不同。",
+            f=folder,
+            a=config["architecture"],
+        ),
+        text(
+            "An earlier version read the embedding of the patches in place of the blocks of a vision transformer.",
+            "早期版本读取的是视觉 Transformer 的图块嵌入，而不是其各个块。",
+        ),
+        text(
+            "Delete the folder and run the study again, or open it with the version that wrote it: {v}.",
+            "请删除该文件夹并重新运行研究，或用写入它的版本打开：{v}。",
+            v=config.get("version", "?"),
+        ),
+    )
 
 
 def _architecture(

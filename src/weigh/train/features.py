@@ -25,9 +25,9 @@ from weigh.heads.network_task import network_task
 from weigh.language import text
 from weigh.models.network import Network
 from weigh.models.preprocessing import Preprocessing
-from weigh.models.pretrained import Pretrained, load_model
+from weigh.models.pretrained import SEVERAL, Pretrained, load_model
 from weigh.models.tokenisation import Tokenisation
-from weigh.run import Setting
+from weigh.run import LAYERS_RULE, Setting
 from weigh.train.device import HALF, autocast
 from weigh.train.timing import read_pass
 
@@ -168,6 +168,8 @@ def _describe(address: str, examples: Examples, setting: Setting, options: dict[
             _LOADED[known] = prepared, facts, how
             while len(_LOADED) > MOST_LOADED:
                 del _LOADED[next(iter(_LOADED))]
+    if options.get("layers") == SEVERAL:
+        how += f" rule {LAYERS_RULE}"
     return _Described(features_key(facts["sha256"], prepared, examples, setting, how), prepared, facts, model)
 
 
