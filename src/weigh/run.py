@@ -1,8 +1,7 @@
 """What goes into a run and what comes out: the one contract between the two wings.
 
-`plan/` makes `Run`s and groups them into `Job`s; `execute/worker.py` hands a job to its recipe; the recipe yields an
-`Outcome` per run; the driver writes outcomes to the ledger. All of them are plain picklable values: no torch, no
-open files, no global state.
+`plan/` makes `Run`s and groups them into `Job`s; `execute/worker.py` hands a job to its recipe; the recipe yields an `Outcome` per run; the driver
+writes outcomes to the ledger. All of them are plain picklable values: no torch, no open files, no global state.
 """
 
 from __future__ import annotations
@@ -244,8 +243,7 @@ class Setting:
         words: Whether runs ask which words pushed their predictions (`train/words.py`).
         keep_all: Whether a run keeps all its answers to be drawn, not only those furthest off (`output.masks`).
         cache: Folder for features and decoded pictures; whoever runs the job puts in that of its machine. None: no cache.
-        model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds
-            of a forward pass of one picture); None: it has to be loaded.
+        model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds of one pass); None: nothing.
         weights: `Pretrained.identity` of the job's model: another one is refused; "": any.
     """
 

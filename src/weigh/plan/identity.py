@@ -73,7 +73,7 @@ def make_run(
 
     seeds = {source: derived(source) for source in SOURCES}
     trained = {one["recipe"] for one in options.get("contenders", [{"recipe": recipe.name}])}
-    if examples.medium.reads == "pictures" and any(RECIPES.get(name).layers for name in trained):
+    if any(RECIPES.get(name).layers for name in trained):
         further |= {"layers": LAYERS_RULE}
     identity: dict[str, Any] = {
         "numbers": NUMBERS,
