@@ -243,7 +243,7 @@ class Setting:
         words: Whether runs ask which words pushed their predictions (`train/words.py`).
         keep_all: Whether a run keeps all its answers to be drawn, not only those furthest off (`output.masks`).
         cache: Folder for features and decoded pictures; whoever runs the job puts in that of its machine. None: no cache.
-        model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds of one pass); None: nothing.
+        model: What the study knows of the job's pretrained model since its first start (`Pretrained.known`, and seconds of one pass); None: load it.
         weights: `Pretrained.identity` of the job's model: another one is refused; "": any.
     """
 
