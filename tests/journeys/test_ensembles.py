@@ -26,7 +26,7 @@ from weigh.notices import notices_to
 from weigh.record.ensembles import average_on_part, read_ensemble
 from weigh.record.ledger import Ledger
 from weigh.run import Outcome
-from weigh.saved.average import load_average, read_average, read_members
+from weigh.saved.average import load_average, read_average
 from weigh.saved.folder import write_config
 from weigh.saved.meaning import blank_examples
 from weigh.saved.model import load_saved
@@ -86,7 +86,7 @@ def test_it_is_saved_on_request_and_nothing_else_runs_again(single, saved):
     before, after = single.results(), saved.results()
     assert {record.key for record in after.records} == {record.key for record in before.records}
     assert after.winner == before.winner
-    members = read_members(saved.folder / "ensemble")
+    members = read_average(saved.folder / "ensemble").members
     assert len(members) > 1
     assert {member.candidate: member.share for member in members} == read_ensemble(after).members == after.averaged
     assert {path.name for path in (saved.folder / "ensemble").iterdir()} == {
@@ -112,7 +112,7 @@ def test_it_answers_the_average_of_its_members(saved, pictures, capsys):
     assert code == 0
     folder, new = saved.folder / "ensemble", new_pictures([str(pictures)])
     mean = np.zeros((len(new.named), 2))
-    for member in read_members(folder):
+    for member in read_average(folder).members:
         model = load_saved(folder / f"member-{member.run[:12]}")
         meaning = model.meaning
         logits = model.outputs(blank_examples(meaning.kind, meaning.classes, meaning.medium, new.path, None))
@@ -151,7 +151,7 @@ DAMAGES = ["no member", "other weights", "cut config", "exchanged", "other share
 
 
 def damaged(folder: Path, damage: str) -> None:
-    first, second = (folder / name for name in names_of(read_members(folder)))
+    first, second = (folder / name for name in names_of(read_average(folder).members))
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if damage == "no member":
         shutil.rmtree(first)
@@ -193,7 +193,7 @@ def test_a_damaged_average_answers_nothing(copy, damage):
 
 
 def test_running_again_repairs_what_is_damaged_and_nothing_else(saved, copy, pictures, capsys):
-    second = copy / "ensemble" / names_of(read_members(copy / "ensemble"))[1]
+    second = copy / "ensemble" / names_of(read_average(copy / "ensemble").members)[1]
     damaged(copy / "ensemble", "no member")
     code, _, err = weigh(capsys, "predict", copy, pictures, "--ensemble")
     assert (code, "Traceback" in err) == (2, False)
@@ -286,7 +286,7 @@ def test_one_of_former_results_is_kept_and_says_so_wherever_it_is_used(copy, pic
 
 
 def test_where_a_new_member_cannot_be_refitted_the_former_average_says_that_it_is_one(copy):
-    members = read_members(copy / "ensemble")
+    members = read_average(copy / "ensemble").members
     keeper = keeper_of(copy, [members[0]._replace(run="ab" * 16), *members[1:]])
     keeper.refits = {members[0].candidate: "ab" * 16}
     told = told_by(keeper.close)

@@ -204,23 +204,22 @@ def known_kinds(fail_on: Sequence[str]) -> list[str]:
     from weigh.findings.kinds import KINDS, NEVER_A_PROBLEM
 
     kinds = listed(fail_on)
-    if idle := [kind for kind in kinds if kind in NEVER_A_PROBLEM]:
-        raise SpecError(
-            text(
-                "--fail-on: {u} describes and is never a problem, so this check could not fail.",
-                "--fail-on：{u} 只作描述，从不构成问题，因此这项检查永远不会触发。",
-                u=", ".join(idle),
-            ),
-            do=text("Kinds that can be problems: {k}.", "可能构成问题的类型：{k}。", k=", ".join(KINDS)),
+    unknown = [kind for kind in kinds if kind not in KINDS]
+    if idle := [kind for kind in unknown if kind in NEVER_A_PROBLEM]:
+        what = text(
+            "--fail-on: {u} describes and is never a problem, so this check could not fail.",
+            "--fail-on：{u} 只作描述，从不构成问题，因此这项检查永远不会触发。",
+            u=", ".join(idle),
         )
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
+    else:
+        what = text(
+            "--fail-on: there is no kind of finding called {u}.",
+            "--fail-on：没有名为 {u} 的发现类型。",
+            u=", ".join(unknown),
+        )
+    if unknown:
         raise SpecError(
-            text(
-                "--fail-on: there is no kind of finding called {u}.",
-                "--fail-on：没有名为 {u} 的发现类型。",
-                u=", ".join(unknown),
-            ),
-            do=text("Known: {k}.", "可用：{k}。", k=", ".join(KINDS)),
+            what, do=text("Kinds that can be problems: {k}.", "可能构成问题的类型：{k}。", k=", ".join(KINDS))
         )
     return kinds
 

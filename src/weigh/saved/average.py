@@ -32,7 +32,6 @@ __all__ = [
     "load_average",
     "member_folder",
     "read_average",
-    "read_members",
     "save_average",
 ]
 
@@ -146,11 +145,6 @@ def keep_outdated(folder: Path, *, outdated: bool) -> None:
     own = config["weigh"]
     facts = {**own.get("facts", {}), OUTDATED: outdated}
     write_config(folder, {**config, "weigh": {**own, "facts": facts}}, own["files"])
-
-
-def read_members(folder: Path) -> list[Member]:
-    """Who is averaged (`read_average`)."""
-    return read_average(folder).members
 
 
 def read_average(folder: Path) -> AverageFile:

@@ -22,7 +22,7 @@ from weigh.errors import ModelError
 from weigh.kinds.base import Kind
 from weigh.language import text
 from weigh.models.preparation import PlainInputs
-from weigh.saved.average import Member, SavedAverage, load_average, read_members
+from weigh.saved.average import Member, SavedAverage, load_average, read_average
 from weigh.saved.model import SavedModel
 from weigh.saved.onnx_file import Graph, facts_of, free_dimensions, plain_inputs, require_onnx, write_graph
 
@@ -84,7 +84,7 @@ def export_average(folder: Path, path: Path, *, trust_code: bool = False) -> flo
         ModelError: A member cannot be written, or the exported average disagrees.
     """
     require_onnx()
-    saved, members = load_average(folder, trust_code=trust_code), read_members(folder)
+    saved, members = load_average(folder, trust_code=trust_code), read_average(folder).members
     examples: dict[str, torch.Tensor] = {}
     parts: list[Part] = []
     written: list[dict[str, Any]] = []
