@@ -282,13 +282,14 @@ class Needs:
 
 @dataclass(frozen=True)
 class Job:
-    """Runs that share computation and are executed and recorded together."""
+    """Runs that share computation and are executed and recorded together; of `predicted_seconds` the feature pass takes `pass_seconds`."""
 
     id: str
     runs: tuple[Run, ...]
     setting: Setting
     predicted_seconds: float = 0.0
     needs: Needs = Needs()
+    pass_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -297,8 +298,7 @@ class Outcome:
 
     Attributes:
         key: The run's key.
-        status, cause: A failed run carries its cause in words for a reader ("loss became infinite in epoch 3"); one that is done only
-            after it failed in a lower precision says that.
+        status, cause: Words for a reader of why it failed ("loss became infinite in epoch 3"), or failed in a lower precision before it was done.
         remedy: What may help a failed run: "exact" arithmetic, where numbers left what it holds; to be "alone", where memory ran out; "": nothing.
         answers: `(len(run.test), k)` float32 (logits of classes), in the order of `run.test`; None if failed.
         facts: Decided or observed, the same on every execution (see `RunRecord.facts`).

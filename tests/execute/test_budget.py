@@ -47,21 +47,28 @@ def timed_study(
     def run_job(job, examples, progress=None):
         started = now[0]
         now[0] += slower * job.predicted_seconds
+        measured = {"started": started}
         if job.runs[0].recipe == "probe":
             featurised.add(job.runs[0].model)
-        return [replace(outcome, measured={"started": started}) for outcome in work(job, examples, progress)]
+            heads = slower * (job.predicted_seconds - job.pass_seconds)
+            measured["train_seconds"] = heads * job.setting.threads / len(job.runs)
+        return [replace(outcome, measured=measured) for outcome in work(job, examples, progress)]
 
     study = planted_study(
         photos, folder, monkeypatch, models, recipes, accuracy, settings=["design.race=false", *settings],
         seconds=seconds or dict.fromkeys(models, 0.02),
     )  # fmt: skip
 
-    def less_features(jobs, examples, timings):
+    def less_features(jobs, examples):
         def saved(job) -> float:
-            there = job.runs[0].recipe == "probe" and job.runs[0].model in featurised
-            return len(examples) * timings[job.runs[0].model]["seconds_per_example"] if there else 0.0
+            return job.pass_seconds if job.runs[0].model in featurised else 0.0
 
-        return [replace(job, predicted_seconds=job.predicted_seconds - saved(job)) for job in jobs]
+        return [
+            replace(
+                job, predicted_seconds=job.predicted_seconds - saved(job), pass_seconds=job.pass_seconds - saved(job)
+            )
+            for job in jobs
+        ]
 
     monkeypatch.setattr("weigh.execute.local.run_job", run_job)
     monkeypatch.setattr(planner, "less_features", less_features)

@@ -18,6 +18,7 @@ from tests.plan.planted_workers import records_only
 from weigh.execute import essentials
 from weigh.execute.budget import Clock
 from weigh.execute.listener import Silent
+from weigh.plan.jobs import HEAD_SECONDS
 from weigh.run import Job, Needs, Outcome
 
 SETTINGS = ["design.repeats=null", "design.order_check=false", "design.finalists=1"]
@@ -131,3 +132,60 @@ def test_what_heads_take_is_known_of_each_recipe():
         job = Job("j", (run,), None, 1.0, Needs(1, 0))
         clock.job_done(job, seconds, [Outcome("k", "done", measured={"train_seconds": seconds})])
     assert clock.per_head == {"timm:a × multilayer": 4.0, "timm:a × probe": 1.0}
+
+
+def done(clock: Clock, recipe: str, *, predicted: float, passing: float = 0.0, took: float, measured: dict) -> None:
+    """A job of one run is over."""
+    run = SimpleNamespace(recipe=recipe, model="timm:a", candidate=f"timm:a × {recipe}")
+    job = Job("j", (run,), None, predicted, Needs(1, 0), passing)
+    clock.job_done(job, took, [Outcome("k", "done", measured=measured)])
+
+
+def test_heads_that_take_longer_than_guessed_say_nothing_about_networks():
+    """Nor do they say anything about passes; these are timed, and so is a network's training."""
+    clock = Clock(600.0)
+    done(
+        clock,
+        "multilayer",
+        predicted=30.0,
+        passing=20.0,
+        took=60.0,
+        measured={"train_seconds": 60.0, "feature_seconds": 20.0},
+    )
+    assert clock.pace("head") == pytest.approx((40 + 10) / (10 + 10))
+    assert clock.pace("pass") == 1.0
+    assert clock.pace() == 1.0
+
+
+def test_before_the_first_network_a_slow_pass_says_how_slow_the_machine_is():
+    clock = Clock(600.0)
+    done(
+        clock,
+        "multilayer",
+        predicted=25.0,
+        passing=20.0,
+        took=85.0,
+        measured={"train_seconds": 85.0, "feature_seconds": 80.0},
+    )
+    assert clock.pace() == clock.pace("pass") == pytest.approx((80 + 10) / (20 + 10))
+    done(clock, "finetune", predicted=40.0, took=40.0, measured={"train_seconds": 40.0})
+    assert clock.pace() == 1.0, "its own pace counts once there is one"
+
+
+def test_heads_of_a_candidate_are_predicted_by_its_own_heads():
+    clock, timing = Clock(600.0), {"seconds_per_example": 0.1, "load_seconds": 4.0}
+    done(
+        clock,
+        "multilayer",
+        predicted=25.0,
+        passing=20.0,
+        took=22.0,
+        measured={"train_seconds": 22.0, "feature_seconds": 20.0},
+    )
+    own, other = (
+        [SimpleNamespace(recipe=recipe, candidate=f"timm:a × {recipe}", options={}, train=range(80))] * 3
+        for recipe in ("multilayer", "probe")
+    )
+    assert clock.of_heads(own, timing, 0) == pytest.approx(3 * 2.0)
+    assert clock.of_heads(other, timing, 0) == pytest.approx(3 * HEAD_SECONDS * clock.pace("head"))
+    assert clock.of_heads(other, timing, 100) - clock.of_heads(other, timing, 0) == pytest.approx(4.0 + 10.0)

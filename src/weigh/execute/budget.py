@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 
 from weigh.execute.choices import Choose
 from weigh.language import Text, text
-from weigh.plan.jobs import cut_to_budget, cut_to_time, predict_seconds
+from weigh.plan.jobs import cut_to_budget, cut_to_time, heads_in, pass_seconds, predict_seconds
 from weigh.plan.prepare import Prepared
 from weigh.plan.runs import Plan, plan_runs, refit_run
-from weigh.run import RECIPES, Candidate, Job, Outcome
+from weigh.run import RECIPES, Candidate, Job, Outcome, Run
 from weigh.spec_yaml import parse_duration
 
 __all__ = [
@@ -49,7 +49,7 @@ class Clock:
     Attributes:
         budget: Seconds that this start of the study may take; None: any.
         began: When it began, by `time.monotonic`.
-        predicted, took: "head" or "network" (`Recipe.trains`) -> seconds of the jobs that are done.
+        predicted, took: "pass" (through a network, for features), "head" or "network" -> seconds of such work in the jobs that are done.
         per_head: Candidate -> seconds of one of its heads, its features being there; recipes of one model differ.
         loading: Address -> seconds of loading the model.
     """
@@ -67,7 +67,7 @@ class Clock:
         Args:
             outcomes: Of its runs.
         """
-        trains, model = RECIPES.get(job.runs[0].recipe).trains, job.runs[0].model
+        trains, model, candidate = RECIPES.get(job.runs[0].recipe).trains, job.runs[0].model, job.runs[0].candidate
         loads = [outcome.measured.get("load_seconds", 0.0) for outcome in outcomes]
         self.loading[model] = max([self.loading.get(model, 0.0), *loads])
         alone = [
@@ -75,19 +75,41 @@ class Clock:
             for o in outcomes
             if "train_seconds" in o.measured
         ]
-        if trains == "head" and alone:
-            self.per_head[job.runs[0].candidate] = sum(alone) / len(alone)
-        self.predicted[trains] = self.predicted.get(trains, 0.0) + job.predicted_seconds
-        self.took[trains] = self.took.get(trains, 0.0) + seconds
+        if trains == "head":
+            heads = sum(alone) / (job.setting.threads if len(alone) > 1 else 1)  # side by side, one on each thread
+            words = sum(outcome.measured.get("words_seconds", 0.0) for outcome in outcomes)
+            if candidate not in self.per_head and job.pass_seconds:
+                self._add("pass", job.pass_seconds, max(0.0, seconds - heads - words))
+            self._add("head", job.predicted_seconds - job.pass_seconds, heads + words)
+            if alone:
+                self.per_head[candidate] = heads / len(alone)
+        else:
+            self._add("network", job.predicted_seconds, seconds)
 
-    def pace(self, trains: str = "network") -> float:
-        """How many times as long as predicted such jobs took so far. Before the first one: as other jobs, where those took longer; that they
-        were faster says nothing about these.
+    def _add(self, work: str, predicted: float, took: float) -> None:
+        self.predicted[work] = self.predicted.get(work, 0.0) + predicted
+        self.took[work] = self.took.get(work, 0.0) + took
+
+    def pace(self, work: str = "network") -> float:
+        """How many times as long as predicted such work took so far. Before the first: as other work that was timed (not heads, whose forecast is a
+        guess), where that took longer; that it was faster says nothing about this.
         """
         paces = {
             kind: (seconds + TRUST) / (self.predicted[kind] + TRUST) for kind, seconds in self.took.items() if seconds
         }
-        return paces.get(trains, max([1.0, *paces.values()]))
+        return paces.get(work, max([1.0, *(pace for kind, pace in paces.items() if kind != "head")]))
+
+    def of_heads(self, runs: Sequence[Run], timing: dict, n_examples: int) -> float:
+        """Predicted seconds of heads of one candidate, as passes and heads turned out so far.
+
+        Args:
+            n_examples: That are to be passed through the network; 0: the features are there.
+        """
+        passing = pass_seconds(runs, timing, n_examples) * self.pace("pass")
+        each = self.per_head.get(runs[0].candidate)
+        if each is not None:
+            return passing + heads_in(runs) * each
+        return passing + predict_seconds(runs, timing, 0) * self.pace("head")
 
     def left(self) -> float:
         """Seconds for runs: without those for the report, and for loading and saving the winner."""
@@ -186,8 +208,8 @@ def late_models(
             if len(missing) < len(own):  # its features are there
                 ran.add(candidate.model)
             n = 0 if candidate.model in ran else len(prepared.examples)
-            took = predict_seconds(missing, timings.get(candidate.model, {}), n) if missing else 0.0
-            seconds[candidate.model] = seconds.get(candidate.model, 0.0) + took * clock.pace("head")
+            took = clock.of_heads(missing, timings.get(candidate.model, {}), n) if missing else 0.0
+            seconds[candidate.model] = seconds.get(candidate.model, 0.0) + took
     late = []
     while len(seconds) > 1 and sum(seconds.values()) > SHARE * clock.left():
         fresh = [model for model in seconds if model not in ran]
@@ -301,9 +323,11 @@ def _missing_seconds(
     examples, units, fixed = prepared.examples, dict[tuple[str, int], float](), 0.0
     for candidate in plan.candidates:
         timing = timings.get(candidate.model, {})
-        missing = [run for run in plan.runs if run.candidate == candidate.id and run.key not in recorded]
+        own = [run for run in plan.runs if run.candidate == candidate.id]
+        missing = [run for run in own if run.key not in recorded]
         if RECIPES.get(candidate.recipe).trains == "head":
-            fixed += predict_seconds(missing, timing, len(examples)) * clock.pace("head") if missing else 0.0
+            n = 0 if len(missing) < len(own) else len(examples)
+            fixed += clock.of_heads(missing, timing, n) if missing else 0.0
             continue
         for run in missing:
             seconds = predict_seconds([run], timing, len(examples)) * clock.pace()
@@ -332,7 +356,7 @@ def _costs(plan: Plan, prepared: Prepared, timings: dict, recorded: Collection[s
         # the feature pass of a head is paid once, whatever the number of repeats
         seconds[candidate.id] = predict_seconds(once[candidate.id], timing, 0 if candidate.cheap else len(examples))
     fixed = sum(
-        len(examples) * timings.get(c.model, {}).get("seconds_per_example", 0.0)
+        pass_seconds(once[c.id], timings.get(c.model, {}), len(examples))
         for c in plan.candidates
         if c.cheap and c.id in waiting
     )

@@ -245,7 +245,7 @@ def _load(candidate: Candidate, setting: Setting):
     return model
 
 
-def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, dict[str, Any]]) -> list[Job]:
+def less_features(jobs: Sequence[Job], examples: Examples) -> list[Job]:
     """Jobs whose features lie in the cache, since the study was begun before: they take so much less time."""
     from weigh.train.features import has_features
 
@@ -255,8 +255,7 @@ def less_features(jobs: Sequence[Job], examples: Examples, timings: dict[str, di
             return job
         if not has_features(first.model, examples, job.setting, first.options):
             return job
-        saved = len(examples) * timings.get(first.model, {}).get("seconds_per_example", 0.0)
-        return replace(job, predicted_seconds=job.predicted_seconds - saved)
+        return replace(job, predicted_seconds=job.predicted_seconds - job.pass_seconds, pass_seconds=0.0)
 
     return [shorter(job) for job in jobs]
 

@@ -222,7 +222,7 @@ def bring_back(
         clock.budget is None or not lean.key or "head" not in clock.took
     ):  # a study that was finished before does not change its mind
         return None
-    known = {model: {**timing, "seconds_per_example": 0.0} for model, timing in timings.items()}
+    known = {model: {**timing, "load_seconds": 0.0, "seconds_per_example": 0.0} for model, timing in timings.items()}
 
     def seconds_of(candidate: Candidate, heads: Sequence[Run]) -> float:
         unknown = UNKNOWN * wider([candidate.recipe])

@@ -176,7 +176,7 @@ class Planner:
         missing = [run for run in plan.runs if run.key not in recorded]
         jobs = group_jobs(missing, self.setting, timings, len(examples))
         if ledger is not None and ledger.fact("identity") is not None:
-            jobs = less_features(jobs, examples, timings)
+            jobs = less_features(jobs, examples)
         seconds = sum(job.predicted_seconds for job in jobs) / max(1, min(self.workers, len(jobs)))
         if missing or self._average_missing:
             seconds += refit_seconds(plan, replace(prepared, spec=with_less(spec, less)), timings)

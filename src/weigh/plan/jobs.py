@@ -19,7 +19,17 @@ from weigh.run import ASKED_WORDS, RECIPES, Job, Needs, Run, Setting
 from weigh.tasks import TASKS
 from weigh.train.length import epochs_of
 
-__all__ = ["cut_to_budget", "cut_to_time", "group_jobs", "least_timing", "next_block", "predict_seconds", "wider"]
+__all__ = [
+    "cut_to_budget",
+    "cut_to_time",
+    "group_jobs",
+    "heads_in",
+    "least_timing",
+    "next_block",
+    "pass_seconds",
+    "predict_seconds",
+    "wider",
+]
 
 STEP_OF = {
     "last-stage": "seconds_per_tail_step_example",
@@ -79,7 +89,7 @@ def _job(runs: tuple[Run, ...], setting: Setting, timings: dict, n_examples: int
     identity = hashlib.blake2b("".join(run.key for run in runs).encode(), digest_size=8).hexdigest()
     seconds = predict_seconds(runs, timing, n_examples) + _words_seconds(runs, own, timing)
     needs = Needs(processors=own.threads, accelerators=int(own.device.startswith("cuda")))
-    return Job(identity, runs, own, seconds, needs)
+    return Job(identity, runs, own, seconds, needs, pass_seconds(runs, timing, n_examples))
 
 
 def _words_seconds(runs: tuple[Run, ...], setting: Setting, timing: dict[str, Any]) -> float:
@@ -101,12 +111,12 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
     """
     if RECIPES.get(runs[0].recipe).chooses:
         return sum(_choice_seconds(run, timing, n_examples) for run in runs)
+    if RECIPES.get(runs[0].recipe).trains == "head":
+        each = timing.get("seconds_per_head", HEAD_SECONDS * wider([runs[0].recipe]))
+        return pass_seconds(runs, timing, n_examples) + heads_in(runs) * each
     size = _size(runs[0].options, timing)
     forward = size * timing.get("seconds_per_example", 0.0)
     step = size * timing.get("seconds_per_step_example", USUAL_PASSES * _pass_seconds(timing))
-    if RECIPES.get(runs[0].recipe).trains == "head":
-        heads = sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)  # smaller ones are faster
-        return n_examples * forward + heads * timing.get("seconds_per_head", HEAD_SECONDS * wider([runs[0].recipe]))
     total = 0.0
     frozen = RECIPES.get(runs[0].recipe).frozen
     if frozen:
@@ -130,6 +140,21 @@ def predict_seconds(runs: Sequence[Run], timing: dict[str, Any], n_examples: int
             passes += len(run.train)  # the score on what was trained on
         total += epochs * len(run.train) * step + (0 if frozen else passes * forward)
     return total
+
+
+def pass_seconds(runs: Sequence[Run], timing: Mapping[str, Any], n_examples: int) -> float:
+    """Seconds of the feature pass that heads share: loading the model, and every example through it. None where the features are there, which is where
+    no examples are passed, and none for networks.
+    """
+    if not n_examples or RECIPES.get(runs[0].recipe).trains != "head":
+        return 0.0
+    size = _size(runs[0].options, timing)
+    return timing.get("load_seconds", 0.0) + n_examples * size * timing.get("seconds_per_example", 0.0)
+
+
+def heads_in(runs: Sequence[Run]) -> float:
+    """As many heads on the largest training part take as long as these: smaller ones are faster."""
+    return sum(len(run.train) for run in runs) / max(len(run.train) for run in runs)
 
 
 def wider(recipes: Iterable[str]) -> int:

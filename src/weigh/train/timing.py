@@ -90,12 +90,14 @@ def time_model(
         enough: Seconds after which calls are no longer repeated; zero: each is made once, and the numbers are rough.
 
     Returns:
-        seconds_per_example (with reading it), seconds_per_pass_example (without), seconds_per_step_example, seconds_per_tail_step_example,
+        load_seconds; seconds_per_example (with reading it), seconds_per_pass_example (without), seconds_per_step_example, seconds_per_tail_step_example,
         seconds_per_head_step_example, seconds_per_low_rank_step_example, precision_head, precision_network, channels_last; of square pictures image_size, their side in pixels;
         of a pretrained model also `model`, what the study knows of it from now on (`Setting.model`): what names it, and `seconds_per_picture`
         and `delay` of a `Reading`.
     """
+    began = time.perf_counter()
     model = load_model(address, pretrained=pretrained, offline=setting.offline, trust_code=setting.trust_code)
+    loaded = time.perf_counter() - began
     task = network_task(setting.task)
     task.require(
         model, *(("network",) if network else ()), *(("layers",) if layers else ()), cuts=frozen, balanced=balanced
@@ -130,6 +132,7 @@ def time_model(
             "precision_network": chosen,
             "seconds_per_example": max(seconds, task.feed.reading_seconds),
             "seconds_per_pass_example": seconds,
+            "load_seconds": loaded,
             "channels_last": True,
             "model": None if known is None else {**known, **cost},
         }

@@ -64,7 +64,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
     verdict = VERDICTS[difference.relation]
     estimates = {"score": score, "difference": gain_of(difference, evidence.metric), "level": share(evidence.level)}
     sentence = text(
-        "The average of {m} has a {t} of {s}. Its difference to {w} alone is {d} (positive: the average is ahead), {x}: {v}.",
+        "The average of {m}: {t} {s}. Its difference to {w} alone is {d} (positive: the average is ahead), {x}: {v}.",
         "{m} 平均后的{t}为 {s}，与单独使用 {w} 相差 {d}（正值表示平均更好），{x}：{v}。",
         m=_members(evidence, ensemble, estimates),
         t=evidence.metric.title,
