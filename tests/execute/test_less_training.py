@@ -83,6 +83,30 @@ def test_a_network_whose_refit_would_end_too_late_is_given_up(timed, monkeypatch
     assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
 
 
+def test_time_that_is_left_goes_to_further_folds(timed, monkeypatch):
+    planned = records_only(timed(*CHOOSING, "design.budget=150s", name="a")[0]).results().less
+    study, now = timed(*CHOOSING, "design.budget=150s", name="b")
+    work = budget.Clock.job_done
+
+    def faster(clock, job, seconds, outcomes):
+        if job.runs[0].recipe == "finetune":
+            now[0] -= 0.7 * seconds
+            seconds *= 0.3
+        work(clock, job, seconds, outcomes)
+
+    monkeypatch.setattr(budget.Clock, "job_done", faster)
+    study = records_only(study)
+    results = study.results()
+    assert results.less.folds > planned.folds
+    assert [fold for _, _, fold in networks(study)] == list(range(results.less.folds))
+    assert now[0] <= 1.15 * 150
+    assert not results.unfinished
+    assert not [f for f in study.read().file.findings if f.kind in ("internal", "progress")]
+    before = len(results.records)
+    study = records_only(study)
+    assert len(study.results().records) == before, "the same command again finds the study finished"
+
+
 def test_a_network_that_cannot_fit_by_its_forward_pass_is_not_planned_and_its_steps_are_not_timed(timed, timings):
     study, now = timed(*ONCE, "design.budget=60s")
     timings.use()

@@ -38,7 +38,9 @@ def test_where_nothing_else_runs_networks_are_trained_for_less_and_end_in_time(t
     study = records_only(study)
     assert now[0] <= 300
     results = study.results()
-    assert networks(study) == [(f"timm:{name} × finetune", 0, k) for name in ("good", "poor") for k in (0, 1)]
+    folds = results.less.folds
+    assert folds >= 2, "more where time is left"
+    assert networks(study) == [(f"timm:{name} × finetune", 0, k) for name in ("good", "poor") for k in range(folds)]
     assert results.winner == "timm:good × finetune"
     assert not results.unfinished
     assert not results.stopped
@@ -47,7 +49,7 @@ def test_where_nothing_else_runs_networks_are_trained_for_less_and_end_in_time(t
     file = study.read().file
     assert not [f.id for f in file.findings if f.kind in ("internal", "progress")]
     verdict = next(f for f in file.findings if f.id == "verdict")
-    assert "2 of 4 folds" in verdict.sentence.en
+    assert (f"{folds} of 4 folds" if folds < 4 else "4 folds × 1 repeat") in verdict.sentence.en
     before = len(results.records)
     study = records_only(study)
     assert len(study.results().records) == before, "the same command again finds the study finished"

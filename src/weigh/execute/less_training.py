@@ -110,6 +110,11 @@ class Fitting:
         """The least training of these models; None where there is none that is less than the whole."""
         return next(reversed(list(self._possible(models))), None)
 
+    def one_more_fold(self, less: LessTraining) -> LessTraining | None:
+        """The same training in one more fold; None where there is no time for it, or no fold."""
+        more = replace(less, folds=less.folds + 1)
+        return more if less.folds < self.prepared.spec.design.folds and self._fits(more) else None
+
     def fits_in_full(self) -> bool:
         """Whether one repeat of the whole design ends in the time."""
         return self._once_timed(networks_of(self.whole), partial(self._in_time, self.whole, self.prepared))

@@ -239,8 +239,8 @@ class Planner:
         return kept, joined([words, late])
 
     def with_more(self, plan: Plan) -> tuple[Planner, Text] | None:
-        """The planner of a study that also does the first of what was left out of the heads, where there is time for it now, and what is said of it;
-        None where there is none for anything. Kept for the next starts.
+        """The planner of a study that also does the first of what was left out of the heads, or one more fold of networks that run in some, where
+        there is time for it now, and what is said of it; None where there is none for anything. Kept for the next starts.
 
         Args:
             plan: What ran.
@@ -250,9 +250,26 @@ class Planner:
         refits = refit_seconds(plan, prepared, self.timings) * self.clock.pace()
         more = bring_back(self.lean, plan.candidates, self.timings, self.ledger.recorded(), self.clock, refits)
         if more is None:
-            return None
+            return self._with_one_more_fold(plan)
         more.keep(self.ledger)
         return replace(self, lean=more), more.regained(self.lean)
+
+    def _with_one_more_fold(self, plan: Plan) -> tuple[Planner, Text] | None:
+        assert self.ledger is not None
+        less, recorded = self._stored_less, self.ledger.recorded()
+        if "network" not in self.clock.took:  # a study that was finished before does not change its mind
+            return None
+        if less is None or set(plan.folds.values()) != {less.folds}:  # or later folds took too long
+            return None
+        if any(recorded.get(run.key) == "failed" for run in plan.runs if run.candidate in plan.folds):
+            return None
+        whole = shortened(without_models(self._designed(), self.left_out.models), {}, self.left_out.stopped)
+        more = self._fitting(whole, heads_of(plan), recorded).one_more_fold(less)
+        if more is None:
+            return None
+        self.ledger.set_facts(**{self._less_key: more.as_json})
+        words = text("There is time for one more fold of {c}.", "还有时间为 {c} 再训练一折。", c=", ".join(plan.folds))
+        return self, words
 
     def keep_left_out(self, forecast: Forecast) -> None:
         """Remember what a plan leaves out for want of time."""
