@@ -71,7 +71,7 @@ def test_a_head_has_only_the_split():
     found = by_id(variation.find(results))["variation"]
     check(found, results)
     assert "share:split" in found.estimates
-    assert "no chance of its own" in found.sentence.en
+    assert "Nothing but the split varies" in found.sentence.en
     assert not any("crossed" in item.en for item in found.next)
 
 

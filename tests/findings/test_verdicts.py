@@ -146,7 +146,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "stability:degenerate": {"no": ("the same answer", "同样的回答")},
     "training": {
         "yes": ("would hardly help", "作用不大"),
-        "no": ("still rising", "仍在上升"),
+        "no": ("still getting better", "仍在变好"),
         "undecided": ("the last one\\.$|never changed|Nothing was held back", "最后一轮最好。$|始终没有变化|没有留出"),
     },
     "variation": {

@@ -22,9 +22,11 @@ from weigh.findings.targets import Baseline, answer_blindly
 from weigh.language import Text, text
 from weigh.metrics.base import METRICS, Metric
 from weigh.metrics.design import MeasuredDesign
+from weigh.plan.candidates import candidate_id, planned_repeats
 from weigh.record.choice_of_winner import choose_winner, comparable_scores
 from weigh.record.results import OutOfFold, Results
 from weigh.seeds import generator
+from weigh.spec import RecipeSpec
 from weigh.stats.comparison import Comparisons, compare
 from weigh.stats.estimate import Estimate
 from weigh.stats.interval import Claim, estimate_of
@@ -90,13 +92,34 @@ class Evidence:
             for name, design in self.measured.items()
         }
 
-    @cached_property
-    def more_repeats(self) -> str:
-        """The setting that brings more repeats: a race that stopped early would not run them, nor a study that was short of time."""
-        race = self.results.race
+    def recipe(self, name: str) -> RecipeSpec | None:
+        """The recipe of a candidate as the study has it, with what was set of it; None where the study knows none, as of others' predictions."""
+        model = self.results.candidate(name).model
+        return next((one for one in self.results.spec.recipes if candidate_id(model, one) == name), None)
+
+    def more_repeats(self, *names: str) -> str:
+        """The settings that bring more repeats of these candidates: a race that stopped early would not run them, nor a study that was short of time,
+        and a recipe with a number of its own takes no notice of the design's.
+        """
+        race, settings = self.results.race, []
         if self.results.less is not None:
             return "design.budget"
-        return "design.repeats" if race is None or race.stop in (None, "spent") else "design.race: false"
+        if race is not None and race.stop not in (None, "spent"):
+            return "design.race: false"
+        if any(map(self._lost_repeats, names)):
+            return "design.budget"
+        for recipe in map(self.recipe, names):
+            if recipe is None or recipe.repeats is None:
+                settings.append("design.repeats")
+            else:
+                settings.append(f"recipes.{recipe.label or recipe.name}.repeats")
+        return ", ".join(dict.fromkeys(settings)) or "design.repeats"
+
+    def _lost_repeats(self, name: str) -> bool:
+        """Whether there was no time for all repeats that a candidate was to have."""
+        recipe = self.recipe(name) if "budget" in self.results.skipped else None
+        planned = 0 if recipe is None else planned_repeats(self.results.spec, recipe)
+        return int(self.whole_repeats(name).sum()) < planned
 
     @cached_property
     def resampler(self) -> Resampler:

@@ -14,7 +14,9 @@ from weigh.findings.learning import nothing_learnt
 from weigh.language import Text, text
 from weigh.record.results import Results
 
-__all__ = ["NO_OTHER_SOURCE", "not_better", "study_limits", "undecided_rivals"]
+__all__ = ["NO_OTHER_SOURCE", "not_better", "shortened", "study_limits", "undecided_rivals"]
+
+LISTED = 5  # names in a sentence
 
 NO_OTHER_SOURCE = text(
     "how well the models do on data from elsewhere (no other source was measured)",
@@ -34,9 +36,16 @@ def undecided_rivals(evidence: Evidence) -> list[str]:
     ]
 
 
-def not_better(evidence: Evidence, rivals: str | Text) -> Text:
+def not_better(evidence: Evidence, rivals: Sequence[str]) -> Text:
     """That the winner cannot be said to be better than these candidates."""
-    return text("that {w} is better than {c}", "{w} 优于 {c}", w=evidence.label(str(evidence.winner)), c=rivals)
+    labels = shortened([evidence.label(name) for name in rivals])
+    return text("that {w} is better than {c}", "{w} 优于 {c}", w=evidence.label(str(evidence.winner)), c=labels)
+
+
+def shortened(names: Sequence[str]) -> Text:
+    """ "a, b and others": the first few names."""
+    shown = ", ".join(names[:LISTED])
+    return Text(shown, shown) if len(names) <= LISTED else text("{x} and others", "{x} 等", x=shown)
 
 
 def study_limits(results: Results, evidence: Evidence) -> list[Text]:
@@ -49,7 +58,7 @@ def study_limits(results: Results, evidence: Evidence) -> list[Text]:
     limits = [_sources(results, evidence)]
     rivals = undecided_rivals(evidence)
     if rivals:
-        limits.append(not_better(evidence, ", ".join(map(evidence.label, rivals))))
+        limits.append(not_better(evidence, rivals))
     n_test = len(results.examples.where("test"))
     if not n_test or evidence.winner is None or results.test(evidence.winner) is None:
         limits.append(
@@ -66,8 +75,8 @@ def study_limits(results: Results, evidence: Evidence) -> list[Text]:
     if evidence.winner is None or not evidence.once(check_order).checks:
         limits.append(
             text(
-                "whether scores gain from neighbours in the training set (the order check could not be made)",
-                "得分是否因训练集中有相邻样本而偏高（未能做顺序检查）",
+                "whether scores gain from neighbours in the training set (no order check was made)",
+                "得分是否因训练集中有相邻样本而偏乐观（没有做顺序检查）",
             )
         )
     if results.spec.design.purpose == "ship":

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from weigh.findings.advice import reading_advice
-from weigh.findings.advice.limits import study_limits, undecided_rivals
+from weigh.findings.advice.limits import shortened, study_limits, undecided_rivals
 from weigh.findings.amounts import count
+from weigh.findings.budget import longer_budget
 from weigh.findings.cost import operations
 from weigh.findings.errors.suspects import look_again, suspected_labels
 from weigh.findings.evidence import Evidence, read_evidence
@@ -125,9 +126,9 @@ def _from_data(results: Results) -> list[Item]:
                 Item(
                     5,
                     text(
-                        "Label more examples of {c}: folds hold one or two of them, and a class score hangs on each.",
-                        "请为 {c} 标注更多样本：每折只有一两个，该类的得分完全取决于它们。",
-                        c=", ".join(small),
+                        "Label more examples of {c}: on average a fold holds one or two of them, and a class score hangs on each.",
+                        "请为 {c} 标注更多样本：平均每折只有一两个，该类的得分完全取决于它们。",
+                        c=shortened(small),
                     ),
                 )
             )
@@ -144,10 +145,10 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
             Item(
                 2,
                 text(
-                    "Runs that failed: {n}. Their candidates were judged on what is left. The first cause: {c}. Remove it and run again.",
-                    "有 {n} 次运行失败，相应候选方案只能凭其余结果评判。首个原因：{c}。请消除原因后重新运行。",
+                    "Runs that failed: {n}; scores and comparisons use what is left. The first cause: {c}. Remove it and run the same command with --retry-failed.",
+                    "有 {n} 次运行失败，得分和比较只用到其余的运行。首个原因：{c}。请消除原因，再用同一命令加上 --retry-failed 运行。",
                     n=len(failed),
-                    c=failed[0].cause,
+                    c=failed[0].cause.rstrip(".。"),
                 ),
                 ("failed_runs", len(failed)),
             )
@@ -174,8 +175,8 @@ def _from_record(results: Results, evidence: Evidence) -> list[Item]:
                 text(
                     "Run more repeats of {c} ({s}): what changes from seed to seed was allowed for, not measured.",
                     "请为 {c} 增加重复次数（{s}）：随机种子带来的变化目前只是按经验放宽了区间，并未测量。",
-                    s=evidence.more_repeats,
-                    c=", ".join(map(evidence.label, few)),
+                    s=evidence.more_repeats(*few),
+                    c=shortened(list(map(evidence.label, few))),
                 ),
             )
         )
@@ -252,16 +253,22 @@ def _train_the_network(results: Results) -> Text:
     waiting = [c.recipe for c in (*results.untried, *results.stopped) if RECIPES.get(c.recipe).trains == "network"]
     if waiting and results.spec.design.budget is not None:
         return text(
-            "Give the study more time (--budget 10h): {r} did not run for want of it, and training the network may score higher.",
-            "请给研究更多时间（--budget 10h）：{r} 因时间不足而没有运行，训练网络本身可能得分更高。",
+            "Give the study more time (--budget {b}): {r} did not run for want of it, and training the network may score better.",
+            "请给研究更多时间（--budget {b}）：{r} 因时间不足而没有运行，训练网络本身可能得分更好。",
+            b=longer_budget(results.spec.design.budget),
             r=", ".join(dict.fromkeys(waiting)),
+        )
+    if all(RECIPES.get(c.recipe).model for c in results.candidates):
+        return text(
+            "Take pretrained models too (recipe probe or finetune): so far only words were counted.",
+            "请同时尝试预训练模型（probe 或 finetune 方案）：目前只做了词频统计。",
         )
     own = text("finetune", "finetune")
     if "last-stage" in recipes_for(results.spec.task):
         own = text("last-stage or finetune", "last-stage 或 finetune")
     return text(
-        "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score higher.",
-        "可尝试 {r} 方案：目前只在冻结特征上拟合了分类头，训练网络本身可能得分更高。",
+        "Try the recipe {r}: so far only heads on frozen features were fitted, and training the network may score better.",
+        "可尝试 {r} 方案：目前只在冻结特征上拟合了线性头，训练网络本身可能得分更好。",
         r=own,
     )
 
@@ -284,27 +291,27 @@ def _open_comparison(evidence: Evidence) -> list[Item]:
         return []
     winner = str(evidence.winner)
     settled = what_settles(evidence.comparisons.of(winner, rivals[0]), evidence.rope)
-    names = {"w": evidence.label(winner), "c": ", ".join(map(evidence.label, rivals))}
+    names = {"w": evidence.label(winner), "c": shortened(list(map(evidence.label, rivals)))}
     varies = evidence.more_repeats_help(winner, rivals[0])
     if evidence.short_of_time(winner, rivals[0]):
         words = text(
             "Whether {w} is better than {c} is open; the folds that were not run come first ({s}).",
             "{w} 是否优于 {c} 尚无定论；首先应补上没有跑的折（{s}）。",
-            s=evidence.more_repeats,
+            s=evidence.more_repeats(winner, rivals[0]),
             **names,
         )
     elif settled.few_runs and varies:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) come first: so few runs hardly show how much runs differ.",
             "{w} 是否优于 {c} 尚无定论；首先应增加重复次数（{s}）：运行太少，几乎看不出各次运行相差多少。",
-            s=evidence.more_repeats,
+            s=evidence.more_repeats(winner, rivals[0]),
             **names,
         )
     elif settled.repeats_help and varies:
         words = text(
             "Whether {w} is better than {c} is open; more repeats ({s}) can settle it.",
             "{w} 是否优于 {c} 尚无定论；增加重复次数（{s}）有望得出结论。",
-            s=evidence.more_repeats,
+            s=evidence.more_repeats(winner, rivals[0]),
             **names,
         )
     else:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from weigh.findings.advice.limits import NO_OTHER_SOURCE, not_better
+from weigh.findings.advice.limits import NO_OTHER_SOURCE, not_better, shortened
 from weigh.findings.evidence import Evidence
 from weigh.findings.performance.reading import needed
 from weigh.language import Text, text
@@ -16,15 +16,13 @@ from weigh.stats.power import what_settles
 
 __all__ = ["limits", "proposals"]
 
-LISTED = 5  # names in a sentence
-
 
 def proposals(results: Results, evidence: Evidence, undecided: Sequence[str]) -> list[tuple[int, Text]]:
     """`(worth, words)`: how to settle what is open, and what to hand over for more than this."""
     advice = [(6, words) for words in needed(results, evidence)]
     if undecided and evidence.comparisons is not None:
         winner = str(evidence.winner)
-        names = {"w": evidence.label(winner), "c": _names(evidence, undecided)}
+        names = {"w": evidence.label(winner), "c": shortened([evidence.label(name) for name in undecided])}
         settled = what_settles(evidence.comparisons.of(winner, undecided[0]), evidence.rope)
         if (settled.repeats_help or settled.few_runs) and results.origin == "folds":
             words = text(
@@ -53,7 +51,7 @@ def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> li
     if not results.shifted:
         open_questions.append(NO_OTHER_SOURCE)
     if undecided:
-        open_questions.append(not_better(evidence, _names(evidence, undecided)))
+        open_questions.append(not_better(evidence, undecided))
     if results.origin == "models":
         open_questions.append(
             text(
@@ -62,8 +60,3 @@ def limits(results: Results, evidence: Evidence, undecided: Sequence[str]) -> li
             )
         )
     return open_questions
-
-
-def _names(evidence: Evidence, names: Sequence[str]) -> Text:
-    shown = ", ".join(evidence.label(name) for name in names[:LISTED])
-    return Text(shown, shown) if len(names) <= LISTED else text("{x} and others", "{x} 等", x=shown)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from weigh.findings.amounts import amount, count, gain_of, turned
+from weigh.findings.budget import longer_budget
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding
 from weigh.findings.questions import asked
@@ -92,7 +93,7 @@ def find(results: Results) -> list[Finding]:
                     "To try them too: --set design.finalists={n}{b}; what is recorded is kept.",
                     "若也要尝试它们：--set design.finalists={n}{b}；已有记录会保留。",
                     n=len(models),
-                    b="" if spec.design.budget is None else " --set design.budget=10h",
+                    b="" if spec.design.budget is None else f" --set design.budget={longer_budget(spec.design.budget)}",
                 )
             ],
             table=[{"candidate": candidate.label} for candidate in untried],

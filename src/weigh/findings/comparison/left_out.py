@@ -6,6 +6,7 @@ Time was short, whatever the scores were: nothing is claimed about what did not 
 from __future__ import annotations
 
 from weigh.findings.amounts import count
+from weigh.findings.budget import longer_budget
 from weigh.findings.evidence import read_evidence
 from weigh.findings.model import Finding
 from weigh.findings.questions import asked
@@ -22,17 +23,20 @@ def find(results: Results) -> list[Finding]:
     if "budget" not in results.skipped:
         return []
     estimates = {"stopped": count(len(results.stopped), "candidates")} if results.stopped else {}
+    longer = longer_budget(results.spec.design.budget)
     next_step = text(
-        "To run it too, give it more time: --set design.budget=10h; what is recorded is kept.",
-        "若要补上，请给更多时间：--set design.budget=10h；已有记录会保留。",
+        "To run it too, give it more time: --set design.budget={b}; what is recorded is kept.",
+        "若要补上，请给更多时间：--set design.budget={b}；已有记录会保留。",
+        b=longer,
     )
     if results.less is not None:
         heads = any(candidate.cheap for candidate in results.candidates)
         next_step = text(
-            "To train in full, in all folds, give it more time: --set design.budget=10h"
+            "To train in full, in all folds, give it more time: --set design.budget={b}"
             + ("; the heads that are recorded are kept." if heads else "."),
-            "若要完整训练并跑完所有折，请给更多时间：--set design.budget=10h"
-            + ("；已有的分类头记录会保留。" if heads else "。"),
+            "若要完整训练并跑完所有折，请给更多时间：--set design.budget={b}"
+            + ("；已有的线性头记录会保留。" if heads else "。"),
+            b=longer,
         )
     return [
         Finding(

@@ -282,7 +282,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             text(
                 "The folds that were not run come first ({s}): with them all examples speak.",
                 "首先应补上没有跑的折（{s}）：那样所有样本都能用上。",
-                s=evidence.more_repeats,
+                s=evidence.more_repeats(difference.a, difference.b),
             )
         ]
     needed = float(f"{settlement.units:.2g}")
@@ -299,7 +299,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             "首先应增加重复次数{s}：{r} 次运行几乎看不出各次运行相差多少，仅此一项就使区间达到应有宽度的 {w:.1f} 倍。",
             r=difference.folds,
             w=settlement.widened,
-            s=text(" ({s})", "（{s}）", s=evidence.more_repeats) if ours else text("", ""),
+            s=text(" ({s})", "（{s}）", s=evidence.more_repeats(difference.a, difference.b)) if ours else text("", ""),
         )
         return [few]
     if settlement.repeats_help and varies:
@@ -307,7 +307,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
             text(
                 "More repeats may settle it ({s}).",
                 "增加重复次数可能分出高下（{s}）。",
-                s=evidence.more_repeats,
+                s=evidence.more_repeats(difference.a, difference.b),
             )
             if evidence.results.origin == "study"
             else text(

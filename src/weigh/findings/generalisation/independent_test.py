@@ -18,6 +18,7 @@ from weigh.findings.generalisation.choice import find_choice
 from weigh.findings.generalisation.optimism import RELATIVE, find_optimism, winner_score
 from weigh.findings.generalisation.order_checks import check_order
 from weigh.findings.model import Assumption, Figure, Finding, Verdict
+from weigh.findings.progress import GO_ON, RETRY
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.findings.targets import answer_blindly
@@ -169,9 +170,9 @@ def _holds(answer: str, values: dict[str, Any], easier: Text) -> Text:
             **values,
         )
     return text(
-        "The score does not fall; it is higher than {b} promised, by {g}: {w}, and having more training "
+        "The score does not fall off; it is better than {b} promised, by {g}: {w}, and having more training "
         "examples may add to it.",
-        "得分没有下降，反而比{b}给出的高 {g}：{w}，训练样本更多也可能有所贡献。",
+        "得分没有变差，反而比{b}给出的更好，相差 {g}：{w}，训练样本更多也可能有所贡献。",
         w=easier,
         **values,
     )
@@ -213,7 +214,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
         "w": failed[0].cause.rstrip(".") if failed else "",
         "b": evidence.validation(winner),
     }
-    proposal = text("Run the same command again: it goes on where it stopped.", "再次运行同一命令：将从中断处继续。")
+    proposal = GO_ON
     if not n:
         sentence = text(
             "There is no test part: what is said of {c} rests on {b}."
@@ -247,9 +248,7 @@ def _no_score(evidence: Evidence, tests: dict[str, Estimate]) -> Finding:
             "测试部分（{n} 个样本）没有得分：用全部训练数据重新训练 {c} 时失败（{w}）。",
             **values,
         )
-        proposal = text(
-            "Remove the cause, then run with --retry-failed.", "请消除原因，然后用 --retry-failed 重新运行。"
-        )
+        proposal = RETRY
     else:
         sentence = text(
             "The test part ({n} examples) has not been scored yet: so far everything rests on {b}.",

@@ -5,15 +5,18 @@ Before it: the records. After it: `headline.py`, whose headline it takes the pla
 
 from __future__ import annotations
 
+import math
+
 from weigh.findings.amounts import count
 from weigh.findings.assumptions import assumptions_of
 from weigh.findings.evidence import Evidence
 from weigh.findings.learning import constant_runs
 from weigh.findings.model import Finding
 from weigh.findings.performance.descriptions import scores_figure
+from weigh.findings.progress import GO_ON, RETRY
 from weigh.findings.questions import asked
 from weigh.findings.stability.training import what_to_change
-from weigh.language import text
+from weigh.language import Text, text
 from weigh.metrics.base import METRICS
 from weigh.metrics.design import score_design
 from weigh.record.results import OutOfFold, Results
@@ -21,6 +24,7 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["no_verdict", "not_learnt"]
 
+LISTED = 3  # answers in a sentence
 RANKS = 0.6  # AUROC from which probabilities are said to rank, though every decision is the same
 
 
@@ -37,13 +41,13 @@ def no_verdict(results: Results) -> Finding:
         **asked("verdict", "undecided"),
         severity="headline",
         sentence=text(
-            "There is no verdict yet: no candidate has a complete cross-validation ({d} runs done, {f} failed).",
+            "There is no verdict yet: no candidate has a complete cross-validation ({d} {d:|run|runs} done, {f} failed).",
             "尚无结论：还没有哪个候选方案完成了完整的交叉验证（已完成 {d} 次运行，失败 {f} 次）。",
             d=done,
             f=failed,
         ),
         estimates={"done": count(done, "runs"), "failed": count(failed, "runs")},
-        next=[text("Run the study again: only what is missing runs.", "再次运行研究：只会补上缺少的部分。")]
+        next=[*([RETRY] if failed else []), *([GO_ON] if results.unfinished or not failed else [])]
         if results.origin == "study"
         else [],
     )
@@ -98,32 +102,35 @@ def not_learnt(evidence: Evidence) -> Finding:
     everybody = set(evidence.rivals) <= set(constant.throughout)
     mine = constant.looked[winner]
     runs = sum(constant.looked[name] for name in evidence.rivals if name in constant.looked) if everybody else mine
-    answer = next(row["predicted"] for row in constant.rows if row["candidate"] == winner)
+    rows = [row for row in constant.rows if everybody or row["candidate"] == winner]
+    answers = list(dict.fromkeys(row["predicted"] for row in rows))
     score = evidence.scores[winner].model_copy(update={"low": None, "high": None, "method": "mean over runs"})
     estimates = {"score": score, "runs": count(runs, "runs")}
     if not evidence.results.examples.kind.typed:
-        estimates["answer"] = Estimate(value=float(answer), method="description, no interval", unit="label units")
-    values = {
-        "c": evidence.label(winner),
-        "n": runs,
-        "a": answer,
-        "m": evidence.metric.title,
-        "s": score.format(),
-        "b": evidence.blind.doing,
-    }
+        method = "description, no interval"
+        numbers = enumerate(answers[:LISTED], start=1)
+        estimates |= {
+            f"answer_{i}": Estimate(value=float(one), method=method, unit="label units") for i, one in numbers
+        }
+    which = text("the only run", "唯一的一次运行") if runs == 1 else text("all {n} runs", "全部 {n} 次运行", n=runs)
+    who = text("", "") if everybody else text(" of {c}", "{c} 的", c=evidence.label(winner))
     sentence = text(
-        "Nothing was learnt: all {n} runs"
-        + ("" if everybody else " of {c}")
-        + " give every example the same answer ('{a}'). "
-        "The {m} is {s}, that of {b}, so there is no candidate to recommend and nothing to rank.",
-        "没有学到任何东西："
-        + ("" if everybody else "{c} 的")
-        + "全部 {n} 次运行都对每个样本给出同样的回答（“{a}”）。{m}为 {s}，与{b}无异，"
-        "因此没有可推荐的方案，也无从排名。",
-        **values,
+        "Nothing was learnt: {r}{o} "
+        + (
+            "{n:|gives|give} every example the same answer ({a})."
+            if len(answers) == 1
+            else "give one answer each ({a})."
+        ),
+        "没有学到任何东西：{o}{r}"
+        + ("对每个样本都给出同样的回答（{a}）。" if len(answers) == 1 else "各自只给出一种回答（{a}）。"),
+        r=which,
+        o=who,
+        n=runs,
+        a=_listed(answers),
     )
+    sentence += _beside_blind(evidence, score, estimates)
     if not everybody:
-        sentence += text("No other candidate scores higher.", "其他候选方案的得分也没有更高。")
+        sentence += text("No other candidate scores better.", "其他候选方案的得分也没有更好。")
     ranks = _ranks(evidence, winner)
     if ranks is not None:
         estimates["auroc"] = ranks
@@ -145,6 +152,28 @@ def not_learnt(evidence: Evidence) -> Finding:
         next=what_to_change(evidence),
         figure=scores_figure(evidence),
     )
+
+
+def _listed(answers: list[str]) -> Text:
+    """ "'cat', 'dog'", the first ones."""
+    more = ", …" if len(answers) > LISTED else ""
+    return Text(
+        ", ".join(f"'{one}'" for one in answers[:LISTED]) + more,
+        "、".join(f"“{one}”" for one in answers[:LISTED]) + ("等" if more else ""),
+    )
+
+
+def _beside_blind(evidence: Evidence, score: Estimate, estimates: dict[str, Estimate]) -> Text:
+    """The score beside that of an answer that looks at nothing, where it has one."""
+    values = {"m": evidence.metric.title, "s": score.format(), "b": evidence.blind.doing}
+    nothing = text("So there is no candidate to recommend and nothing to rank.", "因此没有可推荐的方案，也无从排名。")
+    if math.isnan(evidence.blind.score):
+        return text("The {m} is {s}.", "{m}为 {s}。", **values) + nothing
+    blind = Estimate(value=evidence.blind.score, method=evidence.blind.short.en, unit=evidence.metric.unit)
+    if blind.format() == score.format():
+        return text("The {m} is {s}, that of {b}.", "{m}为 {s}，与{b}无异。", **values) + nothing
+    estimates["baseline"] = blind
+    return text("The {m} is {s}; {b} reaches {t}.", "{m}为 {s}，{b}则为 {t}。", t=blind.format(), **values) + nothing
 
 
 def _ranks(evidence: Evidence, name: str) -> Estimate | None:

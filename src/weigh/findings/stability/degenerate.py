@@ -36,8 +36,12 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
             **asked("stability:degenerate", "no", w=evidence.results.examples.kind.apart),
             severity="problem",
             sentence=text(
-                "{k} of {n} runs give every example the same answer; most often {c} ({m})."
-                + (" They count in the scores: it can happen again." if len(rows) < sum(looked.values()) else ""),
+                "{k} of {n} runs {k:|gives|give} every example the same answer; most often {c} ({m})."
+                + (
+                    " {k:|It counts|They count} in the scores: it can happen again."
+                    if len(rows) < sum(looked.values())
+                    else ""
+                ),
                 "{n} 次运行中有 {k} 次对所有样本给出同样的回答；最多的是 {c}（{m} 次）。"
                 + ("它们仍计入得分，因为这种情况还可能再发生。" if len(rows) < sum(looked.values()) else ""),
                 k=len(rows),
@@ -51,7 +55,9 @@ def find_degenerate(evidence: Evidence) -> list[Finding]:
                 "most_common": count(number, "runs"),
             },
             candidates=list(dict.fromkeys(row["candidate"] for row in rows)),
-            next=what_to_change(evidence) if throughout else [AT_TIMES],
+            next=what_to_change(evidence, worst if worst in throughout else throughout[0])
+            if throughout
+            else [AT_TIMES],
             table=rows,
             references=["Mosbach, Andriushchenko & Klakow (2021), On the Stability of Fine-tuning BERT, ICLR"],
         )

@@ -82,9 +82,13 @@ def _spread(evidence: Evidence) -> Finding:
     varies = evidence.more_repeats_help(*evidence.rivals)
     if not varies and len(repeats) > 1:
         leads = None
-        sentence += text(
-            "All repeats are identical: every one makes the same parts and fits the same heads.",
-            "各次重复完全相同：每次的划分一样，拟合出的分类头也一样。",
+        sentence += (
+            text(
+                "All repeats are identical: every one makes the same parts and fits the same heads.",
+                "各次重复完全相同：每次的划分一样，拟合出的线性头也一样。",
+            )
+            if evidence.results.origin == "study"
+            else text("All repeats are identical.", "各次重复完全相同。")
         )
     if leads is not None:
         estimates["leads"], estimates["compared"] = count(leads[0], "repeats"), count(leads[1], "repeats")
@@ -120,21 +124,36 @@ def _spread(evidence: Evidence) -> Finding:
         candidates=[winner],
         next=[]
         if len(repeats) > 1 or not ours or not varies or evidence.short_of_time(winner)
-        else _to_see_it(evidence),
+        else _to_see_it(evidence, winner),
         figure=figure,
     )
 
 
-def _to_see_it(evidence: Evidence) -> list[Text]:
+def _to_see_it(evidence: Evidence, winner: str) -> list[Text]:
     """What brings more repeats: more of them in the design, and the time for them where it was short."""
-    if evidence.results.less is None:
-        return [text("Set design.repeats: 5 to see it.", "设置 design.repeats: 5 即可看出。")]
-    return [
-        text(
-            "Repeats did not fit the time: set design.repeats: 5 and a longer design.budget to see it.",
-            "时间不够重复：设置 design.repeats: 5 并延长 design.budget 即可看出。",
-        )
-    ]
+    if evidence.results.less is not None:
+        return [
+            text(
+                "Repeats did not fit the time: set design.repeats: 5 and a longer design.budget to see it.",
+                "时间不够重复：设置 design.repeats: 5 并延长 design.budget 即可看出。",
+            )
+        ]
+    setting = evidence.more_repeats(winner)
+    if setting == "design.budget":  # more of them were planned
+        return [
+            text(
+                "Repeats did not fit the time: set a longer design.budget to see it.",
+                "时间不够重复：延长 design.budget 即可看出。",
+            )
+        ]
+    if setting == "design.race: false":
+        return [
+            text(
+                "The race ended before: set design.race: false to see it.",
+                "竞速提前结束：设置 design.race: false 即可看出。",
+            )
+        ]
+    return [text("Set {s}: 5 to see it.", "设置 {s}: 5 即可看出。", s=setting)]
 
 
 def _assume_sources(evidence: Evidence) -> Assumption:
@@ -306,8 +325,9 @@ def _failed(results: Results) -> list[Finding]:
             candidates=list(dict.fromkeys(run.candidate for run in failed)),
             next=[
                 text(
-                    "If the cause is gone (memory, a file), run the study again; a candidate that keeps failing should not be used.",
-                    "如果原因已消除（内存、文件），请再次运行研究；反复失败的候选方案不应采用。",
+                    "If the cause is gone (memory, a file), run the same command with --retry-failed: without it failed runs stay as they are. A "
+                    "candidate that keeps failing should not be used.",
+                    "如果原因已消除（内存、文件），请用同一命令加上 --retry-failed 运行，否则失败的运行不会重做；反复失败的候选方案不应采用。",
                 )
             ],
             table=[

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from weigh.findings.amounts import count
+from weigh.findings.budget import longer_budget
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.learning import nothing_learnt
 from weigh.findings.model import Figure, Finding, Verdict
@@ -19,6 +20,7 @@ from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
 from weigh.record.results import Results
+from weigh.run import RECIPES
 from weigh.stats.estimate import Estimate
 
 __all__ = ["Trained", "find", "longer", "read_training", "what_to_change"]
@@ -112,7 +114,7 @@ def _finding(evidence: Evidence, name: str, trained: dict[str, Trained]) -> Find
         "loss_last": Estimate(value=own.loss[-1], n=own.runs, n_unit="runs", method="mean over runs", unit="1"),
     }
     sentence = text(
-        "Over up to {e} epochs the loss of {c} went from {a:.3f} to {b:.3f} (mean of {n} runs).",
+        "Over up to {e} epochs the loss of {c} went from {a:.3f} to {b:.3f} (mean of {n} {n:|run|runs}).",
         "{c} 最多训练 {e} 轮，损失从 {a:.3f} 变为 {b:.3f}（{n} 次运行的平均）。",
         c=evidence.label(name),
         e=own.epochs,
@@ -151,8 +153,8 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
     )
     if own.best == 0:  # `train.network`: the start is one of the epochs to choose from
         sentence = text(
-            "In half of the {n} runs or more no epoch was clearly better, on the examples held back, than the head of a probe that training "
-            "began with: they kept that. In {k} the last epoch was the best.",
+            "In at least half of {n} {n:|run|runs} no epoch was clearly better, on the examples held back, than the head of a probe that training "
+            "began with, so that was kept. In {k} the last epoch was the best.",
             "{n} 次运行中至少有一半，没有任何一轮在留出的样本上明显优于训练开始时由 probe 拟合的线性头，因此保留了训练前的权重；有 {k} 次最后一轮最好。",
             **values,
         )
@@ -164,7 +166,9 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
             "在留出的样本上，得分始终没有变化，谈不上哪一轮最好。",
         )
     if own.last > MOST_LAST * own.runs:
-        return "no", sentence + text("The score was still rising when training ended.", "训练结束时，得分仍在上升。")
+        return "no", sentence + text(
+            "The score was still getting better when training ended.", "训练结束时，得分仍在变好。"
+        )
     if own.last <= FEWEST_LAST * own.runs:
         return "yes", sentence + text("More epochs would hardly help.", "增加轮数作用不大。")
     return "undecided", sentence
@@ -184,8 +188,12 @@ def longer(own: Trained) -> list[Text]:
     ]
 
 
-def what_to_change(evidence: Evidence) -> list[Text]:
-    """Where nothing was learnt: what of the training to change first, as its loss tells; where only heads were fitted, the recipe."""
+def what_to_change(evidence: Evidence, candidate: str | None = None) -> list[Text]:
+    """Where nothing was learnt: what of the training to change first, as its loss tells; where only heads were fitted, the recipe.
+
+    Args:
+        candidate: Who learnt nothing; default: the winner, and so everybody.
+    """
     if evidence.results.origin != "study":
         return [
             text(
@@ -193,15 +201,34 @@ def what_to_change(evidence: Evidence) -> list[Text]:
                 "请检查这些预测是否属于这些样本，以及文件是否完整。",
             )
         ]
-    own = evidence.once(read_training).get(str(evidence.winner))
+    name = candidate or str(evidence.winner)
+    own, less = evidence.once(read_training).get(name), evidence.results.less
+    one = evidence.results.candidate(name)
     items: list[Text] = []
-    if own is None:
+    if own is None and one.cheap:
         items.append(
             text(
+                "Take a pretrained model too (recipes probe, finetune): counted words alone find nothing.",
+                "请同时尝试预训练模型（probe、finetune 方案）：仅靠词频统计，什么也没学到。",
+            )
+            if one.recipe in RECIPES and RECIPES.get(one.recipe).model
+            else text(
                 "Train the network itself (recipe finetune) or take another model: a head on these frozen features finds nothing.",
-                "训练网络本身（finetune 方案）或换一个模型：只在这些冻结特征上训练分类头，什么也没学到。",
+                "训练网络本身（finetune 方案）或换一个模型：只在这些冻结特征上训练线性头，什么也没学到。",
             )
         )
+    elif less is not None and less.epochs is not None and one.model in less.models and not one.cheap:
+        items.append(
+            text(
+                "Train longer: give the study more time (--set design.budget={t}). Within {b} there was time for {e} {e:|epoch|epochs} only.",
+                "延长训练：请给研究更多时间（--set design.budget={t}）。在 {b} 内只够训练 {e} 轮。",
+                t=longer_budget(evidence.results.spec.design.budget),
+                b=evidence.results.spec.design.budget,
+                e=less.epochs,
+            )
+        )
+    elif own is None:
+        items.append(text("Train longer: set more epochs (epochs).", "延长训练：设置更多轮数（epochs）。"))
     elif own.kept > RISEN:
         items.append(
             text(
@@ -226,8 +253,11 @@ def what_to_change(evidence: Evidence) -> list[Text]:
             )
         )
     if evidence.results.examples.kind.exclusive:
+        balanced = evidence.metric.name == "balanced_accuracy"
         items.append(
-            text(
+            text("Balance the classes (class_weights: balanced).", "平衡各类别（class_weights: balanced）。")
+            if balanced
+            else text(
                 "Balance the classes (class_weights: balanced), or judge by balanced accuracy.",
                 "平衡各类别（class_weights: balanced），或改用平衡准确率评判。",
             )

@@ -69,7 +69,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             severity="detail",
             sentence=(
                 text(
-                    "Too few runs of {c}, or too few examples in a fold, to say where they differ from.",
+                    "Too few runs of {c}, or too few examples in a fold, to say where their differences come from.",
                     "{c} 的运行次数或每折样本太少，无法判断差异来自哪里。",
                     c=evidence.label(name),
                 )
@@ -87,8 +87,8 @@ def _finding(evidence: Evidence, name: str) -> Finding:
     if verdict != "no" and not evidence.more_repeats_help(name):
         verdict = "no"
         sentence += text(
-            "Here further repeats would be identical: there are no more groups than folds, so every repeat makes the same parts.",
-            "不过在这里增加重复毫无作用：组数不多于折数，每次重复的划分完全相同。",
+            "Here further repeats would be identical: they would give the same answers again.",
+            "不过在这里增加重复毫无作用：只会得到完全相同的回答。",
         )
     return Finding(
         id=id,
@@ -117,7 +117,7 @@ def _finding(evidence: Evidence, name: str) -> Finding:
             ),
         ],
         candidates=[name],
-        next=[] if evidence.short_of_time(name) else _next(evidence, verdict, components, seeds),
+        next=[] if evidence.short_of_time(name) else _next(evidence, name, verdict, components, seeds),
         figure=_figure(components),
         references=REFERENCES,
     )
@@ -250,7 +250,7 @@ def _say(evidence: Evidence, name: str, components: Components, seeds: list[str]
         )
     elif not seeds:
         sentence += text(
-            "With this recipe a run has no chance of its own besides the split.", "这个方案除划分外没有其他随机因素。"
+            "Nothing but the split varies from run to run here.", "这里各次运行之间只有划分不同，没有其他随机因素。"
         )
     return sentence, estimates
 
@@ -267,7 +267,7 @@ def _per_cent(share: Estimate) -> str:
     return f"{share.value:.0f} % [{share.low:.0f}, {share.high:.0f}]"
 
 
-def _next(evidence: Evidence, verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
+def _next(evidence: Evidence, name: str, verdict: Verdict, components: Components, seeds: list[str]) -> list[Text]:
     items = []
     if verdict == "no":
         items.append(text("To be more certain, collect more examples.", "要更确定，请收集更多样本。"))
@@ -276,7 +276,7 @@ def _next(evidence: Evidence, verdict: Verdict, components: Components, seeds: l
             text(
                 "To be more certain, run more repeats ({s}).",
                 "要更确定，请增加重复次数（{s}）。",
-                s=evidence.more_repeats,
+                s=evidence.more_repeats(name),
             )
         )
     if TOGETHER in components.share and seeds:
