@@ -60,7 +60,12 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("is not settled", "尚无定论"),
     },
     "performance:metrics": {"yes": ANY},
-    "performance:classes": {"yes": ("recognises|does best|No class can", "识别得最好|最好|没有哪个")},
+    "performance:classes": {
+        "yes": (
+            "recognises|does best|does equally well|only class|No class can",
+            "识别得最好|最好|相同|只有|只出现|没有哪个",
+        )
+    },
     "performance:judged": {"yes": ("speaks about", "涉及")},
     "performance:confusion": {"yes": ("wrong", "分错")},
     "familiar": {"undecided": ("cannot be told from names", "无法判断")},
@@ -83,7 +88,11 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
     "choice": {"yes": ("with a probability of", "概率为"), "undecided": ("with a probability of", "概率为")},
     "finalists": {"no": ("might have been better", "也可能更好")},
     "time": {"no": ("to keep to the budget", "为不超出预算")},
-    "racing": {"yes": ("not over|were enough", "尚未结束|只需"), "no": ("were enough", "只需")},
+    "racing": {
+        "yes": ("The race took", "竞速用了"),
+        "no": ("The race took", "竞速用了"),
+        "undecided": ("not over", "尚未结束"),
+    },
     "cleaned": {
         "yes": ("comes out the same", "比较结果不变"),
         "no": ("comes out differently", "比较结果不同"),
@@ -98,7 +107,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "generalisation:choice": {
-        "yes": ("There, too, it is better", "同样优于"),
+        "yes": ("There .* is better than every other", "优于其他所有"),
         "no": ("contradicts the choice", "相矛盾"),
         "undecided": ("opposite directions|practically equal|too little", "方向相反|实际相当|不足以"),
     },
@@ -115,7 +124,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("not settled|too few|cannot be told", "尚无定论|太少|不能由"),
     },
     "shift:ranking": {
-        "yes": ("most keep their order", "大多数保持"),
+        "yes": ("most keep their order|So the ranking is kept", "大多数保持|排名得以保持"),
         "no": ("is not kept", "没有保持"),
         "undecided": ("is not settled", "尚无定论"),
     },

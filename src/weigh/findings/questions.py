@@ -156,9 +156,9 @@ QUESTIONS: dict[str, Question] = {
         no=text("It has not memorised its training examples", "没有迹象表明它死记训练样本"),
     ),
     "generalisation:optimism": Question(
-        text("Is the best score too good because it was chosen?", "最高分是否因为是挑出来的而偏高？"),
-        yes=text("The best score is too good because it was chosen", "最高分因为是挑出来的而偏高"),
-        no=text("The best score is not noticeably too good", "最高分并没有明显偏高"),
+        text("Is the best score too good because it was chosen?", "最好的得分是否因为是挑出来的而偏乐观？"),
+        yes=text("The best score is too good because it was chosen", "最好的得分因为是挑出来的而偏乐观"),
+        no=text("The best score is not noticeably too good", "最好的得分并没有明显偏乐观"),
     ),
     "curve": Question(
         text("Would twice as many examples help noticeably?", "样本翻一倍，会有明显帮助吗？"),

@@ -193,7 +193,7 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
     further = min(paid, most)
     values = {
         "m": MINUTES,
-        "k": text("about {k} more repeats", "大约可多做 {k} 次重复", k=further)
+        "k": text("about {k} more {k:|repeat|repeats}", "大约可多做 {k} 次重复", k=further)
         if paid <= most
         else text("all {k} repeats that a study may still have", "可做完研究还允许的全部 {k} 次重复", k=further),
     }
@@ -207,13 +207,13 @@ def _measured(evidence: Evidence, scores: TrueScores, loss: Estimate) -> dict[st
         )
     elif then is not None and amount(then) == amount(loss):
         sentence += text(
-            "Another {m} minutes would pay for {k}, which would hardly lower the expected loss.",
+            "Another {m} minutes would pay for {k}; that would hardly lower the expected loss.",
             "再用 {m} 分钟{k}，但几乎不会降低预期损失。",
             **values,
         )
     elif then is not None:
         sentence += text(
-            "Another {m} minutes would pay for {k}, which are expected to lower the loss from {a} to {b}.",
+            "Another {m} minutes would pay for {k}; that is expected to lower the loss from {a} to {b}.",
             "再用 {m} 分钟{k}，预期损失将从 {a} 降到 {b}。",
             a=amount(loss),
             b=amount(then),

@@ -118,7 +118,8 @@ def _finding(
     else:
         ran = text("{r} {r:|repeat|repeats}", "{r} 次重复", r=repeats)
     same = old.relation == new.relation
-    decided = "undecided" not in (full.relation, old.relation, new.relation)
+    # of a check that with the suspects says something else than the whole study, it cannot be said whether that stands
+    decided = "undecided" not in (old.relation, new.relation) and full.relation == old.relation
     verdict: Verdict = "yes" if same and decided else "no" if decided else "undecided"
     values = {
         "a": evidence.label(a),
@@ -136,7 +137,8 @@ def _finding(
         "o": scope(evidence.claim),
     }
     lead = text(
-        "{l} examples with suspected labels and {c} copies were left out of training and scoring ({r}). The difference between "
+        "{l} {l:|example with a suspected label|examples with suspected labels} and {c} {c:|copy|copies} were left out of training and "
+        "scoring ({r}). The difference between "
         "{a} and {b} was {x} with them ({s}) and is {y} without them ({t}).",
         "从训练和评分中去掉了 {l} 个疑似标错的样本和 {c} 个重复样本（{r}）。{a} 与 {b} 之差：保留它们时为 {x}（{s}），去掉后为 {y}（{t}）。",
         **values,

@@ -11,7 +11,7 @@ from typing import Any
 
 from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
-from weigh.findings.cost import cost_of
+from weigh.findings.cost import cost_of, short_number
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
@@ -64,7 +64,7 @@ def _averaged(evidence: Evidence, ensemble: Ensemble, score: Estimate, differenc
     verdict = VERDICTS[difference.relation]
     estimates = {"score": score, "difference": gain_of(difference, evidence.metric), "level": share(evidence.level)}
     sentence = text(
-        "The average of {m}: {t} {s}. Its difference to {w} alone is {d} (positive: the average is ahead), {x}: {v}.",
+        "The {t} of the average of {m} is {s}. Its difference to {w} alone is {d} (positive: the average is ahead), {x}: {v}.",
         "{m} 平均后的{t}为 {s}，与单独使用 {w} 相差 {d}（正值表示平均更好），{x}：{v}。",
         m=_members(evidence, ensemble, estimates),
         t=evidence.metric.title,
@@ -168,7 +168,7 @@ def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate
     if len(sizes) < len(members):
         return words
     estimates["megabytes"] = Estimate(value=sum(sizes) / 1e6, method=FACT, unit="megabytes")
-    return text("{w} and with {s:.3g} MB of weights", "{w}，权重共 {s:.3g} MB", w=words, s=sum(sizes) / 1e6)
+    return text("{w} and with {s} MB of weights", "{w}，权重共 {s} MB", w=words, s=short_number(sum(sizes) / 1e6))
 
 
 def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
@@ -180,11 +180,11 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
     if len(passes) < len(costs) or len(trained) < len(costs):
         return {}
     sentence = text(
-        "On this machine a prediction by all {k} members takes {p:.3g} milliseconds, and a training of each took {t:.3g} seconds in all (medians).",
-        "在本机上，{k} 个成员全部预测一次耗时 {p:.3g} 毫秒；每个成员各训练一次共耗时 {t:.3g} 秒（中位数）。",
+        "On this machine a prediction by all {k} members takes {p} milliseconds, and a training of each took {t} seconds in all (medians).",
+        "在本机上，{k} 个成员全部预测一次耗时 {p} 毫秒；每个成员各训练一次共耗时 {t} 秒（中位数）。",
         k=len(costs),
-        p=1000 * sum(passes),
-        t=sum(trained),
+        p=short_number(1000 * sum(passes)),
+        t=short_number(sum(trained)),
     )
     return {
         "predict_milliseconds": round(1000 * sum(passes), 3),

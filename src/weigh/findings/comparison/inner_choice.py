@@ -13,7 +13,7 @@ import numpy as np
 
 from weigh.findings.amounts import amount, count, scaled
 from weigh.findings.evidence import Evidence, read_evidence
-from weigh.findings.model import Finding
+from weigh.findings.model import Finding, Verdict
 from weigh.findings.questions import asked
 from weigh.findings.registry import FINDINGS
 from weigh.language import Text, text
@@ -60,7 +60,7 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
     return Finding(
         id=f"inner-choice:{name}",
         kind="inner-choice",
-        **asked("inner-choice", "yes" if len({str(one) for one in chosen}) == 1 else "no", c=label),
+        **asked("inner-choice", _alike(chosen), c=label),
         claim=evidence.claim,
         severity="evidence",
         sentence=sentence,
@@ -73,6 +73,11 @@ def _finding(evidence: Evidence, name: str, runs: list[RunRecord]) -> Finding:
         ],
         measured=_cost(label, runs),
     )
+
+
+def _alike(chosen: list[str]) -> Verdict:
+    """Whether all runs chose the same; a single one says nothing."""
+    return "undecided" if len(chosen) < 2 else "yes" if len(set(chosen)) == 1 else "no"
 
 
 def _chosen(run: RunRecord, *, searches: bool) -> str:
@@ -89,8 +94,8 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
         kept = sum(not one for one in chosen)
         estimates["kept_defaults"] = count(kept, "runs")
         return text(
-            "{c} kept the default settings in {k} of {n} runs, where nothing else that was tried was clearly better.",
-            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：所试的其他设置都没有明显更好。",
+            "{c} kept the default settings in {k} of {n} {n:|run|runs}, where nothing else that was tried was clearly better.",
+            "{c} 在 {n} 次运行中有 {k} 次保留默认设置：在这些运行中，所试的其他设置都没有明显更好。",
             c=label,
             k=kept,
             n=len(chosen),
@@ -104,7 +109,7 @@ def _what(label: str, chosen: list[str], estimates: dict, *, searches: bool) -> 
         "".join(f"，{many} 次选择 {recipe}" for recipe, many in others),
     )
     return text(
-        "{c} chose {r} in {k} of {n} runs{o}.",
+        "{c} chose {r} in {k} of {n} {n:|run|runs}{o}.",
         "{c} 在 {n} 次运行中有 {k} 次选择 {r}{o}。",
         c=label,
         r=first,
@@ -138,7 +143,7 @@ def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
     """What the scores of the choice are worth."""
     sentence = text(
         "The scores by which it chose average {i:.3f}, those of the test folds {o:.3f}; the former are better by {g}.",
-        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者高出 {g}。",
+        "用于选择的得分平均为 {i:.3f}，测试折上的得分为 {o:.3f}；前者更好，相差 {g}。",
         i=inner,
         o=outer,
         g=amount(gap),
@@ -153,7 +158,7 @@ def _too_good(gap: Estimate, inner: float, outer: float) -> Text:
             g=amount(gap),
         )
     elif gap.low is not None and gap.low > 0:
-        sentence += text("They are too good, for they chose.", "它们偏高，因为它们正是挑选的依据。")
+        sentence += text("They are too good, for they chose.", "它们偏乐观，因为它们正是挑选的依据。")
     else:
         sentence += text(
             "How much of that is chance and how much comes of having chosen by them cannot be told here.",

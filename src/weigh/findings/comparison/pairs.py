@@ -241,7 +241,7 @@ def _common(evidence: Evidence, difference: Difference) -> list[Assumption]:
             name=text("Both saw the same folds and repeats", "两者使用相同的折和重复"),
             outcome="doubtful",
             detail=text(
-                "Not all: the comparison uses the {f} runs ({r} {r:|repeat|repeats}) that both have.",
+                "Not all: the comparison uses the {f} {f:|run|runs} ({r} {r:|repeat|repeats}) that both have.",
                 "并非全部相同：比较只用到两者共有的 {f} 次运行（{r} 次重复）。",
                 f=difference.folds,
                 r=difference.repeats,
@@ -259,7 +259,7 @@ def _extrapolated(evidence: Evidence, pair: list[str]) -> list[Assumption]:
     detail = text(
         "{c}: hardly any penalty. With about as many features as training examples, or more, the score of such a head can fall or rise "
         "steeply with the number of examples, further than this interval reaches.",
-        "{c} 几乎没有正则。若特征数与训练样本数相近或更多，这类分类头的得分可能随样本数骤降或骤升，超出该区间的范围。",
+        "{c} 几乎没有正则。若特征数与训练样本数相近或更多，这类线性头的得分可能随样本数骤降或骤升，超出该区间的范围。",
         c=join_texts(hardly.values(), ", ", "、"),
     )
     name = text("Folds tell about all the data", "各折的结果能推及全部数据")
@@ -294,7 +294,7 @@ def _settle(evidence: Evidence, difference: Difference, estimates: dict) -> list
     if settlement.few_runs and varies:  # after few runs it cannot be computed how many more examples would settle it
         ours = evidence.results.origin == "study"
         few = text(
-            "More repeats come first{s}: {r} runs hardly show how much runs differ, and that alone makes the interval {w:.1f} times "
+            "More repeats come first{s}: {r} {r:|run hardly shows|runs hardly show} how much runs differ, and that alone makes the interval {w:.1f} times "
             "as wide as it would be.",
             "首先应增加重复次数{s}：{r} 次运行几乎看不出各次运行相差多少，仅此一项就使区间达到应有宽度的 {w:.1f} 倍。",
             r=difference.folds,

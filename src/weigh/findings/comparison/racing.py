@@ -60,8 +60,8 @@ def find(results: Results) -> list[Finding]:
         estimates["last"] = count(race.history[-1]["blocks"] if race.history else race.looks[-1], "folds")
         estimates["longest"] = count(max(race.planned.values()), "folds")
         sentence = text(
-            "{k} of {n} planned runs of networks were enough ({p:.0f} %). The race ended after {b} of {m} folds: {w}.",
-            "训练网络的 {n} 次计划运行中只需 {k} 次（{p:.0f} %）。竞速在 {m} 折中的第 {b} 折后结束：{w}。",
+            "The race took {k} of {n} planned runs of networks ({p:.0f} %). It ended after {b} of {m} folds: {w}.",
+            "训练网络的运行计划了 {n} 次，竞速用了其中 {k} 次（{p:.0f} %），在 {m} 折中的第 {b} 折后结束：{w}。",
             k=kept,
             n=planned,
             p=100 * kept / planned,
@@ -74,7 +74,7 @@ def find(results: Results) -> list[Finding]:
     if len(race.dropped) > LISTED:
         estimates["further"] = count(len(race.dropped) - LISTED, "candidates")
         sentence += text(
-            "{k} more were dropped; see the table.",
+            "{k} more {k:|was|were} dropped; see the table.",
             "另有 {k} 个方案退出，见表。",
             k=len(race.dropped) - LISTED,
         )
@@ -88,7 +88,7 @@ def find(results: Results) -> list[Finding]:
         Finding(
             id="racing",
             kind="racing",
-            **asked("racing", "no" if kept < planned else "yes"),
+            **asked("racing", "no" if kept < planned else "yes" if race.stop else "undecided"),
             claim="this_data" if results.spec.design.purpose == "ship" else "new_data",
             severity="evidence",
             sentence=sentence,
@@ -166,7 +166,7 @@ def _assumptions(race: Race) -> list[Assumption]:
             name=text("Looking often is allowed for", "已计入多次查看"),
             outcome="holds",
             detail=text(
-                "{k} looks were planned before the first run; every interval of this report is wide enough for all of them.",
+                "{k} {k:|look was|looks were} planned before the first run; every interval of a difference in this report is wide enough for all of them.",
                 "第一次运行之前就安排了 {k} 次查看；报告中的每个差异区间都已为此放宽。",
                 k=len(race.looks),
             ),

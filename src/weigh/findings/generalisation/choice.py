@@ -156,6 +156,8 @@ def what_to_choose(evidence: Evidence, choice: Choice) -> list[Text]:
 
 def _ahead(gain: Estimate, winner: str, rival: str) -> Text:
     """ "a is ahead of b by 3.1 points [1.2, 5.0]", whichever it is."""
+    if gain.value == 0:
+        return text("{a} and {b} are level ({d})", "{a} 与 {b} 得分相同（{d}）", a=winner, b=rival, d=amount(gain))
     first, second = (winner, rival) if gain.value >= 0 else (rival, winner)
     size = gain if gain.value >= 0 else turned(gain)
     return text("{a} is ahead of {b} by {d}", "{a} 领先 {b} {d}", a=first, b=second, d=amount(size))
@@ -180,8 +182,8 @@ def _said(evidence: Evidence, choice: Choice, estimates: dict[str, Estimate]) ->
     )
     if choice.verdict == "yes":
         return lead + text(
-            "There, too, it is better than every other candidate that was scored ({k} in all).",
-            "在那里，它同样优于其他所有参评方案（共 {k} 个）。",
+            "There {w} is better than every other candidate that was scored ({k} in all).",
+            "在那里，{w} 优于其他所有参评方案（共 {k} 个）。",
             **values,
         )
     if choice.verdict == "no":

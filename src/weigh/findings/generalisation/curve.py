@@ -274,7 +274,7 @@ def _meaning(verdict: Verdict, values: dict, *, points: int) -> Text:
         return text(
             "That would be less than {r}, but {k} points cannot show a curve that bends up again, as where a head has about as many "
             "features as examples.",
-            "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的分类头。",
+            "这不到 {r}；但仅凭 {k} 个点看不出曲线会不会重新上升，例如特征数与样本数相近的线性头。",
             k=points,
             **values,
         )

@@ -317,7 +317,7 @@ def _columns(evidence: Evidence, errors: np.ndarray, strata: np.ndarray, indices
             "factor": error_factor(column_effect.effect),
         }
         sentence = text(
-            "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} columns). If new "
+            "Errors of {c} are alike within the groups of '{k}' ({g} groups; p = {p}, corrected for {t} {t:|column|columns}). If new "
             "examples come from other groups (other patients or sites), the {n} examples are worth about {e} independent ones, and "
             "intervals that count single examples should be about {f} times as wide. If they come from these same groups in the "
             "same shares (kinds of questions, say), the intervals stand.",

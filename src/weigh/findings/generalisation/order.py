@@ -204,16 +204,33 @@ def _clear(evidence: Evidence, checked: Checked) -> tuple[Text, Verdict, dict[st
         widest.variant: widest.blocked,
         f"drop:{widest.variant}": drop,
     }
-    sentence = text(
-        "Keeping neighbours together does not show a drop: the AUROC of {c} is {a:.3f} with shuffled folds and {b:.3f} "
-        "with {v} (difference {d}).",
-        "让相邻样本待在同一折时，没有看到分数下降：{c} 的 AUROC 在随机打乱时为 {a:.3f}，{v}时为 {b:.3f}（差值 {d}）。",
-        c=evidence.label(str(checked.candidate)),
-        a=widest.shuffled,
-        b=widest.blocked.value,
-        v=_variant(widest, estimates),
-        d=amount(drop),
-    )
+    values = {
+        "c": evidence.label(str(checked.candidate)),
+        "a": widest.shuffled,
+        "b": widest.blocked.value,
+        "v": _variant(widest, estimates),
+        "d": amount(drop),
+    }
+    if widest.drop.low is not None and widest.drop.low > 0:
+        sentence = text(
+            "With neighbours kept together the AUROC of {c} is a little lower, {b:.3f} with {v} and {a:.3f} with shuffled folds (difference {d}). "
+            "That raises no alarm: {w}.",
+            "让相邻样本待在同一折时，{c} 的 AUROC 略低：{v}时为 {b:.3f}，随机打乱时为 {a:.3f}（差值 {d}）。这不构成警报：{w}。",
+            w=text("so small a drop does not matter in practice", "降幅太小，没有实际意义")
+            if widest.drop.value <= widest.metric.rope
+            else text(
+                "folds of blocks train on fewer examples of some classes, which can explain as much",
+                "按块分折时，某些类别的训练样本较少，可以解释这样的降幅",
+            ),
+            **values,
+        )
+    else:
+        sentence = text(
+            "Keeping neighbours together does not show a drop: the AUROC of {c} is {a:.3f} with shuffled folds and {b:.3f} "
+            "with {v} (difference {d}).",
+            "让相邻样本待在同一折时，没有看到分数下降：{c} 的 AUROC 在随机打乱时为 {a:.3f}，{v}时为 {b:.3f}（差值 {d}）。",
+            **values,
+        )
     if own is not None:
         own_drop, key = in_points(own.drop), f"{own.variant}:{own.metric.name}"
         estimates |= {

@@ -303,7 +303,7 @@ def _of_all(shift: Shift, estimates: dict[str, Estimate], subject: str | None) -
         )
     estimates |= {"more_than_average": count(more, "models"), "less_than_average": count(less, "models")}
     return one + text(
-        "{m} are shown to lose more than the average of the models, {f} less.",
+        "{m} {m:|is|are} shown to lose more than the average of the models, {f} less.",
         "其中 {m} 个模型的下降确实高于平均水平，{f} 个低于平均水平。",
         m=more,
         f=less,

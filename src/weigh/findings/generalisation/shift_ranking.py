@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
 from weigh.findings.amounts import count
 from weigh.findings.model import Assumption, Finding, Verdict
@@ -39,7 +40,7 @@ def read_ranking(
     verdict: Verdict = "undecided"
     if swapped:
         verdict = "no"
-    elif tau.low is not None and tau.low >= KEPT:
+    elif tau.low is not None and tau.low >= KEPT and (pairs > 1 or kept):
         verdict = "yes"
     estimates = {
         "pairs": count(pairs, "pairs"),
@@ -47,16 +48,19 @@ def read_ranking(
         "swapped": count(swapped, "pairs"),
         "open": count(still_open, "pairs"),
     }
-    sentence = text(
-        "Of {p} pairs of models, {k} are shown to be in the same order on {one} and on {two}, {s} in opposite order; {o} cannot be told.",
-        "共 {p} 对模型：在{one}和{two}上顺序确实相同的有 {k} 对，确实相反的有 {s} 对，另有 {o} 对无法判断。",
-        p=pairs,
-        k=kept,
-        s=swapped,
-        o=still_open,
-        one=titles[0],
-        two=titles[1],
-    )
+    where = {"one": titles[0], "two": titles[1]}
+    if pairs == 1:
+        sentence = _of_the_only_pair("kept" if kept else "swapped" if swapped else "open", where)
+    else:
+        sentence = text(
+            "Of {p} pairs of models, {k} {k:|is|are} shown to be in the same order on {one} and on {two}, {s} in opposite order; {o} cannot be told.",
+            "共 {p} 对模型：在{one}和{two}上顺序确实相同的有 {k} 对，确实相反的有 {s} 对，另有 {o} 对无法判断。",
+            p=pairs,
+            k=kept,
+            s=swapped,
+            o=still_open,
+            **where,
+        )
     if pairs > 1 and math.isfinite(tau.value):
         estimates["tau"] = tau
         sentence += text(
@@ -74,7 +78,9 @@ def read_ranking(
             ),
             "yes": text(
                 "No pair is shown to swap, and most keep their order.", "没有任何一对确实互换，而且大多数保持原有顺序。"
-            ),
+            )
+            if pairs > 1
+            else text("So the ranking is kept.", "因此排名得以保持。"),
             "undecided": text("Whether the ranking is kept is not settled.", "排名是否保持尚无定论。"),
         }[verdict]
     )
@@ -98,6 +104,27 @@ def read_ranking(
         table=[{"better_on_first": label(a), "better_on_second": label(b)} for a, b in ranking.swapped],
         references=REFERENCES,
     )
+
+
+def _of_the_only_pair(order: Literal["kept", "swapped", "open"], where: dict[str, Text]) -> Text:
+    """How two models stand on both sets; `where` names these."""
+    return {
+        "kept": text(
+            "The two models are shown to be in the same order on {one} and on {two}.",
+            "两个模型在{one}和{two}上的顺序确实相同。",
+            **where,
+        ),
+        "swapped": text(
+            "The two models are shown to be in opposite order on {one} and on {two}.",
+            "两个模型在{one}和{two}上的顺序确实相反。",
+            **where,
+        ),
+        "open": text(
+            "Whether the two models are in the same order on {one} and on {two} cannot be told.",
+            "两个模型在{one}和{two}上的顺序是否相同，无法判断。",
+            **where,
+        ),
+    }[order]
 
 
 def _swap(pair: tuple[str, str], titles: tuple[Text, Text], label: Callable[[str], str]) -> Text:

@@ -90,7 +90,7 @@ def _of_order(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         sentence += text(
             "The order check found neighbours to be alike: for examples from elsewhere the score is too good, and the interval is too "
             "narrow.",
-            "顺序检查发现相邻样本彼此相似：对来自其他来源的样本，这一得分偏高，区间也偏窄。",
+            "顺序检查发现相邻样本彼此相似：对来自其他来源的样本，这一得分偏乐观，区间也偏窄。",
         )
     factor = evidence.once(dependence)
     if factor is None:
@@ -157,7 +157,7 @@ def _of_other_sets(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
     sentence = text(
         "On the further test sets it scores {l}",
         "在其他测试集上的得分：{l}",
-        l=join_texts(parts, ", ", "，"),
+        l=join_texts([*parts, *([text("…", "等")] if len(drops) > LISTED else [])], ", ", "，"),
     )
     if worse:
         estimates["sets_worse"] = count(worse, "sets")

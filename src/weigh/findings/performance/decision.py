@@ -22,11 +22,6 @@ from weigh.stats.estimate import Estimate
 
 __all__ = ["find"]
 
-SWITCH = text(
-    "If every mistake costs the same, let the most probable class decide: --set metrics.decision=argmax",
-    "如果各种错误的代价相同，可改为按概率最大的类别判定：--set metrics.decision=argmax",
-)
-
 
 @FINDINGS.named("decision")
 def find(results: Results) -> list[Finding]:
@@ -48,7 +43,8 @@ def find(results: Results) -> list[Finding]:
     for name, both in scores.items():
         of = "score" if name == evidence.metric.name else name
         for key, score in zip((f"{of}_decided", f"{of}_most_probable"), both, strict=True):
-            estimates[key] = Estimate(value=score, n=whole, method="mean of the repeats, no interval")
+            unit = METRICS.get(name).unit
+            estimates[key] = Estimate(value=score, n=whole, method="mean of the repeats, no interval", unit=unit)
     return [
         Finding(
             id="decision",
@@ -58,7 +54,7 @@ def find(results: Results) -> list[Finding]:
             sentence=_sentence(evidence, differing, whole, scores),
             estimates=estimates,
             candidates=[evidence.winner],
-            next=[SWITCH] if differing else [],
+            next=[_switch(evidence)] if differing else [],
             table=[
                 {"metric": name, "decided": round(both[0], 4), "most_probable": round(both[1], 4)}
                 for name, both in scores.items()
@@ -68,6 +64,17 @@ def find(results: Results) -> list[Finding]:
             ],
         )
     ]
+
+
+def _switch(evidence: Evidence) -> Text:
+    """The setting that lets the most probable class decide; a recipe's own comes before that of the study."""
+    recipe = evidence.recipe(str(evidence.winner))
+    own = recipe is not None and "decision" in recipe.overrides
+    return text(
+        "If every mistake costs the same, let the most probable class decide: --set {s}=argmax",
+        "如果各种错误的代价相同，可改为按概率最大的类别判定：--set {s}=argmax",
+        s=f"recipes.{recipe.label or recipe.name}.decision" if recipe is not None and own else "metrics.decision",
+    )
 
 
 def _differing(decided: OutOfFold, probable: OutOfFold) -> tuple[float, int]:

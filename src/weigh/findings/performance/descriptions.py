@@ -52,7 +52,7 @@ def describe_metrics(evidence: Evidence) -> Finding:
         **asked("performance:metrics", "yes"),
         severity="detail",
         sentence=text(
-            "{k} metrics of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
+            "{k} {k:|metric|metrics} of every candidate, as descriptions: only {m} carries intervals, the choice and the comparisons.",
             "各候选方案的 {k} 项指标，仅供描述：只有{m}用于区间、选择和比较。",
             k=len(names),
             m=evidence.metric.title,
@@ -110,21 +110,38 @@ def describe_classes(evidence: Evidence) -> list[Finding]:
 def _of_classes(winner: str, label: str, table: list[dict], validation: Text, *, fixed: bool) -> Finding:
     tested = [row for row in table if row["recall"] is not None]
     weakest, strongest = min(tested, key=lambda r: r["recall"]), max(tested, key=lambda r: r["recall"])
+    values = {
+        "x": text("", "") if fixed else text(" in {b}", "在{b}中，", b=validation),
+        "c": label,
+        "s": strongest["class"],
+        "w": weakest["class"],
+        "h": strongest["recall"],
+        "l": weakest["recall"],
+    }
+    if len(tested) == 1:
+        sentence = text(
+            "{c} recognises '{s}', the only class that occurs, with a recall of {h:.3f}, by count{x}.",
+            "{x}只出现了“{s}”一个类别，{c} 对它的召回率为 {h:.3f}。",
+            **values,
+        )
+    elif weakest["recall"] == strongest["recall"]:
+        sentence = text(
+            "{c} recognises all classes alike (recall {h:.3f}), by count{x}.",
+            "{x}{c} 对各类别的识别效果相同（召回率均为 {h:.3f}）。",
+            **values,
+        )
+    else:
+        sentence = text(
+            "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
+            "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
+            **values,
+        )
     return Finding(
         id="performance:classes",
         kind="performance",
         **asked("performance:classes", "yes"),
         severity="detail",
-        sentence=text(
-            "{c} recognises '{s}' best (recall {h:.3f}) and '{w}' least (recall {l:.3f}), by count{x}.",
-            "{x}{c} 对“{s}”识别得最好（召回率 {h:.3f}），对“{w}”最差（召回率 {l:.3f}）。",
-            x=text("", "") if fixed else text(" in {b}", "在{b}中，", b=validation),
-            c=label,
-            s=strongest["class"],
-            w=weakest["class"],
-            h=strongest["recall"],
-            l=weakest["recall"],
-        ),
+        sentence=sentence,
         estimates={
             "highest_recall": Estimate(value=strongest["recall"], n=strongest["n"], method="share, no interval"),
             "lowest_recall": Estimate(value=weakest["recall"], n=weakest["n"], method="share, no interval"),

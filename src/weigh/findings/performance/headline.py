@@ -89,7 +89,7 @@ def _headline(evidence: Evidence) -> Finding:
     values |= {"v": validated, "w": _design(evidence, values)}
     if score.low is None:
         sentence = text(
-            "{c} has a {v}{m} of {s} ({w}); that is too little to give an interval.",
+            "The {v}{m} of {c} is {s} ({w}); there is too little to give an interval.",
             "{c} {v}{m}为 {s}（{w}）；数据太少，给不出区间。",
             s=score.format(),
             **values,
@@ -165,7 +165,7 @@ def _lead(evidence: Evidence, winner: str) -> Text:
     assert comparisons is not None
     level = [n for n in equal if abs(comparisons.of(winner, n).estimate.value) < 1e-9]  # also in the folds in common
     if evidence.once(usefulness) != "yes":  # the highest of scores that are none
-        return text("{c} scores highest", "{c} 得分最高", c=evidence.label(winner))
+        return text("{c} has the best score", "{c} 得分最好", c=evidence.label(winner))
     if not level:
         return text("{c} comes out best", "{c} 排名第一", c=evidence.label(winner))
     return text(
@@ -292,7 +292,7 @@ def _standing(p: int, k: int) -> Text:
     """How many of the candidates may still be the best."""
     if p < k:
         return text(
-            "{p} of {k} candidates are not shown to be worse than another.",
+            "{p} of {k} candidates {p:|is|are} not shown to be worse than another.",
             "{k} 个候选方案中有 {p} 个未被证明逊于其他方案。",
             p=p,
             k=k,

@@ -55,18 +55,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
     rare = [one for one in classes if not one.judged]
     estimates: dict[str, Estimate] = {}
     if judged:
-        best, lowest = judged[0], judged[-1]
-        worst = [one for one in judged[1:] if one.first.value == lowest.first.value]
-        estimates |= {f"{column}:{one.name}": one.first for one in (best, *worst[:NAMED])}
-        sentence = text(
-            "Of the classes, {c} does best on '{s}' ({m} {h})",
-            "各类别中，{c} 在“{s}”上最好（{m} {h}）",
-            c=evidence.label(winner),
-            m=column,
-            s=best.name,
-            h=best.first.format(),
-        )
-        sentence = text("{a}{b}.", "{a}{b}。", a=sentence, b=_say_worst(worst, estimates) if worst else text("", ""))
+        sentence = _say_best(evidence.label(winner), column, judged, estimates)
     else:
         sentence = text("No class can be judged.", "没有哪个类别可以判断。")
     if rare:
@@ -74,7 +63,7 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
         few = min(rare, key=lambda one: one.holders)
         estimates["fewest"] = count(few.holders, "examples")
         sentence += text(
-            "Cannot be judged: {k} of the classes, which stand in fewer than {n} pictures or in too few groups of them ('{r}' in {f}).",
+            "Cannot be judged: {k} of the classes, which {k:|stands|stand} in fewer than {n} pictures or in too few groups of them ('{r}' in {f}).",
             "有 {k} 个类别无法判断：含有它们的图片不足 {n} 张，或分属的组太少（“{r}”见于 {f} 张）。",
             k=len(rare),
             n=LEAST_HOLDERS,
@@ -102,6 +91,36 @@ def describe_scored_classes(evidence: Evidence) -> list[Finding]:
             figure=_figure(classes, column),
         )
     ]
+
+
+def _say_best(label: str, column: str, judged: list[_Scored], estimates: dict[str, Estimate]) -> Text:
+    """On which class it does best and on which worst, of those that can be judged, the best first."""
+    best, lowest = judged[0], judged[-1]
+    estimates[f"{column}:{best.name}"] = best.first
+    values = {"c": label, "m": column, "s": best.name, "h": best.first.format()}
+    if len(judged) == 1:
+        return text(
+            "The only class that can be judged is '{s}' ({c}: {m} {h}).",
+            "只有“{s}”一个类别可以判断（{c}：{m} {h}）。",
+            **values,
+        )
+    if best.first.value == lowest.first.value:
+        estimates["judged"] = count(len(judged), "classes")
+        return text(
+            "{c} does equally well on the {k} classes that can be judged ({m} {v:.3f}).",
+            "{c} 在可以判断的 {k} 个类别上表现相同（{m} 均为 {v:.3f}）。",
+            k=len(judged),
+            v=best.first.value,
+            **values,
+        )
+    worst = [one for one in judged if one.first.value == lowest.first.value]
+    estimates |= {f"{column}:{one.name}": one.first for one in worst[:NAMED]}
+    return text(
+        "Of the classes, {c} does best on '{s}' ({m} {h}){b}.",
+        "各类别中，{c} 在“{s}”上最好（{m} {h}）{b}。",
+        b=_say_worst(worst, estimates),
+        **values,
+    )
 
 
 def _say_worst(worst: list[_Scored], estimates: dict[str, Estimate]) -> Text:

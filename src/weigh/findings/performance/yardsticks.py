@@ -43,7 +43,7 @@ def worth_of_pretraining(evidence: Evidence) -> list[Finding]:
             for c in evidence.results.candidates
             if c.model == plain.model and _uses_unlabelled(c) and c.id in evidence.measured
         ]
-        about = text("fine-tuning the same model without them", "不使用这些数据、直接微调同一模型")
+        about = text("fine-tuning the same model without the unlabelled data", "不用无标签数据、直接微调同一模型")
         for name in using:
             findings += _compared(evidence, name, plain.id, [plain.id, *using], about, "performance:pretraining")
     return findings
