@@ -53,7 +53,7 @@ def test_a_better_test_score_is_no_problem_but_no_confirmation(drawn):
     check(found, results)
     assert (found.verdict, found.severity) == ("yes", "evidence")
     assert found.estimates["gap"].low > 1
-    assert "higher than cross-validation promised" in found.sentence.en
+    assert "better than cross-validation promised" in found.sentence.en
     assert "The score holds" not in found.sentence.en
     assert ("from elsewhere" in found.sentence.en) == (not drawn)
     assert found.assumptions[1].outcome == "doubtful"
@@ -61,7 +61,7 @@ def test_a_better_test_score_is_no_problem_but_no_confirmation(drawn):
 
 def test_a_test_score_within_the_noise_of_cross_validation_is_not_called_higher():
     found = by_id(generalisation.find(study()))["generalisation:test"]
-    assert "higher than" not in found.sentence.en
+    assert "better than cross-validation promised" not in found.sentence.en
     assert "The score holds" in found.sentence.en
 
 

@@ -99,7 +99,7 @@ SAYS: dict[str, dict[str, tuple[str, str]]] = {
         "undecided": ("open|cannot be said", "尚无定论|无法断定|没有可供检验"),
     },
     "generalisation:test": {
-        "yes": ("The score holds|does not fall", "得分成立|没有下降"),
+        "yes": ("The score holds|does not fall", "得分成立|没有变差"),
         "no": ("does not hold", "得分不成立"),
         "undecided": (
             "Whether it holds|no test part|not been scored|not defined|failed",

@@ -33,6 +33,7 @@ __all__ = ["MOST_VALUES", "find"]
 
 MOST_VALUES = 30  # a column with more values is a name or a number, not a slice; the finding counts such columns
 LEAST_UNITS = 20  # fewer independent examples (or groups) than this: too few to tell
+DESCRIBED = "described, not compared"
 LEAST_OF_CLASS = 5  # …or than this in a class that the slice has: its recall would stand on single examples
 DRAWS = 400  # only the spread is taken from them, never a far quantile
 CLAIM = "this_data"  # but of others' trained models nothing more than these_models
@@ -133,7 +134,7 @@ def _too_few(s: Slice, out_of_fold: OutOfFold, units: Units) -> str:
     if min(inside, outside) < LEAST_UNITS:
         return "too few to tell"
     if s.column == CLASS and not out_of_fold.kind.exclusive:
-        return "described, not compared"  # several labels: the rest of a class is not another class
+        return DESCRIBED  # several labels: the rest of a class is not another class
     if out_of_fold.kind.counted and make_units(out_of_fold.kind, out_of_fold.target[s.member]).smallest < LEAST_UNITS:
         return "too few entities to tell"
     if s.column != CLASS and out_of_fold.kind.exclusive:
@@ -220,8 +221,11 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         if p <= (1 - level) / 2 and s.shortfall is not None and (s.shortfall.low or 0.0) > 0
     ]
     worse.sort(key=lambda s: -s.shortfall.value)  # type: ignore[union-attr]
-    tested, small = sum(s.shortfall is not None for s in scored), sum(bool(s.reason) for s in scored)
+    tested, described = sum(s.shortfall is not None for s in scored), sum(s.reason == DESCRIBED for s in scored)
+    small = sum(bool(s.reason) for s in scored) - described
     estimates = {"slices_tested": count(tested, "slices"), "slices_too_small": count(small, "slices")}
+    if described:
+        estimates["classes"] = count(described, "classes")
     for s in worse[:NAMED]:
         name = f"{s.slice.column or 'class'}={s.slice.value}"
         estimates[name], estimates[f"{name}:shortfall"] = s.score, s.shortfall  # type: ignore[assignment]
@@ -229,9 +233,10 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
         estimates["slices_worse"] = count(len(worse), "slices")
     if left_out:
         estimates["columns_left_out"] = count(len(left_out), "columns")
-    sentence = _say(results.candidate(winner).label, worse, tested, metric.title) + _say_what_is_not_tested(
-        small, len(left_out), others=tested > 0
+    sentence = _say(
+        results.candidate(winner).label, worse, tested, metric.title, only_described=described > 0 and not small
     )
+    sentence += _say_what_is_not_tested(small, described, len(left_out), others=tested > 0)
     return Finding(
         id="slices",
         kind="slices",
@@ -250,7 +255,7 @@ def _finding(results: Results, winner: str, scored: list[Scored], left_out: list
     )
 
 
-def _say(winner: str, worse: list[Scored], tested: int, metric: Text) -> Text:
+def _say(winner: str, worse: list[Scored], tested: int, metric: Text, *, only_described: bool) -> Text:
     """Which parts are worse than the rest, of those that could be tested."""
     if worse:
         named = [_named(s, metric) for s in worse[:NAMED]]
@@ -269,11 +274,19 @@ def _say(winner: str, worse: list[Scored], tested: int, metric: Text) -> Text:
             w=winner,
             t=tested,
         )
+    if only_described:
+        return text("No part of the data is compared with the rest.", "没有哪个数据子集与其余部分作了比较。")
     return text("No part of the data is large enough to be judged.", "没有哪个数据子集大到足以判断。")
 
 
-def _say_what_is_not_tested(small: int, left_out: int, *, others: bool) -> Text:
+def _say_what_is_not_tested(small: int, described: int, left_out: int, *, others: bool) -> Text:
     sentence = text("", "")
+    if described:
+        sentence += text(
+            "Described, not compared: {d} {d:|class|classes}, as with several labels the rest of a class is no other class.",
+            "{d} 个类别只作描述，不作比较：有多个标签时，某一类别之外的样本并不是另一个类别。",
+            d=described,
+        )
     if small and others:
         sentence += text(
             "Too few or too uniform to tell: {s} more.", "另有 {s} 个子集样本太少或过于单一，无法判断。", s=small
@@ -321,8 +334,8 @@ def _named(s: Scored, title: Text) -> Text:
     assert s.shortfall is not None
     what = text("recall", "召回率") if s.slice.column == CLASS else title
     return text(
-        "{name} ({what} {score}; {short} less than the rest)",
-        "{name}（{what} {score}，比其余部分低 {short}）",
+        "{name} ({what} {score}; worse than the rest by {short})",
+        "{name}（{what} {score}，比其余部分差 {short}）",
         name=Text(_name(s, "en"), _name(s, "zh")),
         what=what,
         score=s.score.format(),

@@ -73,7 +73,7 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
     }
     parts = [text("{d} without {w}", "没有{w}则高 {d}", d=amount(costs[s]), w=WITHOUT[s]) for s in ranked[:TOLD]]
     sentence = text(
-        "{c} reaches a mAP of {s} at an overlap of {o:.1f}. It would be higher by {l}.",
+        "{c} reaches an mAP of {s} at an overlap of {o:.1f}. It would be higher by {l}.",
         "重叠不低于 {o:.1f} 时，{c} 的 mAP 为 {s}。{l}。",
         c=evidence.label(reader),
         s=f"{whole:.3f}",
@@ -82,9 +82,10 @@ def find_costs(evidence: Evidence, reader: str, sightings: dict[str, Sightings])
     )
     top, second = ranked[0], ranked[1] if len(ranked) > 1 else None
     if second is not None and not settled:
+        others_too = len(ranked) > 2
         sentence += text(
-            "Which of these costs most is not settled: {a} or {b} or another.",
-            "哪一种损失最大，尚无定论：可能是{a}，也可能是{b}或其他。",
+            "Which of these costs most is not settled: {a} or {b}" + (" or another." if others_too else "."),
+            "哪一种损失最大，尚无定论：可能是{a}，也可能是{b}" + ("或其他。" if others_too else "。"),
             a=WITHOUT[top],
             b=WITHOUT[second],
         )

@@ -148,7 +148,7 @@ def _listed(suspects: Sequence[Suspicion], estimates: dict) -> Text:
     words = (
         text("{k} without a box", "{k} 处没有框"),
         text("{k} of another class", "{k} 处类别不同"),
-        text("{k} pairs swapped", "{k} 对互换"),
+        text("{k} {k:|pair|pairs} swapped", "{k} 对互换"),
         text("{k} drawn elsewhere", "{k} 处框的位置不同"),
     )
     parts = []

@@ -62,7 +62,8 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
     """The kinds of mistakes of `reader`, in the mean of its repeats; none where nothing is complete enough to count."""
     runs, present = evidence.out_of_fold[reader], evidence.measured[reader].present
     happened: Counter[tuple[str, int, int]] = Counter()
-    repeats = np.flatnonzero(present.any(axis=1))
+    sizes = present.sum(axis=1)  # repeats of fewer sentences are no repeats to average over
+    repeats = np.flatnonzero((sizes == sizes.max(initial=0)) & (sizes > 0))
     for repeat in repeats.tolist():
         labels = runs.prediction(repeat).labels
         for i in np.flatnonzero(present[repeat]).tolist():
@@ -75,7 +76,7 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
     entities = sum(of.values()) - of[INVENTED]
     one = {name: _amount(value) for name, value in of.items()}
     sentence = text(
-        "Of {n} entities in the data{w} {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
+        "Of {n} {n:|entity|entities} in the data{w} {c} finds {h} exactly; {m} it misses, {t} it finds with another type, {b} with other borders, {o} "
         "with both. {i} it invents.",
         "数据{w}中有 {n} 个实体，{c} 完全找对 {h} 个，漏掉 {m} 个，{t} 个类型不对，{b} 个边界不对，{o} 个两者都不对；另外凭空找出 {i} 个。",
         n=_amount(entities),
@@ -91,12 +92,15 @@ def find_mistakes(evidence: Evidence, reader: str) -> list[Finding]:
     if len(repeats) > 1:
         sentence += text("Numbers are means over {r} repeats.", "以上数字为 {r} 次重复的平均值。", r=len(repeats))
     classes = (*evidence.results.examples.classes, NONE)  # -1 is the last
-    confused = Counter({(a, b): number for (_, a, b), number in happened.items() if a >= 0 and b >= 0 and a != b})
+    confused: Counter[tuple[int, int]] = Counter()
+    for (_, a, b), number in happened.items():  # with the same borders or others
+        if a >= 0 and b >= 0 and a != b:
+            confused[a, b] += number
     estimates = {"entities": _mean(entities), "repeats": count(len(repeats), "repeats")}
     estimates |= {name.replace(" ", "_"): _mean(value) for name, value in of.items()}
     if confused:
-        (a, b), _ = confused.most_common(1)[0]
-        number = sum(n for (_, x, y), n in happened.items() if (x, y) == (a, b)) / len(repeats)
+        (a, b), often = confused.most_common(1)[0]
+        number = often / len(repeats)
         estimates["most_confused"] = _mean(number)
         sentence += text(
             "The types most often confused: '{a}' taken for '{b}' ({k}).",

@@ -64,8 +64,8 @@ def _find_hardest(evidence: Evidence, reader: str) -> Finding:
     }
     estimates["examples"] = count(len(seen), "examples")
     sentence = text(
-        "In the mean {c} gets {a} % of the pixels of a picture wrong, in half of the pictures less than {m} %, in the worst {x} % ({n} pictures).",
-        "{c} 平均每张图片判错 {a} % 的像素，一半的图片不到 {m} %，最差的一张为 {x} %（共 {n} 张图片）。",
+        "In the mean {c} gets {a} % of the pixels of a picture wrong, in half of the pictures at most {m} %, in the worst {x} % ({n} pictures).",
+        "{c} 平均每张图片判错 {a} % 的像素，一半的图片不超过 {m} %，最差的一张为 {x} %（共 {n} 张图片）。",
         c=evidence.label(reader),
         a=f"{estimates['mean_wrong'].value:.1f}",
         m=f"{estimates['median_wrong'].value:.1f}",

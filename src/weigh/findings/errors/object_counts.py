@@ -132,7 +132,7 @@ def _say(evidence: Evidence, reader: str, whole: _Count, each: list[_Count]) -> 
     if few:
         estimates["not_judged"] = count(few, "classes")
         sentence += text(
-            "Without an interval, as they stand in too few pictures: {k} classes.",
+            "Without an interval, as {k:|it stands|they stand} in too few pictures: {k} {k:|class|classes}.",
             "有 {k} 个类别因所在图片太少而没有区间。",
             k=few,
         )

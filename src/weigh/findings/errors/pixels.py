@@ -104,7 +104,7 @@ def find_confusions(evidence: Evidence, reader: str) -> Finding:
     if judged and unjudged:
         estimates |= {"least": count(LEAST_HOLDERS, "examples"), "not_judged": count(len(unjudged), "classes")}
         sentence += text(
-            "Not judged: {k} of the classes, which stand in fewer than {n} pictures or in too few groups of them.",
+            "Not judged: {k} of the classes, which {k:|stands|stand} in fewer than {n} pictures or in too few groups of them.",
             "有 {k} 个类别未作判断：含有它们的图片不足 {n} 张，或分属的组太少。",
             k=len(unjudged),
             n=LEAST_HOLDERS,

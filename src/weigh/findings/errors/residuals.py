@@ -50,9 +50,9 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
     digits = max(0, 3 - int(np.floor(np.log10(max(sizes["largest_error"], 1e-300)))) - 1)
     written = {name: f"{abs(value):.{min(digits + 1, 12)}f}" for name, value in sizes.items()}
     sentence = text(
-        "Predictions of {c} are off by {a} in the mean (in the unit of the label), half of them by less than {m}, the worst by {x} ({n} "
+        "Predictions of {c} are off by {a} in the mean (in the unit of the label), half of them by {m} at most, the worst by {x} ({n} "
         "examples).",
-        "{c} 的预测平均偏差为 {a}（以标签的单位计），一半的偏差小于 {m}，最大偏差为 {x}（{n} 个样本）。",
+        "{c} 的预测平均偏差为 {a}（以标签的单位计），一半的偏差不超过 {m}，最大偏差为 {x}（{n} 个样本）。",
         c=evidence.label(reader),
         a=written["mean_error"],
         m=written["median_error"],
@@ -60,7 +60,9 @@ def find_residuals(evidence: Evidence, reader: str) -> list[Finding]:
         n=len(seen),
     )
     sentence += (
-        text("On average they are too high by {o}.", "总体上偏高 {o}。", o=written["mean_offset"])
+        text("On average they are neither too high nor too low.", "总体上既不偏高也不偏低。")
+        if float(written["mean_offset"]) == 0
+        else text("On average they are too high by {o}.", "总体上偏高 {o}。", o=written["mean_offset"])
         if sizes["mean_offset"] > 0
         else text("On average they are too low by {o}.", "总体上偏低 {o}。", o=written["mean_offset"])
     )

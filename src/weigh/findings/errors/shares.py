@@ -62,6 +62,11 @@ class Sort(NamedTuple):
     counts: np.ndarray
 
     @property
+    def number(self) -> int:
+        """How many there are; a repeat may lack some of the pictures."""
+        return round(float(self.counts[:, :, 1].max(axis=0, initial=0.0).sum()))
+
+    @property
     def occurring(self) -> Occurring:
         return Occurring(self.counts, (self.counts[:, :, 1] > 0).any(axis=0))
 
@@ -71,7 +76,7 @@ def _too_few(first: Sort, last: Sort, missed: Sequence[Estimate], estimates: dic
     sentence = text("", "")
     for name, one, share in (("first", first, missed[0]), ("last", last, missed[-1])):
         if share.low is None:
-            objects = round(float(one.counts[:, :, 1].sum()) / len(one.counts))
+            objects = one.number
             pictures = int(one.occurring.holders.sum())
             estimates |= {f"{name}_objects": count(objects, "1"), f"{name}_pictures": count(pictures, "examples")}
             sentence += text(
@@ -125,12 +130,11 @@ def find_missed(
         sentence = text("It is not settled.", "尚无定论。") + sentence
     table, rows = [], []
     for one, estimate in zip(sorts, missed, strict=True):
-        number = float(one.counts[:, :, 1].sum()) / len(one.counts)
-        if not number:
+        if not one.number:
             continue
         named = one.name._asdict()
         pictures = int(one.occurring.holders.sum())
-        table.append({"sort": named, "objects": round(number), "examples": pictures, "missed": percent(estimate)})
+        table.append({"sort": named, "objects": one.number, "examples": pictures, "missed": percent(estimate)})
         rows.append(drawn(named, estimate))
     return Finding(
         id=id,

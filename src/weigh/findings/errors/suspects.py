@@ -252,6 +252,12 @@ def _say(reader: str, suspects: Suspected, *, ours: bool) -> Text:
             w=who,
             e=f"{suspects.by_chance.value:g} [{suspects.by_chance.low:g}, {suspects.by_chance.high:g}]",
         )
+    if suspects.strange:  # they are contradicted, and follow
+        return text(
+            "None of the labels outside the groups below is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
+            "除下述各组外，{w} 对其余标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
+            w=reader,
+        )
     return text(
         "None of the {n} labels is contradicted with confidence by {w}. Errors that a model would make as well stay unseen.",
         "{w} 对 {n} 个标注都没有确信的异议。模型自己也会犯的错误仍无法发现。",
@@ -281,7 +287,7 @@ def _left_out(evidence: Evidence, suspects: Suspected, estimates: dict[str, Esti
         sentence += text(
             "Not suspected: {k} further {k:|label|labels} in {g} {g:|group|groups} where the model contradicts a large part of all labels; it never saw these "
             "groups, so that tells of the model.",
-            "另有 {k} 个标注也与预测矛盾，但不作怀疑：它们所在的 {g} 个组中，模型与大部分标注不符；模型训练时没有见过这些组，问题更可能在模型。",
+            "另有 {k} 个标注也与预测矛盾，但不作怀疑：它们所在的 {g} 个组中，模型与相当一部分标注不符；模型训练时没有见过这些组，问题更可能在模型。",
             k=suspects.strange,
             g=suspects.groups,
         )
