@@ -52,7 +52,9 @@ def assumptions_of(evidence: Evidence, names: list[str]) -> list[Assumption]:
         ),
         outcome="doubtful" if alarmed else "unchecked",
         detail=(
-            text(
+            text("Neighbours are alike, or conditions drift along the rows.", "相邻样本相似，或条件随行的顺序漂移。")
+            if alarmed and others
+            else text(
                 "Neighbours are alike, or conditions drift: see what was found about the order of the examples.",
                 "相邻样本相似，或条件随顺序漂移：见关于样本顺序的结论。",
             )

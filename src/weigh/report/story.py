@@ -224,9 +224,12 @@ def _may_not(headline: Finding | None, evidence: list[Finding], study: dict[str,
     points = points[:LIMIT]
     claims, others = {f.claim for f in everything}, study.get("origin", "study") == "models"
     missing = []
-    if not others and not any(f.kind == "generalisation" and f.claim == "these_models" for f in everything):
+    about_test = [f for f in everything if f.kind == "generalisation"]
+    unasked = study.get("test_looks") and not about_test  # nothing was learnt: what was scored there says no more
+    if not (others or unasked or any(f.claim == "these_models" for f in about_test)):
         tested = (study.get("examples") or {}).get("test")
-        missing.append("missing_claim_test_waits" if tested else "missing_claim_test")
+        read = "missing_claim_test_read" if study.get("origin") == "folds" else "missing_claim_test"
+        missing.append("missing_claim_test_waits" if tested else read)
     if "new_data" not in claims:
         missing.append("missing_claim_recipes" if others else "missing_claim_new_data")
     return (*points, *(Point(WORDS[word]) for word in missing if everything))

@@ -218,7 +218,7 @@ WORDS = {
     "quantity": Text("quantity", "量"),
     "seed": Text("seed", "随机种子"),
     "blocks_of": Text("blocks of {n}", "每块 {n} 个样本"),
-    "chosen_no": Text("Best of those tried, but not good enough to use", "已尝试方案中得分最高，但不宜使用"),
+    "chosen_no": Text("Best of those tried, but not good enough to use", "已尝试方案中最好的，但不宜使用"),
     "chosen_undecided": Text("Ahead so far, but not settled", "目前领先，尚无定论"),
     "chosen_yes": Text("Recommended", "推荐使用"),
     "only_undecided": Text("The only one tried; whether to use it is not settled", "只尝试了这一个，是否采用尚无定论"),
@@ -289,8 +289,12 @@ WORDS = {
         "There was no independent test part: every score comes from examples of the same data that were held out of training.",
         "没有独立的测试部分：所有得分都来自同一份数据中训练时留出的样本。",
     ),
+    "missing_claim_test_read": Text(
+        "There was no independent test part: every score comes from the cross-validation that was read.",
+        "没有独立的测试部分：所有得分都来自读取的交叉验证。",
+    ),
     "missing_claim_test_waits": Text(
-        "The independent test part was not scored: so far every score comes from examples of the same data that were held out of training.",
+        "There is no score on the independent test part: so far every score comes from examples of the same data that were held out of training.",
         "独立的测试部分没有得分：目前所有得分都来自同一份数据中训练时留出的样本。",
     ),
     "next_more": Text("Further proposals", "其他建议"),

@@ -79,7 +79,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         return _judge_as_stated(results, winner, winners, common)
     before, after = winners.before, winners.after
     verdict = judge_error(after.error)
-    ours = results.origin == "study"
+    saved = _is_saved(results)
     estimates = {
         "calibration_error": after.error,
         "calibration_error_before": before.error,
@@ -98,12 +98,17 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         "brier_before": before.brier,
         "brier": after.brier,
     }
-    sentence = _say(results.candidate(winner).label, winners, ours=ours) + _meaning(verdict)
+    sentence = _say(results.candidate(winner).label, winners, saved=saved) + _meaning(verdict)
     assumptions = [
         Assumption(
             name=text(
                 "The refitted model is as sure of itself as the models of the folds",
                 "重新拟合的模型与各折模型的自信程度相同",
+            )
+            if results.origin == "study"
+            else text(
+                "Whatever model is used is as sure of itself as the models of the folds",
+                "实际使用的模型与各折模型的自信程度相同",
             ),
             outcome="unchecked",
         )
@@ -141,7 +146,12 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
     )
 
 
-def _say(winner: str, described: Described, *, ours: bool) -> Text:
+def _is_saved(results: Results) -> bool:
+    """Whether there is, or will be, a saved model with this temperature."""
+    return results.origin == "study" and results.spec.output.refit
+
+
+def _say(winner: str, described: Described, *, saved: bool) -> Text:
     """How far stated and true are apart, as trained and with the temperature."""
     before, after = described.before, described.after
     return text(
@@ -153,7 +163,7 @@ def _say(winner: str, described: Described, *, ours: bool) -> Text:
     ) + text(
         "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
         "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
-        s=text("in the saved model", "保存的模型中温度为") if ours else text("over all", "全部数据上为"),
+        s=text("in the saved model", "保存的模型中温度为") if saved else text("over all", "全部数据上为"),
         t=f"{described.temperature:.2f}",
         a=after.error.format(),
         g=_gain(described.gain),
@@ -193,7 +203,7 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
         estimates["temperature"] = Estimate(
             value=temperature, n=stated.error.n, n_unit=stated.error.n_unit, unit="1", method=method
         )
-        sentence += _of_saved(temperature, tested)
+        sentence += _of_saved(temperature, tested, saved=_is_saved(results))
         if tested is None:
             verdict, steps = "undecided", []
         else:
@@ -211,21 +221,24 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
     )
 
 
-def _of_saved(temperature: float, tested: Estimate | None) -> Text:
-    """What is known of the probabilities that the saved model states, where one fold ran."""
-    t = f"{temperature:.2f}"
+def _of_saved(temperature: float, tested: Estimate | None, *, saved: bool) -> Text:
+    """What is known of the probabilities that a saved model states, where one fold ran; `saved`: one is."""
+    values = {
+        "t": f"{temperature:.2f}",
+        "m": text("The saved model", "保存的模型") if saved else text("A model that is saved", "若保存模型，它"),
+    }
     if tested is None:
         return text(
-            "The saved model divides its logits by a temperature of {t}, fitted on these same examples: what it states then has not been judged.",
-            "保存的模型会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的：校准后的概率尚未检验。",
-            t=t,
+            "{m} divides its logits by a temperature of {t}, fitted on these same examples: what it states then has not been judged.",
+            "{m}会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的：校准后的概率尚未检验。",
+            **values,
         )
     return text(
-        "The saved model divides its logits by a temperature of {t}, fitted on these same examples; on the test part, which chose nothing, "
+        "{m} divides its logits by a temperature of {t}, fitted on these same examples; on the test part, which chose nothing, "
         "what it states then and how often it is right differ by {e} on average.",
-        "保存的模型会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
-        t=t,
+        "{m}会用温度 {t} 缩放其输出，而该温度就是用这些样本拟合的；测试部分没有参与任何选择，在其上校准后的概率与实际正确率平均相差 {e}。",
         e=tested.format(),
+        **values,
     )
 
 
