@@ -188,7 +188,7 @@ def test_further_questions_go_before_models_do(photos, suggestions, tmp_path, mo
     assert "no time for the order check, more than one repeat of heads; a longer --budget" in told.en, (
         "a curve there would not have been: too few examples"
     )
-    assert "来不及做顺序检查、重复训练分类头" in told.zh
+    assert "来不及做顺序检查、重复训练线性头" in told.zh
     assert results.skipped["order-check"].en == "55s is too short for the order check."
     assert not results.unfinished
     assert not [finding for finding in study.read().file.findings if finding.kind in ("internal", "progress")]

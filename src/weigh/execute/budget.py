@@ -142,7 +142,7 @@ def keep_budget(
     fewer = over = None
     if cut != plan.repeats:
         fewer = text(
-            "To keep the budget of {b}, {n} of {m} planned repeats are run.",
+            "To keep the budget of {b}, {n} of {m} planned repeats {n:|is|are} run.",
             "为不超出 {b} 的预算，计划的 {m} 次重复中运行 {n} 次。",
             b=spec.design.budget,
             n=sum(cut.values()),
@@ -307,9 +307,10 @@ def _stopped_words(plan: Plan, counts: Mapping[str, int], stopped: Collection[st
         )
     if labels:
         words += text(
-            "Runs took longer than predicted: to keep to the budget, {c} is not trained to the end, and nothing is said about it.",
+            "Runs took longer than predicted: to keep to the budget, {c} {n:|is|are} not trained to the end, and nothing is said about {n:|it|them}.",
             "运行比预计的慢：为不超出预算时间，{c} 未训练完，因此不对其作任何结论。",
             c=", ".join(labels),
+            n=len(labels),
         )
     return words
 

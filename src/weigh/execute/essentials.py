@@ -29,8 +29,8 @@ CALLED = {  # what is left out: purposes of runs, and repeats
     "curve": text("the learning curve", "做学习曲线"),
     "order-check": text("the order check", "做顺序检查"),
     "cleaned": text("the leaders once more without suspected labels", "去掉可疑标注后重跑领先方案"),
-    "repeats": text("more than one repeat of heads", "重复训练分类头"),
-    "all repeats": text("all repeats of heads", "完成分类头的全部重复"),
+    "repeats": text("more than one repeat of heads", "重复训练线性头"),
+    "all repeats": text("all repeats of heads", "完成线性头的全部重复"),
 }
 
 

@@ -5,6 +5,7 @@ Before it: `budget.py` and `less_training.py`, which decide. After it: `planner.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -70,11 +71,19 @@ class LeftOut:
         """
         stopped = [Text(*one) for one in self._kept["words"]]
         if ran := self._ran_since:
-            stale = [one for one in stopped if any(name in one.en for name in ran)]
-            rest = {name for name in self.stopped if any(name in one.en for one in stale)}
+            stale = [one for one in stopped if self._named(one, ran)]
+            rest = {name for one in stale for name in self._named(one, self.stopped)}
             stopped = [one for one in stopped if one not in stale]
             stopped += [words] if (words := self.stopped_words(rest)) is not None else []
         return joined([design, too_short_for(self.budget, models), *stopped])
+
+    def _named(self, sentence: Text, names: Collection[str]) -> set[str]:
+        """Those of these candidates that a sentence names: by themselves, or by their model (`stopped_words`)."""
+
+        def whole(name: str) -> bool:
+            return re.search(rf"(?<![^ ,]){re.escape(name)}(?![^ ,;])(?! ×)", sentence.en) is not None
+
+        return {c.id for c in self.candidates if c.id in names and (whole(c.id) or whole(c.model))}
 
     @property
     def _ran_since(self) -> set[str]:

@@ -101,9 +101,10 @@ def less_words(spec: StudySpec, whole: Plan, less: LessTraining) -> Text:
         changed = less_of(spec, recipe, less)
         usual = max(epochs_of(run.options, len(run.train)) for run in runs)
         if "epochs" in changed:
-            parts.append(text("{e} epochs instead of {u}", "{e} 轮（而非 {u} 轮）", e=changed["epochs"], u=usual))
+            epochs = changed["epochs"]
+            parts.append(text("{e} {e:|epoch|epochs} instead of {u}", "{e} 轮（而非 {u} 轮）", e=epochs, u=usual))
         if "image_size" in changed:
-            parts.append(text("pictures of {s} pixels", "图片缩至 {s} 像素", s=changed["image_size"]))
+            parts.append(text("on pictures of {s} pixels", "图片缩至 {s} 像素", s=changed["image_size"]))
         if less.folds < spec.design.folds:
             parts.append(text("in {k} of {f} folds", "只在 {f} 折中的 {k} 折", k=less.folds, f=spec.design.folds))
         words += text(
