@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shlex
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -167,7 +168,7 @@ class Keeper:
                     "the present results: weigh run {s} --set output.ensemble=always. If it is not needed, delete the folder.",
                     "ensemble/ 中的平均模型是在最近这些运行之前生成的，保持原样：weigh predict --ensemble 会说明这一点。若要保存按现有结果得到的平均："
                     "weigh run {s} --set output.ensemble=always。若不再需要，可删除该文件夹。",
-                    s=self.ledger.folder,
+                    s=shlex.quote(str(self.ledger.folder)),
                 )
             )
 

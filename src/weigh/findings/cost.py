@@ -21,7 +21,7 @@ from weigh.plan.candidates import candidate_id
 from weigh.record.results import Candidate, Results
 from weigh.stats.estimate import Estimate
 
-__all__ = ["cost_of", "find", "front", "operations", "short_number"]
+__all__ = ["cost_of", "find", "front", "operations"]
 
 BUSY = 1.5  # times as long by the clock: from here on others had a good part of the processor
 WORK = (
@@ -143,14 +143,14 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
                 "{w} is the only candidate that ran: it needs {a} {u}.",
                 "{w} 是唯一运行过的候选方案：需要 {a} {u}。",
                 w=own.candidate.label,
-                a=short_number(mine / scale),
+                a=_short(mine / scale),
                 u=words,
             )
         if all((c.candidate.model, getattr(c, name)) == (own.candidate.model, mine) for c in rivals):
             return "yes", text(
                 "All candidates use the same network: {a} {u}.",
                 "所有候选方案使用同一个网络：{a} {u}。",
-                a=short_number(mine / scale),
+                a=_short(mine / scale),
                 u=words,
             )
         if mine <= least:
@@ -158,7 +158,7 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
                 "{w} needs {a} {u}; no other candidate needs less.",
                 "{w} 需要 {a} {u}，没有其他候选方案比它更省。",
                 w=own.candidate.label,
-                a=short_number(mine / scale),
+                a=_short(mine / scale),
                 u=words,
             )
         estimates[f"cheapest_{name}"] = _fixed(least / scale, words.en)
@@ -167,11 +167,11 @@ def _compare(own: Cost | None, rivals: list[Cost], estimates: dict[str, Estimate
             "{w} needs {a} {u}, {r} times as many as {c} ({b}). Whether it is worth that, the comparison of their scores says.",
             "{w} 需要 {a} {u}，是 {c}（{b}）的 {r} 倍。是否值得，要看两者得分的比较。",
             w=own.candidate.label,
-            a=short_number(mine / scale),
+            a=_short(mine / scale),
             u=words,
-            r=short_number(mine / least),
+            r=_short(mine / least),
             c=cheapest.candidate.label,
-            b=short_number(least / scale),
+            b=_short(least / scale),
         )
     return "undecided", text(
         "Sizes and work of the models were not recorded for all candidates.",
@@ -214,19 +214,19 @@ def _measured(costs: list[Cost], own: Cost | None, *, greater_is_better: bool) -
             "On this machine a run of {w} trained for {t} seconds (median).",
             "在本机上，{w} 每次训练耗时 {t} 秒（中位数）。",
             w=own.candidate.label,
-            t=short_number(own.train_seconds),
+            t=_short(own.train_seconds),
         )
         if own.predict_seconds is not None:
             sentence += text(
                 "A prediction takes {p} milliseconds (on a processor those of one thread; candidates with the same network share the least reading).",
                 "每次预测耗时 {p} 毫秒（在处理器上按单线程计；网络相同的候选方案共用最小的一次读数）。",
-                p=short_number(1000 * own.predict_seconds),
+                p=_short(1000 * own.predict_seconds),
             )
         if own.delay is not None and own.delay > BUSY:
             sentence += text(
                 "The machine was busy with other work: by the clock a pass took {d} times as long. Times of training are too long by as much.",
                 "测量时本机正忙于其他任务：按时钟计，一次前向计算耗时为正常的 {d} 倍；训练时间也相应偏长。",
-                d=short_number(own.delay),
+                d=_short(own.delay),
             )
         fast = [row for row in rows if row["front"]]
         if len(fast) > 1 and own.predict_seconds is not None:
@@ -276,7 +276,7 @@ def _fixed(value: float, unit: str) -> Estimate:
     return Estimate(value=value, method="fact about the model, not estimated", unit=unit)
 
 
-def short_number(value: float) -> str:
+def _short(value: float) -> str:
     """Three significant digits, no exponent."""
     if value == 0:
         return "0"

@@ -139,14 +139,14 @@ def racing_words(race: Race | None, spec: StudySpec, candidates: Sequence[Candid
     planned, kept = sum(race.planned.values()), sum(race.ends.values())
     if race.upto is None:
         return text(
-            "Racing is over: {k} of {n} runs of the {c} candidates that train networks were kept.",
+            "Racing is over: {k} of {n} runs of the {c} {c:|candidate that trains a network|candidates that train networks} {k:|was|were} kept.",
             "竞速已结束：{c} 个训练网络的候选方案原计划 {n} 次运行，保留 {k} 次。",
             k=kept,
             n=planned,
             c=len(race.planned),
         )
     return text(
-        "Racing is on: the {c} candidates that train networks run fold by fold, and who cannot be the best any more drops out. "
+        "Racing is on: the {c} {c:|candidate that trains a network runs|candidates that train networks run} fold by fold, and who cannot be the best any more drops out. "
         "The time below is the worst case, {k} such runs; at the least {m} are needed. All heads run. Off: design.race=false.",
         "已启用竞速：{c} 个训练网络的候选方案逐折运行，不可能再成为最好的随即退出。"
         "下面的时间是最坏情况（此类运行 {k} 次），最少需要 {m} 次。线性头全部运行。关闭：design.race=false。",

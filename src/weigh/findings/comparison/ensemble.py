@@ -11,7 +11,7 @@ from typing import Any
 
 from weigh.findings.amounts import amount, count, gain_of, scope, share, written_level
 from weigh.findings.assumptions import assumptions_of
-from weigh.findings.cost import cost_of, short_number
+from weigh.findings.cost import cost_of
 from weigh.findings.evidence import Evidence, read_evidence
 from weigh.findings.model import Assumption, Finding, Verdict
 from weigh.findings.questions import asked
@@ -168,7 +168,12 @@ def _times(evidence: Evidence, ensemble: Ensemble, estimates: dict[str, Estimate
     if len(sizes) < len(members):
         return words
     estimates["megabytes"] = Estimate(value=sum(sizes) / 1e6, method=FACT, unit="megabytes")
-    return text("{w} and with {s} MB of weights", "{w}，权重共 {s} MB", w=words, s=short_number(sum(sizes) / 1e6))
+    return text("{w} and with {s} MB of weights", "{w}，权重共 {s} MB", w=words, s=_three_digits(sum(sizes) / 1e6))
+
+
+def _three_digits(value: float) -> str:
+    """Three significant digits, of large numbers the whole one: never "1.2e+03"."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
 def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
@@ -183,8 +188,8 @@ def _measured(evidence: Evidence, ensemble: Ensemble) -> dict[str, Any]:
         "On this machine a prediction by all {k} members takes {p} milliseconds, and a training of each took {t} seconds in all (medians).",
         "在本机上，{k} 个成员全部预测一次耗时 {p} 毫秒；每个成员各训练一次共耗时 {t} 秒（中位数）。",
         k=len(costs),
-        p=short_number(1000 * sum(passes)),
-        t=short_number(sum(trained)),
+        p=_three_digits(1000 * sum(passes)),
+        t=_three_digits(sum(trained)),
     )
     return {
         "predict_milliseconds": round(1000 * sum(passes), 3),

@@ -51,7 +51,7 @@ def find(results: Results) -> list[Finding]:
     }
     if race.stop is None:
         sentence = text(
-            "The race of {c} candidates is not over.", "{c} 个候选方案的竞速尚未结束。", c=len(race.planned)
+            "The race of {c} {c:|network|networks} is not over.", "{c} 个网络的竞速尚未结束。", c=len(race.planned)
         )
         estimates["racing"] = count(len(race.planned), "candidates")
         for name in ("kept", "planned", "share"):

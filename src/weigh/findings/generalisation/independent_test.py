@@ -277,7 +277,7 @@ def _same_classes(evidence: Evidence, estimates: dict[str, Estimate]) -> Text:
         return text("", "")
     estimates["judged_on_both"] = count(len(both), "classes")
     return text(
-        "Both speak of the {k} classes that stand in enough pictures of both parts.",
+        "Both speak of the {k} {k:|class that stands|classes that stand} in enough pictures of both parts.",
         "两者都只涉及在两部分图片中都足够多的 {k} 个类别。",
         k=len(both),
     )

@@ -147,7 +147,7 @@ def _judge(own: Trained, estimates: dict[str, Estimate]) -> tuple[Verdict, Text]
         "best_epoch": Estimate(value=own.best, method="median", unit="1"),
     }
     sentence = text(
-        "The best epoch on the examples held back was number {m} in the median; in {k} of {n} runs it was the last one.",
+        "The best epoch on the examples held back was number {m} in the median; in {k} of {n} {n:|run|runs} it was the last one.",
         "在留出的样本上，最好的一轮（中位数）是第 {m} 轮；{n} 次运行中有 {k} 次最后一轮最好。",
         **values,
     )
