@@ -17,9 +17,10 @@ from tests.execute.test_late_models import (  # noqa: F401  (fixtures)
 from tests.plan.planted_workers import records_only
 from weigh.execute import essentials
 from weigh.execute.budget import Clock
+from weigh.execute.left_out import LeftOut
 from weigh.execute.listener import Silent
 from weigh.plan.jobs import HEAD_SECONDS
-from weigh.run import Job, Needs, Outcome
+from weigh.run import Candidate, Job, Needs, Outcome
 
 SETTINGS = ["design.repeats=null", "design.order_check=false", "design.finalists=1"]
 SHORT = {"name": "finetune", "image_size": 32, "epochs": 2}
@@ -122,6 +123,20 @@ def test_training_in_full_is_not_replaced_by_training_for_less(photos, tmp_path,
     short = records_only(study_with_finetune(photos, tmp_path / "s", monkeypatch, "300s", finetune))
     assert short.results().less is None
     assert {record.key for record in short.results().records} == before
+
+
+def test_a_model_that_ran_since_is_not_said_to_have_had_no_time():
+    """The sentence names models where none of their candidates was to run, and candidates by other names."""
+    candidates = tuple(Candidate(f"timm:{m} × finetune", f"timm:{m}", "finetune", m) for m in ("a", "ab"))
+    ids = [candidate.id for candidate in candidates]
+    before = LeftOut(None, "5m", candidates)
+    words = before.stopped_words(ids)
+    assert "there is no time for timm:a, timm:ab;" in words.en
+    kept = {"stopped": ids, "words": [[words.en, words.zh]]}
+    ledger = SimpleNamespace(fact=lambda key: kept)
+    assert LeftOut(ledger, "5m", candidates).words(None, ()) == words
+    since = LeftOut(ledger, "5m", candidates, complete={ids[0]: 1}).words(None, ())
+    assert "there is no time for timm:ab;" in since.en
 
 
 def test_what_heads_take_is_known_of_each_recipe():

@@ -246,13 +246,6 @@ def raced(*, dropped: bool, separations: tuple[float, ...] = (2.0, 1.0)) -> Resu
     return replace(results, records=ran, race=race)
 
 
-def racing() -> Results:
-    """A race of which nobody left so far, and that goes on."""
-    results = raced(dropped=False)
-    assert results.race is not None
-    return replace(results, race=replace(results.race, stop=None, upto=10, leader=None))
-
-
 LATE = text("Runs took longer: to keep to the budget, b is not trained.", "运行较慢：为不超出预算时间，b 未训练。")
 
 
@@ -355,9 +348,8 @@ STUDIES: dict[str, Callable[[], Results]] = {
     "short-of-time": lambda: replace(
         pictures(recipes={"m1": "finetune"}), stopped=(STOPPED,), skipped={"budget": LATE}
     ),
-    "raced": lambda: raced(dropped=True),
-    "raced-all": lambda: raced(dropped=False),
-    "racing": racing,
+    **{name: (lambda out=out: raced(dropped=out)) for name, out in (("raced", True), ("raced-all", False))},
+    "racing": lambda: replace(results_of("raced-all"), race=replace(results_of("raced-all").race, stop=None, upto=10)),
     "gaps": lambda: pictures(n=60, failed=[("m0", 0, 1, "x"), ("m1", 1, 0, "x"), ("m0", 2, 2, "x")]),
     "apart": lambda: pictures(repeats=2, failed=[(f"m{i}", 1 - i, k, "x") for i in range(2) for k in range(5)]),
     "families": lambda: pictures((2.0,), n=600, groups=np.arange(600) // 10, alike=0.95),

@@ -46,6 +46,7 @@ def test_a_bad_slice_is_named(primary):
     assert finding.verdict == "no"
     assert "site = site-0" in finding.sentence.en
     assert "site = site-0" in finding.sentence.zh
+    assert "worse than the rest by" in finding.sentence.en
     assert finding.estimates["site=site-0:shortfall"].low > 0
     assert finding.next
 
@@ -129,6 +130,10 @@ def test_multilabel_describes_classes_without_comparing_them():
     (finding,) = find(make_results({"a": logits}, target, metrics={"primary": "f1_macro"}, winner="a"))
     assert len(finding.table) == 3
     assert not named(finding, "class")
+    assert finding.sentence.en.startswith(
+        "No part of the data is compared with the rest. Described, not compared: 3 classes"
+    )
+    assert "3 个类别只作描述" in finding.sentence.zh
 
 
 def test_average_precision_of_a_small_rest_is_no_yardstick():
