@@ -21,6 +21,7 @@ from weigh.findings.performance.decision import find as find_decision
 from weigh.kinds.base import rows_of
 from weigh.language import text
 from weigh.plan.less_training import LessTraining
+from weigh.plan.racing import Dropped, Race
 from weigh.report.story import tell
 from weigh.report.words import WORDS
 from weigh.spec import RecipeSpec
@@ -149,6 +150,27 @@ def test_a_race_that_goes_on_has_not_been_run_to_the_end():
     found = by_id(file_of("racing").findings)["racing"]
     assert (found.verdict, found.answer) == ("undecided", None)
     assert "looks were planned" in found.assumptions[0].detail.en
+
+
+def test_heads_that_are_left_are_not_settled_by_a_race_of_networks():
+    """Both networks dropped out, and two heads stand as close as before: more repeats of theirs do not race."""
+    names, separations = ("net0", "net1", "head0", "head1"), (0.5, 0.4, 2.0, 2.0)
+    rng = np.random.default_rng(0)
+    target = simulate_target(rng, 300)
+    logits = {
+        name: simulate_logits(rng, target, separation=s, repeats=3) for name, s in zip(names, separations, strict=True)
+    }
+    results = make_results(logits, target, recipes={"net0": "finetune", "net1": "finetune"})
+    out = tuple(Dropped(name, "head0", 5, 15, 0.3, 0.2, 0.4, 300) for name in names[:2])
+    race = Race(dict.fromkeys(names[:2], 15), 5, (5, 10, 15), 4, dict.fromkeys(names[:2], 5), out, stop="one left")
+    ran = tuple(run for run in results.records if run.candidate in names[2:] or run.repeat == 0)
+    results = replace(results, records=ran, race=race)
+    sentence = findings_of(results)["racing"].sentence
+    assert "It ended after 15 of 15 folds: no network can be the best any more." in sentence.en
+    assert "训练网络的方案都不可能再成为最好的" in sentence.zh
+    evidence = read_evidence(results)
+    assert evidence.more_repeats("head0", "head1") == "design.repeats"
+    assert evidence.more_repeats("head0", "net0") == "design.race: false"
 
 
 def test_two_scores_that_are_the_same_are_level():

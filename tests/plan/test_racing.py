@@ -150,7 +150,8 @@ def test_heads_race_nobody():
 def test_more_repeats_are_asked_for_where_they_would_be_run(many, calm, tmp_path, monkeypatch):
     from weigh.findings.evidence import read_evidence
 
-    assert read_evidence(calm.results()).more_repeats() == "design.race: false"
+    names = [candidate.id for candidate in calm.results().candidates]
+    assert read_evidence(calm.results()).more_repeats(*names) == "design.race: false"
     shutil.copytree(calm.folder, tmp_path / "s")
     whole = records_only(study(many, tmp_path / "s", monkeypatch, settings=["design.race=false"]))
-    assert read_evidence(whole.results()).more_repeats() == "design.repeats"
+    assert read_evidence(whole.results()).more_repeats(*names) == "design.repeats"

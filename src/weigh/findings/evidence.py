@@ -98,14 +98,16 @@ class Evidence:
         return next((one for one in self.results.spec.recipes if candidate_id(model, one) == name), None)
 
     def more_repeats(self, *names: str) -> str:
-        """The settings that bring more repeats of these candidates: a race that stopped early would not run them, nor a study that was short of time,
-        and a recipe with a number of its own takes no notice of the design's.
+        """The settings that bring more repeats of these candidates: a race that stopped early would not run those of networks, nor would a study that was
+        short of time, and a recipe with a number of its own takes no notice of the design's.
         """
-        race, settings = self.results.race, []
-        if self.results.less is not None:
-            return "design.budget"
-        if race is not None and race.stop not in (None, "spent"):
+        race, less, settings = self.results.race, self.results.less, []
+        ended = {} if race is None or race.stop in (None, "spent") else race.planned
+        if ended.keys() & names:
             return "design.race: false"
+        trained = [one for one in map(self.results.candidate, names) if not one.cheap]
+        if less is not None and any(one.model in less.models for one in trained):
+            return "design.budget"
         if any(map(self._lost_repeats, names)):
             return "design.budget"
         for recipe in map(self.recipe, names):

@@ -21,6 +21,7 @@ __all__ = ["find"]
 LISTED = 8  # dropped candidates that are told of in the sentence; the table has them all
 WHY = {
     "one left": text("nobody else can be the best any more", "其他方案都不可能再成为最好的"),
+    "no network": text("no network can be the best any more", "训练网络的方案都不可能再成为最好的"),
     "equal": text("those left are practically equal", "剩下的方案实际相当"),
     "futile": text(
         "the rest of the design could hardly settle who of those left is best",
@@ -67,7 +68,7 @@ def find(results: Results) -> list[Finding]:
             p=100 * kept / planned,
             b=int(estimates["last"].value),
             m=int(estimates["longest"].value),
-            w=WHY[race.stop],
+            w=WHY["no network" if race.out >= race.planned.keys() else race.stop],
         )
     for index, drop in enumerate(race.dropped[:LISTED]):
         sentence += _dropped(results, drop, index, labels, estimates)

@@ -131,14 +131,14 @@ def _spread(evidence: Evidence) -> Finding:
 
 def _to_see_it(evidence: Evidence, winner: str) -> list[Text]:
     """What brings more repeats: more of them in the design, and the time for them where it was short."""
-    if evidence.results.less is not None:
+    setting, less = evidence.more_repeats(winner), evidence.results.less
+    if setting == "design.budget" and less is not None and evidence.results.candidate(winner).model in less.models:
         return [
             text(
                 "Repeats did not fit the time: set design.repeats: 5 and a longer design.budget to see it.",
                 "时间不够重复：设置 design.repeats: 5 并延长 design.budget 即可看出。",
             )
         ]
-    setting = evidence.more_repeats(winner)
     if setting == "design.budget":  # more of them were planned
         return [
             text(
