@@ -13,6 +13,7 @@ from tests.findings.reading import by_id, check
 from tests.findings.studies import file_of, pictures
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.budget import longer_budget
+from weigh.findings.calibration.stated import find as find_calibration
 from weigh.findings.errors import entities
 from weigh.findings.evidence import read_evidence
 from weigh.findings.file import findings_file
@@ -248,3 +249,15 @@ def test_a_repeat_that_is_not_whole_takes_no_entities_away():
     target = [((0, 1, 0),)] * 10
     present = np.array([[True] * 10, [True] * 2 + [False] * 8])
     assert entity_mistakes(target, target, present).sentence.en.startswith("Of 10 entities in the data")
+
+
+def test_labels_that_are_stated_too_often_are_not_called_too_sure():
+    """A label that is stated with .3 and is there in one of ten examples is doubted too little, which is not being too sure."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-1.4, 1.0, (1, 800, 3)).astype(np.float32)
+    target = (rng.random((800, 3)) < 1 / (1 + np.exp(1.0 - logits[0]))).astype(np.int64)
+    found = find_calibration(make_results({"a": logits}, target, classes=("x", "y", "z"), winner="a"))[0]
+    assert "the probabilities that it states of labels and how often these are there differ by" in found.sentence.en
+    assert "labels are stated to be too probable, by" in found.sentence.en
+    assert "标签的概率整体偏高" in found.sentence.zh
+    assert "too sure" not in found.sentence.en

@@ -98,7 +98,7 @@ def _judge(results: Results, winner: str, winners: Described, common: dict) -> F
         "brier_before": before.brier,
         "brier": after.brier,
     }
-    sentence = _say(results.candidate(winner).label, winners, saved=saved) + _meaning(verdict)
+    sentence = _say(results, winner, winners, saved=saved) + _meaning(verdict)
     assumptions = [
         Assumption(
             name=text(
@@ -151,22 +151,36 @@ def _is_saved(results: Results) -> bool:
     return results.origin == "study" and results.spec.output.refit
 
 
-def _say(winner: str, described: Described, *, saved: bool) -> Text:
+def _say(results: Results, winner: str, described: Described, *, saved: bool) -> Text:
     """How far stated and true are apart, as trained and with the temperature."""
-    before, after = described.before, described.after
-    return text(
-        "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
-        "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
-        w=winner,
-        b=before.error.format(),
-        d=_direction(before),
-    ) + text(
+    after = described.after
+    return _as_trained(results, winner, described.before) + text(
         "With a temperature fitted on the other folds ({s}: {t}) they differ by {a}{g}.",
         "用其余各折拟合温度后（{s} {t}），平均相差 {a}{g}。",
         s=text("in the saved model", "保存的模型中温度为") if saved else text("over all", "全部数据上为"),
         t=f"{described.temperature:.2f}",
         a=after.error.format(),
         g=_gain(described.gain),
+    )
+
+
+def _as_trained(results: Results, winner: str, before: Stage) -> Text:
+    """How far they are apart as trained; of several labels the probability of each is stated, whether it is there or not."""
+    stated = (
+        text("what it states and how often it is right", "概率，与实际正确率")
+        if results.examples.kind.exclusive
+        else text(
+            "the probabilities that it states of labels and how often these are there",
+            "各标签概率，与标签实际出现的频率",
+        )
+    )
+    return text(
+        "{w} as trained: {s} differ by {b} on average{d}.",
+        "{w} 训练后直接给出的{s}平均相差 {b}{d}。",
+        w=results.candidate(winner).label,
+        s=stated,
+        b=before.error.format(),
+        d=_direction(before, exclusive=results.examples.kind.exclusive),
     )
 
 
@@ -184,20 +198,17 @@ def _judge_as_stated(results: Results, winner: str, winners: Described, common: 
         "log_loss": stated.log_loss,
         "brier": stated.brier,
     }
-    values = {"w": results.candidate(winner).label, "b": stated.error.format(), "d": _direction(stated)}
     if results.origin != "study":
         steps = _next(verdict)
         sentence = text(
             "{w}: what it states and how often it is right differ by {b} on average{d}.",
             "{w} 给出的概率与实际正确率平均相差 {b}{d}。",
-            **values,
+            w=results.candidate(winner).label,
+            b=stated.error.format(),
+            d=_direction(stated, exclusive=True),
         ) + _meaning(verdict)
     else:
-        sentence = text(
-            "{w} as trained: what it states and how often it is right differ by {b} on average{d}.",
-            "{w} 训练后直接给出的概率，与实际正确率平均相差 {b}{d}。",
-            **values,
-        )
+        sentence = _as_trained(results, winner, stated)
         temperature, tested = winners.temperature, _on_test(results, winner, winners.temperature)
         method = "minimum of the log loss over the examples of one fold; no interval"
         estimates["temperature"] = Estimate(
@@ -274,8 +285,17 @@ def _next(verdict: Verdict) -> list[Text]:
     return [items[verdict]] if verdict in items else []
 
 
-def _direction(stage: Stage) -> Text:
+def _direction(stage: Stage, *, exclusive: bool) -> Text:
+    """Whether it is too sure or too unsure; of several labels, whether they are stated to be too probable: a low probability can be too sure as well."""
     excess, sided = stage.excess, stage.error.low != 0  # what may be no error at all has no side
+    if not exclusive and sided and excess.low is not None and excess.low > 0:
+        return text(" (labels are stated to be too probable, by {x})", "（标签的概率整体偏高 {x}）", x=excess.format())
+    if not exclusive and sided and excess.high is not None and excess.high < 0:
+        return text(
+            " (labels are stated to be too improbable: stated minus true is {x})",
+            "（标签的概率整体偏低：给出的减去实际的为 {x}）",
+            x=excess.format(),
+        )
     if sided and excess.low is not None and excess.low > 0:
         return text(" (too sure of itself, by {x})", "（过于自信，高出 {x}）", x=excess.format())
     if sided and excess.high is not None and excess.high < 0:
