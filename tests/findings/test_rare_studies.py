@@ -10,7 +10,7 @@ import pytest
 
 from tests.findings.kinds import number_study
 from tests.findings.reading import by_id, check
-from tests.findings.studies import file_of, pictures
+from tests.findings.studies import file_of, pictures, results_of
 from tests.findings.synthetic import assign_folds, make_results, simulate_logits, simulate_target
 from weigh.findings.budget import longer_budget
 from weigh.findings.calibration.stated import find as find_calibration
@@ -23,6 +23,7 @@ from weigh.kinds.base import rows_of
 from weigh.language import text
 from weigh.plan.less_training import LessTraining
 from weigh.plan.racing import Dropped, Race
+from weigh.report.html import render_html
 from weigh.report.story import tell
 from weigh.report.words import WORDS
 from weigh.spec import RecipeSpec
@@ -78,6 +79,15 @@ def test_a_test_part_that_was_scored_is_not_called_unscored_where_nothing_was_le
     said = [point.sentence.en for point in tell(findings_file(results)).may_not]
     assert WORDS["missing_claim_test_waits"].en not in said
     assert WORDS["missing_claim_test"].en not in said
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_without_a_verdict_no_candidate_is_called_the_only_one_and_no_count_a_score(language):
+    file = findings_file(results_of("empty"))
+    assert tell(file).estimate is None
+    page = render_html(file, None, language=language, picture=None)
+    assert 'class="eyebrow"' not in page
+    assert 'class="big"' not in page
 
 
 # ---- what to do

@@ -50,7 +50,7 @@ class Story:
 
     Attributes:
         headline: The finding that opens the report, or None.
-        estimate: The headline's score.
+        estimate: The headline's score; None where it names no candidate, as its numbers are then no score.
         rival: The comparison of the winner with the runner-up.
         may, may_not: What may be concluded, and what not.
         problems: Findings about the data.
@@ -92,7 +92,7 @@ def tell(file: FindingsFile) -> Story:
     steps = _next([*([headline] if headline else []), *problems, *evidence], advice)
     return Story(
         headline,
-        main_estimate(headline),
+        main_estimate(headline) if headline is not None and headline.candidates else None,
         rival,
         _may(evidence),
         _may_not(headline, evidence, file.study),

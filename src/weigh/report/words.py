@@ -221,7 +221,9 @@ WORDS = {
     "chosen_no": Text("Best of those tried, but not good enough to use", "已尝试方案中最好的，但不宜使用"),
     "chosen_undecided": Text("Ahead so far, but not settled", "目前领先，尚无定论"),
     "chosen_yes": Text("Recommended", "推荐使用"),
-    "only_undecided": Text("The only one tried; whether to use it is not settled", "只尝试了这一个，是否采用尚无定论"),
+    "only_undecided": Text(
+        "The only one with results; whether to use it is not settled", "只有这一个有结果，是否采用尚无定论"
+    ),
     "cite_as": Text("Cite as", "引用格式"),
     "comma": Text(", ", "，"),
     "colon": Text(": ", "："),
