@@ -154,6 +154,16 @@ def test_a_threshold_of_a_recipe_is_switched_off_at_the_recipe():
     assert "recipes.probe.decision=argmax" in find_decision(replace(results, spec=own))[0].next[0].en
 
 
+@pytest.mark.parametrize(("bias", "rare"), [([0.0, 1.0], True), ([1.0, 0.0], False)])
+def test_a_threshold_that_favours_the_common_class_does_not_favour_rare_ones(bias, rare):
+    target = simulate_target(np.random.default_rng(0), 300, (0.7, 0.3))
+    logits = simulate_logits(np.random.default_rng(0), target, separation=1.0)
+    sentence = find_decision(make_results({"a": logits}, target, bias={"a": bias}, winner="a"))[0].sentence
+    assert "does not always answer" in sentence.en
+    assert ("rare classes are answered earlier" in sentence.en) == rare
+    assert ("少数类" in sentence.zh) == rare
+
+
 # ---- other findings
 
 

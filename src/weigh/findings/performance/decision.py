@@ -86,6 +86,13 @@ def _differing(decided: OutOfFold, probable: OutOfFold) -> tuple[float, int]:
     return float(np.concatenate(shares).mean()), int(decided.present.any(axis=0).sum())
 
 
+def _favours_the_rare(decided: OutOfFold) -> bool:
+    """Whether the class that is answered earliest has fewer examples than the one that is answered latest: for F1 it may be the common one."""
+    bias = decided.bias[decided.present].mean(axis=0)
+    number = np.bincount(decided.target, minlength=len(bias))
+    return bool(number[bias.argmax()] < number[bias.argmin()])
+
+
 def _score(name: str, predicted: OutOfFold) -> float:
     return float(predicted.measured(METRICS.get(name)).score().overall)
 
@@ -110,10 +117,12 @@ def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str
     ]
     listed = join_texts(shown, " and ", "，")
     return text(
-        "{c} does not always answer with its most probable class: a threshold was chosen for {m} inside the training folds, "
-        "so that rare classes are answered earlier, and {s} % of the labels of {n} examples differ. That makes {l}.",
-        "{c} 给出的标签并不总是概率最大的类别：为优化{m}，在训练折内选定了阈值，使少数类更容易被选中；"
-        "{n} 个样本的标签中有 {s} % 因此不同。结果：{l}。",
+        "{c} does not always answer with its most probable class: a threshold was chosen for {m} inside the training folds{r}, and {s} % of the "
+        "labels of {n} examples differ. That makes {l}.",
+        "{c} 给出的标签并不总是概率最大的类别：为优化{m}，在训练折内选定了阈值{r}；{n} 个样本的标签中有 {s} % 因此不同。结果：{l}。",
+        r=text(", so that rare classes are answered earlier", "，使少数类更容易被选中")
+        if _favours_the_rare(evidence.out_of_fold[str(evidence.winner)])
+        else text("", ""),
         s=f"{100 * differing:.1f}",
         l=listed,
         **values,
