@@ -98,11 +98,15 @@ def _score(name: str, predicted: OutOfFold) -> float:
 
 
 def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str, tuple[float, float]]) -> Text:
-    values = {"c": evidence.label(str(evidence.winner)), "m": evidence.metric.title, "n": whole}
+    values = {"c": evidence.label(str(evidence.winner)), "n": whole}
+    metric, two = evidence.metric, len(evidence.results.examples.classes) == 2
+    # For other metrics `metrics.decision: threshold` goes by the frequencies of the classes
+    served = metric.name == "balanced_accuracy" or (metric.name.startswith("f1") and two)
     if not differing:
         return text(
-            "{c} decides by a threshold that was chosen for {m}; for these {n} examples the label is the most probable class all the same.",
-            "{c} 按为{m}选定的阈值判定标签；不过在这 {n} 个样本上，标签仍都是概率最大的类别。",
+            "{c} decides by a threshold that was chosen{m}; for these {n} examples the label is the most probable class all the same.",
+            "{c} 按{m}选定的阈值判定标签；不过在这 {n} 个样本上，标签仍都是概率最大的类别。",
+            m=text(" for {m}", "为{m}", m=metric.title) if served else text("", ""),
             **values,
         )
     shown = [
@@ -117,9 +121,10 @@ def _sentence(evidence: Evidence, differing: float, whole: int, scores: dict[str
     ]
     listed = join_texts(shown, " and ", "，")
     return text(
-        "{c} does not always answer with its most probable class: a threshold was chosen for {m} inside the training folds{r}, and {s} % of the "
+        "{c} does not always answer with its most probable class: a threshold was chosen{m} inside the training folds{r}, and {s} % of the "
         "labels of {n} examples differ. That makes {l}.",
-        "{c} 给出的标签并不总是概率最大的类别：为优化{m}，在训练折内选定了阈值{r}；{n} 个样本的标签中有 {s} % 因此不同。结果：{l}。",
+        "{c} 给出的标签并不总是概率最大的类别：{m}在训练折内选定了阈值{r}；{n} 个样本的标签中有 {s} % 因此不同。结果：{l}。",
+        m=text(" for {m}", "为优化{m}，", m=metric.title) if served else text("", ""),
         r=text(", so that rare classes are answered earlier", "，使少数类更容易被选中")
         if _favours_the_rare(evidence.out_of_fold[str(evidence.winner)])
         else text("", ""),
