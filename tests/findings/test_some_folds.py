@@ -190,7 +190,7 @@ def test_a_higher_test_score_is_set_against_the_folds_that_ran():
     told = {one.id: one for one in find_generalisation(results)}
     check(told["generalisation:test"], results)
     assert "it is better than the 1 of 5 folds that ran promised" in told["generalisation:test"].sentence.en
-    assert "反而比全部 5 折中跑过的 1 折给出的高" in told["generalisation:test"].sentence.zh
+    assert "反而比全部 5 折中跑过的 1 折给出的更好" in told["generalisation:test"].sentence.zh
     details = {one.name.en: one.detail for one in told["generalisation:test"].assumptions}
     assert "count on the score of the 1 of 5 folds that ran" in details["New examples are like the test part"].en
     assert "cross-validation" not in details["New examples are like the test part"].en

@@ -25,7 +25,7 @@ SETTLED_NOT += r"skipped|never changed|was|No part|not been|held back|no single|
 OPEN_ZH = r"尚无定论|无法|不能|太少|不足|没有|跳过|尚未|始终|只有一次|未|分不出|可能"
 OPEN = (SETTLED_NOT, OPEN_ZH)
 SAYS: dict[str, dict[str, tuple[str, str]]] = {
-    "progress": {"no": ("are not done yet", "没有完成")},
+    "progress": {"no": ("not done yet", "没有完成")},
     "reading": {"yes": ("were read", "读取了")},
     "tokens": {"no": ("wrong tokenizer", "不适合")},
     "tokens:cut": {"no": ("are cut", "截断")},
