@@ -123,7 +123,7 @@ def read_stdin() -> bytes:
 
 def read_limit() -> int:
     """Bytes that one file may hold (`$WEIGH_READ_LIMIT`, default 2 GB)."""
-    return parse_bytes(os.environ.get("WEIGH_READ_LIMIT") or READ_LIMIT)
+    return parse_bytes(os.environ.get("WEIGH_READ_LIMIT") or READ_LIMIT, "WEIGH_READ_LIMIT")
 
 
 def check_unpacked(path: Path | str, *, packed: int, unpacked: int) -> None:

@@ -20,6 +20,7 @@ from weigh.disk import write_file
 from weigh.errors import DataError, SpecError
 from weigh.language import text
 from weigh.report.formats import render_report
+from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, load_spec
 from weigh.study import LANGUAGE_FILES, Findings, safe_name
@@ -72,9 +73,9 @@ def read_predictions(
             )
     if not paths:
         raise SpecError(text("No file was given.", "没有给出文件。"))
-    files = [Path(path).expanduser() for path in paths]
+    files = [user_path(path) for path in paths]
     content = apply_settings({"data": {"train": str(files[0])}, "models": ["timm:none"]}, list(settings))
-    named = [Path(path).expanduser() for path in labels]
+    named = [user_path(path) for path in labels]
     if gold is None and (detections := next(filter(holds_detections, files), None)):
         raise SpecError(
             text("{p} holds detections: the right boxes are missing.", "{p} 是检测结果：缺少标准答案。", p=detections),
@@ -92,7 +93,7 @@ def read_predictions(
                 "词的标记和检测框用 --gold，数组文件夹用 --labels。",
             ),
         )
-    truth = Path(gold).expanduser()
+    truth = user_path(gold)
     read_with = read_boxes if holds_boxes(truth) else read_entities
     return Reading(read_with(truth, files, load_spec(content)), _command(files, {"--gold": [truth]}, settings))
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from weigh.errors import SpecError, WeighError, reason_of
 from weigh.files import open_regular
 from weigh.language import Text, join_texts, text
+from weigh.settings import user_path
 from weigh.spec import RecipeSpec, StudySpec
 from weigh.spec_errors import explain
 from weigh.spec_recipes import recipes_of_study
@@ -344,9 +345,9 @@ def _resolve(spec: StudySpec, base: Path | None) -> StudySpec:
             return written
         for folder in filter(None, (base, Path.cwd())):
             try:
-                if (path := folder / Path(written).expanduser()).exists():
+                if (path := folder / user_path(written)).exists():
                     return str(path.resolve())
-            except (OSError, ValueError, RuntimeError):
+            except (OSError, ValueError):
                 continue  # a name that no file system takes; the reader says so
         return written
 

@@ -23,6 +23,7 @@ from weigh.errors import RecordError, StorageError
 from weigh.language import detect_language, text
 from weigh.models.address import is_trusted
 from weigh.notices import logging_to, notice
+from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.spec_yaml import apply_settings, dump_spec, load_spec, read_yaml
 
@@ -86,7 +87,7 @@ class Study:
 
     def __init__(self, spec: StudySpec, folder: str | Path | None = None, *, trust_code: bool = False) -> None:
         self.spec, self.trust_code = spec, trust_code
-        self.folder = Path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
+        self.folder = user_path(folder or spec.output.folder or Path("studies") / safe_name(spec.title))
         self.submissions: list[Submission] = []  # for a benchmark, written by `run`
         self.written: FindingsFile | None = None  # what `write` wrote last
 
@@ -101,7 +102,7 @@ class Study:
         Raises:
             SpecError: All problems of the file at once.
         """
-        path = Path(path)
+        path = user_path(path)
         content = apply_settings(read_yaml(path), list(settings))
         return cls(load_spec(content, base=path.resolve().parent), folder, trust_code=trust_code)
 
@@ -144,7 +145,7 @@ class Study:
         """
         from weigh.record.ledger import Ledger
 
-        folder = Path(folder)
+        folder = user_path(folder)
         content = Ledger(folder).fact("spec")
         if content is None:
             raise never_started(folder)

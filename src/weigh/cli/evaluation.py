@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from weigh.cli.options import Device, Lang, Models, Offline, Quiet, Settings, TrustCode, check_format, open_study
+from weigh.cli.options import (
+    Device,
+    Lang,
+    Models,
+    Offline,
+    Quiet,
+    Settings,
+    TrustCode,
+    at_home,
+    check_format,
+    open_study,
+)
 from weigh.cli.output import print_data
 from weigh.disk import write_file
 from weigh.language import Text, detect_language, text
@@ -38,7 +49,7 @@ def evaluate(
     labels: Annotated[str, typer.Option("--labels", help="auto, index (0 to 999), synset, name; real: several labels per validation picture (ReaL), or a .json file of them.")] = "auto",
     settings: Settings = [], device: Device = "", offline: Offline = False, quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
     format: Annotated[str, typer.Option("--format", "-f", help="text, json, or csv (a row per class).")] = "text",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for predictions.csv and a report of all that can be concluded.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for predictions.csv and a report of all that can be concluded.", callback=at_home)] = None,
 ) -> None:  # fmt: skip
     """Pretrained heads on labelled pictures, without training: top-1 and top-5 with intervals, every pair compared, several models in one pass."""
     from weigh.cli.output import open_screen

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import Lang, check_format
+from weigh.cli.options import Lang, at_home, check_format
 from weigh.cli.output import print_data
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json
@@ -22,7 +22,10 @@ def glue(
     studies: Annotated[list[Path], typer.Argument(metavar="STUDY...", help="Study folders, one for each task.")],
     format: Annotated[str, typer.Option("--format", "-f", help="What is printed: text, md or json.")] = "text",
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder that glue.txt, glue.md and glue.json are written into.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder that glue.txt, glue.md and glue.json are written into.", callback=at_home
+        ),
     ] = Path("readings/glue"),
     lang: Lang = "",
 ) -> None:

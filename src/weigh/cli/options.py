@@ -12,6 +12,7 @@ import typer
 
 from weigh.errors import SpecError, WeighError
 from weigh.language import join_texts, text
+from weigh.settings import user_path
 
 if TYPE_CHECKING:
     from weigh.findings.model import FindingsFile
@@ -31,6 +32,7 @@ __all__ = [
     "Settings",
     "TaskName",
     "TrustCode",
+    "at_home",
     "check_format",
     "known_kinds",
     "listed",
@@ -49,7 +51,19 @@ Recipes = Annotated[
 ]
 Settings = Annotated[list[str], typer.Option("--set", help="Any setting of study.yaml, e.g. --set design.folds=10.")]
 TaskName = Annotated[str, typer.Option("--task", help="Recognised from the data where it can be.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Study folder; default studies/<data name>.")]
+
+
+def at_home(value: Any) -> Any:
+    """The paths of an option with the home folder in the place of a leading `~`: of `--output=~/x` a shell leaves it as it stands."""
+    if isinstance(value, (list, tuple)):
+        return [user_path(one) for one in value]
+    return None if value is None else user_path(value)
+
+
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Study folder; default studies/<data name>.", callback=at_home),
+]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, mps.")]
 Jobs = Annotated[str, typer.Option("--jobs", "-j", help="Worker processes, or auto.")]
 Offline = Annotated[bool, typer.Option("--offline", help="No network call at all.")]
@@ -128,7 +142,7 @@ def open_study(
     from weigh.spec_yaml import apply_settings, load_spec, read_yaml
     from weigh.study import Study, never_started
 
-    path, base = Path(source).expanduser(), Path.cwd()
+    path, base = user_path(source), Path.cwd()
     content: dict[str, Any]
     if path.suffix.lower() in (".yaml", ".yml"):
         content, base = read_yaml(path), path.resolve().parent

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from weigh.errors import SpecError, WeighError
 from weigh.language import Text, join_texts, text
+from weigh.settings import user_path
 
 if TYPE_CHECKING:
     from weigh.record.results import Results
@@ -160,7 +161,7 @@ def extending_command(
         words += ["--set", "design.finalists=2"] if models or study.spec.models else []
     for setting in settings:
         words += ["--set", setting]
-    if (Path(source).expanduser() / "ledger.sqlite").exists():  # its study.yaml holds the settings of the ranking
+    if (user_path(source) / "ledger.sqlite").exists():  # its study.yaml holds the settings of the ranking
         own = {setting.partition("=")[0].strip() for setting in settings}
         for name in (name for name in UNDONE if name not in own):
             words += ["--set", f"{name}={UNDONE[name]}"]

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from weigh.cli.options import FailOn, Lang, Settings, check_format, known_kinds, tell_failures
+from weigh.cli.options import FailOn, Lang, Settings, at_home, check_format, known_kinds, tell_failures
 from weigh.cli.output import print_data, unfiltered
 from weigh.language import detect_language, text
 from weigh.report.visible import visible_json
@@ -44,7 +44,10 @@ def read(
     ] = "html",
     settings: Settings = [],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder of the report; default readings/<name of the table>.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Folder of the report; default readings/<name of the table>.", callback=at_home
+        ),
     ] = None,
     fail_on: FailOn = [],
     lang: Lang = "",

@@ -18,6 +18,7 @@ from weigh.cli.options import (
     Quiet,
     Settings,
     TrustCode,
+    at_home,
     check_format,
     open_study,
 )
@@ -43,10 +44,10 @@ def predict(
     study: StudyFolder,
     files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Pictures, or folders of them; or one table of texts; - for lines on standard input.")],
     format: Annotated[str, typer.Option("--format", "-f", help="csv or jsonl; default: as the file of --output is called, else csv.")] = "",
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.")] = None,
-    masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.")] = None,
-    boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is sure enough (the threshold is chosen in the study); a folder: text as YOLO has it for each picture.")] = [],
-    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File for the predictions; default: standard output.", callback=at_home)] = None,
+    masks: Annotated[Path | None, typer.Option("--masks", help="Folder for the predicted masks: index PNGs with a palette.", callback=at_home)] = None,
+    boxes: Annotated[list[Path], typer.Option("--boxes", help="File or folder for the predicted boxes; may be given several times. NAME.json: results as COCO has them, all detections; NAME.csv: a row for each box that is sure enough (the threshold is chosen in the study); a folder: text as YOLO has it for each picture.", callback=at_home)] = [],
+    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for the pictures with the answer drawn over them.", callback=at_home)] = None,
     ensemble: Ensemble = False,
     quiet: Quiet = False, trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip
@@ -103,10 +104,10 @@ def predict(
 def export(
     study: StudyFolder,
     onnx: Annotated[bool, typer.Option("--onnx", help="The refitted winner as ONNX, checked against torch with onnxruntime.")] = False,
-    predictions: Annotated[Path | None, typer.Option("--predictions", help="Every prediction, out of fold and on test sets; weigh read reads it.")] = None,
-    runs: Annotated[Path | None, typer.Option("--runs", help="Every run: scores, facts, seeds, times.")] = None,
-    suspects: Annotated[Path | None, typer.Option("--suspects", help="Labels that are suspected to be wrong.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study (ensemble/model.onnx).")] = None,
+    predictions: Annotated[Path | None, typer.Option("--predictions", help="Every prediction, out of fold and on test sets; weigh read reads it.", callback=at_home)] = None,
+    runs: Annotated[Path | None, typer.Option("--runs", help="Every run: scores, facts, seeds, times.", callback=at_home)] = None,
+    suspects: Annotated[Path | None, typer.Option("--suspects", help="Labels that are suspected to be wrong.", callback=at_home)] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of --onnx; default: model/model.onnx in the study (ensemble/model.onnx).", callback=at_home)] = None,
     ensemble: Ensemble = False,
     trust_code: TrustCode = False, lang: Lang = "",
 ) -> None:  # fmt: skip

@@ -7,7 +7,6 @@ study's own is used, whichever part it stands in, and no near copy of it. Each m
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from weigh.data.examples import Examples, LeftOut
 from weigh.data.readers import READERS, Reader
@@ -16,6 +15,7 @@ from weigh.language import Text, text
 from weigh.media import MEDIA, Medium
 from weigh.problem import Problem
 from weigh.run import RECIPES, recipes_for
+from weigh.settings import user_path
 from weigh.spec import StudySpec
 
 __all__ = ["read_unlabelled"]
@@ -40,7 +40,7 @@ def read_unlabelled(
     address = None if spec.pretrain is None else getattr(spec.pretrain, reads, None)
     if address is None or reader.unlabelled is None:
         raise _missing(spec, using, examples.medium, reader)
-    path = Path(address).expanduser()
+    path = user_path(address)
     unlabelled, left_out = reader.unlabelled(path, examples, encoding=spec.data.encoding, progress=progress)
     if not len(unlabelled):
         raise DataError(

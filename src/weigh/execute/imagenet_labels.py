@@ -22,6 +22,7 @@ from weigh.execute.listener import Listener
 from weigh.files import read_json
 from weigh.kinds.label import LABEL
 from weigh.language import Text, text
+from weigh.settings import user_path
 from weigh.spec import StudySpec
 from weigh.tasks import IMAGE_CLASSIFICATION, TASKS
 
@@ -128,7 +129,7 @@ def _several(examples: Examples, numbers: np.ndarray, labels: str, notes: list[T
                 "请保留原来的文件名：ILSVRC2012_val_00000001.JPEG",
             ),
         )  # fmt: skip
-    lists = json.loads("".join(information(REAL))) if labels == "real" else _read_lists(Path(labels).expanduser())
+    lists = json.loads("".join(information(REAL))) if labels == "real" else _read_lists(user_path(labels))
     accepted = np.zeros((len(examples), 1000), bool)
     for row, number in enumerate(numbers):
         accepted[row, lists[number - 1]] = True

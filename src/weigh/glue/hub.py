@@ -13,7 +13,7 @@ from typing import Any
 from weigh.data.contents import is_whole, keep_digests
 from weigh.data.rows.hub import load_raw
 from weigh.disk import write_file
-from weigh.settings import cache_folder
+from weigh.settings import cache_folder, user_path
 
 __all__ = ["CONFIGURATIONS", "fetch_glue", "named_on_hub"]
 
@@ -33,7 +33,7 @@ NUMBERED = ("CoLA", "SST-2", "MRPC", "QQP", "WNLI")  # GLUE's own files say 0 an
 def named_on_hub(source: str) -> str | None:
     """The task that a name like "glue/RTE" means, where no such folder is here; else None."""
     match = re.fullmatch(r"(?:hub:)?(?:nyu-mll/)?glue/([\w-]+)", source.rstrip("/"), flags=re.IGNORECASE)
-    if match is None or Path(source).expanduser().exists():
+    if match is None or user_path(source).exists():
         return None
     wanted = re.sub(r"\W", "", match[1]).casefold()
     return next((name for name in CONFIGURATIONS if re.sub(r"\W", "", name).casefold() == wanted), None)

@@ -19,6 +19,7 @@ from weigh.errors import DataError
 from weigh.glue.hub import fetch_glue, named_on_hub
 from weigh.language import text
 from weigh.problem import Problem
+from weigh.settings import user_path
 from weigh.spec import DataSpec, StudySpec
 from weigh.tasks import TEXT_CLASSIFICATION, TEXT_REGRESSION
 
@@ -87,7 +88,7 @@ class SubmissionFile(NamedTuple):
 
 def recognise_glue(data: DataSpec) -> GlueTask | None:
     """The task whose name the folder, or the single file, bears and whose columns and labels the training file has; else None."""
-    folder = Path(data.train).expanduser()
+    folder = user_path(data.train)
     name = NAMES.get(re.sub(r"[\W_]", "", folder.name if folder.is_dir() else folder.stem).casefold())
     if name is None or not folder.exists():
         return None
@@ -115,7 +116,7 @@ def complete_spec(spec: StudySpec) -> tuple[StudySpec, list[Problem]]:
     if on_hub is not None:
         folder = fetch_glue(on_hub, offline=spec.run.offline, typed=spec.data.train)
         spec = spec.model_copy(update={"data": spec.data.model_copy(update={"train": str(folder)})})
-    folder = Path(spec.data.train).expanduser()
+    folder = user_path(spec.data.train)
     if folder.name in DIAGNOSTICS and any(p.name.startswith("diagnostic") for p in _listed(folder)):
         raise DataError(
             text("{f} holds GLUE's diagnostics (AX): no training data.", "{f} 是 GLUE 的诊断集（AX），没有训练数据。", f=folder),
@@ -163,7 +164,7 @@ def submission_files(spec: StudySpec) -> list[SubmissionFile]:
     entry = recognise_glue(spec.data)
     if entry is None:
         return []
-    folder = Path(spec.data.train).expanduser()
+    folder = user_path(spec.data.train)
     train = _training_table(folder, spec.data)
     files = text_files(folder) if folder.is_dir() else []
     paths = [(entry.name + _half(path), path) for path in files if part_within(path, folder) == "test"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from weigh.language import Text, join_texts, text
 from weigh.models.address import Address
@@ -11,13 +10,14 @@ from weigh.models.anatomy import weights_digest
 from weigh.models.checkpoint import Fitted, fit, read_checkpoint
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance, load_from_source
 from weigh.notices import notice
+from weigh.settings import user_path
 
 __all__ = ["load"]
 
 
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`. The head may be absent or have another number of classes; everything else must fit."""
-    path = Path(address.path or "").expanduser()
+    path = user_path(address.path or "")
     base = load_from_source(address.architecture, pretrained=False, offline=offline)
     if not pretrained:
         return replace(base, address=address)

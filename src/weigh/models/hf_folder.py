@@ -15,6 +15,7 @@ from weigh.models.address import Address
 from weigh.models.catalogue import PackagedWeights
 from weigh.models.hub import Fetched, cached_from_hub, commit_of, fetch_from_hub, named, unreachable
 from weigh.models.pretrained import Provenance
+from weigh.settings import user_path
 from weigh.yaml_loader import load_yaml
 
 __all__ = ["WEIGHTS", "digest_of_configuration", "files_of", "find_folder", "licence_of", "settings_of"]
@@ -32,7 +33,7 @@ def find_folder(
     address: Address, packaged: PackagedWeights | None, *, pretrained: bool, offline: bool
 ) -> tuple[Path, Provenance]:
     """A local folder with configuration, tokenizer and, if they are needed, weights."""
-    local = Path(address.name).expanduser()
+    local = user_path(address.name)
     if address.name.startswith((".", "/", "~")):
         _check_folder(local)
         return local, Provenance("file", local.name, licence_of(local))

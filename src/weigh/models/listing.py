@@ -17,6 +17,7 @@ from weigh.language import Text, detect_language, text
 from weigh.models.catalogue import PackagedWeights, find_packaged
 from weigh.models.published import Published, published
 from weigh.models.suggested import SUGGESTED, hub_answers
+from weigh.settings import user_path
 
 __all__ = ["SORTS", "Listed", "Wanted", "list_models", "sort_models"]
 
@@ -192,9 +193,7 @@ def _cached() -> set[str]:
     repositories = {
         name.removeprefix("models--").replace("--", "/", 1) for name in folders if name.startswith("models--")
     }
-    home = Path(
-        os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "torch"
-    )
+    home = Path(os.environ.get("TORCH_HOME") or user_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "torch")
     return repositories | set(_names(home / "hub" / "checkpoints"))
 
 

@@ -27,6 +27,7 @@ from weigh.models.outside import FIXED, SIZES, Entry, batches, described, entry_
 from weigh.models.penultimate import Cut, Step, find_cut, values_expected
 from weigh.models.preprocessing import RESAMPLING, Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.settings import user_path
 
 __all__ = ["load"]
 
@@ -43,7 +44,7 @@ def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:  #
     """See `pretrained.load_model`; there are no random weights of a stored graph, and nothing is downloaded."""
     if find_spec("onnxruntime") is None:
         raise MissingExtra("onnxruntime", text("running ONNX files", "运行 ONNX 文件"), "onnx")
-    path = Path(address.path or "").expanduser()
+    path = user_path(address.path or "")
     model = read_onnx(path)
     try:
         return _features_of(address, model, path)

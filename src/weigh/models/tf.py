@@ -44,7 +44,7 @@ from weigh.models.tensorflow.graph import (
 from weigh.models.tensorflow.inert import INERT, VARIABLES, needed_part
 from weigh.models.tensorflow.process import TensorFlow, require_tensorflow, tensorflow_version
 from weigh.models.tensorflow.weights import load_into_timm
-from weigh.settings import cache_folder
+from weigh.settings import cache_folder, user_path
 
 __all__ = ["load"]
 
@@ -77,7 +77,7 @@ class _Stored(NamedTuple):
 
 
 def _path(address: Address) -> Path:
-    return Path(address.path or "").expanduser()
+    return user_path(address.path or "")
 
 
 def _frozen(address: Address) -> _Stored:

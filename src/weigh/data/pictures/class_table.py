@@ -17,6 +17,7 @@ import yaml
 from weigh.data.tables.text_encoding import read_text
 from weigh.errors import DataError
 from weigh.language import text
+from weigh.settings import user_path
 from weigh.yaml_loader import load_yaml
 
 __all__ = ["ClassEntry", "ClassTable", "as_colour", "class_table", "pack_colour"]
@@ -86,7 +87,7 @@ def class_table(
         DataError: The file that was named is not there, or a file holds no table of classes.
     """
     if isinstance(asked, str):
-        places = [Path(asked).expanduser(), *(folder / asked for folder in folders)]
+        places = [user_path(asked), *(folder / asked for folder in folders)]
         file = next((p for p in places if p.is_file()), None)
         if file is None:
             raise DataError(

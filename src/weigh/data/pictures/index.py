@@ -33,6 +33,7 @@ from weigh.language import text
 from weigh.media import medium_named
 from weigh.problem import Problem
 from weigh.registry import Registry
+from weigh.settings import user_path
 from weigh.spec import DataSpec
 
 __all__ = ["LISTERS", "Lister", "Progress", "data_root", "read_images", "source_path"]
@@ -75,7 +76,7 @@ def read_images(
 
 def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
     """Rows of one source: a folder, a table, a `datasets` folder or a hub name."""
-    path = Path(address).expanduser()
+    path = user_path(address)
     if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         from weigh.data.pictures.saved import list_hub
 
@@ -110,7 +111,7 @@ def source_path(address: str, spec: DataSpec) -> tuple[Path, Path | None]:
     Raises:
         DataError: There is nothing.
     """
-    path = Path(address).expanduser()
+    path = user_path(address)
     if not path.exists():
         raise no_such_path(path)
     if not (path.is_dir() or path.is_file()):
@@ -118,7 +119,7 @@ def source_path(address: str, spec: DataSpec) -> tuple[Path, Path | None]:
     path = Path(os.path.abspath(path))
     if not spec.test or address != spec.train:
         return path, None
-    test = Path(os.path.abspath(Path(spec.test).expanduser()))
+    test = Path(os.path.abspath(user_path(spec.test)))
     return path, test if test.is_dir() and test != path and test.is_relative_to(path) else None
 
 
@@ -130,7 +131,7 @@ def data_root(spec: DataSpec, table: Path) -> Path | None:
     """
     if spec.root is None:
         return None
-    root = Path(spec.root).expanduser()
+    root = user_path(spec.root)
     if not root.is_dir() and (table.parent / root).is_dir():
         root = table.parent / root
     if not root.is_dir():

@@ -23,6 +23,7 @@ from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import FileRefused, WeighError
 from weigh.files import read_json
 from weigh.language import Text, text
+from weigh.settings import user_path
 from weigh.spec import ColumnsSpec
 from weigh.tasks import IMAGE_CLASSIFICATION, OBJECT_DETECTION, SEMANTIC_SEGMENTATION
 
@@ -60,7 +61,7 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
     Raises:
         FileRefused: It is not read at all.
     """
-    address, path = str(path), Path(path).expanduser()
+    address, path = str(path), user_path(path)
     if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
     if not path.exists():

@@ -25,6 +25,7 @@ from weigh.language import text
 from weigh.media import Medium
 from weigh.nouns import Noun
 from weigh.problem import Problem
+from weigh.settings import user_path
 from weigh.spec import DataSpec
 
 __all__ = ["assemble"]
@@ -350,7 +351,7 @@ def _together(
 def _too_few_classes(classes: list[str], spec: DataSpec, problems: list[Problem]) -> DataError:
     lost = [p.sentence for p in problems if p.paths and p.severity != "note"]
     do = text("Give labels of two or more classes.", "请提供两个或更多类别的标签。")
-    folder = Path(spec.train).expanduser()
+    folder = user_path(spec.train)
     if len(classes) == 1 and (folder / classes[0]).is_dir():
         from weigh.data.rows.folders import subfolders
 

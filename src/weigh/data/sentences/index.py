@@ -28,6 +28,7 @@ from weigh.kinds.spans import SPANS
 from weigh.language import text
 from weigh.media import medium_named
 from weigh.problem import Problem
+from weigh.settings import user_path
 from weigh.spec import DataSpec
 
 __all__ = ["read_tokens"]
@@ -62,7 +63,7 @@ def read_tokens(
 
 
 def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
-    path = Path(address).expanduser()
+    path = user_path(address)
     if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
         from weigh.data.rows.hub import load_raw
 

@@ -27,6 +27,7 @@ from weigh.errors import DataError
 from weigh.language import Text, text
 from weigh.media import TEXTS
 from weigh.problem import Problem
+from weigh.settings import user_path
 from weigh.spec import ColumnsSpec, DataSpec
 
 __all__ = ["TEXT_FILES", "TextSource", "has_text_classes"]
@@ -69,7 +70,7 @@ class TextSource:
         Raises:
             DataError: Nothing there, or nothing usable; says what to do.
         """
-        path = Path(address).expanduser()
+        path = user_path(address)
         if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
             from weigh.data.rows.hub import load_hub
 
@@ -96,9 +97,7 @@ class TextSource:
         candidates: list[Candidate] = []
         unreadable: list[str] = []
         error: DataError | None = None
-        apart = [
-            Path(os.path.abspath(Path(p).expanduser())) for p in (self.spec.test, *self.spec.shifted.values()) if p
-        ]
+        apart = [Path(os.path.abspath(user_path(p))) for p in (self.spec.test, *self.spec.shifted.values()) if p]
         elsewhere = {_whatever_format(p) for p in apart}  # sets of their own
         files = [path for path in text_files(folder) if _whatever_format(Path(os.path.abspath(path))) not in elsewhere]
         for path in sorted(files, key=lambda p: part_of(p.name) != "train"):
@@ -230,9 +229,7 @@ class TextSource:
 
     def _from_class_folders(self, folder: Path, address: str) -> Listing:
         inside = (
-            Path(os.path.abspath(Path(self.spec.test).expanduser()))
-            if self.spec.test and address == self.spec.train
-            else None
+            Path(os.path.abspath(user_path(self.spec.test))) if self.spec.test and address == self.spec.train else None
         )
         inside = inside if inside and inside.is_dir() and inside != folder and inside.is_relative_to(folder) else None
         listing = list_folder(folder, TEXT_FILES, without=inside, level=self.spec.class_folder)

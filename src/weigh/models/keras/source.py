@@ -30,6 +30,7 @@ from weigh.models.outside import CROP, VALUES, Scaling, entry_of, size_of
 from weigh.models.penultimate import values_expected
 from weigh.models.preprocessing import Preprocessing
 from weigh.models.pretrained import MODEL_SOURCES, ModelSource, Pretrained, Provenance
+from weigh.settings import user_path
 
 __all__ = ["load", "names", "rebuild"]
 
@@ -80,7 +81,7 @@ def cached(name: str) -> bool:
 
 def load(address: Address, *, pretrained: bool, offline: bool) -> Pretrained:
     """See `pretrained.load_model`."""
-    path = None if address.path is None else Path(address.path).expanduser()
+    path = None if address.path is None else user_path(address.path)
     if path is not None and not path.is_file():
         raise no_file(path, ModelError)
     if path is not None and address.name == path.name:
