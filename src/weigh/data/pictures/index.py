@@ -7,7 +7,6 @@ files are read once to know their contents (`contents.py` remembers that).
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,6 +19,7 @@ from weigh.data.pictures.imagenet_lists import list_validation
 from weigh.data.pictures.tables import list_table
 from weigh.data.rows.assembly import assemble
 from weigh.data.rows.folders import list_folder
+from weigh.data.rows.hub import hub_name
 from weigh.data.rows.listing import Listing
 from weigh.data.rows.number_labels import keep_numbers
 from weigh.data.rows.paths import no_such_path
@@ -76,11 +76,10 @@ def read_images(
 
 def _list(address: str, spec: DataSpec, *, offline: bool, progress: Progress | None) -> Listing:
     """Rows of one source: a folder, a table, a `datasets` folder or a hub name."""
-    path = user_path(address)
-    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
+    if (name := hub_name(address)) is not None:
         from weigh.data.pictures.saved import list_hub
 
-        return list_hub(address.removeprefix("hub:"), spec, offline=offline, progress=progress)
+        return list_hub(name, spec, offline=offline, progress=progress)
     path, inside = source_path(address, spec)
     if (validation := list_validation(path, data_root(spec, path))) is not None:
         return validation

@@ -6,7 +6,6 @@ Before it: a path that a person typed, without `task:`. After it: the reader of 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,8 @@ from weigh.data.pictures.files import PICTURE_FILES, is_picture_name
 from weigh.data.recognition.looks import task_by_looks
 from weigh.data.recognition.text_folders import read_description, recognise_features, recognise_text_folder
 from weigh.data.rows.folders import part_folders
+from weigh.data.rows.hub import hub_name
+from weigh.data.rows.paths import no_such_path
 from weigh.data.rows.trees import is_folder, scan, subfolders
 from weigh.data.tables.table_files import TABLE_SUFFIXES
 from weigh.errors import FileRefused, WeighError
@@ -31,7 +32,7 @@ __all__ = ["Recognised", "recognise_task"]
 
 MASK_FOLDERS = frozenset(("masks", "mask", "trainannot", "segmentationclass", "gtfine", "annot", "label_masks"))
 ARCHIVES = frozenset((".zip", ".tar", ".tgz", ".tbz2", ".txz", ".7z", ".rar"))
-CHECK_PATH = text("Check the path; a name on the hub is written hub:NAME.", "请检查路径；hub 上的数据集写作 hub:名称。")
+MEND = text("Mend that, then run the same command again.", "请排除该问题，再运行同一命令。")
 GIVE_LABELS = text(
     "Put the pictures or the text files of each class into a folder of its own, or give a table with labels (CSV, TSV, JSON lines, Parquet), "
     "a file of tagged tokens (CoNLL), or pictures with masks or boxes beside them.",
@@ -62,19 +63,19 @@ def recognise_task(path: Path | str, columns: ColumnsSpec | None = None, encodin
         FileRefused: It is not read at all.
     """
     address, path = str(path), user_path(path)
-    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
+    if hub_name(address) is not None:
         return Recognised(IMAGE_CLASSIFICATION, text("A name on the hub.", "hub 上的数据集名称。"))
     if not path.exists():
-        return Recognised(None, text("it does not exist.", "路径不存在。"), CHECK_PATH)
+        return Recognised(None, text("it does not exist.", "路径不存在。"), no_such_path(path).do)
     try:
         columns = columns or ColumnsSpec.model_validate({})
         return _folder(path, columns, encoding) if path.is_dir() else _file(path, columns, encoding)
     except FileRefused:
         raise
     except WeighError as error:
-        return Recognised(None, error.what, error.do)
+        return Recognised(None, error.what, error.do or MEND)
     except OSError as error:
-        return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__))
+        return Recognised(None, text("{e}.", "{e}。", e=error.strerror or type(error).__name__), MEND)
 
 
 def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recognised:
@@ -100,9 +101,8 @@ def _folder(folder: Path, columns: ColumnsSpec, encoding: str | None) -> Recogni
         table = _tables(files)[0]
         return Recognised(
             None,
-            text(
-                "pictures beside a table; give the table: {t}.", "图片旁有表格；请给出该表格：{t}。", t=folder / table
-            ),
+            text("pictures beside a table.", "图片旁有一个表格。"),
+            text("Give the table: {t}", "请给出该表格：{t}", t=folder / table),
         )
     if any(_has_pictures(f) for f in subfolders(folder)[:50]):
         return Recognised(IMAGE_CLASSIFICATION, text("One folder of pictures per class.", "每个类别一个图片文件夹。"))

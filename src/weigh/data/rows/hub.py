@@ -5,6 +5,7 @@ Before it: what the user typed. After it: the readers of the media (`pictures/sa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,11 +14,27 @@ from typing import Any
 from weigh.data.tables.cells import LIST_SEPARATOR, Columns, as_cell
 from weigh.errors import DataError, MissingExtra, reason_of
 from weigh.language import Text, text
-from weigh.settings import offline_by_environment
+from weigh.settings import offline_by_environment, user_path
 
-__all__ = ["label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
+__all__ = ["hub_name", "label_names", "label_of", "library", "load_hub", "load_raw", "load_saved", "read_saved"]
 
 Progress = Callable[[str, int, int], None] | None
+NAME = re.compile(r"[\w.-]+/[\w.-]+")  # OWNER/NAME
+SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
+NOT_HERE = text("No local folder or table has that name.", "本地没有同名的文件夹或表格。")
+
+
+def hub_name(address: str) -> str | None:
+    """The name on the hub that an address means; None: it is a path.
+
+    Without "hub:" it means one only where it looks like OWNER/NAME and nothing here speaks for a path that is mistyped: neither a folder of the
+    owner's name ("data/phtos" beside a folder "data") nor the end of a file's name ("flowers/train.csv").
+    """
+    if address.startswith("hub:"):
+        return address.removeprefix("hub:")
+    path = user_path(address)
+    is_name = NAME.fullmatch(address) is not None and SUFFIX.search(address) is None
+    return address if is_name and not path.exists() and not path.parent.exists() else None
 
 
 def load_saved(folder: Path) -> dict[str, Columns]:
@@ -84,10 +101,10 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
                 "“{n}”是 hub 上的名称，但 weigh 正在离线运行。",
                 n=typed or name,
             ),
-            text("No local folder or table has that name.", "本地没有同名的文件夹或表格。"),
+            NOT_HERE,
             text("Check the path, or run without --offline.", "请检查路径，或去掉 --offline。"),
         )
-    datasets = library()
+    datasets = library(_from_hub(typed or name))
     try:
         return datasets.load_dataset(name, configuration)
     except Exception as error:
@@ -98,7 +115,8 @@ def load_raw(name: str, configuration: str | None = None, *, offline: bool, type
                 n=typed or name,
                 e=reason_of(error, 300),
             ),
-            do=_advice(name, error),
+            None if Path(name).exists() else NOT_HERE,
+            _advice(name, error),
         ) from None
 
 
@@ -120,14 +138,29 @@ def _advice(name: str, error: Exception) -> Text:
     )
 
 
-def library() -> Any:
+def _from_hub(name: str) -> Text:
+    """What the library is needed for: who mistyped a path reads what it was taken for."""
+    if Path(name).exists():
+        return text("reading '{n}' from the hub", "从 hub 读取“{n}”", n=name)
+    return text(
+        "reading '{n}' from the hub: no file or folder here is called so",
+        "从 hub 读取“{n}”（本地没有同名的文件或文件夹）",
+        n=name,
+    )
+
+
+def library(purpose: Text | None = None) -> Any:
     """The `datasets` library.
+
+    Args:
+        purpose: What it is needed for; default: a saved folder.
 
     Raises:
         MissingExtra: It is not installed.
     """
     if find_spec("datasets") is None:
-        raise MissingExtra("datasets", text("reading Hugging Face datasets", "读取 Hugging Face 数据集"), "datasets")
+        purpose = purpose or text("reading Hugging Face datasets", "读取 Hugging Face 数据集")
+        raise MissingExtra("datasets", purpose, "datasets")
     import datasets
 
     return datasets

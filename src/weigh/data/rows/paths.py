@@ -339,7 +339,11 @@ def no_such_path(path: Path) -> DataError:
     import difflib
 
     parent = path.parent if path.parent.is_dir() else None
-    near = difflib.get_close_matches(path.name, [p.name for p in parent.iterdir()], n=1) if parent else []
+    try:
+        names = [p.name for p in parent.iterdir()] if parent else []
+    except OSError:  # no permission to list it
+        names = []
+    near = difflib.get_close_matches(path.name, names, n=1)
     do = (
         text("Did you mean {n}?", "您是想用 {n} 吗？", n=parent / near[0])
         if parent and near

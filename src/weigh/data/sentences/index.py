@@ -6,7 +6,6 @@ Before it: `spec.DataSpec`, `files.py`, `rows/part_files.py`. After it: `texts/c
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from weigh.data.contents import identified
 from weigh.data.examples import Examples
 from weigh.data.rows.assembly import assemble
+from weigh.data.rows.hub import hub_name, load_raw, read_saved
 from weigh.data.rows.listing import Listing, natural_key, set_aside
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
 from weigh.data.rows.paths import no_such_path
@@ -63,19 +63,15 @@ def read_tokens(
 
 
 def _list(address: str, spec: DataSpec, *, offline: bool) -> Listing:
+    if (name := hub_name(address)) is not None:
+        return _from_datasets(load_raw(name, offline=offline), Path.cwd(), spec)
     path = user_path(address)
-    if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
-        from weigh.data.rows.hub import load_raw
-
-        return _from_datasets(load_raw(address.removeprefix("hub:"), offline=offline), Path.cwd(), spec)
     if not path.exists():
         raise no_such_path(path)
     path = Path(os.path.abspath(path))
     if not path.is_dir():
         return _from_files([_candidate(path, "train", spec)], path.parent, [])
     if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
-        from weigh.data.rows.hub import read_saved
-
         return _from_datasets(read_saved(path), path, spec)
     candidates: list[Candidate] = []
     untagged: list[str] = []

@@ -6,13 +6,13 @@ Before it: `tables.py` and `rows/part_files.py`. After it: `index.py` makes exam
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from weigh.data.rows.columns import columns_note, line_problems, metadata_columns, nearest_columns, parts_of_rows
 from weigh.data.rows.folders import FileKind, list_folder, part_folders, subfolders
+from weigh.data.rows.hub import hub_name, load_hub, load_saved
 from weigh.data.rows.listing import Listing, natural_key, nothing_usable, set_aside
 from weigh.data.rows.number_labels import read_numbers
 from weigh.data.rows.part_files import Candidate, choose_versions, family, part_of, part_within, text_files
@@ -70,19 +70,15 @@ class TextSource:
         Raises:
             DataError: Nothing there, or nothing usable; says what to do.
         """
+        if (name := hub_name(address)) is not None:
+            return self._from_datasets(load_hub(name, offline=self.offline), Path.cwd())
         path = user_path(address)
-        if address.startswith("hub:") or (not path.exists() and re.fullmatch(r"[\w.-]+/[\w.-]+", address)):
-            from weigh.data.rows.hub import load_hub
-
-            return self._from_datasets(load_hub(address.removeprefix("hub:"), offline=self.offline), Path.cwd())
         if not path.exists():
             raise no_such_path(path)
         path = Path(os.path.abspath(path))
         if not path.is_dir():
             return self._from_files([self._candidate(path, "train")], path.parent, [])
         if (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file():
-            from weigh.data.rows.hub import load_saved
-
             return self._from_datasets(load_saved(path), path)
         if has_text_classes(path):
             return self._from_class_folders(path, address)

@@ -1,0 +1,113 @@
+"""The mistakes of the first minutes, each answered with what is wrong and an advice that helps when it is followed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.data.picture_files import paint
+from weigh.cli.main import main
+from weigh.data.recognition.tasks import recognise_task
+from weigh.data.rows import hub
+from weigh.spec import StudySpec
+from weigh.study import Study
+
+PREDICTIONS = "example,label,model,prediction\n" + "".join(
+    f"{i},{'ab'[i % 2]},{model},{'ab'[(i + i // 5) % 2]}\n" for model in ("one", "two") for i in range(40)
+)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """The folder that a command is started in: data/photos/cat, data/photos/dog."""
+    monkeypatch.chdir(tmp_path)
+    for i in range(4):
+        for name in ("cat", "dog"):
+            paint(tmp_path / "data" / "photos" / name / f"{i}.png", i)
+    return tmp_path
+
+
+# A path that is mistyped -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("typed", ["data/phtos", "data/phtos/", "./dat", "data/photos.csv"])
+def test_a_mistyped_path_is_no_name_on_the_hub(place, capsys, monkeypatch, typed):
+    monkeypatch.setattr(hub, "find_spec", lambda name: None)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert hub.hub_name(typed) is None
+    assert main(["data", typed]) == 2
+    told = capsys.readouterr().err
+    assert "it does not exist" in told
+    assert "Did you mean data" in told
+    assert "datasets" not in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("someone/flowers", "someone/flowers"),
+        ("hub:data/flowers", "data/flowers"),
+        ("data/photos", None),
+        ("a/b/c", None),
+    ],
+)
+def test_what_is_a_name_on_the_hub(place, typed, name):
+    assert hub.hub_name(typed) == name
+
+
+def test_who_meant_a_path_reads_what_it_was_taken_for(place, capsys, monkeypatch):
+    monkeypatch.setattr(hub, "find_spec", lambda name: None)
+    for variable in ("HF_HUB_OFFLINE", "WEIGH_OFFLINE"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["data", "phtos/cats"]) == 2
+    told = capsys.readouterr().err
+    assert "'phtos/cats' from the hub: no file or folder here is called so" in told
+    assert "weigh[datasets]" in told
+
+
+def test_a_folder_that_begins_with_a_tilde_is_nobodys_home(place, capsys):
+    assert main(["data", "~nobody-has-this-name/photos"]) == 2
+    assert "it does not exist" in capsys.readouterr().err
+
+
+# Data that are no data set by themselves ---------------------------------------------------------------------------
+
+
+def test_pictures_beside_a_table_are_told_to_give_the_table(place, capsys):
+    (place / "data" / "labels.csv").write_text("path,label\n", encoding="utf-8")
+    for file in sorted((place / "data" / "photos").rglob("*.png")):
+        file.rename(place / "data" / "photos" / f"{file.parent.name}{file.name}")
+    for name in ("cat", "dog"):
+        (place / "data" / "photos" / name).rmdir()
+    assert main(["data", "data"]) == 2
+    told = capsys.readouterr().err
+    assert "labels.csv" in told.partition("Give the table: ")[2]
+    assert "--task" not in told
+
+
+def test_what_cannot_be_read_is_not_answered_with_another_task(place, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("weigh.data.recognition.tasks._folder", refuse)
+    told = recognise_task("data/photos")
+    assert told.task is None
+    assert "Permission denied" in told.reason.en
+    assert told.do is not None
+    assert "--task" not in told.do.en
+
+
+# Where things are written ------------------------------------------------------------------------------------------
+
+
+def test_an_output_begins_at_home_also_behind_an_equals_sign(place, monkeypatch, capsys):
+    home = place / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    (place / "t.csv").write_text(PREDICTIONS, encoding="utf-8")
+    assert main(["read", "t.csv", "--output=~/out"]) == 0
+    assert (home / "out" / "report.html").exists()
+    assert not (place / "~").exists()
+    spec = StudySpec.model_validate({"data": "photos", "output": {"folder": "~/studies/a"}})
+    assert Study(spec).folder == home / "studies" / "a"
