@@ -6,12 +6,17 @@ import re
 import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 __all__ = ["ColumnsSpec", "DataSpec", "Name", "Section"]
 
-# "ö" as one character: what the user typed and what a table holds are compared in one Unicode form
-Name = Annotated[str, AfterValidator(lambda name: unicodedata.normalize("NFC", name))]
+# "ö" as one character: what the user typed and what a table holds are compared in one Unicode form. Of labels that are true and false, in whatever
+# letters, the classes are called True and False (`data/rows/assembly.py`).
+Name = Annotated[
+    str,
+    BeforeValidator(lambda name: str(name) if isinstance(name, bool) else name),
+    AfterValidator(lambda name: unicodedata.normalize("NFC", name)),
+]
 
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "relative-xyxy", "relative-xywh", "relative-cxcywh"]

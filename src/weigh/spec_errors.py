@@ -10,9 +10,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from weigh.language import Text, text
+from weigh.language import Text, join_texts, text
 
 __all__ = ["explain"]
+
+# Of several types that a setting may have, the one that was tried.
+TYPE = re.compile(r"constrained-|function-|\w+\[|(str|int|float|bool)$")
+SECTION = text("a section with settings", "包含设置的小节")
+WANTED = {
+    "string": text("text", "文本"),
+    "bool": text("true or false", "true 或 false"),
+    "list": text("a list", "列表"),
+    "dict": SECTION,
+    "model": SECTION,
+}
+OF_TYPE = ("string_type", "bool_parsing", "bool_type", "list_type", "dict_type", "model_type", "model_attributes_type")
 
 
 def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequence[str]] | None = None) -> list[Text]:
@@ -31,7 +43,12 @@ def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequenc
     for item in items:
         by_setting.setdefault(_setting(item["loc"]), []).append(item)
     sentences = []
-    for mistakes in by_setting.values():
+    for setting, mistakes in by_setting.items():
+        wanted = [_wanted(item["type"]) for item in mistakes]
+        if len(mistakes) > 1 and None not in wanted:
+            types = join_texts(dict.fromkeys(filter(None, wanted)), " or ", "或")
+            sentences.append(_must_be(setting, mistakes[0], types))
+            continue
         words = [item for item in mistakes if item["type"] == "literal_error"]
         others = [item for item in mistakes if item["type"] != "literal_error"]
         if not (words and others):
@@ -45,7 +62,7 @@ def explain(items: Iterable[Mapping[str, Any]], known: Callable[[tuple], Sequenc
 
 def _setting(place: tuple) -> str:
     """ "run.jobs"; of a setting with several types pydantic also names the type that it tried: "run.jobs.constrained-int"."""
-    parts = [str(part) for part in place if not re.match(r"constrained-|function-|\w+\[", str(part))]
+    parts = [str(part) for part in place if not TYPE.match(str(part))]
     return ".".join(parts) or "study.yaml"
 
 
@@ -92,25 +109,24 @@ def _explain_one(item: Mapping[str, Any], known: Sequence[str]) -> Text:
             t="whole " if mistake.startswith("int") else "",
             z="整" if mistake.startswith("int") else "",
         )
-    if mistake in (
-        "string_type",
-        "bool_parsing",
-        "bool_type",
-        "list_type",
-        "dict_type",
-        "model_type",
-        "model_attributes_type",
-    ):
-        en, zh = {"s": ("text", "文本"), "b": ("true or false", "true 或 false"), "l": ("a list", "列表")}.get(
-            mistake[0], ("a section with settings", "包含设置的小节")
-        )
-        return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=where, v=value, t=Text(en, zh))
+    if (wanted := _wanted(mistake)) is not None:
+        return _must_be(where, item, wanted)
     message = str(item.get("msg", "")).removeprefix("Value error, ")
     return (
         text("{w}: {m} (got {v}).", "{w}：{m}（给出的是 {v}）。", w=where, m=message, v=value)
         if value
         else text("{w}: {m}.", "{w}：{m}。", w=where, m=message)
     )
+
+
+def _wanted(mistake: str) -> Text | None:
+    """What a value of another type should have been; None: it is another mistake."""
+    return WANTED.get(mistake.partition("_")[0]) if mistake in OF_TYPE else None
+
+
+def _must_be(setting: str, item: Mapping[str, Any], wanted: Text) -> Text:
+    value = _short(item.get("input"))
+    return text("{w}: {v} must be {t}.", "{w}：{v} 必须是{t}。", w=setting, v=value, t=wanted)
 
 
 def _short(value: Any) -> str:

@@ -68,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             text("{p} cannot be read: {e}.", "无法读取 {p}：{e}。", p=path, e=error.strerror or error)
         ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: PyYAML's timestamp and integer constructors raise it for values like 2024-13-45
+        # ValueError: what PyYAML's constructors of numbers and of bytes raise
         mark = getattr(error, "problem_mark", None)
         where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
         problem: Text | str = str(getattr(error, "problem", None) or reason_of(error))[:200]

@@ -5,11 +5,14 @@ Before it: the text of a file or of a setting. After it: `spec_yaml.py` (study.y
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
 
 __all__ = ["load_yaml"]
+
+LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 
 
 class _Strict(yaml.SafeLoader):
@@ -23,10 +26,9 @@ class _Strict(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def resolve(self, kind, value, implicit):
-        """Not in base 60, which YAML 1.2 gave up: 1:30 is a word, and whoever means a time is told so."""
+        """Words stay words, as in YAML 1.2 and beyond: see `_is_word`."""
         tag = super().resolve(kind, value, implicit)
-        in_base_60 = kind is yaml.ScalarNode and ":" in value and tag.rpartition(":")[2] in ("int", "float")
-        return self.DEFAULT_SCALAR_TAG if in_base_60 else tag
+        return self.DEFAULT_SCALAR_TAG if kind is yaml.ScalarNode and _is_word(value, tag.rpartition(":")[2]) else tag
 
     def construct_mapping(self, node, deep=False):  # noqa: FBT002  (PyYAML's signature)
         seen = set()
@@ -38,6 +40,17 @@ class _Strict(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"'{name}' is given twice", key.start_mark)
             seen.add(name)
         return super().construct_mapping(node, deep=deep)
+
+
+def _is_word(value: str, kind: str) -> bool:
+    """Whether YAML 1.1 takes for a `kind` what people mean as it is written: classes called yes and no, a folder or a column called 2024-05-01, the
+    class 007 (in base 8), the time 1:30 (in base 60). A setting that is on or off takes yes and no all the same.
+    """
+    if kind == "bool":
+        return value.casefold() not in ("true", "false")
+    if kind in ("int", "float") and ":" in value:
+        return True
+    return kind == "timestamp" or (kind == "int" and LEADING_ZERO.fullmatch(value) is not None)
 
 
 def load_yaml(content: str) -> Any:

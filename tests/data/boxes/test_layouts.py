@@ -20,6 +20,7 @@ from tests.data.boxes.box_files import (
     write_yolo,
 )
 from tests.data.masks.mask_files import write
+from weigh.data.pictures.class_table import class_table
 from weigh.data.recognition.tasks import recognise_task
 from weigh.tasks import OBJECT_DETECTION
 
@@ -264,3 +265,28 @@ def test_a_data_yaml_is_data_and_no_study(tmp_path):
     file = write_yolo(tmp_path / "d") / "data.yaml"
     study = open_study(str(file), task="", models=["timm:resnet18"], recipes=[], settings=[], output=tmp_path / "s")
     assert study.spec.data.train == str(file)
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        ("[cat, no, dog]", ("cat", "no", "dog")),
+        ("[on, 7, 2024-05-01]", ("on", "7", "2024-05-01")),
+        ("[0, 1, 2]", ("0", "1", "2")),
+        ("[01, 02, 10]", ("01", "02", "10")),
+        ("[true, null, x]", ("True", "null", "x")),
+        ("{0: yes, 1: no, 2: 9}", ("yes", "no", "9")),
+    ],
+)
+def test_names_that_yaml_takes_for_something_else_are_names_at_their_place(tmp_path, written, names):
+    """Left out, those behind them moved up: class 1 of [cat, no, dog] was called dog."""
+    write(tmp_path / "data.yaml", f"names: {written}\n")
+    table = class_table(str(tmp_path / "data.yaml"), [tmp_path])
+    assert table is not None
+    by_number = {i if entry.value is None else entry.value: entry.name for i, entry in enumerate(table.entries)}
+    assert tuple(by_number[i] for i in range(3)) == names
+
+
+def test_a_list_of_numbers_beside_masks_names_no_classes(tmp_path):
+    write(tmp_path / "labels.json", "[0, 1, 1, 0]")
+    assert class_table(None, [tmp_path]) is None

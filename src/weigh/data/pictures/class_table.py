@@ -213,17 +213,31 @@ def _from_rows(rows: list[list[str]]) -> list[ClassEntry]:
     return entries
 
 
-def _from_json(content: Any) -> list[ClassEntry]:
-    """A list of names or of objects, {value: name}, {name: value or colour}, or an object that holds one of these."""
+def _from_json(content: Any, *, names: bool = False) -> list[ClassEntry]:
+    """A list of names or of objects, {value: name}, {name: value or colour}, or an object that holds one of these.
+
+    Args:
+        names: What is listed are names, also where all are numbers.
+    """
     if isinstance(content, dict):
-        held = (content.get(key) for key in ("classes", "labels", "categories", "names", "id2label"))
-        inner = next((value for value in held if isinstance(value, (list, dict))), None)
-        if inner is not None:
-            return _from_json(inner)
-        return [entry for key, value in content.items() if (entry := _from_pair(str(key), value)) is not None]
+        held = ("classes", "labels", "categories", "names", "id2label")
+        key = next((key for key in held if isinstance(content.get(key), (list, dict))), None)
+        if key is not None:
+            return _from_json(content[key], names=key == "names")
+        pairs = ((str(key), _as_name(value) if names else value) for key, value in content.items())
+        return [entry for key, value in pairs if (entry := _from_pair(key, value)) is not None]
     if not isinstance(content, list):
         return []
+    if names or any(isinstance(value, str) for value in content):  # were one left out, those behind it would move up
+        content = [_as_name(value) for value in content]
     return [entry for value in content if (entry := _from_object(value)) is not None]
+
+
+def _as_name(value: Any) -> Any:
+    """A name that JSON and YAML take for something else ([cat, 3, true]) as text; lists and objects as they are."""
+    if isinstance(value, bool):
+        return str(value)
+    return json.dumps(value) if value is None or isinstance(value, (int, float)) else value
 
 
 def _from_pair(key: str, value: Any) -> ClassEntry | None:
@@ -233,7 +247,7 @@ def _from_pair(key: str, value: Any) -> ClassEntry | None:
             return ClassEntry(value, None if colour is not None else int(key), colour)
         return ClassEntry(key, colour=as_colour(value))
     if isinstance(value, bool):
-        return None
+        return ClassEntry(str(value), int(key)) if key.isdecimal() else None
     return ClassEntry(key, value) if isinstance(value, int) else ClassEntry(key, colour=_listed_colour(value))
 
 
